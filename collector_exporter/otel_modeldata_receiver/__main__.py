@@ -1,0 +1,9 @@
+"""`python -m otel_modeldata_receiver` is the command `otel-modeldata`."""
+
+from __future__ import annotations
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

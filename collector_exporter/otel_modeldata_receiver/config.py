@@ -1,0 +1,189 @@
+"""What the operator sets: defaults, a YAML file, flags, in this order; the outcome is valid or says all that is wrong."""
+
+from __future__ import annotations
+
+import re
+import socket
+import uuid
+from os import environ
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from .exceptions import ConfigError
+from .rolling import RollingRate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+MIB: Final = 1024 * 1024
+AZURE_LINGER_SECONDS: Final = 0.2
+"""An append to Azure takes tens of milliseconds and a blob takes 50,000: lines of one moment share an append."""
+_LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]+):([0-9]{1,5})", re.ASCII)
+_INSTANCE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_INSTANCE_NAMESPACE: Final = uuid.UUID("0d3c5f7e-52f6-5b57-8a2e-3f6d1f0b9a41")
+
+
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """TLS of the listening socket.
+
+    Attributes:
+        cert_file: PEM file with the server's certificate chain.
+        key_file: PEM file with its private key.
+        client_ca_file: PEM file with the authorities of client certificates; when set, clients must present one.
+    """
+
+    cert_file: str
+    key_file: str
+    client_ca_file: str | None = None
+
+
+class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The receiver's settings; the keys of the YAML file have the same names.
+
+    Attributes:
+        listen: `HOST:PORT`; port 0 takes a free one. OTLP's own port 4317 belongs to the gateway.
+        store: a folder, `file:///dir`, `az://container/prefix` or `https://account.blob.core.windows.net/container`.
+        rolling_rate: Minute, Hour, Day, Month or Year; unset leaves it to each deployment, then to Hour.
+        instance_id: 32 hex digits in every blob's name, the same for a replica after a restart; unset derives it from
+            host name, `listen` and `store`.
+        linger_ms: how long lines wait for others before an append; unset is 0, for Azure 200.
+        max_in_flight_bytes: requests are refused above this many bytes that are not resolved yet.
+        max_message_bytes: the largest request, decompressed; 64 MiB of records and their envelope by default.
+        deadline_seconds: how long a call waits for the store; below the timeout of the gateway (30 s).
+        grace_seconds: how long a stop waits for what is in flight.
+        create_container: create the Azure container when it is missing.
+        tls: serve TLS instead of plain text.
+    """
+
+    listen: str = "127.0.0.1:4327"
+    store: str = "./modeldata"
+    rolling_rate: RollingRate | None = None
+    instance_id: str | None = None
+    linger_ms: float | None = None
+    max_in_flight_bytes: int = 256 * MIB
+    max_message_bytes: int = 72 * MIB
+    deadline_seconds: float = 25.0
+    grace_seconds: float = 20.0
+    create_container: bool = False
+    tls: TlsConfig | None = None
+
+    @property
+    def host(self) -> str:
+        """The host part of `listen`."""
+        return self.listen.rpartition(":")[0]
+
+    @property
+    def shown_store(self) -> str:
+        """`store` without what may be a secret: user information and query."""
+        return shown_store(self.store)
+
+    @property
+    def instance(self) -> str:
+        """32 hex digits that stay the same for this replica and differ between replicas."""
+        if self.instance_id is not None:
+            return self.instance_id
+        # A StatefulSet's pod keeps its name, which Kubernetes puts into HOSTNAME, when it moves to another node.
+        host = environ.get("HOSTNAME") or socket.gethostname()
+        return uuid.uuid5(_INSTANCE_NAMESPACE, "|".join((host, self.listen, self.shown_store))).hex
+
+    @property
+    def linger_seconds(self) -> float:
+        """How long a first line waits for others."""
+        if self.linger_ms is not None:
+            return self.linger_ms / 1000
+        return AZURE_LINGER_SECONDS if urlsplit(self.store).scheme in {"az", "https"} else 0.0
+
+
+def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
+    """The settings of the file at `path`, if any, with `overrides` on top.
+
+    Raises:
+        ConfigError: the file cannot be read, or settings are wrong: the message lists all of them.
+    """
+    settings = {**(_read(path) if path else {}), **overrides}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, value in settings.items():
+        try:
+            values[key] = _converted(key, value)
+        except ConfigError as error:
+            problems.append(str(error))
+    config = ReceiverConfig(**values)
+    problems.extend(_problems(config))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return config
+
+
+def shown_store(url: str) -> str:
+    """A store's URL for messages and logs: no query (it may hold a SAS), no user information."""
+    scheme, separator, rest = url.partition("?")[0].partition("://")
+    if not separator:
+        return scheme
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+_TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(ReceiverConfig)}
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        settings = msgspec.yaml.decode(path.read_bytes())
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise ConfigError(f"{path}: expected a YAML file, got {type(error).__name__}: {_one_line(error)}") from None
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: expected settings as 'key: value', got a {type(settings).__name__}")
+    return {str(key): value for key, value in settings.items()}
+
+
+def _converted(key: str, value: object) -> object:
+    """`value` in the type of the setting `key`; text is taken for numbers and booleans, as YAML writers quote them."""
+    if key not in _TYPES:
+        raise ConfigError(f"{key}: expected one of {', '.join(_TYPES)}, got an unknown key; correct or remove it")
+    try:
+        return msgspec.convert(value, _TYPES[key], strict=False)
+    except msgspec.ValidationError as error:
+        if key == "rolling_rate":
+            rates = ", ".join(rate.value for rate in RollingRate)
+            raise ConfigError(f"rolling_rate: expected one of {rates}, got {value!r}; choose one") from None
+        raise ConfigError(f"{key}: {_one_line(error)}; correct it") from None
+
+
+def _problems(config: ReceiverConfig) -> Iterator[str]:
+    yield from _listen_problems(config.listen)
+    if config.instance_id is not None and not _INSTANCE_ID.fullmatch(config.instance_id):
+        yield f"instance_id: expected 32 lower-case hex digits, got {config.instance_id!r}; use a uuid without hyphens"
+    if not config.store:
+        yield "store: expected a folder or a URL, got ''; name a place for the blobs"
+    for name in ("max_message_bytes", "deadline_seconds", "grace_seconds"):
+        value = getattr(config, name)
+        if not 0 < value < float("inf"):
+            yield f"{name}: expected a number above 0, got {value!r}; correct it"
+    if config.linger_ms is not None and not 0 <= config.linger_ms <= 60_000:
+        yield f"linger_ms: expected 0 to 60000, got {config.linger_ms!r}; correct it"
+    if config.max_in_flight_bytes < config.max_message_bytes:
+        yield (
+            f"max_in_flight_bytes: expected at least max_message_bytes ({config.max_message_bytes}), "
+            f"got {config.max_in_flight_bytes}; or the largest request could never be taken"
+        )
+
+
+def _listen_problems(listen: str) -> Iterator[str]:
+    match = _LISTEN.fullmatch(listen)
+    if match is None:
+        yield (
+            f"listen: expected HOST:PORT, got {listen!r}; name the interface too: 127.0.0.1:4327 for this machine "
+            "only, 0.0.0.0:4327 for every network"
+        )
+    elif int(match[2]) > 65_535:
+        yield f"listen: expected a port from 0 to 65535, got {match[2]}; choose another"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,243 @@
+"""One log record becomes one event: its attributes under our names, with every default, and the folder it belongs to.
+
+This runs for every record, so it passes over the attributes once, keeps what `otel_modeldata.semconv` names, and leaves
+everything that is the same for many records (names, types, folders, times) to cached functions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import UNSET
+
+from otel_modeldata import semconv
+
+from . import body, cloudevent, otlp, rolling
+from .exceptions import BadRecordError
+from .origin import checked_name
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+    from .origin import Origin
+
+MAX_ID_CHARS: Final = 128
+"""Ids of stored lines are remembered to recognize a retry: they must be small."""
+_ID_NAMESPACE: Final = uuid.UUID("6f6d1c0e-6b52-5d0c-9a51-4c8f4a8f1f2e")
+_SHADOW_SUFFIX: Final = "_block_blob"
+"""Azure ML copies append blobs into a sibling folder `{collection}_block_blob` and reads that instead."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A log record that passed every check.
+
+    Attributes:
+        folder: where its line goes, relative to the store.
+        line: what the line says.
+        extensions: the caller's own line keys.
+    """
+
+    folder: str
+    line: cloudevent.CloudEvent
+    extensions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What all records of one scope in one request share.
+
+    Attributes:
+        origin: what their resource says.
+        resource: its encoded bytes.
+        agent: who collected, unless a record says otherwise.
+        rolling_rate: where their folders are cut.
+        arrival_ns: when the request came, ns since the epoch: the time of records that carry none.
+        ids: makes ids for records that bring none.
+    """
+
+    origin: Origin
+    resource: bytes
+    agent: str
+    rolling_rate: rolling.RollingRate
+    arrival_ns: int
+    ids: Ids
+
+
+class Ids:
+    """Ids for the records of one request that bring none: a retry of the request yields the same ids.
+
+    Equal records of one request are told apart by counting; nothing else distinguishes them.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Counter[bytes] = Counter()
+
+    def make(self, resource: bytes, record: LogRecord) -> str:
+        """The id of `record`, sent with the encoded `resource`."""
+        digest = hashlib.sha256(hashlib.sha256(resource).digest() + record.SerializeToString()).digest()
+        self._seen[digest] += 1
+        return str(uuid.uuid5(_ID_NAMESPACE, f"{digest.hex()}#{self._seen[digest]}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """A checked collection name and what follows from it."""
+
+    name: str
+    type: str
+    tabular: bool
+
+
+def read(record: LogRecord, source: Source) -> Event:
+    """The event that `record` reports.
+
+    Raises:
+        BadRecordError: the record is not model data, or cannot become a line that readers understand.
+    """
+    texts, extensions = _attributes(record)
+    collection = _collection(texts, record.event_name)
+    origin = source.origin
+    time_ns = record.time_unix_nano or record.observed_time_unix_nano or source.arrival_ns
+    content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
+    data = body.read(record.body, tabular=collection.tabular, content_type=content_type)
+    event_id = _event_id(texts, record, source)
+    # Empty is absent: readers join on the correlation id and would join all empty ones with each other.
+    correlation_id = texts.get(semconv.AZUREML_CORRELATION_ID) or event_id
+    data_type = texts.get(semconv.AZUREML_DATA_TYPE) or (semconv.DATAFRAME_TYPE if collection.tabular else UNSET)
+    line = cloudevent.CloudEvent(
+        id=event_id,
+        source=origin.source,
+        type=collection.type,
+        datacontenttype=content_type,
+        time=cloudevent.time_text(time_ns),
+        data=msgspec.Raw(data.json),
+        contentrange=cloudevent.content_range(data.size),
+        correlationid=correlation_id,
+        xrequestid=texts.get(semconv.AZUREML_REQUEST_ID) or correlation_id,
+        modelversion=texts.get(semconv.AZUREML_MODEL_VERSION) or semconv.DEFAULT_MODEL_VERSION,
+        collectdatatype=data_type,
+        agent=texts.get(semconv.AZUREML_AGENT) or source.agent,
+        timens=str(time_ns),
+        samplingrate=texts.get(semconv.AZUREML_SAMPLING_RATE) or UNSET,
+        producer=origin.producer or UNSET,
+        sequence=texts.get(semconv.AZUREML_PRODUCER_SEQUENCE) or UNSET,
+        traceparent=_traceparent(record),
+    )
+    folder = rolling.folder(origin.endpoint, origin.deployment, collection.name, time_ns, source.rolling_rate)
+    return Event(folder, line, extensions)
+
+
+def agent_of(scope: InstrumentationScope) -> str:
+    """`{name}/{version}` of the instrumentation scope: who collected, when no attribute says so."""
+    if not (scope.name and scope.name.isprintable() and scope.version.isprintable()):
+        return "opentelemetry"
+    return f"{scope.name}/{scope.version}" if scope.version else scope.name
+
+
+def collection_hint(record: LogRecord) -> str | None:
+    """The collection that a refused record names, if it names one that could exist."""
+    for attribute in record.attributes:
+        if attribute.key == semconv.AZUREML_COLLECTION_NAME and semconv.is_name(attribute.value.string_value):
+            return attribute.value.string_value
+    return None
+
+
+@lru_cache(maxsize=1024)
+def collection_of(name: str) -> Collection:
+    """The collection called `name`.
+
+    Raises:
+        BadRecordError: the name cannot become a segment of a path, or would be read in place of another collection.
+    """
+    checked_name("collection", name)
+    if name.endswith(_SHADOW_SUFFIX):
+        raise BadRecordError(
+            f"name: expected a collection that does not end with {_SHADOW_SUFFIX}, got {name!r}: "
+            "Azure ML reads such a folder in place of another collection; rename the collection"
+        )
+    return Collection(name=name, type=semconv.event_type(name), tabular=name not in semconv.PAYLOAD_COLLECTIONS)
+
+
+_OURS: Final = frozenset(
+    {
+        semconv.AZUREML_COLLECTION_NAME,
+        semconv.CLOUDEVENTS_EVENT_ID,
+        semconv.CLOUDEVENTS_EVENT_TYPE,
+        semconv.AZUREML_CORRELATION_ID,
+        semconv.AZUREML_REQUEST_ID,
+        semconv.AZUREML_MODEL_VERSION,
+        semconv.AZUREML_DATA_TYPE,
+        semconv.AZUREML_DATA_CONTENT_TYPE,
+        semconv.AZUREML_AGENT,
+        semconv.AZUREML_SAMPLING_RATE,
+        semconv.AZUREML_PRODUCER_SEQUENCE,
+    }
+)
+
+
+def _attributes(record: LogRecord) -> tuple[dict[str, str], dict[str, str]]:
+    """Our attributes as text, and the caller's extension attributes by line key; all others are left alone."""
+    texts: dict[str, str] = {}
+    extensions: dict[str, str] = {}
+    for attribute in record.attributes:
+        key = attribute.key
+        if key in _OURS:
+            text = otlp.text_of(key, attribute.value)
+            if text is not None:
+                texts[key] = text
+        elif key.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX):
+            _take_extension(extensions, key, attribute.value)
+    return texts, extensions
+
+
+def _take_extension(extensions: dict[str, str], key: str, value: AnyValue) -> None:
+    """Keep an extension attribute if a line may carry it: the event matters more than what was attached to it."""
+    name = key.removeprefix(semconv.CLOUDEVENTS_EXTENSION_PREFIX)
+    if not cloudevent.is_free_key(name):
+        return
+    try:
+        text = otlp.text_of(key, value)
+    except BadRecordError:
+        return
+    if text is not None:
+        extensions[name] = text
+
+
+def _collection(texts: dict[str, str], event_name: str) -> Collection:
+    name = texts.get(semconv.AZUREML_COLLECTION_NAME)
+    if name is not None:
+        return collection_of(name)
+    for event_type in (event_name, texts.get(semconv.CLOUDEVENTS_EVENT_TYPE, "")):
+        if event_type.startswith(semconv.EVENT_TYPE_PREFIX):
+            return collection_of(event_type.removeprefix(semconv.EVENT_TYPE_PREFIX))
+    raise BadRecordError(
+        f"not model data: expected the attribute {semconv.AZUREML_COLLECTION_NAME} or an event name that starts with "
+        f"{semconv.EVENT_TYPE_PREFIX}, got event name {event_name[:80]!r}; route other logs elsewhere"
+    )
+
+
+def _event_id(texts: dict[str, str], record: LogRecord, source: Source) -> str:
+    event_id = texts.get(semconv.CLOUDEVENTS_EVENT_ID)
+    if event_id is None:
+        return source.ids.make(source.resource, record)
+    if not (1 <= len(event_id) <= MAX_ID_CHARS and event_id.isprintable()):
+        raise BadRecordError(
+            f"event id: expected 1 to {MAX_ID_CHARS} printable characters, got {event_id[:80]!r} "
+            f"({len(event_id)} characters); send a uuid"
+        )
+    return event_id
+
+
+def _traceparent(record: LogRecord) -> str | msgspec.UnsetType:
+    """W3C Trace Context `traceparent`, or nothing: an id of another size, or of zeros, is no id (OTLP LogRecord)."""
+    trace_id, span_id = record.trace_id, record.span_id
+    if len(trace_id) != 16 or len(span_id) != 8 or not any(trace_id) or not any(span_id):
+        return UNSET
+    return f"00-{trace_id.hex()}-{span_id.hex()}-{record.flags & 0xFF:02x}"

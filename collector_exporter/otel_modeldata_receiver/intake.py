@@ -1,0 +1,137 @@
+"""A request becomes lines by folder, without any input or output: the pure half of the service.
+
+One bad record never costs its neighbors: each is read on its own, and what cannot become a line becomes a `Rejected`
+with its bytes and the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from . import cloudevent, event, origin, otlp, rolling
+from .exceptions import BadRecordError
+from .quarantine import Rejected
+from .rolling import RollingRate
+from .sink import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+
+@dataclass(slots=True, kw_only=True)
+class Intake:
+    """What a request asks the sink to store; it fills while the request is read.
+
+    Attributes:
+        lines: the lines by folder, in the order of the records.
+        oversized: events whose rows need an object of their own before their line can be written.
+        rejected: records that cannot become lines.
+        records: how many records the request had.
+    """
+
+    lines: dict[str, list[Line]] = field(default_factory=dict)
+    oversized: list[event.Event] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    records: int = 0
+
+    def add_line(self, folder: str, line: Line) -> None:
+        """Append `line` to those of `folder`."""
+        lines = self.lines.get(folder)
+        if lines is None:
+            self.lines[folder] = [line]
+        else:
+            lines.append(line)
+
+
+def read(request: bytes, *, arrival_ns: int, rolling_rate: RollingRate | None) -> Intake:
+    """Read an encoded `ExportLogsServiceRequest`.
+
+    Args:
+        request: the bytes as they arrived.
+        arrival_ns: when, in ns since the epoch.
+        rolling_rate: the receiver's own setting; None leaves the choice to each deployment, then to Hour.
+
+    Raises:
+        UndecodableError: not even the outline of the request could be read.
+    """
+    intake = Intake()
+    ids = event.Ids()
+    for scope_records in otlp.decode(request):
+        intake.records += len(scope_records.records) + len(scope_records.damaged)
+        try:
+            records_origin = origin.read(scope_records.resource)
+        except BadRecordError as error:
+            _reject(intake, scope_records, scope_records.records, error)
+            _reject_damaged(intake, scope_records, endpoint=None)
+            continue
+        rate = rolling_rate or records_origin.rolling_rate or RollingRate.HOUR
+        rolling.warn_unless_hour(rate)
+        source = event.Source(
+            origin=records_origin,
+            resource=scope_records.resource,
+            agent=event.agent_of(scope_records.scope),
+            rolling_rate=rate,
+            arrival_ns=arrival_ns,
+            ids=ids,
+        )
+        _take(intake, scope_records, source)
+        _reject_damaged(intake, scope_records, endpoint=records_origin.endpoint)
+    return intake
+
+
+def _take(intake: Intake, scope_records: otlp.ScopeRecords, source: event.Source) -> None:
+    for record in scope_records.records:
+        try:
+            read_event = event.read(record, source)
+            line = cloudevent.encode(read_event.line, read_event.extensions)
+            if len(line) <= cloudevent.MAX_LINE_BYTES:
+                intake.add_line(read_event.folder, Line(read_event.line.id, line))
+            else:
+                _check_head(read_event)
+                intake.oversized.append(read_event)
+        except BadRecordError as error:
+            _reject(intake, scope_records, (record,), error, endpoint=source.origin.endpoint)
+
+
+def _check_head(oversized: event.Event) -> None:
+    """Refuse an event whose line stays too long without its rows.
+
+    Raises:
+        BadRecordError: attributes alone fill an append block.
+    """
+    head = cloudevent.encode(cloudevent.at_reference(oversized.line, ""), oversized.extensions)
+    if len(head) > cloudevent.MAX_HEAD_BYTES:
+        raise BadRecordError(
+            f"attributes too large: expected at most {cloudevent.MAX_HEAD_BYTES} bytes beside the rows, "
+            f"got {len(head)}; put large values into the rows"
+        )
+
+
+def _reject(
+    intake: Intake,
+    scope_records: otlp.ScopeRecords,
+    records: Iterable[LogRecord],
+    error: BadRecordError,
+    *,
+    endpoint: str | None = None,
+) -> None:
+    intake.rejected.extend(
+        Rejected(
+            reason=str(error),
+            record=record.SerializeToString(),
+            resource=scope_records.resource,
+            endpoint=endpoint,
+            collection=event.collection_hint(record),
+        )
+        for record in records
+    )
+
+
+def _reject_damaged(intake: Intake, scope_records: otlp.ScopeRecords, *, endpoint: str | None) -> None:
+    intake.rejected.extend(
+        Rejected(reason=damaged.reason, record=damaged.raw, resource=scope_records.resource, endpoint=endpoint)
+        for damaged in scope_records.damaged
+    )

@@ -1,0 +1,205 @@
+"""OTLP: request bytes become log records, each under the scope and resource it was sent with.
+
+The whole request is decoded at once, which costs less than a microsecond for a record. Only when that fails is the wire
+format walked by hand, so that one record with invalid UTF-8 or too deep nesting does not take its neighbors along: a
+decoder that knows the whole message can only refuse the whole message.
+
+This module knows nothing of model data: what an attribute means is decided in `origin.py` and `event.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsPartialSuccess,
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from .exceptions import BadRecordError, UndecodableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+MAX_REASON_CHARS: Final = 1000
+"""`partial_success` travels in every log of every hop: enough for a few distinct reasons, never for a record."""
+
+INDEX_OF_PROFILES: Final = "string_value_strindex"
+"""A kind of value for the profiling signal alone; OTLP: "process the data as if this value were absent"."""
+_CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedRecord:
+    """One log record that cannot be decoded: its bytes and the reason."""
+
+    raw: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeRecords:
+    """The log records of one scope of one resource.
+
+    Attributes:
+        resource: the encoded `Resource`, the cache key of everything that is decided once per resource.
+        scope: name and version of the instrumentation; empty when it could not be decoded.
+        records: the records that were decoded.
+        damaged: those that were not.
+    """
+
+    resource: bytes
+    scope: InstrumentationScope
+    records: Sequence[LogRecord]
+    damaged: Sequence[DamagedRecord] = field(default=())
+
+
+def decode(request: bytes) -> list[ScopeRecords]:
+    """The log records of an `ExportLogsServiceRequest`.
+
+    Raises:
+        UndecodableError: not even the outline of the message could be read.
+    """
+    try:
+        message = ExportLogsServiceRequest.FromString(request)
+    except DecodeError:
+        return list(_walk_request(request))
+    return [
+        ScopeRecords(resource=resource, scope=scope_logs.scope, records=scope_logs.log_records)
+        for resource_logs in message.resource_logs
+        for resource in (resource_logs.resource.SerializeToString(),)
+        for scope_logs in resource_logs.scope_logs
+    ]
+
+
+def response(rejected: int, reasons: Sequence[str]) -> bytes:
+    """The encoded `ExportLogsServiceResponse`; nothing rejected is an empty message (OTLP "Full Success")."""
+    if not rejected:
+        return b""
+    text = "; ".join(dict.fromkeys(reasons))
+    partial = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=text[:MAX_REASON_CHARS])
+    return ExportLogsServiceResponse(partial_success=partial).SerializeToString()
+
+
+def text_of(key: str, value: AnyValue) -> str | None:
+    """An attribute value as text: scalars are printed, an unset value is None.
+
+    Raises:
+        BadRecordError: `value` is bytes, an array or a map, or holds control characters, which CloudEvents 1.0
+            "Type System" keeps out of strings.
+    """
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        text = value.string_value
+        if not text.isprintable() and _CONTROL_CHARACTER.search(text):
+            raise BadRecordError(f"attribute text: expected {key} without control characters, got some; remove them")
+        return text
+    if kind == "int_value":
+        return str(value.int_value)
+    if kind == "double_value":
+        return repr(value.double_value)
+    if kind == "bool_value":
+        return "true" if value.bool_value else "false"
+    if kind is None or kind == INDEX_OF_PROFILES:
+        return None
+    raise BadRecordError(f"attribute type: expected a string as {key}, got {kind}; send it as text")
+
+
+# --- The slow path ----------------------------------------------------------------------------------------------
+# Protocol Buffers encoding: a message is a sequence of fields; a field is a varint `number << 3 | wire type`, then a
+# varint (0), 8 bytes (1), a varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occur in OTLP.
+
+_RESOURCE_LOGS: Final = 1  # ExportLogsServiceRequest.resource_logs
+_RESOURCE, _SCOPE_LOGS = 1, 2  # ResourceLogs.resource, .scope_logs
+_SCOPE, _LOG_RECORDS = 1, 2  # ScopeLogs.scope, .log_records
+_LENGTH_DELIMITED: Final = 2
+_FIXED_SIZES: Final = {1: 8, 5: 4}
+
+
+def _walk_request(request: bytes) -> Iterator[ScopeRecords]:
+    for resource_logs in _members(request, _RESOURCE_LOGS):
+        # A message field that occurs twice is merged, and joined bytes decode to the merged message.
+        resource = b"".join(_members(resource_logs, _RESOURCE))
+        unreadable_resource = _error_in(Resource, resource)
+        for scope_logs in _members(resource_logs, _SCOPE_LOGS):
+            yield _walk_scope(scope_logs, resource, unreadable_resource)
+
+
+def _walk_scope(scope_logs: bytes, resource: bytes, unreadable_resource: str | None) -> ScopeRecords:
+    records: list[LogRecord] = []
+    damaged: list[DamagedRecord] = []
+    for raw in _members(scope_logs, _LOG_RECORDS):
+        reason = unreadable_resource or _error_in(LogRecord, raw)
+        if reason is None:
+            records.append(LogRecord.FromString(raw))
+        else:
+            damaged.append(DamagedRecord(raw=raw, reason=reason))
+    scope = b"".join(_members(scope_logs, _SCOPE))
+    readable = _error_in(InstrumentationScope, scope) is None
+    return ScopeRecords(
+        resource=resource,
+        scope=InstrumentationScope.FromString(scope if readable else b""),
+        records=records,
+        damaged=damaged,
+    )
+
+
+def _error_in(message: type[Resource | InstrumentationScope | LogRecord], raw: bytes) -> str | None:
+    """Why `raw` does not decode as `message`, without quoting it."""
+    try:
+        message.FromString(raw)
+    except DecodeError:
+        return (
+            f"undecodable {message.DESCRIPTOR.name}: expected Protocol Buffers with UTF-8 strings "
+            f"nested at most 100 deep, got {len(raw)} bytes that are not; correct the sender"
+        )
+    return None
+
+
+def _members(message: bytes, number: int) -> list[bytes]:
+    """The contents of the length-delimited fields `number` of `message`, in order; other fields are skipped."""
+    members = []
+    position = 0
+    while position < len(message):
+        tag, position = _varint(message, position)
+        wire_type = tag & 7
+        if wire_type == _LENGTH_DELIMITED:
+            size, position = _varint(message, position)
+        elif wire_type in _FIXED_SIZES:
+            size = _FIXED_SIZES[wire_type]
+        elif wire_type == 0:
+            _, position = _varint(message, position)
+            size = 0
+        else:
+            raise _undecodable(f"wire type {wire_type}")
+        if size > len(message) - position:
+            raise _undecodable(f"a field of {size} bytes where {len(message) - position} are left")
+        if wire_type == _LENGTH_DELIMITED and tag >> 3 == number:
+            members.append(message[position : position + size])
+        position += size
+    return members
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    """The base-128 number at `position` and the position after it; at most ten bytes, as the encoding says."""
+    number = 0
+    for shift, byte in enumerate(message[position : position + 10]):
+        number |= (byte & 0x7F) << (7 * shift)
+        if byte < 0x80:
+            return number, position + shift + 1
+    raise _undecodable("a number without end")
+
+
+def _undecodable(found: str) -> UndecodableError:
+    return UndecodableError(
+        f"undecodable request: expected an ExportLogsServiceRequest, got {found}; correct the sender"
+    )

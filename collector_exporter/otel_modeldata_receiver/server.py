@@ -1,0 +1,170 @@
+"""The life of the receiver, in the order in which it happens: start, serve, stop accepting, drain, release."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+
+from .exceptions import ConfigError, ListenError
+from .health import StoreHealth
+from .service import SERVICE_NAME, LogsService
+from .sink import Sink
+from .storage import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import ReceiverConfig, TlsConfig
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_SECONDS: Final = 1.0
+"""What is left of calls after draining: answers on their way, and health watches that never end by themselves."""
+
+
+class Server:
+    """A receiver that listens; `start`, then `stop`, which is safe to call twice and before `start`.
+
+    Args:
+        config: validated settings.
+        sink: where lines go; by default a sink on the configured store.
+
+    Raises:
+        ConfigError: the store's URL is wrong.
+    """
+
+    def __init__(self, config: ReceiverConfig, sink: Sink | None = None) -> None:
+        self._config = config
+        self._sink = sink or Sink(
+            open_store(config.store, create_container=config.create_container),
+            instance=config.instance,
+            linger=config.linger_seconds,
+        )
+        servicer = health.aio.HealthServicer()
+        self._health = StoreHealth(servicer, ("", SERVICE_NAME), self._sink.check)
+        self._service = LogsService(
+            self._sink,
+            rolling_rate=config.rolling_rate,
+            max_in_flight_bytes=config.max_in_flight_bytes,
+            deadline_seconds=config.deadline_seconds,
+            on_store_error=self._health.store_failed,
+        )
+        self._health_servicer = servicer
+        self._grpc: grpc.aio.Server | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Check the store, then listen; `port` is the one in use from now on.
+
+        Raises:
+            StoreCheckError: the store cannot be written.
+            ListenError: the address cannot be listened on.
+            ConfigError: the TLS files cannot be used.
+        """
+        try:
+            await self._sink.check()
+            server = grpc.aio.server(options=_options(self._config))
+            server.add_generic_rpc_handlers((_handler(self._service),))
+            health_pb2_grpc.add_HealthServicer_to_server(self._health_servicer, server)
+            self.port = _bind(server, self._config)
+            await server.start()
+        except BaseException:
+            await self._sink.close()
+            raise
+        self._grpc = server
+        await self._health.start()
+
+    async def stop(self) -> None:
+        """Refuse new calls, make durable what was admitted, answer it, and release everything."""
+        self._service.stop()
+        await self._health.stop()
+        try:
+            async with asyncio.timeout(self._config.grace_seconds):
+                await self._sink.drain()
+                await self._service.drain()
+        except TimeoutError:
+            logger.warning(
+                "stopping with %d bytes unresolved after %s s: not acknowledged, their senders keep them",
+                self._service.in_flight_bytes,
+                self._config.grace_seconds,
+            )
+        if self._grpc is not None:
+            await self._grpc.stop(_CLOSE_SECONDS)
+        await self._sink.close()
+
+
+async def run(config: ReceiverConfig, announce: Callable[[int], None]) -> None:
+    """Receive until SIGTERM or SIGINT, then stop gracefully.
+
+    Args:
+        config: validated settings.
+        announce: told the port once calls are taken.
+
+    Raises:
+        ReceiverError: see `Server.start`.
+    """
+    stop_requested = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: there Ctrl-C raises KeyboardInterrupt
+            loop.add_signal_handler(signal_number, stop_requested.set)
+    server = Server(config)
+    await server.start()
+    try:
+        announce(server.port)
+        await stop_requested.wait()
+    finally:
+        await server.stop()
+
+
+def _options(config: ReceiverConfig) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", config.max_message_bytes),
+        # Two receivers on one port would split the traffic between two owners of the same blobs.
+        ("grpc.so_reuseport", 0),
+        # A peer that vanished without a word is noticed after 80 s; gateways may ping as often as every 10 s.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+
+
+def _handler(service: LogsService) -> grpc.GenericRpcHandler:
+    """The logs service on encoded messages: without a deserializer gRPC cannot fail before we see the bytes."""
+    return grpc.method_handlers_generic_handler(
+        SERVICE_NAME, {"Export": grpc.unary_unary_rpc_method_handler(service.export)}
+    )
+
+
+def _bind(server: grpc.aio.Server, config: ReceiverConfig) -> int:
+    credentials = _credentials(config.tls) if config.tls else None
+    try:
+        if credentials is None:
+            port: int = server.add_insecure_port(config.listen)
+        else:
+            port = server.add_secure_port(config.listen, credentials)
+    except RuntimeError:
+        raise ListenError(
+            f"expected a free address of this machine to listen on, got {config.listen!r}, which is in use, "
+            "not of this machine, or not resolvable; choose another --listen"
+        ) from None
+    return port
+
+
+def _credentials(tls: TlsConfig) -> grpc.ServerCredentials:
+    try:
+        key, chain = Path(tls.key_file).read_bytes(), Path(tls.cert_file).read_bytes()
+        client_ca = Path(tls.client_ca_file).read_bytes() if tls.client_ca_file else None
+    except OSError as error:
+        raise ConfigError(f"tls: expected a readable PEM file, got {error.strerror} for {error.filename!r}") from None
+    return grpc.ssl_server_credentials([(key, chain)], client_ca, require_client_auth=client_ca is not None)

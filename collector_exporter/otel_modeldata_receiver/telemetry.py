@@ -1,0 +1,132 @@
+"""What the receiver tells about itself: metrics through the OTel API and log lines that do not repeat.
+
+Metrics carry the OpenTelemetry Collector's own names where it has them, so that its dashboards and alerts work. Without
+a meter provider every instrument is a no-op.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import metrics
+
+from .exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.metrics import Counter, Histogram, Meter, UpDownCounter
+    from opentelemetry.sdk.metrics.export import MetricExporter
+
+METRICS_EXPORTER: Final = "OTEL_METRICS_EXPORTER"
+"""OTel's own environment variable: `otlp`, `console` or `none`."""
+_METER: Final = "otel_modeldata_receiver"
+_QUIET_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruments:
+    """The receiver's metrics.
+
+    Attributes:
+        accepted: records acknowledged because they are durable, duplicates included.
+        refused: records of requests that were answered with an error and will come again.
+        duplicates: records that were stored already and not written again.
+        quarantined: records that cannot become lines, by `reason`.
+        refused_requests: requests answered with an error, by `error.type`.
+        appends: groups of lines handed to the sink, one per request and folder.
+        append_duration: seconds until such a group was durable.
+        in_flight: bytes of requests admitted and not yet resolved.
+    """
+
+    accepted: Counter
+    refused: Counter
+    duplicates: Counter
+    quarantined: Counter
+    refused_requests: Counter
+    appends: Counter
+    append_duration: Histogram
+    in_flight: UpDownCounter
+
+
+def instruments(meter: Meter | None = None) -> Instruments:
+    """The receiver's metrics in `meter`, or in the process's own meter provider."""
+    meter = meter or metrics.get_meter(_METER)
+    return Instruments(
+        accepted=meter.create_counter(
+            "otelcol_receiver_accepted_log_records", "{records}", "Durable and acknowledged."
+        ),
+        refused=meter.create_counter("otelcol_receiver_refused_log_records", "{records}", "Answered with an error."),
+        duplicates=meter.create_counter("otel_modeldata.duplicates", "{records}", "Stored already, not written again."),
+        quarantined=meter.create_counter("otel_modeldata.quarantined", "{records}", "Kept aside, by reason."),
+        refused_requests=meter.create_counter("otel_modeldata.refused_requests", "{requests}", "By type of error."),
+        appends=meter.create_counter("otel_modeldata.appends", "{appends}", "Groups of lines handed to the sink."),
+        append_duration=meter.create_histogram("otel_modeldata.append.duration", "s", "Until a group was durable."),
+        in_flight=meter.create_up_down_counter("otel_modeldata.in_flight", "By", "Admitted and not yet resolved."),
+    )
+
+
+def start_metrics() -> Callable[[], None]:
+    """Send metrics where `OTEL_METRICS_EXPORTER` says; the answer stops it and sends the last ones.
+
+    Raises:
+        ConfigError: the variable names an exporter this program does not have.
+    """
+    choice = os.environ.get(METRICS_EXPORTER, "").strip().lower()
+    if choice in {"", "none"}:
+        return lambda: None
+    exporter = _exporter(choice)
+    # The SDK is loaded only by those who asked for it.
+    from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
+
+    provider = MeterProvider(metric_readers=[PeriodicExportingMetricReader(exporter)])
+    metrics.set_meter_provider(provider)
+    return provider.shutdown
+
+
+def _exporter(choice: str) -> MetricExporter:
+    if choice == "otlp":
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
+
+        return OTLPMetricExporter()
+    if choice == "console":
+        from opentelemetry.sdk.metrics.export import ConsoleMetricExporter  # noqa: PLC0415
+
+        return ConsoleMetricExporter()
+    raise ConfigError(f"Expected otlp, console or none in {METRICS_EXPORTER}, got {choice!r}; set one of them.")
+
+
+class OnceAMinute:
+    """Writes the first log line of a condition, then at most one a minute with the number left out.
+
+    Args:
+        logger: where the lines go.
+        clock: seconds that never run backward.
+    """
+
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._logger = logger
+        self._clock = clock
+        self._spoken: dict[str, float] = {}
+        self._left_out: dict[str, int] = {}
+
+    def warning(self, condition: str, message: str, *args: object, exc_info: BaseException | None = None) -> None:
+        """Log `message` unless `condition` was logged less than a minute ago.
+
+        `condition` comes from a small fixed set: every one seen is remembered.
+        """
+        now = self._clock()
+        last = self._spoken.get(condition)
+        if last is not None and now - last < _QUIET_SECONDS:
+            self._left_out[condition] = self._left_out.get(condition, 0) + 1
+            return
+        self._spoken[condition] = now
+        left_out = self._left_out.pop(condition, 0)
+        if left_out:
+            message, args = message + " (%d more like this were not logged)", (*args, left_out)
+        self._logger.warning(message, *args, exc_info=exc_info)

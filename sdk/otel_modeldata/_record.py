@@ -1,0 +1,177 @@
+"""rows + context -> record: one OTLP log record as protobuf bytes, and the request around many of them.
+
+A record is encoded once, on its own, and travels as these bytes however often it is sent: a batch is put together by
+concatenation, because in protobuf the concatenation of two messages is their merge ("Protocol Buffers: Encoding,
+Last One Wins"). What is equal for all records of a collector is encoded once, too.
+
+The messages are those of `opentelemetry.proto`. The logs SDK of opentelemetry-python is not used: its names are still
+private and differ between the two lines we serve, its limits would truncate the data of the application's request, and
+with `OTEL_SDK_DISABLED` it would drop every event without a word.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
+from opentelemetry.sdk.resources import Resource
+
+from . import semconv
+from ._version import AGENT, NAME, VERSION
+from .exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.trace import SpanContext
+
+    from ._rows import Rows
+    from .config import CollectorConfig
+
+_HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
+"""OTLP 1.5 and later; the attribute `cloudevents.event_type` says the same in every version."""
+
+
+def new_event_id() -> str:
+    """A CloudEvents `id`: a random uuid."""
+    return str(uuid.uuid4())
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """One event that was accepted, until it is delivered or reported lost.
+
+    Attributes:
+        event_id: the CloudEvents `id`.
+        fixed: what `fixed_part` made for the collector.
+        time_ns: event time, ns since 1970.
+        attributes: what differs from record to record.
+        span_context: the span the event belongs to; None outside of any.
+        rows: the data.
+        sequence: the event's number within its producer and collection, given when it is accepted.
+    """
+
+    event_id: str
+    fixed: bytes
+    time_ns: int
+    attributes: Mapping[str, str]
+    span_context: SpanContext | None
+    rows: Rows
+    sequence: int = 0
+
+    def encode(self) -> bytes:
+        """The OTLP `LogRecord`."""
+        message = LogRecord(
+            time_unix_nano=self.time_ns,
+            observed_time_unix_nano=self.time_ns,
+            body=AnyValue(string_value=self.rows.text()),  # type: ignore[arg-type] # bytes are taken, and checked
+            attributes=[
+                _key_value(semconv.CLOUDEVENTS_EVENT_ID, self.event_id),
+                _key_value(semconv.AZUREML_PRODUCER_SEQUENCE, self.sequence),
+                *(_key_value(key, value) for key, value in self.attributes.items()),
+            ],
+        )
+        if self.span_context is not None:
+            message.trace_id = self.span_context.trace_id.to_bytes(16, "big")
+            message.span_id = self.span_context.span_id.to_bytes(8, "big")
+            message.flags = int(self.span_context.trace_flags)
+        return self.fixed + message.SerializeToString()
+
+
+def fixed_part(collection: str, sampling_rate: float) -> bytes:
+    """What every record of one collector says: the beginning of its bytes."""
+    message = LogRecord(
+        attributes=[
+            _key_value(semconv.AZUREML_COLLECTION_NAME, collection),
+            _key_value(semconv.CLOUDEVENTS_EVENT_TYPE, semconv.event_type(collection)),
+            _key_value(semconv.AZUREML_MODEL_VERSION, semconv.DEFAULT_MODEL_VERSION),
+            _key_value(semconv.AZUREML_DATA_TYPE, semconv.DATAFRAME_TYPE),
+            _key_value(semconv.AZUREML_DATA_CONTENT_TYPE, semconv.JSON_CONTENT_TYPE),
+            _key_value(semconv.AZUREML_AGENT, AGENT),
+            _key_value(semconv.AZUREML_SAMPLING_RATE, float(sampling_rate)),
+        ]
+    )
+    if _HAS_EVENT_NAME:
+        message.event_name = semconv.event_type(collection)
+    return message.SerializeToString()
+
+
+def _key_value(key: str, value: str | float) -> KeyValue:
+    if isinstance(value, str):
+        return KeyValue(key=key, value=AnyValue(string_value=value))
+    if isinstance(value, int):
+        return KeyValue(key=key, value=AnyValue(int_value=value))
+    return KeyValue(key=key, value=AnyValue(double_value=value))
+
+
+class RequestFrame:
+    """The constant parts of `ExportLogsServiceRequest` around the records of one process.
+
+    `ExportLogsServiceRequest.resource_logs` (1) holds `ResourceLogs{resource (1), scope_logs (2)}`, which holds
+    `ScopeLogs{scope (1), log_records (2)}`; each of the three is a length-delimited field.
+    """
+
+    def __init__(self, config: CollectorConfig, producer: str) -> None:
+        resource = _resource(config, producer)
+        attributes = [_key_value(k, v) for k, v in resource.attributes.items() if isinstance(v, (str, int, float))]
+        self._resource = ResourceLogs(resource=ResourceMessage(attributes=attributes)).SerializeToString()
+        self._scope = ScopeLogs(scope=InstrumentationScope(name=NAME, version=VERSION)).SerializeToString()
+
+    def request(self, records: Sequence[bytes]) -> bytes:
+        """One `ExportLogsServiceRequest` with these encoded records, in order."""
+        parts = [self._scope]
+        for record in records:
+            parts += (_LOG_RECORDS, _varint(len(record)), record)
+        scope_logs = b"".join(parts)
+        head = b"".join((self._resource, _SCOPE_LOGS, _varint(len(scope_logs))))
+        return b"".join((_RESOURCE_LOGS, _varint(len(head) + len(scope_logs)), head, scope_logs))
+
+
+def _tag(message: type[ExportLogsServiceRequest | ResourceLogs | ScopeLogs], field: str) -> bytes:
+    """The key of a length-delimited field (wire type 2) whose number fits one byte."""
+    return bytes([message.DESCRIPTOR.fields_by_name[field].number << 3 | 2])
+
+
+_RESOURCE_LOGS = _tag(ExportLogsServiceRequest, "resource_logs")
+_SCOPE_LOGS = _tag(ResourceLogs, "scope_logs")
+_LOG_RECORDS = _tag(ScopeLogs, "log_records")
+
+
+def _varint(number: int) -> bytes:
+    """A length as protobuf writes it: seven bits a byte, the lowest first, the high bit set on all but the last."""
+    result = bytearray()
+    while number > 0x7F:
+        result.append(number & 0x7F | 0x80)
+        number >>= 7
+    result.append(number)
+    return bytes(result)
+
+
+def _resource(config: CollectorConfig, producer: str) -> Resource:
+    """Who sends: the deployment YAML first, then OTEL_RESOURCE_ATTRIBUTES and service.name, then `local`/`default`."""
+    given = {
+        semconv.SERVICE_INSTANCE_ID: producer,
+        semconv.AZUREML_ENDPOINT_NAME: config.endpoint,
+        semconv.AZUREML_DEPLOYMENT_NAME: config.deployment,
+        semconv.AZUREML_ROLLING_RATE: config.rolling_rate,
+    }
+    resource = Resource.create({key: value for key, value in given.items() if value is not None})
+    service = str(resource.attributes.get(semconv.SERVICE_NAME, ""))
+    # OTel's own default for a missing name is "unknown_service:python": that is no endpoint.
+    named = service if service and not service.startswith("unknown_service") else semconv.DEFAULT_ENDPOINT
+    endpoint = str(resource.attributes.get(semconv.AZUREML_ENDPOINT_NAME, named))
+    deployment = str(resource.attributes.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
+    problems = [
+        f"{key}: expected {semconv.NAME_RULE}, got {name!r}"
+        for key, name in ((semconv.AZUREML_ENDPOINT_NAME, endpoint), (semconv.AZUREML_DEPLOYMENT_NAME, deployment))
+        if not semconv.is_name(name)
+    ]
+    if problems:
+        raise ConfigError("OpenTelemetry resource (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES)", problems)
+    names = {semconv.AZUREML_ENDPOINT_NAME: endpoint, semconv.AZUREML_DEPLOYMENT_NAME: deployment}
+    return Resource(names).merge(resource)

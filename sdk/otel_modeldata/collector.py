@@ -1,0 +1,235 @@
+"""`Collector`: what score.py holds.
+
+A drop-in for `azureml.ai.monitoring.Collector`: change the import's first words to `otel_modeldata`. The first
+`collect` loads the rest of the package; until then neither pandas nor gRPC nor the OpenTelemetry SDK is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+
+from . import semconv
+from ._endpoint import load_endpoint
+from .config import CollectorConfig, load_config
+from .context import (
+    REQUEST_ID_HEADER,
+    BasicCorrelationContext,
+    CorrelationContext,
+    WrapperContext,
+    event_time_ns,
+    headers_of,
+    resolve,
+)
+from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from ._rows import Columns, Rows
+
+logger = logging.getLogger(__name__)
+
+_ACCEPTED = "accepted"
+_NOT_SAMPLED = "dropped_sampling"
+
+_KNOWN_COLUMNS = 32
+"""Sets of columns a collector remembers; a collection has one or two."""
+
+
+class Collector:
+    """Collects DataFrames into one collection.
+
+    Args:
+        name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
+            recognizes `model_inputs` and `model_outputs`.
+        on_error: called with each error instead of raising it, so that scoring goes on; from the thread that calls
+            `collect` for what is known there, from the delivery thread for events that are lost later.
+
+    Raises:
+        ConfigError: the configuration or the endpoint is wrong; always raised, never given to `on_error`, because
+            nothing could ever be collected.
+        CollectionNameError: `name` is empty or cannot be a folder (or given to `on_error`).
+        NotEnabledError: the configuration lists other collections only (or given to `on_error`).
+    """
+
+    def __init__(self, *, name: str, on_error: Callable[[Exception], Any] | None = None) -> None:
+        self.name = name
+        self._on_error = on_error
+        self._config = load_config()
+        load_endpoint()  # a wrong one is known now, in init(), and not in the first scoring request
+        self._rate = self._config.rate_of(str(name))
+        self._refusal = _refusal(name, self._config)
+        self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
+        self._fixed = b""
+        self._columns: dict[tuple[object, ...], Columns] = {}
+        self._warned: set[str] = set()
+        if self._switched_off:
+            logger.info("collection %s is switched off: its frames are dropped", name)
+        if self._refusal is not None:
+            self._tell(self._refusal)
+
+    def collect(self, data: pd.DataFrame, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
+        """Collect a frame; what happens to it afterwards does not reach the record.
+
+        Args:
+            data: a pandas DataFrame of any shape; `_rows.py` says how each value is written.
+            correlation_context: what an earlier `collect` of the same request returned, or your own; without it the
+                one in force (`use_correlation_context`), else a new one.
+
+        Returns:
+            The correlation context, to be given to the next `collect` of this request. In debug mode it also answers
+            `is_success()` and `get_message()`.
+
+        Raises:
+            CollectError: the frame is not collected, see `exceptions.py`; with `on_error` it goes there instead.
+        """
+        context: CorrelationContext | None = None
+        try:
+            context = resolve(correlation_context)
+            message = self._collect(data, context)
+        except Exception as error:  # noqa: BLE001 - the edge to scoring: with on_error nothing may pass
+            message = str(error)
+            self._tell(error)
+        context = context or BasicCorrelationContext()
+        if self._config.debug:
+            return WrapperContext(context, message == _ACCEPTED, message)
+        return context
+
+    def _collect(self, data: pd.DataFrame, context: CorrelationContext) -> str:
+        if self._refusal is not None:
+            raise self._refusal
+        correlation_id = _correlation_id(context)
+        if not semconv.is_sampled(correlation_id, self._rate):
+            return _NOT_SAMPLED
+        pandas = sys.modules.get("pandas")
+        if pandas is None or not isinstance(data, pandas.DataFrame):
+            raise UnsupportedDataError(data)
+        rows = self._rows(data)
+        if self._config.local_capture:
+            self._print(rows, correlation_id)
+        else:
+            self._send(rows, correlation_id, context)
+        return _ACCEPTED
+
+    def _rows(self, frame: pd.DataFrame) -> Rows:
+        from ._rows import Columns, Rows  # noqa: PLC0415 - not before the first collect
+
+        labels = tuple(frame.columns.tolist())
+        columns = self._columns.get(labels)
+        if columns is None:
+            columns = Columns(labels)
+            if len(self._columns) >= _KNOWN_COLUMNS:
+                self._columns.clear()
+            self._columns[labels] = columns
+            for sentence in columns.warnings:
+                self._warn_once(sentence)
+        rows = Rows(frame, columns)
+        if rows.count == 0:
+            self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
+        return rows
+
+    def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
+        from ._process import this_process  # noqa: PLC0415 - not before the first collect
+        from ._record import Record, fixed_part, new_event_id  # noqa: PLC0415
+
+        if not self._fixed:
+            self._fixed = fixed_part(self.name, self._rate)
+        event_id = new_event_id()
+        span = trace.get_current_span()
+        span_context = span.get_span_context()
+        record = Record(
+            event_id=event_id,
+            fixed=self._fixed,
+            time_ns=event_time_ns(context) or time.time_ns(),
+            attributes=self._attributes(correlation_id, context),
+            span_context=span_context if span_context.is_valid else None,
+            rows=rows,
+        )
+        this_process(self._config).put(self.name, record, self._on_error)
+        if span.is_recording():
+            about: dict[str, str | int] = {
+                semconv.AZUREML_COLLECTION_NAME: self.name,
+                semconv.AZUREML_CORRELATION_ID: correlation_id,
+                semconv.CLOUDEVENTS_EVENT_ID: event_id,
+                semconv.AZUREML_DATA_ROWS: rows.count,
+            }
+            span.set_attributes(about)  # of the last collect: backends search attributes
+            span.add_event(semconv.event_type(self.name), about)  # of every collect, with its time
+
+    def _attributes(self, correlation_id: str, context: CorrelationContext) -> dict[str, str]:
+        attributes = {semconv.AZUREML_CORRELATION_ID: correlation_id}
+        for header, value in headers_of(context).items():
+            name = str(header).lower()
+            if name == REQUEST_ID_HEADER:
+                attributes[semconv.AZUREML_REQUEST_ID] = _utf8(str(value))
+            elif semconv.is_extension_name(name) and name not in semconv.RESERVED_LINE_KEYS:
+                attributes[semconv.CLOUDEVENTS_EXTENSION_PREFIX + name] = _utf8(str(value))
+            else:
+                self._warn_once(
+                    f"context header {name!r} is not collected: expected lower-case letters and digits, at most 20"
+                )
+        return attributes
+
+    def _print(self, rows: Rows, correlation_id: str) -> None:
+        """Azure's local capture: one line on standard output, no server."""
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+        sys.stdout.write(f"{moment} | {self.name} | {correlation_id} | {rows.text().decode()}\n")
+
+    def _tell(self, error: Exception) -> None:
+        if self._on_error is not None:
+            self._on_error(error)
+        elif error is not self._refusal or not self._switched_off:
+            raise error
+
+    def _warn_once(self, sentence: str) -> None:
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            logger.warning("collection %s: %s", self.name, sentence)
+
+
+def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
+    """Why frames of this collection are refused; None when they are taken. Texts: peers.md 2.2."""
+    if not name:
+        return CollectionNameError("collection name is not provided")
+    if not isinstance(name, str) or not semconv.is_name(name):
+        return CollectionNameError(f"collection name: expected {semconv.NAME_RULE}, got {str(name)[:140]!r}")
+    if not config.collects_frames():
+        return NotEnabledError("custom logging is not enabled, drop the data")
+    entry = config.collection(name)
+    if entry is None or not entry.enabled:
+        return NotEnabledError(f"collection {name} is not enabled, drop the data")
+    return None
+
+
+def _is_switched_off(name: object, config: CollectorConfig) -> bool:
+    """Whether an operator turned this very collection off.
+
+    That is a wish, not a mistake: `on_error` hears of it, but nothing is raised, so that no code has to change and
+    scoring goes on. A name that the configuration does not know is a mistake and raises, as Azure's SDK does.
+    """
+    if not isinstance(name, str):
+        return False
+    entry = config.collection(name)
+    return not config.enabled or (entry is not None and not entry.enabled)
+
+
+def _correlation_id(context: CorrelationContext) -> str:
+    given: object = context.get_id()
+    if given is None or given == "":
+        raise ContextError("expected a correlation context with an id, got one without")
+    return _utf8(str(given))
+
+
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ContextError("expected text, got a lone surrogate in an id or header: UTF-8 cannot carry it") from None
+    return text

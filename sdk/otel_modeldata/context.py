@@ -1,0 +1,153 @@
+"""Correlation contexts: what ties the inputs and outputs of one request together.
+
+The classes and methods are those of `azureml.ai.monitoring.context`. What is new: the context in force travels in the
+OpenTelemetry context (`use_correlation_context`), so collectors of one request join without passing it by hand.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from opentelemetry import context as otel_context
+
+from .exceptions import ContextError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+REQUEST_ID_HEADER = "x-request-id"
+"""The header of a context that becomes `xrequestid` of the line."""
+
+_CURRENT = otel_context.create_key("otel-modeldata-correlation-context")
+
+
+class CorrelationContext:
+    """What `collect` takes and returns; subclass it to bring an id from elsewhere."""
+
+    def get_id(self) -> str:
+        """The correlation id: joins inputs, outputs and, later, ground truth."""
+        return ""
+
+    def __str__(self) -> str:
+        return self.get_id()
+
+    def __repr__(self) -> str:
+        return self.__str__()
+
+
+class BasicCorrelationContext(CorrelationContext):
+    """A correlation id with a time and headers.
+
+    Args:
+        id: any value that prints to the id you want, best one that is unique per request; a new uuid when missing.
+            The row with index n of a frame has the row id `{id}_{n}` in Azure's consumer.
+        timestamp: event time in whole seconds since 1970 (UTC). When missing, each event carries the time of its own
+            `collect`, and `get_timestamp` answers the time at which the context was made.
+        headers: `x-request-id` becomes `xrequestid` of the line; any other name of lower-case letters and digits
+            becomes a line key of its own, e.g. `{"tenant": "a"}`.
+    """
+
+    def __init__(
+        self,
+        id: object = None,  # noqa: A002 - the parameter's name is the official API
+        timestamp: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.id = str(uuid.uuid4()) if id is None or id == "" else str(id)
+        self.timestamp = int(time.time()) if timestamp is None else timestamp
+        self.headers = dict(headers) if headers else {}
+        self.has_own_timestamp = timestamp is not None
+
+    def get_id(self) -> str:
+        """The correlation id."""
+        return self.id
+
+    def get_timestamp(self) -> int:
+        """Whole seconds since 1970."""
+        return self.timestamp
+
+    def get_headers(self) -> dict[str, str]:
+        """The headers, as given."""
+        return self.headers
+
+
+class WrapperContext(CorrelationContext):
+    """What `collect` returns in debug mode (`AZUREML_MDC_DEBUG=true`): the context, and what became of the call."""
+
+    def __init__(self, correlation_context: CorrelationContext, success: bool, message: str) -> None:
+        self.wrapped = correlation_context
+        self._success = success
+        self._message = message
+
+    def get_id(self) -> str:
+        """The wrapped context's id."""
+        return self.wrapped.get_id()
+
+    def get_timestamp(self) -> int:
+        """The wrapped context's timestamp."""
+        return int(getattr(self.wrapped, "get_timestamp", time.time)())
+
+    def get_headers(self) -> dict[str, str]:
+        """The wrapped context's headers."""
+        return headers_of(self.wrapped)
+
+    def is_success(self) -> bool:
+        """Whether the frame was accepted for delivery."""
+        return self._success
+
+    def get_message(self) -> str:
+        """`accepted`, `dropped_sampling`, or the text of the refusal."""
+        return self._message
+
+
+@contextmanager
+def use_correlation_context(context: CorrelationContext) -> Iterator[CorrelationContext]:
+    """Make `context` the current one: every `collect` inside that is given none uses it.
+
+    It travels like the current span: through `await`, and into threads that copy the context.
+    """
+    token = otel_context.attach(otel_context.set_value(_CURRENT, context))
+    try:
+        yield context
+    finally:
+        otel_context.detach(token)
+
+
+def current_correlation_context() -> CorrelationContext | None:
+    """The context in force, if one is."""
+    current = otel_context.get_value(_CURRENT)
+    return current if isinstance(current, CorrelationContext) else None
+
+
+def resolve(context: CorrelationContext | None) -> CorrelationContext:
+    """The given context, else the current one, else a new one.
+
+    Raises:
+        ContextError: something else was given.
+    """
+    if context is None:
+        return current_correlation_context() or BasicCorrelationContext()
+    if isinstance(context, WrapperContext):
+        return context.wrapped
+    if isinstance(context, CorrelationContext) or callable(getattr(context, "get_id", None)):
+        return context
+    raise ContextError(
+        f"expected a correlation context, got {type(context).__name__}: "
+        "pass what collect returned, or BasicCorrelationContext(id=...)"
+    )
+
+
+def event_time_ns(context: CorrelationContext) -> int | None:
+    """The event time the caller chose, in ns since 1970; None when the event has its own."""
+    if getattr(context, "has_own_timestamp", False):
+        return int(context.get_timestamp() * 1_000_000_000)  # type: ignore[attr-defined]
+    return None
+
+
+def headers_of(context: CorrelationContext) -> dict[str, str]:
+    """The context's headers; none where the class has no such method."""
+    get_headers = getattr(context, "get_headers", None)
+    return {} if get_headers is None else get_headers()

@@ -1,0 +1,105 @@
+"""Every error of the SDK.
+
+```
+ModelDataError
+├── ConfigError                 the configuration is wrong; raised by `Collector(...)`, in `init()`
+├── CollectError                known when `collect` is called: raised there, or given to `on_error`
+│   ├── CollectionNameError     no name, or one that cannot become a folder
+│   ├── NotEnabledError         the configuration does not switch this collection on
+│   ├── UnsupportedDataError    not a pandas DataFrame (also a TypeError)
+│   ├── UnsupportedValueError   a cell or column name that JSON cannot carry (also a TypeError)
+│   ├── ContextError            not a correlation context (also a TypeError)
+│   ├── RecordTooLargeError     one frame above the size that may travel
+│   ├── QueueFullError          deliveries lag behind and the queue's bound is reached
+│   └── ShutDownError           `shutdown` was called before
+└── DeliveryError               known only later: given to `on_error` from the delivery thread
+```
+
+Where azureml-ai-monitoring has a text for a refusal, the text here is the same: programs match on it.
+"""
+
+from __future__ import annotations
+
+
+class ModelDataError(Exception):
+    """Root of the tree above."""
+
+
+class ConfigError(ModelDataError):
+    """The configuration is wrong.
+
+    Attributes:
+        problems: every problem found, one sentence each.
+    """
+
+    def __init__(self, origin: str, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{origin}: " + "; ".join(problems))
+
+
+class CollectError(ModelDataError):
+    """Root of what `collect` can know while it is called."""
+
+
+class CollectionNameError(CollectError):
+    """No collection name, or one that cannot become a folder."""
+
+
+class NotEnabledError(CollectError):
+    """The configuration does not switch this collection on."""
+
+
+class UnsupportedDataError(CollectError, TypeError):
+    """Not a pandas DataFrame."""
+
+    def __init__(self, data: object) -> None:
+        super().__init__(f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame")
+
+
+class UnsupportedValueError(CollectError, TypeError):
+    """A cell or column name that JSON cannot carry."""
+
+
+class ContextError(CollectError, TypeError):
+    """Not a correlation context."""
+
+
+class RecordTooLargeError(CollectError):
+    """One frame above the size that may travel."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(
+            f"the frame takes {size} bytes as JSON, at most {limit} can be sent in one event: collect it in parts"
+        )
+
+
+class QueueFullError(CollectError):
+    """Deliveries lag behind and the queue's bound is reached."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests lead to message queue is full, please reduce the number of requests.")
+
+
+class ShutDownError(CollectError):
+    """`shutdown` was called before."""
+
+    def __init__(self) -> None:
+        super().__init__("queue closed")
+
+
+class DeliveryError(ModelDataError):
+    """Events that were accepted are lost.
+
+    Attributes:
+        reason: why, as in `DeliveryReport.lost`.
+        event_ids: the `id` of each event concerned.
+        count: how many of them are lost; fewer than `event_ids` when the endpoint rejected some without naming them.
+    """
+
+    def __init__(self, reason: str, detail: str, event_ids: tuple[str, ...], count: int) -> None:
+        self.reason = reason
+        self.event_ids = event_ids
+        self.count = count
+        super().__init__(f"{count} event(s) lost, {reason}: {detail}")

@@ -1,0 +1,114 @@
+"""The wire contract of both halves: attribute names, reserved names and the few rules that SDK and receiver share.
+
+The SDK writes these names into OTLP log records, the receiver reads them, and the gateway routes on
+`AZUREML_COLLECTION_NAME`. Any OpenTelemetry SDK in any language that sets `AZUREML_COLLECTION_NAME` on a log record
+(and `service.name` on its resource) produces a valid event; everything else has a default.
+
+Line keys come from CloudEvents 1.0 and from recorded output of Azure ML's own collector.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+# --- Resource attributes: who sent it ---------------------------------------------------------------------------
+
+CLOUD_RESOURCE_ID: Final = "cloud.resource_id"
+"""ARM id of the deployment, `/subscriptions/../onlineEndpoints/{endpoint}/deployments/{deployment}`: the `source`."""
+SERVICE_NAME: Final = "service.name"
+"""OTel's own; the endpoint's name when `AZUREML_ENDPOINT_NAME` is absent."""
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+"""OTel's own; one per process, the *producer* of the ledger: sequences count within it."""
+AZUREML_ENDPOINT_NAME: Final = "azureml.endpoint.name"
+AZUREML_DEPLOYMENT_NAME: Final = "azureml.deployment.name"
+AZUREML_ROLLING_RATE: Final = "azureml.data_collector.rolling_rate"
+"""`Minute` to `Year`, sent only when the deployment YAML says so; the receiver's own setting wins."""
+
+# --- Log record attributes: what it is --------------------------------------------------------------------------
+
+AZUREML_COLLECTION_NAME: Final = "azureml.collection.name"
+CLOUDEVENTS_EVENT_ID: Final = "cloudevents.event_id"
+"""A uuid made in `collect`: the idempotency key of every later hop."""
+CLOUDEVENTS_EVENT_TYPE: Final = "cloudevents.event_type"
+"""Equals `event_name`, which OTLP before 1.5 (opentelemetry 1.33) cannot carry."""
+AZUREML_CORRELATION_ID: Final = "azureml.correlation.id"
+AZUREML_REQUEST_ID: Final = "azureml.request.id"
+"""The request's `x-request-id`; line key `xrequestid`. Absent: equals the correlation id, as Azure's lines do."""
+AZUREML_MODEL_VERSION: Final = "azureml.model.version"
+AZUREML_DATA_TYPE: Final = "azureml.data.type"
+"""Line key `collectdatatype`."""
+AZUREML_DATA_CONTENT_TYPE: Final = "azureml.data.content_type"
+"""Line key `datacontenttype`."""
+AZUREML_AGENT: Final = "azureml.agent"
+"""`{name}/{version}` of the library that collected; line key `agent`."""
+AZUREML_SAMPLING_RATE: Final = "azureml.sampling.rate"
+"""The share of correlation ids that are collected, 0 < rate <= 1, as a double: one event stands for 1/rate."""
+AZUREML_DATA_ROWS: Final = "azureml.data.rows"
+"""Number of rows of a frame, on the request span."""
+AZUREML_PRODUCER_SEQUENCE: Final = "azureml.producer.sequence"
+"""Counts the events of one producer and collection from 0, as an int: a gap is a loss that can be named."""
+CLOUDEVENTS_EXTENSION_PREFIX: Final = "cloudevents.extension."
+"""`cloudevents.extension.tenant` becomes the line key `tenant` (a context header the caller attached)."""
+
+# --- Values -----------------------------------------------------------------------------------------------------
+
+EVENT_TYPE_PREFIX: Final = "azureml.inference."
+DATAFRAME_TYPE: Final = "pandas.core.frame.DataFrame"
+"""A literal: pandas 3 reports `pandas.DataFrame`, and consumers compare the old text."""
+JSON_CONTENT_TYPE: Final = "application/json"
+DEFAULT_MODEL_VERSION: Final = "default"
+DEFAULT_ENDPOINT: Final = "local"
+DEFAULT_DEPLOYMENT: Final = "default"
+
+PAYLOAD_COLLECTIONS: Final = frozenset({"request", "response"})
+"""Azure's payload logging: any JSON is allowed as `data`. Every other collection is tabular: an array of objects."""
+
+RESERVED_LINE_KEYS: Final = frozenset({"data", "dataref", "correlationid"})
+"""No other key of a line may equal one of these up to case: Spark is case-insensitive and the whole window fails."""
+
+# --- Rules ------------------------------------------------------------------------------------------------------
+
+NAME_RULE: Final = "1 to 128 characters of A-Z a-z 0-9 . _ -, the first a letter or digit, no '..', no '.' at the end"
+_NAME: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?<!\.)", re.ASCII)
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may become one segment of a blob path (endpoint, deployment, collection): see `NAME_RULE`.
+
+    An allow-list, because `..` in a blob name crosses containers and a trailing dot is not portable.
+    """
+    return _NAME.fullmatch(text) is not None
+
+
+_EXTENSION_NAME: Final = re.compile(r"[a-z0-9]{1,20}", re.ASCII)
+
+
+def is_extension_name(text: str) -> bool:
+    """Whether `text` may name a CloudEvents extension attribute.
+
+    CloudEvents 1.0, "Naming Conventions": lower-case letters and digits, and SHOULD NOT exceed 20 characters.
+    """
+    return _EXTENSION_NAME.fullmatch(text) is not None
+
+
+def event_type(collection: str) -> str:
+    """The CloudEvents `type` of a collection; consumers filter on this exact text."""
+    return EVENT_TYPE_PREFIX + collection
+
+
+def local_source(endpoint: str, deployment: str) -> str:
+    """The CloudEvents `source` of a deployment that has no ARM id."""
+    return f"/endpoints/{endpoint}/deployments/{deployment}"
+
+
+def is_sampled(correlation_id: str, rate: float) -> bool:
+    """Whether the events of a correlation id are collected at `rate` (0 to 1).
+
+    SHA-256 of the id's UTF-8, its first 8 bytes as a big-endian integer over 2^64, is below the rate. The same in every
+    collector, process and language, so an input is collected exactly when its output is.
+    """
+    if rate >= 1:
+        return True
+    return int.from_bytes(hashlib.sha256(correlation_id.encode()).digest()[:8], "big") < rate * 2**64

@@ -1,0 +1,11 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The receiver is an asyncio program: anyio's pytest plugin runs its tests on that loop only."""
+    return "asyncio"
