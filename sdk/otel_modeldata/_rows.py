@@ -36,8 +36,8 @@ DEFERRED_CELLS = 2048
 _CHUNK_ROWS = 128
 """Rows encoded in one go. Between chunks the interpreter may run the scoring thread, which encoding would hold up."""
 
-_NUMBER_TEXT_BYTES = 24
-"""What a float64 takes as JSON text at most, with its comma: the charge of a cell that is not encoded yet."""
+_TEXT_BYTES = {"b": 5, "i": 20, "u": 20, "f": 24, "M": 37, "m": 40}
+"""What one cell of a NumPy kind takes as JSON text at most: the charge of a frame that is not encoded yet."""
 
 
 class _AnyRow(msgspec.Struct):
@@ -52,6 +52,7 @@ class Columns:
 
     Attributes:
         names: what the objects of the rows have as keys.
+        name_bytes: what names and punctuation add to the text of each row.
         warnings: what would break Azure's consumer of the lines, one sentence each (azure-consumer.md section 2).
     """
 
@@ -60,7 +61,7 @@ class Columns:
     def __init__(self, labels: Sequence[object]) -> None:
         self.names = _unique([_text_of_label(label) for label in labels])
         self.warnings = _what_breaks_consumers(self.names)
-        self.name_bytes = sum(len(name) + 3 for name in self.names)
+        self.name_bytes = 3 + sum(len(name.encode(errors="replace")) + 6 for name in self.names)
 
 
 class Rows:
@@ -78,9 +79,9 @@ class Rows:
         self._columns = columns
         self._frame: pd.DataFrame | None = None
         self._text = b""
-        if frame.size >= DEFERRED_CELLS and (extra := _deferrable(frame)) is not None:
+        if frame.size >= DEFERRED_CELLS and (charge := _deferred_charge(frame, columns)) is not None:
             self._frame = frame.copy(deep=True)
-            self.nbytes = self.count * (columns.name_bytes + _NUMBER_TEXT_BYTES * len(columns.names)) + extra
+            self.nbytes = charge
         else:
             self._text = _encode(frame, columns.names)
             self.nbytes = len(self._text)
@@ -94,15 +95,20 @@ class Rows:
         return self._text
 
 
-def _deferrable(frame: pd.DataFrame) -> int | None:
-    """Bytes held by text columns when no cell can be refused later; None when some could."""
-    held = 0
+def _deferred_charge(frame: pd.DataFrame, columns: Columns) -> int | None:
+    """About what the text of a frame will take when none of its cells can be refused; None when one could."""
+    per_row, held = columns.name_bytes, 0
     for position, dtype in enumerate(frame.dtypes):
         if isinstance(dtype, pd.StringDtype):
-            held += int(frame.iloc[:, position].array.nbytes)
-        elif not isinstance(dtype, np.dtype) or dtype.kind not in "fiubmM":
+            texts = frame.iloc[:, position].to_numpy(dtype=object)
+            held += sum(len(text) for text in texts if isinstance(text, str))
+        elif isinstance(dtype, np.dtype) and dtype.kind in _TEXT_BYTES:
+            per_row += _TEXT_BYTES[dtype.kind]
+        elif isinstance(dtype, pd.DatetimeTZDtype):
+            per_row += _TEXT_BYTES["M"]
+        else:
             return None
-    return held
+    return len(frame) * per_row + held
 
 
 def _encode(frame: pd.DataFrame, names: list[str]) -> bytes:
@@ -163,6 +169,8 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line per family of types r
     if isinstance(value, (pd.Period, pd.Interval)):
         return str(value)
     if isinstance(value, np.ndarray):
+        if not value.ndim:
+            return value[()]
         return list(value) if value.dtype.kind in "mM" else value.tolist()
     if isinstance(value, np.datetime64):
         return pd.Timestamp(value)

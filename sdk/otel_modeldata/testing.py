@@ -1,0 +1,128 @@
+"""What tests of a score.py assert against: the events that were collected, without a server.
+
+```python
+from otel_modeldata.testing import capture
+
+def test_inputs_are_collected():
+    with capture() as captured:
+        score.init()
+        score.run('{"data": {"col1": [1]}}')
+    assert captured.events[0].rows == [{"col1": 1}]
+```
+
+Everything up to the wire is the real thing; only the network is replaced.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from . import semconv
+from ._export import Answer, Delivered
+from ._process import Process, replace_process
+from .config import load_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectedEvent:
+    """One event as it leaves the process.
+
+    Attributes:
+        collection: the collection's name.
+        rows: one dict per row of the frame.
+        correlation_id: joins the events of a request.
+        event_id: the event's own id.
+        time_ns: event time, ns since 1970.
+        trace_id: 32 hex digits; empty outside of a span.
+        span_id: 16 hex digits; empty outside of a span.
+        attributes: all attributes of the record, named as in `semconv`.
+        resource: all attributes of the resource.
+    """
+
+    collection: str
+    rows: list[dict[str, Any]]
+    correlation_id: str
+    event_id: str
+    time_ns: int
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any]
+    resource: dict[str, Any]
+
+
+@dataclass
+class Captured:
+    """The events of one `capture`, in the order in which they were collected."""
+
+    _requests: list[bytes] = field(default_factory=list)
+    _flush: Callable[[], object] = field(default=lambda: None)
+
+    @property
+    def events(self) -> list[CollectedEvent]:
+        """Everything collected so far."""
+        self._flush()
+        messages = [ExportLogsServiceRequest.FromString(request) for request in self._requests]
+        return [
+            _event(record, _values(logs.resource.attributes))
+            for message in messages
+            for logs in message.resource_logs
+            for scope in logs.scope_logs
+            for record in scope.log_records
+        ]
+
+    def send(self, request: bytes) -> Answer:
+        """Take a request as an endpoint would."""
+        self._requests.append(request)
+        return Delivered()
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+@contextmanager
+def capture() -> Iterator[Captured]:
+    """Keep what the collectors of this process collect meanwhile, instead of sending it."""
+    captured = Captured()
+    process = Process(load_config(), captured)
+    captured._flush = process.delivery.flush  # noqa: SLF001 - of this module
+    before = replace_process(process)
+    try:
+        yield captured
+    finally:
+        replace_process(before)
+        process.delivery.shutdown(timeout=10.0)
+        captured._flush = lambda: None  # noqa: SLF001
+
+
+def _event(record: LogRecord, resource: dict[str, Any]) -> CollectedEvent:
+    attributes = _values(record.attributes)
+    return CollectedEvent(
+        collection=attributes[semconv.AZUREML_COLLECTION_NAME],
+        rows=msgspec.json.decode(record.body.string_value),
+        correlation_id=attributes[semconv.AZUREML_CORRELATION_ID],
+        event_id=attributes[semconv.CLOUDEVENTS_EVENT_ID],
+        time_ns=record.time_unix_nano,
+        trace_id=record.trace_id.hex(),
+        span_id=record.span_id.hex(),
+        attributes=attributes,
+        resource=resource,
+    )
+
+
+def _values(attributes: Any) -> dict[str, Any]:
+    return {item.key: _value(item.value) for item in attributes}
+
+
+def _value(value: AnyValue) -> object:
+    return getattr(value, value.WhichOneof("value") or "string_value")

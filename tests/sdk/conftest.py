@@ -1,0 +1,40 @@
+"""Fixtures of the SDK's tests: a clean environment, and a process-wide delivery that ends with each test."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_modeldata._process import replace_process
+from recording_backend import RecordingBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the machine that runs the tests reaches the SDK."""
+    for name in list(os.environ):
+        if name.startswith(("OTEL_", "AZUREML_MDC_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def own_process() -> Iterator[None]:
+    """Each test starts as a process that has not collected yet."""
+    replace_process(None)
+    yield
+    process = replace_process(None)
+    if process is not None:
+        process.delivery.shutdown(timeout=0.0)
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingBackend]:
+    """A real OTLP/gRPC server that the SDK is pointed at."""
+    with RecordingBackend() as running:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{running.endpoint}")
+        yield running

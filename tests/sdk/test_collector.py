@@ -1,0 +1,399 @@
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+import otel_modeldata
+from otel_modeldata import Collector, semconv
+from otel_modeldata.context import (
+    BasicCorrelationContext,
+    CorrelationContext,
+    WrapperContext,
+    use_correlation_context,
+)
+from otel_modeldata.exceptions import (
+    CollectionNameError,
+    ConfigError,
+    ContextError,
+    NotEnabledError,
+    UnsupportedDataError,
+    UnsupportedValueError,
+)
+from otel_modeldata.testing import capture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recording_backend import RecordingBackend
+
+FRAME = pd.DataFrame({"a": [1, 2]})
+
+
+def _configure(monkeypatch: pytest.MonkeyPatch, folder: Path, block: str) -> None:
+    path = folder / "deployment.yml"
+    path.write_text(f"data_collector:\n{block}", "utf-8")
+    monkeypatch.setenv("OTEL_MODELDATA_CONFIG", str(path))
+
+
+def test_inputs_and_outputs_of_a_request_share_the_correlation_id() -> None:
+    with capture() as captured:
+        context = Collector(name="model_inputs").collect(FRAME)
+        assert Collector(name="model_outputs").collect(FRAME * 10, context) is context
+    inputs, outputs = captured.events
+    assert (inputs.collection, inputs.rows) == ("model_inputs", [{"a": 1}, {"a": 2}])
+    assert (outputs.collection, outputs.rows) == ("model_outputs", [{"a": 10}, {"a": 20}])
+    assert inputs.correlation_id == outputs.correlation_id == context.get_id()
+    assert inputs.event_id != outputs.event_id
+
+
+def test_a_context_in_force_joins_collectors_that_are_given_none() -> None:
+    with capture() as captured, use_correlation_context(BasicCorrelationContext(id="request-1")):
+        Collector(name="model_inputs").collect(FRAME)
+        Collector(name="model_outputs").collect(FRAME)
+    assert [event.correlation_id for event in captured.events] == ["request-1", "request-1"]
+
+
+def test_each_collection_of_a_producer_counts_its_events() -> None:
+    with capture() as captured:
+        inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
+        for collector in (inputs, inputs, outputs, inputs):
+            collector.collect(FRAME)
+    assert [(e.collection, e.attributes[semconv.AZUREML_PRODUCER_SEQUENCE]) for e in captured.events] == [
+        ("model_inputs", 0),
+        ("model_inputs", 1),
+        ("model_outputs", 0),
+        ("model_inputs", 2),
+    ]
+
+
+def test_a_refused_frame_takes_no_number_so_that_a_gap_is_always_a_loss() -> None:
+    with capture() as captured:
+        collector = Collector(name="model_inputs", on_error=lambda _: None)
+        collector.collect(FRAME)
+        collector.collect(pd.DataFrame({"a": [object()]}))
+        collector.collect(FRAME)
+    assert [e.attributes[semconv.AZUREML_PRODUCER_SEQUENCE] for e in captured.events] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, {"a": [1]}, [1, 2], "text", FRAME["a"], FRAME.to_numpy()],
+    ids=lambda data: type(data).__name__,
+)
+def test_anything_but_a_dataframe_is_refused_with_azures_text(data: Any) -> None:
+    with capture() as captured, pytest.raises(TypeError) as raised:
+        Collector(name="model_inputs").collect(data)
+    assert isinstance(raised.value, UnsupportedDataError)
+    assert str(raised.value) == f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame"
+    assert captured.events == []
+
+
+def test_a_subclass_of_dataframe_is_collected_under_the_type_consumers_know() -> None:
+    class Mine(pd.DataFrame):
+        pass
+
+    with capture() as captured:
+        Collector(name="model_inputs").collect(Mine({"a": [1]}))
+    assert captured.events[0].attributes[semconv.AZUREML_DATA_TYPE] == "pandas.core.frame.DataFrame"
+
+
+def test_with_on_error_nothing_is_raised_and_scoring_goes_on() -> None:
+    errors: list[Exception] = []
+    with capture() as captured:
+        collector = Collector(name="model_inputs", on_error=errors.append)
+        assert isinstance(collector.collect([1]), BasicCorrelationContext)  # type: ignore[arg-type]
+        assert isinstance(collector.collect(FRAME, "test"), BasicCorrelationContext)  # type: ignore[arg-type]
+        collector.collect(pd.DataFrame({"a": [object()]}))
+        collector.collect(FRAME)
+    assert [type(error) for error in errors] == [UnsupportedDataError, ContextError, UnsupportedValueError]
+    assert len(captured.events) == 1
+
+
+def test_an_own_context_class_that_fails_reaches_on_error_too() -> None:
+    class Broken(CorrelationContext):
+        def get_id(self) -> str:
+            raise LookupError("no id")
+
+    errors: list[Exception] = []
+    Collector(name="model_inputs", on_error=errors.append).collect(FRAME, Broken())
+    assert [repr(error) for error in errors] == ["LookupError('no id')"]
+    with pytest.raises(LookupError, match="no id"):
+        Collector(name="model_inputs").collect(FRAME, Broken())
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_a_collector_without_a_name_is_refused_with_azures_text(name: Any) -> None:
+    with pytest.raises(CollectionNameError, match=r"^collection name is not provided$"):
+        Collector(name=name)
+
+
+@pytest.mark.parametrize("name", ["..", "a/../b", "a/b", "_a", "a" * 1100, "a\r\n", 5])
+def test_a_name_that_can_be_no_folder_is_refused(name: Any) -> None:
+    with pytest.raises(CollectionNameError, match=r"^collection name: expected 1 to 128 characters .*, got '"):
+        Collector(name=name)
+
+
+def test_a_collection_that_the_configuration_does_not_know_is_refused_with_azures_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _configure(monkeypatch, tmp_path, "  collections: {model_inputs: {}}")
+    sentence = "collection model_outputs is not enabled, drop the data"
+    with pytest.raises(NotEnabledError, match=f"^{sentence}$"):
+        Collector(name="model_outputs")
+    errors: list[Exception] = []
+    collector = Collector(name="model_outputs", on_error=errors.append)
+    collector.collect(FRAME)
+    assert [str(error) for error in errors] == [sentence, sentence]
+
+
+def test_payload_logging_alone_refuses_frames_with_azures_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _configure(monkeypatch, tmp_path, "  collections: {request: {}, response: {}}")
+    with pytest.raises(NotEnabledError, match=r"^custom logging is not enabled, drop the data$"):
+        Collector(name="model_inputs")
+
+
+def test_a_collection_that_was_switched_off_drops_its_frames_and_never_breaks_scoring(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _configure(monkeypatch, tmp_path, "  collections: {model_inputs: {enabled: 'False'}, model_outputs: {}}")
+    monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
+    with capture() as captured:
+        context = Collector(name="model_inputs").collect(FRAME)
+        Collector(name="model_outputs").collect(FRAME, context)
+    assert [event.collection for event in captured.events] == ["model_outputs"]
+    assert isinstance(context, WrapperContext)
+    assert (context.is_success(), context.get_message()) == (
+        False,
+        "collection model_inputs is not enabled, drop the data",
+    )
+
+
+def test_on_error_hears_that_a_collection_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZUREML_MDC_ENABLED", "false")
+    errors: list[Exception] = []
+    Collector(name="model_inputs", on_error=errors.append).collect(FRAME)
+    assert [str(error) for error in errors] == ["custom logging is not enabled, drop the data"] * 2
+
+
+def test_debug_mode_answers_what_became_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
+    with capture():
+        collector = Collector(name="model_inputs", on_error=lambda _: None)
+        accepted, refused = collector.collect(FRAME), collector.collect(5)  # type: ignore[arg-type]
+    assert isinstance(accepted, WrapperContext)
+    assert isinstance(refused, WrapperContext)
+    assert (accepted.is_success(), accepted.get_message()) == (True, "accepted")
+    assert (refused.is_success(), refused.get_message()) == (
+        False,
+        "data type (int) not supported, supported types: pandas.DataFrame",
+    )
+
+
+def test_local_capture_prints_one_line_and_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AZUREML_MDC_ENABLED", "true")
+    monkeypatch.setenv("AZUREML_MDC_LOCAL_CAPTURE", "true")
+    with capture() as captured:
+        Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext(id="test"))
+    line = capsys.readouterr().out
+    assert line.endswith(' | model_inputs | test | [{"a":1},{"a":2}]\n')
+    time.strptime(line.split(" | ")[0], "%Y-%m-%d %H:%M:%S")
+    assert captured.events == []
+
+
+def test_sampling_keeps_inputs_and_outputs_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _configure(monkeypatch, tmp_path, "  sampling_rate: 0.1\n  collections: {model_inputs: {}, model_outputs: {}}")
+    monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
+    with capture() as captured:
+        inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
+        dropped = 0
+        for n in range(2000):
+            context = inputs.collect(FRAME, BasicCorrelationContext(id=f"r{n}"))
+            outputs.collect(FRAME, context)
+            dropped += context.get_message() == "dropped_sampling"  # type: ignore[attr-defined]
+        by_collection: dict[str, set[str]] = {"model_inputs": set(), "model_outputs": set()}
+        for event in captured.events:
+            by_collection[event.collection].add(event.correlation_id)
+            assert event.attributes[semconv.AZUREML_SAMPLING_RATE] == 0.1
+    assert by_collection["model_inputs"] == by_collection["model_outputs"]
+    assert by_collection["model_inputs"] == {f"r{n}" for n in range(2000) if semconv.is_sampled(f"r{n}", 0.1)}
+    assert len(by_collection["model_inputs"]) == 2000 - dropped
+
+
+def test_the_event_time_is_that_of_collect_or_the_one_the_context_was_given() -> None:
+    with capture() as captured:
+        collector = Collector(name="model_inputs")
+        before = time.time_ns()
+        context = collector.collect(FRAME)
+        collector.collect(FRAME, context)
+        after = time.time_ns()
+        collector.collect(FRAME, BasicCorrelationContext(timestamp=1_700_000_000))
+    first, second, chosen = captured.events
+    assert before <= first.time_ns < second.time_ns <= after
+    assert chosen.time_ns == 1_700_000_000_000_000_000
+
+
+def test_headers_become_the_request_id_and_extensions_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    headers = {"x-request-id": "r-1", "tenant": "a", "bad name": "x", "Data": "y", "n": 5}
+    with capture() as captured:
+        collector = Collector(name="model_inputs")
+        for _ in range(3):
+            collector.collect(FRAME, BasicCorrelationContext(headers=headers))  # type: ignore[arg-type]
+    attributes = captured.events[0].attributes
+    assert attributes[semconv.AZUREML_REQUEST_ID] == "r-1"
+    extensions = {k: v for k, v in attributes.items() if k.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX)}
+    assert extensions == {"cloudevents.extension.tenant": "a", "cloudevents.extension.n": "5"}
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "collection model_inputs: context header 'bad name' is not collected: "
+            "expected lower-case letters and digits, at most 20"
+        ),
+        (
+            "collection model_inputs: context header 'data' is not collected: "
+            "expected lower-case letters and digits, at most 20"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("given", [123, "a\r\nb", "注文-1", "x" * 1100])
+def test_any_id_is_collected_as_its_text(given: object) -> None:
+    with capture() as captured:
+        Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext(id=given))
+    assert captured.events[0].correlation_id == str(given)
+
+
+def test_an_id_with_a_lone_surrogate_is_refused() -> None:
+    with pytest.raises(ContextError, match=r"^expected text, got a lone surrogate in an id or header"):
+        Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext(id="\ud800"))
+
+
+def test_a_context_without_an_id_is_refused() -> None:
+    with pytest.raises(ContextError, match=r"^expected a correlation context with an id, got one without$"):
+        Collector(name="model_inputs").collect(FRAME, CorrelationContext())
+
+
+def test_the_record_carries_the_span_and_the_span_leads_to_the_record() -> None:
+    tracer = TracerProvider().get_tracer("test")
+    with capture() as captured, tracer.start_as_current_span("score") as span:
+        context = Collector(name="model_inputs").collect(FRAME)
+        Collector(name="model_outputs").collect(FRAME, context)
+    inputs, outputs = captured.events
+    for event in (inputs, outputs):
+        assert event.trace_id == f"{span.get_span_context().trace_id:032x}"
+        assert event.span_id == f"{span.get_span_context().span_id:016x}"
+    about = [
+        {
+            "azureml.collection.name": event.collection,
+            "azureml.correlation.id": event.correlation_id,
+            "cloudevents.event_id": event.event_id,
+            "azureml.data.rows": 2,
+        }
+        for event in (inputs, outputs)
+    ]
+    assert dict(span.attributes) == about[1]  # type: ignore[attr-defined]
+    assert [(event.name, dict(event.attributes)) for event in span.events] == [  # type: ignore[attr-defined]
+        ("azureml.inference.model_inputs", about[0]),
+        ("azureml.inference.model_outputs", about[1]),
+    ]
+
+
+def test_an_unsampled_trace_does_not_thin_the_data() -> None:
+    tracer = TracerProvider(sampler=ALWAYS_OFF).get_tracer("test")
+    with capture() as captured, tracer.start_as_current_span("score") as span:
+        Collector(name="model_inputs").collect(FRAME)
+    assert captured.events[0].trace_id == f"{span.get_span_context().trace_id:032x}"
+
+
+def test_outside_of_a_span_an_event_has_no_trace() -> None:
+    with capture() as captured:
+        Collector(name="model_inputs").collect(FRAME)
+    assert (captured.events[0].trace_id, captured.events[0].span_id) == ("", "")
+
+
+def test_what_would_break_azures_consumer_is_collected_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with capture() as captured:
+        collector = Collector(name="model_inputs")
+        for _ in range(3):
+            collector.collect(pd.DataFrame({"a.b": [1]}))
+            collector.collect(pd.DataFrame({"a": []}))
+    assert [event.rows for event in captured.events] == [[{"a.b": 1}], []] * 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "collection model_inputs: column 'a.b' has a '.', which Azure's data quality and drift monitors refuse",
+        "collection model_inputs: a frame without rows was collected: its event holds no data for a monitor to read",
+    ]
+
+
+def test_the_applications_otel_settings_neither_truncate_nor_stop_the_data(
+    monkeypatch: pytest.MonkeyPatch, backend: RecordingBackend
+) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    monkeypatch.setenv("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "5")
+    monkeypatch.setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "2")
+    monkeypatch.setenv("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "1")
+    Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext(id="a-long-correlation-id"))
+    otel_modeldata.flush(30)
+    (record,) = backend.records()
+    attributes = {item.key: item.value.string_value for item in record.attributes}
+    assert attributes[semconv.AZUREML_CORRELATION_ID] == "a-long-correlation-id"
+    assert len(attributes) == 10
+    assert record.body.string_value == '[{"a":1},{"a":2}]'
+
+
+def test_collecting_configures_no_logging(backend: RecordingBackend) -> None:
+    before = {name: list(getattr(logger, "handlers", ())) for name, logger in logging.root.manager.loggerDict.items()}
+    root = list(logging.root.handlers)
+    Collector(name="model_inputs").collect(FRAME)
+    otel_modeldata.flush(30)
+    assert logging.root.handlers == root
+    for name, logger in logging.root.manager.loggerDict.items():
+        assert list(getattr(logger, "handlers", ())) == before.get(name, [])
+
+
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_MODELDATA_CONFIG"])
+def test_a_wrong_configuration_is_known_in_init_even_with_on_error(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "localhost:4317")
+    with pytest.raises(ConfigError):
+        Collector(name="model_inputs", on_error=lambda _: None)
+
+
+def test_six_hundred_records_of_100_kb_arrive_at_defaults(backend: RecordingBackend) -> None:
+    collector = Collector(name="model_inputs")
+    frame = pd.DataFrame({"s": ["x" * 100_000]})
+    for _ in range(600):
+        collector.collect(frame)
+    report = otel_modeldata.flush(60)
+    assert (report.accepted, report.delivered, dict(report.lost), report.pending) == (600, 600, {}, 0)
+    assert [len(record.body.string_value) for record in backend.records()] == [100_000 + len('[{"s":""}]')] * 600
+    assert max(request.ByteSize() for request in backend.log_requests()) < 4 * 2**20
+
+
+@pytest.mark.parametrize("megabytes", [3.9, 4.1, 16])
+def test_a_large_record_arrives(backend: RecordingBackend, megabytes: float) -> None:
+    size = int(megabytes * 2**20)
+    Collector(name="model_inputs").collect(pd.DataFrame({"s": ["x" * size]}))
+    assert otel_modeldata.flush(60).delivered == 1
+    assert len(backend.records()[0].body.string_value) == size + len('[{"s":""}]')
+
+
+def test_an_unreachable_endpoint_never_raises_in_collect_and_is_told_in_the_report(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    errors: list[Exception] = []
+    collector = Collector(name="model_inputs", on_error=errors.append)
+    for _ in range(10):
+        collector.collect(FRAME)
+    assert errors == []
+    report = otel_modeldata.shutdown(timeout=0.5)
+    assert (report.accepted, report.delivered, report.lost, report.pending) == (10, 0, {"shutdown": 10}, 0)
+    assert sum(error.count for error in errors) == 10  # type: ignore[attr-defined]
+    assert "wait for the endpoint to come back; it answers UNAVAILABLE" in caplog.text

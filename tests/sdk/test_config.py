@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from otel_modeldata.config import Collection, CollectorConfig, DataAsset, load_config, read_deployment
+from otel_modeldata.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEED_YAML = """\
+$schema: https://azuremlschemas.azureedge.net/latest/managedOnlineDeployment.schema.json
+name: blue
+endpoint_name: my_endpoint
+model: azureml:iris_mlflow_model@latest
+environment:
+  image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04
+  conda_file: model/conda.yaml
+code_configuration:
+  code: scripts
+  scoring_script: score.py
+instance_type: Standard_F2s_v2
+instance_count: 1
+data_collector:
+  collections:
+    model_inputs:
+      enabled: 'True'
+    model_outputs:
+      enabled: 'True'
+"""
+
+
+def _deployment(folder: Path, text: str) -> Path:
+    path = folder / "deployment.yml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _block(folder: Path, text: str) -> CollectorConfig:
+    return read_deployment(_deployment(folder, "data_collector:\n" + text))
+
+
+def test_without_any_setting_everything_is_on_at_100_percent() -> None:
+    config = load_config({})
+    assert config == CollectorConfig()
+    assert config.collection("whatever") == Collection(enabled=True)
+    assert config.rate_of("whatever") == 1.0
+    assert config.collects_frames()
+
+
+def test_the_seeds_deployment_yaml_is_read(tmp_path: Path) -> None:
+    config = load_config({"OTEL_MODELDATA_CONFIG": str(_deployment(tmp_path, SEED_YAML))})
+    assert config == CollectorConfig(
+        endpoint="my_endpoint",
+        deployment="blue",
+        collections={"model_inputs": Collection(), "model_outputs": Collection()},
+    )
+
+
+def test_every_documented_setting_is_read(tmp_path: Path) -> None:
+    config = _block(
+        tmp_path,
+        """\
+  rolling_rate: day
+  sampling_rate: 0.29
+  request_logging:
+    capture_headers: [X-Tenant, x-user]
+  collections:
+    model_inputs:
+      enabled: 'True'
+      data:
+        name: my_model_inputs_data_asset
+        path: azureml://datastores/workspaceblobstore/paths/modelDataCollector/my_endpoint/blue/model_inputs
+        version: 1
+    request:
+      enabled: false
+""",
+    )
+    assert config == CollectorConfig(
+        sampling_rate=0.29,
+        rolling_rate="Day",
+        capture_headers=("x-tenant", "x-user"),
+        collections={
+            "model_inputs": Collection(
+                data=DataAsset(
+                    name="my_model_inputs_data_asset",
+                    path="azureml://datastores/workspaceblobstore/paths/modelDataCollector/my_endpoint/blue/model_inputs",
+                    version="1",
+                )
+            ),
+            "request": Collection(enabled=False),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("'True'", True),
+        ("'False'", False),
+        ("'false'", False),
+        ("true", True),
+        ("no", False),
+        ("'1'", True),
+        ("0", False),
+    ],
+)
+def test_enabled_means_what_it_says_as_text_too(tmp_path: Path, written: str, *, meant: bool) -> None:
+    config = _block(tmp_path, f"  collections: {{a: {{enabled: {written}}}}}")
+    assert config.collections == {"a": Collection(enabled=meant)}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("0.29", 0.29), ("'0.29'", 0.29), ("0.005", 0.005), ("0.0", 0.0), ("1", 1.0)]
+)
+def test_a_sampling_rate_is_taken_exactly(tmp_path: Path, written: str, meant: float) -> None:
+    assert _block(tmp_path, f"  collections: {{a: {{}}}}\n  sampling_rate: {written}").rate_of("a") == meant
+
+
+def test_names_are_found_whatever_their_case(tmp_path: Path) -> None:
+    config = _block(tmp_path, "  collections: {Model_Inputs: {enabled: true}}")
+    assert config.collection("model_inputs") == config.collection("MODEL_INPUTS") == Collection()
+    assert config.collection("other") is None
+
+
+def test_payload_logging_alone_switches_no_frame_on(tmp_path: Path) -> None:
+    assert not _block(tmp_path, "  collections: {request: {}, response: {}}").collects_frames()
+
+
+def test_every_problem_of_a_file_is_named_in_one_error(tmp_path: Path) -> None:
+    path = _deployment(
+        tmp_path,
+        """\
+endpoint_name: ../x
+data_collector:
+  samplingrate: 0.5
+  sampling_rate: 29
+  rolling_rate: weekly
+  request_logging: {capture: [a]}
+  collections:
+    model_inputs: {enabeld: true, enabled: perhaps}
+    a/b: {}
+    model_outputs: 5
+""",
+    )
+    with pytest.raises(ConfigError) as raised:
+        read_deployment(path)
+    name_rule = "1 to 128 characters of A-Z a-z 0-9 . _ -, the first a letter or digit, no '..', no '.' at the end"
+    assert sorted(raised.value.problems) == sorted(
+        [
+            f"endpoint_name: expected {name_rule}, got '../x'",
+            "data_collector: unknown key 'samplingrate', did you mean 'sampling_rate'?",
+            "data_collector.sampling_rate: expected a number from 0 to 1, got 29",
+            "data_collector.rolling_rate: expected one of Minute, Hour, Day, Month, Year, got 'weekly'",
+            "data_collector.request_logging: unknown key 'capture', did you mean 'capture_headers'?",
+            "data_collector.collections.model_inputs: unknown key 'enabeld', did you mean 'enabled'?",
+            "data_collector.collections.model_inputs.enabled: expected true or false, got 'perhaps'",
+            f"a name in data_collector.collections: expected {name_rule}, got 'a/b'",
+            "data_collector.collections.model_outputs: expected a mapping, got 5",
+        ]
+    )
+    assert str(raised.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: [", "expected YAML, got "),
+        ("- a", "the file: expected a mapping, got ['a']"),
+        ("name: blue", "data_collector: expected a mapping, got nothing"),
+        ("data_collector: {}", "data_collector.collections: expected a mapping, got nothing"),
+    ],
+)
+def test_a_file_that_is_no_deployment_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read_deployment(_deployment(tmp_path, text))
+    assert any(found.startswith(problem) for found in raised.value.problems)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.yml: cannot be read: .*No such file"):
+        load_config({"OTEL_MODELDATA_CONFIG": str(tmp_path / "missing.yml")})
+
+
+def _azure_file(folder: Path, content: dict[str, Any]) -> dict[str, str]:
+    path = folder / "mdc.json"
+    path.write_text(json.dumps(content), "utf-8")
+    return {"AZUREML_MDC_CONFIG_PATH": str(path)}
+
+
+@pytest.mark.parametrize("key", ["sampleRatePercentage", "sampling_percentage"])
+def test_both_names_that_azure_writes_for_the_sampling_percentage_are_read(tmp_path: Path, key: str) -> None:
+    environ = _azure_file(tmp_path, {"runMode": "cloud", "collections": {"Model_Inputs": {"enabled": True, key: 25}}})
+    assert load_config(environ) == CollectorConfig(
+        collections={"model_inputs": Collection(enabled=True, sampling_rate=0.25)}
+    )
+
+
+def test_azures_local_run_mode_is_local_capture(tmp_path: Path) -> None:
+    environ = _azure_file(tmp_path, {"runMode": "local", "collections": {"a": {"enabled": "False"}}})
+    assert load_config(environ) == CollectorConfig(collections={"a": Collection(enabled=False)}, local_capture=True)
+
+
+def test_an_unknown_key_in_azures_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    environ = _azure_file(
+        tmp_path, {"collections": {"a": {"enabled": True, "rate": 5}}, "runmode": "x", "runMode": "up"}
+    )
+    with pytest.raises(ConfigError) as raised:
+        load_config(environ)
+    assert sorted(raised.value.problems) == [
+        (
+            "collections.a: unknown key 'rate': "
+            "expected one of enabled, sampleRatePercentage, sampling_percentage, captureHeaders"
+        ),
+        "runMode: expected cloud or local, got 'up'",
+        "the file: unknown key 'runmode', did you mean 'runMode'?",
+    ]
+
+
+def test_azures_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mdc.json"
+    path.write_text("{", "utf-8")
+    with pytest.raises(ConfigError, match=r"mdc\.json: expected JSON, got "):
+        load_config({"AZUREML_MDC_CONFIG_PATH": str(path)})
+
+
+def test_the_legacy_variables_are_read() -> None:
+    environ = {
+        "AZUREML_MDC_ENABLED": "true",
+        "AZUREML_MDC_SAMPLE_RATE": "10",
+        "AZUREML_MDC_QUEUE_CAPACITY": "1500",
+        "AZUREML_MDC_LOCAL_CAPTURE": "true",
+        "AZUREML_MDC_DEBUG": "True",
+    }
+    assert load_config(environ) == CollectorConfig(
+        enabled=True, sampling_rate=0.1, queue_capacity=1500, local_capture=True, debug=True
+    )
+    assert not load_config({"AZUREML_MDC_ENABLED": "false"}).collects_frames()
+
+
+def test_a_wrong_legacy_variable_is_an_error_that_names_it() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_config({"AZUREML_MDC_ENABLED": "true", "AZUREML_MDC_SAMPLE_RATE": "150"})
+    assert str(raised.value) == "environment: AZUREML_MDC_SAMPLE_RATE: expected a number from 0 to 100, got '150'"
+
+
+def test_the_deployment_yaml_wins_over_azures_file_and_that_over_the_variables(tmp_path: Path) -> None:
+    environ = _azure_file(tmp_path, {"collections": {"from_azure": {"enabled": True}}})
+    environ["AZUREML_MDC_ENABLED"] = "false"
+    assert set(load_config(environ).collections or ()) == {"from_azure"}
+    environ["OTEL_MODELDATA_CONFIG"] = str(_deployment(tmp_path, SEED_YAML))
+    assert set(load_config(environ).collections or ()) == {"model_inputs", "model_outputs"}

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import re
+import threading
+import time
+import uuid
+from contextvars import copy_context
+
+import pytest
+
+from otel_modeldata.context import (
+    BasicCorrelationContext,
+    CorrelationContext,
+    WrapperContext,
+    current_correlation_context,
+    event_time_ns,
+    headers_of,
+    resolve,
+    use_correlation_context,
+)
+from otel_modeldata.exceptions import ContextError
+
+
+def test_a_context_without_an_id_gets_a_uuid_and_the_present_time() -> None:
+    before = int(time.time())
+    context = BasicCorrelationContext()
+    assert str(uuid.UUID(context.get_id())) == context.get_id()
+    assert before <= context.get_timestamp() <= time.time()
+    assert context.get_headers() == {}
+
+
+@pytest.mark.parametrize(("given", "text"), [("test", "test"), (0, "0"), (123, "123"), ("注文-1", "注文-1")])
+def test_any_value_is_an_id_by_its_text(given: object, text: str) -> None:
+    context = BasicCorrelationContext(id=given)
+    assert (context.get_id(), str(context), repr(context)) == (text, text, text)
+
+
+@pytest.mark.parametrize("missing", [None, ""])
+def test_a_missing_id_becomes_a_new_one(missing: str | None) -> None:
+    assert re.fullmatch(r"[0-9a-f-]{36}", BasicCorrelationContext(id=missing).get_id())
+
+
+def test_only_a_given_timestamp_becomes_the_event_time() -> None:
+    assert event_time_ns(BasicCorrelationContext(timestamp=1_700_000_000)) == 1_700_000_000_000_000_000
+    assert event_time_ns(BasicCorrelationContext(timestamp=0)) == 0
+    assert event_time_ns(BasicCorrelationContext()) is None
+    assert event_time_ns(CorrelationContext()) is None
+
+
+def test_a_given_context_wins_over_the_current_one_and_that_over_a_new_one() -> None:
+    current, given = BasicCorrelationContext(id="current"), BasicCorrelationContext(id="given")
+    assert resolve(None).get_id() not in ("", "current")
+    with use_correlation_context(current) as inside:
+        assert inside is current
+        assert resolve(None) is current
+        assert resolve(given) is given
+    assert current_correlation_context() is None
+
+
+def test_a_thread_has_the_current_context_only_when_it_copies_it() -> None:
+    seen: list[object] = []
+
+    def look() -> None:
+        seen.append(current_correlation_context())
+
+    with use_correlation_context(BasicCorrelationContext(id="outer")) as outer:
+        for target in (look, copy_context().run):
+            thread = threading.Thread(target=target, args=() if target is look else (look,))
+            thread.start()
+            thread.join()
+    assert seen == [None, outer]
+
+
+def test_what_debug_mode_returned_is_unwrapped_when_it_comes_back() -> None:
+    context = BasicCorrelationContext(id="a", timestamp=5, headers={"tenant": "t"})
+    wrapper = WrapperContext(context, success=False, message="dropped_sampling")
+    assert resolve(wrapper) is context
+    assert (wrapper.get_id(), wrapper.get_timestamp(), wrapper.get_headers()) == ("a", 5, {"tenant": "t"})
+    assert (wrapper.is_success(), wrapper.get_message()) == (False, "dropped_sampling")
+
+
+def test_an_own_class_needs_only_get_id() -> None:
+    class FromElsewhere:
+        def get_id(self) -> str:
+            return "elsewhere"
+
+    context = resolve(FromElsewhere())  # type: ignore[arg-type]
+    assert context.get_id() == "elsewhere"
+    assert headers_of(context) == {}
+
+
+def test_something_else_than_a_context_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ContextError) as raised:
+        resolve("test")  # type: ignore[arg-type]
+    assert str(raised.value) == (
+        "expected a correlation context, got str: pass what collect returned, or BasicCorrelationContext(id=...)"
+    )

@@ -1,0 +1,307 @@
+"""The queue against scripted endpoints: every history ends with accepted = delivered + lost + pending."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+from otel_modeldata._delivery import Delivery, DeliveryLimits
+from otel_modeldata._export import Answer, Delivered, Refused, Retry
+from otel_modeldata._record import RequestFrame
+from otel_modeldata.config import CollectorConfig
+from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
+from otel_modeldata.lifecycle import DeliveryReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FAST = {"first_retry_seconds": 0.001, "max_retry_seconds": 0.01, "linger_seconds": 0.001}
+
+
+class _Rows:
+    """Stands for the rows of a frame, of which the queue reads only the size."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+
+
+class FakeRecord:
+    """A record of a chosen size that encodes to its name, or fails to."""
+
+    def __init__(self, name: str, size: int = 10, *, encodable: bool = True) -> None:
+        self.event_id = name
+        self.rows = _Rows(size)
+        self._encodable = encodable
+        self._size = size
+
+    def encode(self) -> bytes:
+        if not self._encodable:
+            raise ValueError("cannot be encoded")
+        filler = "x" * max(0, self._size - len(self.event_id) - 10)
+        return LogRecord(event_name=self.event_id, body=AnyValue(string_value=filler)).SerializeToString()
+
+
+class Endpoint:
+    """Answers each request as `script` says, and keeps what it answered with OK."""
+
+    def __init__(self, script: Callable[[list[str]], Answer] = lambda _: Delivered()) -> None:
+        self.script = script
+        self.requests: list[list[str]] = []
+        self.stored: list[str] = []
+        self.tried = threading.Event()
+        self.closed = threading.Event()
+
+    def send(self, request: bytes) -> Answer:
+        message = ExportLogsServiceRequest.FromString(request)
+        names = [r.event_name for logs in message.resource_logs for s in logs.scope_logs for r in s.log_records]
+        self.requests.append(names)
+        answer = self.script(names)
+        if isinstance(answer, Delivered):
+            self.stored += names
+        self.tried.set()
+        return answer
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.fixture
+def delivery_to() -> Iterator[Callable[..., Delivery]]:
+    opened: list[Delivery] = []
+
+    def open_delivery(endpoint: Endpoint, **limits: object) -> Delivery:
+        frame = RequestFrame(CollectorConfig(), "producer")
+        opened.append(Delivery(frame, endpoint, DeliveryLimits(**{**FAST, **limits})))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_delivery
+    for delivery in opened:
+        delivery.shutdown(timeout=0.0)
+
+
+OpenDelivery = "Callable[..., Delivery]"
+
+
+def test_what_is_accepted_arrives_in_order(delivery_to: OpenDelivery) -> None:
+    endpoint = Endpoint()
+    delivery = delivery_to(endpoint)
+    names = [f"r{n}" for n in range(1000)]
+    for name in names:
+        delivery.put(FakeRecord(name), None)
+    assert delivery.flush(30) == DeliveryReport(accepted=1000, delivered=1000)
+    assert endpoint.stored == names
+
+
+def test_requests_are_cut_by_bytes_and_a_large_record_travels_alone(delivery_to: OpenDelivery) -> None:
+    endpoint = Endpoint()
+    delivery = delivery_to(endpoint, batch_bytes=10_000, linger_seconds=5.0)
+    for name, size in [("a", 4000), ("b", 4000), ("c", 4000), ("large", 50_000), ("d", 10)]:
+        delivery.put(FakeRecord(name, size), None)
+    delivery.flush(30)
+    assert sorted(len(names) for names in endpoint.requests if "large" in names) == [1]
+    assert endpoint.stored == ["a", "b", "c", "large", "d"]
+
+
+def test_one_bad_record_costs_only_itself(delivery_to: OpenDelivery) -> None:
+    errors: list[Exception] = []
+    delivery = delivery_to(endpoint := Endpoint(), linger_seconds=5.0)
+    for n in range(20):
+        delivery.put(FakeRecord(f"r{n}", encodable=n != 7), errors.append)
+    assert delivery.flush(30) == DeliveryReport(accepted=20, delivered=19, lost={"unencodable": 1})
+    assert endpoint.stored == [f"r{n}" for n in range(20) if n != 7]
+    assert [(type(e), e.reason, e.event_ids, str(e)) for e in errors if isinstance(e, DeliveryError)] == [
+        (DeliveryError, "unencodable", ("r7",), "1 event(s) lost, unencodable: ValueError: cannot be encoded")
+    ]
+
+
+def test_a_request_that_is_refused_is_halved_until_the_poison_stands_alone(delivery_to: OpenDelivery) -> None:
+    errors: list[Exception] = []
+    endpoint = Endpoint(lambda names: Refused("INTERNAL", "bad") if "r300" in names else Delivered())
+    delivery = delivery_to(endpoint, linger_seconds=5.0, linger_records=512)
+    for n in range(512):
+        delivery.put(FakeRecord(f"r{n}"), errors.append)
+    assert delivery.flush(30) == DeliveryReport(accepted=512, delivered=511, lost={"refused": 1})
+    assert endpoint.stored == [f"r{n}" for n in range(512) if n != 300]
+    assert [str(e) for e in errors] == ["1 event(s) lost, refused: INTERNAL: bad"]
+
+
+def test_what_the_endpoint_rejects_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+    errors: list[Exception] = []
+    delivery = delivery_to(Endpoint(lambda _: Delivered(2, "not model data")), linger_seconds=5.0)
+    for n in range(5):
+        delivery.put(FakeRecord(f"r{n}"), errors.append)
+    assert delivery.flush(30) == DeliveryReport(accepted=5, delivered=3, lost={"rejected": 2})
+    (error,) = errors
+    assert isinstance(error, DeliveryError)
+    assert (error.count, error.event_ids) == (2, ("r0", "r1", "r2", "r3", "r4"))
+    assert str(error) == "2 event(s) lost, rejected: 2 of 5 by the endpoint: not model data"
+
+
+def test_an_outage_loses_nothing_and_the_same_bytes_are_sent_again(delivery_to: OpenDelivery) -> None:
+    answers = iter([Retry("UNAVAILABLE", "down")] * 5)
+    endpoint = Endpoint(lambda _: next(answers, Delivered()))
+    delivery = delivery_to(endpoint)
+    delivery.put(FakeRecord("a"), None)
+    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
+    assert endpoint.requests == [["a"]] * 6
+
+
+def test_flush_tells_the_truth_when_its_time_is_over(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(endpoint := Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
+    delivery.put(FakeRecord("a"), None)
+    assert endpoint.tried.wait(30)
+    assert delivery.flush(0.01) == DeliveryReport(accepted=1, pending=1)
+
+
+def test_shutdown_delivers_what_waits_and_then_refuses(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(endpoint := Endpoint(), linger_seconds=60.0)
+    for n in range(3):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
+    assert endpoint.stored == ["r0", "r1", "r2"]
+    assert endpoint.closed.is_set()
+    with pytest.raises(ShutDownError, match=r"^queue closed$"):
+        delivery.put(FakeRecord("late"), None)
+    assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
+
+
+def test_what_shutdown_cannot_deliver_in_time_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+    errors: list[Exception] = []
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down", 3600.0)), batch_bytes=600)
+    for n in range(5):
+        delivery.put(FakeRecord(f"r{n}"), errors.append)
+    assert delivery.shutdown(0.05) == DeliveryReport(accepted=5, lost={"shutdown": 5})
+    assert sum(e.count for e in errors if isinstance(e, DeliveryError)) == 5
+    assert {e.reason for e in errors if isinstance(e, DeliveryError)} == {"shutdown"}
+
+
+def test_the_queue_is_bounded_in_bytes_until_they_are_settled(delivery_to: OpenDelivery) -> None:
+    gate = threading.Event()
+
+    def script(_: list[str]) -> Answer:
+        gate.wait(30)
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(script), queue_bytes=10_000)
+    accepted = 10_000 // (1000 + 512)
+    for n in range(accepted):
+        delivery.put(FakeRecord(f"r{n}", 1000), None)
+    with pytest.raises(QueueFullError) as raised:
+        delivery.put(FakeRecord("one too many", 1000), None)
+    assert str(raised.value) == (
+        "Too many requests lead to message queue is full, please reduce the number of requests."
+    )
+    gate.set()
+    assert delivery.flush(30) == DeliveryReport(accepted=accepted, delivered=accepted)
+    delivery.put(FakeRecord("again", 1000), None)
+    delivery.flush(30)
+    assert endpoint.stored[-1] == "again"
+
+
+def test_the_queue_can_be_bounded_in_records_as_azures_is(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=3)
+    for n in range(3):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    with pytest.raises(QueueFullError):
+        delivery.put(FakeRecord("r3"), None)
+
+
+def test_a_record_above_the_limit_is_refused_with_its_size_and_the_limit(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(), record_bytes=100_000)
+    with pytest.raises(RecordTooLargeError) as raised:
+        delivery.put(FakeRecord("large", 100_000), None)
+    assert str(raised.value) == (
+        "the frame takes 100000 bytes as JSON, at most 100000 can be sent in one event: collect it in parts"
+    )
+    assert delivery.report() == DeliveryReport()
+
+
+def test_a_record_that_turns_out_too_large_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+    record = FakeRecord("grown", 5000)
+    record.rows.nbytes = 10
+    delivery = delivery_to(Endpoint(), record_bytes=4000)
+    delivery.put(record, None)
+    assert delivery.flush(30) == DeliveryReport(accepted=1, lost={"too_large": 1})
+
+
+def test_losses_without_on_error_are_logged_once_a_minute(
+    delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = delivery_to(Endpoint(lambda _: Refused("INTERNAL", "bad")), linger_records=1)
+    with caplog.at_level(logging.WARNING):
+        for n in range(50):
+            delivery.put(FakeRecord(f"r{n}"), None)
+        delivery.flush(30)
+    assert [r.getMessage() for r in caplog.records] == ["1 event(s) lost, refused: INTERNAL: bad"]
+
+
+def test_an_on_error_that_fails_stops_nothing(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Exception) -> None:
+        raise RuntimeError("broken")
+
+    delivery = delivery_to(Endpoint(lambda names: Refused("INTERNAL", "") if "a" in names else Delivered()))
+    delivery.put(FakeRecord("a"), broken)
+    delivery.flush(30)
+    delivery.put(FakeRecord("b"), broken)
+    assert delivery.flush(30) == DeliveryReport(accepted=2, delivered=1, lost={"refused": 1})
+    assert "on_error itself failed" in caplog.text
+
+
+def test_the_delay_an_endpoint_asks_for_is_kept(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(Delivery, "_pause", lambda _, seconds: pauses.append(seconds) or True)
+    answers = iter([Retry("UNAVAILABLE", "", 0.25), Retry("UNAVAILABLE", "", 3600.0), Retry("UNAVAILABLE", "")])
+    delivery = delivery_to(
+        Endpoint(lambda _: next(answers, Delivered())), first_retry_seconds=1.0, max_retry_seconds=15.0
+    )
+    delivery.put(FakeRecord("a"), None)
+    delivery.flush(30)
+    assert pauses[:2] == [0.25, 15.0]
+    assert 4 * 0.8 <= pauses[2] <= 4 * 1.2
+
+
+_ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=60), st.lists(_ANSWERS, max_size=30))
+def test_every_record_is_settled_exactly_once_whatever_the_endpoint_answers(
+    sizes: list[int], script: list[str]
+) -> None:
+    steps = iter(script)
+
+    def answer(names: list[str]) -> Answer:
+        step = next(steps, "ok")
+        if step == "later":
+            return Retry("UNAVAILABLE", "")
+        if step == "refuse_odd" and any(int(name[1:]) % 2 for name in names):
+            return Refused("INVALID_ARGUMENT", "odd")
+        return Delivered(1 if step == "reject" else 0, "")
+
+    errors: list[DeliveryError] = []
+    endpoint = Endpoint(answer)
+    delivery = Delivery(
+        RequestFrame(CollectorConfig(), "p"),
+        endpoint,
+        DeliveryLimits(**FAST, batch_bytes=4000),  # type: ignore[arg-type]
+    )
+    for n, size in enumerate(sizes):
+        delivery.put(FakeRecord(f"r{n}", size), errors.append)  # type: ignore[arg-type]
+    report = delivery.shutdown(30)
+    assert report.pending == 0
+    assert report.accepted == len(sizes) == report.delivered + sum(report.lost.values())
+    lost = Counter(dict.fromkeys(report.lost, 0))
+    for error in errors:
+        lost[error.reason] += error.count
+    assert lost == Counter(report.lost)
+    refused = {name for error in errors if error.reason == "refused" for name in error.event_ids}
+    assert Counter(endpoint.stored) == Counter({f"r{n}" for n in range(len(sizes))} - refused)
