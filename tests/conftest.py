@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+pytest_plugins = ["gateway", "receiver_process", "azurite"]
+"""Servers that tests start; the modules stand beside this one."""
+
 
 @pytest.fixture
 def anyio_backend() -> str:

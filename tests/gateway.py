@@ -12,6 +12,7 @@ promise.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -21,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 
         def __call__(self, config: str = ..., **variables: str) -> Gateway: ...
 
+    class StartAnyGateway(Protocol):
+        """What the `start_any_gateway` fixture offers."""
+
+        def __call__(self, receiver: str) -> Gateway: ...
+
 
 REPOSITORY = Path(__file__).parent.parent
 CONFIGS = REPOSITORY / "otel-config"
@@ -56,7 +61,7 @@ NO_GO = "install Go >= 1.25 (https://go.dev/dl), it builds the gateway once"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whichever test comes first pays for the build: none that may be it is stopped by the ordinary time limit."""
     for item in items:
-        if "gateway_binary" in getattr(item, "fixturenames", ()):
+        if {"gateway_binary", "start_any_gateway"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.timeout(BUILD_SECONDS + 300))
 
 
@@ -130,7 +135,7 @@ class Gateway:
     variables: dict[str, str]
     grpc: str
     http: str
-    health: str
+    health: str | None
     log: Path
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -149,12 +154,18 @@ class Gateway:
 
     def _serves(self) -> bool:
         try:
+            if self.health is None:
+                with socket.create_connection(self._address(self.grpc), timeout=5):
+                    return True
             with urllib.request.urlopen(f"http://{self.health}/", timeout=5):
                 return True
-        except urllib.error.HTTPError:
+        except OSError:  # refused, or the health check's 503
             return False
-        except OSError:
-            return False
+
+    @staticmethod
+    def _address(endpoint: str) -> tuple[str, int]:
+        host, port = endpoint.split(":")
+        return host, int(port)
 
     def stop(self) -> int:
         """SIGTERM, as a rollout does; returns the exit code."""
@@ -209,6 +220,54 @@ def start_gateway(gateway_binary: Path, tmp_path_factory: pytest.TempPathFactory
 
     def start(config: str = "gateway.yaml", **variables: str) -> Gateway:
         gateway = _otelcol(gateway_binary, config, tmp_path_factory.mktemp("gateway"), variables)
+        started.append(gateway)
+        gateway.start()
+        return gateway
+
+    yield start
+    for gateway in started:
+        gateway.kill()
+
+
+def _rotel(agent: Path, receiver: str, folder: Path) -> Gateway:
+    """A process of the third-party gateway: everything goes to the receiver, nothing survives a kill."""
+    grpc, http = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    flags = {
+        "--otlp-grpc-endpoint": grpc,
+        "--otlp-http-endpoint": http,
+        "--otlp-grpc-max-recv-msg-size-mib": "68",
+        "--exporter": "otlp",
+        "--otlp-exporter-protocol": "grpc",
+        "--otlp-exporter-endpoint": f"http://{receiver}",
+        "--pid-file": str(folder / "rotel.pid"),
+    }
+    command = [str(agent), "start", *(word for flag in flags.items() for word in flag)]
+    return Gateway(command=command, variables={}, grpc=grpc, http=http, health=None, log=folder / "gateway.log")
+
+
+def rotel_agent() -> Path | None:
+    """The program inside the `rotel` wheel, where that is installed."""
+    found = importlib.util.find_spec("rotel")
+    return None if found is None or found.origin is None else Path(found.origin).parent / "rotel-agent"
+
+
+@pytest.fixture
+def start_any_gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartAnyGateway]:
+    """Starts a gateway before `receiver`: ours, or where Go is missing the one of the `rotel` wheel."""
+    agent = rotel_agent()
+    ours = agent is None or os.environ.get("CI") == "true" or shutil.which("go") is not None
+    binary = request.getfixturevalue("gateway_binary") if ours else None
+    started: list[Gateway] = []
+
+    def start(receiver: str) -> Gateway:
+        folder = tmp_path_factory.mktemp("gateway")
+        if binary is None:
+            assert agent is not None
+            gateway = _rotel(agent, receiver, folder)
+        else:
+            gateway = _otelcol(binary, "gateway.yaml", folder, {"OTEL_MODELDATA_RECEIVER_ENDPOINT": receiver})
         started.append(gateway)
         gateway.start()
         return gateway

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-import yaml
-from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from gateway import CONFIGS, cache_root
-from otel_modeldata.semconv import AZUREML_COLLECTION_NAME, CLOUDEVENTS_EVENT_ID
+from otel_modeldata.semconv import CLOUDEVENTS_EVENT_ID
+from otlp_requests import decoded, request
+from otlp_sender import SPAN, model_data, ordinary_log, send, send_once, send_span
 from recording_backend import (
     DEADLINE_SECONDS,
-    MAX_MESSAGE_BYTES,
     RecordingBackend,
     exhausted_with_retry_info,
     unavailable_with_retry_info,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from gateway import Gateway, StartGateway
 
 MIB = 1024 * 1024
-SPAN = Span(trace_id=b"t" * 16, span_id=b"s" * 8, name="POST /score", end_time_unix_nano=1, status=Status())
 
 
 @pytest.fixture
@@ -56,62 +45,6 @@ def logging_backend() -> Iterator[RecordingBackend]:
         yield backend
 
 
-def model_data(event_id: str, body: str = '[{"a":1}]') -> LogRecord:
-    record = LogRecord(time_unix_nano=1_790_000_000_000_000_000, event_name="azureml.inference.model_inputs")
-    record.body.string_value = body
-    for key, value in {AZUREML_COLLECTION_NAME: "model_inputs", CLOUDEVENTS_EVENT_ID: event_id}.items():
-        record.attributes.add(key=key).value.string_value = value
-    return record
-
-
-def ordinary_log(text: str) -> LogRecord:
-    record = LogRecord()
-    record.body.string_value = text
-    return record
-
-
-def request_of(records: Iterable[LogRecord]) -> ExportLogsServiceRequest:
-    request = ExportLogsServiceRequest()
-    resource = request.resource_logs.add()
-    resource.resource.attributes.add(key="service.name").value.string_value = "credit-scoring"
-    scope = resource.scope_logs.add(log_records=records)
-    scope.scope.name = "otel_modeldata"
-    return request
-
-
-def send_once(endpoint: str, *records: LogRecord) -> None:
-    """Send one request; returning means that the gateway acknowledged it."""
-    with grpc.insecure_channel(endpoint, options=[("grpc.max_send_message_length", -1)]) as channel:
-        stub = logs_service_pb2_grpc.LogsServiceStub(channel)  # type: ignore[no-untyped-call]
-        stub.Export(request_of(records), timeout=DEADLINE_SECONDS)
-
-
-def send(endpoint: str, *records: LogRecord) -> None:
-    """Send until acknowledged, as every OTLP sender does: a gateway short of memory asks to come back."""
-    until_available(lambda: send_once(endpoint, *records))
-
-
-def send_span(endpoint: str, span: Span) -> None:
-    request = ExportTraceServiceRequest()
-    request.resource_spans.add().scope_spans.add().spans.append(span)
-    with grpc.insecure_channel(endpoint) as channel:
-        stub = trace_service_pb2_grpc.TraceServiceStub(channel)  # type: ignore[no-untyped-call]
-        until_available(lambda: stub.Export(request, timeout=DEADLINE_SECONDS))
-
-
-def until_available(call: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        try:
-            call()
-        except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
 def ids(backend: RecordingBackend) -> list[str]:
     """Event ids of what arrived, sorted: the gateway keeps no order over retries."""
     return sorted(
@@ -124,41 +57,6 @@ def ids(backend: RecordingBackend) -> list[str]:
 
 def has(count: int) -> Callable[[RecordingBackend], bool]:
     return lambda backend: len(backend.records()) >= count
-
-
-def config(name: str) -> dict[str, Any]:
-    return dict(yaml.safe_load((CONFIGS / name).read_text()))
-
-
-# --- The files ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
-def test_the_distribution_accepts_the_config(gateway_binary: Path, name: str) -> None:
-    done = subprocess.run(
-        [gateway_binary, "validate", f"--config={CONFIGS / name}"], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_the_distribution_holds_what_the_configs_use_and_nothing_else(gateway_binary: Path) -> None:
-    listed = yaml.safe_load(subprocess.run([gateway_binary, "components"], capture_output=True, check=True).stdout)
-    kinds = ("receivers", "processors", "exporters", "connectors", "extensions")
-    held = {kind: {component["name"] for component in listed.get(kind) or ()} for kind in kinds}
-    files = [config("gateway.yaml"), config("agent.yaml")]
-    used = {kind: {name.split("/")[0] for file in files for name in file.get(kind, ())} for kind in kinds}
-    assert held == used
-
-
-def test_each_limit_of_a_message_is_below_the_next_so_that_no_record_is_above_a_batch() -> None:
-    def limits(name: str) -> tuple[int, int]:
-        file = config(name)
-        taken = file["receivers"]["otlp"]["protocols"]["grpc"]["max_recv_msg_size_mib"] * MIB
-        return taken, file["exporters"]["otlp_grpc/modeldata"]["sending_queue"]["batch"]["max_size"]
-
-    agent_takes, agent_batch = limits("agent.yaml")
-    gateway_takes, gateway_batch = limits("gateway.yaml")
-    assert 64 * MIB < agent_takes < agent_batch < gateway_takes < gateway_batch < MAX_MESSAGE_BYTES
 
 
 # --- Who gets what ------------------------------------------------------------------------------------------------
@@ -186,20 +84,20 @@ def test_model_data_ordinary_logs_and_spans_part_ways_and_arrive_unchanged(
     receiver.wait_until(has(2))
     logging_backend.wait_until(has(1))
     tracing.wait_until(lambda backend: len(backend.spans()) == 1)
-    assert receiver.log_requests() == [request_of(data)]
-    assert logging_backend.log_requests() == [request_of([line])]
+    assert receiver.log_requests() == [decoded(request(*data))]
+    assert logging_backend.log_requests() == [decoded(request(line))]
     assert tracing.spans() == [SPAN]
     assert (tracing.records(), receiver.spans(), logging_backend.spans()) == ([], [], [])
 
 
 def test_model_data_comes_in_over_otlp_http_as_well(start_gateway: StartGateway, receiver: RecordingBackend) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
-    request = urllib.request.Request(
+    post = urllib.request.Request(
         f"http://{gateway.http}/v1/logs",
-        data=request_of([model_data("over-http")]).SerializeToString(),
+        data=request(model_data("over-http")),
         headers={"Content-Type": "application/x-protobuf"},
     )
-    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as response:
+    with urllib.request.urlopen(post, timeout=DEADLINE_SECONDS) as response:
         assert response.status == 200
     receiver.wait_until(has(1))
     assert receiver.records() == [model_data("over-http")]
@@ -264,7 +162,7 @@ def test_the_largest_request_that_comes_in_goes_out_even_when_it_meets_smaller_o
 ) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
     largest = 68 * MIB
-    frame = request_of([model_data("m", "x" * largest)]).ByteSize() - largest
+    frame = len(request(model_data("m", "x" * largest))) - largest
     send(gateway.grpc, model_data("a"))
     send(gateway.grpc, model_data("m", "x" * (largest - frame)))
     send(gateway.grpc, model_data("z"))
@@ -392,10 +290,3 @@ def test_an_agent_killed_while_the_gateway_is_down_delivers_everything_after_its
     agent.start()
     receiver.wait_until(has(100))
     assert ids(receiver) == [f"{number:02}" for number in range(100)]
-
-
-# --- The fixture --------------------------------------------------------------------------------------------------
-
-
-def test_the_built_gateway_is_kept_in_the_cache(gateway_binary: Path) -> None:
-    assert gateway_binary.is_relative_to(cache_root() / "gateway")

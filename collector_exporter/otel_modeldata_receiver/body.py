@@ -44,6 +44,7 @@ _row_decoder: Final = msgspec.json.Decoder(_Row)
 _value_decoder: Final = msgspec.json.Decoder(msgspec.Raw)
 _encoder: Final = msgspec.json.Encoder()
 _LINE_BREAKS_TO_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
+_MAX_MEDIA_TYPE_CHARS: Final = 256
 _MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/([\w!#$&^.+-]+)\s*(;[ -~]*)?", re.ASCII)
 """RFC 2045 section 5.1, and no control characters in the parameters."""
 
@@ -82,7 +83,7 @@ def is_json(content_type: str) -> bool:
     Raises:
         BadRecordError: it is no media type at all.
     """
-    match = _MEDIA_TYPE.fullmatch(content_type)
+    match = _MEDIA_TYPE.fullmatch(content_type) if len(content_type) <= _MAX_MEDIA_TYPE_CHARS else None
     if match is None:
         raise BadRecordError(
             f"content type: expected a media type such as application/json, got {content_type[:80]!r}; correct it"

@@ -1,4 +1,4 @@
-"""The command line `otel-modeldata`: one sub-command per module, errors in one sentence, exit codes that scripts can use.
+"""The command line `otel-modeldata`: one sub-command per module, errors in one sentence, exit codes for scripts.
 
 A command's module offers `add_parser(commands)`, which sets the default `run`; add the module to `_COMMANDS`.
 """
@@ -10,20 +10,20 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from . import receive
+from . import demo, receive
 from .exceptions import ConfigError, ReceiverError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 (it has no public name)
 
 EXIT_OK: Final = 0
 EXIT_CONFIG: Final = 2
 """Wrong command line or configuration; argparse uses the same code."""
 EXIT_UNUSABLE: Final = 3
 """The store cannot be used, or the address cannot be listened on."""
-_COMMANDS: Final = (receive,)
+_COMMANDS: Final = (receive, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

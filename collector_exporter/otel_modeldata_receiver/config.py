@@ -1,4 +1,4 @@
-"""What the operator sets: defaults, a YAML file, flags, in this order; the outcome is valid or says all that is wrong."""
+"""What the operator sets: defaults, a YAML file, flags, in this order; the outcome is valid or lists what is wrong."""
 
 from __future__ import annotations
 
@@ -70,6 +70,10 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     create_container: bool = False
     tls: TlsConfig | None = None
 
+    def __repr__(self) -> str:
+        shown = {**msgspec.structs.asdict(self), "store": self.shown_store}
+        return f"ReceiverConfig({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+
     @property
     def host(self) -> str:
         """The host part of `listen`."""
@@ -87,7 +91,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             return self.instance_id
         # A StatefulSet's pod keeps its name, which Kubernetes puts into HOSTNAME, when it moves to another node.
         host = environ.get("HOSTNAME") or socket.gethostname()
-        return uuid.uuid5(_INSTANCE_NAMESPACE, "|".join((host, self.listen, self.shown_store))).hex
+        return uuid.uuid5(_INSTANCE_NAMESPACE, f"{host}|{self.listen}|{self.shown_store}").hex
 
     @property
     def linger_seconds(self) -> float:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_ID_CHARS: Final = 128
 """Ids of stored lines are remembered to recognize a retry: they must be small."""
+MAX_AGENT_CHARS: Final = 256
+"""One scope is repeated in the line of every record under it: a large text would multiply."""
 _ID_NAMESPACE: Final = uuid.UUID("6f6d1c0e-6b52-5d0c-9a51-4c8f4a8f1f2e")
 _SHADOW_SUFFIX: Final = "_block_blob"
 """Azure ML copies append blobs into a sibling folder `{collection}_block_blob` and reads that instead."""
@@ -136,9 +138,8 @@ def read(record: LogRecord, source: Source) -> Event:
 
 def agent_of(scope: InstrumentationScope) -> str:
     """`{name}/{version}` of the instrumentation scope: who collected, when no attribute says so."""
-    if not (scope.name and scope.name.isprintable() and scope.version.isprintable()):
-        return "opentelemetry"
-    return f"{scope.name}/{scope.version}" if scope.version else scope.name
+    agent = f"{scope.name}/{scope.version}" if scope.version else scope.name
+    return agent if scope.name and len(agent) <= MAX_AGENT_CHARS and agent.isprintable() else "opentelemetry"
 
 
 def collection_hint(record: LogRecord) -> str | None:
@@ -189,7 +190,9 @@ def _attributes(record: LogRecord) -> tuple[dict[str, str], dict[str, str]]:
     for attribute in record.attributes:
         key = attribute.key
         if key in _OURS:
-            text = otlp.text_of(key, attribute.value)
+            text: str | None = attribute.value.string_value  # "" for other kinds
+            if not (text and text.isprintable()):
+                text = otlp.text_of(key, attribute.value)
             if text is not None:
                 texts[key] = text
         elif key.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX):

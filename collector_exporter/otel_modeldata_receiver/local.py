@@ -108,7 +108,7 @@ class LocalStore:
             with contextlib.suppress(OSError):
                 probe.unlink()
             raise StoreCheckError(
-                f"expected a folder that can be written, got {_reason(error)} for {str(self._root)!r}: "
+                f"expected to write into {str(self._root)!r}, got {_reason(error, self._root)}: "
                 "give the receiver's user write access, free space, or choose another --store"
             ) from error
 
@@ -272,11 +272,13 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or repr(error)
+def _reason(error: OSError, path: Path) -> str:
+    """What the system says, and about which file, when it is not `path`."""
+    reason = error.strerror or repr(error)
+    return reason if error.filename in {None, str(path)} else f"{reason} ({str(error.filename)!r})"
 
 
 def _failure(act: str, path: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"expected to {act} {str(path)!r}, got {_reason(error)}: check space and permissions of that disk"
+        f"expected to {act} {str(path)!r}, got {_reason(error, path)}: check space and permissions of that disk"
     )

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_modeldata import semconv
@@ -17,6 +18,10 @@ from .rolling import RollingRate
 
 _URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"
 """RFC 3986 section 2.2 and `%`, beside the unreserved characters that `quote` leaves alone."""
+MAX_TEXT_CHARS: Final = 2048
+"""One resource is repeated in the line of every record under it: a large text would multiply."""
+_MAX_CACHED_BYTES: Final = 16 * 1024
+"""Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
 _UNKNOWN_SERVICE: Final = "unknown_service"
 """What every OTel SDK says when nobody named the service."""
 
@@ -40,13 +45,21 @@ class Origin:
     producer: str | None
 
 
-@lru_cache(maxsize=1024)
 def read(resource: bytes) -> Origin:
-    """The origin that an encoded `Resource` describes.
+    """The origin that an encoded `Resource` describes; it costs a dictionary look-up when the resource is known.
 
     Raises:
-        BadRecordError: a name that cannot become part of a path; it holds for every record of the resource.
+        BadRecordError: `resource` does not decode, or a name cannot become part of a path; it holds for every record.
     """
+    return _cached(resource) if len(resource) <= _MAX_CACHED_BYTES else _read(resource)
+
+
+@lru_cache(maxsize=1024)
+def _cached(resource: bytes) -> Origin:
+    return _read(resource)
+
+
+def _read(resource: bytes) -> Origin:
     texts = _texts(resource)
     service = texts.get(semconv.SERVICE_NAME, "")
     if service.startswith(_UNKNOWN_SERVICE):
@@ -74,6 +87,14 @@ def checked_name(what: str, name: str) -> str:
     return name
 
 
+def _bounded(key: str, text: str) -> str:
+    if len(text) > MAX_TEXT_CHARS:
+        raise BadRecordError(
+            f"name: expected at most {MAX_TEXT_CHARS} characters as {key}, got {len(text)}; shorten the resource"
+        )
+    return text
+
+
 _OURS: Final = frozenset(
     {
         semconv.SERVICE_NAME,
@@ -88,9 +109,13 @@ _OURS: Final = frozenset(
 
 def _texts(resource: bytes) -> dict[str, str]:
     texts = {}
-    for attribute in Resource.FromString(resource).attributes:
+    try:
+        attributes = Resource.FromString(resource).attributes
+    except DecodeError:
+        raise BadRecordError("undecodable Resource: expected Protocol Buffers, got something else") from None
+    for attribute in attributes:
         if attribute.key in _OURS:
             text = otlp.text_of(attribute.key, attribute.value)
             if text is not None:
-                texts[attribute.key] = text
+                texts[attribute.key] = _bounded(attribute.key, text)
     return texts

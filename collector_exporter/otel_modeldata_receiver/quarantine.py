@@ -17,7 +17,14 @@ from msgspec import UNSET, UnsetType
 from .cloudevent import time_text
 
 MAX_INLINE_BYTES: Final = 1024 * 1024
-"""Larger bytes get an object of their own: base64 adds a third, and a line must stay below 4 MiB."""
+"""A larger record gets an object of its own: base64 adds a third, and a line must stay below 4 MiB."""
+MAX_INLINE_RESOURCE_BYTES: Final = 4096
+"""A larger resource likewise: it would be repeated in the line of every record under it."""
+_LIMITS: Final = {
+    "record": MAX_INLINE_BYTES,
+    "resource": MAX_INLINE_RESOURCE_BYTES,
+    "request": MAX_INLINE_BYTES,
+}
 OTLP_CONTENT_TYPE: Final = "application/x-protobuf"
 
 
@@ -59,7 +66,7 @@ class Rejected:
     def large_parts(self) -> dict[str, bytes]:
         """The parts that need an object of their own, by key of the line."""
         parts = {"record": self.record, "resource": self.resource, "request": self.request}
-        return {key: part for key, part in parts.items() if len(part) > MAX_INLINE_BYTES}
+        return {key: part for key, part in parts.items() if len(part) > _LIMITS[key]}
 
 
 class QuarantineLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,15 +109,20 @@ def encode(rejected: Rejected, *, arrival_ns: int, urls: dict[str, str]) -> byte
         collection=rejected.collection or UNSET,
         id=rejected.id,
         size=len(rejected.record or rejected.request),
-        record=_inline(rejected.record),
+        record=_inline(rejected.record, urls.get("record")),
         recordref=urls.get("record", UNSET),
-        resource=_inline(rejected.resource),
+        resource=_inline(rejected.resource, urls.get("resource")),
         resourceref=urls.get("resource", UNSET),
-        request=_inline(rejected.request),
+        request=_inline(rejected.request, urls.get("request")),
         requestref=urls.get("request", UNSET),
     )
     return _encoder.encode(line) + b"\n"
 
 
-def _inline(part: bytes) -> str | UnsetType:
-    return b64encode(part).decode() if 0 < len(part) <= MAX_INLINE_BYTES else UNSET
+def object_name(part: bytes) -> str:
+    """The name of the object that keeps a large part: the same for the same bytes."""
+    return f"{hashlib.sha256(part).hexdigest()}.bin"
+
+
+def _inline(part: bytes, url: str | None) -> str | UnsetType:
+    return b64encode(part).decode() if part and url is None else UNSET

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import logging
 import signal
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
-from .exceptions import ConfigError, ListenError
-from .health import StoreHealth
+from . import rolling
+from .exceptions import ConfigError, ReceiverError
+from .health import PROBE_SECONDS, StoreHealth
 from .service import SERVICE_NAME, LogsService
 from .sink import Sink
 from .storage import open_store
@@ -29,18 +31,25 @@ _CLOSE_SECONDS: Final = 1.0
 """What is left of calls after draining: answers on their way, and health watches that never end by themselves."""
 
 
+class ListenError(ReceiverError):
+    """The address cannot be listened on; the process exits with code 3."""
+
+
 class Server:
     """A receiver that listens; `start`, then `stop`, which is safe to call twice and before `start`.
 
     Args:
         config: validated settings.
         sink: where lines go; by default a sink on the configured store.
+        probe_seconds: pause between two checks of a store that failed.
 
     Raises:
         ConfigError: the store's URL is wrong.
     """
 
-    def __init__(self, config: ReceiverConfig, sink: Sink | None = None) -> None:
+    def __init__(
+        self, config: ReceiverConfig, sink: Sink | None = None, *, probe_seconds: float = PROBE_SECONDS
+    ) -> None:
         self._config = config
         self._sink = sink or Sink(
             open_store(config.store, create_container=config.create_container),
@@ -48,14 +57,8 @@ class Server:
             linger=config.linger_seconds,
         )
         servicer = health.aio.HealthServicer()
-        self._health = StoreHealth(servicer, ("", SERVICE_NAME), self._sink.check)
-        self._service = LogsService(
-            self._sink,
-            rolling_rate=config.rolling_rate,
-            max_in_flight_bytes=config.max_in_flight_bytes,
-            deadline_seconds=config.deadline_seconds,
-            on_store_error=self._health.store_failed,
-        )
+        self._health = StoreHealth(servicer, ("", SERVICE_NAME), self._sink.check, probe_seconds)
+        self._service = LogsService(self._sink, config, on_store_error=self._health.store_failed)
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
@@ -68,6 +71,8 @@ class Server:
             ListenError: the address cannot be listened on.
             ConfigError: the TLS files cannot be used.
         """
+        if self._config.rolling_rate is not None:
+            rolling.warn_unless_hour(self._config.rolling_rate)
         try:
             await self._sink.check()
             server = grpc.aio.server(options=_options(self._config))
@@ -87,7 +92,6 @@ class Server:
         await self._health.stop()
         try:
             async with asyncio.timeout(self._config.grace_seconds):
-                await self._sink.drain()
                 await self._service.drain()
         except TimeoutError:
             logger.warning(
@@ -163,8 +167,12 @@ def _bind(server: grpc.aio.Server, config: ReceiverConfig) -> int:
 
 def _credentials(tls: TlsConfig) -> grpc.ServerCredentials:
     try:
+        # gRPC says of wrong files only that it could not bind; this says what is wrong with them.
+        ssl.create_default_context(cafile=tls.client_ca_file).load_cert_chain(tls.cert_file, tls.key_file)
         key, chain = Path(tls.key_file).read_bytes(), Path(tls.cert_file).read_bytes()
         client_ca = Path(tls.client_ca_file).read_bytes() if tls.client_ca_file else None
-    except OSError as error:
-        raise ConfigError(f"tls: expected a readable PEM file, got {error.strerror} for {error.filename!r}") from None
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"tls: expected readable PEM files that belong together, got {error.strerror or error} in {tls!r}"
+        ) from None
     return grpc.ssl_server_credentials([(key, chain)], client_ca, require_client_auth=client_ca is not None)

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
     import grpc
 
+    from .config import ReceiverConfig
     from .event import Event
-    from .rolling import RollingRate
     from .sink import Sink
 
 logger = logging.getLogger(__name__)
 
 SERVICE_NAME: Final = "opentelemetry.proto.collector.logs.v1.LogsService"
+_DRAIN_TURN_SECONDS: Final = 0.02
 _RECEIVER: Final = {"receiver": "otel-modeldata", "transport": "grpc"}
 
 
@@ -41,9 +42,7 @@ class LogsService:
 
     Args:
         sink: where lines go.
-        rolling_rate: the receiver's own rate, or None for what each deployment asks for.
-        max_in_flight_bytes: requests are refused above this many bytes admitted and not yet resolved.
-        deadline_seconds: how long a call waits for the store.
+        config: rolling rate, bytes in flight and deadline are taken from it.
         instruments: metrics; those of the process's meter provider by default.
         on_store_error: told of every failure of the store.
         clock_ns: wall clock, ns since the epoch.
@@ -52,18 +51,14 @@ class LogsService:
     def __init__(
         self,
         sink: Sink,
+        config: ReceiverConfig,
         *,
-        rolling_rate: RollingRate | None,
-        max_in_flight_bytes: int,
-        deadline_seconds: float,
         instruments: telemetry.Instruments | None = None,
         on_store_error: Callable[[StoreError], None] | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._sink = sink
-        self._rolling_rate = rolling_rate
-        self._max_in_flight_bytes = max_in_flight_bytes
-        self._deadline_seconds = deadline_seconds
+        self._config = config
         self._instruments = instruments or telemetry.instruments()
         self._on_store_error = on_store_error
         self._clock_ns = clock_ns
@@ -81,10 +76,11 @@ class LogsService:
         """The gRPC method `Export`, on encoded messages: an undecodable one must not become INTERNAL."""
         try:
             return await self.accept(request)
-        except Exception as error:  # noqa: BLE001 (the edge: whatever happens, the sender keeps its data)
+        except Exception as error:  # the edge: whatever happens, the sender keeps its data
             refusal = refusal_of(error)
             self._report(error)
             await context.abort(refusal.code, refusal.message, refusal.trailers)
+            raise  # not reached: abort raises
 
     async def accept(self, request: bytes) -> bytes:
         """Make `request` durable and return the encoded answer.
@@ -97,23 +93,25 @@ class LogsService:
         task = asyncio.create_task(self._store(request))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._resolved(done, len(request)))
-        return await asyncio.wait_for(asyncio.shield(task), self._deadline_seconds)
+        return await asyncio.wait_for(asyncio.shield(task), self._config.deadline_seconds)
 
     def stop(self) -> None:
         """Refuse calls from now on."""
         self._stopping = True
 
     async def drain(self) -> None:
-        """Wait until every admitted request is resolved, whatever came of it."""
+        """Wait until every admitted request is resolved, whatever came of it; no line lingers meanwhile."""
         while self._tasks:
-            await asyncio.wait(self._tasks)
+            await self._sink.drain()
+            # A request that was still being read has handed its lines to the sink by the next turn.
+            await asyncio.wait(self._tasks, timeout=_DRAIN_TURN_SECONDS)
 
     def _admit(self, size: int) -> None:
         if self._stopping:
             raise ShuttingDownError("the receiver is shutting down; send to another one or again in a moment")
-        if self._in_flight_bytes + size > self._max_in_flight_bytes:
+        if self._in_flight_bytes + size > self._config.max_in_flight_bytes:
             raise OverloadedError(
-                f"expected at most {self._max_in_flight_bytes} bytes in flight, got {size} more on top of "
+                f"expected at most {self._config.max_in_flight_bytes} bytes in flight, got {size} more on top of "
                 f"{self._in_flight_bytes}; send again in a moment"
             )
         self._in_flight_bytes += size
@@ -129,7 +127,7 @@ class LogsService:
     async def _store(self, request: bytes) -> bytes:
         arrival_ns = self._clock_ns()
         try:
-            taken = intake.read(request, arrival_ns=arrival_ns, rolling_rate=self._rolling_rate)
+            taken = intake.read(request, arrival_ns=arrival_ns, rolling_rate=self._config.rolling_rate)
         except UndecodableError as error:
             await self._keep_undecodable(request, error, arrival_ns)
             raise
@@ -168,11 +166,14 @@ class LogsService:
 
     async def _put_rejected(self, taken: intake.Intake, arrival_ns: int) -> None:
         folder = rolling.quarantine_folder(arrival_ns)
+        stored: dict[bytes, str] = {}  # records of one request share their resource
         for rejected in taken.rejected:
-            urls = {
-                key: await self._sink.put(f"{folder}/files/{rejected.id}-{key}.bin", part, quarantine.OTLP_CONTENT_TYPE)
-                for key, part in rejected.large_parts.items()
-            }
+            urls = {}
+            for key, part in rejected.large_parts.items():
+                if part not in stored:
+                    name = f"{folder}/files/{quarantine.object_name(part)}"
+                    stored[part] = await self._sink.put(name, part, quarantine.OTLP_CONTENT_TYPE)
+                urls[key] = stored[part]
             line = quarantine.encode(rejected, arrival_ns=arrival_ns, urls=urls)
             taken.add_line(folder, Line(rejected.id, line))
 
@@ -208,7 +209,7 @@ class LogsService:
         self._instruments.refused_requests.add(1, {"error.type": kind})
         expected = isinstance(error, (ReceiverError, TimeoutError))
         message = "the store did not confirm in time" if isinstance(error, TimeoutError) else error
-        self._log.warning(kind, "requests are refused: %s: %s", kind, message, exc_info=None if expected else error)
+        self._log.note(kind, "requests are refused: %s: %s", kind, message, exc_info=None if expected else error)
 
     def _report_rejected(self, rejected: Iterable[Rejected]) -> None:
         kinds: dict[str, int] = {}
@@ -216,4 +217,4 @@ class LogsService:
             kinds[record.kind] = kinds.get(record.kind, 0) + 1
         for kind, count in kinds.items():
             self._instruments.quarantined.add(count, {"reason": kind})
-            self._log.warning(f"quarantine {kind}", "%d records went to %s: %s", count, rolling.QUARANTINE, kind)
+            self._log.note(f"quarantine {kind}", "%d records went to %s: %s", count, rolling.QUARANTINE, kind)

@@ -1,7 +1,7 @@
 """The output side of the receiver: lines go in, the answer comes when they are durable, each exactly once.
 
-What happens to the lines of one folder is in `folder.py`; here is what all folders share: which of them are open, what
-they may remember, and how everything stops. Folders wait for nothing of each other.
+What happens to the lines of one folder is in `folder.py` and `series.py`; here is what all folders share: which of them
+are open, what they may remember, and how everything stops. Folders wait for nothing of each other.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from .exceptions import StoreError
-from .folder import Appended, Folder, Line, Outage, SinkLimits, patiently
+from .folder import Appended, Folder, Line
+from .limits import SinkLimits
+from .outage import Outage, patiently
+from .series import BlobSeries
 from .storage import checked_name
 
 if TYPE_CHECKING:
@@ -115,15 +118,10 @@ class Sink:
         folder = self._folders.get(name)
         if folder is None:
             self._close_folders(self._limits.open_folders - 1)
-            folder = self._folders[name] = Folder(
-                name=checked_name(name),
-                instance=self._instance,
-                store=self._store,
-                limits=self._limits,
-                linger=self._linger,
-                outage=self._outage,
-                room=self._room,
-            )
+            stem = f"{checked_name(name)}/{self._instance}"
+            series = BlobSeries(self._store, stem, self._limits, self._room)
+            folder = Folder(name, series, self._limits, linger=self._linger, outage=self._outage)
+            self._folders[name] = folder
         else:
             self._folders.move_to_end(name)
         return folder

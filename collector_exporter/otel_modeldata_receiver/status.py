@@ -21,6 +21,9 @@ from .exceptions import OverloadedError, ReceiverError, UndecodableError
 RETRY_SECONDS: Final = 1
 """Short, because OTel's Python SDK gives up at once when told to wait longer than its own deadline leaves."""
 
+MAX_MESSAGE_CHARS: Final = 1000
+"""Trailers share 8 KiB by default (gRPC `max_metadata_size`), and the message is in two of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
@@ -50,7 +53,7 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, UndecodableError):
         return Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message=str(error))
     code = grpc.StatusCode.RESOURCE_EXHAUSTED if isinstance(error, OverloadedError) else grpc.StatusCode.UNAVAILABLE
-    message = _message(error)
+    message = _message(error)[:MAX_MESSAGE_CHARS]
     return Refusal(code=code, message=message, trailers=_retry_trailers(code, message))
 
 

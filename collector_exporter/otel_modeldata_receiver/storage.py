@@ -125,8 +125,12 @@ def open_store(url: str, *, create_container: bool = False) -> Store:
 
         return LocalStore(_local_path(url))
     if scheme in {"az", "https"}:
-        from .azure_blob import AzureBlobStore  # noqa: PLC0415 (and needs an extra that a local store does not)
-
+        try:
+            from .azure_blob import AzureBlobStore  # noqa: PLC0415 (needs an extra that a local store does not)
+        except ImportError as error:
+            raise ConfigError(
+                f"expected the Azure libraries, got {error}: install them with pip install 'otel-modeldata[receiver]'"
+            ) from error
         return AzureBlobStore.from_url(url, create_container=create_container)
     raise ConfigError(
         f"expected a store URL that starts with file://, az:// or https://, or a path, got scheme {scheme!r}: "

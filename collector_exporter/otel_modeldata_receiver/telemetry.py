@@ -6,7 +6,6 @@ a meter provider every instrument is a no-op.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from opentelemetry import metrics
 from .exceptions import ConfigError
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
 
     from opentelemetry.metrics import Counter, Histogram, Meter, UpDownCounter
@@ -115,7 +115,7 @@ class OnceAMinute:
         self._spoken: dict[str, float] = {}
         self._left_out: dict[str, int] = {}
 
-    def warning(self, condition: str, message: str, *args: object, exc_info: BaseException | None = None) -> None:
+    def note(self, condition: str, message: str, *args: object, exc_info: BaseException | None = None) -> None:
         """Log `message` unless `condition` was logged less than a minute ago.
 
         `condition` comes from a small fixed set: every one seen is remembered.

@@ -73,17 +73,22 @@ class Transport(Protocol):
 
 
 class GrpcTransport:
-    """OTLP/gRPC over one channel, opened by the first try and so in the process that uses it."""
+    """OTLP/gRPC over one channel.
+
+    The channel is opened by the thread that collects first, not by the delivery thread: gRPC imports some of itself
+    only then, and a process that forks in the middle of an import leaves its child with half a module.
+
+    Raises:
+        ConfigError: a certificate file cannot be read.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._channel: grpc.Channel | None = None
+        self._channel = endpoint.open_channel()
+        self._export = self._channel.unary_unary(EXPORT_METHOD)
 
     def send(self, request: bytes) -> Answer:
         """Try once, for at most the endpoint's timeout."""
-        if self._channel is None:
-            self._channel = self._endpoint.open_channel()
-            self._export = self._channel.unary_unary(EXPORT_METHOD)
         try:
             response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.headers)
         except ValueError:  # gRPC's way to say that the channel was closed, between two tries
@@ -95,8 +100,7 @@ class GrpcTransport:
 
     def close(self) -> None:
         """Close the channel, which cancels a try under way."""
-        if self._channel is not None:
-            self._channel.close()
+        self._channel.close()
 
 
 def answer_of(code: grpc.StatusCode, details: str, metadata: Iterable[tuple[str, str | bytes]]) -> Answer:

@@ -1,4 +1,4 @@
-"""What a process has once: its producer id, the sequences of its collections, its queue and delivery thread.
+"""What a process has once: its producer id, its queue and its delivery thread.
 
 Made by the first `collect`, so that importing the package loads neither pandas nor gRPC. A forked child starts afresh:
 it has another producer id and never sends what its parent had accepted.
@@ -10,13 +10,12 @@ import atexit
 import os
 import threading
 import uuid
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from ._delivery import Delivery, DeliveryLimits, OnError
+from ._delivery import Delivery, DeliveryLimits
 from ._endpoint import load_endpoint
 from ._export import GrpcTransport
-from ._record import Record, RequestFrame
+from ._record import RequestFrame
 from .exceptions import ConfigError
 from .lifecycle import DeliveryReport
 
@@ -38,15 +37,6 @@ class Process:
         self.delivery = Delivery(
             RequestFrame(config, self.producer), transport or GrpcTransport(load_endpoint()), _limits(config)
         )
-        self._sequences: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def put(self, collection: str, record: Record, on_error: OnError | None) -> None:
-        """Queue a record under the next sequence number of its collection; a refused one takes no number."""
-        with self._lock:
-            record.sequence = self._sequences[collection]
-            self.delivery.put(record, on_error)
-            self._sequences[collection] += 1
 
 
 def _limits(config: CollectorConfig) -> DeliveryLimits:

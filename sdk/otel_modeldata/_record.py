@@ -11,7 +11,6 @@ with `OTEL_SDK_DISABLED` it would drop every event without a word.
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,16 +36,12 @@ _HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
 """OTLP 1.5 and later; the attribute `cloudevents.event_type` says the same in every version."""
 
 
-def new_event_id() -> str:
-    """A CloudEvents `id`: a random uuid."""
-    return str(uuid.uuid4())
-
-
 @dataclass(slots=True, kw_only=True)
 class Record:
     """One event that was accepted, until it is delivered or reported lost.
 
     Attributes:
+        collection: the collection's name.
         event_id: the CloudEvents `id`.
         fixed: what `fixed_part` made for the collector.
         time_ns: event time, ns since 1970.
@@ -56,6 +51,7 @@ class Record:
         sequence: the event's number within its producer and collection, given when it is accepted.
     """
 
+    collection: str
     event_id: str
     fixed: bytes
     time_ns: int

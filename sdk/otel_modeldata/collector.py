@@ -23,6 +23,7 @@ from .context import (
     WrapperContext,
     event_time_ns,
     headers_of,
+    new_uuid,
     resolve,
 )
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
@@ -119,9 +120,17 @@ class Collector:
         return _ACCEPTED
 
     def _rows(self, frame: pd.DataFrame) -> Rows:
-        from ._rows import Columns, Rows  # noqa: PLC0415 - not before the first collect
+        from ._rows import Rows  # noqa: PLC0415 - not before the first collect
 
-        labels = tuple(frame.columns.tolist())
+        rows = Rows(frame, self._read_columns)
+        if rows.count == 0:
+            self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
+        return rows
+
+    def _read_columns(self, index: pd.Index[Any]) -> Columns:
+        from ._rows import Columns  # noqa: PLC0415
+
+        labels = tuple(index.tolist())
         columns = self._columns.get(labels)
         if columns is None:
             columns = Columns(labels)
@@ -130,21 +139,19 @@ class Collector:
             self._columns[labels] = columns
             for sentence in columns.warnings:
                 self._warn_once(sentence)
-        rows = Rows(frame, columns)
-        if rows.count == 0:
-            self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
-        return rows
+        return columns
 
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
         from ._process import this_process  # noqa: PLC0415 - not before the first collect
-        from ._record import Record, fixed_part, new_event_id  # noqa: PLC0415
+        from ._record import Record, fixed_part  # noqa: PLC0415
 
         if not self._fixed:
             self._fixed = fixed_part(self.name, self._rate)
-        event_id = new_event_id()
+        event_id = new_uuid()
         span = trace.get_current_span()
         span_context = span.get_span_context()
         record = Record(
+            collection=self.name,
             event_id=event_id,
             fixed=self._fixed,
             time_ns=event_time_ns(context) or time.time_ns(),
@@ -152,7 +159,7 @@ class Collector:
             span_context=span_context if span_context.is_valid else None,
             rows=rows,
         )
-        this_process(self._config).put(self.name, record, self._on_error)
+        this_process(self._config).delivery.put(record, self._on_error)
         if span.is_recording():
             about: dict[str, str | int] = {
                 semconv.AZUREML_COLLECTION_NAME: self.name,

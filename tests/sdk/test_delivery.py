@@ -38,6 +38,7 @@ class FakeRecord:
     """A record of a chosen size that encodes to its name, or fails to."""
 
     def __init__(self, name: str, size: int = 10, *, encodable: bool = True) -> None:
+        self.collection = "model_inputs"
         self.event_id = name
         self.rows = _Rows(size)
         self._encodable = encodable
@@ -153,6 +154,20 @@ def test_an_outage_loses_nothing_and_the_same_bytes_are_sent_again(delivery_to: 
     delivery.put(FakeRecord("a"), None)
     assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
     assert endpoint.requests == [["a"]] * 6
+
+
+def test_a_transport_that_fails_unexpectedly_neither_ends_the_thread_nor_loses_data(delivery_to: OpenDelivery) -> None:
+    failures = iter([RuntimeError("defect"), OSError("defect")])
+
+    def script(_: list[str]) -> Answer:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(script))
+    delivery.put(FakeRecord("a"), None)
+    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
+    assert endpoint.stored == ["a"]
 
 
 def test_flush_tells_the_truth_when_its_time_is_over(delivery_to: OpenDelivery) -> None:

@@ -28,12 +28,13 @@ SPAN = SpanContext(trace_id=0xABC << 100, span_id=0xDEF, is_remote=False, trace_
 def _record(span: SpanContext | None = SPAN) -> Record:
     frame = pd.DataFrame({"a": [1], "b": ["é"]})
     return Record(
+        collection="model_inputs",
         event_id="event-1",
         fixed=fixed_part("model_inputs", 0.25),
         time_ns=1_700_000_000_123_456_789,
         attributes={semconv.AZUREML_CORRELATION_ID: "test"},
         span_context=span,
-        rows=Rows(frame, Columns(list(frame.columns))),
+        rows=Rows(frame, lambda index: Columns(index.tolist())),
         sequence=7,
     )
 
@@ -131,6 +132,6 @@ def test_a_service_name_that_can_be_no_folder_is_refused_in_one_sentence(monkeyp
 def test_a_large_frame_is_encoded_late_and_says_the_same() -> None:
     frame = pd.DataFrame({"a": range(5000)})
     record = _record()
-    record.rows = Rows(frame, Columns(["a"]))
+    record.rows = Rows(frame, lambda index: Columns(index.tolist()))
     body = LogRecord.FromString(record.encode()).body.string_value
     assert json.loads(body) == [{"a": n} for n in range(5000)]

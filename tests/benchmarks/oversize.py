@@ -1,0 +1,62 @@
+"""600 records of 100 KB in one burst, our SDK and then the stock OTel log pipe, to a gRPC server at its defaults."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from concurrent import futures
+
+import grpc
+import pandas as pd
+from opentelemetry._logs import LogRecord
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+import otel_modeldata
+
+RECORDS, SIZE = 600, 100_000
+
+
+class _Counting(logs_service_pb2_grpc.LogsServiceServicer):
+    def __init__(self) -> None:
+        self.count = 0
+
+    def Export(  # noqa: N802 - the name of the RPC
+        self, request: logs_service_pb2.ExportLogsServiceRequest, _: grpc.ServicerContext
+    ) -> logs_service_pb2.ExportLogsServiceResponse:
+        self.count += sum(len(s.log_records) for logs in request.resource_logs for s in logs.scope_logs)
+        return logs_service_pb2.ExportLogsServiceResponse()
+
+
+def main() -> None:
+    """Print how many records of each side arrived."""
+    logging.disable(logging.CRITICAL)
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    counting = _Counting()
+    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(counting, server)
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    arrived = {}
+
+    collector = otel_modeldata.Collector(name="model_inputs")
+    for _ in range(RECORDS):
+        collector.collect(pd.DataFrame({"s": ["x" * SIZE]}))
+    otel_modeldata.flush(60)
+    arrived["ours"], counting.count = counting.count, 0
+
+    provider = LoggerProvider()
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    logger = provider.get_logger("stock")
+    for _ in range(RECORDS):
+        logger.emit(LogRecord(body="x" * SIZE))
+    provider.shutdown()
+    arrived["stock"] = counting.count
+    server.stop(None)
+    print(json.dumps(arrived))
+
+
+if __name__ == "__main__":
+    main()

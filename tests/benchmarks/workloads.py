@@ -1,0 +1,111 @@
+"""What the benchmarks run, each in a process of its own: `python workloads.py NAME JSON`, one JSON object as the answer.
+
+Both SDKs get the same frames at the same pace. The result holds latencies, CPU and what the sender believes; what
+arrived is counted by `run.py` at the other end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COLUMNS = 23
+"""As the seed's example of two collected rows."""
+
+
+def frames(rows: int, count: int = 16) -> list[pd.DataFrame]:
+    """A few different frames of `rows` x 23 floats, the same in every process."""
+    generator = np.random.default_rng(7)
+    names = [f"feature_{n}" for n in range(COLUMNS)]
+    return [pd.DataFrame(generator.normal(size=(rows, COLUMNS)), columns=names) for _ in range(count)]
+
+
+def paced(collect: Callable[[pd.DataFrame], object], *, rows: int, count: int, per_second: float) -> dict[str, float]:
+    """Latency of `collect` at a steady pace: what a scoring request feels."""
+    sample = frames(rows)
+    collect(sample[0])
+    latencies = np.empty(count)
+    start = time.perf_counter()
+    for n in range(count):
+        while (wait := start + n / per_second - time.perf_counter()) > 0:
+            time.sleep(wait)
+        began = time.perf_counter()
+        collect(sample[n % len(sample)])
+        latencies[n] = time.perf_counter() - began
+    p50, p99 = np.percentile(latencies, [50, 99]) * 1e6
+    return {"p50_us": p50, "p99_us": p99, "sent": count + 1}
+
+
+def burst(
+    collect: Callable[[pd.DataFrame], object], drain: Callable[[], object], *, rows: int, count: int
+) -> dict[str, float]:
+    """As many events as one process gets through, from the first `collect` until the last is delivered."""
+    sample = frames(rows)
+    collect(sample[0])
+    drain()
+    cpu, began = sum(os.times()[:2]), time.perf_counter()
+    for n in range(count):
+        collect(sample[n % len(sample)])
+    drain()
+    seconds = time.perf_counter() - began
+    return {
+        "events_per_second": count / seconds,
+        "cpu_us_per_event": (sum(os.times()[:2]) - cpu) / count * 1e6,
+        "sent": count + 1,
+    }
+
+
+def _ours(rows: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
+    import otel_modeldata
+    from otel_modeldata.exceptions import QueueFullError
+
+    collector = otel_modeldata.Collector(name="model_inputs")
+
+    def collect(frame: pd.DataFrame) -> None:
+        try:
+            collector.collect(frame)
+        except QueueFullError:  # a burst of large frames outruns the wire: wait, and count the wait
+            otel_modeldata.flush()
+            collector.collect(frame)
+
+    return collect, otel_modeldata.flush
+
+
+def _official(rows: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
+    from azureml.ai.monitoring import Collector
+    from azureml.ai.monitoring.queue import get_queue
+
+    collector = Collector(name="model_inputs")
+
+    def drain() -> None:
+        while get_queue().length():
+            time.sleep(0.001)
+
+    return collector.collect, drain
+
+
+def main() -> None:
+    """Run the workload that the command line names."""
+    name, settings = sys.argv[1], json.loads(sys.argv[2])
+    sender = settings.pop("sender")
+    collect, drain = {"ours": _ours, "official": _official}[sender](settings["rows"])
+    result: dict[str, Any] = burst(collect, drain, **settings) if name == "burst" else paced(collect, **settings)
+    drain()
+    print(json.dumps(result))
+    sys.stdout.flush()
+    if sender == "official":
+        # Its worker takes an event from the queue before it sends it, and dies with the process: let it finish.
+        time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    main()

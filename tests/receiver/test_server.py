@@ -1,0 +1,281 @@
+"""The life of the server, over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import RetryInfo
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+from live_receiver import EXPORT, INSTANCE, live_receiver, until
+from otel_modeldata_receiver.config import ReceiverConfig, TlsConfig
+from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError, StoreError
+from otel_modeldata_receiver.local import LocalStore
+from otel_modeldata_receiver.server import ListenError, Server
+from otel_modeldata_receiver.service import SERVICE_NAME
+from otel_modeldata_receiver.sink import Sink, SinkLimits
+from otlp_requests import NOON, record, request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from otel_modeldata_receiver.storage import BlobState
+
+pytestmark = pytest.mark.anyio
+
+FULL_SUCCESS = ExportLogsServiceResponse()
+
+
+class BrokenStore(LocalStore):
+    """A local store that fails while `broken` is set."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.broken: Exception | None = None
+
+    async def check(self) -> None:
+        if self.broken is not None:
+            raise StoreCheckError("broken")
+        await super().check()
+
+    async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
+        if self.broken is not None:
+            raise self.broken
+        return await super().append(name, state, block)
+
+
+def broken_sink(store: LocalStore) -> Sink:
+    return Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0))
+
+
+def one(event_id: str) -> bytes:
+    return request(record(event_id=event_id, time_ns=NOON))
+
+
+async def health(channel: grpc.aio.Channel, service: str = "") -> str:
+    answer = await HealthStub(channel).Check(HealthCheckRequest(service=service), timeout=10)
+    return str(HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
+async def test_a_request_over_the_wire_is_stored_in_the_hour_folder(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path) as receiver:
+        assert await receiver.export(one("1")) == FULL_SUCCESS
+        assert receiver.blobs() == [f"credit/blue/model_inputs/2026/11/22/12/{INSTANCE}000000.jsonl"]
+        assert [line["id"] for line in receiver.lines()] == ["1"]
+
+
+async def test_an_empty_request_is_acknowledged(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path) as receiver:
+        assert await receiver.export(b"") == FULL_SUCCESS
+
+
+async def test_gzip_is_understood(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path) as receiver:
+        assert await receiver.export(one("1"), compression=grpc.Compression.Gzip) == FULL_SUCCESS
+        assert len(receiver.lines()) == 1
+
+
+async def test_traces_are_not_for_this_receiver(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path) as receiver:
+        call = receiver.channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(b"", timeout=10)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_bytes_that_are_no_request_are_refused_for_good_and_kept(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path) as receiver:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await receiver.export(b"\xff")
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert [line["request"] for line in receiver.quarantine()] == ["/w=="]
+
+
+@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a defect")])
+async def test_a_fault_of_ours_asks_the_sender_to_come_back_whatever_it_is(
+    tmp_path: Path, fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = BrokenStore(tmp_path)
+    async with live_receiver(tmp_path, sink=broken_sink(store)) as receiver:
+        store.broken = fault
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await receiver.export(one("1"))
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            trailers = dict(caught.value.trailing_metadata())
+            assert RetryInfo.FromString(trailers["google.rpc.retryinfo-bin"]).retry_delay.seconds == 1
+            assert "grpc-status-details-bin" in trailers
+        store.broken = None
+        assert await receiver.export(one("1")) == FULL_SUCCESS
+        assert len(receiver.lines()) == 1
+    refusals = [message for message in caplog.messages if message.startswith("requests are refused")]
+    assert len(refusals) == 1
+
+
+async def test_readiness_follows_the_store(tmp_path: Path) -> None:
+    store = BrokenStore(tmp_path)
+    async with live_receiver(tmp_path, sink=broken_sink(store)) as receiver:
+        assert (await health(receiver.channel), await health(receiver.channel, SERVICE_NAME)) == ("SERVING", "SERVING")
+        store.broken = StoreError("disk full")
+        with pytest.raises(grpc.aio.AioRpcError):
+            await receiver.export(one("1"))
+        assert await health(receiver.channel) == "NOT_SERVING"
+        store.broken = None
+
+        async def ready() -> bool:
+            return await health(receiver.channel) == "SERVING"
+
+        await until(ready)
+
+
+async def test_a_store_that_cannot_be_used_is_told_at_start(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    server = Server(ReceiverConfig(listen="127.0.0.1:0", store=str(file), instance_id=INSTANCE))
+    with pytest.raises(StoreCheckError, match=re.escape(str(file))):
+        await server.start()
+
+
+async def test_an_address_in_use_is_told_at_start(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path) as receiver:
+        config = ReceiverConfig(listen=f"127.0.0.1:{receiver.server.port}", store=str(tmp_path), instance_id=INSTANCE)
+        with pytest.raises(ListenError, match=r"^expected a free address of this machine to listen on, got "):
+            await Server(config).start()
+
+
+async def test_stopping_is_safe_before_start_and_twice(tmp_path: Path) -> None:
+    config = ReceiverConfig(listen="127.0.0.1:0", store=str(tmp_path), instance_id=INSTANCE)
+    idle = Server(config)
+    await idle.stop()
+    server = Server(config)
+    await server.start()
+    await server.stop()
+    await server.stop()
+
+
+async def test_lines_that_linger_are_stored_and_acknowledged_when_the_server_stops(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path, linger_ms=60_000, grace_seconds=30.0) as receiver:
+        call = asyncio.create_task(receiver.export(one("1")))
+        await until(receiver.in_flight)
+        await receiver.server.stop()
+        assert await call == FULL_SUCCESS
+        assert [line["id"] for line in receiver.lines()] == ["1"]
+
+
+async def test_a_stop_does_not_wait_longer_than_its_grace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class StuckStore(LocalStore):
+        async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
+            await asyncio.Event().wait()
+            raise AssertionError(name)
+
+    async with live_receiver(tmp_path, sink=broken_sink(StuckStore(tmp_path)), grace_seconds=0.05) as receiver:
+        call = asyncio.create_task(receiver.export(one("1")))
+        await until(receiver.in_flight)
+        await receiver.server.stop()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert any("their senders keep them" in message for message in caplog.messages)
+
+
+async def test_what_is_stored_survives_a_restart_and_a_retry_after_it(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path) as receiver:
+        await receiver.export(one("1"))
+    async with live_receiver(tmp_path) as receiver:
+        assert await receiver.export(request(*(record(event_id=i, time_ns=NOON) for i in "12"))) == FULL_SUCCESS
+        assert [line["id"] for line in receiver.lines()] == ["1", "2"]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, a server certificate for localhost and a client certificate, all PEM files."""
+    return make_certificates(tmp_path_factory.mktemp("tls"))
+
+
+def make_certificates(folder: Path) -> Path:
+    from datetime import UTC, datetime, timedelta
+    from ipaddress import ip_address
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    def name(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    for subject in ("ca", "server", "client"):
+        key = authority_key if subject == "ca" else ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name(subject))
+            .issuer_name(name("ca"))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+            .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=subject == "ca", path_length=None), critical=True)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]),
+                critical=False,
+            )
+            .sign(authority_key, hashes.SHA256())
+        )
+        (folder / f"{subject}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        (folder / f"{subject}.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
+        )
+    return folder
+
+
+async def test_with_a_client_authority_only_clients_with_a_certificate_are_served(
+    tmp_path: Path, certificates: Path
+) -> None:
+    tls = TlsConfig(
+        cert_file=str(certificates / "server.crt"),
+        key_file=str(certificates / "server.key"),
+        client_ca_file=str(certificates / "ca.crt"),
+    )
+    authority = (certificates / "ca.crt").read_bytes()
+    known = grpc.ssl_channel_credentials(
+        authority, (certificates / "client.key").read_bytes(), (certificates / "client.crt").read_bytes()
+    )
+    async with live_receiver(tmp_path, tls=tls) as receiver:
+        address = f"localhost:{receiver.server.port}"
+        async with grpc.aio.secure_channel(address, known) as channel:
+            assert await channel.unary_unary(EXPORT)(one("1"), timeout=20) == b""
+        async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(authority)) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await channel.unary_unary(EXPORT)(one("2"), timeout=20)
+            # UNAVAILABLE, not UNAUTHENTICATED: a gateway with the wrong certificate keeps its data.
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert [line["id"] for line in receiver.lines()] == ["1"]
+
+
+async def test_a_tls_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    tls = TlsConfig(cert_file=str(tmp_path / "no.crt"), key_file=str(tmp_path / "no.key"))
+    config = ReceiverConfig(listen="127.0.0.1:0", store=str(tmp_path), instance_id=INSTANCE, tls=tls)
+    with pytest.raises(
+        ConfigError, match=r"^tls: expected readable PEM files .* got No such file or directory in .*no\.crt"
+    ):
+        await Server(config).start()
+
+
+async def test_a_tls_file_that_is_no_certificate_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "noise.pem"
+    file.write_text("noise")
+    tls = TlsConfig(cert_file=str(file), key_file=str(file))
+    config = ReceiverConfig(listen="127.0.0.1:0", store=str(tmp_path / "s"), instance_id=INSTANCE, tls=tls)
+    with pytest.raises(ConfigError, match=r"^tls: expected readable PEM files that belong together, got "):
+        await Server(config).start()

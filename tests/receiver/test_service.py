@@ -1,0 +1,307 @@
+"""Export: acknowledged means durable, refused means come back, and bad records stand aside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from otel_modeldata_receiver import telemetry
+from otel_modeldata_receiver.config import ReceiverConfig
+from otel_modeldata_receiver.exceptions import OverloadedError, ShuttingDownError, StoreError, UndecodableError
+from otel_modeldata_receiver.local import LocalStore
+from otel_modeldata_receiver.service import LogsService
+from otel_modeldata_receiver.sink import Sink, SinkLimits
+from otlp_requests import NOON, record, request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from pathlib import Path
+
+    from otel_modeldata_receiver.storage import BlobState
+
+pytestmark = pytest.mark.anyio
+
+INPUTS = "credit/blue/model_inputs/2026/11/22/12"
+OUTPUTS = "credit/blue/model_outputs/2026/11/22/12"
+
+
+class HeldStore(LocalStore):
+    """A local store whose appends can be held, and fail where they are told to."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.open = asyncio.Event()
+        self.open.set()
+        self.reached = asyncio.Event()
+        self.failing: set[str] = set()
+        self.surprise: Exception | None = None
+
+    async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
+        self.reached.set()
+        await self.open.wait()
+        if self.surprise is not None:
+            raise self.surprise
+        if name.rpartition("/")[0] in self.failing:
+            raise StoreError("disk full")
+        return await super().append(name, state, block)
+
+
+class Fixture:
+    """A service on a store of its own, with its metrics."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.store = HeldStore(folder)
+        self.sink = Sink(self.store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0))
+        self.reader = InMemoryMetricReader()
+        self.provider = MeterProvider(metric_readers=[self.reader])
+        self.store_errors: list[StoreError] = []
+        self.service = LogsService(
+            self.sink,
+            ReceiverConfig(**settings),
+            instruments=telemetry.instruments(self.provider.get_meter("test")),
+            on_store_error=self.store_errors.append,
+            clock_ns=lambda: NOON,
+        )
+
+    async def accept(self, raw: bytes) -> ExportLogsServiceResponse:
+        return ExportLogsServiceResponse.FromString(await self.service.accept(raw))
+
+    def lines(self, folder: str) -> list[dict[str, Any]]:
+        blobs = sorted((self.folder / folder).glob("*.jsonl"))
+        return [json.loads(line) for blob in blobs for line in blob.read_bytes().splitlines()]
+
+    def blobs(self) -> list[str]:
+        return [path.name for path in self.folder.rglob("*") if path.is_file()]
+
+    def ids(self, folder: str) -> list[str]:
+        return [line["id"] for line in self.lines(folder)]
+
+    def metrics(self) -> dict[str, dict[tuple[tuple[str, Any], ...], Any]]:
+        """Value by metric and attributes; of the histogram the number of measurements."""
+        data = self.reader.get_metrics_data()
+        assert data is not None
+        return {
+            metric.name: {
+                tuple(sorted((point.attributes or {}).items())): getattr(point, "value", getattr(point, "count", None))
+                for point in metric.data.data_points
+            }
+            for metric in data.resource_metrics[0].scope_metrics[0].metrics
+        }
+
+
+@asynccontextmanager
+async def fixture(folder: Path, **settings: Any) -> AsyncIterator[Fixture]:
+    made = Fixture(folder, **settings)
+    yield made
+    made.store.open.set()
+    await made.service.drain()
+    await made.sink.close()
+    made.provider.shutdown()
+
+
+def inputs(*ids: str) -> Iterable[Any]:
+    return [record(event_id=one, time_ns=NOON) for one in ids]
+
+
+FULL_SUCCESS = ExportLogsServiceResponse()
+RECEIVER = (("receiver", "otel-modeldata"), ("transport", "grpc"))
+
+
+async def test_an_acknowledged_request_is_in_the_store(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        outputs = record(event_id="3", time_ns=NOON, collection="model_outputs")
+        assert await made.accept(request(*inputs("1", "2"), outputs)) == FULL_SUCCESS
+        assert (made.ids(INPUTS), made.ids(OUTPUTS)) == (["1", "2"], ["3"])
+        metrics = made.metrics()
+        assert metrics["otelcol_receiver_accepted_log_records"] == {RECEIVER: 3}
+        assert metrics["otel_modeldata.appends"] == {(): 2}
+        assert metrics["otel_modeldata.append.duration"] == {(): 2}
+        assert metrics["otel_modeldata.in_flight"] == {(): 0}
+
+
+async def test_an_empty_request_is_acknowledged_and_stores_nothing(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        assert await made.accept(b"") == FULL_SUCCESS
+        assert made.blobs() == []
+
+
+async def test_nothing_is_acknowledged_before_it_is_durable(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        made.store.open.clear()
+        call = asyncio.create_task(made.accept(request(*inputs("1"))))
+        await made.store.reached.wait()
+        assert (call.done(), made.service.in_flight_bytes > 0) == (False, True)
+        made.store.open.set()
+        assert await call == FULL_SUCCESS
+        assert made.ids(INPUTS) == ["1"]
+
+
+async def test_what_comes_twice_is_acknowledged_twice_and_stored_once(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        raw = request(*inputs("1", "2", "2"))
+        assert await made.accept(raw) == FULL_SUCCESS
+        assert await made.accept(raw) == FULL_SUCCESS
+        assert made.ids(INPUTS) == ["1", "2"]
+        assert made.metrics()["otel_modeldata.duplicates"] == {(): 4}
+        assert made.metrics()["otelcol_receiver_accepted_log_records"] == {RECEIVER: 6}
+
+
+async def test_one_folder_that_fails_refuses_the_request_and_the_retry_stores_the_rest_once(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        raw = request(*inputs("1"), record(event_id="2", time_ns=NOON, collection="model_outputs"))
+        made.store.failing.add(OUTPUTS)
+        with pytest.raises(StoreError, match=r"^disk full$"):
+            await made.accept(raw)
+        assert [str(error) for error in made.store_errors] == ["disk full"]
+        assert made.metrics()["otelcol_receiver_refused_log_records"] == {RECEIVER: 2}
+        made.store.failing.clear()
+        assert await made.accept(raw) == FULL_SUCCESS
+        assert (made.ids(INPUTS), made.ids(OUTPUTS)) == (["1"], ["2"])
+
+
+async def test_bad_records_are_kept_counted_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with fixture(tmp_path) as made:
+        bad = [record("SECRET no json", event_id=one, time_ns=NOON) for one in ("2", "3")]
+        answer = await made.accept(request(*inputs("1"), *bad, record(collection="..", event_id="4", time_ns=NOON)))
+        assert answer.partial_success.rejected_log_records == 3
+        assert answer.partial_success.error_message.startswith("body not JSON: expected valid JSON")
+        assert answer.partial_success.error_message.count("body not JSON") == 1
+        assert made.ids(INPUTS) == ["1"]
+        kept = made.lines("_quarantine/2026/11/22/12")
+        assert [line["reason"].partition(":")[0] for line in kept] == ["body not JSON", "body not JSON", "name"]
+        assert made.metrics()["otel_modeldata.quarantined"] == {
+            (("reason", "body not JSON"),): 2,
+            (("reason", "name"),): 1,
+        }
+        assert made.metrics()["otelcol_receiver_accepted_log_records"] == {RECEIVER: 1}
+    assert caplog.messages == [
+        "2 records went to _quarantine: body not JSON",
+        "1 records went to _quarantine: name",
+    ]
+
+
+async def test_a_bad_record_that_comes_again_is_kept_once(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        raw = request(record("no json", event_id="1", time_ns=NOON))
+        for _ in range(2):
+            assert (await made.accept(raw)).partial_success.rejected_log_records == 1
+        assert len(made.lines("_quarantine/2026/11/22/12")) == 1
+
+
+async def test_a_bad_record_that_cannot_be_kept_refuses_the_request(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        made.store.failing.add("_quarantine/2026/11/22/12")
+        with pytest.raises(StoreError):
+            await made.accept(request(record("no json", time_ns=NOON)))
+
+
+async def test_a_request_that_cannot_be_read_is_kept_before_it_is_refused(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        with pytest.raises(UndecodableError):
+            await made.accept(b"\xff noise")
+        (line,) = made.lines("_quarantine/2026/11/22/12")
+        assert (line["request"], line["size"]) == ("/yBub2lzZQ==", 7)
+
+
+async def test_a_request_that_can_neither_be_read_nor_kept_comes_again(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        made.store.failing.add("_quarantine/2026/11/22/12")
+        with pytest.raises(StoreError, match=r"^disk full$"):
+            await made.accept(b"\xff noise")
+        assert [str(error) for error in made.store_errors] == ["disk full"]
+
+
+async def test_rows_too_large_for_a_line_are_stored_before_the_line_that_points_to_them(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        rows = json.dumps([{"x": "a" * 5_000_000}])
+        raw = request(record(rows, event_id="big/1", time_ns=NOON))
+        for _ in range(2):
+            assert await made.accept(raw) == FULL_SUCCESS
+        (line,) = made.lines(INPUTS)
+        (kept,) = (tmp_path / INPUTS / "files").iterdir()
+        assert ("data" in line, line["dataref"], line["id"]) == (False, str(kept), "big/1")
+        assert kept.read_text() == rows
+        assert line["contentrange"] == f"bytes 0-{len(rows) - 1}/{len(rows)}"
+
+
+async def test_a_bad_record_too_large_for_a_line_is_kept_beside_it(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        bad = record("x" * 5_000_000, event_id="1", time_ns=NOON)
+        assert (await made.accept(request(bad))).partial_success.rejected_log_records == 1
+        (line,) = made.lines("_quarantine/2026/11/22/12")
+        (kept,) = (tmp_path / "_quarantine/2026/11/22/12/files").iterdir()
+        assert (line["recordref"], kept.read_bytes()) == (str(kept), bad.SerializeToString())
+
+
+async def test_records_under_one_large_bad_resource_are_kept_with_one_copy_of_it(tmp_path: Path) -> None:
+    bad_resource = {"azureml.endpoint.name": "..", "ballast": "x" * 100_000}
+    async with fixture(tmp_path) as made:
+        answer = await made.accept(request(*inputs("1", "2", "3"), resource_values=bad_resource))
+        assert answer.partial_success.rejected_log_records == 3
+        lines = made.lines("_quarantine/2026/11/22/12")
+        (kept,) = (tmp_path / "_quarantine/2026/11/22/12/files").iterdir()
+        assert [line["resourceref"] for line in lines] == [str(kept)] * 3
+        assert sum(len(json.dumps(line)) for line in lines) < 10_000
+
+
+async def test_more_bytes_than_allowed_are_refused_and_admitted_again_later(tmp_path: Path) -> None:
+    raw = request(*inputs("1"))
+    async with fixture(tmp_path, max_in_flight_bytes=2 * len(raw) - 1) as made:
+        made.store.open.clear()
+        first = asyncio.create_task(made.accept(raw))
+        await made.store.reached.wait()
+        with pytest.raises(OverloadedError, match=r"^expected at most"):
+            await made.accept(raw)
+        made.store.open.set()
+        await first
+        assert await made.accept(raw) == FULL_SUCCESS
+
+
+async def test_a_call_past_its_deadline_is_refused_but_its_lines_are_stored_and_known(tmp_path: Path) -> None:
+    raw = request(*inputs("1"))
+    async with fixture(tmp_path, deadline_seconds=0.01) as made:
+        made.store.open.clear()
+        with pytest.raises(TimeoutError):
+            await made.accept(raw)
+        assert made.service.in_flight_bytes == len(raw)
+        made.store.open.set()
+        await made.service.drain()
+        assert made.service.in_flight_bytes == 0
+        assert made.ids(INPUTS) == ["1"]
+    async with fixture(tmp_path) as made:
+        assert await made.accept(raw) == FULL_SUCCESS
+        assert made.ids(INPUTS) == ["1"]
+
+
+async def test_a_sender_that_goes_away_leaves_its_lines_to_be_stored(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        made.store.open.clear()
+        call = asyncio.create_task(made.accept(request(*inputs("1"))))
+        await made.store.reached.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        made.store.open.set()
+        await made.service.drain()
+        assert made.ids(INPUTS) == ["1"]
+
+
+async def test_a_stopping_service_takes_nothing_new_and_finishes_the_rest(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        made.store.open.clear()
+        call = asyncio.create_task(made.accept(request(*inputs("1"))))
+        await made.store.reached.wait()
+        made.service.stop()
+        with pytest.raises(ShuttingDownError):
+            await made.accept(request(*inputs("2")))
+        made.store.open.set()
+        await made.service.drain()
+        assert (await call, made.ids(INPUTS)) == (FULL_SUCCESS, ["1"])

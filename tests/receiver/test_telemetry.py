@@ -1,0 +1,104 @@
+"""Metrics under the Collector's names; log lines that do not repeat."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, InMemoryMetricReader
+
+from otel_modeldata_receiver import telemetry
+from otel_modeldata_receiver.exceptions import ConfigError
+
+
+def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
+    reader = InMemoryMetricReader()
+    provider = MeterProvider(metric_readers=[reader])
+    instruments = telemetry.instruments(provider.get_meter("test"))
+    for counter in (instruments.accepted, instruments.refused, instruments.duplicates, instruments.quarantined):
+        counter.add(1)
+    for counter in (instruments.refused_requests, instruments.appends):
+        counter.add(1)
+    instruments.in_flight.add(1)
+    instruments.append_duration.record(0.1)
+    data = reader.get_metrics_data()
+    assert data is not None
+    names = {metric.name for metric in data.resource_metrics[0].scope_metrics[0].metrics}
+    assert names == {
+        "otelcol_receiver_accepted_log_records",
+        "otelcol_receiver_refused_log_records",
+        "otel_modeldata.duplicates",
+        "otel_modeldata.quarantined",
+        "otel_modeldata.refused_requests",
+        "otel_modeldata.appends",
+        "otel_modeldata.append.duration",
+        "otel_modeldata.in_flight",
+    }
+    provider.shutdown()
+
+
+@pytest.mark.parametrize("choice", ["", "none", " None "])
+def test_metrics_go_nowhere_unless_asked_for(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", choice)
+    stop = telemetry.start_metrics()
+    stop()
+    monkeypatch.delenv("OTEL_METRICS_EXPORTER")
+    telemetry.start_metrics()()
+
+
+def test_an_exporter_nobody_has_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
+    with pytest.raises(ConfigError) as caught:
+        telemetry.start_metrics()
+    assert str(caught.value) == (
+        "Expected otlp, console or none in OTEL_METRICS_EXPORTER, got 'prometheus'; set one of them."
+    )
+
+
+def test_the_variable_chooses_the_exporter() -> None:
+    console, otlp = telemetry._exporter("console"), telemetry._exporter("otlp")
+    assert isinstance(console, ConsoleMetricExporter)
+    assert isinstance(otlp, OTLPMetricExporter)
+    console.shutdown()
+    otlp.shutdown()
+
+
+def test_metrics_are_written_when_the_receiver_stops() -> None:
+    # In a process of its own: a meter provider can be set once only.
+    code = (
+        "from otel_modeldata_receiver import telemetry\n"
+        "stop = telemetry.start_metrics()\n"
+        "telemetry.instruments().accepted.add(3)\n"
+        "stop()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"OTEL_METRICS_EXPORTER": "console"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "otelcol_receiver_accepted_log_records" in done.stdout
+
+
+def test_a_condition_is_logged_once_a_minute_with_the_number_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    now = 100.0
+    log = telemetry.OnceAMinute(logging.getLogger("test"), clock=lambda: now)
+    for _ in range(3):
+        log.note("store", "store down: %s", "disk full")
+    log.note("other", "something else")
+    now += 60.0
+    log.note("store", "store down: %s", "disk full")
+    now += 60.0
+    log.note("store", "store down: %s", "disk full")
+    assert caplog.messages == [
+        "store down: disk full",
+        "something else",
+        "store down: disk full (2 more like this were not logged)",
+        "store down: disk full",
+    ]

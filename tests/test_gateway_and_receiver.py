@@ -1,0 +1,125 @@
+"""Gateway and receiver in a row, both real processes: what the gateway acknowledged is stored exactly once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otlp_requests import ROWS
+from otlp_sender import model_data, send
+from receiver_process import lines_below, wait_for_lines, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from azurite import Azurite
+    from gateway import Gateway, StartGateway
+    from receiver_process import ReceiverProcess, StartReceiver
+
+BLOB_FOLDER = "credit/blue/model_inputs/2026/11/22/12"
+
+
+@pytest.fixture
+def receiver(start_receiver: StartReceiver, tmp_path: Path) -> ReceiverProcess:
+    """Stores below the test's own folder."""
+    return start_receiver(str(tmp_path))
+
+
+@pytest.fixture
+def gateway(start_gateway: StartGateway, receiver: ReceiverProcess) -> Gateway:
+    """Sends to that receiver."""
+    return start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
+
+
+def stored_ids(folder: Path) -> list[str]:
+    return sorted(line["id"] for line in lines_below(folder))
+
+
+def test_a_record_becomes_a_line_of_the_blob_of_its_endpoint_collection_and_hour(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    send(gateway.grpc, model_data("event-1", '[{"age": 41, "name": "Zo\\u00eb"}]'))
+    wait_for_lines(tmp_path, 1)
+    (blob,) = (tmp_path / BLOB_FOLDER).iterdir()
+    (line,) = lines_below(tmp_path)
+    assert (line["id"], line["data"]) == ("event-1", [{"age": 41, "name": "Zoë"}])
+    assert b'"data":[{"age": 41, "name": "Zo\\u00eb"}],' in blob.read_bytes()
+
+
+def test_600_records_of_100_kb_are_stored(gateway: Gateway, tmp_path: Path) -> None:
+    for start in range(0, 600, 30):
+        send(
+            gateway.grpc, *(model_data(f"{n:03}", json.dumps([{"a": "x" * 100_000}])) for n in range(start, start + 30))
+        )
+    wait_for_lines(tmp_path, 600)
+    assert stored_ids(tmp_path) == [f"{number:03}" for number in range(600)]
+
+
+def test_a_record_of_16_mib_is_stored_beside_its_line_and_its_neighbors_inside_theirs(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    rows = json.dumps([{"a": "x" * (16 * 1024 * 1024)}])
+    send(gateway.grpc, model_data("before"), model_data("large", rows), model_data("after"))
+    wait_for_lines(tmp_path, 3)
+    lines = {line["id"]: line for line in lines_below(tmp_path)}
+    assert {name: line.get("data") for name, line in lines.items()} == {
+        "before": json.loads(ROWS),
+        "large": None,
+        "after": json.loads(ROWS),
+    }
+    (kept,) = (tmp_path / BLOB_FOLDER / "files").iterdir()
+    assert kept.read_text() == rows
+
+
+@pytest.mark.parametrize("victims", ["receiver", "gateway", "both"])
+def test_what_is_killed_in_the_middle_of_traffic_neither_loses_nor_doubles_a_line(
+    gateway: Gateway, receiver: ReceiverProcess, tmp_path: Path, victims: str
+) -> None:
+    killed: dict[str, list[Gateway | ReceiverProcess]] = {
+        "receiver": [receiver],
+        "gateway": [gateway],
+        "both": [receiver, gateway],
+    }
+    for number in range(120):
+        if number % 40 == 30:
+            for victim in killed[victims]:
+                victim.kill()
+            for victim in killed[victims]:
+                victim.start()
+        send(gateway.grpc, model_data(f"{number:03}"))
+    wait_for_lines(tmp_path, 120)
+    # Whatever is still on its way would be a copy: let both finish before looking for one.
+    gateway.stop()
+    assert receiver.stop() == 0
+    assert stored_ids(tmp_path) == [f"{number:03}" for number in range(120)]
+
+
+def test_agent_gateway_and_receiver_fill_append_blobs_of_azure_storage(
+    start_gateway: StartGateway, start_receiver: StartReceiver, azurite: Azurite
+) -> None:
+    container = azurite.new_container()
+    receiver = start_receiver(f"az://{container}/prod", AZURE_STORAGE_CONNECTION_STRING=azurite.connection_string)
+    gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
+    agent = start_gateway(
+        "agent.yaml", OTEL_MODELDATA_GATEWAY_ENDPOINT=gateway.grpc, OTEL_MODELDATA_GATEWAY_INSECURE="true"
+    )
+    for number in range(120):
+        if number in {40, 80}:
+            receiver.kill()
+            receiver.start()
+        if number in {60, 80}:
+            gateway.kill()
+            gateway.start()
+        send(agent.grpc, model_data(f"{number:03}"))
+
+    def ids_in_blobs() -> list[str]:
+        blobs = azurite.blobs(container, f"prod/{BLOB_FOLDER}/").values()
+        return sorted(json.loads(line)["id"] for blob in blobs for line in blob.splitlines())
+
+    wait_until(lambda: len(ids_in_blobs()) >= 120)
+    agent.stop()
+    gateway.stop()
+    assert receiver.stop() == 0
+    assert ids_in_blobs() == [f"{number:03}" for number in range(120)]

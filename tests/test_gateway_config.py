@@ -1,0 +1,76 @@
+"""The gateway's manifest and configs, read by the real distribution and compared with each other."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from gateway import BUILDER, CONFIGS, MANIFEST
+from otel_modeldata.semconv import AZUREML_COLLECTION_NAME
+from otel_modeldata_receiver.config import ReceiverConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+def config(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((CONFIGS / name).read_text()))
+
+
+@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
+def test_the_distribution_accepts_the_config(gateway_binary: Path, name: str) -> None:
+    done = subprocess.run(
+        [gateway_binary, "validate", f"--config={CONFIGS / name}"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_distribution_holds_what_the_configs_use_and_nothing_else(gateway_binary: Path) -> None:
+    listed = yaml.safe_load(subprocess.run([gateway_binary, "components"], capture_output=True, check=True).stdout)
+    kinds = ("receivers", "processors", "exporters", "connectors", "extensions")
+    held = {kind: {component["name"] for component in listed.get(kind) or ()} for kind in kinds}
+    files = [config("gateway.yaml"), config("agent.yaml")]
+    used = {kind: {name.split("/")[0] for file in files for name in file.get(kind, ())} for kind in kinds}
+    assert held == used
+
+
+def test_each_limit_of_a_message_is_below_the_next_so_that_no_record_is_above_a_batch() -> None:
+    def limits(name: str) -> tuple[int, int]:
+        file = config(name)
+        taken = file["receivers"]["otlp"]["protocols"]["grpc"]["max_recv_msg_size_mib"] * MIB
+        return taken, file["exporters"]["otlp_grpc/modeldata"]["sending_queue"]["batch"]["max_size"]
+
+    agent_takes, agent_batch = limits("agent.yaml")
+    gateway_takes, gateway_batch = limits("gateway.yaml")
+    assert 64 * MIB < agent_takes < agent_batch < gateway_takes < gateway_batch < ReceiverConfig().max_message_bytes
+
+
+@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
+def test_records_are_routed_by_the_attribute_of_the_wire_contract(name: str) -> None:
+    (route,) = config(name)["connectors"]["routing"]["table"]
+    assert route["condition"] == f'attributes["{AZUREML_COLLECTION_NAME}"] != nil'
+
+
+def test_builder_and_core_modules_are_of_one_release() -> None:
+    core = {
+        part["gomod"].split()[1]
+        for parts in yaml.safe_load(MANIFEST.read_text()).values()
+        if isinstance(parts, list)
+        for part in parts
+        if part["gomod"].startswith("go.opentelemetry.io/collector/") and "/provider/" not in part["gomod"]
+    }
+    assert core == {BUILDER.split("@")[1]}
+
+
+@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
+def test_the_readme_lists_every_setting_with_its_default(name: str) -> None:
+    used = set(re.findall(r"\$\{env:(\w+):-(.*?)\}", (CONFIGS / name).read_text()))
+    readme = (CONFIGS / "README.md").read_text()
+    (table,) = re.findall(rf"^\| {name} \|.*?\n\n", readme, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"^\| `(OTEL_\w+)` \| (?:`(.*?)`)? ?\|", table, re.MULTILINE)) == used
