@@ -20,3 +20,8 @@ def need(tool: str, cure: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+def need_uv() -> str:
+    """The path of uv, which `uv run` tells the processes it starts; it makes environments and wheels."""
+    return os.environ.get("UV") or need("uv", "pip install uv, it makes the environments and wheels of the tests")

@@ -1,4 +1,4 @@
-"""Benchmarks beside the peer, in one run: `uv run --all-extras python tests/benchmarks/run.py [CASE ...] [--json FILE]`.
+"""Benchmarks beside the peer in one run: `uv run --all-extras python tests/benchmarks/run.py [CASE ...] [--json FILE]`.
 
 Each case runs our SDK (to a real receiver with a local store, fsync before each ack) and azureml-ai-monitoring 1.0.0
 (to an HTTP sink that stores nothing) in turn, `--repeat` times, and prints medians and ratios. What arrived is counted,
@@ -20,7 +20,7 @@ import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -103,7 +103,7 @@ def _run(workload: str, settings: dict[str, Any], environ: dict[str, str]) -> di
 class _CountingSink:
     """Stands for Azure's side-car: answers 200 to each POST and keeps nothing but their number."""
 
-    def __enter__(self) -> _CountingSink:
+    def __enter__(self) -> Self:
         sink = self
         self.count = 0
 

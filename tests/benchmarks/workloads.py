@@ -1,4 +1,4 @@
-"""What the benchmarks run, each in a process of its own: `python workloads.py NAME JSON`, one JSON object as the answer.
+"""What the benchmarks run, each in a process of its own: `python workloads.py NAME JSON`, a JSON object as the answer.
 
 Both SDKs get the same frames at the same pace. The result holds latencies, CPU and what the sender believes; what
 arrived is counted by `run.py` at the other end.

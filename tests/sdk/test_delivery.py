@@ -48,7 +48,7 @@ class FakeRecord:
         if not self._encodable:
             raise ValueError("cannot be encoded")
         filler = "x" * max(0, self._size - len(self.event_id) - 10)
-        return LogRecord(event_name=self.event_id, body=AnyValue(string_value=filler)).SerializeToString()
+        return LogRecord(severity_text=self.event_id, body=AnyValue(string_value=filler)).SerializeToString()
 
 
 class Endpoint:
@@ -63,7 +63,7 @@ class Endpoint:
 
     def send(self, request: bytes) -> Answer:
         message = ExportLogsServiceRequest.FromString(request)
-        names = [r.event_name for logs in message.resource_logs for s in logs.scope_logs for r in s.log_records]
+        names = [r.severity_text for logs in message.resource_logs for s in logs.scope_logs for r in s.log_records]
         self.requests.append(names)
         answer = self.script(names)
         if isinstance(answer, Delivered):

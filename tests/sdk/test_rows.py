@@ -255,7 +255,8 @@ def test_a_large_frame_has_the_same_text_as_its_parts() -> None:
 def test_a_deferred_frame_is_charged_with_the_memory_it_holds() -> None:
     numbers = _rows(pd.DataFrame({"a": [0.5] * 100, "b": [1.5] * 100}))
     assert numbers.nbytes == 2 * 100 * 8
-    mixed = _rows(_large(f=0.5, s="x" * 50))
+    texts = pd.array(["x" * 50] * DEFERRED_CELLS, dtype="string")
+    mixed = _rows(_large(f=0.5).assign(s=texts))
     assert mixed.nbytes == DEFERRED_CELLS * (8 + 8 + 50)
     for rows in (numbers, mixed):
         held = rows.nbytes
