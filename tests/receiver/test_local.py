@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -228,27 +229,33 @@ async def test_a_folder_that_cannot_be_written_is_named_with_the_reason(
 # --- Disks that fail ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@contextmanager
 def room_for_ten_bytes() -> Iterator[None]:
-    """The kernel refuses to let any file grow beyond ten bytes: a write ends short, the next one fails."""
+    """The kernel refuses to let any file grow beyond ten bytes: a write ends short, the next one fails.
+
+    Only around the code it is meant for: standard output may be a file, too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-async def test_a_block_that_does_not_fit_leaves_no_half_line(
-    store: LocalStore, file: Path, room_for_ten_bytes: None
-) -> None:
+async def test_a_block_that_does_not_fit_leaves_no_half_line(store: LocalStore, file: Path) -> None:
     await store.create(FIRST)
     state = await store.append(FIRST, EMPTY, b"one\n")
-    with pytest.raises(StoreError, match=r"expected to append to .* got File too large: check space and permissions"):
+    with (
+        room_for_ten_bytes(),
+        pytest.raises(StoreError, match=r"expected to append to .* got File too large: check space and permissions"),
+    ):
         await store.append(FIRST, state, b"two\nthree\n")
     assert content(file) == b"one\n"
     assert await store.append(FIRST, state, b"two\n") == BlobState(size=8, blocks=0)
-    with pytest.raises(StoreError, match=r"expected to write .* got File too large"):
+    with room_for_ten_bytes(), pytest.raises(StoreError, match=r"expected to write .* got File too large"):
         await store.put("object.json", b"0123456789abcdef", "application/json")
     assert [path.name for path in file.parents[6].iterdir() if path.is_file()] == []
 
