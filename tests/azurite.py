@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,10 +79,16 @@ class Azurite:
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """The emulator, started for the first test that asks for it."""
+    with running_azurite(tmp_path_factory.mktemp("azurite")) as emulator:
+        yield emulator
+
+
+@contextmanager
+def running_azurite(folder: Path) -> Iterator[Azurite]:
+    """An emulator that writes its log into `folder`."""
     node = need("node", NO_NODE)
     program = installed(PACKAGE) / "node_modules/azurite/dist/src/blob/main.js"
     emulator = Azurite(host=f"127.0.0.1:{free_port()}", key=base64.b64encode(secrets.token_bytes(64)).decode())
-    folder = tmp_path_factory.mktemp("azurite")
     address, _, port = emulator.host.partition(":")
     command = [node, str(program), "--silent", "--inMemoryPersistence", "--disableTelemetry"]
     with (folder / "log").open("wb") as log:

@@ -55,6 +55,8 @@ BUILDER = "go.opentelemetry.io/collector/cmd/builder@v0.159.0"
 BUILD_SECONDS = 1500
 """A first build downloads and compiles about 400 modules: 80 s on two idle cores, many times that on a busy machine."""
 START_SECONDS = 60.0
+BELOW = {"gateway-balanced.yaml": ["gateway.yaml"]}
+"""Configs that are merged into others."""
 NO_GO = "install Go >= 1.25 (https://go.dev/dl), it builds the gateway once"
 
 
@@ -74,6 +76,12 @@ def program(built_in: Path) -> Path:
     """Where the manifest tells the builder to leave the program, seen from the folder it ran in."""
     dist = yaml.safe_load(MANIFEST.read_text())["dist"]
     return built_in.joinpath(dist["output_path"], dist["name"])
+
+
+def built_folder() -> Path:
+    """Where the distribution of the present manifest is kept."""
+    key = hashlib.sha256(MANIFEST.read_bytes() + f"{BUILDER} {sys.platform} {platform.machine()}".encode()).hexdigest()
+    return cache_root() / "gateway" / key[:16]
 
 
 def build(go: str, folder: Path) -> None:
@@ -109,8 +117,7 @@ def _keep(built_in: Path, folder: Path) -> None:
 def gateway_binary(request: pytest.FixtureRequest) -> Path:
     """The distribution of `otel-config/builder-config.yaml`, built now or taken from the cache."""
     go = need("go", NO_GO)
-    key = hashlib.sha256(MANIFEST.read_bytes() + f"{BUILDER} {sys.platform} {platform.machine()}".encode()).hexdigest()
-    folder = cache_root() / "gateway" / key[:16]
+    folder = built_folder()
     if not program(folder).exists():
         capture = request.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
@@ -195,6 +202,7 @@ class Gateway:
 def _otelcol(binary: Path, config: str, folder: Path, variables: Mapping[str, str]) -> Gateway:
     """A process of the real distribution; `config` is a file of `otel-config`."""
     kind = "AGENT" if config == "agent.yaml" else "GATEWAY"
+    configs = [*BELOW.get(config, ()), config]
     grpc, http, health = (f"127.0.0.1:{free_port()}" for _ in range(3))
     own = {
         f"OTEL_MODELDATA_{kind}_LISTEN": grpc,
@@ -204,7 +212,7 @@ def _otelcol(binary: Path, config: str, folder: Path, variables: Mapping[str, st
         f"OTEL_MODELDATA_{kind}_QUEUE": str(folder / "queue"),
     }
     return Gateway(
-        command=[str(binary), f"--config={CONFIGS / config}"],
+        command=[str(binary), *(f"--config={CONFIGS / name}" for name in configs)],
         variables=own | dict(variables),
         grpc=grpc,
         http=http,

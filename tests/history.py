@@ -37,6 +37,7 @@ _SHOWN: Final = 12
 _PATH: Final = re.compile(
     r"(?P<tenant>[^/]+/[^/]+)/(?P<collection>[^/]+)/(?P<hour>\d{4}/\d\d/\d\d/\d\d)/(?P<instance>[0-9a-f]{32})\d{6}\.jsonl"
 )
+_ATTRIBUTES: Final = {"id": semconv.CLOUDEVENTS_EVENT_ID, "correlationid": semconv.AZUREML_CORRELATION_ID}
 _SOURCE: Final = re.compile(r"/(?:.*/online)?endpoints/([^/]+)/deployments/([^/]+)", re.IGNORECASE)
 
 
@@ -99,6 +100,7 @@ class Accounts:
 class _Found:
     """What a store holds: lines with their blob, ids in quarantine, and what could not be read."""
 
+    key: str
     lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -116,6 +118,7 @@ def check(
     readers_deduplicate: bool = False,
     torn_tails: bool = False,
     in_order: bool = False,
+    key: str = "id",
 ) -> Accounts:
     """The accounts of a history in which no invariant is broken.
 
@@ -130,6 +133,8 @@ def check(
             de-duplication by id removes after a ring change.
         torn_tails: a blob may end in the middle of a line: its writer was killed and has not come back.
         in_order: within each blob the sequences of one producer and collection must rise.
+        key: the line key that ids stand for: `correlationid` where the test gave each event one of its own, because
+            the SDK keeps event ids to itself.
 
     Raises:
         HistoryError: an invariant is broken.
@@ -143,6 +148,7 @@ def check(
         quarantined=quarantined,
         readers_deduplicate=readers_deduplicate,
         torn_tails=torn_tails,
+        key=key,
     )
     if in_order and accounts.disorder:
         accounts.broken.append(f"order: {accounts.disorder} lines stand behind a later one of their producer")
@@ -161,10 +167,11 @@ def examine(
     quarantined: Iterable[str] | None = None,
     readers_deduplicate: bool = False,
     torn_tails: bool = False,
+    key: str = "id",
 ) -> Accounts:
     """As `check`, but what is broken is in the accounts: for benchmarks that count what others lose."""
     sent = {one.id: one for one in (Sent(id=item) if isinstance(item, str) else item for item in accepted)}
-    found = _read(store, torn_tails=torn_tails)
+    found = _read(store, torn_tails=torn_tails, key=key)
     places: dict[str, list[str]] = defaultdict(list)
     for blob, event in found.lines:
         places[event["id"]].append(blob)
@@ -240,8 +247,8 @@ def _check_losses(
     accounts.note("I4 lost without a reason", (key for key, reason in reasons.items() if not reason))
 
 
-def _read(store: Store, *, torn_tails: bool) -> _Found:
-    found = _Found()
+def _read(store: Store, *, torn_tails: bool, key: str) -> _Found:
+    found = _Found(key)
     for blob, content in sorted(_blobs(store).items()):
         *lines, rest = content.split(b"\n")
         if rest and not torn_tails:
@@ -270,20 +277,20 @@ def _read_line(found: _Found, blob: str, number: int, line: bytes) -> None:
     if not isinstance(event, dict) or not isinstance(event.get("id"), str):
         found.unreadable.append(f"{where} is no object with an id")
     elif blob.startswith("_quarantine/"):
-        found.quarantined.append(_quarantined_id(event))
+        found.quarantined.append(_quarantined_id(event, found.key))
         if not event.get("reason"):
             found.unreasoned.append(where)
     else:
-        found.lines.append((blob, event))
+        found.lines.append((blob, event | {"id": str(event.get(found.key))}))
 
 
-def _quarantined_id(line: dict[str, Any]) -> str:
+def _quarantined_id(line: dict[str, Any], key: str) -> str:
     """The event id of a record in quarantine, or the id of the quarantine line where the record has none."""
     try:
         record = LogRecord.FromString(base64.b64decode(line.get("record", "")))
     except (DecodeError, ValueError):
         return str(line["id"])
-    ids = (one.value.string_value for one in record.attributes if one.key == semconv.CLOUDEVENTS_EVENT_ID)
+    ids = (one.value.string_value for one in record.attributes if one.key == _ATTRIBUTES[key])
     return next(filter(None, ids), str(line["id"]))
 
 
@@ -329,15 +336,19 @@ def _misplaced(blob: str, event: dict[str, Any]) -> Iterable[str]:
     if match is None:
         yield f"{event['id']} in {blob}"
         return
+    for name, value in _says(event).items():
+        if value is not None and value != match[name]:
+            yield f"{event['id']} of {name} {value} in {blob}"
+
+
+def _says(event: dict[str, Any]) -> dict[str, str | None]:
+    """Where a line belongs by its own keys; the tenant is None where `source` is somebody's own URI."""
     source = _SOURCE.fullmatch(str(event.get("source")))
-    facts = {
+    return {
         "tenant": "/".join(source.groups()) if source else None,
         "collection": str(event.get("type")).removeprefix(semconv.EVENT_TYPE_PREFIX),
         "hour": re.sub("[-T]", "/", str(event.get("time"))[:13]),
     }
-    for name, value in facts.items():
-        if value != match[name]:
-            yield f"{event['id']} of {name} {value} in {blob}"
 
 
 def _altered(event: dict[str, Any], sent: Mapping[str, Sent]) -> Iterable[str]:
@@ -345,15 +356,11 @@ def _altered(event: dict[str, Any], sent: Mapping[str, Sent]) -> Iterable[str]:
     known = sent.get(event["id"])
     if known is None:
         return
-    source = _SOURCE.fullmatch(str(event.get("source")))
-    facts = {
-        "tenant": "/".join(source.groups()) if source else None,
-        "collection": str(event.get("type")).removeprefix(semconv.EVENT_TYPE_PREFIX),
+    numbers = {
         "producer": event.get("producer"),
         "sequence": int(event["sequence"]) if "sequence" in event else None,
-        "hour": re.sub("[-T]", "/", str(event.get("time"))[:13]),
     }
-    for name, value in facts.items():
+    for name, value in {**_says(event), **numbers}.items():
         expected = getattr(known, name)
         if expected is not None and expected != value:
             yield f"{event['id']}: {name} {value!r}, sent {expected!r}"

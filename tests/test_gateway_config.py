@@ -9,25 +9,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from gateway import BUILDER, CONFIGS, MANIFEST
-from otel_modeldata.semconv import AZUREML_COLLECTION_NAME
+from gateway import BELOW, BUILDER, CONFIGS, MANIFEST
+from otel_modeldata.semconv import (
+    AZUREML_COLLECTION_NAME,
+    AZUREML_DEPLOYMENT_NAME,
+    AZUREML_ENDPOINT_NAME,
+    SERVICE_NAME,
+)
 from otel_modeldata_receiver.config import ReceiverConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MIB = 1024 * 1024
+ALL = ["gateway.yaml", "agent.yaml", "gateway-balanced.yaml"]
 
 
 def config(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((CONFIGS / name).read_text()))
 
 
-@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
+@pytest.mark.parametrize("name", ALL)
 def test_the_distribution_accepts_the_config(gateway_binary: Path, name: str) -> None:
-    done = subprocess.run(
-        [gateway_binary, "validate", f"--config={CONFIGS / name}"], capture_output=True, text=True, check=False
-    )
+    files = [f"--config={CONFIGS / file}" for file in (*BELOW.get(name, ()), name)]
+    done = subprocess.run([gateway_binary, "validate", *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -35,7 +40,7 @@ def test_the_distribution_holds_what_the_configs_use_and_nothing_else(gateway_bi
     listed = yaml.safe_load(subprocess.run([gateway_binary, "components"], capture_output=True, check=True).stdout)
     kinds = ("receivers", "processors", "exporters", "connectors", "extensions")
     held = {kind: {component["name"] for component in listed.get(kind) or ()} for kind in kinds}
-    files = [config("gateway.yaml"), config("agent.yaml")]
+    files = [config(name) for name in ALL]
     used = {kind: {name.split("/")[0] for file in files for name in file.get(kind, ())} for kind in kinds}
     assert held == used
 
@@ -49,6 +54,19 @@ def test_each_limit_of_a_message_is_below_the_next_so_that_no_record_is_above_a_
     agent_takes, agent_batch = limits("agent.yaml")
     gateway_takes, gateway_batch = limits("gateway.yaml")
     assert 64 * MIB < agent_takes < agent_batch < gateway_takes < gateway_batch < ReceiverConfig().max_message_bytes
+
+
+def test_a_ring_of_receivers_keeps_the_queue_and_the_limits_of_the_one_receiver() -> None:
+    one = config("gateway.yaml")["exporters"]["otlp_grpc/modeldata"]
+    ring = config("gateway-balanced.yaml")["exporters"]["load_balancing/modeldata"]
+    each = ring["protocol"]["otlp"]
+    assert {key: ring[key] for key in ("sending_queue", "retry_on_failure")} == {
+        key: one[key] for key in ("sending_queue", "retry_on_failure")
+    }
+    assert {key: each[key] for key in ("tls", "compression", "timeout")} == {
+        key: one[key] for key in ("tls", "compression", "timeout")
+    }
+    assert ring["routing_attributes"] == [AZUREML_ENDPOINT_NAME, AZUREML_DEPLOYMENT_NAME, SERVICE_NAME]
 
 
 @pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
@@ -68,7 +86,7 @@ def test_builder_and_core_modules_are_of_one_release() -> None:
     assert core == {BUILDER.split("@")[1]}
 
 
-@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
+@pytest.mark.parametrize("name", ALL)
 def test_the_readme_lists_every_setting_with_its_default(name: str) -> None:
     used = set(re.findall(r"\$\{env:(\w+):-(.*?)\}", (CONFIGS / name).read_text()))
     readme = (CONFIGS / "README.md").read_text()

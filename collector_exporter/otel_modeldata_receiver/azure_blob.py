@@ -41,7 +41,7 @@ from azure.storage.blob import ContentSettings
 
 from .azure_account import CONNECTION_STRING_VARIABLE, account_of, split_url
 from .exceptions import StoreCheckError, StoreError
-from .storage import BLOB_SUFFIX, BlobState, FencedError, checked_name
+from .storage import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,6 +58,8 @@ _REQUEST_SECONDS: Final = 30.0
 """Longest time of one request, body included: a peer that stops reading is no silence."""
 _UPLOAD_SECONDS: Final = 120.0
 """The same for a whole object, which may be 64 MiB."""
+_WALK_SECONDS: Final = 1800.0
+"""The same for a listing of everything, which comes in pages of 5000 names."""
 
 _PERMISSION: Final = "Storage Blob Data Contributor"
 _PROBE: Final = ".otel-modeldata-write-check"
@@ -127,6 +129,13 @@ class AzureBlobStore:
         async with self._request("list blobs"):
             names = [name async for name in self._container.list_blob_names(name_starts_with=start)]
         return sorted(name.removeprefix(self._prefix) for name in names if name.endswith(BLOB_SUFFIX))
+
+    async def walk(self, folder: str) -> list[StoredObject]:
+        """See `Store.walk`."""
+        start = self._prefix + (f"{checked_name(folder)}/" if folder else "")
+        async with self._request("list blobs", seconds=_WALK_SECONDS):
+            found = [(blob.name, blob.size) async for blob in self._container.list_blobs(name_starts_with=start)]
+        return [StoredObject(name=name.removeprefix(self._prefix), size=size) for name, size in sorted(found)]
 
     async def create(self, name: str) -> BlobState | None:
         """See `Store.create`. Without the condition the service would empty a blob that exists."""

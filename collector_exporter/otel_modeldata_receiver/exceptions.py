@@ -3,8 +3,12 @@
 ```
 ReceiverError
 ├── ConfigError           the command line or the configuration file is wrong; the process exits with code 2
+├── ListenError           the address cannot be listened on; startup exits with code 3
 ├── BadRecordError        one record cannot become a line; it goes to quarantine, its neighbours are stored
 ├── UndecodableError      the request is not an OTLP message; its bytes go to quarantine, the call is refused
+├── TooLargeError         the request is above the limit, decompressed; refused for good, nothing of it is kept
+├── NoRequestError        a call ended without a request: it was too large for gRPC, or its sender went away
+├── SlowSenderError       the request did not arrive in time; the client is asked to come back
 ├── OverloadedError       more bytes in flight than allowed; the client is asked to come back
 ├── ShuttingDownError     the receiver is stopping; the client is asked to come back
 └── StoreError            the store cannot make lines durable now; nothing was acknowledged, the client retries
@@ -23,6 +27,10 @@ class ConfigError(ReceiverError):
     """The command line or the configuration file is wrong."""
 
 
+class ListenError(ReceiverError):
+    """The address cannot be listened on."""
+
+
 class BadRecordError(ReceiverError):
     """One record cannot become a line; the message is the reason kept in quarantine."""
 
@@ -31,8 +39,20 @@ class UndecodableError(ReceiverError):
     """The request is not an OTLP message."""
 
 
+class TooLargeError(ReceiverError):
+    """The request is larger than the receiver takes, after decompression."""
+
+
+class NoRequestError(ReceiverError):
+    """A call ended before its request was received."""
+
+
+class SlowSenderError(ReceiverError):
+    """The request did not arrive in the time that a sender has."""
+
+
 class OverloadedError(ReceiverError):
-    """More bytes are in flight than the receiver admits."""
+    """More is in flight than the receiver admits."""
 
 
 class ShuttingDownError(ReceiverError):

@@ -152,7 +152,7 @@ class Folder:
             while self._pending:
                 await self._gather()
                 try:
-                    await patiently(self._store_block, self._limits.retry_seconds)
+                    await patiently(self._store_block, self._limits.retry_seconds, self._outage.retries)
                 except StoreError as error:
                     self._outage.begin(self._name, error)
                     self._refuse(error)

@@ -1,13 +1,14 @@
 """A request becomes lines by folder, without any input or output: the pure half of the service.
 
 One bad record never costs its neighbors: each is read on its own, and what cannot become a line becomes a `Rejected`
-with its bytes and the reason.
+with its bytes and the reason. That holds for a record that runs into a defect of ours, too: its request would come
+again and fail again, for ever, with everything that waits behind it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import cloudevent, event, origin, otlp, rolling
 from .exceptions import BadRecordError
@@ -16,9 +17,25 @@ from .rolling import RollingRate
 from .sink import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+
+class Oversized(NamedTuple):
+    """An event whose rows need an object of their own before its line can be written.
+
+    Attributes:
+        event: what the line says.
+        record: the record it was read from, to be kept should its rows not be storable.
+        resource: the encoded resource of the record.
+        endpoint: its endpoint.
+    """
+
+    event: event.Event
+    record: LogRecord
+    resource: bytes
+    endpoint: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,12 +46,14 @@ class Intake:
         lines: the lines by folder, in the order of the records.
         oversized: events whose rows need an object of their own before their line can be written.
         rejected: records that cannot become lines.
+        defects: errors of ours that made records rejected; the reasons name their types only.
         records: how many records the request had.
     """
 
     lines: dict[str, list[Line]] = field(default_factory=dict)
-    oversized: list[event.Event] = field(default_factory=list)
+    oversized: list[Oversized] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    defects: list[Exception] = field(default_factory=list)
     records: int = 0
 
     def add_line(self, folder: str, line: Line) -> None:
@@ -44,6 +63,15 @@ class Intake:
             self.lines[folder] = [line]
         else:
             lines.append(line)
+
+    def reject_defect(
+        self, records: Sequence[LogRecord], error: Exception, *, resource: bytes, endpoint: str | None
+    ) -> None:
+        """Keep `records` aside that no line can be made of through a fault of ours."""
+        self.defects.append(error)
+        # Only the type: what an unexpected error says may quote the record.
+        reason = f"defect: expected to store {len(records)} valid records, got {type(error).__name__} in the receiver"
+        reject(self, records, f"{reason}; report it with the traceback in its log", resource, endpoint)
 
 
 def read(request: bytes, *, arrival_ns: int, rolling_rate: RollingRate | None) -> Intake:
@@ -64,7 +92,11 @@ def read(request: bytes, *, arrival_ns: int, rolling_rate: RollingRate | None) -
         try:
             records_origin = origin.read(scope_records.resource)
         except BadRecordError as error:
-            _reject(intake, scope_records, scope_records.records, error)
+            reject(intake, scope_records.records, str(error), scope_records.resource, None)
+            _reject_damaged(intake, scope_records, endpoint=None)
+            continue
+        except Exception as error:  # noqa: BLE001 (third edge: a defect costs the records it is about, see above)
+            intake.reject_defect(scope_records.records, error, resource=scope_records.resource, endpoint=None)
             _reject_damaged(intake, scope_records, endpoint=None)
             continue
         rate = rolling_rate or records_origin.rolling_rate or RollingRate.HOUR
@@ -77,23 +109,52 @@ def read(request: bytes, *, arrival_ns: int, rolling_rate: RollingRate | None) -
             arrival_ns=arrival_ns,
             ids=ids,
         )
-        _take(intake, scope_records, source)
+        _take(intake, scope_records.records, source)
         _reject_damaged(intake, scope_records, endpoint=records_origin.endpoint)
     return intake
 
 
-def _take(intake: Intake, scope_records: otlp.ScopeRecords, source: event.Source) -> None:
-    for record in scope_records.records:
+def tenant_of(request: bytes) -> str:
+    """`endpoint/deployment` of the first resource of an encoded request, at the cost of a look; empty if unknown."""
+    try:
+        sender = origin.read(otlp.first_resource(request))
+    except BadRecordError:
+        return ""
+    return f"{sender.endpoint}/{sender.deployment}"
+
+
+def reject(intake: Intake, records: Iterable[LogRecord], reason: str, resource: bytes, endpoint: str | None) -> None:
+    """Keep `records` aside, for the same reason."""
+    intake.rejected.extend(
+        Rejected(
+            reason=reason,
+            record=record.SerializeToString(),
+            resource=resource,
+            endpoint=endpoint,
+            collection=event.collection_hint(record),
+        )
+        for record in records
+    )
+
+
+def _take(intake: Intake, records: Iterable[LogRecord], source: event.Source) -> None:
+    for record in records:
         try:
-            read_event = event.read(record, source)
-            line = cloudevent.encode(read_event.line, read_event.extensions)
-            if len(line) <= cloudevent.MAX_LINE_BYTES:
-                intake.add_line(read_event.folder, Line(read_event.line.id, line))
-            else:
-                _check_head(read_event)
-                intake.oversized.append(read_event)
+            _take_one(intake, record, source)
         except BadRecordError as error:
-            _reject(intake, scope_records, (record,), error, endpoint=source.origin.endpoint)
+            reject(intake, (record,), str(error), source.resource, source.origin.endpoint)
+        except Exception as error:  # noqa: BLE001 (third edge: a defect costs the record it is about, see above)
+            intake.reject_defect((record,), error, resource=source.resource, endpoint=source.origin.endpoint)
+
+
+def _take_one(intake: Intake, record: LogRecord, source: event.Source) -> None:
+    read_event = event.read(record, source)
+    line = cloudevent.encode(read_event.line, read_event.extensions)
+    if len(line) <= cloudevent.MAX_LINE_BYTES:
+        intake.add_line(read_event.folder, Line(read_event.line.id, line))
+    else:
+        _check_head(read_event)
+        intake.oversized.append(Oversized(read_event, record, source.resource, source.origin.endpoint))
 
 
 def _check_head(oversized: event.Event) -> None:
@@ -108,26 +169,6 @@ def _check_head(oversized: event.Event) -> None:
             f"attributes too large: expected at most {cloudevent.MAX_HEAD_BYTES} bytes beside the rows, "
             f"got {len(head)}; put large values into the rows"
         )
-
-
-def _reject(
-    intake: Intake,
-    scope_records: otlp.ScopeRecords,
-    records: Iterable[LogRecord],
-    error: BadRecordError,
-    *,
-    endpoint: str | None = None,
-) -> None:
-    intake.rejected.extend(
-        Rejected(
-            reason=str(error),
-            record=record.SerializeToString(),
-            resource=scope_records.resource,
-            endpoint=endpoint,
-            collection=event.collection_hint(record),
-        )
-        for record in records
-    )
 
 
 def _reject_damaged(intake: Intake, scope_records: otlp.ScopeRecords, *, endpoint: str | None) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from .exceptions import StoreCheckError, StoreError
-from .storage import BLOB_SUFFIX, BlobState, FencedError, checked_name
+from .storage import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
 
 try:
     import fcntl
@@ -65,6 +65,10 @@ class LocalStore:
     async def blobs(self, prefix: str) -> list[str]:
         """See `Store.blobs`."""
         return await self._in_thread(self._blobs, prefix)
+
+    async def walk(self, folder: str) -> list[StoredObject]:
+        """See `Store.walk`."""
+        return await self._in_thread(self._walk, folder)
 
     async def create(self, name: str) -> BlobState | None:
         """See `Store.create`."""
@@ -122,6 +126,21 @@ class LocalStore:
         except OSError as error:
             raise _failure("list", self._root / folder, error) from error
         return sorted(parent + name for name in names if name.startswith(start) and name.endswith(BLOB_SUFFIX))
+
+    def _walk(self, folder: str) -> list[StoredObject]:
+        if not self._root.is_dir():
+            raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
+        start = self._path(folder) if folder else self._root
+        found = []
+        try:
+            for here, _, names in os.walk(start, onerror=_raise):
+                for path in (Path(here, name) for name in names):
+                    with contextlib.suppress(FileNotFoundError):  # a draft that was given its name
+                        name = path.relative_to(self._root).as_posix()
+                        found.append(StoredObject(name=name, size=path.stat().st_size))
+        except OSError as error:
+            raise _failure("list", start, error) from error
+        return sorted(found, key=lambda one: one.name)
 
     def _create(self, path: Path) -> BlobState | None:
         try:
@@ -232,6 +251,11 @@ def _read(path: Path, start: int, end: int) -> bytes:
             return file.read(end - start)
     except OSError as error:
         raise _failure("read", path, error) from error
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # a folder that was removed meanwhile
+        raise error
 
 
 def _write(file: int, content: bytes, position: int) -> None:

@@ -81,6 +81,18 @@ def decode(request: bytes) -> list[ScopeRecords]:
     ]
 
 
+def first_resource(request: bytes) -> bytes:
+    """The encoded `Resource` of the first `ResourceLogs`, for a look at who sends; empty where none can be read."""
+    try:
+        for outer, end in _fields(request, 0, len(request), _RESOURCE_LOGS):
+            for start, stop in _fields(request, outer, end, _RESOURCE):
+                return request[start:stop]
+            return b""
+    except UndecodableError:
+        pass
+    return b""
+
+
 def response(rejected: int, reasons: Sequence[str]) -> bytes:
     """The encoded `ExportLogsServiceResponse`; nothing rejected is an empty message (OTLP "Full Success")."""
     if not rejected:
@@ -167,9 +179,12 @@ def _error_in(message: type[Resource | InstrumentationScope | LogRecord], raw: b
 
 def _members(message: bytes, number: int) -> list[bytes]:
     """The contents of the length-delimited fields `number` of `message`, in order; other fields are skipped."""
-    members = []
-    position = 0
-    while position < len(message):
+    return [message[start:end] for start, end in _fields(message, 0, len(message), number)]
+
+
+def _fields(message: bytes, position: int, end: int, number: int) -> Iterator[tuple[int, int]]:
+    """Where the length-delimited fields `number` between two positions of `message` begin and end."""
+    while position < end:
         tag, position = _varint(message, position)
         wire_type = tag & 7
         if wire_type == _LENGTH_DELIMITED:
@@ -181,12 +196,11 @@ def _members(message: bytes, number: int) -> list[bytes]:
             size = 0
         else:
             raise _undecodable(f"wire type {wire_type}")
-        if size > len(message) - position:
-            raise _undecodable(f"a field of {size} bytes where {len(message) - position} are left")
+        if size > end - position:
+            raise _undecodable(f"a field of {size} bytes where {end - position} are left")
         if wire_type == _LENGTH_DELIMITED and tag >> 3 == number:
-            members.append(message[position : position + size])
+            yield position, position + size
         position += size
-    return members
 
 
 def _varint(message: bytes, position: int) -> tuple[int, int]:

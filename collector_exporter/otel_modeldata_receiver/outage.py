@@ -11,6 +11,8 @@ from .exceptions import StoreCheckError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from opentelemetry.metrics import Counter
+
 __all__ = ["Outage", "patiently"]
 
 logger = logging.getLogger(__name__)
@@ -21,8 +23,13 @@ _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 
 
-async def patiently(attempt: Callable[[], Awaitable[_T]], seconds: float) -> _T:
+async def patiently(attempt: Callable[[], Awaitable[_T]], seconds: float, retries: Counter | None = None) -> _T:
     """Await `attempt()` until it works, for about `seconds`, and return its result.
+
+    Args:
+        attempt: what to do; doing it again is safe.
+        seconds: how long to go on after a failure.
+        retries: counts the attempts after the first.
 
     Raises:
         StoreError: the last one, or at once a `StoreCheckError`, which time does not heal.
@@ -40,13 +47,20 @@ async def patiently(attempt: Callable[[], Awaitable[_T]], seconds: float) -> _T:
             if left <= 0:
                 raise
         await asyncio.sleep(min(pause, left))
+        if retries is not None:
+            retries.add(1)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 class Outage:
-    """The folders that cannot be stored at present: one log line when it begins and one when it is over."""
+    """The folders that cannot be stored at present: one log line when it begins and one when it is over.
 
-    def __init__(self) -> None:
+    Args:
+        retries: counts what was tried again.
+    """
+
+    def __init__(self, retries: Counter) -> None:
+        self.retries = retries
         self._folders: set[str] = set()
 
     def begin(self, folder: str, error: StoreError) -> None:

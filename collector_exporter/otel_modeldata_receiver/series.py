@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .limits import SinkLimits
+    from .telemetry import Instruments
 
 __all__ = ["BlobSeries", "IdWindow"]
 
@@ -98,13 +100,17 @@ class BlobSeries:
         stem: folder and instance: what the names have in common.
         limits: see `SinkLimits`.
         room: how many ids may be remembered at present.
+        instruments: metrics.
     """
 
-    def __init__(self, store: Store, stem: str, limits: SinkLimits, room: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, stem: str, limits: SinkLimits, room: Callable[[], int], instruments: Instruments
+    ) -> None:
         self._store = store
         self._stem = stem
         self._limits = limits
         self._room = room
+        self._instruments = instruments
         self._ordinal: int | None = None
         self._blob: _Blob | None = None
         self._fences = 0
@@ -129,6 +135,7 @@ class BlobSeries:
         """
         blob = await self._blob_with_room(len(block))
         blob.certain = False
+        started = time.perf_counter()
         try:
             blob.state = await self._store.append(blob.name, blob.state, block)
         except FencedError:
@@ -136,6 +143,9 @@ class BlobSeries:
             return False
         blob.certain = True
         self._fences = 0
+        self._instruments.appends.add(1)
+        self._instruments.append_bytes.add(len(block))
+        self._instruments.append_duration.record(time.perf_counter() - started)
         return True
 
     def give_up(self) -> None:
@@ -152,6 +162,7 @@ class BlobSeries:
         """Another writer's bytes, or our own late ones, are where the block should go: look at them, then leave."""
         blob.stale = blob.fenced = True
         self._fences += 1
+        self._instruments.fences.add(1)
         logger.warning("%s takes no more blocks from this writer, who goes on in the next ordinal", blob.name)
         if self._fences > _MOST_FENCES:
             raise StoreCheckError(
@@ -213,6 +224,7 @@ class BlobSeries:
                 self._leave()
             else:
                 self._blob = _Blob(name, state, certain=True)
+                self._instruments.rolls.add(1)
         return self._blob
 
     def _is_full(self, state: BlobState, size: int) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
-from . import rolling
-from .exceptions import ConfigError, ReceiverError
+from . import rolling, telemetry
+from .exceptions import ConfigError, ListenError
 from .health import PROBE_SECONDS, StoreHealth
 from .service import SERVICE_NAME, LogsService
 from .sink import Sink
@@ -27,12 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NO_BOUND: Final = 2**31 - 1
 _CLOSE_SECONDS: Final = 1.0
 """What is left of calls after draining: answers on their way, and health watches that never end by themselves."""
-
-
-class ListenError(ReceiverError):
-    """The address cannot be listened on; the process exits with code 3."""
 
 
 class Server:
@@ -51,14 +48,18 @@ class Server:
         self, config: ReceiverConfig, sink: Sink | None = None, *, probe_seconds: float = PROBE_SECONDS
     ) -> None:
         self._config = config
+        instruments = telemetry.instruments()
         self._sink = sink or Sink(
             open_store(config.store, create_container=config.create_container),
             instance=config.instance,
             linger=config.linger_seconds,
+            instruments=instruments,
         )
         servicer = health.aio.HealthServicer()
         self._health = StoreHealth(servicer, ("", SERVICE_NAME), self._sink.check, probe_seconds)
-        self._service = LogsService(self._sink, config, on_store_error=self._health.store_failed)
+        self._service = LogsService(
+            self._sink, config, instruments=instruments, on_store_error=self._health.store_failed
+        )
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
@@ -134,6 +135,17 @@ def _options(config: ReceiverConfig) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", config.max_message_bytes),
         # Two receivers on one port would split the traffic between two owners of the same blobs.
         ("grpc.so_reuseport", 0),
+        # A peer that connects and says nothing is cut off: HTTP/2's first frames must come in this time.
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        # One without calls is sent away; a living one connects again when it has something to say.
+        ("grpc.max_connection_idle_ms", 300_000),
+        # gRPC refuses above these bounds (1000, 3000 by default) with a bare RESOURCE_EXHAUSTED, after which Collectors
+        # drop data; calls are bounded per connection instead, and there the sender waits.
+        ("grpc.server.max_pending_requests", _NO_BOUND),
+        ("grpc.server.max_pending_requests_hard_limit", _NO_BOUND),
+        ("grpc.max_concurrent_streams", 256),
+        # Messages come as they were sent, see `compression.py`.
+        ("grpc.per_message_decompression", 0),
         # A peer that vanished without a word is noticed after 80 s; gateways may ping as often as every 10 s.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
@@ -144,9 +156,13 @@ def _options(config: ReceiverConfig) -> list[tuple[str, int]]:
 
 
 def _handler(service: LogsService) -> grpc.GenericRpcHandler:
-    """The logs service on encoded messages: without a deserializer gRPC cannot fail before we see the bytes."""
+    """The logs service on encoded messages that it reads itself.
+
+    Without a deserializer gRPC cannot fail before we see the bytes. And as a method that takes a stream, which on the
+    wire differs in nothing from one that takes one message, it is called before that message is read.
+    """
     return grpc.method_handlers_generic_handler(
-        SERVICE_NAME, {"Export": grpc.unary_unary_rpc_method_handler(service.export)}
+        SERVICE_NAME, {"Export": grpc.stream_unary_rpc_method_handler(service.export)}
     )
 
 

@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from . import telemetry
 from .exceptions import StoreError
 from .folder import Appended, Folder, Line
 from .limits import SinkLimits
@@ -36,20 +37,30 @@ class Sink:
         instance: 32 hex digits, the same for a replica over its restarts and different for every other one.
         linger: seconds that a first line waits for others to share its append; 0 appends at once.
         limits: see `SinkLimits`.
+        instruments: metrics; those of the process's meter provider by default.
 
     Raises:
         ValueError: `instance` is not 32 lower-case hex digits.
     """
 
-    def __init__(self, store: Store, *, instance: str, linger: float = 0.0, limits: SinkLimits | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        instance: str,
+        linger: float = 0.0,
+        limits: SinkLimits | None = None,
+        instruments: telemetry.Instruments | None = None,
+    ) -> None:
         if _INSTANCE.fullmatch(instance) is None:
             raise ValueError(f"expected 32 lower-case hex digits as instance, got {instance!r}: use uuid4().hex")
         self._store = store
         self._instance = instance
         self._linger = linger
         self._limits = limits or SinkLimits()
+        self._instruments = instruments or telemetry.instruments()
         self._folders: OrderedDict[str, Folder] = OrderedDict()
-        self._outage = Outage()
+        self._outage = Outage(self._instruments.retries)
         self._closed = False
 
     async def check(self) -> None:
@@ -86,7 +97,9 @@ class Sink:
             ValueError: the name holds other content already, or leaves the store.
         """
         self._refuse_when_closed()
-        return await patiently(lambda: self._store.put(name, content, content_type), self._limits.retry_seconds)
+        return await patiently(
+            lambda: self._store.put(name, content, content_type), self._limits.retry_seconds, self._instruments.retries
+        )
 
     async def drain(self) -> None:
         """Wait until no line is pending, lingering ones included; new ones are still taken."""
@@ -119,7 +132,7 @@ class Sink:
         if folder is None:
             self._close_folders(self._limits.open_folders - 1)
             stem = f"{checked_name(name)}/{self._instance}"
-            series = BlobSeries(self._store, stem, self._limits, self._room)
+            series = BlobSeries(self._store, stem, self._limits, self._room, self._instruments)
             folder = Folder(name, series, self._limits, linger=self._linger, outage=self._outage)
             self._folders[name] = folder
         else:

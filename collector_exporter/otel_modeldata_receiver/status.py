@@ -16,7 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from .exceptions import OverloadedError, ReceiverError, UndecodableError
+from .exceptions import OverloadedError, ReceiverError, TooLargeError, UndecodableError
 
 RETRY_SECONDS: Final = 1
 """Short, because OTel's Python SDK gives up at once when told to wait longer than its own deadline leaves."""
@@ -46,12 +46,14 @@ def refusal_of(error: Exception) -> Refusal:
     | error | status | OTLP |
     |---|---|---|
     | `UndecodableError` | INVALID_ARGUMENT | "the client MUST NOT retry": kept in quarantine already |
+    | `TooLargeError` | INVALID_ARGUMENT | the same request can never be taken |
     | `OverloadedError` | RESOURCE_EXHAUSTED + RetryInfo | "OTLP/gRPC Throttling" |
+    | `SlowSenderError`, `NoRequestError` | UNAVAILABLE + RetryInfo | perhaps the network's fault: come back |
     | `StoreError`, `ShuttingDownError`, deadline | UNAVAILABLE + RetryInfo | nothing was acknowledged: come back |
     | anything else | UNAVAILABLE + RetryInfo | our fault, so the sender keeps its data |
     """
-    if isinstance(error, UndecodableError):
-        return Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message=str(error))
+    if isinstance(error, (UndecodableError, TooLargeError)):
+        return Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message=str(error)[:MAX_MESSAGE_CHARS])
     code = grpc.StatusCode.RESOURCE_EXHAUSTED if isinstance(error, OverloadedError) else grpc.StatusCode.UNAVAILABLE
     message = _message(error)[:MAX_MESSAGE_CHARS]
     return Refusal(code=code, message=message, trailers=_retry_trailers(code, message))

@@ -16,7 +16,7 @@ from .exceptions import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BLOB_SUFFIX", "BlobState", "FencedError", "Store", "checked_name", "open_store"]
+__all__ = ["BLOB_SUFFIX", "BlobState", "FencedError", "Store", "StoredObject", "checked_name", "open_store"]
 
 BLOB_SUFFIX: Final = ".jsonl"
 """Azure's readers look at names that end so and at nothing else."""
@@ -35,6 +35,19 @@ class BlobState:
     blocks: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One blob or payload object as a listing shows it.
+
+    Attributes:
+        name: relative to the store.
+        size: bytes at the time of the listing.
+    """
+
+    name: str
+    size: int
+
+
 class FencedError(Exception):
     """This blob takes no more blocks from this writer, who must roll to a new one. Never leaves the sink."""
 
@@ -51,6 +64,12 @@ class Store(Protocol):
 
     async def blobs(self, prefix: str) -> Sequence[str]:
         """The names that start with `prefix` and end with `.jsonl`, in ascending order."""
+
+    async def walk(self, folder: str) -> Sequence[StoredObject]:
+        """Everything below `folder`, at any depth, in ascending order of names; "" is the whole store.
+
+        Unlike the other methods it repairs nothing and waits for no writer: an audit must see what readers see.
+        """
 
     async def create(self, name: str) -> BlobState | None:
         """Create an empty append blob; None when the name is taken.

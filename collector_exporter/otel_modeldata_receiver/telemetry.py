@@ -38,9 +38,13 @@ class Instruments:
         duplicates: records that were stored already and not written again.
         quarantined: records that cannot become lines, by `reason`.
         refused_requests: requests answered with an error, by `error.type`.
-        appends: groups of lines handed to the sink, one per request and folder.
-        append_duration: seconds until such a group was durable.
         in_flight: bytes of requests admitted and not yet resolved.
+        appends: blocks that the store confirmed.
+        append_bytes: their size.
+        append_duration: seconds that each took.
+        retries: requests to the store that were repeated after an error.
+        fences: blobs that were left because somebody else's bytes, or our own late ones, were in them.
+        rolls: blobs that were begun.
     """
 
     accepted: Counter
@@ -48,9 +52,13 @@ class Instruments:
     duplicates: Counter
     quarantined: Counter
     refused_requests: Counter
-    appends: Counter
-    append_duration: Histogram
     in_flight: UpDownCounter
+    appends: Counter
+    append_bytes: Counter
+    append_duration: Histogram
+    retries: Counter
+    fences: Counter
+    rolls: Counter
 
 
 def instruments(meter: Meter | None = None) -> Instruments:
@@ -64,9 +72,13 @@ def instruments(meter: Meter | None = None) -> Instruments:
         duplicates=meter.create_counter("otel_modeldata.duplicates", "{records}", "Stored already, not written again."),
         quarantined=meter.create_counter("otel_modeldata.quarantined", "{records}", "Kept aside, by reason."),
         refused_requests=meter.create_counter("otel_modeldata.refused_requests", "{requests}", "By type of error."),
-        appends=meter.create_counter("otel_modeldata.appends", "{appends}", "Groups of lines handed to the sink."),
-        append_duration=meter.create_histogram("otel_modeldata.append.duration", "s", "Until a group was durable."),
         in_flight=meter.create_up_down_counter("otel_modeldata.in_flight", "By", "Admitted and not yet resolved."),
+        appends=meter.create_counter("otel_modeldata.appends", "{appends}", "Blocks that the store confirmed."),
+        append_bytes=meter.create_counter("otel_modeldata.append.bytes", "By", "Size of confirmed blocks."),
+        append_duration=meter.create_histogram("otel_modeldata.append.duration", "s", "Until a block was confirmed."),
+        retries=meter.create_counter("otel_modeldata.store.retries", "{requests}", "Repeated after an error."),
+        fences=meter.create_counter("otel_modeldata.fences", "{blobs}", "Left to another writer."),
+        rolls=meter.create_counter("otel_modeldata.rolls", "{blobs}", "Blobs begun."),
     )
 
 

@@ -2,98 +2,105 @@
 
 Theory of operation. `put` takes a record or refuses it; both are known to the caller. What was taken is *accepted* and
 stays charged against the queue's bound in bytes until it is *settled*: delivered, or lost with a reason. One daemon
-thread takes records in order, encodes each on its own, puts requests together by bytes and sends them one at a time:
+thread takes records in order and sends them (`_sending.py`), a batch at a time.
 
-- an answer that says "later" is repeated, with the delay the endpoint asked for, until it changes or the deadline of
-  `shutdown` has come; the bytes sent again are the same bytes;
-- an answer that says "never" for many records is halved until the record that causes it stands alone, so that one bad
-  record never takes its neighbors along;
-- records the endpoint rejected (partial success) are lost and counted.
+With a spool a record is on disk before `put` returns, and what has no room in memory waits there only (`_backlog.py`);
+the bound of the spool takes the place of the queue's. With the policy `spill` it is the other way round: what has room
+in memory is not written. Where there is no room at all, `put` refuses, after `block_seconds` of waiting for some.
 
-accepted = delivered + lost + pending holds at any moment. Losses go to the collector's `on_error`, else to the log, at
-most one line a minute. This module must not know frames or gRPC: records encode themselves, a `Transport` carries.
+accepted = delivered + lost + pending holds at any moment, for every collection. Losses go to the collector's
+`on_error`, else to the log. This module must not know frames, files or gRPC.
 """
 
 from __future__ import annotations
 
-import logging
-import random
+import contextlib
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._export import Delivered, Refused, Retry
-from .exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
+from ._accounts import Accounts
+from ._backlog import LOOK_SECONDS, Backlog
+from ._notices import Notices
+from ._sending import Sending
+from ._settings import DeliveryLimits
+from ._waiting import EncodedRecord, OnError, Origin, Waiting
+from .exceptions import QueueFullError, RecordTooLargeError, ShutDownError
 from .lifecycle import DeliveryReport
 
 if TYPE_CHECKING:
-    from ._export import Answer, Transport
-    from ._record import Record, RequestFrame
+    from collections.abc import Sequence
 
-logger = logging.getLogger(__name__)
+    from ._export import Retry, Transport
+    from ._record import Record, RequestFrame
+    from ._sending import Outcome
+    from ._spool import Place, Spool
 
 _LOOKS_BEFORE_IDLE = 50
 """Two and a half seconds at the default linger."""
 
-OnError = Callable[[Exception], object]
-
 _RECORD_OVERHEAD_BYTES = 512
 """What a record's attributes take beside its rows: measured 430 bytes with a W3C trace and two uuids."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryLimits:
-    """Bounds of the queue and the pace of sending."""
-
-    queue_bytes: int = 128 * 2**20
-    """Most bytes that may wait; beyond, `collect` refuses."""
-    queue_records: int | None = None
-    """Most records that may wait; azureml-ai-monitoring bounds only this."""
-    batch_bytes: int = 3_500_000
-    """Most bytes of one request with several records: below the 4 MiB that every gRPC server takes by default."""
-    record_bytes: int = 64 * 2**20
-    """Most bytes of one record; one above `batch_bytes` travels alone."""
-    linger_seconds: float = 0.05
-    """How long the first record of a batch waits for others: batches instead of single records save CPU."""
-    linger_records: int = 400
-    """Enough records to send at once."""
-    first_retry_seconds: float = 0.5
-    max_retry_seconds: float = 15.0
+_END_SECONDS = 5.0
+"""How long `shutdown` waits for the thread after it closed the transport, which ends a try at once."""
 
 
-class _Waiting(NamedTuple):
-    record: Record
-    charge: int
-    on_error: OnError | None
+class Gauges(NamedTuple):
+    """What waits: bytes in memory, bytes on disk, and seconds since the oldest in memory was accepted."""
 
-
-class _Encoded(NamedTuple):
-    waiting: _Waiting
-    data: bytes
+    queue_bytes: int = 0
+    spool_bytes: int = 0
+    oldest_seconds: float = 0.0
 
 
 class Delivery:
-    """The queue and its thread; one per process, see `_process.py`."""
+    """The queue and its thread; one per process, see `_process.py`.
 
-    def __init__(self, frame: RequestFrame, transport: Transport, limits: DeliveryLimits | None = None) -> None:
-        self._frame = frame
+    Args:
+        frame: what stands around the records of this process.
+        transport: what carries requests away.
+        limits: bounds and pace.
+        producer: the id of this process.
+        spool: what waits survives the process there; None keeps everything in memory.
+        only_overflow: the spool takes only what has no room in memory.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it is made of
+        self,
+        frame: RequestFrame,
+        transport: Transport,
+        limits: DeliveryLimits | None = None,
+        *,
+        producer: str = "",
+        spool: Spool | None = None,
+        only_overflow: bool = False,
+    ) -> None:
         self._transport = transport
         self._limits = limits or DeliveryLimits()
-        self._queue: deque[_Waiting] = deque()
+        self._own = Origin(producer, frame, Accounts())
+        self._queue: deque[Waiting] = deque()
         self._changed = threading.Condition()
+        self._backlog = None if spool is None else Backlog(spool, self._own, self._changed)
+        self._only_overflow = only_overflow
+        self._order = threading.Lock()
+        """Held while a record gets its number and its place on disk, so that both are in one order."""
         self._thread: threading.Thread | None = None
         self._bytes = 0
-        self._accepted = self._delivered = self._settled = 0
-        self._lost: Counter[str] = Counter()
-        self._sequences: Counter[str] = Counter()
+        self._accepted = self._settled = 0
         self._urgent = 0
         """Records accepted before the last `flush`: until they are settled nothing lingers."""
         self._idle = False
+        self._idle_seconds = None if spool is None else LOOK_SECONDS
+        self._empty_looks = 0
         self._stop_at: float | None = None
-        self._quiet_until = 0.0
+        self._in_flight_since: float | None = None
+        self._adopted_turn = True
+        self._notices = Notices()
+        self._sending = Sending(
+            transport, self._limits, settle=self._settle, pause=self._pause, tell_waiting=self._tell_waiting
+        )
 
     # --- the caller's side ---------------------------------------------------------------------------------------
 
@@ -103,48 +110,124 @@ class Delivery:
         Raises:
             RecordTooLargeError: it can never be sent.
             QueueFullError: the bound of the queue is reached.
+            SpoolError: the spool cannot be written to.
             ShutDownError: `shutdown` was called.
         """
-        limits = self._limits
+        largest = min(self._limits.record_bytes, self._limits.queue_bytes)
         charge = record.rows.nbytes + _RECORD_OVERHEAD_BYTES
-        if charge > min(limits.record_bytes, limits.queue_bytes):
-            raise RecordTooLargeError(record.rows.nbytes, min(limits.record_bytes, limits.queue_bytes))
+        if charge > largest:
+            raise RecordTooLargeError(record.rows.nbytes, largest)
+        end: float | None = None
+        while True:
+            settled = self._settled
+            try:
+                if self._backlog is None:
+                    self._put_in_memory(record, charge, on_error)
+                else:
+                    self._put_on_disk(self._backlog, record, charge, on_error)
+            except QueueFullError:
+                end = end or time.monotonic() + self._limits.block_seconds
+                if not self._await_room(settled, end):
+                    raise
+            else:
+                return
+
+    def _await_room(self, settled: int, end: float) -> bool:
+        """Wait until more is settled than before; False when the time is over."""
         with self._changed:
-            if self._stop_at is not None:
-                raise ShutDownError
-            waiting = self._accepted - self._settled
-            if self._bytes + charge > limits.queue_bytes or waiting == limits.queue_records:
+            self._changed.wait_for(lambda: self._settled > settled, end - time.monotonic())
+            return self._settled > settled
+
+    def _has_room(self, charge: int) -> bool:
+        """Whether a record may wait in memory; behind one that had to go to the backlog it may not."""
+        waiting = self._accepted - self._settled
+        fits = self._bytes + charge <= self._limits.queue_bytes and waiting != self._limits.queue_records
+        return fits and (self._backlog is None or not self._backlog.overflowed)
+
+    def _put_in_memory(self, record: Record, charge: int, on_error: OnError | None) -> None:
+        with self._changed:
+            self._refuse_after_shutdown()
+            if not self._has_room(charge):
                 raise QueueFullError
-            record.sequence = self._sequences[record.collection]
-            self._sequences[record.collection] += 1
-            self._queue.append(_Waiting(record, charge, on_error))
+            record.sequence = self._own.accounts.next_sequence(record.collection)
+            self._queue.append(Waiting(record, charge, time.monotonic(), on_error, self._own, None))
             self._bytes += charge
-            self._accepted += 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="otel-modeldata-delivery", daemon=True)
-                self._thread.start()
-            elif self._idle or self._is_due():
-                self._changed.notify_all()
+            self._count_accepted(record.collection)
+
+    def _put_on_disk(self, backlog: Backlog, record: Record, charge: int, on_error: OnError | None) -> None:
+        with self._order:
+            if self._only_overflow:
+                with contextlib.suppress(QueueFullError):
+                    self._put_in_memory(record, charge, on_error)
+                    return
+            self._refuse_after_shutdown()
+            record.sequence = self._own.accounts.next_sequence(record.collection)
+            encoded = EncodedRecord(record.collection, record.event_id, record.encode())
+            if len(encoded.data) > self._limits.record_bytes:
+                raise RecordTooLargeError(len(encoded.data), self._limits.record_bytes)
+            place = backlog.spool.append(encoded.data)
+            if place is None:
+                raise QueueFullError
+            with self._changed:
+                self._enqueue(backlog, encoded, place, on_error)
+
+    def _enqueue(self, backlog: Backlog, record: EncodedRecord, place: Place, on_error: OnError | None) -> None:
+        """What is on disk waits in memory, too, where there is room."""
+        if self._stop_at is not None:  # while it was written
+            backlog.spool.settle([place])
+            raise ShutDownError
+        backlog.on_errors[record.collection] = on_error
+        since, charge = time.monotonic(), len(record.data) + _RECORD_OVERHEAD_BYTES
+        if self._has_room(charge):
+            self._queue.append(Waiting(record, charge, since, on_error, self._own, place))
+            self._bytes += charge
+        else:
+            backlog.add(place, since)
+        self._count_accepted(record.collection)
+
+    def _refuse_after_shutdown(self) -> None:
+        if self._stop_at is not None:
+            raise ShutDownError
+
+    def _count_accepted(self, collection: str) -> None:
+        self._own.accounts.accept(collection)
+        self._accepted += 1
+        if self._thread is None:
+            self._start()
+        elif self._idle or self._is_due():
+            self._changed.notify_all()
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="otel-modeldata-delivery", daemon=True)
+        self._thread.start()
 
     def flush(self, timeout: float | None = None) -> DeliveryReport:
         """Wait until everything accepted before is settled, `timeout` seconds at most; then tell how it stands."""
+        self._look_for_dead(now=True)
         with self._changed:
             target = self._urgent = self._accepted
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._settled >= target, timeout)
+            self._changed.wait_for(lambda: self._settled >= target and not self._holds_adopted(), timeout)
             return self._report()
 
     def shutdown(self, timeout: float) -> DeliveryReport:
-        """Take nothing more, deliver what waits for `timeout` seconds at most, count the rest as lost."""
+        """Take nothing more, deliver what waits for `timeout` seconds at most.
+
+        The rest stays in the spool, or is counted as lost.
+        """
+        self._look_for_dead(now=True)
         with self._changed:
             if self._stop_at is None:
                 self._stop_at = time.monotonic() + timeout
             self._urgent = self._accepted
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._settled == self._accepted, self._stop_at - time.monotonic())
+            self._changed.wait_for(self._is_settled, self._stop_at - time.monotonic())
         self._transport.close()  # ends a try under way; the thread then counts what is left
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(_END_SECONDS)
+        if self._backlog is not None and (self._thread is None or not self._thread.is_alive()):
+            with self._order:
+                self._backlog.spool.close()
         return self.report()
 
     def report(self) -> DeliveryReport:
@@ -153,19 +236,57 @@ class Delivery:
             return self._report()
 
     def _report(self) -> DeliveryReport:
-        return DeliveryReport(
-            accepted=self._accepted,
-            delivered=self._delivered,
-            lost=dict(self._lost),
-            pending=self._accepted - self._settled,
-        )
+        replayed = {} if self._backlog is None else self._backlog.replayed()
+        return DeliveryReport.of(self._own.producer, self._own.accounts.report(), replayed)
+
+    def gauges(self) -> Gauges:
+        """What waits, for the metrics."""
+        with self._changed:
+            since = self._in_flight_since
+            if since is None and self._queue:
+                since = self._queue[0].since
+            nbytes = self._bytes
+        spooled = 0 if self._backlog is None else self._backlog.spool.nbytes()
+        return Gauges(nbytes, spooled, 0.0 if since is None else time.monotonic() - since)
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's files; nothing else of it may be touched."""
+        if self._backlog is not None:
+            self._backlog.spool.abandon()
 
     # --- the thread's side ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while batch := self._next_batch():
-            for request in self._by_bytes(self._encode(batch)):
-                self._deliver(request)
+        while not self._is_over():
+            self._look_for_dead()
+            batch = self._next_batch()
+            if batch:
+                self._sending.send(batch)
+                self._in_flight_since = None
+
+    def _is_over(self) -> bool:
+        """Whether `shutdown` leaves nothing to do: everything is sent, or the time is over and the rest is on disk."""
+        with self._changed:
+            if self._stop_at is None or self._queue:
+                return False
+            return time.monotonic() >= self._stop_at or not self._holds_backlog()
+
+    def _is_settled(self) -> bool:
+        return self._settled == self._accepted and not self._holds_adopted()
+
+    def _holds_adopted(self) -> bool:
+        return self._backlog is not None and (self._backlog.holds_adopted() or self._backlog.in_flight > 0)
+
+    def _holds_backlog(self) -> bool:
+        return self._backlog is not None and (self._backlog.overflowed > 0 or self._backlog.holds_adopted())
+
+    def _look_for_dead(self, *, now: bool = False) -> None:
+        if self._backlog is None or (now and self._stop_at is not None):
+            return
+        self._backlog.look(now=now)
+        with self._changed:
+            if self._thread is None and self._backlog.holds_adopted():
+                self._start()
 
     def _is_due(self) -> bool:
         """Whether what waits should be sent without lingering on."""
@@ -175,16 +296,26 @@ class Delivery:
             or self._urgent > self._settled
         )
 
-    def _next_batch(self) -> list[_Waiting]:
-        """Wait for records, let a few more come, and take at most a batch of them; empty at the end of `shutdown`."""
+    def _next_batch(self) -> Sequence[Waiting]:
+        """A batch at most of what waits longest; now and then nothing."""
+        limit = self._limits.batch_bytes
+        backlog = self._backlog
+        self._adopted_turn = not self._adopted_turn
+        if backlog is not None and self._adopted_turn and backlog.holds_adopted():
+            return backlog.take_adopted(limit)
         with self._changed:
             self._await_records()
-            batch: list[_Waiting] = []
+            batch: list[Waiting] = []
             size = 0
-            while self._queue and (not batch or size + self._queue[0].charge <= self._limits.batch_bytes):
+            while self._queue and (not batch or size + self._queue[0].charge <= limit):
                 batch.append(self._queue.popleft())
                 size += batch[-1].charge
-            return batch
+        if not batch and backlog is not None and backlog.overflowed:
+            batch = backlog.take_own(limit)
+        if batch:
+            self._empty_looks = 0
+            self._in_flight_since = batch[0].since
+        return batch
 
     def _await_records(self) -> None:
         """Return when a batch is due, a linger after its first record at the latest, or when `shutdown` was called.
@@ -192,76 +323,13 @@ class Delivery:
         A thread that is woken costs `collect` 15 us, a sleeping one nothing: so the thread looks once per linger, and
         asks to be woken only after it found nothing for a while.
         """
-        empty_looks = 0
-        while self._stop_at is None and not self._is_due():
-            self._idle = empty_looks >= _LOOKS_BEFORE_IDLE
-            self._changed.wait(None if self._idle else self._limits.linger_seconds)
-            if self._queue and not self._idle:
+        while self._stop_at is None and not self._is_due() and not self._holds_backlog():
+            self._idle = self._empty_looks >= _LOOKS_BEFORE_IDLE
+            woken = self._changed.wait(self._idle_seconds if self._idle else self._limits.linger_seconds)
+            if (self._idle and not woken) or (self._queue and not self._idle):
                 break
-            empty_looks = 0 if self._queue else empty_looks + 1
+            self._empty_looks = 0 if self._queue else self._empty_looks + 1
         self._idle = False
-
-    def _encode(self, batch: list[_Waiting]) -> list[_Encoded]:
-        encoded = []
-        for waiting in batch:
-            try:
-                data = waiting.record.encode()
-            except Exception as error:  # noqa: BLE001 - one record that cannot be encoded costs only itself
-                self._lose([waiting], "unencodable", f"{type(error).__name__}: {error}")
-                continue
-            if len(data) > self._limits.record_bytes:
-                detail = f"{len(data)} bytes, at most {self._limits.record_bytes} can be sent in one event"
-                self._lose([waiting], "too_large", detail)
-            else:
-                encoded.append(_Encoded(waiting, data))
-        return encoded
-
-    def _by_bytes(self, encoded: list[_Encoded]) -> list[list[_Encoded]]:
-        """Cut where the encoded bytes exceed a batch: what is charged for a large frame is an estimate."""
-        requests: list[list[_Encoded]] = []
-        size = 0
-        for item in encoded:
-            if not requests or size + len(item.data) > self._limits.batch_bytes:
-                requests.append([])
-                size = 0
-            requests[-1].append(item)
-            size += len(item.data)
-        return requests
-
-    def _deliver(self, request: list[_Encoded]) -> None:
-        """Send until every record is settled, halving a request that is refused as a whole."""
-        parts = [request]
-        while parts:
-            part = parts.pop()
-            answer = self._send(self._frame.request([item.data for item in part]))
-            if isinstance(answer, Delivered):
-                self._settle(part, answer)
-            elif isinstance(answer, Refused) and len(part) > 1:
-                middle = len(part) // 2
-                parts += (part[middle:], part[:middle])
-            elif isinstance(answer, Refused):
-                self._lose([item.waiting for item in part], "refused", f"{answer.code}: {answer.details}")
-            else:
-                self._lose([item.waiting for item in part], "shutdown", f"{answer.code}: {answer.details}")
-
-    def _send(self, request: bytes) -> Delivered | Refused | Retry:
-        """Try until answered; a `Retry` comes back only when the deadline of `shutdown` has come."""
-        backoff = self._limits.first_retry_seconds
-        while True:
-            answer = self._try(request)
-            if not isinstance(answer, Retry):
-                return answer
-            self._tell_waiting(answer)
-            delay = answer.delay if answer.delay is not None else backoff * random.uniform(0.8, 1.2)  # noqa: S311
-            backoff = min(backoff * 2, self._limits.max_retry_seconds)
-            if not self._pause(min(delay, self._limits.max_retry_seconds)):
-                return answer
-
-    def _try(self, request: bytes) -> Answer:
-        try:
-            return self._transport.send(request)
-        except Exception as error:  # noqa: BLE001 - a defect of the transport must not end the thread, nor lose data
-            return Retry("UNKNOWN", f"{type(error).__name__}: {error}")
 
     def _pause(self, seconds: float) -> bool:
         """Wait before the next try; False when `shutdown` leaves no time for one."""
@@ -278,55 +346,24 @@ class Delivery:
 
     # --- accounts ------------------------------------------------------------------------------------------------
 
-    def _settle(self, part: list[_Encoded], answer: Delivered) -> None:
-        rejected = min(answer.rejected, len(part))
-        if rejected:
-            detail = f"{rejected} of {len(part)} by the endpoint: {answer.message}"
-            self._tell_lost([item.waiting for item in part], "rejected", detail, rejected)
-        self._close_accounts([item.waiting for item in part], delivered=len(part) - rejected, reason="rejected")
-
-    def _lose(self, waiting: Sequence[_Waiting], reason: str, detail: str) -> None:
-        self._tell_lost(waiting, reason, detail, len(waiting))
-        self._close_accounts(waiting, delivered=0, reason=reason)
-
-    def _close_accounts(self, waiting: Sequence[_Waiting], *, delivered: int, reason: str) -> None:
+    def _settle(self, items: Sequence[Waiting], outcome: Outcome) -> None:
+        """Close the accounts of events of one producer and collection: each is delivered, or lost and told."""
+        lost = len(items) - outcome.delivered
+        if lost:
+            self._notices.lost(items, outcome.reason, outcome.detail, lost)
+        if self._backlog is not None:
+            self._backlog.spool.settle(item.place for item in items if item.place is not None)
+        origin, collection = items[0].origin, items[0].record.collection
         with self._changed:
-            self._bytes -= sum(item.charge for item in waiting)
-            self._settled += len(waiting)
-            self._delivered += delivered
-            if lost := len(waiting) - delivered:
-                self._lost[reason] += lost
+            origin.accounts.settle(collection, delivered=outcome.delivered, lost=lost, reason=outcome.reason)
+            self._bytes -= sum(item.charge for item in items)
+            if origin is self._own:
+                self._settled += len(items)
+            elif self._backlog is not None:
+                self._backlog.in_flight -= len(items)
             self._changed.notify_all()
-
-    def _tell_lost(self, waiting: Sequence[_Waiting], reason: str, detail: str, count: int) -> None:
-        """Once per batch and `on_error`; the log where a collector has none."""
-        by_receiver: dict[OnError | None, list[str]] = {}
-        for item in waiting:
-            by_receiver.setdefault(item.on_error, []).append(item.record.event_id)
-        for on_error, event_ids in by_receiver.items():
-            error = DeliveryError(reason, detail, tuple(event_ids), min(count, len(event_ids)))
-            if on_error is None:
-                self._warn("%s", error)
-                continue
-            try:
-                on_error(error)
-            except Exception:
-                logger.exception("on_error itself failed for: %s", error)
 
     def _tell_waiting(self, answer: Retry) -> None:
         with self._changed:
             waiting, held = self._accepted - self._settled, self._bytes
-        self._warn(
-            "%d event(s), %d bytes, wait for the endpoint to come back; it answers %s: %s",
-            waiting,
-            held,
-            answer.code,
-            answer.details,
-        )
-
-    def _warn(self, message: str, *values: object) -> None:
-        """One line a minute, whatever happens how often: the counters tell the rest."""
-        now = time.monotonic()
-        if now >= self._quiet_until:
-            self._quiet_until = now + 60
-            logger.warning(message, *values)
+        self._notices.waiting(answer, waiting, held)

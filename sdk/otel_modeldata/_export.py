@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from ._endpoint import Endpoint
 
+TOO_LARGE = "larger than max"
+"""Of "Received message larger than max (10827113 vs. 4194304)", the one permanent meaning of RESOURCE_EXHAUSTED."""
+
 EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 
@@ -40,6 +43,10 @@ class Refused(NamedTuple):
 
     code: str
     details: str
+
+    def is_about_size(self) -> bool:
+        """Whether the request was larger than the server takes: every gRPC says so in these words, with both sizes."""
+        return TOO_LARGE in self.details
 
 
 Answer = Delivered | Retry | Refused
@@ -108,9 +115,9 @@ def answer_of(code: grpc.StatusCode, details: str, metadata: Iterable[tuple[str,
     delay = retry_delay(metadata)
     if code in _RETRYABLE:
         return Retry(code.name, details, delay)
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" not in details:
-        # OTLP allows a retry only with RetryInfo, but overloaded servers often send the bare code. The one permanent
-        # meaning it has is gRPC's own "Received message larger than max", which smaller requests can mend.
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and TOO_LARGE not in details:
+        # OTLP allows a retry only with RetryInfo, but overloaded servers often send the bare code. A message that is
+        # too large is another matter: smaller requests can mend that.
         return Retry(code.name, details, delay)
     return Refused(code.name, details)
 

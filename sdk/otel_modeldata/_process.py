@@ -1,51 +1,89 @@
-"""What a process has once: its producer id, its queue and its delivery thread.
+"""What a process has once: its producer id, its queue and its delivery thread, and how they end with it.
 
 Made by the first `collect`, so that importing the package loads neither pandas nor gRPC. A forked child starts afresh:
 it has another producer id and never sends what its parent had accepted.
+
+The end of the interpreter delivers what waits (`atexit`). Children of `multiprocessing` end by `os._exit` after their
+own finalizers: there it is one of these.
 """
 
 from __future__ import annotations
 
 import atexit
+import dataclasses
+import logging
+import multiprocessing
 import os
 import threading
 import uuid
 from typing import TYPE_CHECKING
 
-from ._delivery import Delivery, DeliveryLimits
+from ._delivery import Delivery
 from ._endpoint import load_endpoint
 from ._export import GrpcTransport
 from ._record import RequestFrame
-from .exceptions import ConfigError
+from ._settings import DeliverySettings, load_settings
+from ._spool import Spool
+from .config import load_config
 from .lifecycle import DeliveryReport
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ._export import Transport
     from .config import CollectorConfig
 
-QUEUE_BYTES_VARIABLE = "OTEL_MODELDATA_QUEUE_BYTES"
+logger = logging.getLogger(__name__)
 
 EXIT_SECONDS = 10.0
 """How long the end of the interpreter waits for deliveries: within the 30 s grace period of Kubernetes."""
+
+_AFTER_QUEUES = -100
+"""Priority among multiprocessing's finalizers: after those of its queues, which may still hold somebody's results."""
 
 
 class Process:
     """The delivery side of one process."""
 
-    def __init__(self, config: CollectorConfig, transport: Transport | None = None) -> None:
+    def __init__(
+        self, config: CollectorConfig, settings: DeliverySettings | None = None, transport: Transport | None = None
+    ) -> None:
+        settings = settings or load_settings()
         self.producer = uuid.uuid4().hex
+        self.report_folder = settings.report
+        frame = RequestFrame(config, self.producer)
+        limits = dataclasses.replace(settings.limits, queue_records=config.queue_capacity)
+        spool = None
+        if settings.spool is not None:
+            spool = Spool(settings.spool.folder, self.producer, frame.request([]), settings.spool.max_bytes)
+            limits = dataclasses.replace(limits, record_bytes=min(limits.record_bytes, settings.spool.max_bytes))
         self.delivery = Delivery(
-            RequestFrame(config, self.producer), transport or GrpcTransport(load_endpoint()), _limits(config)
+            frame,
+            transport or GrpcTransport(load_endpoint()),
+            limits,
+            producer=self.producer,
+            spool=spool,
+            only_overflow=settings.spool is not None and settings.spool.only_overflow,
         )
 
+    def shutdown(self, timeout: float) -> DeliveryReport:
+        """Deliver what waits and write the final accounts where the settings say so."""
+        report = self.delivery.shutdown(timeout)
+        if self.report_folder is not None:
+            try:
+                _write(self.report_folder, report)
+            except OSError as error:
+                logger.warning("the report of producer %s cannot be written: %s", self.producer, error)
+        return report
 
-def _limits(config: CollectorConfig) -> DeliveryLimits:
-    text = os.environ.get(QUEUE_BYTES_VARIABLE)
-    if text is None:
-        return DeliveryLimits(queue_records=config.queue_capacity)
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ConfigError(QUEUE_BYTES_VARIABLE, [f"expected bytes above 0, got {text!r}"])
-    return DeliveryLimits(queue_bytes=int(text), queue_records=config.queue_capacity)
+
+def _write(folder: Path, report: DeliveryReport) -> None:
+    """All or nothing: an audit may read the folder at any moment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{report.producer}.json"
+    part = path.with_suffix(".part")
+    part.write_text(report.to_json(), "utf-8")
+    part.replace(path)
 
 
 _lock = threading.Lock()
@@ -62,6 +100,12 @@ def this_process(config: CollectorConfig) -> Process:
         with _lock:
             if _process is None:
                 _process = Process(config)
+                _end_with_multiprocessing()
+    return _process
+
+
+def current_process() -> Process | None:
+    """The process's delivery side if there is one already."""
     return _process
 
 
@@ -75,22 +119,40 @@ def replace_process(process: Process | None) -> Process | None:
 
 def flush(timeout: float | None) -> DeliveryReport:
     """See `otel_modeldata.flush`."""
-    return DeliveryReport() if _process is None else _process.delivery.flush(timeout)
+    process = _process_with_something()
+    return DeliveryReport() if process is None else process.delivery.flush(timeout)
 
 
 def shutdown(timeout: float) -> DeliveryReport:
     """See `otel_modeldata.shutdown`."""
-    return DeliveryReport() if _process is None else _process.delivery.shutdown(timeout)
+    process = _process_with_something()
+    return DeliveryReport() if process is None else process.shutdown(timeout)
+
+
+def _process_with_something() -> Process | None:
+    """The process, made now if a spool may hold what dead ones left."""
+    if _process is None and load_settings().spool is not None:
+        return this_process(load_config())
+    return _process
 
 
 def _at_exit() -> None:
-    shutdown(EXIT_SECONDS)
+    if _process is not None:
+        _process.shutdown(EXIT_SECONDS)
+
+
+def _end_with_multiprocessing() -> None:
+    if multiprocessing.parent_process() is not None:
+        from multiprocessing.util import Finalize  # noqa: PLC0415 - loaded already, as this is such a child
+
+        Finalize(None, _at_exit, exitpriority=_AFTER_QUEUES)
 
 
 def _after_fork_in_child() -> None:
     global _lock, _process  # noqa: PLW0603
     _lock = threading.Lock()
     if _process is not None:
+        _process.delivery.abandon()
         _of_parents.append(_process)
         _process = None
 

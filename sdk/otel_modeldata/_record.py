@@ -115,8 +115,21 @@ class RequestFrame:
     def __init__(self, config: CollectorConfig, producer: str) -> None:
         resource = _resource(config, producer)
         attributes = [_key_value(k, v) for k, v in resource.attributes.items() if isinstance(v, (str, int, float))]
-        self._resource = ResourceLogs(resource=ResourceMessage(attributes=attributes)).SerializeToString()
-        self._scope = ScopeLogs(scope=InstrumentationScope(name=NAME, version=VERSION)).SerializeToString()
+        scope = InstrumentationScope(name=NAME, version=VERSION)
+        self._set(ResourceLogs(resource=ResourceMessage(attributes=attributes)), ScopeLogs(scope=scope))
+
+    @classmethod
+    def of_request(cls, request: bytes) -> RequestFrame:
+        """The frame that made a request: so that what a dead process left is sent as its own."""
+        (logs,) = ExportLogsServiceRequest.FromString(request).resource_logs
+        (scope,) = logs.scope_logs
+        frame = cls.__new__(cls)
+        frame._set(ResourceLogs(resource=logs.resource), ScopeLogs(scope=scope.scope))  # noqa: SLF001 - its own
+        return frame
+
+    def _set(self, resource: ResourceLogs, scope: ScopeLogs) -> None:
+        self._resource = resource.SerializeToString()
+        self._scope = scope.SerializeToString()
 
     def request(self, records: Sequence[bytes]) -> bytes:
         """One `ExportLogsServiceRequest` with these encoded records, in order."""

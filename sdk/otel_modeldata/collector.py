@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from . import semconv
+from . import _metrics, semconv
 from ._endpoint import load_endpoint
+from ._settings import load_settings
 from .config import CollectorConfig, load_config
 from .context import (
     REQUEST_ID_HEADER,
@@ -65,6 +66,8 @@ class Collector:
         self._on_error = on_error
         self._config = load_config()
         load_endpoint()  # a wrong one is known now, in init(), and not in the first scoring request
+        load_settings()
+        _metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
         self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
@@ -97,6 +100,7 @@ class Collector:
             message = self._collect(data, context)
         except Exception as error:  # noqa: BLE001 - the edge to scoring: with on_error nothing may pass
             message = str(error)
+            _metrics.count_refused(self.name, error)
             self._tell(error)
         context = context or BasicCorrelationContext()
         if self._config.debug:
@@ -108,6 +112,7 @@ class Collector:
             raise self._refusal
         correlation_id = _correlation_id(context)
         if not semconv.is_sampled(correlation_id, self._rate):
+            _metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
         pandas = sys.modules.get("pandas")
         if pandas is None or not isinstance(data, pandas.DataFrame):

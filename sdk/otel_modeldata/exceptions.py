@@ -11,6 +11,7 @@ ModelDataError
 │   ├── ContextError            not a correlation context (also a TypeError)
 │   ├── RecordTooLargeError     one frame above the size that may travel
 │   ├── QueueFullError          deliveries lag behind and the queue's bound is reached
+│   ├── SpoolError              the folder for what waits cannot be written to
 │   └── ShutDownError           `shutdown` was called before
 └── DeliveryError               known only later: given to `on_error` from the delivery thread
 ```
@@ -80,6 +81,13 @@ class QueueFullError(CollectError):
 
     def __init__(self) -> None:
         super().__init__("Too many requests lead to message queue is full, please reduce the number of requests.")
+
+
+class SpoolError(CollectError):
+    """The folder for what waits cannot be written to, so nothing that is accepted now would survive the process."""
+
+    def __init__(self, folder: object, error: OSError) -> None:
+        super().__init__(f"expected to write to the spool in {folder}, got {error}: free the disk or mend its rights")
 
 
 class ShutDownError(CollectError):

@@ -25,6 +25,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from . import semconv
 from ._export import Answer, Delivered
 from ._process import Process, replace_process
+from ._settings import DeliveryLimits, DeliverySettings
 from .config import load_config
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class Captured:
 def capture() -> Iterator[Captured]:
     """Keep what the collectors of this process collect meanwhile, instead of sending it."""
     captured = Captured()
-    process = Process(load_config(), captured)
+    one_each = DeliveryLimits(batch_bytes=1)  # requests of one event keep the order across collections
+    process = Process(load_config(), DeliverySettings(limits=one_each), captured)
     captured._flush = process.delivery.flush  # noqa: SLF001 - of this module
     before = replace_process(process)
     try:

@@ -112,7 +112,7 @@ def test_a_line_of_exactly_the_limit_is_inline_and_one_byte_more_is_not() -> Non
     (lines,) = taken_with(MAX_LINE_BYTES - overhead).lines.values()
     assert len(lines[0].data) == MAX_LINE_BYTES
     oversized = taken_with(MAX_LINE_BYTES - overhead + 1)
-    assert (oversized.lines, [one.line.id for one in oversized.oversized]) == ({}, ["1"])
+    assert (oversized.lines, [one.event.line.id for one in oversized.oversized]) == ({}, ["1"])
 
 
 def test_a_line_that_attributes_alone_make_too_long_is_refused() -> None:

@@ -59,14 +59,16 @@ class Fixture:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.store = HeldStore(folder)
-        self.sink = Sink(self.store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0))
         self.reader = InMemoryMetricReader()
         self.provider = MeterProvider(metric_readers=[self.reader])
+        instruments = telemetry.instruments(self.provider.get_meter("test"))
+        limits = SinkLimits(retry_seconds=0.0)
+        self.sink = Sink(self.store, instance="0" * 32, limits=limits, instruments=instruments)
         self.store_errors: list[StoreError] = []
         self.service = LogsService(
             self.sink,
             ReceiverConfig(**settings),
-            instruments=telemetry.instruments(self.provider.get_meter("test")),
+            instruments=instruments,
             on_store_error=self.store_errors.append,
             clock_ns=lambda: NOON,
         )

@@ -10,69 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from otel_modeldata._delivery import Delivery, DeliveryLimits
 from otel_modeldata._export import Answer, Delivered, Refused, Retry
 from otel_modeldata._record import RequestFrame
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
-from otel_modeldata.lifecycle import DeliveryReport
+from otel_modeldata.lifecycle import CollectionReport, DeliveryReport
+from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-FAST = {"first_retry_seconds": 0.001, "max_retry_seconds": 0.01, "linger_seconds": 0.001}
-
-
-class _Rows:
-    """Stands for the rows of a frame, of which the queue reads only the size."""
-
-    def __init__(self, nbytes: int) -> None:
-        self.nbytes = nbytes
-
-
-class FakeRecord:
-    """A record of a chosen size that encodes to its name, or fails to."""
-
-    def __init__(self, name: str, size: int = 10, *, encodable: bool = True) -> None:
-        self.collection = "model_inputs"
-        self.event_id = name
-        self.rows = _Rows(size)
-        self._encodable = encodable
-        self._size = size
-
-    def encode(self) -> bytes:
-        if not self._encodable:
-            raise ValueError("cannot be encoded")
-        filler = "x" * max(0, self._size - len(self.event_id) - 10)
-        return LogRecord(severity_text=self.event_id, body=AnyValue(string_value=filler)).SerializeToString()
-
-
-class Endpoint:
-    """Answers each request as `script` says, and keeps what it answered with OK."""
-
-    def __init__(self, script: Callable[[list[str]], Answer] = lambda _: Delivered()) -> None:
-        self.script = script
-        self.requests: list[list[str]] = []
-        self.stored: list[str] = []
-        self.tried = threading.Event()
-        self.closed = threading.Event()
-
-    def send(self, request: bytes) -> Answer:
-        message = ExportLogsServiceRequest.FromString(request)
-        names = [r.severity_text for logs in message.resource_logs for s in logs.scope_logs for r in s.log_records]
-        self.requests.append(names)
-        answer = self.script(names)
-        if isinstance(answer, Delivered):
-            self.stored += names
-        self.tried.set()
-        return answer
-
-    def close(self) -> None:
-        self.closed.set()
 
 
 @pytest.fixture
@@ -320,3 +268,129 @@ def test_every_record_is_settled_exactly_once_whatever_the_endpoint_answers(
     assert lost == Counter(report.lost)
     refused = {name for error in errors if error.reason == "refused" for name in error.event_ids}
     assert Counter(endpoint.stored) == Counter({f"r{n}" for n in range(len(sizes))} - refused)
+
+
+def test_a_request_holds_one_collection_so_that_each_account_is_exact(delivery_to: OpenDelivery) -> None:
+    script = iter([Delivered(2, "bad"), Refused("INVALID_ARGUMENT", "no")])
+    delivery = delivery_to(endpoint := Endpoint(lambda _: next(script)), linger_seconds=5.0)
+    for n in range(6):
+        collection = "model_outputs" if n == 3 else "model_inputs"
+        delivery.put(FakeRecord(f"r{n}", collection=collection), None)
+    report = delivery.flush(30)
+    assert endpoint.requests == [["r0", "r1", "r2", "r4", "r5"], ["r3"]]
+    assert report.collections == {
+        "model_inputs": CollectionReport(accepted=5, delivered=3, lost={"rejected": 2}),
+        "model_outputs": CollectionReport(accepted=1, lost={"refused": 1}),
+    }
+    assert report == DeliveryReport(accepted=6, delivered=3, lost={"rejected": 2, "refused": 1})
+
+
+def test_numbers_count_within_each_collection_and_what_is_refused_takes_none(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(), queue_bytes=20_000)
+    records = [FakeRecord(f"r{n}", collection=f"c{n % 2}") for n in range(6)]
+    for record in records[:4]:
+        delivery.put(record, None)
+    with pytest.raises(RecordTooLargeError):
+        delivery.put(FakeRecord("large", 20_000, collection="c0"), None)
+    for record in records[4:]:
+        delivery.put(record, None)
+    assert [record.sequence for record in records] == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_record_the_endpoint_finds_too_large_alone_is_lost_with_its_size_and_the_limit(
+    delivery_to: OpenDelivery,
+) -> None:
+    """Section 5, test 22."""
+    errors: list[Exception] = []
+    text = "SERVER: Received message larger than max (5000123 vs. 4194304)"
+
+    def script(names: list[str]) -> Answer:
+        return Refused("RESOURCE_EXHAUSTED", text) if "large" in names else Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(script), linger_seconds=5.0)
+    for name, size in [("a", 10), ("large", 3_000_000), ("b", 10)]:
+        delivery.put(FakeRecord(name, size), errors.append)
+    assert delivery.flush(30) == DeliveryReport(accepted=3, delivered=2, lost={"too_large": 1})
+    assert endpoint.stored == ["a", "b"]
+    (error,) = errors
+    assert str(error).startswith("1 event(s) lost, too_large: 3000")
+    assert str(error).endswith(f"bytes, more than the endpoint takes: RESOURCE_EXHAUSTED: {text}")
+
+
+def test_a_hung_endpoint_holds_up_neither_collect_nor_a_flush_with_a_timeout(delivery_to: OpenDelivery) -> None:
+    """Section 5, test 9: nothing is answered until every `put` and `flush` below has returned."""
+    returned = threading.Event()
+
+    def script(_: list[str]) -> Answer:
+        assert returned.wait(60)
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(script))
+    for n in range(2000):
+        delivery.put(FakeRecord(f"r{n}"), None)
+        if n == 0:
+            assert endpoint.tried.is_set() or delivery.flush(0.001).pending == 1
+    assert delivery.flush(0.01) == DeliveryReport(accepted=2000, pending=2000)
+    returned.set()
+    assert delivery.flush(30) == DeliveryReport(accepted=2000, delivered=2000)
+
+
+def test_a_transport_that_does_not_end_when_it_is_closed_does_not_hold_up_shutdown(
+    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otel_modeldata._delivery._END_SECONDS", 0.01)
+    released = threading.Event()
+
+    def script(_: list[str]) -> Answer:
+        assert released.wait(60)
+        return Delivered()
+
+    delivery = delivery_to(Endpoint(script))
+    delivery.put(FakeRecord("a"), None)
+    assert delivery.shutdown(0.01) == DeliveryReport(accepted=1, pending=1)
+    released.set()
+    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
+
+
+def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = threading.Event()
+    await_room = Delivery._await_room
+
+    def await_room_and_say_so(delivery: Delivery, settled: int, end: float) -> bool:
+        waits.set()
+        return await_room(delivery, settled, end)
+
+    def script(_: list[str]) -> Answer:
+        assert waits.wait(60)
+        return Delivered()
+
+    monkeypatch.setattr(Delivery, "_await_room", await_room_and_say_so)
+    delivery = delivery_to(endpoint := Endpoint(script), queue_records=3, block_seconds=60.0)
+    for n in range(4):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    assert waits.is_set()
+    assert delivery.flush(30) == DeliveryReport(accepted=4, delivered=4)
+    assert endpoint.stored == ["r0", "r1", "r2", "r3"]
+
+
+def test_collect_that_waited_in_vain_is_refused_as_before(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=0.02)
+    delivery.put(FakeRecord("r0"), None)
+    with pytest.raises(QueueFullError):
+        delivery.put(FakeRecord("r1"), None)
+    assert delivery.report() == DeliveryReport(accepted=1, pending=1)
+
+
+def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
+    """I4: an outage before does not keep a loss from being told."""
+    answers = iter([Retry("UNAVAILABLE", "down"), Retry("UNAVAILABLE", "down"), Refused("INTERNAL", "bad")])
+    delivery = delivery_to(Endpoint(lambda _: next(answers, Delivered(1, "quarantined"))))
+    with caplog.at_level(logging.WARNING):
+        for n in range(3):
+            delivery.put(FakeRecord(f"r{n}"), None)
+            delivery.flush(30)
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 event(s), 522 bytes, wait for the endpoint to come back; it answers UNAVAILABLE: down",
+        "1 event(s) lost, refused: INTERNAL: bad",
+        "1 event(s) lost, rejected: 1 of 1 by the endpoint: quarantined",
+    ]

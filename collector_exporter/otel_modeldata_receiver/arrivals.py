@@ -1,0 +1,139 @@
+"""Requests on their way in: how many are read at a time, and how long a sender may take.
+
+Theory of operation. Whether a request is admitted depends on its size, which nobody knows before it is read. gRPC holds
+back what nobody reads (flow control), so the memory that is taken before admission is bounded by reading few messages
+at a time: `SLOTS` of them, each at most one message and what it unpacks to. From then on `admission.py` counts it.
+
+Senders that stop in the middle of a message would fill the slots. Therefore a newcomer who finds them all taken lets
+the oldest read end as soon as it has had `FAIR_SECONDS`, and the newest who waits is served first: the slow pay for the
+slow, and a sender that is not slow soon has its turn. Without newcomers everybody has `MOST_SECONDS`.
+
+This module knows nothing of gRPC but that a read may end without a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from .exceptions import NoRequestError, OverloadedError, SlowSenderError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+__all__ = ["FAIR_SECONDS", "MOST_SECONDS", "MOST_WAITING", "SLOTS", "Arrivals"]
+
+SLOTS: Final = 16
+"""More than one gateway sends at a time (10 by default): large requests over slow networks do not hurry each other."""
+FAIR_SECONDS: Final = 5.0
+MOST_SECONDS: Final = 20.0
+"""Until a message is read, waiting included: 72 MiB take 30 Mbit/s. Below the gateway's timeout of 30 s."""
+MOST_WAITING: Final = 10_000
+"""Calls that may wait for a slot; each holds a few KiB and no message."""
+
+
+class Arrivals:
+    """Reads the messages of calls.
+
+    Args:
+        max_bytes: the largest message that gRPC lets through, for the error.
+        slots: how many are read at a time.
+        fair_seconds: what a read has while others wait.
+        most_seconds: what it has in any case, waiting included.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        *,
+        slots: int = SLOTS,
+        fair_seconds: float = FAIR_SECONDS,
+        most_seconds: float = MOST_SECONDS,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._free = slots
+        self._fair_seconds = fair_seconds
+        self._most_seconds = most_seconds
+        self._waiting: list[asyncio.Future[None]] = []
+        self._reading: dict[asyncio.Timeout, float] = {}
+
+    @asynccontextmanager
+    async def message(self, read: Callable[[], Awaitable[object]]) -> AsyncIterator[bytes]:
+        """Read a message; its slot is held to the end of the block, in which nobody else should be waited for.
+
+        Args:
+            read: reads one message from the sender; anything but bytes is the end of the call.
+
+        Raises:
+            NoRequestError: the call ended first.
+            SlowSenderError: it took too long.
+            OverloadedError: too many wait already.
+        """
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        held = False
+        try:
+            try:
+                async with asyncio.timeout_at(started + self._most_seconds) as patience:
+                    await self._slot()
+                    held = True
+                    message = await self._read(read, patience)
+            except TimeoutError:
+                raise SlowSenderError(
+                    f"expected a whole request within {self._most_seconds} s, and {self._fair_seconds} s while others "
+                    f"wait, got none in {clock() - started:.1f} s; send again, in smaller requests on a slow network"
+                ) from None
+            yield message
+        finally:
+            if held:
+                self._leave()
+
+    async def _read(self, read: Callable[[], Awaitable[object]], patience: asyncio.Timeout) -> bytes:
+        self._reading[patience] = asyncio.get_running_loop().time()
+        try:
+            message = await read()
+        finally:
+            self._reading.pop(patience, None)
+        if not isinstance(message, bytes):
+            raise NoRequestError(
+                f"expected a request of at most {self._max_bytes} bytes, got none: it was larger than that, "
+                "or its sender went away"
+            )
+        return message
+
+    async def _slot(self) -> None:
+        """Take a slot, as soon as one is free."""
+        if self._free:
+            self._free -= 1
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            raise OverloadedError(f"expected at most {MOST_WAITING} calls that wait to be read, got more; send again")
+        self._hurry()
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._waiting.remove(turn)
+            else:  # it was this one's turn at the same moment
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Hand the slot to the newest who waits; those who gave up have removed themselves, or do so next."""
+        for turn in reversed(self._waiting):
+            if not turn.done():
+                self._waiting.remove(turn)
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _hurry(self) -> None:
+        """Let the read that has lasted longest, of those not hurried yet, end when its fair time is over."""
+        for patience, began in self._reading.items():
+            ends = began + self._fair_seconds
+            patience.reschedule(min(patience.when() or ends, ends))
+            del self._reading[patience]
+            return

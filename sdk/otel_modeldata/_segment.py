@@ -1,0 +1,169 @@
+"""One file of the spool: entries behind each other, each with its own checksum, so that damage costs what it hits.
+
+An entry is a head of 20 bytes and a payload. The head: three bytes that mark it, its kind, the ordinal of the record it
+is about, the length and CRC-32 of the payload, and a CRC-32 of the head itself. The kinds:
+
+- `SOURCE`: who sends: an OTLP request without records. It stands twice at the beginning, as all depends on it.
+- `RECORD`: one encoded OTLP `LogRecord`.
+- `SETTLED`: ordinals, as pairs of first and last, that are delivered or reported lost: never to be sent again.
+
+Reading (`scan`) trusts nothing. A last entry that is not complete is a *torn tail*: its writer died in the write, so
+`collect` had not returned; it is left out. Anything else that does not pass its checksum is *damage*: reading goes on
+at the next valid head, the bytes in between are handed back to be kept beside, and the ordinals that are missing tell
+how many records they were. This module must not know files, locks or delivery: bytes in, bytes out.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+SOURCE: Final = 0x0F
+RECORD: Final = 0x33
+SETTLED: Final = 0x55
+"""Four bits apart from each other, so that one flipped bit makes none of them another."""
+
+_MARK: Final = b"\xf5MD"
+"""0xF5 occurs in no UTF-8 text, and rows are text."""
+_HEAD: Final = struct.Struct("<3sBIII")
+_CRC: Final = struct.Struct("<I")
+HEAD_BYTES: Final = _HEAD.size + _CRC.size
+_RANGE: Final = struct.Struct("<II")
+
+
+def entry(kind: int, ordinal: int, payload: bytes) -> bytes:
+    """The bytes of one entry."""
+    head = _HEAD.pack(_MARK, kind, ordinal, len(payload), zlib.crc32(payload))
+    return b"".join((head, _CRC.pack(zlib.crc32(head)), payload))
+
+
+def beginning(source: bytes) -> bytes:
+    """The first bytes of a segment."""
+    return entry(SOURCE, 0, source) * 2
+
+
+def settled_entry(ordinals: Iterable[int]) -> bytes:
+    """The entry that marks records as settled."""
+    return entry(SETTLED, 0, b"".join(_RANGE.pack(first, last) for first, last in _ranges(sorted(ordinals))))
+
+
+class Found(NamedTuple):
+    """Where a record's payload stands in its segment."""
+
+    ordinal: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a segment holds.
+
+    Attributes:
+        source: who sends; empty when both copies of it are damaged.
+        records: the intact records that are not settled, in order.
+        corrupt: records that are lost to damage and were not settled.
+        damaged: from and to of the bytes that could not be read.
+        end: where the torn tail begins; the size where there is none.
+    """
+
+    source: bytes = b""
+    records: list[Found] = field(default_factory=list)
+    corrupt: int = 0
+    damaged: list[tuple[int, int]] = field(default_factory=list)
+    end: int = 0
+
+
+def scan(data: bytes) -> Scan:
+    """Read a segment whatever happened to it."""
+    found = Scan(end=len(data))
+    settled: set[int] = set()
+    for start, end, head in _entries(data):
+        payload = memoryview(data)[start + HEAD_BYTES : end]
+        if head is None or zlib.crc32(payload) != head.checksum:
+            found.damaged.append((start, end))
+        elif head.kind == RECORD:
+            found.records.append(Found(head.ordinal, start + HEAD_BYTES, end))
+        elif head.kind == SETTLED:
+            for first, last in _RANGE.iter_unpack(payload):
+                settled.update(range(first, last + 1))
+        else:
+            found.source = bytes(payload)
+        found.end = end
+    intact = settled.union(record.ordinal for record in found.records)
+    found.corrupt = _count_corrupt(data, found.damaged, intact)
+    found.records = [record for record in found.records if record.ordinal not in settled]
+    return found
+
+
+def _count_corrupt(data: bytes, damaged: Sequence[tuple[int, int]], intact: set[int]) -> int:
+    """How many records are damaged: their ordinals are missing; a last one without a valid head leaves no gap."""
+    heads = [_head(data, start) for start, _ in damaged]
+    ordinals = intact.union(head.ordinal for head in heads if head is not None and head.kind == RECORD)
+    missing = set(range(max(ordinals, default=-1) + 1)) - intact
+    last = [start for (start, end), head in zip(damaged, heads, strict=True) if head is None and end == len(data)]
+    return len(missing) + sum(_nearest_kind(data[start + len(_MARK) :]) == RECORD for start in last)
+
+
+def _nearest_kind(data: bytes) -> int:
+    """What the entry was of which the head is damaged, as far as its first byte tells."""
+    return min((RECORD, SETTLED, SOURCE), key=lambda kind: (kind ^ data[0]).bit_count()) if data else RECORD
+
+
+class _Head(NamedTuple):
+    kind: int
+    ordinal: int
+    length: int
+    checksum: int
+
+
+def _head(data: bytes, start: int) -> _Head | None:
+    """The head at `start`; None when there is no valid one."""
+    raw = data[start : start + HEAD_BYTES]
+    if len(raw) < HEAD_BYTES or _CRC.unpack_from(raw, _HEAD.size)[0] != zlib.crc32(raw[: _HEAD.size]):
+        return None
+    mark, *rest = _HEAD.unpack_from(raw)
+    return _Head(*rest) if mark == _MARK else None
+
+
+def _entries(data: bytes) -> Iterator[tuple[int, int, _Head | None]]:
+    """Start, end and head of each entry up to the torn tail; no head where it is damaged."""
+    start = 0
+    while start < len(data):
+        head = _head(data, start)
+        if head is not None:
+            end = start + HEAD_BYTES + head.length
+        elif len(data) - start < HEAD_BYTES and data[start : start + len(_MARK)] == _MARK[: len(data) - start]:
+            return
+        else:
+            end = _next_head(data, start + 1)
+        if end > len(data):
+            return
+        yield start, end, head
+        start = end
+
+
+def _next_head(data: bytes, start: int) -> int:
+    """Where the next valid head begins; the end when there is none."""
+    while (start := data.find(_MARK, start)) >= 0:
+        if _head(data, start) is not None:
+            return start
+        start += 1
+    return len(data)
+
+
+def _ranges(ordinals: Sequence[int]) -> Iterator[tuple[int, int]]:
+    first = last = None
+    for ordinal in ordinals:
+        if first is None or last is None or ordinal != last + 1:
+            if first is not None and last is not None:
+                yield first, last
+            first = ordinal
+        last = ordinal
+    if first is not None and last is not None:
+        yield first, last
