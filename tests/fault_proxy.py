@@ -33,6 +33,8 @@ class Fault(enum.Enum):
     """What becomes of a request."""
 
     BUSY_BEFORE = "answered 503, never forwarded"
+    FORBIDDEN = "answered 403, never forwarded, as when a key or a signature is no longer good"
+    UNAUTHORIZED = "answered 401, never forwarded, as when a token has expired"
     CUT_BEFORE = "connection closed, never forwarded"
     HALF_BODY = "half of the body forwarded, then both connections closed"
     DROP_ANSWER = "forwarded and answered, the answer is lost"
@@ -81,6 +83,11 @@ def dice(seed: int, share: float, faults: Sequence[Fault], requests: Requests = 
 def no_faults(method: str, comp: str, path: str) -> Fault | None:
     """Everything passes."""
     return None
+
+
+def always(fault: Fault) -> Plan:
+    """Every request gets this fault, whatever it is about."""
+    return lambda method, comp, path: fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(*self.owner.forward(request))
             case Fault.BUSY_BEFORE:
                 self._refuse(503, "ServerBusy")
+            case Fault.FORBIDDEN:
+                self._refuse(403, "AuthenticationFailed")
+            case Fault.UNAUTHORIZED:
+                self._refuse(401, "InvalidAuthenticationInfo")
             case Fault.CUT_BEFORE:
                 self.close_connection = True
             case Fault.HALF_BODY:
@@ -228,7 +239,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = dict(headers).get("content-length") if self.command == "HEAD" else None
         self.send_header("Content-Length", length or str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":  # whose answer ends with the headers
+            self.wfile.write(body)
 
     def _refuse(self, status: int, code: str) -> None:
         text = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>planned</Message></Error>'

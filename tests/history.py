@@ -8,36 +8,26 @@ raises `HistoryError` that names the invariant that broke and the ids, or return
 - **I2** what was acknowledged is stored (or quarantined), and nothing is stored twice.
 - **I3** every line is one JSON object that ends with LF, under the path of its own tenant, collection and hour.
 - **I4** what is refused has a reason (here), a typed error, a metric and one log line (`check_refusals`).
-
-It reads lines as a stranger would: nothing here is shared with the code under test but the names of the wire contract.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-
 from otel_modeldata import semconv
+from stored_events import Store, read
 
 __all__ = ["Accounts", "HistoryError", "Sent", "Store", "check", "check_refusals", "examine"]
 
-Store = Path | Mapping[str, bytes] | Iterable[bytes | dict[str, Any]]
-"""A local store's folder; blobs by name (names relative to the store); or lines alone, of which no path is known."""
 _SHOWN: Final = 12
 """Ids that a message names; the rest is counted."""
 _PATH: Final = re.compile(
     r"(?P<tenant>[^/]+/[^/]+)/(?P<collection>[^/]+)/(?P<hour>\d{4}/\d\d/\d\d/\d\d)/(?P<instance>[0-9a-f]{32})\d{6}\.jsonl"
 )
-_ATTRIBUTES: Final = {"id": semconv.CLOUDEVENTS_EVENT_ID, "correlationid": semconv.AZUREML_CORRELATION_ID}
 _SOURCE: Final = re.compile(r"/(?:.*/online)?endpoints/([^/]+)/deployments/([^/]+)", re.IGNORECASE)
 
 
@@ -94,17 +84,6 @@ class Accounts:
         if named:
             more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
             self.broken.append(f"{what} ({len(named)}): {', '.join(named[:_SHOWN])}{more}")
-
-
-@dataclass(slots=True)
-class _Found:
-    """What a store holds: lines with their blob, ids in quarantine, and what could not be read."""
-
-    key: str
-    lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    quarantined: list[str] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
-    unreasoned: list[str] = field(default_factory=list)
 
 
 def check(
@@ -171,7 +150,7 @@ def examine(
 ) -> Accounts:
     """As `check`, but what is broken is in the accounts: for benchmarks that count what others lose."""
     sent = {one.id: one for one in (Sent(id=item) if isinstance(item, str) else item for item in accepted)}
-    found = _read(store, torn_tails=torn_tails, key=key)
+    found = read(store, torn_tails=torn_tails, key=key)
     places: dict[str, list[str]] = defaultdict(list)
     for blob, event in found.lines:
         places[event["id"]].append(blob)
@@ -245,53 +224,6 @@ def _check_losses(
     accounts.note("I1 accepted, but neither stored, lost nor in quarantine", gone - reasons.keys() - unknown)
     accounts.note("I1 reported lost, but it is there", (reasons.keys() & there) - unknown)
     accounts.note("I4 lost without a reason", (key for key, reason in reasons.items() if not reason))
-
-
-def _read(store: Store, *, torn_tails: bool, key: str) -> _Found:
-    found = _Found(key)
-    for blob, content in sorted(_blobs(store).items()):
-        *lines, rest = content.split(b"\n")
-        if rest and not torn_tails:
-            found.unreadable.append(f"{blob} ends without LF: {rest[:60]!r}")
-        for number, line in enumerate(lines, 1):
-            _read_line(found, blob, number, line)
-    return found
-
-
-def _blobs(store: Store) -> dict[str, bytes]:
-    if isinstance(store, Path):
-        return {path.relative_to(store).as_posix(): path.read_bytes() for path in store.rglob("*.jsonl")}
-    if isinstance(store, Mapping):
-        return dict(store)
-    lines = (json.dumps(line).encode() if isinstance(line, dict) else line.removesuffix(b"\n") for line in store)
-    return {"": b"".join(line + b"\n" for line in lines)}
-
-
-def _read_line(found: _Found, blob: str, number: int, line: bytes) -> None:
-    where = f"{blob}:{number}"
-    try:
-        event = json.loads(line.decode())
-    except ValueError as error:
-        found.unreadable.append(f"{where} {error}")
-        return
-    if not isinstance(event, dict) or not isinstance(event.get("id"), str):
-        found.unreadable.append(f"{where} is no object with an id")
-    elif blob.startswith("_quarantine/"):
-        found.quarantined.append(_quarantined_id(event, found.key))
-        if not event.get("reason"):
-            found.unreasoned.append(where)
-    else:
-        found.lines.append((blob, event | {"id": str(event.get(found.key))}))
-
-
-def _quarantined_id(line: dict[str, Any], key: str) -> str:
-    """The event id of a record in quarantine, or the id of the quarantine line where the record has none."""
-    try:
-        record = LogRecord.FromString(base64.b64decode(line.get("record", "")))
-    except (DecodeError, ValueError):
-        return str(line["id"])
-    ids = (one.value.string_value for one in record.attributes if one.key == _ATTRIBUTES[key])
-    return next(filter(None, ids), str(line["id"]))
 
 
 def _copies(places: Mapping[str, list[str]], *, across: bool) -> list[str]:

@@ -19,10 +19,10 @@ _SERVICE = LOGS.split("/")[1]
 
 
 class LostAcks:
-    """Stands in front of a receiver at `upstream`; `losing` says whether answers get lost now."""
+    """Stands in front of a receiver at `upstream`; the first `most` answers get lost."""
 
-    def __init__(self, upstream: str) -> None:
-        self.losing = True
+    def __init__(self, upstream: str, most: float = float("inf")) -> None:
+        self.most = most
         self.lost = 0
         self._changed = threading.Condition()
         self._channel = grpc.insecure_channel(upstream, options=_NO_LIMIT)
@@ -52,9 +52,10 @@ class LostAcks:
             context.set_trailing_metadata(error.trailing_metadata() or ())
             context.abort(error.code(), error.details() or "")
             raise
-        if self.losing:
-            with self._changed:
-                self.lost += 1
-                self._changed.notify_all()
+        with self._changed:
+            loses = self.lost < self.most
+            self.lost += loses
+            self._changed.notify_all()
+        if loses:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the answer got lost")
         return answer

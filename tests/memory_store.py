@@ -167,7 +167,7 @@ class MemoryStore:
             self.contents[name] = content + block
             self.blocks[name].append(block)
             return self._state(name)
-        if content[position : position + len(block)] == block:
+        if content[position:] == block:
             return BlobState(size=position + len(block), blocks=len(self.blocks[name]))
         raise FencedError
 

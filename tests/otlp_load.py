@@ -92,6 +92,10 @@ class Load:
         """Everything that was put on the wire."""
         return list(self._sent.values())
 
+    def ids(self) -> list[str]:
+        """The ids of everything that was put on the wire."""
+        return list(self._sent)
+
     def wait_for_acks(self, count: int) -> None:
         """Return when so many more records than now are acknowledged."""
         goal = len(self._acked) + count

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -99,6 +101,11 @@ class ScoringProcess:
             assert self._process is not None
             assert self._process.poll() in {None, 0}, self.log()
             time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Collect nothing more (SIGTERM); `finish` waits for the end."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
 
     def finish(self) -> dict[str, Any]:
         """Wait for the end; the final report."""
@@ -191,8 +198,12 @@ def main(settings: dict[str, Any]) -> None:
     side: _Ours | _Stock = (_Stock if settings["stock"] else _Ours)(settings["size"])
     books = os.open(settings["books"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     refused = 0
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     start = time.perf_counter()
     for number in range(settings["count"]):
+        if stop.is_set():
+            break
         while settings["per_second"] and (wait := start + number / settings["per_second"] - time.perf_counter()) > 0:
             time.sleep(wait)
         key = f"{settings['name']}-{number}"

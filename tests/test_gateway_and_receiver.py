@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 BLOB_FOLDER = "credit/blue/model_inputs/2026/11/22/12"
 
 
+SAME = ("--instance-id", "0123456789abcdef0123456789abcdef")
+"""The same replica after a restart: by default the port, which is any free one at first, is in the id."""
+
+
 @pytest.fixture
 def receiver(start_receiver: StartReceiver, tmp_path: Path) -> ReceiverProcess:
     """Stores below the test's own folder."""
-    return start_receiver(str(tmp_path))
+    return start_receiver(str(tmp_path), *SAME)
 
 
 @pytest.fixture
@@ -100,7 +104,9 @@ def test_agent_gateway_and_receiver_fill_append_blobs_of_azure_storage(
     start_gateway: StartGateway, start_receiver: StartReceiver, azurite: Azurite
 ) -> None:
     container = azurite.new_container()
-    receiver = start_receiver(f"az://{container}/prod", AZURE_STORAGE_CONNECTION_STRING=azurite.connection_string)
+    receiver = start_receiver(
+        f"az://{container}/prod", *SAME, AZURE_STORAGE_CONNECTION_STRING=azurite.connection_string
+    )
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
     agent = start_gateway(
         "agent.yaml", OTEL_MODELDATA_GATEWAY_ENDPOINT=gateway.grpc, OTEL_MODELDATA_GATEWAY_INSECURE="true"

@@ -36,6 +36,22 @@ def test_the_distribution_accepts_the_config(gateway_binary: Path, name: str) ->
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_distribution_accepts_the_ring_that_follows_a_name_service_as_the_comment_in_the_file_has_it(
+    gateway_binary: Path, tmp_path: Path
+) -> None:
+    text = (CONFIGS / "gateway-balanced.yaml").read_text()
+    other, found = re.subn(
+        r"      static:\n        hostnames: .*\n((?:      # .*\n)+)      # (dns: .*)\n", r"\1      \2\n", text
+    )
+    assert found == 1
+    changed = tmp_path / "gateway-balanced.yaml"
+    changed.write_text(other)
+    files = [f"--config={CONFIGS / 'gateway.yaml'}", f"--config={changed}"]
+    done = subprocess.run([gateway_binary, "validate", *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(yaml.safe_load(other)["exporters"]["load_balancing/modeldata"]["resolver"]) == ["dns"]
+
+
 def test_the_distribution_holds_what_the_configs_use_and_nothing_else(gateway_binary: Path) -> None:
     listed = yaml.safe_load(subprocess.run([gateway_binary, "components"], capture_output=True, check=True).stdout)
     kinds = ("receivers", "processors", "exporters", "connectors", "extensions")

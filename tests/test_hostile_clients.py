@@ -9,6 +9,7 @@ import gzip
 import select
 import socket
 import sys
+import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -224,15 +225,37 @@ def test_calls_that_stop_in_the_middle_give_way_to_good_ones_and_are_asked_to_co
     """More of them than are read at a time, half of them sending a byte now and then."""
     settings = PREFACE + frame(SETTINGS, 0, 0, b"")
     greeting = settings + begun_call(1, 1 * MIB, b"x")
-    with connections(receiver, 40, greeting) as stalled, Load(receiver.endpoint, threads=1) as load:
+    with (
+        connections(receiver, 40, greeting) as stalled,
+        stalled_call(receiver) as newest,
+        Load(receiver.endpoint, threads=1) as load,
+    ):
         for _ in range(5):
             for slow in stalled[::2]:
                 slow.sendall(frame(DATA, 0, 1, b"x"))
-            load.wait_for_acks(20)
-        log = receiver.log
-        wait_until(lambda: "requests are refused: SlowSenderError" in log.read_text())
+            load.wait_for_acks(100)
+        error = newest.exception()
     check(accepted=load.sent(), acked=load.acked, store=tmp_path)
     assert not load.refusals
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert error.details().startswith("expected a whole request within 20.0 s, or sooner while others wait, got none")
+    assert {key for key, _ in error.trailing_metadata()} >= RETRY_INFO
+    assert receiver.log.read_text().count("requests are refused: SlowSenderError") == 1
+
+
+@contextmanager
+def stalled_call(receiver: ReceiverProcess) -> Iterator[grpc.Future]:
+    """A call of gRPC's own client that the receiver reads, and that never gets its message."""
+    leave = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        leave.wait(60)
+        yield from ()
+
+    with grpc.insecure_channel(receiver.endpoint) as channel:
+        call = channel.stream_unary(LOGS).future(nothing(), timeout=60)
+        yield call
+        leave.set()
 
 
 def test_a_flood_of_calls_that_are_taken_back_does_not_keep_others_out(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -16,13 +17,16 @@ from otel_modeldata_receiver.exceptions import StoreError
 from otel_modeldata_receiver.folder import Appended, Folder
 from otel_modeldata_receiver.series import BlobSeries, IdWindow
 from otel_modeldata_receiver.service import LogsService
-from simulated_store import SimulatedStore
+from otel_modeldata_receiver.storage import BlobState
+from simulated_loop import SeededLoop
+from simulated_store import LATE_SECONDS, Connection, SimulatedStore
 from simulator import first_broken, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BATCH = 100
+EMPTY = BlobState(size=0, blocks=0)
 ENOUGH = 2000
 """Seeds within which each planted defect must be found."""
 
@@ -59,6 +63,81 @@ def test_a_story_that_breaks_says_how_to_hear_it_again(monkeypatch: pytest.Monke
     assert str(verdict).endswith(f"uv run --all-extras python tests/simulator.py {verdict.seed}")
     assert verdict.trace[0].split()[1] == "world"
     assert simulate(verdict.seed) == verdict
+
+
+# --- The world itself -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_killed_takes_no_other_step_and_no_finally_runs() -> None:
+    told: list[str] = []
+    loop = SeededLoop(random.Random(0))
+    process = loop.process("p")
+
+    async def work(name: str) -> None:
+        try:
+            while True:
+                told.append(name)
+                await asyncio.sleep(1.0)
+        finally:
+            told.append("finally")
+
+    async def main() -> list[str]:
+        task = process.start(work("dead"))
+        await asyncio.sleep(1.5)
+        process.kill()
+        await asyncio.sleep(3.0)
+        assert not task.done()
+        return list(told)
+
+    assert loop.run(main()) == ["dead", "dead"]
+    assert told[2:] == ["finally"]  # buried with the world: nothing is left to complain later
+
+
+def test_tasks_run_in_an_order_that_the_seed_decides() -> None:
+    def order(seed: int) -> list[int]:
+        loop = SeededLoop(random.Random(seed))
+        told: list[int] = []
+
+        async def work(number: int) -> None:
+            told.append(number)
+
+        async def main() -> None:
+            await asyncio.gather(*(work(number) for number in range(5)))
+
+        loop.run(main())
+        return told
+
+    orders = [order(seed) for seed in range(50)]
+    assert orders == [order(seed) for seed in range(50)]
+    assert len(set(map(tuple, orders))) > 30
+    assert all(sorted(one) == list(range(5)) for one in orders)
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_what_a_dead_writer_had_sent_may_arrive_whole_in_a_blob_and_in_part_in_a_file(files: bool) -> None:
+    def size(seed: int) -> int:
+        """Of a blob whose writer is killed so many milliseconds after it began."""
+        loop = SeededLoop(random.Random(seed))
+        store = SimulatedStore(random.Random(seed), files=files, trace=lambda *_: None, intruder=lambda _: b"")
+        process = loop.process("p")
+
+        async def write() -> None:
+            connection = Connection(store, process)
+            await connection.append("a.jsonl", await connection.create("a.jsonl") or EMPTY, b"0123456789\n")
+
+        async def main() -> int:
+            process.start(write())
+            await asyncio.sleep(seed / 1000)
+            process.kill()
+            store.died(process)
+            await asyncio.sleep(LATE_SECONDS)
+            return len(store.contents.get("a.jsonl", b""))
+
+        return loop.run(main())
+
+    sizes = set(map(size, range(100)))
+    assert {0, 11} <= sizes
+    assert bool(sizes - {0, 11}) == files
 
 
 # --- Defects to plant: each is one that receivers like this one have had --------------------------------------------

@@ -4,9 +4,10 @@ Theory of operation. Whether a request is admitted depends on its size, which no
 back what nobody reads (flow control), so the memory that is taken before admission is bounded by reading few messages
 at a time: `SLOTS` of them, each at most one message and what it unpacks to. From then on `admission.py` counts it.
 
-Senders that stop in the middle of a message would fill the slots. Therefore a newcomer who finds them all taken lets
-the oldest read end as soon as it has had `FAIR_SECONDS`, and the newest who waits is served first: the slow pay for the
-slow, and a sender that is not slow soon has its turn. Without newcomers everybody has `MOST_SECONDS`.
+Senders that stop in the middle of a message would fill the slots. Therefore a read that lasts longer than
+`QUICK_SECONDS` is a slow one, and while others wait the slow ones keep `SLOW_SLOTS` of the slots: one above that ends,
+the oldest if it has had `FAIR_SECONDS`, else the newest. The other slots change hands quickly, and go to the newest who
+waits: the slow wait for the slow. While nobody waits, everybody has `MOST_SECONDS`.
 
 This module knows nothing of gRPC but that a read may end without a message.
 """
@@ -22,10 +23,12 @@ from .exceptions import NoRequestError, OverloadedError, SlowSenderError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-__all__ = ["FAIR_SECONDS", "MOST_SECONDS", "MOST_WAITING", "SLOTS", "Arrivals"]
+__all__ = ["FAIR_SECONDS", "MOST_SECONDS", "MOST_WAITING", "QUICK_SECONDS", "SLOTS", "SLOW_SLOTS", "Arrivals"]
 
 SLOTS: Final = 16
-"""More than one gateway sends at a time (10 by default): large requests over slow networks do not hurry each other."""
+SLOW_SLOTS: Final = 12
+"""More than one gateway sends at a time (10 by default): large requests over slow networks do not end each other."""
+QUICK_SECONDS: Final = 0.5
 FAIR_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 20.0
 """Until a message is read, waiting included: 72 MiB take 30 Mbit/s. Below the gateway's timeout of 30 s."""
@@ -38,25 +41,13 @@ class Arrivals:
 
     Args:
         max_bytes: the largest message that gRPC lets through, for the error.
-        slots: how many are read at a time.
-        fair_seconds: what a read has while others wait.
-        most_seconds: what it has in any case, waiting included.
     """
 
-    def __init__(
-        self,
-        max_bytes: int,
-        *,
-        slots: int = SLOTS,
-        fair_seconds: float = FAIR_SECONDS,
-        most_seconds: float = MOST_SECONDS,
-    ) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._free = slots
-        self._fair_seconds = fair_seconds
-        self._most_seconds = most_seconds
+        self._free = SLOTS
         self._waiting: list[asyncio.Future[None]] = []
-        self._reading: dict[asyncio.Timeout, float] = {}
+        self._slow: dict[asyncio.Timeout, float] = {}
 
     @asynccontextmanager
     async def message(self, read: Callable[[], Awaitable[object]]) -> AsyncIterator[bytes]:
@@ -75,14 +66,14 @@ class Arrivals:
         held = False
         try:
             try:
-                async with asyncio.timeout_at(started + self._most_seconds) as patience:
+                async with asyncio.timeout_at(started + MOST_SECONDS) as patience:
                     await self._slot()
                     held = True
                     message = await self._read(read, patience)
             except TimeoutError:
                 raise SlowSenderError(
-                    f"expected a whole request within {self._most_seconds} s, and {self._fair_seconds} s while others "
-                    f"wait, got none in {clock() - started:.1f} s; send again, in smaller requests on a slow network"
+                    f"expected a whole request within {MOST_SECONDS} s, or sooner while others wait, got none in "
+                    f"{clock() - started:.1f} s; send again, in smaller requests on a slow network"
                 ) from None
             yield message
         finally:
@@ -90,11 +81,12 @@ class Arrivals:
                 self._leave()
 
     async def _read(self, read: Callable[[], Awaitable[object]], patience: asyncio.Timeout) -> bytes:
-        self._reading[patience] = asyncio.get_running_loop().time()
+        turns_slow = asyncio.get_running_loop().call_later(QUICK_SECONDS, self._turn_slow, patience)
         try:
             message = await read()
         finally:
-            self._reading.pop(patience, None)
+            turns_slow.cancel()
+            self._slow.pop(patience, None)
         if not isinstance(message, bytes):
             raise NoRequestError(
                 f"expected a request of at most {self._max_bytes} bytes, got none: it was larger than that, "
@@ -109,7 +101,7 @@ class Arrivals:
             return
         if len(self._waiting) >= MOST_WAITING:
             raise OverloadedError(f"expected at most {MOST_WAITING} calls that wait to be read, got more; send again")
-        self._hurry()
+        self._make_room()
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -130,10 +122,18 @@ class Arrivals:
                 return
         self._free += 1
 
-    def _hurry(self) -> None:
-        """Let the read that has lasted longest, of those not hurried yet, end when its fair time is over."""
-        for patience, began in self._reading.items():
-            ends = began + self._fair_seconds
-            patience.reschedule(min(patience.when() or ends, ends))
-            del self._reading[patience]
+    def _turn_slow(self, patience: asyncio.Timeout) -> None:
+        self._slow[patience] = asyncio.get_running_loop().time()
+        if self._waiting:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """End one slow read if there are too many of them."""
+        if len(self._slow) <= SLOW_SLOTS:
             return
+        now = asyncio.get_running_loop().time()
+        oldest = next(iter(self._slow))
+        had_its_time = now - self._slow[oldest] >= FAIR_SECONDS - QUICK_SECONDS
+        ended = oldest if had_its_time else next(reversed(self._slow))
+        del self._slow[ended]
+        ended.reschedule(now)

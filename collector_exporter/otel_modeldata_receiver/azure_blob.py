@@ -7,8 +7,9 @@ appends a second copy and reports success. So here
 1. the SDK's retries are off, and each append carries the position it expects (`appendpos_condition`): of two appends
    at one position at most one is ever applied, whatever repeats them (aiohttp, too, repeats a PUT on its own when a
    kept-alive connection turns out to be closed);
-2. after **any** error the blob is asked. Its size is still the position: not applied. The bytes at the position are
-   the block: applied. Anything else: another writer is at work, and the caller has to leave this blob;
+2. after **any** error the blob is asked. Its size is still the position: not applied. The bytes from the position to
+   the end are the block: applied. Anything else: another writer is at work, or a late block of ours that began with
+   the same lines, and the caller has to look at this blob and leave it;
 3. "not applied" holds for this moment only. The request may still be on its way, so the caller must repeat the very
    same bytes at the very same position, or look at the blob again before it writes others (`series.py`).
 
@@ -248,7 +249,7 @@ class AzureBlobStore:
             if properties is None or size < state.size:
                 raise FencedError
             end = state.size + len(block)
-            if size >= end and await self._read(name, state.size, end) == block:
+            if size == end and await self._read(name, state.size, end) == block:
                 logger.debug(
                     "%s: the block at %d was applied though it ended in %s", name, state.size, type(error).__name__
                 )

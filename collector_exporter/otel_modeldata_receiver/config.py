@@ -50,7 +50,8 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         instance_id: 32 hex digits in every blob's name, the same for a replica after a restart; unset derives it from
             host name, `listen` and `store`.
         linger_ms: how long lines wait for others before an append; unset is 0, for Azure 200.
-        max_in_flight_bytes: requests are refused above this many bytes that are not resolved yet.
+        max_in_flight_bytes: requests are refused above this many bytes that are not resolved yet; one deployment
+            alone may hold four fifths of them (`admission.py`). Up to 16 requests beside them are being read.
         max_message_bytes: the largest request, decompressed; 64 MiB of records and their envelope by default.
         deadline_seconds: how long a call waits for the store; below the timeout of the gateway (30 s).
         grace_seconds: how long a stop waits for what is in flight.

@@ -70,8 +70,8 @@ class Intake:
         """Keep `records` aside that no line can be made of through a fault of ours."""
         self.defects.append(error)
         # Only the type: what an unexpected error says may quote the record.
-        reason = f"defect: expected to store {len(records)} valid records, got {type(error).__name__} in the receiver"
-        reject(self, records, f"{reason}; report it with the traceback in its log", resource, endpoint)
+        reason = f"defect: expected to make a line, got {type(error).__name__}; report it with the receiver's log"
+        reject(self, records, reason, resource, endpoint)
 
 
 def read(request: bytes, *, arrival_ns: int, rolling_rate: RollingRate | None) -> Intake:
@@ -118,7 +118,7 @@ def tenant_of(request: bytes) -> str:
     """`endpoint/deployment` of the first resource of an encoded request, at the cost of a look; empty if unknown."""
     try:
         sender = origin.read(otlp.first_resource(request))
-    except BadRecordError:
+    except Exception:  # noqa: BLE001 (third edge: whatever is wrong with a resource is told when records are read)
         return ""
     return f"{sender.endpoint}/{sender.deployment}"
 

@@ -84,6 +84,8 @@ def receive(arguments: argparse.Namespace) -> None:
     given = {name: getattr(arguments, name) for name in _FLAGS if hasattr(arguments, name)}
     config = configuration.load(arguments.config, given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Azure's client writes a dozen lines for every request at INFO.
+    logging.getLogger("azure").setLevel(logging.WARNING)
     # gRPC writes to stderr what we say in one sentence; whoever wants its log sets the variable.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:

@@ -233,7 +233,7 @@ class LogsService:
         for defect in taken.defects:
             kind = type(defect).__name__
             self._log.note(
-                f"defect {kind}", "a defect of the receiver made records unreadable: %s", kind, exc_info=defect
+                f"defect {kind}", "a defect of ours keeps records from their lines: %s", kind, exc_info=defect
             )
         kinds: dict[str, int] = {}
         for record in taken.rejected:

@@ -93,8 +93,8 @@ class Store(Protocol):
         Raises:
             StoreError: it is not known to be durable; calling again with the same arguments is safe. The block may
                 still become durable later, even when nobody calls again.
-            FencedError: another writer was at work in this blob, or it is full, sealed or gone. The whole `block` is
-                not in it at `state.size` and never will be.
+            FencedError: somebody else's bytes, or late ones of this writer, are at `state.size`, or the blob is full,
+                sealed or gone. `block` alone is not in it and never will be; what is there may begin with it.
         """
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:

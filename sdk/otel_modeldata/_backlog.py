@@ -108,19 +108,21 @@ class Backlog:
                 size += len(payload)
                 batch.append(self._waiting(payload, place, self._origins[place.segment.producer]))
             self.in_flight += len(batch)
+            self._lock.notify_all()  # a segment may have held nothing: who waits for the end of all of them looks again
         return batch
 
     def _examine(self, segment: Segment) -> None:
         try:
             data, found = self.spool.examine(segment)
-        except OSError:
-            logger.exception("a segment of the spool cannot be read: %s", segment.path)
+            origin = self._origin(segment.producer, found)
+        except (OSError, DecodeError, ValueError):  # the disk fails; a later version wrote it
+            logger.exception("a segment of the spool cannot be read, it is left where it is: %s", segment.path)
             with self._lock:
                 self._dead.popleft()
             return
         with self._lock:
             self._dead.popleft()
-            accounts = self._origin(segment.producer, found).accounts
+            accounts = origin.accounts
             if found.corrupt:
                 accounts.accept(UNREADABLE, found.corrupt)
                 accounts.settle(UNREADABLE, delivered=0, lost=found.corrupt, reason="corrupt")

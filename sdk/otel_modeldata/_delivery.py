@@ -88,7 +88,7 @@ class Delivery:
         """Held while a record gets its number and its place on disk, so that both are in one order."""
         self._thread: threading.Thread | None = None
         self._bytes = 0
-        self._accepted = self._settled = 0
+        self._accepted = self._settled = self._settlements = 0
         self._urgent = 0
         """Records accepted before the last `flush`: until they are settled nothing lingers."""
         self._idle = False
@@ -119,7 +119,7 @@ class Delivery:
             raise RecordTooLargeError(record.rows.nbytes, largest)
         end: float | None = None
         while True:
-            settled = self._settled
+            seen = self._settlements
             try:
                 if self._backlog is None:
                     self._put_in_memory(record, charge, on_error)
@@ -127,16 +127,17 @@ class Delivery:
                     self._put_on_disk(self._backlog, record, charge, on_error)
             except QueueFullError:
                 end = end or time.monotonic() + self._limits.block_seconds
-                if not self._await_room(settled, end):
+                if not self._await_room(seen, end):
                     raise
             else:
                 return
 
-    def _await_room(self, settled: int, end: float) -> bool:
-        """Wait until more is settled than before; False when the time is over."""
+    def _await_room(self, seen: int, end: float) -> bool:
+        """Wait until something more is settled, or `shutdown` is called; False when the time is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self._settled > settled, end - time.monotonic())
-            return self._settled > settled
+            return self._changed.wait_for(
+                lambda: self._settlements > seen or self._stop_at is not None, end - time.monotonic()
+            )
 
     def _has_room(self, charge: int) -> bool:
         """Whether a record may wait in memory; behind one that had to go to the backlog it may not."""
@@ -357,6 +358,7 @@ class Delivery:
         with self._changed:
             origin.accounts.settle(collection, delivered=outcome.delivered, lost=lost, reason=outcome.reason)
             self._bytes -= sum(item.charge for item in items)
+            self._settlements += 1
             if origin is self._own:
                 self._settled += len(items)
             elif self._backlog is not None:

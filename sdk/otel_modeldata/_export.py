@@ -5,6 +5,9 @@ Whether and when to try again is decided in `_delivery.py`; here a gRPC status o
 
 from __future__ import annotations
 
+import os
+import threading
+import weakref
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import grpc
@@ -21,6 +24,11 @@ TOO_LARGE = "larger than max"
 """Of "Received message larger than max (10827113 vs. 4194304)", the one permanent meaning of RESOURCE_EXHAUSTED."""
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+
+FORK_WAITS_SECONDS = 0.05
+"""How long a fork waits for the answer of a try under way before it ends it."""
+FORK_GIVES_UP_SECONDS = 1.0
+"""Ending a try takes milliseconds; a fork at risk is better than one that never comes."""
 
 
 class Delivered(NamedTuple):
@@ -85,17 +93,38 @@ class GrpcTransport:
     The channel is opened by the thread that collects first, not by the delivery thread: gRPC imports some of itself
     only then, and a process that forks in the middle of an import leaves its child with half a module.
 
+    A fork while a thread is inside gRPC leaves a child whose calls never end ("skipping fork() handlers"). So a fork
+    waits for the try under way, and if that takes long ends it by closing the channel; the parent opens a new one and
+    tries again, the receiver knows the events by their ids.
+
     Raises:
         ConfigError: a certificate file cannot be read.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._channel = endpoint.open_channel()
+        self._inside = threading.Lock()
+        """Held by whoever is inside gRPC, and by a fork."""
+        self._is_held_for_fork = False
+        self._interrupted: grpc.Channel | None = None
+        self._is_closed = False
+        self._open()
+        _transports.add(self)
+
+    def _open(self) -> None:
+        self._channel = self._endpoint.open_channel()
         self._export = self._channel.unary_unary(EXPORT_METHOD)
 
     def send(self, request: bytes) -> Answer:
         """Try once, for at most the endpoint's timeout."""
+        while True:
+            with self._inside:
+                channel = self._channel
+                answer = self._call(request)
+            if self._interrupted is not channel or self._is_closed:
+                return answer
+
+    def _call(self, request: bytes) -> Answer:
         try:
             response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.headers)
         except ValueError:  # gRPC's way to say that the channel was closed, between two tries
@@ -107,7 +136,41 @@ class GrpcTransport:
 
     def close(self) -> None:
         """Close the channel, which cancels a try under way."""
+        self._is_closed = True
+        _transports.discard(self)
         self._channel.close()
+
+    def hold_for_fork(self) -> None:
+        """Return when no thread is inside gRPC, and let none in."""
+        self._is_held_for_fork = self._inside.acquire(timeout=FORK_WAITS_SECONDS)
+        if not self._is_held_for_fork:
+            self._interrupted = self._channel
+            self._channel.close()
+            self._is_held_for_fork = self._inside.acquire(timeout=FORK_GIVES_UP_SECONDS)
+
+    def go_on_after_fork(self) -> None:
+        """Let the parent's threads in again."""
+        if self._interrupted is self._channel and not self._is_closed:
+            self._open()
+        if self._is_held_for_fork:
+            self._inside.release()
+
+
+_transports: weakref.WeakSet[GrpcTransport] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for transport in list(_transports):
+        transport.hold_for_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for transport in list(_transports):
+        transport.go_on_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_transports.clear)
 
 
 def answer_of(code: grpc.StatusCode, details: str, metadata: Iterable[tuple[str, str | bytes]]) -> Answer:

@@ -14,10 +14,10 @@ import dataclasses
 import logging
 import multiprocessing
 import os
-import threading
 import uuid
 from typing import TYPE_CHECKING
 
+from . import _loading
 from ._delivery import Delivery
 from ._endpoint import load_endpoint
 from ._export import GrpcTransport
@@ -86,7 +86,6 @@ def _write(folder: Path, report: DeliveryReport) -> None:
     part.replace(path)
 
 
-_lock = threading.Lock()
 _process: Process | None = None
 _of_parents: list[Process] = []
 """What a forked child inherited. Never used, and never collected either: closing its channel here would reach into
@@ -97,7 +96,7 @@ def this_process(config: CollectorConfig) -> Process:
     """The process's delivery side, made on first use."""
     global _process  # noqa: PLW0603 - one per process is the meaning
     if _process is None:
-        with _lock:
+        with _loading.guard:
             if _process is None:
                 _process = Process(config)
                 _end_with_multiprocessing()
@@ -112,7 +111,7 @@ def current_process() -> Process | None:
 def replace_process(process: Process | None) -> Process | None:
     """Put another in its place, as tests do; returns the one before."""
     global _process
-    with _lock:
+    with _loading.guard:
         before, _process = _process, process
         return before
 
@@ -149,8 +148,7 @@ def _end_with_multiprocessing() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _lock, _process  # noqa: PLW0603
-    _lock = threading.Lock()
+    global _process  # noqa: PLW0603
     if _process is not None:
         _process.delivery.abandon()
         _of_parents.append(_process)

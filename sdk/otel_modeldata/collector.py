@@ -15,6 +15,7 @@ from opentelemetry import trace
 
 from . import _metrics, semconv
 from ._endpoint import load_endpoint
+from ._loading import load_delivery
 from ._settings import load_settings
 from .config import CollectorConfig, load_config
 from .context import (
@@ -117,6 +118,7 @@ class Collector:
         pandas = sys.modules.get("pandas")
         if pandas is None or not isinstance(data, pandas.DataFrame):
             raise UnsupportedDataError(data)
+        load_delivery()
         rows = self._rows(data)
         if self._config.local_capture:
             self._print(rows, correlation_id)

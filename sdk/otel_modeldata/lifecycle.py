@@ -1,4 +1,22 @@
-"""`flush` and `shutdown`: wait for what was collected, and be told the truth about it."""
+"""`flush` and `shutdown`: wait for what was collected, and be told the truth about it.
+
+What becomes of the events that were accepted and not yet delivered when a process ends (tests/test_exits.py):
+
+| end of the process | in memory | with `OTEL_MODELDATA_SPOOL` |
+|---|---|---|
+| end of the program, `sys.exit`, uncaught exception, SIGINT | delivered, within 10 s | delivered, else kept |
+| SIGTERM with a handler that ends in `sys.exit` (gunicorn's workers) | delivered, within 10 s | delivered, else kept |
+| child of `multiprocessing`, worker of `ProcessPoolExecutor` | delivered, within 10 s | delivered, else kept |
+| `shutdown()`, then anything | delivered, within its timeout | delivered, else kept |
+| uvicorn, which raises SIGTERM again: `shutdown()` at the end of the lifespan | delivered | kept |
+| SIGTERM without a handler, `Pool.terminate`, `os._exit`, `kill -9`, crash | lost: 50 ms' worth or the backlog | kept |
+| forked child | starts empty; the parent's events stay the parent's | same |
+| power cut | lost | lost is what the kernel had not written back |
+
+*Kept* is sent by the next process that collects with the same folder, by a living one within ten seconds, or by
+`python -c "import otel_modeldata; otel_modeldata.shutdown(60)"`. What an orderly end cannot deliver is reported as
+lost, `shutdown`; what an abrupt end loses, nobody can report: it is a tail of the producer's sequence numbers.
+"""
 
 from __future__ import annotations
 

@@ -485,6 +485,29 @@ async def test_a_block_that_lands_while_the_client_already_retries_is_not_stored
     }
 
 
+async def test_a_retry_of_the_first_lines_of_a_late_block_learns_of_the_others_before_the_blob_is_left(
+    opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
+) -> None:
+    """The late block begins with the same bytes: taken for the retry, its other lines would be stored again."""
+    async with opened(proxy) as store:
+        sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0, max_bytes=1))
+        proxy.plan = script([Fault.LATE, Fault.LATE])
+        with pytest.raises(StoreError):
+            await sink.append(FOLDER, lines(2))
+
+        def release_before_the_append(method: str, comp: str, path: str) -> None:
+            if comp == "appendblock":
+                proxy.plan = no_faults
+                released.extend(proxy.forward(held)[0] for held in proxy._late)
+
+        released: list[int] = []
+        proxy.plan = release_before_the_append
+        await sink.append(FOLDER, lines(1))
+        assert 201 in released
+        assert await sink.append(FOLDER, lines(1, start=1)) == Appended(stored=0, duplicates=1)
+    assert stored(azurite, container) == ["id-0", "id-1"]
+
+
 async def test_a_late_block_loses_against_the_retry_that_was_faster(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
@@ -563,3 +586,16 @@ async def test_lines_above_a_block_go_in_several_and_none_is_split(
         assert state is not None
     assert (state.blocks, proxy.appends()) == (4, 4)
     assert list(azurite.blobs(container).values()) == [b"".join(one.data for one in many)]
+
+
+async def test_a_blob_is_left_at_its_limit_of_blocks_and_no_line_is_lost_or_split(
+    opened: OpenStore, azurite: Azurite, container: str
+) -> None:
+    """Section 5, test 12; tests/benchmarks/full_blob.py goes to the 50,000 that the service itself refuses to pass."""
+    async with opened() as store:
+        sink = Sink(store, instance=INSTANCE, limits=SinkLimits(max_blocks=50))
+        for number in range(120):
+            await sink.append(FOLDER, [line(number)])
+    blobs = azurite.blobs(container)
+    assert [len(ids(content)) for content in blobs.values()] == [50, 50, 20]
+    assert stored(azurite, container) == [f"id-{number}" for number in range(120)]

@@ -125,3 +125,11 @@ def test_a_record_that_is_only_readable_without_its_envelope_can_still_be_reject
     raw = nested_record(49, "deep").replace(b"request", b"tabular")
     (rejected,) = read(raw_request([raw])).rejected
     assert (rejected.kind, LogRecord.FromString(rejected.record)) == ("body not rows", LogRecord.FromString(raw))
+
+
+def test_the_tenant_of_a_request_is_the_deployment_of_its_first_resource() -> None:
+    assert intake.tenant_of(request(record())) == "credit/blue"
+    other = request(record(), resource_values={semconv.AZUREML_ENDPOINT_NAME: "fraud"})
+    assert intake.tenant_of(other + request(record())) == "fraud/default"
+    assert intake.tenant_of(request(record(), resource_values={semconv.AZUREML_ENDPOINT_NAME: ".."})) == ""
+    assert intake.tenant_of(b"\xff noise") == "local/default"

@@ -185,3 +185,22 @@ def test_a_partial_success_counts_records_and_names_each_reason_once_within_boun
     partial = ExportLogsServiceResponse.FromString(otlp.response(4, reasons)).partial_success
     assert partial.rejected_log_records == 4
     assert partial.error_message == ("b: 2; a: 1; " + "c" * 2000)[: otlp.MAX_REASON_CHARS]
+
+
+def test_the_first_resource_is_found_without_reading_the_rest() -> None:
+    first, second = resource({"service.name": "a"}), resource({"service.name": "b"})
+    raw = raw_request([record().SerializeToString()], first.SerializeToString())
+    raw += raw_request([], second.SerializeToString())
+    assert otlp.first_resource(raw) == first.SerializeToString()
+    assert otlp.first_resource(b"\x10\x01" + raw + b"\xff") == first.SerializeToString()
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff", b"\x1f\x8b gzip", field(1, b""), field(1, b"\x0a\x7f"), field(2, b"x")])
+def test_where_there_is_no_resource_none_is_found(raw: bytes) -> None:
+    assert otlp.first_resource(raw) == b""
+
+
+@given(st.binary(max_size=50))
+def test_looking_for_a_resource_never_fails(noise: bytes) -> None:
+    otlp.first_resource(noise)
+    otlp.first_resource(field(1, noise))

@@ -15,9 +15,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from live_receiver import EXPORT, INSTANCE, live_receiver, until
 from otel_modeldata_receiver.config import ReceiverConfig, TlsConfig
-from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError, StoreError
+from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreCheckError, StoreError
 from otel_modeldata_receiver.local import LocalStore
-from otel_modeldata_receiver.server import ListenError, Server
+from otel_modeldata_receiver.server import Server
 from otel_modeldata_receiver.service import SERVICE_NAME
 from otel_modeldata_receiver.sink import Sink, SinkLimits
 from otlp_requests import NOON, record, request

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from otel_modeldata_receiver import telemetry
+from otel_modeldata import semconv
+from otel_modeldata_receiver import event, origin, telemetry
 from otel_modeldata_receiver.config import ReceiverConfig
 from otel_modeldata_receiver.exceptions import OverloadedError, ShuttingDownError, StoreError, UndecodableError
 from otel_modeldata_receiver.local import LocalStore
@@ -22,7 +25,8 @@ from otlp_requests import NOON, record, request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
-    from pathlib import Path
+
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
     from otel_modeldata_receiver.storage import BlobState
 
@@ -65,12 +69,13 @@ class Fixture:
         limits = SinkLimits(retry_seconds=0.0)
         self.sink = Sink(self.store, instance="0" * 32, limits=limits, instruments=instruments)
         self.store_errors: list[StoreError] = []
+        self.now = NOON
         self.service = LogsService(
             self.sink,
             ReceiverConfig(**settings),
             instruments=instruments,
             on_store_error=self.store_errors.append,
-            clock_ns=lambda: NOON,
+            clock_ns=lambda: self.now,
         )
 
     async def accept(self, raw: bytes) -> ExportLogsServiceResponse:
@@ -107,6 +112,10 @@ async def fixture(folder: Path, **settings: Any) -> AsyncIterator[Fixture]:
     await made.service.drain()
     await made.sink.close()
     made.provider.shutdown()
+
+
+def bytes_at(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
 def inputs(*ids: str) -> Iterable[Any]:
@@ -307,3 +316,143 @@ async def test_a_stopping_service_takes_nothing_new_and_finishes_the_rest(tmp_pa
         made.store.open.set()
         await made.service.drain()
         assert (await call, made.ids(INPUTS)) == (FULL_SUCCESS, ["1"])
+
+
+# --- Tenants ---
+
+
+async def test_a_tenant_that_fills_its_share_does_not_keep_another_one_out(tmp_path: Path) -> None:
+    """Section 5, test 25."""
+    noisy, quiet = ({semconv.AZUREML_ENDPOINT_NAME: name} for name in ("noisy", "quiet"))
+    size = len(request(*inputs("00"), resource_values=noisy))
+    async with fixture(tmp_path, max_in_flight_bytes=10 * size) as made:
+        made.store.open.clear()
+        requests = [request(*inputs(str(number)), resource_values=noisy) for number in range(10, 30)]
+        calls = [asyncio.create_task(made.accept(raw)) for raw in requests]
+        await made.store.reached.wait()
+        late = asyncio.create_task(made.accept(request(*inputs("99"), resource_values=quiet)))
+        refused = await asyncio.gather(*calls[8:], return_exceptions=True)
+        assert [type(error) for error in refused] == [OverloadedError] * 12
+        made.store.open.set()
+        assert await asyncio.gather(*calls[:8], late) == [FULL_SUCCESS] * 9
+        assert made.ids("quiet/default/model_inputs/2026/11/22/12") == ["99"]
+
+
+# --- Defects of ours ---
+
+
+async def test_a_defect_costs_the_one_record_it_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = event.read
+
+    def defective(one: LogRecord, source: event.Source) -> event.Event:
+        if one.severity_text == "odd":
+            raise KeyError("S3CRET of a record")
+        return real(one, source)
+
+    monkeypatch.setattr(event, "read", defective)
+    odd = [record(event_id=one, time_ns=NOON, severity_text="odd") for one in ("2", "3")]
+    async with fixture(tmp_path) as made:
+        answer = await made.accept(request(*inputs("1"), *odd, *inputs("4")))
+        reason = "defect: expected to make a line, got KeyError; report it with the receiver's log"
+        assert (answer.partial_success.rejected_log_records, answer.partial_success.error_message) == (2, reason)
+        assert made.ids(INPUTS) == ["1", "4"]
+        assert [line["reason"] for line in made.lines("_quarantine/2026/11/22/12")] == [reason] * 2
+        assert made.metrics()["otel_modeldata.quarantined"] == {(("reason", "defect"),): 2}
+    assert caplog.messages == [
+        "a defect of ours keeps records from their lines: KeyError",
+        "2 records went to _quarantine: defect",
+    ]
+    assert "in defective" in caplog.text
+
+
+async def test_a_defect_in_a_resource_costs_its_own_records_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = origin.read
+
+    def defective(resource: bytes) -> origin.Origin:
+        if b"odd" in resource:
+            raise RuntimeError("a defect")
+        return real(resource)
+
+    monkeypatch.setattr(origin, "read", defective)
+    odd = request(*inputs("1"), resource_values={semconv.AZUREML_ENDPOINT_NAME: "odd"})
+    async with fixture(tmp_path) as made:
+        answer = await made.accept(odd + request(*inputs("2")))
+        assert answer.partial_success.rejected_log_records == 1
+        assert made.ids(INPUTS) == ["2"]
+        assert len(made.lines("_quarantine/2026/11/22/12")) == 1
+
+
+async def test_rows_whose_place_is_taken_by_other_content_are_kept_aside(tmp_path: Path) -> None:
+    big = record(json.dumps([{"x": "a" * 5_000_000}]), event_id="big", time_ns=NOON)
+    async with fixture(tmp_path) as made:
+        assert await made.accept(request(big)) == FULL_SUCCESS
+        (kept,) = (tmp_path / INPUTS / "files").iterdir()
+        kept.write_text("somebody else's")
+        again = request(big, *inputs("2"))
+        answer = await made.accept(again)
+        assert answer.partial_success.error_message.startswith("defect: expected to make a line, got ValueError")
+        assert made.ids(INPUTS) == ["big", "2"]
+        (line,) = made.lines("_quarantine/2026/11/22/12")
+        assert bytes_at(line["recordref"]) == big.SerializeToString()
+
+
+# --- Clocks (section 5, test 17) ---
+
+HOUR = 3_600 * 1_000_000_000
+
+
+async def test_an_event_goes_to_the_hour_of_its_own_time_whatever_the_clock_here_says(tmp_path: Path) -> None:
+    times = {
+        "last of the hour": (NOON + HOUR - 1, "2026/11/22/12"),
+        "first of the next": (NOON + HOUR, "2026/11/22/13"),
+        "1970": (1, "1970/01/01/00"),
+        "leap day": (1_709_251_199_999_999_999, "2024/02/29/23"),
+        "the night clocks go back in Berlin": (1_792_891_800_000_000_000, "2026/10/25/01"),
+        "2262": (2**63 - 1, "2262/04/11/23"),
+        "the last time that fits": (2**64 - 1, "2554/07/21/23"),
+        "late by a year": (NOON - 365 * 24 * HOUR, "2025/11/22/12"),
+    }
+    async with fixture(tmp_path) as made:
+        for made.now in (NOON, 0, 2**63 - 1):
+            for event_id, (time_ns, _) in times.items():
+                one = f"{event_id} {made.now}"
+                assert await made.accept(request(record(event_id=one, time_ns=time_ns))) == FULL_SUCCESS
+        for event_id, (_, folder) in times.items():
+            found = made.ids(f"credit/blue/model_inputs/{folder}")
+            assert [one for one in found if one.startswith(event_id)] == [
+                f"{event_id} {now}" for now in (NOON, 0, 2**63 - 1)
+            ]
+
+
+async def test_an_event_without_a_time_goes_to_the_hour_in_which_it_came_also_when_the_clock_jumps_back(
+    tmp_path: Path,
+) -> None:
+    async with fixture(tmp_path) as made:
+        for number, made.now in enumerate([NOON, NOON + HOUR, NOON, NOON - HOUR]):
+            assert await made.accept(request(record(event_id=str(number), time_ns=0))) == FULL_SUCCESS
+            bad = await made.accept(request(record("no json", event_id=f"bad {number}", time_ns=0)))
+            assert bad.partial_success.rejected_log_records == 1
+        hours = ("11", "12", "13")
+        found = {hour: made.ids(f"credit/blue/model_inputs/2026/11/22/{hour}") for hour in hours}
+        assert found == {"11": ["3"], "12": ["0", "2"], "13": ["1"]}
+        assert {hour: len(made.lines(f"_quarantine/2026/11/22/{hour}")) for hour in hours} == {
+            "11": 1,
+            "12": 2,
+            "13": 1,
+        }
+
+
+async def test_the_zone_of_this_machine_is_no_part_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        async with fixture(tmp_path) as made:
+            await made.accept(request(record(event_id="1", time_ns=NOON + 7)))
+            assert made.ids(INPUTS) == ["1"]
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from memory_store import (
     FATES,
@@ -19,6 +21,7 @@ from memory_store import (
     lines,
     sink_on,
 )
+from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.exceptions import StoreError
 from otel_modeldata_receiver.sink import Appended, Line, Sink, SinkLimits
 from virtual_time import now, run
@@ -164,6 +167,43 @@ def test_a_closed_sink_refuses_what_waits_and_what_comes() -> None:
     stopped = "expected the lines to be stored, got a sink that stopped: send them again"
     assert run(main()) == [stopped, closed, closed]
     assert store.closed
+
+
+# --- Telling ---
+
+
+def test_what_is_counted_is_what_happened_in_the_store() -> None:
+    """Two calls share an append; then one is repeated and fills the blob, and one finds another writer in the next."""
+    store = MemoryStore(["ok", "ok", "ok", "refused", "ok", "ok", "intruder"])
+    reader = InMemoryMetricReader()
+    provider = MeterProvider(metric_readers=[reader])
+
+    async def main() -> None:
+        instruments = telemetry.instruments(provider.get_meter("test"))
+        sink = sink_on(store, linger=1.0, limits=SinkLimits(max_blocks=2), instruments=instruments)
+        await asyncio.gather(sink.append(FOLDER, lines(1)), sink.append(FOLDER, lines(2)))
+        for key in (3, 4, 5):
+            await sink.append(FOLDER, lines(key))
+
+    run(main())
+    data = reader.get_metrics_data()
+    assert data is not None
+    counted = {
+        metric.name.removeprefix("otel_modeldata."): getattr(point, "value", getattr(point, "count", None))
+        for metric in data.resource_metrics[0].scope_metrics[0].metrics
+        for point in metric.data.data_points
+    }
+    own = [block for blocks in store.blocks.values() for block in blocks if b"intruder" not in block]
+    assert counted == {
+        "appends": len(own),
+        "append.bytes": sum(map(len, own)),
+        "append.duration": len(own),
+        "store.retries": 1,
+        "fences": 1,
+        "rolls": len(store.contents),
+    }
+    assert (len(own), len(store.contents)) == (4, 3)
+    provider.shutdown()
 
 
 # --- Everything at once ---

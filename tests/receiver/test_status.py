@@ -18,6 +18,8 @@ from otel_modeldata_receiver.status import MAX_MESSAGE_CHARS, RETRY_SECONDS, Ref
         (exceptions.StoreCheckError("no container"), grpc.StatusCode.UNAVAILABLE, "no container"),
         (exceptions.ShuttingDownError("bye"), grpc.StatusCode.UNAVAILABLE, "bye"),
         (exceptions.OverloadedError("full"), grpc.StatusCode.RESOURCE_EXHAUSTED, "full"),
+        (exceptions.SlowSenderError("slow"), grpc.StatusCode.UNAVAILABLE, "slow"),
+        (exceptions.NoRequestError("nothing"), grpc.StatusCode.UNAVAILABLE, "nothing"),
         (
             TimeoutError(),
             grpc.StatusCode.UNAVAILABLE,
@@ -44,10 +46,9 @@ def test_senders_are_asked_to_come_back_in_both_forms(error: Exception, code: gr
     assert unpacked == retry
 
 
-def test_a_request_that_can_never_be_read_is_not_asked_for_again() -> None:
-    assert refusal_of(exceptions.UndecodableError("noise")) == Refusal(
-        code=grpc.StatusCode.INVALID_ARGUMENT, message="noise"
-    )
+@pytest.mark.parametrize("kind", [exceptions.UndecodableError, exceptions.TooLargeError])
+def test_a_request_that_can_never_be_taken_is_not_asked_for_again(kind: type[Exception]) -> None:
+    assert refusal_of(kind("noise")) == Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message="noise")
 
 
 def test_messages_leave_room_in_the_trailers() -> None:

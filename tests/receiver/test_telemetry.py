@@ -21,7 +21,9 @@ def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
     instruments = telemetry.instruments(provider.get_meter("test"))
     for counter in (instruments.accepted, instruments.refused, instruments.duplicates, instruments.quarantined):
         counter.add(1)
-    for counter in (instruments.refused_requests, instruments.appends):
+    for counter in (instruments.refused_requests, instruments.appends, instruments.append_bytes):
+        counter.add(1)
+    for counter in (instruments.retries, instruments.fences, instruments.rolls):
         counter.add(1)
     instruments.in_flight.add(1)
     instruments.append_duration.record(0.1)
@@ -35,7 +37,11 @@ def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
         "otel_modeldata.quarantined",
         "otel_modeldata.refused_requests",
         "otel_modeldata.appends",
+        "otel_modeldata.append.bytes",
         "otel_modeldata.append.duration",
+        "otel_modeldata.store.retries",
+        "otel_modeldata.fences",
+        "otel_modeldata.rolls",
         "otel_modeldata.in_flight",
     }
     provider.shutdown()

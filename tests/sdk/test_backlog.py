@@ -256,6 +256,21 @@ def test_damage_in_the_spool_costs_only_the_record_it_hits(
     assert [path.suffix for path in folder.iterdir()] == [".corrupt"]
 
 
+def test_a_segment_that_a_later_version_wrote_is_left_where_it_is(
+    delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Spool(folder, "later", b"\xff not what this version writes", 2**20)
+    other.append(b"\xff neither")
+    other.close()
+    heir = delivery_to(endpoint := Endpoint(), "bob")
+    heir.put(FakeRecord("own"), None)
+    assert heir.flush(60) == DeliveryReport(accepted=1, delivered=1)
+    assert endpoint.stored == ["own"]
+    assert "cannot be read, it is left where it is" in caplog.text
+    heir.shutdown(60)
+    assert [path.name for path in folder.iterdir()] == ["later-000000.spool"]
+
+
 def test_what_comes_after_shutdown_leaves_nothing_on_disk(delivery_to: OpenDelivery, folder: Path) -> None:
     delivery = delivery_to(Endpoint())
     delivery.put(FakeRecord("r0"), None)

@@ -356,9 +356,9 @@ def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkey
     waits = threading.Event()
     await_room = Delivery._await_room
 
-    def await_room_and_say_so(delivery: Delivery, settled: int, end: float) -> bool:
+    def await_room_and_say_so(delivery: Delivery, seen: int, end: float) -> bool:
         waits.set()
-        return await_room(delivery, settled, end)
+        return await_room(delivery, seen, end)
 
     def script(_: list[str]) -> Answer:
         assert waits.wait(60)
@@ -371,6 +371,22 @@ def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkey
     assert waits.is_set()
     assert delivery.flush(30) == DeliveryReport(accepted=4, delivered=4)
     assert endpoint.stored == ["r0", "r1", "r2", "r3"]
+
+
+def test_collect_that_waits_for_room_is_let_go_by_shutdown(
+    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await_room = Delivery._await_room
+
+    def await_room_while_it_shuts_down(delivery: Delivery, seen: int, end: float) -> bool:
+        threading.Thread(target=delivery.shutdown, args=(0.0,)).start()
+        return await_room(delivery, seen, end)
+
+    monkeypatch.setattr(Delivery, "_await_room", await_room_while_it_shuts_down)
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=60.0)
+    delivery.put(FakeRecord("r0"), None)
+    with pytest.raises(ShutDownError):
+        delivery.put(FakeRecord("r1"), None)
 
 
 def test_collect_that_waited_in_vain_is_refused_as_before(delivery_to: OpenDelivery) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import socket
+import threading
+from concurrent import futures
 from typing import TYPE_CHECKING
 
 import grpc
@@ -7,10 +10,11 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from otel_modeldata._endpoint import Endpoint
-from otel_modeldata._export import Delivered, GrpcTransport, Refused, Retry, answer_of, retry_delay
+from otel_modeldata._export import Answer, Delivered, GrpcTransport, Refused, Retry, answer_of, retry_delay
 from recording_backend import RecordingBackend, exhausted_with_retry_info, unavailable_with_retry_info
 
 if TYPE_CHECKING:
@@ -122,3 +126,71 @@ def test_a_closed_transport_says_later_and_does_not_raise(transport: GrpcTranspo
     transport.send(b"")
     transport.close()
     assert transport.send(b"") == Retry("CANCELLED", "the channel is closed", None)
+
+
+def test_a_real_server_that_finds_a_request_too_large_says_so_with_both_sizes() -> None:
+    """Section 5, test 22: gRPC's own limit of 4 MiB."""
+    server = grpc.server(futures.ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(  # type: ignore[no-untyped-call]
+        logs_service_pb2_grpc.LogsServiceServicer(), server
+    )
+    server.start()
+    transport = GrpcTransport(Endpoint(target=f"127.0.0.1:{port}", timeout=10.0))
+    answer = transport.send(bytes(5_000_000))
+    transport.close()
+    server.stop(None).wait()
+    assert isinstance(answer, Refused)
+    assert answer.is_about_size()
+    assert "5000000 vs. 4194304" in answer.details
+
+
+def test_a_fork_ends_a_try_that_takes_long_and_the_try_is_made_again(
+    server: RecordingBackend, transport: GrpcTransport
+) -> None:
+    """Section 5, test 27: while a thread is inside gRPC a forked child's calls would never end."""
+    gate = threading.Event()
+
+    def hang(context: grpc.ServicerContext) -> None:
+        assert gate.wait(60)
+        context.abort(grpc.StatusCode.UNAVAILABLE, "too late")
+
+    server.refuse(hang)
+    answers: list[Answer] = []
+    sender = threading.Thread(target=lambda: answers.append(transport.send(b"")))
+    sender.start()
+    server.wait_until(lambda backend: backend.refused == 1)
+    transport.hold_for_fork()
+    assert not transport._inside.acquire(blocking=False)
+    assert answers == []
+    server.refuse(None)
+    transport.go_on_after_fork()
+    sender.join(60)
+    gate.set()
+    assert answers == [Delivered(0, "")]
+    assert len(server.log_requests()) == 1
+
+
+def test_a_fork_between_two_tries_leaves_the_connection_alone(
+    server: RecordingBackend, transport: GrpcTransport
+) -> None:
+    transport.send(b"")
+    channel = transport._channel
+    transport.hold_for_fork()
+    transport.go_on_after_fork()
+    assert transport.send(b"") == Delivered(0, "")
+    assert transport._channel is channel
+
+
+def test_closing_ends_a_try_at_a_server_that_takes_connections_and_never_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hung = GrpcTransport(Endpoint(target=f"127.0.0.1:{listener.getsockname()[1]}", timeout=600.0))
+        answers: list[Answer] = []
+        sender = threading.Thread(target=lambda: answers.append(hung.send(b"")))
+        sender.start()
+        connection, _ = listener.accept()
+        hung.close()
+        sender.join(60)
+        connection.close()
+    (answer,) = answers
+    assert isinstance(answer, Retry)

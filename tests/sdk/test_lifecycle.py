@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 import otel_modeldata
-from otel_modeldata.lifecycle import DeliveryReport
+from otel_modeldata.lifecycle import CollectionReport, DeliveryReport
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
     from recording_backend import RecordingBackend
 
 
@@ -18,7 +25,8 @@ def test_before_the_first_collect_there_is_nothing_to_report() -> None:
 
 def _run(code: str) -> str:
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        # From Python 3.12 on a fork beside threads is warned about: it is what is tested here.
+        [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -93,3 +101,83 @@ def test_importing_and_constructing_loads_neither_pandas_nor_grpc_nor_the_otel_s
         """
     )
     assert heavy == "[]"
+
+
+def test_a_report_as_json_holds_the_accounts_of_each_collection() -> None:
+    report = DeliveryReport.of(
+        "p",
+        {
+            "model_inputs": CollectionReport(accepted=10, delivered=8, lost={"refused": 1, "rejected": 1}),
+            "model_outputs": CollectionReport(accepted=3, delivered=1, lost={"refused": 1}, pending=1),
+        },
+        {"dead": {"model_inputs": CollectionReport(accepted=2, delivered=2)}},
+    )
+    assert report == DeliveryReport(accepted=13, delivered=9, lost={"refused": 2, "rejected": 1}, pending=1)
+    assert json.loads(report.to_json()) == {
+        "producer": "p",
+        "collections": {
+            "model_inputs": {"accepted": 10, "delivered": 8, "lost": {"refused": 1, "rejected": 1}},
+            "model_outputs": {"accepted": 3, "delivered": 1, "lost": {"refused": 1}, "pending": 1},
+        },
+        "replayed": {"dead": {"model_inputs": {"accepted": 2, "delivered": 2, "lost": {}}}},
+    }
+
+
+def test_shutdown_writes_the_final_accounts_as_one_whole_file(
+    backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_REPORT", str(tmp_path / "reports"))
+    for name in ("model_inputs", "model_outputs"):
+        otel_modeldata.Collector(name=name).collect(pd.DataFrame({"n": [1]}))
+    report = otel_modeldata.shutdown(60)
+    (path,) = (tmp_path / "reports").iterdir()
+    assert path.name == f"{report.producer}.json"
+    assert path.read_text("utf-8") == report.to_json()
+    account = {"accepted": 1, "delivered": 1, "lost": {}}
+    assert json.loads(report.to_json())["collections"] == {"model_inputs": account, "model_outputs": account}
+    assert len(report.producer) == 32
+
+
+def test_a_report_that_cannot_be_written_is_one_log_line(
+    backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_REPORT", str(tmp_path / "file" / "reports"))
+    otel_modeldata.Collector(name="model_inputs").collect(pd.DataFrame({"n": [1]}))
+    (tmp_path / "file").touch()
+    report = otel_modeldata.shutdown(60)
+    assert report == DeliveryReport(accepted=1, delivered=1)
+    assert [r.getMessage().split(":")[0] for r in caplog.records if r.levelname == "WARNING"] == [
+        f"the report of producer {report.producer} cannot be written"
+    ]
+
+
+def test_a_fork_while_another_thread_loads_the_delivery_side_waits_for_it(backend: RecordingBackend) -> None:
+    """Section 5, test 27: a child with half a module would hang in its first `collect`."""
+    _run(
+        """
+        import os, sys, threading
+        import pandas as pd
+        from otel_modeldata import Collector, flush
+        collector = Collector(name="model_inputs")
+        frame = pd.DataFrame({"n": [1]})
+        loading = threading.Event()
+
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name == "otel_modeldata._process":
+                    loading.set()
+
+        sys.meta_path.insert(0, Finder())
+        thread = threading.Thread(target=collector.collect, args=(frame,))
+        thread.start()
+        assert loading.wait(60)
+        child = os.fork()
+        if not child:
+            collector.collect(frame)
+            assert flush(60).delivered == 1
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        thread.join()
+        """
+    )
+    assert len(backend.records()) == 2

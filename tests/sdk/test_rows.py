@@ -268,6 +268,16 @@ def test_a_frame_above_the_bound_is_encoded_at_once_so_that_its_size_is_known() 
     assert _rows(frame).nbytes == len('{"a":0.5},') * len(frame) + 1
 
 
+def test_columns_keep_their_names_however_pandas_stores_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame([[1.0, 2.0, 3.0]], columns=list("abc"))[["c", "a", "b"]]
+    grown = frame.assign(z=4.0)
+    for _ in range(2):
+        assert _text(frame) == '[{"c":3.0,"a":1.0,"b":2.0}]'
+        assert _text(frame[["b", "c"]]) == '[{"b":2.0,"c":3.0}]'
+        assert _text(grown) == '[{"c":3.0,"a":1.0,"b":2.0,"z":4.0}]'
+        monkeypatch.setattr("otel_modeldata._rows._blocks", lambda _: ())  # a pandas that hides its blocks
+
+
 def test_integers_beside_floats_stay_integers_in_frames_of_any_size() -> None:
     for count in (1, DEFERRED_CELLS):
         frame = pd.DataFrame({"i": np.full(count, 2**53 + 1), "f": np.full(count, 0.5), "b": np.full(count, True)})
