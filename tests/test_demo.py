@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from otel_modeldata.lifecycle import DeliveryReport
+from otel_modeldata.report import DeliveryReport
 from otel_modeldata_receiver.demo_app import SCORE_SCRIPT, Request, Scoring
 from otel_modeldata_receiver.demo_proof import Blob, Proof, StoredLine
 from recording_backend import RecordingBackend

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import config as configuration
 from .exceptions import ConfigError
-from .storage import open_store
+from .store_url import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

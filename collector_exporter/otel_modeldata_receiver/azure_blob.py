@@ -106,7 +106,7 @@ class AzureBlobStore:
 
     @classmethod
     def from_url(cls, url: str, *, create_container: bool = False) -> AzureBlobStore:
-        """The store that `url` names; see `storage.open_store`.
+        """The store that `url` names; see `store_url.open_store`.
 
         Raises:
             ConfigError: the URL or the account cannot be understood.

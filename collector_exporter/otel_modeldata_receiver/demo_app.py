@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
-    from otel_modeldata.lifecycle import DeliveryReport
+    from otel_modeldata.report import DeliveryReport
 
 SCORE_SCRIPT: Final = Path(__file__).with_name("scripts") / "score.py"
 _TRAINING_ROWS: Final = 200

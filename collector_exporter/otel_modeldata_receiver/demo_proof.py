@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from .rolling import NS_PER_SECOND, RollingRate, folder
-from .storage import open_store
+from .store_url import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -18,7 +18,7 @@ from .exceptions import ConfigError, ListenError
 from .health import PROBE_SECONDS, StoreHealth
 from .service import SERVICE_NAME, LogsService
 from .sink import Sink
-from .storage import open_store
+from .store_url import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,16 +7,12 @@ exactly-once possible: an append names the position it expects, and either happe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import unquote, urlsplit
-
-from .exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BLOB_SUFFIX", "BlobState", "FencedError", "Store", "StoredObject", "checked_name", "open_store"]
+__all__ = ["BLOB_SUFFIX", "BlobState", "FencedError", "Store", "StoredObject", "checked_name"]
 
 BLOB_SUFFIX: Final = ".jsonl"
 """Azure's readers look at names that end so and at nothing else."""
@@ -122,45 +118,3 @@ def checked_name(name: str) -> str:
             "check endpoint, deployment and collection before a path is built of them"
         )
     return name
-
-
-def open_store(url: str, *, create_container: bool = False) -> Store:
-    """The store that `url` names; nothing is contacted before `check`.
-
-    Args:
-        url: `file:///dir` or a bare path; `az://container/prefix`, with the account in the environment
-            (`AZURE_STORAGE_CONNECTION_STRING`, else `AZURE_STORAGE_ACCOUNT_URL`); or
-            `https://account.blob.core.windows.net/container/prefix`.
-        create_container: whether `check` may create a container that does not exist.
-
-    Raises:
-        ConfigError: anything else, or credentials that cannot be used.
-    """
-    if not url.strip():
-        raise ConfigError("expected a store URL like 'file:///dir' or 'az://container/prefix', got an empty one")
-    scheme = urlsplit(url).scheme if "://" in url else "file"
-    if scheme == "file":
-        from .local import LocalStore  # noqa: PLC0415 (it imports the contract above)
-
-        return LocalStore(_local_path(url))
-    if scheme in {"az", "https"}:
-        try:
-            from .azure_blob import AzureBlobStore  # noqa: PLC0415 (needs an extra that a local store does not)
-        except ImportError as error:
-            raise ConfigError(
-                f"expected the Azure libraries, got {error}: install them with pip install 'otel-modeldata[receiver]'"
-            ) from error
-        return AzureBlobStore.from_url(url, create_container=create_container)
-    raise ConfigError(
-        f"expected a store URL that starts with file://, az:// or https://, or a path, got scheme {scheme!r}: "
-        "use for example 'file:///var/lib/modeldata' or 'az://container/prefix'"
-    )
-
-
-def _local_path(url: str) -> Path:
-    if not url.startswith("file:"):
-        return Path(url)
-    parts = urlsplit(url)
-    if parts.netloc not in {"", "localhost"} or not parts.path:
-        raise ConfigError(f"expected file:///dir with an absolute path, got {url!r}: put three slashes after 'file:'")
-    return Path(unquote(parts.path))

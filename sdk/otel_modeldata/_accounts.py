@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from .lifecycle import CollectionReport
+from .report import CollectionReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +34,12 @@ class Accounts:
         account = self._of.get(collection)
         return 0 if account is None else account.accepted
 
-    def accept(self, collection: str, count: int = 1) -> None:
-        """Events were taken."""
-        self._account(collection).accepted += count
+    def accept(self, collection: str, count: int = 1) -> int:
+        """Events were taken; answers the number of the first of them."""
+        account = self._account(collection)
+        number = account.accepted
+        account.accepted += count
+        return number
 
     def settle(self, collection: str, *, delivered: int, lost: int, reason: str) -> None:
         """Events that were taken are delivered, or lost."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ._segment import Scan
     from ._spool import Segment, Spool
-    from .lifecycle import CollectionReport
+    from .report import CollectionReport
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from ._sending import Sending
 from ._settings import DeliveryLimits
 from ._waiting import EncodedRecord, OnError, Origin, Waiting
 from .exceptions import QueueFullError, RecordTooLargeError, ShutDownError
-from .lifecycle import DeliveryReport
+from .report import DeliveryReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +79,7 @@ class Delivery:
     ) -> None:
         self._transport = transport
         self._limits = limits or DeliveryLimits()
+        self._largest = min(self._limits.record_bytes, self._limits.queue_bytes)
         self._own = Origin(producer, frame, Accounts())
         self._queue: deque[Waiting] = deque()
         self._changed = threading.Condition()
@@ -113,10 +114,9 @@ class Delivery:
             SpoolError: the spool cannot be written to.
             ShutDownError: `shutdown` was called.
         """
-        largest = min(self._limits.record_bytes, self._limits.queue_bytes)
         charge = record.rows.nbytes + _RECORD_OVERHEAD_BYTES
-        if charge > largest:
-            raise RecordTooLargeError(record.rows.nbytes, largest)
+        if charge > self._largest:
+            raise RecordTooLargeError(record.rows.nbytes, self._largest)
         end: float | None = None
         while True:
             seen = self._settlements
@@ -150,10 +150,10 @@ class Delivery:
             self._refuse_after_shutdown()
             if not self._has_room(charge):
                 raise QueueFullError
-            record.sequence = self._own.accounts.next_sequence(record.collection)
+            record.sequence = self._own.accounts.accept(record.collection)
             self._queue.append(Waiting(record, charge, time.monotonic(), on_error, self._own, None))
             self._bytes += charge
-            self._count_accepted(record.collection)
+            self._wake()
 
     def _put_on_disk(self, backlog: Backlog, record: Record, charge: int, on_error: OnError | None) -> None:
         with self._order:
@@ -184,14 +184,15 @@ class Delivery:
             self._bytes += charge
         else:
             backlog.add(place, since)
-        self._count_accepted(record.collection)
+        self._own.accounts.accept(record.collection)
+        self._wake()
 
     def _refuse_after_shutdown(self) -> None:
         if self._stop_at is not None:
             raise ShutDownError
 
-    def _count_accepted(self, collection: str) -> None:
-        self._own.accounts.accept(collection)
+    def _wake(self) -> None:
+        """One more was accepted: the thread hears of it when it asked to, or when a batch is due."""
         self._accepted += 1
         if self._thread is None:
             self._start()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ._delivery import Gauges
     from ._process import Process
-    from .lifecycle import CollectionReport, DeliveryReport
+    from .report import CollectionReport, DeliveryReport
 
     Observe = Callable[[CallbackOptions], Iterator[Observation]]
 

@@ -17,7 +17,7 @@ import os
 import uuid
 from typing import TYPE_CHECKING
 
-from . import _loading
+from . import _forking
 from ._delivery import Delivery
 from ._endpoint import load_endpoint
 from ._export import GrpcTransport
@@ -25,7 +25,7 @@ from ._record import RequestFrame
 from ._settings import DeliverySettings, load_settings
 from ._spool import Spool
 from .config import load_config
-from .lifecycle import DeliveryReport
+from .report import DeliveryReport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ def this_process(config: CollectorConfig) -> Process:
     """The process's delivery side, made on first use."""
     global _process  # noqa: PLW0603 - one per process is the meaning
     if _process is None:
-        with _loading.guard:
+        with _forking.guard:
             if _process is None:
                 _process = Process(config)
                 _end_with_multiprocessing()
@@ -111,7 +111,7 @@ def current_process() -> Process | None:
 def replace_process(process: Process | None) -> Process | None:
     """Put another in its place, as tests do; returns the one before."""
     global _process
-    with _loading.guard:
+    with _forking.guard:
         before, _process = _process, process
         return before
 

@@ -8,26 +8,13 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-
-from . import _metrics, semconv
+from . import _forking, _metrics, semconv
 from ._endpoint import load_endpoint
-from ._loading import load_delivery
 from ._settings import load_settings
 from .config import CollectorConfig, load_config
-from .context import (
-    REQUEST_ID_HEADER,
-    BasicCorrelationContext,
-    CorrelationContext,
-    WrapperContext,
-    event_time_ns,
-    headers_of,
-    new_uuid,
-    resolve,
-)
+from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
 if TYPE_CHECKING:
@@ -35,15 +22,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from ._rows import Columns, Rows
+    from ._emitter import Emitter
 
 logger = logging.getLogger(__name__)
 
 _ACCEPTED = "accepted"
 _NOT_SAMPLED = "dropped_sampling"
-
-_KNOWN_COLUMNS = 32
-"""Sets of columns a collector remembers; a collection has one or two."""
 
 
 class Collector:
@@ -72,9 +56,7 @@ class Collector:
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
         self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
-        self._fixed = b""
-        self._columns: dict[tuple[object, ...], Columns] = {}
-        self._warned: set[str] = set()
+        self._emitter: Emitter | None = None
         if self._switched_off:
             logger.info("collection %s is switched off: its frames are dropped", name)
         if self._refusal is not None:
@@ -118,94 +100,23 @@ class Collector:
         pandas = sys.modules.get("pandas")
         if pandas is None or not isinstance(data, pandas.DataFrame):
             raise UnsupportedDataError(data)
-        load_delivery()
-        rows = self._rows(data)
-        if self._config.local_capture:
-            self._print(rows, correlation_id)
-        else:
-            self._send(rows, correlation_id, context)
+        emitter = self._emitter or self._make_emitter()
+        emitter.emit(data, correlation_id, context)
         return _ACCEPTED
 
-    def _rows(self, frame: pd.DataFrame) -> Rows:
-        from ._rows import Rows  # noqa: PLC0415 - not before the first collect
+    def _make_emitter(self) -> Emitter:
+        """The first `collect` loads the heavy half of the package; a fork meanwhile would leave a child half of it."""
+        with _forking.guard:
+            from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
 
-        rows = Rows(frame, self._read_columns)
-        if rows.count == 0:
-            self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
-        return rows
-
-    def _read_columns(self, index: pd.Index[Any]) -> Columns:
-        from ._rows import Columns  # noqa: PLC0415
-
-        labels = tuple(index.tolist())
-        columns = self._columns.get(labels)
-        if columns is None:
-            columns = Columns(labels)
-            if len(self._columns) >= _KNOWN_COLUMNS:
-                self._columns.clear()
-            self._columns[labels] = columns
-            for sentence in columns.warnings:
-                self._warn_once(sentence)
-        return columns
-
-    def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
-        from ._process import this_process  # noqa: PLC0415 - not before the first collect
-        from ._record import Record, fixed_part  # noqa: PLC0415
-
-        if not self._fixed:
-            self._fixed = fixed_part(self.name, self._rate)
-        event_id = new_uuid()
-        span = trace.get_current_span()
-        span_context = span.get_span_context()
-        record = Record(
-            collection=self.name,
-            event_id=event_id,
-            fixed=self._fixed,
-            time_ns=event_time_ns(context) or time.time_ns(),
-            attributes=self._attributes(correlation_id, context),
-            span_context=span_context if span_context.is_valid else None,
-            rows=rows,
-        )
-        this_process(self._config).delivery.put(record, self._on_error)
-        if span.is_recording():
-            about: dict[str, str | int] = {
-                semconv.AZUREML_COLLECTION_NAME: self.name,
-                semconv.AZUREML_CORRELATION_ID: correlation_id,
-                semconv.CLOUDEVENTS_EVENT_ID: event_id,
-                semconv.AZUREML_DATA_ROWS: rows.count,
-            }
-            span.set_attributes(about)  # of the last collect: backends search attributes
-            span.add_event(semconv.event_type(self.name), about)  # of every collect, with its time
-
-    def _attributes(self, correlation_id: str, context: CorrelationContext) -> dict[str, str]:
-        attributes = {semconv.AZUREML_CORRELATION_ID: correlation_id}
-        for header, value in headers_of(context).items():
-            name = str(header).lower()
-            if name == REQUEST_ID_HEADER:
-                attributes[semconv.AZUREML_REQUEST_ID] = _utf8(str(value))
-            elif semconv.is_extension_name(name) and name not in semconv.RESERVED_LINE_KEYS:
-                attributes[semconv.CLOUDEVENTS_EXTENSION_PREFIX + name] = _utf8(str(value))
-            else:
-                self._warn_once(
-                    f"context header {name!r} is not collected: expected lower-case letters and digits, at most 20"
-                )
-        return attributes
-
-    def _print(self, rows: Rows, correlation_id: str) -> None:
-        """Azure's local capture: one line on standard output, no server."""
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-        sys.stdout.write(f"{moment} | {self.name} | {correlation_id} | {rows.text().decode()}\n")
+            self._emitter = Emitter(self.name, self._config, self._rate, self._on_error)
+            return self._emitter
 
     def _tell(self, error: Exception) -> None:
         if self._on_error is not None:
             self._on_error(error)
         elif error is not self._refusal or not self._switched_off:
             raise error
-
-    def _warn_once(self, sentence: str) -> None:
-        if sentence not in self._warned:
-            self._warned.add(sentence)
-            logger.warning("collection %s: %s", self.name, sentence)
 
 
 def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
@@ -238,12 +149,4 @@ def _correlation_id(context: CorrelationContext) -> str:
     given: object = context.get_id()
     if given is None or given == "":
         raise ContextError("expected a correlation context with an id, got one without")
-    return _utf8(str(given))
-
-
-def _utf8(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ContextError("expected text, got a lone surrogate in an id or header: UTF-8 cannot carry it") from None
-    return text
+    return checked_text(str(given))

@@ -157,3 +157,16 @@ def headers_of(context: CorrelationContext) -> dict[str, str]:
     """The context's headers; none where the class has no such method."""
     get_headers = getattr(context, "get_headers", None)
     return {} if get_headers is None else get_headers()
+
+
+def checked_text(text: str) -> str:
+    """`text` itself when it can travel.
+
+    Raises:
+        ContextError: it holds a lone surrogate.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ContextError("expected text, got a lone surrogate in an id or header: UTF-8 cannot carry it") from None
+    return text

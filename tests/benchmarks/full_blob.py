@@ -26,7 +26,7 @@ sys.path.insert(0, str(HERE.parent))
 from azurite import Azurite, running_azurite  # noqa: E402 - found beside this folder
 from history import check  # noqa: E402
 from otel_modeldata_receiver.sink import Line, Sink, SinkLimits  # noqa: E402
-from otel_modeldata_receiver.storage import open_store  # noqa: E402
+from otel_modeldata_receiver.store_url import open_store  # noqa: E402
 
 FOLDER = "credit/blue/model_inputs/2026/11/22/12"
 INSTANCE = "0123456789abcdef0123456789abcdef"

@@ -18,7 +18,8 @@ from otel_modeldata_receiver import azure_blob
 from otel_modeldata_receiver.azure_account import ACCOUNT_URL_VARIABLE, CONNECTION_STRING_VARIABLE
 from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError, StoreError
 from otel_modeldata_receiver.sink import Appended, Line, Sink, SinkLimits
-from otel_modeldata_receiver.storage import BlobState, FencedError, open_store
+from otel_modeldata_receiver.storage import BlobState, FencedError
+from otel_modeldata_receiver.store_url import open_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -23,7 +23,8 @@ from otel_modeldata_receiver import local
 from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError, StoreError
 from otel_modeldata_receiver.local import LocalStore
 from otel_modeldata_receiver.sink import Appended, Line, Sink
-from otel_modeldata_receiver.storage import BlobState, FencedError, checked_name, open_store
+from otel_modeldata_receiver.storage import BlobState, FencedError, checked_name
+from otel_modeldata_receiver.store_url import open_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -369,7 +370,7 @@ async def test_of_many_writers_at_one_position_one_wins(store: LocalStore, file:
 WRITER = """
 import asyncio, sys
 from otel_modeldata_receiver.sink import Line, Sink
-from otel_modeldata_receiver.storage import open_store
+from otel_modeldata_receiver.store_url import open_store
 
 async def main(root, folder, instance, name):
     sys.stdin.readline()

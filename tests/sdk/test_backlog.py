@@ -18,7 +18,7 @@ from otel_modeldata._record import RequestFrame
 from otel_modeldata._spool import Spool
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, ShutDownError
-from otel_modeldata.lifecycle import CollectionReport, DeliveryReport
+from otel_modeldata.report import CollectionReport, DeliveryReport
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 if TYPE_CHECKING:

@@ -235,7 +235,9 @@ def test_the_event_time_is_that_of_collect_or_the_one_the_context_was_given() ->
         collector.collect(FRAME, context)
         after = time.time_ns()
         collector.collect(FRAME, BasicCorrelationContext(timestamp=1_700_000_000))
-    first, second, chosen = captured.events
+        collector.collect(FRAME, BasicCorrelationContext(timestamp=0))
+    first, second, chosen, epoch = captured.events
+    assert epoch.time_ns == 0
     assert before <= first.time_ns < second.time_ns <= after
     assert chosen.time_ns == 1_700_000_000_000_000_000
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 import otel_modeldata
-from otel_modeldata.lifecycle import CollectionReport, DeliveryReport
+from otel_modeldata.report import CollectionReport, DeliveryReport
 
 if TYPE_CHECKING:
     from pathlib import Path

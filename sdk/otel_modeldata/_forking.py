@@ -1,4 +1,4 @@
-"""Loads the heavy half of the SDK with the first `collect`, and never while the process forks.
+"""What must not happen while the process forks: loading the heavy half of the SDK, and making the delivery side.
 
 A child that is forked while another thread imports inherits half a module and a lock that nobody will release: it hangs
 in its first `collect`. So whoever loads holds a lock, and a fork waits for it: a second at most, once in a process.
@@ -13,19 +13,8 @@ _FORK_WAITS_SECONDS = 10.0
 """The thread that forks may itself be in an import that the other one needs: then better a fork at risk than none."""
 
 guard = threading.RLock()
-"""Held while modules are loaded and the process's delivery side is made; see `_process.py`."""
-_is_loaded = False
+"""Held while modules are loaded (`collector.py`) and the process's delivery side is made (`_process.py`)."""
 _is_held_for_fork = False
-
-
-def load_delivery() -> None:
-    """Import what `collect` needs; costs nothing from the second time on."""
-    global _is_loaded  # noqa: PLW0603 - modules are loaded once per process
-    if not _is_loaded:
-        with guard:
-            from . import _process, _record, _rows  # noqa: F401, PLC0415 - this is the place where they are loaded
-
-            _is_loaded = True
 
 
 def _before_fork() -> None:

@@ -1,0 +1,121 @@
+"""From a frame to the queue: rows, context and span become a record, which is accepted or refused.
+
+The inner half of `Collector`, made by its first `collect`: everything heavy is imported here and nowhere above.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+
+from . import semconv
+from ._process import this_process
+from ._record import Record, fixed_part
+from ._rows import Columns, Rows
+from .context import REQUEST_ID_HEADER, checked_text, event_time_ns, headers_of, new_uuid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ._waiting import OnError
+    from .config import CollectorConfig
+    from .context import CorrelationContext
+
+logger = logging.getLogger(__name__)
+
+_KNOWN_COLUMNS = 32
+"""Sets of columns that are remembered; a collection has one or two."""
+
+
+class Emitter:
+    """Emits the frames of one collector as records."""
+
+    def __init__(self, name: str, config: CollectorConfig, rate: float, on_error: OnError | None) -> None:
+        self._name = name
+        self._config = config
+        self._on_error = on_error
+        self._event_type = semconv.event_type(name)
+        self._fixed = fixed_part(name, rate)
+        self._columns: dict[tuple[object, ...], Columns] = {}
+        self._warned: set[str] = set()
+
+    def emit(self, frame: pd.DataFrame, correlation_id: str, context: CorrelationContext) -> None:
+        """Queue a frame, or print it where Azure's local capture is on.
+
+        Raises:
+            CollectError: it is refused.
+        """
+        rows = Rows(frame, self._read_columns)
+        if rows.count == 0:
+            self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
+        if self._config.local_capture:
+            _print(self._name, correlation_id, rows)
+        else:
+            self._send(rows, correlation_id, context)
+
+    def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
+        event_id = new_uuid()
+        event_time = event_time_ns(context)
+        span = trace.get_current_span()
+        span_context = span.get_span_context()
+        record = Record(
+            collection=self._name,
+            event_id=event_id,
+            fixed=self._fixed,
+            time_ns=time.time_ns() if event_time is None else event_time,
+            attributes=self._attributes(correlation_id, context),
+            span_context=span_context if span_context.is_valid else None,
+            rows=rows,
+        )
+        this_process(self._config).delivery.put(record, self._on_error)
+        if span.is_recording():
+            about: dict[str, str | int] = {
+                semconv.AZUREML_COLLECTION_NAME: self._name,
+                semconv.AZUREML_CORRELATION_ID: correlation_id,
+                semconv.CLOUDEVENTS_EVENT_ID: event_id,
+                semconv.AZUREML_DATA_ROWS: rows.count,
+            }
+            span.set_attributes(about)  # of the last collect: backends search attributes
+            span.add_event(self._event_type, about)  # of every collect, with its time
+
+    def _attributes(self, correlation_id: str, context: CorrelationContext) -> dict[str, str]:
+        attributes = {semconv.AZUREML_CORRELATION_ID: correlation_id}
+        for header, value in headers_of(context).items():
+            name = str(header).lower()
+            if name == REQUEST_ID_HEADER:
+                attributes[semconv.AZUREML_REQUEST_ID] = checked_text(str(value))
+            elif semconv.is_extension_name(name) and name not in semconv.RESERVED_LINE_KEYS:
+                attributes[semconv.CLOUDEVENTS_EXTENSION_PREFIX + name] = checked_text(str(value))
+            else:
+                self._warn_once(
+                    f"context header {name!r} is not collected: expected lower-case letters and digits, at most 20"
+                )
+        return attributes
+
+    def _read_columns(self, index: pd.Index[Any]) -> Columns:
+        """The names of a frame's columns; called by the delivery thread, too, for frames it encodes."""
+        labels = tuple(index.tolist())
+        columns = self._columns.get(labels)
+        if columns is None:
+            columns = Columns(labels)
+            if len(self._columns) >= _KNOWN_COLUMNS:
+                self._columns.clear()
+            self._columns[labels] = columns
+            for sentence in columns.warnings:
+                self._warn_once(sentence)
+        return columns
+
+    def _warn_once(self, sentence: str) -> None:
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            logger.warning("collection %s: %s", self._name, sentence)
+
+
+def _print(name: str, correlation_id: str, rows: Rows) -> None:
+    """Azure's local capture: one line on standard output, no server."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    sys.stdout.write(f"{moment} | {name} | {correlation_id} | {rows.text().decode()}\n")
