@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
 from . import rolling, telemetry
-from .exceptions import ConfigError, ListenError
+from .certificates import server_credentials
+from .exceptions import ListenError
 from .health import PROBE_SECONDS, StoreHealth
 from .service import SERVICE_NAME, LogsService
 from .sink import Sink
@@ -23,7 +22,7 @@ from .store_url import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import ReceiverConfig, TlsConfig
+    from .config import ReceiverConfig
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +166,7 @@ def _handler(service: LogsService) -> grpc.GenericRpcHandler:
 
 
 def _bind(server: grpc.aio.Server, config: ReceiverConfig) -> int:
-    credentials = _credentials(config.tls) if config.tls else None
+    credentials = server_credentials(config.tls) if config.tls else None
     try:
         if credentials is None:
             port: int = server.add_insecure_port(config.listen)
@@ -179,16 +178,3 @@ def _bind(server: grpc.aio.Server, config: ReceiverConfig) -> int:
             "not of this machine, or not resolvable; choose another --listen"
         ) from None
     return port
-
-
-def _credentials(tls: TlsConfig) -> grpc.ServerCredentials:
-    try:
-        # gRPC says of wrong files only that it could not bind; this says what is wrong with them.
-        ssl.create_default_context(cafile=tls.client_ca_file).load_cert_chain(tls.cert_file, tls.key_file)
-        key, chain = Path(tls.key_file).read_bytes(), Path(tls.cert_file).read_bytes()
-        client_ca = Path(tls.client_ca_file).read_bytes() if tls.client_ca_file else None
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            f"tls: expected readable PEM files that belong together, got {error.strerror or error} in {tls!r}"
-        ) from None
-    return grpc.ssl_server_credentials([(key, chain)], client_ca, require_client_auth=client_ca is not None)

@@ -5,7 +5,8 @@ compare what was accepted with what is stored. A finding on our side that is not
 
 Cases: `outage-100` and `outage-1000` (the receiver is away for 15 s while so many records a second come), `lost-acks`
 (every record is stored, the answer does not arrive), `kill-9` (of the scoring process, in an outage), `poison` (one bad
-record in each of 100 batches of 512), `azurite` (70 % of the appends to the store fail; needs Node).
+record in each of 100 batches of 512), `azurite` (70 % of the appends to the store fail; needs Node), and, only when it
+is named, `outage-long` (the receiver is away for 10 minutes at 100 records a second).
 """
 
 from __future__ import annotations
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-OUTAGE_SECONDS = 15.0
 KEY = "correlationid"
 
 
@@ -109,9 +109,8 @@ def judged(case: str, scoring: ScoringProcess, store: Store, told: int = 0) -> F
     return figure(case, scoring.name, accounts, told)
 
 
-def outage(rate: int) -> list[Figure]:
-    """The receiver is killed, and comes back after 15 s."""
-    seconds = 45 if rate <= 100 else 30
+def outage(rate: int, *, seconds: int, away: int = 15) -> list[Figure]:
+    """The receiver is killed in the middle of `seconds` of load, and comes back after `away` seconds."""
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         receivers = [stack.enter_context(receiver(folder, side)) for side in ("ours", "stock")]
@@ -130,10 +129,10 @@ def outage(rate: int) -> list[Figure]:
         for side in sides:
             side.start()
         for side in sides:
-            side.wait_until_accepted(rate * (seconds - int(OUTAGE_SECONDS)) // 2)
+            side.wait_until_accepted(rate * (seconds - away) // 2)
         for one in receivers:
             one.kill()
-        time.sleep(OUTAGE_SECONDS)
+        time.sleep(away)
         for one in receivers:
             one.start()
         reports = [side.finish() for side in sides]
@@ -142,7 +141,7 @@ def outage(rate: int) -> list[Figure]:
             one.stop()
         told = [report["refused"] + sum(report["lost"].values()) for report in reports]
         stores = [Path(one.store) for one in receivers]
-        return [judged(f"outage-{rate}", *facts) for facts in zip(sides, stores, told, strict=True)]
+        return [judged(f"outage-{rate}, {away} s", *facts) for facts in zip(sides, stores, told, strict=True)]
 
 
 def lost_acks() -> list[Figure]:
@@ -263,8 +262,9 @@ def azurite() -> list[Figure]:
 
 
 CASES: dict[str, Callable[[], list[Figure]]] = {
-    "outage-100": lambda: outage(100),
-    "outage-1000": lambda: outage(1000),
+    "outage-100": lambda: outage(100, seconds=45),
+    "outage-1000": lambda: outage(1000, seconds=30),
+    "outage-long": lambda: outage(100, seconds=660, away=600),
     "lost-acks": lost_acks,
     "kill-9": kill_9,
     "poison": poison,
@@ -280,7 +280,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.cases) - set(CASES):
         parser.error(f"expected cases among {', '.join(CASES)}, got {', '.join(sorted(unknown))}")
-    figures = [one for name in options.cases or CASES for one in CASES[name]()]
+    names = options.cases or [name for name in CASES if name != "outage-long"]
+    figures = [one for name in names for one in CASES[name]()]
     table = Table(*Figure.__dataclass_fields__, title=f"{os.cpu_count()} CPUs")
     for one in figures:
         table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in asdict(one).values()))

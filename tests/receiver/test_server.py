@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -198,7 +199,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_certificates(tmp_path_factory.mktemp("tls"))
 
 
-def make_certificates(folder: Path) -> Path:
+def make_certificates(folder: Path, *, authority: Path | None = None, client_days: int = 1) -> Path:
+    """An authority of its own, or certificates of another one; `client_days` below 0 is an expired one."""
     from datetime import UTC, datetime, timedelta
     from ipaddress import ip_address
 
@@ -210,17 +212,23 @@ def make_certificates(folder: Path) -> Path:
     def name(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
-    authority_key = ec.generate_private_key(ec.SECP256R1())
+    if authority is None:
+        authority_key = ec.generate_private_key(ec.SECP256R1())
+    else:
+        loaded = serialization.load_pem_private_key((authority / "ca.key").read_bytes(), password=None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        authority_key = loaded
     for subject in ("ca", "server", "client"):
         key = authority_key if subject == "ca" else ec.generate_private_key(ec.SECP256R1())
+        days = client_days if subject == "client" else 1
         certificate = (
             x509.CertificateBuilder()
             .subject_name(name(subject))
             .issuer_name(name("ca"))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(datetime.now(UTC) - timedelta(days=1))
-            .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+            .not_valid_before(datetime.now(UTC) - timedelta(days=2))
+            .not_valid_after(datetime.now(UTC) + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=subject == "ca", path_length=None), critical=True)
             .add_extension(
                 x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]),
@@ -261,6 +269,68 @@ async def test_with_a_client_authority_only_clients_with_a_certificate_are_serve
             # UNAVAILABLE, not UNAUTHENTICATED: a gateway with the wrong certificate keeps its data.
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert [line["id"] for line in receiver.lines()] == ["1"]
+
+
+def _client(folder: Path, authority: Path) -> grpc.ChannelCredentials:
+    key, chain = ((folder / f"client.{kind}").read_bytes() for kind in ("key", "crt"))
+    return grpc.ssl_channel_credentials((authority / "ca.crt").read_bytes(), key, chain)
+
+
+async def _outcome(port: int, credentials: grpc.ChannelCredentials, key: str) -> grpc.StatusCode:
+    async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
+        try:
+            await channel.unary_unary(EXPORT)(one(key), timeout=20)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+    return grpc.StatusCode.OK
+
+
+async def test_clients_of_another_authority_or_with_an_expired_certificate_store_nothing(
+    tmp_path: Path, certificates: Path
+) -> None:
+    """Section 5, test 23: what fails in the handshake is UNAVAILABLE, so a gateway keeps its data meanwhile."""
+    stranger, expired = (tmp_path / name for name in ("stranger", "expired"))
+    for folder in (stranger, expired):
+        folder.mkdir()
+    make_certificates(stranger)
+    make_certificates(expired, authority=certificates, client_days=-1)
+    tls = TlsConfig(
+        cert_file=str(certificates / "server.crt"),
+        key_file=str(certificates / "server.key"),
+        client_ca_file=str(certificates / "ca.crt"),
+    )
+    async with live_receiver(tmp_path, tls=tls) as receiver:
+        port = receiver.server.port
+        for folder in (stranger, expired):
+            assert await _outcome(port, _client(folder, certificates), "refused") is grpc.StatusCode.UNAVAILABLE
+        assert await _outcome(port, _client(certificates, certificates), "served") is grpc.StatusCode.OK
+        assert [line["id"] for line in receiver.lines()] == ["served"]
+
+
+async def test_renewed_certificates_are_served_without_a_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Section 5, test 23: between two files of a renewal the former ones are served."""
+    served, renewed = tmp_path / "served", tmp_path / "renewed"
+    for folder in (served, renewed):
+        folder.mkdir()
+        make_certificates(folder)
+    former, latter = _client(served, served), _client(renewed, renewed)
+    tls = TlsConfig(
+        cert_file=str(served / "server.crt"), key_file=str(served / "server.key"), client_ca_file=str(served / "ca.crt")
+    )
+    async with live_receiver(tmp_path, tls=tls) as receiver:
+        port = receiver.server.port
+        assert await _outcome(port, former, "1") is grpc.StatusCode.OK
+        (renewed / "server.crt").replace(served / "server.crt")
+        with caplog.at_level(logging.WARNING):
+            assert await _outcome(port, former, "2") is grpc.StatusCode.OK
+        assert "the files changed and do not belong together, the former ones are served" in caplog.text
+        (renewed / "server.key").replace(served / "server.key")
+        (renewed / "ca.crt").replace(served / "ca.crt")
+        assert await _outcome(port, latter, "3") is grpc.StatusCode.OK
+        assert await _outcome(port, former, "4") is grpc.StatusCode.UNAVAILABLE
+        assert sorted(line["id"] for line in receiver.lines()) == ["1", "2", "3"]
 
 
 async def test_a_tls_file_that_is_missing_is_named(tmp_path: Path) -> None:
