@@ -132,6 +132,7 @@ def reject(intake: Intake, records: Iterable[LogRecord], reason: str, resource: 
             resource=resource,
             endpoint=endpoint,
             collection=event.collection_hint(record),
+            time_ns=record.time_unix_nano or record.observed_time_unix_nano,
         )
         for record in records
     )

@@ -1,7 +1,8 @@
 """What is kept of records that cannot become lines: their bytes and the reason, so that nothing accepted is ever lost.
 
 A quarantine line goes through the same sink as every other line and is durable before the sender is told. Its id is a
-digest of the bytes: a retry finds it stored already. Its folder lies outside every collection, where no reader looks.
+digest of the bytes, its folder that of the record's own hour (of its arrival where it has none): a retry finds it stored
+already. The folder lies outside every collection, where no reader looks.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Rejected:
         request: the whole request, when not even its outline could be read.
         endpoint: the endpoint, if its name is known and good.
         collection: the collection, likewise.
+        time_ns: event time, ns since the epoch; 0 when it is not known.
     """
 
     reason: str
@@ -47,6 +49,7 @@ class Rejected:
     request: bytes = b""
     endpoint: str | None = None
     collection: str | None = None
+    time_ns: int = 0
 
     @property
     def kind(self) -> str:

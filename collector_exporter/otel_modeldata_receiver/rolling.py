@@ -63,9 +63,9 @@ def folder(endpoint: str, deployment: str, collection: str, time_ns: int, rate: 
     return f"{endpoint}/{deployment}/{collection}/{_dated(rate, time_ns // _NS_PER_MINUTE)}"
 
 
-def quarantine_folder(arrival_ns: int) -> str:
-    """The folder of records that arrived at `arrival_ns` (ns since the epoch) and cannot become lines."""
-    return f"{QUARANTINE}/{_dated(RollingRate.HOUR, arrival_ns // _NS_PER_MINUTE)}"
+def quarantine_folder(time_ns: int) -> str:
+    """The folder of records of `time_ns` (ns since the epoch) that cannot become lines."""
+    return f"{QUARANTINE}/{_dated(RollingRate.HOUR, time_ns // _NS_PER_MINUTE)}"
 
 
 @lru_cache(maxsize=4096)

@@ -190,9 +190,9 @@ class LogsService:
         taken.add_line(event.folder, Line(event.line.id, line))
 
     async def _put_rejected(self, taken: intake.Intake, arrival_ns: int) -> None:
-        folder = rolling.quarantine_folder(arrival_ns)
         stored: dict[bytes, str] = {}  # records of one request share their resource
         for rejected in taken.rejected:
+            folder = rolling.quarantine_folder(rejected.time_ns or arrival_ns)
             urls = {}
             for key, part in rejected.large_parts.items():
                 if part not in stored:

@@ -446,6 +446,14 @@ async def test_an_event_without_a_time_goes_to_the_hour_in_which_it_came_also_wh
         }
 
 
+async def test_a_bad_record_that_comes_again_in_another_hour_is_kept_once_in_its_own(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        for made.now in (NOON, NOON + HOUR, NOON + 2 * HOUR):
+            bad = await made.accept(request(record("no json", event_id="bad", time_ns=NOON + 5)))
+            assert bad.partial_success.rejected_log_records == 1
+        assert [len(made.lines(f"_quarantine/2026/11/22/{hour}")) for hour in (12, 13, 14)] == [1, 0, 0]
+
+
 async def test_the_zone_of_this_machine_is_no_part_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
