@@ -1,8 +1,8 @@
 """What is kept of records that cannot become lines: their bytes and the reason, so that nothing accepted is ever lost.
 
 A quarantine line goes through the same sink as every other line and is durable before the sender is told. Its id is a
-digest of the bytes, its folder that of the record's own hour (of its arrival where it has none): a retry finds it stored
-already. The folder lies outside every collection, where no reader looks.
+digest of the bytes, its folder that of the record's own hour (of its arrival where it has none): a retry finds it
+stored already. The folder lies outside every collection, where no reader looks.
 """
 
 from __future__ import annotations
