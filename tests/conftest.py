@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ["gateway", "receiver_process", "azurite", "scoring_host"]
 """Servers that tests start; the modules stand beside this one."""
@@ -24,3 +29,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def anyio_backend() -> str:
     """The receiver is an asyncio program: anyio's pytest plugin runs its tests on that loop only."""
     return "asyncio"
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """A background job of a shell ignores SIGINT, and its children inherit that; a handler of our own they do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -180,10 +180,7 @@ class SimulatedStore:
         self._trace("store", f"late append {_short(append.name)} at {append.position}: {outcome}")
 
     def _apply(self, append: _Append) -> BlobState:
-        size = len(self.contents.get(append.name, b""))
-        # A block that is there already may be a part of a larger one of the same lines, which an earlier try has left:
-        # its writer must read on.
-        if size > append.position + len(append.block) or (self._files and size != append.position):
+        if self._files and len(self.contents.get(append.name, b"")) != append.position:
             raise FencedError
         return self._memory._apply(append.name, append.position, append.block)
 

@@ -23,7 +23,7 @@ from otel_modeldata_receiver.demo_proof import Blob, Proof, StoredLine
 from recording_backend import RecordingBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from azurite import Azurite
 
@@ -250,14 +250,6 @@ sys.exit(main(["demo", "--store", {str(tmp_path)!r}]))
         r"pip install 'otel-modeldata\[demo\]'",
         line,
     )
-
-
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """A background job of a shell ignores SIGINT, and its children inherit that; a handler of our own they do not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupted_demo_ends_without_a_traceback(tmp_path: Path, interrupts: None) -> None:

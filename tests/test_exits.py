@@ -170,7 +170,7 @@ ORDERLY = {
 
 
 @pytest.mark.parametrize("ending", ORDERLY)
-def test_an_orderly_end_loses_nothing(without_spool: Host, ending: str) -> None:
+def test_an_orderly_end_loses_nothing(without_spool: Host, ending: str, interrupts: None) -> None:
     code, status = ORDERLY[ending]
     without_spool.run("collect('a', 500)\n" + code, status)
     without_spool.check(producers=1)
