@@ -170,7 +170,7 @@ def test_no_checked_name_leaves_the_folder(name: str) -> None:
     except ValueError:
         return
     assert kept == name
-    assert os.path.normpath(f"/root/{name}") == f"/root/{name}"
+    assert os.path.normpath(f"/blobs/{name}") == f"/blobs/{name}"
 
 
 # --- Which folder a URL means ------------------------------------------------------------------------------------
