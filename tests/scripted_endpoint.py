@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FAST = {"first_retry_seconds": 0.001, "max_retry_seconds": 0.01, "linger_seconds": 0.001}
 
 
-class _Rows:
+class _Body:
     """Stands for the rows of a frame, of which the queue reads only the size."""
 
     def __init__(self, nbytes: int) -> None:
@@ -32,7 +32,7 @@ class FakeRecord:
         self.collection = collection
         self.event_id = name
         self.sequence = 0
-        self.rows = _Rows(size)
+        self.body = _Body(size)
         self._encodable = encodable
         self._size = size
 

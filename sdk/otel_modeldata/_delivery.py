@@ -114,9 +114,9 @@ class Delivery:
             SpoolError: the spool cannot be written to.
             ShutDownError: `shutdown` was called.
         """
-        charge = record.rows.nbytes + _RECORD_OVERHEAD_BYTES
+        charge = record.body.nbytes + _RECORD_OVERHEAD_BYTES
         if charge > self._largest:
-            raise RecordTooLargeError(record.rows.nbytes, self._largest)
+            raise RecordTooLargeError(record.body.nbytes, self._largest)
         end: float | None = None
         while True:
             seen = self._settlements

@@ -14,13 +14,17 @@ from opentelemetry import trace
 
 from . import semconv
 from ._process import this_process
-from ._record import Record, fixed_part
+from ._record import Payload, Record, fixed_part
 from ._rows import Columns, Rows
 from .context import REQUEST_ID_HEADER, checked_text, event_time_ns, headers_of, new_uuid
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping
 
+    import pandas as pd
+    from opentelemetry.trace import SpanContext
+
+    from ._record import Body
     from ._waiting import OnError
     from .config import CollectorConfig
     from .context import CorrelationContext
@@ -58,20 +62,10 @@ class Emitter:
             self._send(rows, correlation_id, context)
 
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
-        event_id = new_uuid()
         event_time = event_time_ns(context)
         span = trace.get_current_span()
-        span_context = span.get_span_context()
-        record = Record(
-            collection=self._name,
-            event_id=event_id,
-            fixed=self._fixed,
-            time_ns=time.time_ns() if event_time is None else event_time,
-            attributes=self._attributes(correlation_id, context),
-            span_context=span_context if span_context.is_valid else None,
-            rows=rows,
-        )
-        this_process(self._config).delivery.put(record, self._on_error)
+        time_ns = time.time_ns() if event_time is None else event_time
+        event_id = self._put(rows, self._attributes(correlation_id, context), time_ns, span.get_span_context())
         if span.is_recording():
             about: dict[str, str | int] = {
                 semconv.AZUREML_COLLECTION_NAME: self._name,
@@ -81,6 +75,37 @@ class Emitter:
             }
             span.set_attributes(about)  # of the last collect: backends search attributes
             span.add_event(self._event_type, about)  # of every collect, with its time
+
+    def emit_payload(
+        self, payload: Payload, attributes: Mapping[str, str | float], time_ns: int, span_context: SpanContext
+    ) -> None:
+        """Queue the body of a request or response.
+
+        Args:
+            payload: the body.
+            attributes: all of them (`semconv.py`): correlation id, request id, content type, and what HTTP adds.
+            time_ns: when it began, ns since 1970.
+            span_context: the span of the request; an invalid one is none.
+
+        Raises:
+            CollectError: it is refused.
+        """
+        self._put(payload, attributes, time_ns, span_context)
+
+    def _put(self, body: Body, attributes: Mapping[str, str | float], time_ns: int, span_context: SpanContext) -> str:
+        """Queue a record and return its event id."""
+        event_id = new_uuid()
+        record = Record(
+            collection=self._name,
+            event_id=event_id,
+            fixed=self._fixed,
+            time_ns=time_ns,
+            attributes=attributes,
+            span_context=span_context if span_context.is_valid else None,
+            body=body,
+        )
+        this_process(self._config).delivery.put(record, self._on_error)
+        return event_id
 
     def _attributes(self, correlation_id: str, context: CorrelationContext) -> dict[str, str]:
         attributes = {semconv.AZUREML_CORRELATION_ID: correlation_id}

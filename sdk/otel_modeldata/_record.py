@@ -12,7 +12,7 @@ with `OTEL_SDK_DISABLED` it would drop every event without a word.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
@@ -29,11 +29,47 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import SpanContext
 
-    from ._rows import Rows
     from .config import CollectorConfig
 
 _HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
 """OTLP 1.5 and later; the attribute `cloudevents.event_type` says the same in every version."""
+
+
+class Body(Protocol):
+    """What a record is about: the rows of a frame, or the body of a request or response."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it holds, about; exact once it is encoded."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether `text` is UTF-8 for certain; else it is sent as bytes."""
+
+    def text(self) -> bytes:
+        """What is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The body of a request or response as it was on the wire.
+
+    Attributes:
+        content: all of it, or its beginning.
+        is_text: whether it is UTF-8 for certain.
+    """
+
+    content: bytes
+    is_text: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of `content`."""
+        return len(self.content)
+
+    def text(self) -> bytes:
+        """`content`."""
+        return self.content
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +83,7 @@ class Record:
         time_ns: event time, ns since 1970.
         attributes: what differs from record to record.
         span_context: the span the event belongs to; None outside of any.
-        rows: the data.
+        body: the data.
         sequence: the event's number within its producer and collection, given when it is accepted.
     """
 
@@ -55,9 +91,9 @@ class Record:
     event_id: str
     fixed: bytes
     time_ns: int
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, str | float]
     span_context: SpanContext | None
-    rows: Rows
+    body: Body
     sequence: int = 0
 
     def encode(self) -> bytes:
@@ -65,7 +101,7 @@ class Record:
         message = LogRecord(
             time_unix_nano=self.time_ns,
             observed_time_unix_nano=self.time_ns,
-            body=AnyValue(string_value=self.rows.text()),  # type: ignore[arg-type] # bytes are taken, and checked
+            body=_any_value(self.body),
             attributes=[
                 _key_value(semconv.CLOUDEVENTS_EVENT_ID, self.event_id),
                 _key_value(semconv.AZUREML_PRODUCER_SEQUENCE, self.sequence),
@@ -81,20 +117,26 @@ class Record:
 
 def fixed_part(collection: str, sampling_rate: float) -> bytes:
     """What every record of one collector says: the beginning of its bytes."""
-    message = LogRecord(
-        attributes=[
-            _key_value(semconv.AZUREML_COLLECTION_NAME, collection),
-            _key_value(semconv.CLOUDEVENTS_EVENT_TYPE, semconv.event_type(collection)),
-            _key_value(semconv.AZUREML_MODEL_VERSION, semconv.DEFAULT_MODEL_VERSION),
-            _key_value(semconv.AZUREML_DATA_TYPE, semconv.DATAFRAME_TYPE),
-            _key_value(semconv.AZUREML_DATA_CONTENT_TYPE, semconv.JSON_CONTENT_TYPE),
-            _key_value(semconv.AZUREML_AGENT, AGENT),
-            _key_value(semconv.AZUREML_SAMPLING_RATE, float(sampling_rate)),
-        ]
-    )
+    attributes: dict[str, str | float] = {
+        semconv.AZUREML_COLLECTION_NAME: collection,
+        semconv.CLOUDEVENTS_EVENT_TYPE: semconv.event_type(collection),
+        semconv.AZUREML_MODEL_VERSION: semconv.DEFAULT_MODEL_VERSION,
+    }
+    if collection not in semconv.PAYLOAD_COLLECTIONS:
+        attributes[semconv.AZUREML_DATA_TYPE] = semconv.DATAFRAME_TYPE
+        attributes[semconv.AZUREML_DATA_CONTENT_TYPE] = semconv.JSON_CONTENT_TYPE
+    attributes[semconv.AZUREML_AGENT] = AGENT
+    attributes[semconv.AZUREML_SAMPLING_RATE] = float(sampling_rate)
+    message = LogRecord(attributes=[_key_value(key, value) for key, value in attributes.items()])
     if _HAS_EVENT_NAME:
         message.event_name = semconv.event_type(collection)
     return message.SerializeToString()
+
+
+def _any_value(body: Body) -> AnyValue:
+    if body.is_text:
+        return AnyValue(string_value=body.text())  # type: ignore[arg-type] # bytes are taken, and checked
+    return AnyValue(bytes_value=body.text())
 
 
 def _key_value(key: str, value: str | float) -> KeyValue:

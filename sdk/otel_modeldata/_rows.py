@@ -96,6 +96,11 @@ class Rows:
         else:
             self.nbytes = _memory_of(self._source)
 
+    @property
+    def is_text(self) -> bool:
+        """JSON is UTF-8."""
+        return True
+
     def text(self) -> bytes:
         """The rows as a JSON array of objects, UTF-8."""
         if self._source is not None:

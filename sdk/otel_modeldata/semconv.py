@@ -49,6 +49,18 @@ AZUREML_DATA_ROWS: Final = "azureml.data.rows"
 """Number of rows of a frame, on the request span."""
 AZUREML_PRODUCER_SEQUENCE: Final = "azureml.producer.sequence"
 """Counts the events of one producer and collection from 0, as an int: a gap is a loss that can be named."""
+AZUREML_DATA_TOTAL_BYTES: Final = "azureml.data.total_bytes"
+"""Bytes of the whole body, an int, where the record holds only its beginning; `*` where nobody knows (RFC 9110, 14.4).
+Absent: the record holds all of it."""
+HTTP_REQUEST_METHOD: Final = "http.request.method"
+"""OTel's own; line key `method`."""
+URL_PATH: Final = "url.path"
+"""OTel's own; line key `path`, which ends with `?` and `URL_QUERY` where that is not empty."""
+URL_QUERY: Final = "url.query"
+HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
+"""OTel's own, an int; line key `statuscode`."""
+AZUREML_RESPONSE_LATENCY_MS: Final = "azureml.response.latency_ms"
+"""From the first byte of a request to the end of its response, a double; line key `latencyms`."""
 CLOUDEVENTS_EXTENSION_PREFIX: Final = "cloudevents.extension."
 """`cloudevents.extension.tenant` becomes the line key `tenant` (a context header the caller attached)."""
 
@@ -64,6 +76,9 @@ DEFAULT_DEPLOYMENT: Final = "default"
 
 PAYLOAD_COLLECTIONS: Final = frozenset({"request", "response"})
 """Azure's payload logging: any JSON is allowed as `data`. Every other collection is tabular: an array of objects."""
+
+TRACE_COLLECTION: Final = "app_traces"
+"""Lines made of OTLP spans; each element of `data` is one span."""
 
 RESERVED_LINE_KEYS: Final = frozenset({"data", "dataref", "correlationid"})
 """No other key of a line may equal one of these up to case: Spark is case-insensitive and the whole window fails."""

@@ -190,7 +190,7 @@ def test_a_record_above_the_limit_is_refused_with_its_size_and_the_limit(deliver
 
 def test_a_record_that_turns_out_too_large_is_lost_and_told(delivery_to: OpenDelivery) -> None:
     record = FakeRecord("grown", 5000)
-    record.rows.nbytes = 10
+    record.body.nbytes = 10
     delivery = delivery_to(Endpoint(), record_bytes=4000)
     delivery.put(record, None)
     assert delivery.flush(30) == DeliveryReport(accepted=1, lost={"too_large": 1})

@@ -34,7 +34,7 @@ def _record(span: SpanContext | None = SPAN) -> Record:
         time_ns=1_700_000_000_123_456_789,
         attributes={semconv.AZUREML_CORRELATION_ID: "test"},
         span_context=span,
-        rows=Rows(frame, lambda index: Columns(index.tolist())),
+        body=Rows(frame, lambda index: Columns(index.tolist())),
         sequence=7,
     )
 
@@ -132,6 +132,6 @@ def test_a_service_name_that_can_be_no_folder_is_refused_in_one_sentence(monkeyp
 def test_a_large_frame_is_encoded_late_and_says_the_same() -> None:
     frame = pd.DataFrame({"a": range(5000)})
     record = _record()
-    record.rows = Rows(frame, lambda index: Columns(index.tolist()))
+    record.body = Rows(frame, lambda index: Columns(index.tolist()))
     body = LogRecord.FromString(record.encode()).body.string_value
     assert json.loads(body) == [{"a": n} for n in range(5000)]

@@ -170,7 +170,8 @@ def test_endless_nesting_is_refused() -> None:
 
 
 def test_a_lone_surrogate_in_a_column_name_becomes_a_question_mark() -> None:
-    assert _text(pd.DataFrame({"a\ud800": [1]})) == '[{"a?":1}]'
+    labels = pd.Index(["a\ud800"], dtype=object)  # pandas refuses it in an Arrow index, where there is Arrow
+    assert _text(pd.DataFrame([[1]], columns=labels)) == '[{"a?":1}]'
 
 
 @pytest.mark.parametrize(
