@@ -17,15 +17,15 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._accounts import Accounts
 from ._backlog import LOOK_SECONDS, Backlog
 from ._notices import Notices
+from ._queue import MemoryQueue
 from ._sending import Sending
 from ._settings import DeliveryLimits
-from ._waiting import EncodedRecord, OnError, Origin, Waiting
+from ._waiting import EncodedRecord, Origin, Waiting
 from .exceptions import QueueFullError, RecordTooLargeError, ShutDownError
 from .report import DeliveryReport
 
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from ._record import Record, RequestFrame
     from ._sending import Outcome
     from ._spool import Place, Spool
+    from ._waiting import MergeKey, OnError
 
-_LOOKS_BEFORE_IDLE = 50
+_LOOKS_BEFORE_IDLE = 25
 """Two and a half seconds at the default linger."""
 
 _RECORD_OVERHEAD_BYTES = 512
@@ -81,14 +82,14 @@ class Delivery:
         self._limits = limits or DeliveryLimits()
         self._largest = min(self._limits.record_bytes, self._limits.queue_bytes)
         self._own = Origin(producer, frame, Accounts())
-        self._queue: deque[Waiting] = deque()
-        self._changed = threading.Condition()
+        self._queue = MemoryQueue(self._limits)
+        self._lock = threading.RLock()  # a signal's handler may call `flush` in the middle of a `put`
+        self._changed = threading.Condition(self._lock)
         self._backlog = None if spool is None else Backlog(spool, self._own, self._changed)
         self._only_overflow = only_overflow
         self._order = threading.Lock()
         """Held while a record gets its number and its place on disk, so that both are in one order."""
         self._thread: threading.Thread | None = None
-        self._bytes = 0
         self._accepted = self._settled = self._settlements = 0
         self._urgent = 0
         """Records accepted before the last `flush`: until they are settled nothing lingers."""
@@ -105,8 +106,13 @@ class Delivery:
 
     # --- the caller's side ---------------------------------------------------------------------------------------
 
-    def put(self, record: Record, on_error: OnError | None) -> None:
+    def put(self, record: Record, on_error: OnError | None, key: MergeKey | None = None) -> None:
         """Accept a record under the next sequence number of its collection, or refuse it; then it takes no number.
+
+        Args:
+            record: what happened; afterwards it tells `event_id` and `first_row` of the event that holds its rows.
+            on_error: who wants to hear of its loss.
+            key: its rows join a waiting event that was put with an equal key, if there is one.
 
         Raises:
             RecordTooLargeError: it can never be sent.
@@ -122,9 +128,9 @@ class Delivery:
             seen = self._settlements
             try:
                 if self._backlog is None:
-                    self._put_in_memory(record, charge, on_error)
+                    self._put_in_memory(record, charge, on_error, key)
                 else:
-                    self._put_on_disk(self._backlog, record, charge, on_error)
+                    self._put_on_disk(self._backlog, record, charge, on_error, key)
             except QueueFullError:
                 end = end or time.monotonic() + self._limits.block_seconds
                 if not self._await_room(seen, end):
@@ -140,33 +146,40 @@ class Delivery:
             )
 
     def _has_room(self, charge: int) -> bool:
-        """Whether a record may wait in memory; behind one that had to go to the backlog it may not."""
-        waiting = self._accepted - self._settled
-        fits = self._bytes + charge <= self._limits.queue_bytes and waiting != self._limits.queue_records
-        return fits and (self._backlog is None or not self._backlog.overflowed)
+        """Whether an event may wait in memory; behind one that had to go to the backlog it may not."""
+        overflowed = self._backlog is not None and self._backlog.overflowed
+        return not overflowed and self._queue.has_room(charge, self._accepted - self._settled)
 
-    def _put_in_memory(self, record: Record, charge: int, on_error: OnError | None) -> None:
-        with self._changed:
-            self._refuse_after_shutdown()
+    def _put_in_memory(
+        self, record: Record, charge: int, on_error: OnError | None, key: MergeKey | None = None
+    ) -> None:
+        with self._lock:
+            if self._stop_at is not None:
+                raise ShutDownError
             if not self._has_room(charge):
                 raise QueueFullError
+            if key is not None and self._queue.join(key, record, charge):
+                return
             record.sequence = self._own.accounts.accept(record.collection)
-            self._queue.append(Waiting(record, charge, time.monotonic(), on_error, self._own, None))
-            self._bytes += charge
+            self._queue.add(Waiting(record, charge, time.monotonic(), on_error, self._own, None, key))
             self._wake()
 
-    def _put_on_disk(self, backlog: Backlog, record: Record, charge: int, on_error: OnError | None) -> None:
+    def _put_on_disk(
+        self, backlog: Backlog, record: Record, charge: int, on_error: OnError | None, key: MergeKey | None
+    ) -> None:
         with self._order:
             if self._only_overflow:
                 with contextlib.suppress(QueueFullError):
-                    self._put_in_memory(record, charge, on_error)
+                    self._put_in_memory(record, charge, on_error, key)
                     return
-            self._refuse_after_shutdown()
+            if self._stop_at is not None:
+                raise ShutDownError
             record.sequence = self._own.accounts.next_sequence(record.collection)
-            encoded = EncodedRecord(record.collection, record.event_id, record.encode())
-            if len(encoded.data) > self._limits.record_bytes:
-                raise RecordTooLargeError(len(encoded.data), self._limits.record_bytes)
-            place = backlog.spool.append(encoded.data)
+            data = record.encode()
+            encoded = EncodedRecord(record.collection, record.event_id, data)
+            if len(data) > self._limits.record_bytes:
+                raise RecordTooLargeError(len(data), self._limits.record_bytes)
+            place = backlog.spool.append(data)
             if place is None:
                 raise QueueFullError
             with self._changed:
@@ -180,23 +193,18 @@ class Delivery:
         backlog.on_errors[record.collection] = on_error
         since, charge = time.monotonic(), len(record.data) + _RECORD_OVERHEAD_BYTES
         if self._has_room(charge):
-            self._queue.append(Waiting(record, charge, since, on_error, self._own, place))
-            self._bytes += charge
+            self._queue.add(Waiting(record, charge, since, on_error, self._own, place))
         else:
             backlog.add(place, since)
         self._own.accounts.accept(record.collection)
         self._wake()
 
-    def _refuse_after_shutdown(self) -> None:
-        if self._stop_at is not None:
-            raise ShutDownError
-
     def _wake(self) -> None:
-        """One more was accepted: the thread hears of it when it asked to, or when a batch is due."""
+        """One more was accepted: the thread hears of it when it asked to, or when memory is scarce."""
         self._accepted += 1
         if self._thread is None:
             self._start()
-        elif self._idle or self._is_due():
+        elif self._idle or self._queue.is_crowded(self._accepted - self._settled):
             self._changed.notify_all()
 
     def _start(self) -> None:
@@ -245,9 +253,9 @@ class Delivery:
         """What waits, for the metrics."""
         with self._changed:
             since = self._in_flight_since
-            if since is None and self._queue:
-                since = self._queue[0].since
-            nbytes = self._bytes
+            if since is None:
+                since = self._queue.oldest
+            nbytes = self._queue.nbytes
         spooled = 0 if self._backlog is None else self._backlog.spool.nbytes()
         return Gauges(nbytes, spooled, 0.0 if since is None else time.monotonic() - since)
 
@@ -290,13 +298,11 @@ class Delivery:
             if self._thread is None and self._backlog.holds_adopted():
                 self._start()
 
-    def _is_due(self) -> bool:
-        """Whether what waits should be sent without lingering on."""
-        return (
-            len(self._queue) >= self._limits.linger_records
-            or self._bytes >= self._limits.batch_bytes
-            or self._urgent > self._settled
-        )
+    def _is_urgent(self) -> bool:
+        """Whether nothing waits for others; what is on disk only comes behind all that is in memory."""
+        overflowed = self._backlog is not None and self._backlog.overflowed > 0
+        crowded = self._queue.is_crowded(self._accepted - self._settled)
+        return overflowed or crowded or self._stop_at is not None or self._urgent > self._settled
 
     def _next_batch(self) -> Sequence[Waiting]:
         """A batch at most of what waits longest; now and then nothing."""
@@ -307,11 +313,7 @@ class Delivery:
             return backlog.take_adopted(limit)
         with self._changed:
             self._await_records()
-            batch: list[Waiting] = []
-            size = 0
-            while self._queue and (not batch or size + self._queue[0].charge <= limit):
-                batch.append(self._queue.popleft())
-                size += batch[-1].charge
+            batch = self._queue.take(urgent=self._is_urgent())
         if not batch and backlog is not None and backlog.overflowed:
             batch = backlog.take_own(limit)
         if batch:
@@ -320,17 +322,23 @@ class Delivery:
         return batch
 
     def _await_records(self) -> None:
-        """Return when a batch is due, a linger after its first record at the latest, or when `shutdown` was called.
+        """Return when a batch is due, or when `shutdown` was called; now and then without any reason.
 
         A thread that is woken costs `collect` 15 us, a sleeping one nothing: so the thread looks once per linger, and
         asks to be woken only after it found nothing for a while.
         """
-        while self._stop_at is None and not self._is_due() and not self._holds_backlog():
+        while not self._is_urgent() and not self._holds_backlog():
+            if self._queue:
+                wait = self._queue.wait_seconds()
+                if wait <= 0:
+                    return
+                self._changed.wait(wait)
+                continue
             self._idle = self._empty_looks >= _LOOKS_BEFORE_IDLE
+            self._empty_looks += 1
             woken = self._changed.wait(self._idle_seconds if self._idle else self._limits.linger_seconds)
-            if (self._idle and not woken) or (self._queue and not self._idle):
+            if self._idle and not woken:
                 break
-            self._empty_looks = 0 if self._queue else self._empty_looks + 1
         self._idle = False
 
     def _pause(self, seconds: float) -> bool:
@@ -358,7 +366,7 @@ class Delivery:
         origin, collection = items[0].origin, items[0].record.collection
         with self._changed:
             origin.accounts.settle(collection, delivered=outcome.delivered, lost=lost, reason=outcome.reason)
-            self._bytes -= sum(item.charge for item in items)
+            self._queue.nbytes -= sum(item.charge for item in items)
             self._settlements += 1
             if origin is self._own:
                 self._settled += len(items)
@@ -368,5 +376,5 @@ class Delivery:
 
     def _tell_waiting(self, answer: Retry) -> None:
         with self._changed:
-            waiting, held = self._accepted - self._settled, self._bytes
+            waiting, held = self._accepted - self._settled, self._queue.nbytes
         self._notices.waiting(answer, waiting, held)

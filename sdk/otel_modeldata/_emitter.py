@@ -14,17 +14,24 @@ from opentelemetry import trace
 
 from . import semconv
 from ._process import this_process
-from ._record import Payload, Record, fixed_part
+from ._record import Record, fixed_part
 from ._rows import Columns, Rows
-from .context import REQUEST_ID_HEADER, checked_text, event_time_ns, headers_of, new_uuid
+from .context import (
+    REQUEST_ID_HEADER,
+    BasicCorrelationContext,
+    checked_text,
+    event_time_ns,
+    headers_of,
+    new_uuid,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
-    from opentelemetry.trace import SpanContext
+    from opentelemetry.trace import Span, SpanContext
 
-    from ._record import Body
+    from ._record import Payload
     from ._waiting import OnError
     from .config import CollectorConfig
     from .context import CorrelationContext
@@ -38,12 +45,19 @@ _KNOWN_COLUMNS = 32
 class Emitter:
     """Emits the frames of one collector as records."""
 
-    def __init__(self, name: str, config: CollectorConfig, rate: float, on_error: OnError | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: CollectorConfig,
+        rate: float,
+        on_error: OnError | None,
+        model_version: str = semconv.DEFAULT_MODEL_VERSION,
+    ) -> None:
         self._name = name
         self._config = config
         self._on_error = on_error
         self._event_type = semconv.event_type(name)
-        self._fixed = fixed_part(name, rate)
+        self._fixed = fixed_part(name, rate, model_version)
         self._columns: dict[tuple[object, ...], Columns] = {}
         self._warned: set[str] = set()
 
@@ -62,19 +76,36 @@ class Emitter:
             self._send(rows, correlation_id, context)
 
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
-        event_time = event_time_ns(context)
+        chosen_ns = event_time_ns(context)
         span = trace.get_current_span()
-        time_ns = time.time_ns() if event_time is None else event_time
-        event_id = self._put(rows, self._attributes(correlation_id, context), time_ns, span.get_span_context())
+        span_context = span.get_span_context()
+        record = Record(
+            collection=self._name,
+            fixed=self._fixed,
+            time_ns=time.time_ns() if chosen_ns is None else chosen_ns,
+            attributes=self._attributes(correlation_id, headers_of(context)),
+            span_context=span_context if span_context.is_valid else None,
+            body=rows,
+        )
         if span.is_recording():
-            about: dict[str, str | int] = {
-                semconv.AZUREML_COLLECTION_NAME: self._name,
-                semconv.AZUREML_CORRELATION_ID: correlation_id,
-                semconv.CLOUDEVENTS_EVENT_ID: event_id,
-                semconv.AZUREML_DATA_ROWS: rows.count,
-            }
-            span.set_attributes(about)  # of the last collect: backends search attributes
-            span.add_event(self._event_type, about)  # of every collect, with its time
+            record.event_id = new_uuid()
+        key = (self._name, correlation_id, span_context.trace_id, chosen_ns)
+        count = rows.count
+        this_process(self._config).delivery.put(record, self._on_error, key)
+        if isinstance(context, BasicCorrelationContext):
+            context.collected_rows = (record.first_row, count)
+        if span.is_recording():
+            self._tell_span(span, record, correlation_id, count)
+
+    def _tell_span(self, span: Span, record: Record, correlation_id: str, count: int) -> None:
+        about: dict[str, str | int] = {
+            semconv.AZUREML_COLLECTION_NAME: self._name,
+            semconv.AZUREML_CORRELATION_ID: correlation_id,
+            semconv.CLOUDEVENTS_EVENT_ID: record.event_id,
+            semconv.AZUREML_DATA_ROWS: count,
+        }
+        span.set_attributes(about)  # of the last collect: backends search attributes
+        span.add_event(self._event_type, about)  # of every collect, with its time
 
     def emit_payload(
         self, payload: Payload, attributes: Mapping[str, str | float], time_ns: int, span_context: SpanContext
@@ -90,26 +121,19 @@ class Emitter:
         Raises:
             CollectError: it is refused.
         """
-        self._put(payload, attributes, time_ns, span_context)
-
-    def _put(self, body: Body, attributes: Mapping[str, str | float], time_ns: int, span_context: SpanContext) -> str:
-        """Queue a record and return its event id."""
-        event_id = new_uuid()
         record = Record(
             collection=self._name,
-            event_id=event_id,
             fixed=self._fixed,
             time_ns=time_ns,
             attributes=attributes,
             span_context=span_context if span_context.is_valid else None,
-            body=body,
+            body=payload,
         )
         this_process(self._config).delivery.put(record, self._on_error)
-        return event_id
 
-    def _attributes(self, correlation_id: str, context: CorrelationContext) -> dict[str, str]:
+    def _attributes(self, correlation_id: str, headers: Mapping[str, str]) -> dict[str, str]:
         attributes = {semconv.AZUREML_CORRELATION_ID: correlation_id}
-        for header, value in headers_of(context).items():
+        for header, value in headers.items():
             name = str(header).lower()
             if name == REQUEST_ID_HEADER:
                 attributes[semconv.AZUREML_REQUEST_ID] = checked_text(str(value))

@@ -21,12 +21,15 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMes
 from opentelemetry.sdk.resources import Resource
 
 from . import semconv
+from ._rows import Rows
 from ._version import AGENT, NAME, VERSION
+from .context import new_uuid
 from .exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from google.protobuf.message import Message
     from opentelemetry.trace import SpanContext
 
     from .config import CollectorConfig
@@ -78,30 +81,45 @@ class Record:
 
     Attributes:
         collection: the collection's name.
-        event_id: the CloudEvents `id`.
         fixed: what `fixed_part` made for the collector.
         time_ns: event time, ns since 1970.
         attributes: what differs from record to record.
         span_context: the span the event belongs to; None outside of any.
         body: the data.
+        event_id: the CloudEvents `id`; empty until somebody needs it.
         sequence: the event's number within its producer and collection, given when it is accepted.
+        first_row: where its rows begin in the event: above 0 when they joined those of an earlier `collect`.
     """
 
     collection: str
-    event_id: str
     fixed: bytes
     time_ns: int
     attributes: Mapping[str, str | float]
     span_context: SpanContext | None
     body: Body
+    event_id: str = ""
     sequence: int = 0
+    first_row: int = 0
+
+    def join(self, other: Record) -> bool:
+        """Take the rows of `other` behind its own, if one event may hold both; `other` then tells about this event."""
+        if self.attributes != other.attributes or self.fixed != other.fixed:  # of another model version
+            return False
+        if not isinstance(self.body, Rows) or not isinstance(other.body, Rows):
+            return False
+        first_row = self.body.count
+        if not self.body.join(other.body):
+            return False
+        self.event_id = self.event_id or other.event_id
+        other.event_id, other.sequence, other.first_row = self.event_id, self.sequence, first_row
+        return True
 
     def encode(self) -> bytes:
         """The OTLP `LogRecord`."""
+        self.event_id = self.event_id or new_uuid()
         message = LogRecord(
             time_unix_nano=self.time_ns,
             observed_time_unix_nano=self.time_ns,
-            body=_any_value(self.body),
             attributes=[
                 _key_value(semconv.CLOUDEVENTS_EVENT_ID, self.event_id),
                 _key_value(semconv.AZUREML_PRODUCER_SEQUENCE, self.sequence),
@@ -112,15 +130,20 @@ class Record:
             message.trace_id = self.span_context.trace_id.to_bytes(16, "big")
             message.span_id = self.span_context.span_id.to_bytes(8, "big")
             message.flags = int(self.span_context.trace_flags)
-        return self.fixed + message.SerializeToString()
+        text = self.body.text()
+        value = _STRING_VALUE if self.body.is_text else _BYTES_VALUE
+        # By hand, because rows may be large: upb would check and copy them twice.
+        size = _varint(len(text))
+        body = _varint(len(value) + len(size) + len(text))
+        return b"".join((self.fixed, message.SerializeToString(), _BODY, body, value, size, text))
 
 
-def fixed_part(collection: str, sampling_rate: float) -> bytes:
+def fixed_part(collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION) -> bytes:
     """What every record of one collector says: the beginning of its bytes."""
     attributes: dict[str, str | float] = {
         semconv.AZUREML_COLLECTION_NAME: collection,
         semconv.CLOUDEVENTS_EVENT_TYPE: semconv.event_type(collection),
-        semconv.AZUREML_MODEL_VERSION: semconv.DEFAULT_MODEL_VERSION,
+        semconv.AZUREML_MODEL_VERSION: model_version,
     }
     if collection not in semconv.PAYLOAD_COLLECTIONS:
         attributes[semconv.AZUREML_DATA_TYPE] = semconv.DATAFRAME_TYPE
@@ -131,12 +154,6 @@ def fixed_part(collection: str, sampling_rate: float) -> bytes:
     if _HAS_EVENT_NAME:
         message.event_name = semconv.event_type(collection)
     return message.SerializeToString()
-
-
-def _any_value(body: Body) -> AnyValue:
-    if body.is_text:
-        return AnyValue(string_value=body.text())  # type: ignore[arg-type] # bytes are taken, and checked
-    return AnyValue(bytes_value=body.text())
 
 
 def _key_value(key: str, value: str | float) -> KeyValue:
@@ -175,21 +192,25 @@ class RequestFrame:
 
     def request(self, records: Sequence[bytes]) -> bytes:
         """One `ExportLogsServiceRequest` with these encoded records, in order."""
-        parts = [self._scope]
+        parts = [b"", self._scope]
         for record in records:
             parts += (_LOG_RECORDS, _varint(len(record)), record)
-        scope_logs = b"".join(parts)
-        head = b"".join((self._resource, _SCOPE_LOGS, _varint(len(scope_logs))))
-        return b"".join((_RESOURCE_LOGS, _varint(len(head) + len(scope_logs)), head, scope_logs))
+        size = sum(map(len, parts))
+        head = b"".join((self._resource, _SCOPE_LOGS, _varint(size)))
+        parts[0] = b"".join((_RESOURCE_LOGS, _varint(len(head) + size), head))
+        return b"".join(parts)
 
 
-def _tag(message: type[ExportLogsServiceRequest | ResourceLogs | ScopeLogs], field: str) -> bytes:
+def _tag(message: type[Message], field: str) -> bytes:
     """The key of a length-delimited field (wire type 2) whose number fits one byte."""
     return bytes([message.DESCRIPTOR.fields_by_name[field].number << 3 | 2])
 
 
 _RESOURCE_LOGS = _tag(ExportLogsServiceRequest, "resource_logs")
 _SCOPE_LOGS = _tag(ResourceLogs, "scope_logs")
+_BODY = _tag(LogRecord, "body")
+_STRING_VALUE = _tag(AnyValue, "string_value")
+_BYTES_VALUE = _tag(AnyValue, "bytes_value")
 _LOG_RECORDS = _tag(ScopeLogs, "log_records")
 
 

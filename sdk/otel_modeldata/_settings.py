@@ -6,6 +6,7 @@
 | `OTEL_MODELDATA_OVERFLOW` | `report`, `block:MS` or `spill`: what `collect` does when there is no room | `report` |
 | `OTEL_MODELDATA_SPOOL` | a folder on a local disk: what waits survives the process | none |
 | `OTEL_MODELDATA_SPOOL_BYTES` | bytes on disk that this process may hold | 1 GiB |
+| `OTEL_MODELDATA_BATCH_MS` | ms in which frames of one collection, correlation id and trace share an event | 100 |
 | `OTEL_MODELDATA_REPORT` | a folder: `shutdown` and the end of the interpreter write `{producer}.json` there | none |
 
 - `report`: `collect` raises `QueueFullError`, or gives it to `on_error`, at once.
@@ -31,10 +32,12 @@ QUEUE_BYTES_VARIABLE = "OTEL_MODELDATA_QUEUE_BYTES"
 OVERFLOW_VARIABLE = "OTEL_MODELDATA_OVERFLOW"
 SPOOL_VARIABLE = "OTEL_MODELDATA_SPOOL"
 SPOOL_BYTES_VARIABLE = "OTEL_MODELDATA_SPOOL_BYTES"
+BATCH_VARIABLE = "OTEL_MODELDATA_BATCH_MS"
 REPORT_VARIABLE = "OTEL_MODELDATA_REPORT"
 
 DEFAULT_QUEUE_BYTES = 128 * 2**20
 DEFAULT_SPOOL_BYTES = 2**30
+MAX_BATCH_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +54,13 @@ class DeliveryLimits:
     """Most bytes of one request with several records: below the 4 MiB that every gRPC server takes by default."""
     record_bytes: int = 64 * 2**20
     """Most bytes of one record; one above `batch_bytes` travels alone."""
-    linger_seconds: float = 0.05
-    """How long the first record of a batch waits for others: batches instead of single records save CPU."""
+    merge_seconds: float = 0.1
+    """How long an event waits in memory for frames that may join it; 0 sends each frame as an event of its own."""
+    linger_seconds: float = 0.1
+    """Pause between two batches: batches instead of single records save CPU, and leave scoring alone meanwhile."""
     linger_records: int = 400
-    """Enough records to send at once."""
+    """So many waiting records shorten the pause to `busy_seconds`."""
+    busy_seconds: float = 0.02
     first_retry_seconds: float = 0.5
     max_retry_seconds: float = 15.0
 
@@ -107,12 +113,20 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
         problems.append(f"{OVERFLOW_VARIABLE}: expected report, spill or block:MILLISECONDS, got {overflow!r}")
     elif overflow == "spill" and folder is None and not env.get(SPOOL_VARIABLE):
         problems.append(f"{OVERFLOW_VARIABLE}=spill: expected a folder in {SPOOL_VARIABLE} to spill to, got none")
+    batch_ms = env.get(BATCH_VARIABLE) or "100"
+    if not (batch_ms.isascii() and batch_ms.isdigit() and int(batch_ms) <= MAX_BATCH_MS):
+        problems.append(f"{BATCH_VARIABLE}: expected 0 to {MAX_BATCH_MS} milliseconds, got {batch_ms!r}")
+        batch_ms = "0"
     if folder is not None and sys.platform == "win32":
         problems.append(f"{SPOOL_VARIABLE}: expected a POSIX system, got Windows, which has no file locks of this kind")
     if problems:
         raise ConfigError("environment", problems)
     return DeliverySettings(
-        limits=DeliveryLimits(queue_bytes=queue_bytes, block_seconds=int(milliseconds) / 1000 if milliseconds else 0.0),
+        limits=DeliveryLimits(
+            queue_bytes=queue_bytes,
+            block_seconds=int(milliseconds) / 1000 if milliseconds else 0.0,
+            merge_seconds=int(batch_ms) / 1000,
+        ),
         spool=None if folder is None else SpoolSettings(folder, spool_bytes, only_overflow=overflow == "spill"),
         report=report,
     )

@@ -55,7 +55,12 @@ UNREADABLE = "(unreadable)"
 """Stands for the collection of records that the spool does not give back; no collection can have this name."""
 
 
-class Waiting(NamedTuple):
+MergeKey = tuple[str, str, int, int | None]
+"""Collection, correlation id, trace id and chosen event time: frames of one key may share an event."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
     """One event that was accepted and is not settled.
 
     Attributes:
@@ -65,6 +70,7 @@ class Waiting(NamedTuple):
         on_error: who wants to hear of its loss.
         origin: who accepted it.
         place: where it stands on disk; None when it is in memory only.
+        key: which frames may still join it; None when none may.
     """
 
     record: Record | EncodedRecord
@@ -73,3 +79,4 @@ class Waiting(NamedTuple):
     on_error: OnError | None
     origin: Origin
     place: Place | None
+    key: MergeKey | None = None

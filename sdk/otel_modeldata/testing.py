@@ -15,6 +15,7 @@ Everything up to the wire is the real thing; only the network is replaced.
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from . import semconv
 from ._export import Answer, Delivered
 from ._process import Process, replace_process
-from ._settings import DeliveryLimits, DeliverySettings
+from ._settings import DeliverySettings, load_settings
 from .config import load_config
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class Captured:
 def capture() -> Iterator[Captured]:
     """Keep what the collectors of this process collect meanwhile, instead of sending it."""
     captured = Captured()
-    one_each = DeliveryLimits(batch_bytes=1)  # requests of one event keep the order across collections
+    # Requests of one event keep the order across collections.
+    one_each = dataclasses.replace(load_settings().limits, batch_bytes=1)
     process = Process(load_config(), DeliverySettings(limits=one_each), captured)
     captured._flush = process.delivery.flush  # noqa: SLF001 - of this module
     before = replace_process(process)

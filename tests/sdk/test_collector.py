@@ -232,7 +232,7 @@ def test_the_event_time_is_that_of_collect_or_the_one_the_context_was_given() ->
         collector = Collector(name="model_inputs")
         before = time.time_ns()
         context = collector.collect(FRAME)
-        collector.collect(FRAME, context)
+        Collector(name="model_outputs").collect(FRAME, context)
         after = time.time_ns()
         collector.collect(FRAME, BasicCorrelationContext(timestamp=1_700_000_000))
         collector.collect(FRAME, BasicCorrelationContext(timestamp=0))

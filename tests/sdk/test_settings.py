@@ -29,6 +29,8 @@ def test_without_variables_everything_waits_in_memory_and_what_has_no_room_is_re
             {"OTEL_MODELDATA_SPOOL": "spool", "OTEL_MODELDATA_SPOOL_BYTES": "9", "OTEL_MODELDATA_OVERFLOW": "spill"},
             DeliverySettings(spool=SpoolSettings(Path.cwd() / "spool", 9, only_overflow=True)),
         ),
+        ({"OTEL_MODELDATA_BATCH_MS": "0"}, DeliverySettings(limits=DeliveryLimits(merge_seconds=0.0))),
+        ({"OTEL_MODELDATA_BATCH_MS": "250"}, DeliverySettings(limits=DeliveryLimits(merge_seconds=0.25))),
         ({"OTEL_MODELDATA_REPORT": "/reports"}, DeliverySettings(report=Path("/reports"))),
     ],
 )
