@@ -46,6 +46,7 @@ def end(host: ScoringHost) -> None:
     assert host.wait() == 0
 
 
+# S2, S13, S38
 def test_a_scored_request_is_stored_joined_and_under_the_span_of_the_request(
     start_receiver: StartReceiver, start_scoring_host: StartScoringHost, tracing: RecordingBackend, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver import audit_run, cli, final_report, intake, line_reading, quarantine
 from otel_modeldata_receiver.audit import _hour
 from otel_modeldata_receiver.audit_run import Selection
+from otel_modeldata_receiver.destinations import Destinations
 from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError
 from otel_modeldata_receiver.line_reading import read_lines
 from otel_modeldata_receiver.local import LocalStore
@@ -110,6 +111,7 @@ def lines_of(path: Path) -> list[bytes]:
 # --- what a receiver wrote --------------------------------------------------------------------------------------------
 
 
+# S84
 def test_a_store_without_fault_accounts_and_nothing_in_it_changes(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -377,7 +379,7 @@ def _write(folder: Path, number: int, hour: int, fate: str) -> None:
         rejected = Rejected(reason="x: y", record=raw_event(number, "no rows"), resource=origin)
         line = quarantine.encode(rejected, arrival_ns=time_ns, urls={})
     else:
-        taken = intake.read(raw_request([raw_event(number, hour=hour)], origin), arrival_ns=time_ns, rolling_rate=None)
+        taken = intake.read(raw_request([raw_event(number, hour=hour)], origin), arrival_ns=time_ns, destinations=Destinations())
         ((_, (one,)),) = taken.lines.items()
         line = one.data
     with path.open("ab") as file:

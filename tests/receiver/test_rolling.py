@@ -24,19 +24,20 @@ LAST_NANOSECOND = 1_709_225_999_999_999_999
         (RollingRate.YEAR, "2024"),
     ],
 )
+# S25
 def test_each_rate_cuts_the_path_at_its_own_place(rate: RollingRate, dated: str) -> None:
-    assert folder("e", "d", "model_inputs", LAST_NANOSECOND, rate) == f"e/d/model_inputs/{dated}"
+    assert folder("e/d/model_inputs", LAST_NANOSECOND, rate) == f"e/d/model_inputs/{dated}"
 
 
 def test_the_next_nanosecond_belongs_to_the_next_hour() -> None:
-    assert folder("e", "d", "c", LAST_NANOSECOND + 1, RollingRate.HOUR) == "e/d/c/2024/02/29/17"
+    assert folder("e/d/c", LAST_NANOSECOND + 1, RollingRate.HOUR) == "e/d/c/2024/02/29/17"
 
 
 @given(st.integers(min_value=0, max_value=2**64 - 1))
 def test_every_time_that_fits_the_wire_has_an_hour_folder(time_ns: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_ns // 1000)
     expected = f"e/d/c/{moment.year:04d}/{moment.month:02d}/{moment.day:02d}/{moment.hour:02d}"
-    assert folder("e", "d", "c", time_ns, RollingRate.HOUR) == expected
+    assert folder("e/d/c", time_ns, RollingRate.HOUR) == expected
 
 
 @pytest.mark.parametrize("text", ["Hour", "hour", "HOUR", " hour "])

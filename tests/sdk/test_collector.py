@@ -52,6 +52,21 @@ def test_inputs_and_outputs_of_a_request_share_the_correlation_id() -> None:
     assert inputs.event_id != outputs.event_id
 
 
+# S3, S5
+def test_any_number_of_collectors_of_any_name_collect_beside_each_other() -> None:
+    names = ["model_inputs", "model_outputs", "model_inputs_outputs", "raw", "step_1", "step_2"]
+    with capture() as captured:
+        for name in names:
+            Collector(name=name).collect(FRAME)
+    assert [event.collection for event in captured.events] == names
+
+
+# S6
+def test_the_name_is_given_by_its_keyword_only() -> None:
+    with pytest.raises(TypeError, match="positional argument"):
+        Collector("model_inputs")  # type: ignore[misc, call-arg]
+
+
 def test_a_context_in_force_joins_collectors_that_are_given_none() -> None:
     with capture() as captured, use_correlation_context(BasicCorrelationContext(id="request-1")):
         Collector(name="model_inputs").collect(FRAME)
@@ -59,6 +74,7 @@ def test_a_context_in_force_joins_collectors_that_are_given_none() -> None:
     assert [event.correlation_id for event in captured.events] == ["request-1", "request-1"]
 
 
+# S11
 def test_each_collection_of_a_producer_counts_its_events() -> None:
     with capture() as captured:
         inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
@@ -86,6 +102,7 @@ def test_a_refused_frame_takes_no_number_so_that_a_gap_is_always_a_loss() -> Non
     [None, {"a": [1]}, [1, 2], "text", FRAME["a"], FRAME.to_numpy()],
     ids=lambda data: type(data).__name__,
 )
+# S7, S12
 def test_anything_but_a_dataframe_is_refused_with_azures_text(data: Any) -> None:
     with capture() as captured, pytest.raises(TypeError) as raised:
         Collector(name="model_inputs").collect(data)
@@ -103,6 +120,7 @@ def test_a_subclass_of_dataframe_is_collected_under_the_type_consumers_know() ->
     assert captured.events[0].attributes[semconv.AZUREML_DATA_TYPE] == "pandas.core.frame.DataFrame"
 
 
+# S8
 def test_with_on_error_nothing_is_raised_and_scoring_goes_on() -> None:
     errors: list[Exception] = []
     with capture() as captured:
@@ -158,6 +176,7 @@ def test_payload_logging_alone_refuses_frames_with_azures_text(monkeypatch: pyte
         Collector(name="model_inputs")
 
 
+# S40
 def test_a_collection_that_was_switched_off_drops_its_frames_and_never_breaks_scoring(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -265,6 +284,7 @@ def test_headers_become_the_request_id_and_extensions_of_the_line(caplog: pytest
 
 
 @pytest.mark.parametrize("given", [123, "a\r\nb", "注文-1", "x" * 1100])
+# S17
 def test_any_id_is_collected_as_its_text(given: object) -> None:
     with capture() as captured:
         Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext(id=given))

@@ -51,6 +51,7 @@ def test_without_any_setting_everything_is_on_at_100_percent() -> None:
     assert config.collects_frames()
 
 
+# S24
 def test_the_seeds_deployment_yaml_is_read(tmp_path: Path) -> None:
     config = load_config({"OTEL_MODELDATA_CONFIG": str(_deployment(tmp_path, SEED_YAML))})
     assert config == CollectorConfig(
@@ -60,6 +61,7 @@ def test_the_seeds_deployment_yaml_is_read(tmp_path: Path) -> None:
     )
 
 
+# S25, S26, S27, S28, S29
 def test_every_documented_setting_is_read(tmp_path: Path) -> None:
     config = _block(
         tmp_path,
@@ -116,6 +118,7 @@ def test_enabled_means_what_it_says_as_text_too(tmp_path: Path, written: str, *,
 @pytest.mark.parametrize(
     ("written", "meant"), [("0.29", 0.29), ("'0.29'", 0.29), ("0.005", 0.005), ("0.0", 0.0), ("1", 1.0)]
 )
+# S26
 def test_a_sampling_rate_is_taken_exactly(tmp_path: Path, written: str, meant: float) -> None:
     assert _block(tmp_path, f"  collections: {{a: {{}}}}\n  sampling_rate: {written}").rate_of("a") == meant
 

@@ -155,6 +155,16 @@ def test_row_ids_are_those_of_azures_consumer_whatever_was_batched() -> None:  #
     assert list(itertools.chain(*offered)) == [f"{event.correlation_id}_{n}" for n in range(len(event.rows))]
 
 
+# S22
+def test_an_id_that_is_a_column_stays_with_its_row_whatever_was_batched() -> None:
+    with capture() as captured:
+        inputs = Collector(name="model_inputs")
+        for order in ("o-1", "o-2"):
+            inputs.collect(pd.DataFrame({"order": [order], "price": [1.5]}), BasicCorrelationContext("request"))
+    (event,) = captured.events
+    assert event.rows == [{"order": "o-1", "price": 1.5}, {"order": "o-2", "price": 1.5}]
+
+
 def test_each_span_names_the_event_that_its_rows_joined() -> None:
     with capture() as captured, TRACER.start_as_current_span("request") as span:
         inputs = Collector(name="model_inputs")

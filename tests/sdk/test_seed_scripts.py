@@ -39,6 +39,7 @@ def loaded(name: str) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
+# S4, S9, S10
 def test_a_documented_script_collects_inputs_and_outputs_under_one_correlation_id(name: str) -> None:
     script = loaded(name)
     with capture() as captured:
@@ -51,6 +52,7 @@ def test_a_documented_script_collects_inputs_and_outputs_under_one_correlation_i
     assert inputs.correlation_id == outputs.correlation_id != ""
 
 
+# S16, S18
 def test_the_script_with_ids_collects_under_its_own_id() -> None:
     script = loaded("seed-score-with-ids.py")
     with capture() as captured:
@@ -59,6 +61,7 @@ def test_the_script_with_ids_collects_under_its_own_id() -> None:
         assert [event.correlation_id for event in captured.events] == ["test", "test"]
 
 
+# S19
 def test_the_script_without_ids_collects_each_request_under_an_id_of_its_own() -> None:
     script = loaded("seed-score.py")
     with capture() as captured:
@@ -84,6 +87,7 @@ def test_a_documented_script_collects_under_the_trace_of_its_request(name: str) 
 
 
 @pytest.mark.parametrize(("published", "deployed"), SCRIPTS.items())
+# S1, S14, S15, S42
 def test_the_deployed_script_changes_the_imports_first_words_and_fills_predict_and_nothing_else(
     published: str, deployed: str
 ) -> None:
