@@ -84,13 +84,13 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 
 @contextmanager
-def running_azurite(folder: Path) -> Iterator[Azurite]:
-    """An emulator that writes its log into `folder`."""
+def running_azurite(folder: Path, *flags: str) -> Iterator[Azurite]:
+    """An emulator with more `flags` that writes its log into `folder`."""
     node = need("node", NO_NODE)
     program = installed(PACKAGE) / "node_modules/azurite/dist/src/blob/main.js"
     emulator = Azurite(host=f"127.0.0.1:{free_port()}", key=base64.b64encode(secrets.token_bytes(64)).decode())
     address, _, port = emulator.host.partition(":")
-    command = [node, str(program), "--silent", "--inMemoryPersistence", "--disableTelemetry"]
+    command = [node, str(program), "--silent", "--inMemoryPersistence", "--disableTelemetry", *flags]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "--blobHost", address, "--blobPort", port],

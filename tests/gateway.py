@@ -55,7 +55,7 @@ BUILDER = "go.opentelemetry.io/collector/cmd/builder@v0.159.0"
 BUILD_SECONDS = 1500
 """A first build downloads and compiles about 400 modules: 80 s on two idle cores, many times that on a busy machine."""
 START_SECONDS = 60.0
-BELOW = {"gateway-balanced.yaml": ["gateway.yaml"]}
+BELOW = {"gateway-balanced.yaml": ["gateway.yaml"], "gateway-traces.yaml": ["gateway.yaml"]}
 """Configs that are merged into others."""
 NO_GO = "install Go >= 1.25 (https://go.dev/dl), it builds the gateway once"
 
@@ -72,44 +72,44 @@ def cache_root() -> Path:
     return Path(os.environ.get("OTEL_MODELDATA_TEST_CACHE") or REPOSITORY / ".cache")
 
 
-def program(built_in: Path) -> Path:
+def program(built_in: Path, manifest: Path = MANIFEST) -> Path:
     """Where the manifest tells the builder to leave the program, seen from the folder it ran in."""
-    dist = yaml.safe_load(MANIFEST.read_text())["dist"]
+    dist = yaml.safe_load(manifest.read_text())["dist"]
     return built_in.joinpath(dist["output_path"], dist["name"])
 
 
-def built_folder() -> Path:
+def built_folder(manifest: Path = MANIFEST) -> Path:
     """Where the distribution of the present manifest is kept."""
-    key = hashlib.sha256(MANIFEST.read_bytes() + f"{BUILDER} {sys.platform} {platform.machine()}".encode()).hexdigest()
+    key = hashlib.sha256(manifest.read_bytes() + f"{BUILDER} {sys.platform} {platform.machine()}".encode()).hexdigest()
     return cache_root() / "gateway" / key[:16]
 
 
-def build(go: str, folder: Path) -> None:
+def build(go: str, folder: Path, manifest: Path = MANIFEST) -> None:
     """Build the distribution into `folder`, whole or not at all: runs side by side do not see half a program."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         log = Path(scratch, "build.log")
-        command = [go, "run", BUILDER, f"--config={MANIFEST}"]
+        command = [go, "run", BUILDER, f"--config={manifest}"]
         with log.open("w") as output:
             done = subprocess.run(
                 command, cwd=scratch, stdout=output, stderr=subprocess.STDOUT, timeout=BUILD_SECONDS, check=False
             )
         if done.returncode != 0:
             pytest.fail(f"building the gateway failed: {' '.join(command)}\n{log.read_text()[-4000:]}")
-        _keep(Path(scratch), folder)
+        _keep(Path(scratch), folder, manifest)
 
 
-def _keep(built_in: Path, folder: Path) -> None:
+def _keep(built_in: Path, folder: Path, manifest: Path) -> None:
     """Move the program alone into the cache; another run may have been faster."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         finished = Path(scratch, "finished")
-        target = program(finished)
+        target = program(finished, manifest)
         target.parent.mkdir(parents=True)
-        shutil.copy2(program(built_in), target)
+        shutil.copy2(program(built_in, manifest), target)
         try:
             finished.rename(folder)
         except OSError:
-            if not program(folder).exists():
+            if not program(folder, manifest).exists():
                 raise
 
 
@@ -237,7 +237,7 @@ def start_gateway(gateway_binary: Path, tmp_path_factory: pytest.TempPathFactory
         gateway.kill()
 
 
-def _rotel(agent: Path, receiver: str, folder: Path) -> Gateway:
+def rotel(agent: Path, receiver: str, folder: Path, *, protocol: str = "grpc") -> Gateway:
     """A process of the third-party gateway: everything goes to the receiver, nothing survives a kill."""
     grpc, http = (f"127.0.0.1:{free_port()}" for _ in range(2))
     flags = {
@@ -245,7 +245,7 @@ def _rotel(agent: Path, receiver: str, folder: Path) -> Gateway:
         "--otlp-http-endpoint": http,
         "--otlp-grpc-max-recv-msg-size-mib": "68",
         "--exporter": "otlp",
-        "--otlp-exporter-protocol": "grpc",
+        "--otlp-exporter-protocol": protocol,
         "--otlp-exporter-endpoint": f"http://{receiver}",
         "--pid-file": str(folder / "rotel.pid"),
     }
@@ -273,7 +273,7 @@ def start_any_gateway(
         folder = tmp_path_factory.mktemp("gateway")
         if binary is None:
             assert agent is not None
-            gateway = _rotel(agent, receiver, folder)
+            gateway = rotel(agent, receiver, folder)
         else:
             gateway = _otelcol(binary, "gateway.yaml", folder, {"OTEL_MODELDATA_RECEIVER_ENDPOINT": receiver})
         started.append(gateway)

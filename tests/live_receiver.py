@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_modeldata_receiver.config import ReceiverConfig
 from otel_modeldata_receiver.server import Server
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.sink import Sink
 
 EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+EXPORT_SPANS = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 INSTANCE = "0123456789abcdef0123456789abcdef"
 
 
@@ -41,6 +43,10 @@ class LiveReceiver:
     async def export(self, request: bytes, **options: Any) -> ExportLogsServiceResponse:
         raw: bytes = await self.channel.unary_unary(EXPORT)(request, timeout=60, **options)
         return ExportLogsServiceResponse.FromString(raw)
+
+    async def export_spans(self, request: bytes, **options: Any) -> ExportTraceServiceResponse:
+        raw: bytes = await self.channel.unary_unary(EXPORT_SPANS)(request, timeout=60, **options)
+        return ExportTraceServiceResponse.FromString(raw)
 
     def raw_lines(self, pattern: str = "[!_]*/**/*.jsonl") -> list[bytes]:
         """Every stored line, blobs in the order of their names; each must end with LF."""
@@ -77,7 +83,7 @@ async def live_receiver(
     folder: Path, *, sink: Sink | None = None, probe_seconds: float = 0.01, **settings: Any
 ) -> AsyncIterator[LiveReceiver]:
     """Start a receiver that stores below `folder`, and stop it in the end."""
-    settings = {"listen": "127.0.0.1:0", "instance_id": INSTANCE, "grace_seconds": 5.0, **settings}
+    settings = {"listen": "127.0.0.1:0", "instance_id": INSTANCE, "grace_seconds": 5.0, "assets": False, **settings}
     server = Server(ReceiverConfig(store=str(folder), **settings), sink, probe_seconds=probe_seconds)
     await server.start()
     options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]

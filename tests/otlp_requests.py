@@ -9,6 +9,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_modeldata import semconv
 
@@ -83,6 +84,23 @@ def resource(values: Mapping[str, object] | None = None) -> Resource:
 def request(*records: LogRecord, resource_values: Mapping[str, object] | None = None) -> bytes:
     """An encoded request with one resource and one scope."""
     return raw_request([one.SerializeToString() for one in records], resource(resource_values).SerializeToString())
+
+
+def span(name: str = "POST /score", attributes: Mapping[str, object] | None = None, **fields: Any) -> Span:
+    """A span from 12:00:00 to 12:00:01 at the entry of a service, with `fields` of the message as they are named."""
+    known: dict[str, Any] = {
+        "trace_id": b"t" * 16,
+        "span_id": b"s" * 8,
+        "kind": Span.SPAN_KIND_SERVER,
+        "start_time_unix_nano": NOON,
+        "end_time_unix_nano": NOON + 1_000_000_000,
+    }
+    return Span(name=name, attributes=key_values(attributes or {}), **(known | fields))
+
+
+def span_request(*spans: Span, resource_values: Mapping[str, object] | None = None) -> bytes:
+    """An encoded `ExportTraceServiceRequest`, whose outline has the numbers of that of logs."""
+    return raw_request([one.SerializeToString() for one in spans], resource(resource_values).SerializeToString())
 
 
 def raw_request(records: Iterable[bytes], raw_resource: bytes | None = None) -> bytes:

@@ -38,6 +38,7 @@ class ReceiverProcess:
     variables: dict[str, str]
     log: Path
     endpoint: str = "127.0.0.1:0"
+    startup: dict[str, Any] = field(default_factory=dict)
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -54,7 +55,8 @@ class ReceiverProcess:
         if not line:
             self.kill()
             pytest.fail(f"the receiver did not start: {' '.join(command)}\n{self.log.read_text()[-4000:]}")
-        self.endpoint = json.loads(line)["listen"]
+        self.startup = json.loads(line)
+        self.endpoint = self.startup["listen"]
 
     def stop(self) -> int:
         """SIGTERM, as a rollout does; returns the exit code."""

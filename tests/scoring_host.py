@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     class StartScoringHost(Protocol):
         """What the `start_scoring_host` fixture offers: environment variables to a server that is ready."""
 
-        def __call__(self, **variables: str) -> ScoringHost: ...
+        def __call__(self, *under: str, **variables: str) -> ScoringHost: ...
 
 
 DEPLOY = REPOSITORY / "deploy" / "managed-endpoint"
@@ -162,10 +162,13 @@ class ScoringHost:
 
 @pytest.fixture
 def start_scoring_host(scoring_host_bin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartScoringHost]:
-    """Starts servers: `start_scoring_host(OTEL_EXPORTER_OTLP_ENDPOINT=...)`; all are stopped after the test."""
+    """Starts servers: `start_scoring_host(OTEL_EXPORTER_OTLP_ENDPOINT=...)`; all are stopped after the test.
+
+    Words are programs of the same environment under which the server runs.
+    """
     started: list[ScoringHost] = []
 
-    def start(**variables: str) -> ScoringHost:
+    def start(*under: str, **variables: str) -> ScoringHost:
         folder = tmp_path_factory.mktemp("scoring-host")
         config = folder / "loopback.conf.py"
         config.write_text(LOOPBACK_ONLY)
@@ -175,9 +178,9 @@ def start_scoring_host(scoring_host_bin: Path, tmp_path_factory: pytest.TempPath
             "GUNICORN_CONFIG_OF_THE_DEPLOYMENT": str(DEPLOY / "gunicorn.conf.py"),
             "OTEL_MODELDATA_CONFIG": str(DEPLOY / "deployment.yml"),
         }
-        azmlinfsrv = str(scoring_host_bin / "azmlinfsrv")
+        programs = [str(scoring_host_bin / name) for name in (*under, "azmlinfsrv")]
         host = ScoringHost(
-            command=[azmlinfsrv, "--entry_script", str(DEPLOY / "score.py"), "--port", str(port)],
+            command=[*programs, "--entry_script", str(DEPLOY / "score.py"), "--port", str(port)],
             variables=own | variables,
             folder=folder,
             port=port,

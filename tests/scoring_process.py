@@ -145,7 +145,7 @@ class _Ours:
         self._package, self._context, self._error = otel_modeldata, BasicCorrelationContext, CollectError
         self._collector = otel_modeldata.Collector(name="model_inputs")
         self._frame = pd.DataFrame({"text": ["x" * size], "number": [0.5]})
-        self._poison = pd.DataFrame({"text": ["\ud800"], "number": [0.5]})
+        self._poison = pd.DataFrame({"text": pd.Series(["\ud800"], dtype=object), "number": [0.5]})
 
     def collect(self, key: str, *, poison: bool) -> bool:
         """Whether a frame was accepted."""

@@ -43,7 +43,7 @@ BAD_RECORDS = {
     "a truncated body": (record('[{"a":1'), ("body not JSON",)),
     "NaN, which is no JSON": (record('[{"a":NaN}]'), ("body not JSON",)),
     "an escaped lone surrogate": (record('[{"a":"\\ud800"}]'), ("body not JSON",)),
-    "binary": (record(b"\x89PNG\xff", collection="request"), ("binary body",)),
+    "binary": (record(b"\x89PNG\xff"), ("binary body",)),
     "an empty id": (record(event_id=""), ("event id",)),
     "a long id": (record(event_id="x" * 1100), ("event id",)),
     "an id with CR LF": (record(event_id="a\r\nb"), ("attribute text",)),

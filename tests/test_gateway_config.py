@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIB = 1024 * 1024
-ALL = ["gateway.yaml", "agent.yaml", "gateway-balanced.yaml"]
+ALL = ["gateway.yaml", "agent.yaml", "gateway-balanced.yaml", "gateway-traces.yaml"]
 
 
 def config(name: str) -> dict[str, Any]:
@@ -83,6 +83,32 @@ def test_a_ring_of_receivers_keeps_the_queue_and_the_limits_of_the_one_receiver(
         key: one[key] for key in ("tls", "compression", "timeout")
     }
     assert ring["routing_attributes"] == [AZUREML_ENDPOINT_NAME, AZUREML_DEPLOYMENT_NAME, SERVICE_NAME]
+
+
+def test_spans_on_their_way_to_the_receiver_are_kept_as_model_data_is() -> None:
+    data = config("gateway.yaml")["exporters"]["otlp_grpc/modeldata"]
+    spans = config("gateway-traces.yaml")["exporters"]["otlp_grpc/app_traces"]
+    for key in ("endpoint", "tls", "compression", "timeout", "retry_on_failure"):
+        assert spans[key] == data[key]
+    for key in ("storage", "sizer"):
+        assert spans["sending_queue"][key] == data["sending_queue"][key]
+    for key in ("min_size", "max_size", "sizer"):
+        assert spans["sending_queue"]["batch"][key] == data["sending_queue"]["batch"][key]
+
+
+def test_the_tracing_backend_gets_the_same_spans_with_and_without_the_receiver() -> None:
+    without, with_receiver = (
+        config(f"{name}.yaml")["service"]["pipelines"]["traces"] for name in ("gateway", "gateway-traces")
+    )
+    assert with_receiver["exporters"] == [*without["exporters"], "otlp_grpc/app_traces"]
+    assert "receivers" not in with_receiver
+    assert "processors" not in with_receiver
+
+
+def test_the_distribution_accepts_all_files_of_the_gateway_at_once(gateway_binary: Path) -> None:
+    files = [f"--config={CONFIGS / f'gateway{part}.yaml'}" for part in ("", "-balanced", "-traces")]
+    done = subprocess.run([gateway_binary, "validate", *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway import Gateway, _rotel, rotel_agent
+from gateway import Gateway, rotel, rotel_agent
 from history import check
 from lost_acks import LostAcks
 from otlp_load import Load
@@ -243,7 +243,7 @@ def test_what_a_gateway_without_a_queue_file_loses_is_seen_as_a_gap_in_the_seque
     agent = rotel_agent()
     if agent is None:
         pytest.skip("expected the wheel 'rotel', found none: it is made for Linux on x86_64 only")
-    gateway = _rotel(agent, receiver.endpoint, tmp_path)
+    gateway = rotel(agent, receiver.endpoint, tmp_path)
     gateway.start()
     scoring = ScoringProcess(endpoint=gateway.grpc, folder=tmp_path, count=1200, per_second=600)
     try:

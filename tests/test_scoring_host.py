@@ -61,7 +61,7 @@ def test_a_scored_request_is_stored_joined_and_under_the_span_of_the_request(
     assert answer == {"prediction": {"0": 3, "1": 5, "2": 7}}
     (span,) = tracing.spans()
     assert (span.name, span.trace_id.hex(), span.parent_span_id.hex()) == ("POST /score", TRACE_ID, CALLER_SPAN_ID)
-    (inputs,), (outputs,) = (stored(tmp_path, f"my_endpoint/blue/{name}") for name in ("model_inputs", "model_outputs"))
+    (inputs,), (outputs,) = (stored(tmp_path, f"my-endpoint/blue/{name}") for name in ("model_inputs", "model_outputs"))
     assert len(lines_below(tmp_path)) == 2
     assert (inputs["data"], outputs["data"]) == (INPUT_ROWS, OUTPUT_ROWS)
     assert inputs["correlationid"] == outputs["correlationid"]
@@ -81,7 +81,7 @@ def test_requests_without_a_caller_have_traces_of_their_own_and_probes_have_none
     for _ in range(3):
         host.score(DATA)
     end(host)
-    outputs = stored(tmp_path, "my_endpoint/blue/model_outputs")
+    outputs = stored(tmp_path, "my-endpoint/blue/model_outputs")
     spans = [f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01" for span in tracing.spans()]
     assert [line["traceparent"] for line in outputs] == spans
     assert len({line["traceparent"].split("-")[1] for line in outputs}) == 3
@@ -123,8 +123,8 @@ def test_what_waits_when_the_server_is_told_to_end_is_delivered_before_it_ends(
     host.terminate()
     os.kill(receiver._process.pid, signal.SIGCONT)
     assert host.wait() == 0
-    inputs = stored(tmp_path, "my_endpoint/blue/model_inputs")
-    outputs = stored(tmp_path, "my_endpoint/blue/model_outputs")
+    inputs = stored(tmp_path, "my-endpoint/blue/model_inputs")
+    outputs = stored(tmp_path, "my-endpoint/blue/model_outputs")
     ids = [line["correlationid"] for line in inputs]
     assert ids == [line["correlationid"] for line in outputs]
     assert len(set(ids)) == len(ids) == 20
@@ -152,8 +152,8 @@ def test_every_worker_is_a_producer_of_its_own_and_none_loses_an_event(
 
     wait_until(both_have_scored)
     end(host)
-    inputs = stored(tmp_path, "my_endpoint/blue/model_inputs")
-    outputs = stored(tmp_path, "my_endpoint/blue/model_outputs")
+    inputs = stored(tmp_path, "my-endpoint/blue/model_inputs")
+    outputs = stored(tmp_path, "my-endpoint/blue/model_outputs")
     assert sorted(line["correlationid"] for line in inputs) == sorted(line["correlationid"] for line in outputs)
     sequences: dict[str, list[int]] = {}
     for line in inputs:

@@ -62,8 +62,8 @@ class Admission:
         """Give back what `admit` took; a tenant that holds nothing is forgotten."""
         self._requests -= 1
         self.in_flight_bytes -= size
-        held = self._tenants[tenant] - size
+        held = self._tenants.get(tenant, 0) - size  # absent while it holds empty requests only
         if held:
             self._tenants[tenant] = held
         else:
-            del self._tenants[tenant]
+            self._tenants.pop(tenant, None)

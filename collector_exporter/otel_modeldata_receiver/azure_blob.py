@@ -23,6 +23,7 @@ a signature.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import logging
 import re
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties
     from azure.storage.blob.aio import BlobClient, BlobServiceClient
 
+    from .access import AccessConfig
+
 __all__ = ["AzureBlobStore"]
 
 logger = logging.getLogger(__name__)
@@ -59,6 +62,8 @@ _REQUEST_SECONDS: Final = 30.0
 """Longest time of one request, body included: a peer that stops reading is no silence."""
 _UPLOAD_SECONDS: Final = 120.0
 """The same for a whole object, which may be 64 MiB."""
+_LARGE_BYTES: Final = 1 << 20
+"""Whether an object of this size is there already is worth a small request of its own before it is sent."""
 _WALK_SECONDS: Final = 1800.0
 """The same for a listing of everything, which comes in pages of 5000 names."""
 
@@ -105,14 +110,16 @@ class AzureBlobStore:
         return f"AzureBlobStore({self._place!r}, prefix={self._prefix!r})"
 
     @classmethod
-    def from_url(cls, url: str, *, create_container: bool = False) -> AzureBlobStore:
+    def from_url(
+        cls, url: str, *, create_container: bool = False, access: AccessConfig | None = None
+    ) -> AzureBlobStore:
         """The store that `url` names; see `store_url.open_store`.
 
         Raises:
             ConfigError: the URL or the account cannot be understood.
         """
         container, prefix = split_url(url)
-        account = account_of(url)
+        account = account_of(url, access)
         return cls(account.service, container, prefix, credential=account.credential, create_container=create_container)
 
     async def check(self) -> None:
@@ -183,20 +190,21 @@ class AzureBlobStore:
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """See `Store.put`; the URL has no query: Azure ML's reader takes it for a part of the name."""
         blob = self._blob(name)
+        large = len(content) >= _LARGE_BYTES
+        md5 = await asyncio.to_thread(_md5, content) if large else _md5(content)
         async with self._request("upload a blob", seconds=_UPLOAD_SECONDS):
-            try:
-                await blob.upload_blob(
-                    io.BytesIO(content),
-                    length=len(content),
-                    overwrite=False,
-                    content_settings=ContentSettings(content_type=content_type),
-                    validate_content=self._validate,
-                )
-            except ResourceExistsError:
-                if await self._read(name, 0, len(content) + 1) != content:
-                    raise ValueError(
-                        f"expected a new name or equal content, got other content for {name!r}: ids must be unique"
-                    ) from None
+            if not (large and await self._holds(name, content, md5)):
+                try:
+                    await blob.upload_blob(
+                        io.BytesIO(content),
+                        length=len(content),
+                        overwrite=False,
+                        content_settings=ContentSettings(content_type=content_type, content_md5=bytearray(md5)),
+                        validate_content=self._validate,
+                    )
+                except ResourceExistsError:
+                    if not await self._holds(name, content, md5):  # deleted meanwhile
+                        raise
         return str(blob.url).partition("?")[0]
 
     async def close(self) -> None:
@@ -222,6 +230,26 @@ class AzureBlobStore:
                         raise
         await self.create(_PROBE)
         await self.blobs(_PROBE)
+
+    async def _holds(self, name: str, content: bytes, md5: bytes) -> bool:
+        """Whether there is an object of that name; only one without an MD5 is read to compare it.
+
+        Raises:
+            ValueError: it holds something else.
+        """
+        found = await self._properties(name)
+        if found is None:
+            return False
+        equal = found.size == len(content)
+        if equal and (theirs := found.content_settings.content_md5):
+            equal = bytes(theirs) == md5
+        elif equal:
+            equal = await self._read(name, 0, len(content)) == content
+        if not equal:
+            raise ValueError(
+                f"expected a new name or equal content, got other content for {name!r}: ids must be unique"
+            )
+        return True
 
     async def _properties(self, name: str) -> BlobProperties | None:
         """The blob's properties, or None when there is a container but no such blob."""
@@ -294,6 +322,10 @@ def _code(error: Exception) -> str:
     """The service's name for `error`, such as `BlobNotFound`; empty when the error is not the service's."""
     code = getattr(error, "error_code", None)
     return str(getattr(code, "value", code) or "")
+
+
+def _md5(content: bytes) -> bytes:
+    return hashlib.md5(content, usedforsecurity=False).digest()
 
 
 def _reason(error: Exception, status: int | None, code: str) -> str:

@@ -33,11 +33,48 @@ def server_credentials(tls: TlsConfig) -> grpc.ServerCredentials:
     try:
         initial = files.configuration()
     except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            f"tls: expected readable PEM files that belong together, got {error.strerror or error} in {tls!r}"
-        ) from None
+        raise _unusable(error, tls) from None
     return grpc.dynamic_ssl_server_credentials(
         initial, files.renewed, require_client_authentication=tls.client_ca_file is not None
+    )
+
+
+def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
+    """The same for HTTP: a context that gives each handshake another one when the files of `tls` changed.
+
+    Raises:
+        ConfigError: the files cannot be read, or do not belong together.
+    """
+    files = _Files(tls)
+    try:
+        files.configuration()
+        first = current = _context(tls)
+    except OSError as error:
+        raise _unusable(error, tls) from None
+
+    def look(connection: ssl.SSLObject | ssl.SSLSocket, *_: object) -> None:
+        nonlocal current
+        if files.renewed() is not None:
+            current = _context(tls)
+        connection.context = current
+
+    first.sni_callback = look
+    return first
+
+
+def _context(tls: TlsConfig) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tls.cert_file, tls.key_file)
+    if tls.client_ca_file:
+        context.load_verify_locations(tls.client_ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.num_tickets = 0  # a session that goes on would not show its certificate again
+    return context
+
+
+def _unusable(error: OSError, tls: TlsConfig) -> ConfigError:
+    return ConfigError(
+        f"tls: expected readable PEM files that belong together, got {error.strerror or error} in {tls!r}"
     )
 
 

@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from . import audit, demo, receive
+from . import audit, check, demo, doctor, receive
 from .exceptions import ConfigError, ReceiverError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ EXIT_CONFIG: Final = 2
 """Wrong command line or configuration; argparse uses the same code."""
 EXIT_UNUSABLE: Final = 3
 """The store cannot be used, or the address cannot be listened on."""
-_COMMANDS: Final = (receive, audit, demo)
+_COMMANDS: Final = (receive, audit, check, doctor, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

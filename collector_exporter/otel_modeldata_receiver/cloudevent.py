@@ -36,8 +36,12 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
         time: `YYYY-MM-DDTHH:MM:SSZ`; Azure's lines carry whole seconds, `timens` has the rest.
         data: JSON text, spliced; unset when `dataref` stands in its place.
         dataref: where the rows are kept that are too large for a line.
-        contentrange: `bytes 0-{n-1}/{n}`, n = bytes of the body as it was collected.
+        path: of a request, with its query.
+        contentrange: `bytes 0-{n-1}/{n}`, n = bytes of the body as it was collected; see `content_range`.
+        datainblob: `"true"` where `data` is the URL of a binary payload.
         collectdatatype: always set in tabular collections, so that their lines have one set of keys.
+        statuscode: of a response.
+        latencyms: from the first byte of a request to the end of its response.
         timens: nanoseconds since the epoch; a string, because JSON readers lose digits of such integers.
         producer: the process that collected; `sequence` counts its events per collection.
         traceparent: CloudEvents extension "Distributed Tracing": the span in which the event was collected.
@@ -51,12 +55,17 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     time: str
     data: msgspec.Raw | UnsetType = UNSET
     dataref: str | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    method: str | UnsetType = UNSET
     contentrange: str
+    datainblob: str | UnsetType = UNSET
     correlationid: str
     xrequestid: str
     modelversion: str
     collectdatatype: str | UnsetType = UNSET
     agent: str
+    statuscode: str | UnsetType = UNSET
+    latencyms: str | UnsetType = UNSET
     timens: str
     samplingrate: str | UnsetType = UNSET
     producer: str | UnsetType = UNSET
@@ -67,7 +76,6 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
 _NOT_EXTENSIONS: Final = semconv.RESERVED_LINE_KEYS.union(
     CloudEvent.__struct_fields__,
     ("dataschema", "subject"),  # context attributes of CloudEvents 1.0 with a meaning of their own
-    ("datainblob",),  # says that `data` is a URL: true of lines we write ourselves only
 )
 _URL_SAFE: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _encoder: Final = msgspec.json.Encoder()
@@ -90,18 +98,22 @@ def encode(event: CloudEvent, extensions: Mapping[str, str]) -> bytes:
     return b"%b,%b\n" % (head[:-1], _encoder.encode(extensions)[1:])
 
 
-def rows(event: CloudEvent) -> bytes:
-    """The JSON text of an event that has its rows inline."""
-    return b"" if isinstance(event.data, UnsetType) else bytes(event.data)
-
-
-def rows_object_name(event: CloudEvent) -> str:
-    """The name of the object that keeps the rows of `event`: the same for a retry, another for other rows.
+def rows_object_name(event_id: str, rows: bytes) -> str:
+    """The name of the object that keeps the rows of an event: the same for a retry, another for other rows.
 
     Readers take the URL as it stands, without decoding: letters, digits and hyphens only.
     """
-    event_id = event.id if _URL_SAFE.fullmatch(event.id) else hashlib.sha256(event.id.encode()).hexdigest()
-    return f"{event_id}-{hashlib.sha256(rows(event)).hexdigest()[:16]}.json"
+    safe_id = event_id if _URL_SAFE.fullmatch(event_id) else hashlib.sha256(event_id.encode()).hexdigest()
+    return f"{safe_id}-{hashlib.sha256(rows).hexdigest()[:16]}.json"
+
+
+def binary_object_name(content: bytes) -> str:
+    """The name of the object that keeps a binary payload: 64 hex digits, the SHA-256 of its bytes.
+
+    Azure ML's collector names it by the event. By its content, an image that is scored twice in an hour is kept once;
+    the event is found by its line, which points here. No extension: a name must not claim what the bytes are not.
+    """
+    return hashlib.sha256(content).hexdigest()
 
 
 def at_reference(event: CloudEvent, url: str) -> CloudEvent:
@@ -109,9 +121,23 @@ def at_reference(event: CloudEvent, url: str) -> CloudEvent:
     return msgspec.structs.replace(event, data=UNSET, dataref=url)
 
 
-def content_range(size: int) -> str:
-    """The key `contentrange` of a whole body of `size` bytes; an empty one has no range (RFC 9110 section 14.4)."""
-    return f"bytes 0-{size - 1}/{size}" if size else "bytes */0"
+def at_blob(event: CloudEvent, url: str) -> CloudEvent:
+    """`event` with its binary payload at `url`, in the form that Azure ML's collector gives such lines."""
+    return msgspec.structs.replace(event, data=msgspec.Raw(_encoder.encode(url)), datainblob="true")
+
+
+def content_range(size: int, total: int | str | None = None) -> str:
+    """The key `contentrange` of the first `size` bytes of a body.
+
+    Args:
+        size: bytes that were collected.
+        total: bytes of the whole body, `*` where nobody knows, None where all of it was collected.
+
+    Nothing collected has no range, and where a range has no total, only an asterisk may stand (RFC 9110 section 14.4).
+    """
+    if size:
+        return f"bytes 0-{size - 1}/{size if total is None else total}"
+    return f"bytes */{total}" if isinstance(total, int) else "bytes */0"
 
 
 def time_text(time_ns: int) -> str:

@@ -5,12 +5,18 @@ both answer what is above it with a bare RESOURCE_EXHAUSTED, outside of our metr
 messages as they came (`grpc.per_message_decompression` 0). gRPC does not tell how they were packed, but it need not:
 gzip begins with 1F 8B (RFC 1952 section 2.3.1), and 1F would be a Protocol Buffers tag of wire type 7, which does not
 exist; deflate's first byte (78, RFC 1950 section 2.2) would be the varint field 15, which OTLP does not have.
+
+Most requests unpack in one step, on the spot. What is larger, and every bomb, goes to `_LARGE_AT_ONCE` threads of its
+own: zlib works without the interpreter's lock there, so that other calls go on, and however many bombs come at a time
+only so many are in memory. Who waits for a thread holds its packed message and nothing else, and waits no longer than
+those before it take: each ends at the limit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from .exceptions import TooLargeError, UndecodableError
@@ -22,7 +28,11 @@ _ZLIB: Final = b"\x78"
 _EITHER: Final = 32 + zlib.MAX_WBITS
 """zlib: "automatically accept either the zlib or gzip format"."""
 _STEP_BYTES: Final = 4 << 20
-"""Unpacked in one go, about 10 ms; between two steps other calls have their turn."""
+"""Unpacked on the spot, about 10 ms, and counted at a time in what is larger."""
+_LARGE_AT_ONCE: Final = 2
+"""Each holds at most one message of the limit; a second one keeps a bomb from delaying a large honest request."""
+
+_large_ones = ThreadPoolExecutor(_LARGE_AT_ONCE, "unpacking")
 
 
 def is_compressed(message: bytes) -> bool:
@@ -33,21 +43,31 @@ def is_compressed(message: bytes) -> bool:
 async def unpacked(message: bytes, limit: int) -> bytes:
     """The content of a compressed `message`.
 
-    Most fit into one step. A larger one is unpacked twice: first to count and forget, so that a bomb never takes more
-    than a step, then into exactly the memory it needs.
-
     Raises:
         TooLargeError: the content has more than `limit` bytes.
         UndecodableError: the data is damaged or cut off.
     """
     unpacker = zlib.decompressobj(wbits=_EITHER)
-    first = _step(unpacker, message, message)
-    size = len(first)
-    while not unpacker.eof:
-        await asyncio.sleep(0)
+    content = _step(unpacker, message, message)
+    if not unpacker.eof:
+        del content  # nothing is held while others are unpacked
+        return await asyncio.get_running_loop().run_in_executor(_large_ones, _unpacked_large, message, limit)
+    _check(unpacker, len(content), message, limit)
+    return content
+
+
+def _unpacked_large(message: bytes, limit: int) -> bytes:
+    """Unpack twice: first to count and forget, so that a bomb takes no more than a step, then into what it needs."""
+    unpacker = zlib.decompressobj(wbits=_EITHER)
+    size = len(_step(unpacker, message, message))
+    while not unpacker.eof and size <= limit:
         size += len(_step(unpacker, unpacker.unconsumed_tail, message))
-        if size > limit:
-            break
+    _check(unpacker, size, message, limit)
+    return zlib.decompress(message, wbits=_EITHER, bufsize=size)
+
+
+def _check(unpacker: zlib._Decompress, size: int, message: bytes, limit: int) -> None:
+    """Raise if there is more than `limit` bytes, or something behind the end."""
     if size > limit:
         raise TooLargeError(
             f"expected a request of at most {limit} bytes, got {len(message)} compressed ones that hold more; "
@@ -55,9 +75,6 @@ async def unpacked(message: bytes, limit: int) -> bytes:
         )
     if unpacker.unused_data:
         raise _damaged(message, f"{len(unpacker.unused_data)} bytes behind the end")
-    if size == len(first):
-        return first
-    return await asyncio.to_thread(zlib.decompress, message, wbits=_EITHER, bufsize=size)
 
 
 def _step(unpacker: zlib._Decompress, packed: bytes, message: bytes) -> bytes:

@@ -11,12 +11,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from otel_modeldata import semconv
+
+from .access import AccessConfig, DatastoreConfig, WorkspaceConfig, access_problems, datastore_problems, shown_store
 from .exceptions import ConfigError
+from .genai import KeptSpans
 from .rolling import RollingRate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+__all__ = ["AZURE_LINGER_SECONDS", "MIB", "ReceiverConfig", "TlsConfig", "load", "shown_store"]
 
 MIB: Final = 1024 * 1024
 AZURE_LINGER_SECONDS: Final = 0.2
@@ -40,12 +46,33 @@ class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     client_ca_file: str | None = None
 
 
+class OldProtocolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose events come over the old protocol, which does not say.
+
+    Attributes:
+        endpoint: its name; unset is that of the only deployment YAML of `deployments`, else `local`.
+        deployment: its name; unset likewise, else `default`.
+        resource_id: ARM id of the deployment, the `source` of the lines.
+    """
+
+    endpoint: str | None = None
+    deployment: str | None = None
+    resource_id: str | None = None
+
+
 class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The receiver's settings; the keys of the YAML file have the same names.
 
     Attributes:
         listen: `HOST:PORT`; port 0 takes a free one. OTLP's own port 4317 belongs to the gateway.
-        store: a folder, `file:///dir`, `az://container/prefix` or `https://account.blob.core.windows.net/container`.
+        store: a folder, `file:///dir`, `az://container/prefix`, `https://account.blob.core.windows.net/container` or
+            `azureml://datastores/NAME/paths/PATH` with NAME in `datastores`.
+        store_access: how that store is opened.
+        deployments: deployment YAMLs, or folders of them; they are read again when they change.
+        datastores: a URL, or a URL and how it is opened, by datastore name (`workspaceblobstore`) or by
+            `subscription/resourcegroup/workspace/name`.
+        workspace: registers data assets there and asks it for datastores that are not listed; needs the extra azureml.
+        assets: write an `MLTable` and a data asset file beside each collection's first line.
         rolling_rate: Minute, Hour, Day, Month or Year; unset leaves it to each deployment, then to Hour.
         instance_id: 32 hex digits in every blob's name, the same for a replica after a restart; unset derives it from
             host name, `listen` and `store`.
@@ -57,6 +84,10 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         grace_seconds: how long a stop waits for what is in flight.
         create_container: create the Azure container when it is missing.
         tls: serve TLS instead of plain text.
+        http_listen: `HOST:PORT` for OTLP/HTTP and KServe's logger, 127.0.0.1:4318 by custom; unset is off.
+        old_protocol_listen: `HOST:PORT` for azureml-ai-monitoring's own protocol, 127.0.0.1:50011 there; unset is off.
+        old_protocol: whose events come that way.
+        spans: which spans become lines of `app_traces`: `all`, or `content` for those that carry inputs and outputs.
     """
 
     listen: str = "127.0.0.1:4327"
@@ -70,9 +101,18 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     grace_seconds: float = 20.0
     create_container: bool = False
     tls: TlsConfig | None = None
+    http_listen: str | None = None
+    old_protocol_listen: str | None = None
+    old_protocol: OldProtocolConfig = OldProtocolConfig()
+    spans: KeptSpans = KeptSpans.ALL
+    store_access: AccessConfig = AccessConfig()
+    deployments: tuple[str, ...] = ()
+    datastores: dict[str, str | DatastoreConfig] = {}
+    workspace: WorkspaceConfig | None = None
+    assets: bool = True
 
     def __repr__(self) -> str:
-        shown = {**msgspec.structs.asdict(self), "store": self.shown_store}
+        shown = {**msgspec.structs.asdict(self), "store": self.shown_store, "datastores": self.known_datastores}
         return f"ReceiverConfig({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
     @property
@@ -84,6 +124,14 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def shown_store(self) -> str:
         """`store` without what may be a secret: user information and query."""
         return shown_store(self.store)
+
+    @property
+    def known_datastores(self) -> dict[str, DatastoreConfig]:
+        """`datastores` with every entry in its long form."""
+        return {
+            name: DatastoreConfig(url=given) if isinstance(given, str) else given
+            for name, given in self.datastores.items()
+        }
 
     @property
     def instance(self) -> str:
@@ -99,7 +147,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """How long a first line waits for others."""
         if self.linger_ms is not None:
             return self.linger_ms / 1000
-        return AZURE_LINGER_SECONDS if urlsplit(self.store).scheme in {"az", "https"} else 0.0
+        return AZURE_LINGER_SECONDS if urlsplit(self.store).scheme in {"az", "https", "azureml"} else 0.0
 
 
 def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
@@ -123,16 +171,8 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     return config
 
 
-def shown_store(url: str) -> str:
-    """A store's URL for messages and logs: no query (it may hold a SAS), no user information."""
-    scheme, separator, rest = url.partition("?")[0].partition("://")
-    if not separator:
-        return scheme
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
-
-
 _TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(ReceiverConfig)}
+_CHOICES: Final[dict[str, type[RollingRate | KeptSpans]]] = {"rolling_rate": RollingRate, "spans": KeptSpans}
 
 
 def _read(path: Path) -> dict[str, object]:
@@ -154,18 +194,26 @@ def _converted(key: str, value: object) -> object:
     try:
         return msgspec.convert(value, _TYPES[key], strict=False)
     except msgspec.ValidationError as error:
-        if key == "rolling_rate":
-            rates = ", ".join(rate.value for rate in RollingRate)
-            raise ConfigError(f"rolling_rate: expected one of {rates}, got {value!r}; choose one") from None
+        if key in _CHOICES:
+            words = ", ".join(choice.value for choice in _CHOICES[key])
+            raise ConfigError(f"{key}: expected one of {words}, got {value!r}; choose one") from None
         raise ConfigError(f"{key}: {_one_line(error)}; correct it") from None
 
 
 def _problems(config: ReceiverConfig) -> Iterator[str]:
-    yield from _listen_problems(config.listen)
+    for name in ("listen", "http_listen", "old_protocol_listen"):
+        yield from _listen_problems(name, getattr(config, name))
+    for name in ("endpoint", "deployment"):
+        value = getattr(config.old_protocol, name)
+        if value is not None and not semconv.is_name(value):
+            yield f"old_protocol.{name}: expected {semconv.NAME_RULE}, got {value[:80]!r}; correct it"
     if config.instance_id is not None and not _INSTANCE_ID.fullmatch(config.instance_id):
         yield f"instance_id: expected 32 lower-case hex digits, got {config.instance_id!r}; use a uuid without hyphens"
     if not config.store:
         yield "store: expected a folder or a URL, got ''; name a place for the blobs"
+    yield from access_problems("store_access", config.store_access)
+    for name, datastore in config.known_datastores.items():
+        yield from datastore_problems(f"datastores.{name}", name, datastore)
     for name in ("max_message_bytes", "deadline_seconds", "grace_seconds"):
         value = getattr(config, name)
         if not 0 < value < float("inf"):
@@ -179,15 +227,17 @@ def _problems(config: ReceiverConfig) -> Iterator[str]:
         )
 
 
-def _listen_problems(listen: str) -> Iterator[str]:
+def _listen_problems(name: str, listen: str | None) -> Iterator[str]:
+    if listen is None:
+        return
     match = _LISTEN.fullmatch(listen)
     if match is None:
         yield (
-            f"listen: expected HOST:PORT, got {listen!r}; name the interface too: 127.0.0.1:4327 for this machine "
+            f"{name}: expected HOST:PORT, got {listen!r}; name the interface too: 127.0.0.1:4327 for this machine "
             "only, 0.0.0.0:4327 for every network"
         )
     elif int(match[2]) > 65_535:
-        yield f"listen: expected a port from 0 to 65535, got {match[2]}; choose another"
+        yield f"{name}: expected a port from 0 to 65535, got {match[2]}; choose another"
 
 
 def _one_line(error: Exception) -> str:

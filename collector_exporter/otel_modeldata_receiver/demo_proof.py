@@ -169,7 +169,7 @@ async def read_back(
     try:
         for collection, blobs in found.items():
             for hour in hours:
-                place = folder(endpoint, deployment, collection, hour, RollingRate.HOUR)
+                place = folder(f"{endpoint}/{deployment}/{collection}", hour, RollingRate.HOUR)
                 for name in await store.blobs(f"{place}/{config.instance}"):
                     blobs.append(await _read(store, config.shown_store, name))
     finally:

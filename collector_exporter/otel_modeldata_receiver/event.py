@@ -11,21 +11,24 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from otel_modeldata import semconv
 
-from . import body, cloudevent, otlp, rolling
+from . import body, cloudevent, otlp, payload_keys, rolling
 from .exceptions import BadRecordError
 from .origin import checked_name
 
 if TYPE_CHECKING:
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope
+    from collections.abc import Mapping
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+    from .destinations import Destination
     from .origin import Origin
 
 MAX_ID_CHARS: Final = 128
@@ -33,6 +36,7 @@ MAX_ID_CHARS: Final = 128
 MAX_AGENT_CHARS: Final = 256
 """One scope is repeated in the line of every record under it: a large text would multiply."""
 _ID_NAMESPACE: Final = uuid.UUID("6f6d1c0e-6b52-5d0c-9a51-4c8f4a8f1f2e")
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 _SHADOW_SUFFIX: Final = "_block_blob"
 """Azure ML copies append blobs into a sibling folder `{collection}_block_blob` and reads that instead."""
 
@@ -44,11 +48,15 @@ class Event(msgspec.Struct, frozen=True):
         folder: where its line goes, relative to the store.
         line: what the line says.
         extensions: the caller's own line keys.
+        content: what the line has as `data`, or, of a binary payload, its bytes: those the line gets the URL of.
+        binary: whether the payload is binary.
     """
 
     folder: str
     line: cloudevent.CloudEvent
     extensions: dict[str, str]
+    content: bytes
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,7 @@ class Source:
         origin: what their resource says.
         resource: its encoded bytes.
         agent: who collected, unless a record says otherwise.
-        rolling_rate: where their folders are cut.
+        destinations: where their lines go, by collection.
         arrival_ns: when the request came, ns since the epoch: the time of records that carry none.
         ids: makes ids for records that bring none.
     """
@@ -67,7 +75,7 @@ class Source:
     origin: Origin
     resource: bytes
     agent: str
-    rolling_rate: rolling.RollingRate
+    destinations: Mapping[str, Destination]
     arrival_ns: int
     ids: Ids
 
@@ -97,6 +105,18 @@ class Collection:
     tabular: bool
 
 
+class Content(NamedTuple):
+    """What a line says about its collection and the body of its record."""
+
+    collection: Collection
+    type: str
+    range: str
+    content: bytes
+    data_type: str | UnsetType = UNSET
+    keys: Mapping[str, str] = {}
+    binary: bool = False
+
+
 def read(record: LogRecord, source: Source) -> Event:
     """The event that `record` reports.
 
@@ -105,35 +125,76 @@ def read(record: LogRecord, source: Source) -> Event:
     """
     texts, extensions = _attributes(record)
     collection = _collection(texts, record.event_name)
-    origin = source.origin
+    if collection.tabular:
+        content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
+        content = rows_content(collection, content_type, body.rows(record.body, content_type))
+    else:
+        content = _payload_content(collection, texts, record)
+    texts[semconv.CLOUDEVENTS_EVENT_ID] = _event_id(texts, record, source)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or source.arrival_ns
-    content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
-    data = body.read(record.body, tabular=collection.tabular, content_type=content_type)
-    event_id = _event_id(texts, record, source)
+    line = line_of(texts, source, content, time_ns, traceparent(record.trace_id, record.span_id, record.flags))
+    destination = source.destinations[collection.name]
+    folder = rolling.folder(destination.root, time_ns, destination.rolling_rate)
+    return Event(folder, line, extensions, content.content, content.binary)
+
+
+def line_of(
+    texts: Mapping[str, str], source: Source, content: Content, time_ns: int, trace: str
+) -> cloudevent.CloudEvent:
+    """What a line says.
+
+    Args:
+        texts: attributes by name, an event id among them.
+        source: what the record shares with others.
+        content: its collection and body.
+        time_ns: when it happened, ns since the epoch.
+        trace: the `traceparent`, or nothing.
+    """
+    event_id = texts[semconv.CLOUDEVENTS_EVENT_ID]
     # Empty is absent: readers join on the correlation id and would join all empty ones with each other.
     correlation_id = texts.get(semconv.AZUREML_CORRELATION_ID) or event_id
-    data_type = texts.get(semconv.AZUREML_DATA_TYPE) or (semconv.DATAFRAME_TYPE if collection.tabular else UNSET)
-    line = cloudevent.CloudEvent(
+    return cloudevent.CloudEvent(
         id=event_id,
-        source=origin.source,
-        type=collection.type,
-        datacontenttype=content_type,
+        source=source.origin.source,
+        type=content.collection.type,
+        datacontenttype=content.type,
         time=cloudevent.time_text(time_ns),
-        data=msgspec.Raw(data.json),
-        contentrange=cloudevent.content_range(data.size),
+        data=UNSET if content.binary else msgspec.Raw(content.content),
+        path=content.keys.get("path", UNSET),
+        method=content.keys.get("method", UNSET),
+        contentrange=content.range,
         correlationid=correlation_id,
         xrequestid=texts.get(semconv.AZUREML_REQUEST_ID) or correlation_id,
         modelversion=texts.get(semconv.AZUREML_MODEL_VERSION) or semconv.DEFAULT_MODEL_VERSION,
-        collectdatatype=data_type,
+        collectdatatype=texts.get(semconv.AZUREML_DATA_TYPE) or content.data_type,
         agent=texts.get(semconv.AZUREML_AGENT) or source.agent,
+        statuscode=content.keys.get("statuscode", UNSET),
+        latencyms=content.keys.get("latencyms", UNSET),
         timens=str(time_ns),
         samplingrate=texts.get(semconv.AZUREML_SAMPLING_RATE) or UNSET,
-        producer=origin.producer or UNSET,
+        producer=source.origin.producer or UNSET,
         sequence=texts.get(semconv.AZUREML_PRODUCER_SEQUENCE) or UNSET,
-        traceparent=_traceparent(record),
+        traceparent=trace or UNSET,
     )
-    folder = rolling.folder(origin.endpoint, origin.deployment, collection.name, time_ns, source.rolling_rate)
-    return Event(folder, line, extensions)
+
+
+def rows_content(collection: Collection, content_type: str, rows: body.Body) -> Content:
+    """Of a tabular collection."""
+    return Content(
+        collection, content_type, cloudevent.content_range(rows.size), rows.json, data_type=semconv.DATAFRAME_TYPE
+    )
+
+
+def _payload_content(collection: Collection, texts: Mapping[str, str], record: LogRecord) -> Content:
+    payload = body.payload(record.body, texts.get(semconv.AZUREML_DATA_CONTENT_TYPE))
+    return Content(
+        collection,
+        payload.content_type,
+        cloudevent.content_range(payload.size, payload_keys.total_bytes(texts, payload.size)),
+        payload.content,
+        keys=payload_keys.line_keys(texts),
+        binary=payload.binary,
+    )
 
 
 def agent_of(scope: InstrumentationScope) -> str:
@@ -175,7 +236,6 @@ _OURS: Final = frozenset(
         semconv.AZUREML_REQUEST_ID,
         semconv.AZUREML_MODEL_VERSION,
         semconv.AZUREML_DATA_TYPE,
-        semconv.AZUREML_DATA_CONTENT_TYPE,
         semconv.AZUREML_AGENT,
         semconv.AZUREML_SAMPLING_RATE,
         semconv.AZUREML_PRODUCER_SEQUENCE,
@@ -183,20 +243,28 @@ _OURS: Final = frozenset(
 )
 
 
+def text_of(attribute: KeyValue) -> str | None:
+    """The text of an attribute of ours; None where it has none, and of all others.
+
+    Raises:
+        BadRecordError: it is no text, or none that a line can hold.
+    """
+    key, value = attribute.key, attribute.value
+    if key in _OURS:
+        return otlp.text_of(key, value)
+    return payload_keys.text_of(key, value) if key in payload_keys.ATTRIBUTES else None
+
+
 def _attributes(record: LogRecord) -> tuple[dict[str, str], dict[str, str]]:
     """Our attributes as text, and the caller's extension attributes by line key; all others are left alone."""
     texts: dict[str, str] = {}
     extensions: dict[str, str] = {}
     for attribute in record.attributes:
-        key = attribute.key
-        if key in _OURS:
-            text: str | None = attribute.value.string_value  # "" for other kinds
-            if not (text and text.isprintable()):
-                text = otlp.text_of(key, attribute.value)
-            if text is not None:
-                texts[key] = text
-        elif key.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX):
-            _take_extension(extensions, key, attribute.value)
+        text = text_of(attribute)
+        if text is not None:
+            texts[attribute.key] = text
+        elif attribute.key.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX):
+            _take_extension(extensions, attribute.key, attribute.value)
     return texts, extensions
 
 
@@ -238,9 +306,8 @@ def _event_id(texts: dict[str, str], record: LogRecord, source: Source) -> str:
     return event_id
 
 
-def _traceparent(record: LogRecord) -> str | msgspec.UnsetType:
+def traceparent(trace_id: bytes, span_id: bytes, flags: int) -> str:
     """W3C Trace Context `traceparent`, or nothing: an id of another size, or of zeros, is no id (OTLP LogRecord)."""
-    trace_id, span_id = record.trace_id, record.span_id
-    if len(trace_id) != 16 or len(span_id) != 8 or not any(trace_id) or not any(span_id):
-        return UNSET
-    return f"00-{trace_id.hex()}-{span_id.hex()}-{record.flags & 0xFF:02x}"
+    if len(trace_id) != 16 or len(span_id) != 8 or trace_id == _NO_TRACE or span_id == _NO_SPAN:
+        return ""
+    return f"00-{trace_id.hex()}-{span_id.hex()}-{flags & 0xFF:02x}"

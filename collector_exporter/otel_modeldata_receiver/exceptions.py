@@ -7,12 +7,16 @@ ReceiverError
 ├── BadRecordError        one record cannot become a line; it goes to quarantine, its neighbours are stored
 ├── UndecodableError      the request is not an OTLP message; its bytes go to quarantine, the call is refused
 ├── TooLargeError         the request is above the limit, decompressed; refused for good, nothing of it is kept
+├── UnsupportedError      an HTTP body of another type, or packed in another way; refused for good, not read
 ├── NoRequestError        a call ended without a request: it was too large for gRPC, or its sender went away
 ├── SlowSenderError       the request did not arrive in time; the client is asked to come back
 ├── OverloadedError       more bytes in flight than allowed; the client is asked to come back
+├── AssetError            a data asset is not registered yet; it is tried again, lines do not wait for it
 ├── ShuttingDownError     the receiver is stopping; the client is asked to come back
 └── StoreError            the store cannot make lines durable now; nothing was acknowledged, the client retries
-    └── StoreCheckError   the store cannot be used at all (missing container, no permission); startup exits with code 3
+    ├── StoreCheckError   the store cannot be used at all (missing container, no permission); startup exits with code 3
+    └── DatastoreError    the same of a datastore that a deployment file names; the others go on, the receiver is ready
+        └── DatastoreCheckError  ...which cannot be used at all; a StoreCheckError as well
 ```
 """
 
@@ -43,6 +47,10 @@ class TooLargeError(ReceiverError):
     """The request is larger than the receiver takes, after decompression."""
 
 
+class UnsupportedError(ReceiverError):
+    """An HTTP body that no route can read."""
+
+
 class NoRequestError(ReceiverError):
     """A call ended before its request was received."""
 
@@ -59,9 +67,21 @@ class ShuttingDownError(ReceiverError):
     """The receiver is stopping and takes no new work."""
 
 
+class AssetError(ReceiverError):
+    """A data asset is not known to be registered."""
+
+
 class StoreError(ReceiverError):
     """The store cannot make lines durable now."""
 
 
 class StoreCheckError(StoreError):
     """The store cannot be used at all, whatever is written to it."""
+
+
+class DatastoreError(StoreError):
+    """One of the datastores beside the receiver's own store cannot make lines durable now."""
+
+
+class DatastoreCheckError(DatastoreError, StoreCheckError):
+    """One of the datastores beside the receiver's own store cannot be used at all."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from .exceptions import StoreError
+from .exceptions import DatastoreError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,7 +54,12 @@ class StoreHealth:
         await self._say(HealthCheckResponse.SERVING)
 
     def store_failed(self, error: StoreError) -> None:
-        """Say NOT_SERVING, and probe until the store works again; calling it again meanwhile changes nothing."""
+        """Say NOT_SERVING, and probe until the store works again; calling it again meanwhile changes nothing.
+
+        A datastore beside the store stops the lines of its own collections only: the receiver stays ready for others.
+        """
+        if isinstance(error, DatastoreError):
+            return
         if self._probe is None or self._probe.done():
             logger.warning("not ready: %s", error)
             self._probe = asyncio.create_task(self._until_usable())

@@ -15,12 +15,12 @@ import logging
 import os
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from .exceptions import StoreCheckError, StoreError
 from .storage import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
+from .threads import DaemonThreads
 
 try:
     import fcntl
@@ -53,7 +53,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self._root = Path(os.path.abspath(root))  # noqa: PTH100 (resolve() would also follow symbolic links)
-        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="modeldata-store")
+        self._threads = DaemonThreads(_THREADS, "modeldata-store")
 
     def __repr__(self) -> str:
         return f"LocalStore({str(self._root)!r})"
@@ -171,12 +171,13 @@ class LocalStore:
     def _put(self, path: Path, content: bytes) -> str:
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            self._make_folder(path.parent)
-            with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                _write(file, content, 0)
-                os.fsync(file)
-            if _publish(draft, path) or path.read_bytes() == content:
-                _sync_folder(path.parent)
+            if not path.exists():
+                self._make_folder(path.parent)
+                with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+                    _write(file, content, 0)
+                    os.fsync(file)
+            if (draft.exists() and _publish(draft, path)) or path.read_bytes() == content:
+                _sync_folder(path.parent)  # also of one that was there: its writer may have died before
                 return str(path)
         except OSError as error:
             raise _failure("write", path, error) from error

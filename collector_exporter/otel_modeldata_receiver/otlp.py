@@ -1,8 +1,8 @@
-"""OTLP: request bytes become log records, each under the scope and resource it was sent with.
+"""OTLP: request bytes become log records or spans, each under the scope and resource it was sent with.
 
-The whole request is decoded at once, which costs less than a microsecond for a record. Only when that fails is the wire
-format walked by hand, so that one record with invalid UTF-8 or too deep nesting does not take its neighbors along: a
-decoder that knows the whole message can only refuse the whole message.
+Log records stay bytes (`outline.py`), so that one with invalid UTF-8 or too deep nesting takes nobody along. Spans are
+decoded with their request, which costs less than a microsecond for each; only when that fails is the wire format walked
+by hand: a decoder that knows the whole message can only refuse the whole message.
 
 This module knows nothing of model data: what an attribute means is decided in `origin.py` and `event.py`.
 """
@@ -11,25 +11,32 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsPartialSuccess,
-    ExportLogsServiceRequest,
     ExportLogsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from .exceptions import BadRecordError, UndecodableError
+from .outline import LogsRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+RecordT = TypeVar("RecordT", bytes, Span)
 MAX_REASON_CHARS: Final = 1000
 """`partial_success` travels in every log of every hop: enough for a few distinct reasons, never for a record."""
 
@@ -40,44 +47,80 @@ _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedRecord:
-    """One log record that cannot be decoded: its bytes and the reason."""
+    """One log record or span that cannot be decoded: its bytes and the reason."""
 
     raw: bytes
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeRecords:
-    """The log records of one scope of one resource.
+class ScopeRecords(Generic[RecordT]):
+    """The log records or spans of one scope of one resource.
 
     Attributes:
         resource: the encoded `Resource`, the cache key of everything that is decided once per resource.
         scope: name and version of the instrumentation; empty when it could not be decoded.
-        records: the records that were decoded.
+        records: log records as bytes, or the spans that were decoded.
         damaged: those that were not.
+        schema_url: the schema of the resource's attributes; not looked for where a request is damaged.
     """
 
     resource: bytes
     scope: InstrumentationScope
-    records: Sequence[LogRecord]
+    records: Sequence[RecordT]
     damaged: Sequence[DamagedRecord] = field(default=())
+    schema_url: str = ""
 
 
-def decode(request: bytes) -> list[ScopeRecords]:
-    """The log records of an `ExportLogsServiceRequest`.
+def decode(request: bytes) -> list[ScopeRecords[bytes]]:
+    """The encoded log records of an `ExportLogsServiceRequest`; see `log_record` for one of them.
 
     Raises:
         UndecodableError: not even the outline of the message could be read.
     """
     try:
-        message = ExportLogsServiceRequest.FromString(request)
+        message = LogsRequest.FromString(request)
+    except DecodeError:
+        raise _undecodable("bytes that are none") from None
+    return [
+        ScopeRecords(resource=resource_logs.resource, scope=_scope(scope_logs.scope), records=scope_logs.log_records)
+        for resource_logs in message.resource_logs
+        for scope_logs in resource_logs.scope_logs
+    ]
+
+
+def log_record(raw: bytes) -> LogRecord:
+    """A log record.
+
+    Raises:
+        BadRecordError: something in it is damaged.
+    """
+    try:
+        return LogRecord.FromString(raw)
+    except DecodeError:
+        raise BadRecordError(_damage("LogRecord", raw)) from None
+
+
+def decode_spans(request: bytes) -> list[ScopeRecords[Span]]:
+    """The spans of an `ExportTraceServiceRequest`, whose outline has the numbers of the logs' one.
+
+    Raises:
+        UndecodableError: not even the outline of the message could be read.
+    """
+    try:
+        message = ExportTraceServiceRequest.FromString(request)
     except DecodeError:
         return list(_walk_request(request))
     return [
-        ScopeRecords(resource=resource, scope=scope_logs.scope, records=scope_logs.log_records)
-        for resource_logs in message.resource_logs
-        for resource in (resource_logs.resource.SerializeToString(),)
-        for scope_logs in resource_logs.scope_logs
+        ScopeRecords(
+            resource=resource,
+            scope=scope_spans.scope,
+            records=scope_spans.spans,
+            schema_url=resource_spans.schema_url,
+        )
+        for resource_spans in message.resource_spans
+        for resource in (resource_spans.resource.SerializeToString(),)
+        for scope_spans in resource_spans.scope_spans
     ]
 
 
@@ -97,9 +140,20 @@ def response(rejected: int, reasons: Sequence[str]) -> bytes:
     """The encoded `ExportLogsServiceResponse`; nothing rejected is an empty message (OTLP "Full Success")."""
     if not rejected:
         return b""
-    text = "; ".join(dict.fromkeys(reasons))
-    partial = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=text[:MAX_REASON_CHARS])
+    partial = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=_reasons(reasons))
     return ExportLogsServiceResponse(partial_success=partial).SerializeToString()
+
+
+def span_response(rejected: int, reasons: Sequence[str]) -> bytes:
+    """The encoded `ExportTraceServiceResponse`, as `response` makes that of logs."""
+    if not rejected:
+        return b""
+    partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message=_reasons(reasons))
+    return ExportTraceServiceResponse(partial_success=partial).SerializeToString()
+
+
+def _reasons(reasons: Sequence[str]) -> str:
+    return "; ".join(dict.fromkeys(reasons))[:MAX_REASON_CHARS]
 
 
 def text_of(key: str, value: AnyValue) -> str | None:
@@ -130,51 +184,57 @@ def text_of(key: str, value: AnyValue) -> str | None:
 # Protocol Buffers encoding: a message is a sequence of fields; a field is a varint `number << 3 | wire type`, then a
 # varint (0), 8 bytes (1), a varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occur in OTLP.
 
-_RESOURCE_LOGS: Final = 1  # ExportLogsServiceRequest.resource_logs
-_RESOURCE, _SCOPE_LOGS = 1, 2  # ResourceLogs.resource, .scope_logs
-_SCOPE, _LOG_RECORDS = 1, 2  # ScopeLogs.scope, .log_records
+_RESOURCE_LOGS: Final = 1  # ExportLogsServiceRequest.resource_logs, ExportTraceServiceRequest.resource_spans
+_RESOURCE, _SCOPE_LOGS = 1, 2  # ResourceLogs.resource, .scope_logs; ResourceSpans.resource, .scope_spans
+_SCOPE, _LOG_RECORDS = 1, 2  # ScopeLogs.scope, .log_records; ScopeSpans.scope, .spans
 _LENGTH_DELIMITED: Final = 2
 _FIXED_SIZES: Final = {1: 8, 5: 4}
 
 
-def _walk_request(request: bytes) -> Iterator[ScopeRecords]:
-    for resource_logs in _members(request, _RESOURCE_LOGS):
+def _walk_request(request: bytes) -> Iterator[ScopeRecords[Span]]:
+    for resource_spans in _members(request, _RESOURCE_LOGS):
         # A message field that occurs twice is merged, and joined bytes decode to the merged message.
-        resource = b"".join(_members(resource_logs, _RESOURCE))
+        resource = b"".join(_members(resource_spans, _RESOURCE))
         unreadable_resource = _error_in(Resource, resource)
-        for scope_logs in _members(resource_logs, _SCOPE_LOGS):
-            yield _walk_scope(scope_logs, resource, unreadable_resource)
+        for scope_spans in _members(resource_spans, _SCOPE_LOGS):
+            yield _walk_scope(scope_spans, resource, unreadable_resource)
 
 
-def _walk_scope(scope_logs: bytes, resource: bytes, unreadable_resource: str | None) -> ScopeRecords:
-    records: list[LogRecord] = []
+def _walk_scope(scope_spans: bytes, resource: bytes, unreadable_resource: str | None) -> ScopeRecords[Span]:
+    records: list[Span] = []
     damaged: list[DamagedRecord] = []
-    for raw in _members(scope_logs, _LOG_RECORDS):
-        reason = unreadable_resource or _error_in(LogRecord, raw)
+    for raw in _members(scope_spans, _LOG_RECORDS):
+        reason = unreadable_resource or _error_in(Span, raw)
         if reason is None:
-            records.append(LogRecord.FromString(raw))
+            records.append(Span.FromString(raw))
         else:
             damaged.append(DamagedRecord(raw=raw, reason=reason))
-    scope = b"".join(_members(scope_logs, _SCOPE))
-    readable = _error_in(InstrumentationScope, scope) is None
-    return ScopeRecords(
-        resource=resource,
-        scope=InstrumentationScope.FromString(scope if readable else b""),
-        records=records,
-        damaged=damaged,
-    )
+    scope = b"".join(_members(scope_spans, _SCOPE))
+    return ScopeRecords(resource=resource, scope=_scope(scope), records=records, damaged=damaged)
 
 
-def _error_in(message: type[Resource | InstrumentationScope | LogRecord], raw: bytes) -> str | None:
+def _scope(raw: bytes) -> InstrumentationScope:
+    """A scope, or one without a name where it is damaged: no record is lost for the name of a library."""
+    try:
+        return InstrumentationScope.FromString(raw)
+    except DecodeError:
+        return InstrumentationScope()
+
+
+def _error_in(message: type[Resource | Span], raw: bytes) -> str | None:
     """Why `raw` does not decode as `message`, without quoting it."""
     try:
         message.FromString(raw)
     except DecodeError:
-        return (
-            f"undecodable {message.DESCRIPTOR.name}: expected Protocol Buffers with UTF-8 strings "
-            f"nested at most 100 deep, got {len(raw)} bytes that are not; correct the sender"
-        )
+        return _damage(message.DESCRIPTOR.name, raw)
     return None
+
+
+def _damage(name: str, raw: bytes) -> str:
+    return (
+        f"undecodable {name}: expected Protocol Buffers with UTF-8 strings nested at most 100 deep, "
+        f"got {len(raw)} bytes that are not; correct the sender"
+    )
 
 
 def _members(message: bytes, number: int) -> list[bytes]:
@@ -214,6 +274,4 @@ def _varint(message: bytes, position: int) -> tuple[int, int]:
 
 
 def _undecodable(found: str) -> UndecodableError:
-    return UndecodableError(
-        f"undecodable request: expected an ExportLogsServiceRequest, got {found}; correct the sender"
-    )
+    return UndecodableError(f"undecodable request: expected an OTLP export request, got {found}; correct the sender")

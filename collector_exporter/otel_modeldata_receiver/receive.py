@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from .cli import Commands
+    from .server import Server
 
 _DESCRIPTION: Final = """\
 Receive model data over OTLP/gRPC and append it to rolled JSONL blobs in the layout of Azure ML model monitoring.
@@ -30,14 +31,23 @@ examples:
       listen on 127.0.0.1:4327, store below ./modeldata
   otel-modeldata receive --listen 0.0.0.0:4327 --store az://modeldata/prod --config receiver.yaml
       store in the container modeldata, below prod; further settings from a file
+  otel-modeldata receive --old-protocol-listen 127.0.0.1:50011 --deployment deployment.yml
+      take the place of Azure's sidecar for an image that holds azureml-ai-monitoring
 
 the configuration file is YAML with these keys; flags win over it:
   listen, store, rolling_rate, instance_id, linger_ms, max_in_flight_bytes, max_message_bytes, deadline_seconds,
-  grace_seconds, create_container, tls: {cert_file, key_file, client_ca_file}
+  grace_seconds, create_container, spans, tls: {cert_file, key_file, client_ca_file},
+  http_listen, old_protocol_listen, old_protocol: {endpoint, deployment, resource_id},
+  store_access: {identity: {client_id}} or {sas_file}, {account_key_file}, {connection_string_file},
+  deployments: [FILE|DIR], datastores: {NAME: URL or {url, identity, sas_file, ...}},
+  workspace: {subscription_id, resource_group, name}, assets
 
 environment:
   AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
-  AZURE_STORAGE_ACCOUNT_URL        the same without a secret; credentials come from the machine's identity
+  AZURE_STORAGE_ACCOUNT_URL        the same without a secret; credentials come from the machine's identity, which needs
+                                   the role Storage Blob Data Contributor on the container
+  AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_KEY  a secret of that account, instead of the identity
+  AZURE_CLIENT_ID                  which user-assigned identity
   HOSTNAME                         part of the default instance id (Kubernetes sets it to the pod's name)
   OTEL_METRICS_EXPORTER            otlp or console: send the receiver's own metrics (OTEL_EXPORTER_OTLP_* apply)
 
@@ -46,7 +56,11 @@ exit codes:
   2  wrong command line or configuration
   3  the store cannot be used, or the address cannot be listened on
 """
-_FLAGS: Final = ("listen", "store", "rolling_rate", "instance_id", "linger_ms", "create_container")
+_FLAGS: Final = (
+    *("listen", "http_listen", "old_protocol_listen", "store", "rolling_rate", "instance_id", "linger_ms"),
+    "create_container",
+    "deployments",
+)
 """Flags that are settings; unset ones are absent from the namespace and leave the file's value alone."""
 
 
@@ -62,6 +76,14 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--listen", metavar="HOST:PORT", help="address to listen on (default 127.0.0.1:4327)")
     parser.add_argument("--store", metavar="URL", help="where blobs go (default ./modeldata)")
+    parser.add_argument(
+        "--http-listen", metavar="HOST:PORT", help="take OTLP/HTTP and KServe's logger there, e.g. 127.0.0.1:4318"
+    )
+    parser.add_argument(
+        "--old-protocol-listen",
+        metavar="HOST:PORT",
+        help="take what azureml-ai-monitoring sends there, e.g. 127.0.0.1:50011",
+    )
     parser.add_argument("--config", metavar="FILE", type=Path, default=None, help="YAML file with settings")
     parser.add_argument(
         "--rolling-rate", metavar="RATE", help="Minute, Hour, Day, Month or Year (default: the deployment's, or Hour)"
@@ -69,6 +91,13 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--instance-id", metavar="HEX", help="32 hex digits of this replica (default: from the host)")
     parser.add_argument(
         "--linger-ms", metavar="N", help="let lines wait for others before an append (default 0, for Azure 200)"
+    )
+    parser.add_argument(
+        "--deployment",
+        metavar="FILE|DIR",
+        action="append",
+        dest="deployments",
+        help="deployment YAML, or a folder of them: rates, paths and asset names of collections; read again on change",
     )
     parser.add_argument("--create-container", action="store_true", help="create a missing Azure container")
     parser.add_argument("--json", action="store_true", default=False, help="print the startup line as JSON")
@@ -96,7 +125,7 @@ def receive(arguments: argparse.Namespace) -> None:
         ) from None
     stop_metrics = telemetry.start_metrics()
     try:
-        _run_loop(run(config, lambda port: _announce(config, port, as_json=arguments.json)))
+        _run_loop(run(config, lambda server: _announce(config, server, as_json=arguments.json)))
     finally:
         stop_metrics()
 
@@ -111,13 +140,15 @@ def _run_loop(main: Coroutine[object, object, None]) -> None:
         uvloop.run(main)
 
 
-def _announce(config: configuration.ReceiverConfig, port: int, *, as_json: bool) -> None:
+def _announce(config: configuration.ReceiverConfig, server: Server, *, as_json: bool) -> None:
     """Say where this receiver listens and stores: one line on stdout, for people or for programs."""
-    facts = {"listen": f"{config.host}:{port}", "store": config.shown_store, "instance_id": config.instance}
+    facts = {"store": config.shown_store, "instance_id": config.instance}
     line = (
-        json.dumps({**facts, "port": port})
+        json.dumps({**server.addresses, **facts, "port": server.port})
         if as_json
-        else "receiving on {listen}, storing in {store}, instance {instance_id}".format(**facts)
+        else "receiving on {}, storing in {store}, instance {instance_id}".format(
+            " and ".join(server.addresses.values()), **facts
+        )
     )
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

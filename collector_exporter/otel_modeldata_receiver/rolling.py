@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+from otel_modeldata import semconv
+
 logger = logging.getLogger(__name__)
 
 NS_PER_SECOND: Final = 1_000_000_000
@@ -41,26 +43,18 @@ class RollingRate(enum.Enum):
 
 
 _BY_NAME: Final = {rate.value.lower(): rate for rate in RollingRate}
-_PATTERNS: Final = {
-    RollingRate.MINUTE: "%Y/%m/%d/%H/%M",
-    RollingRate.HOUR: "%Y/%m/%d/%H",
-    RollingRate.DAY: "%Y/%m/%d",
-    RollingRate.MONTH: "%Y/%m",
-    RollingRate.YEAR: "%Y",
-}
+_PATTERNS: Final = {rate: semconv.FOLDER_PATTERNS[rate.value] for rate in RollingRate}
 
 
-def folder(endpoint: str, deployment: str, collection: str, time_ns: int, rate: RollingRate) -> str:
-    """The folder of an event, relative to the store: `{endpoint}/{deployment}/{collection}/2026/11/22/10` for Hour.
+def folder(root: str, time_ns: int, rate: RollingRate) -> str:
+    """The folder of an event, relative to the store: `{root}/2026/11/22/10` for Hour.
 
     Args:
-        endpoint: a name that passed `semconv.is_name`, as do `deployment` and `collection`.
-        deployment: see `endpoint`.
-        collection: see `endpoint`.
+        root: the collection's folder, see `destinations.py`.
         time_ns: nanoseconds since the epoch; any unsigned 64-bit number, that is until the year 2554.
         rate: where the time is cut.
     """
-    return f"{endpoint}/{deployment}/{collection}/{_dated(rate, time_ns // _NS_PER_MINUTE)}"
+    return f"{root}/{_dated(rate, time_ns // _NS_PER_MINUTE)}"
 
 
 def quarantine_folder(time_ns: int) -> str:

@@ -15,14 +15,16 @@ from . import rolling, telemetry
 from .certificates import server_credentials
 from .exceptions import ListenError
 from .health import PROBE_SECONDS, StoreHealth
-from .service import SERVICE_NAME, LogsService
-from .sink import Sink
-from .store_url import open_store
+from .http_listeners import HttpListeners
+from .output import Output
+from .service import LogsService
+from .signals import LOGS, TRACE_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config import ReceiverConfig
+    from .sink import Sink
 
 logger = logging.getLogger(__name__)
 
@@ -48,20 +50,27 @@ class Server:
     ) -> None:
         self._config = config
         instruments = telemetry.instruments()
-        self._sink = sink or Sink(
-            open_store(config.store, create_container=config.create_container),
-            instance=config.instance,
-            linger=config.linger_seconds,
-            instruments=instruments,
-        )
+        self._output = Output(config, sink=sink, instruments=instruments)
+        self._sink = self._output.sink
         servicer = health.aio.HealthServicer()
-        self._health = StoreHealth(servicer, ("", SERVICE_NAME), self._sink.check, probe_seconds)
+        self._health = StoreHealth(servicer, ("", LOGS.service, TRACE_SERVICE), self._sink.check, probe_seconds)
         self._service = LogsService(
-            self._sink, config, instruments=instruments, on_store_error=self._health.store_failed
+            self._sink,
+            config,
+            instruments=instruments,
+            on_store_error=self._health.store_failed,
+            destinations=self._output.destinations,
+            on_stored=self._output.stored,
         )
+        self._http = HttpListeners(self._service, config)
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """`HOST:PORT` of every listener by the name of its setting."""
+        return {"listen": f"{self._config.host}:{self.port}", **self._http.addresses}
 
     async def start(self) -> None:
         """Check the store, then listen; `port` is the one in use from now on.
@@ -76,14 +85,17 @@ class Server:
         try:
             await self._sink.check()
             server = grpc.aio.server(options=_options(self._config))
-            server.add_generic_rpc_handlers((_handler(self._service),))
+            server.add_generic_rpc_handlers(_handlers(self._service))
             health_pb2_grpc.add_HealthServicer_to_server(self._health_servicer, server)
             self.port = _bind(server, self._config)
+            await self._http.start()
             await server.start()
         except BaseException:
-            await self._sink.close()
+            await self._http.stop(0)
+            await self._output.close()
             raise
         self._grpc = server
+        self._output.start()
         await self._health.start()
 
     async def stop(self) -> None:
@@ -99,17 +111,18 @@ class Server:
                 self._service.in_flight_bytes,
                 self._config.grace_seconds,
             )
+        await self._http.stop(_CLOSE_SECONDS)
         if self._grpc is not None:
             await self._grpc.stop(_CLOSE_SECONDS)
-        await self._sink.close()
+        await self._output.close()
 
 
-async def run(config: ReceiverConfig, announce: Callable[[int], None]) -> None:
+async def run(config: ReceiverConfig, announce: Callable[[Server], None]) -> None:
     """Receive until SIGTERM or SIGINT, then stop gracefully.
 
     Args:
         config: validated settings.
-        announce: told the port once calls are taken.
+        announce: told the server once calls are taken.
 
     Raises:
         ReceiverError: see `Server.start`.
@@ -122,7 +135,7 @@ async def run(config: ReceiverConfig, announce: Callable[[int], None]) -> None:
     server = Server(config)
     await server.start()
     try:
-        announce(server.port)
+        announce(server)
         await stop_requested.wait()
     finally:
         await server.stop()
@@ -148,20 +161,27 @@ def _options(config: ReceiverConfig) -> list[tuple[str, int]]:
         # A peer that vanished without a word is noticed after 80 s; gateways may ping as often as every 10 s.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.ping_timeout_ms", 20_000),
+        # One that dribbles headers for ever answers no ping and is not silent either: every connection ends some time,
+        # and living peers connect again, their calls finished first.
+        ("grpc.max_connection_age_ms", 3_600_000),
+        ("grpc.max_connection_age_grace_ms", 60_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ]
 
 
-def _handler(service: LogsService) -> grpc.GenericRpcHandler:
-    """The logs service on encoded messages that it reads itself.
+def _handlers(service: LogsService) -> tuple[grpc.GenericRpcHandler, ...]:
+    """The services of logs and of traces on encoded messages that they read themselves.
 
     Without a deserializer gRPC cannot fail before we see the bytes. And as a method that takes a stream, which on the
     wire differs in nothing from one that takes one message, it is called before that message is read.
     """
-    return grpc.method_handlers_generic_handler(
-        SERVICE_NAME, {"Export": grpc.stream_unary_rpc_method_handler(service.export)}
+    exports = {LOGS.service: service.export, service.spans.service: service.export_spans}
+    return tuple(
+        grpc.method_handlers_generic_handler(name, {"Export": grpc.stream_unary_rpc_method_handler(export)})
+        for name, export in exports.items()
     )
 
 

@@ -1,6 +1,6 @@
-"""The OTLP logs service: a request is acknowledged when every one of its lines is durable, and not before.
+"""The OTLP services of logs and traces: a request is acknowledged when every line of it is durable, and not before.
 
-What a request becomes is decided in `intake.py`; how lines become durable is the sink's business. This module joins the
+What a request becomes is decided in `intake.py`; how that becomes durable, in `commit.py`. This module joins the
 two and keeps a promise to senders: no fault of ours is answered in a way that makes them drop data. What may come in
 at all is decided in `arrivals.py` (before a request is read) and in `admission.py` (before it is worked on).
 
@@ -13,18 +13,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from . import cloudevent, compression, intake, otlp, quarantine, rolling, telemetry
+from . import compression, intake, rolling, signals, telemetry
 from .admission import Admission
 from .arrivals import Arrivals
+from .commit import commit
+from .destinations import Destinations
 from .exceptions import ReceiverError, ShuttingDownError, StoreError, UndecodableError
 from .quarantine import Rejected
-from .sink import Line
+from .signals import LOGS, Signal
 from .status import refusal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     import grpc
 
@@ -33,35 +36,56 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SERVICE_NAME: Final = "opentelemetry.proto.collector.logs.v1.LogsService"
 _DRAIN_TURN_SECONDS: Final = 0.02
 _RECEIVER: Final = {"receiver": "otel-modeldata", "transport": "grpc"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a message is that comes in another way than by gRPC.
+
+    Attributes:
+        signal: whether it has log records or spans.
+        compressed: whether it is gzip or zlib data; None: its first bytes tell.
+        request_of: makes an encoded `ExportLogsServiceRequest` of it, or raises UndecodableError.
+    """
+
+    signal: Signal = LOGS
+    compressed: bool | None = None
+    request_of: Callable[[bytes], Awaitable[bytes]] | None = None
+
+
 class LogsService:
-    """Takes encoded `ExportLogsServiceRequest`s and answers when they are durable.
+    """Takes encoded export requests and answers when they are durable.
 
     Args:
         sink: where lines go.
         config: rolling rate, limits of size and deadline are taken from it.
         instruments: metrics; those of the process's meter provider by default.
         on_store_error: told of every failure of the store.
+        destinations: where the lines of each collection go; by default the standard layout.
+        on_stored: told the folders of lines that became durable.
         clock_ns: wall clock, ns since the epoch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it tells others is all optional)
         self,
         sink: Sink,
         config: ReceiverConfig,
         *,
         instruments: telemetry.Instruments | None = None,
         on_store_error: Callable[[StoreError], None] | None = None,
+        destinations: Destinations | None = None,
+        on_stored: Callable[[Iterable[str]], None] | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._sink = sink
         self._config = config
         self._instruments = instruments or telemetry.instruments()
         self._on_store_error = on_store_error
+        self._destinations = destinations or Destinations(config.rolling_rate)
+        self._on_stored = on_stored
+        self.spans = signals.spans(config.spans)
         self._clock_ns = clock_ns
         self._log = telemetry.OnceAMinute(logger)
         self._arrivals = Arrivals(config.max_message_bytes)
@@ -74,27 +98,52 @@ class LogsService:
         """Bytes of requests admitted and not yet resolved, those of calls past their deadline included."""
         return self._admission.in_flight_bytes
 
-    async def export(self, requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:  # noqa: ARG002
+    async def export(
+        self,
+        requests: object,  # noqa: ARG002 (read here)
+        context: grpc.aio.ServicerContext[bytes, bytes],
+        form: Form | None = None,
+    ) -> bytes:
         """The gRPC method `Export`, on an encoded message that is read here: see `server.py` for both."""
         try:
-            self._refuse_when_stopping()
-            async with self._arrivals.message(context.read) as message:
-                task = await self._begin_unpacked(message)
-            return await self._outcome(task)
+            return await self.take(context.read, form)
         except Exception as error:  # the edge: whatever happens, the sender keeps its data
             refusal = refusal_of(error)
-            self._report(error)
             await context.abort(refusal.code, refusal.message, refusal.trailers)
             raise  # not reached: abort raises
 
-    async def accept(self, request: bytes) -> bytes:
-        """Make `request` durable and return the encoded answer.
+    async def export_spans(self, requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        """`Export` of the trace service."""
+        return await self.export(requests, context, Form(signal=self.spans))
+
+    async def take(self, read: Callable[[], Awaitable[object]], form: Form | None = None) -> bytes:
+        """Read a message, make durable what it says, and return the encoded answer.
+
+        Args:
+            read: reads the message, however long it takes: `arrivals.py` ends it; anything but bytes is no message.
+            form: what the message is, unless it is a request as gRPC delivers it.
 
         Raises:
             ReceiverError: it is not durable; see `exceptions.py`.
             TimeoutError: it is not known to be durable in time.
         """
-        return await self._outcome(self._begin(request, self._store))
+        try:
+            self._refuse_when_stopping()
+            async with self._arrivals.message(read) as message:
+                task = await self._begin_unpacked(message, form or Form())
+            return await self._outcome(task)
+        except Exception as error:  # told and raised again: how it is answered depends on the way it came
+            self._report(error)
+            raise
+
+    async def accept(self, request: bytes, signal: Signal = LOGS) -> bytes:
+        """Make `request`, of log records or of spans, durable and return the encoded answer.
+
+        Raises:
+            ReceiverError: it is not durable; see `exceptions.py`.
+            TimeoutError: it is not known to be durable in time.
+        """
+        return await self._outcome(self._begin(request, lambda raw: self._store(raw, signal)))
 
     def stop(self) -> None:
         """Refuse calls from now on."""
@@ -102,21 +151,22 @@ class LogsService:
 
     async def drain(self) -> None:
         """Wait until every admitted request is resolved, whatever came of it; no line lingers meanwhile."""
-        while self._tasks:
+        while tasks := set(self._tasks):
             await self._sink.drain()
             # A request that was still being read has handed its lines to the sink by the next turn.
-            await asyncio.wait(self._tasks, timeout=_DRAIN_TURN_SECONDS)
+            await asyncio.wait(tasks, timeout=_DRAIN_TURN_SECONDS)
 
-    async def _begin_unpacked(self, message: bytes) -> asyncio.Task[bytes]:
-        """Begin to store `message`, or what it unpacks to; a damaged one is kept as it came."""
-        if not compression.is_compressed(message):
-            return self._begin(message, self._store)
+    async def _begin_unpacked(self, message: bytes, form: Form) -> asyncio.Task[bytes]:
+        """Begin to store the request that `message` is; a damaged one is kept as it came."""
+        compressed = compression.is_compressed(message) if form.compressed is None else form.compressed
         try:
-            request = await compression.unpacked(message, self._config.max_message_bytes)
+            request = await compression.unpacked(message, self._config.max_message_bytes) if compressed else message
+            if form.request_of is not None:
+                request = await form.request_of(request)
         except UndecodableError as error:
             reason = error
             return self._begin(message, lambda raw: self._keep_undecodable(raw, reason, self._clock_ns()))
-        return self._begin(request, self._store)
+        return self._begin(request, lambda raw: self._store(raw, form.signal))
 
     def _begin(self, request: bytes, work: Callable[[bytes], Coroutine[object, object, bytes]]) -> asyncio.Task[bytes]:
         """Admit `request` and start `work` on it, which goes on whatever becomes of the call."""
@@ -130,7 +180,11 @@ class LogsService:
         return task
 
     async def _outcome(self, task: asyncio.Task[bytes]) -> bytes:
-        return await asyncio.wait_for(asyncio.shield(task), self._config.deadline_seconds)
+        """The answer of `task`, which goes on when the call is over first."""
+        await asyncio.wait((task,), timeout=self._config.deadline_seconds)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
 
     def _refuse_when_stopping(self) -> None:
         if self._stopping:
@@ -143,82 +197,42 @@ class LogsService:
         if not task.cancelled():
             task.exception()  # a call past its deadline has nobody else to look at it
 
-    async def _store(self, request: bytes) -> bytes:
+    async def _store(self, request: bytes, signal: Signal) -> bytes:
         arrival_ns = self._clock_ns()
         try:
-            taken = intake.read(request, arrival_ns=arrival_ns, rolling_rate=self._config.rolling_rate)
+            taken = intake.read(request, arrival_ns=arrival_ns, destinations=self._destinations, signal=signal)
         except UndecodableError as error:
             return await self._keep_undecodable(request, error, arrival_ns)
         try:
-            for oversized in taken.oversized:
-                await self._put_rows(taken, oversized)
-            await self._put_rejected(taken, arrival_ns)
-            duplicates = await self._append(taken.lines)
+            duplicates = await commit(self._sink, taken, arrival_ns)
         except StoreError as error:
-            self._instruments.refused.add(taken.records, _RECEIVER)
+            self._instruments.refused_of(signal.name).add(taken.records, _RECEIVER)
             self._store_failed(error)
             raise
-        self._instruments.accepted.add(taken.records - len(taken.rejected), _RECEIVER)
+        self._instruments.accepted_of(signal.name).add(taken.records - len(taken.rejected), _RECEIVER)
+        if taken.left_out:
+            self._instruments.left_out.add(taken.left_out)
         if duplicates:
             self._instruments.duplicates.add(duplicates)
         if taken.rejected:
             self._report_rejected(taken)
-        return otlp.response(len(taken.rejected), [rejected.reason for rejected in taken.rejected])
+        if self._on_stored is not None:
+            self._on_stored([*taken.lines, *(apart.event.folder for apart in taken.apart)])
+        return signal.answer(len(taken.rejected), [rejected.reason for rejected in taken.rejected])
 
     async def _keep_undecodable(self, request: bytes, error: UndecodableError, arrival_ns: int) -> bytes:
         """Make the bytes durable, then raise `error`."""
         taken = intake.Intake(rejected=[Rejected(reason=str(error), request=request)])
         try:
-            await self._put_rejected(taken, arrival_ns)
-            await self._append(taken.lines)
+            await commit(self._sink, taken, arrival_ns)
         except StoreError as store_error:
             self._store_failed(store_error)
             raise
         self._report_rejected(taken)
         raise error
 
-    async def _put_rows(self, taken: intake.Intake, oversized: intake.Oversized) -> None:
-        """Store the rows of a line that is too long, then the line that points to them, in this order."""
-        event = oversized.event
-        name = cloudevent.rows_object_name(event.line)
-        try:
-            url = await self._sink.put(f"{event.folder}/files/{name}", cloudevent.rows(event.line), "application/json")
-        except ValueError as error:  # other content has this record's place: as a defect, it costs this record only
-            taken.reject_defect((oversized.record,), error, resource=oversized.resource, endpoint=oversized.endpoint)
-            return
-        line = cloudevent.encode(cloudevent.at_reference(event.line, url), event.extensions)
-        taken.add_line(event.folder, Line(event.line.id, line))
-
-    async def _put_rejected(self, taken: intake.Intake, arrival_ns: int) -> None:
-        stored: dict[bytes, str] = {}  # records of one request share their resource
-        for rejected in taken.rejected:
-            folder = rolling.quarantine_folder(rejected.time_ns or arrival_ns)
-            urls = {}
-            for key, part in rejected.large_parts.items():
-                if part not in stored:
-                    name = f"{folder}/files/{quarantine.object_name(part)}"
-                    stored[part] = await self._sink.put(name, part, quarantine.OTLP_CONTENT_TYPE)
-                urls[key] = stored[part]
-            line = quarantine.encode(rejected, arrival_ns=arrival_ns, urls=urls)
-            taken.add_line(folder, Line(rejected.id, line))
-
-    async def _append(self, lines: dict[str, list[Line]]) -> int:
-        """Append to all folders at once and wait for all of them; the number of lines that were stored already.
-
-        Raises:
-            StoreError: of the first folder that failed, after every other is resolved.
-        """
-        outcomes = await asyncio.gather(
-            *(self._sink.append(folder, group) for folder, group in lines.items()), return_exceptions=True
-        )
-        duplicates = 0
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            duplicates += outcome.duplicates
-        return duplicates
-
     def _store_failed(self, error: StoreError) -> None:
+        self._sink.forget_objects()
         if self._on_store_error is not None:
             self._on_store_error(error)
 

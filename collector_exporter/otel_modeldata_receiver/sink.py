@@ -61,6 +61,9 @@ class Sink:
         self._instruments = instruments or telemetry.instruments()
         self._folders: OrderedDict[str, Folder] = OrderedDict()
         self._outage = Outage(self._instruments.retries)
+        self._objects: OrderedDict[str, str] = OrderedDict()
+        self._large_puts = asyncio.Semaphore(self._limits.large_puts)
+        self._small_puts = asyncio.Semaphore(self._limits.small_puts)
         self._closed = False
 
     async def check(self) -> None:
@@ -90,16 +93,37 @@ class Sink:
         return await self._open(folder).add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
-        """Store an object beside the lines and return its URL, for `dataref`.
+        """Store an object beside the lines and return its URL, for `dataref`; a few at a time, the others wait.
+
+        Args:
+            name: relative to the store; it has a digest of the content, so that one name never means two contents and
+                what was stored once need not be sent again.
+            content: its bytes.
+            content_type: its media type.
 
         Raises:
             StoreError: it is not known to be stored; putting it again is safe.
             ValueError: the name holds other content already, or leaves the store.
         """
         self._refuse_when_closed()
-        return await patiently(
-            lambda: self._store.put(name, content, content_type), self._limits.retry_seconds, self._instruments.retries
-        )
+        async with self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts:
+            url = self._objects.get(name)
+            if url is None:
+                url = await patiently(
+                    lambda: self._store.put(name, content, content_type),
+                    self._limits.retry_seconds,
+                    self._instruments.retries,
+                )
+                self._objects[name] = url
+                if len(self._objects) > self._limits.known_objects:
+                    self._objects.popitem(last=False)
+            else:
+                self._objects.move_to_end(name)
+            return url
+
+    def forget_objects(self) -> None:
+        """Take no object for stored from now on: the store failed, and what it holds may be another one's since."""
+        self._objects.clear()
 
     async def drain(self) -> None:
         """Wait until no line is pending, lingering ones included; new ones are still taken."""

@@ -10,10 +10,11 @@ from .exceptions import ConfigError
 from .local import LocalStore
 
 if TYPE_CHECKING:
+    from .access import AccessConfig
     from .storage import Store
 
 
-def open_store(url: str, *, create_container: bool = False) -> Store:
+def open_store(url: str, *, create_container: bool = False, access: AccessConfig | None = None) -> Store:
     """The store that `url` names; nothing is contacted before `check`.
 
     Args:
@@ -21,6 +22,7 @@ def open_store(url: str, *, create_container: bool = False) -> Store:
             (`AZURE_STORAGE_CONNECTION_STRING`, else `AZURE_STORAGE_ACCOUNT_URL`); or
             `https://account.blob.core.windows.net/container/prefix`.
         create_container: whether `check` may create a container that does not exist.
+        access: how an account in Azure is opened, see `azure_account.py`.
 
     Raises:
         ConfigError: anything else, or credentials that cannot be used.
@@ -37,7 +39,7 @@ def open_store(url: str, *, create_container: bool = False) -> Store:
             raise ConfigError(
                 f"expected the Azure libraries, got {error}: install them with pip install 'otel-modeldata[receiver]'"
             ) from error
-        return AzureBlobStore.from_url(url, create_container=create_container)
+        return AzureBlobStore.from_url(url, create_container=create_container, access=access)
     raise ConfigError(
         f"expected a store URL that starts with file://, az:// or https://, or a path, got scheme {scheme!r}: "
         "use for example 'file:///var/lib/modeldata' or 'az://container/prefix'"

@@ -14,11 +14,12 @@ from msgspec import UNSET, UnsetType
 from otel_modeldata import semconv
 
 from .cloudevent import content_range
+from .payload_keys import UNKNOWN_TOTAL
 from .sequences import MAX_SEQUENCE
 
 __all__ = ["StoredLine", "decode", "number_of", "reference", "referenced_size_problem", "sequence_of", "size_problem"]
 
-_CONTENT_RANGE: Final = re.compile(r"bytes (?:0-\d+|\*)/(\d+)", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"bytes (?:0-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
 _WHITESPACE: Final = b" \t\r\n"
 _TRUE: Final = "true"
 
@@ -96,26 +97,37 @@ def size_problem(line: StoredLine, raw: bytes) -> str | None:
     if isinstance(line.timens, UnsetType) or line.datainblob == _TRUE:
         return None
     sizes = _possible_sizes(line.type, bytes(data), raw)
-    if (size := range_size(given)) in sizes:
+    size = range_size(given)
+    if size in sizes and (given == content_range(size) or not _is_tabular(line.type)):
         return None
-    return f"expected a contentrange of {sizes[0]} bytes, got {given[:80] if size is None else size!r}"
+    return f"expected a contentrange of {sizes[0]} bytes, got {given[:80]!r}"
 
 
 def referenced_size_problem(line: StoredLine, size: int) -> str | None:
     """How a payload object of `size` bytes differs from the line's `contentrange`, or None."""
-    if isinstance(line.contentrange, UnsetType) or isinstance(line.timens, UnsetType) or not _is_tabular(line.type):
+    if isinstance(line.contentrange, UnsetType) or isinstance(line.timens, UnsetType):
         return None
-    if range_size(line.contentrange) in {size, size - 2}:  # a lone row was wrapped in brackets
+    binary = line.datainblob == _TRUE
+    if not binary and not _is_tabular(line.type):  # text that is not JSON became a JSON string
+        return None
+    wrapped = size if binary else size - 2  # a lone row was wrapped in brackets
+    if range_size(line.contentrange) in {size, wrapped}:
         return None
     return f"expected a contentrange of {size} bytes, as the object has, got {line.contentrange[:80]!r}"
 
 
 def range_size(text: str) -> int | None:
-    """The complete length of a `contentrange`; None when it has none."""
+    """How many bytes a `contentrange` says were collected; None when it is not one of ours.
+
+    A payload may go on behind them, to a known total or, written `*`, an unknown one.
+    """
     found = _CONTENT_RANGE.fullmatch(text)
-    if found is None or text != content_range(int(found[1])):
+    if found is None:
         return None
-    return int(found[1])
+    last, total = found.groups()
+    size = 0 if last is None else int(last) + 1
+    known = total if total == UNKNOWN_TOTAL else int(total)
+    return size if text == content_range(size, known) and (known == UNKNOWN_TOTAL or int(known) >= size) else None
 
 
 def _possible_sizes(event_type: str, data: bytes, raw: bytes) -> list[int]:

@@ -35,6 +35,9 @@ class Instruments:
     Attributes:
         accepted: records acknowledged because they are durable, duplicates included.
         refused: records of requests that were answered with an error and will come again.
+        accepted_spans: as `accepted`, of spans.
+        refused_spans: as `refused`, of spans.
+        left_out: spans that the setting `spans` keeps from becoming lines.
         duplicates: records that were stored already and not written again.
         quarantined: records that cannot become lines, by `reason`.
         refused_requests: requests answered with an error, by `error.type`.
@@ -49,6 +52,9 @@ class Instruments:
 
     accepted: Counter
     refused: Counter
+    accepted_spans: Counter
+    refused_spans: Counter
+    left_out: Counter
     duplicates: Counter
     quarantined: Counter
     refused_requests: Counter
@@ -60,6 +66,14 @@ class Instruments:
     fences: Counter
     rolls: Counter
 
+    def accepted_of(self, signal: str) -> Counter:
+        """What counts accepted `spans` or `log_records`."""
+        return self.accepted_spans if signal == "spans" else self.accepted
+
+    def refused_of(self, signal: str) -> Counter:
+        """What counts refused `spans` or `log_records`."""
+        return self.refused_spans if signal == "spans" else self.refused
+
 
 def instruments(meter: Meter | None = None) -> Instruments:
     """The receiver's metrics in `meter`, or in the process's own meter provider."""
@@ -69,6 +83,11 @@ def instruments(meter: Meter | None = None) -> Instruments:
             "otelcol_receiver_accepted_log_records", "{records}", "Durable and acknowledged."
         ),
         refused=meter.create_counter("otelcol_receiver_refused_log_records", "{records}", "Answered with an error."),
+        accepted_spans=meter.create_counter(
+            "otelcol_receiver_accepted_spans", "{spans}", "Acknowledged: durable, or not wanted."
+        ),
+        refused_spans=meter.create_counter("otelcol_receiver_refused_spans", "{spans}", "Answered with an error."),
+        left_out=meter.create_counter("otel_modeldata.spans.left_out", "{spans}", "Not wanted by the setting."),
         duplicates=meter.create_counter("otel_modeldata.duplicates", "{records}", "Stored already, not written again."),
         quarantined=meter.create_counter("otel_modeldata.quarantined", "{records}", "Kept aside, by reason."),
         refused_requests=meter.create_counter("otel_modeldata.refused_requests", "{requests}", "By type of error."),

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
+from opentelemetry.context import get_current
 
 from . import semconv
 from ._process import this_process
@@ -58,6 +59,7 @@ class Emitter:
         self._on_error = on_error
         self._event_type = semconv.event_type(name)
         self._fixed = fixed_part(name, rate, model_version)
+        self._dated = semconv.FOLDER_PATTERNS[config.rolling_rate or "Hour"]
         self._columns: dict[tuple[object, ...], Columns] = {}
         self._warned: set[str] = set()
 
@@ -77,7 +79,8 @@ class Emitter:
 
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
         chosen_ns = event_time_ns(context)
-        span = trace.get_current_span()
+        otel_context = get_current()
+        span = trace.get_current_span(otel_context) if otel_context else trace.INVALID_SPAN
         span_context = span.get_span_context()
         record = Record(
             collection=self._name,
@@ -91,18 +94,21 @@ class Emitter:
             record.event_id = new_uuid()
         key = (self._name, correlation_id, span_context.trace_id, chosen_ns)
         count = rows.count
-        this_process(self._config).delivery.put(record, self._on_error, key)
+        process = this_process(self._config)
+        process.delivery.put(record, self._on_error, key)
         if isinstance(context, BasicCorrelationContext):
             context.collected_rows = (record.first_row, count)
         if span.is_recording():
-            self._tell_span(span, record, correlation_id, count)
+            dated = time.strftime(self._dated, time.gmtime(record.time_ns // 1_000_000_000))
+            self._tell_span(span, record, correlation_id, count, f"{process.deployment}/{self._name}/{dated}")
 
-    def _tell_span(self, span: Span, record: Record, correlation_id: str, count: int) -> None:
+    def _tell_span(self, span: Span, record: Record, correlation_id: str, count: int, folder: str) -> None:
         about: dict[str, str | int] = {
             semconv.AZUREML_COLLECTION_NAME: self._name,
             semconv.AZUREML_CORRELATION_ID: correlation_id,
             semconv.CLOUDEVENTS_EVENT_ID: record.event_id,
             semconv.AZUREML_DATA_ROWS: count,
+            semconv.AZUREML_DATA_FOLDER: folder,
         }
         span.set_attributes(about)  # of the last collect: backends search attributes
         span.add_event(self._event_type, about)  # of every collect, with its time

@@ -8,20 +8,21 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 import grpc
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from .transport import TOO_LARGE, Answer, Delivered, Refused, Retry, Transport
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ._endpoint import Endpoint
 
-TOO_LARGE = "larger than max"
-"""Of "Received message larger than max (10827113 vs. 4194304)", the one permanent meaning of RESOURCE_EXHAUSTED."""
+__all__ = ["Answer", "Delivered", "GrpcTransport", "Refused", "Retry", "Transport", "answer_of", "retry_delay"]
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
@@ -30,34 +31,6 @@ FORK_WAITS_SECONDS = 0.05
 FORK_GIVES_UP_SECONDS = 1.0
 """Ending a try takes milliseconds; a fork at risk is better than one that never comes."""
 
-
-class Delivered(NamedTuple):
-    """The endpoint answered for every record; `rejected` of them it will never take (OTLP: partial success)."""
-
-    rejected: int = 0
-    message: str = ""
-
-
-class Retry(NamedTuple):
-    """The same request may succeed later; `delay` in seconds when the endpoint named one (RetryInfo)."""
-
-    code: str
-    details: str
-    delay: float | None = None
-
-
-class Refused(NamedTuple):
-    """The same request will be refused again; a part of it may not be."""
-
-    code: str
-    details: str
-
-    def is_about_size(self) -> bool:
-        """Whether the request was larger than the server takes: every gRPC says so in these words, with both sizes."""
-        return TOO_LARGE in self.details
-
-
-Answer = Delivered | Retry | Refused
 
 _RETRYABLE = frozenset(
     {
@@ -75,16 +48,6 @@ _RETRYABLE = frozenset(
         grpc.StatusCode.UNIMPLEMENTED,
     }
 )
-
-
-class Transport(Protocol):
-    """What carries requests away: gRPC, or a list in a user's test."""
-
-    def send(self, request: bytes) -> Answer:
-        """Try once; blocks until answered."""
-
-    def close(self) -> None:
-        """Release it; a try under way ends at once."""
 
 
 class GrpcTransport:

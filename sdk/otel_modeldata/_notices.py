@@ -20,7 +20,7 @@ QUIET_SECONDS = 60.0
 
 
 class Notices:
-    """Speaks for one delivery; called by its thread only."""
+    """Speaks for one delivery, called by its thread only, or for another condition that lasts."""
 
     def __init__(self) -> None:
         self._quiet_until: dict[str, float] = {}
@@ -33,7 +33,7 @@ class Notices:
         for on_error, event_ids in by_receiver.items():
             error = DeliveryError(reason, detail, tuple(event_ids), min(count, len(event_ids)))
             if on_error is None:
-                self._warn(reason, "%s", error)
+                self.warn(reason, "%s", error)
                 continue
             try:
                 on_error(error)
@@ -43,9 +43,10 @@ class Notices:
     def waiting(self, answer: Retry, count: int, nbytes: int) -> None:
         """The endpoint says "later"."""
         message = "%d event(s), %d bytes, wait for the endpoint to come back; it answers %s: %s"
-        self._warn("waiting", message, count, nbytes, answer.code, answer.details)
+        self.warn("waiting", message, count, nbytes, answer.code, answer.details)
 
-    def _warn(self, condition: str, message: str, *values: object) -> None:
+    def warn(self, condition: str, message: str, *values: object) -> None:
+        """One log line a minute for `condition`."""
         now = time.monotonic()
         if now >= self._quiet_until.get(condition, 0.0):
             self._quiet_until[condition] = now + QUIET_SECONDS

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 
 from . import _forking
 from ._delivery import Delivery
-from ._endpoint import load_endpoint
-from ._export import GrpcTransport
+from ._destination import open_transport
 from ._record import RequestFrame
 from ._settings import DeliverySettings, load_settings
 from ._spool import Spool
@@ -30,8 +29,8 @@ from .report import DeliveryReport
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ._export import Transport
     from .config import CollectorConfig
+    from .transport import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +51,7 @@ class Process:
         self.producer = uuid.uuid4().hex
         self.report_folder = settings.report
         frame = RequestFrame(config, self.producer)
+        self.deployment = frame.deployment
         limits = dataclasses.replace(settings.limits, queue_records=config.queue_capacity)
         spool = None
         if settings.spool is not None:
@@ -59,7 +59,7 @@ class Process:
             limits = dataclasses.replace(limits, record_bytes=min(limits.record_bytes, settings.spool.max_bytes))
         self.delivery = Delivery(
             frame,
-            transport or GrpcTransport(load_endpoint()),
+            transport or open_transport(),
             limits,
             producer=self.producer,
             spool=spool,

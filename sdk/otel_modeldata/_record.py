@@ -111,7 +111,7 @@ class Record:
         if not self.body.join(other.body):
             return False
         self.event_id = self.event_id or other.event_id
-        other.event_id, other.sequence, other.first_row = self.event_id, self.sequence, first_row
+        other.event_id, other.time_ns, other.first_row = self.event_id, self.time_ns, first_row
         return True
 
     def encode(self) -> bytes:
@@ -164,8 +164,14 @@ def _key_value(key: str, value: str | float) -> KeyValue:
     return KeyValue(key=key, value=AnyValue(double_value=value))
 
 
+_DEPLOYMENT = (semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME)
+
+
 class RequestFrame:
     """The constant parts of `ExportLogsServiceRequest` around the records of one process.
+
+    Attributes:
+        deployment: `{endpoint}/{deployment}`, the first two folders.
 
     `ExportLogsServiceRequest.resource_logs` (1) holds `ResourceLogs{resource (1), scope_logs (2)}`, which holds
     `ScopeLogs{scope (1), log_records (2)}`; each of the three is a length-delimited field.
@@ -173,6 +179,7 @@ class RequestFrame:
 
     def __init__(self, config: CollectorConfig, producer: str) -> None:
         resource = _resource(config, producer)
+        self.deployment = "/".join(str(resource.attributes[key]) for key in _DEPLOYMENT)
         attributes = [_key_value(k, v) for k, v in resource.attributes.items() if isinstance(v, (str, int, float))]
         scope = InstrumentationScope(name=NAME, version=VERSION)
         self._set(ResourceLogs(resource=ResourceMessage(attributes=attributes)), ScopeLogs(scope=scope))
@@ -183,6 +190,8 @@ class RequestFrame:
         (logs,) = ExportLogsServiceRequest.FromString(request).resource_logs
         (scope,) = logs.scope_logs
         frame = cls.__new__(cls)
+        texts = {item.key: item.value.string_value for item in logs.resource.attributes}
+        frame.deployment = "/".join(texts.get(key, "") for key in _DEPLOYMENT)
         frame._set(ResourceLogs(resource=logs.resource), ScopeLogs(scope=scope.scope))  # noqa: SLF001 - its own
         return frame
 

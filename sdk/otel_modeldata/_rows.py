@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -101,17 +101,25 @@ class Rows:
     is_text = True
 
     def __init__(self, frame: pd.DataFrame, read_columns: ReadColumns) -> None:
-        self.count = len(frame)
-        self._labels = frame.columns  # an Index is immutable
         self._read_columns = read_columns
         self._later: list[Rows] | None = None
-        self._source = source = _frozen(frame)
-        if source is None:
+        self._text = b""
+        numbers = _numbers(frame)
+        if numbers is not None and numbers.values.nbytes <= MAX_DEFERRED_BYTES:
+            # Copied in the order of the memory, which is the fastest.
+            self._source: np.ndarray[Any, Any] | pd.DataFrame | None = numbers.values.copy("K")
+            self._labels = numbers.labels
+            self.count = numbers.values.shape[1]
+            self.nbytes = numbers.values.nbytes
+            return
+        self.count = len(frame)
+        self._labels = frame.columns  # an Index is immutable
+        self._source = None if numbers is not None else _frozen(frame)
+        if self._source is None:
             self._text = _encode(frame, self._columns())
             self.nbytes = len(self._text)
         else:
-            self._text = b""
-            self.nbytes = _memory_of(source)
+            self.nbytes = _memory_of(self._source)
 
     def join(self, later: Rows) -> bool:
         """Take other rows behind these; False when the columns differ, or both are too much for one event."""
@@ -147,31 +155,34 @@ def _joined(arrays: list[bytes]) -> bytes:
     return b"[" + b",".join(array[1:-1] for array in arrays if len(array) > len(b"[]")) + b"]"
 
 
-def _frozen(frame: pd.DataFrame) -> np.ndarray[Any, Any] | pd.DataFrame | None:
-    """A copy that can be encoded later without fail; None when encoding now is cheaper, or could be refused.
+class _Numbers(NamedTuple):
+    """A frame of numbers of one type: its labels, and its values by column and row."""
 
-    An array has a row for each column, as pandas holds them: copied in the order of the memory, which is the fastest.
+    labels: pd.Index[Any]
+    values: np.ndarray[tuple[int, int], np.dtype[Any]]
+
+
+def _numbers(frame: pd.DataFrame) -> _Numbers | None:
+    """What pandas holds of a frame of numbers; None of any other frame.
+
+    These are internals, and worth it: in a process that just woke up, `frame.dtypes` takes 200 us, `to_numpy` 35 and
+    `len` 10. Without them everything works through the public ways, more slowly.
     """
-    blocks = _blocks(frame)
+    manager: Any = getattr(frame, "_mgr", None)
+    blocks: Any = getattr(manager, "blocks", ())
     if len(blocks) == 1:
         values = blocks[0].values
         if isinstance(values, np.ndarray) and values.dtype.kind in _HARMLESS_KINDS:
-            return values.copy("K") if values.nbytes <= MAX_DEFERRED_BYTES else None
-    if len(frame) * len(frame.columns) < DEFERRED_CELLS:
-        return None
-    if not all(map(_is_harmless, [block.dtype for block in blocks] or frame.dtypes)):
+            return _Numbers(manager.axes[0], values)
+    return None
+
+
+def _frozen(frame: pd.DataFrame) -> pd.DataFrame | None:
+    """A copy that can be encoded later without fail; None when encoding now is cheaper, or could be refused."""
+    if len(frame) * len(frame.columns) < DEFERRED_CELLS or not all(map(_is_harmless, frame.dtypes)):
         return None
     frozen = frame.copy(deep=True)
     return frozen if _memory_of(frozen) <= MAX_DEFERRED_BYTES else None
-
-
-def _blocks(frame: pd.DataFrame) -> Sequence[Any]:
-    """The blocks in which pandas keeps columns of one dtype, with values by column and row; none when hidden.
-
-    They are internals, and worth it: in a process that just woke up, `frame.dtypes` takes 200 us and `to_numpy` 35.
-    Without them everything works through the public ways below, more slowly.
-    """
-    return getattr(getattr(frame, "_mgr", None), "blocks", ())
 
 
 def _is_harmless(dtype: object) -> bool:
@@ -180,13 +191,11 @@ def _is_harmless(dtype: object) -> bool:
     return isinstance(dtype, (pd.StringDtype, pd.DatetimeTZDtype))
 
 
-def _memory_of(source: np.ndarray[Any, Any] | pd.DataFrame) -> int:
-    if isinstance(source, np.ndarray):
-        return source.nbytes
-    held = source.size * 8
-    for position, dtype in enumerate(source.dtypes):
+def _memory_of(frame: pd.DataFrame) -> int:
+    held = frame.size * 8
+    for position, dtype in enumerate(frame.dtypes):
         if isinstance(dtype, pd.StringDtype):
-            texts = source.iloc[:, position].to_numpy(dtype=object)
+            texts = frame.iloc[:, position].to_numpy(dtype=object)
             held += sum(len(text) for text in texts if isinstance(text, str))
     return held
 

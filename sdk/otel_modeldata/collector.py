@@ -10,8 +10,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import _forking, _metrics, semconv
-from ._endpoint import load_endpoint
+from . import _destination, _forking, _metrics, semconv
 from ._settings import load_settings
 from .config import CollectorConfig, load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
@@ -29,6 +28,9 @@ logger = logging.getLogger(__name__)
 _ACCEPTED = "accepted"
 _NOT_SAMPLED = "dropped_sampling"
 
+made: set[str] = set()
+"""Names of the collectors that the application made: what collects by itself (`mlflow.py`) stands back for them."""
+
 
 class Collector:
     """Collects DataFrames into one collection.
@@ -38,6 +40,7 @@ class Collector:
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; from the thread that calls
             `collect` for what is known there, from the delivery thread for events that are lost later.
+        model_version: the line key `modelversion`; `default` when missing, as Azure's own collector always says.
 
     Raises:
         ConfigError: the configuration or the endpoint is wrong; always raised, never given to `on_error`, because
@@ -46,11 +49,15 @@ class Collector:
         NotEnabledError: the configuration lists other collections only (or given to `on_error`).
     """
 
-    def __init__(self, *, name: str, on_error: Callable[[Exception], Any] | None = None) -> None:
+    def __init__(
+        self, *, name: str, on_error: Callable[[Exception], Any] | None = None, model_version: str | None = None
+    ) -> None:
         self.name = name
+        made.add(str(name))
         self._on_error = on_error
+        self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
         self._config = load_config()
-        load_endpoint()  # a wrong one is known now, in init(), and not in the first scoring request
+        _destination.check()  # a wrong one is known now, in init(), and not in the first scoring request
         load_settings()
         _metrics.register_once()
         self._rate = self._config.rate_of(str(name))
@@ -109,7 +116,7 @@ class Collector:
         with _forking.guard:
             from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
 
-            self._emitter = Emitter(self.name, self._config, self._rate, self._on_error)
+            self._emitter = Emitter(self.name, self._config, self._rate, self._on_error, self._model_version)
             return self._emitter
 
     def _tell(self, error: Exception) -> None:

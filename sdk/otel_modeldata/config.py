@@ -46,6 +46,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: bool = True
     sampling_rate: float | None = None
+    rolling_rate: RollingRate | None = None
     data: DataAsset | None = None
     client_id: str | None = None
 
@@ -161,13 +162,14 @@ def _collections(raw: object, where: str, problems: _Problems) -> dict[str, Coll
 
 
 def _collection(entry: Mapping[str, Any], where: str, problems: _Problems) -> Collection:
-    problems.unknown_keys(entry, where, ("enabled", "sampling_rate", "data", "client_id"))
+    problems.unknown_keys(entry, where, ("enabled", "sampling_rate", "rolling_rate", "data", "client_id"))
     asset = problems.mapping(entry.get("data"), f"{where}.data")
     problems.unknown_keys(asset, f"{where}.data", ("name", "path", "version"))
     version = asset.get("version")
     return Collection(
         enabled=problems.value(entry, "enabled", bool, where, default=True),
         sampling_rate=problems.rate(entry, "sampling_rate", where, 1.0, None),
+        rolling_rate=_rolling_rate(entry.get("rolling_rate"), f"{where}.rolling_rate", problems),
         client_id=problems.value(entry, "client_id", str, where, None),
         data=DataAsset(
             name=problems.value(asset, "name", str, f"{where}.data", None),
@@ -201,9 +203,11 @@ def _read_azure_file(path: Path) -> CollectorConfig:
     if mode not in ("cloud", "local"):
         problems.add(f"runMode: expected cloud or local, got {mode!r}")
     collections = {}
+    headers = problems.value(whole, "captureHeaders", list[str], "", None) or []
     for name, raw in problems.mapping(whole.get("collections"), "collections", required=True).items():
         where = f"collections.{name}"
         entry = problems.mapping(raw, where)
+        headers += problems.value(entry, "captureHeaders", list[str], where, None) or []
         known = ("enabled", "sampleRatePercentage", "sampling_percentage", "captureHeaders")
         problems.unknown_keys(entry, where, known)
         key = "sampleRatePercentage" if "sampleRatePercentage" in entry else "sampling_percentage"
@@ -212,7 +216,8 @@ def _read_azure_file(path: Path) -> CollectorConfig:
             sampling_rate=problems.rate(entry, key, where, 100.0, None),
         )
     problems.raise_any(str(path))
-    return CollectorConfig(collections=collections, local_capture=mode == "local")
+    capture_headers = tuple(header.lower() for header in headers)
+    return CollectorConfig(collections=collections, capture_headers=capture_headers, local_capture=mode == "local")
 
 
 def _from_legacy_variables(env: Mapping[str, str]) -> CollectorConfig:

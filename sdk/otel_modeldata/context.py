@@ -1,7 +1,9 @@
 """Correlation contexts: what ties the inputs and outputs of one request together.
 
 The classes and methods are those of `azureml.ai.monitoring.context`. What is new: a context can be put in force
-(`use_correlation_context`) and travels as the current span does, so collectors join without passing it by hand.
+(`use_correlation_context`) and travels as the current span does, so collectors join without passing it by hand. Into
+other services its id travels as W3C baggage, wherever OpenTelemetry carries the trace: what one service collects as
+inputs and the next one as outputs has the same correlation id.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from . import _baggage
 from .exceptions import ContextError
 
 if TYPE_CHECKING:
@@ -149,13 +152,29 @@ class WrapperContext(CorrelationContext):
 def use_correlation_context(context: CorrelationContext) -> Iterator[CorrelationContext]:
     """Make `context` the current one: every `collect` inside that is given none uses it.
 
-    It travels like the current span: through `await`, and into threads that copy the context.
+    It travels like the current span: through `await`, and into threads that copy the context. Its id is the entry
+    `azureml.correlation.id` of the baggage of every request that is sent inside to another service.
     """
     token = _current.set(context)
+    attached = _baggage.attach(_id_of(context))
     try:
         yield context
     finally:
+        _baggage.detach(attached)
         _current.reset(token)
+
+
+def _id_of(context: CorrelationContext) -> str:
+    """The id, if there is one; what is wrong with a context is told by `collect`, which knows whom to tell."""
+    try:
+        return str(context.get_id() or "")
+    except Exception:  # noqa: BLE001 - a class of the caller's own; here it must not break a request
+        return ""
+
+
+def sent_correlation_id() -> str | None:
+    """The correlation id that the calling service sent along (W3C baggage), if it sent one that can be used."""
+    return _baggage.current()
 
 
 def current_correlation_context() -> CorrelationContext | None:
@@ -164,13 +183,13 @@ def current_correlation_context() -> CorrelationContext | None:
 
 
 def resolve(context: CorrelationContext | None) -> CorrelationContext:
-    """The given context, else the current one, else a new one.
+    """The given context, else the current one, else one with the id the calling service sent, else a new one.
 
     Raises:
         ContextError: something else was given.
     """
     if context is None:
-        return _current.get() or BasicCorrelationContext()
+        return _current.get() or BasicCorrelationContext(_baggage.current())
     if isinstance(context, WrapperContext):
         return context.wrapped
     if isinstance(context, CorrelationContext) or callable(getattr(context, "get_id", None)):

@@ -47,6 +47,9 @@ AZUREML_SAMPLING_RATE: Final = "azureml.sampling.rate"
 """The share of correlation ids that are collected, 0 < rate <= 1, as a double: one event stands for 1/rate."""
 AZUREML_DATA_ROWS: Final = "azureml.data.rows"
 """Number of rows of a frame, on the request span."""
+AZUREML_DATA_FOLDER: Final = "azureml.data.folder"
+"""Where the event's line is, on the request span: `{endpoint}/{deployment}/{collection}/2026/11/22/10`, relative to the
+store, unless the receiver has a destination of its own for the collection."""
 AZUREML_PRODUCER_SEQUENCE: Final = "azureml.producer.sequence"
 """Counts the events of one producer and collection from 0, as an int: a gap is a loss that can be named."""
 AZUREML_DATA_TOTAL_BYTES: Final = "azureml.data.total_bytes"
@@ -82,6 +85,15 @@ TRACE_COLLECTION: Final = "app_traces"
 
 RESERVED_LINE_KEYS: Final = frozenset({"data", "dataref", "correlationid"})
 """No other key of a line may equal one of these up to case: Spark is case-insensitive and the whole window fails."""
+
+FOLDER_PATTERNS: Final = {
+    "Minute": "%Y/%m/%d/%H/%M",
+    "Hour": "%Y/%m/%d/%H",
+    "Day": "%Y/%m/%d",
+    "Month": "%Y/%m",
+    "Year": "%Y",
+}
+"""How a folder is dated (UTC, `strftime`) at each rolling rate."""
 
 # --- Rules ------------------------------------------------------------------------------------------------------
 

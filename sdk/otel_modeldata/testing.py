@@ -42,7 +42,8 @@ class CollectedEvent:
 
     Attributes:
         collection: the collection's name.
-        rows: one dict per row of the frame.
+        rows: one dict per row of the frame; none in the collections of payload logging.
+        payload: the body of a request or response, as text or bytes; None of a frame.
         correlation_id: joins the events of a request.
         event_id: the event's own id.
         time_ns: event time, ns since 1970.
@@ -54,6 +55,7 @@ class CollectedEvent:
 
     collection: str
     rows: list[dict[str, Any]]
+    payload: str | bytes | None = None
     correlation_id: str
     event_id: str
     time_ns: int
@@ -111,9 +113,12 @@ def capture() -> Iterator[Captured]:
 
 def _event(record: LogRecord, resource: dict[str, Any]) -> CollectedEvent:
     attributes = _values(record.attributes)
+    collection = attributes[semconv.AZUREML_COLLECTION_NAME]
+    is_payload = collection in semconv.PAYLOAD_COLLECTIONS
     return CollectedEvent(
-        collection=attributes[semconv.AZUREML_COLLECTION_NAME],
-        rows=msgspec.json.decode(record.body.string_value),
+        collection=collection,
+        rows=[] if is_payload else msgspec.json.decode(record.body.string_value),
+        payload=_value(record.body) if is_payload else None,
         correlation_id=attributes[semconv.AZUREML_CORRELATION_ID],
         event_id=attributes[semconv.CLOUDEVENTS_EVENT_ID],
         time_ns=record.time_unix_nano,
@@ -128,5 +133,5 @@ def _values(attributes: Any) -> dict[str, Any]:
     return {item.key: _value(item.value) for item in attributes}
 
 
-def _value(value: AnyValue) -> object:
+def _value(value: AnyValue) -> Any:
     return getattr(value, value.WhichOneof("value") or "string_value")

@@ -53,7 +53,7 @@ def measure(gateway: str, *, spool: bool) -> dict[str, float]:
             environ["OTEL_MODELDATA_SPOOL"] = folder
         code = (
             "import json, os, sys; sys.path.insert(0, sys.argv[1]); import workloads; "
-            "collect, _ = workloads._ours(1); "
+            "collect, _ = workloads.our_sdk(1); "
             f"print(json.dumps(workloads.paced(collect, rows=1, count={COUNT}, per_second={PER_SECOND})), flush=True); "
             "os._exit(0)"
         )

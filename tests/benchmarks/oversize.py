@@ -1,10 +1,14 @@
-"""600 records of 100 KB in one burst, our SDK and then the stock OTel log pipe, to a gRPC server at its defaults."""
+"""600 records of 100 KB (or as many as the first argument says) in one burst to a gRPC server at its defaults.
+
+Our SDK, and then the stock OTel log pipe.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import sys
 from concurrent import futures
 
 import grpc
@@ -17,7 +21,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 
 import otel_modeldata
 
-RECORDS, SIZE = 600, 100_000
+RECORDS, SIZE = int(sys.argv[1]) if len(sys.argv) > 1 else 600, 100_000
 
 
 class _Counting(logs_service_pb2_grpc.LogsServiceServicer):

@@ -2,7 +2,8 @@
 
 Two scoring processes with spools, a gateway with its queue file, a receiver with a local store. Every few seconds one
 of them gets SIGKILL and is started again. In the end everything that `collect` accepted in any life must be stored
-once; memory and open files of each role are sampled all the time. Needs Go, which builds the gateway once, and Linux.
+once; memory and open files of each role are sampled all the time, and their slopes by the hour shown. Needs Go,
+which builds the gateway once, and Linux.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import os
 import random
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -25,6 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from usage import Sample, sample, summary
 
 import gateway
 from history import check
@@ -97,7 +99,7 @@ class Soak:
     def __init__(self, folder: Path, seed: int, per_second: float) -> None:
         self._rng = random.Random(seed)
         self._kills: Counter[str] = Counter()
-        self._samples: dict[str, list[tuple[float, int, int]]] = defaultdict(list)
+        self._samples: dict[str, list[Sample]] = defaultdict(list)
         self.store = folder / "store"
         self.receiver = ReceiverProcess(
             store=str(self.store), flags=("--instance-id", "0" * 32), variables={}, log=folder / "receiver.log"
@@ -153,8 +155,8 @@ class Soak:
                 "scoring": self.pods[0],
             }
             for role, process in processes.items():
-                if process is not None and process.pid is not None:
-                    self._samples[role].append((time.monotonic(), *_usage(process.pid)))
+                if process is not None and process.pid is not None and (used := sample(process.pid)) is not None:
+                    self._samples[role].append(used)
             time.sleep(min(left, SAMPLE_SECONDS))
 
     def _settle(self) -> None:
@@ -179,32 +181,8 @@ class Soak:
             "duplicates": accounts.copies,
             "kills": dict(self._kills),
             "lives": lives,
-            "usage": {role: _summary(samples) for role, samples in self._samples.items()},
+            "usage": {role: summary(samples) for role, samples in self._samples.items()},
         }
-
-
-def _usage(pid: int) -> tuple[int, int]:
-    """Resident KiB and open files of a process; zeros when it is gone."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-        resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-        return resident, len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    except (OSError, StopIteration):
-        return 0, 0
-
-
-def _summary(samples: list[tuple[float, int, int]]) -> dict[str, float]:
-    """MiB and files: medians of the first and the last third of the run, and the most."""
-    third = max(1, len(samples) // 3)
-    resident, files = ([sample[column] for sample in samples if sample[1]] for column in (1, 2))
-    return {
-        "rss_first_mib": statistics.median(resident[:third]) / 1024,
-        "rss_last_mib": statistics.median(resident[-third:]) / 1024,
-        "rss_most_mib": max(resident) / 1024,
-        "files_first": statistics.median(files[:third]),
-        "files_last": statistics.median(files[-third:]),
-        "files_most": max(files),
-    }
 
 
 def _binary() -> Path:
@@ -233,7 +211,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2), "utf-8")
     usage = figures.pop("usage")
-    console = Console(width=110)
+    console = Console(width=130)
     console.print(figures)
     table = Table("role", *next(iter(usage.values())), title=f"{options.minutes:g} minutes, {os.cpu_count()} CPUs")
     for role, values in usage.items():

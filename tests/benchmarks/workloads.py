@@ -6,6 +6,7 @@ arrived is counted by `run.py` at the other end.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -22,15 +23,25 @@ COLUMNS = 23
 """As the seed's example of two collected rows."""
 
 
-def frames(rows: int, count: int = 16) -> list[pd.DataFrame]:
-    """A few different frames of `rows` x 23 floats, the same in every process."""
+def frames(rows: int, columns: int = COLUMNS, count: int = 16) -> list[pd.DataFrame]:
+    """A few different frames of floats, the same in every process."""
     generator = np.random.default_rng(7)
-    names = [f"feature_{n}" for n in range(COLUMNS)]
-    return [pd.DataFrame(generator.normal(size=(rows, COLUMNS)), columns=names) for _ in range(count)]
+    names = [f"feature_{n}" for n in range(columns)]
+    return [pd.DataFrame(generator.normal(size=(rows, columns)), columns=names) for _ in range(count)]
 
 
-def paced(collect: Callable[[pd.DataFrame], object], *, rows: int, count: int, per_second: float) -> dict[str, float]:
-    """Latency of `collect` at a steady pace: what a scoring request feels."""
+def score(loops: int) -> float:
+    """Stands for a model in pure Python: it holds the interpreter all the time."""
+    total = 0.0
+    for n in range(loops):
+        total += n * 0.5
+    return total
+
+
+def paced(
+    collect: Callable[[pd.DataFrame], object], *, rows: int, count: int, per_second: float, loops: int = 0
+) -> dict[str, float]:
+    """Latency of `collect`, and of a scoring call before it, at a steady pace: what a request feels."""
     sample = frames(rows)
     collect(sample[0])
     latencies = np.empty(count)
@@ -39,6 +50,7 @@ def paced(collect: Callable[[pd.DataFrame], object], *, rows: int, count: int, p
         while (wait := start + n / per_second - time.perf_counter()) > 0:
             time.sleep(wait)
         began = time.perf_counter()
+        score(loops)
         collect(sample[n % len(sample)])
         latencies[n] = time.perf_counter() - began
     p50, p99 = np.percentile(latencies, [50, 99]) * 1e6
@@ -46,10 +58,15 @@ def paced(collect: Callable[[pd.DataFrame], object], *, rows: int, count: int, p
 
 
 def burst(
-    collect: Callable[[pd.DataFrame], object], drain: Callable[[], object], *, rows: int, count: int
+    collect: Callable[[pd.DataFrame], object],
+    drain: Callable[[], object],
+    *,
+    rows: int,
+    count: int,
+    columns: int = COLUMNS,
 ) -> dict[str, float]:
     """As many events as one process gets through, from the first `collect` until the last is delivered."""
-    sample = frames(rows)
+    sample = frames(rows, columns)
     collect(sample[0])
     drain()
     cpu, began = sum(os.times()[:2]), time.perf_counter()
@@ -58,19 +75,23 @@ def burst(
     drain()
     seconds = time.perf_counter() - began
     return {
+        "seconds": seconds,
         "events_per_second": count / seconds,
         "cpu_us_per_event": (sum(os.times()[:2]) - cpu) / count * 1e6,
         "sent": count + 1,
     }
 
 
-def _ours(rows: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
+def our_sdk(collections: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
     import otel_modeldata
     from otel_modeldata.exceptions import QueueFullError
 
-    collector = otel_modeldata.Collector(name="model_inputs")
+    collectors = itertools.cycle(
+        [otel_modeldata.Collector(name=f"model_inputs_{n}" if n else "model_inputs") for n in range(collections)]
+    )
 
     def collect(frame: pd.DataFrame) -> None:
+        collector = next(collectors)
         try:
             collector.collect(frame)
         except QueueFullError:  # a burst of large frames outruns the wire: wait, and count the wait
@@ -80,7 +101,7 @@ def _ours(rows: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], obj
     return collect, otel_modeldata.flush
 
 
-def _official(rows: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
+def official_sdk(_: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
     from azureml.ai.monitoring import Collector
     from azureml.ai.monitoring.queue import get_queue
 
@@ -93,11 +114,16 @@ def _official(rows: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[],
     return collector.collect, drain
 
 
+def _nobody(_: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
+    return lambda _frame: None, lambda: None
+
+
 def main() -> None:
     """Run the workload that the command line names."""
     name, settings = sys.argv[1], json.loads(sys.argv[2])
     sender = settings.pop("sender")
-    collect, drain = {"ours": _ours, "official": _official}[sender](settings["rows"])
+    sides = {"ours": our_sdk, "official": official_sdk, "nobody": _nobody}
+    collect, drain = sides[sender](settings.pop("collections", 1))
     result: dict[str, Any] = burst(collect, drain, **settings) if name == "burst" else paced(collect, **settings)
     drain()
     print(json.dumps(result))

@@ -379,7 +379,8 @@ def _write(folder: Path, number: int, hour: int, fate: str) -> None:
         rejected = Rejected(reason="x: y", record=raw_event(number, "no rows"), resource=origin)
         line = quarantine.encode(rejected, arrival_ns=time_ns, urls={})
     else:
-        taken = intake.read(raw_request([raw_event(number, hour=hour)], origin), arrival_ns=time_ns, destinations=Destinations())
+        sent = raw_request([raw_event(number, hour=hour)], origin)
+        taken = intake.read(sent, arrival_ns=time_ns, destinations=Destinations())
         ((_, (one,)),) = taken.lines.items()
         line = one.data
     with path.open("ab") as file:

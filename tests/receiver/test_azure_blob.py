@@ -194,6 +194,36 @@ async def test_an_object_is_put_once_and_its_url_has_no_query(
         assert (blob.readall(), blob.properties.content_settings.content_type) == (content, "application/json")
 
 
+async def test_a_large_object_that_is_there_is_neither_sent_nor_read_again(
+    opened: OpenStore, proxy: FaultProxy
+) -> None:
+    content = b"x" * (2 << 20)
+    async with opened(proxy) as store:
+        for _ in range(2):
+            await store.put(f"{FOLDER}/files/1", content, "image/png")
+    assert [(seen.method, seen.comp) for seen in proxy.seen] == [
+        ("HEAD", ""),
+        ("PUT", "block"),
+        ("PUT", "block"),
+        ("PUT", "blocklist"),
+        ("HEAD", ""),
+    ]
+
+
+async def test_an_object_without_a_digest_is_read_and_compared(
+    opened: OpenStore, azurite: Azurite, container: str
+) -> None:
+    name = f"{FOLDER}/files/1"
+    async with opened() as store:
+        with azurite.open(container) as client:
+            blob = client.get_blob_client(f"data/{name}")
+            blob.stage_block("MDA=", b"12")
+            blob.commit_block_list(["MDA="])
+        assert (await store.put(name, b"12", "image/png")).endswith(name)
+        with pytest.raises(ValueError, match="expected a new name or equal content"):
+            await store.put(name, b"13", "image/png")
+
+
 @pytest.mark.parametrize("name", ["../x", "a/../x", "/a", "a//b", "a/./b", "a\\..\\b", "", "a/", "a\r\nb", "a\0b"])
 async def test_a_name_that_could_leave_its_folder_is_refused(opened: OpenStore, name: str) -> None:
     state = BlobState(size=0, blocks=0)

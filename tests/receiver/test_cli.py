@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -68,6 +69,19 @@ def test_people_read_one_line(tmp_path: Path) -> None:
         assert process.wait(SECONDS) == 0
     port = line.partition("127.0.0.1:")[2].partition(",")[0]
     assert line == f"receiving on 127.0.0.1:{port}, storing in ./modeldata, instance {'f' * 32}\n"
+
+
+def test_every_listener_is_in_the_line(tmp_path: Path) -> None:
+    flags = ("--http-listen", "127.0.0.1:0", "--old-protocol-listen", "127.0.0.1:0", "--instance-id", "f" * 32)
+    with started(*flags, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    port = r"127\.0\.0\.1:\d+"
+    assert re.fullmatch(
+        rf"receiving on {port} and {port} and {port}, storing in \./modeldata, instance f{{32}}\n", line
+    )
 
 
 def run(*arguments: str) -> tuple[int, str]:

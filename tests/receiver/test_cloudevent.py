@@ -44,6 +44,22 @@ def test_optional_keys_follow_in_a_fixed_order() -> None:
     assert cloudevent.encode(event, {}) == expected
 
 
+def test_the_keys_of_a_payload_stand_where_azures_documentation_has_them() -> None:
+    """S47, S48, S70."""
+    event = msgspec.structs.replace(
+        EVENT, path="/score?size=1", method="POST", statuscode="200", latencyms="1.5", collectdatatype=msgspec.UNSET
+    )
+    keys = list(json.loads(cloudevent.encode(cloudevent.at_blob(event, "https://a/b"), {})))
+    documented = ["data", "path", "method", "contentrange", "datainblob", "correlationid", "xrequestid"]
+    assert keys[6:] == [*documented, "modelversion", "agent", "statuscode", "latencyms", "timens"]
+
+
+def test_a_line_with_a_binary_payload_has_its_url_as_data() -> None:
+    line = cloudevent.encode(cloudevent.at_blob(EVENT, "https://a/b"), {})
+    expected = LINE.replace(b'[{"x": 1.50, "y":"\\/\xe2\x80\xa8"}]', b'"https://a/b"')
+    assert line == expected.replace(b'23/24",', b'23/24","datainblob":"true",')
+
+
 def test_extensions_come_last() -> None:
     assert cloudevent.encode(EVENT, {"tenant": 'a"b', "z": "\n"}) == LINE[:-2] + b',"tenant":"a\\"b","z":"\\n"}\n'
 
@@ -53,7 +69,7 @@ def test_a_line_with_rows_elsewhere_has_dataref_in_place_of_data() -> None:
     assert line == LINE.replace(b'"data":[{"x": 1.50, "y":"\\/\xe2\x80\xa8"}]', b'"dataref":"https://a/b.json"')
 
 
-@pytest.mark.parametrize("name", ["tenant", "path", "method", "tracestate", "a1", "x" * 20])
+@pytest.mark.parametrize("name", ["tenant", "region", "tracestate", "a1", "x" * 20])
 def test_a_callers_own_name_may_become_a_key(name: str) -> None:
     assert cloudevent.is_free_key(name)
 
@@ -75,6 +91,10 @@ def test_a_callers_own_name_may_become_a_key(name: str) -> None:
         "subject",
         "dataschema",
         "datainblob",
+        "path",
+        "method",
+        "statuscode",
+        "latencyms",
         "data_base64",
         "x-y",
         "a b",
@@ -87,9 +107,21 @@ def test_no_extension_takes_a_key_of_ours_or_a_name_that_is_none(name: str) -> N
     assert not cloudevent.is_free_key(name)
 
 
-@pytest.mark.parametrize(("size", "text"), [(0, "bytes */0"), (1, "bytes 0-0/1"), (6795, "bytes 0-6794/6795")])
-def test_contentrange_names_first_last_and_size(size: int, text: str) -> None:
-    assert cloudevent.content_range(size) == text
+@pytest.mark.parametrize(
+    ("size", "total", "text"),
+    [
+        (0, None, "bytes */0"),
+        (1, None, "bytes 0-0/1"),
+        (6795, None, "bytes 0-6794/6795"),
+        (60, "*", "bytes 0-59/*"),
+        (1024, 52000, "bytes 0-1023/52000"),
+        (0, 52000, "bytes */52000"),
+        (0, "*", "bytes */0"),
+    ],
+)
+def test_contentrange_names_first_last_and_total(size: int, total: int | str | None, text: str) -> None:
+    """S51, S68."""
+    assert cloudevent.content_range(size, total) == text
 
 
 @pytest.mark.parametrize(
@@ -100,22 +132,28 @@ def test_contentrange_names_first_last_and_size(size: int, text: str) -> None:
         (2**64 - 1, "2554-07-21T23:34:33Z"),
     ],
 )
+# S61
 def test_time_has_whole_seconds_and_never_rounds_up(time_ns: int, text: str) -> None:
     assert cloudevent.time_text(time_ns) == text
 
 
 def test_rows_that_are_kept_apart_have_a_name_that_needs_no_decoding() -> None:
-    safe = cloudevent.rows_object_name(EVENT)
-    unsafe = cloudevent.rows_object_name(msgspec.structs.replace(EVENT, id="a/../é %2e?"))
+    safe = cloudevent.rows_object_name(EVENT.id, b"[]")
+    unsafe = cloudevent.rows_object_name("a/../é %2e?", b"[]")
     assert safe.startswith(f"{EVENT.id}-")
     assert safe.isascii()
     assert set(unsafe.removesuffix(".json")) <= set("0123456789abcdef-")
 
 
 def test_a_retry_names_the_object_of_its_rows_alike_and_other_rows_otherwise() -> None:
-    other_rows = msgspec.structs.replace(EVENT, data=msgspec.Raw(b"[]"))
-    assert cloudevent.rows_object_name(EVENT) == cloudevent.rows_object_name(msgspec.structs.replace(EVENT))
-    assert cloudevent.rows_object_name(EVENT) != cloudevent.rows_object_name(other_rows)
+    names = [cloudevent.rows_object_name(EVENT.id, rows) for rows in (b"[]", b"[]", b"[{}]")]
+    assert names[0] == names[1] != names[2]
+
+
+def test_a_binary_payload_is_named_by_its_content_alone() -> None:
+    """S70, with another name: Azure's collector takes the event's."""
+    digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert cloudevent.binary_object_name(b"") == digest != cloudevent.binary_object_name(b"x")
 
 
 def test_every_value_but_data_is_a_json_string() -> None:

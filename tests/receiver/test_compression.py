@@ -79,6 +79,22 @@ def test_a_bomb_is_refused_and_takes_no_more_than_a_step(limit: int) -> None:
     assert peak < 16 * MIB
 
 
+def test_however_many_bombs_go_off_at_once_two_of_them_are_in_memory() -> None:
+    bomb = gzip_of_zeros(512 * MIB)
+
+    async def main() -> list[object]:
+        return await asyncio.gather(*(unpacked(bomb, 64 * MIB) for _ in range(16)), return_exceptions=True)
+
+    tracemalloc.start()
+    try:
+        outcomes = asyncio.run(main())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert {type(one) for one in outcomes} == {TooLargeError}
+    assert peak < 2 * 16 * MIB
+
+
 @pytest.mark.parametrize("limit", [MIB, 4 * MIB, 8 * MIB])
 def test_exactly_the_limit_is_taken(limit: int) -> None:
     assert unpack(gzip.compress(bytes(limit)), limit) == bytes(limit)

@@ -83,8 +83,7 @@ def test_every_problem_is_named_in_one_error(tmp_path: Path) -> None:
         config.load(path, {})
     assert str(caught.value).splitlines() == [
         (
-            "stroe: expected one of listen, store, rolling_rate, instance_id, linger_ms, max_in_flight_bytes, "
-            "max_message_bytes, deadline_seconds, grace_seconds, create_container, tls, got an unknown key; "
+            f"stroe: expected one of {', '.join(ReceiverConfig.__struct_fields__)}, got an unknown key; "
             "correct or remove it"
         ),
         "rolling_rate: expected one of Minute, Hour, Day, Month, Year, got 'fortnight'; choose one",
@@ -104,6 +103,19 @@ def test_every_problem_is_named_in_one_error(tmp_path: Path) -> None:
             "or the largest request could never be taken"
         ),
     ]
+
+
+def test_http_needs_host_and_port_too_and_the_old_protocol_good_names() -> None:
+    settings = {"http_listen": "4318", "old_protocol_listen": "x:70000", "old_protocol": {"endpoint": "../x"}}
+    with pytest.raises(ConfigError) as caught:
+        config.load(None, settings)
+    assert [line.partition(",")[0] for line in str(caught.value).splitlines()] == [
+        "http_listen: expected HOST:PORT",
+        "old_protocol_listen: expected a port from 0 to 65535",
+        "old_protocol.endpoint: expected 1 to 128 characters of A-Z a-z 0-9 . _ -",
+    ]
+    with pytest.raises(ConfigError, match=r"^old_protocol: .*unknown field `deploiment`"):
+        config.load(None, {"old_protocol": {"deploiment": "blue"}})
 
 
 @pytest.mark.parametrize("listen", ["4327", "localhost", "localhost:", "a b:1", "::1:4327", "host:port", ""])

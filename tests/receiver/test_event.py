@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 
 from otel_modeldata import semconv
-from otel_modeldata_receiver import event, origin
+from otel_modeldata_receiver import event, origin, payload_keys
 from otel_modeldata_receiver.cloudevent import CloudEvent
+from otel_modeldata_receiver.destinations import Destinations
 from otel_modeldata_receiver.event import Event, Ids
 from otel_modeldata_receiver.exceptions import BadRecordError
-from otel_modeldata_receiver.rolling import RollingRate
 from otlp_requests import BAD_NAMES, NOON, ROWS, record, resource
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def source(ids: Ids | None = None) -> event.Source:
         origin=origin.read(RESOURCE),
         resource=RESOURCE,
         agent="test-sdk/1.0",
-        rolling_rate=RollingRate.HOUR,
+        destinations=Destinations().of_deployment("credit", "blue", None),
         arrival_ns=ARRIVAL,
         ids=ids or Ids(),
     )
@@ -84,6 +84,7 @@ def test_a_full_record_fills_every_key() -> None:
             traceparent="00-000102030405060708090a0b0c0d0e0f-0001020304050607-01",
         ),
         extensions={"tenant": "t", "attempt": "2"},
+        content=ROWS.encode(),
     )
 
 
@@ -147,6 +148,67 @@ def test_a_collection_never_shadows_another_one() -> None:
 def test_only_tabular_collections_have_a_data_type_by_default() -> None:
     assert read(record('{"any": "json"}', collection="request")).line.collectdatatype is msgspec.UNSET
     assert read(record("[]", collection="model_outputs")).line.collectdatatype == semconv.DATAFRAME_TYPE
+
+
+EXCHANGE = {
+    semconv.URL_PATH: "/score",
+    semconv.URL_QUERY: "size=1",
+    semconv.HTTP_REQUEST_METHOD: "POST",
+    semconv.HTTP_RESPONSE_STATUS_CODE: 429,
+    semconv.AZUREML_RESPONSE_LATENCY_MS: 12.5,
+}
+
+
+def test_a_payload_has_the_keys_of_its_exchange() -> None:
+    """S47, S48, S71."""
+    line = read(record("{}", EXCHANGE, collection="response", event_id="e", time_ns=NOON)).line
+    assert line == CloudEvent(
+        id="e",
+        source="/endpoints/credit/deployments/blue",
+        type="azureml.inference.response",
+        datacontenttype="application/json",
+        time="2026-11-22T12:00:00Z",
+        data=msgspec.Raw(b"{}"),
+        path="/score?size=1",
+        method="POST",
+        contentrange="bytes 0-1/2",
+        correlationid="e",
+        xrequestid="e",
+        modelversion="default",
+        agent="test-sdk/1.0",
+        statuscode="429",
+        latencyms="12.5",
+        timens=str(NOON),
+    )
+
+
+def test_a_payload_that_was_cut_off_says_how_much_there_is() -> None:
+    """S51."""
+    values = {semconv.AZUREML_DATA_TOTAL_BYTES: 52_000, semconv.AZUREML_DATA_CONTENT_TYPE: "application/json"}
+    line = read(record('{"a', values, collection="request")).line
+    assert (line.contentrange, line.data) == ("bytes 0-2/52000", msgspec.Raw(b'"{\\"a"'))
+
+
+def test_a_binary_payload_is_no_part_of_its_line() -> None:
+    """S70."""
+    values = {semconv.AZUREML_DATA_CONTENT_TYPE: "image/png", semconv.AZUREML_DATA_TOTAL_BYTES: "*"}
+    found = read(record(b"\x89PNG", values, collection="request"))
+    assert (found.line.data, found.line.datacontenttype) == (msgspec.UNSET, "image/png")
+    assert (found.content, found.binary, found.line.contentrange) == (b"\x89PNG", True, "bytes 0-3/*")
+
+
+def test_a_tabular_line_has_no_keys_of_an_exchange() -> None:
+    line = read(record(attributes=EXCHANGE | {semconv.AZUREML_DATA_TOTAL_BYTES: "*"})).line
+    found = (line.path, line.method, line.statuscode, line.latencyms, line.contentrange)
+    assert found == (*[msgspec.UNSET] * 4, "bytes 0-27/28")
+
+
+def test_nothing_a_client_put_on_the_wire_costs_a_payload() -> None:
+    values: dict[str, object] = {key: ["x"] for key in sorted(payload_keys.ATTRIBUTES)}
+    values[semconv.AZUREML_DATA_CONTENT_TYPE] = "\x00/;"
+    line = read(record("{", values, collection="request")).line
+    assert (line.data, line.datacontenttype) == (msgspec.Raw(b'"{"'), "application/octet-stream")
+    assert (line.path, line.method, line.contentrange) == (msgspec.UNSET, msgspec.UNSET, "bytes 0-0/1")
 
 
 @pytest.mark.parametrize("absent", ["", None])

@@ -10,6 +10,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otel_modeldata import semconv
 from otel_modeldata_receiver import intake
 from otel_modeldata_receiver.cloudevent import MAX_LINE_BYTES
+from otel_modeldata_receiver.destinations import Destinations
 from otel_modeldata_receiver.rolling import RollingRate
 from otlp_requests import NOON, SCOPE, field, invalid_utf8, nested_record, raw_request, record, request, resource
 
@@ -20,7 +21,7 @@ HOUR_NS = 3_600_000_000_000
 
 
 def read(raw: bytes, rolling_rate: RollingRate | None = None) -> Intake:
-    return intake.read(raw, arrival_ns=NOON, rolling_rate=rolling_rate)
+    return intake.read(raw, arrival_ns=NOON, destinations=Destinations(rolling_rate))
 
 
 def by_folder(taken: Intake) -> dict[str, list[str]]:
@@ -41,7 +42,7 @@ def test_lines_are_grouped_by_folder_in_the_order_of_the_records() -> None:
         "credit/blue/model_outputs/2026/11/22/12": ["2"],
         "credit/blue/model_inputs/2026/11/22/13": ["3"],
     }
-    assert (taken.records, taken.rejected, taken.oversized) == (4, [], [])
+    assert (taken.records, taken.rejected, taken.apart) == (4, [], [])
 
 
 def test_each_line_is_one_json_object_with_its_id() -> None:
@@ -86,7 +87,7 @@ def test_damaged_records_of_a_bad_resource_stand_aside_too() -> None:
     damaged = invalid_utf8(record("BADTEXT"), "BADTEXT")
     bad_resource = resource({semconv.AZUREML_ENDPOINT_NAME: ".."}).SerializeToString()
     taken = read(raw_request([damaged, record().SerializeToString()], bad_resource))
-    assert sorted(one.kind for one in taken.rejected) == ["name", "undecodable LogRecord"]
+    assert [(one.kind, one.collection) for one in taken.rejected] == [("name", None), ("name", "model_inputs")]
     assert taken.records == 2
 
 
@@ -112,13 +113,28 @@ def test_a_line_of_exactly_the_limit_is_inline_and_one_byte_more_is_not() -> Non
     (lines,) = taken_with(MAX_LINE_BYTES - overhead).lines.values()
     assert len(lines[0].data) == MAX_LINE_BYTES
     oversized = taken_with(MAX_LINE_BYTES - overhead + 1)
-    assert (oversized.lines, [one.event.line.id for one in oversized.oversized]) == ({}, ["1"])
+    (apart,) = oversized.apart
+    assert (oversized.lines, apart.event.line.id, apart.content_type) == ({}, "1", "application/json")
+    assert apart.content == rows_of(MAX_LINE_BYTES - overhead + 1).encode()
+
+
+def test_a_binary_payload_has_an_object_of_its_own_however_small() -> None:
+    """S70."""
+    png = {semconv.AZUREML_DATA_CONTENT_TYPE: "image/png"}
+    records = [record(b"\x89PNG", png, collection="request", event_id=one, time_ns=NOON) for one in ("1", "2")]
+    taken = read(request(*records))
+    first, second = taken.apart
+    assert (taken.lines, first.content, first.content_type) == ({}, b"\x89PNG", "image/png")
+    digest = "0f4636c78f65d3639ece5a064b5ae753e3408614a14fb18ab4d7540d2c248543"
+    assert first.object_name() == second.object_name() == f"credit/blue/request/2026/11/22/12/files/{digest}"
+    line = json.loads(second.line_at("https://account/container/x"))
+    assert (line["id"], line["data"], line["datainblob"]) == ("2", "https://account/container/x", "true")
 
 
 def test_a_line_that_attributes_alone_make_too_long_is_refused() -> None:
     taken = read(request(record(attributes={semconv.AZUREML_CORRELATION_ID: "x" * MAX_LINE_BYTES})))
     assert [one.kind for one in taken.rejected] == ["attributes too large"]
-    assert (taken.lines, taken.oversized) == ({}, [])
+    assert (taken.lines, taken.apart) == ({}, [])
 
 
 def test_a_record_that_is_only_readable_without_its_envelope_can_still_be_rejected() -> None:

@@ -327,7 +327,26 @@ def test_a_payload_beside_its_line_is_looked_for() -> None:
     keys = {"type": "azureml.inference.request", "datainblob": "true", "contentrange": "bytes 0-80770/80771"}
     raw = line(rows=url.replace("model_inputs", "request"), **keys)
     assert faults(taken(raw, blob=blob)) == {"dataref": 1}
-    assert faults(taken(raw, blob=blob, **{f"{HOUR.replace('model_inputs', 'request')}/event-0": 80_771})) == {}
+    event = f"{HOUR.replace('model_inputs', 'request')}/event-0"
+    assert faults(taken(raw, blob=blob, **{event: 80_771})) == {}
+    assert faults(taken(raw, blob=blob, **{event: 80_769})) == {"content_range": 1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "given", "expected"),
+    [
+        ('"{\\"a"', "bytes 0-2/52000", {}),
+        ('"{\\"a"', "bytes 0-2/*", {}),
+        ('"{\\"a"', "bytes 0-3/52000", {"content_range": 1}),
+        ('"{\\"a"', "bytes 0-2/2", {"content_range": 1}),
+        ('""', "bytes */52000", {}),
+        ('""', "bytes */*", {"content_range": 1}),
+    ],
+)
+def test_a_payload_that_goes_on_behind_its_line_says_so(rows: str, given: str, expected: dict[str, int]) -> None:
+    """S51."""
+    keys = {"type": "azureml.inference.request", "contentrange": given}
+    assert faults(taken(line(rows=rows, **keys), blob=BLOB.replace("model_inputs", "request"))) == expected
 
 
 # --- final reports ----------------------------------------------------------------------------------------------------

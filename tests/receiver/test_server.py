@@ -14,12 +14,13 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from certificate_files import make_certificates
 from live_receiver import EXPORT, INSTANCE, live_receiver, until
 from otel_modeldata_receiver.config import ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreCheckError, StoreError
 from otel_modeldata_receiver.local import LocalStore
 from otel_modeldata_receiver.server import Server
-from otel_modeldata_receiver.service import SERVICE_NAME
+from otel_modeldata_receiver.signals import LOGS
 from otel_modeldata_receiver.sink import Sink, SinkLimits
 from otlp_requests import NOON, record, request
 
@@ -82,9 +83,9 @@ async def test_gzip_is_understood(tmp_path: Path) -> None:
         assert len(receiver.lines()) == 1
 
 
-async def test_traces_are_not_for_this_receiver(tmp_path: Path) -> None:
+async def test_metrics_are_not_for_this_receiver(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
-        call = receiver.channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        call = receiver.channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"", timeout=10)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -122,7 +123,7 @@ async def test_a_fault_of_ours_asks_the_sender_to_come_back_whatever_it_is(
 async def test_readiness_follows_the_store(tmp_path: Path) -> None:
     store = BrokenStore(tmp_path)
     async with live_receiver(tmp_path, sink=broken_sink(store)) as receiver:
-        assert (await health(receiver.channel), await health(receiver.channel, SERVICE_NAME)) == ("SERVING", "SERVING")
+        assert (await health(receiver.channel), await health(receiver.channel, LOGS.service)) == ("SERVING", "SERVING")
         store.broken = StoreError("disk full")
         with pytest.raises(grpc.aio.AioRpcError):
             await receiver.export(one("1"))
@@ -197,54 +198,6 @@ async def test_what_is_stored_survives_a_restart_and_a_retry_after_it(tmp_path: 
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An authority, a server certificate for localhost and a client certificate, all PEM files."""
     return make_certificates(tmp_path_factory.mktemp("tls"))
-
-
-def make_certificates(folder: Path, *, authority: Path | None = None, client_days: int = 1) -> Path:
-    """An authority of its own, or certificates of another one; `client_days` below 0 is an expired one."""
-    from datetime import UTC, datetime, timedelta
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    def name(text: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-    if authority is None:
-        authority_key = ec.generate_private_key(ec.SECP256R1())
-    else:
-        loaded = serialization.load_pem_private_key((authority / "ca.key").read_bytes(), password=None)
-        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
-        authority_key = loaded
-    for subject in ("ca", "server", "client"):
-        key = authority_key if subject == "ca" else ec.generate_private_key(ec.SECP256R1())
-        days = client_days if subject == "client" else 1
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name(subject))
-            .issuer_name(name("ca"))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(datetime.now(UTC) - timedelta(days=2))
-            .not_valid_after(datetime.now(UTC) + timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=subject == "ca", path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]),
-                critical=False,
-            )
-            .sign(authority_key, hashes.SHA256())
-        )
-        (folder / f"{subject}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        (folder / f"{subject}.key").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.TraditionalOpenSSL,
-                serialization.NoEncryption(),
-            )
-        )
-    return folder
 
 
 async def test_with_a_client_authority_only_clients_with_a_certificate_are_served(

@@ -14,8 +14,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from memory_store import MemoryStore
 from otel_modeldata import semconv
-from otel_modeldata_receiver import event, origin, telemetry
+from otel_modeldata_receiver import origin, splice, telemetry
 from otel_modeldata_receiver.config import ReceiverConfig
 from otel_modeldata_receiver.exceptions import OverloadedError, ShuttingDownError, StoreError, UndecodableError
 from otel_modeldata_receiver.local import LocalStore
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+    from otel_modeldata_receiver.outline import RecordOutline
     from otel_modeldata_receiver.storage import BlobState
 
 pytestmark = pytest.mark.anyio
@@ -344,14 +346,14 @@ async def test_a_tenant_that_fills_its_share_does_not_keep_another_one_out(tmp_p
 async def test_a_defect_costs_the_one_record_it_is_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = event.read
+    real = splice.read_record
 
-    def defective(one: LogRecord, source: event.Source) -> event.Event:
-        if one.severity_text == "odd":
+    def defective(raw: bytes) -> RecordOutline:
+        if b"odd" in raw:
             raise KeyError("S3CRET of a record")
-        return real(one, source)
+        return real(raw)
 
-    monkeypatch.setattr(event, "read", defective)
+    monkeypatch.setattr(splice, "read_record", defective)
     odd = [record(event_id=one, time_ns=NOON, severity_text="odd") for one in ("2", "3")]
     async with fixture(tmp_path) as made:
         answer = await made.accept(request(*inputs("1"), *odd, *inputs("4")))
@@ -392,12 +394,121 @@ async def test_rows_whose_place_is_taken_by_other_content_are_kept_aside(tmp_pat
         assert await made.accept(request(big)) == FULL_SUCCESS
         (kept,) = (tmp_path / INPUTS / "files").iterdir()
         kept.write_text("somebody else's")
+    async with fixture(tmp_path) as made:  # one that does not remember what it stored itself
         again = request(big, *inputs("2"))
         answer = await made.accept(again)
         assert answer.partial_success.error_message.startswith("defect: expected to make a line, got ValueError")
         assert made.ids(INPUTS) == ["big", "2"]
         (line,) = made.lines("_quarantine/2026/11/22/12")
         assert bytes_at(line["recordref"]) == big.SerializeToString()
+
+
+# --- Payloads beside their lines ---
+
+PNG = {semconv.AZUREML_DATA_CONTENT_TYPE: "image/png"}
+REQUESTS = "credit/blue/request/2026/11/22/12"
+
+
+def image(event_id: str, content: bytes = b"\x89PNG") -> LogRecord:
+    return record(content, PNG, collection="request", event_id=event_id, time_ns=NOON)
+
+
+async def test_an_image_that_is_scored_twice_is_stored_once_and_both_lines_point_to_it(tmp_path: Path) -> None:
+    """S70."""
+    async with fixture(tmp_path) as made:
+        assert await made.accept(request(image("1"), image("2"), image("1"))) == FULL_SUCCESS
+        assert await made.accept(request(image("3"), image("2"))) == FULL_SUCCESS
+        lines = made.lines(REQUESTS)
+        (kept,) = (tmp_path / REQUESTS / "files").iterdir()
+    assert {line["id"] for line in lines} == {"1", "2", "3"}
+    assert len(lines) == 3
+    assert {(line["data"], line["datainblob"], line["datacontenttype"]) for line in lines} == {
+        (str(kept), "true", "image/png")
+    }
+    assert kept.read_bytes() == b"\x89PNG"
+
+
+async def test_bytes_have_no_place_in_a_tabular_collection(tmp_path: Path) -> None:
+    async with fixture(tmp_path) as made:
+        bad = record(b"\x89PNG", PNG, event_id="1", time_ns=NOON)
+        answer = await made.accept(request(bad))
+        assert answer.partial_success.error_message.startswith("binary body: expected JSON text")
+        assert len(made.lines("_quarantine/2026/11/22/12")) == 1
+
+
+async def test_the_request_that_could_not_be_read_is_kept_as_it_came(tmp_path: Path) -> None:
+    """S50."""
+    async with fixture(tmp_path) as made:
+        broken = record('{"data": [1, 2', collection="request", event_id="1", time_ns=NOON)
+        assert await made.accept(request(broken)) == FULL_SUCCESS
+        assert [line["data"] for line in made.lines(REQUESTS)] == ['{"data": [1, 2']
+
+
+class HeldPuts(MemoryStore):
+    """A store in memory whose objects wait for a sign."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latency = 0.0
+        self.free = asyncio.Event()
+
+    async def put(self, name: str, content: bytes, content_type: str) -> str:
+        url = await super().put(name, content, content_type)
+        await self.free.wait()
+        return url
+
+
+async def test_no_small_event_waits_for_a_large_one() -> None:
+    store = HeldPuts()
+    service = LogsService(Sink(store, instance="0" * 32), ReceiverConfig(), clock_ns=lambda: NOON)
+    big = json.dumps([{"x": "a" * 5_000_000}])
+    noisy = [
+        request(record(big, event_id=f"big-{number}", time_ns=NOON), *inputs(f"beside-{number}")) for number in range(6)
+    ]
+    waiting = [asyncio.create_task(service.accept(raw)) for raw in noisy]
+    await store.reached("put", 4)
+    quiet = {semconv.AZUREML_ENDPOINT_NAME: "quiet"}
+    assert await service.accept(request(*inputs("small"), resource_values=quiet)) == b""
+    assert await service.accept(request(*inputs("same folder"))) == b""
+    assert await service.accept(request(record(event_id="other", collection="model_outputs", time_ns=NOON))) == b""
+    assert store.count("put") == 4  # few at a time
+    assert store.stored(INPUTS) == [*(f"beside-{number}" for number in range(6)), "same folder"]
+    assert not any(call.done() for call in waiting)
+    store.free.set()
+    assert await asyncio.gather(*waiting) == [b""] * 6
+    assert sorted(store.stored(INPUTS)[7:]) == [f"big-{number}" for number in range(6)]
+
+
+async def test_a_line_is_never_before_what_it_points_to() -> None:
+    store = MemoryStore(["ok", "refused", "refused"])  # blobs, then two puts
+    store.latency = 0.0
+    limits = SinkLimits(retry_seconds=0.0)
+    sink = Sink(store, instance="0" * 32, limits=limits)
+    service = LogsService(sink, ReceiverConfig(), clock_ns=lambda: NOON)
+    raw = request(*inputs("1"), image("2"))
+    outcomes = []
+    while not outcomes or outcomes[-1] != b"":
+        outcomes += await asyncio.gather(service.accept(raw), return_exceptions=True)
+        assert store.objects or store.stored(REQUESTS) == []
+    assert [type(outcome) for outcome in outcomes[:-1]] == [StoreError] * (len(outcomes) - 1)
+    assert len(outcomes) > 1
+    assert (store.stored(INPUTS), store.stored(REQUESTS), len(store.objects)) == (["1"], ["2"], 1)
+
+
+async def test_after_a_failure_of_the_store_an_object_is_put_again() -> None:
+    store = MemoryStore()
+    store.latency = 0.0
+    sink = Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0))
+    service = LogsService(sink, ReceiverConfig(), clock_ns=lambda: NOON)
+    await service.accept(request(image("1")))
+    await service.accept(request(image("2")))
+    assert store.count("put") == 1
+    store.fates = iter(["refused"])
+    with pytest.raises(StoreError):
+        await service.accept(request(image("3")))
+    store.objects.clear()  # as if the container had been deleted and made anew
+    await service.accept(request(image("3")))
+    assert (store.count("put"), len(store.objects)) == (2, 1)
 
 
 # --- Clocks (section 5, test 17) ---

@@ -142,11 +142,44 @@ def test_an_object_is_put_once_more_after_an_error_and_its_url_returned() -> Non
         sink = sink_on(store)
         url = await sink.put("files/1.json", b"[]", "application/json")
         with pytest.raises(ValueError, match="other content"):
-            await sink.put("files/1.json", b"[1]", "application/json")
+            await sink_on(store).put("files/1.json", b"[1]", "application/json")
         return url
 
     assert run(main()) == "https://account/files/1.json"
     assert store.count("put") == 4
+
+
+def test_an_object_is_sent_once_until_the_store_fails_or_too_many_others_came() -> None:
+    store = MemoryStore()
+
+    async def main() -> list[int]:
+        sink = sink_on(store, limits=SinkLimits(known_objects=2))
+        counts = []
+        for name in ("1", "2", "1", "3", "1", "2"):
+            assert await sink.put(f"files/{name}", b"", "image/png") == f"https://account/files/{name}"
+            counts.append(store.count("put"))
+        sink.forget_objects()
+        await sink.put("files/2", b"", "image/png")
+        return [*counts, store.count("put")]
+
+    assert run(main()) == [1, 2, 2, 3, 3, 4, 5]
+
+
+def test_large_objects_go_a_few_at_a_time_and_no_small_one_waits_for_them() -> None:
+    store = MemoryStore()
+    store.stuck = {"large"}
+
+    async def main() -> tuple[int, int]:
+        sink = sink_on(store, limits=SinkLimits(large_put_bytes=1, large_puts=2))
+        large = [asyncio.create_task(sink.put(f"large/{number}", b"xx", "image/png")) for number in range(5)]
+        await store.reached("put", 2)
+        await sink.put("small/1", b"x", "image/png")
+        begun, moment = store.count("put"), asyncio.get_running_loop().time()
+        assert moment < 3600
+        await asyncio.gather(*large)
+        return begun, store.count("put")
+
+    assert run(main()) == (3, 6)
 
 
 def test_a_closed_sink_refuses_what_waits_and_what_comes() -> None:

@@ -25,6 +25,8 @@ def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
         counter.add(1)
     for counter in (instruments.retries, instruments.fences, instruments.rolls):
         counter.add(1)
+    for counter in (instruments.accepted_spans, instruments.refused_spans, instruments.left_out):
+        counter.add(1)
     instruments.in_flight.add(1)
     instruments.append_duration.record(0.1)
     data = reader.get_metrics_data()
@@ -33,6 +35,9 @@ def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
     assert names == {
         "otelcol_receiver_accepted_log_records",
         "otelcol_receiver_refused_log_records",
+        "otelcol_receiver_accepted_spans",
+        "otelcol_receiver_refused_spans",
+        "otel_modeldata.spans.left_out",
         "otel_modeldata.duplicates",
         "otel_modeldata.quarantined",
         "otel_modeldata.refused_requests",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from recording_backend import RecordingBackend
 
 FRAME = pd.DataFrame({"a": [1, 2]})
+
+
+def _hour(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime("%Y/%m/%d/%H")
 
 
 def _configure(monkeypatch: pytest.MonkeyPatch, folder: Path, block: str) -> None:
@@ -316,6 +321,7 @@ def test_the_record_carries_the_span_and_the_span_leads_to_the_record() -> None:
             "azureml.correlation.id": event.correlation_id,
             "cloudevents.event_id": event.event_id,
             "azureml.data.rows": 2,
+            "azureml.data.folder": f"local/default/{event.collection}/{_hour(event.time_ns)}",
         }
         for event in (inputs, outputs)
     ]

@@ -276,7 +276,7 @@ def test_columns_keep_their_names_however_pandas_stores_them(monkeypatch: pytest
         assert _text(frame) == '[{"c":3.0,"a":1.0,"b":2.0}]'
         assert _text(frame[["b", "c"]]) == '[{"b":2.0,"c":3.0}]'
         assert _text(grown) == '[{"c":3.0,"a":1.0,"b":2.0,"z":4.0}]'
-        monkeypatch.setattr("otel_modeldata._rows._blocks", lambda _: ())  # a pandas that hides its blocks
+        monkeypatch.setattr("otel_modeldata._rows._numbers", lambda _: None)  # a pandas that hides its blocks
 
 
 def test_integers_beside_floats_stay_integers_in_frames_of_any_size() -> None:

@@ -1,12 +1,14 @@
 // A scoring service in JavaScript: model data with nothing but OpenTelemetry's own packages.
 //
 // Reads a JSON array of events from standard input, emits one log record for each, flushes and exits.
-// Where to is OpenTelemetry's own setting, OTEL_EXPORTER_OTLP_ENDPOINT.
+// Where to and how are OpenTelemetry's own settings, OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL.
 import { ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
-import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-grpc";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs";
 import { text } from "node:stream/consumers";
+
+const way = process.env.OTEL_EXPORTER_OTLP_PROTOCOL === "http/json" ? "http" : "grpc";
+const { OTLPLogExporter } = await import(`@opentelemetry/exporter-logs-otlp-${way}`);
 
 const provider = new LoggerProvider({
   resource: resourceFromAttributes({ "service.name": "credit-scoring-js" }),

@@ -1,0 +1,61 @@
+"""The correlation id as an entry of OpenTelemetry's baggage, which propagators carry from service to service.
+
+OTel is used when the process has loaded it, and is never loaded from here: without it nobody would carry the entry
+anyway. An id from outside is a stranger's text: it is used only as far as `MAX_CHARS` printable characters. It joins
+lines, it opens nothing: who calls a service can choose it, as `x-request-id` can be chosen.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from . import semconv
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+__all__ = ["MAX_CHARS", "attach", "current", "detach"]
+
+MAX_CHARS = 256
+"""A uuid has 36. W3C Baggage gives all entries of a request 8192 bytes together."""
+
+_ENTRY = semconv.AZUREML_CORRELATION_ID
+
+
+def current() -> str | None:
+    """The id in the current baggage, if it can be used."""
+    context = sys.modules.get("opentelemetry.context")
+    everything = None if context is None else context.get_current()
+    api = _api()
+    if not everything or api is None:  # empty outside of every request: the usual case costs one look
+        return None
+    found = api.get_baggage(_ENTRY, everything)
+    return found if isinstance(found, str) and _is_usable(found) else None
+
+
+def attach(correlation_id: str) -> Token[Any] | None:
+    """Put the id into the current baggage until `detach`; the answer is what `detach` takes."""
+    api = _api()
+    if api is None or not _is_usable(correlation_id):
+        return None
+    from opentelemetry import context  # noqa: PLC0415 - loaded with the above
+
+    return context.attach(api.set_baggage(_ENTRY, correlation_id))
+
+
+def detach(attached: Token[Any] | None) -> None:
+    """End what `attach` began."""
+    if attached is not None:
+        from opentelemetry import context  # noqa: PLC0415 - loaded by `attach`
+
+        context.detach(attached)
+
+
+def _api() -> Any:
+    """OTel's API of baggage; None where it is not loaded, so that no propagator can carry any."""
+    return sys.modules.get("opentelemetry.baggage")
+
+
+def _is_usable(correlation_id: str) -> bool:
+    return 0 < len(correlation_id) <= MAX_CHARS and correlation_id.isprintable()

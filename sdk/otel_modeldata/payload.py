@@ -1,0 +1,51 @@
+"""Payload logging: every request and response of a server becomes a line, whatever the framework, whatever the body.
+
+By hand, in two lines:
+
+```python
+from otel_modeldata.payload import ASGIMiddleware  # or WSGIMiddleware
+
+app = ASGIMiddleware(app)
+```
+
+With no code at all, where the deployment YAML enables the collections `request` and `response`:
+
+```sh
+opentelemetry-instrument azmlinfsrv --entry_script score.py
+opentelemetry-instrument uvicorn app:app
+opentelemetry-instrument gunicorn app:app
+```
+
+Both records of a request, and every frame that is collected while it is served, carry one `correlationid` and one
+`xrequestid` (the request's `x-request-id`, else the correlation id). The correlation id is that of the context in
+force, else the one that a calling service sent as W3C baggage, else a new one: `x-request-id` is not taken for it,
+because clients repeat it. A frame that is collected under a context of its own keeps the id of that.
+
+What is collected of a body, and of which requests: `_payload_settings.py`. JSON and `text/*` in UTF-8 are text; all
+else, compressed bodies included (line key `contentencoding`), is binary. Headers only by allow-list
+(`request_logging.capture_headers`), never those that carry credentials; in a query the values of keys and tokens are
+replaced by `REDACTED`. An application that raises is a response with status 500 and no body; a client that left before
+it was answered is one with 499. Records wait in the queue as frames do: with `OTEL_MODELDATA_OVERFLOW=block:MS` servers
+wait for room in it, after the response has left.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._asgi import ASGIMiddleware
+    from ._instrumentor import PayloadInstrumentor
+    from ._wsgi import WSGIMiddleware
+
+__all__ = ["ASGIMiddleware", "PayloadInstrumentor", "WSGIMiddleware"]
+
+_MODULES = {"ASGIMiddleware": "_asgi", "PayloadInstrumentor": "_instrumentor", "WSGIMiddleware": "_wsgi"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: `opentelemetry-instrument` asks every program, servers or not, for the instrumentor."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __package__), name)

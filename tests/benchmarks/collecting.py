@@ -1,0 +1,123 @@
+"""Cases of the SDK beside azureml-ai-monitoring: latency, throughput, a scoring call, a cold start, large records."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import official
+from case import Case, Effort, Run, Sides, Target, in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SCORING_SECONDS: Final = 0.002
+
+
+def _workload(name: str, settings: dict[str, Any], tiny: int, peer_count: int = 0) -> Callable[[Effort], Sides]:
+    """Both SDKs with the same settings; the peer may be too slow for as many events."""
+
+    def run(effort: Effort) -> Sides:
+        mine = settings | {"count": effort.of(settings["count"], tiny)}
+        theirs = mine | ({"count": effort.of(peer_count, tiny)} if peer_count else {})
+        return in_turn(
+            effort.repeat,
+            {"ours": lambda: official.ours(name, mine), "official": lambda: official.official(name, theirs)},
+        )
+
+    return run
+
+
+def _scoring(effort: Effort) -> Sides:
+    """A scoring call of 2 ms in pure Python, alone and with its request collected."""
+    settings = {"rows": 1, "count": effort.of(3000, 20), "per_second": 100, "loops": _loops()}
+    return in_turn(
+        effort.repeat,
+        {
+            "ours": lambda: official.ours("scoring", settings),
+            "official": lambda: official.official("scoring", settings),
+            "scoring alone": lambda: official.run("scoring", settings | {"sender": "nobody"}, {}),
+        },
+    )
+
+
+def _loops() -> int:
+    """How many turns of the scoring loop take 2 ms on this machine, about."""
+    from workloads import score
+
+    tries = []
+    for _ in range(20):
+        began = time.perf_counter()
+        score(10_000)
+        tries.append(time.perf_counter() - began)
+    return round(10_000 * _SCORING_SECONDS / statistics.median(tries))
+
+
+def _cold(effort: Effort) -> Sides:
+    """New processes: everything up to the end of the first `collect`, beside importing pandas alone."""
+    times = effort.of(7, 1)
+    sides: dict[str, Callable[[], Run]] = {
+        "ours": lambda: official.ours("cold", {}, "cold_start.py"),
+        "official": lambda: official.official("cold", {}, "cold_start.py"),
+        "pandas alone": lambda: official.run("cold", {"sender": "nobody"}, {}, "cold_start.py"),
+    }
+    runs = in_turn(times, sides)
+    alone = statistics.median(run["first_collect_ms"] for run in runs["pandas alone"])
+    for side in ("ours", "official"):
+        for run in runs[side]:
+            run["over_pandas_ms"] = run["first_collect_ms"] - alone
+    return runs
+
+
+def _oversize(effort: Effort) -> Sides:
+    """600 records of 100 KB: how many arrive at an endpoint that takes 4 MiB at a time, as gRPC servers do."""
+    count = effort.of(600, 60)
+    command = [sys.executable, str(official.HERE / "oversize.py"), str(count)]
+    done = subprocess.run(command, env=official.clean(), capture_output=True, text=True, check=True, timeout=600)
+    arrived = json.loads(done.stdout.splitlines()[-1])
+    assert arrived["ours"] == count, arrived
+    return {"ours": [{"arrived": arrived["ours"]}], "stock OTel": [{"arrived": arrived["stock"]}]}
+
+
+_LATENCY: Final = {"p50_us": [Target(most=0.6)], "p99_us": [Target(most=0.4)]}
+
+CASES: Final[dict[str, Case]] = {
+    "paced-small": Case(
+        about="latency of collect, frames of 1x23 at 200/s",
+        run=_workload("paced", {"rows": 1, "count": 2000, "per_second": 200}, 20),
+        targets=_LATENCY,
+    ),
+    "paced-large": Case(
+        about="latency of collect, frames of 1000x23 at 20/s",
+        run=_workload("paced", {"rows": 1000, "count": 200, "per_second": 20}, 5),
+        targets=_LATENCY,
+    ),
+    "sustained-small": Case(
+        about="events of 1x23 from one process, first collect to last acknowledgment",
+        run=_workload("burst", {"rows": 1, "count": 30_000}, 100, peer_count=2000),
+        targets={"events_per_second": [Target(least=15)], "cpu_us_per_event": [Target(most=0.10)]},
+    ),
+    "sustained-large": Case(
+        about="the same with frames of 1000x23",
+        run=_workload("burst", {"rows": 1000, "count": 600}, 20, peer_count=300),
+        targets={"events_per_second": [Target(least=4)]},
+    ),
+    "scoring": Case(
+        about="a scoring call of 2 ms, pure Python, that collects its request",
+        run=_scoring,
+        targets={"p99_us": [Target(most=1.2, peer="scoring alone")]},
+    ),
+    "cold": Case(
+        about="import and first collect in a new process, beside importing pandas",
+        run=_cold,
+        targets={"over_pandas_ms": [Target(most=150, absolute=True)]},
+    ),
+    "oversize": Case(
+        about="600 records of 100 KB to an endpoint with gRPC's default limit of 4 MiB, beside the stock OTel pipe",
+        run=_oversize,
+    ),
+}

@@ -1,0 +1,191 @@
+"""A sender of OTLP that is hard to satisfy: `python flood.py JSON`, JSON as the answer.
+
+Clients are tasks of one process, each with a connection of its own; a request is a template whose ids are replaced, so
+that the sender costs far less than the receiver. A request that is refused comes again, with the same ids, when the
+refusal says; what is not acknowledged when the time is over is tried until `finish_seconds` have passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from otel_modeldata import semconv
+from otlp_load import RETRY_INFO
+from otlp_requests import NOON, record, request
+from otlp_sender import LOGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_NUMBER: Final = "RRRRRRRR"
+"""Replaced by the number of the request."""
+_ID: Final = re.compile(rb'"(?:id|stringValue)":"(\d{4}-\d{8})-\d{4}"')
+_CALL_SECONDS: Final = 30.0
+"""As a gateway waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a flood is made of.
+
+    Attributes:
+        endpoint: `host:port` of the receiver.
+        tenants: `endpoint/deployment` of each client.
+        per_second: requests that each client begins in a second, if `in_flight` allows.
+        in_flight: most requests that a client has begun and not finished.
+        records: in each request.
+        size: bytes of the rows of each record.
+        seconds: how long requests are begun.
+        finish_seconds: how long the rest is tried afterwards.
+    """
+
+    endpoint: str
+    tenants: list[str]
+    per_second: float
+    in_flight: int
+    records: int
+    size: int
+    seconds: float
+    finish_seconds: float = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Books:
+    """What a client knows in the end.
+
+    Attributes:
+        tenant: who it said it was.
+        begun: how many requests it sent; they have the numbers from 0.
+        in_time: how many were acknowledged before the time was over.
+        acked: numbers of those that were acknowledged at all.
+        refusals: answers that were no acknowledgment, by status.
+        without_retry_info: of those, the ones that lacked a form of RetryInfo though somebody had answered.
+    """
+
+    tenant: str
+    begun: int = 0
+    in_time: int = 0
+    acked: list[int] = field(default_factory=list)
+    refusals: dict[str, int] = field(default_factory=dict)
+    without_retry_info: int = 0
+
+
+def rows(size: int) -> str:
+    """JSON rows of about `size` bytes: a few numbers and a text."""
+    return json.dumps([{"age": 42, "income": 1234.5, "note": "x" * max(0, size - 40)}], separators=(",", ":"))
+
+
+def template(client: int, plan: Plan) -> bytes:
+    """A request of one client."""
+    endpoint, _, deployment = plan.tenants[client].partition("/")
+    values = {
+        semconv.AZUREML_ENDPOINT_NAME: endpoint,
+        semconv.AZUREML_DEPLOYMENT_NAME: deployment,
+        semconv.SERVICE_INSTANCE_ID: f"client-{client:04}",
+    }
+    body = rows(plan.size)
+    records = [record(body, event_id=f"{client:04}-{_NUMBER}-{n:04}", time_ns=NOON) for n in range(plan.records)]
+    return request(*records, resource_values=values)
+
+
+async def flood(plan: Plan) -> list[Books]:
+    """Send, and return the books of each client."""
+    began = time.monotonic()
+    return await asyncio.gather(*(_client(n, plan, began) for n in range(len(plan.tenants))))
+
+
+async def _client(number: int, plan: Plan, began: float) -> Books:
+    books = Books(tenant=plan.tenants[number])
+    raw = template(number, plan)
+    room = asyncio.Semaphore(plan.in_flight)
+    end = began + plan.seconds
+    due = began + number / len(plan.tenants) / plan.per_second
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
+    async with grpc.aio.insecure_channel(plan.endpoint, options=options) as channel, asyncio.TaskGroup() as calls:
+        export = channel.unary_unary(LOGS)
+        while True:
+            await room.acquire()
+            due = max(due, time.monotonic() - 1 / plan.per_second)  # what could not be begun in time is not made up for
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            due += 1 / plan.per_second
+            if time.monotonic() >= end:
+                break
+            message = raw.replace(_NUMBER.encode(), b"%08d" % books.begun)
+            last = end + plan.finish_seconds
+            call = calls.create_task(_until_acked(export, message, books.begun, books, (end, last)))
+            call.add_done_callback(lambda _: room.release())
+            books.begun += 1
+    return books
+
+
+async def _until_acked(
+    export: grpc.aio.UnaryUnaryMultiCallable, message: bytes, number: int, books: Books, times: tuple[float, float]
+) -> None:
+    """Send until acknowledged; `times` are those up to which that counts, and up to which it is tried."""
+    end, last = times
+    while time.monotonic() < last:
+        try:
+            await export(message, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            books.refusals[error.code().name] = books.refusals.get(error.code().name, 0) + 1
+            forms = {key for key, _ in error.trailing_metadata() or ()}
+            books.without_retry_info += bool(forms) and not forms >= RETRY_INFO
+            await asyncio.sleep(1.0)  # what RetryInfo says, `status.RETRY_SECONDS`
+        else:
+            books.acked.append(number)
+            books.in_time += time.monotonic() < end
+            return
+
+
+def sent(plan: Plan) -> list[Books]:
+    """The same from a process of its own."""
+    command = [sys.executable, __file__, json.dumps(asdict(plan))]
+    limit = plan.seconds + plan.finish_seconds + 2 * _CALL_SECONDS
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=limit)
+    return [Books(**books) for books in json.loads(done.stdout)]
+
+
+def check(plan: Plan, books: list[Books], lines: Iterable[bytes]) -> None:
+    """Compare what is stored with what was acknowledged: every request whole or not at all, every record once.
+
+    Args:
+        plan: what was sent.
+        books: what the clients know.
+        lines: of our receiver, or OTLP JSON as Collectors write it.
+    """
+    body = rows(plan.size).encode()
+    escaped = json.dumps(body.decode()).encode()
+    stored: Counter[bytes] = Counter()
+    for line in lines:
+        ids = _ID.findall(line)
+        assert ids, line[:300]
+        assert line.count(body) + line.count(escaped) == len(ids), line[:300]
+        stored.update(ids)
+    acked = {b"%04d-%08d" % (client, number) for client, one in enumerate(books) for number in one.acked}
+    wrong = {key for key in acked | stored.keys() if stored[key] != plan.records}
+    assert not wrong, (len(wrong), sorted(wrong)[:20])
+
+
+def lines_of(folder: Path) -> Iterator[bytes]:
+    """Every line of the `.jsonl` files below `folder`."""
+    for blob in sorted(folder.rglob("*.jsonl")):
+        with blob.open("rb") as content:
+            yield from content
+
+
+if __name__ == "__main__":
+    print(json.dumps([asdict(books) for books in uvloop.run(flood(Plan(**json.loads(sys.argv[1]))))]))

@@ -1,0 +1,141 @@
+"""Workloads of one SDK in a process of its own, ours to a real receiver, azureml-ai-monitoring to a sink of HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from receiver_process import ReceiverProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from case import Run
+
+HERE: Final = Path(__file__).parent
+LONGEST_SECONDS: Final = 3600.0
+
+
+class CountingSink:
+    """Stands for Azure's side-car: answers 200 to each POST and keeps nothing but their number."""
+
+    def __enter__(self) -> Self:
+        sink = self
+        self.count = 0
+        self.open = threading.Event()
+        self.open.set()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                sink.open.wait()
+                self.rfile.read(int(self.headers["Content-Length"]))
+                sink.count += 1
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Silent."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.open.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What sends the official SDK here."""
+        return {
+            "AZUREML_MDC_ENABLED": "true",
+            "AZUREML_MDC_HOST": "127.0.0.1",
+            "AZUREML_MDC_PORT": str(self.port),
+            "AZUREML_MDC_QUEUE_CAPACITY": "1000000",
+        }
+
+
+@contextmanager
+def receiver(store: str = "", config: str = "", **variables: str) -> Iterator[ReceiverProcess]:
+    """A receiver on `store`, a folder of its own by default, with the settings of the YAML text `config`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        flags = ["--instance-id", "0" * 32]
+        if config:
+            Path(scratch, "receiver.yaml").write_text(config)
+            flags += ["--config", f"{scratch}/receiver.yaml"]
+        log = Path(scratch, "log")
+        process = ReceiverProcess(store=store or f"{scratch}/store", flags=tuple(flags), variables=variables, log=log)
+        process.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ours(workload: str, settings: dict[str, Any], script: str = "workloads.py") -> Run:
+    """Run a workload with our SDK; what is stored must be what was sent, by number, order and rows."""
+    with receiver() as one:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{one.endpoint}"}
+        result = run(workload, settings | {"sender": "ours"}, environ, script)
+        assert one.stop() == 0
+        check(Path(one.store), round(result["sent"]), settings.get("rows", 1))
+    return result
+
+
+def check(store: Path, sent: int, rows: int) -> None:
+    """Every event is there once, whole, and in the order in which it was collected."""
+    following: Counter[str] = Counter()
+    decode = msgspec.json.Decoder(_Line).decode
+    for blob in sorted(store.rglob("*.jsonl")):
+        with blob.open("rb") as content:
+            for raw in content:
+                line = decode(raw)
+                assert (int(line.sequence), len(line.data)) == (following[line.type], rows), raw[:500]
+                following[line.type] += 1
+    assert following.total() == sent, (following, sent)
+
+
+class _Line(msgspec.Struct):
+    type: str
+    sequence: str
+    data: list[msgspec.Raw]
+
+
+def official(workload: str, settings: dict[str, Any], script: str = "workloads.py") -> Run:
+    """The same with azureml-ai-monitoring; what arrived is counted."""
+    with CountingSink() as sink:
+        result = run(workload, settings | {"sender": "official"}, sink.variables, script)
+        assert sink.count == result["sent"], (sink.count, result)
+    return result
+
+
+def run(workload: str, settings: dict[str, Any], environ: dict[str, str], script: str = "workloads.py") -> Run:
+    """The answer of a workload in a process that sees nothing of this one's OpenTelemetry and Azure settings."""
+    command = [sys.executable, str(HERE / script), workload, json.dumps(settings)]
+    done = subprocess.run(
+        command, env=clean() | environ, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    answer: Run = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def clean() -> dict[str, str]:
+    """The environment without what would redirect either SDK."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "AZUREML_", "HTTP_PROXY", "http_proxy"))}

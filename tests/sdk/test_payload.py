@@ -1,0 +1,567 @@
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from otel_modeldata import Collector, semconv
+from otel_modeldata._version import AGENT
+from otel_modeldata.context import BasicCorrelationContext, CorrelationContext, use_correlation_context
+from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.payload import ASGIMiddleware, WSGIMiddleware
+from otel_modeldata.testing import capture
+from payload_client import JSON, Answer, Call, send_by_asgi, send_by_wsgi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from otel_modeldata.testing import Captured, CollectedEvent
+    from payload_client import Send
+
+REQUEST_BODY = b'{"data": [[1, 2]]}'
+RESPONSE_BODY = b'{"prediction": [1]}'
+
+
+@pytest.fixture(params=[send_by_asgi, send_by_wsgi], ids=["asgi", "wsgi"])
+def send(request: pytest.FixtureRequest) -> Send:
+    chosen: Send = request.param
+    return chosen
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes a deployment YAML: `configured(request=True, capture_headers=[..])`."""
+
+    def write(rate: float = 1.0, capture_headers: tuple[str, ...] = (), **collections: object) -> None:
+        block: dict[str, Any] = {"collections": {name: {"enabled": str(on)} for name, on in collections.items()}}
+        block["sampling_rate"] = rate
+        block["request_logging"] = {"capture_headers": list(capture_headers)}
+        file = tmp_path / "deployment.yml"
+        file.write_text(yaml.safe_dump({"name": "blue", "endpoint_name": "credit", "data_collector": block}))
+        monkeypatch.setenv("OTEL_MODELDATA_CONFIG", str(file))
+
+    return write
+
+
+def by_collection(captured: Captured) -> dict[str, CollectedEvent]:
+    events = captured.events
+    found = {event.collection: event for event in events}
+    assert len(found) == len(events)
+    return found
+
+
+def about(event: CollectedEvent) -> dict[str, Any]:
+    """The attributes of an event that tell of its exchange, and of no other."""
+    other = (
+        semconv.AZUREML_COLLECTION_NAME,
+        semconv.AZUREML_CORRELATION_ID,
+        semconv.AZUREML_PRODUCER_SEQUENCE,
+        semconv.AZUREML_RESPONSE_LATENCY_MS,
+        semconv.AZUREML_SAMPLING_RATE,
+        semconv.AZUREML_MODEL_VERSION,
+        semconv.AZUREML_AGENT,
+        semconv.CLOUDEVENTS_EVENT_ID,
+        semconv.CLOUDEVENTS_EVENT_TYPE,
+    )
+    return {key: value for key, value in event.attributes.items() if key not in other}
+
+
+def test_a_request_and_its_response_become_one_record_each(send: Send) -> None:
+    """S46, S47, S48 and S49: the wrapped application knows nothing of it."""
+    call = Call(query="size=1", headers=[*JSON, ("X-Request-Id", "request-1")])
+    with capture() as captured:
+        assert send(lambda body: Answer(), call) == (200, JSON, RESPONSE_BODY)
+        request, response = captured.events
+    assert request.attributes == {
+        "azureml.collection.name": "request",
+        "cloudevents.event_type": "azureml.inference.request",
+        "azureml.model.version": "default",
+        "azureml.agent": AGENT,
+        "azureml.sampling.rate": 1.0,
+        "cloudevents.event_id": request.event_id,
+        "azureml.producer.sequence": 0,
+        "azureml.data.content_type": "application/json",
+        "azureml.correlation.id": request.correlation_id,
+        "azureml.request.id": "request-1",
+        "http.request.method": "POST",
+        "url.path": "/score",
+        "url.query": "size=1",
+    }
+    latency = response.attributes["azureml.response.latency_ms"]
+    assert 0 < latency < 60_000
+    assert response.attributes == {
+        "azureml.collection.name": "response",
+        "cloudevents.event_type": "azureml.inference.response",
+        "azureml.model.version": "default",
+        "azureml.agent": AGENT,
+        "azureml.sampling.rate": 1.0,
+        "cloudevents.event_id": response.event_id,
+        "azureml.producer.sequence": 0,
+        "azureml.data.content_type": "application/json",
+        "azureml.correlation.id": request.correlation_id,
+        "azureml.request.id": "request-1",
+        "http.response.status_code": 200,
+        "azureml.response.latency_ms": latency,
+    }
+    assert (request.payload, response.payload) == (REQUEST_BODY.decode(), RESPONSE_BODY.decode())
+    assert 0 <= response.time_ns - request.time_ns < 60e9
+
+
+def test_frames_collected_for_a_request_share_its_ids(send: Send) -> None:
+    """S45: custom logging and payload logging together."""
+
+    def score(body: bytes) -> Answer:
+        Collector(name="model_inputs").collect(pd.DataFrame({"a": [1]}))
+        return Answer()
+
+    with capture() as captured:
+        send(score, Call(headers=[*JSON, ("X-Request-Id", "request-1")]))
+        events = captured.events
+    assert {event.collection for event in events} == {"model_inputs", "request", "response"}
+    assert len({event.correlation_id for event in events}) == 1
+    assert {event.attributes["azureml.request.id"] for event in events} == {"request-1"}
+
+
+def test_frames_of_a_response_that_is_made_while_it_is_sent_share_its_ids(send: Send) -> None:
+    def stream() -> Iterator[bytes]:
+        for n in range(2):
+            Collector(name="model_outputs").collect(pd.DataFrame({"n": [n]}))
+            yield b"x"
+
+    with capture() as captured:
+        send(lambda body: Answer(chunks=stream()))
+        events = captured.events
+    assert [event.collection for event in events].count("response") == 1
+    assert len({event.correlation_id for event in events}) == 1
+
+
+def test_each_request_has_a_correlation_id_of_its_own_though_clients_repeat_request_ids(send: Send) -> None:
+    call = Call(headers=[*JSON, ("X-Request-Id", "again")])
+    with capture() as captured:
+        send(lambda body: Answer(), call)
+        send(lambda body: Answer(), call)
+        ids = {event.correlation_id for event in captured.events}
+    assert len(ids) == 2
+    assert "again" not in ids
+
+
+def test_a_frame_with_a_context_of_its_own_keeps_its_id(send: Send) -> None:
+    def score(body: bytes) -> Answer:
+        Collector(name="model_inputs").collect(pd.DataFrame({"a": [1]}), BasicCorrelationContext(id="test"))
+        return Answer()
+
+    with capture() as captured:
+        send(score)
+        events = by_collection(captured)
+    assert events["model_inputs"].correlation_id == "test"
+    assert events["request"].correlation_id == events["response"].correlation_id != "test"
+
+
+def test_a_context_in_force_around_the_application_is_the_one_of_the_request(send: Send) -> None:
+    with capture() as captured, use_correlation_context(BasicCorrelationContext(id="outer")):
+        send(lambda body: Answer())
+        assert [event.correlation_id for event in captured.events] == ["outer", "outer"]
+
+
+def test_the_correlation_id_of_a_calling_service_is_kept(send: Send) -> None:
+    call = Call(headers=[*JSON, ("Baggage", "other=1,azureml.correlation.id=from-upstream")])
+    with capture() as captured:
+        send(lambda body: Answer(), call)
+        assert [event.correlation_id for event in captured.events] == ["from-upstream", "from-upstream"]
+
+
+@pytest.mark.parametrize("entry", ["x" * 257, "", "a%00b"])
+def test_a_correlation_id_from_outside_that_no_line_should_hold_is_not_taken(send: Send, entry: str) -> None:
+    with capture() as captured:
+        send(lambda body: Answer(), Call(headers=[*JSON, ("Baggage", f"azureml.correlation.id={entry}")]))
+        assert {len(event.correlation_id) for event in captured.events} == {36}
+
+
+def test_a_request_outside_of_any_span_is_collected_under_the_callers(send: Send) -> None:
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with capture() as captured:
+        send(lambda body: Answer(), Call(headers=[*JSON, ("Traceparent", traceparent)]))
+        spans = {(event.trace_id, event.span_id) for event in captured.events}
+    assert spans == {("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")}
+
+
+def test_a_request_of_unknown_length_has_no_total(send: Send) -> None:
+    """S51: `bytes 0-59/*`."""
+    call = Call(chunks=(REQUEST_BODY[:5], REQUEST_BODY[5:]), declares_length=False)
+    with capture() as captured:
+        send(lambda body: Answer(), call)
+        request = by_collection(captured)["request"]
+    assert request.payload == REQUEST_BODY.decode()
+    assert request.attributes["azureml.data.total_bytes"] == "*"
+
+
+def test_a_path_is_as_in_the_url_and_keeps_its_query(send: Send) -> None:
+    """S71: `/score?size=1`."""
+    with capture() as captured:
+        send(lambda body: Answer(), Call(path="/modèles/a b", query="size=1&x=%20"))
+        request = by_collection(captured)["request"]
+    assert request.attributes["url.path"] == "/mod%C3%A8les/a%20b"
+    assert request.attributes["url.query"] == "size=1&x=%20"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["sig=abc%2Fd", "api_key=abc", "Password=abc", "subscription-key=abc", "access_token=abc", "X-Amz-Signature=a"],
+)
+def test_keys_and_tokens_in_a_query_are_not_collected(send: Send, secret: str) -> None:
+    with capture() as captured:
+        send(lambda body: Answer(), Call(query=f"size=1&{secret}&monkey=2"))
+        request = by_collection(captured)["request"]
+    name = secret.partition("=")[0]
+    assert request.attributes["url.query"] == f"size=1&{name}=REDACTED&monkey=2"
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500, 503])
+def test_error_responses_are_collected(send: Send, status: int) -> None:
+    with capture() as captured:
+        assert send(lambda body: Answer(status=status, chunks=(b'{"message": "no"}',)))[0] == status
+        response = by_collection(captured)["response"]
+    assert about(response) == {
+        "azureml.data.content_type": "application/json",
+        "http.response.status_code": status,
+    }
+    assert response.payload == '{"message": "no"}'
+
+
+class ModelError(Exception):
+    pass
+
+
+def test_an_application_that_raises_is_a_response_with_status_500_and_its_exception_goes_on(send: Send) -> None:
+    failure = ModelError("singular matrix")
+
+    def score(body: bytes) -> Answer:
+        raise failure
+
+    with capture() as captured:
+        with pytest.raises(ModelError) as caught:
+            send(score)
+        events = by_collection(captured)
+    assert caught.value is failure
+    assert events["request"].payload == REQUEST_BODY.decode()
+    assert events["response"].payload == ""
+    assert about(events["response"]) == {
+        "azureml.data.content_type": "application/octet-stream",
+        "http.response.status_code": 500,
+    }
+
+
+def test_a_response_that_breaks_off_is_collected_as_far_as_it_went(send: Send) -> None:
+    def stream() -> Iterator[bytes]:
+        yield b'{"token": "a'
+        raise ModelError
+
+    with capture() as captured:
+        with pytest.raises(ModelError):
+            send(lambda body: Answer(chunks=stream()))
+        response = by_collection(captured)["response"]
+    assert response.payload == '{"token": "a'
+    assert response.attributes["http.response.status_code"] == 200
+    assert response.attributes["azureml.data.total_bytes"] == "*"
+
+
+def test_of_a_body_beyond_the_limit_the_beginning_is_kept_and_the_size_told(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_BYTES", "10")
+    with capture() as captured:
+        answer = send(lambda body: Answer(chunks=iter([RESPONSE_BODY[:4], RESPONSE_BODY[4:]])))
+        events = by_collection(captured)
+    assert answer[2] == RESPONSE_BODY
+    assert events["request"].payload == REQUEST_BODY[:10].decode()
+    assert events["response"].payload == RESPONSE_BODY[:10].decode()
+    assert events["request"].attributes["azureml.data.total_bytes"] == len(REQUEST_BODY)
+    assert events["response"].attributes["azureml.data.total_bytes"] == len(RESPONSE_BODY)
+
+
+def test_with_a_limit_of_zero_only_what_is_around_the_bodies_is_collected(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_BYTES", "0")
+    with capture() as captured:
+        send(lambda body: Answer())
+        payloads = {event.payload for event in captured.events}
+    assert payloads == {""}
+
+
+def test_a_body_the_application_does_not_read_is_not_read_for_it(send: Send) -> None:
+    with capture() as captured:
+        send(lambda body: Answer(status=413), reads=False)
+        request = by_collection(captured)["request"]
+    assert request.payload == ""
+    assert request.attributes["azureml.data.total_bytes"] == len(REQUEST_BODY)
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("DELETE", 204), ("GET", 304)])
+def test_an_answer_without_a_body_is_whole_whatever_length_it_declares(send: Send, method: str, status: int) -> None:
+    headers = [("ETag", "1")] if status == 204 else [("ETag", "1"), ("Content-Length", "100")]
+    headers += [("Content-Type", "text/plain")] if status == 200 else []
+    call = Call(method=method, chunks=(b"",), headers=[], declares_length=True)
+    with capture() as captured:
+        send(lambda body: Answer(status=status, headers=headers, chunks=()), call)
+        events = by_collection(captured)
+    assert (events["request"].payload, events["response"].payload) == ("", "")
+    assert "azureml.data.total_bytes" not in events["request"].attributes
+    assert "azureml.data.total_bytes" not in events["response"].attributes
+
+
+PNG = bytes.fromhex("89504e470d0a1a0a0000")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "collected"),
+    [
+        ("application/json; charset=utf-8", '{"ü": 1}'.encode(), '{"ü": 1}'),
+        ("application/problem+json", b"{}", "{}"),
+        ("Text/CSV", "ä,ö".encode(), "ä,ö"),
+        ("text/plain", b"\xff\xfe", b"\xff\xfe"),
+        ("application/json", b'{"cut', '{"cut'),
+        ("image/png", PNG, PNG),
+        ("application/msgpack", b"\x81\xa1a\x01", b"\x81\xa1a\x01"),
+        ("multipart/form-data; boundary=x", b"--x", b"--x"),
+    ],
+)
+def test_json_and_text_are_collected_as_text_and_all_else_as_bytes(
+    send: Send, content_type: str, content: bytes, collected: str | bytes
+) -> None:
+    """S50: a payload need not be a table."""
+    headers = [("Content-Type", content_type)]
+    with capture() as captured:
+        send(lambda body: Answer(headers=headers, chunks=(content,)), Call(headers=headers, chunks=(content,)))
+        events = captured.events
+    assert [event.payload for event in events] == [collected, collected]
+    assert {event.attributes["azureml.data.content_type"] for event in events} == {content_type}
+
+
+def test_a_body_without_a_type_is_bytes(send: Send) -> None:
+    with capture() as captured:
+        send(lambda body: Answer(), Call(headers=[]))
+        request = by_collection(captured)["request"]
+    assert request.payload == REQUEST_BODY
+    assert request.attributes["azureml.data.content_type"] == "application/octet-stream"
+
+
+def test_a_compressed_body_is_collected_as_it_was_sent_with_the_name_of_its_coding(send: Send) -> None:
+    packed = gzip.compress(RESPONSE_BODY)
+    with capture() as captured:
+        send(lambda body: Answer(headers=[*JSON, ("Content-Encoding", "gzip")], chunks=(packed,)))
+        response = by_collection(captured)["response"]
+    assert response.payload == packed
+    assert response.attributes["cloudevents.extension.contentencoding"] == "gzip"
+
+
+def test_listed_headers_are_collected_on_both_lines(send: Send, configured: Any) -> None:
+    """S44: `request_logging.capture_headers`."""
+    configured(request=True, response=True, capture_headers=("X-Tenant-Id", "user-agent", "x-absent"))
+    headers = [*JSON, ("X-Tenant-Id", "contoso"), ("User-Agent", "u" * 2000), ("X-Other", "no")]
+    with capture() as captured:
+        send(lambda body: Answer(), Call(headers=headers))
+        events = captured.events
+    found = [
+        {key: value for key, value in event.attributes.items() if key.startswith("cloudevents.extension.")}
+        for event in events
+    ]
+    expected = {"cloudevents.extension.xtenantid": "contoso", "cloudevents.extension.useragent": "u" * 1024}
+    assert found == [expected, expected]
+
+
+def test_headers_are_listed_in_azures_own_file_for_all_collections_or_for_one(
+    send: Send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S44, as the host of a deployment is told of it."""
+    collections = {"request": {"enabled": True, "captureHeaders": ["X-Tenant-Id"]}, "response": {"enabled": True}}
+    (tmp_path / "mdc.json").write_text(json.dumps({"collections": collections, "captureHeaders": ["X-Client"]}))
+    monkeypatch.setenv("AZUREML_MDC_CONFIG_PATH", str(tmp_path / "mdc.json"))
+    with capture() as captured:
+        send(lambda body: Answer(), Call(headers=[*JSON, ("X-Tenant-Id", "contoso"), ("X-Client", "web")]))
+        events = captured.events
+    for event in events:
+        assert event.attributes["cloudevents.extension.xtenantid"] == "contoso"
+        assert event.attributes["cloudevents.extension.xclient"] == "web"
+    assert len(events) == 2
+
+
+@pytest.mark.parametrize("given", ["", "\ud800"])
+def test_a_context_in_force_whose_id_cannot_travel_costs_no_response(send: Send, given: str) -> None:
+    class Own(CorrelationContext):
+        def get_id(self) -> str:
+            return given
+
+    with capture() as captured, use_correlation_context(Own()):
+        assert send(lambda body: Answer())[2] == RESPONSE_BODY
+        events = captured.events
+    assert [event.correlation_id for event in events] in ([], ["", ""])
+
+
+def test_no_header_is_collected_unless_it_is_listed_and_credentials_not_even_then(
+    send: Send, configured: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = ["Authorization", "Cookie", "X-Api-Key", "Proxy-Authorization", "X-Auth-Token"]
+    configured(request=True, response=True, capture_headers=tuple(secrets))
+    with capture() as captured:
+        send(lambda body: Answer(), Call(headers=[*JSON, *((name, "hunter2") for name in secrets)]))
+        events = captured.events
+    assert len(events) == 2
+    assert "hunter2" not in str(events) + caplog.text
+    assert all(f"header {name.lower()!r} is not collected" in caplog.text for name in secrets)
+
+
+def test_all_of_a_request_is_in_the_sample_or_none_of_it(
+    send: Send, configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(rate=0.5, request=True, response=True, model_inputs=True)
+
+    def score(body: bytes) -> Answer:
+        Collector(name="model_inputs").collect(pd.DataFrame({"a": [1]}))
+        return Answer()
+
+    left_out: list[str] = []
+    monkeypatch.setattr("otel_modeldata._metrics.count_sampled_out", left_out.append)
+    with capture() as captured:
+        for _ in range(60):
+            send(score)
+        events = captured.events
+    ids = {event.correlation_id for event in events}
+    assert 5 < len(ids) < 55
+    for collection in ("request", "response", "model_inputs"):
+        assert {event.correlation_id for event in events if event.collection == collection} == ids
+        assert left_out.count(collection) == 60 - len(ids)
+    assert {event.attributes["azureml.sampling.rate"] for event in events} == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("collections", "expected"),
+    [
+        ({"request": True, "response": True}, ["request", "response"]),
+        ({"request": True}, ["request"]),
+        ({"request": False, "response": True}, ["response"]),
+        ({"model_inputs": True}, []),
+        ({"request": False, "response": False}, []),
+    ],
+)
+def test_what_the_configuration_does_not_enable_is_not_collected(
+    send: Send, configured: Any, collections: dict[str, bool], expected: list[str]
+) -> None:
+    configured(**collections)
+    with capture() as captured:
+        assert send(lambda body: Answer())[2] == RESPONSE_BODY
+        assert [event.collection for event in captured.events] == expected
+
+
+def test_a_configuration_that_is_wrong_is_told_when_the_middleware_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_BYTES", "10MB")
+    monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_PATHS", "/a,score")
+    with pytest.raises(ConfigError) as caught:
+        WSGIMiddleware(lambda environ, start_response: [])
+    assert caught.value.problems == (
+        "OTEL_MODELDATA_PAYLOAD_BYTES: expected bytes from 0 to 62914560, got '10MB'",
+        "OTEL_MODELDATA_PAYLOAD_PATHS: expected paths that begin with / or *, separated by commas, got 'score'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "is_scoring"),
+    [
+        ("POST", "/score", True),
+        ("POST", "/", True),
+        ("GET", "/score", True),
+        ("PUT", "/health", True),
+        ("GET", "/", False),
+        ("HEAD", "/", False),
+        ("GET", "/health", False),
+        ("GET", "/healthz", False),
+        ("GET", "/health/ready", False),
+        ("GET", "/v2/health/live", False),
+        ("GET", "/readyz", False),
+        ("GET", "/metrics", False),
+        ("GET", "/swagger.json", False),
+        ("GET", "/docs/oauth2-redirect", False),
+        ("OPTIONS", "/score", False),
+    ],
+)
+def test_probes_are_no_scoring_requests(send: Send, method: str, path: str, is_scoring: bool) -> None:
+    with capture() as captured:
+        send(lambda body: Answer(), Call(method=method, path=path))
+        assert len(captured.events) == 2 * is_scoring
+
+
+def test_where_paths_are_chosen_only_they_are_collected(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_PATHS", "/score, /v1/models/*")
+    with capture() as captured:
+        for path in ("/score", "/other", "/v1/models/a:predict", "/scores"):
+            send(lambda body: Answer(), Call(method="GET", path=path))
+        paths = [event.attributes.get("url.path") for event in captured.events if event.collection == "request"]
+    assert paths == ["/score", "/v1/models/a:predict"]
+
+
+def test_an_application_wrapped_twice_is_collected_once(send: Send) -> None:
+    with capture() as captured:
+        send(lambda body: Answer(), times=2)
+        assert len(captured.events) == 2
+
+
+def test_what_goes_wrong_with_collecting_changes_nothing_for_the_client(
+    send: Send, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("our own")
+
+    for method in ("__init__", "take_request", "begin_response", "take_response", "end"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"otel_modeldata._exchange.Exchange.{method}", broken)
+            patch.setattr("otel_modeldata._payload_log._notices._quiet_until", {})
+            caplog.clear()
+            with capture():
+                assert send(lambda body: Answer()) == (200, JSON, RESPONSE_BODY)
+        lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+        assert lines == ["payload logging: expected to collect a request, got ZeroDivisionError: our own"], method
+
+
+def test_a_record_that_is_refused_is_counted_and_told_once_and_costs_no_response(
+    send: Send, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_QUEUE_BYTES", "100")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("otel_modeldata._payload_log._notices._quiet_until", {})
+    refused: list[tuple[object, str]] = []
+    monkeypatch.setattr(
+        "otel_modeldata._metrics.count_refused", lambda name, error: refused.append((name, type(error).__name__))
+    )
+    for _ in range(3):
+        assert send(lambda body: Answer())[2] == RESPONSE_BODY
+    assert sorted(refused) == [("request", "RecordTooLargeError")] * 3 + [("response", "RecordTooLargeError")] * 3
+    assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
+
+
+def test_in_azures_local_mode_payloads_are_printed(
+    send: Send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"runMode": "local", "collections": {"request": {"enabled": True}, "response": {"enabled": True}}}
+    (tmp_path / "mdc.json").write_text(json.dumps(config))
+    monkeypatch.setenv("AZUREML_MDC_CONFIG_PATH", str(tmp_path / "mdc.json"))
+    headers = [("Content-Type", "image/png")]
+    with capture() as captured:
+        send(lambda body: Answer(headers=headers, chunks=(PNG,)), Call(chunks=(b'{"a":\n1}',)))
+        assert captured.events == []
+    lines = [line.split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert [(name, text) for _, name, _, text in lines] == [("request", '{"a": 1}'), ("response", "(10 bytes)")]
+
+
+@pytest.mark.parametrize("middleware", [ASGIMiddleware, WSGIMiddleware])
+def test_names_are_loaded_from_the_module_that_is_documented(middleware: type) -> None:
+    from otel_modeldata import payload
+
+    assert getattr(payload, middleware.__name__) is middleware
+    with pytest.raises(AttributeError, match="has no attribute 'Middleware'"):
+        payload.Middleware  # noqa: B018
