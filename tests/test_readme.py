@@ -21,6 +21,7 @@ DOCUMENTS = [
     "CHANGELOG.md",
     *(str(p.relative_to(ROOT)) for p in ROOT.glob(".github/*.md")),
     "otel-config/README.md",
+    *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md")),
 ]
 
 
@@ -63,10 +64,12 @@ def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
         assert target.startswith("https://") or (folder / target).exists(), target
 
 
-def test_every_flag_in_the_readme_exists() -> None:
-    command = [sys.executable, "-m", "otel_modeldata_receiver", "receive", "--help"]
-    help_text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    lines = [line for block in _blocks("sh") for line in block.splitlines() if "otel-modeldata receive" in line]
-    assert lines
-    for flag in {flag for line in lines for flag in re.findall(r"--[a-z-]+", line)}:
+@pytest.mark.parametrize("command", ["receive", "audit", "demo", "check", "doctor"])
+def test_every_flag_in_the_documents_exists(command: str) -> None:
+    process = [sys.executable, "-m", "otel_modeldata_receiver", command, "--help"]
+    help_text = subprocess.run(process, capture_output=True, text=True, timeout=60, check=True).stdout
+    texts = [(ROOT / document).read_text("utf-8") for document in DOCUMENTS]
+    uses = [use for text in texts for use in re.findall(rf"otel-modeldata {command}\b([^\n`#|;]*)", text)]
+    assert uses
+    for flag in {flag for use in uses for flag in re.findall(r"--[a-z-]+", use)}:
         assert flag in help_text
