@@ -20,6 +20,7 @@ DOCUMENTS = [
     "README.md",
     "CHANGELOG.md",
     *(str(p.relative_to(ROOT)) for p in ROOT.glob(".github/*.md")),
+    "deploy/README.md",
     "otel-config/README.md",
     *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md")),
 ]
