@@ -1,8 +1,9 @@
 """Requests on their way in: how many are read at a time, and how long a sender may take.
 
 Theory of operation. Whether a request is admitted depends on its size, which nobody knows before it is read. gRPC holds
-back what nobody reads (flow control), so the memory that is taken before admission is bounded by reading few messages
-at a time: `SLOTS` of them, each at most one message and what it unpacks to. From then on `admission.py` counts it.
+back what nobody reads (flow control: a window of 64 KiB and more for each call, so a thousand waiting calls were seen
+to take 200 MiB), so the memory that is taken before admission is bounded by reading few messages at a time: `SLOTS` of
+them, each at most one message and what it unpacks to. From then on `admission.py` counts it.
 
 Senders that stop in the middle of a message would fill the slots. Therefore a read that lasts longer than
 `QUICK_SECONDS` is a slow one, and while others wait the slow ones keep `SLOW_SLOTS` of the slots: one above that ends,

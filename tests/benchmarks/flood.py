@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -51,6 +52,7 @@ class Plan:
         size: bytes of the rows of each record.
         seconds: how long requests are begun.
         finish_seconds: how long the rest is tried afterwards.
+        nice: how far the sender steps back for the receiver, which has a machine of its own in real life.
     """
 
     endpoint: str
@@ -61,6 +63,7 @@ class Plan:
     size: int
     seconds: float
     finish_seconds: float = 60.0
+    nice: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +107,7 @@ def template(client: int, plan: Plan) -> bytes:
 
 async def flood(plan: Plan) -> list[Books]:
     """Send, and return the books of each client."""
+    os.nice(plan.nice)
     began = time.monotonic()
     return await asyncio.gather(*(_client(n, plan, began) for n in range(len(plan.tenants))))
 

@@ -2,7 +2,7 @@
 
 Every side of a case does the same work, in turn, `--repeat` times; medians, ratios and targets are shown. Ratios
 against a peer in the same run are the claim, absolute figures only describe the machine. What arrived is compared with
-what was sent, by number and content: a fast wrong answer fails. Without CASE all of them run, about twenty minutes.
+what was sent, by number and content: a fast wrong answer fails. Without CASE all of them run, about half an hour.
 """
 
 from __future__ import annotations

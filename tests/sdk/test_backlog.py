@@ -315,7 +315,7 @@ def test_every_record_is_settled_exactly_once_whatever_fits_into_memory(
     errors: list[DeliveryError] = []
     frame = RequestFrame(CollectorConfig(), "p")
     folder = tmp_path_factory.mktemp("spool")
-    limits = DeliveryLimits(**FAST, batch_bytes=4000, queue_bytes=4000 + room)  # type: ignore[arg-type]
+    limits = DeliveryLimits(**FAST, batch_bytes=4000, queue_bytes=5000 + room)  # type: ignore[arg-type]
     delivery = Delivery(
         frame,
         endpoint := Endpoint(answer),

@@ -155,7 +155,7 @@ def test_the_queue_is_bounded_in_bytes_until_they_are_settled(delivery_to: OpenD
         return Delivered()
 
     delivery = delivery_to(endpoint := Endpoint(script), queue_bytes=10_000)
-    accepted = 10_000 // (1000 + 512)
+    accepted = 10_000 // (1000 + 1350)
     for n in range(accepted):
         delivery.put(FakeRecord(f"r{n}", 1000), None)
     with pytest.raises(QueueFullError) as raised:
@@ -406,7 +406,7 @@ def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: 
             delivery.put(FakeRecord(f"r{n}"), None)
             delivery.flush(30)
     assert [record.getMessage() for record in caplog.records] == [
-        "1 event(s), 522 bytes, wait for the endpoint to come back; it answers UNAVAILABLE: down",
+        "1 event(s), 1360 bytes, wait for the endpoint to come back; it answers UNAVAILABLE: down",
         "1 event(s) lost, refused: INTERNAL: bad",
         "1 event(s) lost, rejected: 1 of 1 by the endpoint: quarantined",
     ]
