@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,6 @@ from otel_modeldata_receiver.exceptions import ReceiverError
 from otlp_requests import NOON, record, request
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator, Sequence
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from simulator import World
 
 HOUR_NS: Final = 3600 * 10**9
+PAYLOADS: Final = "request"
 COLLECTIONS: Final = ("model_inputs", "model_outputs")
+IMAGES: Final = (b"\x89PNG 1", b"\x89PNG 2")
+"""Few: most of them are stored already when they come."""
 
 
 class BrokenError(AssertionError):
@@ -75,16 +78,26 @@ class Sender:
 
     def _make(self, rng: random.Random, count: int, bad: float) -> Iterator[Event]:
         hours = rng.choice([[12], [11, 12], [12, 13]])
+        images = random.Random(f"images of {self.name} among {count}")
+        share = images.choice([0.0, 0.0, 0.0, 0.3])
         numbers = dict.fromkeys(COLLECTIONS, 0)
         for number in range(count):
             collection = rng.choice(COLLECTIONS)
+            if images.random() < share:
+                collection = PAYLOADS
             hour = rng.choice(hours)
             key = f"{self.name}-{number}"
             is_bad = rng.random() < bad
-            values = {semconv.AZUREML_PRODUCER_SEQUENCE: numbers[collection]}
-            numbers[collection] += 1
+            body: object = json.dumps([{"x": "y" * rng.choice([0, 10, 800])}])
+            sequence = None
+            values: dict[str, object] = {semconv.AZUREML_DATA_CONTENT_TYPE: "image/png"}
+            if collection == PAYLOADS:  # without numbers: objects keep no order
+                body = images.choice(IMAGES)
+            else:
+                sequence, numbers[collection] = numbers[collection], numbers[collection] + 1
+                values = {semconv.AZUREML_PRODUCER_SEQUENCE: sequence}
             raw = record(
-                json.dumps([{"x": "y" * rng.choice([0, 10, 800])}]),
+                body,
                 values,
                 collection=".." if is_bad else collection,
                 event_id=key,
@@ -95,7 +108,7 @@ class Sender:
                 tenant="/".join(self.tenant),
                 collection=collection,
                 producer=self.name,
-                sequence=values[semconv.AZUREML_PRODUCER_SEQUENCE],
+                sequence=sequence,
                 hour=f"2026/11/22/{hour}",
             )
             yield Event(sent=sent, record=raw, bad=is_bad)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from simulated_loop import SimulatedProcess
 
+OBJECTS: Final = "https://account/"
+"""What the URL of every object begins with."""
 LATE_SECONDS: Final = 60.0
 """The longest that a request which was given up stays under way."""
 
@@ -76,6 +79,7 @@ class SimulatedStore:
     Attributes:
         weather: how often things go wrong from now on.
         down: refuse everything.
+        dangling: lines that came before the object they point to.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class SimulatedStore:
         self._world = contextvars.copy_context()
         self.weather = CALM
         self.down = False
+        self.dangling: list[bytes] = []
 
     @property
     def contents(self) -> dict[str, bytes]:
@@ -182,7 +187,14 @@ class SimulatedStore:
     def _apply(self, append: _Append) -> BlobState:
         if self._files and len(self.contents.get(append.name, b"")) != append.position:
             raise FencedError
-        return self._memory._apply(append.name, append.position, append.block)
+        state = self._memory._apply(append.name, append.position, append.block)
+        self.dangling += [line for line in append.block.splitlines() if not self._is_whole(line)]
+        return state
+
+    def _is_whole(self, line: bytes) -> bool:
+        """Whether the object that a line points to is there; of half a line the judge has more to say."""
+        found = re.search(rb'"data":"([^"]*)".*"datainblob":', line)
+        return found is None or found[1].decode().removeprefix(OBJECTS) in self._memory.objects
 
     def _intrude(self, name: str) -> None:
         content = self.contents.get(name)
@@ -279,7 +291,7 @@ class Connection:
         def work() -> str:
             if self._memory.objects.setdefault(name, content) != content:
                 raise ValueError(name)
-            return f"https://account/{name}"
+            return OBJECTS + name
 
         url: str = await self._request("put", checked_name(name), work)
         return url

@@ -249,6 +249,8 @@ class World:
         rejected = ExportLogsServiceResponse.FromString(response).partial_success.rejected_log_records
         if rejected != sum(event.bad for event in events):
             raise BrokenError(f"{rejected} records were rejected of {[event.sent.id for event in events if event.bad]}")
+        if self.store.dangling:
+            raise BrokenError(f"I2 stored before the object it points to: {self.store.dangling[0]}")
         content = b"".join(self.store.contents.values())
         for event in events:
             if not event.bad and f'"{event.sent.id}"'.encode() not in content:

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from otel_modeldata_receiver import folder, rolling
+from otel_modeldata_receiver import commit, folder, rolling
 from otel_modeldata_receiver.admission import Admission
 from otel_modeldata_receiver.exceptions import StoreError
-from otel_modeldata_receiver.folder import Appended, Folder
+from otel_modeldata_receiver.folder import Appended, Folder, Line
 from otel_modeldata_receiver.series import BlobSeries, IdWindow
-from otel_modeldata_receiver.service import LogsService
 from otel_modeldata_receiver.storage import BlobState
 from simulated_loop import SeededLoop
-from simulated_store import LATE_SECONDS, Connection, SimulatedStore
+from simulated_store import LATE_SECONDS, OBJECTS, Connection, SimulatedStore
 from simulator import first_broken, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from otel_modeldata_receiver.intake import Apart, Intake
+    from otel_modeldata_receiver.sink import Sink
 
 BATCH = 100
 EMPTY = BlobState(size=0, blocks=0)
@@ -223,14 +225,14 @@ def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
 def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request for several folders is acknowledged when the first of them is durable."""
 
-    async def hasty(self: LogsService, lines: Any) -> int:
-        tasks = [asyncio.ensure_future(self._sink.append(*item)) for item in lines.items()]
+    async def hasty(sink: Sink, lines: Any) -> int:
+        tasks = [asyncio.ensure_future(sink.append(*item)) for item in lines.items()]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:  # what becomes of the others nobody asks
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return (await done.pop()).duplicates
 
-    monkeypatch.setattr(LogsService, "_append", hasty)
+    monkeypatch.setattr(commit, "_append", hasty)
 
 
 def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,18 +261,30 @@ def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
 def drop_bad_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot become a line is rejected, but not kept."""
 
-    async def keeps_nothing(self: LogsService, *_: Any) -> None:
-        return None
+    async def keeps_nothing(*_: Any) -> int:
+        return 0
 
-    monkeypatch.setattr(LogsService, "_put_rejected", keeps_nothing)
+    monkeypatch.setattr(commit, "_keep", keeps_nothing)
+
+
+def point_to_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line is stored beside the object that it points to, and not after it."""
+
+    async def beside(sink: Sink, taken: Intake, apart: Apart, arrival_ns: int) -> int:
+        line = Line(apart.event.line.id, apart.line_at(OBJECTS + apart.object_name()))
+        put = sink.put(apart.object_name(), apart.content, apart.content_type)
+        appended, _ = await asyncio.gather(sink.append(apart.event.folder, [line]), put)
+        return appended.duplicates
+
+    monkeypatch.setattr(commit, "_store_apart", beside)
 
 
 def file_by_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder's hour is that of the arrival."""
     original = rolling.folder
 
-    def by_arrival(endpoint: str, deployment: str, collection: str, time_ns: int, rate: rolling.RollingRate) -> str:
-        return original(endpoint, deployment, collection, 0, rate)
+    def by_arrival(root: str, time_ns: int, rate: rolling.RollingRate) -> str:
+        return original(root, 0, rate)
 
     monkeypatch.setattr(rolling, "folder", by_arrival)
 
@@ -309,6 +323,7 @@ DEFECTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     answer_for_the_first_folder: "I2 acknowledged, but not durable at this moment",
     give_up_silently: "I2 acknowledged, but not durable at this moment",
     drop_bad_records: "I1 accepted, but neither stored, lost nor in quarantine",
+    point_to_what_is_not_there: "I2 stored before the object it points to",
     file_by_arrival: "I3 under a wrong path",
     shrink_the_window: "I2 stored more than once",
     split_a_line: "I3 unreadable",
