@@ -56,7 +56,7 @@ class DeliveryLimits:
     """Most bytes of one record; one above `batch_bytes` travels alone."""
     merge_seconds: float = 0.1
     """How long an event waits in memory for frames that may join it; 0 sends each frame as an event of its own."""
-    linger_seconds: float = 0.1
+    linger_seconds: float = 0.5
     """Pause between two batches: batches instead of single records save CPU, and leave scoring alone meanwhile."""
     linger_records: int = 400
     """So many waiting records shorten the pause to `busy_seconds`."""
