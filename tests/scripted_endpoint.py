@@ -49,6 +49,9 @@ class FakeRecord:
             message.attributes.add(key=key, value=AnyValue(string_value=value))
         return message.SerializeToString()
 
+    def parts(self) -> tuple[bytes, ...]:
+        return (self.encode(),)
+
 
 class Endpoint:
     """Answers each request as `script` says, and keeps what it answered with OK."""

@@ -38,6 +38,10 @@ _HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
 """OTLP 1.5 and later; the attribute `cloudevents.event_type` says the same in every version."""
 
 
+Parts = tuple[bytes | bytearray, ...]
+"""An encoded message in pieces."""
+
+
 class Body(Protocol):
     """What a record is about: the rows of a frame, or the body of a request or response."""
 
@@ -49,7 +53,7 @@ class Body(Protocol):
     def is_text(self) -> bool:
         """Whether `text` is UTF-8 for certain; else it is sent as bytes."""
 
-    def text(self) -> bytes:
+    def text(self) -> bytes | bytearray:
         """What is sent."""
 
 
@@ -116,6 +120,10 @@ class Record:
 
     def encode(self) -> bytes:
         """The OTLP `LogRecord`."""
+        return b"".join(self.parts())
+
+    def parts(self) -> Parts:
+        """The OTLP `LogRecord` in pieces, so that rows are copied once only: into their request."""
         self.event_id = self.event_id or new_uuid()
         message = LogRecord(
             time_unix_nano=self.time_ns,
@@ -135,7 +143,7 @@ class Record:
         # By hand, because rows may be large: upb would check and copy them twice.
         size = _varint(len(text))
         body = _varint(len(value) + len(size) + len(text))
-        return b"".join((self.fixed, message.SerializeToString(), _BODY, body, value, size, text))
+        return self.fixed, message.SerializeToString(), _BODY, body, value, size, text
 
 
 def fixed_part(collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION) -> bytes:
@@ -199,11 +207,11 @@ class RequestFrame:
         self._resource = resource.SerializeToString()
         self._scope = scope.SerializeToString()
 
-    def request(self, records: Sequence[bytes]) -> bytes:
+    def request(self, records: Sequence[Parts]) -> bytes:
         """One `ExportLogsServiceRequest` with these encoded records, in order."""
-        parts = [b"", self._scope]
+        parts: list[bytes | bytearray] = [b"", self._scope]
         for record in records:
-            parts += (_LOG_RECORDS, _varint(len(record)), record)
+            parts += (_LOG_RECORDS, _varint(sum(map(len, record))), *record)
         size = sum(map(len, parts))
         head = b"".join((self._resource, _SCOPE_LOGS, _varint(size)))
         parts[0] = b"".join((_RESOURCE_LOGS, _varint(len(head) + size), head))

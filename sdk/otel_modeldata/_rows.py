@@ -103,7 +103,7 @@ class Rows:
     def __init__(self, frame: pd.DataFrame, read_columns: ReadColumns) -> None:
         self._read_columns = read_columns
         self._later: list[Rows] | None = None
-        self._text = b""
+        self._text: bytes | bytearray = b""
         numbers = _numbers(frame)
         if numbers is not None and numbers.values.nbytes <= MAX_DEFERRED_BYTES:
             # Copied in the order of the memory, which is the fastest.
@@ -132,7 +132,7 @@ class Rows:
         self.nbytes += later.nbytes
         return True
 
-    def text(self) -> bytes:
+    def text(self) -> bytes | bytearray:
         """The rows as a JSON array of objects, UTF-8."""
         if self._source is not None:
             if isinstance(self._source, np.ndarray):
@@ -150,7 +150,7 @@ class Rows:
         return self._read_columns(self._labels)
 
 
-def _joined(arrays: list[bytes]) -> bytes:
+def _joined(arrays: list[bytes | bytearray]) -> bytes:
     """One JSON array of the elements of several."""
     return b"[" + b",".join(array[1:-1] for array in arrays if len(array) > len(b"[]")) + b"]"
 
@@ -200,7 +200,7 @@ def _memory_of(frame: pd.DataFrame) -> int:
     return held
 
 
-def _encode(frame: pd.DataFrame, columns: Columns) -> bytes:
+def _encode(frame: pd.DataFrame, columns: Columns) -> bytearray:
     values = frame.to_numpy(dtype=object)
     try:
         return _encode_values(values, columns, checked=True)
@@ -216,14 +216,18 @@ def _encode(frame: pd.DataFrame, columns: Columns) -> bytes:
         raise _refusal(finite, columns.names, error) from None
 
 
-def _encode_values(values: np.ndarray[Any, Any], columns: Columns, *, checked: bool) -> bytes:
+def _encode_values(values: np.ndarray[Any, Any], columns: Columns, *, checked: bool) -> bytearray:
     """The JSON of an array of rows and columns; of objects it is checked, of numbers it cannot be wrong."""
     row = columns.row
-    chunks = [
-        _ENCODER.encode([row(*cells) for cells in values[start : start + _CHUNK_ROWS].tolist()])
-        for start in range(0, len(values), _CHUNK_ROWS)
-    ]
-    text = chunks[0] if len(chunks) == 1 else _joined(chunks)
+    text = bytearray()
+    for start in range(0, len(values), _CHUNK_ROWS):
+        rows = [row(*cells) for cells in values[start : start + _CHUNK_ROWS].tolist()]
+        # Its bracket is written over the one that closes the rows before, and becomes the comma behind them.
+        seam = max(0, len(text) - 1)
+        _ENCODER.encode_into(rows, text, seam)
+        if seam:
+            text[seam] = ord(",")
+    text = text or bytearray(b"[]")
     if checked:
         _CHECK.decode(text)
     return text

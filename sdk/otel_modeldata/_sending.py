@@ -13,13 +13,15 @@ This module must not know where events come from, nor gRPC: records encode thems
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._export import Delivered, Refused, Retry
 
 if TYPE_CHECKING:
     from ._export import Answer, Transport
+    from ._record import Parts
     from ._settings import DeliveryLimits
     from ._waiting import Waiting
 
@@ -40,7 +42,8 @@ Pause = Callable[[float], bool]
 
 class _Encoded(NamedTuple):
     waiting: Waiting
-    data: bytes
+    parts: Parts
+    size: int
 
 
 class Sending:
@@ -62,39 +65,56 @@ class Sending:
         self._tell_waiting = tell_waiting
 
     def send(self, batch: Sequence[Waiting]) -> None:
-        """Return when every event of the batch is settled, or the deadline of `shutdown` has come."""
-        for request in self._requests(self._encode(batch)):
-            self._deliver(request)
+        """Return when every event of the batch is settled, or the deadline of `shutdown` has come.
 
-    def _encode(self, batch: Sequence[Waiting]) -> list[_Encoded]:
-        encoded = []
-        for waiting in batch:
-            try:
-                data = waiting.record.encode()
-            except Exception as error:  # noqa: BLE001 - one record that cannot be encoded costs only itself
-                self._lose([waiting], "unencodable", f"{type(error).__name__}: {error}")
-                continue
-            if len(data) > self._limits.record_bytes:
-                detail = f"{len(data)} bytes, at most {self._limits.record_bytes} can be sent in one event"
-                self._lose([waiting], "too_large", detail)
-            else:
-                encoded.append(_Encoded(waiting, data))
-        return encoded
+        Frames that fill many requests are encoded while the request before is under way, one at a time.
+        """
+        under_way: threading.Thread | None = None
+        for request, is_last in self._requests(batch):
+            if under_way is not None:
+                under_way.join()
+            under_way = None if is_last else self._deliver_aside(request)
+            if under_way is None:
+                self._deliver(request)
 
-    def _requests(self, encoded: Sequence[_Encoded]) -> list[list[_Encoded]]:
-        """Cut by producer, by collection, and by bytes: what is charged for a large frame is an estimate."""
-        requests: list[list[_Encoded]] = []
-        open_requests: dict[tuple[str, str], tuple[list[_Encoded], int]] = {}
-        for item in encoded:
-            waiting = item.waiting
-            key = waiting.origin.producer, waiting.record.collection
-            request, size = open_requests.get(key, ([], 0))
-            if not request or size + len(item.data) > self._limits.batch_bytes:
+    def _deliver_aside(self, request: list[_Encoded]) -> threading.Thread | None:
+        """Begin to deliver; None when an interpreter that ends lets no thread begin."""
+        thread = threading.Thread(target=self._deliver, args=(request,), name="otel-modeldata-sending", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return None
+        return thread
+
+    def _encode(self, waiting: Waiting) -> _Encoded | None:
+        try:
+            parts = waiting.record.parts()
+        except Exception as error:  # noqa: BLE001 - one record that cannot be encoded costs only itself
+            self._lose([waiting], "unencodable", f"{type(error).__name__}: {error}")
+            return None
+        size = sum(map(len, parts))
+        if size > self._limits.record_bytes:
+            detail = f"{size} bytes, at most {self._limits.record_bytes} can be sent in one event"
+            self._lose([waiting], "too_large", detail)
+            return None
+        return _Encoded(waiting, parts, size)
+
+    def _requests(self, batch: Sequence[Waiting]) -> Iterator[tuple[list[_Encoded], bool]]:
+        """Cut by producer, by collection, and by bytes: what is charged for a large frame is an estimate.
+
+        Each is given away when it is full, or at the end; with the last one comes True.
+        """
+        growing: dict[tuple[str, str], tuple[list[_Encoded], int]] = {}
+        for item in filter(None, map(self._encode, batch)):
+            key = item.waiting.origin.producer, item.waiting.record.collection
+            request, size = growing.get(key, ([], 0))
+            if request and size + item.size > self._limits.batch_bytes:
+                yield request, False
                 request, size = [], 0
-                requests.append(request)
             request.append(item)
-            open_requests[key] = request, size + len(item.data)
-        return requests
+            growing[key] = request, size + item.size
+        for number, (request, _) in enumerate(growing.values(), start=1):
+            yield request, number == len(growing)
 
     def _deliver(self, request: list[_Encoded]) -> None:
         """Send until every record is settled, halving a request that is refused as a whole."""
@@ -102,7 +122,7 @@ class Sending:
         while parts:
             part = parts.pop()
             items = [item.waiting for item in part]
-            answer = self._send(items[0].origin.frame.request([item.data for item in part]))
+            answer = self._send(items[0].origin.frame.request([item.parts for item in part]))
             if isinstance(answer, Delivered):
                 rejected = min(answer.rejected, len(part))
                 detail = f"{rejected} of {len(part)} by the endpoint: {answer.message}" if rejected else ""
@@ -114,7 +134,7 @@ class Sending:
                 middle = len(part) // 2
                 parts += (part[middle:], part[:middle])
             else:
-                self._lose(items, *_why(answer, len(part[0].data)))
+                self._lose(items, *_why(answer, part[0].size))
 
     def _lose(self, items: Sequence[Waiting], reason: str, detail: str) -> None:
         if items:

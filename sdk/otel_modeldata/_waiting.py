@@ -12,7 +12,7 @@ from . import semconv
 
 if TYPE_CHECKING:
     from ._accounts import Accounts
-    from ._record import Record, RequestFrame
+    from ._record import Parts, Record, RequestFrame
     from ._spool import Place
 
 OnError = Callable[[Exception], object]
@@ -49,6 +49,10 @@ class EncodedRecord:
         if not self.data:
             raise ValueError("the spool does not give it back")
         return self.data
+
+    def parts(self) -> Parts:
+        """The same as one piece."""
+        return (self.encode(),)
 
 
 UNREADABLE = "(unreadable)"

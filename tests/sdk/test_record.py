@@ -78,7 +78,7 @@ def test_outside_of_a_span_a_record_has_no_trace() -> None:
 def test_a_request_is_the_concatenation_of_its_records(sizes: Sequence[int]) -> None:
     records = [LogRecord(body=AnyValue(string_value="x" * size)) for size in sizes]
     request = ExportLogsServiceRequest.FromString(
-        RequestFrame(CollectorConfig(), "p").request([r.SerializeToString() for r in records])
+        RequestFrame(CollectorConfig(), "p").request([(r.SerializeToString(),) for r in records])
     )
     (resource,) = request.resource_logs
     (scope,) = resource.scope_logs
