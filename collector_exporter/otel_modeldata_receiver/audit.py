@@ -94,10 +94,7 @@ def audit(arguments: argparse.Namespace) -> None:
     _check(arguments)
     names = ("endpoint", "deployment", "collection", "first", "last")
     selection = Selection(**{name: getattr(arguments, name) for name in names})
-    try:
-        found = _run(arguments.store, selection, final_report.load(arguments.report), show=not arguments.json)
-    except KeyboardInterrupt:
-        sys.exit(130)  # as shells report SIGINT
+    found = _run(arguments.store, selection, final_report.load(arguments.report), show=not arguments.json)
     store = configuration.shown_store(arguments.store)
     if arguments.json:
         sys.stdout.write(json.dumps(audit_summary.facts(found, store)) + "\n")

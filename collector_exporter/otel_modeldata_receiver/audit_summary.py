@@ -79,7 +79,7 @@ def show(audit: Audit, store: str) -> None:
         say(f"finding: {text}", "bold red")
     for text in notes(audit):
         say(f"note: {text}", "dim")
-    if not findings(audit):
+    if not findings(audit) and (audit.blobs or audit.statements):
         say("everything accounts", "bold green")
 
 
@@ -93,7 +93,7 @@ def _name(one: Statement) -> str:
 
 def _notes(audit: Audit) -> Iterator[str]:
     if not audit.blobs:
-        yield "no blobs were found: nothing is accounted for"
+        yield "no blobs were found: nothing is accounted for; correct the store or the names if there should be some"
     silent = [one for one in audit.statements if one.accepted is None and one.last is not None]
     for one in silent[:_SHOWN_SPOTS]:
         yield f"{_name(one)}: no final report: events after {one.last} cannot be known"

@@ -92,6 +92,7 @@ def _as_json(files: Sequence[CheckedFile], environment: Environment | None) -> s
     }
     if environment is not None:
         facts["environment"] = {**dict(_shown(environment)), "problems": list(environment.problems)}
+        facts["environment"]["warnings"] = list(environment.misspelled)
     return json.dumps(facts) + "\n"
 
 
@@ -110,7 +111,9 @@ def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> s
         said += [] if one.findings else [f"{one.path}: nothing to say against this {one.kind} file"]
     if environment is not None:
         said += [f"environment: {name}: {value}" for name, value in _shown(environment)]
-        said += [f"environment: problem: {sentence}" for sentence in environment.problems]
+        problems = (sentence.removeprefix("environment: ") for sentence in environment.problems)
+        said += [f"environment: problem: {sentence}" for sentence in problems]
+        said += [f"environment: warning: {sentence}" for sentence in environment.misspelled]
     return "\n".join(said) + "\n"
 
 

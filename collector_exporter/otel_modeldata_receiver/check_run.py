@@ -62,6 +62,8 @@ def check_files(paths: Iterable[Path], kind: Kind | None = None) -> list[Checked
 
 
 def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
+    if path.is_dir():
+        return _checked(path, kind, [problem("expected a YAML file, got a folder: name its files")])
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -72,6 +74,8 @@ def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
     except yaml.YAMLError as error:
         sentence = f"expected YAML, got {' '.join(str(error).split())}"
         return _checked(path, kind, [problem(sentence, lines.of_sentence(sentence))])
+    except RecursionError:
+        return _checked(path, kind, [problem("expected YAML, got more levels than can be read: nest it less")])
     kind = kind or _kind_of(document)
     return _checked(path, kind, [*_repeated(lines), *_findings(path, kind, document, lines)])
 

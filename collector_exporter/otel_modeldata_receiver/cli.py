@@ -23,6 +23,8 @@ EXIT_CONFIG: Final = 2
 """Wrong command line or configuration; argparse uses the same code."""
 EXIT_UNUSABLE: Final = 3
 """The store cannot be used, or the address cannot be listened on."""
+EXIT_INTERRUPTED: Final = 130
+"""Ctrl-C before there is anything to stop in order, as shells report SIGINT."""
 _COMMANDS: Final = (receive, audit, check, doctor, demo)
 
 
@@ -34,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReceiverError as error:
         sys.stderr.write(f"otel-modeldata: {error}\n")
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     return EXIT_OK
 
 

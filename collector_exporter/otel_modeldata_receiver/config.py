@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import uuid
+from difflib import get_close_matches
 from os import environ
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ import msgspec
 from otel_modeldata import semconv
 
 from .access import AccessConfig, DatastoreConfig, WorkspaceConfig, access_problems, datastore_problems, shown_store
+from .clients import client_problems
 from .exceptions import ConfigError
 from .genai import KeptSpans
 from .rolling import RollingRate
@@ -29,6 +31,17 @@ AZURE_LINGER_SECONDS: Final = 0.2
 """An append to Azure takes tens of milliseconds and a blob takes 50,000: lines of one moment share an append."""
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]+):([0-9]{1,5})", re.ASCII)
 _INSTANCE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_SHAPE: Final = re.compile(r"`([a-z]+(?: \| [a-z]+)*)`")
+"""How msgspec names types, and how people do."""
+_SHAPES: Final = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "nothing",
+    "object": "a mapping",
+    "str": "text",
+}
 _INSTANCE_NAMESPACE: Final = uuid.UUID("0d3c5f7e-52f6-5b57-8a2e-3f6d1f0b9a41")
 
 
@@ -39,11 +52,14 @@ class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         cert_file: PEM file with the server's certificate chain.
         key_file: PEM file with its private key.
         client_ca_file: PEM file with the authorities of client certificates; when set, clients must present one.
+        clients: what the certificate of each name may send for: `endpoint/deployment`, `endpoint/*` or `*`; a name is
+            a common name, or a DNS or URI entry. Unset, every certificate may send for everything.
     """
 
     cert_file: str
     key_file: str
     client_ca_file: str | None = None
+    clients: dict[str, tuple[str, ...]] | None = None
 
 
 class OldProtocolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,14 +206,16 @@ def _read(path: Path) -> dict[str, object]:
 def _converted(key: str, value: object) -> object:
     """`value` in the type of the setting `key`; text is taken for numbers and booleans, as YAML writers quote them."""
     if key not in _TYPES:
-        raise ConfigError(f"{key}: expected one of {', '.join(_TYPES)}, got an unknown key; correct or remove it")
+        close = get_close_matches(key, _TYPES, 1)
+        known = f"{close[0]!r}" if close else f"one of {', '.join(_TYPES)}"
+        raise ConfigError(f"{key}: expected {known}, got an unknown key; correct or remove it")
     try:
         return msgspec.convert(value, _TYPES[key], strict=False)
     except msgspec.ValidationError as error:
         if key in _CHOICES:
             words = ", ".join(choice.value for choice in _CHOICES[key])
             raise ConfigError(f"{key}: expected one of {words}, got {value!r}; choose one") from None
-        raise ConfigError(f"{key}: {_one_line(error)}; correct it") from None
+        raise ConfigError(f"{key}: {_in_words(_one_line(error))}; correct it") from None
 
 
 def _problems(config: ReceiverConfig) -> Iterator[str]:
@@ -211,6 +229,8 @@ def _problems(config: ReceiverConfig) -> Iterator[str]:
         yield f"instance_id: expected 32 lower-case hex digits, got {config.instance_id!r}; use a uuid without hyphens"
     if not config.store:
         yield "store: expected a folder or a URL, got ''; name a place for the blobs"
+    if config.tls is not None:
+        yield from client_problems(config.tls.clients, config.tls.client_ca_file)
     yield from access_problems("store_access", config.store_access)
     for name, datastore in config.known_datastores.items():
         yield from datastore_problems(f"datastores.{name}", name, datastore)
@@ -238,6 +258,18 @@ def _listen_problems(name: str, listen: str | None) -> Iterator[str]:
         )
     elif int(match[2]) > 65_535:
         yield f"{name}: expected a port from 0 to 65535, got {match[2]}; choose another"
+
+
+def _in_words(sentence: str) -> str:
+    """What msgspec says, without its names of types; the value is left out, it may be a secret."""
+
+    def shapes(found: re.Match[str]) -> str:
+        names = found[1].split(" | ")
+        return " or ".join(_SHAPES[name] for name in names) if _SHAPES.keys() >= set(names) else found[0]
+
+    said = _SHAPE.sub(shapes, sentence).replace("Expected ", "expected ")
+    said = said.replace("Object contains unknown field", "expected a known key, got")
+    return said.replace("Object missing required field", "expected the key")
 
 
 def _one_line(error: Exception) -> str:

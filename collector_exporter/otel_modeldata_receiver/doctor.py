@@ -18,6 +18,8 @@ from .exceptions import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rich.console import Console
+
     from .cli import Commands
     from .hop import Hop
 
@@ -81,7 +83,9 @@ def doctor(arguments: argparse.Namespace) -> None:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it would say is said here, in sentences
     try:
-        from otel_modeldata.environment import read_environment  # noqa: PLC0415 (only this command needs them)
+        from rich.console import Console  # noqa: PLC0415 (only this command needs them)
+
+        from otel_modeldata.environment import read_environment  # noqa: PLC0415
 
         from .doctor_run import Examination, examine  # noqa: PLC0415
     except ImportError as error:
@@ -96,22 +100,19 @@ def doctor(arguments: argparse.Namespace) -> None:
         timeout=arguments.timeout,
         large=arguments.large,
     )
-    hops = _printed(examine(examination), as_json=arguments.json)
+    hops = _printed(examine(examination), None if arguments.json else Console(highlight=False, soft_wrap=True))
     if any(hop.outcome == "failed" for hop in hops):
         sys.exit(1)
 
 
-def _printed(hops: Iterable[Hop], *, as_json: bool) -> list[Hop]:
-    """Print each hop when it is known, or all of them as JSON."""
-    if as_json:
+def _printed(hops: Iterable[Hop], console: Console | None) -> list[Hop]:
+    """Print each hop when it is known or, without a console, all of them as JSON."""
+    if console is None:
         found = list(hops)
         facts = [{"hop": hop.name, "outcome": hop.outcome, "sentence": hop.sentence} for hop in found]
         ok = all(hop.outcome != "failed" for hop in found)
         sys.stdout.write(json.dumps({"ok": ok, "hops": facts}) + "\n")
         return found
-    from rich.console import Console  # noqa: PLC0415 (see above)
-
-    console = Console(highlight=False, soft_wrap=True)
     styles = {"ok": "green", "failed": "bold red", "not checked": "yellow"}
     found = []
     for hop in hops:

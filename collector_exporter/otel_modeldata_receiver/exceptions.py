@@ -7,6 +7,7 @@ ReceiverError
 ├── BadRecordError        one record cannot become a line; it goes to quarantine, its neighbours are stored
 ├── UndecodableError      the request is not an OTLP message; its bytes go to quarantine, the call is refused
 ├── TooLargeError         the request is above the limit, decompressed; refused for good, nothing of it is kept
+├── ForbiddenError        a certificate does not cover a deployment in the request; refused for good, nothing is kept
 ├── UnsupportedError      an HTTP body of another type, or packed in another way; refused for good, not read
 ├── NoRequestError        a call ended without a request: it was too large for gRPC, or its sender went away
 ├── SlowSenderError       the request did not arrive in time; the client is asked to come back
@@ -45,6 +46,10 @@ class UndecodableError(ReceiverError):
 
 class TooLargeError(ReceiverError):
     """The request is larger than the receiver takes, after decompression."""
+
+
+class ForbiddenError(ReceiverError):
+    """The sender's certificate does not cover what it sends."""
 
 
 class UnsupportedError(ReceiverError):

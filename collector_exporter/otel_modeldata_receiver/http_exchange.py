@@ -6,6 +6,7 @@ is unpacked here; `compression.py` does that, within its own limit.
 | error | status | why |
 |---|---|---|
 | `UndecodableError` | 400 | kept in quarantine already, the same request would fail again |
+| `ForbiddenError` | 403 | the certificate does not cover it, nothing is kept |
 | `TooLargeError` | 413 | the same request can never be taken |
 | `UnsupportedError` | 415 | of another type or packed in another way |
 | `OverloadedError` | 429, Retry-After | OTLP/HTTP "Throttling" |
@@ -22,15 +23,18 @@ from aiohttp.http_exceptions import PayloadEncodingError
 from google.rpc.code_pb2 import INVALID_ARGUMENT
 
 from . import status
-from .exceptions import NoRequestError, OverloadedError, TooLargeError, UndecodableError, UnsupportedError
+from .exceptions import ForbiddenError, NoRequestError, OverloadedError, TooLargeError, UndecodableError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HttpRefusal", "is_packed", "media_type", "read_body", "refusal_of", "refused"]
+    from .clients import Client, Clients
+
+__all__ = ["HttpRefusal", "client_of", "is_packed", "media_type", "read_body", "refusal_of", "refused"]
 
 _STATUSES: Final[Mapping[type[Exception], int]] = {
     UndecodableError: 400,
+    ForbiddenError: 403,
     TooLargeError: 413,
     UnsupportedError: 415,
     OverloadedError: 429,
@@ -102,6 +106,20 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
     except (web.RequestPayloadError, PayloadEncodingError, ConnectionError):
         raise NoRequestError("expected a whole HTTP body, got a part of it: its sender went away; send again") from None
     return b"".join(parts)
+
+
+def client_of(request: web.BaseRequest, clients: Clients | None) -> Client | None:
+    """Who sends `request`, where that decides what may be sent; None may send everything.
+
+    Raises:
+        NoRequestError: the sender went away, and nobody can say who it was.
+    """
+    if clients is None:
+        return None
+    certificate = request.get_extra_info("peercert")
+    if certificate is None:
+        raise NoRequestError("expected a client with a certificate, got a closed connection; send again")
+    return clients.of_certificate(certificate)
 
 
 def is_packed(request: web.BaseRequest) -> bool:

@@ -23,6 +23,7 @@ from .sink import Line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from .clients import Client
     from .destinations import Destinations
     from .signals import ReadEvent, Record, Signal
     from .splice import Splicer
@@ -105,7 +106,14 @@ class Intake:
         reject(self, records, reason, resource, endpoint)
 
 
-def read(request: bytes, *, arrival_ns: int, destinations: Destinations, signal: Signal = LOGS) -> Intake:
+def read(
+    request: bytes,
+    *,
+    arrival_ns: int,
+    destinations: Destinations,
+    signal: Signal = LOGS,
+    client: Client | None = None,
+) -> Intake:
     """Read an encoded export request.
 
     Args:
@@ -113,9 +121,11 @@ def read(request: bytes, *, arrival_ns: int, destinations: Destinations, signal:
         arrival_ns: when, in ns since the epoch.
         signal: whether it has log records or spans.
         destinations: knows where the lines of each collection go.
+        client: who sends it, unless it may send for every deployment.
 
     Raises:
         UndecodableError: not even the outline of the request could be read.
+        ForbiddenError: `client` may not send for one of the deployments in it.
     """
     intake = Intake()
     ids = event.Ids()
@@ -131,6 +141,8 @@ def read(request: bytes, *, arrival_ns: int, destinations: Destinations, signal:
             intake.reject_defect(scope_records.records, error, resource=scope_records.resource, endpoint=None)
             _reject_damaged(intake, scope_records, endpoint=None)
             continue
+        if client is not None:
+            client.check(records_origin.endpoint, records_origin.deployment)
         source = event.Source(
             origin=records_origin,
             resource=scope_records.resource,

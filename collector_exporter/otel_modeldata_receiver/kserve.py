@@ -31,7 +31,7 @@ from otel_modeldata import semconv
 
 from .exceptions import UndecodableError
 from .foreign_event import ForeignEvent, request_of, time_of
-from .http_exchange import is_packed, media_type, read_body, refused
+from .http_exchange import client_of, is_packed, media_type, read_body, refused
 from .service import Form
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ class KServeLogger:
             headers = {name.lower(): value for name, value in request.headers.items()}
             return request_of(read(headers, media_type(request), body))
 
-        form = Form(compressed=is_packed(request), request_of=made_of)
+        client = client_of(request, self._service.clients)
+        form = Form(compressed=is_packed(request), request_of=made_of, client=client)
         answer = await self._service.take(lambda: read_body(request, self._max_bytes), form)
         rejected = ExportLogsServiceResponse.FromString(answer).partial_success
         if rejected.rejected_log_records:

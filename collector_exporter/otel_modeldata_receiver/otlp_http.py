@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from . import otlp_json
 from .exceptions import UnsupportedError
-from .http_exchange import is_packed, media_type, read_body
+from .http_exchange import client_of, is_packed, media_type, read_body
 from .service import Form
 from .signals import LOGS
 
@@ -81,6 +81,7 @@ class OtlpRoute:
         form = Form(
             signal=self._signal,
             compressed=is_packed(request),
+            client=client_of(request, self._service.clients),
             request_of=partial(otlp_json.request_of, signal=self._json) if as_json else None,
         )
         answer = await self._service.take(read, form)

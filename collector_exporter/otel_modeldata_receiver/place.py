@@ -55,7 +55,10 @@ class Place:
     def misplaced(self, source: str, event_type: str) -> str | None:
         """Why a line of this source and type does not belong here, or None."""
         if not self.endpoint:
-            return "expected a path of {endpoint}/{deployment}/{collection}/{date}"
+            return (
+                "expected a path of {endpoint}/{deployment}/{collection}/{date}, got another: "
+                "audit the folder that is the receiver's --store"
+            )
         if event_type != semconv.event_type(self.collection):
             return f"expected type {semconv.event_type(self.collection)!r} in this folder, got {event_type[:200]!r}"
         tenant = tenant_of(source)

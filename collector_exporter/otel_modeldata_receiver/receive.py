@@ -36,11 +36,16 @@ examples:
 
 the configuration file is YAML with these keys; flags win over it:
   listen, store, rolling_rate, instance_id, linger_ms, max_in_flight_bytes, max_message_bytes, deadline_seconds,
-  grace_seconds, create_container, spans, tls: {cert_file, key_file, client_ca_file},
+  grace_seconds, create_container, spans, tls: {cert_file, key_file, client_ca_file, clients},
   http_listen, old_protocol_listen, old_protocol: {endpoint, deployment, resource_id},
   store_access: {identity: {client_id}} or {sas_file}, {account_key_file}, {connection_string_file},
   deployments: [FILE|DIR], datastores: {NAME: URL or {url, identity, sas_file, ...}},
   workspace: {subscription_id, resource_group, name}, assets
+
+  tls.clients says what a client's certificate may send for, by its common name or a DNS or URI entry of it:
+    clients: {gateway: ["*"], "spiffe://corp/credit": [credit/*], pod-7: [fraud/blue, fraud/green]}
+  A request for any other deployment is refused whole and nothing of it is kept. A gateway drops what it is refused,
+  so its own certificate needs "*". The three files are read again when they change; clients needs a restart.
 
 environment:
   AZURE_STORAGE_CONNECTION_STRING  account of an az:// store

@@ -56,12 +56,13 @@ class Deployments:
     ) -> None:
         self._files = DeploymentFiles(config.deployments)
         self._datastores = Datastores(config.known_datastores, config.workspace, ask)
-        self._watched = bool(config.deployments)
+        self._watched = config.deployments
         self._stamp = self._files.stamp()
         self._complaint = ""
         self._threads = DaemonThreads(1, "otel-modeldata-files")  # a stop waits for no answer of Azure ML
         self._task: asyncio.Task[None] | None = None
         plan = self._plan()
+        self._planned = len(plan.deployments)
         self.destinations = Destinations(config.rolling_rate, plan.deployments)
         self.store = RoutingStore(_default_store(config, self._datastores))
         for mount, datastore in plan.mounts.items():
@@ -69,6 +70,11 @@ class Deployments:
 
     def start(self) -> None:
         """Look at the files from now on, if there are any."""
+        if self._watched and not self._planned:
+            logger.warning(
+                "expected a deployment file with data_collector in %s, got none so far: defaults hold",
+                ", ".join(self._watched),
+            )
         if self._watched:
             self._task = asyncio.create_task(self._watch(), name="deployment files")
 

@@ -45,6 +45,7 @@ MAX_SCHEMA_CHARS: Final = 256
 """Of the resource's schema URL, which is repeated likewise."""
 MAX_ID_CHARS: Final = 256
 """Of a correlation or request id; a longer one is no id, and the trace id stands in its place."""
+_ADDRESSES: Final = frozenset({"url.full", "url.query", "http.target", "http.url"})
 _DROPPED: Final = "otel.dropped_attributes_count"
 """The name that OTel's specification gives this count where a format has no field for it."""
 _KINDS: Final = ("INTERNAL", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
@@ -209,14 +210,14 @@ def _attributes(pairs: Sequence[KeyValue], dropped: int) -> dict[str, object]:
     for pair in pairs:
         key = pair.key
         if key in values:  # OTLP: "Attribute keys MUST be unique"; the last one wins, as in every SDK
-            values[key] = _value(pair.value)
+            values[key] = _readable(key, pair.value)
             continue
         folded = key.lower()
         if not key or folded in seen or len(seen) >= MAX_ATTRIBUTES:
             dropped += 1
             continue
         seen.add(folded)
-        values[key] = _value(pair.value)
+        values[key] = _readable(key, pair.value)
     if dropped:
         values[_DROPPED] = dropped
     return values
@@ -238,6 +239,12 @@ def _fitting(attributes: dict[str, object]) -> dict[str, object]:
     fitting = {key: value for key, value in attributes.items() if key in kept}
     before = dropped if isinstance(dropped, int) else 0
     return fitting | {_DROPPED: before + len(attributes) - len(fitting)}
+
+
+def _readable(key: str, value: AnyValue) -> object:
+    """The value of an attribute; of an address without its secrets, for many read what is stored here."""
+    found = _value(value)
+    return semconv.without_secrets(found) if key in _ADDRESSES and isinstance(found, str) else found
 
 
 def _value(value: AnyValue) -> object:

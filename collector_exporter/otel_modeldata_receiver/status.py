@@ -16,7 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from .exceptions import OverloadedError, ReceiverError, TooLargeError, UndecodableError
+from .exceptions import ForbiddenError, OverloadedError, ReceiverError, TooLargeError, UndecodableError
 
 RETRY_SECONDS: Final = 1
 """Short, because OTel's Python SDK gives up at once when told to wait longer than its own deadline leaves."""
@@ -47,6 +47,7 @@ def refusal_of(error: Exception) -> Refusal:
     |---|---|---|
     | `UndecodableError` | INVALID_ARGUMENT | "the client MUST NOT retry": kept in quarantine already |
     | `TooLargeError` | INVALID_ARGUMENT | the same request can never be taken |
+    | `ForbiddenError` | PERMISSION_DENIED | for the operator to settle: OTLP's senders drop, our SDK keeps its data |
     | `OverloadedError` | RESOURCE_EXHAUSTED + RetryInfo | "OTLP/gRPC Throttling" |
     | `SlowSenderError`, `NoRequestError` | UNAVAILABLE + RetryInfo | perhaps the network's fault: come back |
     | `StoreError`, `ShuttingDownError`, deadline | UNAVAILABLE + RetryInfo | nothing was acknowledged: come back |
@@ -54,6 +55,8 @@ def refusal_of(error: Exception) -> Refusal:
     """
     if isinstance(error, (UndecodableError, TooLargeError)):
         return Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message=str(error)[:MAX_MESSAGE_CHARS])
+    if isinstance(error, ForbiddenError):
+        return Refusal(code=grpc.StatusCode.PERMISSION_DENIED, message=str(error)[:MAX_MESSAGE_CHARS])
     code = grpc.StatusCode.RESOURCE_EXHAUSTED if isinstance(error, OverloadedError) else grpc.StatusCode.UNAVAILABLE
     message = _message(error)[:MAX_MESSAGE_CHARS]
     return Refusal(code=code, message=message, trailers=_retry_trailers(code, message))

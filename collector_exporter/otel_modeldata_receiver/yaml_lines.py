@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["YamlLines"]
+
+_MOST_KEYS: Final = 100_000
+"""Aliases of aliases can stand for more keys than there are atoms: those beyond have no line."""
 
 _UNKNOWN_KEY: Final = re.compile(r"unknown key '([^']*)'")
 _BAD_NAME: Final = re.compile(r"a name in (?P<where>[\w.]+): .*, got '?(?P<name>[^']*)'?")
@@ -31,10 +35,10 @@ class YamlLines:
         except yaml.MarkedYAMLError as error:
             self._of_syntax_error = None if error.problem_mark is None else error.problem_mark.line + 1
             return
-        except yaml.YAMLError:
+        except (yaml.YAMLError, RecursionError):
             node = None
         self._of_syntax_error = None
-        for path, line in _keys(node, "", ()):
+        for path, line in islice(_keys(node, "", ()), _MOST_KEYS):
             if path in self._lines and not any(path.startswith(f"{above}.") for above in self.repeated):
                 self.repeated[path] = (self._lines[path], line)
             self._lines[path] = line

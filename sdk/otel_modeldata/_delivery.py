@@ -123,7 +123,7 @@ class Delivery:
         """
         charge = record.body.nbytes + _RECORD_OVERHEAD_BYTES
         if charge > self._largest:
-            raise RecordTooLargeError(record.body.nbytes, self._largest)
+            raise RecordTooLargeError(record.body.nbytes, max(0, self._largest - _RECORD_OVERHEAD_BYTES))
         end: float | None = None
         while True:
             seen = self._settlements
@@ -228,8 +228,8 @@ class Delivery:
         """
         self._look_for_dead(now=True)
         with self._changed:
-            if self._stop_at is None:
-                self._stop_at = time.monotonic() + timeout
+            end = time.monotonic() + timeout
+            self._stop_at = end if self._stop_at is None else min(end, self._stop_at)
             self._urgent = self._accepted
             self._changed.notify_all()
             self._changed.wait_for(self._is_settled, self._stop_at - time.monotonic())

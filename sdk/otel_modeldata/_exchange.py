@@ -14,7 +14,6 @@ Nothing here knows ASGI or WSGI, nor whether a record was accepted.
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
@@ -68,10 +67,6 @@ MAX_ID_CHARS: Final = 256
 """Of a correlation id or request id that a client chose."""
 MAX_PATH_CHARS: Final = 8192
 """Of a path, and of a query; servers take about as much."""
-_SECRET_VALUES: Final = re.compile(
-    r"(?i)(^|&)(sig|signature|awsaccesskeyid|x-(?:goog|amz)-(?:signature|credential|security-token)"
-    r"|(?:[a-z]+[_-])?(?:api[_-]?key|token|secret|password|subscription-key))=[^&]*"
-)
 _SPAN_PER_MESSAGE: Final = "asgi.event.type"
 """The attribute of the short spans that OpenTelemetry's ASGI middleware makes for each message."""
 
@@ -203,13 +198,8 @@ class Exchange:
         path = quote(self._head.path, safe="/:@!$&'()*+,;=~")[:MAX_PATH_CHARS]
         line = {semconv.HTTP_REQUEST_METHOD: self._head.method, semconv.URL_PATH: path}
         if self._head.query:
-            line[semconv.URL_QUERY] = without_secrets(self._head.query)[:MAX_PATH_CHARS]
+            line[semconv.URL_QUERY] = semconv.without_secrets(self._head.query)[:MAX_PATH_CHARS]
         return line
-
-
-def without_secrets(query: str) -> str:
-    """A query whose keys, tokens and signatures are hidden (OpenTelemetry's semantic conventions: `url.query`)."""
-    return _SECRET_VALUES.sub(r"\1\2=REDACTED", query)
 
 
 def _no_header(_: str) -> None:

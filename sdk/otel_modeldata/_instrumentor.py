@@ -67,7 +67,16 @@ class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module 
         kind = getattr(payload, middleware)
         if not self._collects or isinstance(app, kind):
             return app
-        return safely(kind, app) or app
+        return safely(_made, kind, app) or app
+
+
+def _made(kind: Callable[[Any], Any], app: Any) -> Any:
+    """A middleware around `app`; None when the environment is wrong, which is told as what it is: final."""
+    try:
+        return kind(app)
+    except ConfigError as error:
+        logger.error("payload logging is off: %s", error)  # noqa: TRY400 - a sentence, not a defect
+        return None
 
 
 def _hook(place: str, after: Callable[[Any], None]) -> Callable[[ModuleType], None]:

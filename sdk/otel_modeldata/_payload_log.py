@@ -18,7 +18,7 @@ from ._exchange import REQUEST, RESPONSE, Exchange
 from ._header_list import HeaderList
 from ._notices import Notices
 from ._payload_settings import collected_rates, load_payload_settings
-from ._settings import load_settings
+from ._settings import check_settings
 from .config import load_config
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class PayloadLog:
         self._config = load_config()
         self._settings = load_payload_settings()
         _destination.check()
-        load_settings()
+        check_settings()
         _metrics.register_once()
         self._headers = HeaderList(self._config.capture_headers)
         self._rates = collected_rates(self._config)

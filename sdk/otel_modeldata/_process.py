@@ -137,7 +137,10 @@ def _process_with_something() -> Process | None:
 
 def _at_exit() -> None:
     if _process is not None:
-        _process.shutdown(EXIT_SECONDS)
+        try:
+            _process.shutdown(EXIT_SECONDS)
+        except KeyboardInterrupt:  # somebody does not want to wait: what is left is counted, and told
+            _process.shutdown(0.0)
 
 
 def _end_with_multiprocessing() -> None:

@@ -132,9 +132,35 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
     )
 
 
+def check_settings() -> None:
+    """Read the variables and make the folders they name; called in `init()`, where a host can still refuse to start.
+
+    Raises:
+        ConfigError: a variable is wrong, or a folder cannot be written to.
+    """
+    settings = load_settings()
+    spool = None if settings.spool is None else settings.spool.folder
+    folders = {SPOOL_VARIABLE: spool, REPORT_VARIABLE: settings.report}
+    problems: list[str] = []
+    for name, folder in folders.items():
+        if folder is None:
+            continue
+        try:
+            folder.mkdir(mode=0o700 if name == SPOOL_VARIABLE else 0o777, parents=True, exist_ok=True)
+            problem = None if os.access(folder, os.W_OK | os.X_OK) else "one without write access"
+        except OSError as error:
+            problem = str(error)
+        if problem is not None:
+            problems.append(
+                f"{name}: expected a folder to write to in {str(folder)!r}, got {problem}: mend it or choose another"
+            )
+    if problems:
+        raise ConfigError("environment", problems)
+
+
 def _bytes(env: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:
     text = env.get(name)
-    if text is None:
+    if not text:
         return default
     if _is_number(text):
         return int(text)

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from . import _destination, _forking, _metrics, semconv
-from ._settings import load_settings
+from ._settings import check_settings
 from .config import CollectorConfig, load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
@@ -47,18 +47,23 @@ class Collector:
             nothing could ever be collected.
         CollectionNameError: `name` is empty or cannot be a folder (or given to `on_error`).
         NotEnabledError: the configuration lists other collections only (or given to `on_error`).
+        TypeError: `on_error` cannot be called.
     """
 
     def __init__(
         self, *, name: str, on_error: Callable[[Exception], Any] | None = None, model_version: str | None = None
     ) -> None:
+        if on_error is not None and not callable(on_error):
+            raise TypeError(
+                f"expected a function in on_error, got {type(on_error).__name__}: it is called with each error"
+            )
         self.name = name
         made.add(str(name))
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
         self._config = load_config()
         _destination.check()  # a wrong one is known now, in init(), and not in the first scoring request
-        load_settings()
+        check_settings()
         _metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)

@@ -103,9 +103,9 @@ def load_config(environ: Mapping[str, str] | None = None) -> CollectorConfig:
     env = os.environ if environ is None else environ
     debug = _is_true(env.get("AZUREML_MDC_DEBUG"))
     if path := env.get(CONFIG_VARIABLE):
-        config = read_deployment(Path(path))
+        config = read_deployment(Path(path), f"{CONFIG_VARIABLE}={path}")
     elif path := env.get(AZURE_CONFIG_VARIABLE):
-        config = _read_azure_file(Path(path))
+        config = _read_azure_file(Path(path), f"{AZURE_CONFIG_VARIABLE}={path}")
     elif "AZUREML_MDC_ENABLED" in env:
         config = _from_legacy_variables(env)
     else:
@@ -113,18 +113,23 @@ def load_config(environ: Mapping[str, str] | None = None) -> CollectorConfig:
     return msgspec.structs.replace(config, debug=debug)
 
 
-def read_deployment(path: Path) -> CollectorConfig:
+def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
     """Read a deployment YAML, or a file that holds only its `data_collector` block.
+
+    Args:
+        path: of the file.
+        origin: what errors call it; the path when missing.
 
     Raises:
         ConfigError: the file is missing or wrong; lists every problem in it.
     """
     import yaml  # noqa: PLC0415 - only processes that have a YAML pay for its parser
 
+    origin = origin or str(path)
     try:
-        document = yaml.safe_load(_text_of(path))
+        document = yaml.safe_load(_text_of(path, origin))
     except yaml.YAMLError as error:
-        raise ConfigError(str(path), [f"expected YAML, got {str(error).replace(chr(10), ' ')}"]) from None
+        raise ConfigError(origin, [f"expected YAML, got {str(error).replace(chr(10), ' ')}"]) from None
     problems = _Problems()
     whole = problems.mapping(document, "the file")
     block = problems.mapping(whole.get("data_collector"), "data_collector", required=True)
@@ -133,7 +138,7 @@ def read_deployment(path: Path) -> CollectorConfig:
         deployment=problems.name(whole.get("name"), "name"),
         **_data_collector(block, problems),
     )
-    problems.raise_any(str(path))
+    problems.raise_any(origin)
     return config
 
 
@@ -191,11 +196,11 @@ def _rolling_rate(raw: object, where: str, problems: _Problems) -> RollingRate |
     return None
 
 
-def _read_azure_file(path: Path) -> CollectorConfig:
+def _read_azure_file(path: Path, origin: str) -> CollectorConfig:
     try:
-        document = json.loads(_text_of(path))
+        document = json.loads(_text_of(path, origin))
     except json.JSONDecodeError as error:
-        raise ConfigError(str(path), [f"expected JSON, got {error}"]) from None
+        raise ConfigError(origin, [f"expected JSON, got {error}"]) from None
     problems = _Problems()
     whole = problems.mapping(document, "the file")
     problems.unknown_keys(whole, "the file", ("collections", "runMode", "captureHeaders"))
@@ -215,7 +220,7 @@ def _read_azure_file(path: Path) -> CollectorConfig:
             enabled=problems.value(entry, "enabled", bool, where, default=False),
             sampling_rate=problems.rate(entry, key, where, 100.0, None),
         )
-    problems.raise_any(str(path))
+    problems.raise_any(origin)
     capture_headers = tuple(header.lower() for header in headers)
     return CollectorConfig(collections=collections, capture_headers=capture_headers, local_capture=mode == "local")
 
@@ -232,11 +237,11 @@ def _from_legacy_variables(env: Mapping[str, str]) -> CollectorConfig:
     return config
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path, origin: str) -> str:
     try:
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
+        raise ConfigError(origin, [f"cannot be read: {error}"]) from None
 
 
 def _is_true(text: str | None) -> bool:

@@ -12,7 +12,8 @@ import os
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 from . import _baggage
 from .exceptions import ContextError
@@ -116,6 +117,9 @@ class BasicCorrelationContext(CorrelationContext):
         return self.headers
 
 
+_END_OF_TIME = 2**63 // 1_000_000_000
+"""Seconds since 1970 whose nanoseconds fit into a signed 64 bit number: the year 2262."""
+
 _current: ContextVar[CorrelationContext | None] = ContextVar("otel_modeldata_correlation_context", default=None)
 
 
@@ -201,10 +205,21 @@ def resolve(context: CorrelationContext | None) -> CorrelationContext:
 
 
 def event_time_ns(context: CorrelationContext) -> int | None:
-    """The event time the caller chose, in ns since 1970; None when the event has its own."""
-    if getattr(context, "has_own_timestamp", False):
-        return int(context.get_timestamp() * 1_000_000_000)  # type: ignore[attr-defined]
-    return None
+    """The event time the caller chose, in ns since 1970; None when the event has its own.
+
+    Raises:
+        ContextError: it is no time that a record can carry.
+    """
+    if not getattr(context, "has_own_timestamp", False):
+        return None
+    seconds: Any = context.get_timestamp()  # type: ignore[attr-defined]
+    is_number = isinstance(seconds, Real)
+    if not (is_number and 0 <= seconds < _END_OF_TIME):
+        raise ContextError(
+            f"expected a timestamp in seconds since 1970, got {seconds!r:.100}: "
+            "give int(moment.timestamp()) of a datetime, milliseconds divided by 1000"
+        )
+    return int(seconds * 1_000_000_000)
 
 
 def headers_of(context: CorrelationContext) -> dict[str, str]:

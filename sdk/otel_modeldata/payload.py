@@ -48,4 +48,7 @@ def __getattr__(name: str) -> Any:
     """Load what is asked for: `opentelemetry-instrument` asks every program, servers or not, for the instrumentor."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES[name]}", __package__), name)
+    try:
+        return getattr(import_module(f".{_MODULES[name]}", __package__), name)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{name}: expected {error.name}, got none: pip install opentelemetry-distro") from error

@@ -139,3 +139,14 @@ def is_sampled(correlation_id: str, rate: float) -> bool:
     if rate >= 1:
         return True
     return int.from_bytes(hashlib.sha256(correlation_id.encode()).digest()[:8], "big") < rate * 2**64
+
+
+_SECRET_VALUES: Final = re.compile(
+    r"(?i)(^|[&?])(sig|signature|awsaccesskeyid|x-(?:goog|amz)-(?:signature|credential|security-token)"
+    r"|(?:[a-z]+[_-])?(?:api[_-]?key|token|secret|password|subscription-key))=[^&#]*"
+)
+
+
+def without_secrets(url: str) -> str:
+    """A URL or a query whose keys, tokens and signatures are hidden (OpenTelemetry's conventions for `url.query`)."""
+    return _SECRET_VALUES.sub(r"\1\2=REDACTED", url)

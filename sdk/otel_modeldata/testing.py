@@ -16,11 +16,11 @@ Everything up to the wire is the real thing; only the network is replaced.
 from __future__ import annotations
 
 import dataclasses
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from . import semconv
@@ -117,7 +117,7 @@ def _event(record: LogRecord, resource: dict[str, Any]) -> CollectedEvent:
     is_payload = collection in semconv.PAYLOAD_COLLECTIONS
     return CollectedEvent(
         collection=collection,
-        rows=[] if is_payload else msgspec.json.decode(record.body.string_value),
+        rows=[] if is_payload else json.loads(record.body.string_value),  # a Decimal may pass what a float can hold
         payload=_value(record.body) if is_payload else None,
         correlation_id=attributes[semconv.AZUREML_CORRELATION_ID],
         event_id=attributes[semconv.CLOUDEVENTS_EVENT_ID],

@@ -419,8 +419,11 @@ def test_copies_that_azures_reader_makes_are_left_out(store: Path, capsys: pytes
 
 
 def test_an_empty_store_says_that_nothing_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = "no blobs were found: nothing is accounted for; correct the store or the names if there should be some"
     code, facts = audited(capsys, tmp_path)
-    assert (code, facts["notes"]) == (0, ["no blobs were found: nothing is accounted for"])
+    assert (code, facts["notes"]) == (0, [nothing])
+    code, out, _ = run(capsys, tmp_path)
+    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # and not that everything accounts
 
 
 def test_a_store_that_is_not_there_has_code_3_and_is_not_made(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -297,8 +298,25 @@ def test_a_file_that_cannot_be_read_is_a_problem(path: Path, content: bytes | No
     assert [one.sentence.split(", got")[0] for one in checked.problems] == ["expected a YAML file in UTF-8"]
 
 
+def test_a_folder_is_asked_for_its_files(tmp_path: Path) -> None:
+    (checked,) = check_files([tmp_path])
+    assert [one.sentence for one in checked.problems] == ["expected a YAML file, got a folder: name its files"]
+
+
+def test_yaml_that_nests_without_end_is_a_problem(path: Path) -> None:
+    ((severity, _, said),) = found(path, "a: " + "[" * 5000 + "]" * 5000)
+    assert (severity, said) == ("problem", "expected YAML, got more levels than can be read: nest it less")
+
+
+def test_aliases_of_aliases_are_not_followed_for_ever(path: Path) -> None:
+    text = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+    for above, name in pairwise("abcdefghij"):
+        text += f"{name}: &{name} [{', '.join([f'*{above}'] * 9)}]\n"
+    assert {line for _, line, _ in found(path, text, "receiver")} >= {1, 2, 3}
+
+
 def test_the_kind_can_be_forced(path: Path) -> None:
-    assert found(path, "stroe: x\n", "receiver")[0][2].startswith("stroe: expected one of listen, ")
+    assert found(path, "stroe: x\n", "receiver")[0][2].startswith("stroe: expected 'store', got an unknown key")
     assert found(path, "stroe: x\n", "deployment")[0][2].startswith("data_collector: expected a mapping")
 
 
@@ -394,12 +412,22 @@ def test_without_anything_to_check_the_command_line_is_wrong(capsys: pytest.Capt
             ],
         ),
         (
+            {"OTEL_MODELDATA_CONFG": "x", "OTEL_MODELDATA_SPOOL_BYTES": "9", "OTEL_MODELDATA_GATEWAY_QUEUE_BYTES": "9"},
+            0,
+            [
+                "configuration: defaults",
+                "collects: every collection at 100 %",
+                "sends to: http://localhost:4317",
+                ("warning: OTEL_MODELDATA_CONFG: nobody reads this variable; did you mean OTEL_MODELDATA_CONFIG?"),
+            ],
+        ),
+        (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "gateway", "OTEL_MODELDATA_QUEUE_BYTES": "many"},
             1,
             [
                 "configuration: defaults",
                 "collects: every collection at 100 %",
-                "problem: environment: OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'many'",
+                "problem: OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'many'",
                 (
                     "problem: OTEL_EXPORTER_OTLP_*: endpoint: expected http://HOST:PORT, or https://HOST:PORT for TLS, "
                     "got 'gateway'"
@@ -435,6 +463,7 @@ def test_the_environment_names_the_collections_of_its_file(
             "collects": "model_inputs at 29 %, model_outputs at 29 %",
             "sends to": "http://localhost:4317",
             "problems": [],
+            "warnings": [],
         },
     )
 
@@ -444,7 +473,8 @@ def test_the_problems_of_a_file_and_of_variables_are_all_told(path: Path) -> Non
     environment = read_environment({"OTEL_MODELDATA_CONFIG": str(path), "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"})
     assert environment.problems == (
         (
-            f"{path}: data_collector: unknown key 'x': expected one of collections, sampling_rate, rolling_rate, "
+            f"OTEL_MODELDATA_CONFIG={path}: data_collector: unknown key 'x': "
+            "expected one of collections, sampling_rate, rolling_rate, "
             "request_logging"
         ),
         "OTEL_EXPORTER_OTLP_*: timeout: expected seconds above 0, got 'soon'",

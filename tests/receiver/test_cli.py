@@ -125,18 +125,33 @@ def test_an_address_in_use_is_told_in_one_line_with_code_3(tmp_path: Path) -> No
     assert told.startswith(f"otel-modeldata: expected a free address of this machine to listen on, got '{address}'")
 
 
-def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("command", "missing"), [("receive", "grpc"), ("doctor", "rich.console")])
+def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path, command: str, missing: str) -> None:
     code = (
-        "import sys; sys.modules['grpc'] = None; from otel_modeldata_receiver.cli import main; "
-        "sys.exit(main(['receive']))"
+        f"import sys; sys.modules[{missing!r}] = None; from otel_modeldata_receiver.cli import main; "
+        f"sys.exit(main([{command!r}]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (
         2,
-        "otel-modeldata: expected the receiver's dependencies, got no grpc; pip install 'otel-modeldata[receiver]'\n",
+        (
+            f"otel-modeldata: expected the receiver's dependencies, got no {missing}; "
+            "pip install 'otel-modeldata[receiver]'\n"
+        ),
     )
+
+
+def test_ctrl_c_before_there_is_anything_to_stop_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("otel_modeldata_receiver.config.load", interrupted)
+    assert cli.main(["receive"]) == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_help_needs_no_server_and_no_azure() -> None:

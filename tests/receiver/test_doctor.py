@@ -223,7 +223,7 @@ class _Fickle(RecordingBackend):
         (
             {"OTEL_MODELDATA_CONFIG": "/no/where"},
             "configuration",
-            "/no/where: cannot be read: ",
+            "OTEL_MODELDATA_CONFIG=/no/where: cannot be read: ",
         ),
     ],
 )

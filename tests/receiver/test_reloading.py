@@ -73,6 +73,23 @@ async def test_large_payloads_are_beside_the_lines_that_point_to_them(
     assert f'"dataref":"{payload}"' in line
 
 
+async def test_a_folder_without_deployment_files_is_told_and_looked_into_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(POLL, 0.01)
+    folder = tmp_path / "deployments"
+    folder.mkdir()
+    (folder / "conda.yml").write_text("name: blue\n")
+    datastores = {"lake": str(tmp_path / "lake")}
+    async with live_receiver(tmp_path / "store", deployments=(str(folder),), datastores=datastores) as receiver:
+        assert [line.getMessage() for line in caplog.records] == [
+            f"expected a deployment file with data_collector in {folder}, got none so far: defaults hold"
+        ]
+        (folder / "blue.yml").write_text(blue("azureml://datastores/lake/paths/my/inputs"))
+        keys = iter(map(str, range(100_000)))
+        await until(lambda: _seen(receiver, next(keys), tmp_path / "lake", f"my/inputs/2026/11/22/12/{NAME}"))
+
+
 async def test_a_client_never_chooses_a_path(tmp_path: Path, settings: dict[str, object]) -> None:
     """Names of another deployment, and names that look like a mounted store, stay in the standard layout."""
     async with live_receiver(tmp_path / "store", **settings) as receiver:

@@ -219,6 +219,22 @@ def test_values_are_flat_so_that_every_reader_makes_one_column_of_each() -> None
     }
 
 
+def test_secrets_in_an_address_are_hidden() -> None:
+    values = {
+        "url.full": "https://a.test/score?size=1&api_key=S#end",
+        "url.query": "sig=S&size=1",
+        "http.target": "/score?access_token=S",
+        "note": "token=kept",
+    }
+    attributes = stored(span(attributes=values))["attributes"]
+    assert {key: attributes[key] for key in values} == {
+        "url.full": "https://a.test/score?size=1&api_key=REDACTED#end",
+        "url.query": "sig=REDACTED&size=1",
+        "http.target": "/score?access_token=REDACTED",
+        "note": "token=kept",
+    }
+
+
 def test_names_that_are_equal_up_to_case_and_names_without_end_are_counted_and_left_out() -> None:
     many = {f"key{number}": number for number in range(MAX_ATTRIBUTES + 10)}
     assert (

@@ -393,6 +393,12 @@ def test_a_wrong_configuration_is_known_in_init_even_with_on_error(
         Collector(name="model_inputs", on_error=lambda _: None)
 
 
+def test_an_on_error_that_cannot_be_called_is_known_in_init() -> None:
+    with pytest.raises(TypeError) as raised:
+        Collector(name="model_inputs", on_error="log")  # type: ignore[arg-type]
+    assert str(raised.value) == "expected a function in on_error, got str: it is called with each error"
+
+
 def test_six_hundred_records_of_100_kb_arrive_at_defaults(backend: RecordingBackend) -> None:
     collector = Collector(name="model_inputs")
     frame = pd.DataFrame({"s": ["x" * 100_000]})

@@ -183,9 +183,13 @@ def test_a_file_that_is_no_deployment_is_refused(tmp_path: Path, text: str, prob
     assert any(found.startswith(problem) for found in raised.value.problems)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"missing\.yml: cannot be read: .*No such file"):
-        load_config({"OTEL_MODELDATA_CONFIG": str(tmp_path / "missing.yml")})
+@pytest.mark.parametrize("variable", ["OTEL_MODELDATA_CONFIG", "AZUREML_MDC_CONFIG_PATH"])
+def test_a_missing_file_is_named_with_the_variable_that_says_so(variable: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_config({variable: "/no/where.yml"})
+    assert str(raised.value) == (
+        f"{variable}=/no/where.yml: cannot be read: [Errno 2] No such file or directory: '/no/where.yml'"
+    )
 
 
 def _azure_file(folder: Path, content: dict[str, Any]) -> dict[str, str]:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import datetime as dt
 import re
 import threading
 import time
 import uuid
 from contextvars import copy_context
+from typing import Any
 
+import numpy as np
 import pytest
 
 from otel_modeldata.context import (
@@ -45,6 +48,24 @@ def test_only_a_given_timestamp_becomes_the_event_time() -> None:
     assert event_time_ns(BasicCorrelationContext(timestamp=0)) == 0
     assert event_time_ns(BasicCorrelationContext()) is None
     assert event_time_ns(CorrelationContext()) is None
+
+
+@pytest.mark.parametrize(
+    "given", ["now", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 1_700_000_000_000, -1, 1e30, float("nan"), float("inf")]
+)
+def test_a_timestamp_that_is_none_is_refused_before_it_is_multiplied(given: Any) -> None:
+    """Text times a billion is three gigabytes, milliseconds are a year far away."""
+    with pytest.raises(ContextError) as raised:
+        event_time_ns(BasicCorrelationContext(timestamp=given))
+    assert str(raised.value) == (
+        f"expected a timestamp in seconds since 1970, got {given!r}: "
+        "give int(moment.timestamp()) of a datetime, milliseconds divided by 1000"
+    )
+
+
+@pytest.mark.parametrize("given", [np.int64(1_700_000_000), 1_700_000_000.5, 2**33])
+def test_any_number_of_seconds_is_an_event_time(given: Any) -> None:
+    assert event_time_ns(BasicCorrelationContext(timestamp=given)) == int(given * 1_000_000_000)
 
 
 def test_a_given_context_wins_over_the_current_one_and_that_over_a_new_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -183,7 +184,7 @@ def test_a_record_above_the_limit_is_refused_with_its_size_and_the_limit(deliver
     with pytest.raises(RecordTooLargeError) as raised:
         delivery.put(FakeRecord("large", 100_000), None)
     assert str(raised.value) == (
-        "the frame takes 100000 bytes as JSON, at most 100000 can be sent in one event: collect it in parts"
+        "the frame takes 100000 bytes as JSON, at most 98650 can be sent in one event: collect it in parts"
     )
     assert delivery.report() == DeliveryReport()
 
@@ -333,6 +334,18 @@ def test_a_hung_endpoint_holds_up_neither_collect_nor_a_flush_with_a_timeout(del
     assert delivery.flush(0.01) == DeliveryReport(accepted=2000, pending=2000)
     returned.set()
     assert delivery.flush(30) == DeliveryReport(accepted=2000, delivered=2000)
+
+
+def test_a_second_shutdown_with_less_patience_ends_the_first_ones_wait(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
+    delivery.put(FakeRecord("r"), None)
+    patient = threading.Thread(target=delivery.shutdown, args=(3600.0,))
+    patient.start()
+    while delivery._stop_at is None:
+        time.sleep(0.001)
+    assert delivery.shutdown(0.0) == DeliveryReport(accepted=1, lost={"shutdown": 1})
+    patient.join(30)
+    assert not patient.is_alive()
 
 
 def test_a_transport_that_does_not_end_when_it_is_closed_does_not_hold_up_shutdown(

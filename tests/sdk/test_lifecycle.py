@@ -141,9 +141,10 @@ def test_shutdown_writes_the_final_accounts_as_one_whole_file(
 def test_a_report_that_cannot_be_written_is_one_log_line(
     backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("OTEL_MODELDATA_REPORT", str(tmp_path / "file" / "reports"))
+    monkeypatch.setenv("OTEL_MODELDATA_REPORT", str(tmp_path / "reports"))
     otel_modeldata.Collector(name="model_inputs").collect(pd.DataFrame({"n": [1]}))
-    (tmp_path / "file").touch()
+    (tmp_path / "reports").rmdir()
+    (tmp_path / "reports").touch()
     report = otel_modeldata.shutdown(60)
     assert report == DeliveryReport(accepted=1, delivered=1)
     assert [r.getMessage().split(":")[0] for r in caplog.records if r.levelname == "WARNING"] == [

@@ -485,7 +485,7 @@ def test_a_wrong_configuration_is_told_once_and_scoring_goes_on(
         assert model.predict(TWO).tolist() == [0, 2]
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("otel_modeldata")]
     assert [line.split(" cannot be read")[0] for line in lines] == [
-        f"{name} of a model are not collected: {tmp_path / 'missing.yml'}:"
+        f"{name} of a model are not collected: OTEL_MODELDATA_CONFIG={tmp_path / 'missing.yml'}:"
         for name in ("model_inputs", "model_outputs")
     ]
 

@@ -105,8 +105,27 @@ def test_an_application_whose_middleware_cannot_be_made_is_served_without(tmp_pa
     code = f"""
 import os
 instrumentor.instrument()
+import logging
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
 os.environ["OTEL_MODELDATA_PAYLOAD_BYTES"] = "much"
 {LOAD}
 print(loaded())
 """
-    assert run(code, tmp_path, "request") == ["function"]
+    problem = "OTEL_MODELDATA_PAYLOAD_BYTES: expected bytes from 0 to 62914560, got 'much'"
+    told = f"payload logging is off: environment: {problem}"
+    assert run(code, tmp_path, "request") == [*told.split(), "function"]
+
+
+def test_without_what_opentelemetry_instrument_needs_the_error_names_the_cure(tmp_path: Path) -> None:
+    code = """
+sys.modules["wrapt"] = None
+for name in list(sys.modules):
+    if name.startswith("otel_modeldata"):
+        del sys.modules[name]
+try:
+    from otel_modeldata.payload import PayloadInstrumentor
+except ImportError as error:
+    print(error)
+"""
+    sentence = "PayloadInstrumentor: expected wrapt, got none: pip install opentelemetry-distro"
+    assert run(code, tmp_path) == sentence.split()

@@ -8,6 +8,10 @@ from otel_modeldata import Collector
 from otel_modeldata._settings import DeliveryLimits, DeliverySettings, SpoolSettings, load_settings
 from otel_modeldata.exceptions import ConfigError
 
+VARIABLES = [
+    f"OTEL_MODELDATA_{name}" for name in ("QUEUE_BYTES", "OVERFLOW", "SPOOL", "SPOOL_BYTES", "BATCH_MS", "REPORT")
+]
+
 
 def test_without_variables_everything_waits_in_memory_and_what_has_no_room_is_refused_at_once() -> None:
     assert load_settings({}) == DeliverySettings(limits=DeliveryLimits(queue_bytes=134_217_728, block_seconds=0.0))
@@ -32,6 +36,7 @@ def test_without_variables_everything_waits_in_memory_and_what_has_no_room_is_re
         ({"OTEL_MODELDATA_BATCH_MS": "0"}, DeliverySettings(limits=DeliveryLimits(merge_seconds=0.0))),
         ({"OTEL_MODELDATA_BATCH_MS": "250"}, DeliverySettings(limits=DeliveryLimits(merge_seconds=0.25))),
         ({"OTEL_MODELDATA_REPORT": "/reports"}, DeliverySettings(report=Path("/reports"))),
+        (dict.fromkeys(VARIABLES, ""), DeliverySettings()),
     ],
 )
 def test_each_variable_means_what_its_table_says(environ: dict[str, str], settings: DeliverySettings) -> None:
@@ -60,6 +65,22 @@ def test_a_wrong_value_is_one_sentence_in_init(
     with pytest.raises(ConfigError) as raised:
         Collector(name="model_inputs")
     assert raised.value.problems == (f"OTEL_MODELDATA_{name}: {problem}",)
+
+
+@pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
+def test_a_folder_that_cannot_be_made_is_known_in_init(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "folder"
+    monkeypatch.setenv(f"OTEL_MODELDATA_{name}", str(folder))
+    with pytest.raises(ConfigError) as raised:
+        Collector(name="model_inputs")
+    (problem,) = raised.value.problems
+    assert problem == (
+        f"OTEL_MODELDATA_{name}: expected a folder to write to in {str(folder)!r}, "
+        f"got [Errno 20] Not a directory: {str(folder)!r}: mend it or choose another"
+    )
 
 
 def test_every_problem_is_told_in_one_go() -> None:
