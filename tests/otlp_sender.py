@@ -42,6 +42,11 @@ def send(endpoint: str, *records: LogRecord) -> None:
     _until_available(lambda: send_once(endpoint, *records))
 
 
+def send_request(endpoint: str, encoded: bytes) -> None:
+    """Send an encoded logs request until acknowledged."""
+    _until_available(lambda: _call(endpoint, LOGS, encoded))
+
+
 def send_span(endpoint: str, span: Span) -> None:
     """Send one span until acknowledged."""
     export = ExportTraceServiceRequest()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otlp_requests import ROWS
-from otlp_sender import model_data, send
+from certificate_files import make_certificates
+from otlp_requests import ROWS, request
+from otlp_sender import model_data, send, send_request
 from receiver_process import lines_below, wait_for_lines, wait_until
 
 if TYPE_CHECKING:
@@ -129,3 +130,29 @@ def test_agent_gateway_and_receiver_fill_append_blobs_of_azure_storage(
     gateway.stop()
     assert receiver.stop() == 0
     assert ids_in_blobs() == [f"{number:03}" for number in range(120)]
+
+
+@pytest.mark.parametrize(("grant", "stored"), [("*", ["credit", "local"]), ("credit/*", ["credit"])])
+def test_a_gateway_sends_for_what_its_own_certificate_covers_and_drops_the_rest(
+    start_gateway: StartGateway, start_receiver: StartReceiver, tmp_path: Path, grant: str, stored: list[str]
+) -> None:
+    files, store = make_certificates(tmp_path, client_name="gateway"), tmp_path / "store"
+    tls = {"cert_file": files / "server.crt", "key_file": files / "server.key", "client_ca_file": files / "ca.crt"}
+    settings = {key: str(path) for key, path in tls.items()} | {"clients": {"gateway": [grant]}}
+    (tmp_path / "receiver.yaml").write_text(json.dumps({"tls": settings}))
+    receiver = start_receiver(str(store), *SAME, "--config", str(tmp_path / "receiver.yaml"))
+    gateway = start_gateway(
+        OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint,
+        OTEL_MODELDATA_RECEIVER_INSECURE="false",
+        OTEL_MODELDATA_RECEIVER_CA_FILE=str(files / "ca.crt"),
+        OTEL_MODELDATA_RECEIVER_CERT_FILE=str(files / "client.crt"),
+        OTEL_MODELDATA_RECEIVER_KEY_FILE=str(files / "client.key"),
+    )
+    send_request(gateway.grpc, request(model_data("local"), resource_values={}))
+    wait_until(lambda: "PermissionDenied" in gateway.log_text() or bool(lines_below(store)))
+    send(gateway.grpc, model_data("credit"))
+    wait_for_lines(store, len(stored))
+    assert gateway.stop() == 0
+    assert receiver.stop() == 0
+    assert stored_ids(store) == stored
+    assert ("PermissionDenied" in gateway.log_text()) is (len(stored) == 1)

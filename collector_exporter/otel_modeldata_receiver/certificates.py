@@ -73,9 +73,14 @@ def _context(tls: TlsConfig) -> ssl.SSLContext:
 
 
 def _unusable(error: OSError, tls: TlsConfig) -> ConfigError:
+    files = ", ".join(_names(tls))
     return ConfigError(
-        f"tls: expected readable PEM files that belong together, got {error.strerror or error} in {tls!r}"
+        f"tls: expected readable PEM files that belong together, got {error.strerror or error} in {files}; correct them"
     )
+
+
+def _names(tls: TlsConfig) -> list[str]:
+    return [name for name in (tls.cert_file, tls.key_file, tls.client_ca_file) if name]
 
 
 class _Files:
@@ -106,8 +111,7 @@ class _Files:
         return configuration
 
     def _state(self) -> _State:
-        names = (self._tls.cert_file, self._tls.key_file, self._tls.client_ca_file)
-        return tuple(_version(Path(name)) for name in names if name)
+        return tuple(_version(Path(name)) for name in _names(self._tls))
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -23,7 +23,14 @@ from aiohttp.http_exceptions import PayloadEncodingError
 from google.rpc.code_pb2 import INVALID_ARGUMENT
 
 from . import status
-from .exceptions import ForbiddenError, NoRequestError, OverloadedError, TooLargeError, UndecodableError, UnsupportedError
+from .exceptions import (
+    ForbiddenError,
+    NoRequestError,
+    OverloadedError,
+    TooLargeError,
+    UndecodableError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from . import compression, intake, rolling, signals, telemetry
 from .admission import Admission
 from .arrivals import Arrivals
+from .clients import Client, Clients
 from .commit import commit
 from .destinations import Destinations
 from .exceptions import ReceiverError, ShuttingDownError, StoreError, UndecodableError
@@ -42,16 +43,18 @@ _RECEIVER: Final = {"receiver": "otel-modeldata", "transport": "grpc"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What a message is that comes in another way than by gRPC.
+    """What a message is, where it is not log records by gRPC from somebody who may send everything.
 
     Attributes:
         signal: whether it has log records or spans.
         compressed: whether it is gzip or zlib data; None: its first bytes tell.
+        client: who sends it, unless it may send for every deployment.
         request_of: makes an encoded `ExportLogsServiceRequest` of it, or raises UndecodableError.
     """
 
     signal: Signal = LOGS
     compressed: bool | None = None
+    client: Client | None = None
     request_of: Callable[[bytes], Awaitable[bytes]] | None = None
 
 
@@ -86,6 +89,8 @@ class LogsService:
         self._destinations = destinations or Destinations(config.rolling_rate)
         self._on_stored = on_stored
         self.spans = signals.spans(config.spans)
+        granted = config.tls.clients if config.tls else None
+        self.clients = None if granted is None else Clients(granted)
         self._clock_ns = clock_ns
         self._log = telemetry.OnceAMinute(logger)
         self._arrivals = Arrivals(config.max_message_bytes)
@@ -106,6 +111,8 @@ class LogsService:
     ) -> bytes:
         """The gRPC method `Export`, on an encoded message that is read here: see `server.py` for both."""
         try:
+            if self.clients is not None:
+                form = replace(form or Form(), client=self.clients.of_call(context.auth_context()))
             return await self.take(context.read, form)
         except Exception as error:  # the edge: whatever happens, the sender keeps its data
             refusal = refusal_of(error)
@@ -127,10 +134,13 @@ class LogsService:
             ReceiverError: it is not durable; see `exceptions.py`.
             TimeoutError: it is not known to be durable in time.
         """
+        form = form or Form()
         try:
             self._refuse_when_stopping()
+            if form.client is not None:
+                form.client.check_known()
             async with self._arrivals.message(read) as message:
-                task = await self._begin_unpacked(message, form or Form())
+                task = await self._begin_unpacked(message, form)
             return await self._outcome(task)
         except Exception as error:  # told and raised again: how it is answered depends on the way it came
             self._report(error)
@@ -166,7 +176,7 @@ class LogsService:
         except UndecodableError as error:
             reason = error
             return self._begin(message, lambda raw: self._keep_undecodable(raw, reason, self._clock_ns()))
-        return self._begin(request, lambda raw: self._store(raw, form.signal))
+        return self._begin(request, lambda raw: self._store(raw, form.signal, form.client))
 
     def _begin(self, request: bytes, work: Callable[[bytes], Coroutine[object, object, bytes]]) -> asyncio.Task[bytes]:
         """Admit `request` and start `work` on it, which goes on whatever becomes of the call."""
@@ -197,10 +207,12 @@ class LogsService:
         if not task.cancelled():
             task.exception()  # a call past its deadline has nobody else to look at it
 
-    async def _store(self, request: bytes, signal: Signal) -> bytes:
+    async def _store(self, request: bytes, signal: Signal, client: Client | None = None) -> bytes:
         arrival_ns = self._clock_ns()
         try:
-            taken = intake.read(request, arrival_ns=arrival_ns, destinations=self._destinations, signal=signal)
+            taken = intake.read(
+                request, arrival_ns=arrival_ns, destinations=self._destinations, signal=signal, client=client
+            )
         except UndecodableError as error:
             return await self._keep_undecodable(request, error, arrival_ns)
         try:

@@ -51,5 +51,10 @@ def test_a_request_that_can_never_be_taken_is_not_asked_for_again(kind: type[Exc
     assert refusal_of(kind("noise")) == Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message="noise")
 
 
+def test_what_a_certificate_does_not_cover_is_for_the_operator_to_settle() -> None:
+    refusal = refusal_of(exceptions.ForbiddenError("x" * 10_000))
+    assert refusal == Refusal(code=grpc.StatusCode.PERMISSION_DENIED, message="x" * MAX_MESSAGE_CHARS)
+
+
 def test_messages_leave_room_in_the_trailers() -> None:
     assert refusal_of(exceptions.StoreError("x" * 10_000)).message == "x" * MAX_MESSAGE_CHARS
