@@ -423,3 +423,47 @@ def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: 
         "1 event(s) lost, refused: INTERNAL: bad",
         "1 event(s) lost, rejected: 1 of 1 by the endpoint: quarantined",
     ]
+
+
+def test_the_next_request_is_encoded_while_the_one_before_is_under_way(delivery_to: OpenDelivery) -> None:
+    encoded = threading.Event()
+
+    class Second(FakeRecord):
+        def encode(self) -> bytes:
+            encoded.set()
+            return super().encode()
+
+    overlapped: list[bool] = []
+
+    def answer(names: list[str]) -> Answer:
+        if names == ["r0"]:
+            overlapped.append(encoded.wait(30))
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(answer), linger_seconds=5.0, batch_bytes=3000)
+    with delivery._lock:  # so that both are in one batch, though their bytes fill two requests
+        for record in (FakeRecord("r0", 2000), Second("r1", 2000)):
+            record.body.nbytes = 10
+            delivery.put(record, None)
+    assert delivery.flush(60) == DeliveryReport(accepted=2, delivered=2)
+    assert (overlapped, endpoint.stored) == ([True], ["r0", "r1"])
+
+
+def test_an_interpreter_that_lets_no_thread_begin_delivers_all_the_same(
+    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = delivery_to(endpoint := Endpoint(), linger_seconds=5.0, batch_bytes=3000)
+    delivery.put(FakeRecord("first"), None)
+    delivery.flush(30)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr("otel_modeldata._sending.threading.Thread.start", refuse)
+    with delivery._lock:
+        for n in range(3):
+            record = FakeRecord(f"r{n}", 2000)
+            record.body.nbytes = 10
+            delivery.put(record, None)
+    assert delivery.flush(60) == DeliveryReport(accepted=4, delivered=4)
+    assert endpoint.stored == ["first", "r0", "r1", "r2"]
