@@ -13,7 +13,7 @@ import enum
 import http.client
 import random
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -37,6 +37,7 @@ class Fault(enum.Enum):
     UNAUTHORIZED = "answered 401, never forwarded, as when a token has expired"
     CUT_BEFORE = "connection closed, never forwarded"
     HALF_BODY = "half of the body forwarded, then both connections closed"
+    CHANGED_BODY = "forwarded with another last byte"
     DROP_ANSWER = "forwarded and answered, the answer is lost"
     ERROR_AFTER = "forwarded and answered, the answer is replaced by a 500"
     BUSY_AFTER = "forwarded and answered, the answer is replaced by a 503"
@@ -212,6 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Fault.HALF_BODY:
                 self.owner.forward(request, half=True)
                 self.close_connection = True
+            case Fault.CHANGED_BODY:
+                self._answer(*self.owner.forward(replace(request, body=request.body[:-1] + b"?")))
             case Fault.DROP_ANSWER:
                 self.owner.forward(request)
                 self.close_connection = True

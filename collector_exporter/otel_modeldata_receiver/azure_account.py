@@ -21,6 +21,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from azure.core.credentials import AzureSasCredential
 from azure.identity.aio import DefaultAzureCredential
@@ -176,9 +177,11 @@ def _open(url: str, access: AccessConfig, environment: dict[str, str]) -> Accoun
 
 def _by_connection_string(connection: str, where: str) -> Account:
     try:
-        service = BlobServiceClient.from_connection_string(connection, **_OPTIONS)
+        service = BlobServiceClient.from_connection_string(connection, **_options())
         if _is_emulator(str(service.primary_hostname)):
-            service = BlobServiceClient.from_connection_string(connection, api_version=EMULATOR_API_VERSION, **_OPTIONS)
+            service = BlobServiceClient.from_connection_string(
+                connection, api_version=EMULATOR_API_VERSION, **_options()
+            )
     except ValueError:
         # Not chained, not quoted: it contains the key.
         raise ConfigError(
@@ -213,7 +216,7 @@ def _by_identity(url: str, client_id: str | None) -> Account:
 
 
 def _service(url: str, credential: AzureSasCredential | dict[str, str] | DefaultAzureCredential) -> BlobServiceClient:
-    options = dict(_OPTIONS)
+    options = _options()
     if _is_emulator(urlsplit(url).hostname or ""):
         options["api_version"] = EMULATOR_API_VERSION
     return BlobServiceClient(url, credential=credential, **options)
@@ -236,6 +239,11 @@ def _is_loopback(parts: SplitResult) -> bool:
         return ip_address(parts.hostname or "").is_loopback
     except ValueError:
         return parts.hostname == "localhost"
+
+
+def _options() -> dict[str, Any]:
+    """Of every client; without a proxy in the environment aiohttp need not look for one, in two threads a request."""
+    return {**_OPTIONS, "use_env_settings": bool(getproxies())}
 
 
 def _is_emulator(host: str) -> bool:

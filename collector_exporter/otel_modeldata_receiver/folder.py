@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -94,8 +95,9 @@ class Folder:
         self._limits = limits
         self._linger = linger
         self._outage = outage
-        self._pending: dict[str, tuple[bytes, _Call]] = {}
+        self._pending: dict[str, bytes] = {}
         self._pending_bytes = 0
+        self._found: set[str] = set()
         self._calls: deque[_Call] = deque()
         self._arrived = 0
         self._resolved = 0
@@ -131,19 +133,19 @@ class Folder:
     def _queue(self, lines: Sequence[Line], call: _Call) -> bool:
         """Whether `call` has to wait. This, `_cut` and `_resolve` are the only code that runs once for every line."""
         pending, young, old = self._pending, self._series.ids.young, self._series.ids.old
-        size = waiting = 0
+        before, size, waiting = len(pending), 0, 0
         for line in lines:
             key = line.id
             if key in young or key in old:
                 continue
             waiting += 1
             if key not in pending:
-                pending[key] = (line.data, call)
-                size += len(line.data)
-                call.stored += 1
+                pending[key] = data = line.data
+                size += len(data)
+        call.stored = len(pending) - before
+        call.duplicates = len(lines) - call.stored
         self._arrived += call.stored
         self._pending_bytes += size
-        call.duplicates = len(lines) - call.stored
         return waiting > 0
 
     async def _run(self) -> None:
@@ -176,7 +178,8 @@ class Folder:
     async def _store_block(self) -> None:
         """Make the front of the queue durable; safe to call again after a `StoreError`."""
         while True:
-            await self._series.locate()
+            if await self._series.locate():
+                self._found = {key for key in self._pending if key in self._series.ids}
             block = self._block = self._block or self._cut()
             if not block.data or await self._series.append(block.data):
                 return self._resolve(block)
@@ -184,21 +187,27 @@ class Folder:
 
     def _cut(self) -> _Block:
         """As many whole lines from the front of the queue as one block takes."""
-        young, old, room = self._series.ids.young, self._series.ids.old, self._limits.block_bytes
+        found, room = self._found, self._limits.block_bytes
+        if self._pending_bytes <= room and not found:  # as usual
+            return _Block(list(self._pending), b"".join(self._pending.values()), [], self._pending_bytes)
         ids: list[str] = []
         parts: list[bytes] = []
         repeated: list[_Call] = []
         size = 0
-        for key, (data, call) in self._pending.items():
+        for key, data in self._pending.items():
             if size + len(data) > room:
                 break
             size += len(data)
             ids.append(key)
-            if key in young or key in old:  # found in a blob after it was queued
-                repeated.append(call)
+            if key in found:
+                repeated.append(self._call_of(self._resolved + len(ids)))
             else:
                 parts.append(data)
         return _Block(ids, b"".join(parts), repeated, size)
+
+    def _call_of(self, number: int) -> _Call:
+        """Who queued the line that arrived as the `number`th: the first call that waits for as many."""
+        return self._calls[bisect_left(self._calls, number, key=lambda call: call.last)]
 
     def _resolve(self, block: _Block) -> None:
         """The lines of `block` are durable: remember them and answer the calls that wait for no others."""
@@ -220,6 +229,7 @@ class Folder:
         """Tell everybody who waits, and forget their lines; they may be stored nevertheless, which `series` finds."""
         calls, self._calls = self._calls, deque()
         self._pending.clear()
+        self._found.clear()
         self._pending_bytes = 0
         self._resolved = self._arrived
         self._block = None

@@ -116,16 +116,20 @@ class BlobSeries:
         self._fences = 0
         self.ids = IdWindow()
 
-    async def locate(self) -> None:
-        """Know every id that matters; to be awaited before a block is chosen.
+    async def locate(self) -> bool:
+        """Know every id that matters; to be awaited before a block is chosen. Whether there was anything to look at.
 
         Raises:
             StoreError: the store does not answer; calling again is safe.
         """
+        looked = False
         if self._ordinal is None:
             await self._open()
+            looked = True
         if self._blob is not None and self._blob.stale:
             await self._reread(self._blob)
+            looked = True
+        return looked
 
     async def append(self, block: bytes) -> bool:
         """Make `block` durable, or return False: another writer was there, `locate` again and choose the block anew.

@@ -84,7 +84,7 @@ class Sink:
             ValueError: a line is larger than a block, or `folder` leaves the store; nothing was stored.
         """
         self._refuse_when_closed()
-        largest = max(map(len, (line.data for line in lines)), default=0)
+        largest = max([len(line.data) for line in lines], default=0)
         if largest > self._limits.block_bytes:
             raise ValueError(
                 f"expected lines of at most {self._limits.block_bytes} bytes, got one of {largest}: "
