@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import io
 import logging
 import re
@@ -44,6 +43,7 @@ from azure.storage.blob import ContentSettings
 
 from .azure_account import CONNECTION_STRING_VARIABLE, account_of, split_url
 from .exceptions import StoreCheckError, StoreError
+from .pieces import LARGE_BYTES, Pieces, md5
 from .storage import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
 
 if TYPE_CHECKING:
@@ -63,10 +63,6 @@ _REQUEST_SECONDS: Final = 30.0
 """Longest time of one request, body included: a peer that stops reading is no silence."""
 _UPLOAD_SECONDS: Final = 120.0
 """The same for a whole object, which may be 64 MiB."""
-_LARGE_BYTES: Final = 1 << 20
-"""From this size on an MD5 is worth a thread, and whether an object is there already a small request of its own."""
-_PIECE_BYTES: Final = 256 << 10
-"""What is written at once of a block: encrypting a whole one would hold up the loop for milliseconds."""
 _WALK_SECONDS: Final = 1800.0
 """The same for a listing of everything, which comes in pages of 5000 names."""
 
@@ -181,9 +177,9 @@ class AzureBlobStore:
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
                 # Not `validate_content`: it would compute the MD5 on the loop, and takes no pieces.
-                headers = {"Content-MD5": base64.b64encode(await _md5(block)).decode()} if self._validate else {}
+                headers = {"Content-MD5": base64.b64encode(await md5(block)).decode()} if self._validate else {}
                 answer = await self._blob(name).append_block(
-                    _Pieces(block),  # type: ignore[arg-type]  # aiohttp takes it, but only `upload_blob` says so
+                    Pieces(block),  # type: ignore[arg-type]  # aiohttp takes it, but only `upload_blob` says so
                     length=len(block),
                     appendpos_condition=state.size,
                     headers=headers,
@@ -195,20 +191,20 @@ class AzureBlobStore:
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """See `Store.put`; the URL has no query: Azure ML's reader takes it for a part of the name."""
         blob = self._blob(name)
-        large = len(content) >= _LARGE_BYTES
-        md5 = await _md5(content)
+        large = len(content) >= LARGE_BYTES  # worth a small request to see whether it is there already
+        digest = await md5(content)
         async with self._request("upload a blob", seconds=_UPLOAD_SECONDS):
-            if not (large and await self._holds(name, content, md5)):
+            if not (large and await self._holds(name, content, digest)):
                 try:
                     await blob.upload_blob(
                         io.BytesIO(content),
                         length=len(content),
                         overwrite=False,
-                        content_settings=ContentSettings(content_type=content_type, content_md5=bytearray(md5)),
+                        content_settings=ContentSettings(content_type=content_type, content_md5=bytearray(digest)),
                         validate_content=self._validate,
                     )
                 except ResourceExistsError:
-                    if not await self._holds(name, content, md5):  # deleted meanwhile
+                    if not await self._holds(name, content, digest):  # deleted meanwhile
                         raise
         return str(blob.url).partition("?")[0]
 
@@ -236,7 +232,7 @@ class AzureBlobStore:
         await self.create(_PROBE)
         await self.blobs(_PROBE)
 
-    async def _holds(self, name: str, content: bytes, md5: bytes) -> bool:
+    async def _holds(self, name: str, content: bytes, digest: bytes) -> bool:
         """Whether there is an object of that name; only one without an MD5 is read to compare it.
 
         Raises:
@@ -247,7 +243,7 @@ class AzureBlobStore:
             return False
         equal = found.size == len(content)
         if equal and (theirs := found.content_settings.content_md5):
-            equal = bytes(theirs) == md5
+            equal = bytes(theirs) == digest
         elif equal:
             equal = await self._read(name, 0, len(content)) == content
         if not equal:
@@ -323,31 +319,10 @@ class AzureBlobStore:
         return StoreError(f"{expected}, got {_reason(error, status, code)}: check that the account can be reached")
 
 
-class _Pieces:
-    """A block as aiohttp sends it without a copy and without holding up the loop; from its start each time."""
-
-    def __init__(self, block: bytes) -> None:
-        self._block = memoryview(block)
-
-    async def __aiter__(self) -> AsyncIterator[memoryview]:
-        for start in range(0, len(self._block), _PIECE_BYTES):
-            yield self._block[start : start + _PIECE_BYTES]
-
-
 def _code(error: Exception) -> str:
     """The service's name for `error`, such as `BlobNotFound`; empty when the error is not the service's."""
     code = getattr(error, "error_code", None)
     return str(getattr(code, "value", code) or "")
-
-
-async def _md5(content: bytes) -> bytes:
-    if len(content) >= _LARGE_BYTES:
-        return await asyncio.to_thread(_md5_now, content)
-    return _md5_now(content)
-
-
-def _md5_now(content: bytes) -> bytes:
-    return hashlib.md5(content, usedforsecurity=False).digest()
 
 
 def _reason(error: Exception, status: int | None, code: str) -> str:

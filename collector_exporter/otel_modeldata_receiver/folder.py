@@ -97,7 +97,7 @@ class Folder:
         self._outage = outage
         self._pending: dict[str, bytes] = {}
         self._pending_bytes = 0
-        self._found: set[str] = set()
+        self._found: set[str] = set()  # in a blob, after they were queued
         self._calls: deque[_Call] = deque()
         self._arrived = 0
         self._resolved = 0

@@ -117,7 +117,7 @@ class BlobSeries:
         self.ids = IdWindow()
 
     async def locate(self) -> bool:
-        """Know every id that matters; to be awaited before a block is chosen. Whether there was anything to look at.
+        """Know every id that matters, before a block is chosen; True when it looked, and may have learned of some.
 
         Raises:
             StoreError: the store does not answer; calling again is safe.

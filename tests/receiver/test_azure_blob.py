@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import logging
-import os
 import sys
 import traceback
 from contextlib import asynccontextmanager
@@ -176,13 +175,6 @@ async def test_blocks_of_four_mebibytes_are_stored_and_read_whole(opened: OpenSt
         state = await store.append(FIRST, state, block)
         state = await store.append(FIRST, state, block)
         assert await store.read(FIRST, 0, state.size) == block * 2
-
-
-@pytest.mark.parametrize("size", [1, 256 << 10, (4 << 20) - 1])
-async def test_a_block_can_be_sent_again_from_its_start(size: int) -> None:
-    block = os.urandom(size)
-    pieces = azure_blob._Pieces(block)  # what a request is repeated with when a token has expired
-    assert [b"".join([piece async for piece in pieces]) for _ in range(2)] == [block, block]
 
 
 async def test_requests_go_through_the_proxy_that_the_environment_names(

@@ -157,6 +157,21 @@ def test_a_duplicate_of_a_line_under_way_fails_with_it() -> None:
     assert store.stored() == ["1", "2"]
 
 
+def test_a_line_found_in_a_blob_counts_as_a_duplicate_of_the_call_that_brought_it() -> None:
+    """All calls wait while the blob of an earlier process is read; the second brings nothing that is new."""
+    store = MemoryStore()
+    store.contents[FIRST] = line(1).data + line(4).data
+    store.blocks[FIRST] = [store.contents[FIRST]]
+    calls = [(0, 1), (1,), (2,), (3, 4, 5)]
+
+    async def main() -> list[Appended]:
+        sink = sink_on(store)
+        return await asyncio.gather(*(sink.append(FOLDER, lines(*keys)) for keys in calls))
+
+    assert run(main()) == [Appended(1, 1), Appended(0, 1), Appended(1, 0), Appended(2, 1)]
+    assert store.stored() == ["1", "4", "0", "2", "3", "5"]
+
+
 def test_a_caller_that_goes_away_leaves_its_lines_behind() -> None:
     store = MemoryStore()
 
