@@ -83,6 +83,11 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(_PAUSE_SECONDS):
+        """At once, at each pause, and at the end: a short run has samples, too."""
+        stopped = False
+        while True:
             if (one := sample(self._pid)) is not None:
                 self.samples.append(one)
+            if stopped:
+                return
+            stopped = self._stop.wait(_PAUSE_SECONDS)
