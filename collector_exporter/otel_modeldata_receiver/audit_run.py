@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from . import quarantined
 from .final_report import UNREADABLE, told
@@ -18,6 +18,7 @@ from .ledger import Ledger
 from .line_reading import RETRY_SECONDS, read_lines
 from .outage import patiently
 from .place import place_of
+from .rolling import SHADOW_SUFFIX
 from .storage import BLOB_SUFFIX
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from .storage import Store, StoredObject
 
 __all__ = ["Audit", "Selection", "audit"]
-
-_SHADOW_SUFFIX: Final = "_block_blob"
-"""Azure ML's reader keeps copies of append blobs in such a folder beside the collection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +142,7 @@ class _Auditor:
         for one in objects:
             place = place_of(one.name)
             if one.name.endswith(BLOB_SUFFIX) and self._names(place.endpoint, place.deployment, place.collection):
-                if place.collection.endswith(_SHADOW_SUFFIX):
+                if place.collection.endswith(SHADOW_SUFFIX):
                     shadows += 1
                 else:
                     blobs.append(one)

@@ -37,8 +37,6 @@ MAX_AGENT_CHARS: Final = 256
 """One scope is repeated in the line of every record under it: a large text would multiply."""
 _ID_NAMESPACE: Final = uuid.UUID("6f6d1c0e-6b52-5d0c-9a51-4c8f4a8f1f2e")
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
-_SHADOW_SUFFIX: Final = "_block_blob"
-"""Azure ML copies append blobs into a sibling folder `{collection}_block_blob` and reads that instead."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -219,9 +217,9 @@ def collection_of(name: str) -> Collection:
         BadRecordError: the name cannot become a segment of a path, or would be read in place of another collection.
     """
     checked_name("collection", name)
-    if name.endswith(_SHADOW_SUFFIX):
+    if name.endswith(rolling.SHADOW_SUFFIX):
         raise BadRecordError(
-            f"name: expected a collection that does not end with {_SHADOW_SUFFIX}, got {name!r}: "
+            f"name: expected a collection that does not end with {rolling.SHADOW_SUFFIX}, got {name!r}: "
             "Azure ML reads such a folder in place of another collection; rename the collection"
         )
     return Collection(name=name, type=semconv.event_type(name), tabular=name not in semconv.PAYLOAD_COLLECTIONS)

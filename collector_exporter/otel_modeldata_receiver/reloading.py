@@ -126,7 +126,7 @@ class Deployments:
             store = open_store(datastore.url, access=datastore)
             try:
                 await check_mount(mount, store)
-            except BaseException:
+            except BaseException:  # only to close what nobody else knows; it is raised again
                 await store.close()
                 raise
             self.store.mount(mount, store)

@@ -23,6 +23,10 @@ QUARANTINE: Final = "_quarantine"
 a letter or digit."""
 
 
+SHADOW_SUFFIX: Final = "_block_blob"
+"""Azure ML copies append blobs into a sibling folder `{collection}_block_blob` and reads that instead."""
+
+
 class RollingRate(enum.Enum):
     """How long one folder collects events; the words are those of the deployment YAML's `rolling_rate`."""
 

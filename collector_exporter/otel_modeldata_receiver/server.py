@@ -90,7 +90,7 @@ class Server:
             self.port = _bind(server, self._config)
             await self._http.start()
             await server.start()
-        except BaseException:
+        except BaseException:  # only to release what was opened; it is raised again
             await self._http.stop(0)
             await self._output.close()
             raise

@@ -83,7 +83,7 @@ class WSGIMiddleware:
         try:
             with use_correlation_context(exchange.context):
                 chunks = self.app(environ, begin)
-        except BaseException:
+        except BaseException:  # only to end the exchange; it is raised again
             safely(exchange.end, is_whole=False)
             raise
         return (_SizedChunks if hasattr(chunks, "__len__") else _Chunks)(chunks, exchange)

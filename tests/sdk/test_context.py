@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import threading
 import time
@@ -22,6 +23,22 @@ from otel_modeldata.context import (
     use_correlation_context,
 )
 from otel_modeldata.exceptions import ContextError
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_forked_child_makes_no_id_that_its_parent_makes() -> None:
+    BasicCorrelationContext()  # from now on some random numbers are at hand
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, "\n".join(BasicCorrelationContext().get_id() for _ in range(70)).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        made = pipe.read().splitlines()
+    os.waitpid(child, 0)
+    ours = [BasicCorrelationContext().get_id() for _ in range(70)]
+    assert len({*made, *ours}) == 140
 
 
 def test_a_context_without_an_id_gets_a_uuid_and_the_present_time() -> None:
