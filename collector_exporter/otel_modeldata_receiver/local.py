@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import mmap
 import os
 import time
 import uuid
@@ -40,6 +41,8 @@ _THREADS: Final = 8
 _LOCK_SECONDS: Final = 5.0
 """How long another process may hold a file's lock (an append takes milliseconds) before the append is refused."""
 _LOCK_POLL_SECONDS: Final = 0.01
+_LARGE_BYTES: Final = 1 << 18
+"""A block from which on it pays to give its pages back."""
 _SCAN_BYTES: Final = 1 << 16
 """Step in which the end of a file is searched for its last newline."""
 
@@ -232,6 +235,7 @@ def _append(path: Path, state: BlobState, block: bytes) -> BlobState:
             try:
                 _write(file, block, state.size)
                 os.fsync(file)
+                _give_back(file, state.size, state.size + len(block))
             except OSError:
                 # Cutting back matters twice: no half line stays, and the next try writes these pages anew, without
                 # which an fsync after a failed one reports success for bytes that never reached the disk.
@@ -264,6 +268,18 @@ def _write(file: int, content: bytes, position: int) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(file, rest) :]
+
+
+def _give_back(file: int, start: int, end: int) -> None:
+    """Tell the system that it may use the memory behind a part of a file that was flushed for something else.
+
+    Lines are not read again soon, but without this their pages stay until memory is scarce, and every append takes
+    fresh ones: on a virtual machine two thirds more time for a block of megabytes. The last page stays, because the
+    next append begins in it.
+    """
+    if end - start >= _LARGE_BYTES and hasattr(os, "posix_fadvise"):
+        first = start - start % mmap.PAGESIZE
+        os.posix_fadvise(file, first, end - end % mmap.PAGESIZE - first, os.POSIX_FADV_DONTNEED)
 
 
 def _publish(draft: Path, path: Path) -> bool:
