@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import semconv
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextvars import Token
 
 __all__ = ["MAX_CHARS", "attach", "current", "detach"]
@@ -25,13 +26,28 @@ _ENTRY = semconv.AZUREML_CORRELATION_ID
 
 def current() -> str | None:
     """The id in the current baggage, if it can be used."""
-    context = sys.modules.get("opentelemetry.context")
-    everything = None if context is None else context.get_current()
+    everything = _get_context()
+    if not everything:  # outside of every request: the usual case costs one look
+        return None
     api = _api()
-    if not everything or api is None:  # empty outside of every request: the usual case costs one look
+    if api is None:
         return None
     found = api.get_baggage(_ENTRY, everything)
     return found if isinstance(found, str) and _is_usable(found) else None
+
+
+def _look_for_otel() -> Any:
+    """The current context; once OTel is loaded, whatever asks for it asks OTel itself."""
+    global _get_context  # noqa: PLW0603 - asked once, for the whole process
+    context = sys.modules.get("opentelemetry.context")
+    get_current = getattr(context, "get_current", None)  # none while another thread imports it
+    if get_current is None:
+        return None
+    _get_context = get_current
+    return get_current()
+
+
+_get_context: Callable[[], Any] = _look_for_otel
 
 
 def attach(correlation_id: str) -> Token[Any] | None:

@@ -30,7 +30,7 @@ from .exceptions import QueueFullError, RecordTooLargeError, ShutDownError
 from .report import DeliveryReport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ._export import Retry, Transport
     from ._record import Record, RequestFrame
@@ -72,6 +72,7 @@ class Delivery:
         producer: the id of this process.
         spool: what waits survives the process there; None keeps everything in memory.
         only_overflow: the spool takes only what has no room in memory.
+        aside: called by the thread before each batch: what `collect` then need not do.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it is made of
@@ -83,6 +84,7 @@ class Delivery:
         producer: str = "",
         spool: Spool | None = None,
         only_overflow: bool = False,
+        aside: Callable[[], None] = lambda: None,
     ) -> None:
         self._transport = transport
         self._limits = limits or DeliveryLimits()
@@ -93,6 +95,7 @@ class Delivery:
         self._changed = threading.Condition(self._lock)
         self._backlog = None if spool is None else Backlog(spool, self._own, self._changed)
         self._only_overflow = only_overflow
+        self._aside = aside
         self._order = threading.Lock()
         """Held while a record gets its number and its place on disk, so that both are in one order."""
         self._thread: threading.Thread | None = None
@@ -151,24 +154,24 @@ class Delivery:
                 lambda: self._settlements > seen or self._stop_at is not None, end - time.monotonic()
             )
 
-    def _has_room(self, charge: int) -> bool:
-        """Whether an event may wait in memory; behind one that had to go to the backlog it may not."""
-        overflowed = self._backlog is not None and self._backlog.overflowed
-        return not overflowed and self._queue.has_room(charge, self._accepted - self._settled)
-
     def _put_in_memory(
         self, record: Record, charge: int, on_error: OnError | None, key: MergeKey | None = None
     ) -> None:
+        queue = self._queue
         with self._lock:
             if self._stop_at is not None:
                 raise ShutDownError
-            if not self._has_room(charge):
+            if self._backlog is not None and self._backlog.overflowed:
+                raise QueueFullError  # behind one that had to go to the backlog none may wait in memory
+            if not queue.has_room(charge, self._accepted - self._settled):
                 raise QueueFullError
-            if key is not None and self._queue.join(key, record, charge):
+            if key is not None and queue.join(key, record, charge):
                 return
             record.sequence = self._own.accounts.accept(record.collection)
-            self._queue.add(Waiting(record, charge, time.monotonic(), on_error, self._own, None, key))
-            self._wake()
+            queue.add(Waiting(record, charge, time.monotonic(), on_error, self._own, None, key))
+            self._accepted += 1
+            if self._is_to_be_told():
+                self._wake()
 
     def _put_on_disk(
         self, backlog: Backlog, record: Record, charge: int, on_error: OnError | None, key: MergeKey | None
@@ -198,19 +201,23 @@ class Delivery:
             raise ShutDownError
         backlog.on_errors[record.collection] = on_error
         since, charge = time.monotonic(), len(record.data) + _RECORD_OVERHEAD_BYTES
-        if self._has_room(charge):
+        if not backlog.overflowed and self._queue.has_room(charge, self._accepted - self._settled):
             self._queue.add(Waiting(record, charge, since, on_error, self._own, place))
         else:
             backlog.add(place, since)
         self._own.accounts.accept(record.collection)
-        self._wake()
+        self._accepted += 1
+        if self._is_to_be_told():
+            self._wake()
+
+    def _is_to_be_told(self) -> bool:
+        """Whether the thread has to hear of one more event: it asked to, or memory is scarce."""
+        return self._idle or self._thread is None or self._queue.is_crowded(self._accepted - self._settled)
 
     def _wake(self) -> None:
-        """One more was accepted: the thread hears of it when it asked to, or when memory is scarce."""
-        self._accepted += 1
         if self._thread is None:
             self._start()
-        elif self._idle or self._queue.is_crowded(self._accepted - self._settled):
+        else:
             self._changed.notify_all()
 
     def _start(self) -> None:
@@ -276,6 +283,7 @@ class Delivery:
         bytes(_KEPT_BYTES)
         while not self._is_over():
             self._look_for_dead()
+            self._aside()
             batch = self._next_batch()
             if batch:
                 self._sending.send(batch)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import get_current
+from pandas import DataFrame
 
 from . import semconv
 from ._process import this_process
@@ -25,6 +26,7 @@ from .context import (
     headers_of,
     new_uuid,
 )
+from .exceptions import UnsupportedDataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_CORRELATION_ID = semconv.AZUREML_CORRELATION_ID
 _KNOWN_COLUMNS = 32
 """Sets of columns that are remembered; a collection has one or two."""
 
@@ -63,12 +66,14 @@ class Emitter:
         self._columns: dict[tuple[object, ...], Columns] = {}
         self._warned: set[str] = set()
 
-    def emit(self, frame: pd.DataFrame, correlation_id: str, context: CorrelationContext) -> None:
+    def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext) -> None:
         """Queue a frame, or print it where Azure's local capture is on.
 
         Raises:
-            CollectError: it is refused.
+            CollectError: it is refused; UnsupportedDataError where `frame` is something else.
         """
+        if not isinstance(frame, DataFrame):
+            raise UnsupportedDataError(frame)
         rows = Rows(frame, self._read_columns)
         if rows.count == 0:
             self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
@@ -80,25 +85,29 @@ class Emitter:
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
         chosen_ns = event_time_ns(context)
         otel_context = get_current()
-        span = trace.get_current_span(otel_context) if otel_context else trace.INVALID_SPAN
-        span_context = span.get_span_context()
+        span = trace.get_current_span(otel_context) if otel_context else None  # empty outside of every span
+        span_context = None if span is None else span.get_span_context()
+        if span_context is not None and not span_context.is_valid:
+            span_context = None
+        headers = headers_of(context)
         record = Record(
-            collection=self._name,
-            fixed=self._fixed,
-            time_ns=time.time_ns() if chosen_ns is None else chosen_ns,
-            attributes=self._attributes(correlation_id, headers_of(context)),
-            span_context=span_context if span_context.is_valid else None,
-            body=rows,
+            self._name,
+            self._fixed,
+            time.time_ns() if chosen_ns is None else chosen_ns,
+            self._attributes(correlation_id, headers) if headers else {_CORRELATION_ID: correlation_id},
+            span_context,
+            rows,
         )
-        if span.is_recording():
+        is_recording = span is not None and span.is_recording()
+        if is_recording:
             record.event_id = new_uuid()
-        key = (self._name, correlation_id, span_context.trace_id, chosen_ns)
+        key = (self._name, correlation_id, span_context and span_context.trace_id, chosen_ns)
         count = rows.count
         process = this_process(self._config)
         process.delivery.put(record, self._on_error, key)
         if isinstance(context, BasicCorrelationContext):
             context.collected_rows = (record.first_row, count)
-        if span.is_recording():
+        if span is not None and is_recording:
             dated = time.strftime(self._dated, time.gmtime(record.time_ns // 1_000_000_000))
             self._tell_span(span, record, correlation_id, count, f"{process.deployment}/{self._name}/{dated}")
 
@@ -138,7 +147,7 @@ class Emitter:
         this_process(self._config).delivery.put(record, self._on_error)
 
     def _attributes(self, correlation_id: str, headers: Mapping[str, str]) -> dict[str, str]:
-        attributes = {semconv.AZUREML_CORRELATION_ID: correlation_id}
+        attributes = {_CORRELATION_ID: correlation_id}
         for header, value in headers.items():
             name = str(header).lower()
             if name == REQUEST_ID_HEADER:

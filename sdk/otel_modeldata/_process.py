@@ -24,6 +24,7 @@ from ._record import RequestFrame
 from ._settings import DeliverySettings, load_settings
 from ._spool import Spool
 from .config import load_config
+from .context import prepare_ids
 from .report import DeliveryReport
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Process:
             producer=self.producer,
             spool=spool,
             only_overflow=settings.spool is not None and settings.spool.only_overflow,
+            aside=prepare_ids,
         )
 
     def shutdown(self, timeout: float) -> DeliveryReport:

@@ -32,6 +32,7 @@ class MemoryQueue:
     def __init__(self, limits: DeliveryLimits) -> None:
         self.nbytes = 0
         self._limits = limits
+        self._most_bytes, self._most_records = limits.queue_bytes, limits.queue_records
         self._waiting: deque[Waiting] = deque()
         self._joinable: dict[MergeKey, Waiting] = {}
         self._next_at = 0.0
@@ -46,17 +47,19 @@ class MemoryQueue:
 
     def is_crowded(self, unsettled: int) -> bool:
         """Whether half of a bound is taken, with so many events not settled: then nothing waits for others."""
-        most = self._limits.queue_records
-        return self.nbytes > self._limits.queue_bytes // 2 or (most is not None and unsettled > most // 2)
+        most = self._most_records
+        return self.nbytes * 2 > self._most_bytes or (most is not None and unsettled > most // 2)
 
     def has_room(self, charge: int, unsettled: int) -> bool:
         """Whether one more event may wait."""
-        return self.nbytes + charge <= self._limits.queue_bytes and unsettled != self._limits.queue_records
+        return self.nbytes + charge <= self._most_bytes and unsettled != self._most_records
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
         """Put the rows of `record` into a waiting event of that key, if there is one that takes them."""
         waiting = self._joinable.get(key)
-        if waiting is None or time.monotonic() - waiting.since > self._limits.merge_seconds:
+        if waiting is None:
+            return False
+        if time.monotonic() - waiting.since > self._limits.merge_seconds:
             return False
         if not cast("Record", waiting.record).join(record):
             return False

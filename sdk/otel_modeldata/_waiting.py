@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from . import semconv
@@ -59,12 +60,11 @@ UNREADABLE = "(unreadable)"
 """Stands for the collection of records that the spool does not give back; no collection can have this name."""
 
 
-MergeKey = tuple[str, str, int, int | None]
-"""Collection, correlation id, trace id and chosen event time: frames of one key may share an event."""
+MergeKey = tuple[str, str, int | None, int | None]
+"""Collection, correlation id, trace id (if any) and chosen event time: frames of one key may share an event."""
 
 
-@dataclass(slots=True, eq=False)
-class Waiting:
+class Waiting(msgspec.Struct, eq=False, gc=False):
     """One event that was accepted and is not settled.
 
     Attributes:

@@ -106,18 +106,17 @@ class Collector:
         if self._refusal is not None:
             raise self._refusal
         correlation_id = _correlation_id(context)
-        if not semconv.is_sampled(correlation_id, self._rate):
+        if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
             _metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
-        pandas = sys.modules.get("pandas")
-        if pandas is None or not isinstance(data, pandas.DataFrame):
-            raise UnsupportedDataError(data)
-        emitter = self._emitter or self._make_emitter()
+        emitter = self._emitter or self._make_emitter(data)
         emitter.emit(data, correlation_id, context)
         return _ACCEPTED
 
-    def _make_emitter(self) -> Emitter:
+    def _make_emitter(self, data: object) -> Emitter:
         """The first `collect` loads the heavy half of the package; a fork meanwhile would leave a child half of it."""
+        if "pandas" not in sys.modules:  # then it is no frame, and pandas need not be loaded to say so
+            raise UnsupportedDataError(data)
         with _forking.guard:
             from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
 

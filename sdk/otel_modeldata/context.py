@@ -25,11 +25,10 @@ REQUEST_ID_HEADER = "x-request-id"
 """The header of a context that becomes `xrequestid` of the line."""
 
 
-_POOL = 64
-_random: list[bytes] = []
-"""For correlation ids only. The kernel is asked for many at once, because every time the thread lets others go first.
-A process that is cloned as it runs makes some ids twice: bearable for ids that join, not for those that tell events
-apart."""
+_FEW, _MANY = 16, 256
+_ids: list[str] = []
+"""Correlation ids that are made already: at some pace `collect` never makes one, the delivery thread does. A process
+that is cloned as it runs uses some of them twice: bearable for ids that join, not for those that tell events apart."""
 
 
 def new_uuid() -> str:
@@ -43,17 +42,28 @@ def _uuid_of(octets: bytes) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
+def prepare_ids() -> None:
+    """Make correlation ids for later; called where nobody waits."""
+    _make_ids(_MANY - len(_ids))
+
+
+def _make_ids(count: int) -> None:
+    """The kernel is asked once for all of them, because every time the thread lets others go first."""
+    if count > 0:
+        octets = os.urandom(16 * count)
+        _ids.extend([_uuid_of(octets[start : start + 16]) for start in range(0, len(octets), 16)])
+
+
 def _new_correlation_id() -> str:
     try:
-        return _uuid_of(_random.pop())
+        return _ids.pop()
     except IndexError:
-        octets = os.urandom(16 * _POOL)
-        _random.extend(octets[start : start + 16] for start in range(16, len(octets), 16))
-        return _uuid_of(octets[:16])
+        _make_ids(_FEW)
+        return new_uuid()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.clear)
+    os.register_at_fork(after_in_child=_ids.clear)
 
 
 class CorrelationContext:
@@ -82,6 +92,9 @@ class BasicCorrelationContext(CorrelationContext):
             becomes a line key of its own, e.g. `{"tenant": "a"}`.
     """
 
+    has_own_timestamp = False
+    collected_rows = (0, 0)
+
     def __init__(
         self,
         id: object = None,  # noqa: A002 - the parameter's name is the official API
@@ -89,10 +102,12 @@ class BasicCorrelationContext(CorrelationContext):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.id = _new_correlation_id() if id is None or id == "" else str(id)
-        self.timestamp = int(time.time()) if timestamp is None else timestamp
         self.headers = dict(headers) if headers else {}
-        self.has_own_timestamp = timestamp is not None
-        self.collected_rows = (0, 0)
+        if timestamp is None:
+            self.timestamp = int(time.time())
+        else:
+            self.timestamp = timestamp
+            self.has_own_timestamp = True
 
     @property
     def row_ids(self) -> list[str]:
@@ -234,6 +249,8 @@ def checked_text(text: str) -> str:
     Raises:
         ContextError: it holds a lone surrogate.
     """
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
