@@ -2,7 +2,7 @@
 
 | variable | values | default |
 |---|---|---|
-| `OTEL_MODELDATA_QUEUE_BYTES` | bytes that may wait in memory | 128 MiB |
+| `OTEL_MODELDATA_QUEUE_BYTES` | memory for what waits and, an eighth of it at most, for what is under way | 128 MiB |
 | `OTEL_MODELDATA_OVERFLOW` | `report`, `block:MS` or `spill`: what `collect` does when there is no room | `report` |
 | `OTEL_MODELDATA_SPOOL` | a folder on a local disk: what waits survives the process | none |
 | `OTEL_MODELDATA_SPOOL_BYTES` | bytes on disk that this process may hold | 1 GiB |
@@ -36,6 +36,9 @@ BATCH_VARIABLE = "OTEL_MODELDATA_BATCH_MS"
 REPORT_VARIABLE = "OTEL_MODELDATA_REPORT"
 
 DEFAULT_QUEUE_BYTES = 128 * 2**20
+_BATCH_BYTES = 3_500_000
+_UNDER_WAY_BYTES = 4 * _BATCH_BYTES
+"""What one request and the next hold beside the queue: their rows as text, the request, and gRPC's copy of it."""
 DEFAULT_SPOOL_BYTES = 2**30
 MAX_BATCH_MS = 10_000
 
@@ -44,13 +47,13 @@ MAX_BATCH_MS = 10_000
 class DeliveryLimits:
     """Bounds of the queue and the pace of sending."""
 
-    queue_bytes: int = DEFAULT_QUEUE_BYTES
+    queue_bytes: int = DEFAULT_QUEUE_BYTES - _UNDER_WAY_BYTES
     """Most bytes that may wait; beyond, `collect` refuses."""
     queue_records: int | None = None
     """Most records that may wait; azureml-ai-monitoring bounds only this."""
     block_seconds: float = 0.0
     """How long `collect` waits for room before it refuses."""
-    batch_bytes: int = 3_500_000
+    batch_bytes: int = _BATCH_BYTES
     """Most bytes of one request with several records: below the 4 MiB that every gRPC server takes by default."""
     record_bytes: int = 64 * 2**20
     """Most bytes of one record; one above `batch_bytes` travels alone."""
@@ -123,7 +126,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
         raise ConfigError("environment", problems)
     return DeliverySettings(
         limits=DeliveryLimits(
-            queue_bytes=queue_bytes,
+            queue_bytes=queue_bytes - min(queue_bytes // 8, _UNDER_WAY_BYTES),
             block_seconds=int(milliseconds) / 1000 if milliseconds else 0.0,
             merge_seconds=int(batch_ms) / 1000,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import re
 import resource
@@ -66,6 +67,38 @@ async def test_blocks_follow_each_other_at_their_positions(store: LocalStore, fi
     assert await store.state(FIRST) == two
     assert await store.read(FIRST, 2, 8) == b"e\ntwo\n"
     assert content(file) == b"one\ntwo\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no posix_fadvise")
+async def test_pages_of_large_blocks_are_given_back_once_flushed_but_for_the_last(
+    store: LocalStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, done = mmap.PAGESIZE, []
+    flush, give_back = os.fsync, os.posix_fadvise
+
+    def note_flush(handle: int) -> None:
+        flush(handle)
+        done.append(("flushed", os.fstat(handle).st_size))
+
+    def note_giving(handle: int, start: int, size: int, advice: int) -> None:
+        give_back(handle, start, size, advice)
+        done.append(("given back", start, size, advice))
+
+    state = await store.create(FIRST)
+    assert state == EMPTY
+    monkeypatch.setattr(os, "fsync", note_flush)
+    monkeypatch.setattr(os, "posix_fadvise", note_giving)
+    blocks = [b"a" * (64 * page + 10), b"b" * 10, b"c" * (64 * page)]
+    for block in blocks:
+        state = await store.append(FIRST, state, block)
+    assert done == [
+        ("flushed", 64 * page + 10),
+        ("given back", 0, 64 * page, os.POSIX_FADV_DONTNEED),
+        ("flushed", 64 * page + 20),
+        ("flushed", 128 * page + 20),
+        ("given back", 64 * page, 64 * page, os.POSIX_FADV_DONTNEED),
+    ]
+    assert content(file) == b"".join(blocks)
 
 
 async def test_a_name_that_holds_data_is_taken_and_an_empty_one_serves(store: LocalStore, file: Path) -> None:

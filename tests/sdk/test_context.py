@@ -19,6 +19,7 @@ from otel_modeldata.context import (
     current_correlation_context,
     event_time_ns,
     headers_of,
+    prepare_ids,
     resolve,
     use_correlation_context,
 )
@@ -39,6 +40,13 @@ def test_a_forked_child_makes_no_id_that_its_parent_makes() -> None:
     os.waitpid(child, 0)
     ours = [BasicCorrelationContext().get_id() for _ in range(70)]
     assert len({*made, *ours}) == 140
+
+
+def test_ids_made_beforehand_are_uuids_and_used_once() -> None:
+    prepare_ids()
+    made = [BasicCorrelationContext().get_id() for _ in range(300)]  # more than are kept
+    assert len(set(made)) == 300
+    assert {uuid.UUID(one).version for one in made} == {4}
 
 
 def test_a_context_without_an_id_gets_a_uuid_and_the_present_time() -> None:
