@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,10 @@ EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 FORK_WAITS_SECONDS = 0.05
 """How long a fork waits for the answer of a try under way before it ends it."""
-FORK_GIVES_UP_SECONDS = 1.0
+FORK_GIVES_UP_SECONDS = 5.0
 """Ending a try takes milliseconds; a fork at risk is better than one that never comes."""
+_FORK_SETTLES_SECONDS = 0.2
+"""gRPC's own threads go on a little with what was cancelled; a fork meanwhile leaves the child their locks."""
 
 
 _RETRYABLE = frozenset(
@@ -86,6 +89,8 @@ class GrpcTransport:
                 answer = self._call(request)
             if self._interrupted is not channel or self._is_closed:
                 return answer
+            # The fork wants the lock. Locks are not fair: without a pause this thread would take it again and again.
+            time.sleep(FORK_WAITS_SECONDS)
 
     def _call(self, request: bytes) -> Answer:
         try:
@@ -110,6 +115,7 @@ class GrpcTransport:
             self._interrupted = self._channel
             self._channel.close()
             self._is_held_for_fork = self._inside.acquire(timeout=FORK_GIVES_UP_SECONDS)
+            time.sleep(_FORK_SETTLES_SECONDS)
 
     def go_on_after_fork(self) -> None:
         """Let the parent's threads in again."""

@@ -8,6 +8,7 @@ what was sent, by number and content: a fast wrong answer fails. Without CASE al
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -84,7 +85,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _machine() -> dict[str, str | int | None]:
-    return {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
+    return {
+        "cpus": os.cpu_count(),
+        "processor": _processor(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    """As the kernel names it; `platform` knows it on other systems only."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def _show(lines: list[Row]) -> None:
@@ -97,7 +113,7 @@ def _show(lines: list[Row]) -> None:
         "ours / peer",
         "target",
         "met",
-        title=f"{os.cpu_count()} CPUs, medians",
+        title=f"{os.cpu_count()} x {_processor()}, medians",
     )
     for row in lines:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
