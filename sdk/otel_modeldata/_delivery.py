@@ -169,9 +169,7 @@ class Delivery:
                 return
             record.sequence = self._own.accounts.accept(record.collection)
             queue.add(Waiting(record, charge, time.monotonic(), on_error, self._own, None, key))
-            self._accepted += 1
-            if self._is_to_be_told():
-                self._wake()
+            self._wake()
 
     def _put_on_disk(
         self, backlog: Backlog, record: Record, charge: int, on_error: OnError | None, key: MergeKey | None
@@ -206,18 +204,14 @@ class Delivery:
         else:
             backlog.add(place, since)
         self._own.accounts.accept(record.collection)
-        self._accepted += 1
-        if self._is_to_be_told():
-            self._wake()
-
-    def _is_to_be_told(self) -> bool:
-        """Whether the thread has to hear of one more event: it asked to, or memory is scarce."""
-        return self._idle or self._thread is None or self._queue.is_crowded(self._accepted - self._settled)
+        self._wake()
 
     def _wake(self) -> None:
+        """One more was accepted: the thread hears of it when it asked to, or when memory is scarce."""
+        self._accepted += 1
         if self._thread is None:
             self._start()
-        else:
+        elif self._idle or self._queue.is_crowded(self._accepted - self._settled):
             self._changed.notify_all()
 
     def _start(self) -> None:
