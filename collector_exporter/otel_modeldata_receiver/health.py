@@ -48,6 +48,7 @@ class StoreHealth:
         self._check = check
         self._probe_seconds = probe_seconds
         self._probe: asyncio.Task[None] | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Say SERVING: the store was checked."""
@@ -57,8 +58,9 @@ class StoreHealth:
         """Say NOT_SERVING, and probe until the store works again; calling it again meanwhile changes nothing.
 
         A datastore beside the store stops the lines of its own collections only: the receiver stays ready for others.
+        Calls that fail while the receiver stops change nothing either: it will not be ready again.
         """
-        if isinstance(error, DatastoreError):
+        if self._stopped or isinstance(error, DatastoreError):
             return
         if self._probe is None or self._probe.done():
             logger.warning("not ready: %s", error)
@@ -66,6 +68,7 @@ class StoreHealth:
 
     async def stop(self) -> None:
         """Say NOT_SERVING for good."""
+        self._stopped = True
         if self._probe is not None:
             self._probe.cancel()
             with contextlib.suppress(asyncio.CancelledError):

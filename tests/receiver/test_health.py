@@ -81,7 +81,7 @@ async def test_a_healthy_store_is_never_probed() -> None:
     assert store.checks == 0
 
 
-async def test_stopping_ends_the_probe_and_stays_not_ready() -> None:
+async def test_stopping_ends_the_probe_and_stays_not_ready(caplog: pytest.LogCaptureFixture) -> None:
     store, servicer = Store(), health.aio.HealthServicer()
     store.broken = True
     watched = StoreHealth(servicer, ("",), store.check, probe_seconds=0.001)
@@ -90,6 +90,8 @@ async def test_stopping_ends_the_probe_and_stays_not_ready() -> None:
     await until_status(servicer, "NOT_SERVING")
     await watched.stop()
     await watched.stop()
+    watched.store_failed(StoreError("still down for a call under way"))
     store.broken = False
     await watched.start()
     assert await status(servicer) == "NOT_SERVING"
+    assert caplog.messages == ["not ready: down"]
