@@ -122,7 +122,7 @@ def read(record: LogRecord, source: Source) -> Event:
         BadRecordError: the record is not model data, or cannot become a line that readers understand.
     """
     texts, extensions = _attributes(record)
-    collection = _collection(texts, record.event_name)
+    collection = collection_in(texts, record.event_name)
     if collection.tabular:
         content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
         content = rows_content(collection, content_type, body.rows(record.body, content_type))
@@ -279,7 +279,16 @@ def _take_extension(extensions: dict[str, str], key: str, value: AnyValue) -> No
         extensions[name] = text
 
 
-def _collection(texts: dict[str, str], event_name: str) -> Collection:
+def collection_in(texts: Mapping[str, str], event_name: str) -> Collection:
+    """The collection that a record names.
+
+    Args:
+        texts: its attributes by name.
+        event_name: its event name, which counts where no attribute says it.
+
+    Raises:
+        BadRecordError: it names none, or one that cannot be; see `collection_of`.
+    """
     name = texts.get(semconv.AZUREML_COLLECTION_NAME)
     if name is not None:
         return collection_of(name)

@@ -28,8 +28,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from . import outline
 from .exceptions import BadRecordError, UndecodableError
-from .outline import LogsRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,9 +79,9 @@ def decode(request: bytes) -> list[ScopeRecords[bytes]]:
         UndecodableError: not even the outline of the message could be read.
     """
     try:
-        message = LogsRequest.FromString(request)
+        message = outline.LogsRequest.FromString(request)
     except DecodeError:
-        raise _undecodable("bytes that are none") from None
+        raise outline.undecodable("bytes that are none") from None
     return [
         ScopeRecords(resource=resource_logs.resource, scope=_scope(scope_logs.scope), records=scope_logs.log_records)
         for resource_logs in message.resource_logs
@@ -181,14 +181,10 @@ def text_of(key: str, value: AnyValue) -> str | None:
 
 
 # --- The slow path ----------------------------------------------------------------------------------------------
-# Protocol Buffers encoding: a message is a sequence of fields; a field is a varint `number << 3 | wire type`, then a
-# varint (0), 8 bytes (1), a varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occur in OTLP.
 
 _RESOURCE_LOGS: Final = 1  # ExportLogsServiceRequest.resource_logs, ExportTraceServiceRequest.resource_spans
 _RESOURCE, _SCOPE_LOGS = 1, 2  # ResourceLogs.resource, .scope_logs; ResourceSpans.resource, .scope_spans
 _SCOPE, _LOG_RECORDS = 1, 2  # ScopeLogs.scope, .log_records; ScopeSpans.scope, .spans
-_LENGTH_DELIMITED: Final = 2
-_FIXED_SIZES: Final = {1: 8, 5: 4}
 
 
 def _walk_request(request: bytes) -> Iterator[ScopeRecords[Span]]:
@@ -244,34 +240,5 @@ def _members(message: bytes, number: int) -> list[bytes]:
 
 def _fields(message: bytes, position: int, end: int, number: int) -> Iterator[tuple[int, int]]:
     """Where the length-delimited fields `number` between two positions of `message` begin and end."""
-    while position < end:
-        tag, position = _varint(message, position)
-        wire_type = tag & 7
-        if wire_type == _LENGTH_DELIMITED:
-            size, position = _varint(message, position)
-        elif wire_type in _FIXED_SIZES:
-            size = _FIXED_SIZES[wire_type]
-        elif wire_type == 0:
-            _, position = _varint(message, position)
-            size = 0
-        else:
-            raise _undecodable(f"wire type {wire_type}")
-        if size > end - position:
-            raise _undecodable(f"a field of {size} bytes where {end - position} are left")
-        if wire_type == _LENGTH_DELIMITED and tag >> 3 == number:
-            yield position, position + size
-        position += size
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    """The base-128 number at `position` and the position after it; at most ten bytes, as the encoding says."""
-    number = 0
-    for shift, byte in enumerate(message[position : position + 10]):
-        number |= (byte & 0x7F) << (7 * shift)
-        if byte < 0x80:
-            return number, position + shift + 1
-    raise _undecodable("a number without end")
-
-
-def _undecodable(found: str) -> UndecodableError:
-    return UndecodableError(f"undecodable request: expected an OTLP export request, got {found}; correct the sender")
+    wanted = number << 3 | 2
+    return ((start, stop) for tag, start, stop in outline.fields(message, position, end) if tag == wanted)

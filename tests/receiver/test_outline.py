@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from google.protobuf.wrappers_pb2 import UInt64Value
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from otel_modeldata_receiver.outline import LogsRequest, int_of, read_record, string_of
+from otel_modeldata_receiver.exceptions import UndecodableError
+from otel_modeldata_receiver.outline import LogsRequest, fields, string_at, varint
 from otlp_requests import any_value, decoded, raw_request, record, request, resource
 
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary(max_size=9) | st.text()
@@ -21,13 +23,28 @@ def test_a_request_has_resources_scopes_and_records_as_they_were_sent() -> None:
     assert (resource_logs.resource, list(scope_logs.log_records)) == (resource().SerializeToString(), records)
 
 
-def test_a_record_has_what_a_line_needs() -> None:
-    one = record(event_id="1", trace_id=b"t" * 16, span_id=b"s" * 8, flags=1, observed_time_unix_nano=5)
-    outline = read_record(one.SerializeToString())
-    assert (outline.time_unix_nano, outline.observed_time_unix_nano, outline.flags) == (one.time_unix_nano, 5, 1)
-    assert (outline.trace_id, outline.span_id) == (one.trace_id, one.span_id)
-    assert outline.body == one.body.SerializeToString()
-    assert list(outline.attributes) == [attribute.SerializeToString() for attribute in one.attributes]
+def test_the_fields_of_a_record_are_where_it_has_them() -> None:
+    one = record(event_id="1", severity_number=9, trace_id=b"t" * 16, span_id=b"s" * 8, flags=1)
+    raw = one.SerializeToString()
+    found = [(tag, raw[start:end]) for tag, start, end in fields(raw, 0, len(raw))]
+    attributes = [(0x32, attribute.SerializeToString()) for attribute in one.attributes]
+    assert found == [
+        (0x09, one.time_unix_nano.to_bytes(8, "little")),
+        (0x10, b"\x09"),
+        (0x2A, one.body.SerializeToString()),
+        *attributes,
+        (0x45, b"\x01\0\0\0"),
+        (0x4A, b"t" * 16),
+        (0x52, b"s" * 8),
+    ]
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\x0b", b"\x09" + bytes(7), b"\x0a\x02a", b"\x45", b"\x10\x80", b"\x80", b"\xff" * 11]
+)
+def test_what_is_no_sequence_of_fields_is_undecodable(raw: bytes) -> None:
+    with pytest.raises(UndecodableError, match="expected an OTLP export request"):
+        list(fields(raw, 0, len(raw)))
 
 
 @given(st.lists(st.binary(max_size=9), max_size=4))
@@ -43,12 +60,20 @@ def test_the_outline_of_noise_has_the_records_of_the_whole(bodies: list[bytes]) 
     assert outlined == [one.SerializeToString() for one in whole]
 
 
+def string_of(value: bytes) -> bytes | None:
+    """The text of an encoded `AnyValue`, found behind its length and before something else."""
+    size = AnyValue(bytes_value=value).SerializeToString()[1 : -len(value) or None]
+    raw = b"?" + size + value + b"??"
+    place = string_at(raw, 1)
+    if place is None:
+        return None
+    assert raw[place[1] :] == b"??"
+    return raw[slice(*place)]
+
+
 @given(VALUES)
-def test_a_value_is_a_string_a_number_or_neither(value: object) -> None:
-    raw = any_value(value).SerializeToString()
-    assert string_of(raw) == (value.encode() if isinstance(value, str) else None)
-    small = type(value) is int and 0 <= value < 2**56
-    assert int_of(raw) == (value if small else None)
+def test_a_value_is_a_string_or_none(value: object) -> None:
+    assert string_of(any_value(value).SerializeToString()) == (value.encode() if isinstance(value, str) else None)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -57,14 +82,25 @@ def test_a_string_of_any_size_is_read(size: int) -> None:
         assert string_of(AnyValue(string_value=text).SerializeToString()) == text.encode()
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"\n", b"\n\x01", b"\n\x02a", b"\n\x01ab", b"\n\x01\xff", b"\n\x80", b"\n" + b"\xff" * 12]
-)
-def test_a_string_that_is_not_whole_alone_and_utf_8_is_none(raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"", b"\n", b"\n\x02a", b"\n\x01ab", b"\n\x80", b"\n\x80\x80\x01", b"\x12\x01a"])
+def test_a_string_that_is_not_whole_and_alone_is_none(raw: bytes) -> None:
     assert string_of(raw) is None
 
 
-@given(st.binary(max_size=12))
-def test_noise_is_a_number_only_if_it_decodes_to_it(noise: bytes) -> None:
-    number = int_of(b"\x18" + noise)
-    assert number is None or AnyValue.FromString(b"\x18" + noise).int_value == number
+def test_a_string_that_ends_behind_the_message_is_none() -> None:
+    assert string_at(b"\x03\n\x01", 0) is None
+
+
+@given(st.integers(0, 2**64 - 1), st.binary(max_size=3))
+@example(2**7 - 1, b"")
+@example(2**14 - 1, b"\xff")
+@example(2**14, b"")
+def test_a_number_is_read_as_it_is_encoded(number: int, rest: bytes) -> None:
+    encoded = UInt64Value(value=number).SerializeToString()[1:] or b"\0"
+    assert varint(b"?" + encoded + rest, 1) == (number, 1 + len(encoded))
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x80", b"\x80\x80", b"\xff" * 12])
+def test_a_number_without_end_is_undecodable(raw: bytes) -> None:
+    with pytest.raises(UndecodableError, match="got a number without end"):
+        varint(raw, 0)

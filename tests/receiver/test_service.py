@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from memory_store import MemoryStore
 from otel_modeldata import semconv
-from otel_modeldata_receiver import origin, splice, telemetry
+from otel_modeldata_receiver import body, origin, telemetry
 from otel_modeldata_receiver.config import ReceiverConfig
 from otel_modeldata_receiver.exceptions import OverloadedError, ShuttingDownError, StoreError, UndecodableError
 from otel_modeldata_receiver.local import LocalStore
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-    from otel_modeldata_receiver.outline import RecordOutline
     from otel_modeldata_receiver.storage import BlobState
 
 pytestmark = pytest.mark.anyio
@@ -346,15 +345,15 @@ async def test_a_tenant_that_fills_its_share_does_not_keep_another_one_out(tmp_p
 async def test_a_defect_costs_the_one_record_it_is_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = splice.read_record
+    real = body.rows_of
 
-    def defective(raw: bytes) -> RecordOutline:
-        if b"odd" in raw:
+    def defective(text: bytes) -> bytes:
+        if b"odd" in text:
             raise KeyError("S3CRET of a record")
-        return real(raw)
+        return real(text)
 
-    monkeypatch.setattr(splice, "read_record", defective)
-    odd = [record(event_id=one, time_ns=NOON, severity_text="odd") for one in ("2", "3")]
+    monkeypatch.setattr(body, "rows_of", defective)
+    odd = [record('[{"odd":1}]', event_id=one, time_ns=NOON) for one in ("2", "3")]
     async with fixture(tmp_path) as made:
         answer = await made.accept(request(*inputs("1"), *odd, *inputs("4")))
         reason = "defect: expected to make a line, got KeyError; report it with the receiver's log"
