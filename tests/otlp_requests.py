@@ -12,6 +12,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.outline import WireField, fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ SCOPE = InstrumentationScope(name="test-sdk", version="1.0")
 BAD_NAMES = ["", "..", "a/../b", "a/b", "x" * 1100, "%2e%2e", "a\\b", "_quarantine", ".hidden", "trailing.", "a..b"]
 BAD_NAMES += ["\uff0e\uff0e", "\u2024\u2024", "na\u0131ve", "a b", "a:b", "a?b", "a#b", "-a"]
 """Endpoint, deployment and collection names that must never reach a path."""
+_ATTRIBUTE = 0x32
+"""The tag of `LogRecord.attributes`."""
 NOON = 1_795_348_800_000_000_000
 """2026-11-22T12:00:00Z in ns since the epoch."""
 
@@ -109,6 +112,27 @@ def raw_request(records: Iterable[bytes], raw_resource: bytes | None = None) -> 
     if raw_resource is None:
         raw_resource = resource().SerializeToString()
     return field(1, field(1, raw_resource) + field(2, scope_logs))
+
+
+def backwards(raw: bytes) -> bytes:
+    """An encoded `LogRecord` as Collectors write it: the last field first, the value of an attribute before its key."""
+    parts = [(one.tag, raw[one.start : one.end], whole) for one, whole in _with_whole(raw)]
+    attributes = [
+        field(6, b"".join(whole for _, whole in reversed(_with_whole(content))))
+        for tag, content, _ in parts
+        if tag == _ATTRIBUTE
+    ]
+    others = [(tag, whole) for tag, _, whole in parts if tag != _ATTRIBUTE]
+    before = [whole for tag, whole in others if tag < _ATTRIBUTE]
+    behind = [whole for tag, whole in others if tag > _ATTRIBUTE]
+    return b"".join([*reversed(behind), *attributes, *reversed(before)])
+
+
+def _with_whole(raw: bytes) -> list[tuple[WireField, bytes]]:
+    """The fields of a message, each with all its bytes."""
+    found = list(fields(raw, 0, len(raw)))
+    starts = [0, *(one.end for one in found)]
+    return [(one, raw[start : one.end]) for one, start in zip(found, starts, strict=False)]
 
 
 def field(number: int, content: bytes) -> bytes:

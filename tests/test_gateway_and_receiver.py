@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
 from certificate_files import make_certificates
-from otlp_requests import ROWS, request
-from otlp_sender import model_data, send, send_request
+from otel_modeldata import semconv
+from otel_modeldata_receiver import event, origin, otlp, splice
+from otel_modeldata_receiver.destinations import Destinations
+from otlp_requests import NOON, ROWS, record, request
+from otlp_sender import LOGS, model_data, send, send_request
 from receiver_process import lines_below, wait_for_lines, wait_until
 
 if TYPE_CHECKING:
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
     from azurite import Azurite
     from gateway import Gateway, StartGateway
+    from otel_modeldata_receiver.sink import Line
     from receiver_process import ReceiverProcess, StartReceiver
 
 BLOB_FOLDER = "credit/blue/model_inputs/2026/11/22/12"
@@ -51,6 +58,40 @@ def test_a_record_becomes_a_line_of_the_blob_of_its_endpoint_collection_and_hour
     (line,) = lines_below(tmp_path)
     assert (line["id"], line["data"]) == ("event-1", [{"age": 41, "name": "Zoë"}])
     assert b'"data":[{"age": 41, "name": "Zo\\u00eb"}],' in blob.read_bytes()
+
+
+def test_records_as_the_gateway_writes_them_take_the_short_way_in_the_receiver(start_gateway: StartGateway) -> None:
+    """It writes the fields of a record backwards, which no builder of requests does."""
+    arrived: SimpleQueue[bytes] = SimpleQueue()
+
+    def export(raw: bytes, _: grpc.ServicerContext) -> bytes:
+        arrived.put(raw)
+        return b""
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    handlers = {"Export": grpc.unary_unary_rpc_method_handler(export)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(LOGS.split("/")[1], handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=f"127.0.0.1:{port}")
+    values = {semconv.AZUREML_PRODUCER_SEQUENCE: 300, semconv.AZUREML_CORRELATION_ID: "c-1", "code.function": "run"}
+    span = {"trace_id": b"t" * 16, "span_id": b"s" * 8, "flags": 1, "event_name": "azureml.inference.model_inputs"}
+    for fields in (span, {}):
+        send(gateway.grpc, *(record(ROWS, values, event_id=f"e-{n}", time_ns=NOON + n, **fields) for n in range(3)))
+        (scope,) = otlp.decode(arrived.get(timeout=60))
+        source = event.Source(
+            origin=origin.read(scope.resource),
+            resource=scope.resource,
+            agent=event.agent_of(scope.scope),
+            destinations=Destinations().of_deployment("credit", "blue", None),
+            arrival_ns=NOON,
+            ids=event.Ids(),
+        )
+        lines: dict[str, list[Line]] = {}
+        splicer = splice.Splicer(source, lines)
+        assert [splicer.take(one) for one in scope.records] == [True, True, True]
+        assert [line.id for line in lines[BLOB_FOLDER]] == ["e-0", "e-1", "e-2"]
+    server.stop(None)
 
 
 def test_600_records_of_100_kb_are_stored(gateway: Gateway, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import uuid
 from dataclasses import dataclass
 from operator import itemgetter
 from struct import Struct
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -31,20 +31,16 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-__all__ = ["PLAIN", "TIME", "TIME_END", "Mold", "learn"]
+__all__ = ["PLAIN", "Mold", "learn"]
 
 PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 """Characters that are in JSON, and in UTF-8, what they are without it."""
-_MOST_TAIL_BYTES: Final = 2048
+_MOST_COMMON_BYTES: Final = 2048
 _MOST_NUMBER: Final = 2**56
 """From here on, numbers have rules of their own for sign and overflow."""
 
 # Tags of `LogRecord`, opentelemetry/proto/logs/v1/logs.proto.
-TIME, _SEVERITY_NUMBER, _SEVERITY_TEXT, _BODY, _ATTRIBUTE = 0x09, 0x10, 0x1A, 0x2A, 0x32
-_TRACE_ID, _SPAN_ID, _OBSERVED_TIME = 0x4A, 0x52, 0x59
-_BEFORE_BODY: Final = {TIME, _SEVERITY_NUMBER, _SEVERITY_TEXT}
-TIME_END: Final = 9
-"""An ordinary record begins with its time: a tag and 8 bytes."""
+_TIME, _BODY, _ATTRIBUTE, _TRACE_ID, _SPAN_ID, _OBSERVED_TIME = 0x09, 0x2A, 0x32, 0x4A, 0x52, 0x59
 
 _EVENT_ID, _CORRELATION_ID = semconv.CLOUDEVENTS_EVENT_ID, semconv.AZUREML_CORRELATION_ID
 _REQUEST_ID, _SEQUENCE_NUMBER = semconv.AZUREML_REQUEST_ID, semconv.AZUREML_PRODUCER_SEQUENCE
@@ -67,18 +63,31 @@ _Place: TypeAlias = tuple[int, int]
 _Pick: TypeAlias = "Callable[[tuple[bytes, ...]], tuple[bytes, ...]]"
 
 
+class _Cut(NamedTuple):
+    """A part of a record, cut at its places.
+
+    Attributes:
+        unpack: makes the pieces, given the record and where the part begins: what is in common and what differs in
+            turns, and behind the last that is in common an empty one.
+        common: those that are in common.
+        size: bytes of all.
+    """
+
+    unpack: Callable[[bytes, int], tuple[bytes, ...]]
+    common: tuple[bytes, ...]
+    size: int
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Mold:
     """What the records of one shape have in common, and their lines.
 
     Attributes:
-        opening: what stands between the time of a record and the length of its body.
-        tail_bytes: how many bytes follow the body.
-        unpack: cuts them, given the record and where they begin: what is common and what varies, in turns, and nothing.
-        common: the common ones.
-        pick: of all: event id, correlation id, request id, sequence number, trace id and span id; empty where the
-            records do not have it.
-        pick_texts: of all: those that are to be `PLAIN`.
+        head: cuts what stands before the length of the body.
+        tail: cuts what follows the body.
+        pick: of what `fit` found: time, event id, correlation id, request id, sequence number, trace id and span id;
+            empty where the records do not have it.
+        pick_texts: of what `fit` found: those that are to be `PLAIN`.
         numbered: whether there is a sequence number.
         traced: whether there are a trace and a span id.
         collection: of the records.
@@ -86,16 +95,35 @@ class Mold:
             ns, sequence number, trace id and span id, and after the last; nothing before what the line does not have.
     """
 
-    opening: bytes
-    tail_bytes: int
-    unpack: Callable[[bytes, int], tuple[bytes, ...]]
-    common: tuple[bytes, ...]
+    head: _Cut
+    tail: _Cut
     pick: _Pick
     pick_texts: _Pick
     numbered: bool
     traced: bool
     collection: str
     pieces: tuple[bytes, ...]
+
+    def fit(self, raw: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
+        """The text of the body and all the pieces of a record of this shape; None for one of another.
+
+        Raises:
+            UndecodableError: the record is damaged.
+        """
+        head, tail = self.head, self.tail
+        if len(raw) < head.size:
+            return None
+        before = head.unpack(raw, 0)
+        if before[::2] != head.common:
+            return None
+        place = outline.string_at(raw, head.size)
+        if place is None or len(raw) - place[1] != tail.size:
+            return None
+        start, end = place
+        behind = tail.unpack(raw, end)
+        if behind[::2] != tail.common:
+            return None
+        return raw[start:end], before + behind
 
 
 class _UnusualError(Exception):
@@ -105,8 +133,8 @@ class _UnusualError(Exception):
 def learn(raw: bytes, source: event.Source) -> Mold | None:
     """The mold that the encoded record `raw` fits; None where it is not of the ordinary kind.
 
-    Left to `event.read` are records without an id, those of the collections of payloads, those with extensions, and
-    whatever does not come in the usual order: the time first, the body, the attributes.
+    The order of fields does not matter: Collectors write them backwards. Left to `event.read` are records without a
+    time or an id, those of the collections of payloads, and those with extensions.
     """
     try:
         return _learn(raw, otlp.log_record(raw), source)
@@ -115,25 +143,21 @@ def learn(raw: bytes, source: event.Source) -> Mold | None:
 
 
 def _learn(raw: bytes, record: LogRecord, source: event.Source) -> Mold:
-    opening, fields = _around_the_body(raw)
-    start = fields[0].end
-    if record.body.WhichOneof("value") != "string_value" or len(raw) - start > _MOST_TAIL_BYTES:
-        raise _UnusualError
+    fields = list(outline.fields(raw, 0, len(raw)))
+    start, end = _body(raw, record, fields)
     traceparent = event.traceparent(record.trace_id, record.span_id, record.flags)
     texts, places = _attributes(raw, fields)
-    elsewhere = {_OBSERVED_TIME, _TRACE_ID, _SPAN_ID} if traceparent else {_OBSERVED_TIME}
-    places |= {tag: (begin, end) for tag, begin, end in fields if tag in elsewhere}
-    if _EVENT_ID not in places:
+    elsewhere = {_TIME, _OBSERVED_TIME, _TRACE_ID, _SPAN_ID} if traceparent else {_TIME, _OBSERVED_TIME}
+    places |= {tag: (begin, stop) for tag, begin, stop in fields if tag in elsewhere}
+    if not places.keys() >= {_TIME, _EVENT_ID}:
         raise _UnusualError
-    order = sorted(places, key=places.__getitem__)
-    unpack = _cutter([places[key] for key in order], start, len(raw))
-    pick, pick_texts = _picks(order)
+    before = sorted((key for key in places if places[key][0] < start), key=places.__getitem__)
+    behind = sorted((key for key in places if places[key][0] > start), key=places.__getitem__)
+    pick, pick_texts = _picks(before, behind)
     collection = event.collection_in(texts, record.event_name)
     return Mold(
-        opening=opening,
-        tail_bytes=len(raw) - start,
-        unpack=unpack,
-        common=unpack(raw, start)[::2],
+        head=_cut(raw, [places[key] for key in before], 0, start),
+        tail=_cut(raw, [places[key] for key in behind], end, len(raw)),
         pick=pick,
         pick_texts=pick_texts,
         numbered=_SEQUENCE_NUMBER in places,
@@ -146,22 +170,20 @@ def _learn(raw: bytes, record: LogRecord, source: event.Source) -> Mold:
 # --- where records differ ---------------------------------------------------------------------------------------------
 
 
-def _around_the_body(raw: bytes) -> tuple[bytes, list[outline.WireField]]:
-    """What stands between the time and the length of the body; and the body and the fields that follow."""
-    fields = list(outline.fields(raw, 0, len(raw)))
-    tags = [field.tag for field in fields]
-    once = [tag for tag in tags if tag != _ATTRIBUTE]
-    if _BODY not in once or len(set(once)) < len(once):
+def _body(raw: bytes, record: LogRecord, fields: Sequence[outline.WireField]) -> _Place:
+    """Where the length of the body begins, and where the body ends."""
+    once = [tag for tag, _, _ in fields if tag != _ATTRIBUTE]
+    if record.body.WhichOneof("value") != "string_value" or len(set(once)) < len(once):
         raise _UnusualError
-    body_at = tags.index(_BODY)
-    opening = raw[TIME_END : fields[body_at - 1].end + 1]
-    # A tag may be written in more bytes than it needs; by nobody who means well.
-    if fields[0] != (TIME, 1, TIME_END) or opening[-1] != _BODY or not _BEFORE_BODY.issuperset(tags[:body_at]):
+    end = next(field.end for field in fields if field.tag == _BODY)
+    start = max((field.end for field in fields if field.end < end), default=0) + 1
+    # A tag may be written in more bytes than it needs, by nobody who means well.
+    if raw[start - 1] != _BODY or start + len(raw) - end > _MOST_COMMON_BYTES:
         raise _UnusualError
-    return opening, fields[body_at:]
+    return start, end
 
 
-def _attributes(raw: bytes, fields: list[outline.WireField]) -> tuple[dict[str, str], dict[_Key, _Place]]:
+def _attributes(raw: bytes, fields: Sequence[outline.WireField]) -> tuple[dict[str, str], dict[_Key, _Place]]:
     """The texts that the records have in common, by name, and the places that are in attributes."""
     texts: dict[str, str] = {}
     places: dict[_Key, _Place] = {}
@@ -170,9 +192,9 @@ def _attributes(raw: bytes, fields: list[outline.WireField]) -> tuple[dict[str, 
         key, text = attribute.key, event.text_of(attribute)
         if key in _RARE or key.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX):
             raise _UnusualError
-        size = _varying_bytes(raw[start:end], attribute)
-        if size:
-            places[key] = (end - size, end)
+        place = _place(raw, start, end, attribute)
+        if place is not None:
+            places[key] = place
         elif key in _VARYING:
             raise _UnusualError
         elif text is not None:
@@ -180,8 +202,8 @@ def _attributes(raw: bytes, fields: list[outline.WireField]) -> tuple[dict[str, 
     return texts, places
 
 
-def _varying_bytes(raw: bytes, attribute: KeyValue) -> int:
-    """How many bytes at the end of an encoded attribute differ between records; 0 where all of it is in common.
+def _place(raw: bytes, start: int, end: int, attribute: KeyValue) -> _Place | None:
+    """Where an encoded attribute has a value that differs between records; None where all of it is in common.
 
     Ids and sequence numbers differ, and the texts of attributes that no line has.
     """
@@ -194,28 +216,38 @@ def _varying_bytes(raw: bytes, attribute: KeyValue) -> int:
         usual, size = AnyValue(string_value=value.string_value), len(text)
         unread = event.text_of(attribute) is None and not text.translate(None, PLAIN)
         differs = size <= event.MAX_ID_CHARS if key in _IDS else unread
-    # In the usual form it stands at the end, with nothing unknown behind it.
-    return size if differs and KeyValue(key=key, value=usual).SerializeToString() == raw else 0
+    if not (differs and size):
+        return None
+    # Nothing but the key and the value, in the usual form; then it ends as the value does.
+    alone = [KeyValue(key=key).SerializeToString(), KeyValue(value=usual).SerializeToString()]
+    if raw[start:end] == b"".join(alone):
+        return end - size, end
+    if raw[start:end] == b"".join(reversed(alone)):
+        return end - len(alone[0]) - size, end - len(alone[0])
+    return None
 
 
-def _cutter(places: list[_Place], start: int, end: int) -> Callable[[bytes, int], tuple[bytes, ...]]:
-    """Cuts what is between `start` and `end` before and behind each place; the last piece is empty."""
+def _cut(raw: bytes, places: Sequence[_Place], start: int, end: int) -> _Cut:
+    """Cuts what is between `start` and `end` before and behind each place."""
     sizes = []
+    at = start
     for begin, stop in places:
-        sizes += [begin - start, stop - begin]
-        start = stop
-    return Struct("".join(f"{size}s" for size in [*sizes, end - start, 0])).unpack_from
+        sizes += [begin - at, stop - begin]
+        at = stop
+    unpack = Struct("".join(f"{size}s" for size in [*sizes, end - at, 0])).unpack_from
+    return _Cut(unpack, unpack(raw, start)[::2], end - start)
 
 
-def _picks(order: Sequence[_Key]) -> tuple[_Pick, _Pick]:
-    """`Mold.pick` and `Mold.pick_texts` where the places come in this order, each behind something common."""
-    at = {key: 2 * index + 1 for index, key in enumerate(order)}
-    nothing = 2 * len(order) + 1
+def _picks(before: Sequence[_Key], behind: Sequence[_Key]) -> tuple[_Pick, _Pick]:
+    """`Mold.pick` and `Mold.pick_texts` where these places come before and behind the body."""
+    nothing = 2 * len(before) + 1
+    at = {key: 2 * index + 1 for index, key in enumerate(before)}
+    at |= {key: nothing + 2 * index + 2 for index, key in enumerate(behind)}
     correlation_id = at.get(_CORRELATION_ID, at[_EVENT_ID])
     others = [at.get(key, nothing) for key in (_SEQUENCE_NUMBER, _TRACE_ID, _SPAN_ID)]
-    texts = [at[key] for key in order if isinstance(key, str) and key != _SEQUENCE_NUMBER]
+    texts = [place for key, place in at.items() if isinstance(key, str) and key != _SEQUENCE_NUMBER]
     return (
-        itemgetter(at[_EVENT_ID], correlation_id, at.get(_REQUEST_ID, correlation_id), *others),
+        itemgetter(at[_TIME], at[_EVENT_ID], correlation_id, at.get(_REQUEST_ID, correlation_id), *others),
         itemgetter(*texts, nothing),  # of one alone it would make no tuple
     )
 
@@ -238,10 +270,10 @@ def _pieces(
     line = event.line_of({**texts, **marks}, source, content, 0, trace)
     line = msgspec.structs.replace(line, time=_TIME_MARK, contentrange=_RANGE_MARK, timens=_TIMENS_MARK)
     whole = cloudevent.encode(line, {}).replace(f'"{_DATA_MARK}"'.encode(), _DATA_MARK.encode())
-    return tuple(_cut(whole))
+    return tuple(_between_marks(whole))
 
 
-def _cut(line: bytes) -> Iterator[bytes]:
+def _between_marks(line: bytes) -> Iterator[bytes]:
     for mark in _MARKS:
         before, found, after = line.partition(mark.encode())
         yield before if found else b""

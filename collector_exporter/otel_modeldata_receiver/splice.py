@@ -7,9 +7,8 @@ taken here, `event.read` would have made the same line.
 
 from __future__ import annotations
 
-import struct
 from binascii import hexlify
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from . import body, cloudevent, event, mold, outline, rolling
@@ -17,45 +16,21 @@ from .exceptions import BadRecordError, UndecodableError
 from .sink import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .destinations import Destination
     from .mold import Mold
 
 __all__ = ["Splicer"]
 
-_MOST_MOLDS: Final = 1024
-"""That are remembered; each takes a few KiB."""
-_MOST_ALIKE: Final = 8
-"""Molds of one sender with tails of one size: each record is held against all of them."""
+_MOST_SENDERS: Final = 256
+_MOST_MOLDS: Final = 32
+"""That are remembered of so many senders: 4 KiB each, and a record may be held against all of its sender's."""
 _MOST_LEARNED: Final = 8
-"""By one splicer: making a mold costs more than reading a record, and not every record has many like it."""
-
-
+"""By one splicer; one if its sender has all the molds it may have: making one costs more than reading a record."""
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 """Ids that are none; see `event.traceparent`."""
 
-
-@dataclass(slots=True)
-class _Molds:
-    """Those of one sender, whose records begin alike.
-
-    Attributes:
-        opening: of all of them.
-        by_tail: by their `tail_bytes`, the newest first.
-        unpack_head: the tag, the time and the opening of a record.
-    """
-
-    opening: bytes = b""
-    by_tail: dict[int, list[Mold]] = field(default_factory=dict)
-    unpack_head: Callable[[bytes], tuple[int, int, bytes]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.unpack_head = struct.Struct(f"<BQ{len(self.opening)}s").unpack_from
-
-
-_molds: dict[tuple[object, ...], _Molds] = {}
-"""By sender: all that lines depend on beside the record."""
+_molds: dict[tuple[object, ...], list[Mold]] = {}
+"""The newest first, by sender: all that lines depend on beside the record."""
 
 
 @dataclass(slots=True)
@@ -80,7 +55,7 @@ class _Page:
 
 
 class _UnusualError(Exception):
-    """This record fits a mold, and cannot be filled in as it is."""
+    """This record fits no mold, or cannot be filled in as it is."""
 
 
 class Splicer:
@@ -94,52 +69,65 @@ class Splicer:
     def __init__(self, source: event.Source, lines: dict[str, list[Line]]) -> None:
         self._source = source
         self._lines = lines
-        self._molds = _molds.get((source.origin, source.agent)) or _Molds()
+        self._molds = _molds.get((source.origin, source.agent), [])
+        self._last: Mold | None = None
+        self._followed_by: dict[Mold | None, Mold] = {}
+        """What came after a record of each mold, the last time: mostly, what comes now."""
         self._pages: dict[Mold, _Page] = {}
-        self._may_learn = _MOST_LEARNED
+        self._may_learn = _MOST_LEARNED if len(self._molds) < _MOST_MOLDS else 1
 
     def take(self, raw: bytes) -> bool:
         """Add the line of an encoded `LogRecord`, or return False where it is not of the ordinary kind."""
+        one = self._followed_by.get(self._last)
         try:
-            return self._take(raw) or (self._learn(raw) and self._take(raw))
-        except (_UnusualError, BadRecordError, UndecodableError, struct.error):
+            if one is None or (found := one.fit(raw)) is None:
+                one, found = self._search(raw)
+            self._fill(one, *found)
+        except (_UnusualError, BadRecordError, UndecodableError):
             return False
+        self._last = one
+        return True
 
-    def _take(self, raw: bytes) -> bool:
-        """Add the line of a record that fits a known mold."""
-        known = self._molds
-        tag, time_ns, opening = known.unpack_head(raw)
-        if tag != mold.TIME or opening != known.opening:
-            return False
-        place = outline.string_at(raw, mold.TIME_END + len(known.opening))
-        if place is None:
-            return False
-        start, end = place
-        for one in known.by_tail.get(len(raw) - end, ()):
-            parts = one.unpack(raw, end)
-            if parts[::2] == one.common:
-                self._fill(one, time_ns, raw[start:end], parts)
-                return True
-        return False
+    def _search(self, raw: bytes) -> tuple[Mold, tuple[bytes, tuple[bytes, ...]]]:
+        """The mold that a record fits, known or new, and what `Mold.fit` finds."""
+        for one in self._molds:
+            if (found := one.fit(raw)) is not None:
+                self._followed_by[self._last] = one
+                return one, found
+        if not self._may_learn:
+            raise _UnusualError
+        self._may_learn -= 1
+        made = mold.learn(raw, self._source)
+        if made is None or (found := made.fit(raw)) is None:
+            raise _UnusualError
+        self._remember(made)
+        return made, found
 
-    def _fill(self, one: Mold, time_ns: int, text: bytes, parts: tuple[bytes, ...]) -> None:
+    def _remember(self, made: Mold) -> None:
+        sender = (self._source.origin, self._source.agent)
+        if sender not in _molds and len(_molds) >= _MOST_SENDERS:
+            del _molds[next(iter(_molds))]
+        self._molds = _molds[sender] = [made, *self._molds[: _MOST_MOLDS - 1]]
+
+    def _fill(self, one: Mold, text: bytes, parts: tuple[bytes, ...]) -> None:
         """Add the line that has these parts of a record in its mold."""
+        raw_time, event_id, correlation_id, request_id, number, trace_id, span_id = one.pick(parts)
+        time_ns = int.from_bytes(raw_time, "little")
         if not time_ns or b"".join(one.pick_texts(parts)).translate(None, mold.PLAIN):
             raise _UnusualError
         if not text.isascii():
             _check_utf8(text)
         rows = body.rows_of(text)
+        if one.traced:
+            if trace_id == _NO_TRACE or span_id == _NO_SPAN:
+                raise _UnusualError
+            trace_id, span_id = hexlify(trace_id), hexlify(span_id)
         page = self._pages.get(one) or self._open(one)
         if time_ns // rolling.NS_PER_SECOND != page.second:
             self._turn(page, one, time_ns)
         if len(text) != page.size:
             page.size, page.range = len(text), cloudevent.content_range(len(text)).encode()
         at_id, _, _, at_range, at_correlation, at_request, at_time, at_number, at_trace, at_span, end = one.pieces
-        event_id, correlation_id, request_id, number, trace_id, span_id = one.pick(parts)
-        if one.traced:
-            if trace_id == _NO_TRACE or span_id == _NO_SPAN:
-                raise _UnusualError
-            trace_id, span_id = hexlify(trace_id), hexlify(span_id)
         line = b"".join(
             (
                 at_id, event_id, page.before_rows, rows, at_range, page.range,
@@ -164,24 +152,6 @@ class Splicer:
         page.before_rows = b"".join((before_time, cloudevent.time_text(time_ns).encode(), before_rows))
         page.folder = rolling.folder(page.destination.root, time_ns, page.destination.rolling_rate)
         page.lines = self._lines.get(page.folder)
-
-    def _learn(self, raw: bytes) -> bool:
-        """Make the mold of a record that fits none."""
-        if not self._may_learn:
-            return False
-        self._may_learn -= 1
-        made = mold.learn(raw, self._source)
-        if made is None:
-            return False
-        if sum(len(alike) for molds in _molds.values() for alike in molds.by_tail.values()) >= _MOST_MOLDS:
-            _molds.clear()
-            self._molds = _Molds()
-        if made.opening != self._molds.opening:
-            self._molds = _Molds(made.opening)
-        _molds[self._source.origin, self._source.agent] = self._molds
-        alike = self._molds.by_tail.get(made.tail_bytes, [])
-        self._molds.by_tail[made.tail_bytes] = [made, *alike[: _MOST_ALIKE - 1]]
-        return True
 
 
 def _check_utf8(text: bytes) -> None:

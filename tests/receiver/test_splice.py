@@ -13,7 +13,19 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver import intake, splice
 from otel_modeldata_receiver.destinations import Destinations
 from otel_modeldata_receiver.signals import LOGS
-from otlp_requests import DEPLOYMENT, NOON, ROWS, any_value, invalid_utf8, key_values, raw_request, record, request
+from otlp_requests import (
+    DEPLOYMENT,
+    NOON,
+    ROWS,
+    any_value,
+    backwards,
+    invalid_utf8,
+    key_values,
+    raw_request,
+    record,
+    request,
+    resource,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -61,9 +73,12 @@ def taken(raw: bytes, signal: Any = LOGS) -> Intake:
     return intake.read(raw, arrival_ns=NOON + 1, destinations=Destinations(), signal=signal)
 
 
-def both(*records: LogRecord, **resource: object) -> tuple[Intake, Intake]:
-    raw = request(*records, resource_values=DEPLOYMENT | resource)
-    return taken(raw), taken(raw, WHOLE_ROAD)
+def both(*records: LogRecord, **resource_values: object) -> tuple[list[Intake], list[Intake]]:
+    """What is taken by both ways, of records in the order of an SDK and in that of a Collector."""
+    sender = resource(DEPLOYMENT | resource_values).SerializeToString()
+    raw = [one.SerializeToString() for one in records]
+    requests = [raw_request(raw, sender), raw_request(map(backwards, raw), sender)]
+    return [taken(one) for one in requests], [taken(one, WHOLE_ROAD) for one in requests]
 
 
 def ordinary(values: dict[str, object] | None = None, body: object = ROWS, **fields: Any) -> LogRecord:
@@ -73,7 +88,6 @@ def ordinary(values: dict[str, object] | None = None, body: object = ROWS, **fie
 
 def by_splicer(*records: LogRecord) -> list[bool]:
     """Which of the records it took."""
-    raw = request(*records)
     seen: list[bool] = []
 
     class Watched(splice.Splicer):
@@ -81,13 +95,19 @@ def by_splicer(*records: LogRecord) -> list[bool]:
             seen.append(super().take(raw))
             return seen[-1]
 
-    taken(raw, replace(LOGS, splicer=Watched))
+    raw = [one.SerializeToString() for one in records]
+    taken(raw_request(raw), replace(LOGS, splicer=Watched))
+    forwards = seen.copy()
+    seen.clear()
+    taken(raw_request(map(backwards, raw)), replace(LOGS, splicer=Watched))
+    assert forwards == seen
     return seen
 
 
 def test_an_ordinary_record_is_taken_and_its_line_is_that_of_the_other_way() -> None:
     hasty, thorough = both(ordinary(), ordinary(body='[{"other":"rows"}]'))
-    assert (hasty, len(hasty.lines)) == (thorough, 1)
+    assert hasty == thorough
+    assert [[len(lines) for lines in one.lines.values()] for one in hasty] == [[2], [2]]
     assert by_splicer(ordinary(), ordinary()) == [True, True]
 
 
@@ -106,6 +126,7 @@ def test_an_ordinary_record_is_taken_and_its_line_is_that_of_the_other_way() -> 
         ordinary({semconv.AZUREML_AGENT: ["x"]}),
         ordinary({semconv.AZUREML_PRODUCER_SEQUENCE: "300"}),
         ordinary({semconv.AZUREML_PRODUCER_SEQUENCE: 2**56}),
+        ordinary({semconv.AZUREML_PRODUCER_SEQUENCE: -1}),
         ordinary({semconv.AZUREML_CORRELATION_ID: 7}),
         ordinary(time_ns=0, observed_time_unix_nano=NOON),
         ordinary(body=None),
@@ -146,7 +167,7 @@ def test_records_of_many_hours_collections_and_kinds_keep_their_order() -> None:
     ]
     hasty, thorough = both(*records)
     assert hasty == thorough
-    assert len(hasty.lines) == 4
+    assert [len(one.lines) for one in hasty] == [4, 4]
 
 
 def test_a_broken_attribute_that_nobody_needs_refuses_its_record_on_both_ways() -> None:
@@ -170,21 +191,24 @@ def test_a_broken_attribute_that_nobody_needs_refuses_its_record_on_both_ways() 
 )
 def test_what_fits_a_mold_and_is_not_ordinary_is_left_to_who_knows_everything(place: bytes, other: bytes) -> None:
     """Times and ids of zeros are none; the last is a number of one byte and something else."""
-    learned = ordinary().SerializeToString()
-    assert learned.count(place) == 1
-    raw = raw_request([learned, learned.replace(place, other)])
-    assert taken(raw) == taken(raw, WHOLE_ROAD)
+    forwards = ordinary().SerializeToString()
+    for learned in (forwards, backwards(forwards)):
+        assert learned.count(place) == 1
+        raw = raw_request([learned, learned.replace(place, other)])
+        assert taken(raw) == taken(raw, WHOLE_ROAD)
 
 
 def test_what_nobody_reads_may_differ_as_long_as_it_is_plain() -> None:
     splice._molds.clear()
     assert by_splicer(*(ordinary({"code.function": text}) for text in "fg")) == [True, True]
+    assert known_molds() == 2
     assert by_splicer(*(ordinary({"code.function": text, "code.line": 5}) for text in "éè")) == [True, True]
-    assert known_molds() == 3
+    assert known_molds() == 2 + 4
 
 
 def known_molds() -> int:
-    return sum(len(alike) for molds in splice._molds.values() for alike in molds.by_tail.values())
+    """How many there are; a record that comes in both orders has two."""
+    return sum(map(len, splice._molds.values()))
 
 
 def test_a_record_like_one_before_is_not_learned_again() -> None:
@@ -198,21 +222,23 @@ def test_a_record_like_one_before_is_not_learned_again() -> None:
         }
         time = {"time_ns": NOON + number, "trace_id": bytes([number]) * 16, "observed_time_unix_nano": NOON - number}
         assert by_splicer(ordinary(values, f'[{{"a":{"1" * number}}}]', **time)) == [True]
-    assert known_molds() == 1
+    assert known_molds() == 2
 
 
 def test_molds_that_are_remembered_are_bounded() -> None:
-    """Whether all tails are of one size, or all senders new: a peer may send what it likes."""
+    """Whether a sender never says the same again, or all senders are new: a peer may send what it likes."""
     splice._molds.clear()
-    for number in range(splice._MOST_LEARNED + 1):
-        alike = [ordinary({semconv.AZUREML_MODEL_VERSION: f"v{number:02}{other:02}"}) for other in range(20)]
-        assert by_splicer(*alike) == [True] * splice._MOST_LEARNED + [False] * (20 - splice._MOST_LEARNED)
-        assert known_molds() == splice._MOST_ALIKE
-    for number in range(splice._MOST_MOLDS + 10):
+    of_one_request = splice._MOST_LEARNED
+    for number in range(splice._MOST_MOLDS // of_one_request // 2):
+        unlike = [ordinary({semconv.AZUREML_MODEL_VERSION: f"v{number:02}{other:02}"}) for other in range(20)]
+        assert by_splicer(*unlike) == [True] * of_one_request + [False] * (20 - of_one_request)
+    assert known_molds() == splice._MOST_MOLDS
+    assert by_splicer(*(ordinary({semconv.AZUREML_AGENT: f"a{other}"}) for other in range(5))) == [True] + [False] * 4
+    assert known_molds() == splice._MOST_MOLDS
+    for number in range(splice._MOST_SENDERS + 10):
         raw = request(ordinary(), resource_values={semconv.AZUREML_ENDPOINT_NAME: f"e-{number}"})
         assert taken(raw) == taken(raw, WHOLE_ROAD)
-        assert known_molds() <= splice._MOST_MOLDS
-    assert 0 < len(splice._molds) <= splice._MOST_MOLDS
+    assert len(splice._molds) == splice._MOST_SENDERS
 
 
 class Moment(NamedTuple):
@@ -263,22 +289,27 @@ def test_both_ways_lead_to_the_same_lines_and_refusals(
 LEARNED = ordinary(
     {semconv.AZUREML_REQUEST_ID: "r-1", "code.function": "f"}, severity_text="*", observed_time_unix_nano=NOON + 2
 ).SerializeToString()
+ORDERS = pytest.mark.parametrize("learned", [LEARNED, backwards(LEARNED)], ids=["forwards", "backwards"])
 
 
+@ORDERS
 @given(st.lists(st.tuples(st.integers(0, len(LEARNED) - 1), st.integers(0, 255)), min_size=1, max_size=6))
-def test_no_byte_of_a_record_that_fits_a_mold_is_mistaken_for_another(changes: list[tuple[int, int]]) -> None:
-    changed = bytearray(LEARNED)
+def test_no_byte_of_a_record_that_fits_a_mold_is_mistaken_for_another(
+    learned: bytes, changes: list[tuple[int, int]]
+) -> None:
+    changed = bytearray(learned)
     for position, byte in changes:
         changed[position] = byte
-    raw = raw_request([LEARNED, bytes(changed), LEARNED])
+    raw = raw_request([learned, bytes(changed), learned])
     assert taken(raw) == taken(raw, WHOLE_ROAD)
 
 
-def test_every_single_byte_matters_or_is_a_place() -> None:
+@ORDERS
+def test_every_single_byte_matters_or_is_a_place(learned: bytes) -> None:
     """Each byte of a record in turn, changed in its lowest and its highest bit."""
-    for position in range(len(LEARNED)):
+    for position in range(len(learned)):
         for bit in (0x01, 0x80):
-            changed = bytearray(LEARNED)
+            changed = bytearray(learned)
             changed[position] ^= bit
-            raw = raw_request([LEARNED, bytes(changed)])
+            raw = raw_request([learned, bytes(changed)])
             assert taken(raw) == taken(raw, WHOLE_ROAD), position
