@@ -24,7 +24,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from otel_modeldata import semconv
 
 from . import body, cloudevent, event, otlp, outline, payload_keys
-from .exceptions import BadRecordError
+from .exceptions import BadRecordError, UndecodableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -138,7 +138,7 @@ def learn(raw: bytes, source: event.Source) -> Mold | None:
     """
     try:
         return _learn(raw, otlp.log_record(raw), source)
-    except (_UnusualError, BadRecordError):
+    except (_UnusualError, BadRecordError, UndecodableError):
         return None
 
 

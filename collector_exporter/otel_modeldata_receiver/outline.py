@@ -50,7 +50,7 @@ LogsRequest: Final = _request_class()
 
 _LENGTH_DELIMITED: Final = 2
 _FIXED_SIZES: Final = {1: 8, 5: 4}
-_STRING_VALUE: Final = b"\n"
+_STRING_VALUE: Final = 0x0A
 """The tag of `AnyValue.string_value`: number 1, length-delimited."""
 _MOST_VARINT_BYTES: Final = 10
 
@@ -96,10 +96,10 @@ def string_at(message: bytes, position: int) -> tuple[int, int] | None:
     """
     size, start = varint(message, position)
     end = start + size
-    if message[start : start + 1] != _STRING_VALUE:
+    if not start < end <= len(message) or message[start] != _STRING_VALUE:
         return None
     size, start = varint(message, start + 1)
-    return (start, end) if start + size == end <= len(message) else None
+    return (start, end) if start + size == end else None
 
 
 def varint(message: bytes, position: int) -> tuple[int, int]:

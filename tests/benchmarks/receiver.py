@@ -1,10 +1,10 @@
 """What one receiver process takes: `python receiver.py [CASE ...]`, or from another benchmark `run` and `send`.
 
 Cases: `small` (512 events of 0.5 KB in each request), `large` (64 events of 50 KB), `single` (one event of 0.5 KB).
-Events look as our SDK sends them. The real `otel-modeldata receive` stores them in a local folder, validated,
-de-duplicated and with fsync before each answer. The sender is a process of its own, several requests in flight, and
-encodes nothing: a request is a template in which the request's number is replaced. Afterwards every stored line is
-read: each id once, each with the rows that were sent.
+Events look as our SDK sends them, and in the first two cases as a Collector passes them on. The real `otel-modeldata
+receive` stores them in a local folder, validated, de-duplicated and with fsync before each answer. The sender is a
+process of its own, several requests in flight, and encodes nothing: a request is a template in which the request's
+number is replaced. Afterwards every stored line is read: each id once, each with the rows that were sent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from otel_modeldata import semconv
-from otlp_requests import NOON, record, request
+from otlp_requests import NOON, backwards, raw_request, record, resource
 from otlp_sender import LOGS
 from receiver_process import ReceiverProcess
 
@@ -50,6 +50,7 @@ class Load:
         requests: how many.
         in_flight: requests that wait for their answer at a time.
         connections: over which they go.
+        by_collector: whether records are written as a Collector writes them.
     """
 
     events: int
@@ -57,12 +58,13 @@ class Load:
     requests: int
     in_flight: int = 8
     connections: int = 2
+    by_collector: bool = True
 
 
 CASES: Final = {
     "small": Load(events=512, size=512, requests=1200),
     "large": Load(events=64, size=50_000, requests=400),
-    "single": Load(events=1, size=512, requests=30_000, in_flight=64, connections=4),
+    "single": Load(events=1, size=512, requests=30_000, in_flight=64, connections=4, by_collector=False),
 }
 
 
@@ -73,9 +75,9 @@ def rows(size: int) -> str:
     return text + "x" * (size - len(text) - 3) + '"}]'
 
 
-def template(load: Load, resource: dict[str, str]) -> bytes:
+def template(load: Load, resource_values: dict[str, str]) -> bytes:
     """A request with the attributes that our SDK sends; see `numbered`."""
-    body = rows(load.size)
+    body, sender = rows(load.size), resource(resource_values)
     records = [
         record(
             body,
@@ -98,7 +100,8 @@ def template(load: Load, resource: dict[str, str]) -> bytes:
         )
         for n in range(load.events)
     ]
-    return request(*records, resource_values=resource)
+    order = backwards if load.by_collector else bytes
+    return raw_request([order(one.SerializeToString()) for one in records], sender.SerializeToString())
 
 
 def numbered(raw: bytes, number: int) -> bytes:

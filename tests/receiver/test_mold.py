@@ -76,6 +76,7 @@ def test_the_line_is_cut_where_the_texts_belong() -> None:
         TIME + BODY + TAIL + TIME,
         TIME + b"\xaa\0" + BODY[1:] + TAIL,
         TIME + BODY + TAIL + b"\x52\x01",
+        TIME + BODY + TAIL + b"\x6b\x6c",
         TIME + BODY + TAIL + b"\x1a\x01\xff",
     ],
 )

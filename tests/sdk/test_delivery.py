@@ -449,6 +449,23 @@ def test_the_next_request_is_encoded_while_the_one_before_is_under_way(delivery_
     assert (overlapped, endpoint.stored) == ([True], ["r0", "r1"])
 
 
+def test_what_collect_need_not_do_itself_is_done_by_the_thread_before_each_batch() -> None:
+    seen: list[tuple[threading.Thread, list[str]]] = []
+    endpoint = Endpoint()
+    delivery = Delivery(
+        RequestFrame(CollectorConfig(), "producer"),
+        endpoint,
+        DeliveryLimits(**FAST),  # type: ignore[arg-type]
+        aside=lambda: seen.append((threading.current_thread(), list(endpoint.stored))),
+    )
+    for name in ("a", "b"):
+        delivery.put(FakeRecord(name), None)
+        delivery.flush(30)
+    delivery.shutdown(timeout=30)
+    assert {thread.name for thread, _ in seen} == {"otel-modeldata-delivery"}
+    assert {tuple(stored) for _, stored in seen} >= {(), ("a",)}
+
+
 def test_an_interpreter_that_lets_no_thread_begin_delivers_all_the_same(
     delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
