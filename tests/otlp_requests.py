@@ -12,7 +12,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_modeldata import semconv
-from otel_modeldata_receiver.outline import WireField, fields
+from otel_modeldata_receiver.outline import fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -116,9 +116,9 @@ def raw_request(records: Iterable[bytes], raw_resource: bytes | None = None) -> 
 
 def backwards(raw: bytes) -> bytes:
     """An encoded `LogRecord` as Collectors write it: the last field first, the value of an attribute before its key."""
-    parts = [(one.tag, raw[one.start : one.end], whole) for one, whole in _with_whole(raw)]
+    parts = _with_whole(raw)
     attributes = [
-        field(6, b"".join(whole for _, whole in reversed(_with_whole(content))))
+        field(6, b"".join(whole for *_, whole in reversed(_with_whole(content))))
         for tag, content, _ in parts
         if tag == _ATTRIBUTE
     ]
@@ -128,11 +128,11 @@ def backwards(raw: bytes) -> bytes:
     return b"".join([*reversed(behind), *attributes, *reversed(before)])
 
 
-def _with_whole(raw: bytes) -> list[tuple[WireField, bytes]]:
-    """The fields of a message, each with all its bytes."""
+def _with_whole(raw: bytes) -> list[tuple[int, bytes, bytes]]:
+    """The fields of a message: tag, content, and all bytes."""
     found = list(fields(raw, 0, len(raw)))
-    starts = [0, *(one.end for one in found)]
-    return [(one, raw[start : one.end]) for one, start in zip(found, starts, strict=False)]
+    begins = [0, *(end for *_, end in found)]
+    return [(tag, raw[start:end], raw[begin:end]) for (tag, start, end), begin in zip(found, begins, strict=False)]
 
 
 def field(number: int, content: bytes) -> bytes:

@@ -16,13 +16,12 @@ This module knows nothing of gRPC but that a read may end without a message.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from .exceptions import NoRequestError, OverloadedError, SlowSenderError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 __all__ = ["FAIR_SECONDS", "MOST_SECONDS", "MOST_WAITING", "QUICK_SECONDS", "SLOTS", "SLOW_SLOTS", "Arrivals"]
 
@@ -50,8 +49,7 @@ class Arrivals:
         self._waiting: list[asyncio.Future[None]] = []
         self._slow: dict[asyncio.Timeout, float] = {}
 
-    @asynccontextmanager
-    async def message(self, read: Callable[[], Awaitable[object]]) -> AsyncIterator[bytes]:
+    def message(self, read: Callable[[], Awaitable[object]]) -> _Slot:
         """Read a message; its slot is held to the end of the block, in which nobody else should be waited for.
 
         Args:
@@ -62,27 +60,34 @@ class Arrivals:
             SlowSenderError: it took too long.
             OverloadedError: too many wait already.
         """
+        return _Slot(self._take(read), self._leave)
+
+    async def _take(self, read: Callable[[], Awaitable[object]]) -> bytes:
+        """A message, with a slot that is held for it."""
         clock = asyncio.get_running_loop().time
         started = clock()
         held = False
         try:
-            try:
-                async with asyncio.timeout_at(started + MOST_SECONDS) as patience:
-                    await self._slot()
-                    held = True
-                    message = await self._read(read, patience)
-            except TimeoutError:
-                raise SlowSenderError(
-                    f"expected a whole request within {MOST_SECONDS} s, or sooner while others wait, got none in "
-                    f"{clock() - started:.1f} s; send again, in smaller requests on a slow network"
-                ) from None
-            yield message
-        finally:
+            async with asyncio.timeout(None) as patience:  # a quick read needs no end
+                if self._free:
+                    self._free -= 1
+                else:
+                    patience.reschedule(started + MOST_SECONDS)
+                    await self._turn()
+                held = True
+                return await self._read(read, patience, started)
+        except BaseException as error:
             if held:
                 self._leave()
+            if not isinstance(error, TimeoutError):
+                raise
+            raise SlowSenderError(
+                f"expected a whole request within {MOST_SECONDS} s, or sooner while others wait, got none in "
+                f"{clock() - started:.1f} s; send again, in smaller requests on a slow network"
+            ) from None
 
-    async def _read(self, read: Callable[[], Awaitable[object]], patience: asyncio.Timeout) -> bytes:
-        turns_slow = asyncio.get_running_loop().call_later(QUICK_SECONDS, self._turn_slow, patience)
+    async def _read(self, read: Callable[[], Awaitable[object]], patience: asyncio.Timeout, started: float) -> bytes:
+        turns_slow = asyncio.get_running_loop().call_later(QUICK_SECONDS, self._turn_slow, patience, started)
         try:
             message = await read()
         finally:
@@ -95,11 +100,8 @@ class Arrivals:
             )
         return message
 
-    async def _slot(self) -> None:
-        """Take a slot, as soon as one is free."""
-        if self._free:
-            self._free -= 1
-            return
+    async def _turn(self) -> None:
+        """Wait until somebody leaves a slot to this one."""
         if len(self._waiting) >= MOST_WAITING:
             raise OverloadedError(f"expected at most {MOST_WAITING} calls that wait to be read, got more; send again")
         self._make_room()
@@ -123,7 +125,8 @@ class Arrivals:
                 return
         self._free += 1
 
-    def _turn_slow(self, patience: asyncio.Timeout) -> None:
+    def _turn_slow(self, patience: asyncio.Timeout, started: float) -> None:
+        patience.reschedule(started + MOST_SECONDS)
         self._slow[patience] = asyncio.get_running_loop().time()
         if self._waiting:
             self._make_room()
@@ -138,3 +141,19 @@ class Arrivals:
         ended = oldest if had_its_time else next(reversed(self._slow))
         del self._slow[ended]
         ended.reschedule(now)
+
+
+class _Slot:
+    """One of the slots, held while a message is read and looked at."""
+
+    __slots__ = ("_leave", "_message")
+
+    def __init__(self, message: Coroutine[object, object, bytes], leave: Callable[[], None]) -> None:
+        self._message = message
+        self._leave = leave
+
+    async def __aenter__(self) -> bytes:
+        return await self._message
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -85,12 +84,12 @@ class Ids:
     """
 
     def __init__(self) -> None:
-        self._seen: Counter[bytes] = Counter()
+        self._seen: dict[bytes, int] = {}
 
     def make(self, resource: bytes, record: LogRecord) -> str:
         """The id of `record`, sent with the encoded `resource`."""
         digest = hashlib.sha256(hashlib.sha256(resource).digest() + record.SerializeToString()).digest()
-        self._seen[digest] += 1
+        self._seen[digest] = self._seen.get(digest, 0) + 1
         return str(uuid.uuid5(_ID_NAMESPACE, f"{digest.hex()}#{self._seen[digest]}"))
 
 

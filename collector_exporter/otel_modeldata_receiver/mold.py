@@ -60,6 +60,8 @@ _Key: TypeAlias = "str | int"
 """Of a place: the name of an attribute, or the tag of a field."""
 _Place: TypeAlias = tuple[int, int]
 """Where it begins and ends in the record."""
+_Field: TypeAlias = tuple[int, int, int]
+"""See `outline.fields`."""
 _Pick: TypeAlias = "Callable[[tuple[bytes, ...]], tuple[bytes, ...]]"
 
 
@@ -170,20 +172,20 @@ def _learn(raw: bytes, record: LogRecord, source: event.Source) -> Mold:
 # --- where records differ ---------------------------------------------------------------------------------------------
 
 
-def _body(raw: bytes, record: LogRecord, fields: Sequence[outline.WireField]) -> _Place:
+def _body(raw: bytes, record: LogRecord, fields: Sequence[_Field]) -> _Place:
     """Where the length of the body begins, and where the body ends."""
     once = [tag for tag, _, _ in fields if tag != _ATTRIBUTE]
     if record.body.WhichOneof("value") != "string_value" or len(set(once)) < len(once):
         raise _UnusualError
-    end = next(field.end for field in fields if field.tag == _BODY)
-    start = max((field.end for field in fields if field.end < end), default=0) + 1
+    end = next(stop for tag, _, stop in fields if tag == _BODY)
+    start = max((stop for _, _, stop in fields if stop < end), default=0) + 1
     # A tag may be written in more bytes than it needs, by nobody who means well.
     if raw[start - 1] != _BODY or start + len(raw) - end > _MOST_COMMON_BYTES:
         raise _UnusualError
     return start, end
 
 
-def _attributes(raw: bytes, fields: Sequence[outline.WireField]) -> tuple[dict[str, str], dict[_Key, _Place]]:
+def _attributes(raw: bytes, fields: Sequence[_Field]) -> tuple[dict[str, str], dict[_Key, _Place]]:
     """The texts that the records have in common, by name, and the places that are in attributes."""
     texts: dict[str, str] = {}
     places: dict[_Key, _Place] = {}

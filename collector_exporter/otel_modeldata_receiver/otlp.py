@@ -127,10 +127,12 @@ def decode_spans(request: bytes) -> list[ScopeRecords[Span]]:
 def first_resource(request: bytes) -> bytes:
     """The encoded `Resource` of the first `ResourceLogs`, for a look at who sends; empty where none can be read."""
     try:
-        for outer, end in _fields(request, 0, len(request), _RESOURCE_LOGS):
-            for start, stop in _fields(request, outer, end, _RESOURCE):
-                return request[start:stop]
-            return b""
+        for tag, start, end in outline.fields(request, 0, len(request)):
+            if tag == _RESOURCE_LOGS:
+                for inner, begin, stop in outline.fields(request, start, end):
+                    if inner == _RESOURCE:
+                        return request[begin:stop]
+                return b""
     except UndecodableError:
         pass
     return b""
@@ -182,9 +184,10 @@ def text_of(key: str, value: AnyValue) -> str | None:
 
 # --- The slow path ----------------------------------------------------------------------------------------------
 
-_RESOURCE_LOGS: Final = 1  # ExportLogsServiceRequest.resource_logs, ExportTraceServiceRequest.resource_spans
-_RESOURCE, _SCOPE_LOGS = 1, 2  # ResourceLogs.resource, .scope_logs; ResourceSpans.resource, .scope_spans
-_SCOPE, _LOG_RECORDS = 1, 2  # ScopeLogs.scope, .log_records; ScopeSpans.scope, .spans
+# Tags: number << 3 | 2, length-delimited.
+_RESOURCE_LOGS: Final = 0x0A  # ExportLogsServiceRequest.resource_logs, ExportTraceServiceRequest.resource_spans
+_RESOURCE, _SCOPE_LOGS = 0x0A, 0x12  # ResourceLogs.resource, .scope_logs; ResourceSpans.resource, .scope_spans
+_SCOPE, _LOG_RECORDS = 0x0A, 0x12  # ScopeLogs.scope, .log_records; ScopeSpans.scope, .spans
 
 
 def _walk_request(request: bytes) -> Iterator[ScopeRecords[Span]]:
@@ -233,12 +236,6 @@ def _damage(name: str, raw: bytes) -> str:
     )
 
 
-def _members(message: bytes, number: int) -> list[bytes]:
-    """The contents of the length-delimited fields `number` of `message`, in order; other fields are skipped."""
-    return [message[start:end] for start, end in _fields(message, 0, len(message), number)]
-
-
-def _fields(message: bytes, position: int, end: int, number: int) -> Iterator[tuple[int, int]]:
-    """Where the length-delimited fields `number` between two positions of `message` begin and end."""
-    wanted = number << 3 | 2
-    return ((start, stop) for tag, start, stop in outline.fields(message, position, end) if tag == wanted)
+def _members(message: bytes, wanted: int) -> list[bytes]:
+    """The contents of the fields of `message` with this tag, in order; other fields are skipped."""
+    return [message[start:end] for tag, start, end in outline.fields(message, 0, len(message)) if tag == wanted]

@@ -10,7 +10,7 @@ varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -19,7 +19,7 @@ from .exceptions import UndecodableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LogsRequest", "WireField", "fields", "string_at", "undecodable", "varint"]
+__all__ = ["LogsRequest", "fields", "string_at", "undecodable", "varint"]
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _BYTES: Final = _Field.TYPE_BYTES
@@ -55,16 +55,10 @@ _STRING_VALUE: Final = 0x0A
 _MOST_VARINT_BYTES: Final = 10
 
 
-class WireField(NamedTuple):
-    """A field of an encoded message: number and wire type in one, and where its content begins and ends."""
-
-    tag: int
-    start: int
-    end: int
-
-
-def fields(message: bytes, position: int, end: int) -> Iterator[WireField]:
+def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """The fields between two positions of `message`.
+
+    Yields the tag, which is number and wire type in one, and where the content begins and ends.
 
     Raises:
         UndecodableError: there is something else.
@@ -84,7 +78,7 @@ def fields(message: bytes, position: int, end: int) -> Iterator[WireField]:
             raise undecodable(f"wire type {wire_type}")
         if stop > end:
             raise undecodable(f"a field of {stop - position} bytes where {end - position} are left")
-        yield WireField(tag, position, stop)
+        yield tag, position, stop
         position = stop
 
 

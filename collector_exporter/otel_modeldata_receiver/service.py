@@ -140,8 +140,8 @@ class LogsService:
             if form.client is not None:
                 form.client.check_known()
             async with self._arrivals.message(read) as message:
-                task = await self._begin_unpacked(message, form)
-            return await self._outcome(task)
+                answer = await self._begin_unpacked(message, form)
+            return await self._outcome(answer)
         except Exception as error:  # told and raised again: how it is answered depends on the way it came
             self._report(error)
             raise
@@ -166,7 +166,7 @@ class LogsService:
             # A request that was still being read has handed its lines to the sink by the next turn.
             await asyncio.wait(tasks, timeout=_DRAIN_TURN_SECONDS)
 
-    async def _begin_unpacked(self, message: bytes, form: Form) -> asyncio.Task[bytes]:
+    async def _begin_unpacked(self, message: bytes, form: Form) -> asyncio.Future[bytes]:
         """Begin to store the request that `message` is; a damaged one is kept as it came."""
         compressed = compression.is_compressed(message) if form.compressed is None else form.compressed
         try:
@@ -178,34 +178,45 @@ class LogsService:
             return self._begin(message, lambda raw: self._keep_undecodable(raw, reason, self._clock_ns()))
         return self._begin(request, lambda raw: self._store(raw, form.signal, form.client))
 
-    def _begin(self, request: bytes, work: Callable[[bytes], Coroutine[object, object, bytes]]) -> asyncio.Task[bytes]:
-        """Admit `request` and start `work` on it, which goes on whatever becomes of the call."""
+    def _begin(
+        self, request: bytes, work: Callable[[bytes], Coroutine[object, object, bytes]]
+    ) -> asyncio.Future[bytes]:
+        """Admit `request` and start `work` on it; the answer is a future of its own: giving it up ends no work."""
         self._refuse_when_stopping()
         tenant, size = intake.tenant_of(request), len(request)
         self._admission.admit(tenant, size)
         self._instruments.in_flight.add(size)
+        answer = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(work(request))
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._resolved(done, tenant, size))
-        return task
+        task.add_done_callback(lambda done: self._resolved(done, answer, tenant, size))
+        return answer
 
-    async def _outcome(self, task: asyncio.Task[bytes]) -> bytes:
-        """The answer of `task`, which goes on when the call is over first."""
-        await asyncio.wait((task,), timeout=self._config.deadline_seconds)
-        if not task.done():
-            raise TimeoutError
-        return task.result()
+    async def _outcome(self, answer: asyncio.Future[bytes]) -> bytes:
+        """The answer, or `TimeoutError` where it does not come in time."""
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._config.deadline_seconds, _expire, answer)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
 
     def _refuse_when_stopping(self) -> None:
         if self._stopping:
             raise ShuttingDownError("the receiver is shutting down; send to another one or again in a moment")
 
-    def _resolved(self, task: asyncio.Task[bytes], tenant: str, size: int) -> None:
+    def _resolved(self, task: asyncio.Task[bytes], answer: asyncio.Future[bytes], tenant: str, size: int) -> None:
         self._tasks.discard(task)
         self._admission.release(tenant, size)
         self._instruments.in_flight.add(-size)
-        if not task.cancelled():
-            task.exception()  # a call past its deadline has nobody else to look at it
+        if task.cancelled():
+            answer.cancel()
+        elif (error := task.exception()) is not None:
+            if not answer.done():
+                answer.set_exception(error)
+                answer.exception()  # seen, even if the call is being given up at this moment
+        elif not answer.done():
+            answer.set_result(task.result())
 
     async def _store(self, request: bytes, signal: Signal, client: Client | None = None) -> bytes:
         arrival_ns = self._clock_ns()
@@ -267,3 +278,8 @@ class LogsService:
         for kind, count in kinds.items():
             self._instruments.quarantined.add(count, {"reason": kind})
             self._log.note(f"quarantine {kind}", "%d records went to %s: %s", count, rolling.QUARANTINE, kind)
+
+
+def _expire(answer: asyncio.Future[bytes]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
