@@ -194,7 +194,8 @@ def test_a_served_model_is_collected_without_a_script_and_nothing_is_lost_at_its
         server.score({"inputs": ROWS})
     server.terminate()
     receiver.start()
-    wait_until(lambda: len(stored(tmp_path, "model_outputs")) == 21 and len(stored(tmp_path, "response")) == 22)
+    expected = {"model_inputs": 22, "model_outputs": 21, "response": 22}
+    wait_until(lambda: {name: len(stored(tmp_path, name)) for name in expected} == expected)
     inputs, outputs = stored(tmp_path, "model_inputs"), stored(tmp_path, "model_outputs")
     assert [line["data"] for line in inputs] == [ROWS, [{"x": 1}], *[ROWS] * 20]
     assert [line["data"] for line in outputs] == [PREDICTED] * 21
@@ -223,7 +224,8 @@ def test_every_worker_of_a_served_model_collects(
 
     wait_until(both_have_scored)
     server.terminate()
-    wait_until(lambda: len(stored(tmp_path, "model_outputs")) == sent)
+    # A batch that begins with outputs delivers those before its inputs.
+    wait_until(lambda: {len(stored(tmp_path, name)) for name in ("model_inputs", "model_outputs")} == {sent})
     inputs, outputs = stored(tmp_path, "model_inputs"), stored(tmp_path, "model_outputs")
     assert [line["data"] for line in inputs] == [ROWS] * sent
     assert sorted(line["correlationid"] for line in inputs) == sorted(line["correlationid"] for line in outputs)
