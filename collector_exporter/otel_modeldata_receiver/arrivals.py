@@ -66,7 +66,6 @@ class Arrivals:
         """A message, with a slot that is held for it."""
         clock = asyncio.get_running_loop().time
         started = clock()
-        held = False
         try:
             async with asyncio.timeout(None) as patience:  # a quick read needs no end
                 if self._free:
@@ -74,25 +73,24 @@ class Arrivals:
                 else:
                     patience.reschedule(started + MOST_SECONDS)
                     await self._turn()
-                held = True
                 return await self._read(read, patience, started)
-        except BaseException as error:
-            if held:
-                self._leave()
-            if not isinstance(error, TimeoutError):
-                raise
+        except TimeoutError:
             raise SlowSenderError(
                 f"expected a whole request within {MOST_SECONDS} s, or sooner while others wait, got none in "
                 f"{clock() - started:.1f} s; send again, in smaller requests on a slow network"
             ) from None
 
     async def _read(self, read: Callable[[], Awaitable[object]], patience: asyncio.Timeout, started: float) -> bytes:
+        """The message of a call that has a slot, and keeps it only if this returns."""
         turns_slow = asyncio.get_running_loop().call_later(QUICK_SECONDS, self._turn_slow, patience, started)
+        message: object = None
         try:
             message = await read()
         finally:
             turns_slow.cancel()
             self._slow.pop(patience, None)
+            if not isinstance(message, bytes):
+                self._leave()
         if not isinstance(message, bytes):
             raise NoRequestError(
                 f"expected a request of at most {self._max_bytes} bytes, got none: it was larger than that, "

@@ -127,15 +127,16 @@ def decode_spans(request: bytes) -> list[ScopeRecords[Span]]:
 def first_resource(request: bytes) -> bytes:
     """The encoded `Resource` of the first `ResourceLogs`, for a look at who sends; empty where none can be read."""
     try:
-        for tag, start, end in outline.fields(request, 0, len(request)):
-            if tag == _RESOURCE_LOGS:
-                for inner, begin, stop in outline.fields(request, start, end):
-                    if inner == _RESOURCE:
-                        return request[begin:stop]
-                return b""
+        start, end = _first(request, 0, len(request), _RESOURCE_LOGS)
+        start, end = _first(request, start, end, _RESOURCE)
     except UndecodableError:
-        pass
-    return b""
+        return b""
+    return request[start:end]
+
+
+def _first(message: bytes, position: int, end: int, wanted: int) -> tuple[int, int]:
+    """Where the first field with this tag between two positions of `message` begins and ends, or nothing at 0."""
+    return next(((start, stop) for tag, start, stop in outline.fields(message, position, end) if tag == wanted), (0, 0))
 
 
 def response(rejected: int, reasons: Sequence[str]) -> bytes:
