@@ -11,24 +11,23 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
-from . import rolling, telemetry
-from .certificates import server_credentials
-from .exceptions import ListenError
-from .health import PROBE_SECONDS, StoreHealth
-from .http_listeners import HttpListeners
-from .output import Output
-from .service import LogsService
-from .signals import LOGS, TRACE_SERVICE
+from . import telemetry
+from .deployments.outputs import Output
+from .ingest.pipeline import LogsService
+from .layout import partition
+from .listeners import otlp_grpc
+from .listeners.health import PROBE_SECONDS, StoreHealth
+from .listeners.http_listeners import HttpListeners
+from .mapping.signal import LOGS, TRACE_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import ReceiverConfig
-    from .sink import Sink
+    from .config.receiver import ReceiverConfig
+    from .storage.sink import Sink
 
 logger = logging.getLogger(__name__)
 
-_NO_BOUND: Final = 2**31 - 1
 _CLOSE_SECONDS: Final = 1.0
 """What is left of calls after draining: answers on their way, and health watches that never end by themselves."""
 
@@ -81,13 +80,13 @@ class Server:
             ConfigError: the TLS files cannot be used.
         """
         if self._config.rolling_rate is not None:
-            rolling.warn_unless_hour(self._config.rolling_rate)
+            partition.warn_unless_hour(self._config.rolling_rate)
         try:
             await self._sink.check()
-            server = grpc.aio.server(options=_options(self._config))
-            server.add_generic_rpc_handlers(_handlers(self._service))
+            server = grpc.aio.server(options=otlp_grpc.options(self._config))
+            server.add_generic_rpc_handlers(otlp_grpc.handlers(self._service))
             health_pb2_grpc.add_HealthServicer_to_server(self._health_servicer, server)
-            self.port = _bind(server, self._config)
+            self.port = otlp_grpc.bind(server, self._config)
             await self._http.start()
             await server.start()
         except BaseException:  # only to release what was opened; it is raised again
@@ -139,62 +138,3 @@ async def run(config: ReceiverConfig, announce: Callable[[Server], None]) -> Non
         await stop_requested.wait()
     finally:
         await server.stop()
-
-
-def _options(config: ReceiverConfig) -> list[tuple[str, int]]:
-    return [
-        ("grpc.max_receive_message_length", config.max_message_bytes),
-        ("grpc.max_send_message_length", config.max_message_bytes),
-        # Two receivers on one port would split the traffic between two owners of the same blobs.
-        ("grpc.so_reuseport", 0),
-        # A peer that connects and says nothing is cut off: HTTP/2's first frames must come in this time.
-        ("grpc.server_handshake_timeout_ms", 10_000),
-        # One without calls is sent away; a living one connects again when it has something to say.
-        ("grpc.max_connection_idle_ms", 300_000),
-        # gRPC refuses above these bounds (1000, 3000 by default) with a bare RESOURCE_EXHAUSTED, after which Collectors
-        # drop data; calls are bounded per connection instead, and there the sender waits.
-        ("grpc.server.max_pending_requests", _NO_BOUND),
-        ("grpc.server.max_pending_requests_hard_limit", _NO_BOUND),
-        ("grpc.max_concurrent_streams", 256),
-        # Messages come as they were sent, see `compression.py`.
-        ("grpc.per_message_decompression", 0),
-        # A peer that vanished without a word is noticed after 80 s; gateways may ping as often as every 10 s.
-        ("grpc.keepalive_time_ms", 60_000),
-        ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.http2.ping_timeout_ms", 20_000),
-        # One that dribbles headers for ever answers no ping and is not silent either: every connection ends some time,
-        # and living peers connect again, their calls finished first.
-        ("grpc.max_connection_age_ms", 3_600_000),
-        ("grpc.max_connection_age_grace_ms", 60_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.max_pings_without_data", 0),
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ]
-
-
-def _handlers(service: LogsService) -> tuple[grpc.GenericRpcHandler, ...]:
-    """The services of logs and of traces on encoded messages that they read themselves.
-
-    Without a deserializer gRPC cannot fail before we see the bytes. And as a method that takes a stream, which on the
-    wire differs in nothing from one that takes one message, it is called before that message is read.
-    """
-    exports = {LOGS.service: service.export, service.spans.service: service.export_spans}
-    return tuple(
-        grpc.method_handlers_generic_handler(name, {"Export": grpc.stream_unary_rpc_method_handler(export)})
-        for name, export in exports.items()
-    )
-
-
-def _bind(server: grpc.aio.Server, config: ReceiverConfig) -> int:
-    credentials = server_credentials(config.tls) if config.tls else None
-    try:
-        if credentials is None:
-            port: int = server.add_insecure_port(config.listen)
-        else:
-            port = server.add_secure_port(config.listen, credentials)
-    except RuntimeError:
-        raise ListenError(
-            f"expected a free address of this machine to listen on, got {config.listen!r}, which is in use, "
-            "not of this machine, or not resolvable; choose another --listen"
-        ) from None
-    return port

@@ -15,17 +15,10 @@ from opentelemetry.context import get_current
 from pandas import DataFrame
 
 from . import semconv
-from ._process import this_process
-from ._record import Record, fixed_part
-from ._rows import Columns, Rows
-from .context import (
-    REQUEST_ID_HEADER,
-    BasicCorrelationContext,
-    checked_text,
-    event_time_ns,
-    headers_of,
-    new_uuid,
-)
+from ._delivery.process import this_process
+from ._encoding.dataframe_json import Columns, Rows
+from ._encoding.log_record import Record, fixed_part
+from .context import REQUEST_ID_HEADER, BasicCorrelationContext, checked_text, event_time_ns, headers_of, new_uuid
 from .exceptions import UnsupportedDataError
 
 if TYPE_CHECKING:
@@ -34,8 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from opentelemetry.trace import Span, SpanContext
 
-    from ._record import Payload
-    from ._waiting import OnError
+    from ._delivery.pending import OnError
+    from ._encoding.log_record import Payload
     from .config import CollectorConfig
     from .context import CorrelationContext
 

@@ -13,7 +13,7 @@ _FORK_WAITS_SECONDS = 10.0
 """The thread that forks may itself be in an import that the other one needs: then better a fork at risk than none."""
 
 guard = threading.RLock()
-"""Held while modules are loaded (`collector.py`) and the process's delivery side is made (`_process.py`)."""
+"""Held while modules are loaded (`collector.py`) and the process's delivery side is made (`_delivery/process.py`)."""
 _is_held_for_fork = False
 
 

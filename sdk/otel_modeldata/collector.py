@@ -10,8 +10,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import _destination, _forking, _metrics, semconv
-from ._settings import check_settings
+from . import _forking, semconv
+from ._delivery import metrics, open_transport
+from ._delivery.settings import check_settings
 from .config import CollectorConfig, load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
@@ -62,9 +63,9 @@ class Collector:
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
         self._config = load_config()
-        _destination.check()  # a wrong one is known now, in init(), and not in the first scoring request
+        open_transport.check()  # a wrong one is known now, in init(), and not in the first scoring request
         check_settings()
-        _metrics.register_once()
+        metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
         self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
@@ -78,7 +79,7 @@ class Collector:
         """Collect a frame; what happens to it afterwards does not reach the record.
 
         Args:
-            data: a pandas DataFrame of any shape; `_rows.py` says how each value is written.
+            data: a pandas DataFrame of any shape; `_encoding/dataframe_json.py` says how each value is written.
             correlation_context: what an earlier `collect` of the same request returned, or your own; without it the
                 one in force (`use_correlation_context`), else a new one.
 
@@ -95,7 +96,7 @@ class Collector:
             message = self._collect(data, context)
         except Exception as error:  # noqa: BLE001 - the edge to scoring: with on_error nothing may pass
             message = str(error)
-            _metrics.count_refused(self.name, error)
+            metrics.count_refused(self.name, error)
             self._tell(error)
         context = context or BasicCorrelationContext()
         if self._config.debug:
@@ -107,7 +108,7 @@ class Collector:
             raise self._refusal
         correlation_id = _correlation_id(context)
         if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
-            _metrics.count_sampled_out(self.name)
+            metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
         emitter = self._emitter or self._make_emitter(data)
         emitter.emit(data, correlation_id, context)

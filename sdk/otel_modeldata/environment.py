@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ._destination import STORE_VARIABLE
-from ._endpoint import Endpoint, load_endpoint
-from ._payload_settings import BYTES_VARIABLE, PATHS_VARIABLE
-from ._settings import (
+from ._delivery.open_transport import STORE_VARIABLE
+from ._delivery.otlp_endpoint import Endpoint, load_endpoint
+from ._delivery.settings import (
     BATCH_VARIABLE,
     OVERFLOW_VARIABLE,
     QUEUE_BYTES_VARIABLE,
@@ -23,6 +22,7 @@ from ._settings import (
     SPOOL_VARIABLE,
     load_settings,
 )
+from ._payload.settings import BYTES_VARIABLE, PATHS_VARIABLE
 from .config import AZURE_CONFIG_VARIABLE, CONFIG_VARIABLE, CollectorConfig, load_config
 from .exceptions import ConfigError
 

@@ -69,7 +69,7 @@ def _loaded_process() -> ModuleType | None:
     Before, there is nothing to wait for, unless there is a spool in which a dead process left something.
     """
     if os.environ.get("OTEL_MODELDATA_SPOOL"):
-        from . import _process  # noqa: PLC0415 - not before it is needed
+        from ._delivery import process as _process  # noqa: PLC0415 - not before it is needed
 
         return _process
-    return sys.modules.get(f"{__package__}._process")
+    return sys.modules.get(f"{__package__}._delivery.process")

@@ -17,11 +17,11 @@ module stands back: nothing is collected twice.
 
 **What is collected.** For each outermost call of `predict` or `predict_stream`: its input as the caller gave it, before
 the model runs (so the input of a failing call is there, too), and its output, under one correlation id: the current one
-of the request, or a new one, which is in force while the model runs. `_frames.py` says how values become frames;
-columns without names get those of the model's signature, outputs `0`, `1`... A stream is collected when it has come to
-its end. What has no rows is told once in the log. The line key `modelversion` says which model it was
-(`_model_versions.py`). Not collected are evaluations (`mlflow.genai.evaluate`) and what MLflow runs while it logs a
-model.
+of the request, or a new one, which is in force while the model runs. `_mlflow/to_dataframe.py` says how values become
+frames; columns without names get those of the model's signature, outputs `0`, `1`... A stream is collected when it has
+come to its end. What has no rows is told once in the log. The line key `modelversion` says which model it was
+(`_mlflow/model_version.py`). Not collected are evaluations (`mlflow.genai.evaluate`) and what MLflow runs while it logs
+a model.
 
 **What never changes.** A model returns the same object, raises the same exceptions, is pickled and saved as before:
 its class gets other `predict` methods, the model itself is not touched. No error of collecting reaches its caller.
@@ -41,8 +41,8 @@ import sys
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._model_versions import ByIdentity, registered_version, version_of
-from ._predictions import Predictions
+from ._mlflow.model_version import ByIdentity, registered_version, version_of
+from ._mlflow.predictions import Predictions
 from .lifecycle import flush
 
 if TYPE_CHECKING:

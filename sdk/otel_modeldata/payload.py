@@ -21,7 +21,7 @@ Both records of a request, and every frame that is collected while it is served,
 force, else the one that a calling service sent as W3C baggage, else a new one: `x-request-id` is not taken for it,
 because clients repeat it. A frame that is collected under a context of its own keeps the id of that.
 
-What is collected of a body, and of which requests: `_payload_settings.py`. JSON and `text/*` in UTF-8 are text; all
+What is collected of a body, and of which requests: `_payload/settings.py`. JSON and `text/*` in UTF-8 are text; all
 else, compressed bodies included (line key `contentencoding`), is binary. Headers only by allow-list
 (`request_logging.capture_headers`), never those that carry credentials; in a query the values of keys and tokens are
 replaced by `REDACTED`. An application that raises is a response with status 500 and no body; a client that left before
@@ -35,13 +35,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._asgi import ASGIMiddleware
-    from ._instrumentor import PayloadInstrumentor
-    from ._wsgi import WSGIMiddleware
+    from ._payload.asgi import ASGIMiddleware
+    from ._payload.instrumentor import PayloadInstrumentor
+    from ._payload.wsgi import WSGIMiddleware
 
 __all__ = ["ASGIMiddleware", "PayloadInstrumentor", "WSGIMiddleware"]
 
-_MODULES = {"ASGIMiddleware": "_asgi", "PayloadInstrumentor": "_instrumentor", "WSGIMiddleware": "_wsgi"}
+_MODULES = {"ASGIMiddleware": "asgi", "PayloadInstrumentor": "instrumentor", "WSGIMiddleware": "wsgi"}
 
 
 def __getattr__(name: str) -> Any:
@@ -49,6 +49,6 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(f".{_MODULES[name]}", __package__), name)
+        return getattr(import_module(f"._payload.{_MODULES[name]}", __package__), name)
     except ModuleNotFoundError as error:
         raise ImportError(f"{name}: expected {error.name}, got none: pip install opentelemetry-distro") from error

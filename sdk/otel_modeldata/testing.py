@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from . import semconv
-from ._export import Answer, Delivered
-from ._process import Process, replace_process
-from ._settings import DeliverySettings, load_settings
+from ._delivery.grpc_transport import Answer, Delivered
+from ._delivery.process import Process, replace_process
+from ._delivery.settings import DeliverySettings, load_settings
 from .config import load_config
 
 if TYPE_CHECKING:

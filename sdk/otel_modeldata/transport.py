@@ -1,7 +1,7 @@
 """What carries requests away, and how it answers: the contract between delivery and whatever is behind it.
 
-Beside gRPC to an endpoint (`_export.py`) a package may offer another transport as an entry point of the group
-`otel_modeldata_transport`; the receiver does so for `OTEL_MODELDATA_STORE` (`_destination.py`).
+Beside gRPC to an endpoint (`_delivery/grpc_transport.py`) a package may offer another transport as an entry point of
+the group `otel_modeldata_transport`; the receiver does so for `OTEL_MODELDATA_STORE` (`_delivery/open_transport.py`).
 """
 
 from __future__ import annotations

@@ -16,15 +16,16 @@ from unittest import mock
 import flood
 import official
 from azure.storage.blob.aio import BlobServiceClient
+from azurite import Azurite, running_azurite
 from case import Case, Effort, Run, Sides, Target, in_turn
+from fault_proxy import FaultProxy
 from receiving import ANY_VERSION, azure_blob, blob_lines, create_blob, peer
 from usage import MIB
 
-from azurite import Azurite, running_azurite
-from fault_proxy import FaultProxy
-from otel_modeldata_receiver.azure_account import CONNECTION_STRING_VARIABLE, EMULATOR_API_VERSION
-from otel_modeldata_receiver.sink import Line, Sink
-from otel_modeldata_receiver.store_url import open_store
+from otel_modeldata_receiver.line import Line
+from otel_modeldata_receiver.storage.azure_account import CONNECTION_STRING_VARIABLE, EMULATOR_API_VERSION
+from otel_modeldata_receiver.storage.open_store import open_store
+from otel_modeldata_receiver.storage.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 from azurite import running_azurite
 from fault_proxy import WITH_EFFECT, WITHOUT_EFFECT, FaultProxy, dice

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import uvloop
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
-from otel_modeldata import semconv
 from otlp_load import RETRY_INFO
 from otlp_requests import NOON, record, request
 from otlp_sender import LOGS
+
+from otel_modeldata import semconv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

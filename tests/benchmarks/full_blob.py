@@ -21,12 +21,14 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "fixtures"))
 
 from azurite import Azurite, running_azurite  # noqa: E402 - found beside this folder
 from history import check  # noqa: E402
-from otel_modeldata_receiver.sink import Line, Sink, SinkLimits  # noqa: E402
-from otel_modeldata_receiver.store_url import open_store  # noqa: E402
+
+from otel_modeldata_receiver.line import Line  # noqa: E402
+from otel_modeldata_receiver.storage.open_store import open_store  # noqa: E402
+from otel_modeldata_receiver.storage.sink import Sink, SinkLimits  # noqa: E402
 
 FOLDER = "credit/blue/model_inputs/2026/11/22/12"
 INSTANCE = "0123456789abcdef0123456789abcdef"

@@ -21,7 +21,7 @@ import grpc
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 from recording_backend import RecordingBackend, unavailable_with_retry_info
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
-
 from receiver_process import ReceiverProcess
 
 if TYPE_CHECKING:

@@ -18,14 +18,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 import flood
 from case import Case, Run, Target
 from flood import Books, Plan
-from usage import MIB, Watch, cpu_seconds, summary
-
 from receiver_process import ReceiverProcess
+from usage import MIB, Watch, cpu_seconds, summary
 
 RECORDS, SIZE = 512, 500
 """As a gateway batches. Refusing a request costs about half a millisecond whatever is in it, taking this one five."""

@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import uvloop
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
-from otel_modeldata import semconv
 from otlp_requests import NOON, backwards, raw_request, record, resource
 from otlp_sender import LOGS
 from receiver_process import ReceiverProcess
+
+from otel_modeldata import semconv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import flood
+import gateway
 import official
 import yaml
+from azurite import Azurite, running_azurite
 from case import Case, Effort, Run, Sides, Target, in_turn
+from prerequisites import need
 from usage import cpu_seconds
 
-import gateway
 import receiver
-from azurite import Azurite, running_azurite
-from prerequisites import need
 from receiver import Load
 
 if TYPE_CHECKING:

@@ -24,14 +24,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from usage import Sample, sample, summary
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 import gateway
 from history import check
 from receiver_process import ReceiverProcess, lines_below
 from scoring_process import ScoringProcess
+from usage import Sample, sample, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

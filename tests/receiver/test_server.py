@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from certificate_files import make_certificates
 from google.rpc.error_details_pb2 import RetryInfo
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-
-from certificate_files import make_certificates
 from live_receiver import EXPORT, INSTANCE, live_receiver, until
-from otel_modeldata_receiver.config import ReceiverConfig, TlsConfig
-from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreCheckError, StoreError
-from otel_modeldata_receiver.local import LocalStore
-from otel_modeldata_receiver.server import Server
-from otel_modeldata_receiver.signals import LOGS
-from otel_modeldata_receiver.sink import Sink, SinkLimits
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from otlp_requests import NOON, record, request
+
+from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
+from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreCheckError, StoreError
+from otel_modeldata_receiver.mapping.signal import LOGS
+from otel_modeldata_receiver.server import Server
+from otel_modeldata_receiver.storage.local import LocalStore
+from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from otel_modeldata_receiver.storage import BlobState
+    from otel_modeldata_receiver.storage.store import BlobState
 
 pytestmark = pytest.mark.anyio
 

@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-
-from otel_modeldata._process import replace_process
 from recording_backend import RecordingBackend
+
+from otel_modeldata._delivery.process import replace_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,12 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import otel_modeldata
 from otel_modeldata import Collector, semconv
-from otel_modeldata.context import (
-    BasicCorrelationContext,
-    CorrelationContext,
-    WrapperContext,
-    use_correlation_context,
-)
+from otel_modeldata.context import BasicCorrelationContext, CorrelationContext, WrapperContext, use_correlation_context
 from otel_modeldata.exceptions import (
     CollectionNameError,
     ConfigError,

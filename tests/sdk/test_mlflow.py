@@ -21,8 +21,8 @@ import pytest
 
 from otel_modeldata import Collector, collector
 from otel_modeldata import mlflow as under_test
-from otel_modeldata._notices import Notices
-from otel_modeldata._predictions import MAX_STREAMED_CHARS
+from otel_modeldata._delivery.loss_reporter import Notices
+from otel_modeldata._mlflow.predictions import MAX_STREAMED_CHARS
 from otel_modeldata.context import BasicCorrelationContext, use_correlation_context
 from otel_modeldata.mlflow import MlflowInstrumentor, autolog, collect_predictions
 from otel_modeldata.testing import capture

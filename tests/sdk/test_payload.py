@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import yaml
+from payload_client import JSON, Answer, Call, send_by_asgi, send_by_wsgi
 
 from otel_modeldata import Collector, semconv
 from otel_modeldata._version import AGENT
@@ -15,14 +16,14 @@ from otel_modeldata.context import BasicCorrelationContext, CorrelationContext, 
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.payload import ASGIMiddleware, WSGIMiddleware
 from otel_modeldata.testing import capture
-from payload_client import JSON, Answer, Call, send_by_asgi, send_by_wsgi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from otel_modeldata.testing import Captured, CollectedEvent
     from payload_client import Send
+
+    from otel_modeldata.testing import Captured, CollectedEvent
 
 REQUEST_BODY = b'{"data": [[1, 2]]}'
 RESPONSE_BODY = b'{"prediction": [1]}'
@@ -427,7 +428,7 @@ def test_all_of_a_request_is_in_the_sample_or_none_of_it(
         return Answer()
 
     left_out: list[str] = []
-    monkeypatch.setattr("otel_modeldata._metrics.count_sampled_out", left_out.append)
+    monkeypatch.setattr("otel_modeldata._delivery.metrics.count_sampled_out", left_out.append)
     with capture() as captured:
         for _ in range(60):
             send(score)
@@ -519,8 +520,8 @@ def test_what_goes_wrong_with_collecting_changes_nothing_for_the_client(
 
     for method in ("__init__", "take_request", "begin_response", "take_response", "end"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"otel_modeldata._exchange.Exchange.{method}", broken)
-            patch.setattr("otel_modeldata._payload_log._notices._quiet_until", {})
+            patch.setattr(f"otel_modeldata._payload.exchange.Exchange.{method}", broken)
+            patch.setattr("otel_modeldata._payload.logger._notices._quiet_until", {})
             caplog.clear()
             with capture():
                 assert send(lambda body: Answer()) == (200, JSON, RESPONSE_BODY)
@@ -533,10 +534,11 @@ def test_a_record_that_is_refused_is_counted_and_told_once_and_costs_no_response
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_QUEUE_BYTES", "100")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr("otel_modeldata._payload_log._notices._quiet_until", {})
+    monkeypatch.setattr("otel_modeldata._payload.logger._notices._quiet_until", {})
     refused: list[tuple[object, str]] = []
     monkeypatch.setattr(
-        "otel_modeldata._metrics.count_refused", lambda name, error: refused.append((name, type(error).__name__))
+        "otel_modeldata._delivery.metrics.count_refused",
+        lambda name, error: refused.append((name, type(error).__name__)),
     )
     for _ in range(3):
         assert send(lambda body: Answer())[2] == RESPONSE_BODY

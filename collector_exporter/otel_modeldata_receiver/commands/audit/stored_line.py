@@ -1,0 +1,154 @@
+"""What an audit reads of a line that is stored, and whether the line agrees with itself.
+
+Only the keys that matter are decoded; the rows are checked for syntax and skipped, which runs at the speed of the disk.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from otel_modeldata import semconv
+
+from ...mapping.cloudevent import content_range
+from ...mapping.http_attributes import UNKNOWN_TOTAL
+from .number_ranges import MAX_SEQUENCE
+
+__all__ = ["StoredLine", "decode", "number_of", "reference", "referenced_size_problem", "sequence_of", "size_problem"]
+
+_CONTENT_RANGE: Final = re.compile(r"bytes (?:0-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
+_WHITESPACE: Final = b" \t\r\n"
+_TRUE: Final = "true"
+
+
+class StoredLine(msgspec.Struct, kw_only=True, gc=False):
+    """The keys of a line that an audit looks at; see `cloudevent.CloudEvent`.
+
+    Attributes:
+        timens: in every line that our receiver wrote, in none that Azure ML's own collector wrote.
+        datainblob: `"true"` where `data` is the URL of the payload.
+    """
+
+    id: str
+    source: str
+    type: str
+    time: str
+    data: msgspec.Raw | UnsetType = UNSET
+    dataref: str | UnsetType = UNSET
+    datainblob: str | UnsetType = UNSET
+    contentrange: str | UnsetType = UNSET
+    timens: str | UnsetType = UNSET
+    producer: str = ""
+    sequence: str = ""
+
+
+_decoder: Final = msgspec.json.Decoder(StoredLine)
+_text_decoder: Final = msgspec.json.Decoder(str)
+_rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def decode(line: bytes) -> StoredLine:
+    """The line, strictly.
+
+    Raises:
+        ValueError: it is not JSON in UTF-8, or no CloudEvent.
+        RecursionError: it nests too deep to be read.
+    """
+    if not line.isascii():
+        line.decode()  # what msgspec skips it does not check for UTF-8
+    return _decoder.decode(line)
+
+
+def sequence_of(line: StoredLine) -> int:
+    """The number of an event among those of its producer and collection, or -1: without a producer it says nothing."""
+    return number_of(line.sequence) if line.producer else -1
+
+
+def number_of(text: str) -> int:
+    """A sequence number, or -1 for a text that is none."""
+    number = int(text) if text.isdecimal() and len(text) < 20 else -1
+    return number if number <= MAX_SEQUENCE else -1
+
+
+def reference(line: StoredLine) -> str | None:
+    """Where the payload of a line is that does not hold it itself."""
+    if not isinstance(line.dataref, UnsetType):
+        return line.dataref
+    if line.datainblob == _TRUE and not isinstance(line.data, UnsetType):
+        try:
+            return _text_decoder.decode(line.data)
+        except msgspec.DecodeError:
+            return None
+    return None
+
+
+def size_problem(line: StoredLine, raw: bytes) -> str | None:
+    """How the rows in a line differ from its `contentrange`, or None.
+
+    The range counts the body as it was collected. Other writers escape their text again on the way into the line, which
+    leaves nothing to compare with: only lines that our receiver wrote are judged.
+    """
+    given, data = line.contentrange, line.data
+    if isinstance(data, UnsetType) or isinstance(given, UnsetType) or given == content_range(len(data)):
+        return None
+    if isinstance(line.timens, UnsetType) or line.datainblob == _TRUE:
+        return None
+    sizes = _possible_sizes(line.type, bytes(data), raw)
+    size = range_size(given)
+    if size in sizes and (given == content_range(size) or not _is_tabular(line.type)):
+        return None
+    return f"expected a contentrange of {sizes[0]} bytes, got {given[:80]!r}"
+
+
+def referenced_size_problem(line: StoredLine, size: int) -> str | None:
+    """How a payload object of `size` bytes differs from the line's `contentrange`, or None."""
+    if isinstance(line.contentrange, UnsetType) or isinstance(line.timens, UnsetType):
+        return None
+    binary = line.datainblob == _TRUE
+    if not binary and not _is_tabular(line.type):  # text that is not JSON became a JSON string
+        return None
+    wrapped = size if binary else size - 2  # a lone row was wrapped in brackets
+    if range_size(line.contentrange) in {size, wrapped}:
+        return None
+    return f"expected a contentrange of {size} bytes, as the object has, got {line.contentrange[:80]!r}"
+
+
+def range_size(text: str) -> int | None:
+    """How many bytes a `contentrange` says were collected; None when it is not one of ours.
+
+    A payload may go on behind them, to a known total or, written `*`, an unknown one.
+    """
+    found = _CONTENT_RANGE.fullmatch(text)
+    if found is None:
+        return None
+    last, total = found.groups()
+    size = 0 if last is None else int(last) + 1
+    known = total if total == UNKNOWN_TOTAL else int(total)
+    return size if text == content_range(size, known) and (known == UNKNOWN_TOTAL or int(known) >= size) else None
+
+
+def _possible_sizes(event_type: str, data: bytes, raw: bytes) -> list[int]:
+    """Sizes that a body may have had which is in the line as `data`; the likeliest first."""
+    if not _is_tabular(event_type) and data.startswith(b'"'):  # text that is not JSON became a JSON string
+        return [len(data), len(_text_decoder.decode(data).encode(errors="surrogatepass"))]
+    whole = _with_whitespace(data, raw)
+    if _is_tabular(event_type) and data.startswith(b"[") and len(_rows_decoder.decode(data)) == 1:
+        return [whole, whole - 2]  # a lone row was wrapped in brackets
+    return [whole]
+
+
+def _with_whitespace(data: bytes, raw: bytes) -> int:
+    """The length of `data` with the whitespace around it, which belongs to the body that was spliced in."""
+    start = raw.find(b'"data":') + len(b'"data":')
+    begin = raw.find(data, start)
+    end = begin + len(data)
+    while end < len(raw) and raw[end] in _WHITESPACE:
+        end += 1
+    return end - start if not raw[start:begin].strip(_WHITESPACE) else len(data)
+
+
+def _is_tabular(event_type: str) -> bool:
+    return event_type.removeprefix(semconv.EVENT_TYPE_PREFIX) not in semconv.PAYLOAD_COLLECTIONS

@@ -1,0 +1,1 @@
+"""The command `check`: explains configuration without running anything."""

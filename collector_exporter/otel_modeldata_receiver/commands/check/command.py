@@ -1,0 +1,145 @@
+"""The command `otel-modeldata check`: explains configuration before a process stumbles over it.
+
+How a file is looked at is in `run.py`, what there is to say about each kind in `deployment.py` and
+`receiver.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ...exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_modeldata.config import CollectorConfig
+    from otel_modeldata.environment import Environment
+
+    from ..subparsers import Commands
+    from .finding import Finding
+    from .run import CheckedFile
+
+_DESCRIPTION: Final = """\
+Read configuration files and explain everything that is wrong with them, one sentence each, with its line. Files are
+deployment YAMLs as Azure ML documents them (data_collector) and configurations of `otel-modeldata receive`.
+A problem stops a process from starting; a warning is about what works here and surprises elsewhere, in Azure ML's own
+tools and monitors above all. Nothing is contacted.
+"""
+_EPILOG: Final = """\
+examples:
+  otel-modeldata check deployment.yml receiver.yaml
+  otel-modeldata check --environment
+      what a Collector started with the variables of this shell would collect, and where it would send it
+  otel-modeldata check --json deployment.yml
+
+exit codes:
+  0  no problem; there may be warnings
+  1  problems
+  2  wrong command line
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `check` to the command line."""
+    parser = commands.add_parser(
+        "check",
+        help="explain what is wrong with configuration files",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="*", help="deployment YAML or receiver configuration")
+    parser.add_argument("--kind", choices=("deployment", "receiver"), help="what the files are (default: look at them)")
+    parser.add_argument("--environment", action="store_true", help="check the variables of this shell as well")
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.set_defaults(run=check)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Check files and say what was found; exit with code 1 when there are problems.
+
+    Raises:
+        ConfigError: a wrong command line, or missing dependencies.
+    """
+    if not arguments.files and not arguments.environment:
+        raise ConfigError("expected a FILE or --environment, got neither; otel-modeldata check --help has examples")
+    try:
+        from otel_modeldata.environment import read_environment  # noqa: PLC0415 (only this command needs them)
+
+        from .run import check_files  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(
+            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
+        ) from None
+    files = check_files(arguments.files, arguments.kind)
+    environment = read_environment() if arguments.environment else None
+    sys.stdout.write(_as_json(files, environment) if arguments.json else _as_text(files, environment))
+    if any(one.problems for one in files) or (environment is not None and environment.problems):
+        sys.exit(1)
+
+
+def _as_json(files: Sequence[CheckedFile], environment: Environment | None) -> str:
+    facts: dict[str, Any] = {
+        "files": [
+            {"file": str(one.path), "kind": one.kind, "findings": [_finding_facts(found) for found in one.findings]}
+            for one in files
+        ]
+    }
+    if environment is not None:
+        facts["environment"] = {**dict(_shown(environment)), "problems": list(environment.problems)}
+        facts["environment"]["warnings"] = list(environment.misspelled)
+    return json.dumps(facts) + "\n"
+
+
+def _finding_facts(finding: Finding) -> dict[str, Any]:
+    return {"severity": finding.severity, "line": finding.line, "sentence": finding.sentence}
+
+
+def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> str:
+    """One line for each finding, as compilers write them, so that editors can jump to it."""
+    said = []
+    for one in files:
+        said += [
+            f"{one.path}{f':{found.line}' if found.line else ''}: {found.severity}: {found.sentence}"
+            for found in one.findings
+        ]
+        said += [] if one.findings else [f"{one.path}: nothing to say against this {one.kind} file"]
+    if environment is not None:
+        said += [f"environment: {name}: {value}" for name, value in _shown(environment)]
+        problems = (sentence.removeprefix("environment: ") for sentence in environment.problems)
+        said += [f"environment: problem: {sentence}" for sentence in problems]
+        said += [f"environment: warning: {sentence}" for sentence in environment.misspelled]
+    return "\n".join(said) + "\n"
+
+
+def _collects(config: CollectorConfig) -> str:
+    if not config.enabled:
+        return "nothing"
+    if config.collections is None:
+        return f"every collection at {config.sampling_rate * 100:g} %"
+    enabled = [name for name, entry in config.collections.items() if entry.enabled]
+    return ", ".join(f"{name} at {config.rate_of(name) * 100:g} %" for name in enabled) or "nothing"
+
+
+def _shown(environment: Environment) -> list[tuple[str, str]]:
+    """What the SDK would do, without what may be a secret."""
+    from ...config.receiver import shown_store  # noqa: PLC0415 (see above)
+
+    shown = [("configuration", environment.config_origin)]
+    if environment.config is not None:
+        shown.append(("collects", _collects(environment.config)))
+    if environment.store is not None:
+        shown.append(("writes to", f"{shown_store(environment.store)}, in the same process"))
+    elif environment.endpoint is not None:
+        scheme = "https" if environment.endpoint.secure else "http"
+        names_sent = ", ".join(name for name, _ in environment.endpoint.headers)
+        shown.append(("sends to", f"{scheme}://{environment.endpoint.target}"))
+        shown += [("headers", names_sent)] if names_sent else []
+    if environment.spool is not None:
+        shown.append(("spool", str(environment.spool)))
+    return shown

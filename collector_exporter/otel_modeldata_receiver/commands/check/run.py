@@ -1,0 +1,112 @@
+"""Looks at configuration files: which kind each is, and everything there is to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import yaml
+
+from . import deployment, receiver
+from .finding import Finding, problem
+from .yaml_lines import YamlLines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["CheckedFile", "Kind", "check_files"]
+
+Kind = Literal["deployment", "receiver"]
+_DEPLOYMENT_KEYS: Final = frozenset({"$schema", "data_collector", "endpoint_name", "code_configuration", "name"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedFile:
+    """What was found in a file.
+
+    Attributes:
+        path: as it was given.
+        kind: what it was read as; None when that is not known.
+        findings: in the order of their lines.
+    """
+
+    path: Path
+    kind: Kind | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def problems(self) -> list[Finding]:
+        """What stops a process from starting."""
+        return [one for one in self.findings if one.severity == "problem"]
+
+
+def check_files(paths: Iterable[Path], kind: Kind | None = None) -> list[CheckedFile]:
+    """Everything there is to say about files, and about deployment files beside the receiver that is to serve them.
+
+    Args:
+        paths: of deployment YAMLs and receivers' configurations.
+        kind: what to read them as; None finds out.
+    """
+    files = [_check_file(path, kind) for path in paths]
+    known = receiver.datastores([one.path for one in files if one.kind == "receiver"])
+    if known is None:
+        return files
+    return [
+        _checked(one.path, one.kind, [*one.findings, *deployment.unknown_datastores(one.path, known)])
+        if one.kind == "deployment"
+        else one
+        for one in files
+    ]
+
+
+def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
+    if path.is_dir():
+        return _checked(path, kind, [problem("expected a YAML file, got a folder: name its files")])
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        return _checked(path, kind, [problem(f"expected a YAML file in UTF-8, got {error}")])
+    lines = YamlLines(text)
+    try:
+        document: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        sentence = f"expected YAML, got {' '.join(str(error).split())}"
+        return _checked(path, kind, [problem(sentence, lines.of_sentence(sentence))])
+    except RecursionError:
+        return _checked(path, kind, [problem("expected YAML, got more levels than can be read: nest it less")])
+    kind = kind or _kind_of(document)
+    return _checked(path, kind, [*_repeated(lines), *_findings(path, kind, document, lines)])
+
+
+def _checked(path: Path, kind: Kind | None, findings: Iterable[Finding]) -> CheckedFile:
+    return CheckedFile(path=path, kind=kind, findings=tuple(sorted(findings, key=lambda one: one.line or 0)))
+
+
+def _kind_of(document: object) -> Kind | None:
+    """What a file is for, by its keys; None when it could be either or neither."""
+    keys = {str(key) for key in document} if isinstance(document, Mapping) else set()
+    if "data_collector" in keys:
+        return "deployment"
+    of_receiver, of_deployment = keys & receiver.keys(), keys & _DEPLOYMENT_KEYS
+    if bool(of_receiver) == bool(of_deployment):
+        return None
+    return "receiver" if of_receiver else "deployment"
+
+
+def _findings(path: Path, kind: Kind | None, document: object, lines: YamlLines) -> Iterator[Finding]:
+    if kind == "deployment":
+        yield from deployment.findings(path, document, lines)
+    elif kind == "receiver":
+        yield from receiver.findings(path, lines)
+    else:
+        yield problem(
+            "expected a deployment YAML with data_collector, or settings of a receiver (listen, store, ...), got "
+            "neither: say which it should be with --kind"
+        )
+
+
+def _repeated(lines: YamlLines) -> Iterator[Finding]:
+    for path, (first, second) in lines.repeated.items():
+        yield problem(f"{path}: expected each key once, got it in line {first} and here: only this one counts", second)

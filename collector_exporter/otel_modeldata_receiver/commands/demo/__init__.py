@@ -1,0 +1,1 @@
+"""The command `demo`: the whole way of a record on this machine, verified."""

@@ -1,0 +1,166 @@
+"""The event that is sent to see what becomes of it, through the SDK itself: its own collection, endpoint and flush."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import yaml
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+import otel_modeldata
+from otel_modeldata import Collector
+from otel_modeldata.context import BasicCorrelationContext
+from otel_modeldata.environment import CONFIG_VARIABLE, SPOOL_VARIABLE
+from otel_modeldata.testing import capture
+
+from ...mapping import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_modeldata.config import CollectorConfig
+
+    from ...mapping.resource import Origin
+
+__all__ = ["Canary", "Sender", "environment_of_canary"]
+
+_LARGE_ROWS: Final = 5
+_MIB: Final = 2**20
+_LOGGERS: Final = ("otel_modeldata", "otel_modeldata_receiver")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """An event that was sent.
+
+    Attributes:
+        correlation_id: by which it is found.
+        began: when, in seconds since the epoch, before its own time.
+        ended: the same, after its own time.
+        seconds: until the endpoint answered, or until that was given up.
+        problem: why it was not acknowledged; None when it was.
+    """
+
+    correlation_id: str
+    began: float
+    ended: float
+    seconds: float
+    problem: str | None
+
+
+@contextmanager
+def environment_of_canary(config: CollectorConfig, collection: str) -> Iterator[None]:
+    """The variables of this process, but that `collection` is collected whatever the configuration lists.
+
+    Names and rate stay those of the configuration. What waits in a spool is not ours to send.
+    """
+    block: dict[str, object] = {"collections": {collection: {"enabled": True}}}
+    if config.rolling_rate is not None:
+        block["rolling_rate"] = config.rolling_rate
+    names = {"endpoint_name": config.endpoint, "name": config.deployment}
+    document = {**{key: name for key, name in names.items() if name is not None}, "data_collector": block}
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="otel-modeldata-doctor-") as folder:
+        path = Path(folder, "deployment.yml")
+        path.write_text(yaml.safe_dump(document), "utf-8")
+        os.environ[CONFIG_VARIABLE] = str(path)
+        os.environ.pop(SPOOL_VARIABLE, None)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+class Sender:
+    """Sends canaries; to be used and closed inside `environment_of_canary`.
+
+    Args:
+        collection: theirs.
+
+    Raises:
+        otel_modeldata.exceptions.ConfigError: the SDK refuses to start.
+    """
+
+    def __init__(self, collection: str) -> None:
+        self._losses: list[Exception] = []
+        self._collector = Collector(name=collection, on_error=self._losses.append)
+        self._delivered = 0
+        self._words = _LastWords()
+        self._words.listen()
+
+    def origin(self) -> Origin:
+        """Whose data the receiver will take our events for.
+
+        Raises:
+            BadRecordError: no name that it takes.
+        """
+        with capture() as captured:
+            self._collector.collect(pd.DataFrame({"canary": [0]}))
+            values = captured.events[0].resource
+        attributes = [KeyValue(key=key, value=AnyValue(string_value=str(value))) for key, value in values.items()]
+        return resource.read(Resource(attributes=attributes).SerializeToString())
+
+    def send(self, timeout: float, *, large: bool = False) -> Canary:
+        """Collect an event and wait until it is acknowledged, `timeout` seconds at most."""
+        context = BasicCorrelationContext(id=f"doctor-{uuid.uuid4()}")
+        rows = ["x" * _MIB] * _LARGE_ROWS if large else ["a canary of otel-modeldata doctor"]
+        self._losses.clear()
+        began, start = time.time(), time.perf_counter()
+        self._collector.collect(pd.DataFrame({"canary": rows}), context)
+        ended = time.time()
+        report = otel_modeldata.flush(timeout)
+        acknowledged, self._delivered = report.delivered > self._delivered, report.delivered
+        problem = None if acknowledged else self._problem(timeout)
+        return Canary(
+            correlation_id=context.get_id(),
+            began=began,
+            ended=ended,
+            seconds=time.perf_counter() - start,
+            problem=problem,
+        )
+
+    def _problem(self, timeout: float) -> str:
+        if self._losses:
+            return str(self._losses[-1])
+        return f"no acknowledgment within {timeout:g} s; {self._words.last or 'and no word about why'}"
+
+    def close(self) -> None:
+        """Let go of what was not acknowledged."""
+        otel_modeldata.shutdown(0.0)
+        self._words.stop()
+
+
+class _LastWords(logging.Handler):
+    """Keeps what the SDK says last, which would otherwise stand between the lines of the report."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = ""
+        self._propagated = {name: logging.getLogger(name).propagate for name in _LOGGERS}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep its text."""
+        self.last = record.getMessage()
+
+    def listen(self) -> None:
+        """Begin."""
+        for name in _LOGGERS:
+            logging.getLogger(name).addHandler(self)
+            logging.getLogger(name).propagate = False
+
+    def stop(self) -> None:
+        """End, and leave the loggers as they were."""
+        for name, propagated in self._propagated.items():
+            logging.getLogger(name).removeHandler(self)
+            logging.getLogger(name).propagate = propagated

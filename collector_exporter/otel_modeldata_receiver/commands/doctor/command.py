@@ -1,0 +1,137 @@
+"""The command `otel-modeldata doctor`: sends one event along the configured way and says how far it came.
+
+The way is followed in `run.py`; its parts are `network.py`, `canary.py` and `store.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata import semconv
+
+from ...exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from ..subparsers import Commands
+    from .hop import Hop
+
+DEFAULT_COLLECTION: Final = "doctor"
+"""Its lines stand beside those of other collections and disturb none of them."""
+_DEFAULT_TIMEOUT_SECONDS: Final = 30.0
+
+_DESCRIPTION: Final = """\
+Send one event as a Collector in this shell would, and say of each step on its way what was seen: name, connection, TLS,
+protocol, authorization, acknowledgment and, with --store, the line in the store and the difference of the clocks.
+The event goes to a collection of its own ("doctor") beside the others of the endpoint and deployment.
+"""
+_EPILOG: Final = """\
+examples:
+  otel-modeldata doctor
+  OTEL_EXPORTER_OTLP_ENDPOINT=https://gateway:4317 otel-modeldata doctor --store az://modeldata/prod
+      and look whether the event arrives: a gateway acknowledges what it has queued, not what is stored
+  otel-modeldata doctor --large --json
+
+environment:
+  OTEL_EXPORTER_OTLP_*, OTEL_MODELDATA_*   as a Collector reads them
+  AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL   account of an az:// store, to read it
+
+exit codes:
+  0  nothing that was looked at failed; what could not be seen says "not checked"
+  1  a step failed; its sentence says what to do
+  2  wrong command line
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `doctor` to the command line."""
+    parser = commands.add_parser(
+        "doctor",
+        help="send one event and report each step on its way",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--store", metavar="URL", help="where the event should arrive (default: OTEL_MODELDATA_STORE)")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=_DEFAULT_TIMEOUT_SECONDS,
+        help="how long to wait for each of acknowledgment and arrival (default 30)",
+    )
+    parser.add_argument("--large", action="store_true", help="send an event of 5 MiB as well: limits of the gateway")
+    parser.add_argument(
+        "--collection", metavar="NAME", type=_collection, default=DEFAULT_COLLECTION, help="default: doctor"
+    )
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.set_defaults(run=doctor)
+
+
+def doctor(arguments: argparse.Namespace) -> None:
+    """Examine the way of an event and report; exit with code 1 when a step failed.
+
+    Raises:
+        ConfigError: missing dependencies.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it would say is said here, in sentences
+    try:
+        from rich.console import Console  # noqa: PLC0415 (only this command needs them)
+
+        from otel_modeldata.environment import read_environment  # noqa: PLC0415
+
+        from .run import Examination, examine  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(
+            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
+        ) from None
+    environment = read_environment()
+    examination = Examination(
+        environment=environment,
+        collection=arguments.collection,
+        store=arguments.store or environment.store,
+        timeout=arguments.timeout,
+        large=arguments.large,
+    )
+    hops = _printed(examine(examination), None if arguments.json else Console(highlight=False, soft_wrap=True))
+    if any(hop.outcome == "failed" for hop in hops):
+        sys.exit(1)
+
+
+def _printed(hops: Iterable[Hop], console: Console | None) -> list[Hop]:
+    """Print each hop when it is known or, without a console, all of them as JSON."""
+    if console is None:
+        found = list(hops)
+        facts = [{"hop": hop.name, "outcome": hop.outcome, "sentence": hop.sentence} for hop in found]
+        ok = all(hop.outcome != "failed" for hop in found)
+        sys.stdout.write(json.dumps({"ok": ok, "hops": facts}) + "\n")
+        return found
+    styles = {"ok": "green", "failed": "bold red", "not checked": "yellow"}
+    found = []
+    for hop in hops:
+        found.append(hop)
+        console.print(f"[{styles[hop.outcome]}]{hop.outcome:11}[/]", end=" ")
+        console.print(f"{hop.name}: {hop.sentence}", markup=False)
+    return found
+
+
+def _seconds(text: str) -> float:
+    try:
+        if 0 < (seconds := float(text)) < float("inf"):
+            return seconds
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text!r}")
+
+
+def _collection(text: str) -> str:
+    if not semconv.is_name(text):
+        raise argparse.ArgumentTypeError(f"expected {semconv.NAME_RULE}, got {text!r}")
+    return text

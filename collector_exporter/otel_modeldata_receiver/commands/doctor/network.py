@@ -1,0 +1,224 @@
+"""The way to an endpoint, layer by layer: its name, a connection, TLS, HTTP/2, and whether it takes our credentials.
+
+gRPC says UNAVAILABLE to all of these. Each layer is tried on its own here, from below, and the first that fails ends
+the examination: those above could only fail for the same reason.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import time
+import urllib.request
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import grpc
+
+from ...mapping.signal import LOGS
+from .hop import Hop, failed, not_checked, passed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_modeldata.environment import Endpoint
+
+__all__ = ["hops"]
+
+_NAME: Final = "name"
+_CONNECTION: Final = "connection"
+_TLS: Final = "TLS"
+_PROTOCOL: Final = "protocol"
+_AUTHORIZED: Final = "authorized"
+
+_PROBE_SECONDS: Final = 5.0
+"""For each of connecting, the handshake and the first frame: all of them are one round trip."""
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""RFC 9113, 3.4: a client's preface and an empty SETTINGS frame; the server's first frame is its SETTINGS."""
+_FRAME_HEADER_BYTES: Final = 9
+_SETTINGS: Final = 4
+_TLS_ALERT: Final = b"\x15"
+_HTTP1: Final = (b"HTTP/1", b"<!DOCTYPE", b"<html")
+"""How servers begin to say that they do not know HTTP/2."""
+_PROXIES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
+"""What gRPC looks at, in this order."""
+
+_CURES: Final = {
+    grpc.StatusCode.UNAUTHENTICATED: (
+        "put what it takes into OTEL_EXPORTER_OTLP_HEADERS, as in authorization=Bearer%20TOKEN"
+    ),
+    grpc.StatusCode.PERMISSION_DENIED: (
+        "ask for the right to write, or put other credentials into OTEL_EXPORTER_OTLP_HEADERS"
+    ),
+    grpc.StatusCode.UNIMPLEMENTED: "let the gateway's otlp receiver serve a pipeline of logs, or correct the port",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "it is overloaded: look at its memory and its queue",
+}
+_LOOK_AT_LOG: Final = "look at its log"
+
+
+def hops(endpoint: Endpoint, timeout: float) -> Iterator[Hop]:
+    """Each step on the way to an endpoint, until one fails.
+
+    Args:
+        endpoint: as the SDK reads it.
+        timeout: seconds for the answer to an empty request.
+    """
+    parts = urlsplit(f"//{endpoint.target}")
+    host, port = parts.hostname or "", parts.port or 0
+    if (proxy := _proxy(endpoint, host)) is not None:
+        for name in (_NAME, _CONNECTION, _TLS, _PROTOCOL):
+            yield not_checked(name, f"gRPC goes through the proxy of the variable {proxy}")
+    else:
+        for hop in _direct(endpoint, host, port):
+            yield hop
+            if hop.outcome == "failed":
+                return
+    yield _authorized(endpoint, timeout)
+
+
+def _proxy(endpoint: Endpoint, host: str) -> str | None:
+    """The variable whose proxy gRPC would use; never for what is on this machine (`Endpoint.open_channel`)."""
+    if endpoint.is_loopback() or urllib.request.proxy_bypass(host):
+        return None
+    return next((name for name in _PROXIES if os.environ.get(name)), None)
+
+
+def _direct(endpoint: Endpoint, host: str, port: int) -> Iterator[Hop]:
+    yield (named := _named(host, port))
+    if named.outcome == "failed":
+        return
+    began = time.perf_counter()
+    try:
+        connection = socket.create_connection((host, port), _PROBE_SECONDS)
+    except OSError as error:
+        yield failed(_CONNECTION, _no_connection(endpoint.target, error))
+        return
+    yield passed(_CONNECTION, f"{endpoint.target} answered in {(time.perf_counter() - began) * 1000:.1f} ms")
+    with closing(connection):
+        if not endpoint.secure:
+            yield not_checked(_TLS, "not used: the endpoint's URL begins with http://")
+            yield _protocol(connection, endpoint)
+            return
+        try:
+            encrypted = _context(endpoint).wrap_socket(connection, server_hostname=host)
+        except (OSError, ValueError) as error:
+            yield failed(_TLS, _no_handshake(endpoint, error))
+            return
+    with closing(encrypted):
+        yield passed(_TLS, _certificate(encrypted))
+        yield _protocol(encrypted, endpoint)
+
+
+def _named(host: str, port: int) -> Hop:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        return failed(
+            _NAME,
+            f"expected an address of {host!r}, got {error}: correct OTEL_EXPORTER_OTLP_ENDPOINT, or the names that "
+            "this machine knows",
+        )
+    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+    return passed(_NAME, f"{host} is {', '.join(addresses)}")
+
+
+def _no_connection(target: str, error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        cure = "a firewall on the way may swallow the connection, or the address is wrong"
+        return f"expected a listener on {target}, got no answer within {_PROBE_SECONDS:g} s: {cure}"
+    return f"expected a listener on {target}, got {error.strerror or error}: start the gateway, or correct the port"
+
+
+def _context(endpoint: Endpoint) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=endpoint.certificate)
+    if endpoint.client_certificate is not None:
+        context.load_cert_chain(endpoint.client_certificate, endpoint.client_key)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+def _no_handshake(endpoint: Endpoint, error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"expected a certificate for {endpoint.target} from an authority that is trusted here, got "
+            f"{error.verify_message}: name the authority's file in OTEL_EXPORTER_OTLP_CERTIFICATE, or mend the "
+            "certificate"
+        )
+    if isinstance(error, ssl.SSLError) or not isinstance(error, (FileNotFoundError, PermissionError)):
+        what = (getattr(error, "reason", None) or str(error) or type(error).__name__).replace("_", " ").lower()
+        return (
+            f"expected {endpoint.target} to speak TLS, got {what}: use http:// if it does not, or another port, or "
+            "correct the files in OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_KEY and _CLIENT_CERTIFICATE"
+        )
+    return f"expected to read the certificate files, got {error}: correct OTEL_EXPORTER_OTLP_CERTIFICATE and the others"
+
+
+def _certificate(connection: ssl.SSLSocket) -> str:
+    certificate = connection.getpeercert() or {}
+    return f"{connection.version()}, the certificate is valid until {certificate.get('notAfter', 'nobody says when')}"
+
+
+def _protocol(connection: socket.socket, endpoint: Endpoint) -> Hop:
+    """Whether HTTP/2 is spoken there, of which gRPC consists."""
+    connection.settimeout(_PROBE_SECONDS)
+    try:
+        connection.sendall(_PREFACE)
+        answer = _first_bytes(connection)
+    except TimeoutError:
+        return failed(
+            _PROTOCOL,
+            f"expected gRPC on {endpoint.target}, got silence for {_PROBE_SECONDS:g} s: correct the port",
+        )
+    except OSError:  # reset, or an alert of TLS
+        answer = b""
+    if len(answer) == _FRAME_HEADER_BYTES and answer[3] == _SETTINGS:
+        return passed(_PROTOCOL, "HTTP/2, as gRPC needs it")
+    return failed(_PROTOCOL, _no_http2(answer, endpoint))
+
+
+def _first_bytes(connection: socket.socket) -> bytes:
+    """As many bytes as a frame's header has; fewer when the other side ends before."""
+    answer = b""
+    while len(answer) < _FRAME_HEADER_BYTES:
+        part = connection.recv(_FRAME_HEADER_BYTES - len(answer))
+        if not part:
+            break
+        answer += part
+    return answer
+
+
+def _no_http2(answer: bytes, endpoint: Endpoint) -> str:
+    if answer.startswith(_HTTP1):
+        return (
+            f"expected gRPC on {endpoint.target}, got an HTTP/1 server: OTLP over gRPC usually has port 4317, and 4318 "
+            "is OTLP over HTTP"
+        )
+    if answer and not answer.startswith(_TLS_ALERT):
+        return f"expected gRPC on {endpoint.target}, got something else: correct the port"
+    if endpoint.secure:
+        return (
+            f"expected {endpoint.target} to take us, got an end of the connection: it may want a certificate in "
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY"
+        )
+    return (
+        f"expected gRPC in plain text on {endpoint.target}, got an end of the connection: if it speaks TLS, write "
+        "https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+
+
+def _authorized(endpoint: Endpoint, timeout: float) -> Hop:
+    """Whether the endpoint takes a request from us; an empty one stores nothing."""
+    headers = ", ".join(name for name, _ in endpoint.headers)
+    with_them = f"with the headers {headers}" if headers else "without any headers"
+    with closing(endpoint.open_channel()) as channel:
+        export = channel.unary_unary(f"/{LOGS.service}/Export")
+        try:
+            export(b"", timeout=min(timeout, endpoint.timeout), metadata=endpoint.headers)
+        except grpc.RpcError as error:
+            code = error.code()
+            cure = _CURES.get(code, _LOOK_AT_LOG)
+            got = f"{code.name}: {error.details() or 'no details'}"
+            return failed(_AUTHORIZED, f"expected an answer to an empty request {with_them}, got {got}: {cure}")
+    return passed(_AUTHORIZED, f"an empty request {with_them} was answered with OK")

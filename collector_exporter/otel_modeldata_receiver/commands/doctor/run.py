@@ -1,0 +1,165 @@
+"""Follows one event along its way, hop by hop, and says of each what was seen."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata.exceptions import ConfigError as SdkConfigError
+from otel_modeldata.exceptions import ModelDataError
+
+from ...config.receiver import shown_store
+from ...exceptions import BadRecordError, ReceiverError
+from . import network
+from . import store as doctor_store
+from .canary import Sender, environment_of_canary
+from .hop import Hop, failed, not_checked, passed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_modeldata.environment import Environment
+
+    from .canary import Canary
+
+__all__ = ["Examination", "examine"]
+
+_CONFIGURATION: Final = "configuration"
+_NETWORK: Final = "network"
+_NAMES: Final = "folder"
+_ACKNOWLEDGED: Final = "acknowledged"
+_STORED: Final = "stored"
+_CLOCK: Final = "clock"
+_LARGE: Final = "large event"
+_LARGE_STORED: Final = "large event stored"
+_MOST_SKEW_SECONDS: Final = 60.0
+"""More than that and a noticeable part of the events lands in the folder of another hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What to look at.
+
+    Attributes:
+        environment: of the process whose events are in question.
+        collection: of the canary.
+        store: where it should arrive; None leaves that unchecked.
+        timeout: seconds to wait for each of acknowledgment and arrival.
+        large: send an event of 5 MiB as well.
+    """
+
+    environment: Environment
+    collection: str
+    store: str | None
+    timeout: float
+    large: bool
+
+
+def examine(examination: Examination) -> Iterator[Hop]:
+    """Every hop that can be seen, in the order in which an event passes them; ends early where nothing can pass."""
+    environment = examination.environment
+    if environment.problems or environment.config is None:
+        yield from (failed(_CONFIGURATION, f"{problem}: correct it") for problem in environment.problems)
+        return
+    yield passed(_CONFIGURATION, f"read from {environment.config_origin}")
+    if environment.endpoint is None:
+        store = shown_store(environment.store or "")
+        yield not_checked(_NETWORK, f"not used: OTEL_MODELDATA_STORE writes to {store} in the same process")
+    else:
+        for hop in network.hops(environment.endpoint, examination.timeout):
+            yield hop
+            if hop.outcome == "failed":
+                return
+    with ExitStack() as stack:
+        stack.enter_context(environment_of_canary(environment.config, examination.collection))
+        try:
+            sender = stack.enter_context(closing(Sender(examination.collection)))
+        except SdkConfigError as error:
+            yield failed(_CONFIGURATION, f"{error}")
+            return
+        yield from _Journey(examination, sender).hops()
+
+
+class _Journey:
+    """From `collect` to the store."""
+
+    def __init__(self, examination: Examination, sender: Sender) -> None:
+        self._examination = examination
+        self._sender = sender
+        self._folder = ""
+
+    def hops(self) -> Iterator[Hop]:
+        try:
+            origin = self._sender.origin()
+        except ModelDataError as error:
+            yield failed(_NAMES, f"{error}")
+            return
+        except BadRecordError as error:
+            yield failed(_NAMES, f"the receiver would put every event into quarantine: {error}")
+            return
+        self._folder = f"{origin.endpoint}/{origin.deployment}/{self._examination.collection}"
+        yield passed(_NAMES, f"events of this process belong below {origin.endpoint}/{origin.deployment}/")
+        canary = self._sender.send(self._examination.timeout)
+        yield self._acknowledged(_ACKNOWLEDGED, canary)
+        yield self._stored(_STORED, canary)
+        yield self._clock()
+        if not self._examination.large:
+            yield not_checked(_LARGE, "--large sends one of 5 MiB")
+        elif canary.problem is not None:
+            yield not_checked(_LARGE, "the small one was not acknowledged")
+        else:
+            large = self._sender.send(self._examination.timeout, large=True)
+            yield self._acknowledged(_LARGE, large)
+            yield self._stored(_LARGE_STORED, large)
+
+    def _acknowledged(self, name: str, canary: Canary) -> Hop:
+        if canary.problem is None:
+            return passed(name, f"after {canary.seconds * 1000:.0f} ms, correlation id {canary.correlation_id}")
+        cure = "look at the endpoint's log"
+        if "too_large" in canary.problem:
+            cure = "raise its limit (otlp receiver of a gateway: max_recv_msg_size_mib: 68)"
+        return failed(name, f"expected an acknowledgment of the event, got {canary.problem}: {cure}")
+
+    def _stored(self, name: str, canary: Canary) -> Hop:
+        examination = self._examination
+        if examination.store is None:
+            return not_checked(name, "--store URL says where it should arrive")
+        if canary.problem is not None:
+            return not_checked(name, "it was not acknowledged")
+        shown = shown_store(examination.store)
+        moments = (canary.began, canary.ended)
+        try:
+            found = doctor_store.find(
+                examination.store, self._folder, canary.correlation_id, moments, examination.timeout
+            )
+        except ReceiverError as error:
+            return failed(name, f"{error}")
+        if found is not None:
+            apart = ", its rows beside it" if "dataref" in found.line else ""
+            return passed(name, f"in {found.blob} of {shown}{apart}")
+        return failed(
+            name,
+            f"expected the event below {self._folder} of {shown} within {examination.timeout:g} s, got nothing: it was "
+            "acknowledged, so a gateway has it in its queue (is the receiver up? see its log), or routed it elsewhere "
+            "(the route goes by the attribute azureml.collection.name), or the receiver writes to another store",
+        )
+
+    def _clock(self) -> Hop:
+        if self._examination.store is None:
+            return not_checked(_CLOCK, "--store URL of an Azure container has a clock to compare with")
+        try:
+            skew = doctor_store.skew(self._examination.store)
+        except (ReceiverError, OSError) as error:
+            return not_checked(_CLOCK, f"the storage service does not say its time: {error}")
+        if skew is None:
+            return not_checked(_CLOCK, "the store has no clock of its own; folders go by this machine's")
+        ahead = f"{abs(skew.seconds):.1f} s {'ahead of' if skew.seconds > 0 else 'behind'} the storage service's"
+        within = f"this machine's clock is {ahead}, give or take {skew.uncertainty:.1f} s"
+        if abs(skew.seconds) - skew.uncertainty <= _MOST_SKEW_SECONDS:
+            return passed(_CLOCK, within)
+        return failed(
+            _CLOCK,
+            f"expected clocks that agree within {_MOST_SKEW_SECONDS:g} s, got that {within}: events land in the folder "
+            "of another hour; synchronize this machine (NTP)",
+        )

@@ -1,0 +1,143 @@
+"""The far end: whether an event is in the store, and what time it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from ...layout.blob_path import place_of
+from ...storage.open_store import open_store
+from ...storage.store import BLOB_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...storage.store import Store
+
+__all__ = ["Found", "Skew", "find", "skew"]
+
+_LOOK_SECONDS: Final = 0.25
+_CLOCK_SECONDS: Final = 5.0
+_RESOLUTION_SECONDS: Final = 1.0
+"""Of the HTTP header `Date` (RFC 9110, 6.6.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A line that was found.
+
+    Attributes:
+        blob: its name in the store.
+        line: decoded.
+    """
+
+    blob: str
+    line: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skew:
+    """How far this machine's clock is ahead of another's, in seconds, and how far that may be wrong."""
+
+    seconds: float
+    uncertainty: float
+
+
+def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], timeout: float) -> Found | None:
+    """The line of an event below a collection's folder, as soon as it is there; None after `timeout` seconds.
+
+    Args:
+        url: of the store.
+        folder: of the collection, relative to the store.
+        correlation_id: of the event.
+        moments: times around the event's own, seconds since the epoch: they say which dated folders to look into.
+        timeout: seconds.
+
+    Raises:
+        ReceiverError: the store cannot be opened or read.
+    """
+    stamps = [datetime.fromtimestamp(moment, UTC).strftime("%Y/%m/%d/%H/%M") for moment in moments]
+    return asyncio.run(_find(url, folder, correlation_id, stamps, time.monotonic() + timeout))
+
+
+async def _find(url: str, folder: str, correlation_id: str, stamps: list[str], deadline: float) -> Found | None:
+    store = open_store(url)
+    read: dict[str, int] = {}
+    try:
+        while True:
+            found = await _look(store, folder, correlation_id, stamps, read)
+            if found is not None or time.monotonic() > deadline:
+                return found
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        await store.close()
+
+
+async def _look(
+    store: Store, folder: str, correlation_id: str, stamps: list[str], read: dict[str, int]
+) -> Found | None:
+    """One look at what came since the last one; whatever the rolling rate, the date of a blob begins a stamp."""
+    for blob in await store.walk(folder):
+        date = place_of(blob.name).date
+        if not blob.name.endswith(BLOB_SUFFIX) or not any(date and stamp.startswith(date) for stamp in stamps):
+            continue
+        start = read.get(blob.name, 0)
+        if blob.size == start:
+            continue
+        content = await store.read(blob.name, start, blob.size)
+        whole = content[: content.rfind(b"\n") + 1]
+        read[blob.name] = start + len(whole)
+        for raw in whole.splitlines():
+            if correlation_id.encode() in raw:
+                return Found(blob=blob.name, line=json.loads(raw))
+    return None
+
+
+def skew(url: str) -> Skew | None:
+    """How far this clock is ahead of the storage service's; None where a store has no clock of its own.
+
+    Every answer of the service says its time, a refusal too, so no credential is sent.
+
+    Raises:
+        ReceiverError: the store's URL cannot be understood.
+        OSError: the service does not answer.
+    """
+    if urlsplit(url).scheme not in {"az", "https"}:
+        return None
+    request = urllib.request.Request(asyncio.run(_service_url(url)), method="HEAD")  # noqa: S310 (of a storage account)
+    before = time.time()
+    try:
+        with urllib.request.urlopen(request, timeout=_CLOCK_SECONDS) as response:  # noqa: S310
+            date = response.headers["Date"]
+    except urllib.error.HTTPError as error:
+        if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        date = error.headers["Date"]
+    after = time.time()
+    if date is None:
+        return None
+    theirs = parsedate_to_datetime(date).timestamp() + _RESOLUTION_SECONDS / 2
+    return Skew(seconds=(before + after) / 2 - theirs, uncertainty=_RESOLUTION_SECONDS / 2 + (after - before) / 2)
+
+
+async def _service_url(url: str) -> str:
+    """The account's URL without container and secrets."""
+    from ...storage.azure_account import account_of  # noqa: PLC0415 (needs an extra that a local store does not)
+
+    account = account_of(url)
+    try:
+        scheme = urlsplit(str(account.service.url)).scheme
+        return f"{scheme}://{account.service.primary_hostname}/"
+    finally:
+        await account.service.close()
+        if account.credential is not None:
+            await account.credential.close()

@@ -1,0 +1,57 @@
+"""The command line `otel-modeldata`: one sub-command per module, errors in one sentence, exit codes for scripts.
+
+A command's module offers `add_parser(commands)`, which sets the default `run`; add the module to `_COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from ..exceptions import ConfigError, ReceiverError
+from . import receive
+from .audit import command as audit
+from .check import command as check
+from .demo import command as demo
+from .doctor import command as doctor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+EXIT_OK: Final = 0
+EXIT_CONFIG: Final = 2
+"""Wrong command line or configuration; argparse uses the same code."""
+EXIT_UNUSABLE: Final = 3
+"""The store cannot be used, or the address cannot be listened on."""
+EXIT_INTERRUPTED: Final = 130
+"""Ctrl-C before there is anything to stop in order, as shells report SIGINT."""
+_COMMANDS: Final = (receive, audit, check, doctor, demo)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except ReceiverError as error:
+        sys.stderr.write(f"otel-modeldata: {error}\n")
+        return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="otel-modeldata",
+        description="Inference data of models in production, over OpenTelemetry, in Azure ML's file format.",
+        epilog="otel-modeldata COMMAND --help explains each command.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('otel-modeldata')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    return parser

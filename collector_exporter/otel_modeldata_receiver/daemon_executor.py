@@ -1,0 +1,92 @@
+"""Threads that work until the very end of the interpreter.
+
+A `ThreadPoolExecutor` refuses work once the main thread has ended, before functions of `atexit` run, and from Python
+3.12 on no thread can be started then. The SDK delivers in such a function; with a store in the same process
+(`listeners/in_process.py`) the files must still be written there.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["DaemonThreads"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class DaemonThreads(ThreadPoolExecutor):
+    """An executor whose threads start together with the first call, and hold up nobody's end.
+
+    It is a `ThreadPoolExecutor` by name only, because asyncio takes no other as a loop's default.
+
+    Args:
+        count: how many calls may run at the same time.
+        name: how the names of the threads begin.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        super().__init__(count, name)
+        self._count = count
+        self._name = name
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._crew: list[threading.Thread] = []
+        self._state = threading.Lock()
+        self._is_over = False
+        weakref.finalize(self, _end, self._calls, count).atexit = False
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """See `Executor.submit`."""
+        future: Future[_T] = Future()
+        with self._state:
+            if self._is_over:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            if not self._crew:
+                self._start()
+            self._calls.put(lambda: _run(future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002, RUF100 - as in Executor
+        """Refuse further calls; those that were submitted are still done."""
+        with self._state:
+            if not self._is_over:
+                self._is_over = True
+                _end(self._calls, self._count)
+        if wait:
+            for thread in self._crew:
+                thread.join()
+
+    def _start(self) -> None:
+        for number in range(self._count):
+            thread = threading.Thread(target=_work, args=(self._calls,), name=f"{self._name}_{number}", daemon=True)
+            thread.start()
+            self._crew.append(thread)
+
+
+def _work(calls: SimpleQueue[Callable[[], None] | None]) -> None:
+    while (call := calls.get()) is not None:
+        call()
+        del call  # what it holds must not wait for the next one
+
+
+def _run(future: Future[_T], call: Callable[[], _T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - as every executor: whoever waits for it is told
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def _end(calls: SimpleQueue[Callable[[], None] | None], count: int) -> None:
+    for _ in range(count):
+        calls.put(None)

@@ -1,0 +1,1 @@
+"""Deployment YAML files, the destinations they name, and Azure ML data assets."""

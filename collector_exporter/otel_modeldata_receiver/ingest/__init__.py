@@ -1,0 +1,1 @@
+"""Admission, mapping, commit, answer: the same for every protocol."""

@@ -1,0 +1,69 @@
+"""Which requests may be in flight: bytes are bounded, and no tenant can take the room of all others.
+
+Theory of operation: dynamic thresholds, as switches share their buffers (Choudhury and Hahne, 1998). A tenant may hold
+at most `_SHARE` times what would be left free. Alone it gets four fifths of the budget, two busy tenants get four
+ninths each, ten get four forty-firsts: whoever comes next always finds room, and nobody has to be remembered. A tenant
+that holds nothing may have one request of any size while the budget itself has room for it: else a large one would
+wait until the receiver is idle.
+
+A tenant is `endpoint/deployment` of the first resource of a request. A gateway that puts many deployments into one
+request makes them neighbors in here too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..exceptions import OverloadedError
+
+__all__ = ["MAX_REQUESTS", "Admission"]
+
+_SHARE: Final = 4
+MAX_REQUESTS: Final = 20_000
+"""Requests in flight, whatever their size: each holds a few KiB beside its bytes."""
+
+
+class Admission:
+    """Counts the bytes of requests that are admitted and not yet resolved.
+
+    Args:
+        budget: most bytes in flight.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._tenants: dict[str, int] = {}
+        self._requests = 0
+        self.in_flight_bytes = 0
+
+    def admit(self, tenant: str, size: int) -> None:
+        """Take `size` bytes of the budget for `tenant`; every call that returns needs one `release`.
+
+        Raises:
+            OverloadedError: the budget, or the tenant's share of it, is used up; a moment later it may not be.
+        """
+        held = self._tenants.get(tenant, 0)
+        left = self._budget - self.in_flight_bytes - size
+        if left < 0 or self._requests >= MAX_REQUESTS:
+            raise OverloadedError(
+                f"expected at most {self._budget} bytes and {MAX_REQUESTS} requests in flight, got {size} more on top "
+                f"of {self.in_flight_bytes} in {self._requests} requests; send again in a moment"
+            )
+        if held and held + size > _SHARE * left:
+            raise OverloadedError(
+                f"expected at most {_SHARE} times the free room ({left} bytes) in flight for {tenant!r}, got {size} "
+                f"more on top of {held}: the rest is kept for other deployments; send again in a moment"
+            )
+        self._tenants[tenant] = held + size
+        self._requests += 1
+        self.in_flight_bytes += size
+
+    def release(self, tenant: str, size: int) -> None:
+        """Give back what `admit` took; a tenant that holds nothing is forgotten."""
+        self._requests -= 1
+        self.in_flight_bytes -= size
+        held = self._tenants.get(tenant, 0) - size  # absent while it holds empty requests only
+        if held:
+            self._tenants[tenant] = held
+        else:
+            self._tenants.pop(tenant, None)

@@ -1,0 +1,1 @@
+"""Names and times to paths in a store."""

@@ -1,0 +1,1 @@
+"""Protocols: bytes from the network to requests, results and errors to answers."""

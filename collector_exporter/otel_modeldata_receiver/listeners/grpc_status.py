@@ -1,0 +1,82 @@
+"""Which gRPC status an error becomes: the one place that decides whether a sender comes back or gives up.
+
+OTLP "Failures": retryable are CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS, and
+RESOURCE_EXHAUSTED *only* with RetryInfo. Everything else makes an OpenTelemetry Collector drop the batch, INTERNAL
+included: no fault of ours may ever be answered with one of those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from ..exceptions import ForbiddenError, OverloadedError, ReceiverError, TooLargeError, UndecodableError
+
+RETRY_SECONDS: Final = 1
+"""Short, because OTel's Python SDK gives up at once when told to wait longer than its own deadline leaves."""
+
+MAX_MESSAGE_CHARS: Final = 1000
+"""Trailers share 8 KiB by default (gRPC `max_metadata_size`), and the message is in two of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """How a call is answered that failed.
+
+    Attributes:
+        code: the gRPC status code.
+        message: one sentence for the sender's log.
+        trailers: RetryInfo when the sender should come back.
+    """
+
+    code: grpc.StatusCode
+    message: str
+    trailers: tuple[tuple[str, bytes], ...] = ()
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """The answer to a call that failed with `error`.
+
+    | error | status | OTLP |
+    |---|---|---|
+    | `UndecodableError` | INVALID_ARGUMENT | "the client MUST NOT retry": kept in quarantine already |
+    | `TooLargeError` | INVALID_ARGUMENT | the same request can never be taken |
+    | `ForbiddenError` | PERMISSION_DENIED | for the operator to settle: OTLP's senders drop, our SDK keeps its data |
+    | `OverloadedError` | RESOURCE_EXHAUSTED + RetryInfo | "OTLP/gRPC Throttling" |
+    | `SlowSenderError`, `NoRequestError` | UNAVAILABLE + RetryInfo | perhaps the network's fault: come back |
+    | `StoreError`, `ShuttingDownError`, deadline | UNAVAILABLE + RetryInfo | nothing was acknowledged: come back |
+    | anything else | UNAVAILABLE + RetryInfo | our fault, so the sender keeps its data |
+    """
+    if isinstance(error, (UndecodableError, TooLargeError)):
+        return Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message=str(error)[:MAX_MESSAGE_CHARS])
+    if isinstance(error, ForbiddenError):
+        return Refusal(code=grpc.StatusCode.PERMISSION_DENIED, message=str(error)[:MAX_MESSAGE_CHARS])
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED if isinstance(error, OverloadedError) else grpc.StatusCode.UNAVAILABLE
+    message = _message(error)[:MAX_MESSAGE_CHARS]
+    return Refusal(code=code, message=message, trailers=_retry_trailers(code, message))
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, ReceiverError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "the store did not confirm in time; what is stored will be recognized when it is sent again"
+    return f"unexpected {type(error).__name__} in the receiver, see its log; send again"
+
+
+def _retry_trailers(code: grpc.StatusCode, message: str) -> tuple[tuple[str, bytes], ...]:
+    """RetryInfo in both forms: OTLP's (read by the Collector) and the bare one (read by OTel's Python SDK)."""
+    retry = RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))
+    detail = Any()
+    detail.Pack(retry)
+    status = Status(code=code.value[0], message=message, details=[detail])
+    return (
+        ("grpc-status-details-bin", status.SerializeToString()),
+        ("google.rpc.retryinfo-bin", retry.SerializeToString()),
+    )

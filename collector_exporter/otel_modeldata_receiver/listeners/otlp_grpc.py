@@ -1,0 +1,110 @@
+"""OTLP over gRPC: the services of logs and traces, the options of their server, and the address they listen on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from ..exceptions import ListenError
+from ..ingest.pipeline import Form
+from ..mapping.signal import LOGS
+from .grpc_status import refusal_of
+from .tls import server_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ..config.receiver import ReceiverConfig
+    from ..ingest.pipeline import LogsService
+    from ..mapping.signal import Signal
+
+_NO_BOUND: Final = 2**31 - 1
+
+
+def options(config: ReceiverConfig) -> list[tuple[str, int]]:
+    """What the gRPC server is started with."""
+    return [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", config.max_message_bytes),
+        # Two receivers on one port would split the traffic between two owners of the same blobs.
+        ("grpc.so_reuseport", 0),
+        # A peer that connects and says nothing is cut off: HTTP/2's first frames must come in this time.
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        # One without calls is sent away; a living one connects again when it has something to say.
+        ("grpc.max_connection_idle_ms", 300_000),
+        # gRPC refuses above these bounds (1000, 3000 by default) with a bare RESOURCE_EXHAUSTED, after which Collectors
+        # drop data; calls are bounded per connection instead, and there the sender waits.
+        ("grpc.server.max_pending_requests", _NO_BOUND),
+        ("grpc.server.max_pending_requests_hard_limit", _NO_BOUND),
+        ("grpc.max_concurrent_streams", 256),
+        # Messages come as they were sent, see `ingest/compression.py`.
+        ("grpc.per_message_decompression", 0),
+        # A peer that vanished without a word is noticed after 80 s; gateways may ping as often as every 10 s.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.ping_timeout_ms", 20_000),
+        # One that dribbles headers for ever answers no ping and is not silent either: every connection ends some time,
+        # and living peers connect again, their calls finished first.
+        ("grpc.max_connection_age_ms", 3_600_000),
+        ("grpc.max_connection_age_grace_ms", 60_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+
+
+def handlers(service: LogsService) -> tuple[grpc.GenericRpcHandler, ...]:
+    """The services of logs and of traces on encoded messages that they read themselves.
+
+    Without a deserializer gRPC cannot fail before we see the bytes. And as a method that takes a stream, which on the
+    wire differs in nothing from one that takes one message, it is called before that message is read.
+    """
+    return tuple(
+        grpc.method_handlers_generic_handler(
+            signal.service, {"Export": grpc.stream_unary_rpc_method_handler(_export(service, signal))}
+        )
+        for signal in (LOGS, service.spans)
+    )
+
+
+def _export(service: LogsService, signal: Signal) -> Callable[..., Awaitable[bytes]]:
+    """The method `Export` of the service of `signal`, on encoded messages."""
+    form = Form(signal=signal)
+
+    async def export(
+        requests: object,  # noqa: ARG001 (read by `take`)
+        context: grpc.aio.ServicerContext[bytes, bytes],
+    ) -> bytes:
+        clients = service.clients
+        try:
+            known = form if clients is None else replace(form, client=clients.of_call(context.auth_context()))
+            return await service.take(context.read, known)
+        except Exception as error:  # the edge: whatever happens, the sender keeps its data
+            refusal = refusal_of(error)
+            await context.abort(refusal.code, refusal.message, refusal.trailers)
+            raise  # not reached: abort raises
+
+    return export
+
+
+def bind(server: grpc.aio.Server, config: ReceiverConfig) -> int:
+    """Listen on the configured address and return the port in use.
+
+    Raises:
+        ListenError: the address cannot be listened on.
+        ConfigError: the TLS files cannot be used.
+    """
+    credentials = server_credentials(config.tls) if config.tls else None
+    try:
+        if credentials is None:
+            port: int = server.add_insecure_port(config.listen)
+        else:
+            port = server.add_secure_port(config.listen, credentials)
+    except RuntimeError:
+        raise ListenError(
+            f"expected a free address of this machine to listen on, got {config.listen!r}, which is in use, "
+            "not of this machine, or not resolvable; choose another --listen"
+        ) from None
+    return port

@@ -1,0 +1,1 @@
+"""Encoded requests to CloudEvents lines, without input or output."""

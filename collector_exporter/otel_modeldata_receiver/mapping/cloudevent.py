@@ -1,0 +1,150 @@
+"""The line: one CloudEvent in the JSON format, with the keys, the order and the texts of Azure ML's own collector.
+
+The first seven keys always stand in this order. Every value is a JSON string except `data`, which is spliced in as the
+bytes that arrived: numbers and escapes are never parsed and printed again. Nothing here knows OTLP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from otel_modeldata import semconv
+
+from ..layout.partition import NS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_LINE_BYTES: Final = 4 * 1024 * 1024
+"""A line is never split over two appends, and an append block holds 4 MiB in every Azure account (facts of the service:
+100 MiB is a preview). A longer line keeps its rows in an object of their own."""
+MAX_HEAD_BYTES: Final = MAX_LINE_BYTES - 64 * 1024
+"""What such a line may have beside its rows; the rest is room for the URL that points to them."""
+
+
+class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a line says, in the order in which it says it; extension attributes of the caller follow.
+
+    Attributes:
+        time: `YYYY-MM-DDTHH:MM:SSZ`; Azure's lines carry whole seconds, `timens` has the rest.
+        data: JSON text, spliced; unset when `dataref` stands in its place.
+        dataref: where the rows are kept that are too large for a line.
+        path: of a request, with its query.
+        contentrange: `bytes 0-{n-1}/{n}`, n = bytes of the body as it was collected; see `content_range`.
+        datainblob: `"true"` where `data` is the URL of a binary payload.
+        collectdatatype: always set in tabular collections, so that their lines have one set of keys.
+        statuscode: of a response.
+        latencyms: from the first byte of a request to the end of its response.
+        timens: nanoseconds since the epoch; a string, because JSON readers lose digits of such integers.
+        producer: the process that collected; `sequence` counts its events per collection.
+        traceparent: CloudEvents extension "Distributed Tracing": the span in which the event was collected.
+    """
+
+    specversion: str = "1.0"
+    id: str
+    source: str
+    type: str
+    datacontenttype: str
+    time: str
+    data: msgspec.Raw | UnsetType = UNSET
+    dataref: str | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    method: str | UnsetType = UNSET
+    contentrange: str
+    datainblob: str | UnsetType = UNSET
+    correlationid: str
+    xrequestid: str
+    modelversion: str
+    collectdatatype: str | UnsetType = UNSET
+    agent: str
+    statuscode: str | UnsetType = UNSET
+    latencyms: str | UnsetType = UNSET
+    timens: str
+    samplingrate: str | UnsetType = UNSET
+    producer: str | UnsetType = UNSET
+    sequence: str | UnsetType = UNSET
+    traceparent: str | UnsetType = UNSET
+
+
+_NOT_EXTENSIONS: Final = semconv.RESERVED_LINE_KEYS.union(
+    CloudEvent.__struct_fields__,
+    ("dataschema", "subject"),  # context attributes of CloudEvents 1.0 with a meaning of their own
+)
+_URL_SAFE: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_encoder: Final = msgspec.json.Encoder()
+
+
+def is_free_key(name: str) -> bool:
+    """Whether a caller's extension attribute may be the line key `name`.
+
+    CloudEvents 1.0 "Naming Conventions" allow lower-case letters and digits only; this also keeps keys apart from ours
+    up to case, as Spark demands.
+    """
+    return semconv.is_extension_name(name) and name not in _NOT_EXTENSIONS
+
+
+def encode(event: CloudEvent, extensions: Mapping[str, str]) -> bytes:
+    """The line of `event`: one JSON object and one LF, in UTF-8, with no other line break in it."""
+    head = _encoder.encode(event)
+    if not extensions:
+        return head + b"\n"
+    return b"%b,%b\n" % (head[:-1], _encoder.encode(extensions)[1:])
+
+
+def rows_object_name(event_id: str, rows: bytes) -> str:
+    """The name of the object that keeps the rows of an event: the same for a retry, another for other rows.
+
+    Readers take the URL as it stands, without decoding: letters, digits and hyphens only.
+    """
+    safe_id = event_id if _URL_SAFE.fullmatch(event_id) else hashlib.sha256(event_id.encode()).hexdigest()
+    return f"{safe_id}-{hashlib.sha256(rows).hexdigest()[:16]}.json"
+
+
+def binary_object_name(content: bytes) -> str:
+    """The name of the object that keeps a binary payload: 64 hex digits, the SHA-256 of its bytes.
+
+    Azure ML's collector names it by the event. By its content, an image that is scored twice in an hour is kept once;
+    the event is found by its line, which points here. No extension: a name must not claim what the bytes are not.
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
+def at_reference(event: CloudEvent, url: str) -> CloudEvent:
+    """`event` with its rows at `url` instead of inline."""
+    return msgspec.structs.replace(event, data=UNSET, dataref=url)
+
+
+def at_blob(event: CloudEvent, url: str) -> CloudEvent:
+    """`event` with its binary payload at `url`, in the form that Azure ML's collector gives such lines."""
+    return msgspec.structs.replace(event, data=msgspec.Raw(_encoder.encode(url)), datainblob="true")
+
+
+def content_range(size: int, total: int | str | None = None) -> str:
+    """The key `contentrange` of the first `size` bytes of a body.
+
+    Args:
+        size: bytes that were collected.
+        total: bytes of the whole body, `*` where nobody knows, None where all of it was collected.
+
+    Nothing collected has no range, and where a range has no total, only an asterisk may stand (RFC 9110 section 14.4).
+    """
+    if size:
+        return f"bytes 0-{size - 1}/{size if total is None else total}"
+    return f"bytes */{total}" if isinstance(total, int) else "bytes */0"
+
+
+def time_text(time_ns: int) -> str:
+    """The key `time`: whole seconds in UTC, as every recorded line of Azure's collector has it."""
+    return _second_text(time_ns // NS_PER_SECOND)
+
+
+@lru_cache(maxsize=4096)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,121 @@
+"""Where records come from: what one OTel resource says about the deployment, decided once and cached by its bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from otel_modeldata import semconv
+
+from ..exceptions import BadRecordError
+from ..layout.partition import RollingRate
+from . import otlp
+
+_URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"
+"""RFC 3986 section 2.2 and `%`, beside the unreserved characters that `quote` leaves alone."""
+MAX_TEXT_CHARS: Final = 2048
+"""One resource is repeated in the line of every record under it: a large text would multiply."""
+_MAX_CACHED_BYTES: Final = 16 * 1024
+"""Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
+_UNKNOWN_SERVICE: Final = "unknown_service"
+"""What every OTel SDK says when nobody named the service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A deployment as its resource describes it.
+
+    Attributes:
+        endpoint: checked name, first segment of the blob path.
+        deployment: checked name, second segment.
+        source: CloudEvents `source`, a URI reference.
+        rolling_rate: what the deployment asks for, if it asks for a known rate.
+        producer: the process, if it names itself.
+    """
+
+    endpoint: str
+    deployment: str
+    source: str
+    rolling_rate: RollingRate | None
+    producer: str | None
+
+
+def read(resource: bytes) -> Origin:
+    """The origin that an encoded `Resource` describes; it costs a dictionary look-up when the resource is known.
+
+    Raises:
+        BadRecordError: `resource` does not decode, or a name cannot become part of a path; it holds for every record.
+    """
+    return _cached(resource) if len(resource) <= _MAX_CACHED_BYTES else _read(resource)
+
+
+@lru_cache(maxsize=1024)
+def _cached(resource: bytes) -> Origin:
+    return _read(resource)
+
+
+def _read(resource: bytes) -> Origin:
+    texts = _texts(resource)
+    service = texts.get(semconv.SERVICE_NAME, "")
+    if service.startswith(_UNKNOWN_SERVICE):
+        service = ""
+    endpoint = checked_name("endpoint", texts.get(semconv.AZUREML_ENDPOINT_NAME, service or semconv.DEFAULT_ENDPOINT))
+    deployment = checked_name("deployment", texts.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
+    source = texts.get(semconv.CLOUD_RESOURCE_ID) or semconv.local_source(endpoint, deployment)
+    return Origin(
+        endpoint=endpoint,
+        deployment=deployment,
+        source=quote(source, safe=_URI_CHARACTERS),
+        rolling_rate=RollingRate.parse(texts.get(semconv.AZUREML_ROLLING_RATE, "")),
+        producer=texts.get(semconv.SERVICE_INSTANCE_ID),
+    )
+
+
+def checked_name(what: str, name: str) -> str:
+    """`name`, if it may become a segment of a path.
+
+    Raises:
+        BadRecordError: it may not; nothing outside the allow-list ever reaches a path.
+    """
+    if not semconv.is_name(name):
+        raise BadRecordError(f"name: expected as {what} {semconv.NAME_RULE}, got {name[:80]!r}; rename the {what}")
+    return name
+
+
+def _bounded(key: str, text: str) -> str:
+    if len(text) > MAX_TEXT_CHARS:
+        raise BadRecordError(
+            f"name: expected at most {MAX_TEXT_CHARS} characters as {key}, got {len(text)}; shorten the resource"
+        )
+    return text
+
+
+_OURS: Final = frozenset(
+    {
+        semconv.SERVICE_NAME,
+        semconv.SERVICE_INSTANCE_ID,
+        semconv.CLOUD_RESOURCE_ID,
+        semconv.AZUREML_ENDPOINT_NAME,
+        semconv.AZUREML_DEPLOYMENT_NAME,
+        semconv.AZUREML_ROLLING_RATE,
+    }
+)
+
+
+def _texts(resource: bytes) -> dict[str, str]:
+    texts = {}
+    try:
+        attributes = Resource.FromString(resource).attributes
+    except DecodeError:
+        raise BadRecordError("undecodable Resource: expected Protocol Buffers, got something else") from None
+    for attribute in attributes:
+        if attribute.key in _OURS:
+            text = otlp.text_of(attribute.key, attribute.value)
+            if text is not None:
+                texts[attribute.key] = _bounded(attribute.key, text)
+    return texts

@@ -1,0 +1,1 @@
+"""Lines to durable blobs, each exactly once."""

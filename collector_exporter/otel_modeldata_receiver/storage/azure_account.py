@@ -1,0 +1,288 @@
+"""Which storage account, container and prefix a store URL means, and with which credentials it is opened.
+
+What the settings say of a store comes first: a connection string, an account key or a shared access signature in a
+file, or the client id of a managed identity. Then, for the account that the environment names, the environment's
+secrets: `AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_STORAGE_KEY`. Without any of them it is
+`DefaultAzureCredential`: environment, workload identity, managed identity (user-assigned by `AZURE_CLIENT_ID`, else
+system-assigned), Azure CLI.
+
+The environment's account is that of `az://` URLs, and the one whose host `AZURE_STORAGE_ACCOUNT_URL` has: a secret of
+one account is never sent to another.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from azure.core.credentials import AzureSasCredential
+from azure.identity.aio import DefaultAzureCredential
+from azure.storage.blob.aio import BlobServiceClient
+
+from ..config.store_access import AccessConfig
+from ..exceptions import ConfigError
+from .store import checked_name
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+__all__ = ["ACCOUNT_URL_VARIABLE", "CONNECTION_STRING_VARIABLE", "Account", "account_of", "split_url"]
+
+CONNECTION_STRING_VARIABLE: Final = "AZURE_STORAGE_CONNECTION_STRING"
+ACCOUNT_URL_VARIABLE: Final = "AZURE_STORAGE_ACCOUNT_URL"
+SAS_VARIABLE: Final = "AZURE_STORAGE_SAS_TOKEN"
+KEY_VARIABLE: Final = "AZURE_STORAGE_KEY"
+"""The names that Azure's command line uses, but for the URL: an account's name alone leaves out the cloud."""
+
+EMULATOR_API_VERSION: Final = "2025-11-05"
+"""The newest service version that released Azurites know; the library's own default is newer and refused by them."""
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "retry_total": 0,
+    "connection_timeout": 5,
+    "read_timeout": 10,
+    "max_single_put_size": 1 << 20,
+    "max_block_size": 1 << 20,
+}
+"""Of every client. No retries: the library's own append a second copy of a block whose answer was lost. Seconds to
+connect, and of silence within one answer. Objects travel in pieces that aiohttp sends without holding up the loop."""
+
+_CONTAINER: Final = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account's client, and the token credential to close with it, if there is one."""
+
+    service: BlobServiceClient = field(repr=False)
+    credential: DefaultAzureCredential | None = field(default=None, repr=False)
+
+
+class _SasFile(AzureSasCredential):
+    """A shared access signature in a file, read again when the file changes: signatures are renewed often."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = path.stat().st_mtime_ns
+        super().__init__(_sas(_secret(path), str(path)))
+
+    @property
+    def signature(self) -> str:
+        """The signature at this moment; while the file cannot be read it is the one before."""
+        try:
+            seen = self._path.stat().st_mtime_ns
+            if seen != self._seen:
+                self.update(_sas(_secret(self._path), str(self._path)))
+                self._seen = seen
+        except (OSError, ConfigError):
+            pass  # the service refuses it when it is too old, and that is said there
+        return super().signature
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Container and prefix (without slashes at its ends) of an `az://` or `https://` store URL.
+
+    Raises:
+        ConfigError: there is no valid container, the prefix leaves it, or there is a secret where none belongs.
+    """
+    parts = urlsplit(url)
+    if (parts.query and parts.scheme == "az") or parts.fragment or "@" in parts.netloc:
+        raise ConfigError(
+            "expected a store URL without '?', '#' and '@', got one that has them: "
+            f"put a shared access signature into {CONNECTION_STRING_VARIABLE} or {SAS_VARIABLE}"
+        )
+    path = f"{parts.netloc}{parts.path}" if parts.scheme == "az" else parts.path.removeprefix("/")
+    container, _, prefix = path.partition("/")
+    if _CONTAINER.fullmatch(container) is None:
+        raise ConfigError(
+            "expected a container name of 3 to 63 lower-case letters, digits and single hyphens, "
+            f"got {container!r}: write az://container/prefix"
+        )
+    prefix = prefix.rstrip("/")
+    try:
+        return container, checked_name(prefix) if prefix else ""
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def account_of(url: str, access: AccessConfig | None = None) -> Account:
+    """The account that a store URL means; nothing is contacted.
+
+    Args:
+        url: of a store; only an `https://` URL may carry a shared access signature as its query.
+        access: how the settings say it is opened.
+
+    Raises:
+        ConfigError: it is named nowhere, or its name or credentials are malformed.
+    """
+    access = access or AccessConfig()
+    parts = urlsplit(url)
+    if parts.scheme != "az":
+        return _account_of_https(parts, access)
+    if access.connection_string_file is not None:
+        path = Path(access.connection_string_file)
+        return _by_connection_string(_secret(path), str(path))
+    connection = os.environ.get(CONNECTION_STRING_VARIABLE)
+    if connection and not access.chosen:
+        return _by_connection_string(connection, CONNECTION_STRING_VARIABLE)
+    account = os.environ.get(ACCOUNT_URL_VARIABLE)
+    if not account:
+        raise ConfigError(
+            f"expected {CONNECTION_STRING_VARIABLE} or {ACCOUNT_URL_VARIABLE} in the environment, got neither: "
+            "az://container/prefix does not say which storage account"
+        )
+    return _open(account, access, _environment_secrets())
+
+
+def _account_of_https(parts: SplitResult, access: AccessConfig) -> Account:
+    if access.connection_string_file is not None:
+        raise ConfigError(
+            f"expected an az:// URL beside connection_string_file, got {parts.scheme}://{parts.hostname}: "
+            "a connection string names the account itself"
+        )
+    account = f"https://{parts.netloc}"
+    if parts.query:
+        sas = _sas(parts.query, "the store's URL")
+        return _open(account, AccessConfig(), {SAS_VARIABLE: sas})
+    own = urlsplit(os.environ.get(ACCOUNT_URL_VARIABLE, "")).hostname == parts.hostname
+    return _open(account, access, _environment_secrets() if own else {})
+
+
+def _environment_secrets() -> dict[str, str]:
+    return {name: os.environ[name] for name in (SAS_VARIABLE, KEY_VARIABLE) if os.environ.get(name)}
+
+
+def _open(url: str, access: AccessConfig, environment: dict[str, str]) -> Account:
+    """The account at `url`, by what the settings choose, else by a secret of the environment, else by identity."""
+    if access.sas_file is not None:
+        return _by_secret(url, _sas_file(Path(access.sas_file)))
+    if access.account_key_file is not None:
+        return _by_key(url, _secret(Path(access.account_key_file)), access.account_key_file)
+    if access.identity is not None:
+        return _by_identity(url, access.identity.client_id)
+    if SAS_VARIABLE in environment:
+        return _by_secret(url, AzureSasCredential(_sas(environment[SAS_VARIABLE], SAS_VARIABLE)))
+    if KEY_VARIABLE in environment:
+        return _by_key(url, environment[KEY_VARIABLE], KEY_VARIABLE)
+    return _by_identity(url, None)
+
+
+def _by_connection_string(connection: str, where: str) -> Account:
+    try:
+        service = BlobServiceClient.from_connection_string(connection, **_options())
+        if _is_emulator(str(service.primary_hostname)):
+            service = BlobServiceClient.from_connection_string(
+                connection, api_version=EMULATOR_API_VERSION, **_options()
+            )
+    except ValueError:
+        # Not chained, not quoted: it contains the key.
+        raise ConfigError(
+            f"expected a storage connection string in {where}, got one that is malformed: "
+            "copy it from the account's access keys"
+        ) from None
+    return Account(service=service)
+
+
+def _by_key(url: str, key: str, where: str) -> Account:
+    try:
+        base64.b64decode(key, validate=True)
+    except binascii.Error:
+        raise ConfigError(
+            f"expected an account key in base64 in {where}, got something else: copy it from the account's access keys"
+        ) from None
+    parts = urlsplit(url)
+    # An emulator has the account as its path, Azure as the first label of its host.
+    name = parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
+    return _by_secret(url, {"account_name": name, "account_key": key})
+
+
+def _by_secret(url: str, credential: AzureSasCredential | dict[str, str]) -> Account:
+    return Account(service=_service(_checked_url(url, plain="loopback"), credential))
+
+
+def _by_identity(url: str, client_id: str | None) -> Account:
+    url = _checked_url(url)
+    chosen = {"managed_identity_client_id": client_id, "workload_identity_client_id": client_id} if client_id else {}
+    credential = DefaultAzureCredential(**chosen)
+    return Account(service=_service(url, credential), credential=credential)
+
+
+def _service(url: str, credential: AzureSasCredential | dict[str, str] | DefaultAzureCredential) -> BlobServiceClient:
+    options = _options()
+    if _is_emulator(urlsplit(url).hostname or ""):
+        options["api_version"] = EMULATOR_API_VERSION
+    return BlobServiceClient(url, credential=credential, **options)
+
+
+def _checked_url(url: str, *, plain: str = "") -> str:
+    """`url` without a slash at its end; plain text is for an emulator on this machine, if `plain` allows it."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https" or (plain == "loopback" and parts.scheme == "http" and _is_loopback(parts))
+    if not secure or not parts.hostname or parts.query or "@" in parts.netloc:
+        raise ConfigError(
+            "expected an account URL like https://account.blob.core.windows.net, "
+            f"got scheme {parts.scheme!r} and host {parts.hostname!r}: tokens travel over https only"
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    try:
+        return ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
+
+
+def _options() -> dict[str, Any]:
+    """Of every client; without a proxy in the environment aiohttp need not look for one, in two threads a request."""
+    return {**_OPTIONS, "use_env_settings": bool(getproxies())}
+
+
+def _is_emulator(host: str) -> bool:
+    return ".blob.core." not in host
+
+
+def _sas_file(path: Path) -> _SasFile:
+    try:
+        return _SasFile(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _sas(text: str, where: str) -> str:
+    signature = text.removeprefix("?")
+    if "sig=" not in signature:
+        raise ConfigError(
+            f"expected a shared access signature with 'sig=' in {where}, got something else: "
+            "copy the whole token, from 'sv=' on"
+        )
+    return signature
+
+
+def _secret(path: Path) -> str:
+    """What a file of a secret holds.
+
+    Raises:
+        ConfigError: it cannot be read, or is empty; the message holds nothing of it.
+    """
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from None
+    if not text:
+        raise ConfigError(f"expected a secret in {str(path)!r}, got an empty file: write it there")
+    return text
+
+
+def _unreadable(path: Path, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"expected a secret in {str(path)!r}, got {type(error).__name__}: make it readable for the receiver's user"
+    )

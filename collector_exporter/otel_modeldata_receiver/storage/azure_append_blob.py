@@ -1,0 +1,332 @@
+"""A store in Azure append blobs: the only module that talks to Azure.
+
+Theory of operation. The service applies an append block whole or not at all, but its answer can be lost, late or
+wrong: a timeout, a cut connection and a 5xx all happen after a commit as well as before. The SDK's own retry then
+appends a second copy and reports success. So here
+
+1. the SDK's retries are off, and each append carries the position it expects (`appendpos_condition`): of two appends
+   at one position at most one is ever applied, whatever repeats them (aiohttp, too, repeats a PUT on its own when a
+   kept-alive connection turns out to be closed);
+2. after **any** error the blob is asked. Its size is still the position: not applied. The bytes from the position to
+   the end are the block: applied. Anything else: another writer is at work, or a late block of ours that began with
+   the same lines, and the caller has to look at this blob and leave it;
+3. "not applied" holds for this moment only. The request may still be on its way, so the caller must repeat the very
+   same bytes at the very same position, or look at the blob again before it writes others (`rolled_blobs.py`).
+
+Every kind of error counts as doubt: over aiohttp the SDK reports a connection lost after the request was sent as
+`ServiceRequestError`, the class that promises that nothing was sent.
+
+This module must not know lines, folders or rolling. No message, log or repr of it carries a key, a token or
+a signature.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import logging
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import ContentSettings
+
+from ..exceptions import StoreCheckError, StoreError
+from .azure_account import CONNECTION_STRING_VARIABLE, account_of, split_url
+from .chunked_body import LARGE_BYTES, Pieces, md5
+from .store import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from azure.identity.aio import DefaultAzureCredential
+    from azure.storage.blob import BlobProperties
+    from azure.storage.blob.aio import BlobClient, BlobServiceClient
+
+    from ..config.store_access import AccessConfig
+
+__all__ = ["AzureBlobStore"]
+
+logger = logging.getLogger(__name__)
+
+_REQUEST_SECONDS: Final = 30.0
+"""Longest time of one request, body included: a peer that stops reading is no silence."""
+_UPLOAD_SECONDS: Final = 120.0
+"""The same for a whole object, which may be 64 MiB."""
+_WALK_SECONDS: Final = 1800.0
+"""The same for a listing of everything, which comes in pages of 5000 names."""
+
+_PERMISSION: Final = "Storage Blob Data Contributor"
+_PROBE: Final = ".otel-modeldata-write-check"
+"""An empty append blob that proves the permission to write. It stays: deleting is a permission nothing else needs."""
+
+_NO_MORE_BLOCKS: Final = frozenset({"BlockCountExceedsLimit", "BlobIsSealed", "InvalidBlobType", "BlobArchived"})
+"""Answers to an append that will be the same for ever."""
+
+_SECRETS: Final = re.compile(r"(?i)\b(sig|AccountKey|SharedAccessSignature|SharedAccessKey)=[^\s;&'\"]+")
+
+
+class AzureBlobStore:
+    """Append blobs below `{container}/{prefix}`.
+
+    Args:
+        service: the account; closed with the store.
+        container: its container.
+        prefix: path below it, without slashes at its ends; empty for none.
+        credential: token credential to close with the store, if it has one.
+        create_container: whether `check` may create a missing container.
+    """
+
+    def __init__(
+        self,
+        service: BlobServiceClient,
+        container: str,
+        prefix: str = "",
+        *,
+        credential: DefaultAzureCredential | None = None,
+        create_container: bool = False,
+    ) -> None:
+        self._service = service
+        self._container = service.get_container_client(container)
+        self._name = container
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._credential = credential
+        self._create_container = create_container
+        # Over TLS every byte is authenticated already; without it (an emulator) an MD5 finds what a proxy broke.
+        self._validate = urlsplit(service.url).scheme == "http"
+
+    def __repr__(self) -> str:
+        return f"AzureBlobStore({self._place!r}, prefix={self._prefix!r})"
+
+    @classmethod
+    def from_url(
+        cls, url: str, *, create_container: bool = False, access: AccessConfig | None = None
+    ) -> AzureBlobStore:
+        """The store that `url` names; see `store_url.open_store`.
+
+        Raises:
+            ConfigError: the URL or the account cannot be understood.
+        """
+        container, prefix = split_url(url)
+        account = account_of(url, access)
+        return cls(account.service, container, prefix, credential=account.credential, create_container=create_container)
+
+    async def check(self) -> None:
+        """Write the probe blob and list it."""
+        try:
+            await self._probe()
+        except StoreCheckError:
+            raise
+        except StoreError as error:
+            raise StoreCheckError(*error.args) from None
+
+    async def blobs(self, prefix: str) -> list[str]:
+        """See `Store.blobs`."""
+        start = self._prefix + checked_name(prefix)
+        async with self._request("list blobs"):
+            names = [name async for name in self._container.list_blob_names(name_starts_with=start)]
+        return sorted(name.removeprefix(self._prefix) for name in names if name.endswith(BLOB_SUFFIX))
+
+    async def walk(self, folder: str) -> list[StoredObject]:
+        """See `Store.walk`."""
+        start = self._prefix + (f"{checked_name(folder)}/" if folder else "")
+        async with self._request("list blobs", seconds=_WALK_SECONDS):
+            found = [(blob.name, blob.size) async for blob in self._container.list_blobs(name_starts_with=start)]
+        return [StoredObject(name=name.removeprefix(self._prefix), size=size) for name, size in sorted(found)]
+
+    async def create(self, name: str) -> BlobState | None:
+        """See `Store.create`. Without the condition the service would empty a blob that exists."""
+        async with self._request("create a blob"):
+            try:
+                await self._blob(name).create_append_blob(
+                    content_settings=ContentSettings(content_type="application/x-ndjson"),
+                    match_condition=MatchConditions.IfMissing,
+                )
+            except ResourceExistsError as error:
+                if _code(error) != "BlobAlreadyExists":  # the container is being deleted
+                    raise
+                properties = await self._properties(name)
+                return BlobState(size=0, blocks=0) if properties is not None and properties.size == 0 else None
+        return BlobState(size=0, blocks=0)
+
+    async def state(self, name: str) -> BlobState | None:
+        """See `Store.state`; a block is applied whole or not at all, so nothing is ever torn."""
+        async with self._request("look at a blob"):
+            properties = await self._properties(name)
+        if properties is None:
+            return None
+        return BlobState(size=properties.size, blocks=properties.append_blob_committed_block_count or 0)
+
+    async def read(self, name: str, start: int, end: int) -> bytes:
+        """See `Store.read`."""
+        async with self._request("read a blob"):
+            return await self._read(name, start, end)
+
+    async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
+        """See `Store.append`; one request, and in doubt one or two more to see what became of it."""
+        try:
+            async with asyncio.timeout(_REQUEST_SECONDS):
+                # Not `validate_content`: it would compute the MD5 on the loop, and takes no pieces.
+                headers = {"Content-MD5": base64.b64encode(await md5(block)).decode()} if self._validate else {}
+                answer = await self._blob(name).append_block(
+                    Pieces(block),  # type: ignore[arg-type]  # aiohttp takes it, but only `upload_blob` says so
+                    length=len(block),
+                    appendpos_condition=state.size,
+                    headers=headers,
+                )
+        except (AzureError, OSError) as error:  # TimeoutError is an OSError
+            return await self._settle(name, state, block, error)
+        return BlobState(size=state.size + len(block), blocks=int(str(answer["blob_committed_block_count"])))
+
+    async def put(self, name: str, content: bytes, content_type: str) -> str:
+        """See `Store.put`; the URL has no query: Azure ML's reader takes it for a part of the name."""
+        blob = self._blob(name)
+        large = len(content) >= LARGE_BYTES  # worth a small request to see whether it is there already
+        digest = await md5(content)
+        async with self._request("upload a blob", seconds=_UPLOAD_SECONDS):
+            if not (large and await self._holds(name, content, digest)):
+                try:
+                    await blob.upload_blob(
+                        io.BytesIO(content),
+                        length=len(content),
+                        overwrite=False,
+                        content_settings=ContentSettings(content_type=content_type, content_md5=bytearray(digest)),
+                        validate_content=self._validate,
+                    )
+                except ResourceExistsError:
+                    if not await self._holds(name, content, digest):  # deleted meanwhile
+                        raise
+        return str(blob.url).partition("?")[0]
+
+    async def close(self) -> None:
+        """Close connections and credential."""
+        await self._service.close()
+        if self._credential is not None:
+            await self._credential.close()
+
+    @property
+    def _place(self) -> str:
+        return f"{str(self._service.url).partition('?')[0].rstrip('/')}/{self._name}"
+
+    def _blob(self, name: str) -> BlobClient:
+        return self._container.get_blob_client(self._prefix + checked_name(name))
+
+    async def _probe(self) -> None:
+        if self._create_container:
+            async with self._request("create the container"):
+                try:
+                    await self._container.create_container()
+                except ResourceExistsError as error:
+                    if _code(error) != "ContainerAlreadyExists":
+                        raise
+        await self.create(_PROBE)
+        await self.blobs(_PROBE)
+
+    async def _holds(self, name: str, content: bytes, digest: bytes) -> bool:
+        """Whether there is an object of that name; only one without an MD5 is read to compare it.
+
+        Raises:
+            ValueError: it holds something else.
+        """
+        found = await self._properties(name)
+        if found is None:
+            return False
+        equal = found.size == len(content)
+        if equal and (theirs := found.content_settings.content_md5):
+            equal = bytes(theirs) == digest
+        elif equal:
+            equal = await self._read(name, 0, len(content)) == content
+        if not equal:
+            raise ValueError(
+                f"expected a new name or equal content, got other content for {name!r}: ids must be unique"
+            )
+        return True
+
+    async def _properties(self, name: str) -> BlobProperties | None:
+        """The blob's properties, or None when there is a container but no such blob."""
+        try:
+            return await self._blob(name).get_blob_properties()
+        except ResourceNotFoundError as error:
+            if _code(error) != "BlobNotFound":
+                raise
+            return None
+
+    async def _read(self, name: str, start: int, end: int) -> bytes:
+        if start == end:
+            return b""
+        download = await self._blob(name).download_blob(offset=start, length=end - start, max_concurrency=1)
+        return await download.readall()
+
+    async def _settle(self, name: str, state: BlobState, block: bytes, error: Exception) -> BlobState:
+        """What became of an append that ended in `error`: steps 2 and 3 of the theory above."""
+        failure = self._failure("append to a blob", error)
+        if isinstance(failure, StoreCheckError):  # refused before anything was looked at
+            raise failure from None
+        async with self._request("look at a blob after an append that failed"):
+            properties = await self._properties(name)
+            size = -1 if properties is None else properties.size
+            if properties is None or size < state.size:
+                raise FencedError
+            end = state.size + len(block)
+            if size == end and await self._read(name, state.size, end) == block:
+                logger.debug(
+                    "%s: the block at %d was applied though it ended in %s", name, state.size, type(error).__name__
+                )
+                return BlobState(size=end, blocks=properties.append_blob_committed_block_count or state.blocks + 1)
+        if size > state.size or _code(error) in _NO_MORE_BLOCKS:
+            raise FencedError
+        raise failure from None
+
+    @asynccontextmanager
+    async def _request(self, act: str, *, seconds: float = _REQUEST_SECONDS) -> AsyncIterator[None]:
+        """Bound the time of what is inside, and turn its failure into a `StoreError` that says what to do."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except (AzureError, OSError) as error:
+            # Not chained: what libraries say, and the URLs in it, may contain signatures.
+            raise self._failure(act, error) from None
+
+    def _failure(self, act: str, error: Exception) -> StoreError:
+        code = _code(error)
+        status = error.status_code if isinstance(error, HttpResponseError) else None
+        expected = f"expected to {act} in container {self._name!r} ({self._place})"
+        if code == "ContainerNotFound":
+            return StoreCheckError(
+                f"{expected}, got no such container: create it, for example with 'az storage container create', "
+                "correct its name in --store, or let the receiver create it (--create-container)"
+            )
+        if status in {401, 403}:
+            return StoreCheckError(
+                f"{expected}, got {status} {code or 'refused'}: give the receiver's identity the role "
+                f"{_PERMISSION!r} on this container, or renew its key or signature"
+            )
+        if isinstance(error, ClientAuthenticationError):
+            return StoreCheckError(
+                f"{expected}, got no credential: set {CONNECTION_STRING_VARIABLE}, or sign in with an identity "
+                f"that has the role {_PERMISSION!r}"
+            )
+        return StoreError(f"{expected}, got {_reason(error, status, code)}: check that the account can be reached")
+
+
+def _code(error: Exception) -> str:
+    """The service's name for `error`, such as `BlobNotFound`; empty when the error is not the service's."""
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or "")
+
+
+def _reason(error: Exception, status: int | None, code: str) -> str:
+    """One line about `error` without secrets."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    text = f"{status} {code or first}" if status else f"{type(error).__name__} ({first})"
+    return _SECRETS.sub(r"\1=***", text)

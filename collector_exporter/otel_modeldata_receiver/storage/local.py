@@ -1,0 +1,325 @@
+"""A store in a folder of the local file system: durable means written, flushed with fsync and found by name.
+
+Blobs are ordinary files. An append opens the file, takes its lock, compares its size with the position the caller
+expects, writes, fsyncs and lets go: two processes that share a folder by mistake take turns, and the one whose
+position is stale is fenced. Nothing stays open between two appends, so there is nothing to recover but a torn line.
+
+The lock is advisory (`flock`) and missing on Windows: there the comparison of sizes is the only fence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import mmap
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+from ..daemon_executor import DaemonThreads
+from ..exceptions import StoreCheckError, StoreError
+from .store import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+logger = logging.getLogger(__name__)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_THREADS: Final = 8
+"""Folders whose fsync may run at the same time."""
+_LOCK_SECONDS: Final = 5.0
+"""How long another process may hold a file's lock (an append takes milliseconds) before the append is refused."""
+_LOCK_POLL_SECONDS: Final = 0.01
+_LARGE_BYTES: Final = 1 << 18
+"""A block from which on it pays to give its pages back."""
+_SCAN_BYTES: Final = 1 << 16
+"""Step in which the end of a file is searched for its last newline."""
+
+
+class LocalStore:
+    """Blobs as files below a folder, which is created when it is missing.
+
+    Args:
+        root: the folder; relative paths count from the working directory at this moment.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = Path(os.path.abspath(root))  # noqa: PTH100 (resolve() would also follow symbolic links)
+        self._threads = DaemonThreads(_THREADS, "modeldata-store")
+
+    def __repr__(self) -> str:
+        return f"LocalStore({str(self._root)!r})"
+
+    async def check(self) -> None:
+        """Create the folder, and a file in it that is removed again."""
+        await self._in_thread(self._check)
+
+    async def blobs(self, prefix: str) -> list[str]:
+        """See `Store.blobs`."""
+        return await self._in_thread(self._blobs, prefix)
+
+    async def walk(self, folder: str) -> list[StoredObject]:
+        """See `Store.walk`."""
+        return await self._in_thread(self._walk, folder)
+
+    async def create(self, name: str) -> BlobState | None:
+        """See `Store.create`."""
+        return await self._in_thread(self._create, self._path(name))
+
+    async def state(self, name: str) -> BlobState | None:
+        """See `Store.state`."""
+        return await self._in_thread(self._state, self._path(name))
+
+    async def read(self, name: str, start: int, end: int) -> bytes:
+        """See `Store.read`."""
+        return await self._in_thread(_read, self._path(name), start, end)
+
+    async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
+        """See `Store.append`."""
+        return await self._in_thread(_append, self._path(name), state, block)
+
+    async def put(self, name: str, content: bytes, content_type: str) -> str:  # noqa: ARG002 (a file has no type)
+        """See `Store.put`; the absolute path, which Azure ML's own reader accepts in `dataref`."""
+        return await self._in_thread(self._put, self._path(name), content)
+
+    async def close(self) -> None:
+        """Wait for the threads: a write that has begun ends before the process does."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **kwargs))
+
+    def _path(self, name: str) -> Path:
+        return self._root / checked_name(name)
+
+    def _check(self) -> None:
+        probe = self._root / f".write-check-{uuid.uuid4().hex}"
+        try:
+            self._make_folder(self._root)
+            with _opened(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+                _write(file, b"\n", 0)
+                os.fsync(file)
+            probe.unlink()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                probe.unlink()
+            raise StoreCheckError(
+                f"expected to write into {str(self._root)!r}, got {_reason(error, self._root)}: "
+                "give the receiver's user write access, free space, or choose another --store"
+            ) from error
+
+    def _blobs(self, prefix: str) -> list[str]:
+        folder, _, start = checked_name(prefix).rpartition("/")
+        parent = f"{folder}/" if folder else ""
+        try:
+            names = os.listdir(self._root / folder)  # noqa: PTH208 (names, not a Path for each file)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _failure("list", self._root / folder, error) from error
+        return sorted(parent + name for name in names if name.startswith(start) and name.endswith(BLOB_SUFFIX))
+
+    def _walk(self, folder: str) -> list[StoredObject]:
+        if not self._root.is_dir():
+            raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
+        start = self._path(folder) if folder else self._root
+        found = []
+        try:
+            for here, _, names in os.walk(start, onerror=_raise):
+                for path in (Path(here, name) for name in names):
+                    with contextlib.suppress(FileNotFoundError):  # a draft that was given its name
+                        name = path.relative_to(self._root).as_posix()
+                        found.append(StoredObject(name=name, size=path.stat().st_size))
+        except OSError as error:
+            raise _failure("list", start, error) from error
+        return sorted(found, key=lambda one: one.name)
+
+    def _create(self, path: Path) -> BlobState | None:
+        try:
+            self._make_folder(path.parent)
+            with contextlib.suppress(FileExistsError), _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+                os.fsync(file)
+            _sync_folder(path.parent)
+            return None if path.stat().st_size else BlobState(size=0, blocks=0)
+        except OSError as error:
+            raise _failure("create", path, error) from error
+
+    def _state(self, path: Path) -> BlobState | None:
+        try:
+            with _opened(path, os.O_RDWR) as file, _locked(file, path):
+                size = os.fstat(file).st_size
+                whole = _end_of_last_line(file, size)
+                if whole < size:
+                    logger.warning("cut a torn line of %d bytes, never acknowledged, off %s", size - whole, path)
+                    os.ftruncate(file, whole)
+                # Lines of an append that failed half-way may be in the page cache only: what is reported is durable.
+                os.fsync(file)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _failure("look at", path, error) from error
+        return BlobState(size=whole, blocks=0)
+
+    def _put(self, path: Path, content: bytes) -> str:
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            if not path.exists():
+                self._make_folder(path.parent)
+                with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+                    _write(file, content, 0)
+                    os.fsync(file)
+            if (draft.exists() and _publish(draft, path)) or path.read_bytes() == content:
+                _sync_folder(path.parent)  # also of one that was there: its writer may have died before
+                return str(path)
+        except OSError as error:
+            raise _failure("write", path, error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+        raise ValueError(
+            f"expected a new name or equal content, got other content for {str(path)!r}: ids must be unique"
+        )
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create `folder` so that it survives a power cut: each new entry is flushed in its parent."""
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    file = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def _locked(file: int, path: Path) -> Iterator[None]:
+    """Hold the file's lock; closing the file, also by a crash, lets go of it."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"expected the lock of {str(path)!r} within {_LOCK_SECONDS:.0f} s, got none: "
+                    "another process holds it; give each receiver its own instance id"
+                ) from error
+            time.sleep(_LOCK_POLL_SECONDS)
+    yield
+
+
+def _append(path: Path, state: BlobState, block: bytes) -> BlobState:
+    try:
+        with _opened(path, os.O_RDWR) as file, _locked(file, path):
+            if os.fstat(file).st_size != state.size:
+                raise FencedError
+            try:
+                _write(file, block, state.size)
+                os.fsync(file)
+                _give_back(file, state.size, state.size + len(block))
+            except OSError:
+                # Cutting back matters twice: no half line stays, and the next try writes these pages anew, without
+                # which an fsync after a failed one reports success for bytes that never reached the disk.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file, state.size)
+                raise
+    except FileNotFoundError as error:
+        raise FencedError from error
+    except OSError as error:
+        raise _failure("append to", path, error) from error
+    return BlobState(size=state.size + len(block), blocks=state.blocks)
+
+
+def _read(path: Path, start: int, end: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+    except OSError as error:
+        raise _failure("read", path, error) from error
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # a folder that was removed meanwhile
+        raise error
+
+
+def _write(file: int, content: bytes, position: int) -> None:
+    os.lseek(file, position, os.SEEK_SET)
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def _give_back(file: int, start: int, end: int) -> None:
+    """Tell the system that it may use the memory behind a part of a file that was flushed for something else.
+
+    Lines are not read again soon, but without this their pages stay until memory is scarce, and every append takes
+    fresh ones: on a virtual machine two thirds more time for a block of megabytes. The last page stays, because the
+    next append begins in it.
+    """
+    if end - start >= _LARGE_BYTES and hasattr(os, "posix_fadvise"):
+        first = start - start % mmap.PAGESIZE
+        os.posix_fadvise(file, first, end - end % mmap.PAGESIZE - first, os.POSIX_FADV_DONTNEED)
+
+
+def _publish(draft: Path, path: Path) -> bool:
+    """Give a finished file its name, unless the name is taken."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if path.exists():
+            return False
+        draft.rename(path)
+    return True
+
+
+def _end_of_last_line(file: int, size: int) -> int:
+    while size:
+        start = max(0, size - _SCAN_BYTES)
+        os.lseek(file, start, os.SEEK_SET)
+        newline = os.read(file, size - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        size = start
+    return 0
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows opens no folders and keeps their entries itself
+        return
+    with _opened(folder, os.O_RDONLY) as handle:
+        os.fsync(handle)
+
+
+def _reason(error: OSError, path: Path) -> str:
+    """What the system says, and about which file, when it is not `path`."""
+    reason = error.strerror or repr(error)
+    return reason if error.filename in {None, str(path)} else f"{reason} ({str(error.filename)!r})"
+
+
+def _failure(act: str, path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"expected to {act} {str(path)!r}, got {_reason(error, path)}: check space and permissions of that disk"
+    )

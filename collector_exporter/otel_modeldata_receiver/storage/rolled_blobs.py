@@ -1,0 +1,256 @@
+"""One writer's blobs in one folder: where the next block goes, which ids are stored, and when a blob is left.
+
+Theory of operation. An append whose outcome is unknown is repeated with the same bytes at the same position, which the
+store makes safe. A writer who gives up on it forgets the bytes, but they **may still land later**. Three rules keep
+the lines in them from landing twice when they are sent again:
+
+1. The blob is reread before its next use: the ids found behind the last known position are stored.
+2. A blob is left for the next ordinal only when nothing can land at its end any more: after a successful append, or
+   when the store says that somebody else's bytes (or our own late ones) are there, and then they are read first.
+   Limits of size and blocks are therefore not applied while the end is in doubt.
+3. Two blocks at one position exclude each other: the loser learns the ids of the winner.
+
+A process that died leaves the same doubt. So a folder seen for the first time continues its own newest blob, rule 2
+included, and reads the last `tail_bytes` of its own blobs to know what is stored already.
+
+This module does not know who waits for what (`group_commit.py` does), nor what a line says beside its `id`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ..exceptions import StoreCheckError
+from .store import BLOB_SUFFIX, BlobState, FencedError, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..telemetry import Instruments
+    from .sink_limits import SinkLimits
+
+__all__ = ["BlobSeries", "IdWindow"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_FENCES: Final = 8
+"""Blobs that may be lost to other writers in a row before the block is refused: more means that the store lies."""
+_READ_BYTES: Final = 8 << 20
+"""Largest piece of a blob that is held while its ids are read."""
+
+
+class IdWindow:
+    """The ids of the lines stored last, in two generations: the older one is dropped when the younger one is full."""
+
+    __slots__ = ("old", "young")
+
+    def __init__(self) -> None:
+        self.young: set[str] = set()
+        self.old: set[str] = set()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.young or key in self.old
+
+    def add(self, ids: Iterable[str], room: int) -> None:
+        """Remember all of `ids`, and about `room` in total."""
+        if len(self.young) >= room // 2:
+            self.old, self.young = self.young, set()
+        self.young.update(ids)
+
+
+@dataclass(slots=True)
+class _Blob:
+    """The blob in use.
+
+    Attributes:
+        name: its name in the store.
+        state: where the next block goes.
+        certain: nothing that was ever sent to `state.size` can still land there.
+        stale: it must be reread before it is used.
+        fenced: it must be left, after it was reread.
+    """
+
+    name: str
+    state: BlobState
+    certain: bool = False
+    stale: bool = False
+    fenced: bool = False
+
+
+class _Stored(msgspec.Struct):
+    """What is read of a stored line."""
+
+    id: str
+
+
+_decode_stored: Final = msgspec.json.Decoder(_Stored).decode
+
+
+class BlobSeries:
+    """The blobs `{stem}000000.jsonl`, `{stem}000001.jsonl`, ... and the position in the newest of them.
+
+    Args:
+        store: where the blobs are.
+        stem: folder and instance: what the names have in common.
+        limits: see `SinkLimits`.
+        room: how many ids may be remembered at present.
+        instruments: metrics.
+    """
+
+    def __init__(
+        self, store: Store, stem: str, limits: SinkLimits, room: Callable[[], int], instruments: Instruments
+    ) -> None:
+        self._store = store
+        self._stem = stem
+        self._limits = limits
+        self._room = room
+        self._instruments = instruments
+        self._ordinal: int | None = None
+        self._blob: _Blob | None = None
+        self._fences = 0
+        self.ids = IdWindow()
+
+    async def locate(self) -> bool:
+        """Know every id that matters, before a block is chosen; True when it looked, and may have learned of some.
+
+        Raises:
+            StoreError: the store does not answer; calling again is safe.
+        """
+        looked = False
+        if self._ordinal is None:
+            await self._open()
+            looked = True
+        if self._blob is not None and self._blob.stale:
+            await self._reread(self._blob)
+            looked = True
+        return looked
+
+    async def append(self, block: bytes) -> bool:
+        """Make `block` durable, or return False: another writer was there, `locate` again and choose the block anew.
+
+        Raises:
+            StoreError: it is not known to be durable. Either call again with the same block, or `give_up`.
+        """
+        blob = await self._blob_with_room(len(block))
+        blob.certain = False
+        started = time.perf_counter()
+        try:
+            blob.state = await self._store.append(blob.name, blob.state, block)
+        except FencedError:
+            self._fence(blob)
+            return False
+        blob.certain = True
+        self._fences = 0
+        self._instruments.appends.add(1)
+        self._instruments.append_bytes.add(len(block))
+        self._instruments.append_duration.record(time.perf_counter() - started)
+        return True
+
+    def give_up(self) -> None:
+        """Forget the block whose outcome is unknown; the blob is looked at again before its next use."""
+        self._fences = 0
+        if self._blob is not None:
+            self._blob.stale = True
+
+    def remember(self, ids: Iterable[str]) -> None:
+        """Note that the lines with these ids are stored."""
+        self.ids.add(ids, self._room())
+
+    def _fence(self, blob: _Blob) -> None:
+        """Another writer's bytes, or our own late ones, are where the block should go: look at them, then leave."""
+        blob.stale = blob.fenced = True
+        self._fences += 1
+        self._instruments.fences.add(1)
+        logger.warning("%s takes no more blocks from this writer, who goes on in the next ordinal", blob.name)
+        if self._fences > _MOST_FENCES:
+            raise StoreCheckError(
+                f"expected one of {self._fences} new blobs '{self._stem}*' to take a block, got none: "
+                "give each receiver its own instance id, and look for policies that forbid appending"
+            )
+
+    async def _open(self) -> None:
+        """Find the newest blob, and learn the ids at its end and at the ends of those before it."""
+        ordinals = self._ordinals(await self._store.blobs(self._stem))
+        newest = None
+        budget = self._limits.tail_bytes
+        for ordinal in reversed(ordinals):
+            name = self._name(ordinal)
+            state = await self._store.state(name)
+            if state is None:  # deleted meanwhile
+                continue
+            start = max(0, state.size - budget)
+            whole = await self._learn(name, start, state.size)
+            if ordinal == ordinals[-1] and whole:
+                newest = _Blob(name, state)
+            budget -= state.size - start
+            if budget <= 0:
+                break
+        self._blob = newest
+        self._ordinal = 0 if not ordinals else ordinals[-1] + (newest is None)
+
+    async def _reread(self, blob: _Blob) -> None:
+        """Learn what has landed in `blob` behind the position we know of, and leave it when it is fenced."""
+        state = await self._store.state(blob.name)
+        if state is None or state.size < blob.state.size:  # deleted, or no longer ours
+            blob.fenced = True
+        else:
+            whole = await self._learn(blob.name, blob.state.size, state.size)
+            blob.fenced = blob.fenced or not whole
+            blob.state = state
+        blob.stale = blob.certain = False
+        if blob.fenced:
+            self._leave()
+
+    async def _learn(self, name: str, start: int, end: int) -> bool:
+        """Remember the ids of the lines between two positions; whether the last of them is whole."""
+        rest = b""
+        while start < end:
+            stop = min(start + _READ_BYTES, end)
+            *lines, rest = (rest + await self._store.read(name, start, stop)).split(b"\n")
+            self.remember(_stored_ids(lines))
+            start = stop
+        return not rest
+
+    async def _blob_with_room(self, size: int) -> _Blob:
+        """The blob for a block of `size` bytes: the present one, or a new one where none is or it is full."""
+        if self._blob is not None and self._blob.certain and self._is_full(self._blob.state, size):
+            self._leave()
+        while self._blob is None:
+            name = self._name(self._ordinal or 0)
+            state = await self._store.create(name)
+            if state is None:
+                self._leave()
+            else:
+                self._blob = _Blob(name, state, certain=True)
+                self._instruments.rolls.add(1)
+        return self._blob
+
+    def _is_full(self, state: BlobState, size: int) -> bool:
+        limits = self._limits
+        return state.blocks >= limits.max_blocks or (state.size > 0 and state.size + size > limits.max_bytes)
+
+    def _leave(self) -> None:
+        self._blob = None
+        self._ordinal = (self._ordinal or 0) + 1
+
+    def _name(self, ordinal: int) -> str:
+        return f"{self._stem}{ordinal:06d}{BLOB_SUFFIX}"
+
+    def _ordinals(self, names: Iterable[str]) -> list[int]:
+        digits = [name[len(self._stem) : -len(BLOB_SUFFIX)] for name in names]
+        return sorted(int(text) for text in digits if text.isascii() and text.isdigit())
+
+
+def _stored_ids(lines: Iterable[bytes]) -> list[str]:
+    """The ids of stored lines; one that cannot be read (the first may be cut in two) has none."""
+    ids = []
+    for line in lines:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            ids.append(_decode_stored(line).id)
+    return ids

@@ -1,0 +1,179 @@
+"""The output side of the receiver: lines go in, the answer comes when they are durable, each exactly once.
+
+What happens to the lines of one folder is in `group_commit.py` and `rolled_blobs.py`; here is what all folders share:
+which of them are open, what they may remember, and how everything stops. Folders wait for nothing of each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from .. import telemetry
+from ..exceptions import StoreError
+from ..retry import Outage, patiently
+from .group_commit import Appended, Folder
+from .rolled_blobs import BlobSeries
+from .sink_limits import SinkLimits
+from .store import checked_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..line import Line
+    from .store import Store
+
+__all__ = ["Appended", "Sink", "SinkLimits"]
+
+_INSTANCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+class Sink:
+    """Appends lines to rolled blobs of a store; one for each process, used from one event loop.
+
+    Args:
+        store: where the blobs are; closed with the sink.
+        instance: 32 hex digits, the same for a replica over its restarts and different for every other one.
+        linger: seconds that a first line waits for others to share its append; 0 appends at once.
+        limits: see `SinkLimits`.
+        instruments: metrics; those of the process's meter provider by default.
+
+    Raises:
+        ValueError: `instance` is not 32 lower-case hex digits.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        instance: str,
+        linger: float = 0.0,
+        limits: SinkLimits | None = None,
+        instruments: telemetry.Instruments | None = None,
+    ) -> None:
+        if _INSTANCE.fullmatch(instance) is None:
+            raise ValueError(f"expected 32 lower-case hex digits as instance, got {instance!r}: use uuid4().hex")
+        self._store = store
+        self._instance = instance
+        self._linger = linger
+        self._limits = limits or SinkLimits()
+        self._instruments = instruments or telemetry.instruments()
+        self._folders: OrderedDict[str, Folder] = OrderedDict()
+        self._outage = Outage(self._instruments.retries)
+        self._objects: OrderedDict[str, str] = OrderedDict()
+        self._large_puts = asyncio.Semaphore(self._limits.large_puts)
+        self._small_puts = asyncio.Semaphore(self._limits.small_puts)
+        self._closed = False
+
+    async def check(self) -> None:
+        """Prove that the store can be written.
+
+        Raises:
+            StoreCheckError: it cannot; the message names the place and the missing permission.
+        """
+        await self._store.check()
+
+    async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
+        """Store `lines` in `folder` in this order, and return when every one of them is durable.
+
+        A caller that is cancelled leaves its lines behind: they are stored, and known when it sends them again.
+
+        Raises:
+            StoreError: not all of them are known to be durable; sending the same lines again is safe.
+            ValueError: a line is larger than a block, or `folder` leaves the store; nothing was stored.
+        """
+        self._refuse_when_closed()
+        largest = max([len(line.data) for line in lines], default=0)
+        if largest > self._limits.block_bytes:
+            raise ValueError(
+                f"expected lines of at most {self._limits.block_bytes} bytes, got one of {largest}: "
+                "put its payload beside it and point to it with dataref"
+            )
+        return await self._open(folder).add(lines)
+
+    async def put(self, name: str, content: bytes, content_type: str) -> str:
+        """Store an object beside the lines and return its URL, for `dataref`; a few at a time, the others wait.
+
+        Args:
+            name: relative to the store; it has a digest of the content, so that one name never means two contents and
+                what was stored once need not be sent again.
+            content: its bytes.
+            content_type: its media type.
+
+        Raises:
+            StoreError: it is not known to be stored; putting it again is safe.
+            ValueError: the name holds other content already, or leaves the store.
+        """
+        self._refuse_when_closed()
+        async with self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts:
+            url = self._objects.get(name)
+            if url is None:
+                url = await patiently(
+                    lambda: self._store.put(name, content, content_type),
+                    self._limits.retry_seconds,
+                    self._instruments.retries,
+                )
+                self._objects[name] = url
+                if len(self._objects) > self._limits.known_objects:
+                    self._objects.popitem(last=False)
+            else:
+                self._objects.move_to_end(name)
+            return url
+
+    def forget_objects(self) -> None:
+        """Take no object for stored from now on: the store failed, and what it holds may be another one's since."""
+        self._objects.clear()
+
+    async def drain(self) -> None:
+        """Wait until no line is pending, lingering ones included; new ones are still taken."""
+        for folder in self._folders.values():
+            folder.hurry()
+        while tasks := self._tasks():
+            await asyncio.wait(tasks)
+
+    async def close(self) -> None:
+        """Refuse what is still pending (see `drain`) and release the store; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        tasks = self._tasks()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._store.close()
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [folder.task for folder in self._folders.values() if folder.task is not None]
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise StoreError("expected an open sink, got one that is closed: send the lines again to another receiver")
+
+    def _open(self, name: str) -> Folder:
+        folder = self._folders.get(name)
+        if folder is None:
+            self._close_folders(self._limits.open_folders - 1)
+            stem = f"{checked_name(name)}/{self._instance}"
+            series = BlobSeries(self._store, stem, self._limits, self._room, self._instruments)
+            folder = Folder(name, series, self._limits, linger=self._linger, outage=self._outage)
+            self._folders[name] = folder
+        else:
+            self._folders.move_to_end(name)
+        return folder
+
+    def _close_folders(self, keep: int) -> None:
+        """Forget idle folders from the least recently used on: the old ones, and those above `keep`."""
+        old = asyncio.get_running_loop().time() - self._limits.idle_seconds
+        for name, folder in list(self._folders.items()):
+            if len(self._folders) <= keep and folder.used_at > old:
+                break
+            if folder.task is None:
+                del self._folders[name]
+                self._outage.end(name)
+
+    def _room(self) -> int:
+        """How many ids each folder may remember, so that all of them stay below the total."""
+        return min(self._limits.folder_ids, self._limits.total_ids // max(1, len(self._folders)))

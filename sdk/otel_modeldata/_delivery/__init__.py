@@ -1,0 +1,1 @@
+"""From an accepted record to its acknowledgment: queue, disk, retries, transport."""

@@ -1,0 +1,168 @@
+"""One try: an encoded request goes to the endpoint, and what came back is read as the OTLP specification says.
+
+Whether and when to try again is decided in `worker.py`; here a gRPC status only becomes an `Answer`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+import grpc
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+from ..transport import TOO_LARGE, Answer, Delivered, Refused, Retry, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .otlp_endpoint import Endpoint
+
+__all__ = ["Answer", "Delivered", "GrpcTransport", "Refused", "Retry", "Transport", "answer_of", "retry_delay"]
+
+EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+
+FORK_WAITS_SECONDS = 0.05
+"""How long a fork waits for the answer of a try under way before it ends it."""
+FORK_GIVES_UP_SECONDS = 5.0
+"""Ending a try takes milliseconds; a fork at risk is better than one that never comes."""
+_FORK_SETTLES_SECONDS = 0.2
+"""gRPC's own threads go on a little with what was cancelled; a fork meanwhile leaves the child their locks."""
+
+
+_RETRYABLE = frozenset(
+    {
+        # OTLP 1.x, "Failures", table of retryable gRPC codes
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+        # Not in the table, but an operator's slip that heals: an expired token, a server that is being replaced.
+        # Dropping here would empty the queue into nothing.
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+
+
+class GrpcTransport:
+    """OTLP/gRPC over one channel.
+
+    The channel is opened by the thread that collects first, not by the delivery thread: gRPC imports some of itself
+    only then, and a process that forks in the middle of an import leaves its child with half a module.
+
+    A fork while a thread is inside gRPC leaves a child whose calls never end ("skipping fork() handlers"). So a fork
+    waits for the try under way, and if that takes long ends it by closing the channel; the parent opens a new one and
+    tries again, the receiver knows the events by their ids.
+
+    Raises:
+        ConfigError: a certificate file cannot be read.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._inside = threading.Lock()
+        """Held by whoever is inside gRPC, and by a fork."""
+        self._is_held_for_fork = False
+        self._interrupted: grpc.Channel | None = None
+        self._is_closed = False
+        self._open()
+        _transports.add(self)
+
+    def _open(self) -> None:
+        self._channel = self._endpoint.open_channel()
+        self._export = self._channel.unary_unary(EXPORT_METHOD)
+
+    def send(self, request: bytes) -> Answer:
+        """Try once, for at most the endpoint's timeout."""
+        while True:
+            with self._inside:
+                channel = self._channel
+                answer = self._call(request)
+            if self._interrupted is not channel or self._is_closed:
+                return answer
+            # The fork wants the lock. Locks are not fair: without a pause this thread would take it again and again.
+            time.sleep(FORK_WAITS_SECONDS)
+
+    def _call(self, request: bytes) -> Answer:
+        try:
+            response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.headers)
+        except ValueError:  # gRPC's way to say that the channel was closed, between two tries
+            return Retry("CANCELLED", "the channel is closed")
+        except grpc.RpcError as error:
+            return answer_of(error.code(), error.details() or "", error.trailing_metadata() or ())
+        partial = ExportLogsServiceResponse.FromString(response).partial_success
+        return Delivered(partial.rejected_log_records, partial.error_message)
+
+    def close(self) -> None:
+        """Close the channel, which cancels a try under way."""
+        self._is_closed = True
+        _transports.discard(self)
+        self._channel.close()
+
+    def hold_for_fork(self) -> None:
+        """Return when no thread is inside gRPC, and let none in."""
+        self._is_held_for_fork = self._inside.acquire(timeout=FORK_WAITS_SECONDS)
+        if not self._is_held_for_fork:
+            self._interrupted = self._channel
+            self._channel.close()
+            self._is_held_for_fork = self._inside.acquire(timeout=FORK_GIVES_UP_SECONDS)
+            time.sleep(_FORK_SETTLES_SECONDS)
+
+    def go_on_after_fork(self) -> None:
+        """Let the parent's threads in again."""
+        if self._interrupted is self._channel and not self._is_closed:
+            self._open()
+        if self._is_held_for_fork:
+            self._inside.release()
+
+
+_transports: weakref.WeakSet[GrpcTransport] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for transport in list(_transports):
+        transport.hold_for_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for transport in list(_transports):
+        transport.go_on_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_transports.clear)
+
+
+def answer_of(code: grpc.StatusCode, details: str, metadata: Iterable[tuple[str, str | bytes]]) -> Answer:
+    """Read a failed call as OTLP says: "Failures" and "OTLP/gRPC Throttling"."""
+    delay = retry_delay(metadata)
+    if code in _RETRYABLE:
+        return Retry(code.name, details, delay)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and TOO_LARGE not in details:
+        # OTLP allows a retry only with RetryInfo, but overloaded servers often send the bare code. A message that is
+        # too large is another matter: smaller requests can mend that.
+        return Retry(code.name, details, delay)
+    return Refused(code.name, details)
+
+
+def retry_delay(metadata: Iterable[tuple[str, str | bytes]]) -> float | None:
+    """Seconds of the RetryInfo in trailing metadata: in the form OTLP names, or the one opentelemetry-python reads."""
+    info = RetryInfo()
+    for key, value in metadata:
+        raw = value if isinstance(value, bytes) else value.encode()
+        if key == "grpc-status-details-bin":
+            found = any(detail.Unpack(info) for detail in Status.FromString(raw).details)
+        elif found := key == "google.rpc.retryinfo-bin":
+            info = RetryInfo.FromString(raw)
+        if found:
+            return float(info.retry_delay.seconds) + float(info.retry_delay.nanos) / 1e9
+    return None

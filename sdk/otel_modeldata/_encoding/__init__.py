@@ -1,0 +1,1 @@
+"""DataFrames and contexts to encoded OTLP log records."""

@@ -1,0 +1,266 @@
+"""rows + context -> record: one OTLP log record as protobuf bytes, and the request around many of them.
+
+A record is encoded once, on its own, and travels as these bytes however often it is sent: a batch is put together by
+concatenation, because in protobuf the concatenation of two messages is their merge ("Protocol Buffers: Encoding,
+Last One Wins"). What is equal for all records of a collector is encoded once, too.
+
+The messages are those of `opentelemetry.proto`. The logs SDK of opentelemetry-python is not used: its names are still
+private and differ between the two lines we serve, its limits would truncate the data of the application's request, and
+with `OTEL_SDK_DISABLED` it would drop every event without a word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
+from opentelemetry.sdk.resources import Resource
+
+from .. import semconv
+from .._version import AGENT, NAME, VERSION
+from ..context import new_uuid
+from ..exceptions import ConfigError
+from .dataframe_json import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from google.protobuf.message import Message
+    from opentelemetry.trace import SpanContext
+
+    from ..config import CollectorConfig
+
+_HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
+"""OTLP 1.5 and later; the attribute `cloudevents.event_type` says the same in every version."""
+
+
+Parts = tuple[bytes | bytearray, ...]
+"""An encoded message in pieces."""
+
+
+class Body(Protocol):
+    """What a record is about: the rows of a frame, or the body of a request or response."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it holds, about; exact once it is encoded."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether `text` is UTF-8 for certain; else it is sent as bytes."""
+
+    def text(self) -> bytes | bytearray:
+        """What is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The body of a request or response as it was on the wire.
+
+    Attributes:
+        content: all of it, or its beginning.
+        is_text: whether it is UTF-8 for certain.
+    """
+
+    content: bytes
+    is_text: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of `content`."""
+        return len(self.content)
+
+    def text(self) -> bytes:
+        """`content`."""
+        return self.content
+
+
+class Record(msgspec.Struct, eq=False, gc=False):
+    """One event that was accepted, until it is delivered or reported lost.
+
+    Attributes:
+        collection: the collection's name.
+        fixed: what `fixed_part` made for the collector.
+        time_ns: event time, ns since 1970.
+        attributes: what differs from record to record.
+        span_context: the span the event belongs to; None outside of any.
+        body: the data.
+        event_id: the CloudEvents `id`; empty until somebody needs it.
+        sequence: the event's number within its producer and collection, given when it is accepted.
+        first_row: where its rows begin in the event: above 0 when they joined those of an earlier `collect`.
+    """
+
+    collection: str
+    fixed: bytes
+    time_ns: int
+    attributes: Mapping[str, str | float]
+    span_context: SpanContext | None
+    body: Body
+    event_id: str = ""
+    sequence: int = 0
+    first_row: int = 0
+
+    def join(self, other: Record) -> bool:
+        """Take the rows of `other` behind its own, if one event may hold both; `other` then tells about this event."""
+        if self.attributes != other.attributes or self.fixed != other.fixed:  # of another model version
+            return False
+        if not isinstance(self.body, Rows) or not isinstance(other.body, Rows):
+            return False
+        first_row = self.body.count
+        if not self.body.join(other.body):
+            return False
+        self.event_id = self.event_id or other.event_id
+        other.event_id, other.time_ns, other.first_row = self.event_id, self.time_ns, first_row
+        return True
+
+    def encode(self) -> bytes:
+        """The OTLP `LogRecord`."""
+        return b"".join(self.parts())
+
+    def parts(self) -> Parts:
+        """The OTLP `LogRecord` in pieces, so that rows are copied once only: into their request."""
+        self.event_id = self.event_id or new_uuid()
+        message = LogRecord(
+            time_unix_nano=self.time_ns,
+            observed_time_unix_nano=self.time_ns,
+            attributes=[
+                _key_value(semconv.CLOUDEVENTS_EVENT_ID, self.event_id),
+                _key_value(semconv.AZUREML_PRODUCER_SEQUENCE, self.sequence),
+                *(_key_value(key, value) for key, value in self.attributes.items()),
+            ],
+        )
+        if self.span_context is not None:
+            message.trace_id = self.span_context.trace_id.to_bytes(16, "big")
+            message.span_id = self.span_context.span_id.to_bytes(8, "big")
+            message.flags = int(self.span_context.trace_flags)
+        text = self.body.text()
+        value = _STRING_VALUE if self.body.is_text else _BYTES_VALUE
+        # By hand, because rows may be large: upb would check and copy them twice.
+        size = _varint(len(text))
+        body = _varint(len(value) + len(size) + len(text))
+        return self.fixed, message.SerializeToString(), _BODY, body, value, size, text
+
+
+def fixed_part(collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION) -> bytes:
+    """What every record of one collector says: the beginning of its bytes."""
+    attributes: dict[str, str | float] = {
+        semconv.AZUREML_COLLECTION_NAME: collection,
+        semconv.CLOUDEVENTS_EVENT_TYPE: semconv.event_type(collection),
+        semconv.AZUREML_MODEL_VERSION: model_version,
+    }
+    if collection not in semconv.PAYLOAD_COLLECTIONS:
+        attributes[semconv.AZUREML_DATA_TYPE] = semconv.DATAFRAME_TYPE
+        attributes[semconv.AZUREML_DATA_CONTENT_TYPE] = semconv.JSON_CONTENT_TYPE
+    attributes[semconv.AZUREML_AGENT] = AGENT
+    attributes[semconv.AZUREML_SAMPLING_RATE] = float(sampling_rate)
+    message = LogRecord(attributes=[_key_value(key, value) for key, value in attributes.items()])
+    if _HAS_EVENT_NAME:
+        message.event_name = semconv.event_type(collection)
+    return message.SerializeToString()
+
+
+def _key_value(key: str, value: str | float) -> KeyValue:
+    if isinstance(value, str):
+        return KeyValue(key=key, value=AnyValue(string_value=value))
+    if isinstance(value, int):
+        return KeyValue(key=key, value=AnyValue(int_value=value))
+    return KeyValue(key=key, value=AnyValue(double_value=value))
+
+
+_DEPLOYMENT = (semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME)
+
+
+class RequestFrame:
+    """The constant parts of `ExportLogsServiceRequest` around the records of one process.
+
+    Attributes:
+        deployment: `{endpoint}/{deployment}`, the first two folders.
+
+    `ExportLogsServiceRequest.resource_logs` (1) holds `ResourceLogs{resource (1), scope_logs (2)}`, which holds
+    `ScopeLogs{scope (1), log_records (2)}`; each of the three is a length-delimited field.
+    """
+
+    def __init__(self, config: CollectorConfig, producer: str) -> None:
+        resource = _resource(config, producer)
+        self.deployment = "/".join(str(resource.attributes[key]) for key in _DEPLOYMENT)
+        attributes = [_key_value(k, v) for k, v in resource.attributes.items() if isinstance(v, (str, int, float))]
+        scope = InstrumentationScope(name=NAME, version=VERSION)
+        self._set(ResourceLogs(resource=ResourceMessage(attributes=attributes)), ScopeLogs(scope=scope))
+
+    @classmethod
+    def of_request(cls, request: bytes) -> RequestFrame:
+        """The frame that made a request: so that what a dead process left is sent as its own."""
+        (logs,) = ExportLogsServiceRequest.FromString(request).resource_logs
+        (scope,) = logs.scope_logs
+        frame = cls.__new__(cls)
+        texts = {item.key: item.value.string_value for item in logs.resource.attributes}
+        frame.deployment = "/".join(texts.get(key, "") for key in _DEPLOYMENT)
+        frame._set(ResourceLogs(resource=logs.resource), ScopeLogs(scope=scope.scope))  # noqa: SLF001 - its own
+        return frame
+
+    def _set(self, resource: ResourceLogs, scope: ScopeLogs) -> None:
+        self._resource = resource.SerializeToString()
+        self._scope = scope.SerializeToString()
+
+    def request(self, records: Sequence[Parts]) -> bytes:
+        """One `ExportLogsServiceRequest` with these encoded records, in order."""
+        parts: list[bytes | bytearray] = [b"", self._scope]
+        for record in records:
+            parts += (_LOG_RECORDS, _varint(sum(map(len, record))), *record)
+        size = sum(map(len, parts))
+        head = b"".join((self._resource, _SCOPE_LOGS, _varint(size)))
+        parts[0] = b"".join((_RESOURCE_LOGS, _varint(len(head) + size), head))
+        return b"".join(parts)
+
+
+def _tag(message: type[Message], field: str) -> bytes:
+    """The key of a length-delimited field (wire type 2) whose number fits one byte."""
+    return bytes([message.DESCRIPTOR.fields_by_name[field].number << 3 | 2])
+
+
+_RESOURCE_LOGS = _tag(ExportLogsServiceRequest, "resource_logs")
+_SCOPE_LOGS = _tag(ResourceLogs, "scope_logs")
+_BODY = _tag(LogRecord, "body")
+_STRING_VALUE = _tag(AnyValue, "string_value")
+_BYTES_VALUE = _tag(AnyValue, "bytes_value")
+_LOG_RECORDS = _tag(ScopeLogs, "log_records")
+
+
+def _varint(number: int) -> bytes:
+    """A length as protobuf writes it: seven bits a byte, the lowest first, the high bit set on all but the last."""
+    result = bytearray()
+    while number > 0x7F:
+        result.append(number & 0x7F | 0x80)
+        number >>= 7
+    result.append(number)
+    return bytes(result)
+
+
+def _resource(config: CollectorConfig, producer: str) -> Resource:
+    """Who sends: the deployment YAML first, then OTEL_RESOURCE_ATTRIBUTES and service.name, then `local`/`default`."""
+    given = {
+        semconv.SERVICE_INSTANCE_ID: producer,
+        semconv.AZUREML_ENDPOINT_NAME: config.endpoint,
+        semconv.AZUREML_DEPLOYMENT_NAME: config.deployment,
+        semconv.AZUREML_ROLLING_RATE: config.rolling_rate,
+    }
+    resource = Resource.create({key: value for key, value in given.items() if value is not None})
+    service = str(resource.attributes.get(semconv.SERVICE_NAME, ""))
+    # OTel's own default for a missing name is "unknown_service:python": that is no endpoint.
+    named = service if service and not service.startswith("unknown_service") else semconv.DEFAULT_ENDPOINT
+    endpoint = str(resource.attributes.get(semconv.AZUREML_ENDPOINT_NAME, named))
+    deployment = str(resource.attributes.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
+    problems = [
+        f"{key}: expected {semconv.NAME_RULE}, got {name!r}"
+        for key, name in ((semconv.AZUREML_ENDPOINT_NAME, endpoint), (semconv.AZUREML_DEPLOYMENT_NAME, deployment))
+        if not semconv.is_name(name)
+    ]
+    if problems:
+        raise ConfigError("OpenTelemetry resource (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES)", problems)
+    names = {semconv.AZUREML_ENDPOINT_NAME: endpoint, semconv.AZUREML_DEPLOYMENT_NAME: deployment}
+    return Resource(names).merge(resource)

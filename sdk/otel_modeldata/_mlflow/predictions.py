@@ -1,0 +1,217 @@
+"""One call of a model -> inputs and outputs under one correlation id.
+
+Knows an MLflow model by its shape alone (`metadata.get_input_schema()`, `predict(data, params)`), so nothing here
+imports MLflow. What is promised to the caller of a model: same arguments in, same object out, same exceptions. All
+that collecting can raise ends here, in the log.
+
+Only the outermost call is collected: a model that asks other models is one model to those who call it. The mark of an
+outermost call is a context variable: it reaches into `await` and `asyncio.to_thread`, not into bare threads.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from .. import collector as collectors
+from .._delivery.loss_reporter import Notices
+from ..collector import Collector
+from ..context import resolve, use_correlation_context
+from ..exceptions import NotEnabledError, UnsupportedValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    import pandas as pd
+
+    from ..context import CorrelationContext
+    from .to_dataframe import Columns
+
+logger = logging.getLogger(__name__)
+
+INPUTS = "model_inputs"
+OUTPUTS = "model_outputs"
+
+MAX_STREAMED_CHUNKS = 10_000
+MAX_STREAMED_CHARS = 4 * 2**20
+"""A streamed answer that grows beyond either is not collected: half an answer would look like a whole one."""
+
+_inside: ContextVar[bool] = ContextVar("otel_modeldata_inside_prediction", default=False)
+
+
+class Predictions:
+    """Collects the calls of the models it wraps.
+
+    Args:
+        collects: whether the calls of a model are collected now.
+        version_of: the line key `modelversion` of a model.
+    """
+
+    def __init__(self, collects: Callable[[Any], bool], version_of: Callable[[Any], str]) -> None:
+        self._collects = collects
+        self._version_of = version_of
+        self._collectors: dict[tuple[str, str], Collector | None] = {}
+        self._notices = Notices()
+        self._told: set[str] = set()
+
+    def wrap(self, predict: Callable[..., Any]) -> Callable[..., Any]:
+        """`predict` of a class of models, collecting."""
+
+        @functools.wraps(predict)
+        def collected(model: Any, *args: Any, **kwargs: Any) -> Any:
+            if _inside.get() or not _has_data(args, kwargs) or not self._collects(model):
+                return predict(model, *args, **kwargs)
+            context = self._begin(model, *args, **kwargs)
+            with _in_force(context):
+                result = predict(model, *args, **kwargs)
+            self._collect(OUTPUTS, model, result, context)
+            return result
+
+        return collected
+
+    def wrap_stream(self, predict_stream: Callable[..., Any]) -> Callable[..., Any]:
+        """`predict_stream` of a class of models, collecting when the stream has come to its end."""
+
+        @functools.wraps(predict_stream)
+        def collected(model: Any, *args: Any, **kwargs: Any) -> Any:
+            if _inside.get() or not _has_data(args, kwargs) or not self._collects(model):
+                return predict_stream(model, *args, **kwargs)
+            context = self._begin(model, *args, **kwargs)
+            with _in_force(context):
+                chunks = predict_stream(model, *args, **kwargs)
+            return self._streamed(model, chunks, context)
+
+        return collected
+
+    def _streamed(self, model: Any, chunks: Iterator[Any], context: CorrelationContext) -> Generator[Any, None, None]:
+        answer = _Answer()
+        try:
+            while True:
+                with _in_force(context):  # not while the consumer has its turn
+                    try:
+                        chunk = next(chunks)
+                    except StopIteration:
+                        break
+                answer.add(chunk)
+                yield chunk
+        finally:
+            if callable(close := getattr(chunks, "close", None)):
+                close()
+        self._collect(OUTPUTS, model, answer, context)
+
+    def _begin(self, model: Any, data: Any = None, *_: Any, **__: Any) -> CorrelationContext:
+        """Collect the inputs: before the model runs, which may fail, or change them."""
+        context = resolve(None)
+        self._collect(INPUTS, model, data, context)
+        return context
+
+    def _collect(self, name: str, model: Any, value: object, context: CorrelationContext) -> None:
+        try:
+            if not collectors.made.isdisjoint((INPUTS, OUTPUTS)):
+                self._tell_once("by hand", "models are not collected: the application has Collectors of its own")
+                return
+            collector = self._collector(name, self._version_of(model))
+            if collector is not None:
+                collector.collect(_frame(name, model, value), context)
+        except UnsupportedValueError as error:
+            self._tell_once(f"{name} {type(value).__name__}", f"{name} of a model are not collected: {error}")
+        except Exception as error:  # noqa: BLE001 - the edge to scoring: the caller of a model hears nothing of this
+            self._notices.warn(f"{name} {type(error).__name__}", "%s of a model are not collected: %s", name, error)
+
+    def _collector(self, name: str, version: str) -> Collector | None:
+        key = (name, version)
+        if key not in self._collectors:
+            self._collectors[key] = None  # what stops it is told once: the configuration stays as it is
+            self._collectors[key] = _automatic_collector(name, version)
+        return self._collectors[key]
+
+    def _tell_once(self, condition: str, sentence: str) -> None:
+        if condition not in self._told:
+            self._told.add(condition)
+            logger.warning("%s", sentence)
+
+
+class _Answer:
+    """The chunks of a stream, put together as one output, so that one input has one output."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Any] = []
+        self._chars = 0
+        self._is_too_long = False
+
+    def add(self, chunk: object) -> None:
+        if self._is_too_long:
+            return
+        self._chars += len(chunk) if isinstance(chunk, str) else len(repr(chunk))
+        self._chunks.append(chunk)
+        if self._chars > MAX_STREAMED_CHARS or len(self._chunks) > MAX_STREAMED_CHUNKS:
+            self._is_too_long = True
+            self._chunks.clear()
+
+    def frame(self) -> pd.DataFrame:
+        """One row: the text, or the list of chunks.
+
+        Raises:
+            UnsupportedValueError: there were too many.
+        """
+        from .to_dataframe import cells  # noqa: PLC0415 - loads pandas
+
+        if self._is_too_long:
+            raise UnsupportedValueError(
+                f"expected a streamed answer of at most {MAX_STREAMED_CHUNKS} chunks and {MAX_STREAMED_CHARS} "
+                "characters, got more: collect it in parts with a Collector of your own"
+            )
+        texts = [chunk for chunk in self._chunks if isinstance(chunk, str)]
+        return cells(["".join(texts) if len(texts) == len(self._chunks) else self._chunks])
+
+
+def _has_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a call is one of `predict(data, params=None)`; any other fails in its own way."""
+    return bool(args) or "data" in kwargs
+
+
+@contextmanager
+def _in_force(context: CorrelationContext) -> Iterator[None]:
+    """While the model runs: calls of other models are inner ones, and its own Collectors join."""
+    token = _inside.set(True)
+    try:
+        with use_correlation_context(context):
+            yield
+    finally:
+        _inside.reset(token)
+
+
+def _frame(name: str, model: Any, value: object) -> pd.DataFrame:
+    from .to_dataframe import frame_of  # noqa: PLC0415 - loads pandas
+
+    if isinstance(value, _Answer):
+        return value.frame()
+    return frame_of(value, _columns_of(model)) if name == INPUTS else frame_of(value)
+
+
+def _columns_of(model: Any) -> Columns:
+    """What the signature says of the inputs. Outputs keep `0`, as Azure's own script for MLflow models has it."""
+    from .to_dataframe import UNKNOWN_COLUMNS, Columns  # noqa: PLC0415 - loads pandas
+
+    schema = model.metadata.get_input_schema()
+    if schema is None:
+        return UNKNOWN_COLUMNS
+    names = tuple(map(str, schema.input_names())) if schema.has_input_names() else ()
+    if schema.is_tensor_spec():
+        return Columns(names=names, are_tensors=True)
+    are_scalar = all(isinstance(column.type, Enum) for column in schema.inputs)  # others are Array, Object, Map
+    return Columns(names=names, are_scalar=are_scalar, hold_lists=not are_scalar)
+
+
+def _automatic_collector(name: str, version: str) -> Collector | None:
+    try:
+        return Collector(name=name, model_version=version)
+    except NotEnabledError as error:
+        logger.info("%s of models: %s", name, error)
+        return None
+    finally:
+        collectors.made.discard(name)  # it lists what applications make

@@ -1,0 +1,1 @@
+"""Payload logging for ASGI and WSGI servers."""

@@ -1,0 +1,72 @@
+"""Which request headers become line keys: `request_logging.capture_headers`, an allow-list that no secret passes.
+
+`x-tenant-id` becomes the line key `xtenantid`, because names of CloudEvents extensions are letters and digits. What is
+stored cannot be taken back, and the store has more readers than the endpoint: a header that carries credentials is
+refused, with one warning, even where the list names it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Final
+
+from .. import semconv
+from ..context import REQUEST_ID_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Header = Callable[[str], str | None]
+    """The value of a header by its lower-case name."""
+
+logger = logging.getLogger(__name__)
+
+MAX_VALUE_CHARS: Final = 1024
+"""Of a header in a line; servers take 8 KiB and more, and every line repeats it."""
+_MAX_NAME_CHARS: Final = 20
+"""CloudEvents 1.0, "Naming Conventions"."""
+_SECRET: Final = re.compile(
+    r"(^|-)(authorization|cookie2?|tokens?|secrets?|passwords?|credentials?|signature|assertion|sas|jwt)($|-)"
+    r"|api-?key|subscription-key|functions-key|access-key|auth-key|private-key"
+)
+
+
+class HeaderList:
+    """The allow-list of one deployment.
+
+    Args:
+        names: header names, in lower case.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._attributes: dict[str, str] = {}
+        for name in names:
+            self._add(name.strip().lower())
+
+    def _add(self, name: str) -> None:
+        key = re.sub("[^a-z0-9]", "", name)[:_MAX_NAME_CHARS]
+        attribute = semconv.CLOUDEVENTS_EXTENSION_PREFIX + key
+        if _SECRET.search(name):
+            _refuse(name, "it carries credentials, which nobody can take back from a store")
+        elif name == REQUEST_ID_HEADER:
+            pass  # every line has it: xrequestid
+        elif not key or key in semconv.RESERVED_LINE_KEYS:
+            _refuse(name, f"expected a header that gives a line key of its own, got the key {key!r}")
+        elif attribute in self._attributes.values() and name not in self._attributes:
+            _refuse(name, f"another header of the list has its line key {key!r} already: rename one of them")
+        else:
+            self._attributes[name] = attribute
+
+    def read(self, header: Header) -> dict[str, str]:
+        """The attributes of one request."""
+        found: dict[str, str] = {}
+        for name, attribute in self._attributes.items():
+            value = header(name)
+            if value is not None:
+                found[attribute] = value[:MAX_VALUE_CHARS]
+        return found
+
+
+def _refuse(name: str, why: str) -> None:
+    logger.warning("request_logging.capture_headers: header %r is not collected: %s", name, why)

@@ -1,0 +1,134 @@
+"""Payload logging without code: under `opentelemetry-instrument` servers load applications inside the middlewares.
+
+uvicorn, gunicorn (its sync, gthread, gevent, eventlet and asgi workers, and uvicorn's) and werkzeug's development
+server are known. Each is changed when, and if, the program imports it; the application itself is never touched. For any
+other server put a middleware around the application by hand. (A WSGI application under `uvicorn --interface wsgi` runs
+in threads that do not know the request: its frames have correlation ids of their own.)
+
+The middleware is outside of everything, of OpenTelemetry's own middlewares, too: it sees what the client sees. How its
+records still find the span of their request, `exchange.py` says.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt  # type: ignore[import-untyped]
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+
+from ..config import load_config
+from ..exceptions import ConfigError
+from .settings import collected_rates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from types import ModuleType
+
+logger = logging.getLogger(__name__)
+
+_WSGI_WORKERS: Final = frozenset({"SyncWorker", "ThreadWorker", "AsyncWorker"})
+"""gunicorn's classes whose subclasses serve WSGI; others, uvicorn's for one, load something else by the same method."""
+
+
+class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module is not type-checked
+    """Collects payloads of every server that this process runs, where the configuration enables `request`, `response`.
+
+    In a process that `opentelemetry-instrument` did not start, gunicorn's `post_fork` for one:
+    `PayloadInstrumentor().instrument()`.
+    """
+
+    _collects = False
+    _is_hooked = False
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Nothing: which server it is shows when it is imported."""
+        return ()
+
+    def _instrument(self, **_: Any) -> None:
+        try:
+            self._collects = bool(collected_rates(load_config()))
+        except ConfigError as error:
+            # Raised, it would keep every other instrumentation from starting.
+            logger.error("payload logging is off: %s", error)  # noqa: TRY400 - a sentence, not a defect
+        if self._collects and not self._is_hooked:
+            self._is_hooked = True
+            for module, hook in _HOOKS.items():
+                wrapt.register_post_import_hook(hook, module)
+
+    def _uninstrument(self, **_: Any) -> None:
+        self._collects = False
+
+    def around(self, middleware: str, app: Any) -> Any:
+        """`app` inside a middleware, once; or `app` itself where none can be made or wanted."""
+        from .logger import safely  # noqa: PLC0415 - heavy, in servers only
+
+        kind = _middleware(middleware)
+        if not self._collects or isinstance(app, kind):
+            return app
+        return safely(_made, kind, app) or app
+
+
+def _middleware(name: str) -> type[Any]:
+    if name == "ASGIMiddleware":
+        from .asgi import ASGIMiddleware  # noqa: PLC0415 - heavy, in servers only
+
+        return ASGIMiddleware
+    from .wsgi import WSGIMiddleware  # noqa: PLC0415
+
+    return WSGIMiddleware
+
+
+def _made(kind: type[Any], app: Any) -> Any:
+    """A middleware around `app`; None when the environment is wrong, which is told as what it is: final."""
+    try:
+        return kind(app)
+    except ConfigError as error:
+        logger.error("payload logging is off: %s", error)  # noqa: TRY400 - a sentence, not a defect
+        return None
+
+
+def _hook(place: str, after: Callable[[Any], None]) -> Callable[[ModuleType], None]:
+    """A hook that runs `after` behind each call of a method, with the object it was called on."""
+
+    def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        after(instance)
+        return result
+
+    return lambda module: wrapt.wrap_function_wrapper(module, place, wrapper)
+
+
+def _uvicorn_loaded(config: Any) -> None:
+    config.loaded_app = PayloadInstrumentor().around("ASGIMiddleware", config.loaded_app)
+
+
+def _gunicorn_loaded(worker: Any) -> None:
+    if _WSGI_WORKERS.intersection(kind.__name__ for kind in type(worker).__mro__):
+        worker.wsgi = PayloadInstrumentor().around("WSGIMiddleware", worker.wsgi)
+
+
+def _gunicorn_loaded_asgi(worker: Any) -> None:
+    worker.asgi = PayloadInstrumentor().around("ASGIMiddleware", worker.asgi)
+
+
+def _werkzeug_loaded(server: Any) -> None:
+    server.app = PayloadInstrumentor().around("WSGIMiddleware", server.app)
+
+
+async def _uvicorn_shut_down(wrapped: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> None:
+    """Deliver what waits: uvicorn ends by the signal that it was sent, which leaves no later time."""
+    from .. import lifecycle  # noqa: PLC0415 - loaded already
+    from .logger import LAST_FLUSH_SECONDS, safely  # noqa: PLC0415
+
+    await wrapped(*args, **kwargs)
+    safely(lifecycle.flush, LAST_FLUSH_SECONDS)
+
+
+_HOOKS: Final[dict[str, Callable[[ModuleType], None]]] = {
+    "gunicorn.workers.base": _hook("Worker.load_wsgi", _gunicorn_loaded),
+    "gunicorn.workers.gasgi": _hook("ASGIWorker.load_wsgi", _gunicorn_loaded_asgi),
+    "uvicorn.config": _hook("Config.load", _uvicorn_loaded),
+    "uvicorn.server": lambda module: wrapt.wrap_function_wrapper(module, "Server.shutdown", _uvicorn_shut_down),
+    "werkzeug.serving": _hook("BaseWSGIServer.__init__", _werkzeug_loaded),
+}

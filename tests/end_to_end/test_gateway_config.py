@@ -1,0 +1,131 @@
+"""The gateway's manifest and configs, read by the real distribution and compared with each other."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from gateway import BELOW, BUILDER, CONFIGS, MANIFEST
+
+from otel_modeldata.semconv import AZUREML_COLLECTION_NAME, AZUREML_DEPLOYMENT_NAME, AZUREML_ENDPOINT_NAME, SERVICE_NAME
+from otel_modeldata_receiver.config.receiver import ReceiverConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MIB = 1024 * 1024
+ALL = ["gateway.yaml", "agent.yaml", "gateway-balanced.yaml", "gateway-traces.yaml"]
+
+
+def config(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((CONFIGS / name).read_text()))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_distribution_accepts_the_config(gateway_binary: Path, name: str) -> None:
+    files = [f"--config={CONFIGS / file}" for file in (*BELOW.get(name, ()), name)]
+    done = subprocess.run([gateway_binary, "validate", *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_distribution_accepts_the_ring_that_follows_a_name_service_as_the_comment_in_the_file_has_it(
+    gateway_binary: Path, tmp_path: Path
+) -> None:
+    text = (CONFIGS / "gateway-balanced.yaml").read_text()
+    other, found = re.subn(
+        r"      static:\n        hostnames: .*\n((?:      # .*\n)+)      # (dns: .*)\n", r"\1      \2\n", text
+    )
+    assert found == 1
+    changed = tmp_path / "gateway-balanced.yaml"
+    changed.write_text(other)
+    files = [f"--config={CONFIGS / 'gateway.yaml'}", f"--config={changed}"]
+    done = subprocess.run([gateway_binary, "validate", *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(yaml.safe_load(other)["exporters"]["load_balancing/modeldata"]["resolver"]) == ["dns"]
+
+
+def test_the_distribution_holds_what_the_configs_use_and_nothing_else(gateway_binary: Path) -> None:
+    listed = yaml.safe_load(subprocess.run([gateway_binary, "components"], capture_output=True, check=True).stdout)
+    kinds = ("receivers", "processors", "exporters", "connectors", "extensions")
+    held = {kind: {component["name"] for component in listed.get(kind) or ()} for kind in kinds}
+    files = [config(name) for name in ALL]
+    used = {kind: {name.split("/")[0] for file in files for name in file.get(kind, ())} for kind in kinds}
+    assert held == used
+
+
+def test_each_limit_of_a_message_is_below_the_next_so_that_no_record_is_above_a_batch() -> None:
+    def limits(name: str) -> tuple[int, int]:
+        file = config(name)
+        taken = file["receivers"]["otlp"]["protocols"]["grpc"]["max_recv_msg_size_mib"] * MIB
+        return taken, file["exporters"]["otlp_grpc/modeldata"]["sending_queue"]["batch"]["max_size"]
+
+    agent_takes, agent_batch = limits("agent.yaml")
+    gateway_takes, gateway_batch = limits("gateway.yaml")
+    assert 64 * MIB < agent_takes < agent_batch < gateway_takes < gateway_batch < ReceiverConfig().max_message_bytes
+
+
+def test_a_ring_of_receivers_keeps_the_queue_and_the_limits_of_the_one_receiver() -> None:
+    one = config("gateway.yaml")["exporters"]["otlp_grpc/modeldata"]
+    ring = config("gateway-balanced.yaml")["exporters"]["load_balancing/modeldata"]
+    each = ring["protocol"]["otlp"]
+    assert {key: ring[key] for key in ("sending_queue", "retry_on_failure")} == {
+        key: one[key] for key in ("sending_queue", "retry_on_failure")
+    }
+    assert {key: each[key] for key in ("tls", "compression", "timeout")} == {
+        key: one[key] for key in ("tls", "compression", "timeout")
+    }
+    assert ring["routing_attributes"] == [AZUREML_ENDPOINT_NAME, AZUREML_DEPLOYMENT_NAME, SERVICE_NAME]
+
+
+def test_spans_on_their_way_to_the_receiver_are_kept_as_model_data_is() -> None:
+    data = config("gateway.yaml")["exporters"]["otlp_grpc/modeldata"]
+    spans = config("gateway-traces.yaml")["exporters"]["otlp_grpc/app_traces"]
+    for key in ("endpoint", "tls", "compression", "timeout", "retry_on_failure"):
+        assert spans[key] == data[key]
+    for key in ("storage", "sizer"):
+        assert spans["sending_queue"][key] == data["sending_queue"][key]
+    for key in ("min_size", "max_size", "sizer"):
+        assert spans["sending_queue"]["batch"][key] == data["sending_queue"]["batch"][key]
+
+
+def test_the_tracing_backend_gets_the_same_spans_with_and_without_the_receiver() -> None:
+    without, with_receiver = (
+        config(f"{name}.yaml")["service"]["pipelines"]["traces"] for name in ("gateway", "gateway-traces")
+    )
+    assert with_receiver["exporters"] == [*without["exporters"], "otlp_grpc/app_traces"]
+    assert "receivers" not in with_receiver
+    assert "processors" not in with_receiver
+
+
+def test_the_distribution_accepts_all_files_of_the_gateway_at_once(gateway_binary: Path) -> None:
+    files = [f"--config={CONFIGS / f'gateway{part}.yaml'}" for part in ("", "-balanced", "-traces")]
+    done = subprocess.run([gateway_binary, "validate", *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
+def test_records_are_routed_by_the_attribute_of_the_wire_contract(name: str) -> None:
+    (route,) = config(name)["connectors"]["routing"]["table"]
+    assert route["condition"] == f'attributes["{AZUREML_COLLECTION_NAME}"] != nil'
+
+
+def test_builder_and_core_modules_are_of_one_release() -> None:
+    core = {
+        part["gomod"].split()[1]
+        for parts in yaml.safe_load(MANIFEST.read_text()).values()
+        if isinstance(parts, list)
+        for part in parts
+        if part["gomod"].startswith("go.opentelemetry.io/collector/") and "/provider/" not in part["gomod"]
+    }
+    assert core == {BUILDER.split("@")[1]}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_readme_lists_every_setting_with_its_default(name: str) -> None:
+    used = set(re.findall(r"\$\{env:(\w+):-(.*?)\}", (CONFIGS / name).read_text()))
+    readme = (CONFIGS / "README.md").read_text()
+    (table,) = re.findall(rf"^\| {name} \|.*?\n\n", readme, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"^\| `(OTEL_\w+)` \| (?:`(.*?)`)? ?\|", table, re.MULTILINE)) == used

@@ -1,0 +1,381 @@
+"""Payload logging of real servers with no code: the commands of the documentation, to lines in a store."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from gateway import free_port
+from receiver_process import lines_below, wait_for_lines
+from scoring_host import DEPLOY, clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from receiver_process import StartReceiver
+    from scoring_host import StartScoringHost
+
+START_SECONDS = 90.0
+ALL = ("request", "response", "model_inputs", "model_outputs")
+DATA = {"col1": [1, 2], "col2": [2, 3]}
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
+
+STREAM = """
+def stream():
+    yield b"first"
+    while not pathlib.Path("go").exists():
+        time.sleep(0.01)
+    yield b"second"
+"""
+
+FASTAPI = f"""
+import pathlib
+import time
+import pandas as pd
+{STREAM}
+from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
+from otel_modeldata import Collector
+
+inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
+app = FastAPI()
+
+@app.get("/")
+def probe():
+    return "Healthy"
+
+@app.post("/score")
+def score(body: dict):
+    context = inputs.collect(pd.DataFrame(body["data"]))
+    outputs.collect(pd.DataFrame({{"prediction": [0.5]}}))
+    return {{"prediction": [0.5]}}
+
+@app.post("/echo")
+async def echo(request: Request):
+    body = await request.body()
+    return StreamingResponse(iter([body[:1000], body[1000:]]), media_type="image/png")
+
+@app.post("/stream")
+def streamed():
+    return StreamingResponse(stream(), media_type="text/plain")
+
+def make():
+    return app
+"""
+
+FLASK = f"""
+import pathlib
+import time
+import flask
+import pandas as pd
+{STREAM}
+from otel_modeldata import Collector
+
+inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
+app = flask.Flask("scoring")
+
+@app.get("/")
+def probe():
+    return "Healthy"
+
+@app.post("/score")
+def score():
+    inputs.collect(pd.DataFrame(flask.request.get_json()["data"]))
+    outputs.collect(pd.DataFrame({{"prediction": [0.5]}}))
+    return {{"prediction": [0.5]}}
+
+@app.post("/echo")
+def echo():
+    stream = flask.request.stream
+    return flask.Response(iter(lambda: stream.read(1000), b""), mimetype="image/png")
+
+@app.post("/stream")
+def streamed():
+    return flask.Response(stream(), mimetype="text/plain")
+"""
+
+
+@dataclass(kw_only=True)
+class Served:
+    """A server under `opentelemetry-instrument`, on a free loopback port."""
+
+    folder: Path
+    command: list[str]
+    variables: dict[str, str]
+    port: int = field(default_factory=free_port)
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        bin_folder = Path(sys.executable).parent
+        words = [word.replace("PORT", str(self.port)) for word in self.command]
+        command = [str(bin_folder / "opentelemetry-instrument"), str(bin_folder / words[0]), *words[1:]]
+        with self.log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=clean_environment() | self.variables,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    def _answers(self) -> bool:
+        try:
+            return self.send("/", method="GET")[0] == 200
+        except OSError:
+            return False
+
+    def send(self, path: str, body: bytes | None = None, method: str = "POST", **headers: str) -> tuple[int, bytes]:
+        """A request; headers are written with `_` for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, named, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """SIGTERM, as a rollout sends it: what was collected must be in the store afterwards."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        code = self._process.wait(60)
+        assert code in {0, -signal.SIGTERM}, self.log.read_text()
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.kill(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+@pytest.fixture
+def serve(start_receiver: StartReceiver, tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts servers whose lines go to `tmp_path / "store"`."""
+    started: list[Served] = []
+
+    def start(application: str, *command: str, collections: tuple[str, ...] = ALL, **variables: str) -> Served:
+        receiver = start_receiver(str(tmp_path / "store"))
+        (tmp_path / "application.py").write_text(application)
+        own = {
+            "GUNICORN_CMD_ARGS": "--no-control-socket",
+            "OTEL_PYTHON_DISTRO": "distro",  # another one may be installed, which would phone home
+            "OTEL_PYTHON_CONFIGURATOR": "configurator",
+            "OTEL_TRACES_EXPORTER": "none",
+            "OTEL_METRICS_EXPORTER": "none",
+            "OTEL_LOGS_EXPORTER": "none",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.endpoint}",
+            "OTEL_MODELDATA_CONFIG": str(deployment(tmp_path, collections)),
+        }
+        served = Served(folder=tmp_path, command=list(command), variables=own | variables)
+        started.append(served)
+        served.start()
+        return served
+
+    yield start
+    for served in started:
+        served.kill()
+
+
+def chunk_by_chunk(served: Served) -> bytes:
+    """What `/stream` answers: its second chunk is made when the first has arrived here."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("POST", "/stream", b"")
+        response = connection.getresponse()
+        first = response.read(5)
+        (served.folder / "go").touch()
+        return first + response.read()
+
+
+def after_continue(served: Served, body: bytes) -> bytes:
+    """The status line for a client that sends its body only when the server asks for it (RFC 9110 section 10.1.1)."""
+    head = f"POST /score HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
+        connection.sendall(f"{head}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode())
+        with connection.makefile("rb") as stream:
+            assert stream.readline() == b"HTTP/1.1 100 Continue\r\n"
+            assert stream.readline() == b"\r\n"
+            connection.sendall(body)
+            return stream.readline()
+
+
+def deployment(folder: Path, collections: tuple[str, ...]) -> Path:
+    """Azure's deployment YAML, with these collections and one header."""
+    document = yaml.safe_load((DEPLOY / "deployment.yml").read_text())
+    document["data_collector"] = {
+        "collections": {name: {"enabled": "True"} for name in collections},
+        "request_logging": {"capture_headers": ["x-tenant-id"]},
+    }
+    path = folder / "deployment.yml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def by_type(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in lines_below(folder):
+        found.setdefault(line["type"].rpartition(".")[2], []).append(line)
+    return found
+
+
+def assert_one_story(lines: list[dict[str, Any]], request_id: str, trace_id: str = TRACE_ID) -> None:
+    """S45, S49: all lines of a request share its ids."""
+    assert len({line["correlationid"] for line in lines}) == 1
+    assert {line["xrequestid"] for line in lines} == {request_id}
+    assert {line["traceparent"].split("-")[1] for line in lines} == {trace_id}
+
+
+SERVERS = {
+    "uvicorn": (FASTAPI, "uvicorn", "application:app", "--port=PORT"),
+    "gunicorn": (FLASK, "gunicorn", "application:app", "--bind=127.0.0.1:PORT"),
+}
+MORE_SERVERS = {
+    "uvicorn-factory-h11": (FASTAPI, "uvicorn", "--factory", "application:make", "--port=PORT", "--http=h11"),
+    "uvicorn-workers": (FASTAPI, "uvicorn", "application:app", "--port=PORT", "--workers=2"),
+    "gunicorn-threads": (FLASK, "gunicorn", "application:app", "--bind=127.0.0.1:PORT", "--threads=4", "--preload"),
+    "gunicorn-asgi": (FASTAPI, "gunicorn", "application:app", "--bind=127.0.0.1:PORT", "--worker-class=asgi"),
+    "gunicorn-uvicorn": (
+        FASTAPI,
+        "gunicorn",
+        "application:app",
+        "--bind=127.0.0.1:PORT",
+        "--worker-class=uvicorn.workers.UvicornWorker",
+    ),
+    "flask": (FLASK, "flask", "--app=application", "run", "--port=PORT"),
+}
+
+
+@pytest.mark.parametrize("server", [*SERVERS, *(pytest.param(name, marks=pytest.mark.long) for name in MORE_SERVERS)])
+def test_every_request_becomes_lines_that_tell_one_story(
+    serve: Callable[..., Served], tmp_path: Path, server: str, interrupts: None
+) -> None:
+    """S46, S47 and S48: with no change to the application."""
+    served = serve(*(SERVERS | MORE_SERVERS)[server])
+    body = json.dumps({"data": DATA}).encode()
+    headers = {"Content_Type": "application/json", "X_Request_Id": "request-1", "X_Tenant_Id": "contoso"}
+    status, answer = served.send("/score?size=1", body, traceparent=TRACEPARENT, Authorization="hunter2", **headers)
+    assert (status, json.loads(answer)) == (200, {"prediction": [0.5]})
+    assert served.send("/score", b"{broken", Content_Type="application/json")[0] in {400, 422}
+    png = bytes(range(256)) * 100
+    assert served.send("/echo", png, Content_Type="image/png") == (200, png)
+    assert chunk_by_chunk(served) == b"firstsecond"
+    asks = server not in {"gunicorn-asgi", "flask"}  # without the middleware, too, one never asks and one asks twice
+    if asks:
+        assert b" 200 " in after_continue(served, body)
+    counts = {"request": 4 + asks, "response": 4 + asks, "model_inputs": 1 + asks, "model_outputs": 1 + asks}
+    if server == "flask":  # Ctrl-C ends it, and threads that still serve are left
+        wait_for_lines(tmp_path / "store", sum(counts.values()))
+    served.stop(signal.SIGINT if server == "flask" else signal.SIGTERM)
+    lines = by_type(tmp_path / "store")
+    assert {name: len(found) for name, found in lines.items()} == counts, served.log.read_text()
+    first, broken, image, *_ = sorted(lines["request"], key=lambda line: line["timens"])
+    answered, refused, echoed, streamed, *_ = sorted(lines["response"], key=lambda line: line["timens"])
+    frames = [line for line in lines["model_inputs"] + lines["model_outputs"] if line["xrequestid"] == "request-1"]
+    assert len(frames) == 2
+    assert_one_story([first, answered, *frames], "request-1")
+    assert (first["path"], first["method"], first["data"]) == ("/score?size=1", "POST", {"data": DATA})
+    assert (answered["statuscode"], answered["data"]) == ("200", {"prediction": [0.5]})
+    assert first["contentrange"] == f"bytes 0-{len(body) - 1}/{len(body)}"
+    assert answered["contentrange"] == f"bytes 0-{len(answer) - 1}/{len(answer)}"
+    assert first["xtenantid"] == answered["xtenantid"] == "contoso"
+    assert (broken["data"], refused["statuscode"]) in {("{broken", "400"), ("{broken", "422")}
+    assert (streamed["data"], streamed["contentrange"]) == ("firstsecond", "bytes 0-10/11")
+    for line in (image, echoed):
+        assert (line["datacontenttype"], line["datainblob"]) == ("image/png", "true")
+    assert "hunter2" not in served.log.read_text() + json.dumps(lines)
+    assert "Traceback" not in served.log.read_text()
+
+
+@pytest.mark.parametrize("collections", [("model_inputs", "model_outputs"), ()])
+def test_payloads_are_collected_only_where_the_deployment_yaml_enables_them(
+    serve: Callable[..., Served], tmp_path: Path, collections: tuple[str, ...]
+) -> None:
+    variables = {} if collections else {"OTEL_MODELDATA_CONFIG": ""}
+    served = serve(*SERVERS["gunicorn"], collections=collections, **variables)
+    assert served.send("/score", json.dumps({"data": DATA}).encode(), Content_Type="application/json")[0] == 200
+    served.stop()
+    assert set(by_type(tmp_path / "store")) == {"model_inputs", "model_outputs"}
+
+
+def test_a_wrong_deployment_yaml_is_told_and_keeps_no_server_from_serving(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text("data_collector: {colections: {}}")
+    application = FLASK.replace('Collector(name="model_inputs"), Collector(name="model_outputs")', "None, None")
+    served = serve(application, *SERVERS["gunicorn"][1:], OTEL_MODELDATA_CONFIG=str(wrong))
+    assert served.send("/echo", b"x")[0] == 200
+    served.stop()
+    assert "payload logging is off" in served.log.read_text()
+    assert "unknown key 'colections', did you mean 'collections'?" in served.log.read_text()
+
+
+@pytest.mark.parametrize("how", ["opentelemetry-instrument", "gunicorn.conf.py"])
+def test_azures_scoring_server_collects_payloads_with_score_py_as_published(
+    start_receiver: StartReceiver, start_scoring_host: StartScoringHost, tmp_path: Path, how: str
+) -> None:
+    """S46: `request` and `response` need no change of score.py, and its frames join them."""
+    receiver = start_receiver(str(tmp_path / "store"))
+    variables = {
+        "OTEL_MODELDATA_CONFIG": str(deployment(tmp_path, ALL)),
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"http://{receiver.endpoint}",
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+    }
+    under: tuple[str, ...] = ()
+    if how == "opentelemetry-instrument":
+        under = (how,)
+        (tmp_path / "empty.conf.py").write_text("")
+        variables["GUNICORN_CONFIG_OF_THE_DEPLOYMENT"] = str(tmp_path / "empty.conf.py")
+    else:
+        variables["OTEL_TRACES_SAMPLER"] = "always_off"
+    host = start_scoring_host(*under, **variables)
+    assert host.score(DATA, traceparent=TRACEPARENT, x_request_id="request-1") == {"prediction": {"0": 3, "1": 5}}
+    url = f"http://127.0.0.1:{host.port}/score"
+    body, typed = json.dumps({"data": DATA}).encode(), {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, body, typed)) as response:
+        made_up = response.headers["x-request-id"]
+    host.terminate()
+    assert host.wait() == 0
+    lines = by_type(tmp_path / "store")
+    assert {name: len(found) for name, found in lines.items()} == dict.fromkeys(ALL, 2), host.log.read_text()
+    stories: dict[str, list[dict[str, Any]]] = {}
+    for line in itertools.chain(*lines.values()):
+        stories.setdefault(line["correlationid"], []).append(line)
+    named = [story for story in stories.values() if story[0]["xrequestid"] == "request-1"]
+    unnamed = stories[made_up]
+    assert (len(stories), len(named), len(unnamed)) == (2, 1, 4)
+    assert_one_story(named[0], "request-1")
+    assert_one_story(unnamed, made_up, unnamed[0]["traceparent"].split("-")[1])
+    (request,) = (line for line in named[0] if line["type"].endswith(".request"))
+    assert (request["path"], request["method"], request["data"]) == ("/score", "POST", {"data": DATA})

@@ -1,0 +1,344 @@
+"""Thousands of made-up stories in which every invariant holds, and proof that the simulator sees one that breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from simulated_loop import SeededLoop
+from simulated_store import LATE_SECONDS, OBJECTS, Connection, SimulatedStore
+from simulator import first_broken, simulate
+
+from otel_modeldata_receiver.exceptions import StoreError
+from otel_modeldata_receiver.ingest import commit
+from otel_modeldata_receiver.ingest.admission import Admission
+from otel_modeldata_receiver.layout import partition
+from otel_modeldata_receiver.line import Line
+from otel_modeldata_receiver.storage import group_commit
+from otel_modeldata_receiver.storage.group_commit import Appended, Folder
+from otel_modeldata_receiver.storage.rolled_blobs import BlobSeries, IdWindow
+from otel_modeldata_receiver.storage.store import BlobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from otel_modeldata_receiver.mapping.request import Apart, Intake
+    from otel_modeldata_receiver.storage.sink import Sink
+
+BATCH = 100
+EMPTY = BlobState(size=0, blocks=0)
+ENOUGH = 2000
+"""Seeds within which each planted defect must be found."""
+
+
+@pytest.mark.parametrize("first", range(0, 1000, BATCH))
+def test_whatever_happens_every_invariant_holds(first: int) -> None:
+    """Section 5, test 30; one seed covers parts of 1, 4, 5, 8, 10, 11, 17 and 26."""
+    verdict = first_broken(range(first, first + BATCH))
+    assert verdict is None, f"\n{verdict}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(1000, 10_000, 5 * BATCH))
+def test_whatever_happens_in_ten_thousand_stories_every_invariant_holds(first: int) -> None:
+    """Section 5, test 30: the number of seeds it asks for."""
+    verdict = first_broken(range(first, first + 5 * BATCH))
+    assert verdict is None, f"\n{verdict}"
+
+
+def test_the_same_seed_tells_the_same_story_in_every_process() -> None:
+    command = [sys.executable, str(Path(__file__).parents[1] / "fixtures" / "simulator.py"), "7"]
+    told = [
+        subprocess.run(command, env={"PYTHONHASHSEED": salt}, capture_output=True, text=True, check=True).stdout
+        for salt in ("1", "2")
+    ]
+    assert told[0] == told[1] == f"{simulate(7)}\n"
+
+
+def test_a_story_that_breaks_says_how_to_hear_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_what_is_stored(monkeypatch)
+    verdict = first_broken(range(ENOUGH))
+    assert verdict is not None
+    assert verdict.broken.startswith("I2 stored more than once")
+    assert str(verdict).endswith(f"uv run --all-extras python tests/simulator.py {verdict.seed}")
+    assert verdict.trace[0].split()[1] == "world"
+    assert simulate(verdict.seed) == verdict
+
+
+# --- The world itself -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_killed_takes_no_other_step_and_no_finally_runs() -> None:
+    told: list[str] = []
+    loop = SeededLoop(random.Random(0))
+    process = loop.process("p")
+
+    async def work(name: str) -> None:
+        try:
+            while True:
+                told.append(name)
+                await asyncio.sleep(1.0)
+        finally:
+            told.append("finally")
+
+    async def main() -> list[str]:
+        task = process.start(work("dead"))
+        await asyncio.sleep(1.5)
+        process.kill()
+        await asyncio.sleep(3.0)
+        assert not task.done()
+        return list(told)
+
+    assert loop.run(main()) == ["dead", "dead"]
+    assert told[2:] == ["finally"]  # buried with the world: nothing is left to complain later
+
+
+def test_tasks_run_in_an_order_that_the_seed_decides() -> None:
+    def order(seed: int) -> list[int]:
+        loop = SeededLoop(random.Random(seed))
+        told: list[int] = []
+
+        async def work(number: int) -> None:
+            told.append(number)
+
+        async def main() -> None:
+            await asyncio.gather(*(work(number) for number in range(5)))
+
+        loop.run(main())
+        return told
+
+    orders = [order(seed) for seed in range(50)]
+    assert orders == [order(seed) for seed in range(50)]
+    assert len(set(map(tuple, orders))) > 30
+    assert all(sorted(one) == list(range(5)) for one in orders)
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_what_a_dead_writer_had_sent_may_arrive_whole_in_a_blob_and_in_part_in_a_file(files: bool) -> None:
+    def size(seed: int) -> int:
+        """Of a blob whose writer is killed so many milliseconds after it began."""
+        loop = SeededLoop(random.Random(seed))
+        store = SimulatedStore(random.Random(seed), files=files, trace=lambda *_: None, intruder=lambda _: b"")
+        process = loop.process("p")
+
+        async def write() -> None:
+            connection = Connection(store, process)
+            await connection.append("a.jsonl", await connection.create("a.jsonl") or EMPTY, b"0123456789\n")
+
+        async def main() -> int:
+            process.start(write())
+            await asyncio.sleep(seed / 1000)
+            process.kill()
+            store.died(process)
+            await asyncio.sleep(LATE_SECONDS)
+            return len(store.contents.get("a.jsonl", b""))
+
+        return loop.run(main())
+
+    sizes = set(map(size, range(100)))
+    assert {0, 11} <= sizes
+    assert bool(sizes - {0, 11}) == files
+
+
+# --- Defects to plant: each is one that receivers like this one have had --------------------------------------------
+
+
+def forget_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No de-duplication."""
+    monkeypatch.setattr(IdWindow, "add", lambda self, ids, room: None)
+
+
+def trust_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a give-up the writer goes on at the end of the blob, without a look at what has got there meanwhile."""
+
+    async def skims(self: BlobSeries, blob: Any) -> None:
+        blob.state = await self._store.state(blob.name) or blob.state
+        blob.stale = blob.certain = False
+        if blob.fenced:
+            self._leave()
+
+    monkeypatch.setattr(BlobSeries, "_reread", skims)
+
+
+def leave_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full blob is left although a late append may still land in it."""
+    original = BlobSeries._blob_with_room
+
+    async def rolls(self: BlobSeries, size: int) -> Any:
+        if self._blob is not None:
+            self._blob.certain = True
+        return await original(self, size)
+
+    monkeypatch.setattr(BlobSeries, "_blob_with_room", rolls)
+
+
+def leave_unread_when_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is fenced goes to the next blob without a look at what fenced him: it may be his own late append."""
+    original = BlobSeries._fence
+
+    def leaves(self: BlobSeries, blob: Any) -> None:
+        original(self, blob)
+        blob.stale = False
+        self._leave()
+
+    monkeypatch.setattr(BlobSeries, "_fence", leaves)
+
+
+def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block found at its place is taken for the end of the blob, though it is the first part of a larger one."""
+    apply = SimulatedStore._apply
+
+    def overlook(self: SimulatedStore, append: Any) -> BlobState:
+        content = self._memory.contents.get(append.name, b"")
+        end = append.position + len(append.block)
+        if len(content) > append.position and content[append.position : end] == append.block:
+            return BlobState(size=end, blocks=len(self._memory.blocks[append.name]))
+        return apply(self, append)
+
+    monkeypatch.setattr(SimulatedStore, "_apply", overlook)
+
+
+def forget_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tail of the own blobs is not read."""
+
+    async def learns_nothing(self: BlobSeries, name: str, start: int, end: int) -> bool:
+        return True
+
+    monkeypatch.setattr(BlobSeries, "_learn", learns_nothing)
+
+
+def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line is acknowledged when it is queued."""
+    original = Folder.add
+
+    def answers(self: Folder, lines: Any) -> asyncio.Future[Appended]:
+        original(self, lines)
+        done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        done.set_result(Appended(len(lines), 0))
+        return done
+
+    monkeypatch.setattr(Folder, "add", answers)
+
+
+def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request for several folders is acknowledged when the first of them is durable."""
+
+    async def hasty(sink: Sink, lines: Any) -> int:
+        tasks = [asyncio.ensure_future(sink.append(*item)) for item in lines.items()]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:  # what becomes of the others nobody asks
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return (await done.pop()).duplicates
+
+    monkeypatch.setattr(commit, "_append", hasty)
+
+
+def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An append that keeps failing is taken for one that worked."""
+
+    async def indifferent(attempt: Callable[[], Any], *_: Any) -> Any:
+        try:
+            return await attempt()
+        except StoreError:
+            return None
+
+    original = Folder._store_block
+
+    async def resolves(self: Folder) -> None:
+        try:
+            await original(self)
+        except StoreError:
+            if self._block is None:
+                raise
+            self._resolve(self._block)
+
+    monkeypatch.setattr(group_commit, "patiently", indifferent)
+    monkeypatch.setattr(Folder, "_store_block", resolves)
+
+
+def drop_bad_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot become a line is rejected, but not kept."""
+
+    async def keeps_nothing(*_: Any) -> int:
+        return 0
+
+    monkeypatch.setattr(commit, "_keep", keeps_nothing)
+
+
+def point_to_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line is stored beside the object that it points to, and not after it."""
+
+    async def beside(sink: Sink, taken: Intake, apart: Apart, arrival_ns: int) -> int:
+        line = Line(apart.event.line.id, apart.line_at(OBJECTS + apart.object_name()))
+        put = sink.put(apart.object_name(), apart.content, apart.content_type)
+        appended, _ = await asyncio.gather(sink.append(apart.event.folder, [line]), put)
+        return appended.duplicates
+
+    monkeypatch.setattr(commit, "_store_apart", beside)
+
+
+def file_by_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder's hour is that of the arrival."""
+    original = partition.folder
+
+    def by_arrival(root: str, time_ns: int, rate: partition.RollingRate) -> str:
+        return original(root, 0, rate)
+
+    monkeypatch.setattr(partition, "folder", by_arrival)
+
+
+def shrink_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few ids are remembered that a retry does not find its own."""
+    original = IdWindow.add
+    monkeypatch.setattr(IdWindow, "add", lambda self, ids, room: original(self, ids, 2))
+
+
+def split_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a block is appended, then the other half."""
+    original = BlobSeries.append
+
+    async def halves(self: BlobSeries, block: bytes) -> bool:
+        middle = len(block) // 2
+        return await original(self, block[:middle] + b"\n") and await original(self, block[middle:])
+
+    monkeypatch.setattr(BlobSeries, "append", halves)
+
+
+def leak_bytes_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes stay charged when their request is resolved."""
+    original = Admission.release
+    monkeypatch.setattr(Admission, "release", lambda self, tenant, size: original(self, tenant, size // 2))
+
+
+DEFECTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
+    forget_what_is_stored: "I2 stored more than once",
+    trust_the_size: "I2 stored more than once",
+    leave_in_doubt: "I2 stored more than once",
+    leave_unread_when_fenced: "I2 stored more than once",
+    overlook_what_follows: "I2 stored more than once",
+    forget_after_a_restart: "I2 stored more than once",
+    answer_before_the_append: "I2 acknowledged, but not durable at this moment",
+    answer_for_the_first_folder: "I2 acknowledged, but not durable at this moment",
+    give_up_silently: "I2 acknowledged, but not durable at this moment",
+    drop_bad_records: "I1 accepted, but neither stored, lost nor in quarantine",
+    point_to_what_is_not_there: "I2 stored before the object it points to",
+    file_by_arrival: "I3 under a wrong path",
+    shrink_the_window: "I2 stored more than once",
+    split_a_line: "I3 unreadable",
+    leak_bytes_in_flight: "in flight",
+}
+
+
+@pytest.mark.parametrize(("plant", "finding"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_planted_defect_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], finding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    verdict = first_broken(range(ENOUGH))
+    assert verdict is not None, f"{plant.__doc__} Not found in {ENOUGH} stories."
+    assert finding in verdict.broken

@@ -1,0 +1,292 @@
+"""The store fails under a running receiver: it says so once, acknowledges nothing, and goes on when the store is back.
+
+Azurite is never stopped: the proxy in front of it plays the outages. Disks are real ones.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from azure.storage.blob import generate_account_sas
+from azurite import ACCOUNT, Azurite
+from fault_proxy import Fault, FaultProxy, always, dice, is_append, no_faults
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from history import check
+from live_receiver import INSTANCE
+from otlp_load import Load
+from otlp_sender import model_data, send
+from receiver_process import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from fault_proxy import Plan
+    from receiver_process import ReceiverProcess, StartReceiver
+
+KIB = 1024
+ROWS_20_KIB, ROWS_2_KIB = (f'[{{"x":"{"a" * size * KIB}"}}]' for size in (20, 2))
+
+
+def status(receiver: ReceiverProcess) -> str:
+    """What Kubernetes would hear."""
+    with grpc.insecure_channel(receiver.endpoint) as channel:
+        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
+    return str(HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
+def wait_for_status(receiver: ReceiverProcess, expected: str) -> None:
+    wait_until(lambda: status(receiver) == expected)
+
+
+def wait_for_refusals(load: Load, count: int) -> None:
+    """Return when so many calls have been refused since the beginning."""
+    wait_until(lambda: load.refusals.total() >= count)
+
+
+def lines_about(receiver: ReceiverProcess, text: str) -> list[str]:
+    return [line for line in receiver.log.read_text().splitlines() if text in line]
+
+
+@pytest.fixture
+def proxy(azurite: Azurite) -> Iterator[FaultProxy]:
+    with FaultProxy(azurite.host) as proxy:
+        yield proxy
+
+
+class Cloud:
+    """A receiver on a container of its own behind a proxy."""
+
+    def __init__(self, azurite: Azurite, proxy: FaultProxy, start_receiver: StartReceiver) -> None:
+        self.azurite = azurite
+        self.container = azurite.new_container()
+        self.receiver = start_receiver(
+            f"az://{self.container}/prod",
+            *("--instance-id", INSTANCE, "--linger-ms", "10"),
+            AZURE_STORAGE_CONNECTION_STRING=azurite.connection_string_through(proxy.host),
+        )
+
+    def stored(self) -> dict[str, bytes]:
+        blobs = self.azurite.blobs(self.container, "prod/")
+        return {name.removeprefix("prod/"): content for name, content in blobs.items()}
+
+
+@pytest.fixture
+def cloud(azurite: Azurite, proxy: FaultProxy, start_receiver: StartReceiver) -> Cloud:
+    return Cloud(azurite, proxy, start_receiver)
+
+
+OUTAGES = [
+    pytest.param(
+        Fault.FORBIDDEN,
+        "got 403 AuthenticationFailed: give the receiver's identity the role 'Storage Blob Data Contributor'",
+        id="403",
+    ),
+    pytest.param(
+        Fault.UNAUTHORIZED,
+        "got 401 InvalidAuthenticationInfo: give the receiver's identity the role 'Storage Blob Data Contributor'",
+        id="401",
+    ),
+    pytest.param(Fault.BUSY_BEFORE, "got 503 ServerBusy: check that the account can be reached", id="503"),
+    pytest.param(Fault.CUT_BEFORE, "check that the account can be reached", id="cut", marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize(("fault", "told"), OUTAGES)
+def test_an_account_that_refuses_everything_for_a_while_costs_nothing(
+    cloud: Cloud, proxy: FaultProxy, azurite: Azurite, fault: Fault, told: str
+) -> None:
+    """Section 5, tests 9 and 13."""
+    with Load(cloud.receiver.endpoint, threads=4) as load:
+        load.wait_for_acks(50)
+        proxy.plan = always(fault)
+        wait_for_status(cloud.receiver, "NOT_SERVING")
+        acked = load.acked
+        wait_for_refusals(load, 4)
+        assert load.acked == acked
+        proxy.plan = no_faults
+        wait_for_status(cloud.receiver, "SERVING")
+        load.wait_for_acks(50)
+    check(accepted=load.sent(), acked=load.acked, store=cloud.stored(), in_order=True)
+    assert (set(load.refusals), load.without_retry_info) == ({grpc.StatusCode.UNAVAILABLE}, 0)
+    for begin in ("not ready: ", "requests are refused: "):
+        (line,) = lines_about(cloud.receiver, begin)
+        assert told in line
+        assert f"in container {cloud.container!r}" in line
+    assert len(lines_about(cloud.receiver, "ready again: ")) == 1
+    assert azurite.key not in cloud.receiver.log.read_text()
+
+
+@pytest.mark.long
+def test_a_signature_that_expires_is_told_and_a_new_one_goes_on(
+    azurite: Azurite, start_receiver: StartReceiver
+) -> None:
+    """Section 5, test 13: a real signature with seconds left; it is part of the settings, so it takes a restart."""
+
+    def variables(seconds: float) -> dict[str, str]:
+        signature = generate_account_sas(
+            ACCOUNT,
+            azurite.key,
+            resource_types="sco",
+            permission="rwlac",
+            expiry=datetime.now(UTC) + timedelta(seconds=seconds),
+        )
+        endpoint = f"BlobEndpoint=http://{azurite.host}/{ACCOUNT}"
+        return {"AZURE_STORAGE_CONNECTION_STRING": f"{endpoint};SharedAccessSignature={signature}"}
+
+    container = azurite.new_container()
+    receiver = start_receiver(f"az://{container}/prod", "--instance-id", INSTANCE, "--linger-ms", "10", **variables(6))
+    with Load(receiver.endpoint, threads=2) as load:
+        load.wait_for_acks(20)
+        wait_for_status(receiver, "NOT_SERVING")
+        acked = load.acked
+        wait_for_refusals(load, 4)
+        assert load.acked == acked
+        assert receiver.stop() == 0
+        receiver.variables = variables(600)
+        receiver.start()
+        load.wait_for_acks(20)
+    stored = {name.removeprefix("prod/"): content for name, content in azurite.blobs(container, "prod/").items()}
+    check(accepted=load.sent(), acked=load.acked, store=stored, in_order=True)
+    (line,) = lines_about(receiver, "not ready: ")
+    assert "or renew its key or signature" in line
+    assert "sig=" not in receiver.log.read_text()
+
+
+def test_a_container_that_is_deleted_is_named_and_works_again_when_it_is_back(cloud: Cloud) -> None:
+    """Section 5, test 14."""
+    with cloud.azurite.open(cloud.container) as container:
+        container.delete_container()
+        with Load(cloud.receiver.endpoint, threads=2) as load:
+            wait_for_status(cloud.receiver, "NOT_SERVING")
+            wait_for_refusals(load, 4)
+            assert not load.acked
+            container.create_container()
+            wait_for_status(cloud.receiver, "SERVING")
+            load.wait_for_acks(50)
+    check(accepted=load.sent(), acked=load.acked, store=cloud.stored(), in_order=True)
+    (line,) = lines_about(cloud.receiver, "not ready: ")
+    assert f"in container {cloud.container!r}" in line
+    assert "got no such container: create it, for example with 'az storage container create'" in line
+
+
+def in_folder_of(tenant: str, fault: Fault) -> Plan:
+    """Appends of one tenant get this fault."""
+    return lambda method, comp, path: fault if is_append(method, comp, path) and f"/{tenant}/" in path else None
+
+
+def test_a_slow_append_holds_up_neither_other_tenants_nor_health(cloud: Cloud, proxy: FaultProxy) -> None:
+    """Section 5, test 10: the answers of one folder are held back while the other goes on."""
+    proxy.plan = in_folder_of("slow", Fault.SLOW)
+    slow = Load(cloud.receiver.endpoint, threads=2, tenant="slow/blue")
+    quick = Load(cloud.receiver.endpoint, threads=2, tenant="quick/blue")
+    with slow, quick:
+        wait_until(lambda: proxy.count(Fault.SLOW) == 1)
+        quick.wait_for_acks(200)
+        assert (status(cloud.receiver), slow.acked) == ("SERVING", set())
+        proxy.plan = no_faults
+        proxy.release()
+        slow.wait_for_acks(50)
+    check(accepted=[*slow.sent(), *quick.sent()], acked=slow.acked | quick.acked, store=cloud.stored(), in_order=True)
+    assert not quick.refusals
+
+
+def test_blocks_that_arrive_long_after_the_answer_are_not_stored_twice(cloud: Cloud, proxy: FaultProxy) -> None:
+    """Section 5, tests 8 and 10: seven of ten appends fail in every way there is, some land late."""
+    proxy.plan = dice(7, 0.7, [fault for fault in Fault if fault is not Fault.SLOW], is_append)
+    with Load(cloud.receiver.endpoint, threads=6) as load:
+        for _ in range(10):
+            load.wait_for_acks(50)
+            proxy.release()
+        proxy.plan = no_faults
+        proxy.release()
+    check(accepted=load.sent(), acked=load.acked, store=cloud.stored(), in_order=True)
+    assert proxy.count(Fault.LATE) > 0
+
+
+# --- Disks (section 5, test 15) ---
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of another process and tmpfs are Linux's")
+
+
+@linux
+def test_a_block_that_fits_only_in_part_is_refused_and_leaves_no_half_line(
+    tmp_path: Path, start_receiver: StartReceiver
+) -> None:
+    """A limit on the size of files lets the write begin and not end, as a disk that runs full does."""
+    receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
+    assert receiver._process is not None
+    number = receiver._process.pid
+    send(receiver.endpoint, model_data("first"))
+    resource.prlimit(number, resource.RLIMIT_FSIZE, (50 * KIB, resource.RLIM_INFINITY))
+    with Load(receiver.endpoint, threads=1, records=1, body=ROWS_20_KIB) as load:
+        wait_for_refusals(load, 1)
+        acked = load.acked
+        assert len(acked) == 2
+        check(accepted=["first", *load.sent()], acked=["first", *acked], unknown=load.ids(), store=tmp_path)
+        resource.prlimit(number, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        load.wait_for_acks(10)
+    check(accepted=["first", *load.sent()], acked=["first", *load.acked], store=tmp_path, in_order=True)
+    (line,) = lines_about(receiver, "requests are refused: ")
+    assert "got File too large: check space and permissions of that disk" in line
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of 256 KiB at `folder`; only root may make one."""
+    mount = shutil.which("mount")
+    folder.mkdir()
+    made = mount and os.geteuid() == 0 and _mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)) == 0
+    if not made:
+        pytest.skip("expected to be allowed to mount a small tmpfs, was not: run this as root on Linux")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def _mount(*arguments: str) -> int:
+    return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode
+
+
+DISKS = [
+    pytest.param("size=256k", "size=1g", "No space left on device", id="full"),
+    pytest.param("ro,size=1g", "rw,size=1g", "Read-only file system", id="read-only", marks=pytest.mark.long),
+]
+"""How a disk is remounted to break it and to mend it, and what the system says of it."""
+
+
+@linux
+@pytest.mark.parametrize(("broken", "mended", "told"), DISKS)
+def test_a_disk_that_takes_no_more_is_told_once_and_goes_on_when_it_is_mended(
+    tmp_path: Path, start_receiver: StartReceiver, broken: str, mended: str, told: str
+) -> None:
+    """Section 5, test 15."""
+    with small_disk(tmp_path / "disk") as disk:
+        receiver = start_receiver(str(disk), "--instance-id", INSTANCE)
+        with Load(receiver.endpoint, threads=2, body=ROWS_2_KIB) as load:
+            load.wait_for_acks(5)
+            assert _mount("-o", f"remount,{broken}", str(disk)) == 0
+            wait_for_refusals(load, 2)
+            wait_for_status(receiver, "NOT_SERVING")
+            acked = load.acked
+            check(accepted=load.sent(), acked=acked, unknown=load.ids(), store=disk)
+            assert _mount("-o", f"remount,{mended}", str(disk)) == 0
+            wait_for_status(receiver, "SERVING")
+            load.wait_for_acks(20)
+        check(accepted=load.sent(), acked=load.acked, store=disk, in_order=True)
+        assert (set(load.refusals), load.without_retry_info) == ({grpc.StatusCode.UNAVAILABLE}, 0)
+        for begin in ("not ready: ", "requests are refused: "):
+            (line,) = lines_about(receiver, begin)
+            assert told in line

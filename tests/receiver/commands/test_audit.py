@@ -1,0 +1,611 @@
+"""The command `otel-modeldata audit` on stores that a real receiver wrote."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from otlp_requests import DEPLOYMENT, NOON, invalid_utf8, raw_request, record, resource
+from otlp_sender import LOGS
+
+from otel_modeldata import semconv
+from otel_modeldata_receiver.commands import main
+from otel_modeldata_receiver.commands.audit import blob_lines, producer_report
+from otel_modeldata_receiver.commands.audit import run as audit_run
+from otel_modeldata_receiver.commands.audit.blob_lines import read_lines
+from otel_modeldata_receiver.commands.audit.command import _hour
+from otel_modeldata_receiver.commands.audit.run import Selection
+from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError
+from otel_modeldata_receiver.layout.destination import Destinations
+from otel_modeldata_receiver.mapping import quarantine
+from otel_modeldata_receiver.mapping import request as intake
+from otel_modeldata_receiver.mapping.quarantine import Rejected
+from otel_modeldata_receiver.storage.local import LocalStore
+from otel_modeldata_receiver.storage.store import StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from azurite import Azurite
+    from receiver_process import ReceiverProcess, StartReceiver
+
+    from otel_modeldata_receiver.commands.audit.reconciliation import Statement
+
+HOUR_NS = 3600 * 10**9
+DATA = Path(__file__).parents[3] / "tests" / "data"
+
+
+def raw_event(number: int, body: str = '[{"age":42}]', *, collection: str = "model_inputs", hour: int = 12) -> bytes:
+    attributes = {semconv.AZUREML_PRODUCER_SEQUENCE: number}
+    event_id, time_ns = f"{collection}-{number}", NOON + (hour - 12) * HOUR_NS + number
+    return record(body, attributes, collection=collection, event_id=event_id, time_ns=time_ns).SerializeToString()
+
+
+def send(endpoint: str, *records: bytes, producer: str = "p") -> None:
+    """Send one request; returning means that it was acknowledged."""
+    request = raw_request(records, resource(DEPLOYMENT | {semconv.SERVICE_INSTANCE_ID: producer}).SerializeToString())
+    with grpc.insecure_channel(endpoint, options=[("grpc.max_send_message_length", -1)]) as channel:
+        channel.unary_unary(LOGS)(request, timeout=60)
+
+
+def audited(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
+    """The exit code of an audit, and what it found."""
+    code, out, _ = run(capsys, *arguments, "--json")
+    return code, json.loads(out) if out else {}
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    try:
+        code = main.main(["audit", *map(str, arguments)])
+    except SystemExit as error:
+        code, told = (error.code, "") if isinstance(error.code, int) else (1, f"{error.code}\n")
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err + told
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def write_report(folder: Path, producer: str, **collections: dict[str, Any]) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{producer}.json"
+    path.write_text(json.dumps({"producer": producer, "collections": collections, "schema": "of a later version"}))
+    return path
+
+
+def statement(facts: dict[str, Any], collection: str = "model_inputs") -> dict[str, Any]:
+    (found,) = (one for one in facts["statements"] if one["collection"] == collection)
+    return found
+
+
+def counts(facts: dict[str, Any]) -> dict[str, int]:
+    return {name: fault["count"] for name, fault in facts["faults"].items() if fault["count"]}
+
+
+@pytest.fixture
+def store(tmp_path: Path, start_receiver: StartReceiver) -> Path:
+    """20 inputs and 20 outputs of the hours 10, 11 and 12, with number 7 of the inputs in quarantine."""
+    folder = tmp_path / "store"
+    receiver = start_receiver(str(folder))
+    for hour, numbers in ((10, range(8)), (11, range(8, 14)), (12, range(14, 20))):
+        inputs = [raw_event(n, "no rows" if n == 7 else '[{"age":42}]', hour=hour) for n in numbers]
+        send(receiver.endpoint, *inputs, *(raw_event(n, collection="model_outputs", hour=hour) for n in numbers))
+    receiver.stop()
+    return folder
+
+
+def blob(store: Path, collection: str = "model_inputs", hour: int = 12) -> Path:
+    (path,) = store.glob(f"credit/blue/{collection}/2026/11/22/{hour}/*.jsonl")
+    return path
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+# --- what a receiver wrote --------------------------------------------------------------------------------------------
+
+
+# S84
+def test_a_store_without_fault_accounts_and_nothing_in_it_changes(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    code, facts = audited(capsys, store)
+    assert (code, facts["findings"], facts["accounts_for_everything"]) == (0, [], True)
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+    assert [(one["collection"], one["stored"], one["quarantined"], one["gaps"]) for one in facts["statements"]] == [
+        ("model_inputs", 19, 1, []),
+        ("model_outputs", 20, 0, []),
+    ]
+    assert (facts["lines"], facts["blobs"]) == (39, 7)
+    assert facts["notes"] == [
+        f"credit/blue {name}, producer p: no final report: events after 19 cannot be known"
+        for name in ("model_inputs", "model_outputs")
+    ]
+
+
+def test_with_final_reports_everything_accepted_is_accounted_for(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = {"accepted": 22, "delivered": 19, "lost": {"rejected": 1, "refused": 2}}
+    outputs = {"accepted": 20, "delivered": 20, "lost": {}}
+    report = write_report(tmp_path / "reports", "p", model_inputs=inputs, model_outputs=outputs)
+    code, facts = audited(capsys, store, "--report", report)
+    assert (code, facts["findings"], facts["notes"]) == (0, [], [])
+    found = statement(facts)
+    assert found["report"]["lost"] == {"rejected": 1, "refused": 2}
+    assert [found[name] for name in ("stored", "quarantined", "lost", "missing")] == [19, 1, 2, 0]
+    _, out, _ = run(capsys, store, "--report", report)
+    assert "accepted 22, stored 19, lost 2, quarantined 1, duplicates 0, missing 0, gaps 20-21\n" in out
+    assert out.endswith("\neverything accounts\n")
+
+
+def test_a_report_shows_what_is_missing_at_the_end(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = {"accepted": 25, "delivered": 25, "lost": {}}
+    write_report(tmp_path / "reports", "p", model_inputs=inputs)
+    code, facts = audited(capsys, store, "--report", tmp_path / "reports", "--collection", "model_inputs")
+    assert code == 1
+    assert facts["findings"] == ["credit/blue model_inputs, producer p: 5 events missing, of the numbers 20-24"]
+
+
+def test_every_fault_that_is_planted_is_found(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, last = blob(store, hour=10), blob(store, hour=12)
+    ten, twelve = lines_of(first), lines_of(last)
+    del ten[2:4]
+    first.write_bytes(b"".join(ten))
+    moved = twelve[1].replace(b'"time":"2026-11-22T12', b'"time":"2026-11-22T13')
+    cut = twelve[2].replace(b"bytes 0-11/12", b"bytes 0-12/13")
+    last.write_bytes(b"".join([twelve[0], moved, cut, *twelve[3:], twelve[3], b'{"torn":']))
+    stray = store / "credit/green/model_inputs/2026/11/22/12" / last.name
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(ten[0])
+    code, facts = audited(capsys, store)
+    assert code == 1
+    assert statement(facts)["gaps"] == [[2, 3]]
+    assert (statement(facts)["missing"], statement(facts)["duplicates"]) == (2, 2)
+    assert counts(facts) == {"unreadable": 1, "misplaced": 2, "content_range": 1, "duplicated": 2}
+    assert statement(facts, "model_outputs")["accounts"]
+    spots = {name: [(spot["blob"], spot["line"]) for spot in fault["first"]] for name, fault in facts["faults"].items()}
+    name = last.relative_to(store).as_posix()
+    assert spots["unreadable"] == [(name, 8)]
+    assert spots["misplaced"] == [(name, 2), (stray.relative_to(store).as_posix(), 1)]
+
+
+def test_people_read_where_something_is_wrong_and_what_it_means(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = blob(store)
+    path.write_bytes(b"".join(lines_of(path)[1:]) + b"torn\n" * 12)
+    code, out, err = run(capsys, store)
+    assert code == 1
+    assert err == f"otel-modeldata: 2 findings: not everything in {store} accounts\n"
+    name = path.relative_to(store).as_posix()
+    for told in (
+        f"{store}: 7 blobs, 50 lines, ",
+        f"  {name}, line 6: expected a CloudEvent in JSON, got 4 bytes: JSON is malformed",
+        "  and 2 more torn, or no CloudEvent in JSON\n",
+        "credit/blue model_outputs, producer p\n    stored 20, quarantined 0, duplicates 0, missing 0\n",
+        "    stored 18, quarantined 1, duplicates 0, missing 1, gaps 14\n",
+        "finding: credit/blue model_inputs, producer p: 1 event missing, of the numbers 14\n",
+        "finding: 12 lines torn, or no CloudEvent in JSON\n",
+        "note: credit/blue model_outputs, producer p: no final report: events after 19 cannot be known\n",
+    ):
+        assert told in out, told
+
+
+def test_a_receiver_that_is_killed_again_and_again_leaves_nothing_to_find(
+    tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Section 5, test 1, judged by the ledger: what was acknowledged is there once."""
+    folder = tmp_path / "store"
+    receiver = start_receiver(str(folder), "--instance-id", "f" * 32)
+    for number in range(0, 60, 10):
+        records = [raw_event(n) for n in range(number, number + 10)]
+        send(receiver.endpoint, *records)
+        receiver.kill()
+        receiver.start()
+        send(receiver.endpoint, *records)  # the sender that missed the answer
+    report = write_report(tmp_path / "reports", "p", model_inputs={"accepted": 60, "delivered": 60, "lost": {}})
+    code, facts = audited(capsys, folder, "--report", report)
+    assert (code, facts["findings"], statement(facts)["stored"]) == (0, [], 60)
+
+
+COLLECTING = """
+import sys, pandas, otel_modeldata
+inputs, outputs = (otel_modeldata.Collector(name=name) for name in ("model_inputs", "model_outputs"))
+for number in range(50):
+    context = inputs.collect(pandas.DataFrame({"number": [number]}))
+    outputs.collect(pandas.DataFrame({"score": [number / 2]}), context)
+sys.exit(otel_modeldata.flush(60).pending)
+"""
+
+
+def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_account(
+    tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, reports = tmp_path / "store", tmp_path / "reports"
+    receiver = start_receiver(str(folder))
+    variables = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.endpoint}",
+        "OTEL_MODELDATA_REPORT": str(reports),
+        "OTEL_SERVICE_NAME": "credit",
+    }
+    subprocess.run([sys.executable, "-c", COLLECTING], env=os.environ | variables, timeout=90, check=True)
+    receiver.stop()
+    code, facts = audited(capsys, folder, "--report", reports)
+    assert (code, facts["findings"], facts["notes"]) == (0, [], [])
+    assert [(one["collection"], one["stored"], one["report"]["accepted"]) for one in facts["statements"]] == [
+        ("model_inputs", 50, 50),
+        ("model_outputs", 50, 50),
+    ]
+    (path,) = folder.glob("credit/default/model_outputs/**/*.jsonl")
+    path.write_bytes(b"".join(lines_of(path)[:-3]))
+    code, facts = audited(capsys, folder, "--report", reports)
+    assert (code, statement(facts, "model_outputs")["gaps"]) == (1, [[47, 49]])
+
+
+def test_records_in_quarantine_are_known_by_producer_and_number_whatever_is_wrong_with_them(
+    tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "store"
+    receiver = start_receiver(str(folder))
+    damaged = invalid_utf8(record("0000", {semconv.AZUREML_PRODUCER_SEQUENCE: 1}, event_id="d", time_ns=NOON), "0000")
+    large = raw_event(2, "x" * (1 << 21))
+    send(receiver.endpoint, raw_event(0), damaged, large, raw_event(3))
+    with grpc.insecure_channel(receiver.endpoint) as channel, pytest.raises(grpc.RpcError):
+        channel.unary_unary(LOGS)(b"\xff\xff", timeout=60)
+    code, facts = audited(capsys, folder)
+    assert (code, facts["findings"]) == (0, [])
+    assert (statement(facts)["stored"], statement(facts)["quarantined"], statement(facts)["gaps"]) == (2, 2, [])
+    assert facts["unattributed_quarantined"] == 1
+    assert facts["notes"][-1] == "1 record in quarantine without a producer and collection"
+    (kept,) = folder.glob("_quarantine/**/files/*.bin")
+    kept.unlink()
+    assert statement(audited(capsys, folder)[1])["gaps"] == [[2, 2]]
+
+
+def test_rows_in_an_object_of_their_own_must_be_there(
+    tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "store"
+    receiver = start_receiver(str(folder))
+    send(receiver.endpoint, raw_event(0), raw_event(1, json.dumps([{"x": "y" * 5_000_000}], separators=(",", ":"))))
+    receiver.stop()
+    moved = folder.rename(tmp_path / "moved")
+    assert audited(capsys, moved)[0] == 0
+    (rows,) = moved.glob("credit/**/files/*.json")
+    rows.write_bytes(rows.read_bytes()[:-9])
+    assert counts(audited(capsys, moved)[1]) == {"content_range": 1}
+    rows.unlink()
+    assert counts(audited(capsys, moved)[1]) == {"dataref": 1}
+
+
+def test_lines_of_azures_own_collector_are_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (recorded,) = DATA.glob("azure-recorded/**/*.jsonl")
+    source = json.loads(recorded.read_bytes().splitlines()[0])["source"]
+    endpoint, deployment = source.split("/")[-3], source.split("/")[-1]
+    place = tmp_path / endpoint / deployment / "model_inputs" / recorded.relative_to(DATA / "azure-recorded")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(recorded.read_bytes())
+    code, facts = audited(capsys, tmp_path)
+    assert (code, facts["findings"]) == (0, [])
+    assert "events without producer and sequence" in facts["notes"][0]
+
+
+# --- parts of a store -------------------------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_store_is_audited_alone(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blob(store, "model_outputs").write_bytes(b"torn\n")
+    assert audited(capsys, store, "--collection", "model_inputs")[0] == 0
+    assert audited(capsys, store, "--collection", "model_outputs")[0] == 1
+    assert audited(capsys, store, "--endpoint", "credit", "--deployment", "green")[1]["statements"] == []
+    code, facts = audited(capsys, store, "--endpoint", "debit")
+    assert (code, facts["blobs"], facts["lines"]) == (0, 1, 0)  # the quarantine belongs to all
+
+
+def test_hours_are_audited_alone_and_what_is_in_other_hours_is_not_missing(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late, early = blob(store, hour=12), blob(store, hour=11)
+    (swapped,) = (line for line in lines_of(early) if b'"sequence":"10"' in line)
+    early.write_bytes(early.read_bytes().replace(swapped, b""))
+    late.write_bytes(late.read_bytes() + swapped.replace(b"22T11", b"22T12"))  # as an event of another hour
+    code, facts = audited(capsys, store, "--from", "2026-11-22T11", "--to", "2026-11-22T11")
+    assert (code, facts["findings"]) == (0, [])
+    assert (statement(facts)["first"], statement(facts)["last"], statement(facts)["stored"]) == (8, 13, 5)
+    assert facts["notes"][-1].startswith("not all hours were read")
+    late.write_bytes(late.read_bytes().replace(b'"sequence":"10"', b'"sequence":"99"'))
+    code, facts = audited(capsys, store, "--from", "2026-11-22T11", "--to", "2026-11-22T11")
+    assert (code, statement(facts)["gaps"]) == (1, [[10, 10]])
+
+
+def test_a_report_that_speaks_of_another_deployment_is_left_alone(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = write_report(tmp_path / "reports", "other", model_inputs={"accepted": 5, "delivered": 5, "lost": {}})
+    assert audited(capsys, store, "--report", report)[0] == 1
+    assert audited(capsys, store, "--report", report, "--endpoint", "credit")[0] == 0
+    assert audited(capsys, store, "--report", report, "--collection", "model_outputs")[0] == 0
+
+
+@given(st.integers(0, 23), st.integers(0, 23), st.integers(0, 23))
+def test_a_folder_is_read_when_it_overlaps_the_hours(first: int, last: int, hour: int) -> None:
+    selection = Selection(first=f"2026/11/22/{first:02d}", last=f"2026/11/22/{last:02d}")
+    assert selection.hours(f"2026/11/22/{hour:02d}") == (first <= hour <= last)
+    assert selection.hours(f"2026/11/22/{hour:02d}/30") == (first <= hour <= last)
+    for date, overlaps in (("2026/11/22", True), ("2026", True), ("2026/11/23", False), ("2025", False), ("", True)):
+        assert selection.hours(date) == overlaps, date
+
+
+EVENTS = st.lists(st.tuples(st.integers(10, 14), st.sampled_from(["stored", "stored", "quarantined"])), max_size=25)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, st.integers(10, 14), st.integers(10, 14), st.sampled_from([None, 0, 5, 11]))
+def test_whatever_hours_are_audited_a_hole_is_told_exactly_when_the_event_is_nowhere(
+    tmp_path_factory: pytest.TempPathFactory, events: list[tuple[int, str]], first: int, last: int, gone: int | None
+) -> None:
+    """The hour of an event is drawn at random: callers give events times of their own."""
+    folder = tmp_path_factory.mktemp("store")
+    for number, (hour, fate) in enumerate(events):
+        if number != gone:
+            _write(folder, number, hour, fate)
+    selection = Selection(first=f"2026/11/22/{first}", last=f"2026/11/22/{last}")
+    within = [number for number, (hour, _) in enumerate(events) if first <= hour <= last and number != gone]
+    found = asyncio.run(_audited(folder, selection))
+    assert [one.gaps for one in found] == ([] if not within else [[(gone, gone)] if _between(within, gone) else []])
+
+
+def _between(numbers: list[int], number: int | None) -> bool:
+    return number is not None and numbers[0] < number < numbers[-1]
+
+
+def _write(folder: Path, number: int, hour: int, fate: str) -> None:
+    name = "_quarantine" if fate == "quarantined" else "credit/blue/model_inputs"
+    path = folder / f"{name}/2026/11/22/{hour}/{'0' * 32}000000.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    origin = resource(DEPLOYMENT | {semconv.SERVICE_INSTANCE_ID: "p"}).SerializeToString()
+    time_ns = NOON + (hour - 12) * HOUR_NS
+    if fate == "quarantined":
+        rejected = Rejected(reason="x: y", record=raw_event(number, "no rows"), resource=origin)
+        line = quarantine.encode(rejected, arrival_ns=time_ns, urls={})
+    else:
+        sent = raw_request([raw_event(number, hour=hour)], origin)
+        taken = intake.read(sent, arrival_ns=time_ns, destinations=Destinations())
+        ((_, (one,)),) = taken.lines.items()
+        line = one.data
+    with path.open("ab") as file:
+        file.write(line)
+
+
+async def _audited(folder: Path, selection: Selection) -> Sequence[Statement]:
+    store = LocalStore(folder)
+    try:
+        return (await audit_run.audit(store, selection, [], lambda *_: None)).statements
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T10", "2026/11/22/10", "2026-11-22T10:00", "2026-11-22T10:00:00Z"])
+def test_an_hour_may_be_written_in_several_ways(text: str) -> None:
+    assert _hour(text) == "2026/11/22/10"
+
+
+@pytest.mark.parametrize("text", ["2026-11-22", "10", "2026-11-22T10:30", "now", ""])
+def test_what_is_no_hour_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected an hour"):
+        _hour(text)
+
+
+def test_copies_that_azures_reader_makes_are_left_out(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = blob(store)
+    shadow = store / path.relative_to(store).as_posix().replace("model_inputs", "model_inputs_block_blob")
+    shadow.parent.mkdir(parents=True)
+    shadow.write_bytes(path.read_bytes())
+    code, facts = audited(capsys, store)
+    assert (code, facts["notes"][-1][:7]) == (0, "1 blob ")
+
+
+# --- wrong usage ------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_store_says_that_nothing_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = "no blobs were found: nothing is accounted for; correct the store or the names if there should be some"
+    code, facts = audited(capsys, tmp_path)
+    assert (code, facts["notes"]) == (0, [nothing])
+    code, out, _ = run(capsys, tmp_path)
+    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # and not that everything accounts
+
+
+def test_a_store_that_is_not_there_has_code_3_and_is_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, tmp_path / "nowhere")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert str(tmp_path / "nowhere") in err
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["s", "--from", "soon"],
+        ["s", "--nonsense"],
+        ["ftp://x"],
+        ["s", "--report"],
+        ["s", "--report", "absent.json"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_has_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err
+
+
+def test_a_report_and_hours_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = write_report(tmp_path / "reports", "p")
+    code, _, err = run(capsys, tmp_path, "--report", report, "--from", "2026-11-22T10")
+    assert (code, "a final report speaks of all hours" in err) == (2, True)
+    assert run(capsys, tmp_path, "--from", "2026-11-22T10", "--to", "2026-11-22T09")[0] == 2
+
+
+def test_all_reports_that_are_none_are_told(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    good = write_report(tmp_path / "a", "p", model_inputs={"accepted": 1, "delivered": 1, "lost": {}})
+    other = write_report(tmp_path / "b", "p", model_inputs={"accepted": 2, "delivered": 2, "lost": {}})
+    negative = write_report(tmp_path / "c", "q", model_inputs={"accepted": -1})
+    with pytest.raises(ConfigError) as caught:
+        producer_report.load([good, good, other, negative, tmp_path / "empty"])
+    told = str(caught.value).splitlines()
+    assert [line.partition(": expected")[0] for line in told] == [str(other), str(negative), str(tmp_path / "empty")]
+
+
+def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['rich'] = None\nfrom otel_modeldata_receiver.commands.main import main\n"
+    code += f"sys.exit(main(['audit', {str(tmp_path)!r}]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "pip install 'otel-modeldata[receiver]'" in done.stderr
+
+
+def test_the_help_loads_nothing_that_is_heavy() -> None:
+    code = (
+        "import sys\nfrom otel_modeldata_receiver.commands.main import main\n"
+        "try: main(['audit', '--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('grpc', 'azure', 'numpy', 'rich', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "exit codes:" in done.stdout
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+async def _read(folder: Path, *blobs: StoredObject) -> list[tuple[str, int, list[bytes], int]]:
+    store = LocalStore(folder)
+    try:
+        async with aclosing(read_lines(store, blobs)) as pieces:
+            return [tuple(piece) async for piece in pieces]
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("piece", [1, 3, 16, 1 << 20])
+def test_lines_are_whole_however_blobs_are_cut(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blob_lines, "_PIECE_BYTES", piece)
+    contents = {"a.jsonl": b"one\ntwo\n\nfour\n", "b.jsonl": b"", "c.jsonl": b"one\ntorn", "d.jsonl": b"\n"}
+    blobs = []
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        blobs.append(StoredObject(name=name, size=len(content)))
+    found: dict[str, list[bytes]] = {name: [] for name in contents}
+    read = 0
+    for name, before, lines, size in asyncio.run(_read(tmp_path, *blobs)):
+        assert before == len(found[name])
+        found[name] += lines
+        read += size
+    assert found == {
+        "a.jsonl": [b"one", b"two", b"", b"four"],
+        "b.jsonl": [],
+        "c.jsonl": [b"one", b"torn"],
+        "d.jsonl": [b""],
+    }
+    assert read == sum(map(len, contents.values()))
+
+
+def test_a_last_line_that_was_being_written_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"one\ntwo\nthree\n")
+    ((_, _, lines, _),) = asyncio.run(_read(tmp_path, StoredObject(name="a.jsonl", size=6)))
+    assert lines == [b"one", b"two"]
+
+
+def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blob_lines, "_PIECE_BYTES", 8)
+    monkeypatch.setattr(blob_lines, "_MAX_LINE_BYTES", 16)
+    (tmp_path / "a.jsonl").write_bytes(b"x" * 1000 + b"\nnext\n")
+    pieces = asyncio.run(_read(tmp_path, StoredObject(name="a.jsonl", size=1006)))
+    assert [len(line) for _, _, lines, _ in pieces for line in lines] == [16, 4]
+
+
+def test_a_walk_lists_everything_and_repairs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a/files").mkdir(parents=True)
+    (tmp_path / "a/files/rows.json").write_bytes(b"[]")
+    (tmp_path / "a/x.jsonl").write_bytes(b"torn")
+    (tmp_path / "b.jsonl").write_bytes(b"")
+
+    async def walk(folder: str) -> list[tuple[str, int]]:
+        store = LocalStore(tmp_path)
+        try:
+            return [(one.name, one.size) for one in await store.walk(folder)]
+        finally:
+            await store.close()
+
+    assert asyncio.run(walk("")) == [("a/files/rows.json", 2), ("a/x.jsonl", 4), ("b.jsonl", 0)]
+    assert asyncio.run(walk("a")) == [("a/files/rows.json", 2), ("a/x.jsonl", 4)]
+    assert asyncio.run(walk("absent")) == []
+    assert (tmp_path / "a/x.jsonl").read_bytes() == b"torn"
+    with pytest.raises(ValueError, match="relative name"):
+        asyncio.run(walk("../.."))
+
+
+def test_a_walk_of_a_folder_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreCheckError, match="got none at"):
+        asyncio.run(LocalStore(tmp_path / "file").walk(""))
+
+
+# --- Azure ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_store_in_azure_is_audited_below_its_prefix_alone(
+    azurite: Azurite,
+    start_receiver: StartReceiver,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    container = azurite.new_container()
+    variables = {"AZURE_STORAGE_CONNECTION_STRING": azurite.connection_string}
+    receiver: ReceiverProcess = start_receiver(f"az://{container}/prod", "--linger-ms", "0", **variables)
+    rows = json.dumps([{"x": "y" * 4_200_000}], separators=(",", ":"))
+    send(receiver.endpoint, raw_event(0), raw_event(1, "no rows"), raw_event(2, rows), raw_event(3))
+    receiver.stop()
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    code, facts = audited(capsys, f"az://{container}/prod")
+    assert (code, facts["findings"]) == (0, [])
+    assert (statement(facts)["stored"], statement(facts)["quarantined"], facts["blobs"]) == (3, 1, 2)
+    with azurite.open(container) as client:
+        (name,) = azurite.blobs(container, "prod/credit")
+        line = client.download_blob(name).readall().splitlines(keepends=True)[0]
+        client.get_blob_client(name).append_block(line + line.replace(b'"0"', b'"7"').replace(b"inputs-0", b"inputs-7"))
+        client.upload_blob(name.replace("prod/", "prod-2/"), line * 2)
+        (payload,) = (one for one in client.list_blob_names(name_starts_with="prod/credit") if "/files/" in one)
+        client.delete_blob(payload)
+    code, facts = audited(capsys, f"az://{container}/prod")
+    assert (code, counts(facts), statement(facts)["gaps"]) == (1, {"duplicated": 1, "dataref": 1}, [[4, 6]])
+    assert azurite.key not in json.dumps(facts)
+
+
+def test_a_container_that_is_not_there_has_code_3(
+    azurite: Azurite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    code, out, err = run(capsys, "az://absent")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "'absent'" in err

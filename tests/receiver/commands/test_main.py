@@ -1,0 +1,192 @@
+"""The command line, as people and programs start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from live_receiver import EXPORT
+from otlp_requests import NOON, record, request
+
+from otel_modeldata_receiver.commands import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "otel_modeldata_receiver"]
+SECONDS = 60
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [*COMMAND, "receive", "--listen", "127.0.0.1:0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"HOSTNAME": "pod-0"},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_receiver_tells_where_it_is_stores_and_stops_with_zero(tmp_path: Path, number: signal.Signals) -> None:
+    with started("--store", "blobs", "--json", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        facts = json.loads(process.stdout.readline())
+        assert sorted(facts) == ["instance_id", "listen", "port", "store"]
+        assert (facts["listen"], facts["store"]) == (f"127.0.0.1:{facts['port']}", "blobs")
+        with grpc.insecure_channel(facts["listen"]) as channel:
+            channel.unary_unary(EXPORT)(request(record(event_id="1", time_ns=NOON)), timeout=SECONDS)
+        process.send_signal(number)
+        assert process.wait(SECONDS) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    stored = tmp_path / f"blobs/credit/blue/model_inputs/2026/11/22/12/{facts['instance_id']}000000.jsonl"
+    assert json.loads(stored.read_bytes())["id"] == "1"
+
+
+def test_people_read_one_line(tmp_path: Path) -> None:
+    flags = ("--instance-id", "f" * 32, "--rolling-rate", "hour", "--linger-ms", "5", "--create-container")
+    with started(*flags, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    port = line.partition("127.0.0.1:")[2].partition(",")[0]
+    assert line == f"receiving on 127.0.0.1:{port}, storing in ./modeldata, instance {'f' * 32}\n"
+
+
+def test_every_listener_is_in_the_line(tmp_path: Path) -> None:
+    flags = ("--http-listen", "127.0.0.1:0", "--old-protocol-listen", "127.0.0.1:0", "--instance-id", "f" * 32)
+    with started(*flags, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    port = r"127\.0\.0\.1:\d+"
+    assert re.fullmatch(
+        rf"receiving on {port} and {port} and {port}, storing in \./modeldata, instance f{{32}}\n", line
+    )
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
+    return done.returncode, done.stderr
+
+
+def test_wrong_settings_are_all_told_with_code_2(tmp_path: Path) -> None:
+    path = tmp_path / "receiver.yaml"
+    path.write_text("stroe: x\n")
+    code, told = run("receive", "--config", str(path), "--listen", ":4327", "--linger-ms", "soon")
+    assert code == 2
+    assert [line.partition(": expected")[0].partition(": Expected")[0] for line in told.splitlines()] == [
+        "otel-modeldata: stroe",
+        "linger_ms",
+        "listen",
+    ]
+
+
+def test_a_store_url_nobody_knows_is_told_with_code_2() -> None:
+    code, told = run("receive", "--store", "ftp://x")
+    assert (code, told.count("\n")) == (2, 1)
+    assert "ftp" in told
+
+
+def test_a_store_that_cannot_be_used_is_told_in_one_line_with_code_3(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    code, told = run("receive", "--listen", "127.0.0.1:0", "--store", str(tmp_path / "file"))
+    assert (code, told.count("\n")) == (3, 1)
+    assert told.startswith("otel-modeldata: expected ")
+    assert str(tmp_path / "file") in told
+
+
+def test_an_address_in_use_is_told_in_one_line_with_code_3(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, told = run("receive", "--listen", address, "--store", str(tmp_path))
+    assert (code, told.count("\n")) == (3, 1)
+    assert told.startswith(f"otel-modeldata: expected a free address of this machine to listen on, got '{address}'")
+
+
+@pytest.mark.parametrize(("command", "missing"), [("receive", "grpc"), ("doctor", "rich.console")])
+def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path, command: str, missing: str) -> None:
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; from otel_modeldata_receiver.commands.main import main; "
+        f"sys.exit(main([{command!r}]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        (
+            f"otel-modeldata: expected the receiver's dependencies, got no {missing}; "
+            "pip install 'otel-modeldata[receiver]'\n"
+        ),
+    )
+
+
+def test_ctrl_c_before_there_is_anything_to_stop_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("otel_modeldata_receiver.config.receiver.load", interrupted)
+    assert main.main(["receive"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_help_needs_no_server_and_no_azure() -> None:
+    code = (
+        "import sys\nfrom otel_modeldata_receiver.commands.main import main\n"
+        "try: main(['receive', '--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('grpc', 'azure', 'opentelemetry.sdk', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=True)
+    *told, loaded = done.stdout.splitlines()
+    assert loaded == "[]"
+    for taught in ("examples:", "environment:", "exit codes:", "AZURE_STORAGE_CONNECTION_STRING", "(default 127.0.0.1"):
+        assert any(taught in line for line in told), taught
+
+
+def test_every_setting_of_the_file_is_in_the_help() -> None:
+    from msgspec.structs import fields
+
+    from otel_modeldata_receiver.commands import receive
+    from otel_modeldata_receiver.config.receiver import ReceiverConfig
+
+    for field in fields(ReceiverConfig):
+        assert field.name in receive._EPILOG
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("otel-modeldata 0.")
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["receive", "--nonsense"], ["receive", "--listen"]])
+def test_a_wrong_command_line_has_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: otel-modeldata" in capsys.readouterr().err

@@ -1,0 +1,218 @@
+"""Settings: defaults, file, flags; wrong ones are all named at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from otel_modeldata_receiver.config import receiver
+from otel_modeldata_receiver.config.receiver import MIB, ReceiverConfig, TlsConfig
+from otel_modeldata_receiver.exceptions import ConfigError
+from otel_modeldata_receiver.layout.partition import RollingRate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "receiver.yaml"
+    path.write_text(
+        "listen: 0.0.0.0:4327\n"
+        "store: az://modeldata/prod\n"
+        "rolling_rate: day\n"
+        "linger_ms: '50'\n"
+        "create_container: 'True'\n"
+        "max_in_flight_bytes: 100000000\n"
+        "tls: {cert_file: s.crt, key_file: s.key}\n"
+    )
+    return path
+
+
+def test_without_a_file_everything_has_a_default() -> None:
+    assert receiver.load(None, {}) == ReceiverConfig(
+        listen="127.0.0.1:4327",
+        store="./modeldata",
+        rolling_rate=None,
+        instance_id=None,
+        linger_ms=None,
+        max_in_flight_bytes=256 * MIB,
+        max_message_bytes=72 * MIB,
+        deadline_seconds=25.0,
+        grace_seconds=20.0,
+        create_container=False,
+        tls=None,
+    )
+
+
+def test_a_file_is_read_and_flags_win(written: Path) -> None:
+    assert receiver.load(written, {"listen": "127.0.0.1:1", "rolling_rate": "Hour"}) == ReceiverConfig(
+        listen="127.0.0.1:1",
+        store="az://modeldata/prod",
+        rolling_rate=RollingRate.HOUR,
+        linger_ms=50.0,
+        create_container=True,
+        max_in_flight_bytes=100_000_000,
+        tls=TlsConfig(cert_file="s.crt", key_file="s.key"),
+    )
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text("# nothing\n")
+    assert receiver.load(path, {}) == ReceiverConfig()
+
+
+def test_every_problem_is_named_in_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        "listen: ':4327'\n"
+        "stroe: x\n"
+        "unlike: x\n"
+        "store: ''\n"
+        "rolling_rate: fortnight\n"
+        "instance_id: ABC\n"
+        "linger_ms: -1\n"
+        "max_message_bytes: 1000000000\n"
+        "deadline_seconds: 0\n"
+        "grace_seconds: .inf\n"
+        "create_container: maybe\n"
+        "tls: {cert: x}\n"
+        "http_listen: 4318\n"
+        "store_access: {sas_file: [x]}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        receiver.load(path, {})
+    assert str(caught.value).splitlines() == [
+        "stroe: expected 'store', got an unknown key; correct or remove it",
+        (
+            f"unlike: expected one of {', '.join(ReceiverConfig.__struct_fields__)}, got an unknown key; "
+            "correct or remove it"
+        ),
+        "rolling_rate: expected one of Minute, Hour, Day, Month, Year, got 'fortnight'; choose one",
+        "create_container: expected true or false, got text; correct it",
+        "tls: expected a known key, got `cert`; correct it",
+        "http_listen: expected text or nothing, got a whole number; correct it",
+        "store_access: expected text or nothing, got a list - at `$.sas_file`; correct it",
+        (
+            "listen: expected HOST:PORT, got ':4327'; name the interface too: 127.0.0.1:4327 for this machine only, "
+            "0.0.0.0:4327 for every network"
+        ),
+        "instance_id: expected 32 lower-case hex digits, got 'ABC'; use a uuid without hyphens",
+        "store: expected a folder or a URL, got ''; name a place for the blobs",
+        "deadline_seconds: expected a number above 0, got 0.0; correct it",
+        "grace_seconds: expected a number above 0, got inf; correct it",
+        "linger_ms: expected 0 to 60000, got -1.0; correct it",
+        (
+            "max_in_flight_bytes: expected at least max_message_bytes (1000000000), got 268435456; "
+            "or the largest request could never be taken"
+        ),
+    ]
+
+
+def test_http_needs_host_and_port_too_and_the_old_protocol_good_names() -> None:
+    settings = {"http_listen": "4318", "old_protocol_listen": "x:70000", "old_protocol": {"endpoint": "../x"}}
+    with pytest.raises(ConfigError) as caught:
+        receiver.load(None, settings)
+    assert [line.partition(",")[0] for line in str(caught.value).splitlines()] == [
+        "http_listen: expected HOST:PORT",
+        "old_protocol_listen: expected a port from 0 to 65535",
+        "old_protocol.endpoint: expected 1 to 128 characters of A-Z a-z 0-9 . _ -",
+    ]
+    with pytest.raises(ConfigError, match=r"^old_protocol: expected a known key, got `deploiment`; correct it"):
+        receiver.load(None, {"old_protocol": {"deploiment": "blue"}})
+
+
+@pytest.mark.parametrize("listen", ["4327", "localhost", "localhost:", "a b:1", "::1:4327", "host:port", ""])
+def test_an_address_needs_host_and_port(listen: str) -> None:
+    with pytest.raises(ConfigError, match=r"^listen: expected HOST:PORT, got "):
+        receiver.load(None, {"listen": listen})
+
+
+def test_a_port_has_16_bits() -> None:
+    with pytest.raises(ConfigError, match=r"^listen: expected a port from 0 to 65535, got 65536"):
+        receiver.load(None, {"listen": "localhost:65536"})
+
+
+@pytest.mark.parametrize(("listen", "host"), [("[::1]:4327", "[::1]"), ("localhost:0", "localhost")])
+def test_the_host_is_what_stands_before_the_port(listen: str, host: str) -> None:
+    assert receiver.load(None, {"listen": listen}).host == host
+
+
+@pytest.mark.parametrize("content", ["- a\n- b\n", "text"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match="expected settings as 'key: value', got a "):
+        receiver.load(path, {})
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\x00", b"a: 1\n\tb: 2"])
+def test_a_file_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="expected a YAML file, got ") as caught:
+        receiver.load(path, {})
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: expected a YAML file, got FileNotFoundError"):
+        receiver.load(tmp_path / "nowhere.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("store", "seconds"),
+    [("./x", 0.0), ("file:///x", 0.0), ("az://c/p", 0.2), ("https://a.blob.core.windows.net/c", 0.2)],
+)
+def test_lines_linger_by_default_where_an_append_is_slow(store: str, seconds: float) -> None:
+    assert ReceiverConfig(store=store).linger_seconds == seconds
+    assert ReceiverConfig(store=store, linger_ms=5).linger_seconds == 0.005
+
+
+def test_the_instance_id_is_stable_and_belongs_to_host_address_and_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    def instance(host: str, **settings: Any) -> str:
+        monkeypatch.setenv("HOSTNAME", host)
+        return ReceiverConfig(**settings).instance
+
+    assert instance("pod-0") == instance("pod-0")
+    others = [
+        instance("pod-0"),
+        instance("pod-1"),
+        instance("pod-0", store="./other"),
+        instance("pod-0", listen="127.0.0.1:1"),
+    ]
+    assert len(set(others)) == 4
+    assert all(len(one) == 32 for one in others)
+    assert instance("pod-0", instance_id="f" * 32) == "f" * 32
+
+
+def test_the_instance_id_exists_without_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOSTNAME", raising=False)
+    assert len(ReceiverConfig().instance) == 32
+
+
+def test_a_rotated_secret_in_the_stores_url_does_not_change_the_instance_id() -> None:
+    urls = [f"https://a.blob.core.windows.net/c?sig={secret}" for secret in ("one", "two")]
+    assert len({ReceiverConfig(store=url).instance for url in urls}) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("./modeldata", "./modeldata"),
+        ("file:///var/x", "file:///var/x"),
+        ("az://c/p", "az://c/p"),
+        ("https://user:pw@a.blob.core.windows.net/c/p?sv=1&sig=S3CRET", "https://a.blob.core.windows.net/c/p"),
+        ("https://a.blob.core.windows.net/c?sig=a%3F://@b", "https://a.blob.core.windows.net/c"),
+    ],
+)
+def test_what_is_shown_of_a_store_holds_no_secret(url: str, shown: str) -> None:
+    assert receiver.shown_store(url) == shown
+
+
+def test_settings_in_a_log_hold_no_secret() -> None:
+    shown = repr(ReceiverConfig(store="https://a.blob.core.windows.net/c?sig=S3CRET"))
+    assert "S3CRET" not in shown
+    assert shown.startswith("ReceiverConfig(listen='127.0.0.1:4327', store='https://a.blob.core.windows.net/c', ")

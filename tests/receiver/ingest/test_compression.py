@@ -1,0 +1,122 @@
+"""Compressed requests: told from plain ones, unpacked whole, and never beyond the limit (section 5, test 21)."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from otlp_requests import record, request
+
+from otel_modeldata_receiver.exceptions import TooLargeError, UndecodableError
+from otel_modeldata_receiver.ingest.compression import is_compressed, unpacked
+
+MIB = 1 << 20
+
+
+def unpack(message: bytes, limit: int = 64 * MIB) -> bytes:
+    return asyncio.run(unpacked(message, limit))
+
+
+def gzip_of_zeros(size: int) -> bytes:
+    """As large a bomb as one likes, made in little memory."""
+    packer = zlib.compressobj(9, wbits=31)
+    return b"".join(packer.compress(bytes(MIB)) for _ in range(size // MIB)) + packer.flush()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+@given(content=st.binary(max_size=2000))
+def test_what_was_packed_is_unpacked(pack: type[bytes], content: bytes) -> None:
+    message = pack(content)
+    assert is_compressed(message)
+    assert unpack(message) == content
+
+
+def test_a_request_of_many_steps_is_unpacked_in_order_while_others_run() -> None:
+    content = b"".join(number.to_bytes(8) for number in range(3 * MIB // 2))
+
+    async def main() -> tuple[bytes, int]:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        result = await unpacked(gzip.compress(content, 1), 64 * MIB)
+        task.cancel()
+        return result, turns
+
+    result, turns = asyncio.run(main())
+    assert result == content
+    assert turns >= 2
+
+
+def test_requests_are_not_taken_for_compressed() -> None:
+    assert not is_compressed(request(record()))
+    assert not is_compressed(b"")
+
+
+@pytest.mark.parametrize("limit", [MIB, 50 * MIB])
+def test_a_bomb_is_refused_and_takes_no_more_than_a_step(limit: int) -> None:
+    bomb = gzip_of_zeros(512 * MIB)
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            TooLargeError,
+            match=rf"^expected a request of at most {limit} bytes, got {len(bomb)} compressed ones that hold more; let",
+        ):
+            unpack(bomb, limit)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * MIB
+
+
+def test_however_many_bombs_go_off_at_once_two_of_them_are_in_memory() -> None:
+    bomb = gzip_of_zeros(512 * MIB)
+
+    async def main() -> list[object]:
+        return await asyncio.gather(*(unpacked(bomb, 64 * MIB) for _ in range(16)), return_exceptions=True)
+
+    tracemalloc.start()
+    try:
+        outcomes = asyncio.run(main())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert {type(one) for one in outcomes} == {TooLargeError}
+    assert peak < 2 * 16 * MIB
+
+
+@pytest.mark.parametrize("limit", [MIB, 4 * MIB, 8 * MIB])
+def test_exactly_the_limit_is_taken(limit: int) -> None:
+    assert unpack(gzip.compress(bytes(limit)), limit) == bytes(limit)
+    with pytest.raises(TooLargeError):
+        unpack(gzip.compress(bytes(limit + 1)), limit)
+
+
+PACKED = gzip.compress(b"some rows of data")
+
+
+@pytest.mark.parametrize(
+    ("damaged", "found"),
+    [
+        (PACKED[:-1], "the end is missing"),
+        (PACKED[:12], "the end is missing"),
+        (PACKED[:-8] + bytes(8), "incorrect data check"),
+        (PACKED + b"more", "4 bytes behind the end"),
+        (b"\x1f\x8bnoise that is no gzip", "unknown compression method"),
+    ],
+)
+def test_damaged_data_is_told(damaged: bytes, found: str) -> None:
+    with pytest.raises(UndecodableError) as caught:
+        unpack(damaged)
+    assert str(caught.value).startswith("undecodable compression: expected whole gzip or zlib data, got ")
+    assert found in str(caught.value)

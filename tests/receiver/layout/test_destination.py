@@ -1,0 +1,133 @@
+"""Where the lines of a collection go: the operator's files decide, names from clients do not."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_modeldata import semconv
+from otel_modeldata_receiver.layout import destination, partition
+from otel_modeldata_receiver.layout.destination import CollectionPlan, DeploymentPlan, Destination, Destinations
+from otel_modeldata_receiver.layout.partition import RollingRate
+from otel_modeldata_receiver.storage.mounts import mounted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATH = "azureml://datastores/lake/paths/my/inputs"
+PLANS = {
+    ("credit", "blue"): DeploymentPlan(
+        rolling_rate=RollingRate.DAY,
+        collections={
+            "model_inputs": CollectionPlan(
+                root="_at/lake/my/inputs", path=PATH, asset_name="mine", asset_version="7", rolling_rate=None
+            ),
+            "model_outputs": CollectionPlan(rolling_rate=RollingRate.MINUTE),
+        },
+    )
+}
+NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,12}", fullmatch=True).filter(semconv.is_name)
+
+
+@pytest.fixture(autouse=True)
+def forgotten_warnings() -> Iterator[None]:
+    yield
+    partition.warn_unless_hour.cache_clear()
+
+
+def test_without_a_plan_it_is_the_standard_layout() -> None:
+    assert Destinations().of("credit", "blue", "model_inputs") == Destination(
+        endpoint="credit",
+        deployment="blue",
+        collection="model_inputs",
+        root="credit/blue/model_inputs",
+        rolling_rate=RollingRate.HOUR,
+        asset_name="credit-blue-model_inputs",
+        asset_version="1",
+    )
+
+
+def test_a_plan_sends_a_collection_elsewhere() -> None:
+    """S27, S28, S29, S36: name, path and version of one collection; the others stay where they are."""
+    known = Destinations(plans=PLANS)
+    assert known.of("credit", "blue", "model_inputs") == Destination(
+        endpoint="credit",
+        deployment="blue",
+        collection="model_inputs",
+        root="_at/lake/my/inputs",
+        rolling_rate=RollingRate.DAY,
+        asset_name="mine",
+        asset_version="7",
+        path=PATH,
+    )
+    assert known.of("credit", "blue", "request").root == "credit/blue/request"
+    assert known.of("credit", "green", "model_inputs").root == "credit/green/model_inputs"
+
+
+def test_azures_names_are_the_same_in_any_case() -> None:
+    assert Destinations(plans=PLANS).of("Credit", "BLUE", "Model_Inputs").root == "_at/lake/my/inputs"
+
+
+@pytest.mark.parametrize(
+    ("own", "collection", "asked", "rate"),
+    [
+        (RollingRate.YEAR, "model_outputs", RollingRate.MONTH, RollingRate.YEAR),
+        (None, "model_outputs", RollingRate.MONTH, RollingRate.MINUTE),
+        (None, "model_inputs", RollingRate.MONTH, RollingRate.DAY),
+    ],
+)
+def test_the_receivers_rate_wins_over_the_collections_and_that_over_the_deployments(
+    own: RollingRate | None, collection: str, asked: RollingRate, rate: RollingRate
+) -> None:
+    """S25."""
+    assert Destinations(own, PLANS).of("credit", "blue", collection, asked).rolling_rate is rate
+
+
+def test_without_a_file_the_sender_is_asked_and_then_it_is_hour() -> None:
+    assert Destinations().of("e", "d", "c", RollingRate.MONTH).rolling_rate is RollingRate.MONTH
+    assert Destinations().of("e", "d", "c").rolling_rate is RollingRate.HOUR
+
+
+def test_another_rate_than_hour_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for collection in ("a", "b"):
+            Destinations().of("e", "d", collection, RollingRate.DAY)
+    assert len(caplog.messages) == 1
+
+
+def test_a_destination_is_decided_once_and_told_once() -> None:
+    told: list[Destination] = []
+    known = Destinations(plans=PLANS)
+    known.on_new = told.append
+    first = known.of("credit", "blue", "model_inputs")
+    assert known.of("credit", "blue", "model_inputs") is first
+    assert told == [first]
+
+
+def test_new_plans_hold_from_the_next_look_on() -> None:
+    known = Destinations(plans=PLANS)
+    known.of("credit", "blue", "model_inputs")
+    known.replace({})
+    assert known.of("credit", "blue", "model_inputs").root == "credit/blue/model_inputs"
+
+
+def test_what_clients_name_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(destination, "_MOST_KNOWN", 4)
+    known = Destinations()
+    for number in range(20):
+        assert known.of("e", f"d{number}", "c").root == f"e/d{number}/c"
+        assert known.of("e", "d", f"c{number}").root == f"e/d/c{number}"
+    assert len(known._known) <= 4
+    assert len(known.of_deployment("e", "d", None)) <= 4
+
+
+@given(NAMES, NAMES, NAMES)
+def test_no_name_of_a_client_leads_to_another_store(endpoint: str, deployment: str, collection: str) -> None:
+    """The names that pass the allow-list cannot begin as a mounted store's folders do."""
+    root = Destinations().of(endpoint, deployment, collection).root
+    assert root == f"{endpoint}/{deployment}/{collection}"
+    assert not root.startswith(mounted("", "").split("/", 1)[0] + "/")

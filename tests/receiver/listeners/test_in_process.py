@@ -1,0 +1,193 @@
+"""The transport that writes to a store: the answers of a receiver without one."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from otlp_requests import NOON, record, request
+from receiver_process import lines_below, wait_until
+
+from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.transport import Delivered, Refused, Retry
+from otel_modeldata_receiver.listeners.in_process import StoreTransport
+from otel_modeldata_receiver.storage import sink
+from otel_modeldata_receiver.storage.sink_limits import SinkLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from otel_modeldata.transport import Answer
+
+INSTANCE = "0123456789abcdef0123456789abcdef"
+BLOB = f"credit/blue/model_inputs/2026/11/22/12/{INSTANCE}000000.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTEL_MODELDATA_CONFIG", raising=False)
+    monkeypatch.delenv("OTEL_MODELDATA_STORE_CONFIG", raising=False)
+
+
+@pytest.fixture
+def transport(tmp_path: Path) -> Iterator[StoreTransport]:
+    opened = StoreTransport(str(tmp_path), INSTANCE)
+    yield opened
+    opened.close()
+
+
+def one(event_id: str) -> bytes:
+    return request(record(event_id=event_id, time_ns=NOON))
+
+
+def test_delivered_means_in_the_blob(transport: StoreTransport, tmp_path: Path) -> None:
+    assert transport.send(one("1")) == Delivered()
+    assert transport.send(one("2")) == Delivered()
+    assert [line["id"] for line in lines_below(tmp_path)] == ["1", "2"]
+    assert (tmp_path / BLOB).exists()
+
+
+def test_an_event_that_is_stored_already_is_not_stored_again(transport: StoreTransport, tmp_path: Path) -> None:
+    assert [transport.send(one("1")) for _ in range(3)] == [Delivered()] * 3
+    assert len(lines_below(tmp_path)) == 1
+
+
+def test_a_bad_record_is_rejected_and_kept_in_quarantine(transport: StoreTransport, tmp_path: Path) -> None:
+    answer = transport.send(request(record(event_id="1"), record("no rows", event_id="2")))
+    assert isinstance(answer, Delivered)
+    assert answer.rejected == 1
+    assert [line["id"] for line in lines_below(tmp_path) if "reason" not in line] == ["1"]
+
+
+def test_what_is_no_request_is_refused(transport: StoreTransport) -> None:
+    answer = transport.send(b"\xff\xff\xff")
+    assert isinstance(answer, Refused)
+    assert answer.code == "INVALID_ARGUMENT"
+
+
+def test_while_the_store_is_away_the_answer_is_to_come_back(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sink, "SinkLimits", lambda: SinkLimits(retry_seconds=0.1))
+    transport: StoreTransport = request.getfixturevalue("transport")
+    (tmp_path / "credit").write_text("a file where a folder should be")
+    answer = transport.send(one("1"))
+    assert isinstance(answer, Retry)
+    assert (answer.code, answer.delay) == ("UNAVAILABLE", 1.0)
+    (tmp_path / "credit").unlink()
+    assert transport.send(one("1")) == Delivered()
+
+
+def test_a_close_ends_a_request_under_way_at_once_and_later_ones_are_not_begun(
+    transport: StoreTransport, tmp_path: Path
+) -> None:
+    assert transport.send(one("1")) == Delivered()
+    answers: list[Answer] = []
+    before = transport._trial
+    sending = threading.Thread(target=lambda: answers.append(transport.send(one("2"))))
+    closing = threading.Thread(target=transport.close)
+    with (tmp_path / BLOB).open("rb+") as blob:
+        fcntl.flock(blob, fcntl.LOCK_EX)  # the next append waits for it
+        sending.start()
+        wait_until(lambda: transport._trial is not before)
+        closing.start()
+        sending.join(30)
+    closing.join(30)
+    transport.close()
+    answers.append(transport.send(one("3")))
+    assert answers == [Retry("CANCELLED", "the store is closed")] * 2
+
+
+def test_a_closed_transport_leaves_no_thread_behind(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    transport = StoreTransport(str(tmp_path))
+    transport.send(one("1"))
+    assert set(threading.enumerate()) - before
+    transport.close()
+    wait_until(lambda: not set(threading.enumerate()) - before)
+
+
+@pytest.mark.anyio
+async def test_a_running_event_loop_does_not_matter(tmp_path: Path) -> None:
+    StoreTransport.check(str(tmp_path / "store"))
+    transport = StoreTransport(str(tmp_path / "store"))
+    assert await asyncio.to_thread(transport.send, one("1")) == Delivered()
+    assert transport.send(one("2")) == Delivered()
+    transport.close()
+
+
+def test_two_transports_never_share_a_blob(tmp_path: Path) -> None:
+    transports = [StoreTransport(str(tmp_path)) for _ in range(2)]
+    for number, transport in enumerate(transports):
+        assert transport.send(one(str(number))) == Delivered()
+        transport.close()
+    assert len(list(tmp_path.rglob("*.jsonl"))) == 2
+
+
+def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    StoreTransport.check(str(tmp_path))
+    wait_until(lambda: not set(threading.enumerate()) - before)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("ftp://host/x", "expected a store URL that starts with file://, az:// or https://, or a path"),
+        ("az://Not_A_Container", "expected a container name of 3 to 63 lower-case letters"),
+        ("{folder}/file/store", "expected to write into '{folder}/file/store', got "),
+    ],
+)
+def test_a_store_that_cannot_be_is_told_in_the_sdks_own_error(tmp_path: Path, url: str, sentence: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError) as caught:
+        StoreTransport.check(url.format(folder=tmp_path))
+    assert str(caught.value).startswith(f"OTEL_MODELDATA_STORE: {sentence.format(folder=tmp_path)}")
+    if "://" in url:
+        with pytest.raises(ConfigError):
+            StoreTransport(url)
+
+
+def test_the_deployment_file_decides_on_folders_and_destinations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, config = tmp_path / "deployment.yml", tmp_path / "store.yml"
+    path = "azureml://datastores/mine/paths/custom/outputs"
+    collections = {"model_inputs": {"enabled": "True"}, "model_outputs": {"data": {"path": path}}}
+    block = {"rolling_rate": "Day", "collections": collections}
+    deployment.write_text(json.dumps({"endpoint_name": "credit", "name": "blue", "data_collector": block}))
+    config.write_text(json.dumps({"datastores": {"mine": str(tmp_path / "mine")}}))
+    monkeypatch.setenv("OTEL_MODELDATA_CONFIG", str(deployment))
+    with pytest.raises(ConfigError, match="expected a known datastore, got 'mine'"):
+        StoreTransport.check(str(tmp_path / "store"))
+    monkeypatch.setenv("OTEL_MODELDATA_STORE_CONFIG", str(config))
+    transport = StoreTransport(str(tmp_path / "store"), INSTANCE)
+    outputs = record(event_id="2", time_ns=NOON, collection="model_outputs")
+    assert transport.send(request(record(event_id="1", time_ns=NOON), outputs)) == Delivered()
+    transport.close()
+    assert sorted(str(blob.relative_to(tmp_path)) for blob in tmp_path.rglob("*.jsonl")) == [
+        f"mine/custom/outputs/2026/11/22/{INSTANCE}000000.jsonl",
+        f"store/credit/blue/model_inputs/2026/11/22/{INSTANCE}000000.jsonl",
+    ]
+
+
+def test_a_deployment_file_without_names_says_nothing_about_destinations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = tmp_path / "deployment.yml"
+    deployment.write_text("data_collector: {collections: {model_inputs: {enabled: 'True'}}}\n")
+    monkeypatch.setenv("OTEL_MODELDATA_CONFIG", str(deployment))
+    StoreTransport.check(str(tmp_path / "store"))
+
+
+def test_a_wrong_settings_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "store.yml").write_text("stroe: x\n")
+    monkeypatch.setenv("OTEL_MODELDATA_STORE_CONFIG", str(tmp_path / "store.yml"))
+    with pytest.raises(ConfigError, match="stroe: expected 'store', got an unknown key"):
+        StoreTransport.check(str(tmp_path))

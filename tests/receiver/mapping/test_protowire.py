@@ -1,0 +1,106 @@
+"""The outline of a request, held against the whole of it."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.wrappers_pb2 import UInt64Value
+from hypothesis import example, given
+from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from otlp_requests import any_value, decoded, raw_request, record, request, resource
+
+from otel_modeldata_receiver.exceptions import UndecodableError
+from otel_modeldata_receiver.mapping.protowire import LogsRequest, fields, string_at, varint
+
+VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary(max_size=9) | st.text()
+SIZES = [0, 1, 127, 128, 129, 16_383, 16_384, 70_000, 2_100_000]
+
+
+def test_a_request_has_resources_scopes_and_records_as_they_were_sent() -> None:
+    records = [record(event_id="1").SerializeToString(), b"\xff no record"]
+    (resource_logs,) = LogsRequest.FromString(raw_request(records)).resource_logs
+    (scope_logs,) = resource_logs.scope_logs
+    assert (resource_logs.resource, list(scope_logs.log_records)) == (resource().SerializeToString(), records)
+
+
+def test_the_fields_of_a_record_are_where_it_has_them() -> None:
+    one = record(event_id="1", severity_number=9, trace_id=b"t" * 16, span_id=b"s" * 8, flags=1)
+    raw = one.SerializeToString()
+    found = [(tag, raw[start:end]) for tag, start, end in fields(raw, 0, len(raw))]
+    attributes = [(0x32, attribute.SerializeToString()) for attribute in one.attributes]
+    assert found == [
+        (0x09, one.time_unix_nano.to_bytes(8, "little")),
+        (0x10, b"\x09"),
+        (0x2A, one.body.SerializeToString()),
+        *attributes,
+        (0x45, b"\x01\0\0\0"),
+        (0x4A, b"t" * 16),
+        (0x52, b"s" * 8),
+    ]
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\x0b", b"\x09" + bytes(7), b"\x0a\x02a", b"\x45", b"\x10\x80", b"\x80", b"\xff" * 11]
+)
+def test_what_is_no_sequence_of_fields_is_undecodable(raw: bytes) -> None:
+    with pytest.raises(UndecodableError, match="expected an OTLP export request"):
+        list(fields(raw, 0, len(raw)))
+
+
+@given(st.lists(st.binary(max_size=9), max_size=4))
+def test_the_outline_of_noise_has_the_records_of_the_whole(bodies: list[bytes]) -> None:
+    raw = request(*(record(body, time_ns=1) for body in bodies))
+    outlined = [
+        one
+        for logs in LogsRequest.FromString(raw).resource_logs
+        for part in logs.scope_logs
+        for one in part.log_records
+    ]
+    whole = [one for logs in decoded(raw).resource_logs for part in logs.scope_logs for one in part.log_records]
+    assert outlined == [one.SerializeToString() for one in whole]
+
+
+def string_of(value: bytes) -> bytes | None:
+    """The text of an encoded `AnyValue`, found behind its length and before something else."""
+    size = AnyValue(bytes_value=value).SerializeToString()[1 : -len(value) or None]
+    raw = b"?" + size + value + b"??"
+    place = string_at(raw, 1)
+    if place is None:
+        return None
+    assert raw[place[1] :] == b"??"
+    return raw[slice(*place)]
+
+
+@given(VALUES)
+def test_a_value_is_a_string_or_none(value: object) -> None:
+    assert string_of(any_value(value).SerializeToString()) == (value.encode() if isinstance(value, str) else None)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_string_of_any_size_is_read(size: int) -> None:
+    for text in ("x" * size, "é" * size):
+        assert string_of(AnyValue(string_value=text).SerializeToString()) == text.encode()
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n", b"\n\x02a", b"\n\x01ab", b"\n\x80", b"\n\x80\x80\x01", b"\x12\x01a"])
+def test_a_string_that_is_not_whole_and_alone_is_none(raw: bytes) -> None:
+    assert string_of(raw) is None
+
+
+def test_a_string_that_ends_behind_the_message_is_none() -> None:
+    assert string_at(b"\x03\n\x01", 0) is None
+
+
+@given(st.integers(0, 2**64 - 1), st.binary(max_size=3))
+@example(2**7 - 1, b"")
+@example(2**14 - 1, b"\xff")
+@example(2**14, b"")
+def test_a_number_is_read_as_it_is_encoded(number: int, rest: bytes) -> None:
+    encoded = UInt64Value(value=number).SerializeToString()[1:] or b"\0"
+    assert varint(b"?" + encoded + rest, 1) == (number, 1 + len(encoded))
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x80", b"\x80\x80", b"\xff" * 12])
+def test_a_number_without_end_is_undecodable(raw: bytes) -> None:
+    with pytest.raises(UndecodableError, match="got a number without end"):
+        varint(raw, 0)

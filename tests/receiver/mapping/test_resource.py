@@ -1,0 +1,104 @@
+"""Resources: names of endpoint and deployment, source, producer."""
+
+from __future__ import annotations
+
+import pytest
+from otlp_requests import BAD_NAMES, resource
+
+from otel_modeldata import semconv
+from otel_modeldata_receiver.exceptions import BadRecordError
+from otel_modeldata_receiver.layout.partition import RollingRate
+from otel_modeldata_receiver.mapping import resource as origin
+from otel_modeldata_receiver.mapping.resource import Origin
+
+
+def read(**values: object) -> Origin:
+    return origin.read(resource({key.replace("__", "."): value for key, value in values.items()}).SerializeToString())
+
+
+def test_a_resource_of_azure_ml_names_everything() -> None:
+    arm_id = (
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/onlineEndpoints/e"
+    )
+    values = {
+        semconv.AZUREML_ENDPOINT_NAME: "credit",
+        semconv.AZUREML_DEPLOYMENT_NAME: "blue",
+        semconv.CLOUD_RESOURCE_ID: arm_id,
+        semconv.SERVICE_NAME: "ignored",
+        semconv.SERVICE_INSTANCE_ID: "p1",
+        semconv.AZUREML_ROLLING_RATE: "day",
+        "host.name": ["also", "ignored"],
+    }
+    assert origin.read(resource(values).SerializeToString()) == Origin(
+        endpoint="credit", deployment="blue", source=arm_id, rolling_rate=RollingRate.DAY, producer="p1"
+    )
+
+
+def test_an_empty_resource_is_local() -> None:
+    assert origin.read(b"") == Origin(
+        endpoint="local",
+        deployment="default",
+        source="/endpoints/local/deployments/default",
+        rolling_rate=None,
+        producer=None,
+    )
+
+
+def test_the_service_name_is_the_endpoint_when_nothing_else_names_it() -> None:
+    assert read(service__name="shop").endpoint == "shop"
+
+
+@pytest.mark.parametrize("name", ["unknown_service", "unknown_service:python", ""])
+def test_a_service_nobody_named_is_local(name: str) -> None:
+    assert read(service__name=name).endpoint == "local"
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("key", [semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME])
+def test_no_name_outside_the_allow_list_reaches_a_path(key: str, name: str) -> None:
+    with pytest.raises(BadRecordError, match=r"^name: expected as (endpoint|deployment) "):
+        origin.read(resource({key: name}).SerializeToString())
+
+
+def test_a_bad_service_name_is_refused_with_the_rule() -> None:
+    with pytest.raises(BadRecordError) as caught:
+        read(service__name="../x")
+    assert str(caught.value) == f"name: expected as endpoint {semconv.NAME_RULE}, got '../x'; rename the endpoint"
+
+
+def test_the_source_is_always_a_uri_reference() -> None:
+    assert read(cloud__resource_id="/a b/<c>/%20/é?q=1#f").source == "/a%20b/%3Cc%3E/%20/%C3%A9?q=1#f"
+
+
+def test_a_rolling_rate_nobody_knows_is_no_rate() -> None:
+    assert read(azureml__data_collector__rolling_rate="fortnight").rolling_rate is None
+
+
+def test_a_name_that_is_a_number_is_printed() -> None:
+    assert read(azureml__deployment__name=7).deployment == "7"
+
+
+@pytest.mark.parametrize("value", [["a"], b"a", {"a": 1}])
+def test_a_name_that_is_no_text_is_refused(value: object) -> None:
+    with pytest.raises(BadRecordError, match=r"^attribute type: expected a string as azureml\.endpoint\.name"):
+        read(azureml__endpoint__name=value)
+
+
+@pytest.mark.parametrize("key", [semconv.CLOUD_RESOURCE_ID, semconv.SERVICE_INSTANCE_ID])
+def test_a_text_that_every_line_would_repeat_is_bounded(key: str) -> None:
+    longest = "x" * origin.MAX_TEXT_CHARS
+    origin.read(resource({key: longest}).SerializeToString())
+    with pytest.raises(BadRecordError, match=r"^name: expected at most 2048 characters as "):
+        origin.read(resource({key: longest + "x"}).SerializeToString())
+
+
+def test_a_large_resource_is_read_like_any_other_but_not_remembered() -> None:
+    large = resource({semconv.SERVICE_NAME: "shop", "ballast": "x" * 100_000}).SerializeToString()
+    remembered = origin._cached.cache_info().currsize
+    assert origin.read(large).endpoint == "shop"
+    assert origin._cached.cache_info().currsize == remembered
+
+
+def test_bytes_that_are_no_resource_are_refused() -> None:
+    with pytest.raises(BadRecordError, match=r"^undecodable Resource: "):
+        origin.read(b"\xff")

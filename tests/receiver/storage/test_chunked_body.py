@@ -1,0 +1,26 @@
+"""Megabytes on their way into a request, and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from otel_modeldata_receiver.storage.chunked_body import LARGE_BYTES, Pieces, md5
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("size", [0, 1, 256 << 10, (4 << 20) - 1])
+async def test_a_body_can_be_sent_again_from_its_start(size: int) -> None:
+    """As the client library does when a token has expired."""
+    content = os.urandom(size)
+    pieces = Pieces(content)
+    assert [b"".join([piece async for piece in pieces]) for _ in range(2)] == [content, content]
+
+
+@pytest.mark.parametrize("size", [0, LARGE_BYTES - 1, LARGE_BYTES])
+async def test_a_digest_is_that_of_the_whole_content(size: int) -> None:
+    content = os.urandom(size)
+    assert await md5(content) == hashlib.md5(content, usedforsecurity=False).digest()

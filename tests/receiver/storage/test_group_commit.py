@@ -1,0 +1,259 @@
+"""Lines of one folder: gathered, cut into blocks, answered in order, refused together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from memory_store import (
+    FIRST,
+    FOLDER,
+    HASTY,
+    MemoryStore,
+    line,
+    lines,
+    refused,
+    sink_on,
+)
+from virtual_time import now, run
+
+from otel_modeldata_receiver.exceptions import StoreCheckError, StoreError
+from otel_modeldata_receiver.storage.sink import Appended, SinkLimits
+
+
+def test_calls_that_come_during_an_append_share_the_next_one() -> None:
+    store = MemoryStore()
+
+    async def main() -> list[Appended]:
+        sink = sink_on(store)
+        first = asyncio.ensure_future(sink.append(FOLDER, lines("first")))
+        await store.reached("append")
+        return await asyncio.gather(first, *(sink.append(FOLDER, lines(number)) for number in range(1000)))
+
+    assert run(main()) == [Appended(stored=1, duplicates=0)] * 1001
+    assert [len(block.splitlines()) for block in store.blocks[FIRST]] == [1, 1000]
+    assert store.stored() == ["first", *map(str, range(1000))]
+
+
+def test_a_line_is_never_split_over_two_appends_and_a_call_waits_for_all_its_lines() -> None:
+    store = MemoryStore()
+    many = [line(number, padding=60) for number in range(10)]
+    limits = SinkLimits(block_bytes=3 * len(many[0].data) + 1)
+
+    async def main() -> Appended:
+        call = asyncio.ensure_future(sink_on(store, limits=limits).append(FOLDER, many))
+        for block in range(4):
+            await store.reached("append", block + 1)
+            assert not call.done()
+        return await call
+
+    assert run(main()) == Appended(stored=10, duplicates=0)
+    data = [one.data for one in many]
+    assert store.blocks[FIRST] == [b"".join(data[start : start + 3]) for start in range(0, 10, 3)]
+
+
+def test_lines_linger_for_company_but_no_longer_than_told() -> None:
+    store = MemoryStore()
+
+    async def main() -> float:
+        sink = sink_on(store, linger=1.0)
+        await sink.append(FOLDER, lines("warm"))
+        start = now()
+        first = asyncio.ensure_future(sink.append(FOLDER, lines(1)))
+        await asyncio.sleep(0.9)
+        await asyncio.gather(first, sink.append(FOLDER, lines(2)))
+        return now() - start
+
+    assert run(main()) == pytest.approx(1.0 + MemoryStore().latency)
+    assert [len(block.splitlines()) for block in store.blocks[FIRST]] == [1, 2]
+
+
+def test_a_full_block_does_not_linger() -> None:
+    limits = SinkLimits(block_bytes=1000)
+
+    async def main() -> float:
+        sink = sink_on(MemoryStore(), linger=3600.0, limits=limits)
+        first = asyncio.ensure_future(sink.append(FOLDER, [line(1, padding=500)]))
+        await asyncio.sleep(0.1)
+        second = asyncio.ensure_future(sink.append(FOLDER, [line(2, padding=500)]))
+        await first
+        taken = now()
+        await sink.drain()
+        await second
+        return taken
+
+    assert run(main()) < 1.0
+
+
+def test_lines_linger_after_a_full_block_as_before_it() -> None:
+    async def main() -> float:
+        sink = sink_on(MemoryStore(), linger=10.0, limits=SinkLimits(block_bytes=1000))
+        await sink.append(FOLDER, [line(number, padding=600) for number in range(4)])
+        start = now()
+        await sink.append(FOLDER, lines("small"))
+        return now() - start
+
+    assert run(main()) == pytest.approx(10.0 + MemoryStore().latency)
+
+
+def test_drain_hurries_what_lingers_and_waits_for_it() -> None:
+    store = MemoryStore()
+
+    async def main() -> float:
+        sink = sink_on(store, linger=3600.0)
+        call = asyncio.ensure_future(sink.append(FOLDER, lines(1)))
+        await asyncio.sleep(0.1)
+        await sink.drain()
+        assert store.stored() == ["1"]
+        assert await call == Appended(stored=1, duplicates=0)
+        await sink.drain()
+        return now()
+
+    assert run(main()) < 1.0
+
+
+def test_a_line_that_is_stored_is_acknowledged_and_not_written_again() -> None:
+    store = MemoryStore()
+
+    async def main() -> list[Appended]:
+        sink = sink_on(store)
+        return [await sink.append(FOLDER, lines(*keys)) for keys in ((1, 2), (2, 3, 3), (1, 2, 3))]
+
+    assert run(main()) == [Appended(2, 0), Appended(1, 2), Appended(0, 3)]
+    assert store.stored() == ["1", "2", "3"]
+    assert store.count("append") == 2
+
+
+def test_a_duplicate_of_a_line_under_way_waits_for_it() -> None:
+    store = MemoryStore()
+
+    async def main() -> list[Appended]:
+        sink = sink_on(store)
+        first = asyncio.ensure_future(sink.append(FOLDER, lines(1, 2)))
+        await store.reached("append")
+        second = asyncio.ensure_future(sink.append(FOLDER, lines(2, 1)))
+        await asyncio.sleep(0)
+        assert not second.done()
+        return await asyncio.gather(first, second)
+
+    assert run(main()) == [Appended(2, 0), Appended(0, 2)]
+    assert store.stored() == ["1", "2"]
+
+
+def test_a_duplicate_of_a_line_under_way_fails_with_it() -> None:
+    store = MemoryStore(["ok", "ok", "refused"])
+
+    async def main() -> list[Any]:
+        sink = sink_on(store, limits=HASTY)
+        calls = [sink.append(FOLDER, lines(1)), sink.append(FOLDER, lines(1)), sink.append(FOLDER, lines(2))]
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(error) for error in errors] == [StoreError] * 3
+        assert len({id(error) for error in errors}) == 3
+        return await asyncio.gather(sink.append(FOLDER, lines(1)), sink.append(FOLDER, lines(2)))
+
+    assert run(main()) == [Appended(1, 0), Appended(1, 0)]
+    assert store.stored() == ["1", "2"]
+
+
+def test_a_line_found_in_a_blob_counts_as_a_duplicate_of_the_call_that_brought_it() -> None:
+    """All calls wait while the blob of an earlier process is read; the second brings nothing that is new."""
+    store = MemoryStore()
+    store.contents[FIRST] = line(1).data + line(4).data
+    store.blocks[FIRST] = [store.contents[FIRST]]
+    calls = [(0, 1), (1,), (2,), (3, 4, 5)]
+
+    async def main() -> list[Appended]:
+        sink = sink_on(store)
+        return await asyncio.gather(*(sink.append(FOLDER, lines(*keys)) for keys in calls))
+
+    assert run(main()) == [Appended(1, 1), Appended(0, 1), Appended(1, 0), Appended(2, 1)]
+    assert store.stored() == ["1", "4", "0", "2", "3", "5"]
+
+
+def test_a_caller_that_goes_away_leaves_its_lines_behind() -> None:
+    store = MemoryStore()
+
+    async def main() -> Appended:
+        sink = sink_on(store)
+        call = asyncio.ensure_future(sink.append(FOLDER, lines(1)))
+        await asyncio.sleep(0.001)
+        call.cancel()
+        await asyncio.wait([call])
+        return await sink.append(FOLDER, lines(1, 2))
+
+    assert run(main()) == Appended(stored=1, duplicates=1)
+    assert store.stored() == ["1", "2"]
+
+
+def test_a_block_is_tried_again_with_the_same_bytes_while_more_lines_wait() -> None:
+    store = MemoryStore(["ok", "ok", "late", "refused", "land"])
+
+    async def main() -> list[Appended]:
+        sink = sink_on(store)
+        first = asyncio.ensure_future(sink.append(FOLDER, lines(1)))
+        await store.reached("append", 2)
+        return await asyncio.gather(first, sink.append(FOLDER, lines(2)))
+
+    assert run(main()) == [Appended(1, 0), Appended(1, 0)]
+    assert store.blocks == {FIRST: [line(1).data, line(2).data]}
+
+
+def test_a_store_that_is_down_is_tried_for_a_while_then_everybody_who_waits_is_told() -> None:
+    store = MemoryStore(["refused"] * 1000)
+
+    async def main() -> tuple[float, list[str]]:
+        sink = sink_on(store, limits=SinkLimits(retry_seconds=8.0))
+        errors = await asyncio.gather(*(sink.append(FOLDER, lines(key)) for key in "ab"), return_exceptions=True)
+        return now(), [repr(error) for error in errors]
+
+    taken, errors = run(main())
+    assert errors == ["StoreError('planned')"] * 2
+    assert 8.0 <= taken < 8.1
+    assert 5 < store.count("blobs") < 15
+
+
+def test_a_store_that_cannot_be_used_is_not_tried_again() -> None:
+    store = MemoryStore()
+    store.defect = StoreCheckError("no permission")
+
+    async def main() -> float:
+        error = await refused(sink_on(store), 1)
+        assert (type(error), str(error)) == (StoreCheckError, "no permission")
+        return now()
+
+    assert run(main()) < 0.1
+
+
+def test_an_outage_is_one_log_line_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    store = MemoryStore(["refused"] * 12)
+
+    async def main() -> None:
+        sink = sink_on(store, limits=HASTY)
+        for number in range(12):
+            with pytest.raises(StoreError):
+                await sink.append(f"{FOLDER}/{number % 3}", lines(number))
+        for number in range(12):
+            await sink.append(f"{FOLDER}/{number % 3}", lines(number))
+
+    run(main())
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "the store does not take lines, callers are asked to come back: planned"),
+        ("INFO", "the store takes lines again"),
+    ]
+
+
+def test_a_defect_of_a_store_is_logged_and_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore()
+    store.defect = RuntimeError("a bug")
+
+    async def main() -> Appended:
+        sink = sink_on(store)
+        error = await refused(sink, 1)
+        assert str(error) == "expected the lines to be stored, got a sink that stopped: send them again"
+        return await sink.append(FOLDER, lines(1))
+
+    assert run(main()) == Appended(stored=1, duplicates=0)
+    assert [record.getMessage() for record in caplog.records] == [f"storing lines stopped: folder {FOLDER}"]

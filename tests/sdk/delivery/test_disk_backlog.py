@@ -1,0 +1,353 @@
+"""Delivery with a spool: what has no room in memory waits on disk, and what a dead process left is sent as its own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted_endpoint import FAST, Endpoint, FakeRecord
+
+from otel_modeldata import semconv
+from otel_modeldata._delivery.disk_queue import Spool
+from otel_modeldata._delivery.grpc_transport import Answer, Delivered, Refused, Retry
+from otel_modeldata._delivery.worker import Delivery, DeliveryLimits
+from otel_modeldata._encoding.log_record import RequestFrame
+from otel_modeldata.config import CollectorConfig
+from otel_modeldata.exceptions import DeliveryError, QueueFullError, ShutDownError
+from otel_modeldata.report import CollectionReport, DeliveryReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+DOWN = Retry("UNAVAILABLE", "down")
+OpenDelivery = "Callable[..., Delivery]"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def delivery_to(folder: Path) -> Iterator[Callable[..., Delivery]]:
+    opened: list[Delivery] = []
+
+    def open_delivery(
+        endpoint: Endpoint,
+        producer: str = "alice",
+        *,
+        max_bytes: int = 2**20,
+        only_overflow: bool = False,
+        **limits: object,
+    ) -> Delivery:
+        frame = RequestFrame(CollectorConfig(), producer)
+        spool = Spool(folder, producer, frame.request([]), max_bytes)
+        opened.append(
+            Delivery(
+                frame,
+                endpoint,
+                DeliveryLimits(**{**FAST, **limits}),  # type: ignore[arg-type]
+                producer=producer,
+                spool=spool,
+                only_overflow=only_overflow,
+            )
+        )
+        return opened[-1]
+
+    yield open_delivery
+    for delivery in opened:
+        delivery.shutdown(timeout=0.0)
+
+
+def _die(delivery: Delivery) -> None:
+    """What the death of a process does to its spool: the locks go, the files stay. The rest of it must do nothing."""
+    backlog = delivery._backlog
+    assert backlog is not None
+    backlog.spool.abandon()
+    backlog.spool._own, backlog.spool._adopted = [], []
+    backlog.spool.settle = lambda _: None  # type: ignore[method-assign]
+
+
+def _records_of(endpoint: Endpoint) -> dict[str, list[str]]:
+    """The names that arrived, by the producer that the request names."""
+    arrived: dict[str, list[str]] = {}
+    for message in endpoint.messages:
+        for logs in message.resource_logs:
+            (producer,) = (a.value.string_value for a in logs.resource.attributes if a.key == "service.instance.id")
+            for scope in logs.scope_logs:
+                assert scope.scope.name == "otel-modeldata"
+                arrived.setdefault(producer, []).extend(record.severity_text for record in scope.log_records)
+    return arrived
+
+
+def _gated() -> tuple[threading.Event, Callable[[list[str]], Answer]]:
+    gate = threading.Event()
+
+    def script(_: list[str]) -> Answer:
+        assert gate.wait(60)
+        return Delivered()
+
+    return gate, script
+
+
+def test_what_is_accepted_is_on_disk_before_put_returns_and_gone_when_it_is_settled(
+    delivery_to: OpenDelivery, folder: Path
+) -> None:
+    gate, script = _gated()
+    delivery = delivery_to(Endpoint(script))
+    for n in range(3):
+        delivery.put(FakeRecord(f"r{n}"), None)
+        (path,) = folder.iterdir()
+        assert f"r{n}".encode() in path.read_bytes()
+    gate.set()
+    assert delivery.flush(30) == DeliveryReport(accepted=3, delivered=3)
+    assert b"r0" not in path.read_bytes()
+    assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
+    assert list(folder.iterdir()) == []
+
+
+def test_what_has_no_room_in_memory_waits_on_disk_and_is_sent_in_order(delivery_to: OpenDelivery) -> None:
+    gate, script = _gated()
+    delivery = delivery_to(endpoint := Endpoint(script), queue_bytes=5000, batch_bytes=2000)
+    names = [f"r{n}" for n in range(300)]
+    for name in names:
+        delivery.put(FakeRecord(name, 400), None)
+    assert delivery.gauges().queue_bytes <= 5000
+    gate.set()
+    assert delivery.flush(60) == DeliveryReport(accepted=300, delivered=300)
+    for name in names[:5]:
+        delivery.put(FakeRecord(name + "+"), None)
+    assert delivery.flush(60) == DeliveryReport(accepted=305, delivered=305)
+    assert endpoint.stored == [*names, *(name + "+" for name in names[:5])]
+
+
+def test_with_the_policy_spill_only_what_overflows_is_written(delivery_to: OpenDelivery, folder: Path) -> None:
+    gate, script = _gated()
+    delivery = delivery_to(endpoint := Endpoint(script), only_overflow=True, queue_records=10)
+    names = [f"r{n}" for n in range(100, 125)]
+    for name in names[:10]:
+        delivery.put(FakeRecord(name), None)
+    assert not folder.exists()
+    for name in names[10:]:
+        delivery.put(FakeRecord(name), None)
+    (path,) = folder.iterdir()
+    assert [name for name in names if name.encode() in path.read_bytes()] == names[10:]
+    gate.set()
+    assert delivery.flush(60) == DeliveryReport(accepted=25, delivered=25)
+    assert endpoint.stored == names
+
+
+def test_the_bound_of_the_spool_takes_the_place_of_the_queues(delivery_to: OpenDelivery) -> None:
+    """I5: a bound on disk; the memory's is no reason to refuse any more."""
+    gate, script = _gated()
+    delivery = delivery_to(Endpoint(script), max_bytes=100_000, queue_bytes=5000)
+    count = 0
+    with contextlib.suppress(QueueFullError):
+        while count < 200:
+            delivery.put(FakeRecord(f"r{count}", 1000), None)
+            count += 1
+    assert 80 < count < 100
+    assert delivery.gauges().spool_bytes <= 100_000
+    gate.set()
+    assert delivery.flush(60) == DeliveryReport(accepted=count, delivered=count)
+    delivery.put(FakeRecord("again", 1000), None)
+    assert delivery.flush(60).delivered == count + 1
+
+
+def test_what_shutdown_cannot_deliver_stays_for_the_next_process_and_is_pending(
+    delivery_to: OpenDelivery, folder: Path
+) -> None:
+    """Section 5, test 3: an outage that is longer than the process lives."""
+    delivery = delivery_to(Endpoint(lambda _: DOWN), queue_bytes=3000)
+    for n in range(20):
+        delivery.put(FakeRecord(f"r{n}", collection=f"c{n % 2}"), None)
+    report = delivery.shutdown(0.05)
+    assert report == DeliveryReport(accepted=20, pending=20)
+    heir = delivery_to(endpoint := Endpoint(), "bob")
+    heir.put(FakeRecord("own"), None)
+    report = heir.flush(60)
+    assert report == DeliveryReport(accepted=1, delivered=1)
+    each = CollectionReport(accepted=10, delivered=10)
+    assert report.replayed == {"alice": {"c0": each, "c1": each}}
+    arrived = _records_of(endpoint)
+    assert arrived["bob"] == ["own"]
+    assert sorted(arrived["alice"]) == sorted(f"r{n}" for n in range(20))
+    heir.shutdown(30)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_process_that_dies_in_the_middle_leaves_exactly_what_was_not_settled(delivery_to: OpenDelivery) -> None:
+    hung = threading.Event()
+    answered = iter([Delivered()])
+
+    def script(_: list[str]) -> Answer:
+        answer = next(answered, None)
+        if answer is None:
+            hung.wait(60)
+        return answer or DOWN
+
+    delivery = delivery_to(first := Endpoint(script), linger_seconds=60.0)
+    for n in range(5):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    delivery.flush(30)
+    for n in range(5, 9):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    _die(delivery)
+    heir = delivery_to(second := Endpoint(), "bob")
+    assert heir.flush(60) == DeliveryReport()
+    hung.set()
+    assert first.stored == ["r0", "r1", "r2", "r3", "r4"]
+    assert _records_of(second) == {"alice": ["r5", "r6", "r7", "r8"]}
+
+
+def test_what_a_living_process_waits_with_is_its_own(delivery_to: OpenDelivery) -> None:
+    alice = delivery_to(Endpoint(lambda _: DOWN))
+    alice.put(FakeRecord("r0"), None)
+    bob = delivery_to(endpoint := Endpoint(), "bob")
+    bob.put(FakeRecord("r1"), None)
+    assert bob.flush(30).replayed == {}
+    assert _records_of(endpoint) == {"bob": ["r1"]}
+
+
+def test_losses_of_adopted_events_are_told_to_the_collector_of_the_same_name(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(lambda _: DOWN))
+    delivery.put(FakeRecord("r0"), None)
+    delivery.shutdown(0.0)
+    errors: list[Exception] = []
+    heir = delivery_to(Endpoint(lambda names: Refused("INTERNAL", "bad") if "r0" in names else Delivered()), "bob")
+    heir.put(FakeRecord("own"), errors.append)
+    report = heir.flush(60)
+    assert report.replayed == {"alice": {"model_inputs": CollectionReport(accepted=1, lost={"refused": 1})}}
+    assert [str(error) for error in errors] == ["1 event(s) lost, refused: INTERNAL: bad"]
+    assert isinstance(errors[0], DeliveryError)
+    assert errors[0].event_ids == ("r0",)
+
+
+def test_damage_in_the_spool_costs_only_the_record_it_hits(
+    delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Section 5, test 16, through to the endpoint."""
+    delivery = delivery_to(Endpoint(lambda _: DOWN))
+    for n in range(9):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    delivery.shutdown(0.0)
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"r4")] ^= 8
+    path.write_bytes(content[:-5])
+    heir = delivery_to(endpoint := Endpoint(), "bob")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        report = heir.flush(60)
+    assert endpoint.stored == ["r0", "r1", "r2", "r3", "r5", "r6", "r7"]
+    assert report.replayed == {
+        "alice": {
+            "(unreadable)": CollectionReport(accepted=1, lost={"corrupt": 1}),
+            "model_inputs": CollectionReport(accepted=7, delivered=7),
+        }
+    }
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert [path.suffix for path in folder.iterdir()] == [".corrupt"]
+
+
+def test_a_segment_that_a_later_version_wrote_is_left_where_it_is(
+    delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Spool(folder, "later", b"\xff not what this version writes", 2**20)
+    other.append(b"\xff neither")
+    other.close()
+    heir = delivery_to(endpoint := Endpoint(), "bob")
+    heir.put(FakeRecord("own"), None)
+    assert heir.flush(60) == DeliveryReport(accepted=1, delivered=1)
+    assert endpoint.stored == ["own"]
+    assert "cannot be read, it is left where it is" in caplog.text
+    heir.shutdown(60)
+    assert [path.name for path in folder.iterdir()] == ["later-000000.spool"]
+
+
+def test_what_comes_after_shutdown_leaves_nothing_on_disk(delivery_to: OpenDelivery, folder: Path) -> None:
+    delivery = delivery_to(Endpoint())
+    delivery.put(FakeRecord("r0"), None)
+    delivery.shutdown(30)
+    with pytest.raises(ShutDownError):
+        delivery.put(FakeRecord("late"), None)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_record_that_cannot_be_encoded_is_known_at_once_and_takes_no_number(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint())
+    with pytest.raises(ValueError, match="cannot be encoded"):
+        delivery.put(FakeRecord("bad", encodable=False), None)
+    delivery.put(good := FakeRecord("good"), None)
+    assert good.sequence == 0
+    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
+
+
+_ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(0, 3000), min_size=1, max_size=60),
+    st.lists(_ANSWERS, max_size=30),
+    st.integers(1, 8000),
+    st.booleans(),
+)
+def test_every_record_is_settled_exactly_once_whatever_fits_into_memory(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], script: list[str], room: int, spill: bool
+) -> None:
+    steps = iter(script)
+
+    def answer(names: list[str]) -> Answer:
+        step = next(steps, "ok")
+        if step == "later":
+            return DOWN
+        if step == "refuse_odd" and any(int(name[1:]) % 2 for name in names):
+            return Refused("INVALID_ARGUMENT", "odd")
+        return Delivered(1 if step == "reject" else 0, "")
+
+    errors: list[DeliveryError] = []
+    frame = RequestFrame(CollectorConfig(), "p")
+    folder = tmp_path_factory.mktemp("spool")
+    limits = DeliveryLimits(**FAST, batch_bytes=4000, queue_bytes=5000 + room)  # type: ignore[arg-type]
+    delivery = Delivery(
+        frame,
+        endpoint := Endpoint(answer),
+        limits,
+        producer="p",
+        spool=Spool(folder, "p", frame.request([]), 2**20),
+        only_overflow=spill,
+    )
+    for n, size in enumerate(sizes):
+        delivery.put(FakeRecord(f"r{n}", size), errors.append)  # type: ignore[arg-type]
+    report = delivery.shutdown(60)
+    assert report.pending == 0
+    assert report.accepted == len(sizes) == report.delivered + sum(report.lost.values())
+    assert sum(error.count for error in errors) == sum(report.lost.values())
+    refused = {name for error in errors if error.reason == "refused" for name in error.event_ids}
+    stored = [name for name in endpoint.stored if name not in refused]
+    assert stored == [f"r{n}" for n in range(len(sizes)) if f"r{n}" not in refused]
+    assert list(folder.iterdir()) == []
+
+
+def test_the_sequence_and_the_id_of_a_replayed_event_are_its_own(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(lambda _: DOWN))
+    for n in range(3):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    delivery.shutdown(0.0)
+    heir = delivery_to(endpoint := Endpoint(), "bob")
+    heir.flush(60)
+    ids = [
+        attribute.value.string_value
+        for message in endpoint.messages
+        for record in message.resource_logs[0].scope_logs[0].log_records
+        for attribute in record.attributes
+        if attribute.key == semconv.CLOUDEVENTS_EVENT_ID
+    ]
+    assert ids == ["r0", "r1", "r2"]

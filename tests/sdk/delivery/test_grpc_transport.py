@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent import futures
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from recording_backend import RecordingBackend, exhausted_with_retry_info, unavailable_with_retry_info
+
+from otel_modeldata._delivery.grpc_transport import (
+    Answer,
+    Delivered,
+    GrpcTransport,
+    Refused,
+    Retry,
+    answer_of,
+    retry_delay,
+)
+from otel_modeldata._delivery.otlp_endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_INFO = RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
+
+
+def _status() -> bytes:
+    status = Status(code=14, message="later")
+    status.details.add().Pack(ErrorInfo(reason="other"))
+    status.details.add().Pack(_INFO)
+    return status.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        [("grpc-status-details-bin", _status())],
+        [("x", "y"), ("google.rpc.retryinfo-bin", _INFO.SerializeToString())],
+    ],
+)
+def test_the_delay_is_read_in_both_forms(metadata: list[tuple[str, str | bytes]]) -> None:
+    assert retry_delay(metadata) == 1.5
+
+
+def test_metadata_without_retry_info_names_no_delay() -> None:
+    assert retry_delay([("grpc-status-details-bin", Status(code=14).SerializeToString()), ("a", "b")]) is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "CANCELLED",
+        "DEADLINE_EXCEEDED",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+        "UNIMPLEMENTED",
+        "RESOURCE_EXHAUSTED",
+    ],
+)
+def test_these_codes_are_tried_again(code: str) -> None:
+    assert answer_of(grpc.StatusCode[code], "why", ()) == Retry(code, "why", None)
+
+
+@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "INTERNAL", "UNKNOWN", "NOT_FOUND", "FAILED_PRECONDITION"])
+def test_these_codes_are_final_for_the_same_request(code: str) -> None:
+    assert answer_of(grpc.StatusCode[code], "why", ()) == Refused(code, "why")
+
+
+def test_a_message_above_the_servers_limit_is_refused_so_that_it_can_be_halved() -> None:
+    details = "SERVER: Received message larger than max (10827113 vs. 4194304)"
+    assert answer_of(grpc.StatusCode.RESOURCE_EXHAUSTED, details, ()) == Refused("RESOURCE_EXHAUSTED", details)
+
+
+@pytest.fixture
+def server() -> Iterator[RecordingBackend]:
+    with RecordingBackend() as running:
+        yield running
+
+
+@pytest.fixture
+def transport(server: RecordingBackend) -> Iterator[GrpcTransport]:
+    opened = GrpcTransport(Endpoint(target=server.endpoint, timeout=10.0))
+    yield opened
+    opened.close()
+
+
+def test_a_request_arrives_as_the_bytes_it_was(server: RecordingBackend, transport: GrpcTransport) -> None:
+    request = ExportLogsServiceRequest()
+    request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=7)
+    assert transport.send(request.SerializeToString()) == Delivered(0, "")
+    assert server.log_requests() == [request]
+
+
+def test_a_real_refusal_keeps_code_text_and_delay(server: RecordingBackend, transport: GrpcTransport) -> None:
+    server.refuse(unavailable_with_retry_info)
+    assert transport.send(b"") == Retry("UNAVAILABLE", "come back later", 0.2)
+    server.refuse(exhausted_with_retry_info)
+    assert transport.send(b"") == Retry("RESOURCE_EXHAUSTED", "come back later", 0.2)
+
+
+def test_a_proxy_of_the_environment_never_sees_what_goes_to_loopback(
+    server: RecordingBackend, transport: GrpcTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert transport.send(b"") == Delivered(0, "")
+
+
+def test_a_server_that_went_away_is_tried_again_and_found_when_it_is_back(
+    server: RecordingBackend, transport: GrpcTransport
+) -> None:
+    server.stop()
+    answer = transport.send(b"")
+    assert isinstance(answer, Retry)
+    assert answer.code == "UNAVAILABLE"
+    server.start()
+    while isinstance(answer, Retry):  # gRPC reconnects within its back-off of at most 5 s
+        answer = transport.send(b"")
+    assert answer == Delivered(0, "")
+
+
+def test_a_closed_transport_says_later_and_does_not_raise(transport: GrpcTransport) -> None:
+    transport.send(b"")
+    transport.close()
+    assert transport.send(b"") == Retry("CANCELLED", "the channel is closed", None)
+
+
+def test_a_real_server_that_finds_a_request_too_large_says_so_with_both_sizes() -> None:
+    """Section 5, test 22: gRPC's own limit of 4 MiB."""
+    server = grpc.server(futures.ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(  # type: ignore[no-untyped-call]
+        logs_service_pb2_grpc.LogsServiceServicer(), server
+    )
+    server.start()
+    transport = GrpcTransport(Endpoint(target=f"127.0.0.1:{port}", timeout=10.0))
+    answer = transport.send(bytes(5_000_000))
+    transport.close()
+    server.stop(None).wait()
+    assert isinstance(answer, Refused)
+    assert answer.is_about_size()
+    assert "5000000 vs. 4194304" in answer.details
+
+
+def test_a_fork_ends_a_try_that_takes_long_and_the_try_is_made_again(
+    server: RecordingBackend, transport: GrpcTransport
+) -> None:
+    """Section 5, test 27: while a thread is inside gRPC a forked child's calls would never end."""
+    gate = threading.Event()
+
+    def hang(context: grpc.ServicerContext) -> None:
+        assert gate.wait(60)
+        context.abort(grpc.StatusCode.UNAVAILABLE, "too late")
+
+    server.refuse(hang)
+    answers: list[Answer] = []
+    sender = threading.Thread(target=lambda: answers.append(transport.send(b"")))
+    sender.start()
+    server.wait_until(lambda backend: backend.refused == 1)
+    transport.hold_for_fork()
+    assert not transport._inside.acquire(blocking=False)
+    assert answers == []
+    server.refuse(None)
+    transport.go_on_after_fork()
+    sender.join(60)
+    gate.set()
+    assert answers == [Delivered(0, "")]
+    assert len(server.log_requests()) == 1
+
+
+def test_a_fork_between_two_tries_leaves_the_connection_alone(
+    server: RecordingBackend, transport: GrpcTransport
+) -> None:
+    transport.send(b"")
+    channel = transport._channel
+    transport.hold_for_fork()
+    transport.go_on_after_fork()
+    assert transport.send(b"") == Delivered(0, "")
+    assert transport._channel is channel
+
+
+def test_closing_ends_a_try_at_a_server_that_takes_connections_and_never_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hung = GrpcTransport(Endpoint(target=f"127.0.0.1:{listener.getsockname()[1]}", timeout=600.0))
+        answers: list[Answer] = []
+        sender = threading.Thread(target=lambda: answers.append(hung.send(b"")))
+        sender.start()
+        connection, _ = listener.accept()
+        hung.close()
+        sender.join(60)
+        connection.close()
+    (answer,) = answers
+    assert isinstance(answer, Retry)

@@ -1,0 +1,215 @@
+"""Frames that are close in time share an event (S72); those of different requests never do (S73)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.sdk.trace import TracerProvider
+
+from otel_modeldata import Collector, semconv
+from otel_modeldata._delivery.memory_queue import MemoryQueue
+from otel_modeldata._delivery.pending import Waiting
+from otel_modeldata._delivery.settings import DeliveryLimits
+from otel_modeldata._encoding.dataframe_json import Columns, Rows
+from otel_modeldata._encoding.log_record import Record
+from otel_modeldata.context import BasicCorrelationContext
+from otel_modeldata.testing import capture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from otel_modeldata.testing import CollectedEvent
+
+_COLUMNS = Columns(["a"])
+TRACER = TracerProvider().get_tracer("test")
+
+
+@pytest.fixture(autouse=True)
+def _ten_seconds_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a slow machine changes nothing."""
+    monkeypatch.setenv("OTEL_MODELDATA_BATCH_MS", "10000")
+
+
+def _frame(*values: object) -> pd.DataFrame:
+    return pd.DataFrame({"a": list(values)})
+
+
+def _record(value: str) -> Record:
+    return Record(
+        collection="model_inputs",
+        fixed=b"",
+        time_ns=1,
+        attributes={},
+        span_context=None,
+        body=Rows(_frame(value), lambda _: _COLUMNS),
+    )
+
+
+def _told(events: list[CollectedEvent]) -> list[tuple[str, str, list[Any], int]]:
+    sequence = semconv.AZUREML_PRODUCER_SEQUENCE
+    return [(event.collection, event.correlation_id, event.rows, event.attributes[sequence]) for event in events]
+
+
+def test_frames_of_one_id_that_are_close_in_time_share_an_event() -> None:  # S72
+    with capture() as captured:
+        inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
+        context = inputs.collect(_frame(1, 2), BasicCorrelationContext("a"))
+        outputs.collect(_frame(10), context)
+        inputs.collect(_frame(3), context)
+        Collector(name="model_inputs").collect(_frame(4), BasicCorrelationContext("a"))
+    assert _told(captured.events) == [
+        ("model_inputs", "a", [{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}], 0),
+        ("model_outputs", "a", [{"a": 10}], 0),
+    ]
+
+
+def test_frames_of_different_ids_never_share_an_event() -> None:  # S20, S73
+    with capture() as captured:
+        inputs = Collector(name="model_inputs")
+        for name in ("a", "b", "a"):
+            inputs.collect(_frame(name), BasicCorrelationContext(name))
+        inputs.collect(_frame("c"))
+        inputs.collect(_frame("d"))
+    told = _told(captured.events)
+    assert [(rows, sequence) for _, _, rows, sequence in told] == [
+        ([{"a": "a"}, {"a": "a"}], 0),
+        ([{"a": "b"}], 1),
+        ([{"a": "c"}], 2),
+        ([{"a": "d"}], 3),
+    ]
+    assert len({correlation_id for _, correlation_id, _, _ in told}) == 4
+
+
+def _of_another_trace(inputs: Collector) -> None:
+    with TRACER.start_as_current_span("a"):
+        inputs.collect(_frame(1), BasicCorrelationContext("a"))
+    with TRACER.start_as_current_span("b"):
+        inputs.collect(_frame(2), BasicCorrelationContext("a"))
+
+
+def _of_another_time(inputs: Collector) -> None:
+    inputs.collect(_frame(1), BasicCorrelationContext("a"))
+    inputs.collect(_frame(2), BasicCorrelationContext("a", timestamp=7))
+
+
+def _with_other_headers(inputs: Collector) -> None:
+    inputs.collect(_frame(1), BasicCorrelationContext("a"))
+    inputs.collect(_frame(2), BasicCorrelationContext("a", headers={"tenant": "b"}))
+
+
+def _with_other_columns(inputs: Collector) -> None:
+    inputs.collect(_frame(1), BasicCorrelationContext("a"))
+    inputs.collect(pd.DataFrame({"b": [2]}), BasicCorrelationContext("a"))
+
+
+def _too_large_for_one(inputs: Collector) -> None:
+    inputs.collect(_frame("x" * 600_000), BasicCorrelationContext("a"))
+    inputs.collect(_frame("y" * 600_000), BasicCorrelationContext("a"))
+
+
+@pytest.mark.parametrize(
+    "collect", [_of_another_trace, _of_another_time, _with_other_headers, _with_other_columns, _too_large_for_one]
+)
+def test_what_differs_in_more_than_its_rows_has_an_event_of_its_own(collect: Callable[[Collector], None]) -> None:
+    with capture() as captured:
+        collect(Collector(name="model_inputs"))
+    assert [len(event.rows) for event in captured.events] == [1, 1]
+
+
+def test_with_0_ms_each_frame_is_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_BATCH_MS", "0")
+    with capture() as captured:
+        for value in (1, 2):
+            Collector(name="model_inputs").collect(_frame(value), BasicCorrelationContext("a"))
+    assert [event.rows for event in captured.events] == [[{"a": 1}], [{"a": 2}]]
+
+
+def test_what_was_flushed_is_not_joined_any_more() -> None:
+    with capture() as captured:
+        inputs = Collector(name="model_inputs")
+        inputs.collect(_frame(1), BasicCorrelationContext("a"))
+        assert len(captured.events) == 1
+        inputs.collect(_frame(2), BasicCorrelationContext("a"))
+        assert [event.rows for event in captured.events] == [[{"a": 1}], [{"a": 2}]]
+
+
+def test_row_ids_are_those_of_azures_consumer_whatever_was_batched() -> None:  # S21
+    with capture() as captured:
+        inputs = Collector(name="model_inputs")
+        context = BasicCorrelationContext("a")
+        offered = []
+        for frame in (_frame(1, 2), _frame(3), _frame()):
+            assert inputs.collect(frame, context) is context
+            offered.append(context.row_ids)
+    (event,) = captured.events
+    assert offered == [["a_0", "a_1"], ["a_2"], []]
+    # The consumer numbers the elements of `data` from 0 (posexplode).
+    assert list(itertools.chain(*offered)) == [f"{event.correlation_id}_{n}" for n in range(len(event.rows))]
+
+
+# S22
+def test_an_id_that_is_a_column_stays_with_its_row_whatever_was_batched() -> None:
+    with capture() as captured:
+        inputs = Collector(name="model_inputs")
+        for order in ("o-1", "o-2"):
+            inputs.collect(pd.DataFrame({"order": [order], "price": [1.5]}), BasicCorrelationContext("request"))
+    (event,) = captured.events
+    assert event.rows == [{"order": "o-1", "price": 1.5}, {"order": "o-2", "price": 1.5}]
+
+
+def test_each_span_names_the_event_that_its_rows_joined() -> None:
+    with capture() as captured, TRACER.start_as_current_span("request") as span:
+        inputs = Collector(name="model_inputs")
+        for value in (1, 2):
+            inputs.collect(_frame(value), BasicCorrelationContext("a"))
+    (event,) = captured.events
+    assert [told.attributes["cloudevents.event_id"] for told in span.events] == [event.event_id] * 2  # type: ignore[attr-defined]
+    assert [told.attributes["azureml.data.rows"] for told in span.events] == [1, 1]  # type: ignore[attr-defined]
+
+
+def test_rows_that_join_count_against_the_bound_of_the_queue() -> None:
+    queue = MemoryQueue(DeliveryLimits(merge_seconds=1000.0, queue_bytes=5000))
+    key = ("model_inputs", "a", 0, None)
+    charges = []
+    while not charges or queue.has_room(charges[-1], 0):
+        record = _record("x" * 400)
+        charges.append(record.body.nbytes)
+        if not queue.join(key, record, charges[-1]):
+            queue.add(Waiting(record, charges[-1], time.monotonic(), None, None, None, key))  # type: ignore[arg-type]
+    assert queue.nbytes == sum(charges) <= 5000
+    (waiting,) = queue.take(urgent=True)
+    rows = json.loads(LogRecord.FromString(waiting.record.encode()).body.string_value)
+    assert (waiting.charge, len(rows)) == (sum(charges), len(charges))
+
+
+@given(st.lists(st.lists(st.integers(-5, 5), max_size=3), min_size=1, max_size=6))
+def test_joined_rows_are_the_concatenation_of_all(parts: list[list[int]]) -> None:
+    columns = Columns(["a"])
+    first, *later = [Rows(pd.DataFrame({"a": part}, dtype="int64"), lambda _: columns) for part in parts]
+    assert all(first.join(rows) for rows in later)
+    assert first.count == sum(map(len, parts))
+    expected = pd.DataFrame({"a": [value for part in parts for value in part]}, dtype="int64")
+    assert first.text() == Rows(expected, lambda _: columns).text()
+
+
+def test_a_batch_holds_what_has_waited_long_enough_and_everything_when_it_is_urgent() -> None:
+    queue = MemoryQueue(DeliveryLimits(merge_seconds=1000.0, batch_bytes=25))
+    waiting = [Waiting(None, 10, since, None, None, None) for since in (-2000.0, -1000.0, 1e12)]  # type: ignore[arg-type]
+    for item in waiting[:2]:
+        queue.add(item)
+    assert queue.take(urgent=False) == waiting[:2]
+    queue.add(waiting[2])
+    assert queue.take(urgent=False) == []
+    assert queue.wait_seconds() > 0
+    waiting[2].since = 0.0
+    queue.add(Waiting(None, 20, 0.0, None, None, None))  # type: ignore[arg-type]
+    assert queue.take(urgent=True) == [waiting[2]]
+    assert len(queue) == 1

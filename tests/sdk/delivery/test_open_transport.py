@@ -1,0 +1,85 @@
+"""Where records go: an endpoint, or a store in the same process."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_modeldata._delivery import open_transport
+from otel_modeldata._delivery.grpc_transport import GrpcTransport
+from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.transport import Answer, Delivered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Recorder:
+    """What a package may offer as the transport into stores."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def __call__(self, url: str) -> Recorder:
+        self.log.append(f"open {url}")
+        return self
+
+    def check(self, url: str) -> None:
+        self.log.append(f"check {url}")
+
+    def send(self, request: bytes) -> Answer:
+        return Delivered()
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    calls: list[str] = []
+    monkeypatch.setattr(open_transport, "_factory", lambda: Recorder(calls))
+    monkeypatch.setattr(open_transport, "_checked", {})
+    return calls
+
+
+@pytest.mark.parametrize("store", [None, ""])
+def test_without_a_store_records_go_to_the_endpoint(
+    monkeypatch: pytest.MonkeyPatch, log: list[str], store: str | None
+) -> None:
+    if store is not None:
+        monkeypatch.setenv("OTEL_MODELDATA_STORE", store)
+    open_transport.check()
+    transport = open_transport.open_transport()
+    transport.close()
+    assert isinstance(transport, GrpcTransport)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "gateway")
+    with pytest.raises(ConfigError, match="expected http://HOST:PORT"):
+        open_transport.check()
+    assert log == []
+
+
+def test_a_store_wins_over_the_endpoint_and_is_checked_once(
+    monkeypatch: pytest.MonkeyPatch, log: list[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "not even a URL")
+    monkeypatch.setenv("OTEL_MODELDATA_STORE", "az://container/prefix")
+    open_transport.check()
+    open_transport.check()
+    open_transport.open_transport()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OTEL_MODELDATA_STORE", "./here")
+    open_transport.check()
+    monkeypatch.chdir("/")
+    open_transport.open_transport()
+    assert log == [
+        "check az://container/prefix",
+        "open az://container/prefix",
+        f"check {tmp_path}/here",
+        f"open {tmp_path}/here",
+    ]
+
+
+def test_the_installed_package_offers_the_transport() -> None:
+    (found,) = metadata.entry_points(group="otel_modeldata_transport", name="store")
+    assert found.value == "otel_modeldata_receiver.listeners.in_process:StoreTransport"

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from otel_modeldata import Collector
+from otel_modeldata._delivery.settings import DeliveryLimits, DeliverySettings, SpoolSettings, load_settings
+from otel_modeldata.exceptions import ConfigError
+
+VARIABLES = [
+    f"OTEL_MODELDATA_{name}" for name in ("QUEUE_BYTES", "OVERFLOW", "SPOOL", "SPOOL_BYTES", "BATCH_MS", "REPORT")
+]
+
+
+def test_without_variables_everything_waits_in_memory_and_what_has_no_room_is_refused_at_once() -> None:
+    under_way = 24_500_000
+    limits = DeliveryLimits(queue_bytes=134_217_728 - under_way, block_seconds=0.0)
+    assert load_settings({}) == DeliverySettings(limits=limits)
+
+
+def test_of_a_small_queue_a_fifth_is_for_what_is_under_way() -> None:
+    assert load_settings({"OTEL_MODELDATA_QUEUE_BYTES": "8000"}).limits.queue_bytes == 6400
+
+
+@pytest.mark.parametrize(
+    ("environ", "settings"),
+    [
+        (
+            {"OTEL_MODELDATA_QUEUE_BYTES": "1000", "OTEL_MODELDATA_OVERFLOW": "block:250"},
+            DeliverySettings(limits=DeliveryLimits(queue_bytes=800, block_seconds=0.25)),
+        ),
+        ({"OTEL_MODELDATA_OVERFLOW": "report"}, DeliverySettings()),
+        (
+            {"OTEL_MODELDATA_SPOOL": "/var/spool/modeldata"},
+            DeliverySettings(spool=SpoolSettings(Path("/var/spool/modeldata"), 2**30, only_overflow=False)),
+        ),
+        (
+            {"OTEL_MODELDATA_SPOOL": "spool", "OTEL_MODELDATA_SPOOL_BYTES": "9", "OTEL_MODELDATA_OVERFLOW": "spill"},
+            DeliverySettings(spool=SpoolSettings(Path.cwd() / "spool", 9, only_overflow=True)),
+        ),
+        ({"OTEL_MODELDATA_BATCH_MS": "0"}, DeliverySettings(limits=DeliveryLimits(merge_seconds=0.0))),
+        ({"OTEL_MODELDATA_BATCH_MS": "250"}, DeliverySettings(limits=DeliveryLimits(merge_seconds=0.25))),
+        ({"OTEL_MODELDATA_REPORT": "/reports"}, DeliverySettings(report=Path("/reports"))),
+        (dict.fromkeys(VARIABLES, ""), DeliverySettings()),
+    ],
+)
+def test_each_variable_means_what_its_table_says(environ: dict[str, str], settings: DeliverySettings) -> None:
+    assert load_settings(environ) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("QUEUE_BYTES", "128MiB", "expected bytes above 0, got '128MiB'"),
+        ("QUEUE_BYTES", "0", "expected bytes above 0, got '0'"),
+        ("SPOOL_BYTES", "-1", "expected bytes above 0, got '-1'"),
+        ("OVERFLOW", "drop", "expected report, spill or block:MILLISECONDS, got 'drop'"),
+        ("OVERFLOW", "block", "expected report, spill or block:MILLISECONDS, got 'block'"),
+        ("OVERFLOW", "block:", "expected report, spill or block:MILLISECONDS, got 'block:'"),
+        ("OVERFLOW", "block:1s", "expected report, spill or block:MILLISECONDS, got 'block:1s'"),
+        ("OVERFLOW", "report:5", "expected report, spill or block:MILLISECONDS, got 'report:5'"),
+        ("SPOOL", __file__, f"expected a folder, or a path where one can be made, got {__file__!r}"),
+        ("REPORT", __file__, f"expected a folder, or a path where one can be made, got {__file__!r}"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence_in_init(
+    name: str, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"OTEL_MODELDATA_{name}", value)
+    with pytest.raises(ConfigError) as raised:
+        Collector(name="model_inputs")
+    assert raised.value.problems == (f"OTEL_MODELDATA_{name}: {problem}",)
+
+
+@pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
+def test_a_folder_that_cannot_be_made_is_known_in_init(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "folder"
+    monkeypatch.setenv(f"OTEL_MODELDATA_{name}", str(folder))
+    with pytest.raises(ConfigError) as raised:
+        Collector(name="model_inputs")
+    (problem,) = raised.value.problems
+    assert problem == (
+        f"OTEL_MODELDATA_{name}: expected a folder to write to in {str(folder)!r}, "
+        f"got [Errno 20] Not a directory: {str(folder)!r}: mend it or choose another"
+    )
+
+
+def test_every_problem_is_told_in_one_go() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_settings({"OTEL_MODELDATA_QUEUE_BYTES": "x", "OTEL_MODELDATA_OVERFLOW": "spill"})
+    assert str(raised.value) == (
+        "environment: OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'x'; "
+        "OTEL_MODELDATA_OVERFLOW=spill: expected a folder in OTEL_MODELDATA_SPOOL to spill to, got none"
+    )

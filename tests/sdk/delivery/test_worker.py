@@ -1,0 +1,486 @@
+"""The queue against scripted endpoints: every history ends with accepted = delivered + lost + pending."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted_endpoint import FAST, Endpoint, FakeRecord
+
+from otel_modeldata._delivery.grpc_transport import Answer, Delivered, Refused, Retry
+from otel_modeldata._delivery.worker import Delivery, DeliveryLimits
+from otel_modeldata._encoding.log_record import RequestFrame
+from otel_modeldata.config import CollectorConfig
+from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
+from otel_modeldata.report import CollectionReport, DeliveryReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def delivery_to() -> Iterator[Callable[..., Delivery]]:
+    opened: list[Delivery] = []
+
+    def open_delivery(endpoint: Endpoint, **limits: object) -> Delivery:
+        frame = RequestFrame(CollectorConfig(), "producer")
+        opened.append(Delivery(frame, endpoint, DeliveryLimits(**{**FAST, **limits})))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_delivery
+    for delivery in opened:
+        delivery.shutdown(timeout=0.0)
+
+
+OpenDelivery = "Callable[..., Delivery]"
+
+
+def test_what_is_accepted_arrives_in_order(delivery_to: OpenDelivery) -> None:
+    endpoint = Endpoint()
+    delivery = delivery_to(endpoint)
+    names = [f"r{n}" for n in range(1000)]
+    for name in names:
+        delivery.put(FakeRecord(name), None)
+    assert delivery.flush(30) == DeliveryReport(accepted=1000, delivered=1000)
+    assert endpoint.stored == names
+
+
+def test_requests_are_cut_by_bytes_and_a_large_record_travels_alone(delivery_to: OpenDelivery) -> None:
+    endpoint = Endpoint()
+    delivery = delivery_to(endpoint, batch_bytes=10_000, linger_seconds=5.0)
+    for name, size in [("a", 4000), ("b", 4000), ("c", 4000), ("large", 50_000), ("d", 10)]:
+        delivery.put(FakeRecord(name, size), None)
+    delivery.flush(30)
+    assert sorted(len(names) for names in endpoint.requests if "large" in names) == [1]
+    assert endpoint.stored == ["a", "b", "c", "large", "d"]
+
+
+def test_one_bad_record_costs_only_itself(delivery_to: OpenDelivery) -> None:
+    errors: list[Exception] = []
+    delivery = delivery_to(endpoint := Endpoint(), linger_seconds=5.0)
+    for n in range(20):
+        delivery.put(FakeRecord(f"r{n}", encodable=n != 7), errors.append)
+    assert delivery.flush(30) == DeliveryReport(accepted=20, delivered=19, lost={"unencodable": 1})
+    assert endpoint.stored == [f"r{n}" for n in range(20) if n != 7]
+    assert [(type(e), e.reason, e.event_ids, str(e)) for e in errors if isinstance(e, DeliveryError)] == [
+        (DeliveryError, "unencodable", ("r7",), "1 event(s) lost, unencodable: ValueError: cannot be encoded")
+    ]
+
+
+def test_a_request_that_is_refused_is_halved_until_the_poison_stands_alone(delivery_to: OpenDelivery) -> None:
+    errors: list[Exception] = []
+    endpoint = Endpoint(lambda names: Refused("INTERNAL", "bad") if "r300" in names else Delivered())
+    delivery = delivery_to(endpoint, linger_seconds=5.0, linger_records=512)
+    for n in range(512):
+        delivery.put(FakeRecord(f"r{n}"), errors.append)
+    assert delivery.flush(30) == DeliveryReport(accepted=512, delivered=511, lost={"refused": 1})
+    assert endpoint.stored == [f"r{n}" for n in range(512) if n != 300]
+    assert [str(e) for e in errors] == ["1 event(s) lost, refused: INTERNAL: bad"]
+
+
+def test_what_the_endpoint_rejects_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+    errors: list[Exception] = []
+    delivery = delivery_to(Endpoint(lambda _: Delivered(2, "not model data")), linger_seconds=5.0)
+    for n in range(5):
+        delivery.put(FakeRecord(f"r{n}"), errors.append)
+    assert delivery.flush(30) == DeliveryReport(accepted=5, delivered=3, lost={"rejected": 2})
+    (error,) = errors
+    assert isinstance(error, DeliveryError)
+    assert (error.count, error.event_ids) == (2, ("r0", "r1", "r2", "r3", "r4"))
+    assert str(error) == "2 event(s) lost, rejected: 2 of 5 by the endpoint: not model data"
+
+
+def test_an_outage_loses_nothing_and_the_same_bytes_are_sent_again(delivery_to: OpenDelivery) -> None:
+    answers = iter([Retry("UNAVAILABLE", "down")] * 5)
+    endpoint = Endpoint(lambda _: next(answers, Delivered()))
+    delivery = delivery_to(endpoint)
+    delivery.put(FakeRecord("a"), None)
+    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
+    assert endpoint.requests == [["a"]] * 6
+
+
+def test_a_transport_that_fails_unexpectedly_neither_ends_the_thread_nor_loses_data(delivery_to: OpenDelivery) -> None:
+    failures = iter([RuntimeError("defect"), OSError("defect")])
+
+    def script(_: list[str]) -> Answer:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(script))
+    delivery.put(FakeRecord("a"), None)
+    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
+    assert endpoint.stored == ["a"]
+
+
+def test_flush_tells_the_truth_when_its_time_is_over(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(endpoint := Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
+    delivery.put(FakeRecord("a"), None)
+    assert endpoint.tried.wait(30)
+    assert delivery.flush(0.01) == DeliveryReport(accepted=1, pending=1)
+
+
+def test_shutdown_delivers_what_waits_and_then_refuses(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(endpoint := Endpoint(), linger_seconds=60.0)
+    for n in range(3):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
+    assert endpoint.stored == ["r0", "r1", "r2"]
+    assert endpoint.closed.is_set()
+    with pytest.raises(ShutDownError, match=r"^queue closed$"):
+        delivery.put(FakeRecord("late"), None)
+    assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
+
+
+def test_what_shutdown_cannot_deliver_in_time_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+    errors: list[Exception] = []
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down", 3600.0)), batch_bytes=600)
+    for n in range(5):
+        delivery.put(FakeRecord(f"r{n}"), errors.append)
+    assert delivery.shutdown(0.05) == DeliveryReport(accepted=5, lost={"shutdown": 5})
+    assert sum(e.count for e in errors if isinstance(e, DeliveryError)) == 5
+    assert {e.reason for e in errors if isinstance(e, DeliveryError)} == {"shutdown"}
+
+
+def test_the_queue_is_bounded_in_bytes_until_they_are_settled(delivery_to: OpenDelivery) -> None:
+    gate = threading.Event()
+
+    def script(_: list[str]) -> Answer:
+        gate.wait(30)
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(script), queue_bytes=10_000)
+    accepted = 10_000 // (1000 + 1350)
+    for n in range(accepted):
+        delivery.put(FakeRecord(f"r{n}", 1000), None)
+    with pytest.raises(QueueFullError) as raised:
+        delivery.put(FakeRecord("one too many", 1000), None)
+    assert str(raised.value) == (
+        "Too many requests lead to message queue is full, please reduce the number of requests."
+    )
+    gate.set()
+    assert delivery.flush(30) == DeliveryReport(accepted=accepted, delivered=accepted)
+    delivery.put(FakeRecord("again", 1000), None)
+    delivery.flush(30)
+    assert endpoint.stored[-1] == "again"
+
+
+def test_the_queue_can_be_bounded_in_records_as_azures_is(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=3)
+    for n in range(3):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    with pytest.raises(QueueFullError):
+        delivery.put(FakeRecord("r3"), None)
+
+
+def test_a_record_above_the_limit_is_refused_with_its_size_and_the_limit(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(), record_bytes=100_000)
+    with pytest.raises(RecordTooLargeError) as raised:
+        delivery.put(FakeRecord("large", 100_000), None)
+    assert str(raised.value) == (
+        "the frame takes 100000 bytes as JSON, at most 98650 can be sent in one event: collect it in parts"
+    )
+    assert delivery.report() == DeliveryReport()
+
+
+def test_a_record_that_turns_out_too_large_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+    record = FakeRecord("grown", 5000)
+    record.body.nbytes = 10
+    delivery = delivery_to(Endpoint(), record_bytes=4000)
+    delivery.put(record, None)
+    assert delivery.flush(30) == DeliveryReport(accepted=1, lost={"too_large": 1})
+
+
+def test_losses_without_on_error_are_logged_once_a_minute(
+    delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = delivery_to(Endpoint(lambda _: Refused("INTERNAL", "bad")), linger_records=1)
+    with caplog.at_level(logging.WARNING):
+        for n in range(50):
+            delivery.put(FakeRecord(f"r{n}"), None)
+        delivery.flush(30)
+    assert [r.getMessage() for r in caplog.records] == ["1 event(s) lost, refused: INTERNAL: bad"]
+
+
+def test_an_on_error_that_fails_stops_nothing(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Exception) -> None:
+        raise RuntimeError("broken")
+
+    delivery = delivery_to(Endpoint(lambda names: Refused("INTERNAL", "") if "a" in names else Delivered()))
+    delivery.put(FakeRecord("a"), broken)
+    delivery.flush(30)
+    delivery.put(FakeRecord("b"), broken)
+    assert delivery.flush(30) == DeliveryReport(accepted=2, delivered=1, lost={"refused": 1})
+    assert "on_error itself failed" in caplog.text
+
+
+def test_the_delay_an_endpoint_asks_for_is_kept(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(Delivery, "_pause", lambda _, seconds: pauses.append(seconds) or True)
+    answers = iter([Retry("UNAVAILABLE", "", 0.25), Retry("UNAVAILABLE", "", 3600.0), Retry("UNAVAILABLE", "")])
+    delivery = delivery_to(
+        Endpoint(lambda _: next(answers, Delivered())), first_retry_seconds=1.0, max_retry_seconds=15.0
+    )
+    delivery.put(FakeRecord("a"), None)
+    delivery.flush(30)
+    assert pauses[:2] == [0.25, 15.0]
+    assert 4 * 0.8 <= pauses[2] <= 4 * 1.2
+
+
+_ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=60), st.lists(_ANSWERS, max_size=30))
+def test_every_record_is_settled_exactly_once_whatever_the_endpoint_answers(
+    sizes: list[int], script: list[str]
+) -> None:
+    steps = iter(script)
+
+    def answer(names: list[str]) -> Answer:
+        step = next(steps, "ok")
+        if step == "later":
+            return Retry("UNAVAILABLE", "")
+        if step == "refuse_odd" and any(int(name[1:]) % 2 for name in names):
+            return Refused("INVALID_ARGUMENT", "odd")
+        return Delivered(1 if step == "reject" else 0, "")
+
+    errors: list[DeliveryError] = []
+    endpoint = Endpoint(answer)
+    delivery = Delivery(
+        RequestFrame(CollectorConfig(), "p"),
+        endpoint,
+        DeliveryLimits(**FAST, batch_bytes=4000),  # type: ignore[arg-type]
+    )
+    for n, size in enumerate(sizes):
+        delivery.put(FakeRecord(f"r{n}", size), errors.append)  # type: ignore[arg-type]
+    report = delivery.shutdown(30)
+    assert report.pending == 0
+    assert report.accepted == len(sizes) == report.delivered + sum(report.lost.values())
+    lost = Counter(dict.fromkeys(report.lost, 0))
+    for error in errors:
+        lost[error.reason] += error.count
+    assert lost == Counter(report.lost)
+    refused = {name for error in errors if error.reason == "refused" for name in error.event_ids}
+    assert Counter(endpoint.stored) == Counter({f"r{n}" for n in range(len(sizes))} - refused)
+
+
+def test_a_request_holds_one_collection_so_that_each_account_is_exact(delivery_to: OpenDelivery) -> None:
+    script = iter([Delivered(2, "bad"), Refused("INVALID_ARGUMENT", "no")])
+    delivery = delivery_to(endpoint := Endpoint(lambda _: next(script)), linger_seconds=5.0)
+    for n in range(6):
+        collection = "model_outputs" if n == 3 else "model_inputs"
+        delivery.put(FakeRecord(f"r{n}", collection=collection), None)
+    report = delivery.flush(30)
+    assert endpoint.requests == [["r0", "r1", "r2", "r4", "r5"], ["r3"]]
+    assert report.collections == {
+        "model_inputs": CollectionReport(accepted=5, delivered=3, lost={"rejected": 2}),
+        "model_outputs": CollectionReport(accepted=1, lost={"refused": 1}),
+    }
+    assert report == DeliveryReport(accepted=6, delivered=3, lost={"rejected": 2, "refused": 1})
+
+
+def test_numbers_count_within_each_collection_and_what_is_refused_takes_none(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(), queue_bytes=20_000)
+    records = [FakeRecord(f"r{n}", collection=f"c{n % 2}") for n in range(6)]
+    for record in records[:4]:
+        delivery.put(record, None)
+    with pytest.raises(RecordTooLargeError):
+        delivery.put(FakeRecord("large", 20_000, collection="c0"), None)
+    for record in records[4:]:
+        delivery.put(record, None)
+    assert [record.sequence for record in records] == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_record_the_endpoint_finds_too_large_alone_is_lost_with_its_size_and_the_limit(
+    delivery_to: OpenDelivery,
+) -> None:
+    """Section 5, test 22."""
+    errors: list[Exception] = []
+    text = "SERVER: Received message larger than max (5000123 vs. 4194304)"
+
+    def script(names: list[str]) -> Answer:
+        return Refused("RESOURCE_EXHAUSTED", text) if "large" in names else Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(script), linger_seconds=5.0)
+    for name, size in [("a", 10), ("large", 3_000_000), ("b", 10)]:
+        delivery.put(FakeRecord(name, size), errors.append)
+    assert delivery.flush(30) == DeliveryReport(accepted=3, delivered=2, lost={"too_large": 1})
+    assert endpoint.stored == ["a", "b"]
+    (error,) = errors
+    assert str(error).startswith("1 event(s) lost, too_large: 3000")
+    assert str(error).endswith(f"bytes, more than the endpoint takes: RESOURCE_EXHAUSTED: {text}")
+
+
+def test_a_hung_endpoint_holds_up_neither_collect_nor_a_flush_with_a_timeout(delivery_to: OpenDelivery) -> None:
+    """Section 5, test 9: nothing is answered until every `put` and `flush` below has returned."""
+    returned = threading.Event()
+
+    def script(_: list[str]) -> Answer:
+        assert returned.wait(60)
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(script))
+    for n in range(2000):
+        delivery.put(FakeRecord(f"r{n}"), None)
+        if n == 0:
+            assert endpoint.tried.is_set() or delivery.flush(0.001).pending == 1
+    assert delivery.flush(0.01) == DeliveryReport(accepted=2000, pending=2000)
+    returned.set()
+    assert delivery.flush(30) == DeliveryReport(accepted=2000, delivered=2000)
+
+
+def test_a_second_shutdown_with_less_patience_ends_the_first_ones_wait(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
+    delivery.put(FakeRecord("r"), None)
+    patient = threading.Thread(target=delivery.shutdown, args=(3600.0,))
+    patient.start()
+    while delivery._stop_at is None:
+        time.sleep(0.001)
+    assert delivery.shutdown(0.0) == DeliveryReport(accepted=1, lost={"shutdown": 1})
+    patient.join(30)
+    assert not patient.is_alive()
+
+
+def test_a_transport_that_does_not_end_when_it_is_closed_does_not_hold_up_shutdown(
+    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otel_modeldata._delivery.worker._END_SECONDS", 0.01)
+    released = threading.Event()
+
+    def script(_: list[str]) -> Answer:
+        assert released.wait(60)
+        return Delivered()
+
+    delivery = delivery_to(Endpoint(script))
+    delivery.put(FakeRecord("a"), None)
+    assert delivery.shutdown(0.01) == DeliveryReport(accepted=1, pending=1)
+    released.set()
+    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
+
+
+def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = threading.Event()
+    await_room = Delivery._await_room
+
+    def await_room_and_say_so(delivery: Delivery, seen: int, end: float) -> bool:
+        waits.set()
+        return await_room(delivery, seen, end)
+
+    def script(_: list[str]) -> Answer:
+        assert waits.wait(60)
+        return Delivered()
+
+    monkeypatch.setattr(Delivery, "_await_room", await_room_and_say_so)
+    delivery = delivery_to(endpoint := Endpoint(script), queue_records=3, block_seconds=60.0)
+    for n in range(4):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    assert waits.is_set()
+    assert delivery.flush(30) == DeliveryReport(accepted=4, delivered=4)
+    assert endpoint.stored == ["r0", "r1", "r2", "r3"]
+
+
+def test_collect_that_waits_for_room_is_let_go_by_shutdown(
+    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await_room = Delivery._await_room
+
+    def await_room_while_it_shuts_down(delivery: Delivery, seen: int, end: float) -> bool:
+        threading.Thread(target=delivery.shutdown, args=(0.0,)).start()
+        return await_room(delivery, seen, end)
+
+    monkeypatch.setattr(Delivery, "_await_room", await_room_while_it_shuts_down)
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=60.0)
+    delivery.put(FakeRecord("r0"), None)
+    with pytest.raises(ShutDownError):
+        delivery.put(FakeRecord("r1"), None)
+
+
+def test_collect_that_waited_in_vain_is_refused_as_before(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=0.02)
+    delivery.put(FakeRecord("r0"), None)
+    with pytest.raises(QueueFullError):
+        delivery.put(FakeRecord("r1"), None)
+    assert delivery.report() == DeliveryReport(accepted=1, pending=1)
+
+
+def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
+    """I4: an outage before does not keep a loss from being told."""
+    answers = iter([Retry("UNAVAILABLE", "down"), Retry("UNAVAILABLE", "down"), Refused("INTERNAL", "bad")])
+    delivery = delivery_to(Endpoint(lambda _: next(answers, Delivered(1, "quarantined"))))
+    with caplog.at_level(logging.WARNING):
+        for n in range(3):
+            delivery.put(FakeRecord(f"r{n}"), None)
+            delivery.flush(30)
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 event(s), 1360 bytes, wait for the endpoint to come back; it answers UNAVAILABLE: down",
+        "1 event(s) lost, refused: INTERNAL: bad",
+        "1 event(s) lost, rejected: 1 of 1 by the endpoint: quarantined",
+    ]
+
+
+def test_the_next_request_is_encoded_while_the_one_before_is_under_way(delivery_to: OpenDelivery) -> None:
+    encoded = threading.Event()
+
+    class Second(FakeRecord):
+        def encode(self) -> bytes:
+            encoded.set()
+            return super().encode()
+
+    overlapped: list[bool] = []
+
+    def answer(names: list[str]) -> Answer:
+        if names == ["r0"]:
+            overlapped.append(encoded.wait(30))
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(answer), linger_seconds=5.0, batch_bytes=3000)
+    with delivery._lock:  # so that both are in one batch, though their bytes fill two requests
+        for record in (FakeRecord("r0", 2000), Second("r1", 2000)):
+            record.body.nbytes = 10
+            delivery.put(record, None)
+    assert delivery.flush(60) == DeliveryReport(accepted=2, delivered=2)
+    assert (overlapped, endpoint.stored) == ([True], ["r0", "r1"])
+
+
+def test_what_collect_need_not_do_itself_is_done_by_the_thread_before_each_batch() -> None:
+    seen: list[tuple[threading.Thread, list[str]]] = []
+    endpoint = Endpoint()
+    delivery = Delivery(
+        RequestFrame(CollectorConfig(), "producer"),
+        endpoint,
+        DeliveryLimits(**FAST),  # type: ignore[arg-type]
+        aside=lambda: seen.append((threading.current_thread(), list(endpoint.stored))),
+    )
+    for name in ("a", "b"):
+        delivery.put(FakeRecord(name), None)
+        delivery.flush(30)
+    delivery.shutdown(timeout=30)
+    assert {thread.name for thread, _ in seen} == {"otel-modeldata-delivery"}
+    assert {tuple(stored) for _, stored in seen} >= {(), ("a",)}
+
+
+def test_an_interpreter_that_lets_no_thread_begin_delivers_all_the_same(
+    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = delivery_to(endpoint := Endpoint(), linger_seconds=5.0, batch_bytes=3000)
+    delivery.put(FakeRecord("first"), None)
+    delivery.flush(30)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr("otel_modeldata._delivery.retry_sender.threading.Thread.start", refuse)
+    with delivery._lock:
+        for n in range(3):
+            record = FakeRecord(f"r{n}", 2000)
+            record.body.nbytes = 10
+            delivery.put(record, None)
+    assert delivery.flush(60) == DeliveryReport(accepted=4, delivered=4)
+    assert endpoint.stored == ["first", "r0", "r1", "r2"]

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, MAX_DEFERRED_BYTES, Columns, Rows
+from otel_modeldata.exceptions import UnsupportedValueError
+
+
+def _rows(frame: pd.DataFrame) -> Rows:
+    return Rows(frame, lambda index: Columns(index.tolist()))
+
+
+def _text(frame: pd.DataFrame) -> str:
+    return _rows(frame).text().decode()
+
+
+def _refuse_constant(name: str) -> None:
+    raise AssertionError(f"{name} is not strict JSON")
+
+
+def _parsed(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return json.loads(_text(frame), parse_constant=_refuse_constant)
+
+
+def test_a_frame_becomes_an_array_with_one_object_per_row() -> None:
+    assert _text(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})) == '[{"a":1,"b":"x"},{"a":2,"b":"y"}]'
+
+
+def test_text_is_utf8_and_keeps_every_character() -> None:
+    assert _text(pd.DataFrame({"é": ['a"\\/\u2028<>&\x01注']})) == '[{"é":"a\\"\\\\/\u2028<>&\\u0001注"}]'
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_float64_round_trips(values: list[float]) -> None:
+    assert [row["a"] for row in _parsed(pd.DataFrame({"a": values}))] == values
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
+def test_int64_is_exact(values: list[int]) -> None:
+    assert [row["a"] for row in _parsed(pd.DataFrame({"a": np.array(values, dtype=np.int64)}))] == values
+
+
+def test_uint64_and_greater_python_integers_are_exact() -> None:
+    values = [2**63, 2**64 - 1, 10**30, -(10**30)]
+    assert [row["a"] for row in _parsed(pd.DataFrame({"a": pd.Series(values, dtype=object)}))] == values
+    assert [row["a"] for row in _parsed(pd.DataFrame({"a": np.array([2**63], dtype=np.uint64)}))] == [2**63]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [math.nan, None, pd.NaT, pd.NA, Decimal("NaN"), np.float64("nan"), math.inf, -math.inf, Decimal("-Infinity")],
+)
+def test_what_json_has_no_number_for_becomes_null(missing: object) -> None:
+    assert _text(pd.DataFrame({"a": pd.Series([missing], dtype=object)})) == '[{"a":null}]'
+
+
+def test_missing_values_of_every_column_type_become_null() -> None:
+    frame = pd.DataFrame(
+        {
+            "float": [math.nan],
+            "infinite": [-math.inf],
+            "Int64": pd.array([None], dtype="Int64"),
+            "boolean": pd.array([None], dtype="boolean"),
+            "string": pd.array([None], dtype="string"),
+            "time": pd.array([None], dtype="datetime64[ns]"),
+            "category": pd.Categorical([None], categories=["x"]),
+        }
+    )
+    assert _parsed(frame) == [dict.fromkeys(frame.columns)]
+
+
+def test_timestamps_keep_their_nanoseconds_and_their_zone() -> None:
+    utc = pd.Timestamp("2024-02-29T23:59:59.123456789", tz="UTC")
+    frame = pd.DataFrame({"utc": [utc], "madrid": [utc.tz_convert("Europe/Madrid")], "naive": [utc.tz_localize(None)]})
+    assert _parsed(frame) == [
+        {
+            "utc": "2024-02-29T23:59:59.123456789+00:00",
+            "madrid": "2024-03-01T00:59:59.123456789+01:00",
+            "naive": "2024-02-29T23:59:59.123456789",
+        }
+    ]
+    assert pd.Timestamp(_parsed(frame)[0]["madrid"]) == utc
+
+
+def test_every_other_kind_of_cell_has_its_documented_text() -> None:
+    cells: dict[str, tuple[object, object]] = {
+        "decimal": (Decimal("1.10"), 1.1),
+        "bytes": (b"\xff\xd8", "/9g="),
+        "timedelta": (pd.Timedelta(90, "s"), "P0DT0H1M30S"),
+        "date": (dt.date(2024, 2, 29), "2024-02-29"),
+        "period": (pd.Period("2024-02", "M"), "2024-02"),
+        "interval": (pd.Interval(0, 1), "(0, 1]"),
+        "numpy_int": (np.int8(-3), -3),
+        "numpy_bool": (np.bool_(True), True),
+        "numpy_text": (np.str_("x"), "x"),
+        "numpy_time": (np.datetime64("2024-01-01", "ns"), "2024-01-01T00:00:00"),
+        "numpy_delta": (np.timedelta64(1, "s"), "P0DT0H0M1S"),
+        "numpy_long": (np.longdouble(0.5), 0.5),
+        "array": (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+        "no_dimension": (np.array(5), 5),
+        "times": (np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]"), ["2024-01-01T00:00:00", None]),
+        "list": ([1, {"a": (2, math.nan)}], [1, {"a": [2, None]}]),
+        "set": ({7}, [7]),
+        "dict": ({"k": {1: np.float32(0.5)}}, {"k": {"1": 0.5}}),
+        "series": (pd.Series([1, 2]), [1, 2]),
+    }
+    # One cell at a time: pandas itself would spread lists and series over the rows of a frame.
+    for name, (cell, expected) in cells.items():
+        column = pd.Series([None], dtype=object)
+        column.iat[0] = cell
+        assert _parsed(pd.DataFrame({name: column})) == [{name: expected}]
+
+
+def test_a_decimal_keeps_its_own_digits() -> None:
+    assert _text(pd.DataFrame({"a": [Decimal("0.10000000000000000000000000001")]})) == (
+        '[{"a":0.10000000000000000000000000001}]'
+    )
+
+
+def test_categories_become_their_values() -> None:
+    assert _parsed(pd.DataFrame({"a": pd.Categorical(["u", "v"]), "b": pd.Categorical([1, 2])})) == [
+        {"a": "u", "b": 1},
+        {"a": "v", "b": 2},
+    ]
+
+
+def test_subclasses_of_pythons_own_types_are_written_as_these() -> None:
+    class Text(str):
+        __slots__ = ()
+
+    class Number(float):
+        __slots__ = ()
+
+    assert _parsed(pd.DataFrame({"a": pd.Series([Text("x"), Number(0.5)], dtype=object)})) == [{"a": "x"}, {"a": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        (object(), "column 'a', row 1: expected a value that JSON can carry, got object: convert it first"),
+        (1 + 2j, "column 'a', row 1: expected a value that JSON can carry, got complex: convert it first"),
+        ({(1, 2): 3}, "column 'a', row 1: expected a value that JSON can carry, got dict: convert it first"),
+        (
+            "secret\ud800",
+            "column 'a', row 1: expected text, got a lone surrogate in it, which UTF-8 cannot carry: clean the text",
+        ),
+    ],
+)
+def test_a_cell_that_json_cannot_carry_is_refused_by_place_and_never_by_content(cell: object, sentence: str) -> None:
+    with pytest.raises(UnsupportedValueError) as raised:
+        _rows(pd.DataFrame({"b": [1, 2], "a": pd.Series(["fine", cell], dtype=object)}))
+    assert str(raised.value) == sentence
+
+
+def test_endless_nesting_is_refused() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+    with pytest.raises(UnsupportedValueError, match="column 'a', row 0: expected values nested at most"):
+        _rows(pd.DataFrame({"a": [endless]}))
+
+
+def test_a_lone_surrogate_in_a_column_name_becomes_a_question_mark() -> None:
+    labels = pd.Index(["a\ud800"], dtype=object)  # pandas refuses it in an Arrow index, where there is Arrow
+    assert _text(pd.DataFrame([[1]], columns=labels)) == '[{"a?":1}]'
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["a", "a"], ["a", "a_1"]),
+        (["a", "a", "a_1"], ["a", "a_2", "a_1"]),
+        (["a_1", "a", "a", "a"], ["a_1", "a", "a_2", "a_3"]),
+        ([0, 1], ["0", "1"]),
+        ([("x", "y"), ("x", ""), ("z", 1)], ["x_y", "x", "z_1"]),
+        ([None, 1.5], ["None", "1.5"]),
+    ],
+)
+def test_every_label_has_a_name_of_its_own(labels: list[object], names: list[str]) -> None:
+    assert Columns(labels).names == names
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a_1", "a_2", "", "b_1"]), max_size=8))
+def test_names_are_unique_and_a_label_that_stood_alone_keeps_its_own(labels: list[str]) -> None:
+    names = Columns(labels).names
+    assert len(set(names)) == len(names) == len(labels)
+    for label, name in zip(labels, names, strict=True):
+        if labels.count(label) == 1:
+            assert name == label
+
+
+def test_duplicate_columns_and_a_multiindex_are_collected() -> None:
+    assert _text(pd.DataFrame([[1, 2]], columns=["a", "a"])) == '[{"a":1,"a_1":2}]'
+    assert _text(pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")]))) == '[{"a_b":1}]'
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (pd.DataFrame(), "[]"),
+        (pd.DataFrame({"a": []}), "[]"),
+        (pd.DataFrame(index=[1, 2]), "[{},{}]"),
+    ],
+)
+def test_a_frame_without_rows_or_columns_is_defined(frame: pd.DataFrame, text: str) -> None:
+    assert _text(frame) == text
+
+
+def test_what_would_break_azures_consumer_is_named() -> None:
+    assert Columns(["correlationId", "a.b", "x", "X"]).warnings == (
+        "column 'correlationId' has the name that Azure's consumer gives its row ids: choose another",
+        "column 'a.b' has a '.', which Azure's data quality and drift monitors refuse",
+        "columns 'x' and 'X' are equal up to case, which Spark refuses",
+    )
+    assert Columns(["a", "b c", "0", "(x)"]).warnings == ()
+
+
+def _large(**columns: Any) -> pd.DataFrame:
+    count = DEFERRED_CELLS
+    return pd.DataFrame({name: [value] * count for name, value in columns.items()})
+
+
+def test_a_frame_is_a_snapshot_whatever_its_size() -> None:
+    for count in (1, DEFERRED_CELLS):
+        frame = pd.DataFrame({"a": np.arange(float(count)), "b": ["x"] * count})
+        rows = _rows(frame)
+        expected = [{"a": float(n), "b": "x"} for n in range(count)]
+        frame["a"] = -1.0
+        frame.loc[0, "b"] = "changed"
+        assert json.loads(rows.text()) == expected
+
+
+def test_a_list_in_a_cell_is_a_snapshot_too() -> None:
+    cell = [1]
+    rows = _rows(pd.DataFrame({"a": [cell] * DEFERRED_CELLS}))
+    cell.append(2)
+    assert json.loads(rows.text()) == [{"a": [1]}] * DEFERRED_CELLS
+
+
+def test_a_large_frame_has_the_same_text_as_its_parts() -> None:
+    frame = _large(f=0.1, i=2**62, b=True, s="é", t=pd.Timestamp("2024-01-01", tz="UTC"))
+    whole = _parsed(frame.drop(columns="t"))
+    assert whole == [{"f": 0.1, "i": 2**62, "b": True, "s": "é"}] * DEFERRED_CELLS
+    assert _parsed(frame[["t"]]) == [{"t": "2024-01-01T00:00:00+00:00"}] * DEFERRED_CELLS
+
+
+def test_a_deferred_frame_is_charged_with_the_memory_it_holds() -> None:
+    numbers = _rows(pd.DataFrame({"a": [0.5] * 100, "b": [1.5] * 100}))
+    assert numbers.nbytes == 2 * 100 * 8
+    texts = pd.array(["x" * 50] * DEFERRED_CELLS, dtype="string")
+    mixed = _rows(_large(f=0.5).assign(s=texts))
+    assert mixed.nbytes == DEFERRED_CELLS * (8 + 8 + 50)
+    for rows in (numbers, mixed):
+        held = rows.nbytes
+        assert held < len(rows.text()) == rows.nbytes
+
+
+def test_a_frame_above_the_bound_is_encoded_at_once_so_that_its_size_is_known() -> None:
+    frame = pd.DataFrame({"a": np.full(MAX_DEFERRED_BYTES // 8 + 1, 0.5)})
+    assert _rows(frame).nbytes == len('{"a":0.5},') * len(frame) + 1
+
+
+def test_columns_keep_their_names_however_pandas_stores_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame([[1.0, 2.0, 3.0]], columns=list("abc"))[["c", "a", "b"]]
+    grown = frame.assign(z=4.0)
+    for _ in range(2):
+        assert _text(frame) == '[{"c":3.0,"a":1.0,"b":2.0}]'
+        assert _text(frame[["b", "c"]]) == '[{"b":2.0,"c":3.0}]'
+        assert _text(grown) == '[{"c":3.0,"a":1.0,"b":2.0,"z":4.0}]'
+        monkeypatch.setattr(
+            "otel_modeldata._encoding.dataframe_json._numbers", lambda _: None
+        )  # a pandas that hides its blocks
+
+
+def test_integers_beside_floats_stay_integers_in_frames_of_any_size() -> None:
+    for count in (1, DEFERRED_CELLS):
+        frame = pd.DataFrame({"i": np.full(count, 2**53 + 1), "f": np.full(count, 0.5), "b": np.full(count, True)})
+        assert _text(frame) == "[" + ",".join(['{"i":9007199254740993,"f":0.5,"b":true}'] * count) + "]"
+
+
+def test_a_bad_cell_of_a_large_frame_is_refused_at_once() -> None:
+    cells: list[object] = ["x"] * DEFERRED_CELLS
+    cells[-1] = object()
+    with pytest.raises(UnsupportedValueError, match=f"column 'a', row {DEFERRED_CELLS - 1}: "):
+        _rows(pd.DataFrame({"a": pd.Series(cells, dtype=object)}))
+
+
+_CELLS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=3), st.booleans(), max_size=3),
+)
+
+
+@given(st.lists(st.tuples(_CELLS, _CELLS), max_size=20))
+def test_any_frame_of_json_values_reads_back_equal(cells: list[tuple[object, object]]) -> None:
+    frame = pd.DataFrame(index=range(len(cells)), columns=["a", "b"], dtype=object)
+    for row, pair in enumerate(cells):
+        for column, value in enumerate(pair):
+            frame.iat[row, column] = value
+    assert _parsed(frame) == [{"a": a, "b": b} for a, b in cells]

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from otel_modeldata._payload.captured_headers import HeaderList
+
+
+def read(names: list[str], headers: dict[str, str]) -> dict[str, str]:
+    return HeaderList(names).read(headers.get)
+
+
+def test_a_header_becomes_a_line_key_of_letters_and_digits() -> None:
+    """S44."""
+    names = ["x-tenant-id", "X_App.Version", "x-ms-client-request-id"]
+    headers = {"x-tenant-id": "contoso", "x_app.version": "1", "x-ms-client-request-id": "c", "x-other": "no"}
+    assert read(names, headers) == {
+        "cloudevents.extension.xtenantid": "contoso",
+        "cloudevents.extension.xappversion": "1",
+        "cloudevents.extension.xmsclientrequestid": "c",
+    }
+
+
+def test_a_long_name_is_cut_to_what_cloudevents_allows() -> None:
+    assert read(["x-forwarded-preferred-username"], {"x-forwarded-preferred-username": "u"}) == {
+        "cloudevents.extension.xforwardedpreferredu": "u"
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "x-api-key",
+        "apikey",
+        "ocp-apim-subscription-key",
+        "x-functions-key",
+        "x-amz-security-token",
+        "x-csrf-token",
+        "x-client-secret",
+    ],
+)
+def test_credentials_are_refused_though_listed(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert read([name.upper()], {name: "hunter2"}) == {}
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"request_logging.capture_headers: header {name!r} is not collected: "
+        "it carries credentials, which nobody can take back from a store"
+    )
+
+
+@pytest.mark.parametrize("name", ["idempotency-key", "x-tokenizer", "x-author", "x-keyboard", "x-request-cost"])
+def test_headers_that_only_look_like_credentials_are_collected(name: str) -> None:
+    assert list(read([name], {name: "1"}).values()) == ["1"]
+
+
+@pytest.mark.parametrize("name", ["correlationid", "Data", "data-ref", "--", ""])
+def test_a_header_without_a_line_key_of_its_own_is_refused(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert read([name], {name.lower(): "x"}) == {}
+    assert "expected a header that gives a line key of its own" in caplog.text
+
+
+def test_two_headers_of_one_line_key_are_told_apart(caplog: pytest.LogCaptureFixture) -> None:
+    assert read(["x-a-b", "x-ab", "x-a-b"], {"x-a-b": "1", "x-ab": "2"}) == {"cloudevents.extension.xab": "1"}
+    assert caplog.text.count("another header of the list has its line key 'xab' already") == 1
+
+
+def test_the_request_id_needs_no_listing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert read(["x-request-id"], {"x-request-id": "1"}) == {}
+    assert caplog.text == ""
