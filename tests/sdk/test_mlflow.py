@@ -6,6 +6,7 @@ import asyncio
 import copy
 import inspect
 import logging
+import math
 import os
 import pickle
 import shutil
@@ -21,9 +22,10 @@ import pytest
 
 from otel_modeldata import Collector, collector
 from otel_modeldata import mlflow as under_test
-from otel_modeldata._delivery.loss_reporter import Notices
 from otel_modeldata._mlflow.predictions import MAX_STREAMED_CHARS
+from otel_modeldata._mlflow.predictions import logger as predictions_logger
 from otel_modeldata.context import BasicCorrelationContext, use_correlation_context
+from otel_modeldata.log_throttle import LogThrottle
 from otel_modeldata.mlflow import MlflowInstrumentor, autolog, collect_predictions
 from otel_modeldata.testing import capture
 
@@ -129,10 +131,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process in which nothing was collected and no application made a Collector."""
     predictions = under_test._switch.predictions
-    monkeypatch.setattr(collector, "made", set())
+    monkeypatch.setattr(collector, "application_names", set())
     monkeypatch.setattr(predictions, "_collectors", {})
-    monkeypatch.setattr(predictions, "_told", set())
-    monkeypatch.setattr(predictions, "_notices", Notices())
+    monkeypatch.setattr(predictions, "_once", LogThrottle(predictions_logger, math.inf))
+    monkeypatch.setattr(predictions, "_throttle", LogThrottle(predictions_logger))
     yield
     autolog(disable=True)
 

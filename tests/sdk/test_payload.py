@@ -521,7 +521,7 @@ def test_what_goes_wrong_with_collecting_changes_nothing_for_the_client(
     for method in ("__init__", "take_request", "begin_response", "take_response", "end"):
         with monkeypatch.context() as patch:
             patch.setattr(f"otel_modeldata._payload.exchange.Exchange.{method}", broken)
-            patch.setattr("otel_modeldata._payload.logger._notices._quiet_until", {})
+            patch.setattr("otel_modeldata._payload.logger._throttle._quiet_until", {})
             caplog.clear()
             with capture():
                 assert send(lambda body: Answer()) == (200, JSON, RESPONSE_BODY)
@@ -534,7 +534,7 @@ def test_a_record_that_is_refused_is_counted_and_told_once_and_costs_no_response
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_QUEUE_BYTES", "100")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr("otel_modeldata._payload.logger._notices._quiet_until", {})
+    monkeypatch.setattr("otel_modeldata._payload.logger._throttle._quiet_until", {})
     refused: list[tuple[object, str]] = []
     monkeypatch.setattr(
         "otel_modeldata._delivery.metrics.count_refused",

@@ -13,20 +13,21 @@ from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 from otel_modeldata import semconv
-from otel_modeldata._delivery.disk_queue import Spool
-from otel_modeldata._delivery.grpc_transport import Answer, Delivered, Refused, Retry
-from otel_modeldata._delivery.worker import Delivery, DeliveryLimits
-from otel_modeldata._encoding.log_record import RequestFrame
+from otel_modeldata._delivery.disk_queue import DiskQueue
+from otel_modeldata._delivery.settings import DeliveryLimits
+from otel_modeldata._delivery.worker import Worker
+from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, ShutDownError
 from otel_modeldata.report import CollectionReport, DeliveryReport
+from otel_modeldata.transport import Answer, Delivered, Refused, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 DOWN = Retry("UNAVAILABLE", "down")
-OpenDelivery = "Callable[..., Delivery]"
+OpenDelivery = "Callable[..., Worker]"
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def delivery_to(folder: Path) -> Iterator[Callable[..., Delivery]]:
-    opened: list[Delivery] = []
+def delivery_to(folder: Path) -> Iterator[Callable[..., Worker]]:
+    opened: list[Worker] = []
 
     def open_delivery(
         endpoint: Endpoint,
@@ -45,16 +46,16 @@ def delivery_to(folder: Path) -> Iterator[Callable[..., Delivery]]:
         max_bytes: int = 2**20,
         only_overflow: bool = False,
         **limits: object,
-    ) -> Delivery:
-        frame = RequestFrame(CollectorConfig(), producer)
-        spool = Spool(folder, producer, frame.request([]), max_bytes)
+    ) -> Worker:
+        envelope = RequestEnvelope(CollectorConfig(), producer)
+        disk_queue = DiskQueue(folder, producer, envelope.request([]), max_bytes)
         opened.append(
-            Delivery(
-                frame,
+            Worker(
+                envelope,
                 endpoint,
                 DeliveryLimits(**{**FAST, **limits}),  # type: ignore[arg-type]
                 producer=producer,
-                spool=spool,
+                disk_queue=disk_queue,
                 only_overflow=only_overflow,
             )
         )
@@ -65,13 +66,13 @@ def delivery_to(folder: Path) -> Iterator[Callable[..., Delivery]]:
         delivery.shutdown(timeout=0.0)
 
 
-def _die(delivery: Delivery) -> None:
+def _die(delivery: Worker) -> None:
     """What the death of a process does to its spool: the locks go, the files stay. The rest of it must do nothing."""
-    backlog = delivery._backlog
+    backlog = delivery._queue.backlog
     assert backlog is not None
-    backlog.spool.abandon()
-    backlog.spool._own, backlog.spool._adopted = [], []
-    backlog.spool.settle = lambda _: None  # type: ignore[method-assign]
+    backlog.disk_queue.abandon()
+    backlog.disk_queue._own, backlog.disk_queue._adopted = [], []
+    backlog.disk_queue.settle = lambda _: None  # type: ignore[method-assign]
 
 
 def _records_of(endpoint: Endpoint) -> dict[str, list[str]]:
@@ -259,7 +260,7 @@ def test_damage_in_the_spool_costs_only_the_record_it_hits(
 def test_a_segment_that_a_later_version_wrote_is_left_where_it_is(
     delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = Spool(folder, "later", b"\xff not what this version writes", 2**20)
+    other = DiskQueue(folder, "later", b"\xff not what this version writes", 2**20)
     other.append(b"\xff neither")
     other.close()
     heir = delivery_to(endpoint := Endpoint(), "bob")
@@ -313,15 +314,15 @@ def test_every_record_is_settled_exactly_once_whatever_fits_into_memory(
         return Delivered(1 if step == "reject" else 0, "")
 
     errors: list[DeliveryError] = []
-    frame = RequestFrame(CollectorConfig(), "p")
+    envelope = RequestEnvelope(CollectorConfig(), "p")
     folder = tmp_path_factory.mktemp("spool")
     limits = DeliveryLimits(**FAST, batch_bytes=4000, queue_bytes=5000 + room)  # type: ignore[arg-type]
-    delivery = Delivery(
-        frame,
+    delivery = Worker(
+        envelope,
         endpoint := Endpoint(answer),
         limits,
         producer="p",
-        spool=Spool(folder, "p", frame.request([]), 2**20),
+        disk_queue=DiskQueue(folder, "p", envelope.request([]), 2**20),
         only_overflow=spill,
     )
     for n, size in enumerate(sizes):

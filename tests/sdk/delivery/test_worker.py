@@ -13,24 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
-from otel_modeldata._delivery.grpc_transport import Answer, Delivered, Refused, Retry
-from otel_modeldata._delivery.worker import Delivery, DeliveryLimits
-from otel_modeldata._encoding.log_record import RequestFrame
+from otel_modeldata._delivery.delivery_queue import DeliveryQueue
+from otel_modeldata._delivery.settings import DeliveryLimits
+from otel_modeldata._delivery.worker import Worker
+from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
 from otel_modeldata.report import CollectionReport, DeliveryReport
+from otel_modeldata.transport import Answer, Delivered, Refused, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
-def delivery_to() -> Iterator[Callable[..., Delivery]]:
-    opened: list[Delivery] = []
+def delivery_to() -> Iterator[Callable[..., Worker]]:
+    opened: list[Worker] = []
 
-    def open_delivery(endpoint: Endpoint, **limits: object) -> Delivery:
-        frame = RequestFrame(CollectorConfig(), "producer")
-        opened.append(Delivery(frame, endpoint, DeliveryLimits(**{**FAST, **limits})))  # type: ignore[arg-type]
+    def open_delivery(endpoint: Endpoint, **limits: object) -> Worker:
+        envelope = RequestEnvelope(CollectorConfig(), "producer")
+        opened.append(Worker(envelope, endpoint, DeliveryLimits(**{**FAST, **limits})))  # type: ignore[arg-type]
         return opened[-1]
 
     yield open_delivery
@@ -38,7 +40,7 @@ def delivery_to() -> Iterator[Callable[..., Delivery]]:
         delivery.shutdown(timeout=0.0)
 
 
-OpenDelivery = "Callable[..., Delivery]"
+OpenDelivery = "Callable[..., Worker]"
 
 
 def test_what_is_accepted_arrives_in_order(delivery_to: OpenDelivery) -> None:
@@ -222,7 +224,7 @@ def test_an_on_error_that_fails_stops_nothing(delivery_to: OpenDelivery, caplog:
 
 def test_the_delay_an_endpoint_asks_for_is_kept(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(Delivery, "_pause", lambda _, seconds: pauses.append(seconds) or True)
+    monkeypatch.setattr(DeliveryQueue, "pause", lambda _, seconds: pauses.append(seconds) or True)
     answers = iter([Retry("UNAVAILABLE", "", 0.25), Retry("UNAVAILABLE", "", 3600.0), Retry("UNAVAILABLE", "")])
     delivery = delivery_to(
         Endpoint(lambda _: next(answers, Delivered())), first_retry_seconds=1.0, max_retry_seconds=15.0
@@ -253,8 +255,8 @@ def test_every_record_is_settled_exactly_once_whatever_the_endpoint_answers(
 
     errors: list[DeliveryError] = []
     endpoint = Endpoint(answer)
-    delivery = Delivery(
-        RequestFrame(CollectorConfig(), "p"),
+    delivery = Worker(
+        RequestEnvelope(CollectorConfig(), "p"),
         endpoint,
         DeliveryLimits(**FAST, batch_bytes=4000),  # type: ignore[arg-type]
     )
@@ -341,7 +343,7 @@ def test_a_second_shutdown_with_less_patience_ends_the_first_ones_wait(delivery_
     delivery.put(FakeRecord("r"), None)
     patient = threading.Thread(target=delivery.shutdown, args=(3600.0,))
     patient.start()
-    while delivery._stop_at is None:
+    while delivery._queue.stop_at is None:
         time.sleep(0.001)
     assert delivery.shutdown(0.0) == DeliveryReport(accepted=1, lost={"shutdown": 1})
     patient.join(30)
@@ -367,17 +369,17 @@ def test_a_transport_that_does_not_end_when_it_is_closed_does_not_hold_up_shutdo
 
 def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
     waits = threading.Event()
-    await_room = Delivery._await_room
+    await_room = DeliveryQueue._await_room
 
-    def await_room_and_say_so(delivery: Delivery, seen: int, end: float) -> bool:
+    def await_room_and_say_so(queue: DeliveryQueue, seen: int, end: float) -> bool:
         waits.set()
-        return await_room(delivery, seen, end)
+        return await_room(queue, seen, end)
 
     def script(_: list[str]) -> Answer:
         assert waits.wait(60)
         return Delivered()
 
-    monkeypatch.setattr(Delivery, "_await_room", await_room_and_say_so)
+    monkeypatch.setattr(DeliveryQueue, "_await_room", await_room_and_say_so)
     delivery = delivery_to(endpoint := Endpoint(script), queue_records=3, block_seconds=60.0)
     for n in range(4):
         delivery.put(FakeRecord(f"r{n}"), None)
@@ -389,13 +391,13 @@ def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkey
 def test_collect_that_waits_for_room_is_let_go_by_shutdown(
     delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await_room = Delivery._await_room
+    await_room = DeliveryQueue._await_room
 
-    def await_room_while_it_shuts_down(delivery: Delivery, seen: int, end: float) -> bool:
+    def await_room_while_it_shuts_down(queue: DeliveryQueue, seen: int, end: float) -> bool:
         threading.Thread(target=delivery.shutdown, args=(0.0,)).start()
-        return await_room(delivery, seen, end)
+        return await_room(queue, seen, end)
 
-    monkeypatch.setattr(Delivery, "_await_room", await_room_while_it_shuts_down)
+    monkeypatch.setattr(DeliveryQueue, "_await_room", await_room_while_it_shuts_down)
     delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=60.0)
     delivery.put(FakeRecord("r0"), None)
     with pytest.raises(ShutDownError):
@@ -441,7 +443,7 @@ def test_the_next_request_is_encoded_while_the_one_before_is_under_way(delivery_
         return Delivered()
 
     delivery = delivery_to(endpoint := Endpoint(answer), linger_seconds=5.0, batch_bytes=3000)
-    with delivery._lock:  # so that both are in one batch, though their bytes fill two requests
+    with delivery._queue.lock:  # so that both are in one batch, though their bytes fill two requests
         for record in (FakeRecord("r0", 2000), Second("r1", 2000)):
             record.body.nbytes = 10
             delivery.put(record, None)
@@ -452,11 +454,11 @@ def test_the_next_request_is_encoded_while_the_one_before_is_under_way(delivery_
 def test_what_collect_need_not_do_itself_is_done_by_the_thread_before_each_batch() -> None:
     seen: list[tuple[threading.Thread, list[str]]] = []
     endpoint = Endpoint()
-    delivery = Delivery(
-        RequestFrame(CollectorConfig(), "producer"),
+    delivery = Worker(
+        RequestEnvelope(CollectorConfig(), "producer"),
         endpoint,
         DeliveryLimits(**FAST),  # type: ignore[arg-type]
-        aside=lambda: seen.append((threading.current_thread(), list(endpoint.stored))),
+        between_batches=lambda: seen.append((threading.current_thread(), list(endpoint.stored))),
     )
     for name in ("a", "b"):
         delivery.put(FakeRecord(name), None)
@@ -477,7 +479,7 @@ def test_an_interpreter_that_lets_no_thread_begin_delivers_all_the_same(
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr("otel_modeldata._delivery.retry_sender.threading.Thread.start", refuse)
-    with delivery._lock:
+    with delivery._queue.lock:
         for n in range(3):
             record = FakeRecord(f"r{n}", 2000)
             record.body.nbytes = 10

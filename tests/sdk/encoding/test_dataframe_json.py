@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, MAX_DEFERRED_BYTES, Columns, Rows
+from otel_modeldata._encoding.column_names import ColumnNameCache, ColumnNames
+from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, MAX_DEFERRED_BYTES, Rows
 from otel_modeldata.exceptions import UnsupportedValueError
 
 
 def _rows(frame: pd.DataFrame) -> Rows:
-    return Rows(frame, lambda index: Columns(index.tolist()))
+    return Rows(frame, ColumnNameCache("test"))
 
 
 def _text(frame: pd.DataFrame) -> str:
@@ -186,12 +187,12 @@ def test_a_lone_surrogate_in_a_column_name_becomes_a_question_mark() -> None:
     ],
 )
 def test_every_label_has_a_name_of_its_own(labels: list[object], names: list[str]) -> None:
-    assert Columns(labels).names == names
+    assert ColumnNames(labels).names == names
 
 
 @given(st.lists(st.sampled_from(["a", "b", "a_1", "a_2", "", "b_1"]), max_size=8))
 def test_names_are_unique_and_a_label_that_stood_alone_keeps_its_own(labels: list[str]) -> None:
-    names = Columns(labels).names
+    names = ColumnNames(labels).names
     assert len(set(names)) == len(names) == len(labels)
     for label, name in zip(labels, names, strict=True):
         if labels.count(label) == 1:
@@ -216,12 +217,12 @@ def test_a_frame_without_rows_or_columns_is_defined(frame: pd.DataFrame, text: s
 
 
 def test_what_would_break_azures_consumer_is_named() -> None:
-    assert Columns(["correlationId", "a.b", "x", "X"]).warnings == (
+    assert ColumnNames(["correlationId", "a.b", "x", "X"]).warnings == (
         "column 'correlationId' has the name that Azure's consumer gives its row ids: choose another",
         "column 'a.b' has a '.', which Azure's data quality and drift monitors refuse",
         "columns 'x' and 'X' are equal up to case, which Spark refuses",
     )
-    assert Columns(["a", "b c", "0", "(x)"]).warnings == ()
+    assert ColumnNames(["a", "b c", "0", "(x)"]).warnings == ()
 
 
 def _large(**columns: Any) -> pd.DataFrame:

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata import Collector
-from otel_modeldata._mlflow.to_dataframe import MAX_DENSE_CELLS, Columns, frame_of
+from otel_modeldata._mlflow.to_dataframe import MAX_DENSE_CELLS, SignatureColumns, frame_of
 from otel_modeldata.exceptions import UnsupportedValueError
 from otel_modeldata.testing import capture
 
 
-def rows_of(value: object, columns: Columns | None = None) -> list[dict[str, Any]]:
+def rows_of(value: object, columns: SignatureColumns | None = None) -> list[dict[str, Any]]:
     """What is collected of a value: its frame, as JSON."""
     with capture() as captured:
-        Collector(name="model_inputs").collect(frame_of(value, columns or Columns()))
+        Collector(name="model_inputs").collect(frame_of(value, columns or SignatureColumns()))
         return captured.events[0].rows
 
 
@@ -89,43 +89,45 @@ def test_every_value_a_model_takes_or_gives_becomes_rows(value: object, expected
 
 def test_a_frame_is_taken_as_it_is() -> None:
     frame = pd.DataFrame({"x": [1]})
-    assert frame_of(frame, Columns(names=("other",))) is frame
+    assert frame_of(frame, SignatureColumns(names=("other",))) is frame
 
 
 @pytest.mark.parametrize(
     "value", [np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]], [np.array([1, 2]), np.array([3, 4])]], ids=repr
 )
 def test_columns_without_names_get_those_of_the_signature(value: object) -> None:
-    assert rows_of(value, Columns(names=("a", "b"))) == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+    assert rows_of(value, SignatureColumns(names=("a", "b"))) == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
 
 
 def test_names_of_another_number_than_there_are_columns_are_not_given() -> None:
-    assert rows_of(np.array([[1, 2]]), Columns(names=("a", "b", "c"))) == [{"0": 1, "1": 2}]
+    assert rows_of(np.array([[1, 2]]), SignatureColumns(names=("a", "b", "c"))) == [{"0": 1, "1": 2}]
 
 
 def test_columns_with_names_keep_them() -> None:
-    assert rows_of([{"x": 1}], Columns(names=("a",))) == [{"x": 1}]
+    assert rows_of([{"x": 1}], SignatureColumns(names=("a",))) == [{"x": 1}]
 
 
 def test_text_gets_the_one_name_of_the_signature() -> None:
-    assert rows_of(["a", "b"], Columns(names=("question",))) == [{"question": "a"}, {"question": "b"}]
+    assert rows_of(["a", "b"], SignatureColumns(names=("question",))) == [{"question": "a"}, {"question": "b"}]
 
 
 def test_a_dict_is_one_record_where_the_signature_has_columns_of_lists() -> None:
     messages = [{"role": "user"}, {"role": "system"}]
     assert rows_of({"messages": messages}) == [{"messages": message} for message in messages]
-    assert rows_of({"messages": messages}, Columns(names=("messages",), hold_lists=True)) == [{"messages": messages}]
+    assert rows_of({"messages": messages}, SignatureColumns(names=("messages",), hold_lists=True)) == [
+        {"messages": messages}
+    ]
 
 
 def test_a_scalar_stands_for_every_row_where_the_signature_has_scalars() -> None:
-    known = Columns(names=("x", "y"), are_scalar=True)
+    known = SignatureColumns(names=("x", "y"), are_scalar=True)
     assert rows_of({"x": [1, 2], "y": 3}, known) == [{"x": 1, "y": 3}, {"x": 2, "y": 3}]
 
 
 def test_a_tensor_with_one_name_is_one_column() -> None:
-    known = Columns(names=("image",), are_tensors=True)
+    known = SignatureColumns(names=("image",), are_tensors=True)
     assert rows_of(np.array([[1, 2], [3, 4]]), known) == [{"image": [1, 2]}, {"image": [3, 4]}]
-    assert rows_of([CUBE, CUBE], Columns(names=("a", "b"), are_tensors=True)) == [
+    assert rows_of([CUBE, CUBE], SignatureColumns(names=("a", "b"), are_tensors=True)) == [
         {"a": item, "b": item} for item in CUBE.tolist()
     ]
 

@@ -4,11 +4,11 @@ import logging
 
 import pytest
 
-from otel_modeldata._payload.captured_headers import HeaderList
+from otel_modeldata._payload.captured_headers import CapturedHeaders
 
 
 def read(names: list[str], headers: dict[str, str]) -> dict[str, str]:
-    return HeaderList(names).read(headers.get)
+    return CapturedHeaders(names).read(headers.get)
 
 
 def test_a_header_becomes_a_line_key_of_letters_and_digits() -> None:
@@ -48,7 +48,7 @@ def test_credentials_are_refused_though_listed(name: str, caplog: pytest.LogCapt
     (record,) = caplog.records
     assert record.getMessage() == (
         f"request_logging.capture_headers: header {name!r} is not collected: "
-        "it carries credentials, which nobody can take back from a store"
+        "it carries credentials, which cannot be taken back from a store"
     )
 
 
