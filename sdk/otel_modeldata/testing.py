@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -68,12 +68,12 @@ class CollectedEvent:
     resource: dict[str, Any]
 
 
-@dataclass
 class Captured:
     """The events of one `capture`, in the order in which they were collected."""
 
-    _requests: list[bytes] = field(default_factory=list)
-    _flush: Callable[[], object] = field(default=lambda: None)
+    def __init__(self) -> None:
+        self._requests: list[bytes] = []
+        self._flush: Callable[[], object] = lambda: None
 
     @property
     def events(self) -> list[CollectedEvent]:
