@@ -1,4 +1,4 @@
-"""Delivery with a spool: what has no room in memory waits on disk, and what a dead process left is sent as its own."""
+"""Delivery with a spool: records without room in memory wait on disk; records of dead processes are adopted."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def delivery_to(folder: Path) -> Iterator[Callable[..., Worker]]:
 
 
 def _die(delivery: Worker) -> None:
-    """What the death of a process does to its spool: the locks go, the files stay. The rest of it must do nothing."""
+    """Does to a spool what the death of its process does: the locks are released, the files stay."""
     backlog = delivery._queue.backlog
     assert backlog is not None
     backlog.disk_queue.abandon()
@@ -76,7 +76,7 @@ def _die(delivery: Worker) -> None:
 
 
 def _records_of(endpoint: Endpoint) -> dict[str, list[str]]:
-    """The names that arrived, by the producer that the request names."""
+    """The names that arrived, by the producer of their request."""
     arrived: dict[str, list[str]] = {}
     for message in endpoint.messages:
         for logs in message.resource_logs:
@@ -144,8 +144,8 @@ def test_with_the_policy_spill_only_what_overflows_is_written(delivery_to: OpenD
     assert endpoint.stored == names
 
 
-def test_the_bound_of_the_spool_takes_the_place_of_the_queues(delivery_to: OpenDelivery) -> None:
-    """I5: a bound on disk; the memory's is no reason to refuse any more."""
+def test_the_limit_of_the_spool_replaces_that_of_the_queue(delivery_to: OpenDelivery) -> None:
+    """The limit is that of the disk; that of the memory refuses nothing any more."""
     gate, script = _gated()
     delivery = delivery_to(Endpoint(script), max_bytes=100_000, queue_bytes=5000)
     count = 0
@@ -164,7 +164,7 @@ def test_the_bound_of_the_spool_takes_the_place_of_the_queues(delivery_to: OpenD
 def test_what_shutdown_cannot_deliver_stays_for_the_next_process_and_is_pending(
     delivery_to: OpenDelivery, folder: Path
 ) -> None:
-    """Section 5, test 3: an outage that is longer than the process lives."""
+    """An outage that is longer than the process runs."""
     delivery = delivery_to(Endpoint(lambda _: DOWN), queue_bytes=3000)
     for n in range(20):
         delivery.put(FakeRecord(f"r{n}", collection=f"c{n % 2}"), None)
@@ -207,7 +207,7 @@ def test_a_process_that_dies_in_the_middle_leaves_exactly_what_was_not_settled(d
     assert _records_of(second) == {"alice": ["r5", "r6", "r7", "r8"]}
 
 
-def test_what_a_living_process_waits_with_is_its_own(delivery_to: OpenDelivery) -> None:
+def test_records_of_a_running_process_are_not_adopted(delivery_to: OpenDelivery) -> None:
     alice = delivery_to(Endpoint(lambda _: DOWN))
     alice.put(FakeRecord("r0"), None)
     bob = delivery_to(endpoint := Endpoint(), "bob")
@@ -216,7 +216,7 @@ def test_what_a_living_process_waits_with_is_its_own(delivery_to: OpenDelivery) 
     assert _records_of(endpoint) == {"bob": ["r1"]}
 
 
-def test_losses_of_adopted_events_are_told_to_the_collector_of_the_same_name(delivery_to: OpenDelivery) -> None:
+def test_losses_of_adopted_events_are_reported_to_the_collector_of_the_same_name(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint(lambda _: DOWN))
     delivery.put(FakeRecord("r0"), None)
     delivery.shutdown(0.0)
@@ -230,10 +230,10 @@ def test_losses_of_adopted_events_are_told_to_the_collector_of_the_same_name(del
     assert errors[0].event_ids == ("r0",)
 
 
-def test_damage_in_the_spool_costs_only_the_record_it_hits(
+def test_damage_in_the_spool_loses_only_the_damaged_record(
     delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Section 5, test 16, through to the endpoint."""
+    """Damage on disk, up to what the endpoint gets."""
     delivery = delivery_to(Endpoint(lambda _: DOWN))
     for n in range(9):
         delivery.put(FakeRecord(f"r{n}"), None)
@@ -272,7 +272,7 @@ def test_a_segment_that_a_later_version_wrote_is_left_where_it_is(
     assert [path.name for path in folder.iterdir()] == ["later-000000.spool"]
 
 
-def test_what_comes_after_shutdown_leaves_nothing_on_disk(delivery_to: OpenDelivery, folder: Path) -> None:
+def test_a_record_put_after_shutdown_leaves_nothing_on_disk(delivery_to: OpenDelivery, folder: Path) -> None:
     delivery = delivery_to(Endpoint())
     delivery.put(FakeRecord("r0"), None)
     delivery.shutdown(30)
@@ -300,7 +300,7 @@ _ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
     st.integers(1, 8000),
     st.booleans(),
 )
-def test_every_record_is_settled_exactly_once_whatever_fits_into_memory(
+def test_every_record_is_settled_exactly_once_with_any_room_in_memory(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], script: list[str], room: int, spill: bool
 ) -> None:
     steps = iter(script)

@@ -1,4 +1,4 @@
-"""The spool's files: what a process leaves is found by the next one, whatever happened to the file in between."""
+"""The spool's files: the next process reads what a dead one left, even from damaged files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _payloads(count: int, seed: int = 3) -> list[bytes]:
 
 
 def _segment(payloads: list[bytes], settled: range) -> bytes:
-    """A segment in which the marks of `settled` stand behind two thirds of the records."""
+    """A segment in which the marks of `settled` follow two thirds of the records."""
     entries = [entry(RECORD, ordinal, payload) for ordinal, payload in enumerate(payloads)]
     entries.insert(len(entries) * 2 // 3, settled_entry(settled))
     return beginning(SOURCE) + b"".join(entries)
@@ -57,14 +57,14 @@ def _found(data: bytes) -> tuple[SegmentContent, dict[int, bytes]]:
     return found, {record.ordinal: data[record.start : record.end] for record in found.records}
 
 
-def test_a_segment_gives_back_what_is_not_settled() -> None:
+def test_a_segment_returns_the_records_that_are_not_settled() -> None:
     found, records = _found(WHOLE)
     assert records == UNSETTLED
     assert (found.source, found.corrupt, found.damaged, found.end) == (SOURCE, 0, [], len(WHOLE))
 
 
-def test_a_segment_cut_at_any_byte_gives_back_every_record_that_was_whole() -> None:
-    """Section 5, tests 15 and 16: a torn tail is no damage, and costs only itself."""
+def test_a_segment_cut_at_any_byte_returns_every_whole_record() -> None:
+    """A torn tail is no damage, and loses only itself."""
     ends: list[int] = []
     at = len(beginning(SOURCE))
     for n, payload in enumerate(PAYLOADS):
@@ -83,8 +83,7 @@ def test_a_segment_cut_at_any_byte_gives_back_every_record_that_was_whole() -> N
 
 @settings(max_examples=600, deadline=None)
 @given(st.integers(0, len(WHOLE) * 8 - 1))
-def test_a_flipped_bit_costs_the_record_it_hits_and_is_counted(bit: int) -> None:
-    """Section 5, test 16."""
+def test_a_flipped_bit_loses_one_record_which_is_counted(bit: int) -> None:
     flipped = bytearray(WHOLE)
     flipped[bit // 8] ^= 1 << bit % 8
     found, records = _found(bytes(flipped))
@@ -97,7 +96,7 @@ def test_a_flipped_bit_costs_the_record_it_hits_and_is_counted(bit: int) -> None
     assert all(records[n] == PAYLOADS[n] for n in records)
 
 
-def test_a_flipped_bit_in_the_last_entry_is_told_from_a_torn_tail() -> None:
+def test_a_flipped_bit_in_the_last_entry_is_distinguished_from_a_torn_tail() -> None:
     for place in range(len(WHOLE) - HEAD_BYTES - len(PAYLOADS[-1]), len(WHOLE)):
         for bit in range(8):
             flipped = bytearray(WHOLE)
@@ -151,7 +150,7 @@ def test_what_was_appended_is_read_back_in_order(spool: DiskQueue) -> None:
     assert read == PAYLOADS
 
 
-def test_a_spool_that_keeps_up_takes_the_place_of_one_source(spool: DiskQueue, tmp_path: Path) -> None:
+def test_a_spool_without_a_backlog_takes_only_the_bytes_of_its_source(spool: DiskQueue, tmp_path: Path) -> None:
     for payload in PAYLOADS:
         spool.settle([_append(spool, payload)])
     assert _files(tmp_path) == [f"{'a' * 32}-000000.spool"]
@@ -175,8 +174,8 @@ def test_segments_are_deleted_as_soon_as_all_in_them_is_settled(spool: DiskQueue
     assert _files(tmp_path) == before[1:]
 
 
-def test_the_bound_holds_and_room_comes_back(spool: DiskQueue, tmp_path: Path) -> None:
-    """I5: bytes on disk."""
+def test_the_limit_holds_and_room_is_freed(spool: DiskQueue, tmp_path: Path) -> None:
+    """The limit is in bytes on disk."""
     places = []
     while (place := spool.append(bytes(10_000))) is not None:
         places.append(place)
@@ -186,7 +185,7 @@ def test_the_bound_holds_and_room_comes_back(spool: DiskQueue, tmp_path: Path) -
     assert spool.append(bytes(10_000)) is not None
 
 
-def test_segments_of_a_living_process_are_left_alone(spool: DiskQueue, tmp_path: Path) -> None:
+def test_segments_of_a_running_process_are_not_adopted(spool: DiskQueue, tmp_path: Path) -> None:
     _append(spool, b"mine")
     other = DiskQueue(tmp_path / "spool", "b" * 32, SOURCE, 2**20)
     assert other.adopt() == []
@@ -219,7 +218,7 @@ def test_what_a_dead_process_left_is_taken_over_once_and_without_what_was_settle
     assert second.adopt() == []
 
 
-def test_a_torn_tail_is_cut_before_anything_is_written_behind_it(spool: DiskQueue, tmp_path: Path) -> None:
+def test_a_torn_tail_is_cut_before_anything_is_appended(spool: DiskQueue, tmp_path: Path) -> None:
     for payload in (b"one", b"two", b"torn" * 100):
         _append(spool, payload)
     spool.close()
@@ -256,7 +255,7 @@ def test_damage_is_kept_beside_and_logged_once(
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["1 record(s) in the spool are damaged"]
 
 
-def test_a_segment_of_which_nobody_knows_the_source_is_kept_as_a_whole(spool: DiskQueue, tmp_path: Path) -> None:
+def test_a_segment_without_a_readable_source_is_kept_as_a_whole(spool: DiskQueue, tmp_path: Path) -> None:
     _append(spool, b"one")
     _append(spool, b"two")
     spool.close()
@@ -280,8 +279,8 @@ def test_an_empty_file_of_a_process_that_died_at_once_is_removed(spool: DiskQueu
     assert _files(tmp_path) == []
 
 
-def test_a_disk_that_takes_no_more_is_one_sentence_and_leaves_no_half_record(spool: DiskQueue, tmp_path: Path) -> None:
-    """Section 5, test 15: a limit of the file size stands for a full disk."""
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(spool: DiskQueue, tmp_path: Path) -> None:
+    """A limit of the file size simulates a full disk."""
     _append(spool, b"before")
     size = spool.nbytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -315,7 +314,7 @@ def test_only_the_owner_may_read_the_data(spool: DiskQueue, tmp_path: Path) -> N
     assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
 
 
-def test_many_processes_take_each_dead_segment_over_exactly_once(spool: DiskQueue, tmp_path: Path) -> None:
+def test_many_processes_adopt_each_dead_segment_exactly_once(spool: DiskQueue, tmp_path: Path) -> None:
     for _ in range(40):
         _append(spool, os.urandom(25_000))
     spool.close()

@@ -119,7 +119,7 @@ def _too_large_for_one(inputs: Collector) -> None:
 @pytest.mark.parametrize(
     "collect", [_of_another_trace, _of_another_time, _with_other_headers, _with_other_columns, _too_large_for_one]
 )
-def test_what_differs_in_more_than_its_rows_has_an_event_of_its_own(collect: Callable[[Collector], None]) -> None:
+def test_frames_that_differ_in_more_than_their_rows_have_separate_events(collect: Callable[[Collector], None]) -> None:
     with capture() as captured:
         collect(Collector(name="model_inputs"))
     assert [len(event.rows) for event in captured.events] == [1, 1]
@@ -142,7 +142,7 @@ def test_what_was_flushed_is_not_joined_any_more() -> None:
         assert [event.rows for event in captured.events] == [[{"a": 1}], [{"a": 2}]]
 
 
-def test_row_ids_are_those_of_azures_consumer_whatever_was_batched() -> None:  # S21
+def test_row_ids_equal_those_of_azures_consumer_with_any_batching() -> None:  # S21
     with capture() as captured:
         inputs = Collector(name="model_inputs")
         context = BasicCorrelationContext("a")
@@ -157,7 +157,7 @@ def test_row_ids_are_those_of_azures_consumer_whatever_was_batched() -> None:  #
 
 
 # S22
-def test_an_id_that_is_a_column_stays_with_its_row_whatever_was_batched() -> None:
+def test_an_id_that_is_a_column_stays_with_its_row_with_any_batching() -> None:
     with capture() as captured:
         inputs = Collector(name="model_inputs")
         for order in ("o-1", "o-2"):
@@ -172,8 +172,8 @@ def test_each_span_names_the_event_that_its_rows_joined() -> None:
         for value in (1, 2):
             inputs.collect(_frame(value), BasicCorrelationContext("a"))
     (event,) = captured.events
-    assert [told.attributes["cloudevents.event_id"] for told in span.events] == [event.event_id] * 2  # type: ignore[attr-defined]
-    assert [told.attributes["azureml.data.rows"] for told in span.events] == [1, 1]  # type: ignore[attr-defined]
+    assert [about.attributes["cloudevents.event_id"] for about in span.events] == [event.event_id] * 2  # type: ignore[attr-defined]
+    assert [about.attributes["azureml.data.rows"] for about in span.events] == [1, 1]  # type: ignore[attr-defined]
 
 
 def test_rows_that_join_count_against_the_bound_of_the_queue() -> None:

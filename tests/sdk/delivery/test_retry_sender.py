@@ -1,4 +1,4 @@
-"""What sends is independent of gRPC; what it does is tested with the whole worker (`test_worker.py`)."""
+"""The sender does not depend on gRPC; its behaviour is tested with the whole worker (`test_worker.py`)."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_resource_attributes_win_over_the_service_name_and_the_yaml_over_both(mo
     assert resource[semconv.AZUREML_ROLLING_RATE] == "Day"
 
 
-def test_a_service_name_that_can_be_no_folder_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_name_that_cannot_be_a_folder_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", "../other")
     with pytest.raises(
         ConfigError, match=r"azureml\.endpoint\.name: expected 1 to 128 characters .*, got '\.\./other'"
@@ -130,7 +130,7 @@ def test_a_service_name_that_can_be_no_folder_is_refused_in_one_sentence(monkeyp
         RequestEnvelope(CollectorConfig(), "p")
 
 
-def test_a_large_frame_is_encoded_late_and_says_the_same() -> None:
+def test_a_large_frame_is_encoded_later_with_the_same_text() -> None:
     frame = pd.DataFrame({"a": range(5000)})
     record = _record()
     record.body = Rows(frame, ColumnNameCache("test"))

@@ -35,7 +35,7 @@ def test_chunks_in_any_cut_give_the_beginning_of_the_body(content: bytes, places
 
 
 @given(text=st.text(max_size=100), limit=st.integers(0, 400))
-def test_text_is_cut_behind_a_whole_character(text: str, limit: int) -> None:
+def test_text_is_cut_after_a_whole_character(text: str, limit: int) -> None:
     content = text.encode()
     message = HttpMessage(TEXT.get, limit)
     message.take(content)
@@ -48,14 +48,14 @@ def test_text_is_cut_behind_a_whole_character(text: str, limit: int) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"a\xffb", b"\xc3", b"\xe2\x82", b"\xed\xa0\x80"])
-def test_what_claims_to_be_text_and_is_not_utf8_is_bytes(content: bytes) -> None:
+def test_a_body_declared_as_text_that_is_not_utf8_is_bytes(content: bytes) -> None:
     message = HttpMessage(TEXT.get, 100)
     message.take(content)
     assert not message.payload(len(content))[0].is_text
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1e3", "0x10", "٣", "9" * 19, "1, 2"])
-def test_a_content_length_that_makes_no_sense_is_none(length: str) -> None:
+def test_an_invalid_content_length_is_ignored(length: str) -> None:
     assert HttpMessage({"content-length": length}.get, 0).declared_bytes is None
 
 
