@@ -9,58 +9,76 @@ only as far as no large payload is among them.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ..layout import partition
 from ..line import Line
 from ..mapping import quarantine
+from ..mapping.rejection import rejected_by_bug
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
+    from ..mapping.event import LargePayload
     from ..mapping.quarantine import Rejected
-    from ..mapping.request import Apart, Intake
+    from ..mapping.request import Mapped
     from ..storage.sink import Sink
 
 _LONG_DIGEST: Final = 256 * 1024
 """A digest of more bytes takes longer than handing it to a thread."""
 
 
-async def commit(sink: Sink, taken: Intake, arrival_ns: int) -> int:
-    """Make `taken` durable; how many of its lines were stored already.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What is durable now.
+
+    Attributes:
+        duplicates: lines that were stored already.
+        rejected: records that are in quarantine instead of becoming lines.
+        defects: internal errors that made records rejected; their reasons contain only the names of the types.
+    """
+
+    duplicates: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    defects: tuple[Exception, ...] = ()
+
+
+async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
+    """Make `mapped` durable.
 
     Args:
         sink: where to.
-        taken: what a request became; records whose payload cannot be stored are added to the rejected ones.
+        mapped: what a request became.
         arrival_ns: when the request came, ns since the epoch.
 
     Raises:
         StoreError: the first failure, after everything else is resolved; the request may be sent again.
     """
-    if not taken.apart and not taken.rejected:
-        return await _append(sink, taken.lines)
-    return await _all(
-        _append(sink, taken.lines),
-        _keep(sink, tuple(taken.rejected), arrival_ns),
-        *(_store_apart(sink, taken, apart, arrival_ns) for apart in taken.apart),
+    if not mapped.large and not mapped.rejected:
+        return await _append(sink, mapped.lines)
+    committed = await _all(
+        _append(sink, mapped.lines),
+        _keep(sink, mapped.rejected, arrival_ns),
+        *(_store_large(sink, large, arrival_ns) for large in mapped.large),
     )
+    return replace(committed, defects=(*mapped.defects, *committed.defects))
 
 
-async def _store_apart(sink: Sink, taken: Intake, apart: Apart, arrival_ns: int) -> int:
+async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Committed:
     """Store a payload, then the line that points to it."""
-    large = len(apart.content) > _LONG_DIGEST
-    name = await asyncio.to_thread(apart.object_name) if large else apart.object_name()
+    is_long = len(large.content) > _LONG_DIGEST
+    name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
     try:
-        url = await sink.put(name, apart.content, apart.content_type)
-    except ValueError as error:  # other content has this record's place: as a defect, it costs this record only
-        before = len(taken.rejected)
-        taken.reject_defect((apart.record,), error, resource=apart.resource, endpoint=apart.endpoint)
-        return await _keep(sink, taken.rejected[before:], arrival_ns)
-    line = Line(apart.event.line.id, apart.line_at(url))
-    return (await sink.append(apart.event.folder, [line])).duplicates
+        url = await sink.put(name, large.content, large.content_type)
+    except ValueError as error:  # other content has this record's place: as a bug, it costs this record only
+        rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
+        return replace(await _keep(sink, (rejected,), arrival_ns), defects=(error,))
+    line = Line(large.event.line.id, large.line_at(url))
+    return Committed(duplicates=(await sink.append(large.event.folder, [line])).duplicates)
 
 
-async def _keep(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> int:
+async def _keep(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
     """Store the bytes of bad records, those that are too large for a line first."""
     stored: dict[bytes, str] = {}  # records of one request share their resource
     lines: dict[str, list[Line]] = {}
@@ -74,22 +92,26 @@ async def _keep(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> in
             urls[key] = stored[part]
         line = quarantine.encode(one, arrival_ns=arrival_ns, urls=urls)
         lines.setdefault(folder, []).append(Line(one.id, line))
-    return await _append(sink, lines)
+    return replace(await _append(sink, lines), rejected=tuple(rejected))
 
 
-async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> int:
+async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> Committed:
     """Append to all folders at once."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
-        return (await sink.append(folder, group)).duplicates
+        return Committed(duplicates=(await sink.append(folder, group)).duplicates)
     return await _all(*(_append(sink, {folder: group}) for folder, group in lines.items()))
 
 
-async def _all(*parts: Coroutine[object, object, int]) -> int:
+async def _all(*parts: Coroutine[object, object, Committed]) -> Committed:
     """Wait for all of them, whatever becomes of each, and raise the first error."""
-    duplicates = 0
+    committed: list[Committed] = []
     for outcome in await asyncio.gather(*parts, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
-        duplicates += outcome
-    return duplicates
+        committed.append(outcome)
+    return Committed(
+        duplicates=sum(part.duplicates for part in committed),
+        rejected=tuple(rejected for part in committed for rejected in part.rejected),
+        defects=tuple(defect for part in committed for defect in part.defects),
+    )

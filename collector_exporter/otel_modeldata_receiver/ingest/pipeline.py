@@ -21,13 +21,13 @@ from ..config.authorization import Client, Clients
 from ..exceptions import ReceiverError, ShuttingDownError, StoreError, UndecodableError
 from ..layout import partition
 from ..layout.destination import Destinations
-from ..mapping import request as intake
 from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
+from ..mapping.request import Decoded, Mapped, decode, map_records
 from ..mapping.signal import LOGS, Signal
 from . import compression
 from .admission import Admission
-from .commit import commit
+from .commit import Committed, commit
 from .read_slots import Arrivals
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class LogsService:
             ReceiverError: it is not durable; see `exceptions.py`.
             TimeoutError: it is not known to be durable in time.
         """
-        return await self._outcome(self._begin(request, lambda raw: self._store(raw, signal)))
+        return await self._outcome(self._begin(decode(request, signal), self._store))
 
     def stop(self) -> None:
         """Refuse calls from now on."""
@@ -156,19 +156,22 @@ class LogsService:
                 request = await form.request_of(request)
         except UndecodableError as error:
             reason = error
-            return self._begin(message, lambda raw: self._keep_undecodable(raw, reason, self._clock_ns()))
-        return self._begin(request, lambda raw: self._store(raw, form.signal, form.client))
+            return self._begin(
+                decode(message, form.signal),
+                lambda decoded: self._keep_undecodable(decoded.request, reason, self._clock_ns()),
+            )
+        return self._begin(decode(request, form.signal), lambda decoded: self._store(decoded, form.client))
 
     def _begin(
-        self, request: bytes, work: Callable[[bytes], Coroutine[object, object, bytes]]
+        self, decoded: Decoded, work: Callable[[Decoded], Coroutine[object, object, bytes]]
     ) -> asyncio.Future[bytes]:
-        """Admit `request` and start `work` on it; the answer is a future of its own: giving it up ends no work."""
+        """Admit a request and start `work` on it; the answer is a future of its own: giving it up ends no work."""
         self._refuse_when_stopping()
-        tenant, size = intake.tenant_of(request), len(request)
+        tenant, size = decoded.tenant, len(decoded.request)
         self._admission.admit(tenant, size)
         self._instruments.in_flight.add(size)
         answer = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(work(request))
+        task = asyncio.create_task(work(decoded))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._resolved(done, answer, tenant, size))
         return answer
@@ -199,40 +202,40 @@ class LogsService:
         elif not answer.done():
             answer.set_result(task.result())
 
-    async def _store(self, request: bytes, signal: Signal, client: Client | None = None) -> bytes:
+    async def _store(self, decoded: Decoded, client: Client | None = None) -> bytes:
         arrival_ns = self._clock_ns()
         try:
-            taken = intake.read(
-                request, arrival_ns=arrival_ns, destinations=self._destinations, signal=signal, client=client
-            )
+            mapped = map_records(decoded, arrival_ns=arrival_ns, destinations=self._destinations, client=client)
         except UndecodableError as error:
-            return await self._keep_undecodable(request, error, arrival_ns)
+            return await self._keep_undecodable(decoded.request, error, arrival_ns)
+        signal = decoded.signal
         try:
-            duplicates = await commit(self._sink, taken, arrival_ns)
+            committed = await commit(self._sink, mapped, arrival_ns)
         except StoreError as error:
-            self._instruments.refused_of(signal.name).add(taken.records, _RECEIVER)
+            self._instruments.refused_of(signal.name).add(mapped.records, _RECEIVER)
             self._store_failed(error)
             raise
-        self._instruments.accepted_of(signal.name).add(taken.records - len(taken.rejected), _RECEIVER)
-        if taken.left_out:
-            self._instruments.left_out.add(taken.left_out)
-        if duplicates:
-            self._instruments.duplicates.add(duplicates)
-        if taken.rejected:
-            self._report_rejected(taken)
+        rejected = committed.rejected
+        self._instruments.accepted_of(signal.name).add(mapped.records - len(rejected), _RECEIVER)
+        if mapped.left_out:
+            self._instruments.left_out.add(mapped.left_out)
+        if committed.duplicates:
+            self._instruments.duplicates.add(committed.duplicates)
+        if rejected:
+            self._report_rejected(committed)
         if self._on_stored is not None:
-            self._on_stored([*taken.lines, *(apart.event.folder for apart in taken.apart)])
-        return signal.answer(len(taken.rejected), [rejected.reason for rejected in taken.rejected])
+            self._on_stored(mapped.folders)
+        return signal.answer(len(rejected), [one.reason for one in rejected])
 
     async def _keep_undecodable(self, request: bytes, error: UndecodableError, arrival_ns: int) -> bytes:
         """Make the bytes durable, then raise `error`."""
-        taken = intake.Intake(rejected=[Rejected(reason=str(error), request=request)])
+        undecodable = Mapped(rejected=(Rejected(reason=str(error), request=request),))
         try:
-            await commit(self._sink, taken, arrival_ns)
+            committed = await commit(self._sink, undecodable, arrival_ns)
         except StoreError as store_error:
             self._store_failed(store_error)
             raise
-        self._report_rejected(taken)
+        self._report_rejected(committed)
         raise error
 
     def _store_failed(self, error: StoreError) -> None:
@@ -247,14 +250,14 @@ class LogsService:
         message = "the store did not confirm in time" if isinstance(error, TimeoutError) else error
         self._log.note(kind, "requests are refused: %s: %s", kind, message, exc_info=None if expected else error)
 
-    def _report_rejected(self, taken: intake.Intake) -> None:
-        for defect in taken.defects:
+    def _report_rejected(self, committed: Committed) -> None:
+        for defect in committed.defects:
             kind = type(defect).__name__
             self._log.note(
                 f"defect {kind}", "a defect of ours keeps records from their lines: %s", kind, exc_info=defect
             )
         kinds: dict[str, int] = {}
-        for record in taken.rejected:
+        for record in committed.rejected:
             kinds[record.kind] = kinds.get(record.kind, 0) + 1
         for kind, count in kinds.items():
             self._instruments.quarantined.add(count, {"reason": kind})

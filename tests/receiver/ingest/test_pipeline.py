@@ -375,7 +375,7 @@ async def test_a_defect_in_a_resource_costs_its_own_records_only(
 ) -> None:
     real = origin.read
 
-    def defective(resource: bytes) -> origin.Origin:
+    def defective(resource: bytes) -> origin.DeploymentResource:
         if b"odd" in resource:
             raise RuntimeError("a defect")
         return real(resource)
