@@ -140,10 +140,9 @@ def _sdk_settings_page() -> str:
         "Environment variables of the process that collects. An empty variable counts as unset. "
         "`otel-modeldata check --environment` explains the values of the current shell.\n\n"
         f"{_settings_table('variable', sdk_settings())}\n"
-        "The other standard variables for logs apply too: `OTEL_EXPORTER_OTLP_HEADERS`, `_CERTIFICATE`, `_CLIENT_KEY`, "
-        "`_CLIENT_CERTIFICATE`, `_COMPRESSION`, `_TIMEOUT`, and each with `_LOGS_` (for example "
-        "`OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`), which wins. `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` describe "
-        "the sender.\n\n"
+        "OpenTelemetry's variables `OTEL_EXPORTER_OTLP_*` for headers, certificates, compression and timeout apply. "
+        "Each also exists for logs alone (`OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, for example), which "
+        "wins. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` describe the sender.\n\n"
         "The deployment YAML has the format that Azure ML documents, with the block `data_collector`. "
         "[score.py](../guides/score-py.md#configuration) describes it.\n"
     )
@@ -163,13 +162,13 @@ def _receiver_settings_page() -> str:
 def _settings_table(head: str, settings: Iterable[Setting]) -> str:
     rows = [(f"`{one.name}`", one.unit, _code(one.default), one.meaning) for one in settings]
     if any(row[1] for row in rows):
-        return table((head, "unit", "default", "meaning"), rows)
+        return table((head, "value", "default", "meaning"), rows)
     return table((head, "default", "meaning"), [(name, default, meaning) for name, _, default, meaning in rows])
 
 
 def _code(default: str) -> str:
     """A default as code, unless it is a phrase."""
-    return default if not default or " " in default or default == "none" else f"`{default}`"
+    return default if " " in default or default in {"", "none", "off", "required"} else f"`{default}`"
 
 
 _MIB = 2**20
@@ -229,7 +228,7 @@ def _line_page() -> str:
     rows = []
     for field in msgspec.structs.fields(CloudEvent):
         always = field.required or field.name == "specversion"
-        meaning = described.get(field.name) or _LINE_KEYS[field.name]
+        meaning = re.sub(r"; see `\w+`", "", described.get(field.name) or _LINE_KEYS[field.name])
         rows.append((f"`{field.name}`", "yes" if always else "no", _sentence(meaning)))
     return (
         "# Line format\n\n"

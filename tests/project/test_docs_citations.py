@@ -43,6 +43,15 @@ ABSENT = re.compile(r"\b(?:design|seed|layout|style) section", re.IGNORECASE)
 SOURCES = sorted(path for folder in ("sdk", "collector_exporter", "tests") for path in (ROOT / folder).rglob("*.py"))
 
 
+COMMENTED = sorted(
+    path
+    for folder in ("deploy", "otel-config", ".ci", ".github")
+    for path in (ROOT / folder).rglob("*")
+    if path.is_file() and path.suffix in {".yml", ".yaml", ".Dockerfile", ".env", ""}
+)
+"""Files of other programs, whose comments begin with `#`."""
+
+
 def _is_there(cited: str, beside: str) -> bool:
     """Whether a cited path is one of the repository, from its root, beside the citing file, or by its last parts."""
     name = cited.removeprefix("./")
@@ -78,3 +87,15 @@ def test_code_cites_files_that_exist() -> None:
         if missing:
             absent[name] = missing
     assert {name: missing for name, missing in absent.items() if name not in BEING_CORRECTED} == {}
+
+
+def test_comments_of_configurations_cite_files_that_exist() -> None:
+    absent: dict[str, list[str]] = {}
+    for path in COMMENTED:
+        name = path.relative_to(ROOT).as_posix()
+        comments = "\n".join(line for line in path.read_text("utf-8").splitlines() if line.lstrip().startswith("#"))
+        missing = [cited for cited in CITED.findall(comments) if not _is_there(cited, name)]
+        missing += [found[0] for found in ABSENT.finditer(comments)]
+        if missing:
+            absent[name] = missing
+    assert absent == {}
