@@ -8,13 +8,12 @@ import re
 import subprocess
 import sys
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from documents import DOCUMENTS, ROOT, blocks_of, text_of
 
 from otel_modeldata import testing
-from otel_modeldata._delivery.otlp_endpoint import DEFAULT_ENDPOINT
+from otel_modeldata.environment import read_environment
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
 from otel_modeldata_receiver.mapping.cloudevent import CloudEvent
 
@@ -87,7 +86,9 @@ def test_the_receiver_listens_where_the_sdk_sends() -> None:
     """Both have a default, and the quickstart names neither."""
     if ReceiverConfig().listen.endswith(":4327"):
         pytest.xfail("the receiver's default address changes to 127.0.0.1:4317")
-    assert ReceiverConfig().listen == f"127.0.0.1:{urlsplit(DEFAULT_ENDPOINT).port}"
+    endpoint = read_environment({}).endpoint
+    assert endpoint is not None
+    assert ReceiverConfig().listen == endpoint.target.replace("localhost", "127.0.0.1")
 
 
 def test_the_quickstart_is_the_same_in_readme_and_documentation() -> None:
