@@ -1,6 +1,6 @@
 """What faults cost, ours beside OTel's stock pipe: `uv run --all-extras python tests/benchmarks/faults.py [CASE ...]`.
 
-Each case does the same to both sides, real processes all of them, and lets the judge of the tests (`history.py`)
+Each case does the same to both sides, real processes all of them, and lets the judge of the tests (`tests/history.py`)
 compare what was accepted with what is stored. A finding on our side that is not a loss told to the caller fails.
 
 Cases: `outage-100` and `outage-1000` (the receiver is away for 15 s while so many records a second come), `lost-acks`

@@ -65,7 +65,7 @@ def test_a_story_that_breaks_says_how_to_hear_it_again(monkeypatch: pytest.Monke
     verdict = first_broken(range(ENOUGH))
     assert verdict is not None
     assert verdict.broken.startswith("I2 stored more than once")
-    assert str(verdict).endswith(f"uv run --all-extras python tests/fixtures/simulator.py {verdict.seed}")
+    assert str(verdict).endswith(f"uv run --all-extras python tests/simulator.py {verdict.seed}")
     assert verdict.trace[0].split()[1] == "world"
     assert simulate(verdict.seed) == verdict
 
