@@ -1,4 +1,7 @@
-"""Every feature that Azure documents for its collector has a test that names it, or stands in the README as Azure's."""
+"""Every feature that Azure documents for its collector is in `docs/features.md`, with a test that names it.
+
+A feature without a test needs Azure itself, and its remark states so.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FEATURES = range(1, 85)
-"""S1 to S84 of the feature table: the API (1-23), the deployment YAML (24-45), payload logging (46-51), the format of
-the store (52-74), who reads it (75-84)."""
+"""S1 to S84: the API (1-23), the deployment YAML (24-45), payload logging (46-51), the format of the store (52-74), who
+reads it (75-84)."""
+ROW = re.compile(r"^\| S(\d+) \| ([^|]+) \| ([^|]*)\| ([^|]*)\|$", re.MULTILINE)
+TABLE = {
+    int(number): (feature.strip(), set(re.findall(r"`([^`]+)`", tests)), remark.strip())
+    for number, feature, tests, remark in ROW.findall((ROOT / "docs" / "features.md").read_text("utf-8"))
+}
 
 
 def _named(text: str) -> set[int]:
@@ -18,21 +26,32 @@ def _named(text: str) -> set[int]:
 
 
 @pytest.fixture(scope="module")
-def named_in_tests() -> set[int]:
-    tests = (path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__))
-    return set().union(*(_named(path.read_text("utf-8")) for path in tests))
+def tests_by_feature() -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        if path.parent == Path(__file__).parent:
+            continue
+        for number in _named(path.read_text("utf-8")):
+            found.setdefault(number, set()).add(path.relative_to(ROOT).as_posix())
+    return found
 
 
-@pytest.fixture(scope="module")
-def needs_azure() -> set[int]:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    (section,) = re.findall(r"(?ms)^## Needs Azure itself$(.*?)^## ", readme)
-    return _named(section)
+def test_the_table_has_each_feature_once_and_in_order() -> None:
+    numbers = [int(number) for number, *_ in ROW.findall((ROOT / "docs" / "features.md").read_text("utf-8"))]
+    assert numbers == list(FEATURES)
+    assert [number for number, (feature, _, _) in TABLE.items() if not feature] == []
 
 
-def test_each_feature_has_a_test_or_needs_azure_itself(named_in_tests: set[int], needs_azure: set[int]) -> None:
-    assert sorted(set(FEATURES) - named_in_tests - needs_azure) == []
+def test_each_feature_has_a_test_or_needs_azure_itself(tests_by_feature: dict[int, set[str]]) -> None:
+    needs_azure = {number for number, (_, _, remark) in TABLE.items() if remark.startswith("Needs Azure itself")}
+    assert sorted(set(FEATURES) - tests_by_feature.keys() - needs_azure) == []
 
 
-def test_nothing_else_is_named(named_in_tests: set[int], needs_azure: set[int]) -> None:
-    assert sorted((named_in_tests | needs_azure) - set(FEATURES)) == []
+def test_the_table_names_the_tests_that_name_the_feature(tests_by_feature: dict[int, set[str]]) -> None:
+    assert {number: tests for number, (_, tests, _) in TABLE.items() if tests} == tests_by_feature, (
+        "run: python docs/generate.py"
+    )
+
+
+def test_nothing_else_is_named(tests_by_feature: dict[int, set[str]]) -> None:
+    assert sorted(tests_by_feature.keys() - set(FEATURES)) == []
