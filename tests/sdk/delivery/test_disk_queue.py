@@ -72,7 +72,7 @@ def test_a_segment_cut_at_any_byte_gives_back_every_record_that_was_whole() -> N
         assert found.source == (SOURCE if cut >= len(beginning(SOURCE)) // 2 else b"")
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.integers(0, len(WHOLE) * 8 - 1))
 def test_a_flipped_bit_costs_the_record_it_hits_and_is_counted(bit: int) -> None:
     """Section 5, test 16."""
