@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 MAX_LINES = 400
 MAX_MODULES = 18
 """In one folder. More, and no one can say from the names what belongs together."""
+MAX_STILTED = 15
+"""In the source and the documentation together."""
 EMPTY_WORDS = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "handler", "misc"}
 
 
@@ -67,3 +69,11 @@ def test_property_tests_have_no_deadline() -> None:
     limited = re.compile(r"settings\([^)]*\bdeadline=")
     tests = sorted((ROOT / "tests").rglob("*.py"))
     assert [path.name for path in tests if limited.search(path.read_text("utf-8"))] == []
+
+
+def test_stilted_words_are_rare() -> None:
+    stilted = re.compile(r"\b(told|nobody|anew|for good|of ours|patiently)\b", re.IGNORECASE)
+    prose = [path for folder in ("sdk", "collector_exporter", "docs") for path in (ROOT / folder).rglob("*")]
+    texts = [path for path in (*prose, ROOT / "README.md") if path.suffix in {".md", ".py", ".yaml"}]
+    counts = {path.relative_to(ROOT).as_posix(): len(stilted.findall(path.read_text("utf-8"))) for path in texts}
+    assert sum(counts.values()) <= MAX_STILTED, {name: count for name, count in counts.items() if count}
