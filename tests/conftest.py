@@ -6,13 +6,14 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import property_tests  # noqa: F401 - loads the profile of property tests
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["gateway", "receiver_process", "azurite", "scoring_host"]
-"""Servers that tests start; the modules stand beside this one."""
+"""Servers that tests start; the modules are in `fixtures/`."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,7 +34,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def interrupts() -> Iterator[None]:
-    """A background job of a shell ignores SIGINT, and its children inherit that; a handler of our own they do not."""
+    """A background job of a shell ignores SIGINT, and its children inherit that; a handler set here they do not."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

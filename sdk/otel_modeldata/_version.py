@@ -1,4 +1,4 @@
-"""Name and version of the distribution, as lines and records carry them."""
+"""Name and version of the distribution, as lines and records carry them. The version is in pyproject.toml alone."""
 
 from __future__ import annotations
 

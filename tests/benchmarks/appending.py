@@ -1,4 +1,4 @@
-"""Cases of the way to Azure: the speed of appends beside the client library alone, and how few of them are made."""
+"""Cases of appends to Azure: their speed compared with the client library alone, and their number."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _appends(size: int, count: int) -> Callable[[Effort], Sides]:
             sides = {
                 "ours": lambda: side(_through_sink),
                 "client": lambda: side(_alone),
-                # What our store asks for where there is no TLS, so over plain HTTP to an emulator only.
+                # Our store asks for this without TLS, which means only over plain HTTP to an emulator.
                 "client, MD5": lambda: side(functools.partial(_alone, validate_content="md5")),
             }
             return in_turn(effort.repeat, sides)
@@ -123,10 +123,10 @@ def _our_cost(plan_for: Callable[[str], flood.Plan], azurite: Azurite) -> Run:
         variables = {CONNECTION_STRING_VARIABLE: azurite.connection_string_through(proxy.host)}
         with official.receiver(f"az://{container}", "linger_ms: 1000\n", **variables) as one:
             plan = plan_for(one.endpoint)
-            books = flood.sent(plan)
+            counts = flood.sent(plan)
             assert one.stop() == 0
-        flood.check(plan, books, blob_lines(azurite, container))
-        return _operations(proxy, books)
+        flood.check(plan, counts, blob_lines(azurite, container))
+        return _operations(proxy, counts)
 
 
 def _exporters_cost(plan_for: Callable[[str], flood.Plan], azurite: Azurite) -> Run:
@@ -136,14 +136,14 @@ def _exporters_cost(plan_for: Callable[[str], flood.Plan], azurite: Azurite) -> 
         connection = azurite.connection_string_through(proxy.host)
         with peer(azure_blob(connection, container)) as one:
             plan = plan_for(one.grpc)
-            books = flood.sent(plan)
+            counts = flood.sent(plan)
             assert one.stop() == 0
-        flood.check(plan, books, blob_lines(azurite, container))
-        return _operations(proxy, books)
+        flood.check(plan, counts, blob_lines(azurite, container))
+        return _operations(proxy, counts)
 
 
-def _operations(proxy: FaultProxy, books: list[flood.Books]) -> Run:
-    events = sum(len(one.acked) for one in books)
+def _operations(proxy: FaultProxy, counts: list[flood.Counts]) -> Run:
+    events = sum(len(one.acked) for one in counts)
     return {"appends_per_1000_events": proxy.appends() / events * 1000, "events": float(events)}
 
 

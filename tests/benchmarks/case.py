@@ -1,4 +1,4 @@
-"""What a benchmark is: a case with sides that do the same work, each a list of runs, each run figures by name."""
+"""A benchmark is a case with sides that do the same work; each side has runs, and each run has figures by name."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 Run = dict[str, float]
 Sides = dict[str, list[Run]]
-"""Runs by side; the first side is ours, each other one is a peer."""
+"""Runs by side; the first side is ours, the others are peers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much work a case is given.
+    """How much work a case does.
 
     Attributes:
         repeat: runs of each side, in turn.
         minutes: of load, for cases that run for a time.
-        tiny: so little that the figures mean nothing: to see that a case works.
-        full: also what takes very long.
-        plot: where a case that draws leaves its picture.
+        tiny: too little work for figures with a meaning; it shows that a case works.
+        full: include what takes very long.
+        plot: the file for the picture of a case that draws one.
     """
 
     repeat: int = 3
@@ -43,7 +43,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is aimed at: a bound of the ratio to the peer, or of the figure itself.
+    """A target: a bound of the ratio to the peer, or of the figure itself.
 
     Attributes:
         most: upper bound.
@@ -58,7 +58,7 @@ class Target:
     peer: str = ""
 
     def met_by(self, ours: float, peer: float | None) -> bool | None:
-        """Whether it is reached; None where there is nothing to compare with."""
+        """Whether it is reached; None without a peer to compare with."""
         value = ours if self.absolute else (ours / peer if peer else None)
         if value is None:
             return None
@@ -75,7 +75,7 @@ class Case:
 
     Attributes:
         about: one line for the list.
-        run: does the work and checks what was stored; a wrong answer raises.
+        run: does the work and checks what was stored; a wrong result raises.
         targets: by figure.
     """
 
@@ -86,7 +86,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of the table: medians of one figure of ours and of one peer, if there is one."""
+    """A line of the table: the medians of one figure, ours and that of a peer if there is one."""
 
     case: str
     figure: str
@@ -102,7 +102,7 @@ class Row:
 
 
 def rows(name: str, case: Case, sides: Sides) -> list[Row]:
-    """What the table shows of a case: a line for each figure and each peer that has it."""
+    """The lines of a case in the table: one for each figure and each peer that has it."""
     (_, ours), *peers = sides.items()
     lines = []
     for figure in (one for one in ours[0] if one != "sent"):
@@ -122,7 +122,7 @@ def median(runs: list[Run], figure: str) -> float:
 
 
 def in_turn(repeat: int, sides: dict[str, Callable[[], Run]]) -> Sides:
-    """Every side `repeat` times, one after the other, so that a slow minute of the machine meets all of them."""
+    """Run the sides in turn, `repeat` times, so that a slow minute of the machine affects all of them."""
     runs: Sides = {name: [] for name in sides}
     for _ in range(repeat):
         for name, side in sides.items():

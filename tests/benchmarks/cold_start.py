@@ -1,6 +1,6 @@
-"""A process that begins: `python cold_start.py cold JSON` prints how long it took up to its first collected frame."""
+"""A new process: `python cold_start.py cold JSON` prints how long it took until its first frame was collected."""
 
-# ruff: noqa: E402 (when things are imported is what is measured)
+# ruff: noqa: E402 (the time of imports is measured)
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ if sender == "ours":
     otel_modeldata.flush()
 elif sender == "official":
     time.sleep(1.0)  # its worker dies with the process
-sent = float(sender != "nobody")
+sent = float(sender != "none")
 print(json.dumps({"first_collect_ms": (collected - began) * 1e3, "pandas_ms": (imported - began) * 1e3, "sent": sent}))

@@ -1,4 +1,4 @@
-"""Cases of the SDK beside azureml-ai-monitoring: latency, throughput, a scoring call, a cold start, large records."""
+"""Cases of the SDK and of azureml-ai-monitoring: latency, throughput, a scoring call, a cold start, large records."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def _scoring(effort: Effort) -> Sides:
         {
             "ours": lambda: official.ours("scoring", settings),
             "official": lambda: official.official("scoring", settings),
-            "scoring alone": lambda: official.run("scoring", settings | {"sender": "nobody"}, {}),
+            "scoring alone": lambda: official.run("scoring", settings | {"sender": "none"}, {}),
         },
     )
 
 
 def _loops() -> int:
-    """How many turns of the scoring loop take 2 ms on this machine, about."""
+    """About how many turns of the scoring loop take 2 ms on this machine."""
     from workloads import score
 
     tries = []
@@ -58,12 +58,12 @@ def _loops() -> int:
 
 
 def _cold(effort: Effort) -> Sides:
-    """New processes: everything up to the end of the first `collect`, beside importing pandas alone."""
+    """New processes: the time until the end of the first `collect`, compared with importing pandas alone."""
     times = effort.of(7, 1)
     sides: dict[str, Callable[[], Run]] = {
         "ours": lambda: official.ours("cold", {}, "cold_start.py"),
         "official": lambda: official.official("cold", {}, "cold_start.py"),
-        "pandas alone": lambda: official.run("cold", {"sender": "nobody"}, {}, "cold_start.py"),
+        "pandas alone": lambda: official.run("cold", {"sender": "none"}, {}, "cold_start.py"),
     }
     runs = in_turn(times, sides)
     alone = statistics.median(run["first_collect_ms"] for run in runs["pandas alone"])

@@ -1,9 +1,9 @@
-"""What faults cost, ours beside OTel's stock pipe: `uv run --all-extras python tests/benchmarks/faults.py [CASE ...]`.
+"""The cost of faults, ours and OTel's log pipeline: `uv run --all-extras python tests/benchmarks/faults.py [CASE ...]`.
 
-Each case does the same to both sides, real processes all of them, and lets the judge of the tests (`tests/history.py`)
-compare what was accepted with what is stored. A finding on our side that is not a loss told to the caller fails.
+Each case does the same to both sides, which are real processes. `tests/fixtures/history.py` compares what was accepted
+with what is stored. On our side only a loss that was reported to the caller is allowed, anything else fails.
 
-Cases: `outage-100` and `outage-1000` (the receiver is away for 15 s while so many records a second come), `lost-acks`
+Cases: `outage-100` and `outage-1000` (the receiver is down for 15 s at 100 or 1000 records a second), `lost-acks`
 (every record is stored, the answer does not arrive), `kill-9` (of the scoring process, in an outage), `poison` (one bad
 record in each of 100 batches of 512), `azurite` (70 % of the appends to the store fail; needs Node), and, only when it
 is named, `outage-long` (the receiver is away for 10 minutes at 100 records a second).
@@ -46,11 +46,11 @@ KEY = "correlationid"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What a side made of a case.
+    """The result of a side in a case.
 
     Attributes:
         lost: accepted, neither stored nor reported to the caller.
-        told: refused by `collect`, or reported lost afterwards: the caller knows.
+        reported: refused by `collect`, or reported lost afterwards.
         copies: lines beyond one for each record.
         disorder: lines behind a later one of their producer in the same blob.
     """
@@ -60,19 +60,19 @@ class Figure:
     accepted: int
     stored: int
     lost: int
-    told: int
+    reported: int
     copies: int
     disorder: int
 
 
-def figure(case: str, side: str, accounts: Accounts, told: int = 0) -> Figure:
+def figure(case: str, side: str, accounts: Accounts, reported: int = 0) -> Figure:
     return Figure(
         case=case,
         side=side,
         accepted=accounts.accepted,
         stored=accounts.stored,
         lost=accounts.lost,
-        told=told,
+        reported=reported,
         copies=accounts.copies,
         disorder=accounts.disorder,
     )
@@ -93,7 +93,7 @@ def receiver(folder: Path, name: str, store: str = "", **variables: str) -> Iter
 
 
 def settled(store: Path) -> None:
-    """Return when no line has been added for some seconds."""
+    """Return when no line was added for some seconds."""
     before, since = -1, time.monotonic()
     while time.monotonic() - since < 3.0:
         if (now := len(lines_below(store))) != before:
@@ -101,16 +101,16 @@ def settled(store: Path) -> None:
         time.sleep(0.2)
 
 
-def judged(case: str, scoring: ScoringProcess, store: Store, told: int = 0) -> Figure:
-    """The figure of a side; ours must be right."""
+def judged(case: str, scoring: ScoringProcess, store: Store, reported: int = 0) -> Figure:
+    """The figure of a side; ours must be correct."""
     accounts = examine(accepted=scoring.accepted(), store=store, key=KEY)
     if not scoring.stock and not scoring.name.startswith("nospool"):
         check(accepted=scoring.accepted(), store=store, key=KEY)
-    return figure(case, scoring.name, accounts, told)
+    return figure(case, scoring.name, accounts, reported)
 
 
 def outage(rate: int, *, seconds: int, away: int = 15) -> list[Figure]:
-    """The receiver is killed in the middle of `seconds` of load, and comes back after `away` seconds."""
+    """The receiver is killed in the middle of `seconds` of load, and started again after `away` seconds."""
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         receivers = [stack.enter_context(receiver(folder, side)) for side in ("ours", "stock")]
@@ -139,13 +139,13 @@ def outage(rate: int, *, seconds: int, away: int = 15) -> list[Figure]:
         for one in receivers:
             settled(Path(one.store))
             one.stop()
-        told = [report["refused"] + sum(report["lost"].values()) for report in reports]
+        reported = [report["refused"] + sum(report["lost"].values()) for report in reports]
         stores = [Path(one.store) for one in receivers]
-        return [judged(f"outage-{rate}, {away} s", *facts) for facts in zip(sides, stores, told, strict=True)]
+        return [judged(f"outage-{rate}, {away} s", *facts) for facts in zip(sides, stores, reported, strict=True)]
 
 
 def lost_acks() -> list[Figure]:
-    """Ours to our receiver; the stock pipe to a server that keeps what it is sent, as writers without ids do."""
+    """Ours sends to our receiver; OTel's pipeline to a server that stores what it gets, as writers without ids do."""
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         one = stack.enter_context(receiver(folder, "ours"))
@@ -172,7 +172,7 @@ def _correlation_id(record: LogRecord) -> str:
 
 
 def kill_9() -> list[Figure]:
-    """The scoring process dies in an outage; then both come back, the process with the same spool if it had one."""
+    """The scoring process is killed in an outage; then both start again, with the same spool if there was one."""
     figures = []
     for name in ("ours", "nospool", "stock"):
         with tempfile.TemporaryDirectory() as scratch, receiver(Path(scratch), name) as one:
@@ -201,7 +201,7 @@ def kill_9() -> list[Figure]:
             settled(Path(one.store))
             one.stop()
             accepted = [*side.accepted(), *following.accepted()]
-            # A record that was on its way while the process died may be stored though its `collect` never returned.
+            # A record in flight when the process was killed may be stored although its `collect` did not return.
             extra = [line[KEY] for line in lines_below(Path(one.store)) if line[KEY] not in accepted]
             assert len(extra) <= 1, extra
             accounts = examine(accepted=accepted + extra, store=Path(one.store), key=KEY)
@@ -213,7 +213,7 @@ def kill_9() -> list[Figure]:
 
 
 def poison() -> list[Figure]:
-    """51,200 records, each 512th is bad: `collect` refuses it, the stock pipe loses its batch."""
+    """51,200 records, each 512th is bad: `collect` refuses it, OTel's pipeline loses its batch."""
     figures = []
     for name in ("ours", "stock"):
         with tempfile.TemporaryDirectory() as scratch, receiver(Path(scratch), name) as one:

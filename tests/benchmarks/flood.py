@@ -1,8 +1,8 @@
-"""A sender of OTLP that is hard to satisfy: `python flood.py JSON`, JSON as the answer.
+"""A sender of OTLP that sends more than a receiver can take: `python flood.py JSON`, JSON as the answer.
 
 Clients are tasks of one process, each with a connection of its own; a request is a template whose ids are replaced, so
-that the sender costs far less than the receiver. A request that is refused comes again, with the same ids, when the
-refusal says; what is not acknowledged when the time is over is tried until `finish_seconds` have passed.
+that the sender costs far less than the receiver. A refused request is sent again, with the same ids, after the time
+in the refusal; what is not acknowledged at the end is tried until `finish_seconds` have passed.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ _CALL_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a flood is made of.
+    """The plan of a flood.
 
     Attributes:
         endpoint: `host:port` of the receiver.
         tenants: `endpoint/deployment` of each client.
-        per_second: requests that each client begins in a second, if `in_flight` allows.
-        in_flight: most requests that a client has begun and not finished.
+        per_second: requests that each client starts in a second, if `in_flight` allows it.
+        in_flight: the most requests of a client that are not finished.
         records: in each request.
         size: bytes of the rows of each record.
-        seconds: how long requests are begun.
+        seconds: how long new requests are started.
         finish_seconds: how long the rest is tried afterwards.
-        nice: how far the sender steps back for the receiver, which has a machine of its own in real life.
+        nice: the niceness of the sender; a receiver in production has its own machine.
     """
 
     endpoint: str
@@ -68,16 +68,16 @@ class Plan:
 
 
 @dataclass(slots=True, kw_only=True)
-class Books:
-    """What a client knows in the end.
+class Counts:
+    """What a client has counted.
 
     Attributes:
-        tenant: who it said it was.
-        begun: how many requests it sent; they have the numbers from 0.
+        tenant: its `endpoint/deployment`.
+        begun: how many requests it sent; they are numbered from 0.
         in_time: how many were acknowledged before the time was over.
         acked: numbers of those that were acknowledged at all.
         refusals: answers that were no acknowledgment, by status.
-        without_retry_info: of those, the ones that lacked a form of RetryInfo though somebody had answered.
+        without_retry_info: of those, the answers that lacked a form of RetryInfo.
     """
 
     tenant: str
@@ -106,15 +106,15 @@ def template(client: int, plan: Plan) -> bytes:
     return request(*records, resource_values=values)
 
 
-async def flood(plan: Plan) -> list[Books]:
-    """Send, and return the books of each client."""
+async def flood(plan: Plan) -> list[Counts]:
+    """Send, and return the counts of each client."""
     os.nice(plan.nice)
     began = time.monotonic()
     return await asyncio.gather(*(_client(n, plan, began) for n in range(len(plan.tenants))))
 
 
-async def _client(number: int, plan: Plan, began: float) -> Books:
-    books = Books(tenant=plan.tenants[number])
+async def _client(number: int, plan: Plan, began: float) -> Counts:
+    counts = Counts(tenant=plan.tenants[number])
     raw = template(number, plan)
     room = asyncio.Semaphore(plan.in_flight)
     end = began + plan.seconds
@@ -124,52 +124,52 @@ async def _client(number: int, plan: Plan, began: float) -> Books:
         export = channel.unary_unary(LOGS)
         while True:
             await room.acquire()
-            due = max(due, time.monotonic() - 1 / plan.per_second)  # what could not be begun in time is not made up for
+            due = max(due, time.monotonic() - 1 / plan.per_second)  # what is too late is not sent later
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             due += 1 / plan.per_second
             if time.monotonic() >= end:
                 break
-            message = raw.replace(_NUMBER.encode(), b"%08d" % books.begun)
+            message = raw.replace(_NUMBER.encode(), b"%08d" % counts.begun)
             last = end + plan.finish_seconds
-            call = calls.create_task(_until_acked(export, message, books.begun, books, (end, last)))
+            call = calls.create_task(_until_acked(export, message, counts.begun, counts, (end, last)))
             call.add_done_callback(lambda _: room.release())
-            books.begun += 1
-    return books
+            counts.begun += 1
+    return counts
 
 
 async def _until_acked(
-    export: grpc.aio.UnaryUnaryMultiCallable, message: bytes, number: int, books: Books, times: tuple[float, float]
+    export: grpc.aio.UnaryUnaryMultiCallable, message: bytes, number: int, counts: Counts, times: tuple[float, float]
 ) -> None:
-    """Send until acknowledged; `times` are those up to which that counts, and up to which it is tried."""
+    """Send until acknowledged; `times` are the end of the measurement and the end of the attempts."""
     end, last = times
     while time.monotonic() < last:
         try:
             await export(message, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
-            books.refusals[error.code().name] = books.refusals.get(error.code().name, 0) + 1
+            counts.refusals[error.code().name] = counts.refusals.get(error.code().name, 0) + 1
             forms = {key for key, _ in error.trailing_metadata() or ()}
-            books.without_retry_info += bool(forms) and not forms >= RETRY_INFO
-            await asyncio.sleep(1.0)  # what RetryInfo says, `status.RETRY_SECONDS`
+            counts.without_retry_info += bool(forms) and not forms >= RETRY_INFO
+            await asyncio.sleep(1.0)  # the delay of RetryInfo
         else:
-            books.acked.append(number)
-            books.in_time += time.monotonic() < end
+            counts.acked.append(number)
+            counts.in_time += time.monotonic() < end
             return
 
 
-def sent(plan: Plan) -> list[Books]:
+def sent(plan: Plan) -> list[Counts]:
     """The same from a process of its own."""
     command = [sys.executable, __file__, json.dumps(asdict(plan))]
     limit = plan.seconds + plan.finish_seconds + 2 * _CALL_SECONDS
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=limit)
-    return [Books(**books) for books in json.loads(done.stdout)]
+    return [Counts(**counts) for counts in json.loads(done.stdout)]
 
 
-def check(plan: Plan, books: list[Books], lines: Iterable[bytes]) -> None:
+def check(plan: Plan, counts: list[Counts], lines: Iterable[bytes]) -> None:
     """Compare what is stored with what was acknowledged: every request whole or not at all, every record once.
 
     Args:
         plan: what was sent.
-        books: what the clients know.
+        counts: what the clients have counted.
         lines: of our receiver, or OTLP JSON as Collectors write it.
     """
     body = rows(plan.size).encode()
@@ -180,7 +180,7 @@ def check(plan: Plan, books: list[Books], lines: Iterable[bytes]) -> None:
         assert ids, line[:300]
         assert line.count(body) + line.count(escaped) == len(ids), line[:300]
         stored.update(ids)
-    acked = {b"%04d-%08d" % (client, number) for client, one in enumerate(books) for number in one.acked}
+    acked = {b"%04d-%08d" % (client, number) for client, one in enumerate(counts) for number in one.acked}
     wrong = {key for key in acked | stored.keys() if stored[key] != plan.records}
     assert not wrong, (len(wrong), sorted(wrong)[:20])
 
@@ -193,4 +193,4 @@ def lines_of(folder: Path) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    print(json.dumps([asdict(books) for books in uvloop.run(flood(Plan(**json.loads(sys.argv[1]))))]))
+    print(json.dumps([asdict(counts) for counts in uvloop.run(flood(Plan(**json.loads(sys.argv[1]))))]))

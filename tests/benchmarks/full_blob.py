@@ -1,10 +1,10 @@
-"""Fills one append blob to Azure's own limit of 50,000 blocks, against a real Azurite, and looks what happened.
+"""Fills one append blob to Azure's own limit of 50,000 blocks, in a real Azurite, and checks the result.
 
     uv run --all-extras python tests/benchmarks/full_blob.py [--blocks 50200] [--limit 50000]
 
-Each append carries one line. `--limit` is where the sink leaves a blob; its default is 49,900. With 50000 the last
-block that Azure allows is used, and above it the service refuses (`BlockCountExceedsLimit`) and fences the sink. In
-every case the next blob is begun and no line is lost, doubled or split. Takes about five minutes.
+Each append has one line. At `--limit` blocks the sink starts the next blob; the default is 49,900. 50000 uses the last
+block that Azure allows; above it the service refuses (`BlockCountExceedsLimit`) and the sink is fenced. In every case
+the next blob is started and no line is lost, doubled or split. It takes about five minutes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "fixtures"))
 
-from azurite import Azurite, running_azurite  # noqa: E402 - found beside this folder
+from azurite import Azurite, running_azurite  # noqa: E402 - found in the folder `fixtures`
 from history import check  # noqa: E402
 
 from otel_modeldata_receiver.line import Line  # noqa: E402

@@ -1,4 +1,4 @@
-"""How cost grows with events, columns, collections and clients: linear or better, and drawn.
+"""How cost grows with events, columns, collections and clients: linear or better, as a picture.
 
 `exponent` is the slope of the line through the logarithms of both: 1 is linear, 0 does not depend on it.
 """
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 _AXES: Final = ("events", "columns", "collections", "clients")
 _CEILING: Final = Target(most=1.1, absolute=True)
-"""Linear, and a tenth for the noise of a few points."""
+"""Linear, plus a tenth for the noise of a few points."""
 
 
 def _events(count: int, effort: Effort) -> float:
-    """Seconds for so many events of 1x23, first collect to last acknowledgment."""
+    """Seconds for this number of events of 1x23, from the first collect to the last acknowledgment."""
     return official.ours("burst", {"rows": 1, "count": count})["seconds"]
 
 
 def _columns(columns: int, effort: Effort) -> float:
-    """Seconds for 1000 rows of so many columns."""
+    """Seconds for 1000 rows with this number of columns."""
     count = effort.of(max(1000, 20_000 // columns), 20)
     return official.ours("burst", {"rows": 1, "columns": columns, "count": count})["seconds"] / count * 1000
 
 
 def _collections(collections: int, effort: Effort) -> float:
-    """Seconds for 1000 events that are spread over so many collections."""
+    """Seconds for 1000 events in this number of collections."""
     count = effort.of(10_000, 400)
     return official.ours("burst", {"rows": 1, "collections": collections, "count": count})["seconds"] / count * 1000
 
 
 def _clients(clients: int, effort: Effort) -> float:
-    """Seconds in which a receiver takes 1000 events from so many clients."""
+    """Seconds in which a receiver stores 1000 events of this number of clients."""
     with official.receiver() as one:
         plan = flood.Plan(
             endpoint=one.endpoint,
@@ -52,10 +52,10 @@ def _clients(clients: int, effort: Effort) -> float:
             size=500,
             seconds=effort.seconds(5),
         )
-        books = flood.sent(plan)
+        counts = flood.sent(plan)
         assert one.stop() == 0
-        flood.check(plan, books, flood.lines_of(Path(one.store)))
-    return 1000 * plan.seconds / sum(book.in_time for book in books) / plan.records
+        flood.check(plan, counts, flood.lines_of(Path(one.store)))
+    return 1000 * plan.seconds / sum(book.in_time for book in counts) / plan.records
 
 
 def _growth(effort: Effort) -> Sides:
@@ -80,7 +80,7 @@ def _growth(effort: Effort) -> Sides:
 
 
 def _exponent(points: list[tuple[int, float]]) -> float:
-    """Least squares through the logarithms."""
+    """The slope by least squares of the logarithms."""
     xs, ys = ([math.log(point[column]) for point in points] for column in (0, 1))
     x_mean, y_mean = sum(xs) / len(xs), sum(ys) / len(ys)
     spread = sum((x - x_mean) ** 2 for x in xs)
@@ -88,7 +88,7 @@ def _exponent(points: list[tuple[int, float]]) -> float:
 
 
 def _draw(curves: dict[str, list[tuple[int, float]]], file: Path) -> None:
-    """One panel for each axis, beside the line that linear growth from the first point would be."""
+    """One panel for each axis, with the line of linear growth from the first point."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,6 +1,6 @@
-"""What scoring feels of a gateway that is ill: `uv run --all-extras python tests/benchmarks/hung.py`.
+"""What a broken gateway costs the scoring process: `uv run --all-extras python tests/benchmarks/hung.py`.
 
-p50 and p99 of `collect` at 200/s (frames of 1 x 23) with a gateway that is healthy, hung (takes connections, never
+p50 and p99 of `collect` at 200/s (frames of 1 x 23) with a gateway that is healthy, hung (accepts connections, never
 answers), dead (refuses them), slow (2 s for an answer) and busy (UNAVAILABLE), each without and with a spool.
 """
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measure(gateway: str, *, spool: bool) -> dict[str, float]:
-    """One case in a process of its own, which is killed before it waits for deliveries."""
+    """Run one case in its own process, which ends before it waits for deliveries."""
     with _gateway(gateway) as endpoint, tempfile.TemporaryDirectory() as folder:
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "AZUREML_"))}
         environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://{endpoint}"

@@ -1,6 +1,6 @@
-"""Cases of memory: the sink stands still while the application collects, then goes on.
+"""Cases of memory: the sink is paused while the application collects, then it continues.
 
-Ours: the receiver's process is stopped (SIGSTOP). The peer: the sink takes no request. Afterwards both go on, and
+Ours: the receiver's process is stopped (SIGSTOP). The peer: the sink accepts no request. Afterwards both continue, and
 everything that was accepted must arrive.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SETTING_MIB: Final = 128
-"""The SDK's default bound of what waits."""
+"""The SDK's default limit of its queue."""
 
 
 def _stalled(rows: int, per_second: float) -> Callable[[Effort], Sides]:
@@ -68,7 +68,7 @@ def _official(settings: dict[str, Any]) -> Run:
 
 @contextmanager
 def _process(settings: dict[str, Any], environ: dict[str, str]) -> Iterator[Callable[[], Run]]:
-    """A collecting process that goes on each time it is asked, and answers."""
+    """A collecting process that does one step for each request, and answers."""
     command = [sys.executable, str(official.HERE / "stall.py"), json.dumps(settings)]
     process = subprocess.Popen(
         command, env=official.clean() | environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

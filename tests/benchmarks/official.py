@@ -1,4 +1,4 @@
-"""Workloads of one SDK in a process of its own, ours to a real receiver, azureml-ai-monitoring to a sink of HTTP."""
+"""Workloads of one SDK in its own process: ours with a real receiver, azureml-ai-monitoring with an HTTP sink."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST_SECONDS: Final = 3600.0
 
 
 class CountingSink:
-    """Stands for Azure's side-car: answers 200 to each POST and keeps nothing but their number."""
+    """Replaces Azure's sidecar: answers 200 to each POST and counts them."""
 
     def __enter__(self) -> Self:
         sink = self
@@ -47,7 +47,7 @@ class CountingSink:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Silent."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
@@ -61,7 +61,7 @@ class CountingSink:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What sends the official SDK here."""
+        """The variables that make the official SDK send here."""
         return {
             "AZUREML_MDC_ENABLED": "true",
             "AZUREML_MDC_HOST": "127.0.0.1",
@@ -72,7 +72,7 @@ class CountingSink:
 
 @contextmanager
 def receiver(store: str = "", config: str = "", **variables: str) -> Iterator[ReceiverProcess]:
-    """A receiver on `store`, a folder of its own by default, with the settings of the YAML text `config`."""
+    """A receiver on `store`, by default a new folder, with the settings of the YAML text `config`."""
     with tempfile.TemporaryDirectory() as scratch:
         flags = ["--instance-id", "0" * 32]
         if config:
@@ -88,7 +88,7 @@ def receiver(store: str = "", config: str = "", **variables: str) -> Iterator[Re
 
 
 def ours(workload: str, settings: dict[str, Any], script: str = "workloads.py") -> Run:
-    """Run a workload with our SDK; what is stored must be what was sent, by number, order and rows."""
+    """Run a workload with our SDK; what is stored must equal what was sent, by number, order and rows."""
     with receiver() as one:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{one.endpoint}"}
         result = run(workload, settings | {"sender": "ours"}, environ, script)
@@ -98,7 +98,7 @@ def ours(workload: str, settings: dict[str, Any], script: str = "workloads.py") 
 
 
 def check(store: Path, sent: int, rows: int) -> None:
-    """Every event is there once, whole, and in the order in which it was collected."""
+    """Every event is stored once, whole, in the order in which it was collected."""
     following: Counter[str] = Counter()
     decode = msgspec.json.Decoder(_Line).decode
     for blob in sorted(store.rglob("*.jsonl")):
@@ -125,7 +125,7 @@ def official(workload: str, settings: dict[str, Any], script: str = "workloads.p
 
 
 def run(workload: str, settings: dict[str, Any], environ: dict[str, str], script: str = "workloads.py") -> Run:
-    """The answer of a workload in a process that sees nothing of this one's OpenTelemetry and Azure settings."""
+    """The answer of a workload in a process without this one's OpenTelemetry and Azure settings."""
     command = [sys.executable, str(HERE / script), workload, json.dumps(settings)]
     done = subprocess.run(
         command, env=clean() | environ, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
@@ -136,5 +136,5 @@ def run(workload: str, settings: dict[str, Any], environ: dict[str, str], script
 
 
 def clean() -> dict[str, str]:
-    """The environment without what would redirect either SDK."""
+    """The environment without variables that would redirect either SDK."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "AZUREML_", "HTTP_PROXY", "http_proxy"))}

@@ -1,10 +1,10 @@
 """Three times what a receiver can take: `uv run --all-extras python tests/benchmarks/overload.py [--minutes 5]`.
 
-First a few clients that always wait for their answer find the peak. Then 64 clients of four tenants, 40 of them of one,
-begin three times as many requests, and keep more than the receiver's budget of bytes in flight. Printed are goodput
-(events acknowledged in time) against the peak, the share of each tenant, how refusals were worded, and memory. Every
-acknowledged record must be stored once, and no other twice: lines are counted request by request.
-Five minutes leave about 20 GB in the folder for temporary files until they are counted.
+First a few clients that always wait for their answer measure the peak. Then 64 clients of four tenants, 40 of them of
+one, send three times as many requests, with more bytes in flight than the receiver allows. The output is goodput
+(events acknowledged in time) relative to the peak, the share of each tenant, the kinds of refusals, and memory. Every
+acknowledged record must be stored once, and no other twice: lines are counted for each request.
+Five minutes need about 20 GB in the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 import flood
 from case import Case, Run, Target
-from flood import Books, Plan
+from flood import Counts, Plan
 from receiver_process import ReceiverProcess
 from usage import MIB, Watch, cpu_seconds, summary
 
 RECORDS, SIZE = 512, 500
-"""As a gateway batches. Refusing a request costs about half a millisecond whatever is in it, taking this one five."""
+"""As a gateway batches. Refusing any request costs about half a millisecond, accepting this one five."""
 PEAK_CLIENTS, PEAK_IN_FLIGHT = 4, 2
 CLIENTS: Final = {"noisy/blue": 40, "a/blue": 8, "b/blue": 8, "c/blue": 8}
 IN_FLIGHT = 16
 OVERLOAD = 3.0
 LEAST_GOODPUT = 0.8
 BUDGET = 8 * MIB
-"""About 27 requests, of the thousand that the clients may have under way."""
+"""About 27 of the thousand requests that the clients may have in flight."""
 
 
 def main() -> None:
-    """Run, print the figures, and write JSON where asked."""
+    """Run, print the figures, and write JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=1.0, help="of overload; the peak is sought for a third of it")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of overload; the peak takes a third of it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure here, too")
     options = parser.parse_args()
     figures = overload(options.minutes * 60)
@@ -69,7 +69,7 @@ def overload(seconds: float) -> Run:
 
 
 def _run(tenants: list[str], in_flight: int, per_second: float, seconds: float) -> tuple[Run, Run]:
-    """One flood on a receiver of its own: what it came to, and what the receiver used meanwhile."""
+    """One flood on a new receiver: its result, and what the receiver used meanwhile."""
     with tempfile.TemporaryDirectory() as scratch:
         config = Path(scratch, "receiver.yaml")
         config.write_text(f"max_in_flight_bytes: {BUDGET}\nmax_message_bytes: {BUDGET}\n")
@@ -89,26 +89,26 @@ def _run(tenants: list[str], in_flight: int, per_second: float, seconds: float) 
         assert receiver._process is not None
         try:
             with Watch(receiver._process.pid) as watch:
-                books = flood.sent(plan)
+                counts = flood.sent(plan)
             cpu = cpu_seconds(receiver._process.pid)
             assert receiver.stop() == 0
         finally:
             receiver.kill()
-        flood.check(plan, books, flood.lines_of(Path(scratch, "store")))
-    return _figures(books, plan, cpu), summary(watch.samples)
+        flood.check(plan, counts, flood.lines_of(Path(scratch, "store")))
+    return _figures(counts, plan, cpu), summary(watch.samples)
 
 
-def _figures(books: list[Books], plan: Plan, cpu: float) -> Run:
+def _figures(counts: list[Counts], plan: Plan, cpu: float) -> Run:
     in_time: Counter[str] = Counter()
-    for one in books:
+    for one in counts:
         in_time[one.tenant] += one.in_time
     total = in_time.total()
     return {
-        "begun_per_second": sum(one.begun for one in books) * plan.records / plan.seconds,
+        "begun_per_second": sum(one.begun for one in counts) * plan.records / plan.seconds,
         "goodput_per_second": total * plan.records / plan.seconds,
-        "cpu_us_per_event": cpu / sum(len(one.acked) for one in books) / plan.records * 1e6,
-        "refused": float(sum(sum(one.refusals.values()) for one in books)),
-        "refused_without_both_forms": float(sum(one.without_retry_info for one in books)),
+        "cpu_us_per_event": cpu / sum(len(one.acked) for one in counts) / plan.records * 1e6,
+        "refused": float(sum(sum(one.refusals.values()) for one in counts)),
+        "refused_without_both_forms": float(sum(one.without_retry_info for one in counts)),
         **{f"share_of_{tenant.partition('/')[0]}": count / total for tenant, count in in_time.items()},
     }
 

@@ -1,6 +1,6 @@
-"""600 records of 100 KB (or as many as the first argument says) in one burst to a gRPC server at its defaults.
+"""600 records of 100 KB (the first argument is another number) in one burst to a gRPC server with default settings.
 
-Our SDK, and then the stock OTel log pipe.
+First with our SDK, then with OTel's own log pipeline.
 """
 
 from __future__ import annotations

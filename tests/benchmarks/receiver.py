@@ -1,10 +1,10 @@
-"""What one receiver process takes: `python receiver.py [CASE ...]`, or from another benchmark `run` and `send`.
+"""The throughput of one receiver process: `python receiver.py [CASE ...]`, or from another benchmark `run` and `send`.
 
 Cases: `small` (512 events of 0.5 KB in each request), `large` (64 events of 50 KB), `single` (one event of 0.5 KB).
-Events look as our SDK sends them, and in the first two cases as a Collector passes them on. The real `otel-modeldata
+Events look as our SDK sends them, and in the first two cases as a Collector forwards them. The real `otel-modeldata
 receive` stores them in a local folder, validated, de-duplicated and with fsync before each answer. The sender is a
-process of its own, several requests in flight, and encodes nothing: a request is a template in which the request's
-number is replaced. Afterwards every stored line is read: each id once, each with the rows that were sent.
+separate process with several requests in flight, and encodes nothing: a request is a template in which the request's
+number is replaced. Afterwards every stored line is read: each id is there once, with the rows that were sent.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Load:
         events: in each request.
         size: bytes of the rows of each event.
         requests: how many.
-        in_flight: requests that wait for their answer at a time.
-        connections: over which they go.
+        in_flight: how many requests wait for their answer at a time.
+        connections: how many are used.
         by_collector: whether records are written as a Collector writes them.
     """
 
@@ -70,7 +70,7 @@ CASES: Final = {
 
 
 def rows(size: int) -> str:
-    """One JSON row of exactly `size` bytes: floats as a model takes them."""
+    """One JSON row of exactly `size` bytes: floats, like the input of a model."""
     cells = ",".join(f'"feature_{n}":{n / 7:.6f}' for n in range(max(1, (size - 60) // 23)))
     text = f'[{{{cells},"note":"'
     return text + "x" * (size - len(text) - 3) + '"}]'
@@ -106,7 +106,7 @@ def template(load: Load, resource_values: dict[str, str]) -> bytes:
 
 
 def numbered(raw: bytes, number: int) -> bytes:
-    """`raw` as request `number`: the same but for its ids."""
+    """`raw` as request `number`: only the ids differ."""
     return raw.replace(_NUMBER.encode(), b"%08x" % number)
 
 
@@ -140,7 +140,7 @@ async def send(load: Load, endpoint: str) -> float:
 
 
 def send_in_a_process(load: Load, endpoint: str) -> float:
-    """`send`, without a share in this process."""
+    """`send` in another process."""
     command = [sys.executable, __file__, "--send", json.dumps([asdict(load), endpoint])]
     result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return float(result.stdout)
@@ -160,7 +160,7 @@ def run(load: Load, folder: Path) -> dict[str, float]:
 
 
 def figures(load: Load, seconds: float, cpu: float) -> dict[str, float]:
-    """What it means that a load took so long, and so much work of the receiving process."""
+    """The figures of a load that took this time and this CPU time of the receiver."""
     events = load.events * load.requests
     return {
         "events_per_second": events / seconds,
@@ -172,7 +172,7 @@ def figures(load: Load, seconds: float, cpu: float) -> dict[str, float]:
 
 
 def check(load: Load, store: Path) -> None:
-    """Every event that was sent is in the store, once, with its rows."""
+    """Every event that was sent is in the store once, with its rows."""
     text = f'"data":{rows(load.size)},'.encode()
     found: list[str] = []
     for blob in store.rglob("*.jsonl"):
@@ -186,7 +186,7 @@ def check(load: Load, store: Path) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, in user and kernel mode."""
+    """The CPU time of a process, in user and kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

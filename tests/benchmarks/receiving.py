@@ -1,4 +1,4 @@
-"""Cases of the receiver beside Collectors that write files or blobs themselves: the same stream, the same sender.
+"""Cases of the receiver compared with Collectors that write files or blobs: the same stream, the same sender.
 
 The peers are the contrib exporters `file` (OTLP JSON, no fsync, acknowledged before the bytes leave the process) and
 `azure_blob` (append blobs, without positions), each in a Collector built from `peer-gateway.yaml`.
@@ -38,11 +38,11 @@ ANY_VERSION: Final = "--skipApiVersionCheck"
 BLOB_NAME: Final = "logs.jsonl"
 """What both exporters append to."""
 _ID: Final = re.compile(rb'"(?:id|stringValue)":"(6f6d1c0e-6b52-4d0c-9a51-[0-9a-f]{12})"')
-"""Of an event as `receiver.py` makes them: in a line of ours, and in OTLP JSON."""
+"""The id of an event of `receiver.py`: in one of our lines, and in OTLP JSON."""
 
 
 def to_our_receiver(load: Load) -> Run:
-    """To a local store with an fsync before each acknowledgment."""
+    """Store in a local folder with an fsync before each acknowledgment."""
     with tempfile.TemporaryDirectory() as folder:
         return receiver.run(load, Path(folder))
 
@@ -56,7 +56,7 @@ def to_file_exporter(load: Load) -> Run:
 
 
 def to_azurite(load: Load, azurite: Azurite) -> Run:
-    """Our receiver, with what it appends to Azure by default: a linger of 200 ms."""
+    """Our receiver with its default for Azure: a linger of 200 ms."""
     container = azurite.new_container()
     variables = {"AZURE_STORAGE_CONNECTION_STRING": azurite.connection_string}
     with official.receiver(f"az://{container}", **variables) as one:
@@ -84,7 +84,7 @@ def _measured(load: Load, endpoint: str, one: ReceiverProcess | gateway.Gateway)
 
 
 def check(load: Load, lines: Iterable[bytes]) -> None:
-    """Every event that was sent is there, once, with its rows; `lines` are ours or OTLP JSON."""
+    """Every event that was sent is there once, with its rows; `lines` are ours or OTLP JSON."""
     body = receiver.rows(load.size).encode()
     escaped = json.dumps(body.decode()).encode()
     found: list[bytes] = []
@@ -97,13 +97,13 @@ def check(load: Load, lines: Iterable[bytes]) -> None:
 
 
 def blob_lines(azurite: Azurite, container: str, prefix: str = "") -> Iterator[bytes]:
-    """Every line that the container holds."""
+    """Every line of the container."""
     for content in azurite.blobs(container, prefix).values():
         yield from content.splitlines()
 
 
 def create_blob(azurite: Azurite, container: str) -> None:
-    """Made beforehand: the exporter's first appends each create it, and what an earlier one had appended is gone."""
+    """Create the blob first: each of the exporter's first appends creates it and deletes what an earlier one wrote."""
     with azurite.open(container) as client:
         client.get_blob_client(BLOB_NAME).create_append_blob()
 
@@ -123,7 +123,7 @@ def azure_blob(connection_string: str, container: str) -> dict[str, Any]:
 
 @contextmanager
 def peer(exporters: dict[str, Any]) -> Iterator[gateway.Gateway]:
-    """A Collector that hands what it gets to one exporter, and answers when that is done."""
+    """A Collector with one exporter, which answers when the exporter is done."""
     with tempfile.TemporaryDirectory() as scratch:
         grpc, http, health = (f"127.0.0.1:{gateway.free_port()}" for _ in range(3))
         config = {
@@ -176,13 +176,13 @@ def _beside_file(name: str, tiny: int) -> Callable[[Effort], Sides]:
 
 
 def sized(name: str, effort: Effort, tiny: int) -> Load:
-    """A load of `receiver.py`, with so few requests if it is to be tiny."""
+    """A load of `receiver.py`, with few requests when tiny."""
     load = receiver.CASES[name]
     return replace(load, requests=effort.of(load.requests, tiny))
 
 
 def _beside_azure_blob(effort: Effort) -> Sides:
-    # Enough under way to fill blocks: with less, each append of ours waits 200 ms for more, to make few of them.
+    # Enough in flight to fill blocks: with fewer, each of our appends waits 200 ms for more lines.
     load = replace(receiver.CASES["small"], requests=effort.of(600, 8), in_flight=32)
     with tempfile.TemporaryDirectory() as folder, running_azurite(Path(folder), ANY_VERSION) as azurite:
         sides = {"ours": lambda: to_azurite(load, azurite)}

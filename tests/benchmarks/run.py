@@ -1,8 +1,8 @@
-"""Benchmarks beside peers in one run: `uv run --all-extras python tests/benchmarks/run.py [CASE ...] [--json FILE]`.
+"""Benchmarks and their peers in one run: `uv run --all-extras python tests/benchmarks/run.py [CASE ...] [--json FILE]`.
 
-Every side of a case does the same work, in turn, `--repeat` times; medians, ratios and targets are shown. Ratios
-against a peer in the same run are the claim, absolute figures only describe the machine. What arrived is compared with
-what was sent, by number and content: a fast wrong answer fails. Without CASE all of them run, about half an hour.
+All sides of a case do the same work, in turn, `--repeat` times; medians, ratios and targets are shown. The ratio to a
+peer in the same run is the result, absolute figures only describe the machine. What arrived is compared with what was
+sent, by number and content: a fast wrong result fails. Without CASE all of them run, for about half an hour.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
     for name in names:
         try:
             results[name] = CASES[name].run(effort)
-        except pytest.skip.Exception as reason:  # a tool is missing, and the reason says which
+        except pytest.skip.Exception as reason:  # a tool is missing, and the reason names it
             print(f"{name}: {reason}", file=sys.stderr)
         else:
             table += rows(name, CASES[name], results[name])
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every run here, too")
     parser.add_argument("--plot", metavar="PNG", help="where `growth` draws its curves")
     parser.add_argument("--full", action="store_true", help="growth up to ten million events")
-    parser.add_argument("--tiny", action="store_true", help="hardly any work: to see that the cases run")
+    parser.add_argument("--tiny", action="store_true", help="hardly any work, to check that the cases run")
     return parser
 
 
@@ -94,7 +94,7 @@ def _machine() -> dict[str, str | int | None]:
 
 
 def _processor() -> str:
-    """As the kernel names it; `platform` knows it on other systems only."""
+    """The name in the kernel; `platform` has it on other systems only."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             key, _, value = line.partition(":")

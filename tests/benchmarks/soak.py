@@ -1,9 +1,9 @@
 """Minutes of load and random kills: `uv run --all-extras python tests/benchmarks/soak.py --minutes 10 [--seed N]`.
 
 Two scoring processes with spools, a gateway with its queue file, a receiver with a local store. Every few seconds one
-of them gets SIGKILL and is started again. In the end everything that `collect` accepted in any life must be stored
-once; memory and open files of each role are sampled all the time, and their slopes by the hour shown. Needs Go,
-which builds the gateway once, and Linux.
+of them gets SIGKILL and is started again. At the end everything that any of the processes accepted must be stored once.
+Memory and open files of each role are sampled, and their slopes per hour are shown. It needs Linux, and Go, which
+builds the gateway once.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 SAMPLE_SECONDS = 2.0
 SETTLED_SECONDS = 15.0
-"""Above the pause of the gateway's retries."""
+"""Longer than the pause between retries of the gateway."""
 KEY = "correlationid"
 
 
 @dataclass(kw_only=True)
 class Pod:
-    """A place where scoring processes live one after the other, with one spool."""
+    """Scoring processes that follow each other, with one spool."""
 
     name: str
     endpoint: str
@@ -72,8 +72,8 @@ class Pod:
         self.lives[-1].kill()
 
     def finish(self) -> None:
-        """End the present life in peace, and let a last one deliver what all the others have left."""
-        self.lives[-1].wait_until_accepted(1)  # only then does it listen to signals
+        """Stop the present process normally, then start a last one, which delivers what all the others left."""
+        self.lives[-1].wait_until_accepted(1)  # from then on it handles signals
         self.lives[-1].stop()
         reports = [self.lives[-1].finish()]
         self.start(count=1)
@@ -90,8 +90,8 @@ class Soak:
     """One run.
 
     Args:
-        folder: where everything is kept.
-        seed: decides who is killed when.
+        folder: for all files.
+        seed: decides which process is killed when.
         per_second: of each of the two scoring processes.
     """
 
@@ -114,7 +114,7 @@ class Soak:
         ]
 
     def run(self, seconds: float) -> dict[str, Any]:
-        """Kill for so long, then let everything settle, judge, and return the figures."""
+        """Kill processes for this time, wait until everything has arrived, check it, and return the figures."""
         for pod in self.pods:
             pod.start()
         victims: dict[str, ReceiverProcess | gateway.Gateway | Pod] = {
@@ -138,7 +138,7 @@ class Soak:
         return self._figures()
 
     def close(self) -> None:
-        """End what is left after a failure."""
+        """End what still runs after a failure."""
         for pod in self.pods:
             if pod.lives:
                 pod.kill()
@@ -168,7 +168,7 @@ class Soak:
     def _figures(self) -> dict[str, Any]:
         accepted = [key for pod in self.pods for key in pod.accepted()]
         known = set(accepted)
-        # A process may die between the moment a record is in its spool and the one its id is in our books.
+        # A process may be killed after a record is in its spool and before its id is noted here.
         unbooked = {line[KEY] for line in lines_below(self.store)} - known
         lives = sum(len(pod.lives) for pod in self.pods)
         assert len(unbooked) < lives, sorted(unbooked)
@@ -194,7 +194,7 @@ def _binary() -> Path:
 
 
 def main() -> None:
-    """Run, print a table, and write JSON where asked."""
+    """Run, print a table, and write JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,7 +1,7 @@
-"""Collects while nothing is taken from it: `python stall.py JSON`, steps when a line comes in, answers with JSON.
+"""Collects while nothing is delivered: `python stall.py JSON` does a step for each line of input, answers with JSON.
 
-First step: one event, delivered. Second: as many as are accepted in the given time, each frame a new one; memory is
-sampled. Third: deliver everything.
+First step: one event, delivered. Second: as many events as are accepted in the given time, each with a new frame;
+memory is sampled. Third: deliver everything.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _ours() -> tuple[Callable[[Any], object], Callable[[], object]]:
-    """Not that of `workloads.py`, which waits when the queue is full: here that is a refusal."""
+    """Unlike that of `workloads.py`, it does not wait when the queue is full: that is a refusal here."""
     import otel_modeldata
 
     return otel_modeldata.Collector(name="model_inputs").collect, otel_modeldata.flush

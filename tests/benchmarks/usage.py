@@ -1,4 +1,4 @@
-"""Memory and open files of processes while a benchmark runs, from /proc as Linux has it."""
+"""Memory and open files of processes while a benchmark runs, from /proc of Linux."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sample(NamedTuple):
 
 
 def sample(pid: int) -> Sample | None:
-    """What a process uses now; None when it is gone."""
+    """What a process uses now; None when it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
         resident = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
@@ -32,13 +32,13 @@ def sample(pid: int) -> Sample | None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process and its threads have worked so far, user and system."""
+    """The CPU time of a process and its threads, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def summary(samples: list[Sample]) -> dict[str, float]:
-    """Medians of the first and the last third of the run, the most, and the slopes, of MiB and of open files."""
+    """Of MiB and of open files: the medians of the first and the last third of the run, the maximum, and the slopes."""
     third = max(1, len(samples) // 3)
     figures: dict[str, float] = {}
     for name, values in (
@@ -53,7 +53,7 @@ def summary(samples: list[Sample]) -> dict[str, float]:
 
 
 def slope(times: list[float], values: list[float]) -> float:
-    """The median of the slopes between points half a run apart: one peak or one restart does not tilt it."""
+    """The median of the slopes between points half a run apart: one peak or one restart does not change it."""
     half = len(times) // 2
     if not half:
         return 0.0
@@ -83,7 +83,7 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        """At once, at each pause, and at the end: a short run has samples, too."""
+        """Sample at the start, after each pause, and at the end, so that a short run has samples too."""
         stopped = False
         while True:
             if (one := sample(self._pid)) is not None:

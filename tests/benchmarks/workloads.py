@@ -1,7 +1,7 @@
-"""What the benchmarks run, each in a process of its own: `python workloads.py NAME JSON`, a JSON object as the answer.
+"""The benchmarks' workloads, each in its own process: `python workloads.py NAME JSON`, a JSON object as the answer.
 
-Both SDKs get the same frames at the same pace. The result holds latencies, CPU and what the sender believes; what
-arrived is counted by `run.py` at the other end.
+Both SDKs get the same frames at the same pace. The result has latencies, CPU time and what the sender counted;
+`official.py` counts what arrived.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def frames(rows: int, columns: int = COLUMNS, count: int = 16) -> list[pd.DataFr
 
 
 def score(loops: int) -> float:
-    """Stands for a model in pure Python: it holds the interpreter all the time."""
+    """Replaces a model in pure Python: it holds the interpreter lock all the time."""
     total = 0.0
     for n in range(loops):
         total += n * 0.5
@@ -41,7 +41,7 @@ def score(loops: int) -> float:
 def paced(
     collect: Callable[[pd.DataFrame], object], *, rows: int, count: int, per_second: float, loops: int = 0
 ) -> dict[str, float]:
-    """Latency of `collect`, and of a scoring call before it, at a steady pace: what a request feels."""
+    """Latency of `collect`, and of a scoring call before it, at a steady pace: what a request notices."""
     sample = frames(rows)
     collect(sample[0])
     latencies = np.empty(count)
@@ -65,7 +65,7 @@ def burst(
     count: int,
     columns: int = COLUMNS,
 ) -> dict[str, float]:
-    """As many events as one process gets through, from the first `collect` until the last is delivered."""
+    """The throughput of one process, from the first `collect` until the last event is delivered."""
     sample = frames(rows, columns)
     collect(sample[0])
     drain()
@@ -94,7 +94,7 @@ def our_sdk(collections: int) -> tuple[Callable[[pd.DataFrame], object], Callabl
         collector = next(collectors)
         try:
             collector.collect(frame)
-        except QueueFullError:  # a burst of large frames outruns the wire: wait, and count the wait
+        except QueueFullError:  # a burst of large frames is faster than the network: wait, and count the wait
             otel_modeldata.flush()
             collector.collect(frame)
 
@@ -114,7 +114,7 @@ def official_sdk(_: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[],
     return collector.collect, drain
 
 
-def _nobody(_: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
+def _none(_: int) -> tuple[Callable[[pd.DataFrame], object], Callable[[], object]]:
     return lambda _frame: None, lambda: None
 
 
@@ -122,14 +122,14 @@ def main() -> None:
     """Run the workload that the command line names."""
     name, settings = sys.argv[1], json.loads(sys.argv[2])
     sender = settings.pop("sender")
-    sides = {"ours": our_sdk, "official": official_sdk, "nobody": _nobody}
+    sides = {"ours": our_sdk, "official": official_sdk, "none": _none}
     collect, drain = sides[sender](settings.pop("collections", 1))
     result: dict[str, Any] = burst(collect, drain, **settings) if name == "burst" else paced(collect, **settings)
     drain()
     print(json.dumps(result))
     sys.stdout.flush()
     if sender == "official":
-        # Its worker takes an event from the queue before it sends it, and dies with the process: let it finish.
+        # Its worker takes an event from the queue before it sends it, and ends with the process: wait for it.
         time.sleep(1.0)
 
 

@@ -1,4 +1,4 @@
-"""Bad records on the wire: each is kept with its reason and told to the sender; its neighbors are stored."""
+"""Bad records on the wire: each is kept with its reason and reported to the sender; all others are stored."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BAD_RECORDS = {
 
 
 @pytest.mark.parametrize(("bad", "kinds"), BAD_RECORDS.values(), ids=BAD_RECORDS)
-async def test_a_bad_record_is_kept_with_its_reason_and_its_neighbors_are_stored(
+async def test_a_bad_record_is_kept_with_its_reason_and_the_records_beside_it_are_stored(
     tmp_path: Path, bad: LogRecord, kinds: tuple[str, ...]
 ) -> None:
     await check_isolated(tmp_path, bad.SerializeToString(), kinds)
@@ -71,7 +71,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
-async def test_a_damaged_record_is_kept_with_its_reason_and_its_neighbors_are_stored(
+async def test_a_damaged_record_is_kept_with_its_reason_and_the_records_beside_it_are_stored(
     tmp_path: Path, damaged: bytes
 ) -> None:
     await check_isolated(tmp_path, damaged, ("undecodable LogRecord",))
@@ -106,7 +106,7 @@ async def check_isolated(folder: Path, bad: bytes, kinds: tuple[str, ...]) -> No
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Path:
-    """A folder in a folder of its own, so that what escapes it is seen."""
+    """A folder inside another one, so that a file outside of it is noticed."""
     inner = tmp_path / "store"
     inner.mkdir()
     return inner
@@ -114,7 +114,7 @@ def tmp_path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("key", [semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME])
 @pytest.mark.parametrize("name", WIRE_NAMES)
-async def test_a_bad_name_in_a_resource_costs_its_own_records_only(tmp_path: Path, key: str, name: str) -> None:
+async def test_a_bad_name_in_a_resource_affects_only_its_own_records(tmp_path: Path, key: str, name: str) -> None:
     bad = resource({key: name}).SerializeToString()
     async with live_receiver(tmp_path) as receiver:
         answer = await receiver.export(raw_request([GOOD[0]], bad) + raw_request([GOOD[1]]))
@@ -124,7 +124,7 @@ async def test_a_bad_name_in_a_resource_costs_its_own_records_only(tmp_path: Pat
         assert all(blob.startswith(("credit/blue/", "_quarantine/")) for blob in receiver.blobs())
 
 
-async def test_invalid_utf8_in_a_resource_costs_its_own_records_only(tmp_path: Path) -> None:
+async def test_invalid_utf8_in_a_resource_affects_only_its_own_records(tmp_path: Path) -> None:
     bad = resource({semconv.AZUREML_ENDPOINT_NAME: "BADTEXT"}).SerializeToString().replace(b"BADTEXT", b"\xff" * 7)
     async with live_receiver(tmp_path) as receiver:
         answer = await receiver.export(raw_request([GOOD[0]], bad) + raw_request([GOOD[1]]))
@@ -133,7 +133,7 @@ async def test_invalid_utf8_in_a_resource_costs_its_own_records_only(tmp_path: P
         assert [base64.b64decode(line["record"]) for line in receiver.quarantine()] == [GOOD[0]]
 
 
-async def test_a_body_as_deep_as_a_record_can_carry_is_stored(tmp_path: Path) -> None:
+async def test_the_deepest_body_that_a_record_can_carry_is_stored(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         await receiver.export(raw_request([nested_record(49, "deep")]))
         (line,) = receiver.raw_lines()
@@ -141,7 +141,7 @@ async def test_a_body_as_deep_as_a_record_can_carry_is_stored(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("size", [int(3.9 * MIB), int(4.1 * MIB), 16 * MIB])
-async def test_a_large_record_is_stored_whole_beside_its_neighbors(tmp_path: Path, size: int) -> None:
+async def test_a_large_record_is_stored_whole_and_so_are_the_records_beside_it(tmp_path: Path, size: int) -> None:
     rows = json.dumps([{"x": "a" * (size - len('[{"x": ""}]'))}])
     async with live_receiver(tmp_path) as receiver:
         large = record(rows, event_id="large", time_ns=NOON).SerializeToString()
@@ -157,7 +157,7 @@ async def test_a_large_record_is_stored_whole_beside_its_neighbors(tmp_path: Pat
         assert ("dataref" in lines["large"]) is (size > 4 * MIB)
 
 
-async def test_many_bad_records_do_not_cost_one_good_one(tmp_path: Path) -> None:
+async def test_many_bad_records_do_not_affect_a_good_one(tmp_path: Path) -> None:
     bad = [record(f"no json {number}", time_ns=NOON).SerializeToString() for number in range(100)]
     good = [record(event_id=str(number), time_ns=NOON).SerializeToString() for number in range(100)]
     async with live_receiver(tmp_path) as receiver:
@@ -183,7 +183,7 @@ async def test_an_id_that_occurs_twice_in_a_request_is_stored_once_and_acknowled
         assert [line["id"] for line in receiver.lines()] == ["good-1", "good-2"]
 
 
-async def test_a_compressed_request_is_isolated_alike(tmp_path: Path) -> None:
+async def test_bad_records_of_a_compressed_request_are_isolated_too(tmp_path: Path) -> None:
     raw = raw_request([GOOD[0], DAMAGED["invalid UTF-8 in the body"]])
     async with live_receiver(tmp_path) as receiver:
         answer = await receiver.export(raw, compression=grpc.Compression.Gzip)

@@ -1,4 +1,4 @@
-"""The files of `deploy/` but those of Kubernetes, read by the programs they are for and compared with the product."""
+"""The files of `deploy/` without Kubernetes: the programs they are written for read them, and they match the code."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 with_azure_ml = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-"""Azure ML's library uses what its own dependencies advise against."""
+"""Azure ML's library uses deprecated parts of its own dependencies."""
 IMAGES = [DEPLOY / "Dockerfile", DEPLOY / "gateway.Dockerfile"]
 
 
 @pytest.fixture(scope="module")
 def azure_ml() -> ModuleType:
-    """What `az ml` reads files with."""
+    """The library with which `az ml` reads files."""
     import azure.ai.ml
 
     return azure.ai.ml
@@ -45,7 +45,7 @@ def azure_ml() -> ModuleType:
 # ---- Managed and Kubernetes online endpoints of Azure ML
 
 
-# S37 and S83: `az ml online-deployment create -f` is this loader and then a call of Azure. S38, S39
+# S37 and S83: `az ml online-deployment create -f` is this loader and then a request to Azure. S38, S39
 @with_azure_ml
 @pytest.mark.parametrize(
     ("file", "kind"),
@@ -78,7 +78,7 @@ def test_azure_reads_the_endpoint_of_the_deployment(azure_ml: ModuleType, endpoi
 
 
 @with_azure_ml
-def test_azure_refuses_what_its_documentation_shows_for_names_and_versions_and_we_read_it(
+def test_names_and_versions_as_azure_documents_them_are_refused_by_azure_and_read_by_us(
     azure_ml: ModuleType, tmp_path: Path
 ) -> None:
     from marshmallow.exceptions import ValidationError
@@ -96,8 +96,8 @@ def test_azure_refuses_what_its_documentation_shows_for_names_and_versions_and_w
     assert with_number == with_text
 
 
-# S41: the documentation's Python 3.8 has reached its end of life; ours is one that the SDK runs on.
-def test_the_conda_file_installs_the_sdk_on_a_python_that_it_runs_on_beside_the_otel_that_azures_server_pins() -> None:
+# S41: Python 3.8 of Azure's documentation has reached its end of life; ours is one that the SDK runs on.
+def test_the_conda_file_has_a_supported_python_and_the_otel_that_azures_server_pins() -> None:
     conda = yaml.safe_load((MANAGED / "conda.yml").read_text())
     python, _, pip = conda["dependencies"]
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -111,7 +111,7 @@ def test_the_conda_file_installs_the_sdk_on_a_python_that_it_runs_on_beside_the_
 
 
 @pytest.mark.parametrize("file", IMAGES, ids=lambda path: path.name)
-def test_the_dockerfile_lints_clean_and_its_image_needs_neither_root_nor_a_shell(file: Path) -> None:
+def test_the_dockerfile_has_no_lint_and_its_image_needs_neither_root_nor_a_shell(file: Path) -> None:
     done = subprocess.run([tool("hadolint"), file], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
     assert last_stage(file)["USER"] == ("65532:65532",)
@@ -123,7 +123,7 @@ def test_the_dockerfile_lints_clean_and_its_image_needs_neither_root_nor_a_shell
 
 
 @pytest.mark.parametrize("file", IMAGES, ids=lambda path: path.name)
-def test_what_the_dockerfile_copies_exists_and_is_let_through_to_the_build(file: Path) -> None:
+def test_what_the_dockerfile_copies_exists_and_is_not_ignored(file: Path) -> None:
     rules = Path(f"{file}.dockerignore").read_text().splitlines()
     taken = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     own = [it.value[:-1] for it in dockerfile(file) if it.cmd == "COPY" and not it.flags]
@@ -132,7 +132,7 @@ def test_what_the_dockerfile_copies_exists_and_is_let_through_to_the_build(file:
     assert [source for source in copied if not (REPOSITORY / source).exists()] == []
 
 
-def test_the_image_of_the_receiver_starts_its_command_on_the_port_that_it_exposes() -> None:
+def test_the_image_of_the_receiver_listens_on_the_port_that_it_exposes() -> None:
     image = last_stage(DEPLOY / "Dockerfile")
     scripts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"]
     assert image["ENTRYPOINT"] == tuple(scripts)
@@ -149,7 +149,7 @@ def test_the_image_of_the_gateway_is_built_as_the_tests_build_it() -> None:
     assert (CONFIGS / config.removeprefix("--config=/etc/otelcol-modeldata/")).is_file()
 
 
-def test_the_commands_of_the_dockerfile_make_an_environment_that_has_the_receiver(tmp_path: Path) -> None:
+def test_the_commands_of_the_dockerfile_install_the_receiver(tmp_path: Path) -> None:
     source, environment = tmp_path / "src", tmp_path / "environment"
     source.mkdir()
     steps = [it for it in dockerfile(DEPLOY / "Dockerfile") if it.cmd in {"COPY", "RUN"} and not it.flags]
@@ -184,7 +184,7 @@ def test_the_compose_file_publishes_on_loopback_only_and_holds_no_secret() -> No
     assert services["receiver"]["environment"]["AZURE_STORAGE_CONNECTION_STRING"].startswith("Default")
 
 
-def test_the_compose_file_keeps_the_queue_on_a_volume_and_gives_stops_their_time() -> None:
+def test_the_compose_file_has_the_queue_on_a_volume_and_long_enough_grace_periods() -> None:
     file = composed()
     gateway, receiver = file["services"]["gateway"], file["services"]["receiver"]
     (volume,) = gateway["volumes"]

@@ -1,4 +1,4 @@
-"""The manifests of `deploy/kubernetes`, valid to Kubernetes, and compared with each other and with the product."""
+"""The manifests of `deploy/kubernetes` are valid for Kubernetes and match each other and the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway import CONFIGS
 from otel_modeldata_receiver.config.receiver import MIB, load
 
 NEWEST, OLDEST = "1.37", "1.29"
-"""Kubernetes: the oldest that has sidecars switched on."""
+"""The oldest Kubernetes that has sidecars by default."""
 CONFINED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -30,7 +30,7 @@ def beside_scoring() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("version", [NEWEST, OLDEST])
-def test_every_object_is_valid_to_the_schemas_of_kubernetes(
+def test_every_object_matches_the_schemas_of_kubernetes(
     cluster: list[dict[str, Any]], beside_scoring: list[dict[str, Any]], version: str
 ) -> None:
     kubernetes = wheel("kubernetes_validate")
@@ -45,7 +45,7 @@ def _pods(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {it["metadata"]["name"]: it["spec"]["template"] for it in objects if "template" in it.get("spec", {})}
 
 
-def test_every_pod_meets_the_restricted_standard_and_writes_to_volumes_only(
+def test_every_pod_meets_the_restricted_standard_and_writes_only_to_volumes(
     cluster: list[dict[str, Any]], beside_scoring: list[dict[str, Any]]
 ) -> None:
     for pod in _pods(cluster + beside_scoring).values():
@@ -58,7 +58,7 @@ def test_every_pod_meets_the_restricted_standard_and_writes_to_volumes_only(
         assert all({"requests", "limits"} == set(it["resources"]) for it in containers)
 
 
-def test_selectors_find_their_pods_and_names_of_ports_theirs(cluster: list[dict[str, Any]]) -> None:
+def test_selectors_match_pods_and_port_names_match_ports(cluster: list[dict[str, Any]]) -> None:
     pods = _pods(cluster)
     for it in cluster:
         selector = {
@@ -78,7 +78,7 @@ def test_selectors_find_their_pods_and_names_of_ports_theirs(cluster: list[dict[
             assert {port["targetPort"]: port["port"] for port in it["spec"]["ports"]}.items() <= names.items()
 
 
-def test_each_listens_on_the_ports_that_it_declares_and_the_next_is_addressed_by_its_service(
+def test_each_pod_listens_on_its_declared_ports_and_sends_to_the_service_of_the_next(
     cluster: list[dict[str, Any]], beside_scoring: list[dict[str, Any]]
 ) -> None:
     (gateway,) = _pods(cluster)["gateway"]["spec"]["containers"]
@@ -112,7 +112,7 @@ def test_only_gateways_reach_receivers_and_only_namespaces_with_the_label_reach_
     assert label.items() <= one(beside_scoring, "Namespace", "scoring")["metadata"]["labels"].items()
 
 
-def test_the_grace_period_of_a_pod_is_longer_than_the_drain_of_its_receiver(cluster: list[dict[str, Any]]) -> None:
+def test_the_grace_period_of_a_pod_is_longer_than_that_of_its_receiver(cluster: list[dict[str, Any]]) -> None:
     config = load(KUBERNETES / "receiver-config.yaml", {})
     pod = _pods(cluster)["receiver"]["spec"]
     assert pod["terminationGracePeriodSeconds"] >= 2 * config.grace_seconds

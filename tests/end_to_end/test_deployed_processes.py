@@ -1,4 +1,4 @@
-"""What the manifests and the compose file start, started here: the same programs, arguments, variables and configs."""
+"""The processes of the manifests and the compose file, started here with the same arguments, variables and configs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def cluster() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def start_deployed(gateway_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartDeployed]:
-    """Starts gateways and agents of a file; the variables given are addresses of others. All are stopped."""
+    """Starts gateways and agents of a file; the variables are addresses of other processes. All are stopped."""
     started: list[Gateway] = []
 
     def start(container: Container, **variables: str) -> Gateway:
@@ -65,12 +65,12 @@ def start_deployed(gateway_binary: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def start_receiver_of(start_receiver: StartReceiver, tmp_path: Path) -> Callable[..., ReceiverProcess]:
-    """Starts the receiver of a file on loopback, with a store and an account of the tests."""
+    """Starts the receiver of a file on loopback, with a store and an account for the tests."""
 
     def start(container: Container, store: str, **variables: str) -> ReceiverProcess:
         (command, *flags), given = container.here(tmp_path)
         assert command == "receive"
-        # The process has both of the test's own.
+        # The test gives the process both.
         for flag in ("--listen", "--store"):
             if flag in flags:
                 position = flags.index(flag)
@@ -86,14 +86,14 @@ def stored_ids(azurite: Azurite, container: str) -> list[str]:
 
 
 def health(endpoint: str, service: str) -> str:
-    """What a gRPC probe of `service` is told."""
+    """The answer to a gRPC probe of `service`."""
     with grpc.insecure_channel(endpoint) as channel:
         answer = HealthStub(channel).Check(HealthCheckRequest(service=service), timeout=10)
     return str(HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
 # S38 and S39: agent, gateway and receivers of the manifests.
-def test_a_record_goes_from_the_agent_beside_scoring_through_gateway_and_ring_to_the_receiver_and_into_the_store(
+def test_a_record_passes_agent_gateway_and_ring_and_is_stored_by_the_receiver(
     cluster: list[dict[str, Any]],
     start_deployed: StartDeployed,
     start_receiver_of: Callable[..., ReceiverProcess],
@@ -130,7 +130,7 @@ def test_a_record_goes_from_the_agent_beside_scoring_through_gateway_and_ring_to
         assert pool.submit(gateway.stop).result(timeout=grace) == 0
 
 
-def test_what_a_gateway_took_while_no_receiver_was_ready_is_stored_after_both_have_started_again(
+def test_what_a_gateway_accepted_while_no_receiver_was_ready_is_stored_after_both_restart(
     cluster: list[dict[str, Any]],
     start_deployed: StartDeployed,
     start_receiver_of: Callable[..., ReceiverProcess],
@@ -138,7 +138,7 @@ def test_what_a_gateway_took_while_no_receiver_was_ready_is_stored_after_both_ha
 ) -> None:
     gateway = start_deployed(
         pod_container(cluster, "StatefulSet", "gateway", "gateway"),
-        # A name that nobody has to be asked for: it resolves to nothing, as a headless service without ready pods does.
+        # This name needs no DNS server and resolves to nothing, like a headless service without ready pods.
         OTEL_MODELDATA_RECEIVER_SERVICE="nobody..ready",
         OTEL_MODELDATA_TRACES_EXPORTER="debug",
     )
@@ -184,7 +184,7 @@ def test_the_readiness_probe_follows_the_store_and_the_liveness_probe_does_not(
     assert stored_ids(azurite, store) == ["event-1"]
 
 
-def test_a_receiver_that_is_told_to_stop_stores_and_answers_what_it_took_within_the_grace_period_of_its_pod(
+def test_a_receiver_that_is_stopped_stores_and_answers_what_it_accepted_within_the_grace_period_of_its_pod(
     cluster: list[dict[str, Any]], start_receiver_of: Callable[..., ReceiverProcess], azurite: Azurite
 ) -> None:
     grace = one(cluster, "StatefulSet", "receiver")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
@@ -206,7 +206,7 @@ def test_a_receiver_that_is_told_to_stop_stores_and_answers_what_it_took_within_
     assert stored_ids(azurite, store) == ["event-1"]
 
 
-def test_the_compose_file_takes_a_record_into_the_emulator_and_a_span_to_the_tracing_backend(
+def test_with_the_compose_file_a_record_is_stored_in_the_emulator_and_a_span_in_the_tracing_backend(
     start_deployed: StartDeployed, start_receiver_of: Callable[..., ReceiverProcess], azurite: Azurite
 ) -> None:
     store = f"c{uuid.uuid4().hex}"
@@ -228,7 +228,7 @@ def test_the_compose_file_takes_a_record_into_the_emulator_and_a_span_to_the_tra
         jaeger.wait_until(lambda backend: [span.span_id for span in backend.spans()] == [SPAN.span_id])
 
 
-def test_the_health_check_of_the_image_says_whether_the_receiver_serves(
+def test_the_health_check_of_the_image_reports_whether_the_receiver_serves(
     start_receiver: StartReceiver, tmp_path: Path
 ) -> None:
     image = last_stage(DEPLOY / "Dockerfile")

@@ -1,4 +1,4 @@
-"""The gateway's promises, kept by the real distribution with the repository's own configs."""
+"""What the gateway guarantees, tested with the real distribution and the repository's own configs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def receiver() -> Iterator[RecordingBackend]:
-    """Stands where the receiver stands."""
+    """A backend in place of the receiver."""
     with RecordingBackend() as backend:
         yield backend
 
@@ -46,7 +46,7 @@ def logging_backend() -> Iterator[RecordingBackend]:
 
 
 def ids(backend: RecordingBackend) -> list[str]:
-    """Event ids of what arrived, sorted: the gateway keeps no order over retries."""
+    """Event ids of what arrived, sorted: retries change the order."""
     return sorted(
         attribute.value.string_value
         for record in backend.records()
@@ -59,10 +59,10 @@ def has(count: int) -> Callable[[RecordingBackend], bool]:
     return lambda backend: len(backend.records()) >= count
 
 
-# --- Who gets what ------------------------------------------------------------------------------------------------
+# --- Routing ------------------------------------------------------------------------------------------------
 
 
-def test_model_data_ordinary_logs_and_spans_part_ways_and_arrive_unchanged(
+def test_model_data_ordinary_logs_and_spans_are_routed_apart_and_arrive_unchanged(
     start_gateway: StartGateway,
     receiver: RecordingBackend,
     tracing: RecordingBackend,
@@ -90,7 +90,7 @@ def test_model_data_ordinary_logs_and_spans_part_ways_and_arrive_unchanged(
     assert (tracing.records(), receiver.spans(), logging_backend.spans()) == ([], [], [])
 
 
-def test_model_data_comes_in_over_otlp_http_as_well(start_gateway: StartGateway, receiver: RecordingBackend) -> None:
+def test_model_data_is_accepted_over_otlp_http_too(start_gateway: StartGateway, receiver: RecordingBackend) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
     post = urllib.request.Request(
         f"http://{gateway.http}/v1/logs",
@@ -103,7 +103,7 @@ def test_model_data_comes_in_over_otlp_http_as_well(start_gateway: StartGateway,
     assert receiver.records() == [model_data("over-http")]
 
 
-def test_a_dead_backend_of_ordinary_logs_and_spans_does_not_hold_up_model_data(
+def test_a_dead_backend_of_ordinary_logs_and_spans_does_not_delay_model_data(
     start_gateway: StartGateway, receiver: RecordingBackend, tracing: RecordingBackend
 ) -> None:
     tracing.stop()
@@ -137,7 +137,7 @@ def test_without_backends_of_their_own_spans_and_ordinary_logs_are_counted_in_th
 # --- Sizes --------------------------------------------------------------------------------------------------------
 
 
-def test_a_record_of_16_mib_passes_and_takes_no_neighbor_along(
+def test_a_record_of_16_mib_passes_and_the_records_beside_it_too(
     start_gateway: StartGateway, receiver: RecordingBackend
 ) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
@@ -157,7 +157,7 @@ def test_600_records_of_100_kb_pass_as_one_request(start_gateway: StartGateway, 
     assert receiver.records() == records
 
 
-def test_the_largest_request_that_comes_in_goes_out_even_when_it_meets_smaller_ones(
+def test_the_largest_accepted_request_is_sent_even_when_it_is_batched_with_smaller_ones(
     start_gateway: StartGateway, receiver: RecordingBackend
 ) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
@@ -170,7 +170,7 @@ def test_the_largest_request_that_comes_in_goes_out_even_when_it_meets_smaller_o
     assert ids(receiver) == ["a", "m", "z"]
 
 
-def test_what_is_too_large_is_refused_at_the_door_with_size_and_limit(
+def test_a_request_that_is_too_large_is_refused_on_arrival_with_size_and_limit(
     start_gateway: StartGateway, receiver: RecordingBackend
 ) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
@@ -203,12 +203,12 @@ def test_a_receiver_that_refuses_with_retry_info_gets_everything_once_it_recover
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_a_gateway_that_ends_while_the_receiver_is_down_delivers_everything_after_its_restart(
+def test_a_gateway_that_stops_while_the_receiver_is_down_delivers_everything_after_its_restart(
     start_gateway: StartGateway, receiver: RecordingBackend, end: str
 ) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
     receiver.stop()
-    # Some wait in the queue, some are already in a try that fails.
+    # Some wait in the queue, some are in an attempt that fails.
     for number in range(200):
         send(gateway.grpc, model_data(f"{number:03}", '[{"a":"' + "x" * 20_000 + '"}]'))
     getattr(gateway, end)()
@@ -233,7 +233,7 @@ def test_a_gateway_killed_in_the_middle_of_traffic_loses_nothing_it_acknowledged
     assert sorted(set(ids(receiver))) == acknowledged
 
 
-def test_a_gateway_short_of_memory_refuses_with_the_code_that_senders_retry(
+def test_a_gateway_short_of_memory_refuses_with_a_code_that_senders_retry(
     start_gateway: StartGateway, receiver: RecordingBackend
 ) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint, OTEL_MODELDATA_GATEWAY_MEMORY_MIB="1")

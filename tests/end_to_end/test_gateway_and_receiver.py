@@ -1,4 +1,4 @@
-"""Gateway and receiver in a row, both real processes: what the gateway acknowledged is stored exactly once."""
+"""A real gateway sends to a real receiver: what the gateway acknowledged is stored exactly once."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ BLOB_FOLDER = "credit/blue/model_inputs/2026/11/22/12"
 
 
 SAME = ("--instance-id", "0123456789abcdef0123456789abcdef")
-"""The same replica after a restart: by default the port, which is any free one at first, is in the id."""
+"""The same instance after a restart: the default id contains the port, which is a free one on each start."""
 
 
 @pytest.fixture
 def receiver(start_receiver: StartReceiver, tmp_path: Path) -> ReceiverProcess:
-    """Stores below the test's own folder."""
+    """A receiver that stores in the folder of the test."""
     return start_receiver(str(tmp_path), *SAME)
 
 
 @pytest.fixture
 def gateway(start_gateway: StartGateway, receiver: ReceiverProcess) -> Gateway:
-    """Sends to that receiver."""
+    """A gateway that sends to that receiver."""
     return start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=receiver.endpoint)
 
 
@@ -53,7 +53,7 @@ def stored_ids(folder: Path) -> list[str]:
     return sorted(line["id"] for line in lines_below(folder))
 
 
-def test_a_record_becomes_a_line_of_the_blob_of_its_endpoint_collection_and_hour(
+def test_a_record_becomes_a_line_in_the_blob_of_its_endpoint_collection_and_hour(
     gateway: Gateway, tmp_path: Path
 ) -> None:
     send(gateway.grpc, model_data("event-1", '[{"age": 41, "name": "Zo\\u00eb"}]'))
@@ -64,8 +64,13 @@ def test_a_record_becomes_a_line_of_the_blob_of_its_endpoint_collection_and_hour
     assert b'"data":[{"age": 41, "name": "Zo\\u00eb"}],' in blob.read_bytes()
 
 
+<<<<<<< HEAD
 def test_records_as_the_gateway_writes_them_have_a_line_template_in_the_receiver(start_gateway: StartGateway) -> None:
     """It writes the fields of a record backwards, which no builder of requests does."""
+=======
+def test_records_as_the_gateway_writes_them_take_the_short_way_in_the_receiver(start_gateway: StartGateway) -> None:
+    """The gateway writes the fields of a record in reverse order, which no builder of requests does."""
+>>>>>>> HABITS
     arrived: SimpleQueue[bytes] = SimpleQueue()
 
     def export(raw: bytes, _: grpc.ServicerContext) -> bytes:
@@ -108,7 +113,7 @@ def test_600_records_of_100_kb_are_stored(gateway: Gateway, tmp_path: Path) -> N
     assert stored_ids(tmp_path) == [f"{number:03}" for number in range(600)]
 
 
-def test_a_record_of_16_mib_is_stored_beside_its_line_and_its_neighbors_inside_theirs(
+def test_a_record_of_16_mib_is_stored_as_a_file_and_small_ones_inside_their_lines(
     gateway: Gateway, tmp_path: Path
 ) -> None:
     rows = json.dumps([{"a": "x" * (16 * 1024 * 1024)}])
@@ -125,7 +130,7 @@ def test_a_record_of_16_mib_is_stored_beside_its_line_and_its_neighbors_inside_t
 
 
 @pytest.mark.parametrize("victims", ["receiver", "gateway", "both"])
-def test_what_is_killed_in_the_middle_of_traffic_neither_loses_nor_doubles_a_line(
+def test_a_kill_in_the_middle_of_traffic_neither_loses_nor_doubles_a_line(
     gateway: Gateway, receiver: ReceiverProcess, tmp_path: Path, victims: str
 ) -> None:
     killed: dict[str, list[Gateway | ReceiverProcess]] = {
@@ -141,13 +146,13 @@ def test_what_is_killed_in_the_middle_of_traffic_neither_loses_nor_doubles_a_lin
                 victim.start()
         send(gateway.grpc, model_data(f"{number:03}"))
     wait_for_lines(tmp_path, 120)
-    # Whatever is still on its way would be a copy: let both finish before looking for one.
+    # A request that is still under way could become a copy: both stop before the check.
     gateway.stop()
     assert receiver.stop() == 0
     assert stored_ids(tmp_path) == [f"{number:03}" for number in range(120)]
 
 
-def test_agent_gateway_and_receiver_fill_append_blobs_of_azure_storage(
+def test_agent_gateway_and_receiver_write_append_blobs_of_azure_storage(
     start_gateway: StartGateway, start_receiver: StartReceiver, azurite: Azurite
 ) -> None:
     container = azurite.new_container()
@@ -179,7 +184,7 @@ def test_agent_gateway_and_receiver_fill_append_blobs_of_azure_storage(
 
 
 @pytest.mark.parametrize(("grant", "stored"), [("*", ["credit", "local"]), ("credit/*", ["credit"])])
-def test_a_gateway_sends_for_what_its_own_certificate_covers_and_drops_the_rest(
+def test_a_gateway_delivers_what_its_certificate_allows_and_drops_the_rest(
     start_gateway: StartGateway, start_receiver: StartReceiver, tmp_path: Path, grant: str, stored: list[str]
 ) -> None:
     files, store = make_certificates(tmp_path, client_name="gateway"), tmp_path / "store"

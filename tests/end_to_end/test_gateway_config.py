@@ -1,4 +1,4 @@
-"""The gateway's manifest and configs, read by the real distribution and compared with each other."""
+"""The gateway's manifest and configs: the real distribution reads them, and they match each other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_distribution_accepts_the_config(gateway_binary: Path, name: str) ->
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_distribution_accepts_the_ring_that_follows_a_name_service_as_the_comment_in_the_file_has_it(
+def test_the_distribution_accepts_the_dns_ring_that_is_a_comment_in_the_file(
     gateway_binary: Path, tmp_path: Path
 ) -> None:
     text = (CONFIGS / "gateway-balanced.yaml").read_text()
@@ -56,7 +56,7 @@ def test_the_distribution_holds_what_the_configs_use_and_nothing_else(gateway_bi
     assert held == used
 
 
-def test_each_limit_of_a_message_is_below_the_next_so_that_no_record_is_above_a_batch() -> None:
+def test_each_size_limit_on_the_way_is_below_the_next() -> None:
     def limits(name: str) -> tuple[int, int]:
         file = config(name)
         taken = file["receivers"]["otlp"]["protocols"]["grpc"]["max_recv_msg_size_mib"] * MIB
@@ -80,7 +80,7 @@ def test_a_ring_of_receivers_keeps_the_queue_and_the_limits_of_the_one_receiver(
     assert ring["routing_attributes"] == [AZUREML_ENDPOINT_NAME, AZUREML_DEPLOYMENT_NAME, SERVICE_NAME]
 
 
-def test_spans_on_their_way_to_the_receiver_are_kept_as_model_data_is() -> None:
+def test_spans_for_the_receiver_have_the_same_queue_as_model_data() -> None:
     data = config("gateway.yaml")["exporters"]["otlp_grpc/modeldata"]
     spans = config("gateway-traces.yaml")["exporters"]["otlp_grpc/app_traces"]
     for key in ("endpoint", "tls", "compression", "timeout", "retry_on_failure"):
@@ -112,7 +112,7 @@ def test_records_are_routed_by_the_attribute_of_the_wire_contract(name: str) -> 
     assert route["condition"] == f'attributes["{AZUREML_COLLECTION_NAME}"] != nil'
 
 
-def test_builder_and_core_modules_are_of_one_release() -> None:
+def test_builder_and_core_modules_have_one_release() -> None:
     core = {
         part["gomod"].split()[1]
         for parts in yaml.safe_load(MANIFEST.read_text()).values()

@@ -1,4 +1,4 @@
-"""Other OpenTelemetry SDKs, in other languages, need nothing of ours: structured bodies become the same lines."""
+"""OpenTelemetry SDKs of other languages need no package of this project: structured bodies become the same lines."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def javascript() -> Path:
 
 
 def emit(service: Path, endpoint: str, events: list[dict[str, Any]], **variables: str) -> None:
-    """Let the JavaScript service collect `events` and send them to `endpoint`."""
+    """Run the JavaScript service, which collects `events` and sends them to `endpoint`."""
     done = subprocess.run(
         [need("node", NO_NODE), "emit.mjs"],
         cwd=service,
@@ -109,11 +109,11 @@ def test_the_javascript_sdk_writes_the_same_line_over_http_in_json(
     emit(javascript, receiver.endpoint, [event("model_inputs", ROWS)])
     emit(javascript, receiver.startup["http_listen"], [event("model_inputs", ROWS)], **http_json)
     over_grpc, over_http = lines_below(tmp_path / "credit-scoring-js")
-    # A record that brings no id gets a digest of itself, and the time at which it was observed is part of that.
+    # The id of a record without one is a digest, which includes the time at which it was observed.
     assert over_http | {"id": ""} == over_grpc | {"id": ""}
 
 
-def test_another_makers_gateway_sends_over_http_as_it_does_over_grpc(
+def test_a_gateway_of_another_vendor_sends_the_same_over_http_and_over_grpc(
     start_receiver: StartReceiver, tmp_path: Path
 ) -> None:
     """rotel: Protocol Buffers, packed with gzip."""
@@ -132,7 +132,7 @@ def test_another_makers_gateway_sends_over_http_as_it_does_over_grpc(
     assert sorted(line["id"] for line in lines_below(store)) == sorted(str(number) for number in range(100))
 
 
-def test_the_javascript_sdk_sends_through_the_gateway_as_ours_does(
+def test_the_javascript_sdk_sends_through_the_gateway(
     javascript: Path, start_any_gateway: StartAnyGateway, start_receiver: StartReceiver, tmp_path: Path
 ) -> None:
     receiver = start_receiver(str(tmp_path))

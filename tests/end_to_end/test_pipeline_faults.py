@@ -1,6 +1,6 @@
-"""Scoring process, gateway and receiver, all real, and each of them killed, restarted, replaced or cut off under load.
+"""Real scoring process, gateway and receiver: each is killed, restarted, replaced or cut off under load.
 
-What `collect` accepted is compared with what is stored by the judge of `history.py`: nothing lost, nothing twice.
+`history.py` compares what `collect` accepted with what is stored: nothing is lost, nothing is stored twice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TENANTS = [f"endpoint{number}/blue" for number in range(8)]
 
 
 def replica(start_receiver: StartReceiver, store: Path, number: int) -> ReceiverProcess:
-    """A receiver that is the same after a restart: by default its id is made of the port, at first any free one."""
+    """The same instance after a restart: the default id contains the port, which is a free one on each start."""
     return start_receiver(str(store), "--instance-id", f"{number:032x}")
 
 
@@ -56,7 +56,7 @@ def scoring(gateway: Gateway, tmp_path: Path) -> Iterator[ScoringProcess]:
 
 
 def assert_all_stored(scoring: ScoringProcess, store: Path, *stopping: Gateway | ReceiverProcess) -> None:
-    """Wait for the end, stop everything (whatever is still on its way would be a copy), and judge."""
+    """Wait for the end, stop everything (a request under way could become a copy), and check what is stored."""
     report = scoring.finish()
     assert report == {"refused": 0, "lost": {}, "pending": 0}
     wait_for_lines(store, scoring.count)
@@ -68,20 +68,20 @@ def assert_all_stored(scoring: ScoringProcess, store: Path, *stopping: Gateway |
 # --- From the SDK to the blob -----------------------------------------------------------------------------------------
 
 
-def test_600_frames_of_100_kb_are_stored_at_all_defaults(
+def test_600_frames_of_100_kb_are_stored_with_default_settings(
     gateway: Gateway, receiver: ReceiverProcess, store: Path, tmp_path: Path
 ) -> None:
-    """Section 5, test 22."""
+    """More than one request of gRPC's default limit holds, in one burst."""
     scoring = ScoringProcess(endpoint=gateway.grpc, folder=tmp_path, count=600, size=100_000)
     scoring.start()
     assert_all_stored(scoring, store, gateway, receiver)
 
 
 @pytest.mark.parametrize("victim", ["gateway", "receiver"])
-def test_what_is_killed_under_load_and_comes_back_costs_no_event(
+def test_a_process_that_is_killed_and_restarted_under_load_loses_no_event(
     scoring: ScoringProcess, gateway: Gateway, receiver: ReceiverProcess, store: Path, victim: str
 ) -> None:
-    """Section 5, tests 1 and 6: kill -9 of the gateway with its queue file, and of the receiver, three times each."""
+    """SIGKILL for the gateway with its queue file, and for the receiver, three times each."""
     killed: Gateway | ReceiverProcess = gateway if victim == "gateway" else receiver
     scoring.start()
     for reached in (200, 500, 800):
@@ -95,7 +95,7 @@ def test_what_is_killed_under_load_and_comes_back_costs_no_event(
 def test_a_gateway_that_restarts_in_an_outage_of_the_receiver_keeps_its_backlog(
     scoring: ScoringProcess, gateway: Gateway, receiver: ReceiverProcess, store: Path, end: str
 ) -> None:
-    """Section 5, test 6."""
+    """The queue file holds the backlog."""
     scoring.start()
     scoring.wait_until_accepted(200)
     receiver.kill()
@@ -115,7 +115,7 @@ def test_a_new_gateway_takes_over_while_the_old_one_delivers_its_backlog(
     start_gateway: StartGateway,
     store: Path,
 ) -> None:
-    """Section 5, test 7: the scoring process finds a gateway with an empty queue behind the same address."""
+    """A new gateway with an empty queue has the address of the old one."""
     scoring.start()
     scoring.wait_until_accepted(200)
     receiver.kill()
@@ -150,7 +150,7 @@ def change_ring(gateway: Gateway, *receivers: str, how: str = "stop") -> None:
 
 
 def instances(store: Path) -> dict[str, set[str]]:
-    """Whose blobs each deployment has."""
+    """The receivers that wrote the blobs of each deployment."""
     found: dict[str, set[str]] = {}
     for blob in store.rglob("*.jsonl"):
         parts = blob.relative_to(store).parts
@@ -181,7 +181,7 @@ def test_each_deployment_has_one_receiver_and_a_killed_one_gets_its_records_when
 
 
 def finish(loads: list[Load]) -> list[Sent]:
-    """End the loads; every event they put on the wire, all of them acknowledged."""
+    """End the loads; return every event they sent, all of them acknowledged."""
     for load in loads:
         load.finish()
     sent = [one for load in loads for one in load.sent()]
@@ -189,13 +189,13 @@ def finish(loads: list[Load]) -> list[Sent]:
     return sent
 
 
-def test_a_ring_that_changes_under_load_loses_nothing_and_readers_find_each_id_once(
+def test_a_ring_that_changes_under_load_loses_nothing_and_stores_each_id_once(
     start_gateway: StartGateway,
     start_receiver: StartReceiver,
     store: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Section 5, test 7: one receiver, then two, then only the second; two instances' blobs of one hour are fine."""
+    """One receiver, then two, then only the second; two instances may write blobs of one hour."""
     first, second = (replica(start_receiver, store, number) for number in range(2))
     gateway = balanced(start_gateway, first.endpoint)
     loads = [Load(gateway.grpc, threads=1, tenant=tenant) for tenant in TENANTS]
@@ -214,10 +214,10 @@ def test_a_ring_that_changes_under_load_loses_nothing_and_readers_find_each_id_o
     assert max(len(who) for who in instances(store).values()) == 2
 
 
-def test_what_was_stored_without_an_answer_before_the_ring_changed_is_there_twice_and_one_id_tells_so(
+def test_what_was_stored_without_an_answer_before_the_ring_changed_is_there_twice_with_one_id(
     start_gateway: StartGateway, start_receiver: StartReceiver, store: Path
 ) -> None:
-    """Section 5, tests 4 and 7: the one way to a copy, as otel-config/README.md says; one receiver makes none."""
+    """The only way to get a copy, as otel-config/README.md documents; one receiver makes none."""
     first, second = (replica(start_receiver, store, number) for number in range(2))
     with LostAcks(first.endpoint) as lossy:
         gateway = balanced(start_gateway, lossy.endpoint)
@@ -232,13 +232,13 @@ def test_what_was_stored_without_an_answer_before_the_ring_changed_is_there_twic
     assert (accounts.stored, accounts.copies) == (20, 20)
 
 
-# --- A gateway that promises more than it keeps -----------------------------------------------------------------------
+# --- A gateway that acknowledges from memory -------------------------------------------------------------------------
 
 
 def test_what_a_gateway_without_a_queue_file_loses_is_seen_as_a_gap_in_the_sequence(
     receiver: ReceiverProcess, store: Path, tmp_path: Path
 ) -> None:
-    """Section 5, test 6: `rotel` acknowledges from memory; nothing can bring its records back, but nobody is fooled."""
+    """`rotel` acknowledges from memory: its records cannot be restored, but the gap shows that they are missing."""
     agent = rotel_agent()
     if agent is None:
         pytest.skip("expected the wheel 'rotel', found none: it is made for Linux on x86_64 only")

@@ -1,26 +1,53 @@
-"""The wheel as a user installs it: both packages, nothing else, and the light half alone works."""
+"""The wheel as a user installs it: both packages, nothing else, and the SDK alone works."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
+from email import message_from_bytes, message_from_string
+from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from prerequisites import need_uv
+from readme_renderer import markdown
+
+from otel_modeldata._version import AGENT, VERSION
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source distribution."""
     folder = tmp_path_factory.mktemp("dist")
-    command = [need_uv(), "build", "--wheel", "--out-dir", str(folder), str(ROOT)]
+    command = [need_uv(), "build", "--wheel", "--sdist", "--out-dir", str(folder), str(ROOT)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert result.returncode == 0, result.stderr
-    (built,) = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(distributions: Path) -> Path:
+    (built,) = distributions.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    """What PyPI shows of the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_bytes(archive.read(name))
 
 
 def test_the_wheel_holds_both_packages_their_types_and_nothing_else(wheel: Path) -> None:
@@ -39,6 +66,38 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
     ).stdout.split()
     expected = {path.split("/", 1)[1] for path in tracked}
     assert expected - set(zipfile.ZipFile(wheel).namelist()) == set()
+
+
+def test_the_readme_renders_on_pypi(metadata: Message) -> None:
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    problems = StringIO()
+    html = markdown.render(str(metadata.get_payload()), stream=problems)
+    assert html is not None, problems.getvalue()
+    assert html.lstrip().startswith("<h1")
+
+
+def test_the_metadata_names_the_links_and_the_python_versions(metadata: Message) -> None:
+    links = dict(link.split(", ") for link in metadata.get_all("Project-URL", []))
+    assert links == PROJECT["urls"]
+    assert {"Homepage", "Documentation", "Source", "Changelog", "Issues"} <= set(links)
+    assert metadata.get_all("Classifier") == PROJECT["classifiers"]
+    assert "otel-modeldata authors" in metadata["Author"]
+
+
+def test_the_source_distribution_has_the_same_metadata(distributions: Path, metadata: Message) -> None:
+    (built,) = distributions.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        (member,) = (member for member in archive.getmembers() if member.name.endswith("/PKG-INFO"))
+        file = archive.extractfile(member)
+        assert file is not None
+        assert message_from_string(file.read().decode()).items() == metadata.items()
+
+
+def test_the_version_has_one_source() -> None:
+    assert version("otel-modeldata") == PROJECT["version"] == VERSION
+    assert f"otel-modeldata/{VERSION}" == AGENT
+    sources = [path for folder in ("sdk", "collector_exporter") for path in (ROOT / folder).rglob("*.py")]
+    assert [path.name for path in sources if f'"{VERSION}"' in path.read_text("utf-8")] == []
 
 
 def test_the_command_without_the_receiver_extra_names_the_cure() -> None:

@@ -1,15 +1,23 @@
-"""What a reviewer would check by hand: style, types, layers. A contributor runs the same commands."""
+"""What a reviewer would check: style, types, layers, sizes, names. A contributor runs the same commands."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
+MAX_LINES = 400
+MAX_MODULES = 18
+"""In one folder. More, and no one can say from the names what belongs together."""
+MAX_STILTED = 15
+"""In the source and the documentation together."""
+EMPTY_WORDS = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "handler", "misc"}
 
 
 @pytest.mark.parametrize(
@@ -32,19 +40,40 @@ def _python_files() -> list[Path]:
     return [path for folder in ("sdk", "collector_exporter") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def test_a_broad_except_stands_only_where_it_gives_its_reason() -> None:
+def test_a_broad_except_gives_its_reason() -> None:
     broad = re.compile(r"except( Exception)?( as \w+)?:(?P<comment>.*)")
     for path in _python_files():
         for line in path.read_text("utf-8").splitlines():
-            if (found := broad.search(line)) is not None:
-                assert "#" in found["comment"], f"{path.name}: {line.strip()}"
+            if (match := broad.search(line)) is not None:
+                assert "#" in match["comment"], f"{path.name}: {line.strip()}"
 
 
-def test_no_file_outgrows_what_one_reader_holds_in_mind() -> None:
+def test_no_module_is_too_long_to_be_read_at_once() -> None:
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in _python_files()}
-    assert {name: length for name, length in lengths.items() if length > 400} == {}
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
-def test_no_module_is_named_after_nothing() -> None:
-    empty_words = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "handler", "misc"}
-    assert empty_words.isdisjoint(path.stem.strip("_") for path in _python_files())
+def test_no_folder_has_too_many_modules() -> None:
+    folders = Counter(path.parent for path in _python_files() if path.stem != "__init__")
+    assert {str(folder.relative_to(ROOT)): n for folder, n in folders.items() if n > MAX_MODULES} == {}
+
+
+def test_no_module_has_an_empty_name() -> None:
+    names = {part.strip("_") for path in _python_files() for part in path.relative_to(ROOT).with_suffix("").parts}
+    assert EMPTY_WORDS.isdisjoint(names)
+
+
+def test_property_tests_have_no_deadline() -> None:
+    assert settings.default is not None
+    assert settings.default.deadline is None
+    limited = re.compile(r"settings\([^)]*\bdeadline=")
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    assert [path.name for path in tests if limited.search(path.read_text("utf-8"))] == []
+
+
+def test_stilted_words_are_rare() -> None:
+    stilted = re.compile(r"\b(told|nobody|anew|for good|of ours|patiently)\b", re.IGNORECASE)
+    prose = [path for folder in ("sdk", "collector_exporter", "docs") for path in (ROOT / folder).rglob("*")]
+    texts = [path for path in (*prose, ROOT / "README.md") if path.suffix in {".md", ".py", ".yaml"}]
+    counts = {path.relative_to(ROOT).as_posix(): len(stilted.findall(path.read_text("utf-8"))) for path in texts}
+    assert sum(counts.values()) <= MAX_STILTED, {name: count for name, count in counts.items() if count}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import property_tests  # noqa: F401 - loads the profile; tests/conftest.py is not read with --confcutdir=tests/sdk
 import pytest
 from recording_backend import RecordingBackend
 

@@ -556,6 +556,7 @@ print([name for name in ("mlflow", "pandas", "numpy", "grpc") if name in sys.mod
     assert loaded == "[]"
 
 
+@pytest.mark.slow
 def test_a_process_that_imports_mlflow_later_is_collected(folders: dict[str, str]) -> None:
     collected = run(
         f"""

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.commands.audit.reconciliation import Statement
 
+pytestmark = pytest.mark.slow
+
 HOUR_NS = 3600 * 10**9
 DATA = Path(__file__).parents[3] / "tests" / "data"
 
@@ -354,7 +356,7 @@ def test_a_folder_is_read_when_it_overlaps_the_hours(first: int, last: int, hour
 EVENTS = st.lists(st.tuples(st.integers(10, 14), st.sampled_from(["stored", "stored", "quarantined"])), max_size=25)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(EVENTS, st.integers(10, 14), st.integers(10, 14), st.sampled_from([None, 0, 5, 11]))
 def test_whatever_hours_are_audited_a_hole_is_told_exactly_when_the_event_is_nowhere(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[int, str]], first: int, last: int, gone: int | None

@@ -303,6 +303,7 @@ def test_a_folder_is_asked_for_its_files(tmp_path: Path) -> None:
     assert [one.sentence for one in checked.problems] == ["expected a YAML file, got a folder: name its files"]
 
 
+@pytest.mark.slow
 def test_yaml_that_nests_without_end_is_a_problem(path: Path) -> None:
     ((severity, _, said),) = found(path, "a: " + "[" * 5000 + "]" * 5000)
     assert (severity, said) == ("problem", "expected YAML, got more levels than can be read: nest it less")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from gateway import StartAnyGateway, StartGateway
     from receiver_process import StartReceiver
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 90
 Hops = dict[str, tuple[str, str]]
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 COMMAND = [sys.executable, "-m", "otel_modeldata_receiver"]
 SECONDS = 60
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Azure ML's library warns about its own use of its own dependencies.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.skipif("sys.platform == 'win32'")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif("sys.platform == 'win32'"),
+]
 
 WORKSPACE = WorkspaceConfig(subscription_id="11111111-0000-0000-0000-000000000000", resource_group="rg", name="ws")
 PREFIX = (

@@ -169,7 +169,7 @@ def test_a_call_that_ends_without_a_message_is_told_and_frees_its_slot() -> None
     assert run(main()) == b"message"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     calls=st.lists(
         st.tuples(st.floats(0, 10), st.sampled_from([0.001, 0.5, 6.0, 3600.0]), st.none() | st.floats(0, 30)),

@@ -450,6 +450,7 @@ async def test_a_create_whose_answer_is_lost_leaves_no_empty_blob_behind(
     assert {name: ids(content) for name, content in azurite.blobs(container).items()} == {f"data/{FIRST}": ["id-0"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_three_hundred_lines_through_forty_percent_faults_are_exact_and_in_order(
     seed: int, opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str

@@ -137,7 +137,7 @@ async def test_only_own_blobs_are_listed_and_in_order(store: LocalStore) -> None
     assert await store.blobs("x") == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(whole=st.lists(st.binary(max_size=40).map(lambda text: text.replace(b"\n", b" "))), torn=st.binary(max_size=200))
 def test_a_torn_last_line_is_cut_off_and_nothing_else(
     whole: list[bytes], torn: bytes, tmp_path_factory: pytest.TempPathFactory

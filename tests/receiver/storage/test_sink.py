@@ -310,7 +310,7 @@ STORIES = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(story=STORIES)
 def test_whatever_happens_every_line_is_stored_once_and_in_its_clients_order(story: Story) -> None:
     store = MemoryStore(story.fates)
@@ -335,7 +335,7 @@ def test_whatever_happens_every_line_is_stored_once_and_in_its_clients_order(sto
     assert all(len(piece) <= story.limits.block_bytes for blocks in store.blocks.values() for piece in blocks)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     counts=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     fates=st.lists(st.sampled_from(FATES), max_size=60),

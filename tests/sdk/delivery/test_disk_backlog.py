@@ -293,7 +293,7 @@ def test_a_record_that_cannot_be_encoded_is_known_at_once_and_takes_no_number(de
 _ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(0, 3000), min_size=1, max_size=60),
     st.lists(_ANSWERS, max_size=30),

@@ -81,7 +81,7 @@ def test_a_segment_cut_at_any_byte_returns_every_whole_record() -> None:
         assert found.source == (SOURCE if cut >= len(beginning(SOURCE)) // 2 else b"")
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.integers(0, len(WHOLE) * 8 - 1))
 def test_a_flipped_bit_loses_one_record_which_is_counted(bit: int) -> None:
     flipped = bytearray(WHOLE)

@@ -245,7 +245,7 @@ def test_the_delay_an_endpoint_asks_for_is_kept(delivery_to: OpenDelivery, monke
 _ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=60), st.lists(_ANSWERS, max_size=30))
 def test_every_record_is_settled_exactly_once_with_any_answers(sizes: list[int], script: list[str]) -> None:
     steps = iter(script)

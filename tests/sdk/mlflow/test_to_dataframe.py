@@ -35,6 +35,9 @@ class Model:
     def model_dump(self) -> dict[str, Any]:
         return {"text": "a", "tokens": [1, 2]}
 
+    def __repr__(self) -> str:
+        return "Model()"
+
 
 CUBE = np.arange(8).reshape(2, 2, 2)
 
@@ -147,7 +150,9 @@ def test_a_sparse_matrix_that_would_fill_the_memory_is_refused_with_its_size() -
     )
 
 
-@pytest.mark.parametrize("value", [object(), None, 1j, {1, 2}, Answer, Model, len], ids=repr)
+@pytest.mark.parametrize(
+    "value", [pytest.param(object(), id="object()"), None, 1j, {1, 2}, Answer, Model, len], ids=repr
+)
 def test_what_has_no_rows_is_refused_with_its_type(value: object) -> None:
     with pytest.raises(UnsupportedValueError) as refusal:
         frame_of(value)

@@ -578,7 +578,8 @@ def truth(fates: list[str], *, has_report: bool) -> dict[str, Any] | None:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(STORIES, st.sets(st.sampled_from(["p", "q", "r"])), st.integers(1, 9))
 def test_an_audit_finds_exactly_what_was_planted(
     story: dict[Key, list[Event]], reporting: set[str], piece: int
