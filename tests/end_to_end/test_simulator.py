@@ -25,9 +25,10 @@ from otel_modeldata_receiver.storage.rolled_blobs import BlobSeries, IdWindow
 from otel_modeldata_receiver.storage.store import BlobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from otel_modeldata_receiver.mapping.request import Apart, Intake
+    from otel_modeldata_receiver.mapping.quarantine import Rejected
+    from otel_modeldata_receiver.mapping.request import Apart
     from otel_modeldata_receiver.storage.sink import Sink
 
 BATCH = 100
@@ -257,29 +258,29 @@ def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
                 raise
             self._resolve(self._block)
 
-    monkeypatch.setattr(group_commit, "patiently", indifferent)
+    monkeypatch.setattr(group_commit, "retry_for", indifferent)
     monkeypatch.setattr(Folder, "_store_block", resolves)
 
 
 def drop_bad_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot become a line is rejected, but not kept."""
 
-    async def keeps_nothing(*_: Any) -> int:
-        return 0
+    async def keeps_nothing(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> commit.Committed:
+        return commit.Committed(rejected=tuple(rejected))
 
-    monkeypatch.setattr(commit, "_keep", keeps_nothing)
+    monkeypatch.setattr(commit, "quarantine", keeps_nothing)
 
 
 def point_to_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line is stored beside the object that it points to, and not after it."""
 
-    async def beside(sink: Sink, taken: Intake, apart: Apart, arrival_ns: int) -> int:
-        line = Line(apart.event.line.id, apart.line_at(OBJECTS + apart.object_name()))
-        put = sink.put(apart.object_name(), apart.content, apart.content_type)
-        appended, _ = await asyncio.gather(sink.append(apart.event.folder, [line]), put)
-        return appended.duplicates
+    async def beside(sink: Sink, large: Apart, arrival_ns: int) -> commit.Committed:
+        line = Line(large.event.line.id, large.line_at(OBJECTS + large.object_name()))
+        put = sink.put(large.object_name(), large.content, large.content_type)
+        appended, _ = await asyncio.gather(sink.append(large.event.folder, [line]), put)
+        return commit.Committed(duplicates=appended.duplicates)
 
-    monkeypatch.setattr(commit, "_store_apart", beside)
+    monkeypatch.setattr(commit, "_store_large", beside)
 
 
 def file_by_arrival(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from .. import telemetry
+from otel_modeldata.log_throttle import LogThrottle
+
 from ..daemon_executor import DaemonThreads
 from ..exceptions import AssetError, StoreError
 
@@ -111,7 +112,7 @@ class Assets:
         self._resting = 0
         self._threads = DaemonThreads(1, "otel-modeldata-assets")  # a stop waits for no answer of Azure ML
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._log = telemetry.OnceAMinute(logger)
+        self._log = LogThrottle(logger)
 
     def expect(self, destination: Destination) -> None:
         """Note that lines for `destination` may come; `Destinations` says so once for each."""
@@ -143,7 +144,9 @@ class Assets:
         if key in self._begun:
             return
         if len(self._tasks) >= _MOST:
-            self._log.note("many", "more than %d data assets wait to be written; others are left out", _MOST)
+            self._log.log(
+                logging.WARNING, "many", "more than %d data assets wait to be written; others are left out", _MOST
+            )
             return
         if len(self._begun) >= 10 * _MOST:
             self._begun.clear()  # doing one again is harmless
@@ -165,7 +168,9 @@ class Assets:
                 async with self._slots:
                     return await self._make(destination)
             except (StoreError, AssetError) as error:
-                self._log.note("failed", "data asset %s is tried again: %s", destination.asset_name, error)
+                self._log.log(
+                    logging.WARNING, "failed", "data asset %s is tried again: %s", destination.asset_name, error
+                )
             self._resting += 1
             try:
                 await asyncio.sleep(pause)
@@ -180,7 +185,9 @@ class Assets:
         if self._register is None:
             return
         if "://" not in asset.path:
-            self._log.note("local", "%s is not registered: Azure ML cannot read a local store", asset.name)
+            self._log.log(
+                logging.WARNING, "local", "%s is not registered: Azure ML cannot read a local store", asset.name
+            )
             return
         await asyncio.get_running_loop().run_in_executor(self._threads, self._register, asset)
         logger.info("data asset %s version %s is registered", asset.name, asset.version)

@@ -1,95 +1,134 @@
-"""What a request became is made durable: its lines, the payloads that need objects of their own, and its bad records.
+"""Makes a mapped request durable: its lines, its large payloads, and the records that cannot become lines.
 
-All of it at once, under one order: an object is stored before the line that points to it. So a line that needs nothing
-waits for no object, neither of its own request nor of another; the request is answered when everything is durable.
-Between two requests, and between lines with and without an object, there is no order: the ids in a blob rise by time
-only as far as no large payload is among them.
+Everything is stored concurrently, with one order: an object is stored before the line that points to it. So a line
+without an object waits for no object, neither of its own request nor of another one; the request is answered when
+everything is durable. There is no other order between requests, or between lines with and without an object: the ids in
+a blob rise with time only as long as no large payload is among them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ..layout import partition
 from ..line import Line
-from ..mapping import quarantine
+from ..mapping import quarantine as quarantine_line
+from ..mapping.request import Intake
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
     from ..mapping.quarantine import Rejected
-    from ..mapping.request import Apart, Intake
+    from ..mapping.request import Apart
     from ..storage.sink import Sink
 
+__all__ = ["Committed", "commit", "quarantine"]
+
 _LONG_DIGEST: Final = 256 * 1024
-"""A digest of more bytes takes longer than handing it to a thread."""
+"""To compute a digest of more bytes takes longer than to hand it to a thread."""
 
 
-async def commit(sink: Sink, taken: Intake, arrival_ns: int) -> int:
-    """Make `taken` durable; how many of its lines were stored already.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What is durable now.
+
+    Attributes:
+        duplicates: lines that were stored already.
+        rejected: records that are in quarantine instead of becoming lines.
+        defects: internal errors that made records rejected; their reasons contain only the names of the types.
+    """
+
+    duplicates: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    defects: tuple[Exception, ...] = ()
+
+
+async def commit(sink: Sink, mapped: Intake, arrival_ns: int) -> Committed:
+    """Make `mapped` durable.
 
     Args:
-        sink: where to.
-        taken: what a request became; records whose payload cannot be stored are added to the rejected ones.
-        arrival_ns: when the request came, ns since the epoch.
+        sink: where lines and objects are stored.
+        mapped: the lines, large payloads and rejected records of a request.
+        arrival_ns: when the request arrived, ns since the epoch.
 
     Raises:
         StoreError: the first failure, after everything else is resolved; the request may be sent again.
     """
-    if not taken.apart and not taken.rejected:
-        return await _append(sink, taken.lines)
-    return await _all(
-        _append(sink, taken.lines),
-        _keep(sink, tuple(taken.rejected), arrival_ns),
-        *(_store_apart(sink, taken, apart, arrival_ns) for apart in taken.apart),
+    if not mapped.apart and not mapped.rejected:
+        return await _append(sink, mapped.lines)
+    committed = await _all(
+        _append(sink, mapped.lines),
+        quarantine(sink, tuple(mapped.rejected), arrival_ns),
+        *(_store_large(sink, large, arrival_ns) for large in mapped.apart),
     )
+    return replace(committed, defects=(*mapped.defects, *committed.defects))
 
 
-async def _store_apart(sink: Sink, taken: Intake, apart: Apart, arrival_ns: int) -> int:
-    """Store a payload, then the line that points to it."""
-    large = len(apart.content) > _LONG_DIGEST
-    name = await asyncio.to_thread(apart.object_name) if large else apart.object_name()
-    try:
-        url = await sink.put(name, apart.content, apart.content_type)
-    except ValueError as error:  # other content has this record's place: as a defect, it costs this record only
-        before = len(taken.rejected)
-        taken.reject_defect((apart.record,), error, resource=apart.resource, endpoint=apart.endpoint)
-        return await _keep(sink, taken.rejected[before:], arrival_ns)
-    line = Line(apart.event.line.id, apart.line_at(url))
-    return (await sink.append(apart.event.folder, [line])).duplicates
+async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
+    """Make the bytes of rejected records durable; those that are too large for a line become objects first.
 
+    Args:
+        sink: where lines and objects are stored.
+        rejected: records, or a whole request, that cannot become lines.
+        arrival_ns: when the request arrived, ns since the epoch.
 
-async def _keep(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> int:
-    """Store the bytes of bad records, those that are too large for a line first."""
-    stored: dict[bytes, str] = {}  # records of one request share their resource
+    Raises:
+        StoreError: not everything is durable; the request may be sent again.
+    """
+    urls_by_part: dict[bytes, str] = {}  # records of one request share their resource
     lines: dict[str, list[Line]] = {}
     for one in rejected:
         folder = partition.quarantine_folder(one.time_ns or arrival_ns)
         urls = {}
         for key, part in one.large_parts.items():
-            if part not in stored:
-                name = f"{folder}/files/{quarantine.object_name(part)}"
-                stored[part] = await sink.put(name, part, quarantine.OTLP_CONTENT_TYPE)
-            urls[key] = stored[part]
-        line = quarantine.encode(one, arrival_ns=arrival_ns, urls=urls)
+            if part not in urls_by_part:
+                name = f"{folder}/files/{quarantine_line.object_name(part)}"
+                urls_by_part[part] = await sink.put(name, part, quarantine_line.OTLP_CONTENT_TYPE)
+            urls[key] = urls_by_part[part]
+        line = quarantine_line.encode(one, arrival_ns=arrival_ns, urls=urls)
         lines.setdefault(folder, []).append(Line(one.id, line))
-    return await _append(sink, lines)
+    return replace(await _append(sink, lines), rejected=tuple(rejected))
 
 
-async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> int:
-    """Append to all folders at once."""
+async def _store_large(sink: Sink, large: Apart, arrival_ns: int) -> Committed:
+    """Store a payload, then the line that points to it."""
+    is_long = len(large.content) > _LONG_DIGEST
+    name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
+    try:
+        url = await sink.put(name, large.content, large.content_type)
+    except ValueError as error:  # the name is taken by other content: like an internal error, it costs this record only
+        kept = await quarantine(sink, _rejected(large, error), arrival_ns)
+        return replace(kept, defects=(error,))
+    line = Line(large.event.line.id, large.line_at(url))
+    return Committed(duplicates=(await sink.append(large.event.folder, [line])).duplicates)
+
+
+def _rejected(large: Apart, error: Exception) -> Sequence[Rejected]:
+    """The record of a payload that cannot be stored."""
+    rejected = Intake()
+    rejected.reject_defect((large.record,), error, resource=large.resource, endpoint=large.endpoint)
+    return rejected.rejected
+
+
+async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> Committed:
+    """Append to all folders concurrently."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
-        return (await sink.append(folder, group)).duplicates
+        return Committed(duplicates=(await sink.append(folder, group)).duplicates)
     return await _all(*(_append(sink, {folder: group}) for folder, group in lines.items()))
 
 
-async def _all(*parts: Coroutine[object, object, int]) -> int:
-    """Wait for all of them, whatever becomes of each, and raise the first error."""
-    duplicates = 0
+async def _all(*parts: Coroutine[object, object, Committed]) -> Committed:
+    """Wait until each of `parts` has ended, then raise the first error or return what they committed together."""
+    committed: list[Committed] = []
     for outcome in await asyncio.gather(*parts, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
-        duplicates += outcome
-    return duplicates
+        committed.append(outcome)
+    return Committed(
+        duplicates=sum(part.duplicates for part in committed),
+        rejected=tuple(rejected for part in committed for rejected in part.rejected),
+        defects=tuple(defect for part in committed for defect in part.defects),
+    )

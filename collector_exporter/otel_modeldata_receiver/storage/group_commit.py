@@ -21,10 +21,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import StoreError
-from ..retry import Outage, patiently
+from ..retry import retry_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from opentelemetry.metrics import Counter
 
     from ..line import Line
     from .rolled_blobs import BlobSeries
@@ -78,15 +80,15 @@ class Folder:
         series: this writer's blobs in it.
         limits: see `SinkLimits`.
         linger: seconds that a first line waits for company while no append is in flight.
-        outage: where failure and recovery are reported.
+        retries: counts the attempts after the first one.
     """
 
-    def __init__(self, name: str, series: BlobSeries, limits: SinkLimits, *, linger: float, outage: Outage) -> None:
+    def __init__(self, name: str, series: BlobSeries, limits: SinkLimits, *, linger: float, retries: Counter) -> None:
         self._name = name
         self._series = series
         self._limits = limits
         self._linger = linger
-        self._outage = outage
+        self._retries = retries
         self._pending: dict[str, bytes] = {}
         self._pending_bytes = 0
         self._found: set[str] = set()  # in a blob, after they were queued
@@ -146,12 +148,9 @@ class Folder:
             while self._pending:
                 await self._gather()
                 try:
-                    await patiently(self._store_block, self._limits.retry_seconds, self._outage.retries)
+                    await retry_for(self._store_block, self._limits.retry_seconds, self._retries)
                 except StoreError as error:
-                    self._outage.begin(self._name, error)
                     self._refuse(error)
-                else:
-                    self._outage.end(self._name)
         finally:
             self.task = None
             if self._calls:

@@ -132,6 +132,6 @@ def _named(mount: str) -> Iterator[None]:
     try:
         yield
     except StoreCheckError as error:
-        raise DatastoreCheckError(f"datastore {mount!r}: {error}") from None
+        raise DatastoreCheckError(mount, str(error)) from None
     except StoreError as error:
-        raise DatastoreError(f"datastore {mount!r}: {error}") from None
+        raise DatastoreError(mount, str(error)) from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .. import telemetry
 from ..exceptions import StoreError
-from ..retry import Outage, patiently
+from ..retry import retry_for
 from .group_commit import Appended, Folder
 from .rolled_blobs import BlobSeries
 from .sink_limits import SinkLimits
@@ -61,7 +61,6 @@ class Sink:
         self._limits = limits or SinkLimits()
         self._instruments = instruments or telemetry.instruments()
         self._folders: OrderedDict[str, Folder] = OrderedDict()
-        self._outage = Outage(self._instruments.retries)
         self._objects: OrderedDict[str, str] = OrderedDict()
         self._large_puts = asyncio.Semaphore(self._limits.large_puts)
         self._small_puts = asyncio.Semaphore(self._limits.small_puts)
@@ -110,7 +109,7 @@ class Sink:
         async with self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts:
             url = self._objects.get(name)
             if url is None:
-                url = await patiently(
+                url = await retry_for(
                     lambda: self._store.put(name, content, content_type),
                     self._limits.retry_seconds,
                     self._instruments.retries,
@@ -158,7 +157,7 @@ class Sink:
             self._close_folders(self._limits.open_folders - 1)
             stem = f"{checked_name(name)}/{self._instance}"
             series = BlobSeries(self._store, stem, self._limits, self._room, self._instruments)
-            folder = Folder(name, series, self._limits, linger=self._linger, outage=self._outage)
+            folder = Folder(name, series, self._limits, linger=self._linger, retries=self._instruments.retries)
             self._folders[name] = folder
         else:
             self._folders.move_to_end(name)
@@ -172,7 +171,6 @@ class Sink:
                 break
             if folder.task is None:
                 del self._folders[name]
-                self._outage.end(name)
 
     def _room(self) -> int:
         """How many ids each folder may remember, so that all of them stay below the total."""

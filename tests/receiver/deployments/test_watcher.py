@@ -11,6 +11,8 @@ from otlp_requests import NOON, record, request
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
 from otel_modeldata_receiver.deployments.watcher import Deployments
 from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError
+from otel_modeldata_receiver.ingest.request_info import RequestInfo
+from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.server import Server
 
 pytestmark = pytest.mark.anyio
@@ -204,7 +206,7 @@ async def test_the_store_itself_may_be_a_datastore(tmp_path: Path, settings: dic
     )
     server = Server(config)
     await server.start()
-    await server._service.accept(one("1"))
+    await server._pipeline.accept(one("1"), RequestInfo(signal=LOGS, transport="grpc"))
     await server.stop()
     assert stored(tmp_path / "blobs") == [f"modelDataCollector/credit/blue/model_inputs/2026/11/22/12/{NAME}"]
     asset = tmp_path / "blobs/modelDataCollector/credit/blue/model_inputs/credit-blue-model_inputs-v1.data.yml"

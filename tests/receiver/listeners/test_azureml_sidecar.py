@@ -17,7 +17,7 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.config.receiver import OldProtocolConfig, ReceiverConfig
 from otel_modeldata_receiver.exceptions import ConfigError, StoreError, UndecodableError
 from otel_modeldata_receiver.listeners import azureml_sidecar
-from otel_modeldata_receiver.listeners.external_event import ForeignEvent, request_of
+from otel_modeldata_receiver.listeners.external_event import ExternalEvent, request_of
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
@@ -63,7 +63,7 @@ def hasty(store: LocalStore) -> Sink:
 
 def test_a_request_of_the_wheel_is_read_header_by_header() -> None:
     event = azureml_sidecar.read({**LOWER, "ce-tenant": "acme", "accept": "*/*"}, ROWS, {"r": "x"})
-    assert event == ForeignEvent(
+    assert event == ExternalEvent(
         body=ROWS,
         attributes={
             semconv.CLOUDEVENTS_EVENT_TYPE: "azureml.inference.model_inputs",

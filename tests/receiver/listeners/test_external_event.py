@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from otlp_requests import decoded, key_values
 
 from otel_modeldata_receiver.exceptions import UndecodableError
-from otel_modeldata_receiver.listeners.external_event import ForeignEvent, request_of, time_of
+from otel_modeldata_receiver.listeners.external_event import ExternalEvent, request_of, time_of
 
 NS = 1_000_000_000
 
@@ -53,7 +53,7 @@ def test_every_moment_survives_being_written(seconds: int, microseconds: int) ->
 
 
 def test_an_event_is_one_record_under_its_own_resource() -> None:
-    event = ForeignEvent(
+    event = ExternalEvent(
         body=b"\xff",
         attributes={"a": "1", "empty": ""},
         resource={"r": "x", "none": ""},
@@ -73,6 +73,6 @@ def test_an_event_is_one_record_under_its_own_resource() -> None:
 
 @pytest.mark.parametrize("traceparent", ["", "nonsense", f"00-{'0a' * 16}-{'0b' * 8}", f"00-{'0A' * 16}-{'0b' * 8}-01"])
 def test_what_is_no_traceparent_is_left_out(traceparent: str) -> None:
-    made = decoded(request_of([ForeignEvent(body=b"", attributes={}, resource={}, traceparent=traceparent)]))
+    made = decoded(request_of([ExternalEvent(body=b"", attributes={}, resource={}, traceparent=traceparent)]))
     record = made.resource_logs[0].scope_logs[0].log_records[0]
     assert (record.trace_id, record.span_id, record.flags) == (b"", b"", 0)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from otlp_requests import NOON, record, request
 from receiver_process import lines_below, wait_until
+from recorded_metrics import RecordedMetrics
 
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Delivered, Refused, Retry
+from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.listeners.in_process import StoreTransport
 from otel_modeldata_receiver.storage import sink
 from otel_modeldata_receiver.storage.sink_limits import SinkLimits
@@ -52,6 +54,18 @@ def test_delivered_means_in_the_blob(transport: StoreTransport, tmp_path: Path) 
     assert (tmp_path / BLOB).exists()
 
 
+def test_its_records_are_counted_with_their_own_transport(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = RecordedMetrics()
+    monkeypatch.setattr(telemetry, "instruments", lambda: recorded.instruments)
+    transport = StoreTransport(str(tmp_path), INSTANCE)
+    assert transport.send(request(record(event_id="1"), record(event_id="2"))) == Delivered()
+    transport.close()
+    assert recorded.values()["otelcol_receiver_accepted_log_records"] == {
+        (("receiver", "otel-modeldata"), ("transport", "in_process")): 2
+    }
+    recorded.close()
+
+
 def test_an_event_that_is_stored_already_is_not_stored_again(transport: StoreTransport, tmp_path: Path) -> None:
     assert [transport.send(one("1")) for _ in range(3)] == [Delivered()] * 3
     assert len(lines_below(tmp_path)) == 1
@@ -88,13 +102,13 @@ def test_a_close_ends_a_request_under_way_at_once_and_later_ones_are_not_begun(
 ) -> None:
     assert transport.send(one("1")) == Delivered()
     answers: list[Answer] = []
-    before = transport._trial
+    before = transport._attempt
     sending = threading.Thread(target=lambda: answers.append(transport.send(one("2"))))
     closing = threading.Thread(target=transport.close)
     with (tmp_path / BLOB).open("rb+") as blob:
         fcntl.flock(blob, fcntl.LOCK_EX)  # the next append waits for it
         sending.start()
-        wait_until(lambda: transport._trial is not before)
+        wait_until(lambda: transport._attempt is not before)
         closing.start()
         sending.join(30)
     closing.join(30)

@@ -30,10 +30,12 @@ from otel_modeldata_receiver.config import receiver as config
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
 from otel_modeldata_receiver.exceptions import ConfigError, StoreError, UndecodableError
-from otel_modeldata_receiver.ingest.pipeline import LogsService
+from otel_modeldata_receiver.ingest.pipeline import Pipeline
+from otel_modeldata_receiver.ingest.request_info import RequestInfo
 from otel_modeldata_receiver.mapping import genai, otlp, signal
 from otel_modeldata_receiver.mapping import span as span_module
 from otel_modeldata_receiver.mapping.otlp import ScopeRecords
+from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
 if TYPE_CHECKING:
@@ -175,10 +177,10 @@ class Service:
         self.provider = MeterProvider(metric_readers=[self.reader])
         instruments = telemetry.instruments(self.provider.get_meter("test"))
         sink = Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0), instruments=instruments)
-        self.service = LogsService(sink, ReceiverConfig(**settings), instruments=instruments)
+        self.pipeline = Pipeline(sink, ReceiverConfig(**settings), instruments)
 
     async def accept(self, raw: bytes) -> bytes:
-        return await self.service.accept(raw, self.service.spans)
+        return await self.pipeline.accept(raw, RequestInfo(signal=self.pipeline.spans, transport="grpc"))
 
     def counted(self) -> dict[str, int]:
         """Of what this test is about."""
@@ -197,7 +199,7 @@ async def test_spans_are_counted_as_spans() -> None:
     talking = numbered(1, attributes={"inputs": "i", "output": "o"})
     assert await service.accept(span_request(talking, numbered(2))) == b""
     await service.accept(span_request(numbered(3, trace_id=b"")))
-    await service.service.accept(request(record(event_id="1")))
+    await service.pipeline.accept(request(record(event_id="1")), RequestInfo(signal=LOGS, transport="grpc"))
     assert service.counted() == {
         "otelcol_receiver_accepted_spans": 2,
         "otel_modeldata.spans.left_out": 1,

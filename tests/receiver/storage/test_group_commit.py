@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import pytest
@@ -224,25 +223,6 @@ def test_a_store_that_cannot_be_used_is_not_tried_again() -> None:
         return now()
 
     assert run(main()) < 0.1
-
-
-def test_an_outage_is_one_log_line_and_its_end_another(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    store = MemoryStore(["refused"] * 12)
-
-    async def main() -> None:
-        sink = sink_on(store, limits=HASTY)
-        for number in range(12):
-            with pytest.raises(StoreError):
-                await sink.append(f"{FOLDER}/{number % 3}", lines(number))
-        for number in range(12):
-            await sink.append(f"{FOLDER}/{number % 3}", lines(number))
-
-    run(main())
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "the store does not take lines, callers are asked to come back: planned"),
-        ("INFO", "the store takes lines again"),
-    ]
 
 
 def test_a_defect_of_a_store_is_logged_and_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:

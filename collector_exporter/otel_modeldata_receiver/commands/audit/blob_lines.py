@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ...retry import patiently
+from ...retry import retry_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -90,13 +90,13 @@ def _pieces(blobs: Iterable[StoredObject]) -> Iterator[_Piece]:
 
 
 async def _read(store: Store, piece: _Piece) -> bytes:
-    return await patiently(lambda: store.read(piece.blob.name, piece.start, piece.end), RETRY_SECONDS)
+    return await retry_for(lambda: store.read(piece.blob.name, piece.start, piece.end), RETRY_SECONDS)
 
 
 async def _finished(store: Store, piece: _Piece, line: bytes) -> bytes:
     """The last line of a blob that did not end it when the blob was listed: it may have been half written."""
     folder = piece.blob.name.rpartition("/")[0]
-    now = await patiently(lambda: store.walk(folder), RETRY_SECONDS)
+    now = await retry_for(lambda: store.walk(folder), RETRY_SECONDS)
     size = next((one.size for one in now if one.name == piece.blob.name), 0)
     if size <= piece.end:
         return line

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...layout.blob_path import place_of
 from ...layout.partition import SHADOW_SUFFIX
-from ...retry import patiently
+from ...retry import retry_for
 from ...storage.store import BLOB_SUFFIX
 from . import quarantine_line
 from .blob_lines import RETRY_SECONDS, read_lines
@@ -134,7 +134,7 @@ class _Auditor:
         )
 
     async def _walk(self) -> Sequence[StoredObject]:
-        return await patiently(lambda: self._store.walk(""), RETRY_SECONDS)
+        return await retry_for(lambda: self._store.walk(""), RETRY_SECONDS)
 
     def _selected(self, objects: Sequence[StoredObject]) -> tuple[list[StoredObject], int]:
         """The blobs that are selected by name, and how many more are copies."""
@@ -198,7 +198,7 @@ class _Auditor:
         size = self._ledger.objects.get(name)
         if size is None:
             return b""
-        return await patiently(lambda: self._store.read(name, 0, size), RETRY_SECONDS)
+        return await retry_for(lambda: self._store.read(name, 0, size), RETRY_SECONDS)
 
 
 def _payloads(objects: Sequence[StoredObject]) -> dict[str, int]:

@@ -1,0 +1,66 @@
+"""A log line for a condition that lasts: once per condition and interval, however often it occurs."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Hashable
+
+__all__ = ["LogThrottle"]
+
+MAX_KEYS = 1000
+"""Keys that one throttle remembers. Beyond, it forgets the one that was logged longest ago: memory stays bounded when
+keys come from outside."""
+
+
+class LogThrottle:
+    """Logs at most once per key and interval. Any thread may call it, also in a forked child or a signal handler.
+
+    Args:
+        logger: gets the lines.
+        seconds: the interval; `math.inf` logs each key once.
+        clock: a monotonic clock in seconds.
+    """
+
+    def __init__(
+        self, logger: logging.Logger, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._logger = logger
+        self._seconds = seconds
+        self._clock = clock
+        self._quiet_until: dict[Hashable, float] = {}
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
+
+    def log(
+        self, level: int, key: Hashable, message: str, *args: object, exc_info: BaseException | bool | None = None
+    ) -> None:
+        """Log `message` unless `key` was logged less than `seconds` ago.
+
+        Args:
+            level: of the line, as in `logging`.
+            key: names the condition.
+            message: the line, with `%s` for its arguments.
+            args: its arguments.
+            exc_info: an exception whose traceback is appended, as in `logging`.
+        """
+        if self._is_due(key):
+            self._logger.log(level, message, *args, exc_info=exc_info, stacklevel=2)
+
+    def _is_due(self, key: Hashable) -> bool:
+        if self._pid != os.getpid():  # a thread of the parent may have held the lock during the fork
+            self._lock, self._pid = threading.RLock(), os.getpid()
+        with self._lock:
+            now = self._clock()
+            if now < self._quiet_until.get(key, now):
+                return False
+            self._quiet_until.pop(key, None)  # so that the first one is always the oldest
+            self._quiet_until[key] = now + self._seconds
+            if len(self._quiet_until) > MAX_KEYS:
+                del self._quiet_until[next(iter(self._quiet_until))]
+            return True
