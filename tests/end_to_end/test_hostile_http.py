@@ -1,4 +1,4 @@
-"""HTTP clients that lie, stall and pack bombs, against a receiver in a process of its own: its memory is measured."""
+"""HTTP clients that send malformed requests, stall or send bombs: the receiver's process is measured for its memory."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def one(event_id: str) -> bytes:
 
 @linux
 @pytest.mark.parametrize("path", ["/v1/logs", "/modeldata/log", "/"])
-def test_a_gzip_bomb_is_refused_for_good_within_bounded_memory(receiver: ReceiverProcess, path: str) -> None:
+def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: ReceiverProcess, path: str) -> None:
     assert post(receiver, "/v1/logs", one("before"), PROTOBUF)[0] == 200
     before = peak_rss(receiver)
     status, answer = post(receiver, path, gzip_of_zeros(512 * MIB), PROTOBUF | {"Content-Encoding": "gzip"})
@@ -68,8 +68,8 @@ def test_a_gzip_bomb_is_refused_for_good_within_bounded_memory(receiver: Receive
 
 
 @linux
-def test_a_hundred_megabytes_are_refused_and_never_held(receiver: ReceiverProcess) -> None:
-    """With and without a length that says so: at most one message of the limit is ever in memory."""
+def test_a_hundred_megabytes_are_refused_and_never_in_memory(receiver: ReceiverProcess) -> None:
+    """With and without a Content-Length: at most one message of the limit is ever in memory."""
     assert post(receiver, "/v1/logs", one("before"), PROTOBUF)[0] == 200
     before = peak_rss(receiver)
     body = bytes(100 * MIB)
@@ -91,7 +91,7 @@ def stalled(receiver: ReceiverProcess, count: int, content: bytes) -> Iterator[l
         yield sockets
 
 
-def test_bodies_that_stop_in_the_middle_give_way_to_good_ones_and_are_asked_to_come_back(
+def test_bodies_that_stop_in_the_middle_do_not_block_others_and_their_senders_are_asked_to_retry(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
     """More of them than are read at a time, over gRPC and HTTP together."""

@@ -103,7 +103,7 @@ async def test_bytes_that_are_no_request_are_refused_permanently_and_kept(tmp_pa
         assert [line["request"] for line in receiver.quarantine()] == ["/w=="]
 
 
-@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a defect")])
+@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a bug")])
 async def test_any_error_of_the_receiver_asks_the_sender_to_retry(
     tmp_path: Path, fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -323,7 +323,7 @@ def outage_log(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
 async def test_an_outage_of_the_store_is_one_log_line_at_its_begin_and_one_at_its_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever arrives meanwhile, by any protocol, for any folder."""
+    """Independent of the requests that arrive meanwhile, their protocols and their folders."""
     caplog.set_level(logging.DEBUG, "otel_modeldata_receiver")
     store = BrokenStore(tmp_path)
     recorded = RecordedMetrics()

@@ -53,7 +53,7 @@ def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
 
 
 @pytest.mark.parametrize("choice", ["", "none", " None "])
-def test_metrics_go_nowhere_unless_asked_for(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
+def test_metrics_are_not_exported_by_default(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", choice)
     stop = telemetry.start_metrics()
     stop()
@@ -61,7 +61,7 @@ def test_metrics_go_nowhere_unless_asked_for(monkeypatch: pytest.MonkeyPatch, ch
     telemetry.start_metrics()()
 
 
-def test_an_exporter_nobody_has_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_exporter_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
     with pytest.raises(ConfigError) as caught:
         telemetry.start_metrics()
@@ -79,7 +79,7 @@ def test_the_variable_chooses_the_exporter() -> None:
 
 
 def test_metrics_are_written_when_the_receiver_stops() -> None:
-    # In a process of its own: a meter provider can be set once only.
+    # In a separate process: a meter provider can be set only once.
     code = (
         "from otel_modeldata_receiver import telemetry\n"
         "stop = telemetry.start_metrics()\n"

@@ -120,7 +120,7 @@ class Pipeline:
         except (ReceiverError, TimeoutError) as error:
             self._report_refused(error)
             raise
-        except Exception as error:
+        except Exception as error:  # error boundary: the sender keeps its data
             self._report_refused(error)
             raise InternalError(
                 f"unexpected {type(error).__name__} in the receiver, see its log; send again"

@@ -366,7 +366,7 @@ async def test_an_internal_error_about_a_resource_affects_only_its_records(
 
     def defective(resource: bytes) -> origin.Origin:
         if b"odd" in resource:
-            raise RuntimeError("a defect")
+            raise RuntimeError("a bug")
         return real(resource)
 
     monkeypatch.setattr(origin, "read", defective)
@@ -528,8 +528,8 @@ async def test_an_event_is_stored_in_the_hour_of_its_own_time_whatever_the_recei
                 one = f"{event_id} {made.now}"
                 assert await made.accept(request(record(event_id=one, time_ns=time_ns))) == FULL_SUCCESS
         for event_id, (_, folder) in times.items():
-            found = made.ids(f"credit/blue/model_inputs/{folder}")
-            assert [one for one in found if one.startswith(event_id)] == [
+            ids = made.ids(f"credit/blue/model_inputs/{folder}")
+            assert [one for one in ids if one.startswith(event_id)] == [
                 f"{event_id} {now}" for now in (NOON, 0, 2**63 - 1)
             ]
 
@@ -543,8 +543,8 @@ async def test_an_event_without_a_time_is_stored_in_the_hour_of_its_arrival_also
             bad = await made.accept(request(record("no json", event_id=f"bad {number}", time_ns=0)))
             assert bad.partial_success.rejected_log_records == 1
         hours = ("11", "12", "13")
-        found = {hour: made.ids(f"credit/blue/model_inputs/2026/11/22/{hour}") for hour in hours}
-        assert found == {"11": ["3"], "12": ["0", "2"], "13": ["1"]}
+        ids = {hour: made.ids(f"credit/blue/model_inputs/2026/11/22/{hour}") for hour in hours}
+        assert ids == {"11": ["3"], "12": ["0", "2"], "13": ["1"]}
         assert {hour: len(made.lines(f"_quarantine/2026/11/22/{hour}")) for hour in hours} == {
             "11": 1,
             "12": 2,

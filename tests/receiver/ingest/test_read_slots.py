@@ -177,10 +177,10 @@ def test_a_call_that_ends_without_a_message_is_refused_and_releases_its_slot() -
     ),
 )
 def test_every_slot_is_released_whichever_calls_stop_or_leave(calls: list[tuple[float, float, float | None]]) -> None:
-    """Each call: when it arrives, how long it takes, and how long its sender stays."""
+    """Each call: when it arrives, how long it takes, and how long its sender waits."""
 
-    async def one(slots: ReadSlots, comes: float, lasts: float, stays: float | None) -> None:
-        await asyncio.sleep(comes)
+    async def one(slots: ReadSlots, starts: float, lasts: float, stays: float | None) -> None:
+        await asyncio.sleep(starts)
         task = take(slots, Sender(lasts))
         await asyncio.wait([task], timeout=stays)
         task.cancel()

@@ -229,7 +229,7 @@ async def test_connections_above_the_bound_are_closed(tmp_path: Path, monkeypatc
 # --- Statuses ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a defect")])
+@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a bug")])
 async def test_an_error_of_the_receiver_asks_the_sender_to_retry(tmp_path: Path, fault: Exception) -> None:
     store = GatedStore(tmp_path)
     async with http_receiver(tmp_path, sink=sink_on(store)) as receiver:
