@@ -11,50 +11,32 @@ import socket
 import sys
 import threading
 import time
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from gzip_bombs import BOMB_ROOM, MESSAGE_LIMIT, MIB, gzip_of_zeros
 from history import check
 from live_receiver import INSTANCE
 from otlp_load import RETRY_INFO, Load
 from otlp_requests import record, request, varint
 from otlp_sender import LOGS, model_data, send_once
-from receiver_process import lines_below, wait_until
+from receiver_process import lines_below, open_files, peak_rss, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from azurite import Azurite
     from receiver_process import ReceiverProcess, StartReceiver
-
-MIB = 1 << 20
-MESSAGE_LIMIT = 72 * MIB
-BOMB_ROOM = 64 * MIB
 
 
 @pytest.fixture
 def receiver(tmp_path: Path, start_receiver: StartReceiver) -> ReceiverProcess:
     """A receiver with the settings users get."""
     return start_receiver(str(tmp_path), "--instance-id", INSTANCE)
-
-
-def peak_rss(receiver: ReceiverProcess) -> int:
-    """The most memory that the process ever had, in bytes."""
-    assert receiver._process is not None
-    status = Path(f"/proc/{receiver._process.pid}/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
-
-
-def open_files(receiver: ReceiverProcess) -> int:
-    """How many files and connections the process has open; 0 on systems without /proc."""
-    assert receiver._process is not None
-    folder = Path(f"/proc/{receiver._process.pid}/fd")
-    return len(list(folder.iterdir())) if folder.exists() else 0
 
 
 def refusal(receiver: ReceiverProcess, message: bytes, **options: object) -> grpc.RpcError:
@@ -66,13 +48,6 @@ def refusal(receiver: ReceiverProcess, message: bytes, **options: object) -> grp
 
 
 # --- Bombs and malformed requests (section 5, test 21) ---
-
-
-def gzip_of_zeros(size: int) -> bytes:
-    """Whole blocks of deflate may be repeated; the end is missing, but it is never reached."""
-    compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    block = compressor.compress(bytes(16 * MIB)) + compressor.flush(zlib.Z_FULL_FLUSH)
-    return gzip.compress(b"")[:10] + block * (size // (16 * MIB))
 
 
 linux = pytest.mark.skipif(

@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from gzip_bombs import BOMB_ROOM, MESSAGE_LIMIT, MIB, gzip_of_zeros
 from live_receiver import INSTANCE
 from otlp_requests import NOON, record, request
-from receiver_process import lines_below, wait_until
-from test_hostile_clients import BOMB_ROOM, MESSAGE_LIMIT, MIB, gzip_of_zeros, open_files, peak_rss
+from receiver_process import lines_below, open_files, peak_rss, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
