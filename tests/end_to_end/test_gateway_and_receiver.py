@@ -16,7 +16,11 @@ from receiver_process import lines_below, wait_for_lines, wait_until
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.destination import Destinations
-from otel_modeldata_receiver.mapping import log_record, otlp, resource, splice
+from otel_modeldata_receiver.mapping import otlp, resource
+from otel_modeldata_receiver.mapping.line_template.scope_templates import ScopeTemplates
+from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
+from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
+from otel_modeldata_receiver.mapping.scope import EventIds, ScopeContext, agent_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
     from gateway import Gateway, StartGateway
     from receiver_process import ReceiverProcess, StartReceiver
 
-    from otel_modeldata_receiver.line import Line
 
 BLOB_FOLDER = "credit/blue/model_inputs/2026/11/22/12"
 
@@ -61,7 +64,7 @@ def test_a_record_becomes_a_line_of_the_blob_of_its_endpoint_collection_and_hour
     assert b'"data":[{"age": 41, "name": "Zo\\u00eb"}],' in blob.read_bytes()
 
 
-def test_records_as_the_gateway_writes_them_take_the_short_way_in_the_receiver(start_gateway: StartGateway) -> None:
+def test_records_as_the_gateway_writes_them_have_a_line_template_in_the_receiver(start_gateway: StartGateway) -> None:
     """It writes the fields of a record backwards, which no builder of requests does."""
     arrived: SimpleQueue[bytes] = SimpleQueue()
 
@@ -80,18 +83,19 @@ def test_records_as_the_gateway_writes_them_take_the_short_way_in_the_receiver(s
     for fields in (span, {}):
         send(gateway.grpc, *(record(ROWS, values, event_id=f"e-{n}", time_ns=NOON + n, **fields) for n in range(3)))
         (scope,) = otlp.decode(arrived.get(timeout=60))
-        source = log_record.Source(
-            origin=resource.read(scope.resource),
-            resource=scope.resource,
-            agent=log_record.agent_of(scope.scope),
+        context = ScopeContext(
+            resource=resource.read(scope.resource),
+            encoded_resource=scope.resource,
+            agent=agent_of(scope.scope),
             destinations=Destinations().of_deployment("credit", "blue", None),
             arrival_ns=NOON,
-            ids=log_record.Ids(),
+            ids=EventIds(),
         )
-        lines: dict[str, list[Line]] = {}
-        splicer = splice.Splicer(source, lines)
-        assert [splicer.take(one) for one in scope.records] == [True, True, True]
-        assert [line.id for line in lines[BLOB_FOLDER]] == ["e-0", "e-1", "e-2"]
+        cache = TemplateCache()
+        for one in scope.records:
+            LogRecordMapper(context, cache).map(one)
+        placed = [ScopeTemplates(context, cache).line_of(one) for one in scope.records]
+        assert [(one.folder, one.line.id) for one in placed if one] == [(BLOB_FOLDER, f"e-{n}") for n in range(3)]
     server.stop(None)
 
 

@@ -27,8 +27,8 @@ from otel_modeldata_receiver.storage.store import BlobState
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from otel_modeldata_receiver.mapping.event import LargePayload
     from otel_modeldata_receiver.mapping.quarantine import Rejected
-    from otel_modeldata_receiver.mapping.request import Apart
     from otel_modeldata_receiver.storage.sink import Sink
 
 BATCH = 100
@@ -274,7 +274,7 @@ def drop_bad_records(monkeypatch: pytest.MonkeyPatch) -> None:
 def point_to_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line is stored beside the object that it points to, and not after it."""
 
-    async def beside(sink: Sink, large: Apart, arrival_ns: int) -> commit.Committed:
+    async def beside(sink: Sink, large: LargePayload, arrival_ns: int) -> commit.Committed:
         line = Line(large.event.line.id, large.line_at(OBJECTS + large.object_name()))
         put = sink.put(large.object_name(), large.content, large.content_type)
         appended, _ = await asyncio.gather(sink.append(large.event.folder, [line]), put)

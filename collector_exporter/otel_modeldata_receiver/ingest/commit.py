@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 from ..layout import partition
 from ..line import Line
 from ..mapping import quarantine as quarantine_line
-from ..mapping.request import Intake
+from ..mapping.rejection import rejected_by_bug
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
+    from ..mapping.event import LargePayload
     from ..mapping.quarantine import Rejected
-    from ..mapping.request import Apart
+    from ..mapping.request import Mapped
     from ..storage.sink import Sink
 
 __all__ = ["Committed", "commit", "quarantine"]
@@ -45,7 +46,7 @@ class Committed:
     defects: tuple[Exception, ...] = ()
 
 
-async def commit(sink: Sink, mapped: Intake, arrival_ns: int) -> Committed:
+async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
     """Make `mapped` durable.
 
     Args:
@@ -56,12 +57,12 @@ async def commit(sink: Sink, mapped: Intake, arrival_ns: int) -> Committed:
     Raises:
         StoreError: the first failure, after everything else is resolved; the request may be sent again.
     """
-    if not mapped.apart and not mapped.rejected:
+    if not mapped.large and not mapped.rejected:
         return await _append(sink, mapped.lines)
     committed = await _all(
         _append(sink, mapped.lines),
-        quarantine(sink, tuple(mapped.rejected), arrival_ns),
-        *(_store_large(sink, large, arrival_ns) for large in mapped.apart),
+        quarantine(sink, mapped.rejected, arrival_ns),
+        *(_store_large(sink, large, arrival_ns) for large in mapped.large),
     )
     return replace(committed, defects=(*mapped.defects, *committed.defects))
 
@@ -92,24 +93,17 @@ async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) 
     return replace(await _append(sink, lines), rejected=tuple(rejected))
 
 
-async def _store_large(sink: Sink, large: Apart, arrival_ns: int) -> Committed:
+async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Committed:
     """Store a payload, then the line that points to it."""
     is_long = len(large.content) > _LONG_DIGEST
     name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
     try:
         url = await sink.put(name, large.content, large.content_type)
     except ValueError as error:  # the name is taken by other content: like an internal error, it costs this record only
-        kept = await quarantine(sink, _rejected(large, error), arrival_ns)
-        return replace(kept, defects=(error,))
+        rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
+        return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))
     return Committed(duplicates=(await sink.append(large.event.folder, [line])).duplicates)
-
-
-def _rejected(large: Apart, error: Exception) -> Sequence[Rejected]:
-    """The record of a payload that cannot be stored."""
-    rejected = Intake()
-    rejected.reject_defect((large.record,), error, resource=large.resource, endpoint=large.endpoint)
-    return rejected.rejected
 
 
 async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> Committed:

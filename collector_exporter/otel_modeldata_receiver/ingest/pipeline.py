@@ -22,9 +22,9 @@ from ..config.authorization import Clients
 from ..exceptions import InternalError, ReceiverError, ShuttingDownError, StoreError, UndecodableError
 from ..layout import partition
 from ..layout.destination import Destinations
-from ..mapping import request as request_mapping
 from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
+from ..mapping.request import decode, map_records
 from . import compression
 from .admission import Admission
 from .commit import commit, quarantine
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from ..config.receiver import ReceiverConfig
+    from ..mapping.request import Decoded
     from ..storage.sink import Sink
     from ..telemetry import Instruments
     from .commit import Committed
@@ -133,7 +134,9 @@ class Pipeline:
             ReceiverError: it is not durable; see `exceptions.py`.
             TimeoutError: it is not known to be durable in time.
         """
-        return await self._outcome(self._begin(request, lambda raw: self._store(raw, info)))
+        return await self._outcome(
+            self._begin(decode(request, info.signal), lambda decoded: self._store(decoded, info))
+        )
 
     def stop(self) -> None:
         """Refuse calls from now on."""
@@ -157,19 +160,22 @@ class Pipeline:
                 request = await convert(request)
         except UndecodableError as error:
             reason = error
-            return self._begin(message, lambda raw: self._keep_undecodable(raw, reason, self._clock_ns()))
-        return self._begin(request, lambda raw: self._store(raw, info))
+            return self._begin(
+                decode(message, info.signal),
+                lambda decoded: self._keep_undecodable(decoded.request, reason, self._clock_ns()),
+            )
+        return self._begin(decode(request, info.signal), lambda decoded: self._store(decoded, info))
 
     def _begin(
-        self, request: bytes, work: Callable[[bytes], Coroutine[object, object, bytes]]
+        self, decoded: Decoded, work: Callable[[Decoded], Coroutine[object, object, bytes]]
     ) -> asyncio.Future[bytes]:
-        """Admit `request` and start `work` on it; who gives up the future that is returned does not end the work."""
+        """Admit a request and start `work` on it; who gives up the future that is returned does not end the work."""
         self._refuse_when_stopping()
-        tenant, size = request_mapping.tenant_of(request), len(request)
+        tenant, size = decoded.tenant, len(decoded.request)
         self._admission.admit(tenant, size)
         self._instruments.in_flight.add(size)
         answer = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(work(request))
+        task = asyncio.create_task(work(decoded))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._resolved(done, answer, tenant, size))
         return answer
@@ -200,15 +206,13 @@ class Pipeline:
         elif not answer.done():
             answer.set_result(task.result())
 
-    async def _store(self, request: bytes, info: RequestInfo) -> bytes:
-        """Map and commit `request`, count its records, and return the encoded answer."""
-        signal, arrival_ns = info.signal, self._clock_ns()
+    async def _store(self, decoded: Decoded, info: RequestInfo) -> bytes:
+        """Map and commit a request, count its records, and return the encoded answer."""
+        signal, arrival_ns = decoded.signal, self._clock_ns()
         try:
-            mapped = request_mapping.read(
-                request, arrival_ns=arrival_ns, destinations=self._destinations, signal=signal, client=info.client
-            )
+            mapped = map_records(decoded, arrival_ns=arrival_ns, destinations=self._destinations, client=info.client)
         except UndecodableError as error:
-            return await self._keep_undecodable(request, error, arrival_ns)
+            return await self._keep_undecodable(decoded.request, error, arrival_ns)
         received = self._instruments.received[signal.name]
         attributes = {"receiver": _RECEIVER, "transport": info.transport}
         try:
@@ -224,7 +228,7 @@ class Pipeline:
             self._instruments.duplicates.add(committed.duplicates)
         self._report_rejected(committed)
         if self._on_stored is not None:
-            self._on_stored([*mapped.lines, *(large.event.folder for large in mapped.apart)])
+            self._on_stored(mapped.folders)
         return signal.answer(len(committed.rejected), [rejected.reason for rejected in committed.rejected])
 
     async def _keep_undecodable(self, request: bytes, error: UndecodableError, arrival_ns: int) -> bytes:

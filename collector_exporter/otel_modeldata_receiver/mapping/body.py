@@ -32,7 +32,7 @@ BINARY: Final = "application/octet-stream"
 """The media type of bytes of which nothing else is known (RFC 9110 section 8.3)."""
 
 
-class Body(NamedTuple):
+class RowsText(NamedTuple):
     """JSON text and the size of what was collected.
 
     Attributes:
@@ -45,7 +45,7 @@ class Body(NamedTuple):
     size: int
 
 
-class Payload(NamedTuple):
+class PayloadContent(NamedTuple):
     """What a request or a response carried.
 
     Attributes:
@@ -76,7 +76,7 @@ _MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/([\w!#$&^.+-]+)\s*(;[ -~]*)?", r
 """RFC 2045 section 5.1, and no control characters in the parameters."""
 
 
-def rows(body: AnyValue, content_type: str) -> Body:
+def rows(body: AnyValue, content_type: str) -> RowsText:
     """The rows that `body` has, for a tabular collection: an array of objects; a lone object stands for one row.
 
     A string or bytes body is JSON text and passes as it stands; a structured body is mapped to JSON.
@@ -96,7 +96,7 @@ def rows(body: AnyValue, content_type: str) -> Body:
             f"content type: expected JSON rows in a tabular collection, got {content_type[:80]!r}; "
             "only the collections request and response take other payloads"
         )
-    return Body(rows_of(text), len(text))
+    return RowsText(rows_of(text), len(text))
 
 
 def rows_of(text: bytes) -> bytes:
@@ -112,7 +112,7 @@ def rows_of(text: bytes) -> bytes:
     return _in_one_line(text)
 
 
-def payload(body: AnyValue, content_type: str | None) -> Payload:
+def payload(body: AnyValue, content_type: str | None) -> PayloadContent:
     """What `body` carries, for the collections of payloads: JSON, text or bytes.
 
     A string is text. Bytes are text where `content_type` says JSON or `text/*` and they are UTF-8, else binary. Text
@@ -130,12 +130,12 @@ def payload(body: AnyValue, content_type: str | None) -> Payload:
     kind = body.WhichOneof("value")
     if kind not in {"string_value", "bytes_value"}:
         json = _encoder.encode(plain(body))
-        return Payload(json, len(json), semconv.JSON_CONTENT_TYPE, binary=False)
+        return PayloadContent(json, len(json), semconv.JSON_CONTENT_TYPE, binary=False)
     raw = body.string_value.encode() if kind == "string_value" else body.bytes_value
     named = semconv.JSON_CONTENT_TYPE if content_type is None else _known(content_type)
     if kind == "bytes_value" and not (_is_readable(named) and _is_utf8(raw)):
-        return Payload(raw, len(raw), BINARY if content_type is None else named, binary=True)
-    return Payload(_in_one_line(_json_of(raw, named)), len(raw), named, binary=False)
+        return PayloadContent(raw, len(raw), BINARY if content_type is None else named, binary=True)
+    return PayloadContent(_in_one_line(_json_of(raw, named)), len(raw), named, binary=False)
 
 
 @lru_cache(maxsize=256)
@@ -220,14 +220,14 @@ def _single_row(text: bytes, no_rows: Exception) -> bytes:
     return b"[%b]" % text
 
 
-def _structured_rows(body: AnyValue) -> Body:
+def _structured_rows(body: AnyValue) -> RowsText:
     value = plain(body)
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise _no_rows(f"got a structured body of type {body.WhichOneof('value')}")
     json = _encoder.encode(value)
-    return Body(json, len(json))
+    return RowsText(json, len(json))
 
 
 def plain(value: AnyValue, depth: int = MAX_DEPTH) -> object:

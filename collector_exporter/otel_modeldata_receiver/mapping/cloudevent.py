@@ -1,16 +1,23 @@
 """The line: one CloudEvent in the JSON format, with the keys, the order and the texts of Azure ML's own collector.
 
-The first seven keys always stand in this order. Every value is a JSON string except `data`, which is spliced in as the
-bytes that arrived: numbers and escapes are never parsed and printed again. Nothing here knows OTLP.
+The first seven keys are always in this order. Every value is a JSON string except `data`, which is inserted as the
+bytes that arrived: numbers and escapes are never parsed and printed again. This module does not depend on OTLP.
+
+`CloudEvent` is the one table of line keys. To add an attribute of log records to the line, add a field there:
+
+    datatypes: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_DATA_TYPES)] = UNSET
+
+Reading (`log_record.py`), the line templates (`line_template/`) and their tests follow from the table.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, get_type_hints
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -23,19 +30,45 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
-"""A line is never split over two appends, and an append block holds 4 MiB in every Azure account (facts of the service:
-100 MiB is a preview). A longer line keeps its rows in an object of their own."""
+"""A line is never split over two appends, and an append block holds 4 MiB in every Azure account; 100 MiB is a preview.
+The rows of a longer line are stored as an object."""
 MAX_HEAD_BYTES: Final = MAX_LINE_BYTES - 64 * 1024
-"""What such a line may have beside its rows; the rest is room for the URL that points to them."""
+"""The size of such a line without its rows; the rest is room for the URL of the object."""
+
+
+class Varies(enum.Enum):
+    """How the values of an attribute may differ between records that share a line template (`line_template/`).
+
+    Attributes:
+        NO: the attribute is checked, or other keys depend on it: the value is the same in all records.
+        TEXT: a text that is valid in every line if it has no special characters; the line has it as it was sent.
+        NUMBER: an integer; the line has its decimal digits.
+    """
+
+    NO = "no"
+    TEXT = "text"
+    NUMBER = "number"
+
+
+class FromAttribute(NamedTuple):
+    """Marks a line key as the value of an attribute of log records.
+
+    Attributes:
+        name: of the attribute. An empty value counts as absent.
+        varies: see `Varies`.
+    """
+
+    name: str
+    varies: Varies = Varies.NO
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a line says, in the order in which it says it; extension attributes of the caller follow.
+    """The keys of a line, in their order; extension attributes of the caller follow.
 
     Attributes:
-        time: `YYYY-MM-DDTHH:MM:SSZ`; Azure's lines carry whole seconds, `timens` has the rest.
-        data: JSON text, spliced; unset when `dataref` stands in its place.
-        dataref: where the rows are kept that are too large for a line.
+        time: `YYYY-MM-DDTHH:MM:SSZ`; Azure's lines have whole seconds, `timens` has the rest.
+        data: JSON text, inserted as it is; unset in a line with `dataref`.
+        dataref: the URL of rows that are too large for a line.
         path: of a request, with its query.
         contentrange: `bytes 0-{n-1}/{n}`, n = bytes of the body as it was collected; see `content_range`.
         datainblob: `"true"` where `data` is the URL of a binary payload.
@@ -48,7 +81,7 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     specversion: str = "1.0"
-    id: str
+    id: Annotated[str, FromAttribute(semconv.CLOUDEVENTS_EVENT_ID, Varies.TEXT)]
     source: str
     type: str
     datacontenttype: str
@@ -59,20 +92,28 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     method: str | UnsetType = UNSET
     contentrange: str
     datainblob: str | UnsetType = UNSET
-    correlationid: str
-    xrequestid: str
-    modelversion: str
-    collectdatatype: str | UnsetType = UNSET
-    agent: str
+    correlationid: Annotated[str, FromAttribute(semconv.AZUREML_CORRELATION_ID, Varies.TEXT)]
+    xrequestid: Annotated[str, FromAttribute(semconv.AZUREML_REQUEST_ID, Varies.TEXT)]
+    modelversion: Annotated[str, FromAttribute(semconv.AZUREML_MODEL_VERSION)]
+    collectdatatype: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_DATA_TYPE)] = UNSET
+    agent: Annotated[str, FromAttribute(semconv.AZUREML_AGENT)]
     statuscode: str | UnsetType = UNSET
     latencyms: str | UnsetType = UNSET
     timens: str
-    samplingrate: str | UnsetType = UNSET
+    samplingrate: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_SAMPLING_RATE)] = UNSET
     producer: str | UnsetType = UNSET
-    sequence: str | UnsetType = UNSET
+    sequence: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_PRODUCER_SEQUENCE, Varies.NUMBER)] = UNSET
     traceparent: str | UnsetType = UNSET
 
 
+def _line_attributes() -> dict[str, FromAttribute]:
+    hints = get_type_hints(CloudEvent, include_extras=True)
+    marks = {key: getattr(hint, "__metadata__", ()) for key, hint in hints.items()}
+    return {key: mark for key, found in marks.items() for mark in found if isinstance(mark, FromAttribute)}
+
+
+LINE_ATTRIBUTES: Final = _line_attributes()
+"""The attributes that become line keys, by line key: what `CloudEvent` declares."""
 _NOT_EXTENSIONS: Final = semconv.RESERVED_LINE_KEYS.union(
     CloudEvent.__struct_fields__,
     ("dataschema", "subject"),  # context attributes of CloudEvents 1.0 with a meaning of their own
@@ -99,19 +140,19 @@ def encode(event: CloudEvent, extensions: Mapping[str, str]) -> bytes:
 
 
 def rows_object_name(event_id: str, rows: bytes) -> str:
-    """The name of the object that keeps the rows of an event: the same for a retry, another for other rows.
+    """The name of the object for the rows of an event: the same for a retry, another one for other rows.
 
-    Readers take the URL as it stands, without decoding: letters, digits and hyphens only.
+    Readers use the URL as it is, without decoding: letters, digits and hyphens only.
     """
     safe_id = event_id if _URL_SAFE.fullmatch(event_id) else hashlib.sha256(event_id.encode()).hexdigest()
     return f"{safe_id}-{hashlib.sha256(rows).hexdigest()[:16]}.json"
 
 
 def binary_object_name(content: bytes) -> str:
-    """The name of the object that keeps a binary payload: 64 hex digits, the SHA-256 of its bytes.
+    """The name of the object for a binary payload: 64 hex digits, the SHA-256 of its bytes.
 
-    Azure ML's collector names it by the event. By its content, an image that is scored twice in an hour is kept once;
-    the event is found by its line, which points here. No extension: a name must not claim what the bytes are not.
+    Azure ML's collector names it by the event. Named by its content, an image that is scored twice in an hour is stored
+    once; the line of the event has its URL. The name has no extension, because the bytes may be anything.
     """
     return hashlib.sha256(content).hexdigest()
 
@@ -131,9 +172,9 @@ def content_range(size: int, total: int | str | None = None) -> str:
 
     Args:
         size: bytes that were collected.
-        total: bytes of the whole body, `*` where nobody knows, None where all of it was collected.
+        total: bytes of the whole body, `*` where this is unknown, None where all of it was collected.
 
-    Nothing collected has no range, and where a range has no total, only an asterisk may stand (RFC 9110 section 14.4).
+    An empty body has no range; its key is `bytes */{total}` (RFC 9110 section 14.4).
     """
     if size:
         return f"bytes 0-{size - 1}/{size if total is None else total}"
@@ -141,7 +182,7 @@ def content_range(size: int, total: int | str | None = None) -> str:
 
 
 def time_text(time_ns: int) -> str:
-    """The key `time`: whole seconds in UTC, as every recorded line of Azure's collector has it."""
+    """The key `time`: whole seconds in UTC, as in every recorded line of Azure's collector."""
     return _second_text(time_ns // NS_PER_SECOND)
 
 

@@ -1,101 +1,43 @@
-"""One log record becomes one event: its attributes under our names, with every default, and the folder it belongs to.
+"""One log record becomes one event: its attributes as line keys, with every default, and its folder.
 
-This runs for every record, so it passes over the attributes once, keeps what `otel_modeldata.semconv` names, and leaves
-everything that is the same for many records (names, types, folders, times) to cached functions.
+`cloudevent.CloudEvent` declares which attribute becomes which line key. This module adds the keys that follow from
+several values: the collection, the content, the time and the defaults. It reads the attributes once; values that many
+records share (names, types, folders, times) come from cached functions.
 """
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from otel_modeldata import semconv
 
 from ..exceptions import BadRecordError
 from ..layout import partition
 from . import body, cloudevent, http_attributes, otlp
+from .cloudevent import LINE_ATTRIBUTES, Varies
+from .event import Event
 from .resource import checked_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-    from ..layout.destination import Destination
-    from .resource import Origin
+    from .scope import ScopeContext
 
 MAX_ID_CHARS: Final = 128
 """Ids of stored lines are remembered to recognize a retry: they must be small."""
-MAX_AGENT_CHARS: Final = 256
-"""One scope is repeated in the line of every record under it: a large text would multiply."""
-_ID_NAMESPACE: Final = uuid.UUID("6f6d1c0e-6b52-5d0c-9a51-4c8f4a8f1f2e")
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 
-class Event(msgspec.Struct, frozen=True):
-    """A log record that passed every check.
-
-    Attributes:
-        folder: where its line goes, relative to the store.
-        line: what the line says.
-        extensions: the caller's own line keys.
-        content: what the line has as `data`, or, of a binary payload, its bytes: those the line gets the URL of.
-        binary: whether the payload is binary.
-    """
-
-    folder: str
-    line: cloudevent.CloudEvent
-    extensions: dict[str, str]
-    content: bytes
-    binary: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What all records of one scope in one request share.
-
-    Attributes:
-        origin: what their resource says.
-        resource: its encoded bytes.
-        agent: who collected, unless a record says otherwise.
-        destinations: where their lines go, by collection.
-        arrival_ns: when the request came, ns since the epoch: the time of records that carry none.
-        ids: makes ids for records that bring none.
-    """
-
-    origin: Origin
-    resource: bytes
-    agent: str
-    destinations: Mapping[str, Destination]
-    arrival_ns: int
-    ids: Ids
-
-
-class Ids:
-    """Ids for the records of one request that bring none: a retry of the request yields the same ids.
-
-    Equal records of one request are told apart by counting; nothing else distinguishes them.
-    """
-
-    def __init__(self) -> None:
-        self._seen: dict[bytes, int] = {}
-
-    def make(self, resource: bytes, record: LogRecord) -> str:
-        """The id of `record`, sent with the encoded `resource`."""
-        digest = hashlib.sha256(hashlib.sha256(resource).digest() + record.SerializeToString()).digest()
-        self._seen[digest] = self._seen.get(digest, 0) + 1
-        return str(uuid.uuid5(_ID_NAMESPACE, f"{digest.hex()}#{self._seen[digest]}"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
+class KnownCollection:
     """A checked collection name and what follows from it."""
 
     name: str
@@ -103,106 +45,86 @@ class Collection:
     tabular: bool
 
 
-class Content(NamedTuple):
-    """What a line says about its collection and the body of its record."""
+class _Content(NamedTuple):
+    """The keys of a line that follow from the body of its record."""
 
-    collection: Collection
     type: str
     range: str
     content: bytes
-    data_type: str | UnsetType = UNSET
-    keys: Mapping[str, str] = {}
+    keys: Mapping[str, str]
     binary: bool = False
 
 
-def read(record: LogRecord, source: Source) -> Event:
+def read(record: LogRecord, scope: ScopeContext) -> Event:
     """The event that `record` reports.
 
     Raises:
         BadRecordError: the record is not model data, or cannot become a line that readers understand.
     """
     texts, extensions = _attributes(record)
-    collection = collection_in(texts, record.event_name)
-    if collection.tabular:
-        content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
-        content = rows_content(collection, content_type, body.rows(record.body, content_type))
-    else:
-        content = _payload_content(collection, texts, record)
-    texts[semconv.CLOUDEVENTS_EVENT_ID] = _event_id(texts, record, source)
-    time_ns = record.time_unix_nano or record.observed_time_unix_nano or source.arrival_ns
-    line = line_of(texts, source, content, time_ns, traceparent(record.trace_id, record.span_id, record.flags))
-    destination = source.destinations[collection.name]
-    folder = partition.folder(destination.root, time_ns, destination.rolling_rate)
-    return Event(folder, line, extensions, content.content, content.binary)
-
-
-def line_of(
-    texts: Mapping[str, str], source: Source, content: Content, time_ns: int, trace: str
-) -> cloudevent.CloudEvent:
-    """What a line says.
-
-    Args:
-        texts: attributes by name, an event id among them.
-        source: what the record shares with others.
-        content: its collection and body.
-        time_ns: when it happened, ns since the epoch.
-        trace: the `traceparent`, or nothing.
-    """
-    event_id = texts[semconv.CLOUDEVENTS_EVENT_ID]
-    # Empty is absent: readers join on the correlation id and would join all empty ones with each other.
-    correlation_id = texts.get(semconv.AZUREML_CORRELATION_ID) or event_id
-    return cloudevent.CloudEvent(
-        id=event_id,
-        source=source.origin.source,
-        type=content.collection.type,
-        datacontenttype=content.type,
-        time=cloudevent.time_text(time_ns),
-        data=UNSET if content.binary else msgspec.Raw(content.content),
-        path=content.keys.get("path", UNSET),
-        method=content.keys.get("method", UNSET),
-        contentrange=content.range,
-        correlationid=correlation_id,
-        xrequestid=texts.get(semconv.AZUREML_REQUEST_ID) or correlation_id,
-        modelversion=texts.get(semconv.AZUREML_MODEL_VERSION) or semconv.DEFAULT_MODEL_VERSION,
-        collectdatatype=texts.get(semconv.AZUREML_DATA_TYPE) or content.data_type,
-        agent=texts.get(semconv.AZUREML_AGENT) or source.agent,
-        statuscode=content.keys.get("statuscode", UNSET),
-        latencyms=content.keys.get("latencyms", UNSET),
-        timens=str(time_ns),
-        samplingrate=texts.get(semconv.AZUREML_SAMPLING_RATE) or UNSET,
-        producer=source.origin.producer or UNSET,
-        sequence=texts.get(semconv.AZUREML_PRODUCER_SEQUENCE) or UNSET,
-        traceparent=trace or UNSET,
+    collection = _collection(texts, record.event_name)
+    content = _rows_content(texts, record) if collection.tabular else _payload_content(texts, record)
+    time_ns = record.time_unix_nano or record.observed_time_unix_nano or scope.arrival_ns
+    destination = scope.destinations[collection.name]
+    return Event(
+        collection=collection.name,
+        folder=partition.folder(destination.root, time_ns, destination.rolling_rate),
+        line=cloudevent.CloudEvent(
+            source=scope.resource.source,
+            type=collection.type,
+            datacontenttype=content.type,
+            time=cloudevent.time_text(time_ns),
+            data=UNSET if content.binary else msgspec.Raw(content.content),
+            contentrange=content.range,
+            timens=str(time_ns),
+            producer=scope.resource.producer or UNSET,
+            traceparent=_traceparent(record) or UNSET,
+            **_keys(texts, _event_id(texts, record, scope), scope, content),
+        ),
+        extensions=extensions,
+        content=content.content,
+        binary=content.binary,
     )
 
 
-def rows_content(collection: Collection, content_type: str, rows: body.Body) -> Content:
-    """Of a tabular collection."""
-    return Content(
-        collection, content_type, cloudevent.content_range(rows.size), rows.json, data_type=semconv.DATAFRAME_TYPE
+def _keys(texts: Mapping[str, str], event_id: str, scope: ScopeContext, content: _Content) -> dict[str, Any]:
+    """The line keys that are attributes, with the defaults of those that every line has."""
+    sent = {key: text for key, attribute in LINE_ATTRIBUTES.items() if (text := texts.get(attribute.name))}
+    defaults = {
+        "id": event_id,
+        # Empty is absent: readers join on the correlation id and would join all empty ones with each other.
+        "correlationid": event_id,
+        "xrequestid": sent.get("correlationid", event_id),
+        "modelversion": semconv.DEFAULT_MODEL_VERSION,
+        "agent": scope.agent,
+    }
+    return {**defaults, **content.keys, **sent}
+
+
+def _rows_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
+    content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
+    rows = body.rows(record.body, content_type)
+    return _Content(
+        type=content_type,
+        range=cloudevent.content_range(rows.size),
+        content=rows.json,
+        keys={"collectdatatype": semconv.DATAFRAME_TYPE},
     )
 
 
-def _payload_content(collection: Collection, texts: Mapping[str, str], record: LogRecord) -> Content:
+def _payload_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
     payload = body.payload(record.body, texts.get(semconv.AZUREML_DATA_CONTENT_TYPE))
-    return Content(
-        collection,
-        payload.content_type,
-        cloudevent.content_range(payload.size, http_attributes.total_bytes(texts, payload.size)),
-        payload.content,
+    return _Content(
+        type=payload.content_type,
+        range=cloudevent.content_range(payload.size, http_attributes.total_bytes(texts, payload.size)),
+        content=payload.content,
         keys=http_attributes.line_keys(texts),
         binary=payload.binary,
     )
 
 
-def agent_of(scope: InstrumentationScope) -> str:
-    """`{name}/{version}` of the instrumentation scope: who collected, when no attribute says so."""
-    agent = f"{scope.name}/{scope.version}" if scope.version else scope.name
-    return agent if scope.name and len(agent) <= MAX_AGENT_CHARS and agent.isprintable() else "opentelemetry"
-
-
 def collection_hint(record: LogRecord) -> str | None:
-    """The collection that a refused record names, if it names one that could exist."""
+    """The collection that a rejected record names, if the name is valid."""
     for attribute in record.attributes:
         if attribute.key == semconv.AZUREML_COLLECTION_NAME and semconv.is_name(attribute.value.string_value):
             return attribute.value.string_value
@@ -210,7 +132,7 @@ def collection_hint(record: LogRecord) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def collection_of(name: str) -> Collection:
+def collection_of(name: str) -> KnownCollection:
     """The collection called `name`.
 
     Raises:
@@ -222,43 +144,47 @@ def collection_of(name: str) -> Collection:
             f"name: expected a collection that does not end with {partition.SHADOW_SUFFIX}, got {name!r}: "
             "Azure ML reads such a folder in place of another collection; rename the collection"
         )
-    return Collection(name=name, type=semconv.event_type(name), tabular=name not in semconv.PAYLOAD_COLLECTIONS)
+    return KnownCollection(name=name, type=semconv.event_type(name), tabular=name not in semconv.PAYLOAD_COLLECTIONS)
 
 
-_OURS: Final = frozenset(
+ATTRIBUTES: Final = frozenset(
     {
         semconv.AZUREML_COLLECTION_NAME,
-        semconv.CLOUDEVENTS_EVENT_ID,
         semconv.CLOUDEVENTS_EVENT_TYPE,
-        semconv.AZUREML_CORRELATION_ID,
-        semconv.AZUREML_REQUEST_ID,
-        semconv.AZUREML_MODEL_VERSION,
-        semconv.AZUREML_DATA_TYPE,
-        semconv.AZUREML_AGENT,
-        semconv.AZUREML_SAMPLING_RATE,
-        semconv.AZUREML_PRODUCER_SEQUENCE,
+        *(attribute.name for attribute in LINE_ATTRIBUTES.values()),
     }
 )
+"""The attributes that must be text, beside those of `http_attributes.py`, which may be anything."""
+_VARIES: Final = {attribute.name: attribute.varies for attribute in LINE_ATTRIBUTES.values()}
 
 
-def text_of(attribute: KeyValue) -> str | None:
-    """The text of an attribute of ours; None where it has none, and of all others.
+def varies(key: str) -> Varies:
+    """How the values of an attribute may differ between records that share a line template."""
+    if key in ATTRIBUTES:
+        return _VARIES.get(key, Varies.NO)
+    if key in http_attributes.ATTRIBUTES or key.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX):
+        return Varies.NO
+    return Varies.TEXT  # not in the line at all
+
+
+def _text_of(attribute: KeyValue) -> str | None:
+    """The text of an attribute that is read; None where it has none, and of all others.
 
     Raises:
         BadRecordError: it is no text, or none that a line can hold.
     """
     key, value = attribute.key, attribute.value
-    if key in _OURS:
+    if key in ATTRIBUTES:
         return otlp.text_of(key, value)
     return http_attributes.text_of(key, value) if key in http_attributes.ATTRIBUTES else None
 
 
 def _attributes(record: LogRecord) -> tuple[dict[str, str], dict[str, str]]:
-    """Our attributes as text, and the caller's extension attributes by line key; all others are left alone."""
+    """The attributes that are read, as text, and the caller's extension attributes by line key; others are ignored."""
     texts: dict[str, str] = {}
     extensions: dict[str, str] = {}
     for attribute in record.attributes:
-        text = text_of(attribute)
+        text = _text_of(attribute)
         if text is not None:
             texts[attribute.key] = text
         elif attribute.key.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX):
@@ -267,7 +193,7 @@ def _attributes(record: LogRecord) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _take_extension(extensions: dict[str, str], key: str, value: AnyValue) -> None:
-    """Keep an extension attribute if a line may carry it: the event matters more than what was attached to it."""
+    """Keep an extension attribute if a line may have it: an invalid one must not reject the event."""
     name = key.removeprefix(semconv.CLOUDEVENTS_EXTENSION_PREFIX)
     if not cloudevent.is_free_key(name):
         return
@@ -279,15 +205,15 @@ def _take_extension(extensions: dict[str, str], key: str, value: AnyValue) -> No
         extensions[name] = text
 
 
-def collection_in(texts: Mapping[str, str], event_name: str) -> Collection:
+def _collection(texts: Mapping[str, str], event_name: str) -> KnownCollection:
     """The collection that a record names.
 
     Args:
         texts: its attributes by name.
-        event_name: its event name, which counts where no attribute says it.
+        event_name: its event name, used where no attribute names the collection.
 
     Raises:
-        BadRecordError: it names none, or one that cannot be; see `collection_of`.
+        BadRecordError: it names none, or an invalid one; see `collection_of`.
     """
     name = texts.get(semconv.AZUREML_COLLECTION_NAME)
     if name is not None:
@@ -301,10 +227,10 @@ def collection_in(texts: Mapping[str, str], event_name: str) -> Collection:
     )
 
 
-def _event_id(texts: dict[str, str], record: LogRecord, source: Source) -> str:
+def _event_id(texts: Mapping[str, str], record: LogRecord, scope: ScopeContext) -> str:
     event_id = texts.get(semconv.CLOUDEVENTS_EVENT_ID)
     if event_id is None:
-        return source.ids.make(source.resource, record)
+        return scope.ids.make(scope.encoded_resource, record)
     if not (1 <= len(event_id) <= MAX_ID_CHARS and event_id.isprintable()):
         raise BadRecordError(
             f"event id: expected 1 to {MAX_ID_CHARS} printable characters, got {event_id[:80]!r} "
@@ -313,8 +239,9 @@ def _event_id(texts: dict[str, str], record: LogRecord, source: Source) -> str:
     return event_id
 
 
-def traceparent(trace_id: bytes, span_id: bytes, flags: int) -> str:
-    """W3C Trace Context `traceparent`, or nothing: an id of another size, or of zeros, is no id (OTLP LogRecord)."""
-    if len(trace_id) != 16 or len(span_id) != 8 or trace_id == _NO_TRACE or span_id == _NO_SPAN:
+def _traceparent(record: LogRecord) -> str:
+    """W3C Trace Context `traceparent`; empty where an id has another size or is zero (OTLP LogRecord)."""
+    trace_id, span_id = record.trace_id, record.span_id
+    if len(trace_id) != len(_NO_TRACE) or len(span_id) != len(_NO_SPAN) or trace_id == _NO_TRACE or span_id == _NO_SPAN:
         return ""
-    return f"00-{trace_id.hex()}-{span_id.hex()}-{flags & 0xFF:02x}"
+    return f"00-{trace_id.hex()}-{span_id.hex()}-{record.flags & 0xFF:02x}"

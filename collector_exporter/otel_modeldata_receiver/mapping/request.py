@@ -1,244 +1,210 @@
-"""A request becomes lines by folder, without any input or output: the pure half of the service.
+"""A request becomes lines by folder, without any input or output.
 
-One bad record never costs its neighbors: each is read on its own, and what cannot become a line becomes a `Rejected`
-with its bytes and the reason. That holds for a record that runs into a defect of ours, too: its request would come
-again and fail again, for ever, with everything that waits behind it.
+`decode` opens a request, `map_records` maps it: both are pure and hand on frozen values. A bad record never affects
+others: each is read on its own, and one that cannot become a line becomes a `Rejected` with its bytes and the reason.
+That is true for a record that hits an internal error, too: its request would be sent again and fail again, forever,
+with everything that waits behind it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
-from otel_modeldata import semconv
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import BadRecordError
-from ..line import Line
-from . import cloudevent, log_record, otlp
-from . import resource as origin
+from . import otlp
+from . import resource as resources
+from .event import LargePayload
 from .quarantine import Rejected
+from .rejection import rejected, rejected_by_bug
+from .scope import EventIds, ScopeContext, agent_of
 from .signal import LOGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..config.authorization import Client
     from ..layout.destination import Destinations
-    from .signal import ReadEvent, Record, Signal
-    from .splice import Splicer
+    from ..line import Line
+    from .event import PlacedLine, Record
+    from .resource import ReadResource
+    from .signal import RecordMapper, Signal
+
+__all__ = ["Decoded", "Mapped", "decode", "map_records"]
 
 
-class Apart(NamedTuple):
-    """An event whose payload needs an object of its own before its line can be written.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """An encoded request, decoded as far as admission needs it; its records are decoded when they are mapped.
+
+    Decoded records take memory in proportion to their number: they are not decoded before they are admitted.
 
     Attributes:
-        event: what the line says; without `data` where the payload is binary.
-        record: the record it was read from, to be kept should its payload not be storable.
-        resource: the encoded resource of the record.
-        endpoint: its endpoint.
+        request: the bytes as they arrived.
+        signal: the signal of its records.
+        first_resource: its first resource, for most requests the only one.
     """
 
-    event: log_record.Event
-    record: Record
-    resource: bytes
-    endpoint: str
+    request: bytes
+    signal: Signal
+    first_resource: ReadResource
 
     @property
-    def content(self) -> bytes:
-        """What the object holds."""
-        return self.event.content
+    def tenant(self) -> str:
+        """`endpoint/deployment` of the first resource; empty if unknown."""
+        return self.first_resource.tenant
 
-    @property
-    def content_type(self) -> str:
-        """What the object is."""
-        return self.event.line.datacontenttype if self.event.binary else semconv.JSON_CONTENT_TYPE
+    def scopes(self) -> Sequence[otlp.ScopeRecords[Any]]:
+        """The records by scope.
 
-    def object_name(self) -> str:
-        """The object's name in the store; it has a digest of the content, which takes its time."""
-        if self.event.binary:
-            name = cloudevent.binary_object_name(self.content)
-        else:
-            name = cloudevent.rows_object_name(self.event.line.id, self.content)
-        return f"{self.event.folder}/files/{name}"
+        Raises:
+            UndecodableError: not even the outline of the request can be read.
+        """
+        return self.signal.decode(self.request)
 
-    def line_at(self, url: str) -> bytes:
-        """The line that points to the object."""
-        pointing = cloudevent.at_blob if self.event.binary else cloudevent.at_reference
-        return cloudevent.encode(pointing(self.event.line, url), self.event.extensions)
+    def resource_of(self, records: otlp.ScopeRecords[Any]) -> ReadResource:
+        """The resource of `records`."""
+        first = self.first_resource
+        return first if records.resource == first.encoded else resources.try_read(records.resource)
 
 
-@dataclass(slots=True, kw_only=True)
-class Intake:
-    """What a request asks the sink to store; it fills while the request is read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """What a request asks the sink to store.
 
     Attributes:
         lines: the lines by folder, in the order of the records.
-        apart: events whose payload needs an object of its own before their line can be written.
+        large: events whose payload is stored as an object before their line.
         rejected: records that cannot become lines.
-        defects: errors of ours that made records rejected; the reasons name their types only.
-        records: how many records the request had.
-        left_out: spans among them that the operator does not want.
+        defects: internal errors that made records rejected; the reasons contain only the names of their types.
+        records: how many records the request has.
+        left_out: how many of them are spans that the operator does not keep.
     """
 
-    lines: dict[str, list[Line]] = field(default_factory=dict)
-    apart: list[Apart] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    defects: list[Exception] = field(default_factory=list)
+    lines: Mapping[str, Sequence[Line]] = field(default_factory=dict)
+    large: tuple[LargePayload, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    defects: tuple[Exception, ...] = ()
     records: int = 0
     left_out: int = 0
 
-    def add_line(self, folder: str, line: Line) -> None:
-        """Append `line` to those of `folder`."""
-        lines = self.lines.get(folder)
-        if lines is None:
-            self.lines[folder] = [line]
-        else:
-            lines.append(line)
-
-    def reject_defect(
-        self, records: Sequence[Record], error: Exception, *, resource: bytes, endpoint: str | None
-    ) -> None:
-        """Keep `records` aside that no line can be made of through a fault of ours."""
-        self.defects.append(error)
-        # Only the type: what an unexpected error says may quote the record.
-        reason = f"defect: expected to make a line, got {type(error).__name__}; report it with the receiver's log"
-        reject(self, records, reason, resource, endpoint)
+    @property
+    def folders(self) -> list[str]:
+        """The folders of all lines, large payloads included."""
+        return [*self.lines, *(large.event.folder for large in self.large)]
 
 
-def read(
-    request: bytes,
-    *,
-    arrival_ns: int,
-    destinations: Destinations,
-    signal: Signal = LOGS,
-    client: Client | None = None,
-) -> Intake:
-    """Read an encoded export request.
+def decode(request: bytes, signal: Signal = LOGS) -> Decoded:
+    """Open an encoded export request of `signal`; a damaged one is reported when it is mapped."""
+    return Decoded(request=request, signal=signal, first_resource=resources.try_read(otlp.first_resource(request)))
+
+
+def map_records(
+    decoded: Decoded, *, arrival_ns: int, destinations: Destinations, client: Client | None = None
+) -> Mapped:
+    """Map the records of a request.
 
     Args:
-        request: the bytes as they arrived.
-        arrival_ns: when, in ns since the epoch.
-        signal: whether it has log records or spans.
-        destinations: knows where the lines of each collection go.
-        client: who sends it, unless it may send for every deployment.
+        decoded: the request.
+        arrival_ns: when it arrived, ns since the epoch.
+        destinations: where the lines of each collection are stored.
+        client: the client that sent it, unless it may send for every deployment.
 
     Raises:
-        UndecodableError: not even the outline of the request could be read.
+        UndecodableError: not even the outline of the request can be read.
         ForbiddenError: `client` may not send for one of the deployments in it.
     """
-    intake = Intake()
-    ids = log_record.Ids()
-    for scope_records in signal.decode(request):
-        intake.records += len(scope_records.records) + len(scope_records.damaged)
-        try:
-            records_origin = origin.read(scope_records.resource)
-        except BadRecordError as error:
-            reject(intake, scope_records.records, str(error), scope_records.resource, None)
-            _reject_damaged(intake, scope_records, endpoint=None)
-            continue
-        except Exception as error:  # noqa: BLE001 (third edge: a defect costs the records it is about, see above)
-            intake.reject_defect(scope_records.records, error, resource=scope_records.resource, endpoint=None)
-            _reject_damaged(intake, scope_records, endpoint=None)
+    outcomes = _Outcomes()
+    ids = EventIds()
+    for records in decoded.scopes():
+        deployment = decoded.resource_of(records).result
+        if isinstance(deployment, Exception):
+            outcomes.reject_all(records, deployment)
             continue
         if client is not None:
-            client.check(records_origin.endpoint, records_origin.deployment)
-        source = log_record.Source(
-            origin=records_origin,
-            resource=scope_records.resource,
-            agent=log_record.agent_of(scope_records.scope),
+            client.check(deployment.endpoint, deployment.deployment)
+        scope = ScopeContext(
+            resource=deployment,
+            encoded_resource=records.resource,
+            agent=agent_of(records.scope),
             destinations=destinations.of_deployment(
-                records_origin.endpoint, records_origin.deployment, records_origin.rolling_rate
+                deployment.endpoint, deployment.deployment, deployment.rolling_rate
             ),
             arrival_ns=arrival_ns,
             ids=ids,
         )
-        splicer = None if signal.splicer is None else signal.splicer(source, intake.lines)
-        _take(intake, scope_records.records, source, signal.reader(scope_records, source), splicer)
-        _reject_damaged(intake, scope_records, endpoint=records_origin.endpoint)
-    return intake
+        outcomes.map_all(records, scope, decoded.signal.mapper(records, scope))
+    return outcomes.mapped()
 
 
-def tenant_of(request: bytes) -> str:
-    """`endpoint/deployment` of the first resource of an encoded request, at the cost of a look; empty if unknown."""
-    try:
-        sender = origin.read(otlp.first_resource(request))
-    except Exception:  # noqa: BLE001 (third edge: whatever is wrong with a resource is told when records are read)
-        return ""
-    return f"{sender.endpoint}/{sender.deployment}"
+class _Outcomes:
+    """Collects what the records of one request become."""
 
+    def __init__(self) -> None:
+        self._lines: dict[str, list[Line]] = {}
+        self._large: list[LargePayload] = []
+        self._rejected: list[Rejected] = []
+        self._defects: list[Exception] = []
+        self._records = 0
+        self._left_out = 0
 
-def reject(intake: Intake, records: Iterable[Record], reason: str, resource: bytes, endpoint: str | None) -> None:
-    """Keep `records` aside, for the same reason."""
-    intake.rejected.extend(
-        Rejected(
-            reason=reason,
-            record=raw,
-            resource=resource,
-            endpoint=endpoint,
-            collection=collection,
-            time_ns=time_ns,
-        )
-        for raw, collection, time_ns in map(_about, records)
-    )
-
-
-def _about(record: Record) -> tuple[bytes, str | None, int]:
-    """A record that is refused: its bytes, and its collection and time as far as they are known."""
-    if isinstance(record, Span):
-        return record.SerializeToString(), semconv.TRACE_COLLECTION, record.end_time_unix_nano
-    try:
-        found = otlp.log_record(record)
-    except BadRecordError:
-        return record, None, 0
-    return record, log_record.collection_hint(found), found.time_unix_nano or found.observed_time_unix_nano
-
-
-def _take(
-    intake: Intake, records: Iterable[Any], source: log_record.Source, read_event: ReadEvent, splicer: Splicer | None
-) -> None:
-    for record in records:
-        try:
-            if splicer is not None and splicer.take(record):
-                continue
-            _take_one(intake, record, source, read_event(record))
-        except BadRecordError as error:
-            reject(intake, (record,), str(error), source.resource, source.origin.endpoint)
-        except Exception as error:  # noqa: BLE001 (third edge: a defect costs the record it is about, see above)
-            intake.reject_defect((record,), error, resource=source.resource, endpoint=source.origin.endpoint)
-
-
-def _take_one(intake: Intake, record: Record, source: log_record.Source, read_event: log_record.Event | None) -> None:
-    if read_event is None:
-        intake.left_out += 1
-        return
-    if not read_event.binary:
-        line = cloudevent.encode(read_event.line, read_event.extensions)
-        if len(line) <= cloudevent.MAX_LINE_BYTES:
-            intake.add_line(read_event.folder, Line(read_event.line.id, line))
-            return
-    apart = Apart(read_event, record, source.resource, source.origin.endpoint)
-    _check_head(apart)
-    intake.apart.append(apart)
-
-
-def _check_head(apart: Apart) -> None:
-    """Refuse an event whose line stays too long without its payload.
-
-    Raises:
-        BadRecordError: attributes alone fill an append block.
-    """
-    size = len(apart.line_at(""))
-    if size > cloudevent.MAX_HEAD_BYTES:
-        raise BadRecordError(
-            f"attributes too large: expected at most {cloudevent.MAX_HEAD_BYTES} bytes beside the rows, "
-            f"got {size}; put large values into the rows"
+    def mapped(self) -> Mapped:
+        return Mapped(
+            lines={folder: tuple(lines) for folder, lines in self._lines.items()},
+            large=tuple(self._large),
+            rejected=tuple(self._rejected),
+            defects=tuple(self._defects),
+            records=self._records,
+            left_out=self._left_out,
         )
 
+    def map_all(self, records: otlp.ScopeRecords[Any], scope: ScopeContext, mapper: RecordMapper) -> None:
+        """Map the records of one scope."""
+        self._records += len(records.records) + len(records.damaged)
+        resource, endpoint = scope.encoded_resource, scope.resource.endpoint
+        for record in records.records:
+            try:
+                outcome = mapper.map(record)
+            except BadRecordError as error:
+                self._rejected.append(rejected(record, str(error), resource=resource, endpoint=endpoint))
+            except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only the record that hits it)
+                self._reject_by_bug((record,), error, resource, endpoint)
+            else:
+                if outcome is None:
+                    self._left_out += 1
+                elif isinstance(outcome, LargePayload):
+                    self._large.append(outcome)
+                else:
+                    self._add_line(outcome)
+        self._reject_damaged(records, endpoint)
 
-def _reject_damaged(intake: Intake, scope_records: otlp.ScopeRecords[Any], *, endpoint: str | None) -> None:
-    intake.rejected.extend(
-        Rejected(reason=damaged.reason, record=damaged.raw, resource=scope_records.resource, endpoint=endpoint)
-        for damaged in scope_records.damaged
-    )
+    def reject_all(self, records: otlp.ScopeRecords[Any], error: Exception) -> None:
+        """Reject the records of a resource that cannot be read because of `error`."""
+        self._records += len(records.records) + len(records.damaged)
+        if isinstance(error, BadRecordError):
+            reason = str(error)
+            self._rejected += [
+                rejected(one, reason, resource=records.resource, endpoint=None) for one in records.records
+            ]
+        else:
+            self._reject_by_bug(records.records, error, records.resource, None)
+        self._reject_damaged(records, None)
+
+    def _add_line(self, placed: PlacedLine) -> None:
+        lines = self._lines.get(placed.folder)
+        if lines is None:
+            self._lines[placed.folder] = [placed.line]
+        else:
+            lines.append(placed.line)
+
+    def _reject_by_bug(
+        self, records: Iterable[Record], error: Exception, resource: bytes, endpoint: str | None
+    ) -> None:
+        self._defects.append(error)
+        self._rejected += [rejected_by_bug(one, error, resource=resource, endpoint=endpoint) for one in records]
+
+    def _reject_damaged(self, records: otlp.ScopeRecords[Any], endpoint: str | None) -> None:
+        self._rejected += [
+            Rejected(reason=one.reason, record=one.raw, resource=records.resource, endpoint=endpoint)
+            for one in records.damaged
+        ]

@@ -1,4 +1,4 @@
-"""Where records come from: what one OTel resource says about the deployment, decided once and cached by its bytes."""
+"""An OTel resource: the deployment that it describes, read once and cached by its bytes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ MAX_TEXT_CHARS: Final = 2048
 _MAX_CACHED_BYTES: Final = 16 * 1024
 """Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
 _UNKNOWN_SERVICE: Final = "unknown_service"
-"""What every OTel SDK says when nobody named the service."""
+"""What every OTel SDK sends as the name of a service that has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class DeploymentResource:
     """A deployment as its resource describes it.
 
     Attributes:
         endpoint: checked name, first segment of the blob path.
         deployment: checked name, second segment.
         source: CloudEvents `source`, a URI reference.
-        rolling_rate: what the deployment asks for, if it asks for a known rate.
+        rolling_rate: the rate that the deployment asks for, if it is a known one.
         producer: the process, if it names itself.
     """
 
@@ -44,22 +44,53 @@ class Origin:
     rolling_rate: RollingRate | None
     producer: str | None
 
+    @property
+    def tenant(self) -> str:
+        """`endpoint/deployment`."""
+        return f"{self.endpoint}/{self.deployment}"
 
-def read(resource: bytes) -> Origin:
-    """The origin that an encoded `Resource` describes; it costs a dictionary look-up when the resource is known.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadResource:
+    """A resource after it was read.
+
+    Attributes:
+        encoded: its bytes.
+        result: the deployment, or the error that holds for every record of the resource.
+    """
+
+    encoded: bytes
+    result: DeploymentResource | Exception
+
+    @property
+    def tenant(self) -> str:
+        """`endpoint/deployment`; empty if unknown."""
+        return "" if isinstance(self.result, Exception) else self.result.tenant
+
+
+def try_read(resource: bytes) -> ReadResource:
+    """Read an encoded `Resource`; an error is part of the result."""
+    try:
+        return ReadResource(encoded=resource, result=read(resource))
+    except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only the records of this resource)
+        return ReadResource(encoded=resource, result=error)
+
+
+def read(resource: bytes) -> DeploymentResource:
+    """The deployment that an encoded `Resource` describes; for a known resource this costs a dictionary look-up.
 
     Raises:
-        BadRecordError: `resource` does not decode, or a name cannot become part of a path; it holds for every record.
+        BadRecordError: `resource` does not decode, or a name cannot become part of a path; this holds for every record.
     """
     return _cached(resource) if len(resource) <= _MAX_CACHED_BYTES else _read(resource)
 
 
 @lru_cache(maxsize=1024)
-def _cached(resource: bytes) -> Origin:
+def _cached(resource: bytes) -> DeploymentResource:
     return _read(resource)
 
 
-def _read(resource: bytes) -> Origin:
+def _read(resource: bytes) -> DeploymentResource:
     texts = _texts(resource)
     service = texts.get(semconv.SERVICE_NAME, "")
     if service.startswith(_UNKNOWN_SERVICE):
@@ -67,7 +98,7 @@ def _read(resource: bytes) -> Origin:
     endpoint = checked_name("endpoint", texts.get(semconv.AZUREML_ENDPOINT_NAME, service or semconv.DEFAULT_ENDPOINT))
     deployment = checked_name("deployment", texts.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
     source = texts.get(semconv.CLOUD_RESOURCE_ID) or semconv.local_source(endpoint, deployment)
-    return Origin(
+    return DeploymentResource(
         endpoint=endpoint,
         deployment=deployment,
         source=quote(source, safe=_URI_CHARACTERS),
@@ -80,7 +111,7 @@ def checked_name(what: str, name: str) -> str:
     """`name`, if it may become a segment of a path.
 
     Raises:
-        BadRecordError: it may not; nothing outside the allow-list ever reaches a path.
+        BadRecordError: it may not; only names of the allow-list ever reach a path.
     """
     if not semconv.is_name(name):
         raise BadRecordError(f"name: expected as {what} {semconv.NAME_RULE}, got {name[:80]!r}; rename the {what}")
@@ -95,7 +126,7 @@ def _bounded(key: str, text: str) -> str:
     return text
 
 
-_OURS: Final = frozenset(
+_READ: Final = frozenset(
     {
         semconv.SERVICE_NAME,
         semconv.SERVICE_INSTANCE_ID,
@@ -114,7 +145,7 @@ def _texts(resource: bytes) -> dict[str, str]:
     except DecodeError:
         raise BadRecordError("undecodable Resource: expected Protocol Buffers, got something else") from None
     for attribute in attributes:
-        if attribute.key in _OURS:
+        if attribute.key in _READ:
             text = otlp.text_of(attribute.key, attribute.value)
             if text is not None:
                 texts[attribute.key] = _bounded(attribute.key, text)

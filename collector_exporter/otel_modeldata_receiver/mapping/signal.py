@@ -1,76 +1,128 @@
-"""The two signals that are taken over one way: log records, which are model data, and spans, which tell of requests.
+"""The two signals: log records, which are model data, and spans, which describe requests.
 
-They differ in four things, which a `Signal` names; admission, quarantine, the sink and the promises are the same.
+They share admission, quarantine, the sink and every guarantee. They differ in how a request is decoded, in the mapper
+that turns a record into a line, and in the answer. Each signal is one class below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from . import log_record, otlp
-from .span import SpanReader
-from .splice import Splicer
+from . import otlp
+from .line_template.template_cache import TemplateCache
+from .log_record_mapper import LogRecordMapper
+from .span import SpanMapper
 
 if TYPE_CHECKING:
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+    from collections.abc import Sequence
 
     from ..config.kept_spans import KeptSpans
-    from ..line import Line
+    from .event import Outcome
+    from .scope import ScopeContext
 
-__all__ = ["LOGS", "TRACE_SERVICE", "ReadEvent", "Record", "Signal", "spans"]
+__all__ = ["LOGS", "TRACE_SERVICE", "LogRecords", "RecordMapper", "Signal", "Spans", "spans"]
 
+_LOGS_SERVICE: Final = "opentelemetry.proto.collector.logs.v1.LogsService"
 TRACE_SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 
-Record: TypeAlias = "bytes | Span"
-"""A log record stays encoded until somebody needs it."""
-ReadEvent: TypeAlias = Callable[[Any], log_record.Event | None]
-"""Makes the event of one record; None where the operator does not want it."""
+
+class RecordMapper(Protocol):
+    """Maps the records of one scope."""
+
+    def map(self, record: Any, /) -> Outcome:
+        """What a record becomes.
+
+        Raises:
+            BadRecordError: it cannot become a line.
+        """
+        ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
-    """How one signal is read.
+class Signal(Protocol):
+    """How the records of one signal are decoded, mapped and answered."""
+
+    @property
+    def name(self) -> str:
+        """`log_records` or `spans`, as in the metrics of the OpenTelemetry Collector."""
+        ...
+
+    @property
+    def service(self) -> str:
+        """The gRPC service."""
+        ...
+
+    def decode(self, request: bytes) -> Sequence[otlp.ScopeRecords[Any]]:
+        """The records of an encoded request, by scope.
+
+        Raises:
+            UndecodableError: not even the outline of the request can be read.
+        """
+        ...
+
+    def mapper(self, records: otlp.ScopeRecords[Any], scope: ScopeContext) -> RecordMapper:
+        """The mapper of the records of one scope."""
+        ...
+
+    def answer(self, rejected: int, reasons: Sequence[str]) -> bytes:
+        """The encoded answer to a request of which `rejected` records were rejected, for `reasons`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecords:
+    """Log records, which become lines of model data.
 
     Attributes:
-        name: as the Collector's metrics have it, `log_records` or `spans`.
-        service: the gRPC service that takes it.
-        decode: the records of an encoded request, by scope.
-        reader: what reads the records of one scope.
-        splicer: where the signal has a shorter way from an ordinary record to its line, what goes it; see `splice.py`.
-        answer: the encoded answer to a request, from the number and the reasons of what was rejected.
+        templates: the line templates of known senders; None: every line is made by `log_record.py`.
     """
 
-    name: str
-    service: str
-    decode: Callable[[bytes], Iterable[otlp.ScopeRecords[Any]]]
-    reader: Callable[[otlp.ScopeRecords[Any], log_record.Source], ReadEvent]
-    answer: Callable[[int, Sequence[str]], bytes]
-    splicer: Callable[[log_record.Source, dict[str, list[Line]]], Splicer] | None = None
+    templates: TemplateCache | None = field(default_factory=TemplateCache)
+    name: str = field(default="log_records", init=False)
+    service: str = field(default=_LOGS_SERVICE, init=False)
+
+    def decode(self, request: bytes) -> Sequence[otlp.ScopeRecords[bytes]]:
+        """See `Signal`."""
+        return otlp.decode(request)
+
+    def mapper(self, _: otlp.ScopeRecords[bytes], scope: ScopeContext) -> LogRecordMapper:
+        """See `Signal`."""
+        return LogRecordMapper(scope, self.templates)
+
+    def answer(self, rejected: int, reasons: Sequence[str]) -> bytes:
+        """See `Signal`."""
+        return otlp.response(rejected, reasons)
 
 
-def _log_reader(_: otlp.ScopeRecords[bytes], source: log_record.Source) -> ReadEvent:
-    return lambda raw: log_record.read(otlp.log_record(raw), source)
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Spans, which become lines of `app_traces`.
+
+    Attributes:
+        kept: which of them become lines.
+    """
+
+    kept: KeptSpans
+    name: str = field(default="spans", init=False)
+    service: str = field(default=TRACE_SERVICE, init=False)
+
+    def decode(self, request: bytes) -> Sequence[otlp.ScopeRecords[Any]]:
+        """See `Signal`."""
+        return otlp.decode_spans(request)
+
+    def mapper(self, records: otlp.ScopeRecords[Any], scope: ScopeContext) -> SpanMapper:
+        """See `Signal`."""
+        return SpanMapper(records, scope, self.kept)
+
+    def answer(self, rejected: int, reasons: Sequence[str]) -> bytes:
+        """See `Signal`."""
+        return otlp.span_response(rejected, reasons)
 
 
-LOGS: Final = Signal(
-    name="log_records",
-    service="opentelemetry.proto.collector.logs.v1.LogsService",
-    decode=otlp.decode,
-    reader=_log_reader,
-    answer=otlp.response,
-    splicer=Splicer,
-)
+LOGS: Final = LogRecords()
+"""The signal of model data."""
 
 
-def spans(kept: KeptSpans) -> Signal:
-    """Spans, of which `kept` become lines of `app_traces`."""
-    return Signal(
-        name="spans",
-        service=TRACE_SERVICE,
-        decode=otlp.decode_spans,
-        reader=partial(SpanReader, kept=kept),
-        answer=otlp.span_response,
-    )
+def spans(kept: KeptSpans) -> Spans:
+    """The signal of spans, of which `kept` become lines."""
+    return Spans(kept)

@@ -1,14 +1,14 @@
 """One OTLP span becomes one event of the collection `app_traces`, in the shape that Azure's GenAI preprocessor reads.
 
-A line holds one span, as the lines of Azure's own collector do: the preprocessor puts traces together over all lines of
-its window. What stands in `data` is what `ReadableSpan.to_json()` of opentelemetry-python prints, with the additions of
-`genai.py`. The event's id is made of trace id and span id, so a span is stored once however often and in whatever
-company it is sent. Its folder is that of the hour in which the span ended, the time by which Azure chooses.
+A line has one span, as the lines of Azure's own collector do: the preprocessor builds traces from all lines of its
+window. The key `data` has what `ReadableSpan.to_json()` of opentelemetry-python prints, with the additions of
+`genai.py`. The event's id is made of trace id and span id, so a span is stored once however often it is sent, alone or
+with others. Its folder is that of the hour in which the span ended, the time by which Azure chooses.
 
-Spark makes one table of all lines of a window, with a column for each attribute name. Names that are equal up to case,
-in one map, would fail the whole window, and names without end would be columns without end: of those the first are
-taken, and `otel.dropped_attributes_count` says how many were not. Values are kept flat: what is neither a scalar nor an
-array of scalars is JSON text.
+Spark makes one table of all lines of a window, with a column for each attribute name. Names in one map that are equal
+up to case would fail the whole window, and an unlimited number of names would be an unlimited number of columns: the
+first names are taken, and `otel.dropped_attributes_count` is the number of the others. Values are kept flat: any value
+that is neither a scalar nor an array of scalars is JSON text.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from otel_modeldata import semconv
 from ..config.kept_spans import KeptSpans
 from ..exceptions import BadRecordError
 from ..layout import partition
-from . import body, cloudevent, genai
-from .log_record import Event
+from . import body, cloudevent, event, genai
+from .event import Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-    from .log_record import Source
+    from .event import Outcome
     from .otlp import ScopeRecords
+    from .scope import ScopeContext
 
 MAX_ATTRIBUTES: Final = 256
 """Names in one map; OTel's SDKs stop at 128."""
@@ -45,12 +46,12 @@ MAX_RESOURCE_BYTES: Final = 4096
 MAX_SCHEMA_CHARS: Final = 256
 """Of the resource's schema URL, which is repeated likewise."""
 MAX_ID_CHARS: Final = 256
-"""Of a correlation or request id; a longer one is no id, and the trace id stands in its place."""
+"""Of a correlation or request id; a longer one is ignored, and the trace id is used."""
 _ADDRESSES: Final = frozenset({"url.full", "url.query", "http.target", "http.url"})
 _DROPPED: Final = "otel.dropped_attributes_count"
-"""The name that OTel's specification gives this count where a format has no field for it."""
+"""The name in OTel's specification for this count where a format has no field for it."""
 _KINDS: Final = ("INTERNAL", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-"""By OTLP's number; 0 is unspecified, which "MAY" be taken for internal (OTLP, `Span.SpanKind`)."""
+"""By OTLP's number; 0 is unspecified, which "MAY" be read as internal (OTLP, `Span.SpanKind`)."""
 _STATUSES: Final = ("UNSET", "OK", "ERROR")
 _SAMPLED: Final = 1
 """A span that is exported was sampled; not every SDK fills in the flags."""
@@ -61,55 +62,55 @@ _SCALARS: Final = frozenset({"string_value", "int_value", "double_value", "bool_
 _encoder: Final = msgspec.json.Encoder()
 
 
-class SpanReader:
-    """Reads the spans of one scope of one resource.
+class SpanMapper:
+    """Maps the spans of one scope of one resource.
 
     Args:
-        scope_spans: whose resource every line repeats.
-        source: what they share.
+        spans: the spans, with the resource that is repeated in every line.
+        scope: what the spans share.
         kept: which of them become lines.
     """
 
-    def __init__(self, scope_spans: ScopeRecords[Span], source: Source, kept: KeptSpans) -> None:
-        self._scope_spans = scope_spans
-        self._source = source
+    def __init__(self, spans: ScopeRecords[Span], scope: ScopeContext, kept: KeptSpans) -> None:
+        self._spans = spans
+        self._scope = scope
         self._kept = kept
 
-    def __call__(self, span: Span) -> Event | None:
-        """The event that `span` becomes, or None where the setting leaves it out.
+    def map(self, span: Span) -> Outcome:
+        """What `span` becomes; None where the setting leaves it out.
 
         Raises:
-            BadRecordError: its ids are none, or an attribute nests too deep.
+            BadRecordError: its ids are invalid, or an attribute nests too deep.
         """
-        return _read(span, self._source, self._resource, self._kept)
+        read = _read(span, self._scope, self._resource, self._kept)
+        return None if read is None else event.outcome_of(read, span, self._scope)
 
     @cached_property
     def _resource(self) -> msgspec.Raw:
-        """Read with the first span and not before: what is wrong with it is a reason to refuse spans, not requests."""
-        attributes = _attributes(Resource.FromString(self._scope_spans.resource).attributes, 0)
-        schema_url = self._scope_spans.schema_url
+        """Read with the first span and not before: an error in it rejects spans, not the request."""
+        attributes = _attributes(Resource.FromString(self._spans.resource).attributes, 0)
+        schema_url = self._spans.schema_url
         if len(schema_url) > MAX_SCHEMA_CHARS:
             schema_url = ""
         return msgspec.Raw(_encoder.encode({"attributes": _fitting(attributes), "schema_url": schema_url}))
 
 
-def _read(span: Span, source: Source, resource: msgspec.Raw, kept: KeptSpans) -> Event | None:
+def _read(span: Span, scope: ScopeContext, resource: msgspec.Raw, kept: KeptSpans) -> Event | None:
     _check_ids(span)
     attributes = _attributes(span.attributes, span.dropped_attributes_count)
-    events = [(event.name, _attributes(event.attributes, event.dropped_attributes_count)) for event in span.events]
+    events = [(one.name, _attributes(one.attributes, one.dropped_attributes_count)) for one in span.events]
     if kept is KeptSpans.CONTENT and not genai.has_content(attributes, events):
         return None
     correlation_id = _id(attributes, semconv.AZUREML_CORRELATION_ID) or span.trace_id.hex()
     request_id = _id(attributes, semconv.AZUREML_REQUEST_ID) or correlation_id
-    framework = source.agent.partition("/")[0]
+    framework = scope.agent.partition("/")[0]
     entry = (span.name, _status(span)) if _is_entry(span) else None
     genai.complete(attributes, events, framework=framework, entry=entry)
-    end_ns = span.end_time_unix_nano or span.start_time_unix_nano or source.arrival_ns
+    end_ns = span.end_time_unix_nano or span.start_time_unix_nano or scope.arrival_ns
     data = _encoder.encode([_shape(span, attributes, events, end_ns, resource)])
-    origin = source.origin
     line = cloudevent.CloudEvent(
         id=f"{span.trace_id.hex()}-{span.span_id.hex()}",
-        source=origin.source,
+        source=scope.resource.source,
         type=semconv.event_type(semconv.TRACE_COLLECTION),
         datacontenttype=semconv.JSON_CONTENT_TYPE,
         time=cloudevent.time_text(end_ns),
@@ -119,13 +120,19 @@ def _read(span: Span, source: Source, resource: msgspec.Raw, kept: KeptSpans) ->
         xrequestid=request_id,
         modelversion=semconv.DEFAULT_MODEL_VERSION,
         collectdatatype=semconv.DATAFRAME_TYPE,
-        agent=source.agent,
+        agent=scope.agent,
         timens=str(end_ns),
-        producer=origin.producer or UNSET,
+        producer=scope.resource.producer or UNSET,
         traceparent=f"00-{span.trace_id.hex()}-{span.span_id.hex()}-{span.flags & 0xFF | _SAMPLED:02x}",
     )
-    destination = source.destinations[semconv.TRACE_COLLECTION]
-    return Event(partition.folder(destination.root, end_ns, destination.rolling_rate), line, {}, data)
+    destination = scope.destinations[semconv.TRACE_COLLECTION]
+    return Event(
+        collection=semconv.TRACE_COLLECTION,
+        folder=partition.folder(destination.root, end_ns, destination.rolling_rate),
+        line=line,
+        extensions={},
+        content=data,
+    )
 
 
 def _check_ids(span: Span) -> None:
@@ -143,7 +150,7 @@ def _check_ids(span: Span) -> None:
 
 
 def _is_entry(span: Span) -> bool:
-    """Whether a request entered the service here, so that the parent, if any, is in another folder."""
+    """Whether a request entered the service with this span, so that the parent, if any, is in another folder."""
     return (
         not any(span.parent_span_id)
         or bool(span.flags & _REMOTE_PARENT)
@@ -172,8 +179,8 @@ def _shape(
         "status": status,
         "attributes": attributes,
         "events": [
-            {"name": name, "timestamp": _moment(event.time_unix_nano or end_ns), "attributes": of_event}
-            for event, (name, of_event) in zip(span.events, events, strict=True)
+            {"name": name, "timestamp": _moment(one.time_unix_nano or end_ns), "attributes": of_event}
+            for one, (name, of_event) in zip(span.events, events, strict=True)
         ],
         "links": [
             {
@@ -191,7 +198,7 @@ def _status(span: Span) -> str:
 
 
 def _named(names: Sequence[str], number: int) -> str:
-    """A number of a later OTLP, or of no OTLP, has the name of 0."""
+    """An unknown number has the name of 0."""
     return names[number] if 0 <= number < len(names) else names[0]
 
 
@@ -201,7 +208,7 @@ def _context(trace_id: bytes, span_id: bytes, trace_state: str) -> dict[str, obj
 
 
 def _moment(time_ns: int) -> str:
-    """ISO 8601 in UTC with microseconds, the text that the preprocessor takes for a time."""
+    """ISO 8601 in UTC with microseconds, the form that the preprocessor reads as a time."""
     return f"{cloudevent.time_text(time_ns)[:-1]}.{time_ns % partition.NS_PER_SECOND // 1000:06d}Z"
 
 
@@ -243,7 +250,7 @@ def _fitting(attributes: dict[str, object]) -> dict[str, object]:
 
 
 def _readable(key: str, value: AnyValue) -> object:
-    """The value of an attribute; of an address without its secrets, for many read what is stored here."""
+    """The value of an attribute; an address without its secrets, because many people read the store."""
     found = _value(value)
     return semconv.without_secrets(found) if key in _ADDRESSES and isinstance(found, str) else found
 

@@ -29,8 +29,8 @@ from otel_modeldata_receiver.commands.audit.run import Selection
 from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.mapping import quarantine
-from otel_modeldata_receiver.mapping import request as intake
 from otel_modeldata_receiver.mapping.quarantine import Rejected
+from otel_modeldata_receiver.mapping.request import decode, map_records
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -385,7 +385,7 @@ def _write(folder: Path, number: int, hour: int, fate: str) -> None:
         line = quarantine.encode(rejected, arrival_ns=time_ns, urls={})
     else:
         sent = raw_request([raw_event(number, hour=hour)], origin)
-        taken = intake.read(sent, arrival_ns=time_ns, destinations=Destinations())
+        taken = map_records(decode(sent), arrival_ns=time_ns, destinations=Destinations())
         ((_, (one,)),) = taken.lines.items()
         line = one.data
     with path.open("ab") as file:

@@ -14,8 +14,8 @@ from otel_modeldata_receiver.exceptions import StoreError
 from otel_modeldata_receiver.ingest.commit import Committed, commit, quarantine
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.layout.partition import RollingRate
-from otel_modeldata_receiver.mapping import request as request_mapping
 from otel_modeldata_receiver.mapping.quarantine import Rejected
+from otel_modeldata_receiver.mapping.request import Mapped, decode, map_records
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def sink_on(store: MemoryStore) -> Sink:
     return Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0))
 
 
-def mapped(*records: LogRecord) -> request_mapping.Intake:
-    return request_mapping.read(request(*records), arrival_ns=NOON, destinations=Destinations(RollingRate.HOUR))
+def mapped(*records: LogRecord) -> Mapped:
+    return map_records(decode(request(*records)), arrival_ns=NOON, destinations=Destinations(RollingRate.HOUR))
 
 
 async def test_lines_that_are_stored_already_are_counted() -> None:

@@ -364,7 +364,7 @@ async def test_an_internal_error_about_a_resource_affects_only_its_records(
 ) -> None:
     real = origin.read
 
-    def defective(resource: bytes) -> origin.Origin:
+    def defective(resource: bytes) -> origin.DeploymentResource:
         if b"odd" in resource:
             raise RuntimeError("a bug")
         return real(resource)

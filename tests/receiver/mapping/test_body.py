@@ -15,7 +15,7 @@ from otlp_requests import any_value
 
 from otel_modeldata_receiver.exceptions import BadRecordError
 from otel_modeldata_receiver.mapping import body
-from otel_modeldata_receiver.mapping.body import Body, Payload
+from otel_modeldata_receiver.mapping.body import PayloadContent, RowsText
 
 JSON = "application/json"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -27,23 +27,23 @@ CELLS = st.recursive(
 ROWS = st.lists(st.dictionaries(TEXT, CELLS, max_size=4), max_size=4)
 
 
-def rows(value: object, content_type: str = JSON) -> Body:
+def rows(value: object, content_type: str = JSON) -> RowsText:
     return body.rows(any_value(value), content_type)
 
 
-def payload(value: object, content_type: str | None = JSON) -> Payload:
+def payload(value: object, content_type: str | None = JSON) -> PayloadContent:
     return body.payload(any_value(value), content_type)
 
 
-def text(json: bytes, size: int, content_type: str = JSON) -> Payload:
+def text(json: bytes, size: int, content_type: str = JSON) -> PayloadContent:
     """A payload that is in the line."""
-    return Payload(json, size, content_type, binary=False)
+    return PayloadContent(json, size, content_type, binary=False)
 
 
 @given(ROWS, st.booleans(), st.sampled_from([None, (",", ":"), (" , ", " : ")]))
 def test_any_rows_survive_byte_for_byte(value: list[Any], ascii_only: bool, separators: tuple[str, str] | None) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, separators=separators)
-    assert rows(text) == Body(text.encode(), len(text.encode()))
+    assert rows(text) == RowsText(text.encode(), len(text.encode()))
 
 
 @given(CELLS)
@@ -59,20 +59,20 @@ def test_escapes_numbers_and_separators_are_never_printed_again() -> None:
 
 def test_line_breaks_between_tokens_become_spaces() -> None:
     text = '[\r\n  {"a": "x\\ny"}\n]\n'
-    assert rows(text) == Body(b'[    {"a": "x\\ny"} ] ', len(text))
+    assert rows(text) == RowsText(b'[    {"a": "x\\ny"} ] ', len(text))
 
 
 def test_a_single_object_stands_for_one_row_and_its_size_is_that_of_the_object() -> None:
-    assert rows('{"a":1}') == Body(b'[{"a":1}]', 7)
-    assert rows({"a": 1}) == Body(b'[{"a":1}]', 9)  # a structured body has no text of its own
+    assert rows('{"a":1}') == RowsText(b'[{"a":1}]', 7)
+    assert rows({"a": 1}) == RowsText(b'[{"a":1}]', 9)  # a structured body has no text of its own
 
 
 def test_no_rows_are_rows() -> None:
-    assert rows("[]") == Body(b"[]", 2)
+    assert rows("[]") == RowsText(b"[]", 2)
 
 
 def test_json_in_a_bytes_body_is_text() -> None:
-    assert rows(b'[{"a":"\xc3\xa9"}]') == Body(b'[{"a":"\xc3\xa9"}]', 12)
+    assert rows(b'[{"a":"\xc3\xa9"}]') == RowsText(b'[{"a":"\xc3\xa9"}]', 12)
 
 
 def test_text_that_is_not_declared_json_becomes_a_json_string() -> None:
@@ -101,21 +101,21 @@ def test_bytes_are_text_where_json_or_text_is_declared_and_they_are_utf_8() -> N
 )
 def test_other_bytes_are_binary_and_keep_their_content_type(raw: bytes, content_type: str) -> None:
     """S70."""
-    assert payload(raw, content_type) == Payload(raw, len(raw), content_type, binary=True)
+    assert payload(raw, content_type) == PayloadContent(raw, len(raw), content_type, binary=True)
 
 
 def test_a_payload_that_nobody_described_is_json_as_far_as_it_can_be() -> None:
     assert payload('{"a":1}', None) == text(b'{"a":1}', 7)
     assert payload(b'{"a":1}', None) == text(b'{"a":1}', 7)
     assert payload("hello", None) == text(b'"hello"', 5)
-    assert payload(b"\xff", None) == Payload(b"\xff", 1, "application/octet-stream", binary=True)
+    assert payload(b"\xff", None) == PayloadContent(b"\xff", 1, "application/octet-stream", binary=True)
 
 
 @pytest.mark.parametrize("content_type", ["json", "a/b/c", "a b/c", "text/plain; \x00", "a/b; " + "x" * 256, ""])
 def test_a_content_type_that_is_no_media_type_says_nothing_about_a_payload(content_type: str) -> None:
     octets = "application/octet-stream"
     assert payload("[1]", content_type) == text(b'"[1]"', 3, octets)
-    assert payload(b"[1]", content_type) == Payload(b"[1]", 3, octets, binary=True)
+    assert payload(b"[1]", content_type) == PayloadContent(b"[1]", 3, octets, binary=True)
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/json", "Application/Ld+JSON; charset=utf-8"])

@@ -11,8 +11,9 @@ from otlp_requests import NOON, key_values, span, span_request
 
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.layout.destination import Destinations
-from otel_modeldata_receiver.mapping import request, signal
+from otel_modeldata_receiver.mapping import signal
 from otel_modeldata_receiver.mapping.genai import complete, has_content
+from otel_modeldata_receiver.mapping.request import decode, map_records
 
 ENTRY = ("POST /score", "OK")
 NO_EVENTS: list[tuple[str, dict[str, object]]] = []
@@ -158,8 +159,8 @@ def lines(kept: KeptSpans) -> list[dict[str, Any]]:
         trace_id, root = bytes([number + 1] * 16), bytes([number + 1] * 8)
         spans.append(span(**{"trace_id": trace_id, "span_id": root, **fields}))
         spans.append(span("call", trace_id=trace_id, span_id=bytes([99] * 8), parent_span_id=root, kind=1))
-    taken = request.read(span_request(*spans), arrival_ns=NOON, destinations=Destinations(), signal=signal.spans(kept))
-    return [json.loads(line.data) for group in taken.lines.values() for line in group]
+    mapped = map_records(decode(span_request(*spans), signal.spans(kept)), arrival_ns=NOON, destinations=Destinations())
+    return [json.loads(line.data) for group in mapped.lines.values() for line in group]
 
 
 def test_no_trace_of_a_request_is_dropped_by_azures_preprocessor() -> None:
@@ -188,11 +189,10 @@ def test_an_event_of_a_span_may_carry_what_prompt_flow_puts_there() -> None:
         {"name": "promptflow.function.inputs", "attributes": key_values({"payload": '{"q":1}'})},
         {"name": "promptflow.function.output", "attributes": key_values({"payload": '"a"'})},
     ]
-    taken = request.read(
-        span_request(span(events=events)),
+    mapped = map_records(
+        decode(span_request(span(events=events)), signal.spans(KeptSpans.ALL)),
         arrival_ns=NOON,
         destinations=Destinations(),
-        signal=signal.spans(KeptSpans.ALL),
     )
-    (row,) = preprocess(json.loads(line.data) for group in taken.lines.values() for line in group)
+    (row,) = preprocess(json.loads(line.data) for group in mapped.lines.values() for line in group)
     assert (row["input"], row["output"]) == ('{"q":1}', '"a"')

@@ -16,9 +16,10 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.exceptions import BadRecordError
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.mapping import http_attributes, log_record
-from otel_modeldata_receiver.mapping import resource as origin
+from otel_modeldata_receiver.mapping import resource as resources
 from otel_modeldata_receiver.mapping.cloudevent import CloudEvent
-from otel_modeldata_receiver.mapping.log_record import Event, Ids
+from otel_modeldata_receiver.mapping.event import Event
+from otel_modeldata_receiver.mapping.scope import EventIds, ScopeContext, agent_of
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -27,19 +28,19 @@ RESOURCE = resource().SerializeToString()
 ARRIVAL = NOON + 3_600_000_000_000
 
 
-def source(ids: Ids | None = None) -> log_record.Source:
-    return log_record.Source(
-        origin=origin.read(RESOURCE),
-        resource=RESOURCE,
+def scope(ids: EventIds | None = None) -> ScopeContext:
+    return ScopeContext(
+        resource=resources.read(RESOURCE),
+        encoded_resource=RESOURCE,
         agent="test-sdk/1.0",
         destinations=Destinations().of_deployment("credit", "blue", None),
         arrival_ns=ARRIVAL,
-        ids=ids or Ids(),
+        ids=ids or EventIds(),
     )
 
 
 def read(one: LogRecord) -> Event:
-    return log_record.read(one, source())
+    return log_record.read(one, scope())
 
 
 def test_a_full_record_fills_every_key() -> None:
@@ -65,6 +66,7 @@ def test_a_full_record_fills_every_key() -> None:
         flags=0x101,
     )
     assert read(one) == Event(
+        collection="model_inputs",
         folder="credit/blue/model_inputs/2026/11/22/12",
         line=CloudEvent(
             id="e-1",
@@ -234,7 +236,7 @@ def test_records_without_id_get_the_same_ids_when_the_request_comes_again() -> N
     records = [record(time_ns=1), record(time_ns=1), record(time_ns=2)]
 
     def ids() -> list[str]:
-        shared = source(Ids())
+        shared = scope(EventIds())
         return [log_record.read(one, shared).line.id for one in records]
 
     assert ids() == ids()
@@ -242,7 +244,7 @@ def test_records_without_id_get_the_same_ids_when_the_request_comes_again() -> N
 
 
 def test_equal_records_of_two_resources_get_two_ids() -> None:
-    assert Ids().make(b"a", record(time_ns=1)) != Ids().make(b"b", record(time_ns=1))
+    assert EventIds().make(b"a", record(time_ns=1)) != EventIds().make(b"b", record(time_ns=1))
 
 
 @pytest.mark.parametrize("event_id", ["x", "x" * 128, "ünï", "a b", "../.."])
@@ -305,7 +307,7 @@ def test_an_attribute_of_ours_that_is_no_text_is_refused() -> None:
     ],
 )
 def test_the_scope_is_the_agent_when_it_has_a_name(name: str, version: str, agent: str) -> None:
-    assert log_record.agent_of(InstrumentationScope(name=name, version=version)) == agent
+    assert agent_of(InstrumentationScope(name=name, version=version)) == agent
 
 
 @pytest.mark.parametrize(("name", "hint"), [("model_inputs", "model_inputs"), ("..", None), (None, None), (5, None)])
@@ -318,7 +320,8 @@ def test_a_refused_record_hints_at_its_collection_if_that_could_exist(name: str 
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(sorted(log_record._OURS)), st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+            st.sampled_from(sorted(log_record.ATTRIBUTES)),
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=9),
         ),
         max_size=6,
     )

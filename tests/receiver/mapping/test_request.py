@@ -1,4 +1,4 @@
-"""Requests become lines by folder; bad records stand aside."""
+"""Requests become lines by folder; bad records are rejected."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from otlp_requests import NOON, SCOPE, field, invalid_utf8, nested_record, raw_r
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.layout.partition import RollingRate
-from otel_modeldata_receiver.mapping import request as intake
 from otel_modeldata_receiver.mapping.cloudevent import MAX_LINE_BYTES
+from otel_modeldata_receiver.mapping.request import decode, map_records
 
 if TYPE_CHECKING:
-    from otel_modeldata_receiver.mapping.request import Intake
+    from otel_modeldata_receiver.mapping.request import Mapped
 
 HOUR_NS = 3_600_000_000_000
 
 
-def read(raw: bytes, rolling_rate: RollingRate | None = None) -> Intake:
-    return intake.read(raw, arrival_ns=NOON, destinations=Destinations(rolling_rate))
+def read(raw: bytes, rolling_rate: RollingRate | None = None) -> Mapped:
+    return map_records(decode(raw), arrival_ns=NOON, destinations=Destinations(rolling_rate))
 
 
-def by_folder(taken: Intake) -> dict[str, list[str]]:
-    return {folder: [line.id for line in lines] for folder, lines in taken.lines.items()}
+def by_folder(mapped: Mapped) -> dict[str, list[str]]:
+    return {folder: [line.id for line in lines] for folder, lines in mapped.lines.items()}
 
 
 def test_lines_are_grouped_by_folder_in_the_order_of_the_records() -> None:
-    taken = read(
+    mapped = read(
         request(
             record(event_id="1", time_ns=NOON),
             record(event_id="2", time_ns=NOON, collection="model_outputs"),
@@ -37,12 +37,12 @@ def test_lines_are_grouped_by_folder_in_the_order_of_the_records() -> None:
             record(event_id="4", time_ns=NOON),
         )
     )
-    assert by_folder(taken) == {
+    assert by_folder(mapped) == {
         "credit/blue/model_inputs/2026/11/22/12": ["1", "4"],
         "credit/blue/model_outputs/2026/11/22/12": ["2"],
         "credit/blue/model_inputs/2026/11/22/13": ["3"],
     }
-    assert (taken.records, taken.rejected, taken.apart) == (4, [], [])
+    assert (mapped.records, mapped.rejected, mapped.large) == (4, (), ())
 
 
 def test_each_line_is_one_json_object_with_its_id() -> None:
@@ -58,45 +58,45 @@ def test_the_receivers_rate_wins_over_the_deployments_which_wins_over_hour() -> 
     assert by_folder(read(raw, RollingRate.MONTH)) == {"local/default/model_inputs/2026/11": ["1"]}
 
 
-def test_a_bad_record_stands_aside_with_everything_needed_to_repair_it() -> None:
+def test_a_bad_record_is_rejected_with_everything_needed_to_repair_it() -> None:
     good, bad = record(event_id="1", time_ns=NOON), record("no json", event_id="2", time_ns=NOON)
-    taken = read(request(good, bad))
-    assert by_folder(taken) == {"credit/blue/model_inputs/2026/11/22/12": ["1"]}
-    (rejected,) = taken.rejected
+    mapped = read(request(good, bad))
+    assert by_folder(mapped) == {"credit/blue/model_inputs/2026/11/22/12": ["1"]}
+    (rejected,) = mapped.rejected
     assert (rejected.record, rejected.resource) == (bad.SerializeToString(), resource().SerializeToString())
     assert (rejected.endpoint, rejected.collection, rejected.kind) == ("credit", "model_inputs", "body not JSON")
-    assert taken.records == 2
+    assert mapped.records == 2
 
 
 def test_a_bad_resource_costs_its_own_records_only() -> None:
     bad = request(record(event_id="1"), record(event_id="2"), resource_values={semconv.AZUREML_ENDPOINT_NAME: ".."})
-    taken = read(bad + request(record(event_id="3", time_ns=NOON)))
-    assert by_folder(taken) == {"credit/blue/model_inputs/2026/11/22/12": ["3"]}
-    assert [(one.kind, one.endpoint, one.collection) for one in taken.rejected] == [("name", None, "model_inputs")] * 2
+    mapped = read(bad + request(record(event_id="3", time_ns=NOON)))
+    assert by_folder(mapped) == {"credit/blue/model_inputs/2026/11/22/12": ["3"]}
+    assert [(one.kind, one.endpoint, one.collection) for one in mapped.rejected] == [("name", None, "model_inputs")] * 2
 
 
-def test_damaged_records_stand_aside_as_raw_bytes() -> None:
+def test_damaged_records_are_rejected_as_raw_bytes() -> None:
     damaged = invalid_utf8(record("BADTEXT"), "BADTEXT")
-    taken = read(raw_request([damaged, record(event_id="1", time_ns=NOON).SerializeToString()]))
-    assert by_folder(taken) == {"credit/blue/model_inputs/2026/11/22/12": ["1"]}
-    (rejected,) = taken.rejected
+    mapped = read(raw_request([damaged, record(event_id="1", time_ns=NOON).SerializeToString()]))
+    assert by_folder(mapped) == {"credit/blue/model_inputs/2026/11/22/12": ["1"]}
+    (rejected,) = mapped.rejected
     assert (rejected.kind, rejected.record, rejected.endpoint) == ("undecodable LogRecord", damaged, "credit")
 
 
-def test_damaged_records_of_a_bad_resource_stand_aside_too() -> None:
+def test_damaged_records_of_a_bad_resource_are_rejected_too() -> None:
     damaged = invalid_utf8(record("BADTEXT"), "BADTEXT")
     bad_resource = resource({semconv.AZUREML_ENDPOINT_NAME: ".."}).SerializeToString()
-    taken = read(raw_request([damaged, record().SerializeToString()], bad_resource))
-    assert [(one.kind, one.collection) for one in taken.rejected] == [("name", None), ("name", "model_inputs")]
-    assert taken.records == 2
+    mapped = read(raw_request([damaged, record().SerializeToString()], bad_resource))
+    assert [(one.kind, one.collection) for one in mapped.rejected] == [("name", None), ("name", "model_inputs")]
+    assert mapped.records == 2
 
 
 def test_the_agent_is_the_scope_of_each_record() -> None:
     other_scope = field(1, b"") + field(2, record(event_id="2", time_ns=NOON).SerializeToString())
     resource_logs = field(1, resource().SerializeToString())
     own_scope = field(1, SCOPE.SerializeToString()) + field(2, record(event_id="1", time_ns=NOON).SerializeToString())
-    taken = read(field(1, resource_logs + field(2, own_scope) + field(2, other_scope)))
-    (lines,) = taken.lines.values()
+    mapped = read(field(1, resource_logs + field(2, own_scope) + field(2, other_scope)))
+    (lines,) = mapped.lines.values()
     assert [json.loads(line.data)["agent"] for line in lines] == ["test-sdk/1.0", "opentelemetry"]
 
 
@@ -105,26 +105,26 @@ def rows_of(size: int) -> str:
 
 
 def test_a_line_of_exactly_the_limit_is_inline_and_one_byte_more_is_not() -> None:
-    def taken_with(rows_bytes: int) -> Intake:
+    def mapped_with(rows_bytes: int) -> Mapped:
         return read(request(record(rows_of(rows_bytes), event_id="1", time_ns=NOON)))
 
-    (lines,) = taken_with(4_000_000).lines.values()
+    (lines,) = mapped_with(4_000_000).lines.values()
     overhead = len(lines[0].data) - 4_000_000  # contentrange has as many digits from here to the limit
-    (lines,) = taken_with(MAX_LINE_BYTES - overhead).lines.values()
+    (lines,) = mapped_with(MAX_LINE_BYTES - overhead).lines.values()
     assert len(lines[0].data) == MAX_LINE_BYTES
-    oversized = taken_with(MAX_LINE_BYTES - overhead + 1)
-    (apart,) = oversized.apart
-    assert (oversized.lines, apart.event.line.id, apart.content_type) == ({}, "1", "application/json")
-    assert apart.content == rows_of(MAX_LINE_BYTES - overhead + 1).encode()
+    oversized = mapped_with(MAX_LINE_BYTES - overhead + 1)
+    (large,) = oversized.large
+    assert (oversized.lines, large.event.line.id, large.content_type) == ({}, "1", "application/json")
+    assert large.content == rows_of(MAX_LINE_BYTES - overhead + 1).encode()
 
 
 def test_a_binary_payload_has_an_object_of_its_own_however_small() -> None:
     """S70."""
     png = {semconv.AZUREML_DATA_CONTENT_TYPE: "image/png"}
     records = [record(b"\x89PNG", png, collection="request", event_id=one, time_ns=NOON) for one in ("1", "2")]
-    taken = read(request(*records))
-    first, second = taken.apart
-    assert (taken.lines, first.content, first.content_type) == ({}, b"\x89PNG", "image/png")
+    mapped = read(request(*records))
+    first, second = mapped.large
+    assert (mapped.lines, first.content, first.content_type) == ({}, b"\x89PNG", "image/png")
     digest = "0f4636c78f65d3639ece5a064b5ae753e3408614a14fb18ab4d7540d2c248543"
     assert first.object_name() == second.object_name() == f"credit/blue/request/2026/11/22/12/files/{digest}"
     line = json.loads(second.line_at("https://account/container/x"))
@@ -132,9 +132,9 @@ def test_a_binary_payload_has_an_object_of_its_own_however_small() -> None:
 
 
 def test_a_line_that_attributes_alone_make_too_long_is_refused() -> None:
-    taken = read(request(record(attributes={semconv.AZUREML_CORRELATION_ID: "x" * MAX_LINE_BYTES})))
-    assert [one.kind for one in taken.rejected] == ["attributes too large"]
-    assert (taken.lines, taken.apart) == ({}, [])
+    mapped = read(request(record(attributes={semconv.AZUREML_CORRELATION_ID: "x" * MAX_LINE_BYTES})))
+    assert [one.kind for one in mapped.rejected] == ["attributes too large"]
+    assert (mapped.lines, mapped.large) == ({}, ())
 
 
 def test_a_record_that_is_only_readable_without_its_envelope_can_still_be_rejected() -> None:
@@ -144,8 +144,8 @@ def test_a_record_that_is_only_readable_without_its_envelope_can_still_be_reject
 
 
 def test_the_tenant_of_a_request_is_the_deployment_of_its_first_resource() -> None:
-    assert intake.tenant_of(request(record())) == "credit/blue"
+    assert decode(request(record())).tenant == "credit/blue"
     other = request(record(), resource_values={semconv.AZUREML_ENDPOINT_NAME: "fraud"})
-    assert intake.tenant_of(other + request(record())) == "fraud/default"
-    assert intake.tenant_of(request(record(), resource_values={semconv.AZUREML_ENDPOINT_NAME: ".."})) == ""
-    assert intake.tenant_of(b"\xff noise") == "local/default"
+    assert decode(other + request(record())).tenant == "fraud/default"
+    assert decode(request(record(), resource_values={semconv.AZUREML_ENDPOINT_NAME: ".."})).tenant == ""
+    assert decode(b"\xff noise").tenant == "local/default"

@@ -8,12 +8,14 @@ from otlp_requests import BAD_NAMES, resource
 from otel_modeldata import semconv
 from otel_modeldata_receiver.exceptions import BadRecordError
 from otel_modeldata_receiver.layout.partition import RollingRate
-from otel_modeldata_receiver.mapping import resource as origin
-from otel_modeldata_receiver.mapping.resource import Origin
+from otel_modeldata_receiver.mapping import resource as resources
+from otel_modeldata_receiver.mapping.resource import DeploymentResource
 
 
-def read(**values: object) -> Origin:
-    return origin.read(resource({key.replace("__", "."): value for key, value in values.items()}).SerializeToString())
+def read(**values: object) -> DeploymentResource:
+    return resources.read(
+        resource({key.replace("__", "."): value for key, value in values.items()}).SerializeToString()
+    )
 
 
 def test_a_resource_of_azure_ml_names_everything() -> None:
@@ -29,13 +31,13 @@ def test_a_resource_of_azure_ml_names_everything() -> None:
         semconv.AZUREML_ROLLING_RATE: "day",
         "host.name": ["also", "ignored"],
     }
-    assert origin.read(resource(values).SerializeToString()) == Origin(
+    assert resources.read(resource(values).SerializeToString()) == DeploymentResource(
         endpoint="credit", deployment="blue", source=arm_id, rolling_rate=RollingRate.DAY, producer="p1"
     )
 
 
 def test_an_empty_resource_is_local() -> None:
-    assert origin.read(b"") == Origin(
+    assert resources.read(b"") == DeploymentResource(
         endpoint="local",
         deployment="default",
         source="/endpoints/local/deployments/default",
@@ -57,7 +59,7 @@ def test_a_service_nobody_named_is_local(name: str) -> None:
 @pytest.mark.parametrize("key", [semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME])
 def test_no_name_outside_the_allow_list_reaches_a_path(key: str, name: str) -> None:
     with pytest.raises(BadRecordError, match=r"^name: expected as (endpoint|deployment) "):
-        origin.read(resource({key: name}).SerializeToString())
+        resources.read(resource({key: name}).SerializeToString())
 
 
 def test_a_bad_service_name_is_refused_with_the_rule() -> None:
@@ -86,19 +88,19 @@ def test_a_name_that_is_no_text_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("key", [semconv.CLOUD_RESOURCE_ID, semconv.SERVICE_INSTANCE_ID])
 def test_a_text_that_every_line_would_repeat_is_bounded(key: str) -> None:
-    longest = "x" * origin.MAX_TEXT_CHARS
-    origin.read(resource({key: longest}).SerializeToString())
+    longest = "x" * resources.MAX_TEXT_CHARS
+    resources.read(resource({key: longest}).SerializeToString())
     with pytest.raises(BadRecordError, match=r"^name: expected at most 2048 characters as "):
-        origin.read(resource({key: longest + "x"}).SerializeToString())
+        resources.read(resource({key: longest + "x"}).SerializeToString())
 
 
 def test_a_large_resource_is_read_like_any_other_but_not_remembered() -> None:
     large = resource({semconv.SERVICE_NAME: "shop", "ballast": "x" * 100_000}).SerializeToString()
-    remembered = origin._cached.cache_info().currsize
-    assert origin.read(large).endpoint == "shop"
-    assert origin._cached.cache_info().currsize == remembered
+    remembered = resources._cached.cache_info().currsize
+    assert resources.read(large).endpoint == "shop"
+    assert resources._cached.cache_info().currsize == remembered
 
 
 def test_bytes_that_are_no_resource_are_refused() -> None:
     with pytest.raises(BadRecordError, match=r"^undecodable Resource: "):
-        origin.read(b"\xff")
+        resources.read(b"\xff")

@@ -30,8 +30,8 @@ from otlp_requests import NOON, key_values, span, span_request
 
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.layout.destination import Destinations
-from otel_modeldata_receiver.mapping import request as intake
 from otel_modeldata_receiver.mapping import signal
+from otel_modeldata_receiver.mapping.request import Mapped, decode, map_records
 from otel_modeldata_receiver.mapping.span import MAX_ATTRIBUTES, MAX_ID_CHARS, MAX_RESOURCE_BYTES, MAX_SCHEMA_CHARS
 
 TRACE_ID, SPAN_ID = (b"t" * 16).hex(), (b"s" * 8).hex()
@@ -39,13 +39,13 @@ ADDED = {"inputs", "output", "span_type", "framework"}
 FOLDER = "credit/blue/app_traces/2026/11/22/12"
 
 
-def read(request: bytes, kept: KeptSpans = KeptSpans.ALL) -> intake.Intake:
-    return intake.read(request, arrival_ns=NOON, destinations=Destinations(), signal=signal.spans(kept))
+def read(request: bytes, kept: KeptSpans = KeptSpans.ALL) -> Mapped:
+    return map_records(decode(request, signal.spans(kept)), arrival_ns=NOON, destinations=Destinations())
 
 
-def lines_of(taken: intake.Intake) -> list[dict[str, Any]]:
-    assert taken.rejected == []
-    return [json.loads(line.data) for lines in taken.lines.values() for line in lines]
+def lines_of(mapped: Mapped) -> list[dict[str, Any]]:
+    assert mapped.rejected == ()
+    return [json.loads(line.data) for lines in mapped.lines.values() for line in lines]
 
 
 def stored(one: Span) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def without_additions(shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_span_becomes_one_line_of_the_hour_it_ended_in_with_its_ids_as_the_events_id() -> None:
-    taken = read(
+    mapped = read(
         span_request(
             span(
                 attributes={
@@ -79,8 +79,8 @@ def test_a_span_becomes_one_line_of_the_hour_it_ended_in_with_its_ids_as_the_eve
             },
         )
     )
-    assert list(taken.lines) == [FOLDER]
-    ((line,),) = taken.lines.values()
+    assert list(mapped.lines) == [FOLDER]
+    ((line,),) = mapped.lines.values()
     event = json.loads(line.data)
     data = line.data[line.data.index(b'"data":') + 7 : line.data.index(b',"contentrange"')]
     assert line.id == event["id"] == f"{TRACE_ID}-{SPAN_ID}"
@@ -315,8 +315,8 @@ def test_the_last_nanosecond_that_otlp_can_name_is_a_time() -> None:
 )
 def test_a_span_without_ids_is_kept_aside_and_its_neighbors_are_stored(fields: dict[str, Any], reason: str) -> None:
     bad = span(**fields)
-    taken = read(span_request(span(), bad, span(span_id=b"2" * 8)))
-    (rejected,) = taken.rejected
+    mapped = read(span_request(span(), bad, span(span_id=b"2" * 8)))
+    (rejected,) = mapped.rejected
     assert rejected.reason == f"span ids: {reason}; correct the sender"
     assert (rejected.record, rejected.endpoint, rejected.collection, rejected.time_ns) == (
         bad.SerializeToString(),
@@ -324,7 +324,7 @@ def test_a_span_without_ids_is_kept_aside_and_its_neighbors_are_stored(fields: d
         "app_traces",
         NOON + 1_000_000_000,
     )
-    assert [line.id for line in taken.lines[FOLDER]] == [f"{TRACE_ID}-{SPAN_ID}", f"{TRACE_ID}-{(b'2' * 8).hex()}"]
+    assert [line.id for line in mapped.lines[FOLDER]] == [f"{TRACE_ID}-{SPAN_ID}", f"{TRACE_ID}-{(b'2' * 8).hex()}"]
 
 
 def test_kinds_and_states_of_a_later_otlp_are_those_that_say_nothing() -> None:
@@ -338,17 +338,17 @@ def test_a_trace_state_that_is_none_is_empty() -> None:
 
 
 def test_a_span_above_4_mib_keeps_what_it_says_in_an_object_of_its_own() -> None:
-    taken = read(span_request(span(attributes={"inputs": "x" * (4 << 20), "output": "y"})))
-    (apart,) = taken.apart
-    assert taken.lines == {}
-    line = json.loads(apart.line_at("https://account.blob.core.windows.net/container/x.json"))
+    mapped = read(span_request(span(attributes={"inputs": "x" * (4 << 20), "output": "y"})))
+    (large,) = mapped.large
+    assert mapped.lines == {}
+    line = json.loads(large.line_at("https://account.blob.core.windows.net/container/x.json"))
     assert line["dataref"] == "https://account.blob.core.windows.net/container/x.json"
-    assert json.loads(apart.content)[0]["attributes"]["output"] == "y"
+    assert json.loads(large.content)[0]["attributes"]["output"] == "y"
 
 
 def test_only_spans_with_content_become_lines_where_the_operator_wants_no_others() -> None:
     talking = span(span_id=b"2" * 8, attributes={"gen_ai.input.messages": "[]", "gen_ai.output.messages": "[]"})
     half = span(span_id=b"3" * 8, attributes={"gen_ai.input.messages": "[]"})
-    taken = read(span_request(span(), talking, half), KeptSpans.CONTENT)
-    assert [line.id for line in taken.lines[FOLDER]] == [f"{TRACE_ID}-{(b'2' * 8).hex()}"]
-    assert (taken.records, taken.left_out, taken.rejected) == (3, 2, [])
+    mapped = read(span_request(span(), talking, half), KeptSpans.CONTENT)
+    assert [line.id for line in mapped.lines[FOLDER]] == [f"{TRACE_ID}-{(b'2' * 8).hex()}"]
+    assert (mapped.records, mapped.left_out, mapped.rejected) == (3, 2, ())

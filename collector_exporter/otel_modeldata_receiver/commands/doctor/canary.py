@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata.config import CollectorConfig
 
-    from ...mapping.resource import Origin
+    from ...mapping.resource import DeploymentResource
 
 __all__ = ["Canary", "Sender", "environment_of_canary"]
 
@@ -99,7 +99,7 @@ class Sender:
         self._words = _LastWords()
         self._words.listen()
 
-    def origin(self) -> Origin:
+    def origin(self) -> DeploymentResource:
         """Whose data the receiver will take our events for.
 
         Raises:

@@ -1,0 +1,109 @@
+"""Learns a line template from one record, by passing a copy with markers through `log_record.py`."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+from otel_modeldata import semconv
+
+from ...exceptions import BadRecordError
+from .. import cloudevent, event, log_record
+from . import template
+from .record_shape import MAX_NUMBER, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..scope import ScopeContext
+    from .record_shape import Place, RecordShape
+    from .template import LineTemplate
+
+__all__ = ["learn"]
+
+_SECRET: Final = secrets.token_hex(16)
+"""In all markers of this process, so that no sender knows them."""
+_TIME_NS: Final = 2_000_000_000_000_000_000 + secrets.randbelow(10**18)
+_ROWS: Final = f'[{{"{_SECRET}":"{"x" * secrets.randbelow(500)}"}}]'
+_LEAST_NUMBER: Final = MAX_NUMBER // 2
+
+
+def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTemplate | None:
+    """The template of the records of a shape; None where there is none.
+
+    Records without a time or an id have no template. Nor have the payload collections: their bodies may be anything.
+
+    Args:
+        shape: the shape of `record`.
+        record: a record with valid values.
+        scope: what the record shares with others.
+    """
+    if all(place.field != "time_unix_nano" for place in shape.places.values()):
+        return None
+    probe, markers = _probe(shape, record)
+    try:
+        read = log_record.read(probe, scope)
+        outcome = event.outcome_of(read, b"", scope)
+    except BadRecordError:
+        return None
+    if read.collection in semconv.PAYLOAD_COLLECTIONS or not isinstance(outcome, event.PlacedLine):
+        return None
+    event_id = markers.get(outcome.line.id.encode())
+    if not isinstance(event_id, int):
+        return None
+    parts: list[bytes | str | int] = [outcome.line.data]
+    for marker, meaning in markers.items():
+        parts = [piece for part in parts for piece in _split(part, marker, meaning)]
+    return template.make(shape, read.collection, parts, event_id)
+
+
+def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[bytes, str | int]]:
+    """A copy of `record` with a marker in each place, and what each marker in a line represents."""
+    probe = LogRecord()
+    probe.CopyFrom(record)
+    probe.body.string_value = _ROWS
+    markers: dict[bytes, str | int] = {
+        _ROWS.encode(): "rows",
+        cloudevent.content_range(len(_ROWS)).encode(): "contentrange",
+        cloudevent.time_text(_TIME_NS).encode(): "time",
+        str(_TIME_NS).encode(): "timens",
+    }
+    for index, place in shape.places.items():
+        marker = _mark(probe, place, index)
+        if marker:
+            markers[marker] = index
+    return probe, markers
+
+
+def _mark(probe: LogRecord, place: Place, index: int) -> bytes:
+    """Put a marker into a place of `probe`, and return how a line shows it."""
+    if place.kind is Kind.TEXT:
+        text = f"{_SECRET}-{index:03}"
+        probe.attributes[place.attribute].value.string_value = text
+        return text.encode()
+    if place.kind is Kind.NUMBER:
+        number = _LEAST_NUMBER + secrets.randbelow(_LEAST_NUMBER)
+        probe.attributes[place.attribute].value.int_value = number
+        return str(number).encode()
+    if place.kind is Kind.ID:
+        value = secrets.token_bytes(place.end - place.begin)
+        setattr(probe, place.field, value)
+        return value.hex().encode()
+    setattr(probe, place.field, _TIME_NS if place.field == "time_unix_nano" else secrets.randbelow(_TIME_NS))
+    return b""
+
+
+def _split(part: bytes | str | int, marker: bytes, meaning: str | int) -> Iterator[bytes | str | int]:
+    """A part of a line, with `meaning` in place of each `marker`."""
+    if not isinstance(part, bytes):
+        yield part
+        return
+    before, *others = part.split(marker)
+    if before:
+        yield before
+    for piece in others:
+        yield meaning
+        if piece:
+            yield piece

@@ -1,0 +1,195 @@
+"""The shape of a record: its common bytes, and the places where records of this shape differ."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from ...exceptions import UndecodableError
+from .. import log_record, protowire
+from ..cloudevent import Varies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+__all__ = ["MAX_NUMBER", "PLAIN", "Kind", "Place", "RecordShape", "shape_of"]
+
+PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
+"""The characters that are the same byte in a text, in its UTF-8 and in its JSON."""
+MAX_NUMBER: Final = 2**56
+"""Larger numbers, and negative ones, are encoded by further rules."""
+_MAX_COMMON_BYTES: Final = 2048
+_MAX_TEXT_BYTES: Final = 256
+
+# Tags of `LogRecord`, opentelemetry/proto/logs/v1/logs.proto.
+_BODY, _ATTRIBUTE = 0x2A, 0x32
+_PLACES_BY_TAG: Final = {0x09: "time_unix_nano", 0x59: "observed_time_unix_nano", 0x4A: "trace_id", 0x52: "span_id"}
+
+
+class Kind(enum.Enum):
+    """What a place contains."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    TIME = "time"
+    ID = "id"
+
+
+class Place(NamedTuple):
+    """Where records of one shape differ.
+
+    Attributes:
+        begin: where it begins in the record.
+        end: where it ends.
+        kind: what it contains.
+        field: the name of the field in `LogRecord`; empty for an attribute.
+        attribute: the index of the attribute in `LogRecord.attributes`.
+    """
+
+    begin: int
+    end: int
+    kind: Kind
+    field: str = ""
+    attribute: int = -1
+
+
+_Field: TypeAlias = tuple[int, int, int]
+"""See `protowire.fields`."""
+
+
+class _Cut(NamedTuple):
+    """A part of a record, cut at its places.
+
+    Attributes:
+        unpack: returns the pieces, given the record and where the part begins: common bytes and places in turns, and
+            after the last common bytes an empty piece.
+        common: the common bytes.
+        size: bytes of all pieces.
+    """
+
+    unpack: Callable[[bytes, int], tuple[bytes, ...]]
+    common: tuple[bytes, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordShape:
+    """The common bytes of records, and their places.
+
+    Attributes:
+        head: the part before the length of the body.
+        tail: the part after the body.
+        places: the places by their index in the pieces that `fit` returns.
+    """
+
+    head: _Cut
+    tail: _Cut
+    places: dict[int, Place]
+
+    def fit(self, raw: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
+        """The text of the body and all pieces of a record of this shape; None for a record of another shape."""
+        head, tail = self.head, self.tail
+        if len(raw) < head.size:
+            return None
+        before = head.unpack(raw, 0)
+        if before[::2] != head.common:
+            return None
+        try:
+            place = protowire.string_at(raw, head.size)
+        except UndecodableError:
+            return None
+        if place is None or len(raw) - place[1] != tail.size:
+            return None
+        start, end = place
+        behind = tail.unpack(raw, end)
+        if behind[::2] != tail.common:
+            return None
+        return raw[start:end], before + behind
+
+
+def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:
+    """The shape of a record; None where the record is not of the ordinary kind: a text and attributes, each field once.
+
+    The order of the fields does not matter: the OpenTelemetry Collector writes them backwards.
+
+    Args:
+        raw: the encoded record.
+        record: the same, decoded.
+    """
+    try:
+        fields = list(protowire.fields(raw, 0, len(raw)))
+    except UndecodableError:  # a group, which Protocol Buffers skip
+        return None
+    tags = [tag for tag, _, _ in fields if tag != _ATTRIBUTE]
+    if record.body.WhichOneof("value") != "string_value" or len(set(tags)) < len(tags):
+        return None
+    end = next(stop for tag, _, stop in fields if tag == _BODY)
+    start = max((stop for _, _, stop in fields if stop < end), default=0) + 1
+    # A tag may be encoded in more bytes than it needs.
+    if raw[start - 1] != _BODY or start + len(raw) - end > _MAX_COMMON_BYTES:
+        return None
+    places = sorted(_places(raw, record, fields))
+    before = [place for place in places if place.begin < start]
+    behind = places[len(before) :]
+    first_behind = 2 * len(before) + 3
+    return RecordShape(
+        head=_cut(raw, before, 0, start),
+        tail=_cut(raw, behind, end, len(raw)),
+        places={2 * index + 1: place for index, place in enumerate(before)}
+        | {2 * index + first_behind: place for index, place in enumerate(behind)},
+    )
+
+
+def _places(raw: bytes, record: LogRecord, fields: Sequence[_Field]) -> Iterator[Place]:
+    index = 0
+    for tag, start, end in fields:
+        if tag == _ATTRIBUTE:
+            place = _place_in(raw, start, end, record.attributes[index], index)
+            index += 1
+            if place is not None:
+                yield place
+        elif tag in _PLACES_BY_TAG and any(raw[start:end]):  # zero times and ids have a meaning of their own
+            name = _PLACES_BY_TAG[tag]
+            yield Place(start, end, Kind.ID if name.endswith("_id") else Kind.TIME, field=name)
+
+
+def _place_in(raw: bytes, start: int, end: int, attribute: KeyValue, index: int) -> Place | None:
+    """The place in an encoded attribute; None where all of it is common bytes."""
+    key, value = attribute.key, attribute.value
+    varies = log_record.varies(key)
+    if varies is Varies.TEXT and value.WhichOneof("value") == "string_value":
+        text = value.string_value.encode()
+        kind, usual, size = Kind.TEXT, AnyValue(string_value=value.string_value), len(text)
+        if not 0 < size <= _MAX_TEXT_BYTES or text.translate(None, PLAIN):
+            return None
+    elif varies is Varies.NUMBER and value.WhichOneof("value") == "int_value":
+        kind, usual = Kind.NUMBER, AnyValue(int_value=value.int_value)
+        size = (value.int_value.bit_length() + 6) // 7 or 1
+        if not 0 <= value.int_value < MAX_NUMBER:
+            return None
+    else:
+        return None
+    # Nothing but the key and the value, in the usual encoding: then it ends as the value does.
+    alone = [KeyValue(key=key).SerializeToString(), KeyValue(value=usual).SerializeToString()]
+    if raw[start:end] == b"".join(alone):
+        return Place(end - size, end, kind, attribute=index)
+    if raw[start:end] == b"".join(reversed(alone)):
+        return Place(end - len(alone[0]) - size, end - len(alone[0]), kind, attribute=index)
+    return None
+
+
+def _cut(raw: bytes, places: Sequence[Place], start: int, end: int) -> _Cut:
+    """Cuts what is between `start` and `end` at the places."""
+    sizes = []
+    at = start
+    for place in places:
+        sizes += [place.begin - at, place.end - place.begin]
+        at = place.end
+    unpack = Struct("".join(f"{size}s" for size in [*sizes, end - at, 0])).unpack_from
+    return _Cut(unpack, unpack(raw, start)[::2], end - start)

@@ -1,0 +1,160 @@
+"""The hot path from an encoded log record to its line: the parts of the record are put into the template of its shape.
+
+Nothing is decided here: any record that fits no template, or has a value that is not ordinary, is left to
+`log_record.py`, which makes the same line or rejects the record with a reason.
+"""
+
+from __future__ import annotations
+
+from binascii import hexlify
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ...exceptions import BadRecordError, UndecodableError
+from ...layout import partition
+from ...line import Line
+from .. import body, cloudevent, protowire
+from ..event import PlacedLine
+from .learning import learn
+from .record_shape import PLAIN
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+    from ..event import LargePayload
+    from ..scope import ScopeContext
+    from .template import LineTemplate
+    from .template_cache import TemplateCache
+
+__all__ = ["ScopeTemplates"]
+
+_MAX_LEARNED: Final = 8
+"""Templates learned from one scope of a request; one if the sender has all that it may have."""
+
+
+@dataclass(slots=True)
+class _Second:
+    """The parts of the lines of one template that are the same within one second, and for rows of one size.
+
+    Attributes:
+        number: the second, since the epoch.
+        time: the text of that second.
+        folder: the folder of that second.
+        size: bytes of the last rows.
+        content_range: the content range of rows of that size.
+    """
+
+    number: int
+    time: bytes
+    folder: str
+    size: int = -1
+    content_range: bytes = b""
+
+
+class ScopeTemplates:
+    """Makes the lines of the ordinary records of one scope.
+
+    Args:
+        scope: what the records share.
+        cache: the templates of known senders.
+    """
+
+    def __init__(self, scope: ScopeContext, cache: TemplateCache) -> None:
+        self._scope = scope
+        self._sender = cache.of_sender((scope.resource, scope.agent))
+        self._seconds: dict[LineTemplate, _Second] = {}
+        self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
+        self._fitted = False
+        """Whether the last record had the shape of a template."""
+        self._last: LineTemplate | None = None
+        self._followed_by: dict[LineTemplate | None, LineTemplate] = {}
+        """The template of the record that followed a record of each template, the last time: mostly, the next one."""
+
+    def line_of(self, raw: bytes) -> PlacedLine | None:
+        """The line of an encoded `LogRecord`; None where it is not ordinary."""
+        template = self._followed_by.get(self._last)
+        fitting = None if template is None else template.shape.fit(raw)
+        if template is None or fitting is None:
+            for template in self._sender.templates:
+                fitting = template.shape.fit(raw)
+                if fitting is not None:
+                    break
+            else:
+                self._fitted = False
+                return None
+            self._followed_by[self._last] = template
+        self._last = template
+        self._fitted = True
+        return self._fill(template, *fitting)
+
+    def learn(self, raw: bytes, record: LogRecord, outcome: PlacedLine | LargePayload) -> None:
+        """Learn the template of a record that `line_of` did not take, if its shape was seen before.
+
+        Args:
+            raw: the encoded record.
+            record: the same, decoded.
+            outcome: what `log_record.py` made of it.
+        """
+        if self._fitted or not self._may_learn or not isinstance(outcome, PlacedLine):
+            return
+        shape = self._sender.repeated_shape(raw, record)
+        if shape is None:
+            return
+        self._may_learn -= 1
+        template = learn(shape, record, self._scope)
+        fitting = shape.fit(raw)
+        if template is not None and fitting is not None and self._fill(template, *fitting) == outcome:
+            self._sender.add(template)
+        else:
+            self._sender.refuse(shape)
+
+    def _fill(self, template: LineTemplate, text: bytes, pieces: tuple[bytes, ...]) -> PlacedLine | None:
+        """The line of a record with these pieces; None where a value is not ordinary."""
+        time_ns = int.from_bytes(pieces[template.time], "little")
+        if not time_ns or b"".join(template.texts(pieces)).translate(None, PLAIN):
+            return None
+        try:
+            if not text.isascii():
+                text.decode()
+            rows = body.rows_of(text)
+        except (UnicodeDecodeError, BadRecordError):
+            return None
+        second = self._seconds.get(template)
+        if second is None or second.number != time_ns // partition.NS_PER_SECOND:
+            second = self._open_second(template, time_ns)
+        if len(text) != second.size:
+            second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
+        derived = [second.time, b"%d" % time_ns, rows, second.content_range]
+        for index in template.ids:
+            value = pieces[index]
+            if not value.strip(b"\0"):
+                return None
+            derived.append(hexlify(value))
+        for index in template.numbers:
+            digits = _decimal(pieces[index])
+            if digits is None:
+                return None
+            derived.append(digits)
+        data = b"".join(template.pick((*pieces, *derived, *template.constants)))
+        if len(data) > cloudevent.MAX_LINE_BYTES:
+            return None
+        return PlacedLine(second.folder, Line(pieces[template.event_id].decode(), data))
+
+    def _open_second(self, template: LineTemplate, time_ns: int) -> _Second:
+        """The shared parts of the lines of `template` in the second of `time_ns`."""
+        destination = self._scope.destinations[template.collection]
+        second = self._seconds[template] = _Second(
+            number=time_ns // partition.NS_PER_SECOND,
+            time=cloudevent.time_text(time_ns).encode(),
+            folder=partition.folder(destination.root, time_ns, destination.rolling_rate),
+        )
+        return second
+
+
+def _decimal(raw: bytes) -> bytes | None:
+    """The decimal digits of an encoded number; None where it does not end with its bytes."""
+    try:
+        number, end = protowire.varint(raw, 0)
+    except UndecodableError:
+        return None
+    return b"%d" % number if end == len(raw) else None

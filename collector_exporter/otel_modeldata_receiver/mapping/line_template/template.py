@@ -1,0 +1,85 @@
+"""A line template: what the lines of one record shape have in common, and where their places are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from .record_shape import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .record_shape import RecordShape
+
+__all__ = ["DERIVED", "LineTemplate", "Pick", "make"]
+
+DERIVED: Final = ("time", "timens", "rows", "contentrange")
+"""Parts of a line that are derived from the time and the body of a record, in their order in `LineTemplate.pick`."""
+
+Pick: TypeAlias = "Callable[[tuple[bytes, ...]], tuple[bytes, ...]]"
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LineTemplate:
+    """What the lines of one record shape have in common.
+
+    Attributes:
+        shape: the shape of the records.
+        collection: their collection.
+        constants: the parts that all lines have in common.
+        pick: picks the parts of a line, in their order, from the pieces of the record, then the parts of `DERIVED`,
+            the hexadecimal digits of `ids`, the decimal digits of `numbers`, and `constants`.
+        event_id: the index of the id of the line in the pieces.
+        time: the index of the time.
+        ids: the indices of the trace and span ids in the line, which must not be zero.
+        numbers: the indices of all numbers, which must end where their place ends.
+        texts: picks all texts, which must be `PLAIN`.
+    """
+
+    shape: RecordShape
+    collection: str
+    constants: tuple[bytes, ...]
+    pick: Pick
+    event_id: int
+    time: int
+    ids: tuple[int, ...]
+    numbers: tuple[int, ...]
+    texts: Pick
+
+
+def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int], event_id: int) -> LineTemplate:
+    """The template of a shape.
+
+    Args:
+        shape: the shape.
+        collection: the collection of the records.
+        parts: the line: constant bytes, names of `DERIVED`, and indices of places.
+        event_id: the index of the id of the line.
+    """
+    places = shape.places
+    ids = tuple(index for index, place in places.items() if place.kind is Kind.ID and index in parts)
+    numbers = tuple(index for index, place in places.items() if place.kind is Kind.NUMBER)
+    texts = [index for index, place in places.items() if place.kind is Kind.TEXT]
+    constants = tuple(part for part in parts if isinstance(part, bytes))
+    size = 2 * len(shape.head.common) + 2 * len(shape.tail.common)
+    derived = [*DERIVED, *ids, *numbers]
+    behind = size + len(derived)
+
+    def index_of(part: bytes | str | int) -> int:
+        if isinstance(part, bytes):
+            return behind + constants.index(part)
+        return size + derived.index(part) if part in derived else int(part)
+
+    return LineTemplate(
+        shape=shape,
+        collection=collection,
+        constants=constants,
+        pick=itemgetter(*map(index_of, parts)),
+        event_id=event_id,
+        time=next(index for index, place in places.items() if place.field == "time_unix_nano"),
+        ids=ids,
+        numbers=numbers,
+        texts=itemgetter(*texts, size - 1),  # with one index alone it would return no tuple; the last piece is empty
+    )

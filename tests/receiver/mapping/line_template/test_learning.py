@@ -1,0 +1,156 @@
+"""What a template knows of its records; `test_scope_templates.py` compares the lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from otlp_requests import NOON, ROWS, any_value, backwards, record, resource
+
+from otel_modeldata import semconv
+from otel_modeldata_receiver.layout.destination import Destinations
+from otel_modeldata_receiver.mapping import otlp
+from otel_modeldata_receiver.mapping import resource as resources
+from otel_modeldata_receiver.mapping.line_template.learning import learn
+from otel_modeldata_receiver.mapping.line_template.record_shape import Kind, RecordShape, shape_of
+from otel_modeldata_receiver.mapping.scope import EventIds, ScopeContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from otel_modeldata_receiver.mapping.line_template.template import LineTemplate
+
+RESOURCE = resource().SerializeToString()
+SCOPE = ScopeContext(
+    resource=resources.read(RESOURCE),
+    encoded_resource=RESOURCE,
+    agent="agent/1",
+    destinations=Destinations().of_deployment("credit", "blue", None),
+    arrival_ns=NOON,
+    ids=EventIds(),
+)
+TIME = b"\x09" + NOON.to_bytes(8, "little")
+BODY = b"\x2a" + bytes([len(ROWS) + 2]) + any_value(ROWS).SerializeToString()
+TAIL = record(None, event_id="e-1").SerializeToString()[11:]
+SEVERITY = b"\x10\x09"
+
+
+def shape(raw: bytes) -> RecordShape | None:
+    return shape_of(raw, otlp.log_record(raw))
+
+
+def learned(raw: bytes) -> LineTemplate | None:
+    found = shape(raw)
+    return None if found is None else learn(found, otlp.log_record(raw), SCOPE)
+
+
+def full(**fields: Any) -> bytes:
+    values = {semconv.AZUREML_PRODUCER_SEQUENCE: 300, semconv.AZUREML_REQUEST_ID: "r-1", "code.function": "run"}
+    fields = {"observed_time_unix_nano": 5, "trace_id": b"t" * 16, "span_id": b"s" * 8, "flags": 1} | fields
+    one = record(attributes=values, event_id="e-1", time_ns=NOON, severity_number=9, **fields)
+    return one.SerializeToString()
+
+
+@pytest.mark.parametrize("order", [bytes, backwards], ids=["forwards", "backwards"])
+def test_a_record_is_cut_where_records_differ(order: Callable[[bytes], bytes]) -> None:
+    raw = order(full())
+    found = shape(raw)
+    assert found is not None
+    fitting = found.fit(raw)
+    assert fitting is not None
+    text, pieces = fitting
+    assert text == ROWS.encode()
+    assert pieces[::2] == found.head.common + found.tail.common
+    assert {pieces[index]: place.kind for index, place in found.places.items()} == {
+        TIME[1:]: Kind.TIME,
+        (5).to_bytes(8, "little"): Kind.TIME,
+        b"e-1": Kind.TEXT,
+        b"r-1": Kind.TEXT,
+        b"run": Kind.TEXT,
+        b"\xac\x02": Kind.NUMBER,
+        b"t" * 16: Kind.ID,
+        b"s" * 8: Kind.ID,
+    }
+
+
+@pytest.mark.parametrize("order", [bytes, backwards], ids=["forwards", "backwards"])
+def test_a_template_knows_which_places_are_in_the_line(order: Callable[[bytes], bytes]) -> None:
+    raw = order(full())
+    found = learned(raw)
+    assert found is not None
+    fitting = found.shape.fit(raw)
+    assert fitting is not None
+    _, pieces = fitting
+    assert found.collection == "model_inputs"
+    assert (pieces[found.time], pieces[found.event_id]) == (TIME[1:], b"e-1")
+    assert [pieces[index] for index in sorted(found.ids, key=pieces.__getitem__)] == [b"s" * 8, b"t" * 16]
+    assert [pieces[index] for index in found.numbers] == [b"\xac\x02"]
+    assert sorted(found.texts(pieces)) == [b"", b"e-1", b"r-1", b"run"]
+
+
+def test_a_template_knows_the_constant_parts_of_the_line() -> None:
+    found = learned(record(event_id="e-1", time_ns=NOON).SerializeToString())
+    assert found is not None
+    at_id, at_time, at_rows, at_range, at_correlation, at_request, at_time_ns, end = found.constants
+    assert at_id.endswith(b'"id":"')
+    assert at_time.endswith(b'"time":"')
+    assert at_rows == b'","data":'
+    assert at_range == b',"contentrange":"'
+    assert at_correlation == b'","correlationid":"'
+    assert at_request == b'","xrequestid":"'
+    assert at_time_ns.endswith(b'"agent":"agent/1","timens":"')
+    assert end == b'"}\n'
+
+
+@pytest.mark.parametrize("fields", [{"trace_id": b""}, {"span_id": b"s" * 7}, {"trace_id": bytes(16)}])
+def test_a_trace_id_that_is_not_in_the_line_may_be_anything(fields: dict[str, bytes]) -> None:
+    found = learned(full(**fields))
+    assert found is not None
+    assert found.ids == ()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        TIME + BODY,
+        BODY + TAIL,
+        TIME + TAIL,
+        TIME + BODY + BODY + TAIL,
+        TIME + BODY + TAIL + TIME,
+        TIME + b"\xaa\0" + BODY[1:] + TAIL,
+        TIME + BODY + TAIL + b"\x6b\x6c",
+        bytes(TIME[:1]) + bytes(8) + BODY + TAIL,
+    ],
+)
+def test_a_record_with_too_few_or_too_many_fields_has_no_template(raw: bytes) -> None:
+    for usual in (TIME + SEVERITY + BODY + TAIL, TAIL + BODY + SEVERITY + TIME, BODY + TIME + TAIL):
+        assert learned(usual) is not None
+    assert learned(raw) is None
+
+
+@pytest.mark.parametrize("damage", [b"\x52\x01", b"\x1a\x01\xff"])
+def test_a_damaged_record_does_not_fit(damage: bytes) -> None:
+    found = learned(TIME + BODY + TAIL)
+    assert found is not None
+    assert found.shape.fit(TIME + BODY + TAIL + damage) is None
+
+
+@pytest.mark.parametrize("values", [{"collection": "request"}, {"collection": ".."}, {"event_id": None}])
+def test_payload_collections_bad_names_and_records_without_an_id_have_no_template(values: dict[str, Any]) -> None:
+    assert learned(record(**{"event_id": "e-1", "time_ns": NOON, **values}).SerializeToString()) is None
+
+
+def test_an_id_that_is_written_twice_in_its_attribute_is_no_place() -> None:
+    """Which of them counts is not decided here."""
+    key, value = b"\n\x14cloudevents.event_id", b"\x12\x04\n\x02id"
+    collection = TAIL[: TAIL.index(b"cloudevents.event_id") - 4]
+
+    def with_id(*parts: bytes) -> LineTemplate | None:
+        attribute = b"".join(parts)
+        return learned(TIME + BODY + collection + b"\x32" + bytes([len(attribute)]) + attribute)
+
+    assert with_id(key, value) is not None
+    assert with_id(value, key) is not None
+    assert with_id(value, value, key) is None
+    assert with_id(value, key, key) is None
+    assert with_id(value, key, b"\x1a\x02id") is None
