@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DaemonThreads"]
+__all__ = ["DaemonExecutor"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class DaemonThreads(ThreadPoolExecutor):
+class DaemonExecutor(ThreadPoolExecutor):
     """An executor whose threads start together with the first call, and hold up nobody's end.
 
     It is a `ThreadPoolExecutor` by name only, because asyncio takes no other as a loop's default.

@@ -20,7 +20,7 @@ from ...exceptions import ConfigError
 
 if TYPE_CHECKING:
     from ..subparsers import Commands
-    from .verification import Proof
+    from .verification import Verification
 
 _DESCRIPTION: Final = """\
 Train a small model on a real dataset, serve it with the documented score.py, score a few hundred rows over HTTP, and
@@ -78,7 +78,7 @@ def demo(arguments: argparse.Namespace) -> None:
         sys.exit("otel-modeldata: " + "; ".join(proof.problems))
 
 
-def _prove(arguments: argparse.Namespace) -> Proof:
+def _prove(arguments: argparse.Namespace) -> Verification:
     """Run the demo and print its summary."""
     settings = {
         "listen": "127.0.0.1:0",

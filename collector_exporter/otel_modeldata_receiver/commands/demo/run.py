@@ -37,7 +37,7 @@ data_collector:
 """
 
 
-def run(config: ReceiverConfig, requests: int, *, show_progress: bool) -> verification.Proof:
+def run(config: ReceiverConfig, requests: int, *, show_progress: bool) -> verification.Verification:
     """Score `requests` rows and prove that their events are stored.
 
     Args:
@@ -54,7 +54,7 @@ def run(config: ReceiverConfig, requests: int, *, show_progress: bool) -> verifi
         scoring = _score(Path(folder), port, requests, show_progress=show_progress)
     period_ns = (started, time.time_ns())
     stored = asyncio.run(verification.read_back(config, _ENDPOINT, _DEPLOYMENT, period_ns))
-    return verification.Proof(scoring=scoring, stored=stored, seconds=(time.time_ns() - started) / 1e9)
+    return verification.Verification(scoring=scoring, stored=stored, seconds=(time.time_ns() - started) / 1e9)
 
 
 def _score(folder: Path, port: int, requests: int, *, show_progress: bool) -> app.Scoring:

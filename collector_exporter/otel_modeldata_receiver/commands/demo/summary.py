@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from .verification import Pair, Proof
+    from .verification import Pair, Verification
 
 _SHOWN_COLUMNS: Final = 3
 """Of the inputs' 30: as many as fit a terminal of 80 columns."""
 
 
-def show(proof: Proof) -> None:
+def show(proof: Verification) -> None:
     """Print the summary on stdout."""
     console = Console(highlight=False)
     delivery = proof.scoring.delivery

@@ -27,7 +27,7 @@ OUTPUTS: Final = "model_outputs"
 _NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
 
 
-class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
+class JoinedKeys(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of a line that join it: to its pair, to its request, to its trace."""
 
     correlationid: str
@@ -41,7 +41,7 @@ class Blob:
 
     path: str
     size: int
-    lines: list[StoredLine]
+    lines: list[JoinedKeys]
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Verification:
     """What was scored, what is stored, and whether they agree.
 
     Attributes:
@@ -68,7 +68,7 @@ class Proof:
     stored: Mapping[str, list[Blob]]
     seconds: float
 
-    def lines(self, collection: str) -> list[StoredLine]:
+    def lines(self, collection: str) -> list[JoinedKeys]:
         """Every line of a collection, in order."""
         return [line for blob in self.stored[collection] for line in blob.lines]
 
@@ -136,7 +136,7 @@ class Proof:
         }
 
 
-def _agree(request: Request, inputs: StoredLine, outputs: StoredLine) -> bool:
+def _agree(request: Request, inputs: JoinedKeys, outputs: JoinedKeys) -> bool:
     return (
         inputs.correlationid == outputs.correlationid
         and inputs.traceparent == outputs.traceparent == request.traceparent
@@ -180,5 +180,5 @@ async def read_back(
 async def _read(store: Store, root: str, name: str) -> Blob:
     state = await store.state(name)
     content = b"" if state is None else await store.read(name, 0, state.size)
-    lines = [msgspec.json.decode(line, type=StoredLine) for line in content.splitlines()]
+    lines = [msgspec.json.decode(line, type=JoinedKeys) for line in content.splitlines()]
     return Blob(path=f"{root.rstrip('/')}/{name}", size=len(content), lines=lines)
