@@ -27,23 +27,23 @@ if TYPE_CHECKING:
     from .run import Audit, Selection
 
 _DESCRIPTION: Final = """\
-Check that every event of a store is accounted for. For each producer and collection
-the audit counts the events that are stored, stored twice, missing (by their sequence
-numbers) and in quarantine, and it reports lines that are unreadable or in a wrong
-folder. It only reads; nothing in the store changes.
+Check that every event of a store is accounted for. For each producer and
+collection the audit counts the events that are stored, stored twice, missing
+(by their sequence numbers) and in quarantine, and it reports lines that are
+unreadable or in a wrong folder. It only reads; nothing in the store changes.
 """
 _EPILOG: Final = """\
 examples:
   otel-modeldata audit ./modeldata
       check a local store; a gap in the numbers of a producer is a missing event
   otel-modeldata audit az://modeldata/prod --report reports/
-      compare with the final reports of the producers, which a producer writes when
-      it runs with OTEL_MODELDATA_REPORT=DIR: an accepted event that is not stored,
-      in quarantine or reported lost is missing
+      compare with the final reports of the producers, which each of them writes
+      if it runs with OTEL_MODELDATA_REPORT=DIR: an accepted event that is not
+      stored, in quarantine or reported lost is missing
   otel-modeldata audit ./modeldata --endpoint credit \\
       --from 2026-11-22T10 --to 2026-11-22T11
-      check the lines of two hours; an event that is missing there is searched for
-      in the other hours
+      check the lines of two hours; an event that is missing there is searched
+      for in the other hours
 
 what an audit cannot find:
   without a final report, events that a producer sent after its last stored one;
