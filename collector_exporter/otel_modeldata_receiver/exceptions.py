@@ -24,13 +24,23 @@ ReceiverError
 
 from __future__ import annotations
 
+from otel_modeldata.problems import Problem
+
 
 class ReceiverError(Exception):
     """Root of the tree above."""
 
 
 class ConfigError(ReceiverError):
-    """The command line or the configuration file is wrong."""
+    """The command line or the configuration file is wrong.
+
+    Args:
+        problems: every problem that was found; a text becomes a problem without a path.
+    """
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(one if isinstance(one, Problem) else Problem("", one) for one in problems)
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 class ListenError(ReceiverError):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import BlobState
 
 OTHER_INSTANCE = "f" * 32
-FENCED = "takes no more blocks from this writer, who goes on in the next ordinal"
+FENCED = "takes no more blocks from this receiver, which continues in the next blob"
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from otel_modeldata_receiver.ingest.admission import Admission
 from otel_modeldata_receiver.layout import partition
 from otel_modeldata_receiver.line import Line
 from otel_modeldata_receiver.storage import group_commit
-from otel_modeldata_receiver.storage.group_commit import Appended, Folder
-from otel_modeldata_receiver.storage.rolled_blobs import BlobSeries, IdWindow
+from otel_modeldata_receiver.storage.group_commit import Appended, PartitionWriter
+from otel_modeldata_receiver.storage.rolled_blobs import IdWindow, RollingBlobWriter
 from otel_modeldata_receiver.storage.store import BlobState
 
 if TYPE_CHECKING:
@@ -157,37 +157,37 @@ def forget_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
 def trust_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a give-up the writer goes on at the end of the blob, without a look at what has got there meanwhile."""
 
-    async def skims(self: BlobSeries, blob: Any) -> None:
+    async def skims(self: RollingBlobWriter, blob: Any) -> None:
         blob.state = await self._store.state(blob.name) or blob.state
         blob.stale = blob.certain = False
         if blob.fenced:
             self._leave()
 
-    monkeypatch.setattr(BlobSeries, "_reread", skims)
+    monkeypatch.setattr(RollingBlobWriter, "_reread", skims)
 
 
 def leave_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full blob is left although a late append may still land in it."""
-    original = BlobSeries._blob_with_room
+    original = RollingBlobWriter._blob_with_room
 
-    async def rolls(self: BlobSeries, size: int) -> Any:
+    async def rolls(self: RollingBlobWriter, size: int) -> Any:
         if self._blob is not None:
             self._blob.certain = True
         return await original(self, size)
 
-    monkeypatch.setattr(BlobSeries, "_blob_with_room", rolls)
+    monkeypatch.setattr(RollingBlobWriter, "_blob_with_room", rolls)
 
 
 def leave_unread_when_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is fenced goes to the next blob without a look at what fenced him: it may be his own late append."""
-    original = BlobSeries._fence
+    original = RollingBlobWriter._fence
 
-    def leaves(self: BlobSeries, blob: Any) -> None:
+    def leaves(self: RollingBlobWriter, blob: Any) -> None:
         original(self, blob)
         blob.stale = False
         self._leave()
 
-    monkeypatch.setattr(BlobSeries, "_fence", leaves)
+    monkeypatch.setattr(RollingBlobWriter, "_fence", leaves)
 
 
 def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,23 +207,23 @@ def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
 def forget_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tail of the own blobs is not read."""
 
-    async def learns_nothing(self: BlobSeries, name: str, start: int, end: int) -> bool:
+    async def learns_nothing(self: RollingBlobWriter, name: str, start: int, end: int) -> bool:
         return True
 
-    monkeypatch.setattr(BlobSeries, "_learn", learns_nothing)
+    monkeypatch.setattr(RollingBlobWriter, "_learn", learns_nothing)
 
 
 def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line is acknowledged when it is queued."""
-    original = Folder.add
+    original = PartitionWriter.add
 
-    def answers(self: Folder, lines: Any) -> asyncio.Future[Appended]:
+    def answers(self: PartitionWriter, lines: Any) -> asyncio.Future[Appended]:
         original(self, lines)
         done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         done.set_result(Appended(len(lines), 0))
         return done
 
-    monkeypatch.setattr(Folder, "add", answers)
+    monkeypatch.setattr(PartitionWriter, "add", answers)
 
 
 def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,9 +248,9 @@ def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
         except StoreError:
             return None
 
-    original = Folder._store_block
+    original = PartitionWriter._store_block
 
-    async def resolves(self: Folder) -> None:
+    async def resolves(self: PartitionWriter) -> None:
         try:
             await original(self)
         except StoreError:
@@ -259,7 +259,7 @@ def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
             self._resolve(self._block)
 
     monkeypatch.setattr(group_commit, "retry_for", indifferent)
-    monkeypatch.setattr(Folder, "_store_block", resolves)
+    monkeypatch.setattr(PartitionWriter, "_store_block", resolves)
 
 
 def drop_bad_records(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,13 +301,13 @@ def shrink_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def split_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a block is appended, then the other half."""
-    original = BlobSeries.append
+    original = RollingBlobWriter.append
 
-    async def halves(self: BlobSeries, block: bytes) -> bool:
+    async def halves(self: RollingBlobWriter, block: bytes) -> bool:
         middle = len(block) // 2
         return await original(self, block[:middle] + b"\n") and await original(self, block[middle:])
 
-    monkeypatch.setattr(BlobSeries, "append", halves)
+    monkeypatch.setattr(RollingBlobWriter, "append", halves)
 
 
 def leak_bytes_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:

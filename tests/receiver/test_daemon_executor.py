@@ -12,11 +12,11 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from otel_modeldata_receiver.daemon_executor import DaemonThreads
+from otel_modeldata_receiver.daemon_executor import DaemonExecutor
 
 
 def test_calls_run_and_their_outcome_comes_back() -> None:
-    threads = DaemonThreads(2, "crew")
+    threads = DaemonExecutor(2, "crew")
     with threads:
         assert threads.submit(pow, 2, 3).result() == 8
         with pytest.raises(ZeroDivisionError):
@@ -26,13 +26,13 @@ def test_calls_run_and_their_outcome_comes_back() -> None:
 
 def test_as_many_calls_as_threads_run_at_the_same_time() -> None:
     meeting = threading.Barrier(3)
-    with DaemonThreads(2, "crew") as threads:
+    with DaemonExecutor(2, "crew") as threads:
         waiting = [threads.submit(meeting.wait, 30) for _ in range(2)]
         assert sorted({meeting.wait(30), *(future.result() for future in waiting)}) == [0, 1, 2]
 
 
 def test_what_was_submitted_before_a_shutdown_is_done_and_nothing_is_taken_after() -> None:
-    threads, done, go = DaemonThreads(1, "crew"), [], threading.Event()
+    threads, done, go = DaemonExecutor(1, "crew"), [], threading.Event()
     threads.submit(go.wait, 30)
     threads.submit(done.append, 1)
     go.set()
@@ -45,7 +45,7 @@ def test_what_was_submitted_before_a_shutdown_is_done_and_nothing_is_taken_after
 
 def test_a_call_that_is_cancelled_before_its_turn_never_runs() -> None:
     go, done = threading.Event(), []
-    with DaemonThreads(1, "crew") as threads:
+    with DaemonExecutor(1, "crew") as threads:
         threads.submit(go.wait, 30)
         future = threads.submit(done.append, 1)
         assert future.cancel()
@@ -57,14 +57,14 @@ def test_a_call_that_is_cancelled_before_its_turn_never_runs() -> None:
 
 def test_asyncio_takes_them_as_a_loops_default() -> None:
     async def name() -> str:
-        asyncio.get_running_loop().set_default_executor(DaemonThreads(1, "crew"))
+        asyncio.get_running_loop().set_default_executor(DaemonExecutor(1, "crew"))
         return await asyncio.to_thread(lambda: threading.current_thread().name)
 
     assert asyncio.run(name()) == "crew_0"
 
 
 def test_threads_whose_executor_is_forgotten_end() -> None:
-    threads = DaemonThreads(1, "forgotten")
+    threads = DaemonExecutor(1, "forgotten")
     threads.submit(int).result()
     (crew,) = (thread for thread in threading.enumerate() if thread.name == "forgotten_0")
     del threads
@@ -78,8 +78,8 @@ def test_threads_whose_executor_is_forgotten_end() -> None:
 def test_they_work_at_the_end_of_the_interpreter_and_hold_it_up_for_nobody() -> None:
     code = """
 import atexit, threading
-from otel_modeldata_receiver.daemon_executor import DaemonThreads
-threads = DaemonThreads(2, "crew")
+from otel_modeldata_receiver.daemon_executor import DaemonExecutor
+threads = DaemonExecutor(2, "crew")
 threads.submit(int).result()
 atexit.register(lambda: print(threads.submit(pow, 2, 3).result()))
 threads.submit(threading.Event().wait)

@@ -24,7 +24,7 @@ from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreCh
 from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.server import Server
 from otel_modeldata_receiver.storage.local import LocalStore
-from otel_modeldata_receiver.storage.mounts import RoutingStore
+from otel_modeldata_receiver.storage.mounts import MountedStores
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
 if TYPE_CHECKING:
@@ -358,7 +358,7 @@ async def test_an_outage_of_a_datastore_is_one_log_line_at_its_begin_and_one_at_
 ) -> None:
     """The receiver stays ready: only the lines of that datastore's collections are refused."""
     caplog.set_level(logging.DEBUG, "otel_modeldata_receiver")
-    store, lake = RoutingStore(LocalStore(tmp_path / "store")), BrokenStore(tmp_path / "lake")
+    store, lake = MountedStores(LocalStore(tmp_path / "store")), BrokenStore(tmp_path / "lake")
     store.mount("lake", lake)
     (tmp_path / "blue.yml").write_text(
         "endpoint_name: credit\nname: blue\ndata_collector: {collections: {model_inputs: {data: "

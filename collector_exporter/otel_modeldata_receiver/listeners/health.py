@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from ..exceptions import DatastoreError, StoreError
-from ..storage.mounts import mounted
+from ..storage.mounts import mounted_path
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -79,7 +79,7 @@ class StoreHealth:
     def stored(self, folders: Sequence[str]) -> None:
         """Note that lines were stored in `folders`: the datastores that contain them work."""
         for datastore in tuple(self._failing_datastores):
-            if any(folder.startswith(mounted(datastore, "") + "/") for folder in folders):
+            if any(folder.startswith(mounted_path(datastore, "") + "/") for folder in folders):
                 self._failing_datastores.remove(datastore)
                 logger.warning("lines for a datastore are stored again: datastore %r", datastore)
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from azurite import Azurite
     from receiver_process import ReceiverProcess, StartReceiver
 
-    from otel_modeldata_receiver.commands.audit.reconciliation import Statement
+    from otel_modeldata_receiver.commands.audit.reconciliation import Reconciliation
 
 HOUR_NS = 3600 * 10**9
 DATA = Path(__file__).parents[3] / "tests" / "data"
@@ -84,7 +84,7 @@ def write_report(folder: Path, producer: str, **collections: dict[str, Any]) -> 
 
 
 def statement(facts: dict[str, Any], collection: str = "model_inputs") -> dict[str, Any]:
-    (found,) = (one for one in facts["statements"] if one["collection"] == collection)
+    (found,) = (one for one in facts["reconciliations"] if one["collection"] == collection)
     return found
 
 
@@ -122,15 +122,17 @@ def test_a_store_without_fault_accounts_and_nothing_in_it_changes(
 ) -> None:
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
     code, facts = audited(capsys, store)
-    assert (code, facts["findings"], facts["accounts_for_everything"]) == (0, [], True)
+    assert (code, facts["findings"], facts["everything_accounted_for"]) == (0, [], True)
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
-    assert [(one["collection"], one["stored"], one["quarantined"], one["gaps"]) for one in facts["statements"]] == [
+    assert [
+        (one["collection"], one["stored"], one["quarantined"], one["gaps"]) for one in facts["reconciliations"]
+    ] == [
         ("model_inputs", 19, 1, []),
         ("model_outputs", 20, 0, []),
     ]
     assert (facts["lines"], facts["blobs"]) == (39, 7)
     assert facts["notes"] == [
-        f"credit/blue {name}, producer p: no final report: events after 19 cannot be known"
+        f"credit/blue {name}, producer p: no final report, so events after 19 are unknown"
         for name in ("model_inputs", "model_outputs")
     ]
 
@@ -148,7 +150,7 @@ def test_with_final_reports_everything_accepted_is_accounted_for(
     assert [found[name] for name in ("stored", "quarantined", "lost", "missing")] == [19, 1, 2, 0]
     _, out, _ = run(capsys, store, "--report", report)
     assert "accepted 22, stored 19, lost 2, quarantined 1, duplicates 0, missing 0, gaps 20-21\n" in out
-    assert out.endswith("\neverything accounts\n")
+    assert out.endswith("\neverything is accounted for\n")
 
 
 def test_a_report_shows_what_is_missing_at_the_end(
@@ -177,11 +179,14 @@ def test_every_fault_that_is_planted_is_found(store: Path, capsys: pytest.Captur
     assert statement(facts)["gaps"] == [[2, 3]]
     assert (statement(facts)["missing"], statement(facts)["duplicates"]) == (2, 2)
     assert counts(facts) == {"unreadable": 1, "misplaced": 2, "content_range": 1, "duplicated": 2}
-    assert statement(facts, "model_outputs")["accounts"]
-    spots = {name: [(spot["blob"], spot["line"]) for spot in fault["first"]] for name, fault in facts["faults"].items()}
+    assert statement(facts, "model_outputs")["accounted_for"]
+    locations = {
+        name: [(location["blob"], location["line"]) for location in fault["first"]]
+        for name, fault in facts["faults"].items()
+    }
     name = last.relative_to(store).as_posix()
-    assert spots["unreadable"] == [(name, 8)]
-    assert spots["misplaced"] == [(name, 2), (stray.relative_to(store).as_posix(), 1)]
+    assert locations["unreadable"] == [(name, 8)]
+    assert locations["misplaced"] == [(name, 2), (stray.relative_to(store).as_posix(), 1)]
 
 
 def test_people_read_where_something_is_wrong_and_what_it_means(
@@ -191,17 +196,17 @@ def test_people_read_where_something_is_wrong_and_what_it_means(
     path.write_bytes(b"".join(lines_of(path)[1:]) + b"torn\n" * 12)
     code, out, err = run(capsys, store)
     assert code == 1
-    assert err == f"otel-modeldata: 2 findings: not everything in {store} accounts\n"
+    assert err == f"otel-modeldata: 2 findings: not everything in {store} is accounted for\n"
     name = path.relative_to(store).as_posix()
     for told in (
         f"{store}: 7 blobs, 50 lines, ",
         f"  {name}, line 6: expected a CloudEvent in JSON, got 4 bytes: JSON is malformed",
-        "  and 2 more torn, or no CloudEvent in JSON\n",
+        "  and 2 more torn, or not a CloudEvent in JSON\n",
         "credit/blue model_outputs, producer p\n    stored 20, quarantined 0, duplicates 0, missing 0\n",
         "    stored 18, quarantined 1, duplicates 0, missing 1, gaps 14\n",
         "finding: credit/blue model_inputs, producer p: 1 event missing, of the numbers 14\n",
-        "finding: 12 lines torn, or no CloudEvent in JSON\n",
-        "note: credit/blue model_outputs, producer p: no final report: events after 19 cannot be known\n",
+        "finding: 12 lines torn, or not a CloudEvent in JSON\n",
+        "note: credit/blue model_outputs, producer p: no final report, so events after 19 are unknown\n",
     ):
         assert told in out, told
 
@@ -247,7 +252,7 @@ def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_account(
     receiver.stop()
     code, facts = audited(capsys, folder, "--report", reports)
     assert (code, facts["findings"], facts["notes"]) == (0, [], [])
-    assert [(one["collection"], one["stored"], one["report"]["accepted"]) for one in facts["statements"]] == [
+    assert [(one["collection"], one["stored"], one["report"]["accepted"]) for one in facts["reconciliations"]] == [
         ("model_inputs", 50, 50),
         ("model_outputs", 50, 50),
     ]
@@ -312,7 +317,7 @@ def test_a_part_of_a_store_is_audited_alone(store: Path, capsys: pytest.CaptureF
     blob(store, "model_outputs").write_bytes(b"torn\n")
     assert audited(capsys, store, "--collection", "model_inputs")[0] == 0
     assert audited(capsys, store, "--collection", "model_outputs")[0] == 1
-    assert audited(capsys, store, "--endpoint", "credit", "--deployment", "green")[1]["statements"] == []
+    assert audited(capsys, store, "--endpoint", "credit", "--deployment", "green")[1]["reconciliations"] == []
     code, facts = audited(capsys, store, "--endpoint", "debit")
     assert (code, facts["blobs"], facts["lines"]) == (0, 1, 0)  # the quarantine belongs to all
 
@@ -392,10 +397,10 @@ def _write(folder: Path, number: int, hour: int, fate: str) -> None:
         file.write(line)
 
 
-async def _audited(folder: Path, selection: Selection) -> Sequence[Statement]:
+async def _audited(folder: Path, selection: Selection) -> Sequence[Reconciliation]:
     store = LocalStore(folder)
     try:
-        return (await audit_run.audit(store, selection, [], lambda *_: None)).statements
+        return (await audit_run.audit(store, selection, [], lambda *_: None)).reconciliations
     finally:
         await store.close()
 
@@ -424,11 +429,11 @@ def test_copies_that_azures_reader_makes_are_left_out(store: Path, capsys: pytes
 
 
 def test_an_empty_store_says_that_nothing_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    nothing = "no blobs were found: nothing is accounted for; correct the store or the names if there should be some"
+    nothing = "no blobs found, so nothing was checked; correct the store or the names if there should be some"
     code, facts = audited(capsys, tmp_path)
     assert (code, facts["notes"]) == (0, [nothing])
     code, out, _ = run(capsys, tmp_path)
-    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # and not that everything accounts
+    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # and not that everything is accounted for
 
 
 def test_a_store_that_is_not_there_has_code_3_and_is_not_made(
@@ -461,7 +466,7 @@ def test_wrong_usage_has_code_2(arguments: list[str], capsys: pytest.CaptureFixt
 def test_a_report_and_hours_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = write_report(tmp_path / "reports", "p")
     code, _, err = run(capsys, tmp_path, "--report", report, "--from", "2026-11-22T10")
-    assert (code, "a final report speaks of all hours" in err) == (2, True)
+    assert (code, "a final report is about all hours" in err) == (2, True)
     assert run(capsys, tmp_path, "--from", "2026-11-22T10", "--to", "2026-11-22T09")[0] == 2
 
 
@@ -509,7 +514,7 @@ async def _read(folder: Path, *blobs: StoredObject) -> list[tuple[str, int, list
 
 @pytest.mark.parametrize("piece", [1, 3, 16, 1 << 20])
 def test_lines_are_whole_however_blobs_are_cut(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blob_lines, "_PIECE_BYTES", piece)
+    monkeypatch.setattr(blob_lines, "_READ_BYTES", piece)
     contents = {"a.jsonl": b"one\ntwo\n\nfour\n", "b.jsonl": b"", "c.jsonl": b"one\ntorn", "d.jsonl": b"\n"}
     blobs = []
     for name, content in contents.items():
@@ -537,7 +542,7 @@ def test_a_last_line_that_was_being_written_is_read_to_its_end(tmp_path: Path) -
 
 
 def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blob_lines, "_PIECE_BYTES", 8)
+    monkeypatch.setattr(blob_lines, "_READ_BYTES", 8)
     monkeypatch.setattr(blob_lines, "_MAX_LINE_BYTES", 16)
     (tmp_path / "a.jsonl").write_bytes(b"x" * 1000 + b"\nnext\n")
     pieces = asyncio.run(_read(tmp_path, StoredObject(name="a.jsonl", size=1006)))

@@ -15,7 +15,7 @@ from azure_ml import TOKEN, AzureMl, Identity, azure_ml
 from otel_modeldata_receiver.config.store_access import DatastoreConfig, WorkspaceConfig
 from otel_modeldata_receiver.deployments import azureml_workspace
 from otel_modeldata_receiver.deployments.azureml_workspace import AzureWorkspace
-from otel_modeldata_receiver.deployments.data_assets import MLTABLE, Asset, asset_file
+from otel_modeldata_receiver.deployments.data_assets import MLTABLE, DataAsset, asset_file
 from otel_modeldata_receiver.deployments.datastores import DatastorePath
 from otel_modeldata_receiver.exceptions import AssetError, ConfigError
 
@@ -32,7 +32,7 @@ PREFIX = (
     "/providers/Microsoft.MachineLearningServices/workspaces/ws"
 )
 OTHER = "22222222-0000-0000-0000-000000000000"
-ASSET = Asset(
+ASSET = DataAsset(
     name="credit-blue-model_inputs",
     version="1",
     path="azureml://datastores/workspaceblobstore/paths/modelDataCollector/credit/blue/model_inputs",

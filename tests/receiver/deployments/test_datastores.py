@@ -98,7 +98,7 @@ def test_an_unknown_datastore_is_named_with_those_that_are_known() -> None:
         Datastores({"lake": LAKE, "b": LAKE}).find(DatastorePath.parse(SHORT))
     assert str(caught.value) == (
         "expected a known datastore, got 'workspaceblobstore' (known: b, lake): list it under 'datastores' in the "
-        "receiver's configuration, or name the 'workspace' to be asked for it"
+        "receiver's configuration, or set the 'workspace' that knows it"
     )
 
 

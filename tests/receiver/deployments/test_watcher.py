@@ -85,7 +85,7 @@ async def test_a_folder_without_deployment_files_is_told_and_looked_into_again(
     datastores = {"lake": str(tmp_path / "lake")}
     async with live_receiver(tmp_path / "store", deployments=(str(folder),), datastores=datastores) as receiver:
         assert [line.getMessage() for line in caplog.records] == [
-            f"expected a deployment file with data_collector in {folder}, got none so far: defaults hold"
+            f"expected a deployment file with data_collector in {folder}, got none so far: the defaults apply"
         ]
         (folder / "blue.yml").write_text(blue("azureml://datastores/lake/paths/my/inputs"))
         keys = iter(map(str, range(100_000)))
@@ -160,7 +160,11 @@ async def test_a_broken_change_is_told_once_and_what_was_read_before_stays(
     settings["datastores"] |= {"broken": str(tmp_path / "occupied/x")}  # type: ignore[operator]
 
     def complaints() -> list[str]:
-        return [text for text in caplog.messages if text.startswith("deployment files changed, those read before stay")]
+        return [
+            text
+            for text in caplog.messages
+            if text.startswith("deployment files changed, the previous ones stay in use: ")
+        ]
 
     async def told() -> bool:
         return bool(complaints())

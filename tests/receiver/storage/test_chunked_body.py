@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from otel_modeldata_receiver.storage.chunked_body import LARGE_BYTES, Pieces, md5
+from otel_modeldata_receiver.storage.chunked_body import LARGE_BYTES, ChunkedBody, md5
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_body_can_be_sent_again_from_its_start(size: int) -> None:
     """As the client library does when a token has expired."""
     content = os.urandom(size)
-    pieces = Pieces(content)
+    pieces = ChunkedBody(content)
     assert [b"".join([piece async for piece in pieces]) for _ in range(2)] == [content, content]
 
 

@@ -199,7 +199,7 @@ def test_another_writer_fences_and_both_are_complete(caplog: pytest.LogCaptureFi
     assert run(main()) == [Appended(1, 0), Appended(1, 0), Appended(1, 1)]
     assert store.stored() == ["1", "intruder-0", "2", "3"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{FIRST} takes no more blocks from this writer, who goes on in the next ordinal"
+        f"{FIRST} takes no more blocks from this receiver, which continues in the next blob"
     ]
 
 

@@ -64,7 +64,7 @@ def test_idle_folders_are_closed_and_know_their_lines_when_they_are_opened_again
         await sink.append(FOLDER, lines(1))
         await asyncio.sleep(61.0)
         await sink.append("other", lines(1))
-        closed = len(sink._folders)
+        closed = len(sink._writers)
         listed = store.count("blobs")
         return closed, await sink.append(FOLDER, lines(1, 2)), store.count("blobs") - listed
 
@@ -84,7 +84,7 @@ def test_no_more_folders_stay_open_than_allowed_and_busy_ones_are_kept() -> None
             await sink.append(f"idle/{number}", lines(1))
         await sink.append("idle/3", lines(1))
         await sink.append("idle/5", lines(1))
-        kept = list(sink._folders)
+        kept = list(sink._writers)
         await busy
         return kept
 
@@ -99,7 +99,7 @@ def test_all_windows_together_stay_below_the_total() -> None:
         sink = sink_on(store, limits=limits)
         for number in range(400):
             await sink.append(f"folder/{number % 4}", lines(number))
-        windows = [folder._series.ids for folder in sink._folders.values()]
+        windows = [writer._blobs.ids for writer in sink._writers.values()]
         return sum(len(window.young) + len(window.old) for window in windows)
 
     assert 100 <= run(main()) <= 200

@@ -14,18 +14,19 @@ from hypothesis import strategies as st
 from otlp_requests import DEPLOYMENT, field, invalid_utf8, record, resource
 
 from otel_modeldata import semconv
+from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata_receiver.commands.audit import quarantine_line
-from otel_modeldata_receiver.commands.audit.ledger import MAX_SPOTS, Ledger
-from otel_modeldata_receiver.commands.audit.producer_report import FinalAccount, FinalReport, told
-from otel_modeldata_receiver.commands.audit.quarantine_line import Quarantined, identify, unbased
-from otel_modeldata_receiver.layout.blob_path import Place, place_of
+from otel_modeldata_receiver.commands.audit.ledger import MAX_LOCATIONS, Ledger
+from otel_modeldata_receiver.commands.audit.producer_report import ReportedCounts, combine
+from otel_modeldata_receiver.commands.audit.quarantine_line import QuarantinedEvent, decode_base64, identify
+from otel_modeldata_receiver.layout.blob_path import BlobPath, parse_blob_path
 from otel_modeldata_receiver.mapping import quarantine
 from otel_modeldata_receiver.mapping.quarantine import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from otel_modeldata_receiver.commands.audit.reconciliation import Statement
+    from otel_modeldata_receiver.commands.audit.reconciliation import Reconciliation
 
 SOURCE = "/endpoints/credit/deployments/blue"
 HOUR = "credit/blue/model_inputs/2026/11/22/12"
@@ -55,10 +56,9 @@ def line(number: int | None = 0, /, rows: str = ROWS, **keys: Any) -> bytes:
 
 
 def taken(*lines: bytes, blob: str = BLOB, **objects: int) -> Ledger:
-    ledger = Ledger()
-    ledger.objects = objects
-    ledger.take(place_of(blob), 0, lines)
-    ledger.close_references(objects)
+    ledger = Ledger(objects)
+    ledger.add_lines(parse_blob_path(blob), 0, lines)
+    ledger.check_references(objects)
     return ledger
 
 
@@ -67,8 +67,8 @@ def faults(ledger: Ledger) -> dict[str, int]:
     return {name: count for name in names if (count := getattr(ledger, name).count)}
 
 
-def only(ledger: Ledger, account: FinalAccount | None = None, *, whole: bool = True) -> Statement:
-    (statement,) = ledger.statements({} if account is None else {("p", "model_inputs"): account}, whole=whole)
+def only(ledger: Ledger, account: ReportedCounts | None = None, *, whole: bool = True) -> Reconciliation:
+    (statement,) = ledger.reconcile({} if account is None else {("p", "model_inputs"): account}, whole=whole)
     return statement
 
 
@@ -95,22 +95,24 @@ def test_where_only_some_hours_are_read_the_first_number_starts_the_account() ->
 
 def test_a_number_that_is_in_another_hour_is_not_missing() -> None:
     ledger = accounted(3, 6)
-    ledger.take_elsewhere([line(4), b"torn", line(5, producer="other"), line(None)])
+    ledger.add_lines_of_other_hours([line(4), b"torn", line(5, producer="other"), line(None)])
     assert only(ledger, whole=False).gaps == [(5, 5)]
 
 
 def test_the_order_of_lines_and_blobs_makes_no_gap() -> None:
     ledger = accounted(5, 3, 1)
-    ledger.take(place_of(BLOB.replace("000000.", "000001.")), 0, [line(4), line(0), line(2)])
+    ledger.add_lines(parse_blob_path(BLOB.replace("000000.", "000001.")), 0, [line(4), line(0), line(2)])
     assert only(ledger).gaps == []
 
 
 def test_each_collection_and_each_producer_has_numbers_of_its_own() -> None:
     outputs = "azureml.inference.model_outputs"
     ledger = accounted(0, 1)
-    ledger.take(place_of(BLOB.replace("inputs", "outputs")), 0, [line(0, type=outputs), line(1, type=outputs)])
-    ledger.take(place_of(BLOB), 2, [line(0, producer="q", id="another")])
-    found = {(one.collection, one.producer): one.stored for one in ledger.statements({}, whole=True)}
+    ledger.add_lines(
+        parse_blob_path(BLOB.replace("inputs", "outputs")), 0, [line(0, type=outputs), line(1, type=outputs)]
+    )
+    ledger.add_lines(parse_blob_path(BLOB), 2, [line(0, producer="q", id="another")])
+    found = {(one.collection, one.producer): one.stored for one in ledger.reconcile({}, whole=True)}
     assert found == {("model_inputs", "p"): 2, ("model_inputs", "q"): 1, ("model_outputs", "p"): 2}
     assert faults(ledger) == {}
 
@@ -118,20 +120,20 @@ def test_each_collection_and_each_producer_has_numbers_of_its_own() -> None:
 @pytest.mark.parametrize("sequence", ["", "-1", "1.0", "soon", "9" * 30, str(2**63), None])
 def test_a_number_that_is_none_is_no_number(sequence: str | None) -> None:
     statement = only(taken(line(0, sequence=sequence)))
-    assert (statement.stored, statement.first, statement.gaps, statement.accounts) == (1, None, [], True)
+    assert (statement.stored, statement.first, statement.gaps, statement.is_accounted_for) == (1, None, [], True)
 
 
 def test_without_a_producer_numbers_say_nothing_and_sources_are_told_apart() -> None:
     ledger = taken(line(5, producer=None))
     other = SOURCE.replace("blue", "green")
-    ledger.take(place_of(BLOB.replace("blue", "green")), 0, [line(5, producer=None, source=other)])
-    found = [(one.deployment, one.stored, one.gaps) for one in ledger.statements({}, whole=True)]
+    ledger.add_lines(parse_blob_path(BLOB.replace("blue", "green")), 0, [line(5, producer=None, source=other)])
+    found = [(one.deployment, one.stored, one.gaps) for one in ledger.reconcile({}, whole=True)]
     assert found == [("blue", 1, []), ("green", 1, [])]
 
 
 def test_two_events_under_one_number_are_told() -> None:
     statement = only(taken(line(0), line(0, id="other"), line(1)))
-    assert (statement.stored, statement.reused, statement.accounts) == (3, 1, False)
+    assert (statement.stored, statement.reused, statement.is_accounted_for) == (3, 1, False)
     assert "is a producer id shared?" in statement.problems[0]
 
 
@@ -140,15 +142,18 @@ def test_two_events_under_one_number_are_told() -> None:
 
 def test_an_id_that_comes_again_is_a_duplicate_within_a_blob_and_across_blobs() -> None:
     ledger = taken(line(0), line(1), line(0))
-    ledger.take(place_of(BLOB.replace("/12/", "/13/")), 0, [line(1, time="2026-11-22T13:00:00Z")])
+    ledger.add_lines(parse_blob_path(BLOB.replace("/12/", "/13/")), 0, [line(1, time="2026-11-22T13:00:00Z")])
     assert (only(ledger).stored, only(ledger).duplicates, only(ledger).gaps) == (2, 2, [])
-    assert [(place_of(spot.blob).date[-2:], spot.line) for spot in ledger.duplicated.spots] == [("12", 3), ("13", 1)]
-    assert "'event-0'" in ledger.duplicated.spots[0].reason
+    assert [(parse_blob_path(location.blob).date[-2:], location.line) for location in ledger.duplicated.locations] == [
+        ("12", 3),
+        ("13", 1),
+    ]
+    assert "'event-0'" in ledger.duplicated.locations[0].reason
 
 
 def test_a_copy_under_another_producer_is_a_duplicate() -> None:
     ledger = taken(line(0), line(0, producer="q"))
-    assert {one.producer: (one.stored, one.duplicates) for one in ledger.statements({}, whole=True)} == {
+    assert {one.producer: (one.stored, one.duplicates) for one in ledger.reconcile({}, whole=True)} == {
         "p": (1, 0),
         "q": (0, 1),
     }
@@ -184,7 +189,7 @@ def test_one_id_in_two_collections_or_deployments_is_two_events() -> None:
 def test_a_line_that_is_torn_or_no_event_is_unreadable(raw: bytes) -> None:
     ledger = taken(line(0), raw, line(1))
     assert faults(ledger) == {"unreadable": 1}
-    assert ledger.unreadable.spots[0].line == 2
+    assert ledger.unreadable.locations[0].line == 2
     assert only(ledger).stored == 2
 
 
@@ -211,7 +216,7 @@ def test_blank_lines_are_skipped_as_readers_skip_them() -> None:
 def test_a_line_in_a_folder_that_is_not_its_own_is_told_once(blob: str, keys: dict[str, str], reason: str) -> None:
     ledger = taken(line(0, **keys), blob=blob)
     assert faults(ledger) == {"misplaced": 1}
-    assert ledger.misplaced.spots[0].reason.startswith(reason)
+    assert ledger.misplaced.locations[0].reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -242,8 +247,8 @@ def test_a_source_that_names_this_deployment_or_none_is_at_its_place(source: str
 
 
 def test_the_spots_of_a_fault_are_bounded_and_its_count_is_not() -> None:
-    ledger = taken(*[b"torn"] * (MAX_SPOTS + 50))
-    assert (ledger.unreadable.count, len(ledger.unreadable.spots)) == (MAX_SPOTS + 50, MAX_SPOTS)
+    ledger = taken(*[b"torn"] * (MAX_LOCATIONS + 50))
+    assert (ledger.unreadable.count, len(ledger.unreadable.locations)) == (MAX_LOCATIONS + 50, MAX_LOCATIONS)
 
 
 # --- contentrange -----------------------------------------------------------------------------------------------------
@@ -301,14 +306,14 @@ def test_rows_in_an_object_of_their_own_are_looked_for() -> None:
     assert faults(taken(referring(), **{f"{HOUR}/files/rows-1.json": 5_000_000})) == {}
     ledger = taken(referring())
     assert faults(ledger) == {"dataref": 1}
-    assert f"{HOUR}/files/rows-1.json" in ledger.dataref.spots[0].reason
+    assert f"{HOUR}/files/rows-1.json" in ledger.dataref.locations[0].reason
 
 
 def test_an_object_that_came_after_the_listing_is_found() -> None:
-    ledger = Ledger()
-    ledger.take(place_of(BLOB), 0, [referring()])
+    ledger = Ledger({})
+    ledger.add_lines(parse_blob_path(BLOB), 0, [referring()])
     assert ledger.has_open_references
-    ledger.close_references({f"{HOUR}/files/rows-1.json": 5_000_000})
+    ledger.check_references({f"{HOUR}/files/rows-1.json": 5_000_000})
     assert (faults(ledger), ledger.has_open_references) == ({}, False)
 
 
@@ -355,41 +360,41 @@ def test_a_payload_that_goes_on_behind_its_line_says_so(rows: str, given: str, e
 
 def test_accepted_is_stored_and_lost_and_in_quarantine() -> None:
     ledger = accounted(0, 1, 2, 4)
-    ledger.take_quarantined("a", Quarantined(producer="p", collection="model_inputs", number=3))
-    statement = only(ledger, FinalAccount(accepted=7, delivered=4, lost={"refused": 2, "rejected": 1}))
-    assert (statement.gaps, statement.missing, statement.accounts) == ([(5, 6)], 0, True)
+    ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=3))
+    statement = only(ledger, ReportedCounts(accepted=7, delivered=4, lost={"refused": 2, "rejected": 1}))
+    assert (statement.gaps, statement.missing, statement.is_accounted_for) == ([(5, 6)], 0, True)
 
 
 def test_events_after_the_last_stored_one_are_missed_with_a_report_and_unknown_without() -> None:
-    assert only(accounted(0, 1)).accounts
-    statement = only(accounted(0, 1), FinalAccount(accepted=5, delivered=5))
-    assert (statement.gaps, statement.missing, statement.accounts) == ([(2, 4)], 3, False)
+    assert only(accounted(0, 1)).is_accounted_for
+    statement = only(accounted(0, 1), ReportedCounts(accepted=5, delivered=5))
+    assert (statement.gaps, statement.missing, statement.is_accounted_for) == ([(2, 4)], 3, False)
 
 
 def test_a_loss_that_is_kept_in_quarantine_excuses_no_hole() -> None:
     ledger = accounted(0, 1)
-    ledger.take_quarantined("a", Quarantined(producer="p", collection="model_inputs", number=2))
-    statement = only(ledger, FinalAccount(accepted=4, delivered=3, lost={"rejected": 1}))
+    ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=2))
+    statement = only(ledger, ReportedCounts(accepted=4, delivered=3, lost={"rejected": 1}))
     assert (statement.missing, statement.gaps) == (1, [(3, 3)])
 
 
 def test_what_was_given_up_and_is_stored_nevertheless_is_no_fault() -> None:
-    statement = only(accounted(0, 1, 2), FinalAccount(accepted=3, delivered=1, lost={"shutdown": 2}))
-    assert (statement.missing, statement.doubtful, statement.accounts) == (0, 2, True)
+    statement = only(accounted(0, 1, 2), ReportedCounts(accepted=3, delivered=1, lost={"shutdown": 2}))
+    assert (statement.missing, statement.doubtful, statement.is_accounted_for) == (0, 2, True)
 
 
 def test_more_than_was_accepted_is_told() -> None:
-    statement = only(accounted(0, 1, 2), FinalAccount(accepted=1, delivered=1))
-    assert (statement.beyond, statement.accounts) == (2, False)
+    statement = only(accounted(0, 1, 2), ReportedCounts(accepted=1, delivered=1))
+    assert (statement.beyond, statement.is_accounted_for) == (2, False)
 
 
 def test_a_producer_that_only_its_report_knows_is_missed_as_a_whole() -> None:
-    (statement,) = Ledger().statements({("p", "model_inputs"): FinalAccount(accepted=3, delivered=3)}, whole=True)
+    (statement,) = Ledger({}).reconcile({("p", "model_inputs"): ReportedCounts(accepted=3, delivered=3)}, whole=True)
     assert (statement.producer, statement.missing, statement.gaps) == ("p", 3, [(0, 2)])
 
 
 def test_what_waits_in_a_spool_is_missing_and_the_report_says_where() -> None:
-    statement = only(accounted(0), FinalAccount(accepted=3, delivered=1, pending=2))
+    statement = only(accounted(0), ReportedCounts(accepted=3, delivered=1, pending=2))
     assert statement.problems == [
         "2 events missing, of the numbers 1-2",
         "2 events left in the spool when the process ended",
@@ -397,27 +402,31 @@ def test_what_waits_in_a_spool_is_missing_and_the_report_says_where() -> None:
 
 
 def test_a_process_that_took_over_speaks_for_the_dead_one() -> None:
-    dead = FinalReport(producer="p", collections={"model_inputs": FinalAccount(accepted=5, delivered=1, pending=4)})
-    heir = FinalReport(
+    dead = DeliveryReport(
+        producer="p", collections={"model_inputs": ReportedCounts(accepted=5, delivered=1, pending=4)}
+    )
+    heir = DeliveryReport(
         producer="q",
         collections={},
-        replayed={"p": {"model_inputs": FinalAccount(accepted=4, delivered=3, lost={"refused": 1})}},
+        replayed={"p": {"model_inputs": CollectionReport(accepted=4, delivered=3, lost={"refused": 1})}},
     )
-    assert only(accounted(0, 1, 2, 4), told([dead, heir])["p", "model_inputs"]).accounts
-    assert only(accounted(0, 1, 2, 4), told([heir])["p", "model_inputs"]).accounts
-    assert only(accounted(0, 1, 4), told([dead, heir])["p", "model_inputs"]).missing == 1
+    assert only(accounted(0, 1, 2, 4), combine([dead, heir])["p", "model_inputs"]).is_accounted_for
+    assert only(accounted(0, 1, 2, 4), combine([heir])["p", "model_inputs"]).is_accounted_for
+    assert only(accounted(0, 1, 4), combine([dead, heir])["p", "model_inputs"]).missing == 1
 
 
 def test_losses_whose_collection_is_unknown_excuse_each_one_event() -> None:
-    heir = FinalReport(
+    heir = DeliveryReport(
         producer="q",
         collections={},
-        replayed={"p": {"(unreadable)": FinalAccount(accepted=2, lost={"corrupt": 2})}},
+        replayed={"p": {"(unreadable)": CollectionReport(accepted=2, lost={"corrupt": 2})}},
     )
     outputs = "azureml.inference.model_outputs"
     ledger = accounted(0, 2)
-    ledger.take(place_of(BLOB.replace("inputs", "outputs")), 0, [line(0, type=outputs), line(3, type=outputs)])
-    found = [(one.collection, one.missing) for one in ledger.statements(told([heir]), whole=True)]
+    ledger.add_lines(
+        parse_blob_path(BLOB.replace("inputs", "outputs")), 0, [line(0, type=outputs), line(3, type=outputs)]
+    )
+    found = [(one.collection, one.missing) for one in ledger.reconcile(combine([heir]), whole=True)]
     assert found == [("model_inputs", 0), ("model_outputs", 1)]
 
 
@@ -432,7 +441,9 @@ def numbered(number: int, body: object = "no rows", **fields: Any) -> bytes:
 
 
 def test_a_record_in_quarantine_says_whose_it_is() -> None:
-    expected = Quarantined(producer="p", collection="model_inputs", number=7, source=SOURCE, tenant=("credit", "blue"))
+    expected = QuarantinedEvent(
+        producer="p", collection="model_inputs", number=7, source=SOURCE, tenant=("credit", "blue")
+    )
     assert identify(numbered(7), RESOURCE) == expected
     damaged = invalid_utf8(record("0000", {semconv.AZUREML_PRODUCER_SEQUENCE: 7}, time_ns=1), "0000")
     assert identify(damaged, RESOURCE) == expected
@@ -448,35 +459,35 @@ def test_a_collection_may_be_named_by_the_type_alone() -> None:
 
 def test_a_resource_of_which_no_path_can_be_built_still_names_the_producer() -> None:
     bad = resource({semconv.SERVICE_INSTANCE_ID: "p", semconv.AZUREML_ENDPOINT_NAME: ".."}).SerializeToString()
-    assert identify(numbered(7), bad) == Quarantined(producer="p", collection="model_inputs", number=7)
+    assert identify(numbered(7), bad) == QuarantinedEvent(producer="p", collection="model_inputs", number=7)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff", b"\x08", field(6, b"\xff\xff"), field(6, field(1, b"\xff"))])
 def test_what_cannot_be_read_at_all_is_nobodys(raw: bytes) -> None:
     assert identify(raw, raw).producer == ""
-    ledger = Ledger()
-    ledger.take_quarantined("a", identify(raw, raw))
-    assert (ledger.unattributed, ledger.statements({}, whole=True)) == (1, [])
+    ledger = Ledger({})
+    ledger.add_quarantined("a", identify(raw, raw))
+    assert (ledger.unattributed, ledger.reconcile({}, whole=True)) == (1, [])
 
 
 def test_the_same_record_in_quarantine_again_counts_once() -> None:
     ledger = accounted(0)
     for _ in range(3):
-        ledger.take_quarantined("a", Quarantined(producer="p", collection="model_inputs", number=1))
-    assert (only(ledger).quarantined, only(ledger).last, only(ledger).accounts) == (1, 1, True)
+        ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=1))
+    assert (only(ledger).quarantined, only(ledger).last, only(ledger).is_accounted_for) == (1, 1, True)
 
 
 def test_a_record_that_is_in_quarantine_in_another_hour_is_not_missing() -> None:
     ledger = accounted(3, 5)
-    ledger.take_quarantined("a", Quarantined(producer="p", collection="model_inputs", number=4), elsewhere=True)
-    ledger.take_quarantined("b", Quarantined(producer="q", collection="model_inputs", number=4), elsewhere=True)
-    ledger.take_quarantined("c", Quarantined(), elsewhere=True)
+    ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=4), other_hour=True)
+    ledger.add_quarantined("b", QuarantinedEvent(producer="q", collection="model_inputs", number=4), other_hour=True)
+    ledger.add_quarantined("c", QuarantinedEvent(), other_hour=True)
     assert (only(ledger, whole=False).gaps, only(ledger, whole=False).quarantined) == ([], 0)
     assert ledger.unattributed == 0
 
 
 def test_text_that_is_not_base64_is_no_record() -> None:
-    assert (unbased("!"), unbased("é"), unbased("cGF5")) == (b"", b"", b"pay")
+    assert (decode_base64("!"), decode_base64("é"), decode_base64("cGF5")) == (b"", b"", b"pay")
 
 
 # --- random stores ----------------------------------------------------------------------------------------------------
@@ -533,15 +544,15 @@ def plant(made: Planted, key: Key, number: int, event: Event) -> None:
     made.faults.update([kinds[fate]] if fate in kinds else ["duplicated"] if fate == "twice" else [])
 
 
-def reported(story: dict[Key, list[Event]], producers: Iterable[str]) -> list[FinalReport]:
+def reported(story: dict[Key, list[Event]], producers: Iterable[str]) -> list[DeliveryReport]:
     reports = {}
     for (producer, collection), events in story.items():
         if producer in producers:
             fates = Counter(fate for fate, _, _ in events)
             lost = {"refused": fates["lost"], "shutdown": fates["doubtful"], "rejected": fates["quarantined"]}
-            account = FinalAccount(accepted=len(events), delivered=len(events) - sum(lost.values()), lost=lost)
-            reports.setdefault(producer, {})[collection] = account
-    return [FinalReport(producer=producer, collections=accounts) for producer, accounts in reports.items()]
+            counts = CollectionReport(accepted=len(events), delivered=len(events) - sum(lost.values()), lost=lost)
+            reports.setdefault(producer, {})[collection] = counts
+    return [DeliveryReport(producer=producer, collections=collections) for producer, collections in reports.items()]
 
 
 def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -584,27 +595,27 @@ def test_an_audit_finds_exactly_what_was_planted(
     story: dict[Key, list[Event]], reporting: set[str], piece: int
 ) -> None:
     made = planted(story)
-    ledger = Ledger()
+    ledger = Ledger({})
     for blob, lines in sorted(made.blobs.items()):
         for start in range(0, len(lines), piece):
-            ledger.take(place_of(blob), start, lines[start : start + piece])
+            ledger.add_lines(parse_blob_path(blob), start, lines[start : start + piece])
     for raw in made.quarantine:
         kept = quarantine_line.decode(raw)
-        ledger.take_quarantined(kept.id, identify(unbased(kept.record), unbased(kept.resource)))
+        ledger.add_quarantined(kept.id, identify(decode_base64(kept.record), decode_base64(kept.resource)))
     found = {
-        (one.producer, one.collection): {name: getattr(one, name) for name in TOLD}
-        for one in ledger.statements(told(reported(story, reporting)), whole=True)
+        (one.producer, one.collection): {name: getattr(one, name) for name in COUNTS}
+        for one in ledger.reconcile(combine(reported(story, reporting)), whole=True)
     }
     expected = {
         key: truth([fate for fate, _, _ in events], has_report=key[0] in reporting) for key, events in story.items()
     }
     assert found == {key: statement for key, statement in expected.items() if statement is not None}
     assert faults(ledger) == made.faults
-    for one in ledger.statements(told(reported(story, reporting)), whole=True):
+    for one in ledger.reconcile(combine(reported(story, reporting)), whole=True):
         assert one.accepted in {None, one.stored + one.quarantined + one.lost + one.missing}
 
 
-TOLD = (
+COUNTS = (
     "stored",
     "duplicates",
     "reused",
@@ -620,8 +631,8 @@ TOLD = (
 
 
 def test_a_place_outside_of_the_layout_has_no_names() -> None:
-    assert place_of("notes.jsonl") == Place(blob="notes.jsonl")
-    assert place_of(BLOB) == Place(
-        blob=BLOB, endpoint="credit", deployment="blue", collection="model_inputs", date="2026/11/22/12"
+    assert parse_blob_path("notes.jsonl") == BlobPath(name="notes.jsonl")
+    assert parse_blob_path(BLOB) == BlobPath(
+        name=BLOB, endpoint="credit", deployment="blue", collection="model_inputs", date="2026/11/22/12"
     )
-    assert place_of("_quarantine/2026/11/22/12/x.jsonl").quarantine
+    assert parse_blob_path("_quarantine/2026/11/22/12/x.jsonl").quarantine

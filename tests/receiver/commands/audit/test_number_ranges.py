@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata_receiver.commands.audit import number_ranges
-from otel_modeldata_receiver.commands.audit.number_ranges import MAX_SEQUENCE, IdSet, Sequences
+from otel_modeldata_receiver.commands.audit.number_ranges import MAX_SEQUENCE, IdSet, NumberRanges
 
 NUMBERS = st.integers(0, 60) | st.integers(0, MAX_SEQUENCE)
 BATCHES = st.lists(st.lists(NUMBERS, max_size=12), max_size=12)
 
 
-def filled(batches: list[list[int]]) -> Sequences:
-    numbers = Sequences()
+def filled(batches: list[list[int]]) -> NumberRanges:
+    numbers = NumberRanges()
     for batch in batches:
         numbers.add(batch)
     return numbers
@@ -51,19 +51,19 @@ def test_holes_are_what_is_not_there(batches: list[list[int]], first: int, last:
 
 @given(BATCHES, BATCHES)
 def test_a_union_has_the_members_of_all(some: list[list[int]], others: list[list[int]]) -> None:
-    union = filled(some).union((filled(others), Sequences()))
+    union = filled(some).union((filled(others), NumberRanges()))
     assert members(union.ranges()) == members(filled(some + others).ranges())
 
 
 def test_a_million_events_in_order_are_one_range() -> None:
-    numbers = Sequences()
+    numbers = NumberRanges()
     for start in range(0, 1_000_000, 5_000):
         numbers.add(range(start, start + 5_000))
     assert numbers.ranges() == [(0, 999_999)]
 
 
 def test_events_that_two_receivers_share_one_by_one_become_one_range_again() -> None:
-    numbers = Sequences()
+    numbers = NumberRanges()
     for parity in (0, 1):
         for start in range(0, 40_000, 2_000):
             numbers.add(range(start + parity, start + 2_000, 2))
