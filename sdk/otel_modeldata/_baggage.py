@@ -1,8 +1,8 @@
 """The correlation id as an entry of OpenTelemetry's baggage, which propagators carry from service to service.
 
-OTel is used when the process has loaded it, and is never loaded from here: without it nobody would carry the entry
-anyway. An id from outside is a stranger's text: it is used only as far as `MAX_CHARS` printable characters. It joins
-lines, it opens nothing: who calls a service can choose it, as `x-request-id` can be chosen.
+OTel is used when the process has loaded it, and is never loaded from here: without it nothing would carry the entry
+anyway. An id from outside is untrusted text: it is used only if it has at most `MAX_CHARS` characters, all printable.
+It only joins lines and grants no access: a client can choose it, as it can choose `x-request-id`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ENTRY = semconv.AZUREML_CORRELATION_ID
 def current() -> str | None:
     """The id in the current baggage, if it can be used."""
     everything = _get_context()
-    if not everything:  # outside of every request: the usual case costs one look
+    if not everything:  # outside of every request, the usual case: one look-up
         return None
     api = _api()
     if api is None:
@@ -37,10 +37,10 @@ def current() -> str | None:
 
 
 def _look_for_otel() -> Any:
-    """The current context; once OTel is loaded, whatever asks for it asks OTel itself."""
-    global _get_context  # noqa: PLW0603 - asked once, for the whole process
+    """The current context; once OTel is loaded, later calls go to OTel directly."""
+    global _get_context  # noqa: PLW0603 - once per process
     context = sys.modules.get("opentelemetry.context")
-    get_current = getattr(context, "get_current", None)  # none while another thread imports it
+    get_current = getattr(context, "get_current", None)  # missing while another thread imports it
     if get_current is None:
         return None
     _get_context = get_current
@@ -51,7 +51,7 @@ _get_context: Callable[[], Any] = _look_for_otel
 
 
 def attach(correlation_id: str) -> Token[Any] | None:
-    """Put the id into the current baggage until `detach`; the answer is what `detach` takes."""
+    """Put the id into the current baggage until `detach` is called with the returned token."""
     api = _api()
     if api is None or not _is_usable(correlation_id):
         return None
@@ -61,7 +61,7 @@ def attach(correlation_id: str) -> Token[Any] | None:
 
 
 def detach(attached: Token[Any] | None) -> None:
-    """End what `attach` began."""
+    """Undo `attach`."""
     if attached is not None:
         from opentelemetry import context  # noqa: PLC0415 - loaded by `attach`
 
@@ -69,7 +69,7 @@ def detach(attached: Token[Any] | None) -> None:
 
 
 def _api() -> Any:
-    """OTel's API of baggage; None where it is not loaded, so that no propagator can carry any."""
+    """OTel's API of baggage; None when it is not loaded, so that no propagator can carry any."""
     return sys.modules.get("opentelemetry.baggage")
 
 

@@ -1,14 +1,16 @@
 """From a frame to the queue: rows, context and span become a record, which is accepted or refused.
 
-The inner half of `Collector`, made by its first `collect`: everything heavy is imported here and nowhere above.
+The inner half of `Collector`, made by its first `collect`: pandas and the delivery side are imported here and not by
+`collector.py`.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 from opentelemetry.context import get_current
@@ -16,27 +18,26 @@ from pandas import DataFrame
 
 from . import semconv
 from ._delivery.process import this_process
-from ._encoding.dataframe_json import Columns, Rows
+from ._encoding.column_names import ColumnNameCache
+from ._encoding.dataframe_json import Rows
 from ._encoding.log_record import Record, fixed_part
 from .context import REQUEST_ID_HEADER, BasicCorrelationContext, checked_text, event_time_ns, headers_of, new_uuid
 from .exceptions import UnsupportedDataError
+from .log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
     from opentelemetry.trace import Span, SpanContext
 
     from ._delivery.pending import OnError
-    from ._encoding.log_record import Payload
+    from ._encoding.log_record import PayloadBody
     from .config import CollectorConfig
     from .context import CorrelationContext
 
 logger = logging.getLogger(__name__)
 
 _CORRELATION_ID = semconv.AZUREML_CORRELATION_ID
-_KNOWN_COLUMNS = 32
-"""Sets of columns that are remembered; a collection has one or two."""
 
 
 class Emitter:
@@ -55,19 +56,19 @@ class Emitter:
         self._on_error = on_error
         self._event_type = semconv.event_type(name)
         self._fixed = fixed_part(name, rate, model_version)
-        self._dated = semconv.FOLDER_PATTERNS[config.rolling_rate or "Hour"]
-        self._columns: dict[tuple[object, ...], Columns] = {}
-        self._warned: set[str] = set()
+        self._folder_pattern = semconv.FOLDER_PATTERNS[config.rolling_rate or "Hour"]
+        self._column_names = ColumnNameCache(name)
+        self._once = LogThrottle(logger, math.inf)
 
     def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext) -> None:
         """Queue a frame, or print it where Azure's local capture is on.
 
         Raises:
-            CollectError: it is refused; UnsupportedDataError where `frame` is something else.
+            CollectError: it is refused; UnsupportedDataError if `frame` is no DataFrame.
         """
         if not isinstance(frame, DataFrame):
             raise UnsupportedDataError(frame)
-        rows = Rows(frame, self._read_columns)
+        rows = Rows(frame, self._column_names)
         if rows.count == 0:
             self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
         if self._config.local_capture:
@@ -101,10 +102,10 @@ class Emitter:
         if isinstance(context, BasicCorrelationContext):
             context.collected_rows = (record.first_row, count)
         if span is not None and is_recording:
-            dated = time.strftime(self._dated, time.gmtime(record.time_ns // 1_000_000_000))
-            self._tell_span(span, record, correlation_id, count, f"{process.deployment}/{self._name}/{dated}")
+            date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
+            self._annotate(span, record, correlation_id, count, f"{process.deployment}/{self._name}/{date}")
 
-    def _tell_span(self, span: Span, record: Record, correlation_id: str, count: int, folder: str) -> None:
+    def _annotate(self, span: Span, record: Record, correlation_id: str, count: int, folder: str) -> None:
         about: dict[str, str | int] = {
             semconv.AZUREML_COLLECTION_NAME: self._name,
             semconv.AZUREML_CORRELATION_ID: correlation_id,
@@ -116,15 +117,15 @@ class Emitter:
         span.add_event(self._event_type, about)  # of every collect, with its time
 
     def emit_payload(
-        self, payload: Payload, attributes: Mapping[str, str | float], time_ns: int, span_context: SpanContext
+        self, payload: PayloadBody, attributes: Mapping[str, str | float], time_ns: int, span_context: SpanContext
     ) -> None:
         """Queue the body of a request or response.
 
         Args:
             payload: the body.
             attributes: all of them (`semconv.py`): correlation id, request id, content type, and what HTTP adds.
-            time_ns: when it began, ns since 1970.
-            span_context: the span of the request; an invalid one is none.
+            time_ns: when the request or response began, ns since 1970.
+            span_context: the span of the request; an invalid one counts as none.
 
         Raises:
             CollectError: it is refused.
@@ -153,23 +154,8 @@ class Emitter:
                 )
         return attributes
 
-    def _read_columns(self, index: pd.Index[Any]) -> Columns:
-        """The names of a frame's columns; called by the delivery thread, too, for frames it encodes."""
-        labels = tuple(index.tolist())
-        columns = self._columns.get(labels)
-        if columns is None:
-            columns = Columns(labels)
-            if len(self._columns) >= _KNOWN_COLUMNS:
-                self._columns.clear()
-            self._columns[labels] = columns
-            for sentence in columns.warnings:
-                self._warn_once(sentence)
-        return columns
-
     def _warn_once(self, sentence: str) -> None:
-        if sentence not in self._warned:
-            self._warned.add(sentence)
-            logger.warning("collection %s: %s", self._name, sentence)
+        self._once.log(logging.WARNING, sentence, "collection %s: %s", self._name, sentence)
 
 
 def _print(name: str, correlation_id: str, rows: Rows) -> None:

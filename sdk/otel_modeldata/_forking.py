@@ -1,20 +1,48 @@
-"""What must not happen while the process forks: loading the heavy half of the SDK, and making the delivery side.
+"""What has to happen when the process forks: the only module that calls `os.register_at_fork`.
 
-A child that is forked while another thread imports inherits half a module and a lock that nobody will release: it hangs
-in its first `collect`. So whoever loads holds a lock, and a fork waits for it: a second at most, once in a process.
+Order, as `os.register_at_fork` defines it: `before` hooks run in reverse order of their registration, `after_in_parent`
+and `after_in_child` hooks in the order of their registration. So what is built later is paused first and resumed last.
+An exception in a hook is printed and does not stop the fork.
+
+`guard` protects what must not run while the process forks: loading the heavy half of the SDK, and making the delivery
+side. A child that is forked while another thread imports gets half a module and a lock that no thread will release: it
+hangs in its first `collect`. So the thread that loads holds `guard`, and a fork waits for it: a second at most, once in
+a process.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _FORK_WAITS_SECONDS = 10.0
-"""The thread that forks may itself be in an import that the other one needs: then better a fork at risk than none."""
+"""The thread that forks may be in an import that the other thread needs: after this time the fork goes on at risk."""
 
 guard = threading.RLock()
 """Held while modules are loaded (`collector.py`) and the process's delivery side is made (`_delivery/process.py`)."""
 _is_held_for_fork = False
+
+
+def on_fork(
+    *,
+    before: Callable[[], object] | None = None,
+    after_in_parent: Callable[[], object] | None = None,
+    after_in_child: Callable[[], object] | None = None,
+) -> None:
+    """Register hooks of a module; does nothing on systems without `fork`.
+
+    Args:
+        before: called by the thread that forks, before the fork.
+        after_in_parent: called after it in the parent.
+        after_in_child: called after it in the child, whose only thread is the one that forked.
+    """
+    hooks = {"before": before, "after_in_parent": after_in_parent, "after_in_child": after_in_child}
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(**{name: hook for name, hook in hooks.items() if hook is not None})
 
 
 def _before_fork() -> None:
@@ -32,5 +60,4 @@ def _after_fork_in_child() -> None:
     guard = threading.RLock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+on_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

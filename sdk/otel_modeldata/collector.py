@@ -1,7 +1,8 @@
-"""`Collector`: what score.py holds.
+"""`Collector`: the class that score.py uses.
 
-A drop-in for `azureml.ai.monitoring.Collector`: change the import's first words to `otel_modeldata`. The first
-`collect` loads the rest of the package; until then neither pandas nor gRPC nor the OpenTelemetry SDK is imported.
+A drop-in replacement for `azureml.ai.monitoring.Collector`: change `azureml.ai.monitoring` in the import to
+`otel_modeldata`. The first `collect` loads the rest of the package; until then neither pandas nor gRPC nor the
+OpenTelemetry SDK is imported.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
     from ._emitter import Emitter
 
+__all__ = ["Collector"]
+
 logger = logging.getLogger(__name__)
 
 _ACCEPTED = "accepted"
 _NOT_SAMPLED = "dropped_sampling"
 
-made: set[str] = set()
-"""Names of the collectors that the application made: what collects by itself (`mlflow.py`) stands back for them."""
+application_names: set[str] = set()
+"""Names of the collectors that the application made: automatic collection (`mlflow.py`) is disabled for these."""
 
 
 class Collector:
@@ -39,9 +42,9 @@ class Collector:
     Args:
         name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
             recognizes `model_inputs` and `model_outputs`.
-        on_error: called with each error instead of raising it, so that scoring goes on; from the thread that calls
-            `collect` for what is known there, from the delivery thread for events that are lost later.
-        model_version: the line key `modelversion`; `default` when missing, as Azure's own collector always says.
+        on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
+            `collect` for errors known there, by the delivery thread for events that are lost later.
+        model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always has.
 
     Raises:
         ConfigError: the configuration or the endpoint is wrong; always raised, never given to `on_error`, because
@@ -59,11 +62,11 @@ class Collector:
                 f"expected a function in on_error, got {type(on_error).__name__}: it is called with each error"
             )
         self.name = name
-        made.add(str(name))
+        application_names.add(str(name))
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
         self._config = load_config()
-        open_transport.check()  # a wrong one is known now, in init(), and not in the first scoring request
+        open_transport.check()  # an error is raised now, in init(), and not in the first scoring request
         check_settings()
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
@@ -73,18 +76,18 @@ class Collector:
         if self._switched_off:
             logger.info("collection %s is switched off: its frames are dropped", name)
         if self._refusal is not None:
-            self._tell(self._refusal)
+            self._report(self._refusal)
 
     def collect(self, data: pd.DataFrame, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
-        """Collect a frame; what happens to it afterwards does not reach the record.
+        """Collect a frame; later changes of the frame do not change the record.
 
         Args:
-            data: a pandas DataFrame of any shape; `_encoding/dataframe_json.py` says how each value is written.
+            data: a pandas DataFrame of any shape; `_encoding/dataframe_json.py` has the rules for each type of value.
             correlation_context: what an earlier `collect` of the same request returned, or your own; without it the
-                one in force (`use_correlation_context`), else a new one.
+                current one (`use_correlation_context`), else a new one.
 
         Returns:
-            The correlation context, to be given to the next `collect` of this request. In debug mode it also answers
+            The correlation context, to be given to the next `collect` of this request. In debug mode it also has
             `is_success()` and `get_message()`.
 
         Raises:
@@ -94,10 +97,10 @@ class Collector:
         try:
             context = resolve(correlation_context)
             message = self._collect(data, context)
-        except Exception as error:  # noqa: BLE001 - the edge to scoring: with on_error nothing may pass
+        except Exception as error:  # noqa: BLE001 - error boundary to scoring: with on_error none is raised
             message = str(error)
             metrics.count_refused(self.name, error)
-            self._tell(error)
+            self._report(error)
         context = context or BasicCorrelationContext()
         if self._config.debug:
             return WrapperContext(context, message == _ACCEPTED, message)
@@ -115,8 +118,8 @@ class Collector:
         return _ACCEPTED
 
     def _make_emitter(self, data: object) -> Emitter:
-        """The first `collect` loads the heavy half of the package; a fork meanwhile would leave a child half of it."""
-        if "pandas" not in sys.modules:  # then it is no frame, and pandas need not be loaded to say so
+        """Load the heavy half of the package; a fork must wait for that, else its child would have half a module."""
+        if "pandas" not in sys.modules:  # then it is no frame, and pandas need not be loaded to find out
             raise UnsupportedDataError(data)
         with _forking.guard:
             from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
@@ -124,7 +127,7 @@ class Collector:
             self._emitter = Emitter(self.name, self._config, self._rate, self._on_error, self._model_version)
             return self._emitter
 
-    def _tell(self, error: Exception) -> None:
+    def _report(self, error: Exception) -> None:
         if self._on_error is not None:
             self._on_error(error)
         elif error is not self._refusal or not self._switched_off:
@@ -132,7 +135,10 @@ class Collector:
 
 
 def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
-    """Why frames of this collection are refused; None when they are taken. Texts: peers.md 2.2."""
+    """Why frames of this collection are refused; None when they are accepted.
+
+    The texts equal those of azureml-ai-monitoring where it has one.
+    """
     if not name:
         return CollectionNameError("collection name is not provided")
     if not isinstance(name, str) or not semconv.is_name(name):
@@ -146,10 +152,10 @@ def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | Not
 
 
 def _is_switched_off(name: object, config: CollectorConfig) -> bool:
-    """Whether an operator turned this very collection off.
+    """Whether an operator switched this collection off.
 
-    That is a wish, not a mistake: `on_error` hears of it, but nothing is raised, so that no code has to change and
-    scoring goes on. A name that the configuration does not know is a mistake and raises, as Azure's SDK does.
+    This is intended, so nothing is raised: no code has to change, and scoring goes on; `on_error` is called. A name
+    that the configuration does not list is an error and raises, as in Azure's SDK.
     """
     if not isinstance(name, str):
         return False

@@ -1,9 +1,9 @@
-"""Correlation contexts: what ties the inputs and outputs of one request together.
+"""Correlation contexts: they join the inputs and outputs of one request.
 
-The classes and methods are those of `azureml.ai.monitoring.context`. What is new: a context can be put in force
-(`use_correlation_context`) and travels as the current span does, so collectors join without passing it by hand. Into
-other services its id travels as W3C baggage, wherever OpenTelemetry carries the trace: what one service collects as
-inputs and the next one as outputs has the same correlation id.
+The classes and methods are those of `azureml.ai.monitoring.context`. In addition a context can be made the current one
+(`use_correlation_context`). It is passed on as the current span is, so collectors join without an argument. Its id is
+sent to other services as W3C baggage, wherever OpenTelemetry propagates the trace: inputs that one service collects and
+outputs that the next one collects have the same correlation id.
 """
 
 from __future__ import annotations
@@ -15,11 +15,20 @@ from contextvars import ContextVar
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from . import _baggage
+from . import _baggage, _forking
 from .exceptions import ContextError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "BasicCorrelationContext",
+    "CorrelationContext",
+    "WrapperContext",
+    "current_correlation_context",
+    "sent_correlation_id",
+    "use_correlation_context",
+]
 
 REQUEST_ID_HEADER = "x-request-id"
 """The header of a context that becomes `xrequestid` of the line."""
@@ -27,8 +36,8 @@ REQUEST_ID_HEADER = "x-request-id"
 
 _FEW, _MANY = 16, 256
 _ids: list[str] = []
-"""Correlation ids that are made already: at some pace `collect` never makes one, the delivery thread does. A process
-that is cloned as it runs uses some of them twice: bearable for ids that join, not for those that tell events apart."""
+"""Correlation ids made in advance: the delivery thread makes them, so that `collect` need not. A process that is cloned
+while it runs uses some of them twice: acceptable for correlation ids, not for event ids, which must be unique."""
 
 
 def new_uuid() -> str:
@@ -43,12 +52,12 @@ def _uuid_of(octets: bytes) -> str:
 
 
 def prepare_ids() -> None:
-    """Make correlation ids for later; called where nobody waits."""
+    """Make correlation ids in advance; called off the hot path."""
     _make_ids(_MANY - len(_ids))
 
 
 def _make_ids(count: int) -> None:
-    """The kernel is asked once for all of them, because every time the thread lets others go first."""
+    """Reads the random bytes for all ids at once, because each read releases the GIL."""
     if count > 0:
         octets = os.urandom(16 * count)
         _ids.extend([_uuid_of(octets[start : start + 16]) for start in range(0, len(octets), 16)])
@@ -62,12 +71,11 @@ def _new_correlation_id() -> str:
         return new_uuid()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_ids.clear)
+_forking.on_fork(after_in_child=_ids.clear)
 
 
 class CorrelationContext:
-    """What `collect` takes and returns; subclass it to bring an id from elsewhere."""
+    """The argument and result of `collect`; subclass it to use an id from elsewhere."""
 
     def get_id(self) -> str:
         """The correlation id: joins inputs, outputs and, later, ground truth."""
@@ -84,10 +92,10 @@ class BasicCorrelationContext(CorrelationContext):
     """A correlation id with a time and headers.
 
     Args:
-        id: any value that prints to the id you want, best one that is unique per request; a new uuid when missing.
+        id: any value whose text is the id you want, best one that is unique per request; a new uuid when missing.
             The row with index n of a frame has the row id `{id}_{n}` in Azure's consumer.
         timestamp: event time in whole seconds since 1970 (UTC). When missing, each event carries the time of its own
-            `collect`, and `get_timestamp` answers the time at which the context was made.
+            `collect`, and `get_timestamp` returns the time at which the context was made.
         headers: `x-request-id` becomes `xrequestid` of the line; any other name of lower-case letters and digits
             becomes a line key of its own, e.g. `{"tenant": "a"}`.
     """
@@ -113,8 +121,8 @@ class BasicCorrelationContext(CorrelationContext):
     def row_ids(self) -> list[str]:
         """The row ids of the frame collected last under this context, `{id}_{n}`, as Azure's consumer makes them.
 
-        They begin above 0 where the frame joined one collected just before (`OTEL_MODELDATA_BATCH_MS`); frames of one
-        id that are further apart have events of their own, and Azure's consumer numbers each from 0.
+        They start above 0 when the frame joined one collected just before (`OTEL_MODELDATA_BATCH_MS`); frames of one id
+        that are further apart have separate events, and Azure's consumer numbers each from 0.
         """
         start, count = self.collected_rows
         return [f"{self.id}_{number}" for number in range(start, start + count)]
@@ -139,7 +147,7 @@ _current: ContextVar[CorrelationContext | None] = ContextVar("otel_modeldata_cor
 
 
 class WrapperContext(CorrelationContext):
-    """What `collect` returns in debug mode (`AZUREML_MDC_DEBUG=true`): the context, and what became of the call."""
+    """The result of `collect` in debug mode (`AZUREML_MDC_DEBUG=true`): the context, and whether the call succeeded."""
 
     def __init__(self, correlation_context: CorrelationContext, success: bool, message: str) -> None:
         self.wrapped = correlation_context
@@ -171,8 +179,8 @@ class WrapperContext(CorrelationContext):
 def use_correlation_context(context: CorrelationContext) -> Iterator[CorrelationContext]:
     """Make `context` the current one: every `collect` inside that is given none uses it.
 
-    It travels like the current span: through `await`, and into threads that copy the context. Its id is the entry
-    `azureml.correlation.id` of the baggage of every request that is sent inside to another service.
+    It is passed on like the current span: through `await`, and into threads that copy the context. Its id is the entry
+    `azureml.correlation.id` in the baggage of every request that is sent inside to another service.
     """
     token = _current.set(context)
     attached = _baggage.attach(_id_of(context))
@@ -184,20 +192,20 @@ def use_correlation_context(context: CorrelationContext) -> Iterator[Correlation
 
 
 def _id_of(context: CorrelationContext) -> str:
-    """The id, if there is one; what is wrong with a context is told by `collect`, which knows whom to tell."""
+    """The id, or an empty text; `collect` reports what is wrong with a context, because it knows `on_error`."""
     try:
         return str(context.get_id() or "")
-    except Exception:  # noqa: BLE001 - a class of the caller's own; here it must not break a request
+    except Exception:  # noqa: BLE001 - a class of the caller; here it must not break a request
         return ""
 
 
 def sent_correlation_id() -> str | None:
-    """The correlation id that the calling service sent along (W3C baggage), if it sent one that can be used."""
+    """The correlation id that the calling service sent (W3C baggage), if it sent one that can be used."""
     return _baggage.current()
 
 
 def current_correlation_context() -> CorrelationContext | None:
-    """The context in force, if one is."""
+    """The current context, if there is one."""
     return _current.get()
 
 
@@ -220,7 +228,7 @@ def resolve(context: CorrelationContext | None) -> CorrelationContext:
 
 
 def event_time_ns(context: CorrelationContext) -> int | None:
-    """The event time the caller chose, in ns since 1970; None when the event has its own.
+    """The event time that the caller chose, in ns since 1970; None when the caller chose none.
 
     Raises:
         ContextError: it is no time that a record can carry.
@@ -238,13 +246,13 @@ def event_time_ns(context: CorrelationContext) -> int | None:
 
 
 def headers_of(context: CorrelationContext) -> dict[str, str]:
-    """The context's headers; none where the class has no such method."""
+    """The context's headers; none if the class has no such method."""
     get_headers = getattr(context, "get_headers", None)
     return {} if get_headers is None else get_headers()
 
 
 def checked_text(text: str) -> str:
-    """`text` itself when it can travel.
+    """`text` itself if it can be encoded as UTF-8.
 
     Raises:
         ContextError: it holds a lone surrogate.

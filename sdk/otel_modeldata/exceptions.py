@@ -3,23 +3,39 @@
 ```
 ModelDataError
 ├── ConfigError                 the configuration is wrong; raised by `Collector(...)`, in `init()`
-├── CollectError                known when `collect` is called: raised there, or given to `on_error`
+├── CollectError                known when `collect` is called: raised there, or passed to `on_error`
 │   ├── CollectionNameError     no name, or one that cannot become a folder
 │   ├── NotEnabledError         the configuration does not switch this collection on
 │   ├── UnsupportedDataError    not a pandas DataFrame (also a TypeError)
 │   ├── UnsupportedValueError   a cell or column name that JSON cannot carry (also a TypeError)
 │   ├── ContextError            not a correlation context (also a TypeError)
-│   ├── RecordTooLargeError     one frame above the size that may travel
-│   ├── QueueFullError          deliveries lag behind and the queue's bound is reached
-│   ├── SpoolError              the folder for what waits cannot be written to
+│   ├── RecordTooLargeError     one frame that is too large to send
+│   ├── QueueFullError          delivery is slower than `collect`, and the limit of the queue is reached
+│   ├── SpoolError              the folder of the spool cannot be written to
 │   └── ShutDownError           `shutdown` was called before
-└── DeliveryError               known only later: given to `on_error` from the delivery thread
+└── DeliveryError               known only later: passed to `on_error` by the delivery thread
 ```
 
-Where azureml-ai-monitoring has a text for a refusal, the text here is the same: programs match on it.
+Where azureml-ai-monitoring has a text for a refusal, the text here is the same, because programs match on it.
 """
 
 from __future__ import annotations
+
+__all__ = [
+    "CollectError",
+    "CollectionNameError",
+    "ConfigError",
+    "ContextError",
+    "DeliveryError",
+    "ModelDataError",
+    "NotEnabledError",
+    "QueueFullError",
+    "RecordTooLargeError",
+    "ShutDownError",
+    "SpoolError",
+    "UnsupportedDataError",
+    "UnsupportedValueError",
+]
 
 
 class ModelDataError(Exception):
@@ -39,7 +55,7 @@ class ConfigError(ModelDataError):
 
 
 class CollectError(ModelDataError):
-    """Root of what `collect` can know while it is called."""
+    """Root of the errors that are known when `collect` is called."""
 
 
 class CollectionNameError(CollectError):
@@ -66,7 +82,7 @@ class ContextError(CollectError, TypeError):
 
 
 class RecordTooLargeError(CollectError):
-    """One frame above the size that may travel."""
+    """One frame that is too large to send."""
 
     def __init__(self, size: int, limit: int) -> None:
         self.size = size
@@ -77,17 +93,19 @@ class RecordTooLargeError(CollectError):
 
 
 class QueueFullError(CollectError):
-    """Deliveries lag behind and the queue's bound is reached."""
+    """Delivery is slower than `collect`, and the limit of the queue is reached."""
 
     def __init__(self) -> None:
         super().__init__("Too many requests lead to message queue is full, please reduce the number of requests.")
 
 
 class SpoolError(CollectError):
-    """The folder for what waits cannot be written to, so nothing that is accepted now would survive the process."""
+    """The folder of the spool cannot be written to, so a record accepted now would not survive the process."""
 
     def __init__(self, folder: object, error: OSError) -> None:
-        super().__init__(f"expected to write to the spool in {folder}, got {error}: free the disk or mend its rights")
+        super().__init__(
+            f"expected to write to the spool in {folder}, got {error}: free the disk or fix its permissions"
+        )
 
 
 class ShutDownError(CollectError):

@@ -1,6 +1,6 @@
-"""`flush` and `shutdown`: wait for what was collected, and be told the truth about it.
+"""`flush` and `shutdown`: wait until collected events are delivered, and report what was delivered or lost.
 
-What becomes of the events that were accepted and not yet delivered when a process ends (tests/test_exits.py):
+Events that were accepted and are not yet delivered when a process ends (tests/end_to_end/test_exits.py):
 
 | end of the process | in memory | with `OTEL_MODELDATA_SPOOL` |
 |---|---|---|
@@ -9,67 +9,71 @@ What becomes of the events that were accepted and not yet delivered when a proce
 | child of `multiprocessing`, worker of `ProcessPoolExecutor` | delivered, within 10 s | delivered, else kept |
 | `shutdown()`, then anything | delivered, within its timeout | delivered, else kept |
 | uvicorn, which raises SIGTERM again: `shutdown()` at the end of the lifespan | delivered | kept |
-| SIGTERM without a handler, `Pool.terminate`, `os._exit`, `kill -9`, crash | lost: 50 ms' worth or the backlog | kept |
+| SIGTERM without a handler, `Pool.terminate`, `os._exit`, `kill -9`, crash | lost: everything pending | kept |
 | forked child | starts empty; the parent's events stay the parent's | same |
 | power cut | lost | lost is what the kernel had not written back |
 
-*Kept* is sent by the next process that collects with the same folder, by a living one within ten seconds, or by
-`python -c "import otel_modeldata; otel_modeldata.shutdown(60)"`. What an orderly end cannot deliver is reported as
-lost, `shutdown`; what an abrupt end loses, nobody can report: it is a tail of the producer's sequence numbers.
+Without an outage, pending are the events of the last `merge_seconds` and `linger_seconds`
+(`_delivery/settings.py`); during an outage, all since it began.
+
+*Kept* events are sent by the next process that collects with the same folder, by a running one within ten seconds, or
+by `python -c "import otel_modeldata; otel_modeldata.shutdown(60)"`. What an orderly end cannot deliver is reported as
+lost, for the reason `shutdown`. What an abrupt end loses cannot be reported: the producer's last sequence numbers are
+missing.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
+from ._delivery import current
 from .report import DeliveryReport
 
+__all__ = ["flush", "shutdown"]
+
 if TYPE_CHECKING:
-    from types import ModuleType
+    from ._delivery.process import Process
 
 
 def flush(timeout: float | None = None) -> DeliveryReport:
     """Wait until everything collected before is delivered or lost.
 
-    With a spool this includes what dead processes left there, even before the first `collect`:
+    With a spool this includes events that dead processes left there, even before the first `collect`:
     `python -c "import otel_modeldata; otel_modeldata.shutdown(60)"` empties a spool.
 
     Args:
         timeout: seconds to wait at most; None waits as long as it takes.
 
     Returns:
-        The accounts since the process started.
+        The counts since the process started.
     """
-    process = _loaded_process()
-    report: DeliveryReport = DeliveryReport() if process is None else process.flush(timeout)
-    return report
+    process = _process_with_events()
+    return DeliveryReport() if process is None else process.delivery.flush(timeout)
 
 
 def shutdown(timeout: float = 10.0) -> DeliveryReport:
-    """Deliver what waits, then stop: later calls of `collect` are refused.
+    """Deliver what is pending, then stop: later calls of `collect` are refused.
 
-    The end of the interpreter does this by itself. Call it before `os._exit`, or to hear the report.
+    The interpreter does this at its end. Call it before `os._exit`, or to get the report.
 
     Args:
-        timeout: seconds to wait at most; what is not delivered by then is lost and counted, or stays in the spool.
+        timeout: seconds to wait at most; events not delivered by then are counted as lost, or stay in the spool.
 
     Returns:
-        The final accounts: accepted = delivered + lost, with a spool + pending.
+        The final counts: accepted = delivered + lost; with a spool, accepted = delivered + lost + pending.
     """
-    process = _loaded_process()
-    report: DeliveryReport = DeliveryReport() if process is None else process.shutdown(timeout)
-    return report
+    process = _process_with_events()
+    return DeliveryReport() if process is None else process.shutdown(timeout)
 
 
-def _loaded_process() -> ModuleType | None:
-    """The module of the delivery side, which the first `collect` loads.
+def _process_with_events() -> Process | None:
+    """The delivery side, which the first `collect` makes; None when there is nothing to wait for.
 
-    Before, there is nothing to wait for, unless there is a spool in which a dead process left something.
+    With a spool it is made here, because a dead process may have left events there.
     """
     if os.environ.get("OTEL_MODELDATA_SPOOL"):
-        from ._delivery import process as _process  # noqa: PLC0415 - not before it is needed
+        from ._delivery.process import process_for_spool  # noqa: PLC0415 - loads gRPC, not before it is needed
 
-        return _process
-    return sys.modules.get(f"{__package__}._delivery.process")
+        return process_for_spool()
+    return current.process

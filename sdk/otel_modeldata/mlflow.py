@@ -1,7 +1,7 @@
-"""MLflow models: `model_inputs` and `model_outputs` without a line in any script.
+"""MLflow models: collects `model_inputs` and `model_outputs` without a change in any script.
 
-**One switch.** Azure ML has one toggle for the collection of an MLflow model's data. Here it is the word
-`opentelemetry-instrument` before the command:
+**One switch.** Azure ML has one toggle for the collection of an MLflow model's data. Here it is the command
+`opentelemetry-instrument`:
 
 ```console
 opentelemetry-instrument mlflow models serve -m MODEL --env-manager local
@@ -10,24 +10,24 @@ opentelemetry-instrument python batch_scoring.py
 
 Every `mlflow.pyfunc` model in that process, and in the server that `mlflow models serve` starts, is collected. Without
 OpenTelemetry's command `otel_modeldata.mlflow.autolog()` does the same, `collect_predictions(model)` for one model.
-What is collected is up to the configuration, as everywhere (`config.py`): both collections, unless a deployment YAML
-switches them off or lists others only. `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=otel_modeldata_mlflow` switches off.
-Where the application makes a `Collector` named `model_inputs` or `model_outputs` itself, that one collects and this
-module stands back: nothing is collected twice.
+The configuration decides what is collected (`config.py`): both collections, unless a deployment YAML switches them off
+or lists only others. `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=otel_modeldata_mlflow` switches this module off. If the
+application makes a `Collector` named `model_inputs` or `model_outputs` itself, automatic collection is disabled:
+nothing is collected twice.
 
 **What is collected.** For each outermost call of `predict` or `predict_stream`: its input as the caller gave it, before
-the model runs (so the input of a failing call is there, too), and its output, under one correlation id: the current one
-of the request, or a new one, which is in force while the model runs. `_mlflow/to_dataframe.py` says how values become
-frames; columns without names get those of the model's signature, outputs `0`, `1`... A stream is collected when it has
-come to its end. What has no rows is told once in the log. The line key `modelversion` says which model it was
-(`_mlflow/model_version.py`). Not collected are evaluations (`mlflow.genai.evaluate`) and what MLflow runs while it logs
-a model.
+the model runs (so the input of a failing call is collected, too), and its output, under one correlation id: the current
+one of the request, or a new one, which is the current one while the model runs. `_mlflow/to_dataframe.py` has the rules
+that turn values into frames; columns without names get those of the model's signature, outputs `0`, `1`... A stream is
+collected at its end. A value without rows is logged once. The line key `modelversion` names the model's version
+(`_mlflow/model_version.py`). Evaluations (`mlflow.genai.evaluate`) and calls that MLflow makes while it logs a model
+are not collected.
 
 **What never changes.** A model returns the same object, raises the same exceptions, is pickled and saved as before:
-its class gets other `predict` methods, the model itself is not touched. No error of collecting reaches its caller.
+its class gets other `predict` methods, the model itself is not changed. No error of collecting reaches its caller.
 
-`mlflow models serve` runs its server in a process of its own. With `--env-manager local` that process has the same
-packages; for any other, put `otel-modeldata` and `opentelemetry-distro` into the model's requirements.
+`mlflow models serve` runs its server in a separate process. With `--env-manager local` that process has the same
+packages; with any other, put `otel-modeldata` and `opentelemetry-distro` into the model's requirements.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ _PYFUNC = "mlflow.pyfunc"
 _SERVER = "mlflow.pyfunc.scoring_server"
 _METHODS = ("predict", "predict_stream")
 _LAST_SECONDS = 10.0
-"""How long the end of MLflow's server waits for deliveries: within the 30 s grace period of Kubernetes."""
+"""How long the shutdown of MLflow's server waits for deliveries: within the 30 s grace period of Kubernetes."""
 _LOGGING_A_MODEL = "_MLFLOW_IN_CAPTURE_MODULE_PROCESS"
-"""MLflow sets it to true in the process in which it tries a model to find out what it imports."""
+"""MLflow sets it to true in a process that runs a model only to find out what it imports."""
 
 M = TypeVar("M")
 
 
 class _Switch:
-    """What is collected in this process, and what was changed for it."""
+    """Which models are collected in this process, and which classes were changed for it."""
 
     def __init__(self) -> None:
         self.every_model = False
@@ -88,7 +88,7 @@ def autolog(*, disable: bool = False) -> None:
     """Collect the inputs and outputs of every `mlflow.pyfunc` model of this process, or stop that.
 
     Args:
-        disable: stop; what `collect_predictions` chose goes on.
+        disable: stop; models chosen by `collect_predictions` are still collected.
 
     Raises:
         ImportError: MLflow is not installed.
@@ -109,7 +109,7 @@ def collect_predictions(model: M) -> M:
 
     Raises:
         ImportError: MLflow is not installed.
-        TypeError: it is no such model.
+        TypeError: it is no pyfunc model.
     """
     pyfunc = _import_pyfunc()
     if not isinstance(model, pyfunc.PyFuncModel):
@@ -118,13 +118,13 @@ def collect_predictions(model: M) -> M:
             "load it as a pyfunc model, or collect with a Collector"
         )
     _prepare(pyfunc)
-    _wrap_methods(_owner(type(model), "predict"))  # a class of its own where the model has one
+    _wrap_methods(_owner(type(model), "predict"))  # a subclass, if the model has one
     _switch.chosen.remember(model, True)
     return model
 
 
 class MlflowInstrumentor:
-    """What `opentelemetry-instrument` switches on: `autolog`, as soon as the process imports MLflow, if ever."""
+    """Used by `opentelemetry-instrument`: calls `autolog` when, and if, the process imports MLflow."""
 
     def instrument(self, **_: object) -> None:
         """Switch on; without MLflow nothing happens."""
@@ -146,14 +146,14 @@ def _import_pyfunc() -> ModuleType:
 
 
 def _prepare(pyfunc: ModuleType) -> None:
-    """Change the classes and functions of MLflow, once; the switch decides at each call."""
+    """Wrap the classes and functions of MLflow, once; `_switch` decides at each call."""
     if pyfunc.PyFuncModel not in _switch.classes:
         _wrap_methods(pyfunc.PyFuncModel)
         pyfunc.load_model = _remembering(pyfunc.load_model)  # type: ignore[attr-defined] # it has one
 
 
 def _prepare_server(scoring_server: ModuleType) -> None:
-    """Change MLflow's server: uvicorn ends by SIGTERM, which delivers nothing unless the end of the lifespan does."""
+    """Wrap MLflow's server: the end of its lifespan delivers, because SIGTERM then ends uvicorn without `atexit`."""
     make_app = scoring_server.init
 
     @functools.wraps(make_app)
@@ -198,7 +198,7 @@ def _remembering(load_model: Callable[..., Any]) -> Callable[..., Any]:
         model = load_model(model_uri, *args, **kwargs)
         try:
             version = registered_version(str(model_uri))
-        except Exception as error:  # noqa: BLE001 - the edge to scoring: a model must load whatever its folder holds
+        except Exception as error:  # noqa: BLE001 - error boundary to scoring: a model must load with any content of its folder
             logger.warning("the registered version of %s is not known: %s", model_uri, error)
         else:
             if version is not None:

@@ -1,6 +1,6 @@
-"""Payload logging: every request and response of a server becomes a line, whatever the framework, whatever the body.
+"""Payload logging: every request and response of a server becomes a line, with any framework and any body.
 
-By hand, in two lines:
+In code, in two lines:
 
 ```python
 from otel_modeldata.payload import ASGIMiddleware  # or WSGIMiddleware
@@ -8,7 +8,7 @@ from otel_modeldata.payload import ASGIMiddleware  # or WSGIMiddleware
 app = ASGIMiddleware(app)
 ```
 
-With no code at all, where the deployment YAML enables the collections `request` and `response`:
+Without code, if the deployment YAML enables the collections `request` and `response`:
 
 ```sh
 opentelemetry-instrument azmlinfsrv --entry_script score.py
@@ -17,16 +17,16 @@ opentelemetry-instrument gunicorn app:app
 ```
 
 Both records of a request, and every frame that is collected while it is served, carry one `correlationid` and one
-`xrequestid` (the request's `x-request-id`, else the correlation id). The correlation id is that of the context in
-force, else the one that a calling service sent as W3C baggage, else a new one: `x-request-id` is not taken for it,
-because clients repeat it. A frame that is collected under a context of its own keeps the id of that.
+`xrequestid` (the request's `x-request-id`, else the correlation id). The correlation id is that of the current context,
+else the one that a calling service sent as W3C baggage, else a new one: `x-request-id` is not used for it, because
+clients repeat it. A frame that is collected with another context has the id of that.
 
-What is collected of a body, and of which requests: `_payload/settings.py`. JSON and `text/*` in UTF-8 are text; all
-else, compressed bodies included (line key `contentencoding`), is binary. Headers only by allow-list
-(`request_logging.capture_headers`), never those that carry credentials; in a query the values of keys and tokens are
-replaced by `REDACTED`. An application that raises is a response with status 500 and no body; a client that left before
-it was answered is one with 499. Records wait in the queue as frames do: with `OTEL_MODELDATA_OVERFLOW=block:MS` servers
-wait for room in it, after the response has left.
+Which requests are collected, and how much of a body: `_payload/settings.py`. JSON and `text/*` in UTF-8 are text;
+everything else, compressed bodies included (line key `contentencoding`), is binary. Headers are collected only from an
+allow-list (`request_logging.capture_headers`), never those that carry credentials; in a query the values of keys and
+tokens are replaced by `REDACTED`. An application that raises gives a response with status 500 and no body; a client
+that disconnects before it was answered gives one with 499. Records wait in the queue as frames do: with
+`OTEL_MODELDATA_OVERFLOW=block:MS` servers wait for room in it, after the response was sent.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _MODULES = {"ASGIMiddleware": "asgi", "PayloadInstrumentor": "instrumentor", "WS
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: `opentelemetry-instrument` asks every program, servers or not, for the instrumentor."""
+    """Load only what is used: `opentelemetry-instrument` loads the instrumentor in every program, server or not."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

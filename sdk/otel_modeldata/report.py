@@ -1,4 +1,4 @@
-"""What became of the events that a process accepted: what `flush` and `shutdown` answer, and the final report."""
+"""How many of the events that a process accepted were delivered or lost: returned by `flush` and `shutdown`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["CollectionReport", "DeliveryReport"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionReport:
-    """What became of the events of one collection; accepted = delivered + lost + pending."""
+    """The counts of one collection; accepted = delivered + lost + pending."""
 
     accepted: int = 0
     delivered: int = 0
@@ -21,27 +23,27 @@ class CollectionReport:
     pending: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """As it stands in the JSON of a report."""
+        """The form that the JSON of a report has."""
         counts: dict[str, Any] = {"accepted": self.accepted, "delivered": self.delivered, "lost": dict(self.lost)}
         return counts | ({"pending": self.pending} if self.pending else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryReport:
-    """What became of the events that this process accepted.
+    """The counts of the events that this process accepted.
 
-    Two reports are equal when their totals are: the accounts below are the same figures in finer grain.
+    Two reports are equal when their totals are equal: `collections` and `replayed` only break them down.
 
     Attributes:
-        accepted: taken by `collect`; equals delivered + lost + pending.
-        delivered: the endpoint answered for them.
-        lost: by reason: `rejected` (the endpoint took the others of the request; our receiver keeps what it rejects in
+        accepted: accepted by `collect`; equals delivered + lost + pending.
+        delivered: acknowledged by the endpoint.
+        lost: by reason: `rejected` (the endpoint took the others of the request; the receiver keeps what it rejects in
             quarantine), `refused`, `too_large`, `unencodable`, `shutdown`.
-        pending: still waiting; after `shutdown` in the spool, for the next process.
+        pending: not settled yet; after `shutdown` they are in the spool, for the next process.
         producer: the id of this process in the events' `producer`.
-        collections: the accounts by collection.
-        replayed: what this process took over from the spools of dead ones, by their producer and collection; what
-            could not be read there is lost as `corrupt`, of the collection `(unreadable)`.
+        collections: the counts by collection.
+        replayed: the counts of events adopted from dead processes, by their producer and collection; records that
+            could not be read there are lost as `corrupt`, of the collection `(unreadable)`.
     """
 
     accepted: int = 0
@@ -59,27 +61,27 @@ class DeliveryReport:
         collections: Mapping[str, CollectionReport],
         replayed: Mapping[str, Mapping[str, CollectionReport]],
     ) -> DeliveryReport:
-        """The report whose totals are the sums of these accounts."""
+        """The report whose totals are the sums over these collections."""
         lost: Counter[str] = Counter()
-        for account in collections.values():
-            lost.update(account.lost)
+        for counts in collections.values():
+            lost.update(counts.lost)
         return cls(
-            accepted=sum(account.accepted for account in collections.values()),
-            delivered=sum(account.delivered for account in collections.values()),
+            accepted=sum(counts.accepted for counts in collections.values()),
+            delivered=sum(counts.delivered for counts in collections.values()),
             lost=dict(lost),
-            pending=sum(account.pending for account in collections.values()),
+            pending=sum(counts.pending for counts in collections.values()),
             producer=producer,
             collections=collections,
             replayed=replayed,
         )
 
     def to_json(self) -> str:
-        """What `otel-modeldata audit --report` reads: the producer and its accounts by collection."""
+        """The file that `otel-modeldata audit --report` reads: the producer and its counts by collection."""
         document: dict[str, Any] = {"producer": self.producer, "collections": _as_dicts(self.collections)}
         if self.replayed:
-            document["replayed"] = {producer: _as_dicts(accounts) for producer, accounts in self.replayed.items()}
+            document["replayed"] = {producer: _as_dicts(counts) for producer, counts in self.replayed.items()}
         return json.dumps(document)
 
 
-def _as_dicts(accounts: Mapping[str, CollectionReport]) -> dict[str, dict[str, Any]]:
-    return {collection: account.as_dict() for collection, account in accounts.items()}
+def _as_dicts(collections: Mapping[str, CollectionReport]) -> dict[str, dict[str, Any]]:
+    return {collection: counts.as_dict() for collection, counts in collections.items()}

@@ -1,4 +1,4 @@
-"""The wire contract of both halves: attribute names, reserved names and the few rules that SDK and receiver share.
+"""The wire contract of SDK and receiver: attribute names, reserved names and the few rules that both share.
 
 The SDK writes these names into OTLP log records, the receiver reads them, and the gateway routes on
 `AZUREML_COLLECTION_NAME`. Any OpenTelemetry SDK in any language that sets `AZUREML_COLLECTION_NAME` on a log record
@@ -13,20 +13,20 @@ import hashlib
 import re
 from typing import Final
 
-# --- Resource attributes: who sent it ---------------------------------------------------------------------------
+# --- Resource attributes: the sender ----------------------------------------------------------------------------
 
 CLOUD_RESOURCE_ID: Final = "cloud.resource_id"
 """ARM id of the deployment, `/subscriptions/../onlineEndpoints/{endpoint}/deployments/{deployment}`: the `source`."""
 SERVICE_NAME: Final = "service.name"
 """OTel's own; the endpoint's name when `AZUREML_ENDPOINT_NAME` is absent."""
 SERVICE_INSTANCE_ID: Final = "service.instance.id"
-"""OTel's own; one per process, the *producer* of the ledger: sequences count within it."""
+"""OTel's own; one per process, the *producer*: sequence numbers count within it."""
 AZUREML_ENDPOINT_NAME: Final = "azureml.endpoint.name"
 AZUREML_DEPLOYMENT_NAME: Final = "azureml.deployment.name"
 AZUREML_ROLLING_RATE: Final = "azureml.data_collector.rolling_rate"
-"""`Minute` to `Year`, sent only when the deployment YAML says so; the receiver's own setting wins."""
+"""`Minute` to `Year`, sent only if the deployment YAML has one; the receiver's own setting has priority."""
 
-# --- Log record attributes: what it is --------------------------------------------------------------------------
+# --- Log record attributes: the event ---------------------------------------------------------------------------
 
 AZUREML_COLLECTION_NAME: Final = "azureml.collection.name"
 CLOUDEVENTS_EVENT_ID: Final = "cloudevents.event_id"
@@ -51,9 +51,9 @@ AZUREML_DATA_FOLDER: Final = "azureml.data.folder"
 """Where the event's line is, on the request span: `{endpoint}/{deployment}/{collection}/2026/11/22/10`, relative to the
 store, unless the receiver has a destination of its own for the collection."""
 AZUREML_PRODUCER_SEQUENCE: Final = "azureml.producer.sequence"
-"""Counts the events of one producer and collection from 0, as an int: a gap is a loss that can be named."""
+"""Counts the events of one producer and collection from 0, as an int: a gap is a loss."""
 AZUREML_DATA_TOTAL_BYTES: Final = "azureml.data.total_bytes"
-"""Bytes of the whole body, an int, where the record holds only its beginning; `*` where nobody knows (RFC 9110, 14.4).
+"""Bytes of the whole body, an int, where the record holds only its beginning; `*` if unknown (RFC 9110, 14.4).
 Absent: the record holds all of it."""
 HTTP_REQUEST_METHOD: Final = "http.request.method"
 """OTel's own; line key `method`."""

@@ -1,4 +1,4 @@
-"""What tests of a score.py assert against: the events that were collected, without a server.
+"""Events that a score.py collects, for its tests, without a server.
 
 ```python
 from otel_modeldata.testing import capture
@@ -10,7 +10,7 @@ def test_inputs_are_collected():
     assert captured.events[0].rows == [{"col1": 1}]
 ```
 
-Everything up to the wire is the real thing; only the network is replaced.
+Everything up to the wire is the real code; only the network is replaced.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from __future__ import annotations
 import dataclasses
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from . import semconv
-from ._delivery.grpc_transport import Answer, Delivered
-from ._delivery.process import Process, replace_process
+from ._delivery.current import replace_process
+from ._delivery.process import Process
 from ._delivery.settings import DeliverySettings, load_settings
 from .config import load_config
+from .transport import Answer, Delivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+__all__ = ["Captured", "CollectedEvent", "capture"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class CollectedEvent:
     Attributes:
         collection: the collection's name.
         rows: one dict per row of the frame; none in the collections of payload logging.
-        payload: the body of a request or response, as text or bytes; None of a frame.
+        payload: the body of a request or response, as text or bytes; None for a frame.
         correlation_id: joins the events of a request.
         event_id: the event's own id.
         time_ns: event time, ns since 1970.
@@ -65,12 +68,12 @@ class CollectedEvent:
     resource: dict[str, Any]
 
 
-@dataclass
 class Captured:
     """The events of one `capture`, in the order in which they were collected."""
 
-    _requests: list[bytes] = field(default_factory=list)
-    _flush: Callable[[], object] = field(default=lambda: None)
+    def __init__(self) -> None:
+        self._requests: list[bytes] = []
+        self._flush: Callable[[], object] = lambda: None
 
     @property
     def events(self) -> list[CollectedEvent]:
@@ -86,7 +89,7 @@ class Captured:
         ]
 
     def send(self, request: bytes) -> Answer:
-        """Take a request as an endpoint would."""
+        """Accept a request as an endpoint would."""
         self._requests.append(request)
         return Delivered()
 
@@ -96,9 +99,9 @@ class Captured:
 
 @contextmanager
 def capture() -> Iterator[Captured]:
-    """Keep what the collectors of this process collect meanwhile, instead of sending it."""
+    """Keep the events of this process's collectors instead of sending them."""
     captured = Captured()
-    # Requests of one event keep the order across collections.
+    # Requests of one event each keep the order across collections.
     one_each = dataclasses.replace(load_settings().limits, batch_bytes=1)
     process = Process(load_config(), DeliverySettings(limits=one_each), captured)
     captured._flush = process.delivery.flush  # noqa: SLF001 - of this module
@@ -117,7 +120,7 @@ def _event(record: LogRecord, resource: dict[str, Any]) -> CollectedEvent:
     is_payload = collection in semconv.PAYLOAD_COLLECTIONS
     return CollectedEvent(
         collection=collection,
-        rows=[] if is_payload else json.loads(record.body.string_value),  # a Decimal may pass what a float can hold
+        rows=[] if is_payload else json.loads(record.body.string_value),  # a Decimal may exceed a float
         payload=_value(record.body) if is_payload else None,
         correlation_id=attributes[semconv.AZUREML_CORRELATION_ID],
         event_id=attributes[semconv.CLOUDEVENTS_EVENT_ID],

@@ -1,4 +1,4 @@
-"""How processes begin and end, and what of their events arrives: fork, exit, signals, servers (section 5, test 27).
+"""How processes begin and end, and which of their events arrive: fork, exit, signals, servers.
 
 Every program writes down what `collect` accepted. The judge is `history.check`, over what a real OTLP server received;
 an event that came twice under one id counts once here, as the receiver stores it once.
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parents[1] / "fixtures"
 DRAIN = "import otel_modeldata\nreport = otel_modeldata.shutdown(60)\nassert not report.pending, report"
-"""What the next process of a host does, or an operator by hand."""
+"""Run by the next process of a host, or by an operator."""
 WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
-"""From Python 3.12 on a fork beside threads is warned about: it is what is tested here."""
+"""Python 3.12 and later warn about a fork beside threads, which is tested here."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Host:
         return process
 
     def close(self) -> None:
-        """End what a failed test left behind, children included."""
+        """End processes that a failed test left, children included."""
         for process in self._started:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -94,7 +94,7 @@ class Host:
         return path.read_text("utf-8").split() if path.exists() else []
 
     def lines(self) -> list[dict[str, Any]]:
-        """What arrived, one line for each event id, as the receiver stores it; `id` is the correlation id here."""
+        """The arrived events, one line for each event id, as in the receiver's store; `id` is the correlation id."""
         arrived = {}
         for request in self.backend.log_requests():
             for logs in request.resource_logs:
@@ -110,7 +110,7 @@ class Host:
         return list(arrived.values())
 
     def check(self, *, producers: int, lost: int = 0, unknown: Sequence[str] = ()) -> None:
-        """All that was accepted arrived but for `lost`, from so many producers, and no spool is left behind."""
+        """All accepted events arrived but for `lost`, from so many producers, and the spool is empty."""
         lines = self.lines()
         accepted = [Sent(id=key) for key in (*self.accepted(), *unknown)]
         check(accepted=accepted, store=lines, lost=lost, unknown=unknown)
@@ -196,7 +196,7 @@ def test_an_abrupt_end_loses_nothing_with_a_spool(with_spool: Host, ending: str)
 
 
 @pytest.mark.parametrize("ending", ABRUPT)
-def test_an_abrupt_end_without_a_spool_loses_a_tail_that_its_numbers_tell(without_spool: Host, ending: str) -> None:
+def test_an_abrupt_end_without_a_spool_loses_the_last_sequence_numbers(without_spool: Host, ending: str) -> None:
     code, status = ABRUPT[ending]
     without_spool.run(
         "collect('a', 500)\nimport otel_modeldata; otel_modeldata.flush()\ncollect('b', 500)\n" + code, status
@@ -210,7 +210,7 @@ def test_an_abrupt_end_without_a_spool_loses_a_tail_that_its_numbers_tell(withou
 
 
 def test_an_outage_that_outlasts_the_process_loses_nothing_with_a_spool(with_spool: Host) -> None:
-    """Section 5, test 3: the endpoint is away when the process ends, and back when the next one starts."""
+    """The endpoint is down when the process ends, and back when the next one starts."""
     with_spool.backend.stop()
     with_spool.run("collect('a', 500)\nimport otel_modeldata; otel_modeldata.shutdown(0.5)")
     ((_, report),) = with_spool.reports().items()
@@ -230,7 +230,7 @@ def test_an_outage_that_outlasts_the_process_without_a_spool_is_counted_to_the_e
 
 
 def _kill_in_the_middle(host: Host, name: str, at_least: int) -> str:
-    """Returns the event that was under way: nobody knows whether it was accepted."""
+    """Returns the event that `collect` was called with: it is unknown whether it was accepted."""
     before = len(host.accepted())
     process = host.start(f"collect({name!r}, 10**9)")
     while len(host.accepted()) < before + at_least:
@@ -263,7 +263,7 @@ def test_many_kills_in_an_outage_that_comes_and_goes_lose_nothing_with_a_spool(w
 # --- Fork ----------------------------------------------------------------------------------------------------------
 
 
-def test_children_forked_before_the_first_collect_are_producers_of_their_own(host: Host) -> None:
+def test_children_forked_before_the_first_collect_are_separate_producers(host: Host) -> None:
     host.run(
         """
         import os, otel_modeldata
@@ -292,7 +292,7 @@ def test_children_forked_with_a_full_queue_send_none_of_it(host: Host) -> None:
         """
     )
     host.check(producers=4)
-    assert len(host.backend.records()) == 1150  # not one of them twice, before any de-duplication
+    assert len(host.backend.records()) == 1150  # none of them twice, before any de-duplication
 
 
 def _refuse_after(gate: threading.Event) -> Any:
@@ -329,7 +329,7 @@ def test_a_fork_while_a_request_is_in_flight_disturbs_neither_side(host: Host) -
     host.check(producers=2)
 
 
-def test_forks_between_collecting_threads_disturb_nobody(host: Host) -> None:
+def test_forks_between_collecting_threads_disturb_no_process(host: Host) -> None:
     host.run(
         """
         import os, threading, otel_modeldata
@@ -485,7 +485,7 @@ def test_a_killed_worker_of_gunicorn_loses_nothing_with_a_spool(with_spool: Host
 
 
 def test_uvicorns_workers_deliver_at_the_end_of_their_lifespan_or_by_the_spool(host: Host) -> None:
-    """uvicorn ends by raising the signal it got again: nothing that Python does at exit happens."""
+    """uvicorn ends by raising the signal again, so Python's exit handlers do not run."""
     port = free_port()
     process = host.start_command(
         *(sys.executable, "-m", "uvicorn", "--workers", "2", "--port", str(port), "accepting:asgi_app"),

@@ -44,7 +44,7 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
-    # Another distribution of OpenTelemetry is installed beside: whichever came first would be taken.
+    # Another distribution of OpenTelemetry is installed, too: the first one found would be used.
     "OTEL_PYTHON_DISTRO": "distro",
     "OTEL_PYTHON_CONFIGURATOR": "configurator",
     "OTEL_METRICS_EXPORTER": "none",
@@ -68,7 +68,7 @@ TWO = {"dataframe_split": {"columns": COLUMNS, "data": [SETOSA, VIRGINICA]}}
 ROWS = [dict(zip(COLUMNS, values, strict=True)) for values in (SETOSA, VIRGINICA)]
 PREDICTED = [{"0": 0}, {"0": 2}]
 INSTANCE = "0123456789abcdef0123456789abcdef"
-"""Kept over a restart, so that the lines of an hour stay in one blob, in their order."""
+"""The same after a restart, so that the lines of an hour stay in one blob, in order."""
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -99,11 +99,11 @@ class Server:
             return json.load(response)
 
     def terminate(self) -> None:
-        """SIGTERM to all, as the end of a container is; returns at once."""
+        """SIGTERM to all, as at the end of a container; returns at once."""
         os.killpg(self.process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End what is left of the group."""
+        """End the remaining processes of the group."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -174,7 +174,7 @@ def model_uuid(model: str) -> str:
 def test_a_served_model_is_collected_without_a_script_and_nothing_is_lost_at_its_end(
     start_receiver: StartReceiver, start_server: StartServer, tracing: RecordingBackend, model: str, tmp_path: Path
 ) -> None:
-    """S78, S82: what waits in memory when SIGTERM comes is delivered, too: the receiver is away until then."""
+    """S78, S82: events pending in memory at SIGTERM are delivered, too: the receiver is down until then."""
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     server = start_server(receiver)
     assert server.score(TWO, traceparent=f"00-{TRACE_ID}-b7ad6b7169203331-01") == {"predictions": [0, 2]}
@@ -223,7 +223,7 @@ def test_every_worker_of_a_served_model_collects(
 
     wait_until(both_have_scored)
     server.terminate()
-    # A batch that begins with outputs delivers those before its inputs.
+    # A batch that begins with outputs delivers these before its inputs.
     wait_until(lambda: {len(stored(tmp_path, name)) for name in ("model_inputs", "model_outputs")} == {sent})
     inputs, outputs = stored(tmp_path, "model_inputs"), stored(tmp_path, "model_outputs")
     assert [line["data"] for line in inputs] == [ROWS] * sent

@@ -1,6 +1,6 @@
-"""No server at hand: with `OTEL_MODELDATA_STORE` the SDK writes a store itself, as notebooks and batch jobs need it.
+"""Without a server: with `OTEL_MODELDATA_STORE` the SDK writes to a store itself, for notebooks and batch jobs.
 
-Every program here is a process of its own, as users start it.
+Every program here runs in a new process, as users start it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def run(mini_batch):
         results.append(result)
     return pd.concat(results)
 """
-"""A score.py as batch endpoints of Azure ML call it: `init` once in a process, `run` with the paths of some files."""
+"""A score.py for batch endpoints of Azure ML: they call `init` once in a process, and `run` with paths of files."""
 COLLECT = """
 import pandas as pd
 from otel_modeldata import Collector
@@ -81,7 +81,7 @@ def audit(folder: Path, *arguments: str) -> tuple[int, str]:
 
 
 # S84: what was collected can be audited, each event of it.
-def test_a_program_that_just_ends_has_stored_everything_and_accounts_for_it(tmp_path: Path) -> None:
+def test_a_program_that_just_ends_has_stored_and_reported_everything(tmp_path: Path) -> None:
     code = COLLECT + 'for n in range(500): inputs.collect(pd.DataFrame({"a": [n]}))\n'
     assert run(code, tmp_path, OTEL_MODELDATA_REPORT="reports") == (0, "", "")
     (blob,) = (tmp_path / "modeldata/local/default/model_inputs").rglob("*.jsonl")
@@ -105,7 +105,7 @@ def test_the_lines_are_those_of_a_receiver(tmp_path: Path) -> None:
     assert blob.relative_to(folder).parent.as_posix() == line["time"][:13].replace("-", "/").replace("T", "/")
 
 
-def test_in_a_notebook_a_running_event_loop_does_not_matter_and_flush_tells(tmp_path: Path) -> None:
+def test_in_a_notebook_a_running_event_loop_does_not_matter_and_flush_reports(tmp_path: Path) -> None:
     code = """
 import asyncio, otel_modeldata
 async def cells():
@@ -161,7 +161,7 @@ assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0, 0]
 """
 
 
-def test_forked_children_write_blobs_of_their_own_and_nothing_of_their_parents(tmp_path: Path) -> None:
+def test_forked_children_write_separate_blobs_and_nothing_of_their_parents(tmp_path: Path) -> None:
     assert run(FORKS, tmp_path) == (0, "", "")
     lines = lines_below(tmp_path)
     stored = Counter(line["data"][0]["who"] for line in lines)
@@ -222,7 +222,7 @@ def test_a_kill_loses_nothing_with_a_spool(tmp_path: Path) -> None:
     assert {line["sequence"] for line in lines_below(tmp_path)} == {str(n) for n in range(201)}
 
 
-def test_a_store_that_goes_away_is_an_endpoint_that_goes_away(tmp_path: Path) -> None:
+def test_an_unavailable_store_is_handled_like_an_unavailable_endpoint(tmp_path: Path) -> None:
     code = """
 import os, otel_modeldata
 import pandas as pd
@@ -250,7 +250,7 @@ def test_a_collection_that_the_yaml_turns_off_writes_nothing(tmp_path: Path) -> 
     assert lines_below(tmp_path) == []
 
 
-def test_the_folder_is_that_of_the_first_collector_whatever_the_program_does_then(tmp_path: Path) -> None:
+def test_the_folder_is_that_of_the_first_collector_even_if_the_program_changes_directory(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     code = COLLECT.replace("inputs.collect", 'import os\nos.chdir("elsewhere")\ninputs.collect')
     assert run(code, tmp_path) == (0, "", "")
@@ -282,7 +282,7 @@ def test_the_folder_is_that_of_the_first_collector_whatever_the_program_does_the
         ),
     ],
 )
-def test_what_is_missing_is_told_by_the_first_collector(tmp_path: Path, before: str, store: str, sentence: str) -> None:
+def test_the_first_collector_names_what_is_missing(tmp_path: Path, before: str, store: str, sentence: str) -> None:
     (tmp_path / "file").touch()
     code = before + COLLECT.replace(
         'inputs = Collector(name="model_inputs")\n',

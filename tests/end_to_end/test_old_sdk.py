@@ -1,4 +1,4 @@
-"""azureml-ai-monitoring 1.0.0 itself, unmodified and in a process of its own, writes its lines through the receiver.
+"""azureml-ai-monitoring 1.0.0 itself, unmodified and in a separate process, writes its lines through the receiver.
 
 S1 `from azureml.ai.monitoring import Collector` and S15 `.context import BasicCorrelationContext` stay as they are.
 """
@@ -38,9 +38,9 @@ OUR_END = """
 from otel_modeldata.lifecycle import shutdown
 shutdown()
 """
-"""Neither end is part of a scoring script: the wheel loses what is queued when its process ends."""
+"""No scoring script has these lines, but the wheel loses queued events when its process ends."""
 DIFFERENT = {"id", "time", "timens", "agent", "correlationid", "xrequestid", "producer", "sequence", "samplingrate"}
-"""What two calls, or two libraries, never say alike: the old one does not count its events, nor tell a rate."""
+"""Keys that differ between calls or libraries: the old library has neither sequence numbers nor a sampling rate."""
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def run(receiver: ReceiverProcess, program: str, **variables: str) -> subprocess
 
 
 def scoring(script: str, end: str = THEIR_END) -> str:
-    """The published script with a model where it says `...`, started and called once."""
+    """The published script with a model in place of `...`, started and called once."""
     assert script.count(ELLIPSIS) == 1
     return f"{script.replace(ELLIPSIS, PREDICT)}\ninit()\nrun({REQUEST!r})\n{end}"
 
@@ -135,7 +135,7 @@ for number in range(1000):
 def test_headers_of_its_context_become_keys_and_an_id_with_an_umlaut_stays_whole(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
-    """S16 S18: an id of the caller's own; headers that no line may carry cost nothing but themselves."""
+    """S16 S18: an id of the caller; headers that no line may carry are left out."""
     program = f"""
 import pandas as pd
 from azureml.ai.monitoring import Collector
@@ -154,10 +154,10 @@ Collector(name="model_inputs").collect(pd.DataFrame({{"a": [1]}}), context)
     assert "region-code" not in line
 
 
-def test_what_cannot_become_a_line_is_told_in_the_scoring_containers_log(
+def test_an_event_that_cannot_become_a_line_is_logged_in_the_scoring_container(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
-    """S5: any other name works, unless it is no name; and the compact form is no JSON."""
+    """S5: any other valid name works; the compact form is no JSON."""
     program = f"""
 import pandas as pd
 from azureml.ai.monitoring import Collector

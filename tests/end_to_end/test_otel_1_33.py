@@ -38,7 +38,7 @@ def test_the_second_environment_is_that_of_azures_server(scoring_host_bin: Path)
 
 @pytest.mark.long
 def test_the_sdks_own_tests_pass_on_the_older_line(scoring_host_bin: Path) -> None:
-    # The conftest above tests/sdk belongs to the receiver's tests, whose dependencies are not here.
+    # The conftest above tests/sdk is for the receiver's tests, whose dependencies are not installed here.
     done = run(
         scoring_host_bin / "python", "-m", "pytest", "tests/sdk", "--confcutdir=tests/sdk", "-p", "no:cacheprovider"
     )

@@ -1,4 +1,4 @@
-"""Payload logging of real servers with no code: the commands of the documentation, to lines in a store."""
+"""Payload logging of real servers without code: from the commands of the documentation to lines in a store."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class Served:
                 return error.code, error.read()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """SIGTERM, as a rollout sends it: what was collected must be in the store afterwards."""
+        """SIGTERM, as a rollout sends it: collected events must be in the store afterwards."""
         assert self._process is not None
         self._process.send_signal(how)
         code = self._process.wait(60)
@@ -187,7 +187,7 @@ def serve(start_receiver: StartReceiver, tmp_path: Path) -> Iterator[Callable[..
         (tmp_path / "application.py").write_text(application)
         own = {
             "GUNICORN_CMD_ARGS": "--no-control-socket",
-            "OTEL_PYTHON_DISTRO": "distro",  # another one may be installed, which would phone home
+            "OTEL_PYTHON_DISTRO": "distro",  # another one may be installed, which would send telemetry elsewhere
             "OTEL_PYTHON_CONFIGURATOR": "configurator",
             "OTEL_TRACES_EXPORTER": "none",
             "OTEL_METRICS_EXPORTER": "none",
@@ -206,7 +206,7 @@ def serve(start_receiver: StartReceiver, tmp_path: Path) -> Iterator[Callable[..
 
 
 def chunk_by_chunk(served: Served) -> bytes:
-    """What `/stream` answers: its second chunk is made when the first has arrived here."""
+    """The answer of `/stream`: its second chunk is made when the first has arrived here."""
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     with contextlib.closing(connection):
         connection.request("POST", "/stream", b"")
@@ -292,7 +292,7 @@ def test_every_request_becomes_lines_that_tell_one_story(
     if asks:
         assert b" 200 " in after_continue(served, body)
     counts = {"request": 4 + asks, "response": 4 + asks, "model_inputs": 1 + asks, "model_outputs": 1 + asks}
-    if server == "flask":  # Ctrl-C ends it, and threads that still serve are left
+    if server == "flask":  # Ctrl-C ends it without waiting for threads that still serve
         wait_for_lines(tmp_path / "store", sum(counts.values()))
     served.stop(signal.SIGINT if server == "flask" else signal.SIGTERM)
     lines = by_type(tmp_path / "store")
@@ -326,9 +326,7 @@ def test_payloads_are_collected_only_where_the_deployment_yaml_enables_them(
     assert set(by_type(tmp_path / "store")) == {"model_inputs", "model_outputs"}
 
 
-def test_a_wrong_deployment_yaml_is_told_and_keeps_no_server_from_serving(
-    serve: Callable[..., Served], tmp_path: Path
-) -> None:
+def test_a_wrong_deployment_yaml_is_logged_and_the_server_serves(serve: Callable[..., Served], tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text("data_collector: {colections: {}}")
     application = FLASK.replace('Collector(name="model_inputs"), Collector(name="model_outputs")', "None, None")

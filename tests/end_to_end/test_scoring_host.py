@@ -40,7 +40,7 @@ def stored(folder: Path, place: str) -> list[dict[str, Any]]:
 
 
 def end(host: ScoringHost) -> None:
-    """A rollout's end of a server, which leaves with exit code 0."""
+    """End a server as a rollout does; its exit code must be 0."""
     host.terminate()
     assert host.wait() == 0
 
@@ -107,7 +107,7 @@ def test_the_deployment_yaml_names_the_folders_and_switches_collections_off(
     assert line["source"] == "/endpoints/other-endpoint/deployments/green"
 
 
-def test_what_waits_when_the_server_is_told_to_end_is_delivered_before_it_ends(
+def test_events_pending_at_sigterm_are_delivered_before_the_server_ends(
     start_receiver: StartReceiver, start_scoring_host: StartScoringHost, tmp_path: Path
 ) -> None:
     receiver = start_receiver(str(tmp_path))
@@ -143,7 +143,7 @@ def test_every_worker_is_a_producer_of_its_own_and_none_loses_an_event(
     sent = 0
 
     def both_have_scored() -> bool:
-        """A worker that has scored has booted: gunicorn forgets a SIGTERM that comes before."""
+        """A worker that has scored has booted: gunicorn ignores a SIGTERM before that."""
         nonlocal sent
         with ThreadPoolExecutor(4) as clients:
             sent += len(list(clients.map(lambda _: host.score(DATA), range(20))))

@@ -1,4 +1,4 @@
-"""One story of a request: spans at a tracing backend and in the store, data in the store, and the ways between."""
+"""One request: spans at a tracing backend and in the store, data in the store, and the links between them."""
 
 from __future__ import annotations
 
@@ -66,10 +66,12 @@ def span_ids(line: dict[str, Any]) -> tuple[str, str]:
     return trace_id, span_id
 
 
-def line_told_by(store: Path, told: dict[str, str]) -> dict[str, Any]:
-    """The line that a span's event leads to: one folder, one id."""
+def line_of(store: Path, about: dict[str, str]) -> dict[str, Any]:
+    """The line that a span's event links to, by folder and id."""
     (line,) = [
-        line for line in lines_below(store / told["azureml.data.folder"]) if line["id"] == told["cloudevents.event_id"]
+        line
+        for line in lines_below(store / about["azureml.data.folder"])
+        if line["id"] == about["cloudevents.event_id"]
     ]
     return line
 
@@ -90,8 +92,8 @@ def test_the_spans_of_a_scored_request_are_at_the_backend_and_beside_its_data_an
     # From every line to the span.
     assert {span_ids(line) for line in (inputs, outputs, trace)} == {ids_of(span)}
     # From the span to every line.
-    told = [texts(event.attributes) for event in span.events]
-    assert [line_told_by(store, one) for one in told] == [inputs, outputs]
+    span_events = [texts(event.attributes) for event in span.events]
+    assert [line_of(store, about) for about in span_events] == [inputs, outputs]
     assert trace["id"] == "-".join(ids_of(span))
     # The stored span is the one at the backend.
     (shape,) = trace["data"]
@@ -103,7 +105,7 @@ def test_the_spans_of_a_scored_request_are_at_the_backend_and_beside_its_data_an
     assert outputs["id"] in row["output"]
 
 
-# S10, over the border of a process: nobody hands the context over.
+# S10, across processes: no code passes the context on.
 def test_inputs_of_one_service_and_outputs_of_another_join_by_the_id_that_baggage_carries(
     gateway: Gateway, tracing: RecordingBackend, store: Path, tmp_path: Path
 ) -> None:

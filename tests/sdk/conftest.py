@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from recording_backend import RecordingBackend
 
-from otel_modeldata._delivery.process import replace_process
+from otel_modeldata._delivery.current import replace_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The correlation id in OpenTelemetry's baggage: sent along, taken from it, and never a reason to fail."""
+"""The correlation id in OpenTelemetry's baggage: it is sent, read, and never a reason to fail."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _own_context() -> Iterator[None]:
 
 
 def sent_header() -> str | None:
-    """What a propagator would put on a request that is sent now."""
+    """The headers that a propagator adds to a request that is sent now."""
     carrier: dict[str, str] = {}
     PROPAGATOR.inject(carrier)
     return carrier.get("baggage")
@@ -51,7 +51,7 @@ def id_of_a_service_that_is_called_with(header: str) -> str | None:
 
 
 @given(st.text(min_size=1, max_size=40))
-def test_an_id_in_force_arrives_at_the_next_service_as_it_is_or_not_at_all(correlation_id: str) -> None:
+def test_the_current_id_arrives_at_the_next_service_unchanged_or_not_at_all(correlation_id: str) -> None:
     with use_correlation_context(BasicCorrelationContext(correlation_id)):
         header = sent_header()
     arrived = id_of_a_service_that_is_called_with(header) if header else None
@@ -82,7 +82,7 @@ def test_a_given_and_a_current_context_win_over_what_was_sent_and_that_over_a_ne
     ["", "x" * (MAX_CHARS + 1), "a\nb", "a\x00", "\u2028", "\ud800", 7, None, b"bytes", ["list"]],
     ids=ascii,
 )
-def test_what_is_no_id_counts_as_none(hostile: object) -> None:
+def test_an_entry_that_is_no_id_is_ignored(hostile: object) -> None:
     context.attach(baggage.set_baggage(ENTRY, hostile))
     assert sent_correlation_id() is None
     assert len(resolve(None).get_id()) == 36
@@ -110,7 +110,7 @@ class Nothing(CorrelationContext):
     "bad",
     [Broken(), Nothing(), CorrelationContext(), BasicCorrelationContext("x" * 300), BasicCorrelationContext("\n")],
 )
-def test_a_context_whose_id_cannot_travel_is_in_force_all_the_same(bad: CorrelationContext) -> None:
+def test_a_context_whose_id_cannot_be_sent_is_still_the_current_one(bad: CorrelationContext) -> None:
     with use_correlation_context(bad):
         assert resolve(None) is bad
         assert sent_header() is None

@@ -53,7 +53,7 @@ def test_inputs_and_outputs_of_a_request_share_the_correlation_id() -> None:
 
 
 # S3, S5
-def test_any_number_of_collectors_of_any_name_collect_beside_each_other() -> None:
+def test_many_collectors_with_any_names_collect_in_one_process() -> None:
     names = ["model_inputs", "model_outputs", "model_inputs_outputs", "raw", "step_1", "step_2"]
     with capture() as captured:
         for name in names:
@@ -67,7 +67,7 @@ def test_the_name_is_given_by_its_keyword_only() -> None:
         Collector("model_inputs")  # type: ignore[misc, call-arg]
 
 
-def test_a_context_in_force_joins_collectors_that_are_given_none() -> None:
+def test_the_current_context_joins_collectors_that_are_given_none() -> None:
     with capture() as captured, use_correlation_context(BasicCorrelationContext(id="request-1")):
         Collector(name="model_inputs").collect(FRAME)
         Collector(name="model_outputs").collect(FRAME)
@@ -133,7 +133,7 @@ def test_with_on_error_nothing_is_raised_and_scoring_goes_on() -> None:
     assert len(captured.events) == 1
 
 
-def test_an_own_context_class_that_fails_reaches_on_error_too() -> None:
+def test_an_error_of_the_callers_context_class_is_given_to_on_error() -> None:
     class Broken(CorrelationContext):
         def get_id(self) -> str:
             raise LookupError("no id")
@@ -193,14 +193,14 @@ def test_a_collection_that_was_switched_off_drops_its_frames_and_never_breaks_sc
     )
 
 
-def test_on_error_hears_that_a_collection_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_error_is_called_for_a_collection_that_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZUREML_MDC_ENABLED", "false")
     errors: list[Exception] = []
     Collector(name="model_inputs", on_error=errors.append).collect(FRAME)
     assert [str(error) for error in errors] == ["custom logging is not enabled, drop the data"] * 2
 
 
-def test_debug_mode_answers_what_became_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debug_mode_returns_whether_the_call_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
     with capture():
         collector = Collector(name="model_inputs", on_error=lambda _: None)
@@ -340,7 +340,7 @@ def test_outside_of_a_span_an_event_has_no_trace() -> None:
     assert (captured.events[0].trace_id, captured.events[0].span_id) == ("", "")
 
 
-def test_what_would_break_azures_consumer_is_collected_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_names_that_break_azures_consumer_are_collected_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with capture() as captured:
         collector = Collector(name="model_inputs")
         for _ in range(3):
@@ -413,7 +413,7 @@ def test_a_large_record_arrives(backend: RecordingBackend, megabytes: float) -> 
     assert len(backend.records()[0].body.string_value) == size + len('[{"s":""}]')
 
 
-def test_an_unreachable_endpoint_never_raises_in_collect_and_is_told_in_the_report(
+def test_an_unreachable_endpoint_never_raises_in_collect_and_shows_in_the_report(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")

@@ -28,7 +28,7 @@ from otel_modeldata.exceptions import ContextError
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_forked_child_makes_no_id_that_its_parent_makes() -> None:
-    BasicCorrelationContext()  # from now on some random numbers are at hand
+    BasicCorrelationContext()  # from now on some ids are made in advance
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -42,7 +42,7 @@ def test_a_forked_child_makes_no_id_that_its_parent_makes() -> None:
     assert len({*made, *ours}) == 140
 
 
-def test_ids_made_beforehand_are_uuids_and_used_once() -> None:
+def test_ids_made_in_advance_are_uuids_and_used_once() -> None:
     prepare_ids()
     made = [BasicCorrelationContext().get_id() for _ in range(300)]  # more than are kept
     assert len(set(made)) == 300
@@ -78,8 +78,8 @@ def test_only_a_given_timestamp_becomes_the_event_time() -> None:
 @pytest.mark.parametrize(
     "given", ["now", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 1_700_000_000_000, -1, 1e30, float("nan"), float("inf")]
 )
-def test_a_timestamp_that_is_none_is_refused_before_it_is_multiplied(given: Any) -> None:
-    """Text times a billion is three gigabytes, milliseconds are a year far away."""
+def test_an_invalid_timestamp_is_refused_before_it_is_multiplied(given: Any) -> None:
+    """Text times a billion would be three gigabytes, and milliseconds would be a year in the far future."""
     with pytest.raises(ContextError) as raised:
         event_time_ns(BasicCorrelationContext(timestamp=given))
     assert str(raised.value) == (
@@ -117,7 +117,7 @@ def test_a_thread_has_the_current_context_only_when_it_copies_it() -> None:
     assert seen == [None, outer]
 
 
-def test_what_debug_mode_returned_is_unwrapped_when_it_comes_back() -> None:
+def test_a_context_that_debug_mode_returned_is_unwrapped() -> None:
     context = BasicCorrelationContext(id="a", timestamp=5, headers={"tenant": "t"})
     wrapper = WrapperContext(context, success=False, message="dropped_sampling")
     assert resolve(wrapper) is context

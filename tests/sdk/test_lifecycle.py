@@ -24,7 +24,7 @@ def test_before_the_first_collect_there_is_nothing_to_report() -> None:
 
 def _run(code: str) -> str:
     result = subprocess.run(
-        # From Python 3.12 on a fork beside threads is warned about: it is what is tested here.
+        # Python 3.12 and later warn about a fork beside threads, which is tested here.
         [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
@@ -48,7 +48,7 @@ def _stored(backend: RecordingBackend) -> list[str]:
     return [record.body.string_value for record in backend.records()]
 
 
-def test_the_end_of_the_interpreter_delivers_what_waits(backend: RecordingBackend) -> None:
+def test_the_end_of_the_interpreter_delivers_pending_events(backend: RecordingBackend) -> None:
     _run(COLLECT)
     assert _stored(backend) == [f'[{{"n":{n}}}]' for n in range(1000)]
 
@@ -102,7 +102,7 @@ def test_importing_and_constructing_loads_neither_pandas_nor_grpc_nor_the_otel_s
     assert heavy == "[]"
 
 
-def test_a_report_as_json_holds_the_accounts_of_each_collection() -> None:
+def test_a_report_as_json_holds_the_counts_of_each_collection() -> None:
     report = DeliveryReport.of(
         "p",
         {
@@ -122,7 +122,7 @@ def test_a_report_as_json_holds_the_accounts_of_each_collection() -> None:
     }
 
 
-def test_shutdown_writes_the_final_accounts_as_one_whole_file(
+def test_shutdown_writes_the_final_report_as_one_whole_file(
     backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_REPORT", str(tmp_path / "reports"))
@@ -152,7 +152,7 @@ def test_a_report_that_cannot_be_written_is_one_log_line(
 
 
 def test_a_fork_while_another_thread_loads_the_delivery_side_waits_for_it(backend: RecordingBackend) -> None:
-    """Section 5, test 27: a child with half a module would hang in its first `collect`."""
+    """A child with half a module would hang in its first `collect`."""
     _run(
         """
         import os, sys, threading

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import inspect
 import logging
+import math
 import os
 import pickle
 import shutil
@@ -21,9 +22,10 @@ import pytest
 
 from otel_modeldata import Collector, collector
 from otel_modeldata import mlflow as under_test
-from otel_modeldata._delivery.loss_reporter import Notices
 from otel_modeldata._mlflow.predictions import MAX_STREAMED_CHARS
+from otel_modeldata._mlflow.predictions import logger as predictions_logger
 from otel_modeldata.context import BasicCorrelationContext, use_correlation_context
+from otel_modeldata.log_throttle import LogThrottle
 from otel_modeldata.mlflow import MlflowInstrumentor, autolog, collect_predictions
 from otel_modeldata.testing import capture
 
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def mlflow_warns() -> Iterator[None]:
-    """MLflow warns of what these models do without on purpose; its own filters overrule an "ignore"."""
+    """MLflow warns of what these models lack on purpose; its own filters override an "ignore"."""
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
         yield
@@ -78,7 +80,7 @@ data_collector:
 with mlflow_warns():
 
     class Echo(pyfunc.PythonModel):
-        """Takes and gives anything; `params` chooses what."""
+        """Takes and returns anything; `params` chooses what."""
 
         def predict(self, context, model_input, params=None):
             return (params or {}).get("answer", model_input)
@@ -92,7 +94,7 @@ with mlflow_warns():
             raise KeyError("no such thing")
 
     class Asking(pyfunc.PythonModel):
-        """A model that asks another model, and collects something itself."""
+        """A model that calls another model, and collects something itself."""
 
         def load_context(self, context: Any) -> None:
             self.inner = pyfunc.load_model(context.artifacts["inner"])
@@ -127,19 +129,19 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As in a process in which nothing was collected and no application made a Collector."""
+    """The state of a process in which nothing was collected and no application made a Collector."""
     predictions = under_test._switch.predictions
-    monkeypatch.setattr(collector, "made", set())
+    monkeypatch.setattr(collector, "application_names", set())
     monkeypatch.setattr(predictions, "_collectors", {})
-    monkeypatch.setattr(predictions, "_told", set())
-    monkeypatch.setattr(predictions, "_notices", Notices())
+    monkeypatch.setattr(predictions, "_once", LogThrottle(predictions_logger, math.inf))
+    monkeypatch.setattr(predictions, "_throttle", LogThrottle(predictions_logger))
     yield
     autolog(disable=True)
 
 
 @pytest.fixture
 def captured(fresh: None) -> Iterator[Captured]:
-    """What every model of the process gives to its collectors."""
+    """The events of every model of the process."""
     autolog()
     with capture() as captured:
         yield captured
@@ -167,7 +169,7 @@ def test_inputs_and_outputs_of_a_scikit_learn_model_are_collected_under_one_id(
     assert len(ids(captured)) == 1
 
 
-def test_every_call_has_an_id_of_its_own(captured: Captured, folders: dict[str, str]) -> None:
+def test_every_call_has_a_new_id(captured: Captured, folders: dict[str, str]) -> None:
     model = pyfunc.load_model(folders["named"])
     for _ in range(3):
         model.predict(TWO)
@@ -229,7 +231,7 @@ def test_an_input_that_the_signature_refuses_is_collected_and_refused_as_before(
     assert seen(captured) == [("model_inputs", [{"x": 1}])]
 
 
-def test_a_model_that_asks_another_is_collected_once_and_its_own_collectors_join(
+def test_a_model_that_calls_another_is_collected_once_and_its_own_collectors_join(
     captured: Captured, folders: dict[str, str]
 ) -> None:
     result = pyfunc.load_model(folders["asking"]).predict(TWO)
@@ -250,7 +252,7 @@ def test_the_id_of_the_request_is_that_of_its_predictions(captured: Captured, fo
     assert ids(captured) == {"request-1"}
 
 
-def test_the_answer_is_the_very_object_the_model_gave(captured: Captured, folders: dict[str, str]) -> None:
+def test_the_caller_gets_the_object_that_the_model_returned(captured: Captured, folders: dict[str, str]) -> None:
     model = echo(folders)
     for answer in (pd.DataFrame({"x": [1]}), np.array([1]), ["a"], {"a": [1]}, iter(["a"]), object(), None):
         model.unwrap_python_model().predict = lambda context, model_input, params=None, answer=answer: answer
@@ -259,7 +261,7 @@ def test_the_answer_is_the_very_object_the_model_gave(captured: Captured, folder
     assert outputs == [[{"x": 1}], [{"0": 1}], [{"0": "a"}], [{"a": 1}]]
 
 
-def test_what_has_no_rows_is_told_once_and_not_collected(
+def test_a_value_without_rows_is_logged_once_and_not_collected(
     captured: Captured, folders: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     model = echo(folders)
@@ -283,9 +285,7 @@ def test_params_reach_the_model(captured: Captured, folders: dict[str, str], tmp
     assert seen(captured) == [("model_inputs", [{"x": 1}]), ("model_outputs", [{"0": "given"}])]
 
 
-def test_a_stream_of_text_is_one_output_when_it_has_come_to_its_end(
-    captured: Captured, folders: dict[str, str]
-) -> None:
+def test_a_stream_of_text_is_one_output_at_its_end(captured: Captured, folders: dict[str, str]) -> None:
     stream = echo(folders).predict_stream({"chunks": ["Hel", "lo"]})
     assert next(stream) == "Hel"
     assert [event.collection for event in captured.events] == ["model_inputs"]
@@ -333,7 +333,7 @@ def test_a_stream_without_bounds_passes_and_is_not_collected(
     ]
 
 
-def test_what_the_consumer_of_a_stream_asks_meanwhile_is_collected(captured: Captured, folders: dict[str, str]) -> None:
+def test_a_call_by_the_consumer_of_a_stream_is_collected(captured: Captured, folders: dict[str, str]) -> None:
     stream, other = echo(folders).predict_stream({"chunks": ["a"]}), pyfunc.load_model(folders["named"])
     next(stream)
     other.predict(TWO)
@@ -371,7 +371,7 @@ def test_a_model_of_a_class_of_its_own_is_collected_once(folders: dict[str, str]
 
 
 @pytest.mark.parametrize("model", [object(), None, linear_model.LogisticRegression()], ids=type)
-def test_what_is_no_pyfunc_model_is_refused(model: object) -> None:
+def test_an_object_that_is_no_pyfunc_model_is_refused(model: object) -> None:
     with pytest.raises(TypeError) as refusal:
         collect_predictions(model)
     assert str(refusal.value) == (
@@ -398,8 +398,8 @@ def version(event: CollectedEvent) -> str:
     return str(event.attributes["azureml.model.version"])
 
 
-def test_each_event_says_which_model_it_was(captured: Captured, folders: dict[str, str], tmp_path: Path) -> None:
-    """S65, the true version."""
+def test_each_event_names_its_model(captured: Captured, folders: dict[str, str], tmp_path: Path) -> None:
+    """S65, with the model's own version."""
     model = pyfunc.load_model(folders["named"])
     model.predict(TWO)
     registered = tmp_path / "azureml-models" / "iris" / "7"
@@ -475,7 +475,7 @@ def test_a_configuration_of_other_collections_collects_no_models(
     assert [record.levelname for record in caplog.records if record.name.startswith("otel_modeldata")] == ["INFO"] * 2
 
 
-def test_a_wrong_configuration_is_told_once_and_scoring_goes_on(
+def test_a_wrong_configuration_is_logged_once_and_scoring_goes_on(
     folders: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_CONFIG", str(tmp_path / "missing.yml"))
@@ -490,7 +490,7 @@ def test_a_wrong_configuration_is_told_once_and_scoring_goes_on(
     ]
 
 
-def test_what_collecting_refuses_is_one_line_a_minute_and_scoring_goes_on(
+def test_an_error_of_collecting_is_one_line_a_minute_and_scoring_goes_on(
     captured: Captured, folders: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:
@@ -506,7 +506,7 @@ def test_what_collecting_refuses_is_one_line_a_minute_and_scoring_goes_on(
     ]
 
 
-def test_where_the_application_collects_itself_nothing_is_collected_twice(
+def test_automatic_collection_is_disabled_if_the_application_has_collectors(
     captured: Captured, folders: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """S82: a score.py that collects and calls an MLflow model, under `opentelemetry-instrument`."""
@@ -528,8 +528,8 @@ def run(code: str) -> str:
 NO_MLFLOW = "import sys; sys.modules['mlflow'] = None\n"
 
 
-def test_without_mlflow_the_switch_is_silent_and_a_wish_is_a_sentence() -> None:
-    told = run(
+def test_without_mlflow_the_instrumentor_is_silent_and_autolog_raises() -> None:
+    message = run(
         NO_MLFLOW
         + """
 from otel_modeldata.mlflow import MlflowInstrumentor, autolog
@@ -541,10 +541,10 @@ except ImportError as error:
     print(error)
 """
     )
-    assert told == "expected MLflow to be installed, it is not: pip install mlflow"
+    assert message == "expected MLflow to be installed, it is not: pip install mlflow"
 
 
-def test_the_switch_loads_neither_mlflow_nor_pandas_until_the_process_does() -> None:
+def test_the_instrumentor_loads_neither_mlflow_nor_pandas_before_the_process_does() -> None:
     loaded = run(
         """
 import sys
@@ -575,7 +575,7 @@ with capture() as captured:
     assert collected == repr([("model_inputs", inputs), ("model_outputs", outputs)])
 
 
-def test_opentelemetry_finds_the_switch() -> None:
+def test_opentelemetry_finds_the_instrumentor() -> None:
     from importlib.metadata import entry_points
 
     (switch,) = entry_points(group="opentelemetry_instrumentor", name="otel_modeldata_mlflow")

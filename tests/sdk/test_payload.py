@@ -58,7 +58,7 @@ def by_collection(captured: Captured) -> dict[str, CollectedEvent]:
 
 
 def about(event: CollectedEvent) -> dict[str, Any]:
-    """The attributes of an event that tell of its exchange, and of no other."""
+    """The attributes of an event that depend on its exchange."""
     other = (
         semconv.AZUREML_COLLECTION_NAME,
         semconv.AZUREML_CORRELATION_ID,
@@ -74,7 +74,7 @@ def about(event: CollectedEvent) -> dict[str, Any]:
 
 
 def test_a_request_and_its_response_become_one_record_each(send: Send) -> None:
-    """S46, S47, S48 and S49: the wrapped application knows nothing of it."""
+    """S46, S47, S48 and S49: the wrapped application needs no change."""
     call = Call(query="size=1", headers=[*JSON, ("X-Request-Id", "request-1")])
     with capture() as captured:
         assert send(lambda body: Answer(), call) == (200, JSON, RESPONSE_BODY)
@@ -164,7 +164,7 @@ def test_a_frame_with_a_context_of_its_own_keeps_its_id(send: Send) -> None:
     assert events["request"].correlation_id == events["response"].correlation_id != "test"
 
 
-def test_a_context_in_force_around_the_application_is_the_one_of_the_request(send: Send) -> None:
+def test_the_current_context_around_the_application_is_that_of_the_request(send: Send) -> None:
     with capture() as captured, use_correlation_context(BasicCorrelationContext(id="outer")):
         send(lambda body: Answer())
         assert [event.correlation_id for event in captured.events] == ["outer", "outer"]
@@ -178,7 +178,7 @@ def test_the_correlation_id_of_a_calling_service_is_kept(send: Send) -> None:
 
 
 @pytest.mark.parametrize("entry", ["x" * 257, "", "a%00b"])
-def test_a_correlation_id_from_outside_that_no_line_should_hold_is_not_taken(send: Send, entry: str) -> None:
+def test_an_unusable_correlation_id_from_outside_is_ignored(send: Send, entry: str) -> None:
     with capture() as captured:
         send(lambda body: Answer(), Call(headers=[*JSON, ("Baggage", f"azureml.correlation.id={entry}")]))
         assert {len(event.correlation_id) for event in captured.events} == {36}
@@ -272,9 +272,7 @@ def test_a_response_that_breaks_off_is_collected_as_far_as_it_went(send: Send) -
     assert response.attributes["azureml.data.total_bytes"] == "*"
 
 
-def test_of_a_body_beyond_the_limit_the_beginning_is_kept_and_the_size_told(
-    send: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_beyond_the_limit_is_cut_and_its_size_is_collected(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_BYTES", "10")
     with capture() as captured:
         answer = send(lambda body: Answer(chunks=iter([RESPONSE_BODY[:4], RESPONSE_BODY[4:]])))
@@ -286,7 +284,7 @@ def test_of_a_body_beyond_the_limit_the_beginning_is_kept_and_the_size_told(
     assert events["response"].attributes["azureml.data.total_bytes"] == len(RESPONSE_BODY)
 
 
-def test_with_a_limit_of_zero_only_what_is_around_the_bodies_is_collected(
+def test_with_a_limit_of_zero_everything_but_the_bodies_is_collected(
     send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_BYTES", "0")
@@ -305,7 +303,7 @@ def test_a_body_the_application_does_not_read_is_not_read_for_it(send: Send) -> 
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("DELETE", 204), ("GET", 304)])
-def test_an_answer_without_a_body_is_whole_whatever_length_it_declares(send: Send, method: str, status: int) -> None:
+def test_an_answer_without_a_body_is_whole_with_any_declared_length(send: Send, method: str, status: int) -> None:
     headers = [("ETag", "1")] if status == 204 else [("ETag", "1"), ("Content-Length", "100")]
     headers += [("Content-Type", "text/plain")] if status == 200 else []
     call = Call(method=method, chunks=(b"",), headers=[], declares_length=True)
@@ -380,7 +378,7 @@ def test_listed_headers_are_collected_on_both_lines(send: Send, configured: Any)
 def test_headers_are_listed_in_azures_own_file_for_all_collections_or_for_one(
     send: Send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S44, as the host of a deployment is told of it."""
+    """S44, in the file that Azure's host writes for a deployment."""
     collections = {"request": {"enabled": True, "captureHeaders": ["X-Tenant-Id"]}, "response": {"enabled": True}}
     (tmp_path / "mdc.json").write_text(json.dumps({"collections": collections, "captureHeaders": ["X-Client"]}))
     monkeypatch.setenv("AZUREML_MDC_CONFIG_PATH", str(tmp_path / "mdc.json"))
@@ -394,7 +392,7 @@ def test_headers_are_listed_in_azures_own_file_for_all_collections_or_for_one(
 
 
 @pytest.mark.parametrize("given", ["", "\ud800"])
-def test_a_context_in_force_whose_id_cannot_travel_costs_no_response(send: Send, given: str) -> None:
+def test_a_current_context_whose_id_cannot_be_sent_affects_no_response(send: Send, given: str) -> None:
     class Own(CorrelationContext):
         def get_id(self) -> str:
             return given
@@ -451,7 +449,7 @@ def test_all_of_a_request_is_in_the_sample_or_none_of_it(
         ({"request": False, "response": False}, []),
     ],
 )
-def test_what_the_configuration_does_not_enable_is_not_collected(
+def test_collections_that_are_not_enabled_are_not_collected(
     send: Send, configured: Any, collections: dict[str, bool], expected: list[str]
 ) -> None:
     configured(**collections)
@@ -460,7 +458,7 @@ def test_what_the_configuration_does_not_enable_is_not_collected(
         assert [event.collection for event in captured.events] == expected
 
 
-def test_a_configuration_that_is_wrong_is_told_when_the_middleware_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_configuration_is_raised_when_the_middleware_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_BYTES", "10MB")
     monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_PATHS", "/a,score")
     with pytest.raises(ConfigError) as caught:
@@ -512,7 +510,7 @@ def test_an_application_wrapped_twice_is_collected_once(send: Send) -> None:
         assert len(captured.events) == 2
 
 
-def test_what_goes_wrong_with_collecting_changes_nothing_for_the_client(
+def test_an_error_of_collecting_changes_nothing_for_the_client(
     send: Send, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -521,7 +519,7 @@ def test_what_goes_wrong_with_collecting_changes_nothing_for_the_client(
     for method in ("__init__", "take_request", "begin_response", "take_response", "end"):
         with monkeypatch.context() as patch:
             patch.setattr(f"otel_modeldata._payload.exchange.Exchange.{method}", broken)
-            patch.setattr("otel_modeldata._payload.logger._notices._quiet_until", {})
+            patch.setattr("otel_modeldata._payload.logger._throttle._quiet_until", {})
             caplog.clear()
             with capture():
                 assert send(lambda body: Answer()) == (200, JSON, RESPONSE_BODY)
@@ -529,12 +527,12 @@ def test_what_goes_wrong_with_collecting_changes_nothing_for_the_client(
         assert lines == ["payload logging: expected to collect a request, got ZeroDivisionError: our own"], method
 
 
-def test_a_record_that_is_refused_is_counted_and_told_once_and_costs_no_response(
+def test_a_refused_record_is_counted_and_logged_once_and_affects_no_response(
     send: Send, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_QUEUE_BYTES", "100")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr("otel_modeldata._payload.logger._notices._quiet_until", {})
+    monkeypatch.setattr("otel_modeldata._payload.logger._throttle._quiet_until", {})
     refused: list[tuple[object, str]] = []
     monkeypatch.setattr(
         "otel_modeldata._delivery.metrics.count_refused",

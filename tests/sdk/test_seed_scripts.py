@@ -30,7 +30,7 @@ def as_published(name: str) -> str:
 
 
 def loaded(name: str) -> ModuleType:
-    """The published script with our import, and with a model where it says `...`."""
+    """The published script with this package's import, and with a model in place of `...`."""
     source = as_published(name).replace(OTHERS_WORDS, OUR_WORDS)
     assert source.count(ELLIPSIS) == 1
     module = ModuleType("entry_module")

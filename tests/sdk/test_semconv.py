@@ -69,7 +69,7 @@ def test_the_sampling_decision_is_the_documented_hash_so_that_other_languages_ag
     assert semconv.is_sampled("test", 0.6232)
 
 
-def test_a_rate_of_one_takes_everything_and_of_zero_nothing() -> None:
+def test_a_rate_of_one_samples_everything_and_of_zero_nothing() -> None:
     ids = [f"id-{n}" for n in range(1000)]
     assert all(semconv.is_sampled(i, 1.0) for i in ids)
     assert not any(semconv.is_sampled(i, 0.0) for i in ids)
@@ -84,7 +84,9 @@ def test_the_share_that_is_taken_is_the_rate(rate: float) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.floats(0, 1), st.floats(0, 1))
-def test_what_a_low_rate_takes_every_higher_rate_takes(correlation_id: str, one: float, other: float) -> None:
+def test_ids_sampled_at_a_low_rate_are_sampled_at_every_higher_rate(
+    correlation_id: str, one: float, other: float
+) -> None:
     low, high = sorted((one, other))
     if semconv.is_sampled(correlation_id, low):
         assert semconv.is_sampled(correlation_id, high)

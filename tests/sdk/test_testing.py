@@ -9,7 +9,7 @@ from otel_modeldata import Collector
 from otel_modeldata.testing import capture
 
 
-def test_a_decimal_that_no_float_can_hold_leaves_the_other_events_readable() -> None:
+def test_a_decimal_beyond_a_float_leaves_the_other_events_readable() -> None:
     collector = Collector(name="model_inputs")
     with capture() as captured:
         for cell in (decimal.Decimal("1E+400"), decimal.Decimal("0.1")):
@@ -17,7 +17,7 @@ def test_a_decimal_that_no_float_can_hold_leaves_the_other_events_readable() -> 
     assert [event.rows for event in captured.events] == [[{"a": math.inf}], [{"a": 0.1}]]
 
 
-def test_a_collector_made_before_is_captured_and_an_inner_capture_takes_its_own() -> None:
+def test_an_earlier_collector_is_captured_and_an_inner_capture_gets_its_own_events() -> None:
     collector = Collector(name="model_inputs")
     with capture() as outer:
         collector.collect(pd.DataFrame({"a": [1]}))

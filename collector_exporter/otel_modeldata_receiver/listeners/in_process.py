@@ -26,7 +26,6 @@ import contextlib
 import os
 import threading
 import uuid
-import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -35,7 +34,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.transport import Delivered, Refused, Retry
+from otel_modeldata.transport import Delivered, OpenTransports, Refused, Retry
 
 from .. import telemetry
 from ..config import receiver as configuration
@@ -211,18 +210,4 @@ async def _check(config: configuration.ReceiverConfig) -> None:
         await output.close()
 
 
-_transports: weakref.WeakSet[StoreTransport] = weakref.WeakSet()
-
-
-def _before_fork() -> None:
-    for transport in list(_transports):
-        transport.hold_for_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for transport in list(_transports):
-        transport.go_on_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_transports.clear)
+_transports = OpenTransports()

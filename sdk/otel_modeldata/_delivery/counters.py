@@ -1,6 +1,6 @@
-"""The ledger of one producer in memory: what each collection accepted and what became of it.
+"""The counts of one producer in memory: what each collection accepted, and how much of it was delivered or lost.
 
-Whoever owns an `Accounts` serializes the calls; this module has no lock.
+The owner of a `Counters` serializes the calls; this module has no lock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class _Account:
+class _CollectionCounters:
     __slots__ = ("accepted", "delivered", "lost")
 
     def __init__(self) -> None:
@@ -23,45 +23,45 @@ class _Account:
         self.lost: Counter[str] = Counter()
 
 
-class Accounts:
-    """Counts by collection."""
+class Counters:
+    """Counts events by collection."""
 
     def __init__(self) -> None:
-        self._of: dict[str, _Account] = {}
+        self._by_collection: dict[str, _CollectionCounters] = {}
 
     def next_sequence(self, collection: str) -> int:
-        """The number that the next accepted event of a collection gets: as many as were accepted before."""
-        account = self._of.get(collection)
-        return 0 if account is None else account.accepted
+        """The sequence number of the collection's next accepted event: as many as were accepted before."""
+        counters = self._by_collection.get(collection)
+        return 0 if counters is None else counters.accepted
 
     def accept(self, collection: str, count: int = 1) -> int:
-        """Events were taken; answers the number of the first of them."""
-        account = self._account(collection)
-        number = account.accepted
-        account.accepted += count
+        """Count accepted events; returns the sequence number of the first of them."""
+        counters = self._counters(collection)
+        number = counters.accepted
+        counters.accepted += count
         return number
 
     def settle(self, collection: str, *, delivered: int, lost: int, reason: str) -> None:
-        """Events that were taken are delivered, or lost."""
-        account = self._account(collection)
-        account.delivered += delivered
+        """Count accepted events as delivered, or as lost for `reason`."""
+        counters = self._counters(collection)
+        counters.delivered += delivered
         if lost:
-            account.lost[reason] += lost
+            counters.lost[reason] += lost
 
-    def _account(self, collection: str) -> _Account:
-        account = self._of.get(collection)
-        if account is None:
-            account = self._of[collection] = _Account()
-        return account
+    def _counters(self, collection: str) -> _CollectionCounters:
+        counters = self._by_collection.get(collection)
+        if counters is None:
+            counters = self._by_collection[collection] = _CollectionCounters()
+        return counters
 
     def report(self) -> Mapping[str, CollectionReport]:
-        """A copy of how it stands."""
+        """A copy of the counts as they are now."""
         return {
             collection: CollectionReport(
-                accepted=account.accepted,
-                delivered=account.delivered,
-                lost=dict(account.lost),
-                pending=account.accepted - account.delivered - account.lost.total(),
+                accepted=counters.accepted,
+                delivered=counters.delivered,
+                lost=dict(counters.lost),
+                pending=counters.accepted - counters.delivered - counters.lost.total(),
             )
-            for collection, account in self._of.items()
+            for collection, counters in self._by_collection.items()
         }

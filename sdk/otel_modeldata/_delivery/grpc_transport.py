@@ -1,14 +1,12 @@
-"""One try: an encoded request goes to the endpoint, and what came back is read as the OTLP specification says.
+"""One try over OTLP/gRPC: an encoded request is sent, and a gRPC status becomes an `Answer` (OTLP specification).
 
-Whether and when to try again is decided in `worker.py`; here a gRPC status only becomes an `Answer`.
+Whether and when to try again is decided in `retry_sender.py`.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING
 
 import grpc
@@ -16,23 +14,21 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
-from ..transport import TOO_LARGE, Answer, Delivered, Refused, Retry, Transport
+from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .otlp_endpoint import Endpoint
 
-__all__ = ["Answer", "Delivered", "GrpcTransport", "Refused", "Retry", "Transport", "answer_of", "retry_delay"]
-
 EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 FORK_WAITS_SECONDS = 0.05
-"""How long a fork waits for the answer of a try under way before it ends it."""
+"""How long a fork waits for the answer of a try in progress before it ends the try."""
 FORK_GIVES_UP_SECONDS = 5.0
-"""Ending a try takes milliseconds; a fork at risk is better than one that never comes."""
+"""Ending a try takes milliseconds; after this time the fork goes on at risk, rather than never."""
 _FORK_SETTLES_SECONDS = 0.2
-"""gRPC's own threads go on a little with what was cancelled; a fork meanwhile leaves the child their locks."""
+"""gRPC's own threads work on for a moment after a cancellation; a fork meanwhile leaves their locks to the child."""
 
 
 _RETRYABLE = frozenset(
@@ -44,8 +40,8 @@ _RETRYABLE = frozenset(
         grpc.StatusCode.OUT_OF_RANGE,
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DATA_LOSS,
-        # Not in the table, but an operator's slip that heals: an expired token, a server that is being replaced.
-        # Dropping here would empty the queue into nothing.
+        # Not in the table, but usually temporary mistakes of an operator: an expired token, a server that is being
+        # replaced. Dropping records here would lose the whole queue.
         grpc.StatusCode.UNAUTHENTICATED,
         grpc.StatusCode.PERMISSION_DENIED,
         grpc.StatusCode.UNIMPLEMENTED,
@@ -60,8 +56,8 @@ class GrpcTransport:
     only then, and a process that forks in the middle of an import leaves its child with half a module.
 
     A fork while a thread is inside gRPC leaves a child whose calls never end ("skipping fork() handlers"). So a fork
-    waits for the try under way, and if that takes long ends it by closing the channel; the parent opens a new one and
-    tries again, the receiver knows the events by their ids.
+    waits for the try in progress, and if that takes long, ends it by closing the channel. The parent opens a new one,
+    and tries again; the receiver recognizes the events by their ids.
 
     Raises:
         ConfigError: a certificate file cannot be read.
@@ -70,7 +66,7 @@ class GrpcTransport:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._inside = threading.Lock()
-        """Held by whoever is inside gRPC, and by a fork."""
+        """Held by a thread inside gRPC, and by a fork."""
         self._is_held_for_fork = False
         self._interrupted: grpc.Channel | None = None
         self._is_closed = False
@@ -89,13 +85,13 @@ class GrpcTransport:
                 answer = self._call(request)
             if self._interrupted is not channel or self._is_closed:
                 return answer
-            # The fork wants the lock. Locks are not fair: without a pause this thread would take it again and again.
+            # The fork waits for the lock. Locks are not fair: without a pause this thread would get it each time.
             time.sleep(FORK_WAITS_SECONDS)
 
     def _call(self, request: bytes) -> Answer:
         try:
             response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.headers)
-        except ValueError:  # gRPC's way to say that the channel was closed, between two tries
+        except ValueError:  # gRPC raises it when the channel was closed between two tries
             return Retry("CANCELLED", "the channel is closed")
         except grpc.RpcError as error:
             return answer_of(error.code(), error.details() or "", error.trailing_metadata() or ())
@@ -103,7 +99,7 @@ class GrpcTransport:
         return Delivered(partial.rejected_log_records, partial.error_message)
 
     def close(self) -> None:
-        """Close the channel, which cancels a try under way."""
+        """Close the channel, which cancels a try in progress."""
         self._is_closed = True
         _transports.discard(self)
         self._channel.close()
@@ -125,31 +121,17 @@ class GrpcTransport:
             self._inside.release()
 
 
-_transports: weakref.WeakSet[GrpcTransport] = weakref.WeakSet()
-
-
-def _before_fork() -> None:
-    for transport in list(_transports):
-        transport.hold_for_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for transport in list(_transports):
-        transport.go_on_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_transports.clear)
+_transports = OpenTransports()
 
 
 def answer_of(code: grpc.StatusCode, details: str, metadata: Iterable[tuple[str, str | bytes]]) -> Answer:
-    """Read a failed call as OTLP says: "Failures" and "OTLP/gRPC Throttling"."""
+    """The answer of a failed call, as OTLP defines it: "Failures" and "OTLP/gRPC Throttling"."""
     delay = retry_delay(metadata)
     if code in _RETRYABLE:
         return Retry(code.name, details, delay)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and TOO_LARGE not in details:
         # OTLP allows a retry only with RetryInfo, but overloaded servers often send the bare code. A message that is
-        # too large is another matter: smaller requests can mend that.
+        # too large is different: smaller requests fix that.
         return Retry(code.name, details, delay)
     return Refused(code.name, details)
 

@@ -1,53 +1,45 @@
-"""What delivery tells: losses to `on_error`, else one log line a minute for each condition that lasts."""
+"""Reports losses to `on_error`, else to the log; and an endpoint that does not accept records, to the log."""
 
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from ..exceptions import DeliveryError
+from ..log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .grpc_transport import Retry
-    from .pending import OnError, Waiting
+    from ..transport import Retry
+    from .pending import OnError, Outcome, PendingRecord
 
 logger = logging.getLogger(__name__)
 
-QUIET_SECONDS = 60.0
 
-
-class Notices:
-    """Speaks for one delivery, called by its thread only, or for another condition that lasts."""
+class LossReporter:
+    """Reports for one delivery worker. Each reason is logged at most once a minute."""
 
     def __init__(self) -> None:
-        self._quiet_until: dict[str, float] = {}
+        self._throttle = LogThrottle(logger)
 
-    def lost(self, items: Sequence[Waiting], reason: str, detail: str, count: int) -> None:
-        """`count` of these events are lost: told once per batch and `on_error`."""
-        by_receiver: dict[OnError | None, list[str]] = {}
+    def lost(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
+        """Report that all but `outcome.delivered` of these events are lost: once for each `on_error`."""
+        count = len(items) - outcome.delivered
+        event_ids: dict[OnError | None, list[str]] = {}
         for item in items:
-            by_receiver.setdefault(item.on_error, []).append(item.record.event_id)
-        for on_error, event_ids in by_receiver.items():
-            error = DeliveryError(reason, detail, tuple(event_ids), min(count, len(event_ids)))
+            event_ids.setdefault(item.on_error, []).append(item.record.event_id)
+        for on_error, ids in event_ids.items():
+            error = DeliveryError(outcome.reason, outcome.detail, tuple(ids), min(count, len(ids)))
             if on_error is None:
-                self.warn(reason, "%s", error)
+                self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
                 continue
             try:
                 on_error(error)
-            except Exception:  # what the user's function does must not end the delivery thread
+            except Exception:  # an error in the user's function must not end the delivery thread
                 logger.exception("on_error itself failed for: %s", error)
 
     def waiting(self, answer: Retry, count: int, nbytes: int) -> None:
-        """The endpoint says "later"."""
+        """Report that the endpoint does not accept records now."""
         message = "%d event(s), %d bytes, wait for the endpoint to come back; it answers %s: %s"
-        self.warn("waiting", message, count, nbytes, answer.code, answer.details)
-
-    def warn(self, condition: str, message: str, *values: object) -> None:
-        """One log line a minute for `condition`."""
-        now = time.monotonic()
-        if now >= self._quiet_until.get(condition, 0.0):
-            self._quiet_until[condition] = now + QUIET_SECONDS
-            logger.warning(message, *values)
+        self._throttle.log(logging.WARNING, "waiting", message, count, nbytes, answer.code, answer.details)

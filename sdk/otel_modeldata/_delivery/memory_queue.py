@@ -1,10 +1,10 @@
-"""What waits in memory, in order, and when it is time to send it.
+"""The records that wait in memory, in order, and when it is time to send them.
 
 An event waits `merge_seconds`, because frames of the same collection, correlation id and trace that are collected
-meanwhile join it: Azure's collector batches so, too, but under one id for all. Then it goes with the next batch. The
-pauses between batches save CPU, and leave the interpreter to scoring.
+meanwhile join it: Azure's collector batches in the same way, but under one id for all. Then it is sent with the next
+batch. The pauses between batches save CPU, and leave the interpreter to scoring.
 
-Whoever owns a `MemoryQueue` serializes the calls; this module has no lock.
+The owner of a `MemoryQueue` serializes the calls; this module has no lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from .._encoding.log_record import Record
-    from .pending import MergeKey, Waiting
+    from .pending import MergeKey, PendingRecord
     from .settings import DeliveryLimits
 
 
@@ -26,15 +26,15 @@ class MemoryQueue:
         limits: bounds and pace.
 
     Attributes:
-        nbytes: what is charged for all that is in memory, until it is settled.
+        nbytes: charged for all records in memory, until they are settled.
     """
 
     def __init__(self, limits: DeliveryLimits) -> None:
         self.nbytes = 0
         self._limits = limits
         self._most_bytes, self._most_records = limits.queue_bytes, limits.queue_records
-        self._waiting: deque[Waiting] = deque()
-        self._joinable: dict[MergeKey, Waiting] = {}
+        self._waiting: deque[PendingRecord] = deque()
+        self._joinable: dict[MergeKey, PendingRecord] = {}
         self._next_at = 0.0
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class MemoryQueue:
         return self._waiting[0].since if self._waiting else None
 
     def is_crowded(self, unsettled: int) -> bool:
-        """Whether half of a bound is taken, with so many events not settled: then nothing waits for others."""
+        """Whether half of a limit is used, with `unsettled` events not settled: then batches are not delayed."""
         most = self._most_records
         return self.nbytes * 2 > self._most_bytes or (most is not None and unsettled > most // 2)
 
@@ -55,41 +55,41 @@ class MemoryQueue:
         return self.nbytes + charge <= self._most_bytes and unsettled != self._most_records
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
-        """Put the rows of `record` into a waiting event of that key, if there is one that takes them."""
-        waiting = self._joinable.get(key)
-        if waiting is None:
+        """Add the rows of `record` to the pending event with that key, if there is one with room for them."""
+        pending = self._joinable.get(key)
+        if pending is None:
             return False
-        if time.monotonic() - waiting.since > self._limits.merge_seconds:
+        if time.monotonic() - pending.since > self._limits.merge_seconds:
             return False
-        if not cast("Record", waiting.record).join(record):
+        if not cast("Record", pending.record).join(record):
             return False
-        waiting.charge += charge
+        pending.charge += charge
         self.nbytes += charge
         return True
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, pending: PendingRecord) -> None:
         """Append an event; its key lets others join it."""
-        self._waiting.append(waiting)
-        self.nbytes += waiting.charge
-        if waiting.key is not None and self._limits.merge_seconds:
-            self._joinable[waiting.key] = waiting
+        self._waiting.append(pending)
+        self.nbytes += pending.charge
+        if pending.key is not None and self._limits.merge_seconds:
+            self._joinable[pending.key] = pending
 
     def wait_seconds(self) -> float:
-        """How long the first one, which must be there, waits yet."""
+        """Seconds until the first record is due; there must be one."""
         return max(self._next_at, self._waiting[0].since + self._limits.merge_seconds) - time.monotonic()
 
-    def take(self, *, urgent: bool) -> list[Waiting]:
-        """A batch at most of what need not wait any more, which is everything when it is `urgent`."""
+    def take(self, *, urgent: bool) -> list[PendingRecord]:
+        """Up to one batch of the records that are due; with `urgent` all are due."""
         queue, limit, now = self._waiting, self._limits.batch_bytes, time.monotonic()
         until = now if urgent else now - self._limits.merge_seconds
-        batch: list[Waiting] = []
+        batch: list[PendingRecord] = []
         size = 0
         while queue and queue[0].since <= until and (not batch or size + queue[0].charge <= limit):
-            waiting = queue.popleft()
-            batch.append(waiting)
-            size += waiting.charge
-            if waiting.key is not None and self._joinable.get(waiting.key) is waiting:
-                del self._joinable[waiting.key]
+            pending = queue.popleft()
+            batch.append(pending)
+            size += pending.charge
+            if pending.key is not None and self._joinable.get(pending.key) is pending:
+                del self._joinable[pending.key]
         self._next_at = now + self._pause(until)
         return batch
 

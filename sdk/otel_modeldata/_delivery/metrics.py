@@ -1,4 +1,4 @@
-"""What the SDK says about itself, through the OpenTelemetry API: nothing is counted twice for it.
+"""The SDK's own metrics, through the OpenTelemetry API.
 
 | instrument | unit | attributes |
 |---|---|---|
@@ -9,22 +9,22 @@
 | `otel_modeldata.sdk.queue.bytes`, `otel_modeldata.sdk.spool.bytes` | `By` | - |
 | `otel_modeldata.sdk.queue.oldest_age` | `s` | - |
 
-All are observed: a meter asks when it exports, and `collect` pays nothing. The global MeterProvider is only read, and
-may be set later. A forked child observes its own process, from zero.
+All are observable instruments: they read the counts of the delivery side when the meter exports, so `collect` pays
+nothing. The global MeterProvider is only read, and may be set later. A forked child observes its own process, from
+zero.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import Observation, get_meter
 
-from .. import semconv
+from .. import _forking, semconv
 from .._version import NAME, VERSION
+from . import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter
 
     from ..report import CollectionReport, DeliveryReport
-    from .process import Process
     from .worker import Gauges
 
     Observe = Callable[[CallbackOptions], Iterator[Observation]]
@@ -47,13 +46,13 @@ _is_registered = False
 
 
 def count_sampled_out(collection: str) -> None:
-    """A frame was not collected because its correlation id is outside the sample."""
+    """Count a frame that was not collected because its correlation id is outside the sample."""
     with _lock:
         _sampled_out[collection] += 1
 
 
 def count_refused(collection: object, error: Exception) -> None:
-    """`collect` did not take a frame."""
+    """Count a frame that `collect` refused."""
     with _lock:
         _refused[str(collection)[:128], type(error).__name__] += 1
 
@@ -71,8 +70,8 @@ def register_once() -> None:
 def register(meter: Meter) -> None:
     """Make the instruments of one meter."""
     for name, description, read in (
-        ("accepted", "Taken by collect", lambda account: account.accepted),
-        ("delivered", "Answered for by the endpoint", lambda account: account.delivered),
+        ("accepted", "Accepted by collect", lambda report: report.accepted),
+        ("delivered", "Acknowledged by the endpoint", lambda report: report.delivered),
     ):
         meter.create_observable_counter(
             f"{_PREFIX}events.{name}", [_by_collection(read)], unit="{event}", description=description
@@ -80,41 +79,35 @@ def register(meter: Meter) -> None:
     for name, description, observe in (
         ("sampled_out", "Outside the sample", _observe_sampled_out),
         ("lost", "Accepted, but never delivered", _observe_lost),
-        ("refused", "Not taken by collect", _observe_refused),
+        ("refused", "Refused by collect", _observe_refused),
         ("replayed", "Delivered for a process that died", _observe_replayed),
     ):
         meter.create_observable_counter(f"{_PREFIX}events.{name}", [observe], unit="{event}", description=description)
     for name, unit, description, gauge in (
-        ("queue.bytes", "By", "Wait in memory", lambda gauges: gauges.queue_bytes),
-        ("spool.bytes", "By", "Taken on disk", lambda gauges: gauges.spool_bytes),
-        ("queue.oldest_age", "s", "Age of the event that waits longest", lambda gauges: gauges.oldest_seconds),
+        ("queue.bytes", "By", "Pending in memory", lambda gauges: gauges.queue_bytes),
+        ("spool.bytes", "By", "Used on disk", lambda gauges: gauges.spool_bytes),
+        ("queue.oldest_age", "s", "Age of the oldest pending event", lambda gauges: gauges.oldest_seconds),
     ):
         meter.create_observable_gauge(_PREFIX + name, [_gauge(gauge)], unit=unit, description=description)
 
 
-def _process() -> Process | None:
-    """The delivery side as it is now: a forked child has another than its parent."""
-    module = sys.modules.get(f"{__package__}.process")
-    return None if module is None else module.current_process()
-
-
 def _report() -> DeliveryReport | None:
-    process = _process()
+    process = current.process
     return None if process is None else process.delivery.report()
 
 
 def _by_collection(read: Callable[[CollectionReport], int]) -> Observe:
     def observe(_: CallbackOptions) -> Iterator[Observation]:
         report = _report()
-        for collection, account in ({} if report is None else report.collections).items():
-            yield Observation(read(account), {semconv.AZUREML_COLLECTION_NAME: collection})
+        for collection, counts in ({} if report is None else report.collections).items():
+            yield Observation(read(counts), {semconv.AZUREML_COLLECTION_NAME: collection})
 
     return observe
 
 
 def _gauge(read: Callable[[Gauges], float]) -> Observe:
     def observe(_: CallbackOptions) -> Iterator[Observation]:
-        process = _process()
+        process = current.process
         if process is not None:
             yield Observation(read(process.delivery.gauges()))
 
@@ -126,17 +119,17 @@ def _observe_lost(_: CallbackOptions) -> Iterator[Observation]:
     if report is None:
         return
     lost: Counter[tuple[str, str]] = Counter()
-    for accounts in (report.collections, *report.replayed.values()):
-        for collection, account in accounts.items():
-            lost.update({(collection, reason): count for reason, count in account.lost.items()})
+    for collections in (report.collections, *report.replayed.values()):
+        for collection, counts in collections.items():
+            lost.update({(collection, reason): count for reason, count in counts.lost.items()})
     yield from _pairs(lost, "reason")
 
 
 def _observe_replayed(_: CallbackOptions) -> Iterator[Observation]:
     report = _report()
     delivered: Counter[str] = Counter()
-    for accounts in () if report is None else report.replayed.values():
-        delivered.update({collection: account.delivered for collection, account in accounts.items()})
+    for collections in () if report is None else report.replayed.values():
+        delivered.update({collection: counts.delivered for collection, counts in collections.items()})
     for collection, count in delivered.items():
         yield Observation(count, {semconv.AZUREML_COLLECTION_NAME: collection})
 
@@ -166,5 +159,4 @@ def _after_fork_in_child() -> None:
     _refused.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+_forking.on_fork(after_in_child=_after_fork_in_child)

@@ -1,4 +1,4 @@
-"""An event between `collect` and its settlement: the record, whose it is, and what it holds of the bounds."""
+"""A record between `collect` and its settlement: who produced it, where it waits, and what it takes of the limits."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from .. import semconv
 
 if TYPE_CHECKING:
-    from .._encoding.log_record import Parts, Record, RequestFrame
-    from .counters import Accounts
-    from .disk_queue import Place
+    from .._encoding.log_record import Parts, Record, RequestEnvelope
+    from .counters import Counters
+    from .segment_file import RecordPosition
 
 OnError = Callable[[Exception], object]
 
 
-class Origin(NamedTuple):
-    """A producer: this process, or a dead one whose spool was taken over."""
+class Producer(NamedTuple):
+    """This process, or a dead one whose segments were adopted."""
 
-    producer: str
-    frame: RequestFrame
-    accounts: Accounts
+    producer_id: str
+    envelope: RequestEnvelope
+    counters: Counters
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRecord:
-    """A record of which the bytes are all that is left, or all that is needed."""
+    """A record of which only the encoded bytes are left, or needed."""
 
     collection: str
     event_id: str
@@ -37,7 +37,12 @@ class EncodedRecord:
 
     @classmethod
     def of(cls, data: bytes) -> EncodedRecord:
-        """Read its names back from the bytes."""
+        """Read collection and event id from the bytes.
+
+        Raises:
+            DecodeError: they are no `LogRecord`.
+            KeyError: they lack one of the two.
+        """
         texts = {item.key: item.value.string_value for item in LogRecord.FromString(data).attributes}
         return cls(texts[semconv.AZUREML_COLLECTION_NAME], texts[semconv.CLOUDEVENTS_EVENT_ID], data)
 
@@ -45,35 +50,35 @@ class EncodedRecord:
         """The OTLP `LogRecord`.
 
         Raises:
-            ValueError: it could not be read back.
+            ValueError: it could not be read from the disk.
         """
         if not self.data:
-            raise ValueError("the spool does not give it back")
+            raise ValueError("the spool cannot read it back")
         return self.data
 
     def parts(self) -> Parts:
-        """The same as one piece."""
+        """The same in one piece."""
         return (self.encode(),)
 
 
 UNREADABLE = "(unreadable)"
-"""Stands for the collection of records that the spool does not give back; no collection can have this name."""
+"""Stands for the collection of records that cannot be read back from the disk; no collection can have this name."""
 
 
 MergeKey = tuple[str, str, int | None, int | None]
-"""Collection, correlation id, trace id (if any) and chosen event time: frames of one key may share an event."""
+"""Collection, correlation id, trace id (if any) and chosen event time: frames with equal keys may share an event."""
 
 
-class Waiting(msgspec.Struct, eq=False, gc=False):
+class PendingRecord(msgspec.Struct, eq=False, gc=False):
     """One event that was accepted and is not settled.
 
     Attributes:
         record: encodes itself.
-        charge: what it holds of the queue's bound in bytes; 0 when it was read back from disk.
+        charge: bytes charged against the queue's limit; 0 when it was read back from disk.
         since: when it was accepted, by the monotonic clock.
-        on_error: who wants to hear of its loss.
-        origin: who accepted it.
-        place: where it stands on disk; None when it is in memory only.
+        on_error: called when it is lost.
+        producer: who accepted it.
+        position: where it is on disk; None when it is in memory only.
         key: which frames may still join it; None when none may.
     """
 
@@ -81,6 +86,14 @@ class Waiting(msgspec.Struct, eq=False, gc=False):
     charge: int
     since: float
     on_error: OnError | None
-    origin: Origin
-    place: Place | None
+    producer: Producer
+    position: RecordPosition | None
     key: MergeKey | None = None
+
+
+class Outcome(NamedTuple):
+    """How some events were settled: `delivered` of them are delivered, the others are lost for `reason`."""
+
+    delivered: int = 0
+    reason: str = ""
+    detail: str = ""

@@ -1,10 +1,10 @@
 """What a process has once: its producer id, its queue and its delivery thread, and how they end with it.
 
-Made by the first `collect`, so that importing the package loads neither pandas nor gRPC. A forked child starts afresh:
+Made by the first `collect`, so that importing the package loads neither pandas nor gRPC. A forked child starts empty:
 it has another producer id and never sends what its parent had accepted.
 
-The end of the interpreter delivers what waits (`atexit`). Children of `multiprocessing` end by `os._exit` after their
-own finalizers: there it is one of these.
+The end of the interpreter delivers what is pending (`atexit`). Children of `multiprocessing` end by `os._exit` after
+their own finalizers, so there a finalizer does it.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import atexit
 import dataclasses
 import logging
 import multiprocessing
-import os
 import uuid
 from typing import TYPE_CHECKING
 
 from .. import _forking
-from .._encoding.log_record import RequestFrame
+from .._encoding.log_record import RequestEnvelope
 from ..config import load_config
 from ..context import prepare_ids
-from ..report import DeliveryReport
-from .disk_queue import Spool
+from . import current
+from .disk_queue import DiskQueue
 from .open_transport import open_transport
 from .settings import DeliverySettings, load_settings
-from .worker import Delivery
+from .worker import Worker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..config import CollectorConfig
+    from ..report import DeliveryReport
     from ..transport import Transport
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ EXIT_SECONDS = 10.0
 """How long the end of the interpreter waits for deliveries: within the 30 s grace period of Kubernetes."""
 
 _AFTER_QUEUES = -100
-"""Priority among multiprocessing's finalizers: after those of its queues, which may still hold somebody's results."""
+"""Priority among multiprocessing's finalizers: after those of its queues, which may still hold results."""
 
 
 class Process:
@@ -51,25 +51,25 @@ class Process:
         settings = settings or load_settings()
         self.producer = uuid.uuid4().hex
         self.report_folder = settings.report
-        frame = RequestFrame(config, self.producer)
-        self.deployment = frame.deployment
+        envelope = RequestEnvelope(config, self.producer)
+        self.deployment = envelope.deployment
         limits = dataclasses.replace(settings.limits, queue_records=config.queue_capacity)
-        spool = None
+        disk_queue = None
         if settings.spool is not None:
-            spool = Spool(settings.spool.folder, self.producer, frame.request([]), settings.spool.max_bytes)
+            disk_queue = DiskQueue(settings.spool.folder, self.producer, envelope.request([]), settings.spool.max_bytes)
             limits = dataclasses.replace(limits, record_bytes=min(limits.record_bytes, settings.spool.max_bytes))
-        self.delivery = Delivery(
-            frame,
+        self.delivery = Worker(
+            envelope,
             transport or open_transport(),
             limits,
             producer=self.producer,
-            spool=spool,
+            disk_queue=disk_queue,
             only_overflow=settings.spool is not None and settings.spool.only_overflow,
-            aside=prepare_ids,
+            between_batches=prepare_ids,
         )
 
     def shutdown(self, timeout: float) -> DeliveryReport:
-        """Deliver what waits and write the final accounts where the settings say so."""
+        """Deliver what is pending, and write the final report if the settings name a folder for it."""
         report = self.delivery.shutdown(timeout)
         if self.report_folder is not None:
             try:
@@ -80,7 +80,7 @@ class Process:
 
 
 def _write(folder: Path, report: DeliveryReport) -> None:
-    """All or nothing: an audit may read the folder at any moment."""
+    """Write the whole file or none: an audit may read the folder at any moment."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{report.producer}.json"
     part = path.with_suffix(".part")
@@ -88,78 +88,54 @@ def _write(folder: Path, report: DeliveryReport) -> None:
     part.replace(path)
 
 
-_process: Process | None = None
 _of_parents: list[Process] = []
-"""What a forked child inherited. Never used, and never collected either: closing its channel here would reach into
-the parent's connection."""
+"""What a forked child inherited. Never used, and never garbage collected: closing its channel here would act on the
+parent's connection."""
 
 
 def this_process(config: CollectorConfig) -> Process:
     """The process's delivery side, made on first use."""
-    global _process  # noqa: PLW0603 - one per process is the meaning
-    if _process is None:
+    process = current.process
+    if process is None:
         with _forking.guard:
-            if _process is None:
-                _process = Process(config)
+            process = current.process
+            if process is None:
+                process = Process(config)
+                current.replace_process(process)
                 _end_with_multiprocessing()
-    return _process
+    return process
 
 
-def current_process() -> Process | None:
-    """The process's delivery side if there is one already."""
-    return _process
-
-
-def replace_process(process: Process | None) -> Process | None:
-    """Put another in its place, as tests do; returns the one before."""
-    global _process
-    with _forking.guard:
-        before, _process = _process, process
-        return before
-
-
-def flush(timeout: float | None) -> DeliveryReport:
-    """See `otel_modeldata.flush`."""
-    process = _process_with_something()
-    return DeliveryReport() if process is None else process.delivery.flush(timeout)
-
-
-def shutdown(timeout: float) -> DeliveryReport:
-    """See `otel_modeldata.shutdown`."""
-    process = _process_with_something()
-    return DeliveryReport() if process is None else process.shutdown(timeout)
-
-
-def _process_with_something() -> Process | None:
-    """The process, made now if a spool may hold what dead ones left."""
-    if _process is None and load_settings().spool is not None:
+def process_for_spool() -> Process | None:
+    """The process's delivery side, made now if a spool may hold what dead processes left."""
+    if current.process is None and load_settings().spool is not None:
         return this_process(load_config())
-    return _process
+    return current.process
 
 
 def _at_exit() -> None:
-    if _process is not None:
+    process = current.process
+    if process is not None:
         try:
-            _process.shutdown(EXIT_SECONDS)
-        except KeyboardInterrupt:  # somebody does not want to wait: what is left is counted, and told
-            _process.shutdown(0.0)
+            process.shutdown(EXIT_SECONDS)
+        except KeyboardInterrupt:  # the user does not want to wait: what is left is counted and reported
+            process.shutdown(0.0)
 
 
 def _end_with_multiprocessing() -> None:
     if multiprocessing.parent_process() is not None:
-        from multiprocessing.util import Finalize  # noqa: PLC0415 - loaded already, as this is such a child
+        from multiprocessing.util import Finalize  # noqa: PLC0415 - loaded already in such a child
 
         Finalize(None, _at_exit, exitpriority=_AFTER_QUEUES)
 
 
 def _after_fork_in_child() -> None:
-    global _process  # noqa: PLW0603
-    if _process is not None:
-        _process.delivery.abandon()
-        _of_parents.append(_process)
-        _process = None
+    inherited = current.process
+    if inherited is not None:
+        inherited.delivery.abandon()
+        _of_parents.append(inherited)
+        current.replace_process(None)
 
 
 atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+_forking.on_fork(after_in_child=_after_fork_in_child)

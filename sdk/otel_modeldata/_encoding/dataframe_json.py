@@ -7,20 +7,17 @@ Rules for values (every one has a test named after it):
 - Timestamps become ISO 8601 text with all their digits (ns) and their offset; Timedeltas ISO 8601 durations.
 - Decimal becomes a JSON number with its own digits; bytes become base64 text; categories their values;
   Period and Interval their text; lists, arrays, tuples and sets become arrays; dicts become objects.
-- Anything else, and text with a lone surrogate, is refused with the column and row named.
+- Anything else, and text with a lone surrogate, is refused; the error names the column and row.
 
-Rules for names: anything that is no text becomes its text (`0` -> `"0"`, as Azure's own scripts have it), the levels of
-a MultiIndex are joined by `_`, and a name that stands twice gets `_1`, `_2`... A lone surrogate becomes `?`. The index
-is not collected.
+Rules for the names of columns: `column_names.py`. The index is not collected.
 
-A frame is encoded at once, unless it is known that none of its cells can be refused and the copy that freezes it is
-cheaper: then it is copied now and encoded by the delivery thread. Copying 1000 x 23 floats takes 15 us, encoding 2 ms.
+A frame is encoded at once, unless none of its cells can be refused and a copy is cheaper: then it is copied now and
+encoded by the delivery thread. Copying 1000 x 23 floats takes 15 us, encoding 2 ms.
 """
 
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,19 +27,19 @@ import pandas as pd
 from ..exceptions import UnsupportedValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from .column_names import ColumnNameCache, ColumnNames
 
 DEFERRED_CELLS = 2048
 """Frames of several types with at least this many cells are copied and encoded later; below, encoding costs no more."""
 
 MAX_DEFERRED_BYTES = 4 * 2**20
-"""Frames that hold more are encoded at once: whether their text may travel has to be known while `collect` runs."""
+"""Larger frames are encoded at once: `collect` has to refuse a frame whose text is too large to send."""
 
 MAX_JOINED_BYTES = 2**20
 """Frames share an event up to this size: well below the 4 MiB of a line."""
 
 _CHUNK_ROWS = 128
-"""Rows encoded in one go. Between chunks the interpreter may run the scoring thread, which encoding would hold up."""
+"""Rows encoded in one go. Between chunks the interpreter may run the scoring thread, which encoding would block."""
 
 _HARMLESS_KINDS = "fiub"
 """NumPy kinds of which every value has its JSON text."""
@@ -55,53 +52,25 @@ class _AnyRow(msgspec.Struct):
 _CHECK = msgspec.json.Decoder(list[_AnyRow])
 
 
-class Columns:
-    """The names of a frame's columns, made ready once per set of columns.
-
-    Attributes:
-        names: what the objects of the rows have as keys.
-        row: makes the object of a row from its values: half the time of a dict, and it is encoded in half the time.
-        warnings: what would break Azure's consumer of the lines, one sentence each (azure-consumer.md section 2).
-    """
-
-    __slots__ = ("names", "row", "warnings")
-
-    def __init__(self, labels: Sequence[object]) -> None:
-        self.names = _unique([_text_of_label(label) for label in labels])
-        self.row = _row_maker(self.names)
-        self.warnings = _what_breaks_consumers(self.names)
-
-
-def _row_maker(names: list[str]) -> Callable[..., object]:
-    fields = {f"c{number}": name for number, name in enumerate(names)}
-    try:
-        return msgspec.defstruct("Row", [(field, Any) for field in fields], rename=fields, gc=False)
-    except ValueError:  # msgspec writes keys as they stand: none with a quote, a backslash or a control character
-        return lambda *cells: dict(zip(names, cells, strict=True))
-
-
-ReadColumns = Callable[["pd.Index[Any]"], Columns]
-
-
 class Rows:
     """The rows of one frame, or of several: JSON text, or the frozen copy it will be made from.
 
     Args:
         frame: the frame as the caller gave it.
-        read_columns: finds or makes the `Columns` of an index; called by whichever thread encodes.
+        column_names: of the collection; asked by the thread that encodes.
 
     Attributes:
         count: number of rows.
-        nbytes: memory the rows hold, about; exact once encoded.
+        nbytes: memory that the rows take, about; exact once encoded.
         is_text: JSON is UTF-8.
     """
 
-    __slots__ = ("_dtype", "_labels", "_later", "_read_columns", "_shape", "_source", "_text", "count", "nbytes")
+    __slots__ = ("_column_names", "_dtype", "_labels", "_later", "_shape", "_source", "_text", "count", "nbytes")
 
     is_text = True
 
-    def __init__(self, frame: pd.DataFrame, read_columns: ReadColumns) -> None:
-        self._read_columns = read_columns
+    def __init__(self, frame: pd.DataFrame, column_names: ColumnNameCache) -> None:
+        self._column_names = column_names
         self._later: list[Rows] | None = None
         self._text: bytes | bytearray = b""
         numbers = _numbers(frame)
@@ -124,7 +93,7 @@ class Rows:
             self.nbytes = _memory_of(self._source)
 
     def join(self, later: Rows) -> bool:
-        """Take other rows behind these; False when the columns differ, or both are too much for one event."""
+        """Append other rows to these; False when the columns differ, or both are too large for one event."""
         if self.nbytes + later.nbytes > MAX_JOINED_BYTES or self._columns().names != later._columns().names:
             return False
         if self._later is None:
@@ -149,8 +118,8 @@ class Rows:
         self.nbytes = len(self._text)
         return self._text
 
-    def _columns(self) -> Columns:
-        return self._read_columns(self._labels)
+    def _columns(self) -> ColumnNames:
+        return self._column_names.names_of(self._labels)
 
 
 def _joined(arrays: list[bytes | bytearray]) -> bytes:
@@ -159,10 +128,10 @@ def _joined(arrays: list[bytes | bytearray]) -> bytes:
 
 
 def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, int], np.dtype[Any]]] | None:
-    """What pandas holds of a frame of numbers of one type: labels, and values by column and row; None of other frames.
+    """Labels and values (by column and row) of a frame of numbers of one type; None for other frames.
 
-    These are internals, and worth it: in a process that just woke up, `frame.dtypes` takes 200 us, `to_numpy` 35 and
-    `len` 10. Without them everything works through the public ways, more slowly.
+    This reads internals of pandas, because they are fast: in a process that just woke up, `frame.dtypes` takes 200 us,
+    `to_numpy` 35 and `len` 10. Without them everything works through the public methods, more slowly.
     """
     manager: Any = getattr(frame, "_mgr", None)
     blocks: Any = getattr(manager, "blocks", ())
@@ -174,7 +143,7 @@ def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, 
 
 
 def _frozen(frame: pd.DataFrame) -> pd.DataFrame | None:
-    """A copy that can be encoded later without fail; None when encoding now is cheaper, or could be refused."""
+    """A copy that can certainly be encoded later; None when encoding now is cheaper, or could be refused."""
     if len(frame) * len(frame.columns) < DEFERRED_CELLS or not all(map(_is_harmless, frame.dtypes)):
         return None
     frozen = frame.copy(deep=True)
@@ -196,29 +165,29 @@ def _memory_of(frame: pd.DataFrame) -> int:
     return held
 
 
-def _encode(frame: pd.DataFrame, columns: Columns) -> bytearray:
+def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytearray:
     values = frame.to_numpy(dtype=object)
     try:
         return _encode_values(values, columns, checked=True)
     except (TypeError, ValueError, RecursionError):
         pass
-    # The rare way: a Decimal NaN, which the encoder prints as NaN, or a cell that has to be named in the refusal.
+    # The rare case: a Decimal NaN, which the encoder prints as NaN, or a cell that the error has to name.
     finite = np.empty(values.shape, dtype=object)
-    for place, cell in np.ndenumerate(values):
-        finite[place] = None if isinstance(cell, decimal.Decimal) and not cell.is_finite() else cell
+    for position, cell in np.ndenumerate(values):
+        finite[position] = None if isinstance(cell, decimal.Decimal) and not cell.is_finite() else cell
     try:
         return _encode_values(finite, columns, checked=True)
     except (TypeError, ValueError, RecursionError) as error:
         raise _refusal(finite, columns.names, error) from None
 
 
-def _encode_values(values: np.ndarray[Any, Any], columns: Columns, *, checked: bool) -> bytearray:
-    """The JSON of an array of rows and columns; of objects it is checked, of numbers it cannot be wrong."""
+def _encode_values(values: np.ndarray[Any, Any], columns: ColumnNames, *, checked: bool) -> bytearray:
+    """The JSON of an array of rows and columns; `checked` for objects: the JSON of numbers cannot be wrong."""
     row = columns.row
     text = bytearray()
     for start in range(0, len(values), _CHUNK_ROWS):
         rows = [row(*cells) for cells in values[start : start + _CHUNK_ROWS].tolist()]
-        # Its bracket is written over the one that closes the rows before, and becomes the comma behind them.
+        # Its opening bracket is written over the closing one of the rows before, and becomes the comma between them.
         seam = max(0, len(text) - 1)
         _ENCODER.encode_into(rows, text, seam)
         if seam:
@@ -237,7 +206,7 @@ def _refusal(values: np.ndarray[Any, Any], names: list[str], error: Exception) -
 
 
 def _reason(cell: object) -> str | None:
-    """Why one cell cannot be written; None when it can. Says nothing of its content, which may be personal."""
+    """Why one cell cannot be written; None when it can. Without its content, which may be personal."""
     try:
         msgspec.json.decode(_ENCODER.encode(cell))
     except UnicodeEncodeError:
@@ -250,7 +219,7 @@ def _reason(cell: object) -> str | None:
 
 
 def _plain(value: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line per family of types reads best
-    """What msgspec does not know: the scalars of pandas, NumPy and Arrow, and subclasses of Python's own."""
+    """Converts what msgspec does not know: scalars of pandas, NumPy and Arrow, and subclasses of Python's own types."""
     if value is pd.NA or value is pd.NaT:
         return None
     if isinstance(value, (pd.Timestamp, pd.Timedelta)):
@@ -280,39 +249,3 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line per family o
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
-
-
-def _text_of_label(label: object) -> str:
-    if isinstance(label, tuple):
-        return "_".join(part for part in map(_text_of_label, label) if part)
-    # A lone surrogate becomes "?": a name must never make a frame fail that was already accepted.
-    return str(label).encode(errors="replace").decode()
-
-
-def _unique(names: list[str]) -> list[str]:
-    taken = set(names)
-    if len(taken) == len(names):
-        return names
-    seen: set[str] = set()
-    result = []
-    for name in names:
-        unique, number = name, 0
-        while unique in seen or (number and unique in taken):
-            number += 1
-            unique = f"{name}_{number}"
-        seen.add(unique)
-        result.append(unique)
-    return result
-
-
-def _what_breaks_consumers(names: list[str]) -> tuple[str, ...]:
-    found = []
-    by_case: dict[str, str] = {}
-    for name in names:
-        if name.lower() == "correlationid":
-            found.append(f"column {name!r} has the name that Azure's consumer gives its row ids: choose another")
-        if "." in name:
-            found.append(f"column {name!r} has a '.', which Azure's data quality and drift monitors refuse")
-        if by_case.setdefault(name.lower(), name) != name:
-            found.append(f"columns {by_case[name.lower()]!r} and {name!r} are equal up to case, which Spark refuses")
-    return tuple(found)

@@ -1,12 +1,12 @@
 """rows + context -> record: one OTLP log record as protobuf bytes, and the request around many of them.
 
-A record is encoded once, on its own, and travels as these bytes however often it is sent: a batch is put together by
-concatenation, because in protobuf the concatenation of two messages is their merge ("Protocol Buffers: Encoding,
-Last One Wins"). What is equal for all records of a collector is encoded once, too.
+A record is encoded once, on its own, and the same bytes are sent each time: a request is made by concatenation, because
+in protobuf the concatenation of two messages is their merge ("Protocol Buffers: Encoding, Last One Wins"). The part
+that is equal for all records of a collector is encoded once, too.
 
 The messages are those of `opentelemetry.proto`. The logs SDK of opentelemetry-python is not used: its names are still
-private and differ between the two lines we serve, its limits would truncate the data of the application's request, and
-with `OTEL_SDK_DISABLED` it would drop every event without a word.
+private and differ between the two supported lines, its limits would truncate the data of the application's request, and
+with `OTEL_SDK_DISABLED` it would drop every event silently.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ if TYPE_CHECKING:
     from ..config import CollectorConfig
 
 _HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
-"""OTLP 1.5 and later; the attribute `cloudevents.event_type` says the same in every version."""
+"""OTLP 1.5 and later; the attribute `cloudevents.event_type` has the same value in every version."""
 
 
 Parts = tuple[bytes | bytearray, ...]
 """An encoded message in pieces."""
 
 
-class Body(Protocol):
-    """What a record is about: the rows of a frame, or the body of a request or response."""
+class RecordBody(Protocol):
+    """The data of a record: the rows of a frame, or the body of a request or response."""
 
     @property
     def nbytes(self) -> int:
-        """Memory it holds, about; exact once it is encoded."""
+        """Memory that it takes, about; exact once it is encoded."""
 
     @property
     def is_text(self) -> bool:
         """Whether `text` is UTF-8 for certain; else it is sent as bytes."""
 
     def text(self) -> bytes | bytearray:
-        """What is sent."""
+        """The bytes that are sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Payload:
+class PayloadBody:
     """The body of a request or response as it was on the wire.
 
     Attributes:
@@ -85,12 +85,12 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
     Attributes:
         collection: the collection's name.
-        fixed: what `fixed_part` made for the collector.
+        fixed: the bytes that `fixed_part` made for the collector.
         time_ns: event time, ns since 1970.
-        attributes: what differs from record to record.
+        attributes: those that differ from record to record.
         span_context: the span the event belongs to; None outside of any.
         body: the data.
-        event_id: the CloudEvents `id`; empty until somebody needs it.
+        event_id: the CloudEvents `id`; empty until it is needed.
         sequence: the event's number within its producer and collection, given when it is accepted.
         first_row: where its rows begin in the event: above 0 when they joined those of an earlier `collect`.
     """
@@ -100,14 +100,14 @@ class Record(msgspec.Struct, eq=False, gc=False):
     time_ns: int
     attributes: Mapping[str, str | float]
     span_context: SpanContext | None
-    body: Body
+    body: RecordBody
     event_id: str = ""
     sequence: int = 0
     first_row: int = 0
 
     def join(self, other: Record) -> bool:
-        """Take the rows of `other` behind its own, if one event may hold both; `other` then tells about this event."""
-        if self.attributes != other.attributes or self.fixed != other.fixed:  # of another model version
+        """Append the rows of `other` to its own, if one event may hold both; `other` then has the id of this event."""
+        if self.attributes != other.attributes or self.fixed != other.fixed:  # e.g. of another model version
             return False
         if not isinstance(self.body, Rows) or not isinstance(other.body, Rows):
             return False
@@ -140,14 +140,14 @@ class Record(msgspec.Struct, eq=False, gc=False):
             message.flags = int(self.span_context.trace_flags)
         text = self.body.text()
         value = _STRING_VALUE if self.body.is_text else _BYTES_VALUE
-        # By hand, because rows may be large: upb would check and copy them twice.
+        # Not by the protobuf library, because rows may be large: upb would check and copy them twice.
         size = _varint(len(text))
         body = _varint(len(value) + len(size) + len(text))
         return self.fixed, message.SerializeToString(), _BODY, body, value, size, text
 
 
 def fixed_part(collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION) -> bytes:
-    """What every record of one collector says: the beginning of its bytes."""
+    """The attributes that every record of one collector has, encoded: the beginning of its bytes."""
     attributes: dict[str, str | float] = {
         semconv.AZUREML_COLLECTION_NAME: collection,
         semconv.CLOUDEVENTS_EVENT_TYPE: semconv.event_type(collection),
@@ -175,7 +175,7 @@ def _key_value(key: str, value: str | float) -> KeyValue:
 _DEPLOYMENT = (semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME)
 
 
-class RequestFrame:
+class RequestEnvelope:
     """The constant parts of `ExportLogsServiceRequest` around the records of one process.
 
     Attributes:
@@ -193,15 +193,15 @@ class RequestFrame:
         self._set(ResourceLogs(resource=ResourceMessage(attributes=attributes)), ScopeLogs(scope=scope))
 
     @classmethod
-    def of_request(cls, request: bytes) -> RequestFrame:
-        """The frame that made a request: so that what a dead process left is sent as its own."""
+    def of_request(cls, request: bytes) -> RequestEnvelope:
+        """The envelope that made a request: records of a dead process are sent under its name."""
         (logs,) = ExportLogsServiceRequest.FromString(request).resource_logs
         (scope,) = logs.scope_logs
-        frame = cls.__new__(cls)
+        envelope = cls.__new__(cls)
         texts = {item.key: item.value.string_value for item in logs.resource.attributes}
-        frame.deployment = "/".join(texts.get(key, "") for key in _DEPLOYMENT)
-        frame._set(ResourceLogs(resource=logs.resource), ScopeLogs(scope=scope.scope))  # noqa: SLF001 - its own
-        return frame
+        envelope.deployment = "/".join(texts.get(key, "") for key in _DEPLOYMENT)
+        envelope._set(ResourceLogs(resource=logs.resource), ScopeLogs(scope=scope.scope))  # noqa: SLF001 - its own
+        return envelope
 
     def _set(self, resource: ResourceLogs, scope: ScopeLogs) -> None:
         self._resource = resource.SerializeToString()

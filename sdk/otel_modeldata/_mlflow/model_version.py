@@ -1,11 +1,11 @@
-"""Which version of a model answered: the line key `modelversion`.
+"""The version of a model: the line key `modelversion`.
 
-The first that is known:
+The first of these that is known:
 
-1. the version in the registry of MLflow or Azure ML that the model was loaded from: `models:/name/3`, a folder in which
-   MLflow left its note about that, a folder below Azure's `azureml-models/name/3`;
-2. the `model_id`, `model_uuid` or `run_id` of its metadata: not a number, but this very model;
-3. `default`, as Azure's own collector always says.
+1. the version in the registry of MLflow or Azure ML that the model was loaded from: `models:/name/3`, a folder with
+   MLflow's note about that, a folder below Azure's `azureml-models/name/3`;
+2. the `model_id`, `model_uuid` or `run_id` of its metadata: not a number, but unique to this model;
+3. `default`, the value that Azure's own collector always has.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ _MAX_LENGTH = 128
 
 
 class ByIdentity(Generic[T]):
-    """What is remembered of objects as long as they live; models are neither hashable nor ours to write on."""
+    """Values of objects as long as they live; models may not be hashable, and must not get new attributes."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[weakref.ref[Any], T]] = {}
 
     def remember(self, key: object, value: T) -> None:
-        """Remember `value` for this very object."""
+        """Remember `value` for this object."""
         number, known = id(key), self._known
         known[number] = (weakref.ref(key, lambda _: known.pop(number, None)), value)
 
     def recall(self, key: object) -> T | None:
-        """What is remembered for it."""
+        """The value of this object; None if there is none."""
         reference, value = self._known.get(id(key), (None, None))
         return value if reference is not None and reference() is key else None
 
 
 def version_of(model: Any, registered: ByIdentity[str]) -> str:
-    """The version of a model (see above); `registered` holds those that a registry gave."""
+    """The version of a model (see above); `registered` holds the versions from a registry."""
     metadata = model.metadata
     ids = (getattr(metadata, name, None) for name in ("model_id", "model_uuid", "run_id"))
     found = next((value for value in (registered.recall(model), *ids) if value), semconv.DEFAULT_MODEL_VERSION)

@@ -1,27 +1,28 @@
 """One call of a model -> inputs and outputs under one correlation id.
 
-Knows an MLflow model by its shape alone (`metadata.get_input_schema()`, `predict(data, params)`), so nothing here
-imports MLflow. What is promised to the caller of a model: same arguments in, same object out, same exceptions. All
-that collecting can raise ends here, in the log.
+Uses only the interface of an MLflow model (`metadata.get_input_schema()`, `predict(data, params)`), so nothing here
+imports MLflow. Guaranteed to the caller of a model: the same arguments, the same result object, the same exceptions.
+Errors of collecting are logged here and never raised.
 
-Only the outermost call is collected: a model that asks other models is one model to those who call it. The mark of an
-outermost call is a context variable: it reaches into `await` and `asyncio.to_thread`, not into bare threads.
+Only the outermost call is collected: a model that calls other models is one model to its callers. A context variable
+marks the outermost call: it is passed on to `await` and `asyncio.to_thread`, not to plain threads.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import math
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from .. import collector as collectors
-from .._delivery.loss_reporter import Notices
 from ..collector import Collector
 from ..context import resolve, use_correlation_context
 from ..exceptions import NotEnabledError, UnsupportedValueError
+from ..log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..context import CorrelationContext
-    from .to_dataframe import Columns
+    from .to_dataframe import SignatureColumns
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ OUTPUTS = "model_outputs"
 
 MAX_STREAMED_CHUNKS = 10_000
 MAX_STREAMED_CHARS = 4 * 2**20
-"""A streamed answer that grows beyond either is not collected: half an answer would look like a whole one."""
+"""A streamed answer beyond either limit is not collected: half an answer would look like a whole one."""
 
 _inside: ContextVar[bool] = ContextVar("otel_modeldata_inside_prediction", default=False)
 
@@ -55,8 +56,8 @@ class Predictions:
         self._collects = collects
         self._version_of = version_of
         self._collectors: dict[tuple[str, str], Collector | None] = {}
-        self._notices = Notices()
-        self._told: set[str] = set()
+        self._throttle = LogThrottle(logger)
+        self._once = LogThrottle(logger, math.inf)
 
     def wrap(self, predict: Callable[..., Any]) -> Callable[..., Any]:
         """`predict` of a class of models, collecting."""
@@ -74,7 +75,7 @@ class Predictions:
         return collected
 
     def wrap_stream(self, predict_stream: Callable[..., Any]) -> Callable[..., Any]:
-        """`predict_stream` of a class of models, collecting when the stream has come to its end."""
+        """`predict_stream` of a class of models, collecting at the end of the stream."""
 
         @functools.wraps(predict_stream)
         def collected(model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -91,7 +92,7 @@ class Predictions:
         answer = _Answer()
         try:
             while True:
-                with _in_force(context):  # not while the consumer has its turn
+                with _in_force(context):  # not while the consumer runs
                     try:
                         chunk = next(chunks)
                     except StopIteration:
@@ -111,32 +112,31 @@ class Predictions:
 
     def _collect(self, name: str, model: Any, value: object, context: CorrelationContext) -> None:
         try:
-            if not collectors.made.isdisjoint((INPUTS, OUTPUTS)):
-                self._tell_once("by hand", "models are not collected: the application has Collectors of its own")
+            if not collectors.application_names.isdisjoint((INPUTS, OUTPUTS)):
+                self._warn_once("own collectors", "models are not collected: the application has Collectors of its own")
                 return
             collector = self._collector(name, self._version_of(model))
             if collector is not None:
                 collector.collect(_frame(name, model, value), context)
         except UnsupportedValueError as error:
-            self._tell_once(f"{name} {type(value).__name__}", f"{name} of a model are not collected: {error}")
-        except Exception as error:  # noqa: BLE001 - the edge to scoring: the caller of a model hears nothing of this
-            self._notices.warn(f"{name} {type(error).__name__}", "%s of a model are not collected: %s", name, error)
+            self._warn_once(f"{name} {type(value).__name__}", f"{name} of a model are not collected: {error}")
+        except Exception as error:  # noqa: BLE001 - error boundary to scoring: the caller of a model is not affected
+            condition = f"{name} {type(error).__name__}"
+            self._throttle.log(logging.WARNING, condition, "%s of a model are not collected: %s", name, error)
 
     def _collector(self, name: str, version: str) -> Collector | None:
         key = (name, version)
         if key not in self._collectors:
-            self._collectors[key] = None  # what stops it is told once: the configuration stays as it is
+            self._collectors[key] = None  # an error is reported once: the configuration does not change
             self._collectors[key] = _automatic_collector(name, version)
         return self._collectors[key]
 
-    def _tell_once(self, condition: str, sentence: str) -> None:
-        if condition not in self._told:
-            self._told.add(condition)
-            logger.warning("%s", sentence)
+    def _warn_once(self, condition: str, sentence: str) -> None:
+        self._once.log(logging.WARNING, condition, "%s", sentence)
 
 
 class _Answer:
-    """The chunks of a stream, put together as one output, so that one input has one output."""
+    """The chunks of a stream, joined into one output, so that one input has one output."""
 
     def __init__(self) -> None:
         self._chunks: list[Any] = []
@@ -170,13 +170,13 @@ class _Answer:
 
 
 def _has_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a call is one of `predict(data, params=None)`; any other fails in its own way."""
+    """Whether a call has the form `predict(data, params=None)`; the model itself rejects any other."""
     return bool(args) or "data" in kwargs
 
 
 @contextmanager
 def _in_force(context: CorrelationContext) -> Iterator[None]:
-    """While the model runs: calls of other models are inner ones, and its own Collectors join."""
+    """While the model runs, calls of other models count as inner calls, and its own Collectors join."""
     token = _inside.set(True)
     try:
         with use_correlation_context(context):
@@ -193,18 +193,18 @@ def _frame(name: str, model: Any, value: object) -> pd.DataFrame:
     return frame_of(value, _columns_of(model)) if name == INPUTS else frame_of(value)
 
 
-def _columns_of(model: Any) -> Columns:
-    """What the signature says of the inputs. Outputs keep `0`, as Azure's own script for MLflow models has it."""
-    from .to_dataframe import UNKNOWN_COLUMNS, Columns  # noqa: PLC0415 - loads pandas
+def _columns_of(model: Any) -> SignatureColumns:
+    """The columns that the signature states for inputs. Outputs keep `0`, as in Azure's script for MLflow models."""
+    from .to_dataframe import UNKNOWN_COLUMNS, SignatureColumns  # noqa: PLC0415 - loads pandas
 
     schema = model.metadata.get_input_schema()
     if schema is None:
         return UNKNOWN_COLUMNS
     names = tuple(map(str, schema.input_names())) if schema.has_input_names() else ()
     if schema.is_tensor_spec():
-        return Columns(names=names, are_tensors=True)
+        return SignatureColumns(names=names, are_tensors=True)
     are_scalar = all(isinstance(column.type, Enum) for column in schema.inputs)  # others are Array, Object, Map
-    return Columns(names=names, are_scalar=are_scalar, hold_lists=not are_scalar)
+    return SignatureColumns(names=names, are_scalar=are_scalar, hold_lists=not are_scalar)
 
 
 def _automatic_collector(name: str, version: str) -> Collector | None:
@@ -214,4 +214,4 @@ def _automatic_collector(name: str, version: str) -> Collector | None:
         logger.info("%s of models: %s", name, error)
         return None
     finally:
-        collectors.made.discard(name)  # it lists what applications make
+        collectors.application_names.discard(name)  # the application did not make it

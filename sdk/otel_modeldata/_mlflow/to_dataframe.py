@@ -1,8 +1,8 @@
-"""What models take and give -> frame: a DataFrame with one row for each thing that was scored.
+"""Inputs and outputs of models -> frame: a DataFrame with one row for each scored item.
 
 The rules are those of MLflow's schema enforcement and of Azure ML's own script for MLflow models, which collects
-`pandas.DataFrame(result)`: what has no name gets the columns `0`, `1`... Where that call would fail, or would spread
-one request over several rows, a row holds lists and objects instead:
+`pandas.DataFrame(result)`: columns without names become `0`, `1`... If that call would fail, or would spread one
+request over several rows, a row holds lists and objects instead:
 
 | value | frame |
 |---|---|
@@ -13,11 +13,11 @@ one request over several rows, a row holds lists and objects instead:
 | list of such records | one row each |
 | list of scalars, array of one dimension | one column |
 | list of lists of scalars, array of two dimensions, sparse matrix | a table |
-| array of more dimensions | one column; a cell is what is left of the array |
+| array of more dimensions | one column; a cell is an array with one dimension less |
 | list of such arrays (one per input of the model) | one column each |
 | text, bytes, a number, a time | one cell |
 
-Anything else has no rows: above all an iterator, which must not be used up before its owner reads it.
+Anything else has no rows, for example an iterator, which must not be consumed before its owner reads it.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ _SCALARS = (
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """What is known of the columns beforehand, from the signature of a model.
+class SignatureColumns:
+    """What the signature of a model states about its columns.
 
     Attributes:
         names: of the columns; none when they have no names.
-        are_tensors: whether an array is all there is of one column, whatever its shape.
-        are_scalar: whether the signature says that cells are scalars: a dict with lists is a table then.
-        hold_lists: whether it says that cells may be lists or objects: a dict is always one record then.
+        are_tensors: whether a column is one array, of any shape.
+        are_scalar: whether cells are scalars: a dict with lists is a table then.
+        hold_lists: whether cells may be lists or objects: a dict is always one record then.
     """
 
     names: tuple[str, ...] = ()
@@ -73,15 +73,15 @@ class Columns:
     hold_lists: bool = False
 
 
-UNKNOWN_COLUMNS = Columns()
+UNKNOWN_COLUMNS = SignatureColumns()
 
 
-def frame_of(value: object, columns: Columns = UNKNOWN_COLUMNS) -> pd.DataFrame:
+def frame_of(value: object, columns: SignatureColumns = UNKNOWN_COLUMNS) -> pd.DataFrame:
     """The frame of an input or output of a model.
 
     Args:
         value: any of the table above; never changed, and shared with the frame where possible.
-        columns: names for what has none.
+        columns: of the model's signature: names for columns that have none.
 
     Raises:
         UnsupportedValueError: it has no rows.
@@ -94,11 +94,11 @@ def frame_of(value: object, columns: Columns = UNKNOWN_COLUMNS) -> pd.DataFrame:
 
 
 def cells(items: Sequence[Any]) -> pd.DataFrame:
-    """One column with these cells, whatever they are."""
+    """One column with these cells, of any type."""
     return pd.DataFrame({0: pd.Series(list(items), dtype=object)})
 
 
-def _frame(value: object, columns: Columns) -> pd.DataFrame:
+def _frame(value: object, columns: SignatureColumns) -> pd.DataFrame:
     record = _record(value)
     if record is not None:
         return _of_record(record, columns)
@@ -117,14 +117,14 @@ def _frame(value: object, columns: Columns) -> pd.DataFrame:
 
 
 def _named(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """The names of the signature, where there is one for each column and the columns have none of their own."""
+    """Apply the names of the signature, if there is one for each column and the columns have no names."""
     if not names or len(names) != frame.shape[1] or frame.columns.tolist() != [*range(len(names))]:
         return frame
     return frame.set_axis(list(names), axis=1)
 
 
 def _record(value: object) -> Mapping[Any, Any] | None:
-    """The fields of a record."""
+    """The fields of a record; None if `value` is none."""
     if isinstance(value, Mapping):
         return value
     if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):
@@ -135,7 +135,7 @@ def _record(value: object) -> Mapping[Any, Any] | None:
     return None
 
 
-def _of_record(record: Mapping[Any, Any], columns: Columns) -> pd.DataFrame:
+def _of_record(record: Mapping[Any, Any], columns: SignatureColumns) -> pd.DataFrame:
     lengths = {len(cell) for cell in record.values() if _is_column(cell)}
     has_scalars = not all(map(_is_column, record.values()))
     if len(lengths) != 1 or columns.hold_lists or (has_scalars and not columns.are_scalar):

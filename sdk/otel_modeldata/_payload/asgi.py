@@ -1,7 +1,8 @@
 """Payload logging around an ASGI application (ASGI 3.0, the HTTP part).
 
-Messages pass unchanged and at once. WebSockets are not looked at. Of the lifespan only the end is: a server may end by
-a signal right after it (uvicorn raises SIGTERM again), so what waits is delivered before the server hears of it.
+Messages are passed on unchanged and at once. WebSockets are ignored. At the end of the lifespan pending records are
+delivered before the server is notified, because a signal may end the server right after it (uvicorn raises SIGTERM
+again).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import lifecycle
 from ..context import use_correlation_context
 from .exchange import BAGGAGE_HEADER, CLIENT_CLOSED_REQUEST, FAILED, RequestHead
-from .logger import LAST_FLUSH_SECONDS, MARK, PayloadLog, safely
+from .logger import LAST_FLUSH_SECONDS, MARK, PayloadLogger, safely
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _FILES: Final = ("http.response.pathsend", "http.response.zerocopysend")
-"""Extensions by which a server sends a file itself: its bytes do not pass here."""
+"""Extensions by which a server sends a file itself: its bytes are not seen here."""
 
 
 class ASGIMiddleware:
@@ -37,7 +38,7 @@ class ASGIMiddleware:
     ```
 
     Args:
-        app: any ASGI 3 application; it sees each message as without this middleware.
+        app: any ASGI 3 application; it gets the same messages as without this middleware.
 
     Raises:
         ConfigError: the configuration, the endpoint or a variable is wrong.
@@ -45,7 +46,7 @@ class ASGIMiddleware:
 
     def __init__(self, app: ASGIApplication) -> None:
         self.app = app
-        self._log = PayloadLog()
+        self._log = PayloadLogger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -67,7 +68,7 @@ class ASGIMiddleware:
             scope["headers"] = [*others, (BAGGAGE_HEADER.encode(), exchange.sends_on.encode("latin-1"))]
         with use_correlation_context(exchange.context):
             if exchange.is_observed:
-                await _Passage(self.app, exchange, receive, send).run(scope)
+                await _ObservedMessages(self.app, exchange, receive, send).run(scope)
             else:
                 await self.app(scope, receive, send)
 
@@ -78,14 +79,14 @@ class ASGIMiddleware:
 def _flushing(send: Send) -> Send:
     async def flushing(message: ASGIMessage) -> None:
         if message["type"].startswith("lifespan.shutdown."):
-            safely(lifecycle.flush, LAST_FLUSH_SECONDS)  # no connection is left, so nobody else waits for the loop
+            safely(lifecycle.flush, LAST_FLUSH_SECONDS)  # no connection is left, so blocking the loop is fine
         await send(message)
 
     return flushing
 
 
-class _Passage:
-    """The messages of one exchange on their way."""
+class _ObservedMessages:
+    """The messages of one exchange."""
 
     def __init__(self, app: ASGIApplication, exchange: Exchange, receive: Receive, send: Send) -> None:
         self._app = app

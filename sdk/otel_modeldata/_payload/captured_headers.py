@@ -1,8 +1,8 @@
 """Which request headers become line keys: `request_logging.capture_headers`, an allow-list that no secret passes.
 
-`x-tenant-id` becomes the line key `xtenantid`, because names of CloudEvents extensions are letters and digits. What is
-stored cannot be taken back, and the store has more readers than the endpoint: a header that carries credentials is
-refused, with one warning, even where the list names it.
+`x-tenant-id` becomes the line key `xtenantid`, because names of CloudEvents extensions are letters and digits. Stored
+data cannot be taken back, and the store has more readers than the endpoint: a header that carries credentials is
+refused, with one warning, even if the list names it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_VALUE_CHARS: Final = 1024
-"""Of a header in a line; servers take 8 KiB and more, and every line repeats it."""
+"""Of a header in a line; servers accept 8 KiB and more, and every line repeats it."""
 _MAX_NAME_CHARS: Final = 20
 """CloudEvents 1.0, "Naming Conventions"."""
 _SECRET: Final = re.compile(
@@ -32,7 +32,7 @@ _SECRET: Final = re.compile(
 )
 
 
-class HeaderList:
+class CapturedHeaders:
     """The allow-list of one deployment.
 
     Args:
@@ -48,7 +48,7 @@ class HeaderList:
         key = re.sub("[^a-z0-9]", "", name)[:_MAX_NAME_CHARS]
         attribute = semconv.CLOUDEVENTS_EXTENSION_PREFIX + key
         if _SECRET.search(name):
-            _refuse(name, "it carries credentials, which nobody can take back from a store")
+            _refuse(name, "it carries credentials, which cannot be taken back from a store")
         elif name == REQUEST_ID_HEADER:
             pass  # every line has it: xrequestid
         elif not key or key in semconv.RESERVED_LINE_KEYS:

@@ -1,15 +1,15 @@
-"""One request and its response as they pass a server: what becomes the records `request` and `response`.
+"""One request and its response in a server: they become the records `request` and `response`.
 
-Theory of operation. A middleware opens an exchange before the application runs, hands over every chunk of both bodies
-as it passes, and ends it when the last byte of the response has left. Both records are made then, so nothing is between
-the application and its client. They carry one correlation id and one request id, and the application runs inside the
-correlation context of the exchange, so frames that it collects carry them, too.
+Theory of operation. A middleware opens an exchange before the application runs, passes every chunk of both bodies to
+it, and ends it after the last byte of the response. Both records are made then, so they delay no response. They have
+one correlation id and one request id, and the application runs inside the correlation context of the exchange, so
+frames that it collects have the same ids.
 
-The span: a middleware stands outside of the instrumentation that makes the server's span, where none is current. What
-is current when the application begins its response is that span, or one below it in the same trace. Where no span is
-made, the caller's is taken, which it sent as `traceparent`.
+The span: a middleware runs outside of the instrumentation that makes the server's span, so there is no current span
+yet. The span that is current when the application begins its response is the server's, or one below it in the same
+trace. If there is none, the caller's span is used, which it sent as `traceparent`.
 
-Nothing here knows ASGI or WSGI, nor whether a record was accepted.
+This module does not depend on ASGI or WSGI, nor on whether a record is accepted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..context import (
     current_correlation_context,
     sent_correlation_id,
 )
-from .http_message import Message
+from .http_message import HttpMessage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanContext
 
-    from .._encoding.log_record import Payload
+    from .._encoding.log_record import PayloadBody
     from .captured_headers import Header
 
     class Emit(Protocol):
-        """Takes one record."""
+        """Emits one record."""
 
         def __call__(
             self,
             collection: str,
-            payload: Payload,
+            payload: PayloadBody,
             attributes: Mapping[str, str | float],
             time_ns: int,
             span_context: SpanContext,
@@ -58,25 +58,25 @@ REQUEST: Final = "request"
 RESPONSE: Final = "response"
 
 FAILED: Final = 500
-"""What servers answer for an application that raises before it has answered."""
+"""The status that servers send for an application that raises before it has answered."""
 CLIENT_CLOSED_REQUEST: Final = 499
-"""The client went away before there was an answer: no status of HTTP, but what nginx and its readers write."""
+"""The client disconnected before there was an answer: not a status of HTTP, but widely used since nginx."""
 
 BAGGAGE_HEADER: Final = "baggage"
 MAX_ID_CHARS: Final = 256
 """Of a correlation id or request id that a client chose."""
 MAX_PATH_CHARS: Final = 8192
-"""Of a path, and of a query; servers take about as much."""
+"""Of a path, and of a query; servers accept about as much."""
 _SPAN_PER_MESSAGE: Final = "asgi.event.type"
 """The attribute of the short spans that OpenTelemetry's ASGI middleware makes for each message."""
 
 
 class RequestHead(NamedTuple):
-    """What a request says before its body.
+    """The head of a request.
 
     Attributes:
         method: in capitals.
-        path: with no percent-encoding, without the query.
+        path: percent-decoded, without the query.
         query: as it was sent, without `?`.
         header: the headers.
     """
@@ -95,7 +95,7 @@ class Exchange:
         max_bytes: kept of each body.
 
     Raises:
-        ContextError: the context in force has an id that cannot travel.
+        ContextError: the current context has an id that UTF-8 cannot carry.
     """
 
     def __init__(self, head: RequestHead, max_bytes: int) -> None:
@@ -104,13 +104,13 @@ class Exchange:
         self.context = current_correlation_context() or _new_context(head.header, sent_id)
         self.correlation_id = checked_text(str(self.context.get_id() or ""))
         self.sends_on = None if sent_id else _baggage_with(head.header, self.correlation_id)
-        """The header `baggage` that the application is to see, so that its calls carry the id on: the instrumentation
-        between here and the application begins a context of its own from the headers of the request."""
-        self.request: Message | None = None
+        """The header `baggage` that the application gets, so that its own calls carry the id, because instrumentation
+        around the application makes a new context from the headers of the request."""
+        self.request: HttpMessage | None = None
         self.wants_response = False
         self._head = head
         self._max_bytes = max_bytes
-        self._response: Message | None = None
+        self._response: HttpMessage | None = None
         self._status = 0
         self._caller = trace.get_current_span(upstream).get_span_context()
         self._span_context = self._caller
@@ -120,11 +120,11 @@ class Exchange:
         self._attributes: dict[str, str] = {}
 
     def observe(self, emit: Emit, attributes: Mapping[str, str], *, request: bool, response: bool) -> None:
-        """Keep what passes.
+        """Collect the exchange.
 
         Args:
-            emit: takes the records.
-            attributes: what both records say beside what is known here.
+            emit: emits the records.
+            attributes: of both records, in addition to those known here.
             request: whether the request is collected.
             response: whether the response is.
         """
@@ -133,7 +133,7 @@ class Exchange:
         request_id = self._head.header(REQUEST_ID_HEADER)
         if request_id:
             self._attributes[semconv.AZUREML_REQUEST_ID] = request_id[:MAX_ID_CHARS]
-        self.request = Message(self._head.header, self._max_bytes) if request else None
+        self.request = HttpMessage(self._head.header, self._max_bytes) if request else None
         self.wants_response = response
 
     @property
@@ -142,12 +142,12 @@ class Exchange:
         return self._emit is not None
 
     def take_request(self, chunk: bytes | bytearray | memoryview) -> None:
-        """The application has read this much more of the request."""
+        """The application has read the next bytes of the request."""
         if self.request is not None:
             self.request.take(chunk)
 
     def begin_response(self, status: int, header: Header) -> None:
-        """The application answers; the last call before the body counts."""
+        """The application begins its response; the last call before the body counts."""
         self._status = status
         self._answered_ns = time.time_ns()
         span = trace.get_current_span()
@@ -156,10 +156,10 @@ class Exchange:
         if span.is_recording() and semconv.AZUREML_CORRELATION_ID not in (getattr(span, "attributes", None) or {}):
             span.set_attribute(semconv.AZUREML_CORRELATION_ID, self.correlation_id)
         if self.wants_response:
-            self._response = Message(header, self._max_bytes)
+            self._response = HttpMessage(header, self._max_bytes)
 
     def take_response(self, chunk: bytes | bytearray | memoryview) -> None:
-        """So much more of the response has passed."""
+        """The next bytes of the response were sent."""
         if self._response is not None:
             self._response.take(chunk)
 
@@ -167,7 +167,7 @@ class Exchange:
         """Emit the records; only the first call counts.
 
         Args:
-            is_whole: whether the response passed to its end.
+            is_whole: whether the response was sent to its end.
             status: of an exchange in which the application never answered.
         """
         emit, self._emit = self._emit, None
@@ -179,7 +179,7 @@ class Exchange:
             attributes |= self._attributes | self._request_line()
             emit(REQUEST, payload, attributes, self._began_ns, self._span_context)
         if self.wants_response:
-            response = self._response or Message(_no_header, 0)
+            response = self._response or HttpMessage(_no_header, 0)
             is_whole = is_whole or self._response is None
             payload, attributes = response.payload(response.size if is_whole else response.declared_bytes)
             outcome: dict[str, str | float] = {
@@ -188,8 +188,8 @@ class Exchange:
             }
             emit(RESPONSE, payload, attributes | self._attributes | outcome, self._answered_ns, self._span_context)
 
-    def _request_bytes(self, request: Message) -> int | None:
-        """The size of the request's body: what it declares, because the application may not have read all of it."""
+    def _request_bytes(self, request: HttpMessage) -> int | None:
+        """The declared size of the request's body, because the application may not have read all of it."""
         if request.declared_bytes is None and not request.size and not self._head.header("transfer-encoding"):
             return 0
         return request.declared_bytes
@@ -207,7 +207,7 @@ def _no_header(_: str) -> None:
 
 
 def _sent_id(upstream: Context) -> str | None:
-    """The correlation id that a service before this one chose."""
+    """The correlation id that the calling service sent."""
     token = context.attach(upstream)
     try:
         return sent_correlation_id()
@@ -222,7 +222,7 @@ def _new_context(header: Header, sent_id: str | None) -> CorrelationContext:
 
 
 def _baggage_with(header: Header, correlation_id: str) -> str | None:
-    """The header `baggage` with one more entry (W3C Baggage); None where this process does not propagate baggage."""
+    """The header `baggage` with one more entry (W3C Baggage); None if this process does not propagate baggage."""
     if BAGGAGE_HEADER not in propagate.get_global_textmap().fields:
         return None
     entry = f"{semconv.AZUREML_CORRELATION_ID}={quote(correlation_id, safe='')}"
@@ -231,7 +231,7 @@ def _baggage_with(header: Header, correlation_id: str) -> str | None:
 
 
 def _upstream(header: Header) -> Context:
-    """What the caller propagates, by the propagators of this process (`OTEL_PROPAGATORS`)."""
+    """The context that the caller sent, read by the propagators of this process (`OTEL_PROPAGATORS`)."""
     fields = {name: header(name.lower()) for name in propagate.get_global_textmap().fields}
     return propagate.extract({name: value for name, value in fields.items() if value})
 

@@ -1,7 +1,7 @@
-"""One HTTP message as it passes: what its head says of its body, and the beginning of the body.
+"""One HTTP message: the headers that describe its body, and the beginning of the body.
 
-A body is taken chunk by chunk and never waited for; beyond the limit its bytes are only counted. Nothing here knows
-servers or records.
+A body is taken chunk by chunk and never waited for; beyond the limit its bytes are only counted. This module does not
+depend on servers or records.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .. import semconv
-from .._encoding.log_record import Payload
+from .._encoding.log_record import PayloadBody
 
 if TYPE_CHECKING:
     from .captured_headers import Header
 
 _OCTETS: Final = "application/octet-stream"
-"""A body of which the sender says nothing (RFC 9110 section 8.3)."""
+"""The type of a body without `Content-Type` (RFC 9110 section 8.3)."""
 _MAX_TYPE_CHARS: Final = 256
 _ENCODING: Final = semconv.CLOUDEVENTS_EXTENSION_PREFIX + "contentencoding"
 _MAX_ENCODING_CHARS: Final = 64
@@ -23,7 +23,7 @@ _MAX_CHARACTER_BYTES: Final = 4
 """Of UTF-8 (RFC 3629)."""
 
 
-class Message:
+class HttpMessage:
     """A request, or a response.
 
     Args:
@@ -40,17 +40,17 @@ class Message:
         self._max_bytes = max_bytes
 
     def take(self, chunk: bytes | bytearray | memoryview) -> None:
-        """The next bytes of the body, which have just passed."""
+        """Take the next bytes of the body."""
         self.size += len(chunk)
         room = self._max_bytes - len(self._kept)
         if room > 0:
             self._kept += chunk[:room]
 
-    def payload(self, total_bytes: int | None) -> tuple[Payload, dict[str, str | int]]:
-        """What was kept, and the attributes that describe it.
+    def payload(self, total_bytes: int | None) -> tuple[PayloadBody, dict[str, str | int]]:
+        """The bytes that were kept, and the attributes that describe them.
 
         Args:
-            total_bytes: of the whole body; None where nobody knows.
+            total_bytes: of the whole body; None if unknown.
         """
         content = bytes(self._kept)
         is_cut = total_bytes is None or total_bytes > len(content)
@@ -63,10 +63,10 @@ class Message:
             attributes[semconv.AZUREML_DATA_TOTAL_BYTES] = "*"
         elif total_bytes > len(kept):
             attributes[semconv.AZUREML_DATA_TOTAL_BYTES] = total_bytes
-        return Payload(kept, is_text=text is not None), attributes
+        return PayloadBody(kept, is_text=text is not None), attributes
 
     def _text(self, content: bytes, *, is_cut: bool) -> bytes | None:
-        """`content` as far as it is text; None where it is none, or is called none."""
+        """`content` as far as it is text; None if it is no text, or its headers declare another type."""
         if not content:
             return content
         if self._encoding != "identity" or not _is_text_type(self.content_type):
@@ -75,7 +75,7 @@ class Message:
 
 
 def _whole_characters(content: bytes, *, is_cut: bool) -> bytes | None:
-    """UTF-8 up to its last whole character; None where it is not UTF-8, or ends in half a one without being cut."""
+    """UTF-8 up to its last whole character; None if it is not UTF-8, or ends in half a character without being cut."""
     if content.isascii():
         return content
     try:
@@ -93,6 +93,6 @@ def _is_text_type(content_type: str) -> bool:
 
 
 def _length(text: str | None) -> int | None:
-    """A `Content-Length` (RFC 9110 section 8.6); None where there is none that makes sense."""
+    """A `Content-Length` (RFC 9110 section 8.6); None if there is no valid one."""
     text = (text or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -1,12 +1,12 @@
 """Payload logging without code: under `opentelemetry-instrument` servers load applications inside the middlewares.
 
-uvicorn, gunicorn (its sync, gthread, gevent, eventlet and asgi workers, and uvicorn's) and werkzeug's development
-server are known. Each is changed when, and if, the program imports it; the application itself is never touched. For any
-other server put a middleware around the application by hand. (A WSGI application under `uvicorn --interface wsgi` runs
-in threads that do not know the request: its frames have correlation ids of their own.)
+Supported are uvicorn, gunicorn (its sync, gthread, gevent, eventlet and asgi workers, and uvicorn's) and werkzeug's
+development server. Each is changed when, and if, the program imports it; the application itself is never changed. For
+any other server put a middleware around the application in its code. (A WSGI application under `uvicorn --interface
+wsgi` runs in threads without the context of the request: its frames have separate correlation ids.)
 
-The middleware is outside of everything, of OpenTelemetry's own middlewares, too: it sees what the client sees. How its
-records still find the span of their request, `exchange.py` says.
+The middleware is the outermost one, outside of OpenTelemetry's own middlewares, too: it gets the bytes that the client
+gets. `exchange.py` describes how its records find the span of their request.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WSGI_WORKERS: Final = frozenset({"SyncWorker", "ThreadWorker", "AsyncWorker"})
-"""gunicorn's classes whose subclasses serve WSGI; others, uvicorn's for one, load something else by the same method."""
+"""gunicorn's classes whose subclasses serve WSGI; others, such as uvicorn's, use the same method for other things."""
 
 
 class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module is not type-checked
-    """Collects payloads of every server that this process runs, where the configuration enables `request`, `response`.
+    """Collects payloads of every server that this process runs, if the configuration enables `request` or `response`.
 
-    In a process that `opentelemetry-instrument` did not start, gunicorn's `post_fork` for one:
+    In a process that `opentelemetry-instrument` did not start, e.g. in gunicorn's `post_fork`:
     `PayloadInstrumentor().instrument()`.
     """
 
@@ -42,15 +42,15 @@ class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module 
     _is_hooked = False
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """Nothing: which server it is shows when it is imported."""
+        """None: the servers are hooked when they are imported."""
         return ()
 
     def _instrument(self, **_: Any) -> None:
         try:
             self._collects = bool(collected_rates(load_config()))
         except ConfigError as error:
-            # Raised, it would keep every other instrumentation from starting.
-            logger.error("payload logging is off: %s", error)  # noqa: TRY400 - a sentence, not a defect
+            # If raised, it would prevent every other instrumentation from starting.
+            logger.error("payload logging is off: %s", error)  # noqa: TRY400 - a wrong setting, not a bug
         if self._collects and not self._is_hooked:
             self._is_hooked = True
             for module, hook in _HOOKS.items():
@@ -60,7 +60,7 @@ class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module 
         self._collects = False
 
     def around(self, middleware: str, app: Any) -> Any:
-        """`app` inside a middleware, once; or `app` itself where none can be made or wanted."""
+        """`app` inside a middleware, once; or `app` itself if none is wanted or can be made."""
         from .logger import safely  # noqa: PLC0415 - heavy, in servers only
 
         kind = _middleware(middleware)
@@ -80,23 +80,23 @@ def _middleware(name: str) -> type[Any]:
 
 
 def _made(kind: type[Any], app: Any) -> Any:
-    """A middleware around `app`; None when the environment is wrong, which is told as what it is: final."""
+    """A middleware around `app`; None if the environment is wrong, which is logged as an error."""
     try:
         return kind(app)
     except ConfigError as error:
-        logger.error("payload logging is off: %s", error)  # noqa: TRY400 - a sentence, not a defect
+        logger.error("payload logging is off: %s", error)  # noqa: TRY400 - a wrong setting, not a bug
         return None
 
 
-def _hook(place: str, after: Callable[[Any], None]) -> Callable[[ModuleType], None]:
-    """A hook that runs `after` behind each call of a method, with the object it was called on."""
+def _hook(method: str, after: Callable[[Any], None]) -> Callable[[ModuleType], None]:
+    """A hook that calls `after` after each call of a method, with the object of the method."""
 
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         result = wrapped(*args, **kwargs)
         after(instance)
         return result
 
-    return lambda module: wrapt.wrap_function_wrapper(module, place, wrapper)
+    return lambda module: wrapt.wrap_function_wrapper(module, method, wrapper)
 
 
 def _uvicorn_loaded(config: Any) -> None:
@@ -117,7 +117,7 @@ def _werkzeug_loaded(server: Any) -> None:
 
 
 async def _uvicorn_shut_down(wrapped: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> None:
-    """Deliver what waits: uvicorn ends by the signal that it was sent, which leaves no later time."""
+    """Deliver pending records now: uvicorn then raises the signal again, which ends the process."""
     from .. import lifecycle  # noqa: PLC0415 - loaded already
     from .logger import LAST_FLUSH_SECONDS, safely  # noqa: PLC0415
 

@@ -1,24 +1,26 @@
-"""Payload logging of one application: which exchanges are collected, and where their records go.
+"""Payload logging of one application: which exchanges are collected, and who emits their records.
 
-What is collected is up to the configuration: the collections `request` and `response`, each with its own rate. Without
-any configuration both are: whoever puts a middleware around an application wants that. The decision hangs on the
-correlation id alone, as for frames, so request, response, inputs and outputs are kept together or not at all.
+The configuration decides what is collected: the collections `request` and `response`, each with its own rate. Without
+any configuration both are collected, because a user who wraps an application in a middleware wants that. The decision
+depends on the correlation id alone, as for frames, so request, response, inputs and outputs are kept together or not
+at all.
 
-`safely` is the edge to serving: whatever goes wrong here is told once a minute and changes nothing for the client.
+`safely` is the error boundary to serving: an error here is logged once a minute and changes nothing for the client.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from .. import _forking, semconv
 from .._delivery import metrics, open_transport
-from .._delivery.loss_reporter import Notices
 from .._delivery.settings import check_settings
 from ..config import load_config
-from .captured_headers import HeaderList
+from ..log_throttle import LogThrottle
+from .captured_headers import CapturedHeaders
 from .exchange import REQUEST, RESPONSE, Exchange
 from .settings import collected_rates, load_payload_settings
 
@@ -28,32 +30,35 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from .._emitter import Emitter
-    from .._encoding.log_record import Payload
+    from .._encoding.log_record import PayloadBody
     from .exchange import RequestHead
+
+logger = logging.getLogger(__name__)
 
 MARK: Final = "otel_modeldata.payload"
 """In a scope or environ: a middleware further out collects this exchange."""
 LAST_FLUSH_SECONDS: Final = 10.0
-"""How long the end of a server waits for deliveries, as the end of the interpreter does (`_delivery/process.py`)."""
+"""How long the shutdown of a server waits for deliveries; the end of the interpreter waits as long."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_notices = Notices()
+_throttle = LogThrottle(logger)
 
 
 def safely(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """What `act` returns; None when it fails, which one log line a minute tells."""
+    """The result of `act`; None when it fails, which is logged at most once a minute."""
     try:
         return act(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - the edge to serving: a client must not notice
+    except Exception as error:  # noqa: BLE001 - error boundary to serving: a client must not notice
         condition = type(error).__name__
-        _notices.warn(condition, "payload logging: expected to collect a request, got %s: %s", condition, error)
+        message = "payload logging: expected to collect a request, got %s: %s"
+        _throttle.log(logging.WARNING, condition, message, condition, error)
         return None
 
 
-class PayloadLog:
-    """What the middleware of one application asks.
+class PayloadLogger:
+    """Opens an exchange for each request of one application, and emits its records.
 
     Raises:
         ConfigError: the configuration, the endpoint or a variable is wrong.
@@ -65,14 +70,14 @@ class PayloadLog:
         open_transport.check()
         check_settings()
         metrics.register_once()
-        self._headers = HeaderList(self._config.capture_headers)
+        self._headers = CapturedHeaders(self._config.capture_headers)
         self._rates = collected_rates(self._config)
         if self._config.enabled and self._config.collections is None:
             self._rates = dict.fromkeys((REQUEST, RESPONSE), self._config.sampling_rate)
         self._emitters = self._make_emitters()
 
     def _make_emitters(self) -> dict[str, Emitter]:
-        """Made before the first request, which would else wait for the heavy half of the package to load."""
+        """Load the heavy half of the package now, so that the first request need not wait for it."""
         if not self._rates:
             return {}
         with _forking.guard:
@@ -81,7 +86,7 @@ class PayloadLog:
             return {name: Emitter(name, self._config, rate, None) for name, rate in self._rates.items()}
 
     def open(self, head: RequestHead) -> Exchange:
-        """The exchange that a request begins; it has a correlation context even when nothing of it is collected."""
+        """The exchange of a request; it has a correlation context even if nothing of it is collected."""
         exchange = Exchange(head, self._settings.max_bytes)
         if self._rates and self._settings.is_scoring(head.method, head.path):
             names = [name for name, rate in self._rates.items() if self._is_sampled(name, rate, exchange)]
@@ -100,12 +105,12 @@ class PayloadLog:
     def _emit(
         self,
         collection: str,
-        payload: Payload,
+        payload: PayloadBody,
         attributes: Mapping[str, str | float],
         time_ns: int,
         span_context: SpanContext,
     ) -> None:
-        """Emit one record; a refusal must not take the other record of the exchange with it."""
+        """Emit one record; a refusal must not affect the other record of the exchange."""
         if self._config.local_capture:
             _print(collection, attributes, payload)
         else:
@@ -114,19 +119,19 @@ class PayloadLog:
     def _emit_counted(
         self,
         collection: str,
-        payload: Payload,
+        payload: PayloadBody,
         attributes: Mapping[str, str | float],
         time_ns: int,
         span_context: SpanContext,
     ) -> None:
         try:
             self._emitters[collection].emit_payload(payload, attributes, time_ns, span_context)
-        except Exception as error:  # counted only: `safely` ends it
+        except Exception as error:  # only counted: `safely` handles it
             metrics.count_refused(collection, error)
             raise
 
 
-def _print(collection: str, attributes: Mapping[str, str | float], payload: Payload) -> None:
+def _print(collection: str, attributes: Mapping[str, str | float], payload: PayloadBody) -> None:
     """Azure's local capture: one line on standard output, no server."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     text = payload.text().decode() if payload.is_text else f"({payload.nbytes} bytes)"

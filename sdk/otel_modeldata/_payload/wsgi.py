@@ -1,7 +1,7 @@
 """Payload logging around a WSGI application (PEP 3333).
 
-The application reads its input through a wrapper that sees the same bytes, and its chunks pass one by one. The exchange
-ends when the server closes the response, after its last byte.
+The application reads its input through a wrapper that gets the same bytes, and its chunks are passed on one by one. The
+exchange ends when the server closes the response, after its last byte.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..context import REQUEST_ID_HEADER, use_correlation_context
 from .exchange import BAGGAGE_HEADER, RequestHead
-from .logger import MARK, PayloadLog, safely
+from .logger import MARK, PayloadLogger, safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,11 +33,11 @@ class WSGIMiddleware:
     app.wsgi_app = WSGIMiddleware(app.wsgi_app)  # Flask
     ```
 
-    Azure's scoring server makes up an `x-request-id` where a request has none. Its application is given the
-    correlation id as such, so that what the client reads in the response is what the lines say.
+    Azure's scoring server invents an `x-request-id` if a request has none. Its application is given the correlation id
+    as that header, so that the client reads in the response the id that the lines have.
 
     Args:
-        app: any WSGI application; it sees each request as without this middleware.
+        app: any WSGI application; it gets the same requests as without this middleware.
 
     Raises:
         ConfigError: the configuration, the endpoint or a variable is wrong.
@@ -45,7 +45,7 @@ class WSGIMiddleware:
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
-        self._log = PayloadLog()
+        self._log = PayloadLogger()
         self._names_requests = hasattr(app, "azml_blueprint")
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -83,14 +83,14 @@ class WSGIMiddleware:
         try:
             with use_correlation_context(exchange.context):
                 chunks = self.app(environ, begin)
-        except BaseException:  # only to end the exchange; it is raised again
+        except BaseException:  # only to end the exchange; raised again
             safely(exchange.end, is_whole=False)
             raise
         return (_SizedChunks if hasattr(chunks, "__len__") else _Chunks)(chunks, exchange)
 
 
 class _Chunks:
-    """The response on its way; also the place where a generator runs, inside the context of its request."""
+    """The chunks of a response; a generator runs here, inside the context of its request."""
 
     def __init__(self, chunks: Iterable[bytes], exchange: Exchange) -> None:
         self._chunks = chunks
@@ -114,7 +114,7 @@ class _Chunks:
         return chunk
 
     def close(self) -> None:
-        """The server has sent what it wanted of the response."""
+        """Called by the server after the last chunk that it sends."""
         try:
             close = getattr(self._chunks, "close", None)
             if close is not None:
@@ -125,14 +125,14 @@ class _Chunks:
 
 
 class _SizedChunks(_Chunks):
-    """A response whose number of chunks is known: servers make its Content-Length from that (PEP 3333)."""
+    """A response whose number of chunks is known: servers set its Content-Length from that (PEP 3333)."""
 
     def __len__(self) -> int:
-        return len(self._chunks)  # type: ignore[arg-type] # it was asked whether it has one
+        return len(self._chunks)  # type: ignore[arg-type] # it has one, see `_observe`
 
 
 class _Input:
-    """`wsgi.input`, and everything that its server's own has beside the four methods of PEP 3333."""
+    """`wsgi.input`: the four methods of PEP 3333, and all other attributes of the server's own object."""
 
     def __init__(self, stream: Any, take: Callable[[bytes], object]) -> None:
         self._stream = stream
@@ -177,13 +177,13 @@ def _begin(exchange: Exchange, status: str, headers: list[tuple[str, str]]) -> N
 
 
 def _is_made(chunks: Iterable[bytes], environ: Environ) -> bool:
-    """Whether no code of the application runs any more while the response is sent; files may then go by sendfile."""
+    """Whether no code of the application runs while the response is sent; the server may then use sendfile."""
     wrapper = environ.get("wsgi.file_wrapper")
     return isinstance(chunks, (list, tuple)) or (isinstance(wrapper, type) and isinstance(chunks, wrapper))
 
 
 def _head(environ: Environ) -> RequestHead:
-    # PEP 3333: these texts are bytes that were read as ISO-8859-1.
+    # PEP 3333: these texts are bytes decoded as ISO-8859-1.
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     path = path.encode("latin-1").decode("utf-8", "replace")
     return RequestHead(environ["REQUEST_METHOD"].upper(), path, environ.get("QUERY_STRING", ""), _header(environ))

@@ -1,4 +1,4 @@
-"""Delivery with a spool: what has no room in memory waits on disk, and what a dead process left is sent as its own."""
+"""Delivery with a spool: records without room in memory wait on disk; records of dead processes are adopted."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 from otel_modeldata import semconv
-from otel_modeldata._delivery.disk_queue import Spool
-from otel_modeldata._delivery.grpc_transport import Answer, Delivered, Refused, Retry
-from otel_modeldata._delivery.worker import Delivery, DeliveryLimits
-from otel_modeldata._encoding.log_record import RequestFrame
+from otel_modeldata._delivery.disk_queue import DiskQueue
+from otel_modeldata._delivery.settings import DeliveryLimits
+from otel_modeldata._delivery.worker import Worker
+from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, ShutDownError
 from otel_modeldata.report import CollectionReport, DeliveryReport
+from otel_modeldata.transport import Answer, Delivered, Refused, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 DOWN = Retry("UNAVAILABLE", "down")
-OpenDelivery = "Callable[..., Delivery]"
+OpenDelivery = "Callable[..., Worker]"
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def delivery_to(folder: Path) -> Iterator[Callable[..., Delivery]]:
-    opened: list[Delivery] = []
+def delivery_to(folder: Path) -> Iterator[Callable[..., Worker]]:
+    opened: list[Worker] = []
 
     def open_delivery(
         endpoint: Endpoint,
@@ -45,16 +46,16 @@ def delivery_to(folder: Path) -> Iterator[Callable[..., Delivery]]:
         max_bytes: int = 2**20,
         only_overflow: bool = False,
         **limits: object,
-    ) -> Delivery:
-        frame = RequestFrame(CollectorConfig(), producer)
-        spool = Spool(folder, producer, frame.request([]), max_bytes)
+    ) -> Worker:
+        envelope = RequestEnvelope(CollectorConfig(), producer)
+        disk_queue = DiskQueue(folder, producer, envelope.request([]), max_bytes)
         opened.append(
-            Delivery(
-                frame,
+            Worker(
+                envelope,
                 endpoint,
                 DeliveryLimits(**{**FAST, **limits}),  # type: ignore[arg-type]
                 producer=producer,
-                spool=spool,
+                disk_queue=disk_queue,
                 only_overflow=only_overflow,
             )
         )
@@ -65,17 +66,17 @@ def delivery_to(folder: Path) -> Iterator[Callable[..., Delivery]]:
         delivery.shutdown(timeout=0.0)
 
 
-def _die(delivery: Delivery) -> None:
-    """What the death of a process does to its spool: the locks go, the files stay. The rest of it must do nothing."""
-    backlog = delivery._backlog
+def _die(delivery: Worker) -> None:
+    """Does to a spool what the death of its process does: the locks are released, the files stay."""
+    backlog = delivery._queue.backlog
     assert backlog is not None
-    backlog.spool.abandon()
-    backlog.spool._own, backlog.spool._adopted = [], []
-    backlog.spool.settle = lambda _: None  # type: ignore[method-assign]
+    backlog.disk_queue.abandon()
+    backlog.disk_queue._own, backlog.disk_queue._adopted = [], []
+    backlog.disk_queue.settle = lambda _: None  # type: ignore[method-assign]
 
 
 def _records_of(endpoint: Endpoint) -> dict[str, list[str]]:
-    """The names that arrived, by the producer that the request names."""
+    """The names that arrived, by the producer of their request."""
     arrived: dict[str, list[str]] = {}
     for message in endpoint.messages:
         for logs in message.resource_logs:
@@ -143,8 +144,8 @@ def test_with_the_policy_spill_only_what_overflows_is_written(delivery_to: OpenD
     assert endpoint.stored == names
 
 
-def test_the_bound_of_the_spool_takes_the_place_of_the_queues(delivery_to: OpenDelivery) -> None:
-    """I5: a bound on disk; the memory's is no reason to refuse any more."""
+def test_the_limit_of_the_spool_replaces_that_of_the_queue(delivery_to: OpenDelivery) -> None:
+    """The limit is that of the disk; that of the memory refuses nothing any more."""
     gate, script = _gated()
     delivery = delivery_to(Endpoint(script), max_bytes=100_000, queue_bytes=5000)
     count = 0
@@ -163,7 +164,7 @@ def test_the_bound_of_the_spool_takes_the_place_of_the_queues(delivery_to: OpenD
 def test_what_shutdown_cannot_deliver_stays_for_the_next_process_and_is_pending(
     delivery_to: OpenDelivery, folder: Path
 ) -> None:
-    """Section 5, test 3: an outage that is longer than the process lives."""
+    """An outage that is longer than the process runs."""
     delivery = delivery_to(Endpoint(lambda _: DOWN), queue_bytes=3000)
     for n in range(20):
         delivery.put(FakeRecord(f"r{n}", collection=f"c{n % 2}"), None)
@@ -206,7 +207,7 @@ def test_a_process_that_dies_in_the_middle_leaves_exactly_what_was_not_settled(d
     assert _records_of(second) == {"alice": ["r5", "r6", "r7", "r8"]}
 
 
-def test_what_a_living_process_waits_with_is_its_own(delivery_to: OpenDelivery) -> None:
+def test_records_of_a_running_process_are_not_adopted(delivery_to: OpenDelivery) -> None:
     alice = delivery_to(Endpoint(lambda _: DOWN))
     alice.put(FakeRecord("r0"), None)
     bob = delivery_to(endpoint := Endpoint(), "bob")
@@ -215,7 +216,7 @@ def test_what_a_living_process_waits_with_is_its_own(delivery_to: OpenDelivery) 
     assert _records_of(endpoint) == {"bob": ["r1"]}
 
 
-def test_losses_of_adopted_events_are_told_to_the_collector_of_the_same_name(delivery_to: OpenDelivery) -> None:
+def test_losses_of_adopted_events_are_reported_to_the_collector_of_the_same_name(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint(lambda _: DOWN))
     delivery.put(FakeRecord("r0"), None)
     delivery.shutdown(0.0)
@@ -229,10 +230,10 @@ def test_losses_of_adopted_events_are_told_to_the_collector_of_the_same_name(del
     assert errors[0].event_ids == ("r0",)
 
 
-def test_damage_in_the_spool_costs_only_the_record_it_hits(
+def test_damage_in_the_spool_loses_only_the_damaged_record(
     delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Section 5, test 16, through to the endpoint."""
+    """Damage on disk, up to what the endpoint gets."""
     delivery = delivery_to(Endpoint(lambda _: DOWN))
     for n in range(9):
         delivery.put(FakeRecord(f"r{n}"), None)
@@ -259,7 +260,7 @@ def test_damage_in_the_spool_costs_only_the_record_it_hits(
 def test_a_segment_that_a_later_version_wrote_is_left_where_it_is(
     delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = Spool(folder, "later", b"\xff not what this version writes", 2**20)
+    other = DiskQueue(folder, "later", b"\xff not what this version writes", 2**20)
     other.append(b"\xff neither")
     other.close()
     heir = delivery_to(endpoint := Endpoint(), "bob")
@@ -271,7 +272,7 @@ def test_a_segment_that_a_later_version_wrote_is_left_where_it_is(
     assert [path.name for path in folder.iterdir()] == ["later-000000.spool"]
 
 
-def test_what_comes_after_shutdown_leaves_nothing_on_disk(delivery_to: OpenDelivery, folder: Path) -> None:
+def test_a_record_put_after_shutdown_leaves_nothing_on_disk(delivery_to: OpenDelivery, folder: Path) -> None:
     delivery = delivery_to(Endpoint())
     delivery.put(FakeRecord("r0"), None)
     delivery.shutdown(30)
@@ -299,7 +300,7 @@ _ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
     st.integers(1, 8000),
     st.booleans(),
 )
-def test_every_record_is_settled_exactly_once_whatever_fits_into_memory(
+def test_every_record_is_settled_exactly_once_with_any_room_in_memory(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], script: list[str], room: int, spill: bool
 ) -> None:
     steps = iter(script)
@@ -313,15 +314,15 @@ def test_every_record_is_settled_exactly_once_whatever_fits_into_memory(
         return Delivered(1 if step == "reject" else 0, "")
 
     errors: list[DeliveryError] = []
-    frame = RequestFrame(CollectorConfig(), "p")
+    envelope = RequestEnvelope(CollectorConfig(), "p")
     folder = tmp_path_factory.mktemp("spool")
     limits = DeliveryLimits(**FAST, batch_bytes=4000, queue_bytes=5000 + room)  # type: ignore[arg-type]
-    delivery = Delivery(
-        frame,
+    delivery = Worker(
+        envelope,
         endpoint := Endpoint(answer),
         limits,
         producer="p",
-        spool=Spool(folder, "p", frame.request([]), 2**20),
+        disk_queue=DiskQueue(folder, "p", envelope.request([]), 2**20),
         only_overflow=spill,
     )
     for n, size in enumerate(sizes):

@@ -1,4 +1,4 @@
-"""The spool's files: what a process leaves is found by the next one, whatever happened to the file in between."""
+"""The spool's files: the next process reads what a dead one left, even from damaged files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_modeldata._delivery.disk_queue import Place, Spool
-from otel_modeldata._delivery.segment import HEAD_BYTES, RECORD, Scan, beginning, entry, scan, settled_entry
+from otel_modeldata._delivery.disk_queue import DiskQueue
+from otel_modeldata._delivery.segment_file import RecordPosition
+from otel_modeldata._delivery.segment_format import (
+    HEAD_BYTES,
+    RECORD,
+    SegmentContent,
+    beginning,
+    entry,
+    scan,
+    settled_entry,
+)
 from otel_modeldata.exceptions import SpoolError
 
 if TYPE_CHECKING:
@@ -31,7 +40,7 @@ def _payloads(count: int, seed: int = 3) -> list[bytes]:
 
 
 def _segment(payloads: list[bytes], settled: range) -> bytes:
-    """A segment in which the marks of `settled` stand behind two thirds of the records."""
+    """A segment in which the marks of `settled` follow two thirds of the records."""
     entries = [entry(RECORD, ordinal, payload) for ordinal, payload in enumerate(payloads)]
     entries.insert(len(entries) * 2 // 3, settled_entry(settled))
     return beginning(SOURCE) + b"".join(entries)
@@ -43,19 +52,19 @@ WHOLE = _segment(PAYLOADS, SETTLED)
 UNSETTLED = {n: payload for n, payload in enumerate(PAYLOADS) if n not in SETTLED}
 
 
-def _found(data: bytes) -> tuple[Scan, dict[int, bytes]]:
+def _found(data: bytes) -> tuple[SegmentContent, dict[int, bytes]]:
     found = scan(data)
     return found, {record.ordinal: data[record.start : record.end] for record in found.records}
 
 
-def test_a_segment_gives_back_what_is_not_settled() -> None:
+def test_a_segment_returns_the_records_that_are_not_settled() -> None:
     found, records = _found(WHOLE)
     assert records == UNSETTLED
     assert (found.source, found.corrupt, found.damaged, found.end) == (SOURCE, 0, [], len(WHOLE))
 
 
-def test_a_segment_cut_at_any_byte_gives_back_every_record_that_was_whole() -> None:
-    """Section 5, tests 15 and 16: a torn tail is no damage, and costs only itself."""
+def test_a_segment_cut_at_any_byte_returns_every_whole_record() -> None:
+    """A torn tail is no damage, and loses only itself."""
     ends: list[int] = []
     at = len(beginning(SOURCE))
     for n, payload in enumerate(PAYLOADS):
@@ -74,8 +83,7 @@ def test_a_segment_cut_at_any_byte_gives_back_every_record_that_was_whole() -> N
 
 @settings(max_examples=600, deadline=None)
 @given(st.integers(0, len(WHOLE) * 8 - 1))
-def test_a_flipped_bit_costs_the_record_it_hits_and_is_counted(bit: int) -> None:
-    """Section 5, test 16."""
+def test_a_flipped_bit_loses_one_record_which_is_counted(bit: int) -> None:
     flipped = bytearray(WHOLE)
     flipped[bit // 8] ^= 1 << bit % 8
     found, records = _found(bytes(flipped))
@@ -88,7 +96,7 @@ def test_a_flipped_bit_costs_the_record_it_hits_and_is_counted(bit: int) -> None
     assert all(records[n] == PAYLOADS[n] for n in records)
 
 
-def test_a_flipped_bit_in_the_last_entry_is_told_from_a_torn_tail() -> None:
+def test_a_flipped_bit_in_the_last_entry_is_distinguished_from_a_torn_tail() -> None:
     for place in range(len(WHOLE) - HEAD_BYTES - len(PAYLOADS[-1]), len(WHOLE)):
         for bit in range(8):
             flipped = bytearray(WHOLE)
@@ -116,13 +124,13 @@ def test_marks_settle_exactly_the_ordinals_they_name(ordinals: set[int]) -> None
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(tmp_path / "spool", "a" * 32, SOURCE, 2**20)
+def spool(tmp_path: Path) -> Iterator[DiskQueue]:
+    opened = DiskQueue(tmp_path / "spool", "a" * 32, SOURCE, 2**20)
     yield opened
     opened.close()
 
 
-def _append(spool: Spool, payload: bytes) -> Place:
+def _append(spool: DiskQueue, payload: bytes) -> RecordPosition:
     place = spool.append(payload)
     assert place is not None
     return place
@@ -132,7 +140,7 @@ def _files(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "spool").iterdir())
 
 
-def test_what_was_appended_is_read_back_in_order(spool: Spool) -> None:
+def test_what_was_appended_is_read_back_in_order(spool: DiskQueue) -> None:
     places = [_append(spool, payload) for payload in PAYLOADS]
     place = places[0]
     read = [spool.read(place)]
@@ -142,14 +150,14 @@ def test_what_was_appended_is_read_back_in_order(spool: Spool) -> None:
     assert read == PAYLOADS
 
 
-def test_a_spool_that_keeps_up_takes_the_place_of_one_source(spool: Spool, tmp_path: Path) -> None:
+def test_a_spool_without_a_backlog_takes_only_the_bytes_of_its_source(spool: DiskQueue, tmp_path: Path) -> None:
     for payload in PAYLOADS:
         spool.settle([_append(spool, payload)])
     assert _files(tmp_path) == [f"{'a' * 32}-000000.spool"]
     assert spool.nbytes() == len(beginning(SOURCE)) == (tmp_path / "spool" / _files(tmp_path)[0]).stat().st_size
 
 
-def test_an_orderly_end_leaves_an_empty_folder(spool: Spool, tmp_path: Path) -> None:
+def test_an_orderly_end_leaves_an_empty_folder(spool: DiskQueue, tmp_path: Path) -> None:
     places = [_append(spool, os.urandom(50_000)) for _ in range(10)]
     assert len(_files(tmp_path)) > 2
     spool.settle(places[3:])
@@ -158,7 +166,7 @@ def test_an_orderly_end_leaves_an_empty_folder(spool: Spool, tmp_path: Path) -> 
     assert _files(tmp_path) == []
 
 
-def test_segments_are_deleted_as_soon_as_all_in_them_is_settled(spool: Spool, tmp_path: Path) -> None:
+def test_segments_are_deleted_as_soon_as_all_in_them_is_settled(spool: DiskQueue, tmp_path: Path) -> None:
     places = [_append(spool, os.urandom(50_000)) for _ in range(10)]
     before = _files(tmp_path)
     first = [place for place in places if place.segment is places[0].segment]
@@ -166,8 +174,8 @@ def test_segments_are_deleted_as_soon_as_all_in_them_is_settled(spool: Spool, tm
     assert _files(tmp_path) == before[1:]
 
 
-def test_the_bound_holds_and_room_comes_back(spool: Spool, tmp_path: Path) -> None:
-    """I5: bytes on disk."""
+def test_the_limit_holds_and_room_is_freed(spool: DiskQueue, tmp_path: Path) -> None:
+    """The limit is in bytes on disk."""
     places = []
     while (place := spool.append(bytes(10_000))) is not None:
         places.append(place)
@@ -177,54 +185,58 @@ def test_the_bound_holds_and_room_comes_back(spool: Spool, tmp_path: Path) -> No
     assert spool.append(bytes(10_000)) is not None
 
 
-def test_segments_of_a_living_process_are_left_alone(spool: Spool, tmp_path: Path) -> None:
+def test_segments_of_a_running_process_are_not_adopted(spool: DiskQueue, tmp_path: Path) -> None:
     _append(spool, b"mine")
-    other = Spool(tmp_path / "spool", "b" * 32, SOURCE, 2**20)
+    other = DiskQueue(tmp_path / "spool", "b" * 32, SOURCE, 2**20)
     assert other.adopt() == []
     spool.close()
     (segment,) = other.adopt()
     assert segment.producer == "a" * 32
-    assert Spool(tmp_path / "spool", "c" * 32, SOURCE, 2**20).adopt() == []
+    assert DiskQueue(tmp_path / "spool", "c" * 32, SOURCE, 2**20).adopt() == []
     other.close()
 
 
-def test_what_a_dead_process_left_is_taken_over_once_and_without_what_was_settled(spool: Spool, tmp_path: Path) -> None:
+def test_what_a_dead_process_left_is_taken_over_once_and_without_what_was_settled(
+    spool: DiskQueue, tmp_path: Path
+) -> None:
     places = [_append(spool, payload) for payload in PAYLOADS]
     spool.settle(places[10:30])
     spool.close()
-    heir = Spool(tmp_path / "spool", "b" * 32, b"another", 2**20)
+    heir = DiskQueue(tmp_path / "spool", "b" * 32, b"another", 2**20)
     (segment,) = heir.adopt()
     data, found = heir.examine(segment)
     assert found.source == SOURCE
     assert {r.ordinal: data[r.start : r.end] for r in found.records} == UNSETTLED
-    heir.settle([Place(segment, n) for n in range(10)])
+    heir.settle([RecordPosition(segment, n) for n in range(10)])
     heir.close()
-    second = Spool(tmp_path / "spool", "c" * 32, b"another", 2**20)
+    second = DiskQueue(tmp_path / "spool", "c" * 32, b"another", 2**20)
     (segment,) = second.adopt()
     _, found = second.examine(segment)
     assert [record.ordinal for record in found.records] == list(range(30, 100))
-    second.settle([Place(segment, n) for n in range(30, 100)])
+    second.settle([RecordPosition(segment, n) for n in range(30, 100)])
     assert _files(tmp_path) == []
     assert second.adopt() == []
 
 
-def test_a_torn_tail_is_cut_before_anything_is_written_behind_it(spool: Spool, tmp_path: Path) -> None:
+def test_a_torn_tail_is_cut_before_anything_is_appended(spool: DiskQueue, tmp_path: Path) -> None:
     for payload in (b"one", b"two", b"torn" * 100):
         _append(spool, payload)
     spool.close()
     (path,) = (tmp_path / "spool").iterdir()
     os.truncate(path, path.stat().st_size - 7)
     for name in "bc":
-        heir = Spool(tmp_path / "spool", name * 32, b"", 2**20)
+        heir = DiskQueue(tmp_path / "spool", name * 32, b"", 2**20)
         (segment,) = heir.adopt()
         _, found = heir.examine(segment)
         assert (len(found.records), found.corrupt) == ({"b": 2, "c": 1}[name], 0)
-        heir.settle([Place(segment, found.records[0].ordinal)])
+        heir.settle([RecordPosition(segment, found.records[0].ordinal)])
         heir.close()
     assert _files(tmp_path) == []
 
 
-def test_damage_is_kept_beside_and_logged_once(spool: Spool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damage_is_kept_beside_and_logged_once(
+    spool: DiskQueue, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for payload in (b"one", b"two", b"three"):
         _append(spool, payload)
     spool.close()
@@ -232,18 +244,18 @@ def test_damage_is_kept_beside_and_logged_once(spool: Spool, tmp_path: Path, cap
     content = bytearray(path.read_bytes())
     content[content.index(b"two")] ^= 4
     path.write_bytes(content)
-    heir = Spool(tmp_path / "spool", "b" * 32, b"", 2**20)
+    heir = DiskQueue(tmp_path / "spool", "b" * 32, b"", 2**20)
     (segment,) = heir.adopt()
     with caplog.at_level(logging.WARNING):
         data, found = heir.examine(segment)
     assert [data[r.start : r.end] for r in found.records] == [b"one", b"three"]
-    heir.settle([Place(segment, 0), Place(segment, 2)])
+    heir.settle([RecordPosition(segment, 0), RecordPosition(segment, 2)])
     assert _files(tmp_path) == [f"{'a' * 32}-000000.corrupt"]
     assert b"pwo" in (tmp_path / "spool" / _files(tmp_path)[0]).read_bytes()
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["1 record(s) in the spool are damaged"]
 
 
-def test_a_segment_of_which_nobody_knows_the_source_is_kept_as_a_whole(spool: Spool, tmp_path: Path) -> None:
+def test_a_segment_without_a_readable_source_is_kept_as_a_whole(spool: DiskQueue, tmp_path: Path) -> None:
     _append(spool, b"one")
     _append(spool, b"two")
     spool.close()
@@ -252,30 +264,30 @@ def test_a_segment_of_which_nobody_knows_the_source_is_kept_as_a_whole(spool: Sp
     for start in (30, 30 + len(beginning(SOURCE)) // 2):
         content[start] ^= 1
     path.write_bytes(content)
-    heir = Spool(tmp_path / "spool", "b" * 32, b"", 2**20)
+    heir = DiskQueue(tmp_path / "spool", "b" * 32, b"", 2**20)
     _, found = heir.examine(heir.adopt()[0])
     assert (found.records, found.corrupt) == ([], 2)
     assert path.with_suffix(".corrupt").read_bytes() == bytes(content)
     assert not path.exists()
 
 
-def test_an_empty_file_of_a_process_that_died_at_once_is_removed(spool: Spool, tmp_path: Path) -> None:
+def test_an_empty_file_of_a_process_that_died_at_once_is_removed(spool: DiskQueue, tmp_path: Path) -> None:
     (tmp_path / "spool").mkdir()
     (tmp_path / "spool" / f"{'b' * 32}-000000.spool").touch()
     _, found = spool.examine(spool.adopt()[0])
-    assert found == Scan()
+    assert found == SegmentContent()
     assert _files(tmp_path) == []
 
 
-def test_a_disk_that_takes_no_more_is_one_sentence_and_leaves_no_half_record(spool: Spool, tmp_path: Path) -> None:
-    """Section 5, test 15: a limit of the file size stands for a full disk."""
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(spool: DiskQueue, tmp_path: Path) -> None:
+    """A limit of the file size simulates a full disk."""
     _append(spool, b"before")
     size = spool.nbytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
     try:
         with pytest.raises(
-            SpoolError, match=r"^expected to write to the spool in .*: free the disk or mend its rights$"
+            SpoolError, match=r"^expected to write to the spool in .*: free the disk or fix its permissions$"
         ):
             spool.append(bytes(1000))
     finally:
@@ -283,7 +295,7 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_leaves_no_half_record(spo
     assert spool.nbytes() == size
     _append(spool, b"after")
     spool.close()
-    heir = Spool(tmp_path / "spool", "b" * 32, b"", 2**20)
+    heir = DiskQueue(tmp_path / "spool", "b" * 32, b"", 2**20)
     data, found = heir.examine(heir.adopt()[0])
     assert [data[r.start : r.end] for r in found.records] == [b"before", b"after"]
     assert (found.corrupt, found.damaged) == (0, [])
@@ -293,29 +305,30 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_leaves_no_half_record(spo
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SpoolError, match="file/spool"):
-        Spool(tmp_path / "file" / "spool", "a" * 32, SOURCE, 2**20).append(b"")
+        DiskQueue(tmp_path / "file" / "spool", "a" * 32, SOURCE, 2**20).append(b"")
 
 
-def test_only_the_owner_may_read_the_data(spool: Spool, tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_data(spool: DiskQueue, tmp_path: Path) -> None:
     _append(spool, b"personal")
     (path,) = (tmp_path / "spool").iterdir()
     assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
 
 
-def test_many_processes_take_each_dead_segment_over_exactly_once(spool: Spool, tmp_path: Path) -> None:
+def test_many_processes_adopt_each_dead_segment_exactly_once(spool: DiskQueue, tmp_path: Path) -> None:
     for _ in range(40):
         _append(spool, os.urandom(25_000))
     spool.close()
     code = """
 import sys
 from pathlib import Path
-from otel_modeldata._delivery.disk_queue import Place, Spool
-spool = Spool(Path(sys.argv[1]), sys.argv[2], b"", 2**30)
+from otel_modeldata._delivery.disk_queue import DiskQueue
+from otel_modeldata._delivery.segment_file import RecordPosition
+spool = DiskQueue(Path(sys.argv[1]), sys.argv[2], b"", 2**30)
 for segment in spool.adopt():
     data, found = spool.examine(segment)
     for record in found.records:
         print(segment.path.name, record.ordinal)
-    spool.settle([Place(segment, record.ordinal) for record in found.records])
+    spool.settle([RecordPosition(segment, record.ordinal) for record in found.records])
 """
     command = [sys.executable, "-c", code, str(tmp_path / "spool")]
     heirs = [subprocess.Popen([*command, str(n)], stdout=subprocess.PIPE, text=True) for n in range(6)]

@@ -109,7 +109,7 @@ def test_a_real_refusal_keeps_code_text_and_delay(server: RecordingBackend, tran
     assert transport.send(b"") == Retry("RESOURCE_EXHAUSTED", "come back later", 0.2)
 
 
-def test_a_proxy_of_the_environment_never_sees_what_goes_to_loopback(
+def test_a_proxy_of_the_environment_gets_no_request_to_loopback(
     server: RecordingBackend, transport: GrpcTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "grpc_proxy"):
@@ -117,7 +117,7 @@ def test_a_proxy_of_the_environment_never_sees_what_goes_to_loopback(
     assert transport.send(b"") == Delivered(0, "")
 
 
-def test_a_server_that_went_away_is_tried_again_and_found_when_it_is_back(
+def test_a_server_that_was_stopped_is_tried_again_until_it_is_back(
     server: RecordingBackend, transport: GrpcTransport
 ) -> None:
     server.stop()
@@ -130,14 +130,14 @@ def test_a_server_that_went_away_is_tried_again_and_found_when_it_is_back(
     assert answer == Delivered(0, "")
 
 
-def test_a_closed_transport_says_later_and_does_not_raise(transport: GrpcTransport) -> None:
+def test_a_closed_transport_answers_retry_and_does_not_raise(transport: GrpcTransport) -> None:
     transport.send(b"")
     transport.close()
     assert transport.send(b"") == Retry("CANCELLED", "the channel is closed", None)
 
 
-def test_a_real_server_that_finds_a_request_too_large_says_so_with_both_sizes() -> None:
-    """Section 5, test 22: gRPC's own limit of 4 MiB."""
+def test_a_real_server_refuses_a_too_large_request_with_both_sizes() -> None:
+    """gRPC's own limit of 4 MiB."""
     server = grpc.server(futures.ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
     port = server.add_insecure_port("127.0.0.1:0")
     logs_service_pb2_grpc.add_LogsServiceServicer_to_server(  # type: ignore[no-untyped-call]
@@ -156,7 +156,7 @@ def test_a_real_server_that_finds_a_request_too_large_says_so_with_both_sizes() 
 def test_a_fork_ends_a_try_that_takes_long_and_the_try_is_made_again(
     server: RecordingBackend, transport: GrpcTransport
 ) -> None:
-    """Section 5, test 27: while a thread is inside gRPC a forked child's calls would never end."""
+    """While a thread is inside gRPC, a forked child's calls would never end."""
     gate = threading.Event()
 
     def hang(context: grpc.ServicerContext) -> None:

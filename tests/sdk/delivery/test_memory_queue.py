@@ -16,9 +16,10 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otel_modeldata import Collector, semconv
 from otel_modeldata._delivery.memory_queue import MemoryQueue
-from otel_modeldata._delivery.pending import Waiting
+from otel_modeldata._delivery.pending import PendingRecord
 from otel_modeldata._delivery.settings import DeliveryLimits
-from otel_modeldata._encoding.dataframe_json import Columns, Rows
+from otel_modeldata._encoding.column_names import ColumnNameCache
+from otel_modeldata._encoding.dataframe_json import Rows
 from otel_modeldata._encoding.log_record import Record
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata.testing import capture
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata.testing import CollectedEvent
 
-_COLUMNS = Columns(["a"])
+_COLUMN_NAMES = ColumnNameCache("test")
 TRACER = TracerProvider().get_tracer("test")
 
 
@@ -49,11 +50,11 @@ def _record(value: str) -> Record:
         time_ns=1,
         attributes={},
         span_context=None,
-        body=Rows(_frame(value), lambda _: _COLUMNS),
+        body=Rows(_frame(value), _COLUMN_NAMES),
     )
 
 
-def _told(events: list[CollectedEvent]) -> list[tuple[str, str, list[Any], int]]:
+def _summary(events: list[CollectedEvent]) -> list[tuple[str, str, list[Any], int]]:
     sequence = semconv.AZUREML_PRODUCER_SEQUENCE
     return [(event.collection, event.correlation_id, event.rows, event.attributes[sequence]) for event in events]
 
@@ -65,7 +66,7 @@ def test_frames_of_one_id_that_are_close_in_time_share_an_event() -> None:  # S7
         outputs.collect(_frame(10), context)
         inputs.collect(_frame(3), context)
         Collector(name="model_inputs").collect(_frame(4), BasicCorrelationContext("a"))
-    assert _told(captured.events) == [
+    assert _summary(captured.events) == [
         ("model_inputs", "a", [{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}], 0),
         ("model_outputs", "a", [{"a": 10}], 0),
     ]
@@ -78,14 +79,14 @@ def test_frames_of_different_ids_never_share_an_event() -> None:  # S20, S73
             inputs.collect(_frame(name), BasicCorrelationContext(name))
         inputs.collect(_frame("c"))
         inputs.collect(_frame("d"))
-    told = _told(captured.events)
-    assert [(rows, sequence) for _, _, rows, sequence in told] == [
+    summary = _summary(captured.events)
+    assert [(rows, sequence) for _, _, rows, sequence in summary] == [
         ([{"a": "a"}, {"a": "a"}], 0),
         ([{"a": "b"}], 1),
         ([{"a": "c"}], 2),
         ([{"a": "d"}], 3),
     ]
-    assert len({correlation_id for _, correlation_id, _, _ in told}) == 4
+    assert len({correlation_id for _, correlation_id, _, _ in summary}) == 4
 
 
 def _of_another_trace(inputs: Collector) -> None:
@@ -118,7 +119,7 @@ def _too_large_for_one(inputs: Collector) -> None:
 @pytest.mark.parametrize(
     "collect", [_of_another_trace, _of_another_time, _with_other_headers, _with_other_columns, _too_large_for_one]
 )
-def test_what_differs_in_more_than_its_rows_has_an_event_of_its_own(collect: Callable[[Collector], None]) -> None:
+def test_frames_that_differ_in_more_than_their_rows_have_separate_events(collect: Callable[[Collector], None]) -> None:
     with capture() as captured:
         collect(Collector(name="model_inputs"))
     assert [len(event.rows) for event in captured.events] == [1, 1]
@@ -141,7 +142,7 @@ def test_what_was_flushed_is_not_joined_any_more() -> None:
         assert [event.rows for event in captured.events] == [[{"a": 1}], [{"a": 2}]]
 
 
-def test_row_ids_are_those_of_azures_consumer_whatever_was_batched() -> None:  # S21
+def test_row_ids_equal_those_of_azures_consumer_with_any_batching() -> None:  # S21
     with capture() as captured:
         inputs = Collector(name="model_inputs")
         context = BasicCorrelationContext("a")
@@ -156,7 +157,7 @@ def test_row_ids_are_those_of_azures_consumer_whatever_was_batched() -> None:  #
 
 
 # S22
-def test_an_id_that_is_a_column_stays_with_its_row_whatever_was_batched() -> None:
+def test_an_id_that_is_a_column_stays_with_its_row_with_any_batching() -> None:
     with capture() as captured:
         inputs = Collector(name="model_inputs")
         for order in ("o-1", "o-2"):
@@ -171,8 +172,8 @@ def test_each_span_names_the_event_that_its_rows_joined() -> None:
         for value in (1, 2):
             inputs.collect(_frame(value), BasicCorrelationContext("a"))
     (event,) = captured.events
-    assert [told.attributes["cloudevents.event_id"] for told in span.events] == [event.event_id] * 2  # type: ignore[attr-defined]
-    assert [told.attributes["azureml.data.rows"] for told in span.events] == [1, 1]  # type: ignore[attr-defined]
+    assert [about.attributes["cloudevents.event_id"] for about in span.events] == [event.event_id] * 2  # type: ignore[attr-defined]
+    assert [about.attributes["azureml.data.rows"] for about in span.events] == [1, 1]  # type: ignore[attr-defined]
 
 
 def test_rows_that_join_count_against_the_bound_of_the_queue() -> None:
@@ -183,7 +184,7 @@ def test_rows_that_join_count_against_the_bound_of_the_queue() -> None:
         record = _record("x" * 400)
         charges.append(record.body.nbytes)
         if not queue.join(key, record, charges[-1]):
-            queue.add(Waiting(record, charges[-1], time.monotonic(), None, None, None, key))  # type: ignore[arg-type]
+            queue.add(PendingRecord(record, charges[-1], time.monotonic(), None, None, None, key))  # type: ignore[arg-type]
     assert queue.nbytes == sum(charges) <= 5000
     (waiting,) = queue.take(urgent=True)
     rows = json.loads(LogRecord.FromString(waiting.record.encode()).body.string_value)
@@ -192,17 +193,17 @@ def test_rows_that_join_count_against_the_bound_of_the_queue() -> None:
 
 @given(st.lists(st.lists(st.integers(-5, 5), max_size=3), min_size=1, max_size=6))
 def test_joined_rows_are_the_concatenation_of_all(parts: list[list[int]]) -> None:
-    columns = Columns(["a"])
-    first, *later = [Rows(pd.DataFrame({"a": part}, dtype="int64"), lambda _: columns) for part in parts]
+    names = ColumnNameCache("test")
+    first, *later = [Rows(pd.DataFrame({"a": part}, dtype="int64"), names) for part in parts]
     assert all(first.join(rows) for rows in later)
     assert first.count == sum(map(len, parts))
     expected = pd.DataFrame({"a": [value for part in parts for value in part]}, dtype="int64")
-    assert first.text() == Rows(expected, lambda _: columns).text()
+    assert first.text() == Rows(expected, names).text()
 
 
 def test_a_batch_holds_what_has_waited_long_enough_and_everything_when_it_is_urgent() -> None:
     queue = MemoryQueue(DeliveryLimits(merge_seconds=1000.0, batch_bytes=25))
-    waiting = [Waiting(None, 10, since, None, None, None) for since in (-2000.0, -1000.0, 1e12)]  # type: ignore[arg-type]
+    waiting = [PendingRecord(None, 10, since, None, None, None) for since in (-2000.0, -1000.0, 1e12)]  # type: ignore[arg-type]
     for item in waiting[:2]:
         queue.add(item)
     assert queue.take(urgent=False) == waiting[:2]
@@ -210,6 +211,6 @@ def test_a_batch_holds_what_has_waited_long_enough_and_everything_when_it_is_urg
     assert queue.take(urgent=False) == []
     assert queue.wait_seconds() > 0
     waiting[2].since = 0.0
-    queue.add(Waiting(None, 20, 0.0, None, None, None))  # type: ignore[arg-type]
+    queue.add(PendingRecord(None, 20, 0.0, None, None, None))  # type: ignore[arg-type]
     assert queue.take(urgent=True) == [waiting[2]]
     assert len(queue) == 1

@@ -51,7 +51,7 @@ def _values(reader: InMemoryMetricReader) -> dict[str, dict[tuple[str, ...], Any
     return found
 
 
-def test_every_event_is_counted_by_collection_and_fate(
+def test_every_event_is_counted_by_collection_and_outcome(
     reader: InMemoryMetricReader, backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = tmp_path / "deployment.yml"
@@ -84,7 +84,6 @@ def test_every_event_is_counted_by_collection_and_fate(
 def test_a_full_queue_is_a_refusal_with_an_error_and_a_metric(
     reader: InMemoryMetricReader, backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I4."""
     monkeypatch.setenv("AZUREML_MDC_ENABLED", "true")
     monkeypatch.setenv("AZUREML_MDC_QUEUE_CAPACITY", "2")
     backend.refuse(unavailable_with_retry_info)
@@ -96,7 +95,7 @@ def test_a_full_queue_is_a_refusal_with_an_error_and_a_metric(
     assert _values(reader)["events.refused"] == {("model_inputs", "QueueFullError"): 3}
 
 
-def test_what_is_replayed_and_what_the_spool_takes_is_told(
+def test_replayed_events_and_the_size_of_the_spool_are_measured(
     reader: InMemoryMetricReader, backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_SPOOL", str(tmp_path))

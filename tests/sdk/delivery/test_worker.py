@@ -1,4 +1,4 @@
-"""The queue against scripted endpoints: every history ends with accepted = delivered + lost + pending."""
+"""The worker against scripted endpoints: every history ends with accepted = delivered + lost + pending."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
-from otel_modeldata._delivery.grpc_transport import Answer, Delivered, Refused, Retry
-from otel_modeldata._delivery.worker import Delivery, DeliveryLimits
-from otel_modeldata._encoding.log_record import RequestFrame
+from otel_modeldata._delivery.delivery_queue import DeliveryQueue
+from otel_modeldata._delivery.settings import DeliveryLimits
+from otel_modeldata._delivery.worker import Worker
+from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
 from otel_modeldata.report import CollectionReport, DeliveryReport
+from otel_modeldata.transport import Answer, Delivered, Refused, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
-def delivery_to() -> Iterator[Callable[..., Delivery]]:
-    opened: list[Delivery] = []
+def delivery_to() -> Iterator[Callable[..., Worker]]:
+    opened: list[Worker] = []
 
-    def open_delivery(endpoint: Endpoint, **limits: object) -> Delivery:
-        frame = RequestFrame(CollectorConfig(), "producer")
-        opened.append(Delivery(frame, endpoint, DeliveryLimits(**{**FAST, **limits})))  # type: ignore[arg-type]
+    def open_delivery(endpoint: Endpoint, **limits: object) -> Worker:
+        envelope = RequestEnvelope(CollectorConfig(), "producer")
+        opened.append(Worker(envelope, endpoint, DeliveryLimits(**{**FAST, **limits})))  # type: ignore[arg-type]
         return opened[-1]
 
     yield open_delivery
@@ -38,7 +40,7 @@ def delivery_to() -> Iterator[Callable[..., Delivery]]:
         delivery.shutdown(timeout=0.0)
 
 
-OpenDelivery = "Callable[..., Delivery]"
+OpenDelivery = "Callable[..., Worker]"
 
 
 def test_what_is_accepted_arrives_in_order(delivery_to: OpenDelivery) -> None:
@@ -51,7 +53,7 @@ def test_what_is_accepted_arrives_in_order(delivery_to: OpenDelivery) -> None:
     assert endpoint.stored == names
 
 
-def test_requests_are_cut_by_bytes_and_a_large_record_travels_alone(delivery_to: OpenDelivery) -> None:
+def test_requests_are_cut_by_bytes_and_a_large_record_is_sent_alone(delivery_to: OpenDelivery) -> None:
     endpoint = Endpoint()
     delivery = delivery_to(endpoint, batch_bytes=10_000, linger_seconds=5.0)
     for name, size in [("a", 4000), ("b", 4000), ("c", 4000), ("large", 50_000), ("d", 10)]:
@@ -73,7 +75,7 @@ def test_one_bad_record_costs_only_itself(delivery_to: OpenDelivery) -> None:
     ]
 
 
-def test_a_request_that_is_refused_is_halved_until_the_poison_stands_alone(delivery_to: OpenDelivery) -> None:
+def test_a_refused_request_is_halved_until_the_bad_record_is_alone(delivery_to: OpenDelivery) -> None:
     errors: list[Exception] = []
     endpoint = Endpoint(lambda names: Refused("INTERNAL", "bad") if "r300" in names else Delivered())
     delivery = delivery_to(endpoint, linger_seconds=5.0, linger_records=512)
@@ -84,7 +86,7 @@ def test_a_request_that_is_refused_is_halved_until_the_poison_stands_alone(deliv
     assert [str(e) for e in errors] == ["1 event(s) lost, refused: INTERNAL: bad"]
 
 
-def test_what_the_endpoint_rejects_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+def test_records_that_the_endpoint_rejects_are_lost_and_reported(delivery_to: OpenDelivery) -> None:
     errors: list[Exception] = []
     delivery = delivery_to(Endpoint(lambda _: Delivered(2, "not model data")), linger_seconds=5.0)
     for n in range(5):
@@ -119,7 +121,7 @@ def test_a_transport_that_fails_unexpectedly_neither_ends_the_thread_nor_loses_d
     assert endpoint.stored == ["a"]
 
 
-def test_flush_tells_the_truth_when_its_time_is_over(delivery_to: OpenDelivery) -> None:
+def test_flush_reports_pending_records_when_its_time_is_over(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(endpoint := Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
     delivery.put(FakeRecord("a"), None)
     assert endpoint.tried.wait(30)
@@ -138,7 +140,7 @@ def test_shutdown_delivers_what_waits_and_then_refuses(delivery_to: OpenDelivery
     assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
 
 
-def test_what_shutdown_cannot_deliver_in_time_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+def test_records_that_shutdown_cannot_deliver_in_time_are_lost_and_reported(delivery_to: OpenDelivery) -> None:
     errors: list[Exception] = []
     delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down", 3600.0)), batch_bytes=600)
     for n in range(5):
@@ -189,7 +191,7 @@ def test_a_record_above_the_limit_is_refused_with_its_size_and_the_limit(deliver
     assert delivery.report() == DeliveryReport()
 
 
-def test_a_record_that_turns_out_too_large_is_lost_and_told(delivery_to: OpenDelivery) -> None:
+def test_a_record_that_turns_out_too_large_is_lost_and_reported(delivery_to: OpenDelivery) -> None:
     record = FakeRecord("grown", 5000)
     record.body.nbytes = 10
     delivery = delivery_to(Endpoint(), record_bytes=4000)
@@ -222,7 +224,7 @@ def test_an_on_error_that_fails_stops_nothing(delivery_to: OpenDelivery, caplog:
 
 def test_the_delay_an_endpoint_asks_for_is_kept(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(Delivery, "_pause", lambda _, seconds: pauses.append(seconds) or True)
+    monkeypatch.setattr(DeliveryQueue, "pause", lambda _, seconds: pauses.append(seconds) or True)
     answers = iter([Retry("UNAVAILABLE", "", 0.25), Retry("UNAVAILABLE", "", 3600.0), Retry("UNAVAILABLE", "")])
     delivery = delivery_to(
         Endpoint(lambda _: next(answers, Delivered())), first_retry_seconds=1.0, max_retry_seconds=15.0
@@ -238,9 +240,7 @@ _ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=60), st.lists(_ANSWERS, max_size=30))
-def test_every_record_is_settled_exactly_once_whatever_the_endpoint_answers(
-    sizes: list[int], script: list[str]
-) -> None:
+def test_every_record_is_settled_exactly_once_with_any_answers(sizes: list[int], script: list[str]) -> None:
     steps = iter(script)
 
     def answer(names: list[str]) -> Answer:
@@ -253,8 +253,8 @@ def test_every_record_is_settled_exactly_once_whatever_the_endpoint_answers(
 
     errors: list[DeliveryError] = []
     endpoint = Endpoint(answer)
-    delivery = Delivery(
-        RequestFrame(CollectorConfig(), "p"),
+    delivery = Worker(
+        RequestEnvelope(CollectorConfig(), "p"),
         endpoint,
         DeliveryLimits(**FAST, batch_bytes=4000),  # type: ignore[arg-type]
     )
@@ -271,7 +271,7 @@ def test_every_record_is_settled_exactly_once_whatever_the_endpoint_answers(
     assert Counter(endpoint.stored) == Counter({f"r{n}" for n in range(len(sizes))} - refused)
 
 
-def test_a_request_holds_one_collection_so_that_each_account_is_exact(delivery_to: OpenDelivery) -> None:
+def test_a_request_holds_one_collection_so_that_its_counts_are_exact(delivery_to: OpenDelivery) -> None:
     script = iter([Delivered(2, "bad"), Refused("INVALID_ARGUMENT", "no")])
     delivery = delivery_to(endpoint := Endpoint(lambda _: next(script)), linger_seconds=5.0)
     for n in range(6):
@@ -301,7 +301,7 @@ def test_numbers_count_within_each_collection_and_what_is_refused_takes_none(del
 def test_a_record_the_endpoint_finds_too_large_alone_is_lost_with_its_size_and_the_limit(
     delivery_to: OpenDelivery,
 ) -> None:
-    """Section 5, test 22."""
+    """As gRPC servers refuse it, in their words."""
     errors: list[Exception] = []
     text = "SERVER: Received message larger than max (5000123 vs. 4194304)"
 
@@ -318,8 +318,8 @@ def test_a_record_the_endpoint_finds_too_large_alone_is_lost_with_its_size_and_t
     assert str(error).endswith(f"bytes, more than the endpoint takes: RESOURCE_EXHAUSTED: {text}")
 
 
-def test_a_hung_endpoint_holds_up_neither_collect_nor_a_flush_with_a_timeout(delivery_to: OpenDelivery) -> None:
-    """Section 5, test 9: nothing is answered until every `put` and `flush` below has returned."""
+def test_a_hung_endpoint_blocks_neither_collect_nor_a_flush_with_a_timeout(delivery_to: OpenDelivery) -> None:
+    """Nothing is answered until every `put` and `flush` below has returned."""
     returned = threading.Event()
 
     def script(_: list[str]) -> Answer:
@@ -336,19 +336,19 @@ def test_a_hung_endpoint_holds_up_neither_collect_nor_a_flush_with_a_timeout(del
     assert delivery.flush(30) == DeliveryReport(accepted=2000, delivered=2000)
 
 
-def test_a_second_shutdown_with_less_patience_ends_the_first_ones_wait(delivery_to: OpenDelivery) -> None:
+def test_a_second_shutdown_with_a_shorter_timeout_ends_the_wait_of_the_first(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
     delivery.put(FakeRecord("r"), None)
     patient = threading.Thread(target=delivery.shutdown, args=(3600.0,))
     patient.start()
-    while delivery._stop_at is None:
+    while delivery._queue.stop_at is None:
         time.sleep(0.001)
     assert delivery.shutdown(0.0) == DeliveryReport(accepted=1, lost={"shutdown": 1})
     patient.join(30)
     assert not patient.is_alive()
 
 
-def test_a_transport_that_does_not_end_when_it_is_closed_does_not_hold_up_shutdown(
+def test_a_transport_that_does_not_end_when_closed_does_not_block_shutdown(
     delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("otel_modeldata._delivery.worker._END_SECONDS", 0.01)
@@ -367,17 +367,17 @@ def test_a_transport_that_does_not_end_when_it_is_closed_does_not_hold_up_shutdo
 
 def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
     waits = threading.Event()
-    await_room = Delivery._await_room
+    await_room = DeliveryQueue._await_room
 
-    def await_room_and_say_so(delivery: Delivery, seen: int, end: float) -> bool:
+    def await_room_and_say_so(queue: DeliveryQueue, seen: int, end: float) -> bool:
         waits.set()
-        return await_room(delivery, seen, end)
+        return await_room(queue, seen, end)
 
     def script(_: list[str]) -> Answer:
         assert waits.wait(60)
         return Delivered()
 
-    monkeypatch.setattr(Delivery, "_await_room", await_room_and_say_so)
+    monkeypatch.setattr(DeliveryQueue, "_await_room", await_room_and_say_so)
     delivery = delivery_to(endpoint := Endpoint(script), queue_records=3, block_seconds=60.0)
     for n in range(4):
         delivery.put(FakeRecord(f"r{n}"), None)
@@ -386,23 +386,23 @@ def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkey
     assert endpoint.stored == ["r0", "r1", "r2", "r3"]
 
 
-def test_collect_that_waits_for_room_is_let_go_by_shutdown(
+def test_shutdown_ends_a_collect_that_waits_for_room(
     delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await_room = Delivery._await_room
+    await_room = DeliveryQueue._await_room
 
-    def await_room_while_it_shuts_down(delivery: Delivery, seen: int, end: float) -> bool:
+    def await_room_while_it_shuts_down(queue: DeliveryQueue, seen: int, end: float) -> bool:
         threading.Thread(target=delivery.shutdown, args=(0.0,)).start()
-        return await_room(delivery, seen, end)
+        return await_room(queue, seen, end)
 
-    monkeypatch.setattr(Delivery, "_await_room", await_room_while_it_shuts_down)
+    monkeypatch.setattr(DeliveryQueue, "_await_room", await_room_while_it_shuts_down)
     delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=60.0)
     delivery.put(FakeRecord("r0"), None)
     with pytest.raises(ShutDownError):
         delivery.put(FakeRecord("r1"), None)
 
 
-def test_collect_that_waited_in_vain_is_refused_as_before(delivery_to: OpenDelivery) -> None:
+def test_collect_is_refused_if_it_waited_for_room_without_success(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=0.02)
     delivery.put(FakeRecord("r0"), None)
     with pytest.raises(QueueFullError):
@@ -411,7 +411,7 @@ def test_collect_that_waited_in_vain_is_refused_as_before(delivery_to: OpenDeliv
 
 
 def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
-    """I4: an outage before does not keep a loss from being told."""
+    """An outage before does not suppress the report of a loss."""
     answers = iter([Retry("UNAVAILABLE", "down"), Retry("UNAVAILABLE", "down"), Refused("INTERNAL", "bad")])
     delivery = delivery_to(Endpoint(lambda _: next(answers, Delivered(1, "quarantined"))))
     with caplog.at_level(logging.WARNING):
@@ -425,7 +425,7 @@ def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: 
     ]
 
 
-def test_the_next_request_is_encoded_while_the_one_before_is_under_way(delivery_to: OpenDelivery) -> None:
+def test_the_next_request_is_encoded_while_the_one_before_is_sent(delivery_to: OpenDelivery) -> None:
     encoded = threading.Event()
 
     class Second(FakeRecord):
@@ -441,7 +441,7 @@ def test_the_next_request_is_encoded_while_the_one_before_is_under_way(delivery_
         return Delivered()
 
     delivery = delivery_to(endpoint := Endpoint(answer), linger_seconds=5.0, batch_bytes=3000)
-    with delivery._lock:  # so that both are in one batch, though their bytes fill two requests
+    with delivery._queue.lock:  # so that both are in one batch, though their bytes fill two requests
         for record in (FakeRecord("r0", 2000), Second("r1", 2000)):
             record.body.nbytes = 10
             delivery.put(record, None)
@@ -449,14 +449,14 @@ def test_the_next_request_is_encoded_while_the_one_before_is_under_way(delivery_
     assert (overlapped, endpoint.stored) == ([True], ["r0", "r1"])
 
 
-def test_what_collect_need_not_do_itself_is_done_by_the_thread_before_each_batch() -> None:
+def test_the_thread_does_work_for_collect_before_each_batch() -> None:
     seen: list[tuple[threading.Thread, list[str]]] = []
     endpoint = Endpoint()
-    delivery = Delivery(
-        RequestFrame(CollectorConfig(), "producer"),
+    delivery = Worker(
+        RequestEnvelope(CollectorConfig(), "producer"),
         endpoint,
         DeliveryLimits(**FAST),  # type: ignore[arg-type]
-        aside=lambda: seen.append((threading.current_thread(), list(endpoint.stored))),
+        between_batches=lambda: seen.append((threading.current_thread(), list(endpoint.stored))),
     )
     for name in ("a", "b"):
         delivery.put(FakeRecord(name), None)
@@ -466,7 +466,7 @@ def test_what_collect_need_not_do_itself_is_done_by_the_thread_before_each_batch
     assert {tuple(stored) for _, stored in seen} >= {(), ("a",)}
 
 
-def test_an_interpreter_that_lets_no_thread_begin_delivers_all_the_same(
+def test_an_ending_interpreter_that_lets_no_thread_start_delivers(
     delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = delivery_to(endpoint := Endpoint(), linger_seconds=5.0, batch_bytes=3000)
@@ -477,7 +477,7 @@ def test_an_interpreter_that_lets_no_thread_begin_delivers_all_the_same(
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr("otel_modeldata._delivery.retry_sender.threading.Thread.start", refuse)
-    with delivery._lock:
+    with delivery._queue.lock:
         for n in range(3):
             record = FakeRecord(f"r{n}", 2000)
             record.body.nbytes = 10

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, MAX_DEFERRED_BYTES, Columns, Rows
+from otel_modeldata._encoding.column_names import ColumnNameCache, ColumnNames
+from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, MAX_DEFERRED_BYTES, Rows
 from otel_modeldata.exceptions import UnsupportedValueError
 
 
 def _rows(frame: pd.DataFrame) -> Rows:
-    return Rows(frame, lambda index: Columns(index.tolist()))
+    return Rows(frame, ColumnNameCache("test"))
 
 
 def _text(frame: pd.DataFrame) -> str:
@@ -60,7 +61,7 @@ def test_uint64_and_greater_python_integers_are_exact() -> None:
     "missing",
     [math.nan, None, pd.NaT, pd.NA, Decimal("NaN"), np.float64("nan"), math.inf, -math.inf, Decimal("-Infinity")],
 )
-def test_what_json_has_no_number_for_becomes_null(missing: object) -> None:
+def test_values_without_a_json_number_become_null(missing: object) -> None:
     assert _text(pd.DataFrame({"a": pd.Series([missing], dtype=object)})) == '[{"a":null}]'
 
 
@@ -114,7 +115,7 @@ def test_every_other_kind_of_cell_has_its_documented_text() -> None:
         "dict": ({"k": {1: np.float32(0.5)}}, {"k": {"1": 0.5}}),
         "series": (pd.Series([1, 2]), [1, 2]),
     }
-    # One cell at a time: pandas itself would spread lists and series over the rows of a frame.
+    # One cell at a time: pandas would distribute lists and series over the rows of a frame.
     for name, (cell, expected) in cells.items():
         column = pd.Series([None], dtype=object)
         column.iat[0] = cell
@@ -156,7 +157,7 @@ def test_subclasses_of_pythons_own_types_are_written_as_these() -> None:
         ),
     ],
 )
-def test_a_cell_that_json_cannot_carry_is_refused_by_place_and_never_by_content(cell: object, sentence: str) -> None:
+def test_the_error_for_an_unsupported_cell_names_its_place_and_not_its_content(cell: object, sentence: str) -> None:
     with pytest.raises(UnsupportedValueError) as raised:
         _rows(pd.DataFrame({"b": [1, 2], "a": pd.Series(["fine", cell], dtype=object)}))
     assert str(raised.value) == sentence
@@ -186,12 +187,12 @@ def test_a_lone_surrogate_in_a_column_name_becomes_a_question_mark() -> None:
     ],
 )
 def test_every_label_has_a_name_of_its_own(labels: list[object], names: list[str]) -> None:
-    assert Columns(labels).names == names
+    assert ColumnNames(labels).names == names
 
 
 @given(st.lists(st.sampled_from(["a", "b", "a_1", "a_2", "", "b_1"]), max_size=8))
 def test_names_are_unique_and_a_label_that_stood_alone_keeps_its_own(labels: list[str]) -> None:
-    names = Columns(labels).names
+    names = ColumnNames(labels).names
     assert len(set(names)) == len(names) == len(labels)
     for label, name in zip(labels, names, strict=True):
         if labels.count(label) == 1:
@@ -215,13 +216,13 @@ def test_a_frame_without_rows_or_columns_is_defined(frame: pd.DataFrame, text: s
     assert _text(frame) == text
 
 
-def test_what_would_break_azures_consumer_is_named() -> None:
-    assert Columns(["correlationId", "a.b", "x", "X"]).warnings == (
+def test_names_that_break_azures_consumer_are_reported() -> None:
+    assert ColumnNames(["correlationId", "a.b", "x", "X"]).warnings == (
         "column 'correlationId' has the name that Azure's consumer gives its row ids: choose another",
         "column 'a.b' has a '.', which Azure's data quality and drift monitors refuse",
         "columns 'x' and 'X' are equal up to case, which Spark refuses",
     )
-    assert Columns(["a", "b c", "0", "(x)"]).warnings == ()
+    assert ColumnNames(["a", "b c", "0", "(x)"]).warnings == ()
 
 
 def _large(**columns: Any) -> pd.DataFrame:
@@ -229,7 +230,7 @@ def _large(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({name: [value] * count for name, value in columns.items()})
 
 
-def test_a_frame_is_a_snapshot_whatever_its_size() -> None:
+def test_a_frame_of_any_size_is_a_snapshot() -> None:
     for count in (1, DEFERRED_CELLS):
         frame = pd.DataFrame({"a": np.arange(float(count)), "b": ["x"] * count})
         rows = _rows(frame)
@@ -269,7 +270,7 @@ def test_a_frame_above_the_bound_is_encoded_at_once_so_that_its_size_is_known() 
     assert _rows(frame).nbytes == len('{"a":0.5},') * len(frame) + 1
 
 
-def test_columns_keep_their_names_however_pandas_stores_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_columns_keep_their_names_in_any_storage_order_of_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pd.DataFrame([[1.0, 2.0, 3.0]], columns=list("abc"))[["c", "a", "b"]]
     grown = frame.assign(z=4.0)
     for _ in range(2):
@@ -278,7 +279,7 @@ def test_columns_keep_their_names_however_pandas_stores_them(monkeypatch: pytest
         assert _text(grown) == '[{"c":3.0,"a":1.0,"b":2.0,"z":4.0}]'
         monkeypatch.setattr(
             "otel_modeldata._encoding.dataframe_json._numbers", lambda _: None
-        )  # a pandas that hides its blocks
+        )  # a pandas without this internal
 
 
 def test_integers_beside_floats_stay_integers_in_frames_of_any_size() -> None:

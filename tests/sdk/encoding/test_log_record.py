@@ -13,8 +13,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from otel_modeldata import semconv
-from otel_modeldata._encoding.dataframe_json import Columns, Rows
-from otel_modeldata._encoding.log_record import Record, RequestFrame, fixed_part
+from otel_modeldata._encoding.column_names import ColumnNameCache
+from otel_modeldata._encoding.dataframe_json import Rows
+from otel_modeldata._encoding.log_record import Record, RequestEnvelope, fixed_part
 from otel_modeldata._version import VERSION
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import ConfigError
@@ -34,7 +35,7 @@ def _record(span: SpanContext | None = SPAN) -> Record:
         time_ns=1_700_000_000_123_456_789,
         attributes={semconv.AZUREML_CORRELATION_ID: "test"},
         span_context=span,
-        body=Rows(frame, lambda index: Columns(index.tolist())),
+        body=Rows(frame, ColumnNameCache("test")),
         sequence=7,
     )
 
@@ -78,7 +79,7 @@ def test_outside_of_a_span_a_record_has_no_trace() -> None:
 def test_a_request_is_the_concatenation_of_its_records(sizes: Sequence[int]) -> None:
     records = [LogRecord(body=AnyValue(string_value="x" * size)) for size in sizes]
     request = ExportLogsServiceRequest.FromString(
-        RequestFrame(CollectorConfig(), "p").request([(r.SerializeToString(),) for r in records])
+        RequestEnvelope(CollectorConfig(), "p").request([(r.SerializeToString(),) for r in records])
     )
     (resource,) = request.resource_logs
     (scope,) = resource.scope_logs
@@ -87,7 +88,7 @@ def test_a_request_is_the_concatenation_of_its_records(sizes: Sequence[int]) -> 
 
 
 def _resource(config: CollectorConfig) -> dict[str, str]:
-    request = ExportLogsServiceRequest.FromString(RequestFrame(config, "producer-1").request([]))
+    request = ExportLogsServiceRequest.FromString(RequestEnvelope(config, "producer-1").request([]))
     return {item.key: item.value.string_value for item in request.resource_logs[0].resource.attributes}
 
 
@@ -121,17 +122,17 @@ def test_resource_attributes_win_over_the_service_name_and_the_yaml_over_both(mo
     assert resource[semconv.AZUREML_ROLLING_RATE] == "Day"
 
 
-def test_a_service_name_that_can_be_no_folder_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_name_that_cannot_be_a_folder_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", "../other")
     with pytest.raises(
         ConfigError, match=r"azureml\.endpoint\.name: expected 1 to 128 characters .*, got '\.\./other'"
     ):
-        RequestFrame(CollectorConfig(), "p")
+        RequestEnvelope(CollectorConfig(), "p")
 
 
-def test_a_large_frame_is_encoded_late_and_says_the_same() -> None:
+def test_a_large_frame_is_encoded_later_with_the_same_text() -> None:
     frame = pd.DataFrame({"a": range(5000)})
     record = _record()
-    record.body = Rows(frame, lambda index: Columns(index.tolist()))
+    record.body = Rows(frame, ColumnNameCache("test"))
     body = LogRecord.FromString(record.encode()).body.string_value
     assert json.loads(body) == [{"a": n} for n in range(5000)]

@@ -24,7 +24,7 @@ class Metadata:
 
 @dataclass
 class Model:
-    """Equal to any other with equal metadata, and without a hash, as MLflow's."""
+    """Equal to any other with equal metadata, and not hashable, like MLflow's."""
 
     metadata: Any = field(default_factory=Metadata)
 
@@ -52,7 +52,7 @@ def test_a_registered_version_comes_first() -> None:
     assert version_of(Model(model.metadata), registered) == "m-1"
 
 
-def test_what_is_remembered_of_an_object_goes_with_it() -> None:
+def test_a_remembered_value_is_forgotten_with_its_object() -> None:
     known = ByIdentity[str]()
     model = Model()
     known.remember(model, "7")
@@ -89,6 +89,6 @@ def test_mlflows_note_beside_a_downloaded_model_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("note", ["", "- 1", "model_name: iris"])
-def test_a_note_without_a_version_says_nothing(tmp_path: Path, note: str) -> None:
+def test_a_note_without_a_version_is_ignored(tmp_path: Path, note: str) -> None:
     (tmp_path / "registered_model_meta").write_text(note)
     assert registered_version(str(tmp_path)) is None

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata import Collector
-from otel_modeldata._mlflow.to_dataframe import MAX_DENSE_CELLS, Columns, frame_of
+from otel_modeldata._mlflow.to_dataframe import MAX_DENSE_CELLS, SignatureColumns, frame_of
 from otel_modeldata.exceptions import UnsupportedValueError
 from otel_modeldata.testing import capture
 
 
-def rows_of(value: object, columns: Columns | None = None) -> list[dict[str, Any]]:
-    """What is collected of a value: its frame, as JSON."""
+def rows_of(value: object, columns: SignatureColumns | None = None) -> list[dict[str, Any]]:
+    """The collected rows of a value."""
     with capture() as captured:
-        Collector(name="model_inputs").collect(frame_of(value, columns or Columns()))
+        Collector(name="model_inputs").collect(frame_of(value, columns or SignatureColumns()))
         return captured.events[0].rows
 
 
@@ -30,7 +30,7 @@ class Answer:
 
 
 class Model:
-    """Has the one method of a pydantic model that counts."""
+    """Has the one method of a pydantic model that is used."""
 
     def model_dump(self) -> dict[str, Any]:
         return {"text": "a", "tokens": [1, 2]}
@@ -83,49 +83,51 @@ CUBE = np.arange(8).reshape(2, 2, 2)
     ids=repr,
 )  # fmt: skip
 def test_every_value_a_model_takes_or_gives_becomes_rows(value: object, expected: list[dict[str, Any]]) -> None:
-    """S78: what the model's own script at Azure collects as `pandas.DataFrame(result)`, and more."""
+    """S78: Azure's script for MLflow models collects `pandas.DataFrame(result)`; more is collected here."""
     assert rows_of(value) == expected
 
 
 def test_a_frame_is_taken_as_it_is() -> None:
     frame = pd.DataFrame({"x": [1]})
-    assert frame_of(frame, Columns(names=("other",))) is frame
+    assert frame_of(frame, SignatureColumns(names=("other",))) is frame
 
 
 @pytest.mark.parametrize(
     "value", [np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]], [np.array([1, 2]), np.array([3, 4])]], ids=repr
 )
 def test_columns_without_names_get_those_of_the_signature(value: object) -> None:
-    assert rows_of(value, Columns(names=("a", "b"))) == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+    assert rows_of(value, SignatureColumns(names=("a", "b"))) == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
 
 
-def test_names_of_another_number_than_there_are_columns_are_not_given() -> None:
-    assert rows_of(np.array([[1, 2]]), Columns(names=("a", "b", "c"))) == [{"0": 1, "1": 2}]
+def test_names_are_ignored_if_their_number_differs_from_the_columns() -> None:
+    assert rows_of(np.array([[1, 2]]), SignatureColumns(names=("a", "b", "c"))) == [{"0": 1, "1": 2}]
 
 
 def test_columns_with_names_keep_them() -> None:
-    assert rows_of([{"x": 1}], Columns(names=("a",))) == [{"x": 1}]
+    assert rows_of([{"x": 1}], SignatureColumns(names=("a",))) == [{"x": 1}]
 
 
 def test_text_gets_the_one_name_of_the_signature() -> None:
-    assert rows_of(["a", "b"], Columns(names=("question",))) == [{"question": "a"}, {"question": "b"}]
+    assert rows_of(["a", "b"], SignatureColumns(names=("question",))) == [{"question": "a"}, {"question": "b"}]
 
 
 def test_a_dict_is_one_record_where_the_signature_has_columns_of_lists() -> None:
     messages = [{"role": "user"}, {"role": "system"}]
     assert rows_of({"messages": messages}) == [{"messages": message} for message in messages]
-    assert rows_of({"messages": messages}, Columns(names=("messages",), hold_lists=True)) == [{"messages": messages}]
+    assert rows_of({"messages": messages}, SignatureColumns(names=("messages",), hold_lists=True)) == [
+        {"messages": messages}
+    ]
 
 
-def test_a_scalar_stands_for_every_row_where_the_signature_has_scalars() -> None:
-    known = Columns(names=("x", "y"), are_scalar=True)
+def test_a_scalar_is_repeated_in_every_row_if_the_signature_has_scalars() -> None:
+    known = SignatureColumns(names=("x", "y"), are_scalar=True)
     assert rows_of({"x": [1, 2], "y": 3}, known) == [{"x": 1, "y": 3}, {"x": 2, "y": 3}]
 
 
 def test_a_tensor_with_one_name_is_one_column() -> None:
-    known = Columns(names=("image",), are_tensors=True)
+    known = SignatureColumns(names=("image",), are_tensors=True)
     assert rows_of(np.array([[1, 2], [3, 4]]), known) == [{"image": [1, 2]}, {"image": [3, 4]}]
-    assert rows_of([CUBE, CUBE], Columns(names=("a", "b"), are_tensors=True)) == [
+    assert rows_of([CUBE, CUBE], SignatureColumns(names=("a", "b"), are_tensors=True)) == [
         {"a": item, "b": item} for item in CUBE.tolist()
     ]
 
@@ -155,7 +157,7 @@ def test_what_has_no_rows_is_refused_with_its_type(value: object) -> None:
     )
 
 
-def test_an_iterator_is_refused_and_not_used_up() -> None:
+def test_an_iterator_is_refused_and_not_consumed() -> None:
     chunks = iter(["a", "b"])
     with pytest.raises(UnsupportedValueError):
         frame_of(chunks)
@@ -166,7 +168,7 @@ SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=4)
 
 
 @given(shape=SHAPES)
-def test_an_array_has_a_row_for_each_item_it_holds_whatever_its_shape(shape: list[int]) -> None:
+def test_an_array_of_any_shape_has_a_row_for_each_item(shape: list[int]) -> None:
     array = np.arange(np.prod(shape)).reshape(shape)
     frame = frame_of(array)
     assert len(frame) == len(frame_of({"x": array, "y": array})) == shape[0]
@@ -178,7 +180,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allo
 
 
 @given(value=st.lists(SCALARS) | st.lists(st.fixed_dictionaries({"a": SCALARS, "b": SCALARS}), min_size=1))
-def test_what_azures_script_can_collect_is_collected_as_it_would(value: list[Any]) -> None:
+def test_values_that_azures_script_can_collect_give_the_same_frame(value: list[Any]) -> None:
     pd.testing.assert_frame_equal(frame_of(value), pd.DataFrame(value))
 
 
@@ -190,7 +192,7 @@ ANYTHING = st.recursive(
 
 
 @given(value=ANYTHING)
-def test_nothing_but_a_refusal_comes_of_any_json(value: object) -> None:
+def test_any_json_becomes_a_frame_or_is_refused(value: object) -> None:
     if value is None:
         with pytest.raises(UnsupportedValueError):
             frame_of(value)

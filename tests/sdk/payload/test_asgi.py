@@ -33,7 +33,7 @@ async def no_body() -> dict[str, Any]:
 
 
 async def nowhere(message: Any) -> None:
-    """A client that takes everything."""
+    """A client that accepts everything."""
 
 
 def serve(app: Any, scope: Any, receive: Any, send: Any) -> None:
@@ -41,7 +41,7 @@ def serve(app: Any, scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["websocket", "lifespan", "a.kind.of.tomorrow"])
-def test_connections_that_are_no_requests_pass_untouched(kind: str) -> None:
+def test_connections_that_are_no_requests_are_passed_on_unchanged(kind: str) -> None:
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -203,7 +203,7 @@ def outside_of_fastapi(provider: TracerProvider) -> Any:
 
 
 def outside_of_older_instrumentation(provider: TracerProvider) -> Any:
-    """As the ASGI instrumentation did until 2025: a message is sent inside of its own short span."""
+    """As in the ASGI instrumentation until 2025: each message is sent inside a short span."""
     tracer = provider.get_tracer("test")
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -238,7 +238,7 @@ def test_records_are_under_the_span_of_the_server(make: Callable[[TracerProvider
 
 
 def baggage_seen(*headers: tuple[str, str]) -> tuple[list[str], str]:
-    """The headers `baggage` that an application sees, and the correlation id of its request."""
+    """The headers `baggage` that an application gets, and the correlation id of its request."""
     seen: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

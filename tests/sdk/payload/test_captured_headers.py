@@ -4,11 +4,11 @@ import logging
 
 import pytest
 
-from otel_modeldata._payload.captured_headers import HeaderList
+from otel_modeldata._payload.captured_headers import CapturedHeaders
 
 
 def read(names: list[str], headers: dict[str, str]) -> dict[str, str]:
-    return HeaderList(names).read(headers.get)
+    return CapturedHeaders(names).read(headers.get)
 
 
 def test_a_header_becomes_a_line_key_of_letters_and_digits() -> None:
@@ -22,7 +22,7 @@ def test_a_header_becomes_a_line_key_of_letters_and_digits() -> None:
     }
 
 
-def test_a_long_name_is_cut_to_what_cloudevents_allows() -> None:
+def test_a_long_name_is_cut_to_the_length_that_cloudevents_allows() -> None:
     assert read(["x-forwarded-preferred-username"], {"x-forwarded-preferred-username": "u"}) == {
         "cloudevents.extension.xforwardedpreferredu": "u"
     }
@@ -48,7 +48,7 @@ def test_credentials_are_refused_though_listed(name: str, caplog: pytest.LogCapt
     (record,) = caplog.records
     assert record.getMessage() == (
         f"request_logging.capture_headers: header {name!r} is not collected: "
-        "it carries credentials, which nobody can take back from a store"
+        "it carries credentials, which cannot be taken back from a store"
     )
 
 
@@ -63,7 +63,7 @@ def test_a_header_without_a_line_key_of_its_own_is_refused(name: str, caplog: py
     assert "expected a header that gives a line key of its own" in caplog.text
 
 
-def test_two_headers_of_one_line_key_are_told_apart(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_second_header_with_the_same_line_key_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     assert read(["x-a-b", "x-ab", "x-a-b"], {"x-a-b": "1", "x-ab": "2"}) == {"cloudevents.extension.xab": "1"}
     assert caplog.text.count("another header of the list has its line key 'xab' already") == 1
 

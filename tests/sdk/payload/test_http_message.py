@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata._payload.http_message import Message
+from otel_modeldata._payload.http_message import HttpMessage
 from otel_modeldata._payload.settings import DEFAULT_BYTES, PayloadSettings, load_payload_settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def cut(content: bytes, places: Sequence[int]) -> list[bytes]:
 
 @given(content=st.binary(max_size=200), places=st.lists(st.integers(0, 200)), limit=st.integers(0, 250))
 def test_chunks_in_any_cut_give_the_beginning_of_the_body(content: bytes, places: list[int], limit: int) -> None:
-    message = Message({}.get, limit)
+    message = HttpMessage({}.get, limit)
     for number, chunk in enumerate(cut(content, places)):
         message.take((chunk, bytearray(chunk), memoryview(chunk))[number % 3])
     payload, attributes = message.payload(message.size)
@@ -35,9 +35,9 @@ def test_chunks_in_any_cut_give_the_beginning_of_the_body(content: bytes, places
 
 
 @given(text=st.text(max_size=100), limit=st.integers(0, 400))
-def test_text_is_cut_behind_a_whole_character(text: str, limit: int) -> None:
+def test_text_is_cut_after_a_whole_character(text: str, limit: int) -> None:
     content = text.encode()
-    message = Message(TEXT.get, limit)
+    message = HttpMessage(TEXT.get, limit)
     message.take(content)
     payload, attributes = message.payload(len(content))
     assert payload.is_text
@@ -48,19 +48,19 @@ def test_text_is_cut_behind_a_whole_character(text: str, limit: int) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"a\xffb", b"\xc3", b"\xe2\x82", b"\xed\xa0\x80"])
-def test_what_claims_to_be_text_and_is_not_utf8_is_bytes(content: bytes) -> None:
-    message = Message(TEXT.get, 100)
+def test_a_body_declared_as_text_that_is_not_utf8_is_bytes(content: bytes) -> None:
+    message = HttpMessage(TEXT.get, 100)
     message.take(content)
     assert not message.payload(len(content))[0].is_text
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1e3", "0x10", "٣", "9" * 19, "1, 2"])
-def test_a_content_length_that_makes_no_sense_is_none(length: str) -> None:
-    assert Message({"content-length": length}.get, 0).declared_bytes is None
+def test_an_invalid_content_length_is_ignored(length: str) -> None:
+    assert HttpMessage({"content-length": length}.get, 0).declared_bytes is None
 
 
 def test_names_of_types_and_codings_are_bounded() -> None:
-    message = Message({"content-type": "a/" + "b" * 5000, "content-encoding": "c" * 5000}.get, 0)
+    message = HttpMessage({"content-type": "a/" + "b" * 5000, "content-encoding": "c" * 5000}.get, 0)
     message.take(b"x")
     _, attributes = message.payload(1)
     assert {key: len(str(value)) for key, value in attributes.items()} == {

@@ -33,7 +33,7 @@ def application(environ, start_response):
 
 
 def run(code: str, folder: Path, *collections: str) -> list[str]:
-    """The words that `code` prints, in a process of its own whose configuration enables `collections`."""
+    """The words that `code` prints, in a new process whose configuration enables `collections`."""
     config = folder / "mdc.json"
     config.write_text(json.dumps({"collections": {name: {"enabled": True} for name in collections}}))
     done = subprocess.run(
@@ -48,7 +48,7 @@ def run(code: str, folder: Path, *collections: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_a_program_that_is_no_server_pays_for_no_server_and_no_delivery(tmp_path: Path) -> None:
+def test_a_program_that_is_no_server_loads_no_server_and_no_delivery(tmp_path: Path) -> None:
     heavy = "pandas", "numpy", "grpc", "google.protobuf", "opentelemetry.sdk", "uvicorn", "gunicorn", "werkzeug"
     code = f"instrumentor.instrument()\nprint(*[name for name in {heavy} if name in sys.modules])"
     assert run(code, tmp_path, "request", "response") == []
@@ -85,8 +85,8 @@ print(application.app is plain)
     assert run(code, tmp_path, "request") == ["True"]
 
 
-def test_workers_that_load_what_is_no_wsgi_application_are_left_alone(tmp_path: Path) -> None:
-    """uvicorn's worker loads ASGI applications by the same method; uvicorn itself is where they get the middleware."""
+def test_workers_that_load_no_wsgi_application_are_not_changed(tmp_path: Path) -> None:
+    """uvicorn's worker loads ASGI applications by the same method; they get the middleware from uvicorn itself."""
     code = f"""
 instrumentor.instrument()
 {LOAD}
@@ -112,11 +112,11 @@ os.environ["OTEL_MODELDATA_PAYLOAD_BYTES"] = "much"
 print(loaded())
 """
     problem = "OTEL_MODELDATA_PAYLOAD_BYTES: expected bytes from 0 to 62914560, got 'much'"
-    told = f"payload logging is off: environment: {problem}"
-    assert run(code, tmp_path, "request") == [*told.split(), "function"]
+    line = f"payload logging is off: environment: {problem}"
+    assert run(code, tmp_path, "request") == [*line.split(), "function"]
 
 
-def test_without_what_opentelemetry_instrument_needs_the_error_names_the_cure(tmp_path: Path) -> None:
+def test_without_opentelemetry_distro_the_error_names_the_package(tmp_path: Path) -> None:
     code = """
 sys.modules["wrapt"] = None
 for name in list(sys.modules):

@@ -40,7 +40,7 @@ def ignore(status: str, headers: list[tuple[str, str]], exc_info: Any = None) ->
     ],
     ids=["read", "read(n)", "readline", "readline(n)", "readlines", "readlines(n)", "iteration", "readinto"],
 )
-def test_the_application_reads_the_same_bytes_in_whichever_way_and_they_are_collected(
+def test_the_application_reads_the_same_bytes_by_any_method_and_they_are_collected(
     read: Callable[[Any], bytes],
 ) -> None:
     found: list[bytes] = []
@@ -56,7 +56,7 @@ def test_the_application_reads_the_same_bytes_in_whichever_way_and_they_are_coll
     assert found == [BODY]
 
 
-def test_an_input_of_the_server_keeps_what_else_it_can() -> None:
+def test_other_methods_of_the_servers_input_still_work() -> None:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         assert environ["wsgi.input"].tell() == 0
         assert not hasattr(environ["wsgi.input"], "no_such_thing")
@@ -110,15 +110,15 @@ def test_what_is_sent_by_write_is_collected() -> None:
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         write = start_response("200 OK", [("Content-Type", "text/plain")])
-        write(b"by hand, ")
+        write(b"by write, ")
         return [b"the rest"]
 
     with capture() as captured:
         chunks: Any = WSGIMiddleware(app)(environ_of(Call()), lambda status, headers: written.append)
         assert list(chunks) == [b"the rest"]
         chunks.close()
-        assert captured.events[-1].payload == "by hand, the rest"
-    assert written == [b"by hand, "]
+        assert captured.events[-1].payload == "by write, the rest"
+    assert written == [b"by write, "]
 
 
 def test_the_status_that_replaces_another_one_counts() -> None:
@@ -145,7 +145,7 @@ class FileWrapper:
 
 
 @pytest.mark.parametrize("paths", ["/score", "/other"])
-def test_a_file_keeps_its_way_to_the_client_unless_its_bytes_are_collected(
+def test_a_file_is_sent_by_the_server_unless_its_bytes_are_collected(
     monkeypatch: pytest.MonkeyPatch, paths: str
 ) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_PATHS", paths)
@@ -167,7 +167,7 @@ def test_a_file_keeps_its_way_to_the_client_unless_its_bytes_are_collected(
 
 
 class AzureApplication:
-    """By what Azure's scoring server is recognized."""
+    """Recognized as Azure's scoring server."""
 
     azml_blueprint = None
 
@@ -180,7 +180,7 @@ class AzureApplication:
         return [b"{}"]
 
 
-def test_azures_server_takes_the_correlation_id_for_the_request_id_that_it_would_make_up() -> None:
+def test_azures_server_gets_the_correlation_id_as_a_missing_request_id() -> None:
     app = AzureApplication()
     upstream = ("Baggage", "azureml.correlation.id=" + "x" * 101)
     with capture() as captured:

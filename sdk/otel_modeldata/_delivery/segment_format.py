@@ -1,16 +1,17 @@
-"""One file of the spool: entries behind each other, each with its own checksum, so that damage costs what it hits.
+"""The format of a segment: a file of entries, each with its own checksums, so that damage costs only what it hits.
 
 An entry is a head of 20 bytes and a payload. The head: three bytes that mark it, its kind, the ordinal of the record it
 is about, the length and CRC-32 of the payload, and a CRC-32 of the head itself. The kinds:
 
-- `SOURCE`: who sends: an OTLP request without records. It stands twice at the beginning, as all depends on it.
+- `SOURCE`: who sends: an OTLP request without records. It is written twice at the beginning, because all depends on it.
 - `RECORD`: one encoded OTLP `LogRecord`.
 - `SETTLED`: ordinals, as pairs of first and last, that are delivered or reported lost: never to be sent again.
 
 Reading (`scan`) trusts nothing. A last entry that is not complete is a *torn tail*: its writer died in the write, so
-`collect` had not returned; it is left out. Anything else that does not pass its checksum is *damage*: reading goes on
-at the next valid head, the bytes in between are handed back to be kept beside, and the ordinals that are missing tell
-how many records they were. This module must not know files, locks or delivery: bytes in, bytes out.
+`collect` had not returned; it is left out. Any other bytes that do not pass their checksum are *damage*: reading
+continues at the next valid head, the bytes in between are returned so that they can be kept in another file, and the
+missing ordinals show how many records they were. This module does not depend on files, locks or delivery: bytes in,
+bytes out.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def settled_entry(ordinals: Iterable[int]) -> bytes:
     return entry(SETTLED, 0, b"".join(_RANGE.pack(first, last) for first, last in _ranges(sorted(ordinals))))
 
 
-class Found(NamedTuple):
-    """Where a record's payload stands in its segment."""
+class RecordSpan(NamedTuple):
+    """Where a record's payload is in its segment."""
 
     ordinal: int
     start: int
@@ -61,44 +62,44 @@ class Found(NamedTuple):
 
 
 @dataclass(slots=True)
-class Scan:
+class SegmentContent:
     """What a segment holds.
 
     Attributes:
         source: who sends; empty when both copies of it are damaged.
         records: the intact records that are not settled, in order.
-        corrupt: records that are lost to damage and were not settled.
-        damaged: from and to of the bytes that could not be read.
+        corrupt: how many records are lost to damage and were not settled.
+        damaged: start and end of the bytes that could not be read.
         end: where the torn tail begins; the size where there is none.
     """
 
     source: bytes = b""
-    records: list[Found] = field(default_factory=list)
+    records: list[RecordSpan] = field(default_factory=list)
     corrupt: int = 0
     damaged: list[tuple[int, int]] = field(default_factory=list)
     end: int = 0
 
 
-def scan(data: bytes) -> Scan:
-    """Read a segment whatever happened to it."""
-    found = Scan(end=len(data))
+def scan(data: bytes) -> SegmentContent:
+    """Read a segment, damaged or not."""
+    content = SegmentContent(end=len(data))
     settled: set[int] = set()
     for start, end, head in _entries(data):
         payload = memoryview(data)[start + HEAD_BYTES : end]
         if head is None or zlib.crc32(payload) != head.checksum:
-            found.damaged.append((start, end))
+            content.damaged.append((start, end))
         elif head.kind == RECORD:
-            found.records.append(Found(head.ordinal, start + HEAD_BYTES, end))
+            content.records.append(RecordSpan(head.ordinal, start + HEAD_BYTES, end))
         elif head.kind == SETTLED:
             for first, last in _RANGE.iter_unpack(payload):
                 settled.update(range(first, last + 1))
         else:
-            found.source = bytes(payload)
-        found.end = end
-    intact = settled.union(record.ordinal for record in found.records)
-    found.corrupt = _count_corrupt(data, found.damaged, intact)
-    found.records = [record for record in found.records if record.ordinal not in settled]
-    return found
+            content.source = bytes(payload)
+        content.end = end
+    intact = settled.union(record.ordinal for record in content.records)
+    content.corrupt = _count_corrupt(data, content.damaged, intact)
+    content.records = [record for record in content.records if record.ordinal not in settled]
+    return content
 
 
 def _count_corrupt(data: bytes, damaged: Sequence[tuple[int, int]], intact: set[int]) -> int:
@@ -111,7 +112,7 @@ def _count_corrupt(data: bytes, damaged: Sequence[tuple[int, int]], intact: set[
 
 
 def _nearest_kind(data: bytes) -> int:
-    """What the entry was of which the head is damaged, as far as its first byte tells."""
+    """The kind of an entry whose head is damaged, guessed from its first byte."""
     return min((RECORD, SETTLED, SOURCE), key=lambda kind: (kind ^ data[0]).bit_count()) if data else RECORD
 
 
@@ -149,7 +150,7 @@ def _entries(data: bytes) -> Iterator[tuple[int, int, _Head | None]]:
 
 
 def _next_head(data: bytes, start: int) -> int:
-    """Where the next valid head begins; the end when there is none."""
+    """Where the next valid head begins; the end of `data` when there is none."""
     while (start := data.find(_MARK, start)) >= 0:
         if _head(data, start) is not None:
             return start

@@ -1,0 +1,68 @@
+"""Which records the delivery thread sends next, and when: from memory, from disk, or from dead processes.
+
+Records in memory are sent first, then those that are on disk only, in order. Records adopted from dead processes take
+every other turn, so that neither starves. Only the delivery thread calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .disk_backlog import LOOK_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .delivery_queue import DeliveryQueue
+    from .pending import PendingRecord
+
+_LOOKS_BEFORE_IDLE = 25
+"""Looks without a record before the thread sleeps until it is notified: some seconds at the default
+`DeliveryLimits.linger_seconds`."""
+
+
+class BatchSource:
+    """Takes batches from a queue."""
+
+    def __init__(self, queue: DeliveryQueue) -> None:
+        self._queue = queue
+        self._idle_seconds = None if queue.backlog is None else LOOK_SECONDS
+        self._empty_looks = 0
+        self._is_adopted_turn = True
+
+    def next_batch(self) -> Sequence[PendingRecord]:
+        """Wait for the records that are due, and take one batch at most of them; now and then nothing."""
+        queue, backlog = self._queue, self._queue.backlog
+        limit = queue.limits.batch_bytes
+        self._is_adopted_turn = not self._is_adopted_turn
+        if backlog is not None and self._is_adopted_turn and backlog.holds_adopted():
+            return backlog.take_adopted(limit)
+        with queue.changed:
+            self._await_records()
+            batch = queue.memory.take(urgent=queue.is_urgent())
+        if not batch and backlog is not None and backlog.overflowed:
+            batch = backlog.take_own(limit)
+        if batch:
+            self._empty_looks = 0
+        return batch
+
+    def _await_records(self) -> None:
+        """Return when a batch is due, or when `shutdown` was called; now and then without any reason.
+
+        Waking a thread costs `collect` 15 us, a sleeping thread costs nothing: so the thread looks once per
+        `linger_seconds`, and asks to be notified only after it found nothing for a while.
+        """
+        queue = self._queue
+        while not queue.is_urgent() and not queue.holds_backlog():
+            if queue.memory:
+                wait = queue.memory.wait_seconds()
+                if wait <= 0:
+                    return
+                queue.changed.wait(wait)
+                continue
+            queue.is_idle = self._empty_looks >= _LOOKS_BEFORE_IDLE
+            self._empty_looks += 1
+            notified = queue.changed.wait(self._idle_seconds if queue.is_idle else queue.limits.linger_seconds)
+            if queue.is_idle and not notified:
+                break
+        queue.is_idle = False

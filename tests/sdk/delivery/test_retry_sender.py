@@ -1,0 +1,15 @@
+"""The sender does not depend on gRPC; its behaviour is tested with the whole worker (`test_worker.py`)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["retry_sender", "worker", "delivery_queue", "batch_source", "loss_reporter"])
+def test_the_sending_side_does_not_load_grpc(module: str) -> None:
+    code = f"import otel_modeldata._delivery.{module}, sys; print('grpc' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,0 +1,55 @@
+"""Hooks around a fork: one module registers them, in a documented order."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+_HOOKS = """
+import os
+from otel_modeldata import _forking
+
+calls = []
+for name in ("first", "second"):
+    _forking.on_fork(
+        before=lambda name=name: calls.append(f"before {name}"),
+        after_in_parent=lambda name=name: calls.append(f"parent {name}"),
+        after_in_child=lambda name=name: calls.append(f"child {name}"),
+    )
+_forking.on_fork(after_in_child=lambda: calls.append("child third"))
+reader, writer = os.pipe()
+if not (child := os.fork()):
+    os.write(writer, ", ".join(calls).encode())
+    os._exit(0)
+os.waitpid(child, 0)
+print(", ".join(calls))
+print(os.read(reader, 1000).decode())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_hooks_before_a_fork_run_in_reverse_order_and_hooks_after_it_in_order() -> None:
+    done = subprocess.run([sys.executable, "-c", _HOOKS], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "before second, before first, parent first, parent second",
+        "before second, before first, child first, child second, child third",
+    ]
+
+
+def test_only_one_module_registers_hooks() -> None:
+    """Anywhere else the order of hooks would be hard to see."""
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("sdk", "collector_exporter")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "register_at_fork"
+    }
+    assert found == {"sdk/otel_modeldata/_forking.py"}
