@@ -18,7 +18,13 @@ from recorded_metrics import RecordedMetrics
 from otel_modeldata import semconv
 from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
-from otel_modeldata_receiver.exceptions import OverloadedError, ShuttingDownError, StoreError, UndecodableError
+from otel_modeldata_receiver.exceptions import (
+    InternalError,
+    OverloadedError,
+    ShuttingDownError,
+    StoreError,
+    UndecodableError,
+)
 from otel_modeldata_receiver.ingest.pipeline import Pipeline
 from otel_modeldata_receiver.ingest.request_info import RequestInfo
 from otel_modeldata_receiver.mapping import body
@@ -391,6 +397,16 @@ async def test_rows_whose_name_has_other_content_already_are_quarantined(tmp_pat
         assert made.ids(INPUTS) == ["big", "2"]
         (line,) = made.lines("_quarantine/2026/11/22/12")
         assert bytes_at(line["recordref"]) == big.SerializeToString()
+
+
+async def test_an_unexpected_error_is_answered_as_an_internal_one_and_counted_by_its_type(tmp_path: Path) -> None:
+    async def read() -> bytes:
+        raise KeyError("S3CRET")
+
+    async with fixture(tmp_path) as made:
+        with pytest.raises(InternalError, match=r"^unexpected KeyError in the receiver, see its log; send again$"):
+            await made.pipeline.receive(read, LOGS_BY_GRPC)
+        assert made.recorded.values()["otel_modeldata.refused_requests"] == {(("error.type", "KeyError"),): 1}
 
 
 # --- Payloads beside their lines ---

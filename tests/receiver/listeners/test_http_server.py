@@ -17,7 +17,7 @@ from otlp_requests import NOON, record, request
 
 from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreError
-from otel_modeldata_receiver.listeners import http_server
+from otel_modeldata_receiver.listeners import http_server, otlp_http
 from otel_modeldata_receiver.server import Server
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
@@ -239,6 +239,31 @@ async def test_an_error_of_the_receiver_asks_the_sender_to_retry(tmp_path: Path,
         store.broken = None
         assert (await receiver.post(HTTP, LOGS, one("1"), PROTOBUF)).status == 200
         assert [line["id"] for line in receiver.live.lines()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("read_body", "requests are refused: RuntimeError: S3CRET"),
+        ("request_info", "internal error (a bug), requests are refused: RuntimeError"),
+    ],
+    ids=["in the pipeline", "in the route"],
+)
+async def test_a_bug_is_logged_once_with_its_traceback_and_the_sender_is_asked_to_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str, message: str
+) -> None:
+    def defective(*_: object) -> None:
+        raise RuntimeError("S3CRET")
+
+    monkeypatch.setattr(otlp_http, broken, defective)
+    async with http_receiver(tmp_path) as receiver:
+        for _ in range(2):
+            answer = await receiver.post(HTTP, LOGS, one("1"), PROTOBUF)
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+            assert b"unexpected RuntimeError in the receiver, see its log; send again" in answer.body
+            assert b"S3CRET" not in answer.body
+    assert caplog.messages == [message]
+    assert "in defective" in caplog.text
 
 
 async def test_an_overload_is_a_429_and_an_answer_too_late_a_503(tmp_path: Path) -> None:
