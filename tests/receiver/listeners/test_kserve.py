@@ -12,7 +12,7 @@ from cloudevents.core.bindings.http import to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from http_posts import HTTP, http_receiver
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_modeldata_receiver.exceptions import UndecodableError
@@ -200,6 +200,7 @@ JSON_VALUES = st.recursive(
 NAMES = st.sampled_from([*attributes_of(REQUEST), "data", "data_base64"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # slow machines
 @given(st.dictionaries(NAMES, JSON_VALUES), st.dictionaries(NAMES, st.binary(max_size=20)))
 def test_any_event_is_read_or_refused(members: dict[str, object], headers: dict[str, bytes]) -> None:
     event = attributes_of(REQUEST) | members
