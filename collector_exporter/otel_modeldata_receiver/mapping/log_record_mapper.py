@@ -36,8 +36,10 @@ class LogRecordMapper:
             BadRecordError: it cannot become a line.
         """
         templates = self._templates
-        if templates is not None and (placed := templates.line_of(raw)) is not None:
-            return placed
+        if templates is not None:
+            placed = templates.line_of(raw)
+            if placed is not None:
+                return placed
         record = otlp.log_record(raw)
         outcome = event.outcome_of(log_record.read(record, self._scope), raw, self._scope)
         if templates is not None:

@@ -8,13 +8,15 @@ with everything that waits behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ..exceptions import BadRecordError
 from . import otlp
 from . import resource as resources
-from .event import LargePayload
+from .event import LargePayload, PlacedLine
 from .quarantine import Rejected
 from .rejection import rejected, rejected_by_bug
 from .scope import EventIds, ScopeContext, agent_of
@@ -26,15 +28,14 @@ if TYPE_CHECKING:
     from ..config.authorization import Client
     from ..layout.destination import Destinations
     from ..line import Line
-    from .event import PlacedLine, Record
+    from .event import Record
     from .resource import ReadResource
     from .signal import RecordMapper, Signal
 
 __all__ = ["Decoded", "Mapped", "decode", "map_records"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True, kw_only=True):
     """An encoded request, decoded as far as admission needs it; its records are decoded when they are mapped.
 
     Decoded records take memory in proportion to their number: they are not decoded before they are admitted.
@@ -68,8 +69,7 @@ class Decoded:
         return first if records.resource == first.encoded else resources.try_read(records.resource)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
+class Mapped(msgspec.Struct, frozen=True, kw_only=True):
     """What a request asks the sink to store.
 
     Attributes:
@@ -81,7 +81,7 @@ class Mapped:
         left_out: how many of them are spans that the operator does not keep.
     """
 
-    lines: Mapping[str, Sequence[Line]] = field(default_factory=dict)
+    lines: Mapping[str, Sequence[Line]] = msgspec.field(default_factory=dict)
     large: tuple[LargePayload, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     defects: tuple[Exception, ...] = ()
@@ -141,7 +141,7 @@ class _Outcomes:
     """Collects what the records of one request become."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, list[Line]] = {}
+        self._lines: defaultdict[str, list[Line]] = defaultdict(list)
         self._large: list[LargePayload] = []
         self._rejected: list[Rejected] = []
         self._defects: list[Exception] = []
@@ -170,12 +170,12 @@ class _Outcomes:
             except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only the record that hits it)
                 self._reject_by_bug((record,), error, resource, endpoint)
             else:
-                if outcome is None:
-                    self._left_out += 1
+                if isinstance(outcome, PlacedLine):
+                    self._lines[outcome.folder].append(outcome.line)
                 elif isinstance(outcome, LargePayload):
                     self._large.append(outcome)
                 else:
-                    self._add_line(outcome)
+                    self._left_out += 1
         self._reject_damaged(records, endpoint)
 
     def reject_all(self, records: otlp.ScopeRecords[Any], error: Exception) -> None:
@@ -189,13 +189,6 @@ class _Outcomes:
         else:
             self._reject_by_bug(records.records, error, records.resource, None)
         self._reject_damaged(records, None)
-
-    def _add_line(self, placed: PlacedLine) -> None:
-        lines = self._lines.get(placed.folder)
-        if lines is None:
-            self._lines[placed.folder] = [placed.line]
-        else:
-            lines.append(placed.line)
 
     def _reject_by_bug(
         self, records: Iterable[Record], error: Exception, resource: bytes, endpoint: str | None

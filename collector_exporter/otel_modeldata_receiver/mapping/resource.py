@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
+import msgspec
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
@@ -26,8 +26,7 @@ _UNKNOWN_SERVICE: Final = "unknown_service"
 """What every OTel SDK sends as the name of a service that has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentResource:
+class DeploymentResource(msgspec.Struct, frozen=True, kw_only=True):
     """A deployment as its resource describes it.
 
     Attributes:
@@ -50,8 +49,7 @@ class DeploymentResource:
         return f"{self.endpoint}/{self.deployment}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadResource:
+class ReadResource(msgspec.Struct, frozen=True, kw_only=True):
     """A resource after it was read.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +23,7 @@ _DEFAULT_AGENT: Final = "opentelemetry"
 _ID_NAMESPACE: Final = uuid.UUID("6f6d1c0e-6b52-5d0c-9a51-4c8f4a8f1f2e")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeContext:
+class ScopeContext(msgspec.Struct, frozen=True, kw_only=True):
     """What all records of one scope in one request share.
 
     Attributes:

@@ -7,11 +7,13 @@ Nothing is decided here: any record that fits no template, or has a value that i
 from __future__ import annotations
 
 from binascii import hexlify
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from ...exceptions import BadRecordError, UndecodableError
 from ...layout import partition
+from ...layout.partition import NS_PER_SECOND
 from ...line import Line
 from .. import body, cloudevent, protowire
 from ..event import PlacedLine
@@ -32,8 +34,7 @@ _MAX_LEARNED: Final = 8
 """Templates learned from one scope of a request; one if the sender has all that it may have."""
 
 
-@dataclass(slots=True)
-class _Second:
+class _Second(msgspec.Struct):
     """The parts of the lines of one template that are the same within one second, and for rows of one size.
 
     Attributes:
@@ -108,7 +109,9 @@ class ScopeTemplates:
         else:
             self._sender.refuse(shape)
 
-    def _fill(self, template: LineTemplate, text: bytes, pieces: tuple[bytes, ...]) -> PlacedLine | None:
+    def _fill(  # noqa: PLR0911 (one for each check)
+        self, template: LineTemplate, text: bytes, pieces: tuple[bytes, ...]
+    ) -> PlacedLine | None:
         """The line of a record with these pieces; None where a value is not ordinary."""
         time_ns = int.from_bytes(pieces[template.time], "little")
         if not time_ns or b"".join(template.texts(pieces)).translate(None, PLAIN):
@@ -120,7 +123,7 @@ class ScopeTemplates:
         except (UnicodeDecodeError, BadRecordError):
             return None
         second = self._seconds.get(template)
-        if second is None or second.number != time_ns // partition.NS_PER_SECOND:
+        if second is None or second.number != time_ns // NS_PER_SECOND:
             second = self._open_second(template, time_ns)
         if len(text) != second.size:
             second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
@@ -131,11 +134,14 @@ class ScopeTemplates:
                 return None
             derived.append(hexlify(value))
         for index in template.numbers:
-            digits = _decimal(pieces[index])
-            if digits is None:
+            try:
+                number, end = protowire.varint(pieces[index], 0)
+            except UndecodableError:
                 return None
-            derived.append(digits)
-        data = b"".join(template.pick((*pieces, *derived, *template.constants)))
+            if end != len(pieces[index]):
+                return None
+            derived.append(b"%d" % number)
+        data = template.line % template.pick(pieces + tuple(derived))
         if len(data) > cloudevent.MAX_LINE_BYTES:
             return None
         return PlacedLine(second.folder, Line(pieces[template.event_id].decode(), data))
@@ -144,17 +150,8 @@ class ScopeTemplates:
         """The shared parts of the lines of `template` in the second of `time_ns`."""
         destination = self._scope.destinations[template.collection]
         second = self._seconds[template] = _Second(
-            number=time_ns // partition.NS_PER_SECOND,
+            number=time_ns // NS_PER_SECOND,
             time=cloudevent.time_text(time_ns).encode(),
             folder=partition.folder(destination.root, time_ns, destination.rolling_rate),
         )
         return second
-
-
-def _decimal(raw: bytes) -> bytes | None:
-    """The decimal digits of an encoded number; None where it does not end with its bytes."""
-    try:
-        number, end = protowire.varint(raw, 0)
-    except UndecodableError:
-        return None
-    return b"%d" % number if end == len(raw) else None

@@ -28,9 +28,9 @@ class LineTemplate:
     Attributes:
         shape: the shape of the records.
         collection: their collection.
-        constants: the parts that all lines have in common.
-        pick: picks the parts of a line, in their order, from the pieces of the record, then the parts of `DERIVED`,
-            the hexadecimal digits of `ids`, the decimal digits of `numbers`, and `constants`.
+        line: the line, with `%b` in place of each part that varies.
+        pick: picks these parts, in their order, from the pieces of the record, then the parts of `DERIVED`, the
+            hexadecimal digits of `ids`, and the decimal digits of `numbers`.
         event_id: the index of the id of the line in the pieces.
         time: the index of the time.
         ids: the indices of the trace and span ids in the line, which must not be zero.
@@ -40,7 +40,7 @@ class LineTemplate:
 
     shape: RecordShape
     collection: str
-    constants: tuple[bytes, ...]
+    line: bytes
     pick: Pick
     event_id: int
     time: int
@@ -62,21 +62,14 @@ def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int]
     ids = tuple(index for index, place in places.items() if place.kind is Kind.ID and index in parts)
     numbers = tuple(index for index, place in places.items() if place.kind is Kind.NUMBER)
     texts = [index for index, place in places.items() if place.kind is Kind.TEXT]
-    constants = tuple(part for part in parts if isinstance(part, bytes))
     size = 2 * len(shape.head.common) + 2 * len(shape.tail.common)
     derived = [*DERIVED, *ids, *numbers]
-    behind = size + len(derived)
-
-    def index_of(part: bytes | str | int) -> int:
-        if isinstance(part, bytes):
-            return behind + constants.index(part)
-        return size + derived.index(part) if part in derived else int(part)
-
+    varying = [part for part in parts if not isinstance(part, bytes)]
     return LineTemplate(
         shape=shape,
         collection=collection,
-        constants=constants,
-        pick=itemgetter(*map(index_of, parts)),
+        line=b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in parts),
+        pick=itemgetter(*(size + derived.index(part) if part in derived else int(part) for part in varying)),
         event_id=event_id,
         time=next(index for index, place in places.items() if place.field == "time_unix_nano"),
         ids=ids,
