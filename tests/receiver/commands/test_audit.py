@@ -60,7 +60,7 @@ def send(endpoint: str, *records: bytes, producer: str = "p") -> None:
 
 
 def audited(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
-    """The exit code of an audit, and what it found."""
+    """The exit code of an audit, and its JSON."""
     code, out, _ = run(capsys, *arguments, "--json")
     return code, json.loads(out) if out else {}
 
@@ -69,9 +69,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     try:
         code = main.main(["audit", *map(str, arguments)])
     except SystemExit as error:
-        code, told = (error.code, "") if isinstance(error.code, int) else (1, f"{error.code}\n")
+        code, text = (error.code, "") if isinstance(error.code, int) else (1, f"{error.code}\n")
         captured = capsys.readouterr()
-        return code, captured.out, captured.err + told
+        return code, captured.out, captured.err + text
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
@@ -117,7 +117,7 @@ def lines_of(path: Path) -> list[bytes]:
 
 
 # S84
-def test_a_store_without_fault_accounts_and_nothing_in_it_changes(
+def test_everything_in_a_store_without_faults_is_accounted_for_and_nothing_changes(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
@@ -189,7 +189,7 @@ def test_every_fault_that_is_planted_is_found(store: Path, capsys: pytest.Captur
     assert locations["misplaced"] == [(name, 2), (stray.relative_to(store).as_posix(), 1)]
 
 
-def test_people_read_where_something_is_wrong_and_what_it_means(
+def test_the_text_output_has_the_location_and_the_meaning_of_each_fault(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = blob(store)
@@ -198,7 +198,7 @@ def test_people_read_where_something_is_wrong_and_what_it_means(
     assert code == 1
     assert err == f"otel-modeldata: 2 findings: not everything in {store} is accounted for\n"
     name = path.relative_to(store).as_posix()
-    for told in (
+    for text in (
         f"{store}: 7 blobs, 50 lines, ",
         f"  {name}, line 6: expected a CloudEvent in JSON, got 4 bytes: JSON is malformed",
         "  and 2 more torn, or not a CloudEvent in JSON\n",
@@ -208,13 +208,13 @@ def test_people_read_where_something_is_wrong_and_what_it_means(
         "finding: 12 lines torn, or not a CloudEvent in JSON\n",
         "note: credit/blue model_outputs, producer p: no final report, so events after 19 are unknown\n",
     ):
-        assert told in out, told
+        assert text in out, text
 
 
-def test_a_receiver_that_is_killed_again_and_again_leaves_nothing_to_find(
+def test_an_audit_finds_nothing_after_a_receiver_was_killed_many_times(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Section 5, test 1, judged by the ledger: what was acknowledged is there once."""
+    """What was acknowledged is stored once."""
     folder = tmp_path / "store"
     receiver = start_receiver(str(folder), "--instance-id", "f" * 32)
     for number in range(0, 60, 10):
@@ -222,7 +222,7 @@ def test_a_receiver_that_is_killed_again_and_again_leaves_nothing_to_find(
         send(receiver.endpoint, *records)
         receiver.kill()
         receiver.start()
-        send(receiver.endpoint, *records)  # the sender that missed the answer
+        send(receiver.endpoint, *records)  # the sender did not get the answer
     report = write_report(tmp_path / "reports", "p", model_inputs={"accepted": 60, "delivered": 60, "lost": {}})
     code, facts = audited(capsys, folder, "--report", report)
     assert (code, facts["findings"], statement(facts)["stored"]) == (0, [], 60)
@@ -238,7 +238,7 @@ sys.exit(otel_modeldata.flush(60).pending)
 """
 
 
-def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_account(
+def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_agree(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, reports = tmp_path / "store", tmp_path / "reports"
@@ -262,7 +262,7 @@ def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_account(
     assert (code, statement(facts, "model_outputs")["gaps"]) == (1, [[47, 49]])
 
 
-def test_records_in_quarantine_are_known_by_producer_and_number_whatever_is_wrong_with_them(
+def test_damaged_records_in_quarantine_are_identified_by_producer_and_number(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "store"
@@ -282,7 +282,7 @@ def test_records_in_quarantine_are_known_by_producer_and_number_whatever_is_wron
     assert statement(audited(capsys, folder)[1])["gaps"] == [[2, 2]]
 
 
-def test_rows_in_an_object_of_their_own_must_be_there(
+def test_rows_in_an_object_of_their_own_must_exist(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "store"
@@ -298,7 +298,7 @@ def test_rows_in_an_object_of_their_own_must_be_there(
     assert counts(audited(capsys, moved)[1]) == {"dataref": 1}
 
 
-def test_lines_of_azures_own_collector_are_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_azures_own_collector_are_not_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (recorded,) = DATA.glob("azure-recorded/**/*.jsonl")
     source = json.loads(recorded.read_bytes().splitlines()[0])["source"]
     endpoint, deployment = source.split("/")[-3], source.split("/")[-1]
@@ -338,7 +338,7 @@ def test_hours_are_audited_alone_and_what_is_in_other_hours_is_not_missing(
     assert (code, statement(facts)["gaps"]) == (1, [[10, 10]])
 
 
-def test_a_report_that_speaks_of_another_deployment_is_left_alone(
+def test_a_report_of_another_deployment_is_ignored(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = write_report(tmp_path / "reports", "other", model_inputs={"accepted": 5, "delivered": 5, "lost": {}})
@@ -361,10 +361,10 @@ EVENTS = st.lists(st.tuples(st.integers(10, 14), st.sampled_from(["stored", "sto
 
 @settings(max_examples=60, deadline=None)
 @given(EVENTS, st.integers(10, 14), st.integers(10, 14), st.sampled_from([None, 0, 5, 11]))
-def test_whatever_hours_are_audited_a_hole_is_told_exactly_when_the_event_is_nowhere(
+def test_in_any_hours_a_gap_is_reported_exactly_when_the_event_is_nowhere(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[int, str]], first: int, last: int, gone: int | None
 ) -> None:
-    """The hour of an event is drawn at random: callers give events times of their own."""
+    """The hour of an event is random: callers set the times of events."""
     folder = tmp_path_factory.mktemp("store")
     for number, (hour, fate) in enumerate(events):
         if number != gone:
@@ -411,7 +411,7 @@ def test_an_hour_may_be_written_in_several_ways(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-11-22", "10", "2026-11-22T10:30", "now", ""])
-def test_what_is_no_hour_is_refused(text: str) -> None:
+def test_a_malformed_hour_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected an hour"):
         _hour(text)
 
@@ -428,7 +428,7 @@ def test_copies_that_azures_reader_makes_are_left_out(store: Path, capsys: pytes
 # --- wrong usage ------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_store_says_that_nothing_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_store_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nothing = "no blobs found, so nothing was checked; correct the store or the names if there should be some"
     code, facts = audited(capsys, tmp_path)
     assert (code, facts["notes"]) == (0, [nothing])
@@ -436,9 +436,7 @@ def test_an_empty_store_says_that_nothing_was_found(tmp_path: Path, capsys: pyte
     assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # and not that everything is accounted for
 
 
-def test_a_store_that_is_not_there_has_code_3_and_is_not_made(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_store_has_code_3_and_is_not_created(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, tmp_path / "nowhere")
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert str(tmp_path / "nowhere") in err
@@ -470,18 +468,22 @@ def test_a_report_and_hours_exclude_each_other(tmp_path: Path, capsys: pytest.Ca
     assert run(capsys, tmp_path, "--from", "2026-11-22T10", "--to", "2026-11-22T09")[0] == 2
 
 
-def test_all_reports_that_are_none_are_told(tmp_path: Path) -> None:
+def test_all_wrong_reports_are_listed(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     good = write_report(tmp_path / "a", "p", model_inputs={"accepted": 1, "delivered": 1, "lost": {}})
     other = write_report(tmp_path / "b", "p", model_inputs={"accepted": 2, "delivered": 2, "lost": {}})
     negative = write_report(tmp_path / "c", "q", model_inputs={"accepted": -1})
     with pytest.raises(ConfigError) as caught:
         producer_report.load([good, good, other, negative, tmp_path / "empty"])
-    told = str(caught.value).splitlines()
-    assert [line.partition(": expected")[0] for line in told] == [str(other), str(negative), str(tmp_path / "empty")]
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": expected")[0] for line in lines] == [
+        str(other),
+        str(negative),
+        str(tmp_path / "empty"),
+    ]
 
 
-def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path) -> None:
+def test_a_missing_extra_is_reported_with_the_command_to_install_it(tmp_path: Path) -> None:
     code = "import sys; sys.modules['rich'] = None\nfrom otel_modeldata_receiver.commands.main import main\n"
     code += f"sys.exit(main(['audit', {str(tmp_path)!r}]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
@@ -489,7 +491,7 @@ def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path) -> None:
     assert "pip install 'otel-modeldata[receiver]'" in done.stderr
 
 
-def test_the_help_loads_nothing_that_is_heavy() -> None:
+def test_the_help_loads_no_large_library() -> None:
     code = (
         "import sys\nfrom otel_modeldata_receiver.commands.main import main\n"
         "try: main(['audit', '--help'])\nexcept SystemExit: pass\n"
@@ -513,7 +515,7 @@ async def _read(folder: Path, *blobs: StoredObject) -> list[tuple[str, int, list
 
 
 @pytest.mark.parametrize("piece", [1, 3, 16, 1 << 20])
-def test_lines_are_whole_however_blobs_are_cut(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_are_whole_at_every_size_of_reads(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blob_lines, "_READ_BYTES", piece)
     contents = {"a.jsonl": b"one\ntwo\n\nfour\n", "b.jsonl": b"", "c.jsonl": b"one\ntorn", "d.jsonl": b"\n"}
     blobs = []
@@ -535,13 +537,13 @@ def test_lines_are_whole_however_blobs_are_cut(piece: int, tmp_path: Path, monke
     assert read == sum(map(len, contents.values()))
 
 
-def test_a_last_line_that_was_being_written_is_read_to_its_end(tmp_path: Path) -> None:
+def test_a_last_line_that_was_half_written_is_read_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"one\ntwo\nthree\n")
     ((_, _, lines, _),) = asyncio.run(_read(tmp_path, StoredObject(name="a.jsonl", size=6)))
     assert lines == [b"one", b"two"]
 
 
-def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_without_end_is_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blob_lines, "_READ_BYTES", 8)
     monkeypatch.setattr(blob_lines, "_MAX_LINE_BYTES", 16)
     (tmp_path / "a.jsonl").write_bytes(b"x" * 1000 + b"\nnext\n")
@@ -607,7 +609,7 @@ def test_a_store_in_azure_is_audited_below_its_prefix_alone(
     assert azurite.key not in json.dumps(facts)
 
 
-def test_a_container_that_is_not_there_has_code_3(
+def test_a_missing_container_has_code_3(
     azurite: Azurite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)

@@ -1,4 +1,4 @@
-"""Data assets: beside the first line of a collection, once, behind the acknowledgement."""
+"""Data assets: stored beside the first line of a collection, once, after the acknowledgement."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLANS = {
 
 
 class Workspace:
-    """Takes assets, after as many refusals as the test wants."""
+    """Registers assets, after some refusals."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals
@@ -52,7 +52,7 @@ def files_of(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-async def test_the_first_line_leaves_an_mltable_and_an_asset_file(tmp_path: Path) -> None:
+async def test_after_the_first_line_an_mltable_and_an_asset_file_are_stored(tmp_path: Path) -> None:
     """S79: the default name; the folder is named by what the store returns."""
     sink = sink_on(LocalStore(tmp_path))  # type: ignore[arg-type]
     assets = AssetPublisher(sink.put)
@@ -88,7 +88,7 @@ async def test_a_chosen_name_version_and_path_are_registered() -> None:
 
 
 async def test_in_a_store_with_a_datastores_name_that_name_is_registered() -> None:
-    """S52, S80: an asset is a folder, and up to date by itself."""
+    """S52, S80: an asset is a folder, and needs no update."""
     sink, workspace = sink_on(MemoryStore()), Workspace()
     store_path = "azureml://datastores/workspaceblobstore/paths/modelDataCollector"
     assets = AssetPublisher(sink.put, store_path=store_path, register=workspace.register)
@@ -109,7 +109,7 @@ async def test_a_collection_without_a_line_has_no_asset(tmp_path: Path) -> None:
     assert files_of(tmp_path) == []
 
 
-async def test_it_is_done_once_for_a_process_and_again_harmless_for_the_next(tmp_path: Path) -> None:
+async def test_it_is_published_once_by_a_process_and_again_by_the_next_without_harm(tmp_path: Path) -> None:
     for _ in range(2):
         sink, workspace = sink_on(LocalStore(tmp_path)), Workspace()  # type: ignore[arg-type]
         assets = AssetPublisher(sink.put, store_path="azureml://datastores/a/paths/b", register=workspace.register)
@@ -123,7 +123,7 @@ async def test_it_is_done_once_for_a_process_and_again_harmless_for_the_next(tmp
     assert len(files_of(tmp_path)) == 2
 
 
-async def test_what_somebody_wrote_there_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_existing_object_is_not_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     theirs = tmp_path / "credit/blue/model_inputs/MLTable"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("paths: []\n")
@@ -137,7 +137,7 @@ async def test_what_somebody_wrote_there_stays(tmp_path: Path, caplog: pytest.Lo
     assert "credit/blue/model_inputs/MLTable exists with other content and is not changed" in caplog.messages
 
 
-async def test_a_failure_is_tried_again_until_it_works() -> None:
+async def test_a_failure_is_retried_until_it_works() -> None:
     store, workspace = MemoryStore(["refused", "refused", "ok", "ok", "ok"]), Workspace(refusals=2)
     sink = Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0))
     assets = AssetPublisher(sink.put, register=workspace.register, first_pause=0.001)
@@ -154,7 +154,7 @@ async def test_a_failure_is_tried_again_until_it_works() -> None:
     assert len(workspace.assets) == 1
 
 
-async def test_a_stop_does_not_wait_for_what_fails() -> None:
+async def test_a_stop_does_not_wait_for_failing_assets() -> None:
     workspace = Workspace(refusals=1_000_000)
     sink = sink_on(MemoryStore())
     assets = AssetPublisher(sink.put, register=workspace.register, first_pause=3600)
@@ -184,7 +184,9 @@ async def test_a_stop_does_not_wait_for_an_answer_of_azure_ml(monkeypatch: pytes
     answer.set()
 
 
-async def test_a_local_store_is_not_registered_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_asset_in_a_local_store_is_not_registered_and_this_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     sink, workspace = sink_on(LocalStore(tmp_path)), Workspace()  # type: ignore[arg-type]
     assets = AssetPublisher(sink.put, register=workspace.register)
     destinations_of(assets).of("credit", "blue", "model_inputs")

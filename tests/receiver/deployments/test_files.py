@@ -1,4 +1,4 @@
-"""Deployment YAMLs as the receiver reads them, and the plan that they make."""
+"""Deployment YAMLs as the receiver reads them, and the plan that is made of them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_documented_yaml_becomes_a_plan(folder: Path) -> None:
     )
 
 
-def test_a_folder_gives_its_deployments_and_nothing_else(folder: Path) -> None:
+def test_only_the_deployments_of_a_folder_are_read(folder: Path) -> None:
     (folder / "green.yaml").write_text(deployment("green"))
     (folder / "red.json").write_text('{"endpoint_name": "e", "name": "red", "data_collector": {"collections": {}}}')
     (folder / "endpoint.yml").write_text("name: my_endpoint\nauth_mode: key\n")
@@ -169,7 +169,7 @@ def test_every_wrong_destination_is_named_in_one_error(folder: Path) -> None:
     assert "expected 1 to 128 characters" in lines[3]
 
 
-def test_two_collections_in_one_folder_are_warned_of(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_two_collections_in_one_folder_are_warned_about(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = "{data: {path: 'azureml://datastores/workspaceblobstore/paths/x'}}"
     (folder / "blue-deployment.yml").write_text(deployment("one", f"{{a: {data}, b: {data}}}"))
     make_plan(DeploymentFiles([str(folder)]).read(), WORKSPACE_STORE)

@@ -1,4 +1,4 @@
-"""Several stores behind one contract."""
+"""Several stores behind the interface of one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_a_sink_writes_through_to_the_store_that_a_folder_names(tmp_path: 
     assert not (tmp_path / "default/_at").exists()
 
 
-async def test_a_restarted_writer_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_restarted_receiver_continues_its_blob(tmp_path: Path) -> None:
     folder = f"{mounted_path('lake', 'p')}/{DATED}"
     for keys in ([1, 2], [2, 3]):  # a retry after a restart repeats a line
         store = MountedStores(LocalStore(tmp_path / "default"))
@@ -45,7 +45,7 @@ async def test_a_restarted_writer_goes_on_where_it_was(tmp_path: Path) -> None:
     assert blob.read_bytes() == b"".join(line(key).data for key in (1, 2, 3))
 
 
-async def test_names_come_back_as_they_were_asked_for(tmp_path: Path) -> None:
+async def test_names_are_returned_as_they_were_given(tmp_path: Path) -> None:
     store = MountedStores(LocalStore(tmp_path / "default"))
     store.mount("lake", LocalStore(tmp_path / "lake"))
     name = mounted_path("lake", "p/a.jsonl")
@@ -60,7 +60,7 @@ async def test_names_come_back_as_they_were_asked_for(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_mounted_stores_failure_says_whose_it_is_and_keeps_its_kind() -> None:
+async def test_the_error_of_a_mounted_store_names_it_and_keeps_its_kind() -> None:
     store = MountedStores(MemoryStore(["ok"]))
     store.mount("lake", MemoryStore(["refused"]))
     with pytest.raises(DatastoreError, match=r"^datastore 'lake': planned$") as caught:
@@ -74,7 +74,7 @@ async def test_a_mounted_stores_failure_says_whose_it_is_and_keeps_its_kind() ->
     assert isinstance(caught.value, StoreCheckError)
 
 
-async def test_the_default_stores_failure_is_its_own() -> None:
+async def test_the_error_of_the_default_store_names_no_datastore() -> None:
     with pytest.raises(StoreError, match=r"^planned$") as caught:
         await MountedStores(MemoryStore(["refused"])).check()
     assert not isinstance(caught.value, DatastoreError)
