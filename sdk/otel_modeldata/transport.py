@@ -39,7 +39,7 @@ class Refused(NamedTuple):
     details: str
 
     def is_about_size(self) -> bool:
-        """Whether the request was larger than the server accepts: every gRPC reports it in the words of `TOO_LARGE`."""
+        """Whether the request was larger than the server accepts: every gRPC server uses the words of `TOO_LARGE`."""
         return TOO_LARGE in self.details
 
 

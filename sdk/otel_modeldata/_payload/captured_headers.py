@@ -1,4 +1,4 @@
-"""Which request headers become line keys: `request_logging.capture_headers`, an allow-list that no secret passes.
+"""Which request headers become line keys: `request_logging.capture_headers`, an allow-list without secrets.
 
 `x-tenant-id` becomes the line key `xtenantid`, because names of CloudEvents extensions are letters and digits. Stored
 data cannot be taken back, and the store has more readers than the endpoint: a header that carries credentials is

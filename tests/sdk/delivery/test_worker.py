@@ -128,6 +128,13 @@ def test_flush_reports_pending_records_when_its_time_is_over(delivery_to: OpenDe
     assert delivery.flush(0.01) == DeliveryReport(accepted=1, pending=1)
 
 
+def test_flush_starts_the_thread_if_a_signal_interrupted_the_first_put(delivery_to: OpenDelivery) -> None:
+    delivery = delivery_to(endpoint := Endpoint())
+    delivery._queue.put(FakeRecord("a"), None)  # a handler that calls `flush` runs before the thread is started
+    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
+    assert endpoint.stored == ["a"]
+
+
 def test_shutdown_delivers_what_waits_and_then_refuses(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(endpoint := Endpoint(), linger_seconds=60.0)
     for n in range(3):
