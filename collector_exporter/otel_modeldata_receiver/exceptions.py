@@ -4,24 +4,27 @@
 ReceiverError
 ├── ConfigError           the command line or the configuration file is wrong; the process exits with code 2
 ├── ListenError           the address cannot be listened on; startup exits with code 3
-├── BadRecordError        one record cannot become a line; it goes to quarantine, its neighbours are stored
-├── UndecodableError      the request is not an OTLP message; its bytes go to quarantine, the call is refused
-├── TooLargeError         the request is above the limit, decompressed; refused for good, nothing of it is kept
-├── ForbiddenError        a certificate does not cover a deployment in the request; refused for good, nothing is kept
-├── UnsupportedError      an HTTP body of another type, or packed in another way; refused for good, not read
+├── BadRecordError        one record cannot become a line; it is quarantined, the other records are stored
+├── UndecodableError      the request is not an OTLP message; its bytes are quarantined, the call is refused
+├── TooLargeError         the request is above the limit, decompressed; refused permanently, nothing of it is kept
+├── ForbiddenError        a certificate does not cover a deployment in the request; refused permanently, nothing is kept
+├── UnsupportedError      an HTTP body of another type, or compressed in another way; refused permanently, not read
 ├── NoRequestError        a call ended without a request: it was too large for gRPC, or its sender went away
-├── SlowSenderError       the request did not arrive in time; the client is asked to come back
-├── OverloadedError       more bytes in flight than allowed; the client is asked to come back
-├── AssetError            a data asset is not registered yet; it is tried again, lines do not wait for it
-├── ShuttingDownError     the receiver is stopping; the client is asked to come back
+├── SlowSenderError       the request did not arrive in time; the client is asked to retry
+├── OverloadedError       more bytes in flight than allowed; the client is asked to retry
+├── InternalError         a bug; the client is asked to retry
+├── AssetError            a data asset is not registered yet; the registration is retried, lines do not wait for it
+├── ShuttingDownError     the receiver is stopping; the client is asked to retry
 └── StoreError            the store cannot make lines durable now; nothing was acknowledged, the client retries
     ├── StoreCheckError   the store cannot be used at all (missing container, no permission); startup exits with code 3
-    └── DatastoreError    the same of a datastore that a deployment file names; the others go on, the receiver is ready
-        └── DatastoreCheckError  ...which cannot be used at all; a StoreCheckError as well
+    └── DatastoreError    a datastore of a deployment file cannot make lines durable now; the receiver stays ready
+        └── DatastoreCheckError  a datastore cannot be used at all; also a StoreCheckError
 ```
 """
 
 from __future__ import annotations
+
+from otel_modeldata.problems import Problem
 
 
 class ReceiverError(Exception):
@@ -29,7 +32,15 @@ class ReceiverError(Exception):
 
 
 class ConfigError(ReceiverError):
-    """The command line or the configuration file is wrong."""
+    """The command line or the configuration file is wrong.
+
+    Args:
+        problems: every problem that was found; a text becomes a problem without a path.
+    """
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(one if isinstance(one, Problem) else Problem("", one) for one in problems)
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 class ListenError(ReceiverError):
@@ -45,11 +56,11 @@ class UndecodableError(ReceiverError):
 
 
 class TooLargeError(ReceiverError):
-    """The request is larger than the receiver takes, after decompression."""
+    """The request is larger than the limit, after decompression."""
 
 
 class ForbiddenError(ReceiverError):
-    """The sender's certificate does not cover what it sends."""
+    """The sender's certificate does not cover a deployment in its request."""
 
 
 class UnsupportedError(ReceiverError):
@@ -61,15 +72,19 @@ class NoRequestError(ReceiverError):
 
 
 class SlowSenderError(ReceiverError):
-    """The request did not arrive in the time that a sender has."""
+    """The request did not arrive within the time that a sender has."""
 
 
 class OverloadedError(ReceiverError):
     """More is in flight than the receiver admits."""
 
 
+class InternalError(ReceiverError):
+    """An unexpected error, which is in the log of the receiver with its traceback."""
+
+
 class ShuttingDownError(ReceiverError):
-    """The receiver is stopping and takes no new work."""
+    """The receiver is stopping and accepts no new work."""
 
 
 class AssetError(ReceiverError):
@@ -81,12 +96,25 @@ class StoreError(ReceiverError):
 
 
 class StoreCheckError(StoreError):
-    """The store cannot be used at all, whatever is written to it."""
+    """The store cannot be used at all; no write can succeed."""
 
 
 class DatastoreError(StoreError):
-    """One of the datastores beside the receiver's own store cannot make lines durable now."""
+    """A datastore beside the receiver's own store cannot make lines durable now.
+
+    Args:
+        datastore: its name, as the deployment file has it.
+        reason: the message of the store's own error.
+    """
+
+    def __init__(self, datastore: str, reason: str) -> None:
+        super().__init__(datastore, reason)
+        self.datastore = datastore
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"datastore {self.datastore!r}: {self.reason}"
 
 
 class DatastoreCheckError(DatastoreError, StoreCheckError):
-    """One of the datastores beside the receiver's own store cannot be used at all."""
+    """A datastore beside the receiver's own store cannot be used at all."""

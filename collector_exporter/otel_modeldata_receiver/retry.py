@@ -1,21 +1,22 @@
-"""What to do while the store does not work: try again for a while, then say so once."""
+"""Retry of an operation on a store, with exponential backoff.
+
+Our own loop and not `tenacity` or `stamina`: its clock and its pauses are the running event loop's, so that tests can
+simulate both, and it needs no more lines than the configuration of either library.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from .exceptions import StoreCheckError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from opentelemetry.metrics import Counter
 
-__all__ = ["Outage", "patiently"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["backoff", "retry_for"]
 
 _T = TypeVar("_T")
 
@@ -23,20 +24,20 @@ _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 
 
-async def patiently(attempt: Callable[[], Awaitable[_T]], seconds: float, retries: Counter | None = None) -> _T:
-    """Await `attempt()` until it works, for about `seconds`, and return its result.
+async def retry_for(attempt: Callable[[], Awaitable[_T]], seconds: float, retries: Counter | None = None) -> _T:
+    """Await `attempt()` until it succeeds, for about `seconds`, and return its result.
 
     Args:
-        attempt: what to do; doing it again is safe.
-        seconds: how long to go on after a failure.
-        retries: counts the attempts after the first.
+        attempt: the operation; repeating it must be safe.
+        seconds: how long to retry after the first failure.
+        retries: counts the attempts after the first one.
 
     Raises:
-        StoreError: the last one, or at once a `StoreCheckError`, which time does not heal.
+        StoreError: the last one, or at once a `StoreCheckError`, for which a retry is of no use.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + seconds
-    pause = _FIRST_PAUSE_SECONDS
+    pauses = backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     while True:
         try:
             return await attempt()
@@ -46,32 +47,14 @@ async def patiently(attempt: Callable[[], Awaitable[_T]], seconds: float, retrie
             left = give_up_at - loop.time()
             if left <= 0:
                 raise
-        await asyncio.sleep(min(pause, left))
+        await asyncio.sleep(min(next(pauses), left))
         if retries is not None:
             retries.add(1)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-class Outage:
-    """The folders that cannot be stored at present: one log line when it begins and one when it is over.
-
-    Args:
-        retries: counts what was tried again.
-    """
-
-    def __init__(self, retries: Counter) -> None:
-        self.retries = retries
-        self._folders: set[str] = set()
-
-    def begin(self, folder: str, error: StoreError) -> None:
-        """Note that `folder` failed."""
-        if not self._folders:
-            logger.warning("the store does not take lines, callers are asked to come back: %s", error)
-        self._folders.add(folder)
-
-    def end(self, folder: str) -> None:
-        """Note that `folder` works, or is not needed any more."""
-        if folder in self._folders:
-            self._folders.remove(folder)
-            if not self._folders:
-                logger.info("the store takes lines again")
+def backoff(first: float, longest: float) -> Iterator[float]:
+    """The pauses between attempts, in seconds and without end: each is twice the one before, up to `longest`."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(2 * pause, longest)

@@ -13,15 +13,15 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from . import telemetry
 from .deployments.outputs import Output
-from .ingest.pipeline import LogsService
+from .ingest.pipeline import Pipeline
 from .layout import partition
 from .listeners import otlp_grpc
 from .listeners.health import PROBE_SECONDS, StoreHealth
-from .listeners.http_listeners import HttpListeners
+from .listeners.http_listeners import http_listeners
 from .mapping.signal import LOGS, TRACE_SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .config.receiver import ReceiverConfig
     from .storage.sink import Sink
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CLOSE_SECONDS: Final = 1.0
-"""What is left of calls after draining: answers on their way, and health watches that never end by themselves."""
+"""For calls that remain after draining: answers that are being sent, and health watches, which never end."""
 
 
 class Server:
@@ -37,7 +37,8 @@ class Server:
 
     Args:
         config: validated settings.
-        sink: where lines go; by default a sink on the configured store.
+        sink: where lines are stored; by default a sink on the configured store.
+        instruments: metrics; by default those of the process's meter provider.
         probe_seconds: pause between two checks of a store that failed.
 
     Raises:
@@ -45,23 +46,28 @@ class Server:
     """
 
     def __init__(
-        self, config: ReceiverConfig, sink: Sink | None = None, *, probe_seconds: float = PROBE_SECONDS
+        self,
+        config: ReceiverConfig,
+        sink: Sink | None = None,
+        *,
+        instruments: telemetry.Instruments | None = None,
+        probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self._config = config
-        instruments = telemetry.instruments()
+        instruments = instruments or telemetry.instruments()
         self._output = Output(config, sink=sink, instruments=instruments)
         self._sink = self._output.sink
         servicer = health.aio.HealthServicer()
         self._health = StoreHealth(servicer, ("", LOGS.service, TRACE_SERVICE), self._sink.check, probe_seconds)
-        self._service = LogsService(
+        self._pipeline = Pipeline(
             self._sink,
             config,
-            instruments=instruments,
+            instruments,
             on_store_error=self._health.store_failed,
             destinations=self._output.destinations,
-            on_stored=self._output.stored,
+            on_stored=self._stored,
         )
-        self._http = HttpListeners(self._service, config)
+        self._http = http_listeners(self._pipeline, config)
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
@@ -69,7 +75,8 @@ class Server:
     @property
     def addresses(self) -> dict[str, str]:
         """`HOST:PORT` of every listener by the name of its setting."""
-        return {"listen": f"{self._config.host}:{self.port}", **self._http.addresses}
+        http = {listener.setting: listener.address for listener in self._http}
+        return {"listen": f"{self._config.host}:{self.port}", **http}
 
     async def start(self) -> None:
         """Check the store, then listen; `port` is the one in use from now on.
@@ -84,13 +91,14 @@ class Server:
         try:
             await self._sink.check()
             server = grpc.aio.server(options=otlp_grpc.options(self._config))
-            server.add_generic_rpc_handlers(otlp_grpc.handlers(self._service))
+            server.add_generic_rpc_handlers(otlp_grpc.handlers(self._pipeline))
             health_pb2_grpc.add_HealthServicer_to_server(self._health_servicer, server)
             self.port = otlp_grpc.bind(server, self._config)
-            await self._http.start()
+            for listener in self._http:
+                await listener.start()
             await server.start()
         except BaseException:  # only to release what was opened; it is raised again
-            await self._http.stop(0)
+            await self._stop_http()
             await self._output.close()
             raise
         self._grpc = server
@@ -99,21 +107,29 @@ class Server:
 
     async def stop(self) -> None:
         """Refuse new calls, make durable what was admitted, answer it, and release everything."""
-        self._service.stop()
+        self._pipeline.stop()
         await self._health.stop()
         try:
             async with asyncio.timeout(self._config.grace_seconds):
-                await self._service.drain()
+                await self._pipeline.drain()
         except TimeoutError:
             logger.warning(
                 "stopping with %d bytes unresolved after %s s: not acknowledged, their senders keep them",
-                self._service.in_flight_bytes,
+                self._pipeline.in_flight_bytes,
                 self._config.grace_seconds,
             )
-        await self._http.stop(_CLOSE_SECONDS)
+        await self._stop_http()
         if self._grpc is not None:
             await self._grpc.stop(_CLOSE_SECONDS)
         await self._output.close()
+
+    async def _stop_http(self) -> None:
+        for listener in self._http:
+            await listener.stop()
+
+    def _stored(self, folders: Sequence[str]) -> None:
+        self._output.stored(folders)
+        self._health.stored(folders)
 
 
 async def run(config: ReceiverConfig, announce: Callable[[Server], None]) -> None:
@@ -121,7 +137,7 @@ async def run(config: ReceiverConfig, announce: Callable[[Server], None]) -> Non
 
     Args:
         config: validated settings.
-        announce: told the server once calls are taken.
+        announce: called with the server when it accepts calls.
 
     Raises:
         ReceiverError: see `Server.start`.

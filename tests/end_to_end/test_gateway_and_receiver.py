@@ -64,13 +64,8 @@ def test_a_record_becomes_a_line_in_the_blob_of_its_endpoint_collection_and_hour
     assert b'"data":[{"age": 41, "name": "Zo\\u00eb"}],' in blob.read_bytes()
 
 
-<<<<<<< HEAD
 def test_records_as_the_gateway_writes_them_have_a_line_template_in_the_receiver(start_gateway: StartGateway) -> None:
-    """It writes the fields of a record backwards, which no builder of requests does."""
-=======
-def test_records_as_the_gateway_writes_them_take_the_short_way_in_the_receiver(start_gateway: StartGateway) -> None:
     """The gateway writes the fields of a record in reverse order, which no builder of requests does."""
->>>>>>> HABITS
     arrived: SimpleQueue[bytes] = SimpleQueue()
 
     def export(raw: bytes, _: grpc.ServicerContext) -> bytes:

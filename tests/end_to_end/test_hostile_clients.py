@@ -1,6 +1,6 @@
-"""Clients that lie, stall, flood and pack bombs: each is refused or cut off, and good ones are served meanwhile.
+"""Clients that send malformed requests, stall, flood or send bombs: they are refused, and others are served meanwhile.
 
-The receiver runs in a process of its own, so that its memory can be measured and its loop is not the test's.
+The receiver runs in a separate process, so that its memory can be measured and its event loop is not the test's.
 """
 
 from __future__ import annotations
@@ -11,30 +11,26 @@ import socket
 import sys
 import threading
 import time
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from gzip_bombs import BOMB_ROOM, MESSAGE_LIMIT, MIB, gzip_of_zeros
 from history import check
 from live_receiver import INSTANCE
 from otlp_load import RETRY_INFO, Load
 from otlp_requests import record, request, varint
 from otlp_sender import LOGS, model_data, send_once
-from receiver_process import lines_below, wait_until
+from receiver_process import lines_below, open_files, peak_rss, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from azurite import Azurite
     from receiver_process import ReceiverProcess, StartReceiver
-
-MIB = 1 << 20
-MESSAGE_LIMIT = 72 * MIB
-BOMB_ROOM = 64 * MIB
 
 
 @pytest.fixture
@@ -43,36 +39,15 @@ def receiver(tmp_path: Path, start_receiver: StartReceiver) -> ReceiverProcess:
     return start_receiver(str(tmp_path), "--instance-id", INSTANCE)
 
 
-def peak_rss(receiver: ReceiverProcess) -> int:
-    """The most memory that the process ever had, in bytes."""
-    assert receiver._process is not None
-    status = Path(f"/proc/{receiver._process.pid}/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
-
-
-def open_files(receiver: ReceiverProcess) -> int:
-    """How many files and connections the process has open; nothing where /proc does not tell."""
-    assert receiver._process is not None
-    folder = Path(f"/proc/{receiver._process.pid}/fd")
-    return len(list(folder.iterdir())) if folder.exists() else 0
-
-
 def refusal(receiver: ReceiverProcess, message: bytes, **options: object) -> grpc.RpcError:
-    """How the receiver refuses `message`."""
+    """The receiver's answer to `message`, which it must refuse."""
     with grpc.insecure_channel(receiver.endpoint, options=[("grpc.max_send_message_length", -1)]) as channel:
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary(LOGS)(message, timeout=60, **options)
         return caught.value
 
 
-# --- Bombs and lies (section 5, test 21) ---
-
-
-def gzip_of_zeros(size: int) -> bytes:
-    """Whole blocks of deflate may be repeated; the end is missing, but nobody comes that far."""
-    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    block = packer.compress(bytes(16 * MIB)) + packer.flush(zlib.Z_FULL_FLUSH)
-    return gzip.compress(b"")[:10] + block * (size // (16 * MIB))
+# --- Bombs and malformed requests (section 5, test 21) ---
 
 
 linux = pytest.mark.skipif(
@@ -82,7 +57,7 @@ linux = pytest.mark.skipif(
 
 @linux
 @pytest.mark.parametrize("size", [512 * MIB, 8192 * MIB], ids=["512 MiB", "8 GiB"])
-def test_a_gzip_bomb_is_refused_for_good_within_bounded_memory(receiver: ReceiverProcess, size: int) -> None:
+def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: ReceiverProcess, size: int) -> None:
     bomb = gzip_of_zeros(size)
     send_once(receiver.endpoint, model_data("before"))
     before = peak_rss(receiver)
@@ -95,8 +70,8 @@ def test_a_gzip_bomb_is_refused_for_good_within_bounded_memory(receiver: Receive
     assert peak_rss(receiver) - before < MESSAGE_LIMIT + BOMB_ROOM
 
 
-def test_a_bomb_that_says_it_is_one_is_refused_alike(receiver: ReceiverProcess) -> None:
-    """Packed by gRPC itself, with the header that says so."""
+def test_a_bomb_with_a_compression_header_is_refused_too(receiver: ReceiverProcess) -> None:
+    """Compressed by gRPC itself, with its header."""
     error = refusal(receiver, bytes(80 * MIB), compression=grpc.Compression.Gzip)
     assert (error.code(), "compressed ones that hold more" in error.details()) == (
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -105,7 +80,7 @@ def test_a_bomb_that_says_it_is_one_is_refused_alike(receiver: ReceiverProcess) 
 
 
 @linux
-def test_while_bombs_go_off_other_tenants_are_answered_and_memory_stays_bounded(
+def test_while_bombs_arrive_other_tenants_are_answered_and_memory_stays_bounded(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
     bomb = gzip_of_zeros(512 * MIB)
@@ -122,27 +97,27 @@ def test_while_bombs_go_off_other_tenants_are_answered_and_memory_stays_bounded(
     assert receiver.log.read_text().count("requests are refused: TooLargeError") == 1
 
 
-LIES = {
+MALFORMED = {
     "gzip that is cut off": gzip.compress(request(model_data("1")))[:-9],
     "gzip of noise": gzip.compress(b"\xff\xff\xff"),
     "a field longer than the message": varint(1 << 3 | 2) + varint(10_000) + b"short",
-    "a field that goes on for ever": b"\x0a" + b"\xff" * 100,
+    "an endless field": b"\x0a" + b"\xff" * 100,
     "a group without end": b"\x0b",
 }
 
 
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_a_request_that_lies_about_itself_is_kept_and_refused_for_good(
-    tmp_path: Path, receiver: ReceiverProcess, lie: bytes
+@pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_request_is_quarantined_and_refused_permanently(
+    tmp_path: Path, receiver: ReceiverProcess, message: bytes
 ) -> None:
-    assert refusal(receiver, lie).code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal(receiver, message).code() is grpc.StatusCode.INVALID_ARGUMENT
     (kept,) = lines_below(tmp_path)
     assert kept["reason"].startswith(("undecodable request: expected ", "undecodable compression: expected "))
     send_once(receiver.endpoint, model_data("1"))
 
 
-def test_a_message_above_the_limit_is_refused_by_grpc_and_told_once(receiver: ReceiverProcess) -> None:
-    """Section 5, test 22: for good, in the words that our SDK reads to send smaller requests."""
+def test_a_message_above_the_limit_is_refused_by_grpc_and_logged_once(receiver: ReceiverProcess) -> None:
+    """Section 5, test 22: permanently, in the words that the SDK reads to send smaller requests."""
     for _ in range(2):
         error = refusal(receiver, bytes(MESSAGE_LIMIT + 1))
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -175,9 +150,9 @@ def call_headers() -> bytes:
     )
 
 
-def begun_call(stream: int, promised: int, sent: bytes) -> bytes:
-    """A call that promises a message of some bytes and sends a few of them."""
-    message = b"\x00" + promised.to_bytes(4) + sent
+def begun_call(stream: int, announced: int, sent: bytes) -> bytes:
+    """A call that announces a message of `announced` bytes and sends a few of them."""
+    message = b"\x00" + announced.to_bytes(4) + sent
     return frame(HEADERS, END_HEADERS, stream, call_headers()) + frame(DATA, 0, stream, message)
 
 
@@ -195,7 +170,7 @@ def connections(receiver: ReceiverProcess, count: int, greeting: bytes = b"") ->
 
 
 def wait_until_closed(sockets: list[socket.socket], seconds: float) -> None:
-    """Read what comes until every peer has closed."""
+    """Read until every peer has closed its connection."""
     deadline = time.monotonic() + seconds
     waiting = set(sockets)
     poller = select.poll()
@@ -215,7 +190,7 @@ def wait_until_closed(sockets: list[socket.socket], seconds: float) -> None:
 
 
 @pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.long)])
-def test_connections_that_say_nothing_are_closed_and_good_ones_are_served_meanwhile(
+def test_connections_that_send_nothing_are_closed_and_others_are_served_meanwhile(
     tmp_path: Path, receiver: ReceiverProcess, count: int
 ) -> None:
     """Half of them are silent, half send HTTP/2's preface and no more; gRPC alone would wait for two minutes."""
@@ -230,10 +205,10 @@ def test_connections_that_say_nothing_are_closed_and_good_ones_are_served_meanwh
 
 
 @pytest.mark.long
-def test_peers_that_vanish_without_a_word_are_cut_off_when_they_answer_no_ping(receiver: ReceiverProcess) -> None:
-    """Half-open connections: idle ones, and such as stopped in the middle of a frame; a ping after 60 s, 20 s for it.
+def test_peers_that_vanish_silently_are_disconnected_when_they_answer_no_ping(receiver: ReceiverProcess) -> None:
+    """Half-open connections: idle ones, and ones that stopped in the middle of a frame; a ping after 60 s, 20 s for it.
 
-    One that dribbles headers for ever keeps its connection for an hour (`max_connection_age`); nothing else ends it.
+    A peer that sends headers endlessly keeps its connection for an hour (`max_connection_age`); nothing else ends it.
     """
     greeting = PREFACE + frame(SETTINGS, 0, 0, b"") + frame(SETTINGS, ACK, 0, b"")
     half_headers = frame(HEADERS, END_HEADERS, 1, call_headers())[:20]
@@ -242,7 +217,7 @@ def test_peers_that_vanish_without_a_word_are_cut_off_when_they_answer_no_ping(r
     wait_until(lambda: open_files(receiver) < 40)
 
 
-def test_calls_that_stop_in_the_middle_give_way_to_good_ones_and_are_asked_to_come_back(
+def test_calls_that_stop_in_the_middle_do_not_block_others_and_are_asked_to_retry(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
     """More of them than are read at a time, half of them sending a byte now and then."""
@@ -268,7 +243,7 @@ def test_calls_that_stop_in_the_middle_give_way_to_good_ones_and_are_asked_to_co
 
 @contextmanager
 def stalled_call(receiver: ReceiverProcess) -> Iterator[grpc.Future]:
-    """A call of gRPC's own client that the receiver reads, and that never gets its message."""
+    """A call of gRPC's own client that the receiver reads, and that never sends its message."""
     leave = threading.Event()
 
     def nothing() -> Iterator[bytes]:
@@ -281,20 +256,18 @@ def stalled_call(receiver: ReceiverProcess) -> Iterator[grpc.Future]:
         leave.set()
 
 
-def test_a_flood_of_calls_that_are_taken_back_does_not_keep_others_out(
-    tmp_path: Path, receiver: ReceiverProcess
-) -> None:
+def test_a_flood_of_cancelled_calls_does_not_block_others(tmp_path: Path, receiver: ReceiverProcess) -> None:
     settings = PREFACE + frame(SETTINGS, 0, 0, b"")
-    taken_back = [
+    cancelled = [
         begun_call(stream, 1 * MIB, b"x") + frame(RST_STREAM, 0, stream, (8).to_bytes(4))
         for stream in range(1, 20_001, 2)
     ]
     with connected(receiver, settings) as flood, Load(receiver.endpoint, threads=1) as load:
         try:
-            for position in range(0, len(taken_back), 500):
-                flood.sendall(b"".join(taken_back[position : position + 500]))
+            for position in range(0, len(cancelled), 500):
+                flood.sendall(b"".join(cancelled[position : position + 500]))
         except (ConnectionError, TimeoutError):
-            pass  # being cut off is an answer
+            pass  # the receiver may close the connection
         load.wait_for_acks(50)
     check(accepted=load.sent(), acked=load.acked, store=tmp_path)
     assert not load.refusals
@@ -304,10 +277,10 @@ def test_a_flood_of_calls_that_are_taken_back_does_not_keep_others_out(
 
 
 @linux
-def test_a_noisy_tenant_is_asked_to_come_back_and_a_quiet_one_is_not(
+def test_a_noisy_tenant_is_asked_to_retry_and_a_quiet_one_is_not(
     azurite: Azurite, start_receiver: StartReceiver, tmp_path: Path
 ) -> None:
-    """64 senders on a budget that holds a dozen of their requests, over a store that takes its time."""
+    """64 senders on a budget for a dozen of their requests, over a slow store."""
     config = tmp_path / "receiver.yaml"
     config.write_text(f"max_in_flight_bytes: {3 * MIB}\nmax_message_bytes: {MIB}\nlinger_ms: 100\n")
     container = azurite.new_container()
@@ -327,7 +300,7 @@ def test_a_noisy_tenant_is_asked_to_come_back_and_a_quiet_one_is_not(
     assert peak_rss(receiver) < 400 * MIB
 
 
-def test_a_refusal_of_overload_says_when_to_come_back_in_both_forms(
+def test_a_refusal_for_overload_has_the_delay_of_a_retry_in_both_forms(
     start_receiver: StartReceiver, tmp_path: Path
 ) -> None:
     """A budget of one message, taken by a request that lingers."""

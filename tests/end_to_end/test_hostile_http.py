@@ -1,4 +1,4 @@
-"""HTTP clients that lie, stall and pack bombs, against a receiver in a process of its own: its memory is measured."""
+"""HTTP clients that send malformed requests, stall or send bombs: the receiver's process is measured for its memory."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from gzip_bombs import BOMB_ROOM, MESSAGE_LIMIT, MIB, gzip_of_zeros
 from live_receiver import INSTANCE
 from otlp_requests import NOON, record, request
-from receiver_process import lines_below, wait_until
-from test_hostile_clients import BOMB_ROOM, MESSAGE_LIMIT, MIB, gzip_of_zeros, open_files, peak_rss
+from receiver_process import lines_below, open_files, peak_rss, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def one(event_id: str) -> bytes:
 
 @linux
 @pytest.mark.parametrize("path", ["/v1/logs", "/modeldata/log", "/"])
-def test_a_gzip_bomb_is_refused_for_good_within_bounded_memory(receiver: ReceiverProcess, path: str) -> None:
+def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: ReceiverProcess, path: str) -> None:
     assert post(receiver, "/v1/logs", one("before"), PROTOBUF)[0] == 200
     before = peak_rss(receiver)
     status, answer = post(receiver, path, gzip_of_zeros(512 * MIB), PROTOBUF | {"Content-Encoding": "gzip"})
@@ -68,8 +68,8 @@ def test_a_gzip_bomb_is_refused_for_good_within_bounded_memory(receiver: Receive
 
 
 @linux
-def test_a_hundred_megabytes_are_refused_and_never_held(receiver: ReceiverProcess) -> None:
-    """With and without a length that says so: at most one message of the limit is ever in memory."""
+def test_a_hundred_megabytes_are_refused_and_never_in_memory(receiver: ReceiverProcess) -> None:
+    """With and without a Content-Length: at most one message of the limit is ever in memory."""
     assert post(receiver, "/v1/logs", one("before"), PROTOBUF)[0] == 200
     before = peak_rss(receiver)
     body = bytes(100 * MIB)
@@ -91,7 +91,7 @@ def stalled(receiver: ReceiverProcess, count: int, content: bytes) -> Iterator[l
         yield sockets
 
 
-def test_bodies_that_stop_in_the_middle_give_way_to_good_ones_and_are_asked_to_come_back(
+def test_bodies_that_stop_in_the_middle_do_not_block_others_and_their_senders_are_asked_to_retry(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
     """More of them than are read at a time, over gRPC and HTTP together."""

@@ -13,15 +13,18 @@ from certificate_files import make_certificates
 from google.rpc.error_details_pb2 import RetryInfo
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from http_posts import HTTP, OLD, http_receiver
 from live_receiver import EXPORT, INSTANCE, live_receiver, until
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from otlp_requests import NOON, record, request
+from otlp_requests import NOON, record, request, span, span_request
+from recorded_metrics import RecordedMetrics
 
 from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreCheckError, StoreError
 from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.server import Server
 from otel_modeldata_receiver.storage.local import LocalStore
+from otel_modeldata_receiver.storage.mounts import MountedStores
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 FULL_SUCCESS = ExportLogsServiceResponse()
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 
 class BrokenStore(LocalStore):
@@ -91,7 +95,7 @@ async def test_metrics_are_not_for_this_receiver(tmp_path: Path) -> None:
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_bytes_that_are_no_request_are_refused_for_good_and_kept(tmp_path: Path) -> None:
+async def test_bytes_that_are_no_request_are_refused_permanently_and_kept(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await receiver.export(b"\xff")
@@ -99,8 +103,8 @@ async def test_bytes_that_are_no_request_are_refused_for_good_and_kept(tmp_path:
         assert [line["request"] for line in receiver.quarantine()] == ["/w=="]
 
 
-@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a defect")])
-async def test_a_fault_of_ours_asks_the_sender_to_come_back_whatever_it_is(
+@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a bug")])
+async def test_any_error_of_the_receiver_asks_the_sender_to_retry(
     tmp_path: Path, fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = BrokenStore(tmp_path)
@@ -116,8 +120,8 @@ async def test_a_fault_of_ours_asks_the_sender_to_come_back_whatever_it_is(
         store.broken = None
         assert await receiver.export(one("1")) == FULL_SUCCESS
         assert len(receiver.lines()) == 1
-    refusals = [message for message in caplog.messages if message.startswith("requests are refused")]
-    assert len(refusals) == 1
+    assert len([message for message in caplog.messages if message.startswith("not ready: ")]) == 1
+    assert [message for message in caplog.messages if message.startswith("requests are refused")] == []
 
 
 async def test_readiness_follows_the_store(tmp_path: Path) -> None:
@@ -136,7 +140,7 @@ async def test_readiness_follows_the_store(tmp_path: Path) -> None:
         await until(ready)
 
 
-async def test_a_store_that_cannot_be_used_is_told_at_start(tmp_path: Path) -> None:
+async def test_a_store_that_cannot_be_used_is_reported_at_start(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("in the way")
     server = Server(ReceiverConfig(listen="127.0.0.1:0", store=str(file), instance_id=INSTANCE))
@@ -144,7 +148,7 @@ async def test_a_store_that_cannot_be_used_is_told_at_start(tmp_path: Path) -> N
         await server.start()
 
 
-async def test_an_address_in_use_is_told_at_start(tmp_path: Path) -> None:
+async def test_an_address_in_use_is_reported_at_start(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         config = ReceiverConfig(listen=f"127.0.0.1:{receiver.server.port}", store=str(tmp_path), instance_id=INSTANCE)
         with pytest.raises(ListenError, match=r"^expected a free address of this machine to listen on, got "):
@@ -186,7 +190,7 @@ async def test_a_stop_does_not_wait_longer_than_its_grace(tmp_path: Path, caplog
     assert any("their senders keep them" in message for message in caplog.messages)
 
 
-async def test_what_is_stored_survives_a_restart_and_a_retry_after_it(tmp_path: Path) -> None:
+async def test_stored_lines_survive_a_restart_and_a_retry_after_it(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         await receiver.export(one("1"))
     async with live_receiver(tmp_path) as receiver:
@@ -260,10 +264,10 @@ async def test_clients_of_another_authority_or_with_an_expired_certificate_store
         assert [line["id"] for line in receiver.lines()] == ["served"]
 
 
-async def test_renewed_certificates_are_served_without_a_restart(
+async def test_renewed_certificates_are_used_without_a_restart(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Section 5, test 23: between two files of a renewal the former ones are served."""
+    """Section 5, test 23: between two files of a renewal the former ones are used."""
     served, renewed = tmp_path / "served", tmp_path / "renewed"
     for folder in (served, renewed):
         folder.mkdir()
@@ -278,7 +282,7 @@ async def test_renewed_certificates_are_served_without_a_restart(
         (renewed / "server.crt").replace(served / "server.crt")
         with caplog.at_level(logging.WARNING):
             assert await _outcome(port, former, "2") is grpc.StatusCode.OK
-        assert "the files changed and do not belong together, the former ones are served" in caplog.text
+        assert "the files changed and do not belong together, the former ones are used" in caplog.text
         (renewed / "server.key").replace(served / "server.key")
         (renewed / "ca.crt").replace(served / "ca.crt")
         assert await _outcome(port, latter, "3") is grpc.StatusCode.OK
@@ -295,10 +299,141 @@ async def test_a_tls_file_that_is_missing_is_named(tmp_path: Path) -> None:
         await Server(config).start()
 
 
-async def test_a_tls_file_that_is_no_certificate_is_told(tmp_path: Path) -> None:
+async def test_a_tls_file_that_is_no_certificate_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "noise.pem"
     file.write_text("noise")
     tls = TlsConfig(cert_file=str(file), key_file=str(file))
     config = ReceiverConfig(listen="127.0.0.1:0", store=str(tmp_path / "s"), instance_id=INSTANCE, tls=tls)
     with pytest.raises(ConfigError, match=r"^tls: expected readable PEM files that belong together, got "):
         await Server(config).start()
+
+
+# --- Outages ---
+
+
+def outage_log(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
+    """Everything that the receiver logged: module, level, message."""
+    return [
+        (record.name.removeprefix("otel_modeldata_receiver."), record.levelname, record.getMessage())
+        for record in caplog.records
+        if record.name.startswith("otel_modeldata_receiver")
+    ]
+
+
+async def test_an_outage_of_the_store_is_one_log_line_at_its_begin_and_one_at_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Independent of the requests that arrive meanwhile, their protocols and their folders."""
+    caplog.set_level(logging.DEBUG, "otel_modeldata_receiver")
+    store = BrokenStore(tmp_path)
+    recorded = RecordedMetrics()
+    sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0), instruments=recorded.instruments)
+    async with http_receiver(tmp_path, sink=sink, instruments=recorded.instruments) as receiver:
+        store.broken = StoreError("disk full")
+        for number in range(3):
+            for collection in ("model_inputs", "model_outputs"):
+                raw = request(record(event_id=str(number), collection=collection, time_ns=NOON))
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await receiver.live.export(raw)
+                assert (await receiver.post(HTTP, "/v1/logs", raw, PROTOBUF)).status == 503
+        with pytest.raises(grpc.aio.AioRpcError):
+            await receiver.live.export(request(record("no json", time_ns=NOON)))
+        store.broken = None
+
+        async def ready() -> bool:
+            return await health(receiver.live.channel) == "SERVING"
+
+        await until(ready)
+        assert await receiver.live.export(one("1")) == FULL_SUCCESS
+        assert outage_log(caplog) == [
+            ("listeners.health", "WARNING", "not ready: disk full"),
+            ("listeners.health", "WARNING", "ready again: the store can be written"),
+        ]
+        assert recorded.values()["otel_modeldata.refused_requests"] == {(("error.type", "StoreError"),): 13}
+    recorded.close()
+
+
+async def test_an_outage_of_a_datastore_is_one_log_line_at_its_begin_and_one_at_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The receiver stays ready: only the lines of that datastore's collections are refused."""
+    caplog.set_level(logging.DEBUG, "otel_modeldata_receiver")
+    store, lake = MountedStores(LocalStore(tmp_path / "store")), BrokenStore(tmp_path / "lake")
+    store.mount("lake", lake)
+    (tmp_path / "blue.yml").write_text(
+        "endpoint_name: credit\nname: blue\ndata_collector: {collections: {model_inputs: {data: "
+        "{path: 'azureml://datastores/lake/paths/in', version: 1}}, model_outputs: {}}}\n"
+    )
+    settings = {"deployments": (str(tmp_path / "blue.yml"),), "datastores": {"lake": str(tmp_path / "lake")}}
+    sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0))
+    async with live_receiver(tmp_path / "store", **settings) as receiver:
+        # The sink of the settings retries for seconds: this one does not.
+        receiver.server._pipeline._sink = sink
+        lake.broken = StoreError("disk full")
+        for number in range(3):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await receiver.export(one(str(number)))
+            outputs = request(record(event_id=str(number), collection="model_outputs", time_ns=NOON))
+            assert await receiver.export(outputs) == FULL_SUCCESS
+        assert await health(receiver.channel) == "SERVING"
+        lake.broken = None
+        for number in range(2):
+            assert await receiver.export(one(str(number))) == FULL_SUCCESS
+        assert outage_log(caplog) == [
+            (
+                "listeners.health",
+                "WARNING",
+                "lines for a datastore are not stored, requests with them are refused: datastore 'lake': disk full",
+            ),
+            ("listeners.health", "WARNING", "lines for a datastore are stored again: datastore 'lake'"),
+        ]
+    await sink.close()
+
+
+# --- Metrics ---
+
+
+async def test_metrics_have_the_transport_by_which_records_arrived(tmp_path: Path) -> None:
+    """Every protocol over a real connection: accepted and refused records of both signals."""
+    store = BrokenStore(tmp_path)
+    recorded = RecordedMetrics()
+    sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0), instruments=recorded.instruments)
+    azureml = {"ce-type": "azureml.inference.model_inputs", "ce-time": "1763812800", "trace-id": "azureml"}
+    kserve = {"ce-type": "org.kubeflow.serving.inference.request", "ce-inferenceservicename": "credit"}
+    async with http_receiver(tmp_path, sink=sink, instruments=recorded.instruments) as receiver:
+        assert await receiver.live.export(one("grpc")) == FULL_SUCCESS
+        await receiver.live.export_spans(span_request(span(), span(span_id=b"2" * 8)))
+        logs = request(*(record(event_id=f"http {number}", time_ns=NOON) for number in range(3)))
+        assert (await receiver.post(HTTP, "/v1/logs", logs, PROTOBUF)).status == 200
+        spans = span_request(*(span(span_id=bytes([number]) * 8) for number in range(3, 7)))
+        assert (await receiver.post(HTTP, "/v1/traces", spans, PROTOBUF)).status == 200
+        assert (await receiver.post(OLD, "/modeldata/log", b'[{"a":1}]', azureml)).status == 200
+        assert (await receiver.post(HTTP, "/", b"{}", kserve)).status == 200
+        store.broken = StoreError("disk full")
+        for signal in (
+            receiver.live.export(one("refused")),
+            receiver.live.export_spans(span_request(span(span_id=b"9" * 8))),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await signal
+        refused = request(record(event_id="a", time_ns=NOON), record(event_id="b", time_ns=NOON))
+        assert (await receiver.post(HTTP, "/v1/logs", refused, PROTOBUF)).status == 503
+        refused_spans = span_request(*(span(span_id=bytes([number]) * 8) for number in (10, 11, 12)))
+        assert (await receiver.post(HTTP, "/v1/traces", refused_spans, PROTOBUF)).status == 503
+        store.broken = None
+    by_grpc, by_http = ((("receiver", "otel-modeldata"), ("transport", transport)) for transport in ("grpc", "http"))
+    values = recorded.values()
+    sizes = values.pop("otel_modeldata.append.bytes")
+    assert values == {
+        "otelcol_receiver_accepted_log_records": {by_grpc: 1, by_http: 5},
+        "otelcol_receiver_accepted_spans": {by_grpc: 2, by_http: 4},
+        "otelcol_receiver_refused_log_records": {by_grpc: 1, by_http: 2},
+        "otelcol_receiver_refused_spans": {by_grpc: 1, by_http: 3},
+        "otel_modeldata.refused_requests": {(("error.type", "StoreError"),): 4},
+        "otel_modeldata.in_flight": {(): 0},
+        "otel_modeldata.appends": {(): 6},
+        "otel_modeldata.append.duration": {(): 6},
+        "otel_modeldata.rolls": {(): 4},
+    }
+    assert set(sizes) == {()}
+    recorded.close()

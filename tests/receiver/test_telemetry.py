@@ -1,8 +1,7 @@
-"""Metrics under the Collector's names; log lines that do not repeat."""
+"""Metrics under the OpenTelemetry Collector's names, and where they are exported."""
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 
@@ -19,13 +18,14 @@ def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider(metric_readers=[reader])
     instruments = telemetry.instruments(provider.get_meter("test"))
-    for counter in (instruments.accepted, instruments.refused, instruments.duplicates, instruments.quarantined):
+    for signal in ("log_records", "spans"):
+        instruments.received[signal].accepted.add(1)
+        instruments.received[signal].refused.add(1)
+    for counter in (instruments.duplicates, instruments.quarantined, instruments.left_out):
         counter.add(1)
     for counter in (instruments.refused_requests, instruments.appends, instruments.append_bytes):
         counter.add(1)
     for counter in (instruments.retries, instruments.fences, instruments.rolls):
-        counter.add(1)
-    for counter in (instruments.accepted_spans, instruments.refused_spans, instruments.left_out):
         counter.add(1)
     instruments.in_flight.add(1)
     instruments.append_duration.record(0.1)
@@ -53,7 +53,7 @@ def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
 
 
 @pytest.mark.parametrize("choice", ["", "none", " None "])
-def test_metrics_go_nowhere_unless_asked_for(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
+def test_metrics_are_not_exported_by_default(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", choice)
     stop = telemetry.start_metrics()
     stop()
@@ -61,7 +61,7 @@ def test_metrics_go_nowhere_unless_asked_for(monkeypatch: pytest.MonkeyPatch, ch
     telemetry.start_metrics()()
 
 
-def test_an_exporter_nobody_has_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_exporter_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
     with pytest.raises(ConfigError) as caught:
         telemetry.start_metrics()
@@ -79,11 +79,11 @@ def test_the_variable_chooses_the_exporter() -> None:
 
 
 def test_metrics_are_written_when_the_receiver_stops() -> None:
-    # In a process of its own: a meter provider can be set once only.
+    # In a separate process: a meter provider can be set only once.
     code = (
         "from otel_modeldata_receiver import telemetry\n"
         "stop = telemetry.start_metrics()\n"
-        "telemetry.instruments().accepted.add(3)\n"
+        "telemetry.instruments().received['log_records'].accepted.add(3)\n"
         "stop()\n"
     )
     done = subprocess.run(
@@ -95,21 +95,3 @@ def test_metrics_are_written_when_the_receiver_stops() -> None:
         timeout=60,
     )
     assert "otelcol_receiver_accepted_log_records" in done.stdout
-
-
-def test_a_condition_is_logged_once_a_minute_with_the_number_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    now = 100.0
-    log = telemetry.OnceAMinute(logging.getLogger("test"), clock=lambda: now)
-    for _ in range(3):
-        log.note("store", "store down: %s", "disk full")
-    log.note("other", "something else")
-    now += 60.0
-    log.note("store", "store down: %s", "disk full")
-    now += 60.0
-    log.note("store", "store down: %s", "disk full")
-    assert caplog.messages == [
-        "store down: disk full",
-        "something else",
-        "store down: disk full (2 more like this were not logged)",
-        "store down: disk full",
-    ]

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata.memory_hint import keep_freed_memory
+
 from .. import telemetry
 from ..config import receiver as configuration
 from ..exceptions import ConfigError
@@ -67,12 +69,6 @@ _FLAGS: Final = (
     "deployments",
 )
 """Flags that are settings; unset ones are absent from the namespace and leave the file's value alone."""
-
-
-_KEPT_BYTES: Final = 31 * 2**20
-"""glibc returns freed memory at every chance, and taking it again for the next large request costs more than checking
-its rows. Freeing one block of this size, which is never touched, teaches it to keep up to twice as much (mallopt(3),
-M_MMAP_THRESHOLD, whose largest value is 32 MiB). Elsewhere it teaches nothing."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -134,7 +130,7 @@ def receive(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
         ) from None
-    bytes(_KEPT_BYTES)
+    keep_freed_memory()  # taking it again for the next large request costs more than checking its rows
     stop_metrics = telemetry.start_metrics()
     try:
         _run_loop(run(config, lambda server: _announce(config, server, as_json=arguments.json)))

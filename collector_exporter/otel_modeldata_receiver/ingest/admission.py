@@ -1,13 +1,13 @@
-"""Which requests may be in flight: bytes are bounded, and no tenant can take the room of all others.
+"""Admission control: the bytes in flight are bounded, and no tenant can use up the budget of the others.
 
-Theory of operation: dynamic thresholds, as switches share their buffers (Choudhury and Hahne, 1998). A tenant may hold
-at most `_SHARE` times what would be left free. Alone it gets four fifths of the budget, two busy tenants get four
-ninths each, ten get four forty-firsts: whoever comes next always finds room, and nobody has to be remembered. A tenant
-that holds nothing may have one request of any size while the budget itself has room for it: else a large one would
-wait until the receiver is idle.
+Theory of operation: dynamic thresholds, as network switches use them for shared buffers (Choudhury and Hahne, 1998). A
+tenant may hold at most `_SHARE` times what would be left free. A single tenant gets four fifths of the budget, two busy
+tenants get four ninths each, ten get four forty-firsts each: a new tenant always has room, and no state is kept for a
+tenant that holds nothing. Such a tenant may have one request of any size while the budget itself has room for it;
+otherwise a large request would wait until the receiver is idle.
 
 A tenant is `endpoint/deployment` of the first resource of a request. A gateway that puts many deployments into one
-request makes them neighbors in here too.
+request makes them share one tenant's room.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Admission:
         """Take `size` bytes of the budget for `tenant`; every call that returns needs one `release`.
 
         Raises:
-            OverloadedError: the budget, or the tenant's share of it, is used up; a moment later it may not be.
+            OverloadedError: the budget, or the tenant's share of it, is used up; a retry a moment later may succeed.
         """
         held = self._tenants.get(tenant, 0)
         left = self._budget - self.in_flight_bytes - size
@@ -59,7 +59,7 @@ class Admission:
         self.in_flight_bytes += size
 
     def release(self, tenant: str, size: int) -> None:
-        """Give back what `admit` took; a tenant that holds nothing is forgotten."""
+        """Give back what `admit` took; a tenant that holds nothing is removed."""
         self._requests -= 1
         self.in_flight_bytes -= size
         held = self._tenants.get(tenant, 0) - size  # absent while it holds empty requests only

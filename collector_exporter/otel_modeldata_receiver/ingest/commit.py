@@ -1,9 +1,9 @@
-"""What a request became is made durable: its lines, the payloads that need objects of their own, and its bad records.
+"""Makes a mapped request durable: its lines, its large payloads, and the records that cannot become lines.
 
-All of it at once, under one order: an object is stored before the line that points to it. So a line that needs nothing
-waits for no object, neither of its own request nor of another; the request is answered when everything is durable.
-Between two requests, and between lines with and without an object, there is no order: the ids in a blob rise by time
-only as far as no large payload is among them.
+Everything is stored concurrently, with one order: an object is stored before the line that points to it. So a line
+without an object waits for no object, neither of its own request nor of another one; the request is answered when
+everything is durable. There is no other order between requests, or between lines with and without an object: the ids in
+a blob rise with time only as long as no large payload is among them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..layout import partition
 from ..line import Line
-from ..mapping import quarantine
+from ..mapping import quarantine as quarantine_line
 from ..mapping.rejection import rejected_by_bug
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from ..mapping.request import Mapped
     from ..storage.sink import Sink
 
+__all__ = ["Committed", "commit", "quarantine"]
+
 _LONG_DIGEST: Final = 256 * 1024
-"""A digest of more bytes takes longer than handing it to a thread."""
+"""To compute a digest of more bytes takes longer than to hand it to a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,9 @@ async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
     """Make `mapped` durable.
 
     Args:
-        sink: where to.
-        mapped: what a request became.
-        arrival_ns: when the request came, ns since the epoch.
+        sink: where lines and objects are stored.
+        mapped: the lines, large payloads and rejected records of a request.
+        arrival_ns: when the request arrived, ns since the epoch.
 
     Raises:
         StoreError: the first failure, after everything else is resolved; the request may be sent again.
@@ -59,10 +61,36 @@ async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
         return await _append(sink, mapped.lines)
     committed = await _all(
         _append(sink, mapped.lines),
-        _keep(sink, mapped.rejected, arrival_ns),
+        quarantine(sink, mapped.rejected, arrival_ns),
         *(_store_large(sink, large, arrival_ns) for large in mapped.large),
     )
     return replace(committed, defects=(*mapped.defects, *committed.defects))
+
+
+async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
+    """Make the bytes of rejected records durable; those that are too large for a line become objects first.
+
+    Args:
+        sink: where lines and objects are stored.
+        rejected: records, or a whole request, that cannot become lines.
+        arrival_ns: when the request arrived, ns since the epoch.
+
+    Raises:
+        StoreError: not everything is durable; the request may be sent again.
+    """
+    urls_by_part: dict[bytes, str] = {}  # records of one request share their resource
+    lines: dict[str, list[Line]] = {}
+    for one in rejected:
+        folder = partition.quarantine_folder(one.time_ns or arrival_ns)
+        urls = {}
+        for key, part in one.large_parts.items():
+            if part not in urls_by_part:
+                name = f"{folder}/files/{quarantine_line.object_name(part)}"
+                urls_by_part[part] = await sink.put(name, part, quarantine_line.OTLP_CONTENT_TYPE)
+            urls[key] = urls_by_part[part]
+        line = quarantine_line.encode(one, arrival_ns=arrival_ns, urls=urls)
+        lines.setdefault(folder, []).append(Line(one.id, line))
+    return replace(await _append(sink, lines), rejected=tuple(rejected))
 
 
 async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Committed:
@@ -71,32 +99,15 @@ async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Comm
     name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
     try:
         url = await sink.put(name, large.content, large.content_type)
-    except ValueError as error:  # other content has this record's place: as a bug, it costs this record only
+    except ValueError as error:  # the name is taken by other content: like an internal error, it costs this record only
         rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
-        return replace(await _keep(sink, (rejected,), arrival_ns), defects=(error,))
+        return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))
     return Committed(duplicates=(await sink.append(large.event.folder, [line])).duplicates)
 
 
-async def _keep(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
-    """Store the bytes of bad records, those that are too large for a line first."""
-    stored: dict[bytes, str] = {}  # records of one request share their resource
-    lines: dict[str, list[Line]] = {}
-    for one in rejected:
-        folder = partition.quarantine_folder(one.time_ns or arrival_ns)
-        urls = {}
-        for key, part in one.large_parts.items():
-            if part not in stored:
-                name = f"{folder}/files/{quarantine.object_name(part)}"
-                stored[part] = await sink.put(name, part, quarantine.OTLP_CONTENT_TYPE)
-            urls[key] = stored[part]
-        line = quarantine.encode(one, arrival_ns=arrival_ns, urls=urls)
-        lines.setdefault(folder, []).append(Line(one.id, line))
-    return replace(await _append(sink, lines), rejected=tuple(rejected))
-
-
 async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> Committed:
-    """Append to all folders at once."""
+    """Append to all folders concurrently."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
         return Committed(duplicates=(await sink.append(folder, group)).duplicates)
@@ -104,7 +115,7 @@ async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> Committed:
 
 
 async def _all(*parts: Coroutine[object, object, Committed]) -> Committed:
-    """Wait for all of them, whatever becomes of each, and raise the first error."""
+    """Wait until each of `parts` has ended, then raise the first error or return what they committed together."""
     committed: list[Committed] = []
     for outcome in await asyncio.gather(*parts, return_exceptions=True):
         if isinstance(outcome, BaseException):

@@ -1,15 +1,16 @@
-"""gzip without trust: a compressed request is unpacked here, up to a limit, and never by gRPC.
+"""Bounded decompression: a compressed request is decompressed here, up to a limit, and never by gRPC.
 
-gRPC would unpack a message before anybody is asked: old versions without any limit, newer ones up to the limit, and
-both answer what is above it with a bare RESOURCE_EXHAUSTED, outside of our metrics and log. So the server asks for
-messages as they came (`grpc.per_message_decompression` 0). gRPC does not tell how they were packed, but it need not:
-gzip begins with 1F 8B (RFC 1952 section 2.3.1), and 1F would be a Protocol Buffers tag of wire type 7, which does not
-exist; deflate's first byte (78, RFC 1950 section 2.2) would be the varint field 15, which OTLP does not have.
+gRPC would decompress a message before any of our code runs: old versions without a limit, newer ones up to the limit,
+and both answer what exceeds it with a bare RESOURCE_EXHAUSTED that appears in none of our metrics and logs. So the
+server asks for messages as they were sent (`grpc.per_message_decompression` 0). gRPC does not report the compression
+then, and need not: gzip begins with 1F 8B (RFC 1952 section 2.3.1), and 1F would be a Protocol Buffers tag of wire type
+7, which does not exist; the first byte of zlib data (78, RFC 1950 section 2.2) would be the varint field 15, which OTLP
+does not have.
 
-Most requests unpack in one step, on the spot. What is larger, and every bomb, goes to `_LARGE_AT_ONCE` threads of its
-own: zlib works without the interpreter's lock there, so that other calls go on, and however many bombs come at a time
-only so many are in memory. Who waits for a thread holds its packed message and nothing else, and waits no longer than
-those before it take: each ends at the limit.
+Most requests are decompressed in one step, in place. Larger ones, and every decompression bomb, are sent to a pool of
+`_LARGE_AT_ONCE` threads: zlib releases the GIL there, so that other calls go on, and only so many bombs are in memory
+at a time. Queued requests hold only their compressed bytes. Each wait is bounded, because each decompression ends at
+the limit.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from typing import Final
 
 from ..exceptions import TooLargeError, UndecodableError
 
-__all__ = ["is_compressed", "unpacked"]
+__all__ = ["decompress", "is_compressed"]
 
 _GZIP: Final = b"\x1f\x8b"
 _ZLIB: Final = b"\x78"
 _EITHER: Final = 32 + zlib.MAX_WBITS
 """zlib: "automatically accept either the zlib or gzip format"."""
 _STEP_BYTES: Final = 4 << 20
-"""Unpacked on the spot, about 10 ms, and counted at a time in what is larger."""
+"""Decompressed in place, about 10 ms; also the size of a step in larger requests."""
 _LARGE_AT_ONCE: Final = 2
-"""Each holds at most one message of the limit; a second one keeps a bomb from delaying a large honest request."""
+"""Each holds at most one message of the limit; with two, a bomb does not delay a large valid request."""
 
-_large_ones = ThreadPoolExecutor(_LARGE_AT_ONCE, "unpacking")
+_large_requests = ThreadPoolExecutor(_LARGE_AT_ONCE, "decompression")
 
 
 def is_compressed(message: bytes) -> bool:
@@ -40,55 +41,55 @@ def is_compressed(message: bytes) -> bool:
     return message.startswith((_GZIP, _ZLIB))
 
 
-async def unpacked(message: bytes, limit: int) -> bytes:
+async def decompress(message: bytes, limit: int) -> bytes:
     """The content of a compressed `message`.
 
     Raises:
         TooLargeError: the content has more than `limit` bytes.
         UndecodableError: the data is damaged or cut off.
     """
-    unpacker = zlib.decompressobj(wbits=_EITHER)
-    content = _step(unpacker, message, message)
-    if not unpacker.eof:
-        del content  # nothing is held while others are unpacked
-        return await asyncio.get_running_loop().run_in_executor(_large_ones, _unpacked_large, message, limit)
-    _check(unpacker, len(content), message, limit)
+    decompressor = zlib.decompressobj(wbits=_EITHER)
+    content = _step(decompressor, message, message)
+    if not decompressor.eof:
+        del content  # hold nothing while this request waits for a thread
+        return await asyncio.get_running_loop().run_in_executor(_large_requests, _decompress_large, message, limit)
+    _check(decompressor, len(content), message, limit)
     return content
 
 
-def _unpacked_large(message: bytes, limit: int) -> bytes:
-    """Unpack twice: first to count and forget, so that a bomb takes no more than a step, then into what it needs."""
-    unpacker = zlib.decompressobj(wbits=_EITHER)
-    size = len(_step(unpacker, message, message))
-    while not unpacker.eof and size <= limit:
-        size += len(_step(unpacker, unpacker.unconsumed_tail, message))
-    _check(unpacker, size, message, limit)
+def _decompress_large(message: bytes, limit: int) -> bytes:
+    """Decompress twice: first only to count, so that a bomb takes no more than a step, then into memory."""
+    decompressor = zlib.decompressobj(wbits=_EITHER)
+    size = len(_step(decompressor, message, message))
+    while not decompressor.eof and size <= limit:
+        size += len(_step(decompressor, decompressor.unconsumed_tail, message))
+    _check(decompressor, size, message, limit)
     return zlib.decompress(message, wbits=_EITHER, bufsize=size)
 
 
-def _check(unpacker: zlib._Decompress, size: int, message: bytes, limit: int) -> None:
-    """Raise if there is more than `limit` bytes, or something behind the end."""
+def _check(decompressor: zlib._Decompress, size: int, message: bytes, limit: int) -> None:
+    """Raise if there are more than `limit` bytes, or bytes behind the end."""
     if size > limit:
         raise TooLargeError(
             f"expected a request of at most {limit} bytes, got {len(message)} compressed ones that hold more; "
             "let the sender cut smaller batches"
         )
-    if unpacker.unused_data:
-        raise _damaged(message, f"{len(unpacker.unused_data)} bytes behind the end")
+    if decompressor.unused_data:
+        raise _damaged(message, f"{len(decompressor.unused_data)} bytes behind the end")
 
 
-def _step(unpacker: zlib._Decompress, packed: bytes, message: bytes) -> bytes:
+def _step(decompressor: zlib._Decompress, compressed: bytes, message: bytes) -> bytes:
     try:
-        part = unpacker.decompress(packed, _STEP_BYTES)
+        part = decompressor.decompress(compressed, _STEP_BYTES)
     except zlib.error as error:
         raise _damaged(message, str(error)) from None
-    if len(part) < _STEP_BYTES and not unpacker.eof:
+    if len(part) < _STEP_BYTES and not decompressor.eof:
         raise _damaged(message, "the end is missing")
     return part
 
 
-def _damaged(message: bytes, found: str) -> UndecodableError:
+def _damaged(message: bytes, defect: str) -> UndecodableError:
     return UndecodableError(
         f"undecodable compression: expected whole gzip or zlib data, got {len(message)} bytes with this defect: "
-        f"{found}; correct the sender"
+        f"{defect}; correct the sender"
     )

@@ -1,11 +1,12 @@
-"""The OTLP services of logs and traces: a request is acknowledged when every line of it is durable, and not before.
+"""The path of a request: read, admit, map, commit, answer. It is acknowledged when every line of it is durable.
 
-What a request becomes is decided in `mapping/request.py`; how that becomes durable, in `commit.py`. This module joins
-the two and keeps a promise to senders: no fault of ours is answered in a way that makes them drop data. What may come
-in at all is decided in `read_slots.py` (before a request is read) and in `admission.py` (before it is worked on).
+`mapping/request.py` decides what a request becomes, `commit.py` makes that durable. What may enter is decided in
+`read_slots.py` (before a request is read) and in `admission.py` (before it is mapped). This module takes bytes and a
+`RequestInfo` and returns encoded answers; it depends on no protocol. It guarantees to senders that no internal error is
+answered in a way that makes them drop data.
 
-A call that runs into its deadline, or whose sender went away, is answered or forgotten, but its append goes on: the
-store may have the bytes already, and what is stored twice is recognized by its id when it is sent again.
+A call that reaches its deadline, or whose sender went away, is answered or dropped, but its append goes on: the store
+may have the bytes already, and records that are sent again are recognized by their ids.
 """
 
 from __future__ import annotations
@@ -13,79 +14,68 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .. import telemetry
-from ..config.authorization import Client, Clients
-from ..exceptions import ReceiverError, ShuttingDownError, StoreError, UndecodableError
+from otel_modeldata.log_throttle import LogThrottle
+
+from ..config.authorization import Clients
+from ..exceptions import InternalError, ReceiverError, ShuttingDownError, StoreError, UndecodableError
 from ..layout import partition
 from ..layout.destination import Destinations
 from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
-from ..mapping.request import Decoded, Mapped, decode, map_records
-from ..mapping.signal import LOGS, Signal
+from ..mapping.request import decode, map_records
 from . import compression
 from .admission import Admission
-from .commit import Committed, commit
-from .read_slots import Arrivals
+from .commit import commit, quarantine
+from .read_slots import ReadSlots
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from ..config.receiver import ReceiverConfig
+    from ..mapping.request import Decoded
     from ..storage.sink import Sink
+    from ..telemetry import Instruments
+    from .commit import Committed
+    from .request_info import RequestInfo
+
+__all__ = ["Pipeline"]
 
 logger = logging.getLogger(__name__)
 
 _DRAIN_TURN_SECONDS: Final = 0.02
-_RECEIVER: Final = {"receiver": "otel-modeldata", "transport": "grpc"}
+_RECEIVER: Final = "otel-modeldata"
+"""The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """What a message is, where it is not log records by gRPC from somebody who may send everything.
-
-    Attributes:
-        signal: whether it has log records or spans.
-        compressed: whether it is gzip or zlib data; None: its first bytes tell.
-        client: who sends it, unless it may send for every deployment.
-        request_of: makes an encoded `ExportLogsServiceRequest` of it, or raises UndecodableError.
-    """
-
-    signal: Signal = LOGS
-    compressed: bool | None = None
-    client: Client | None = None
-    request_of: Callable[[bytes], Awaitable[bytes]] | None = None
-
-
-class LogsService:
+class Pipeline:
     """Takes encoded export requests and answers when they are durable.
 
     Args:
-        sink: where lines go.
-        config: rolling rate, limits of size and deadline are taken from it.
-        instruments: metrics; those of the process's meter provider by default.
-        on_store_error: told of every failure of the store.
-        destinations: where the lines of each collection go; by default the standard layout.
-        on_stored: told the folders of lines that became durable.
+        sink: where lines are stored.
+        config: partition size, limits of size and deadline.
+        instruments: metrics.
+        on_store_error: called for every failure of the store.
+        destinations: where the lines of each collection are stored; by default the standard layout.
+        on_stored: called with the folders of lines that became durable.
         clock_ns: wall clock, ns since the epoch.
     """
 
-    def __init__(  # noqa: PLR0913 (what it tells others is all optional)
+    def __init__(  # noqa: PLR0913 (the callbacks are optional)
         self,
         sink: Sink,
         config: ReceiverConfig,
+        instruments: Instruments,
         *,
-        instruments: telemetry.Instruments | None = None,
         on_store_error: Callable[[StoreError], None] | None = None,
         destinations: Destinations | None = None,
-        on_stored: Callable[[Iterable[str]], None] | None = None,
+        on_stored: Callable[[Sequence[str]], None] | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._sink = sink
         self._config = config
-        self._instruments = instruments or telemetry.instruments()
+        self._instruments = instruments
         self._on_store_error = on_store_error
         self._destinations = destinations or Destinations(config.rolling_rate)
         self._on_stored = on_stored
@@ -93,8 +83,8 @@ class LogsService:
         granted = config.tls.clients if config.tls else None
         self.clients = None if granted is None else Clients(granted)
         self._clock_ns = clock_ns
-        self._log = telemetry.OnceAMinute(logger)
-        self._arrivals = Arrivals(config.max_message_bytes)
+        self._log = LogThrottle(logger)
+        self._read_slots = ReadSlots(config.max_message_bytes)
         self._admission = Admission(config.max_in_flight_bytes)
         self._tasks: set[asyncio.Task[bytes]] = set()
         self._stopping = False
@@ -104,68 +94,82 @@ class LogsService:
         """Bytes of requests admitted and not yet resolved, those of calls past their deadline included."""
         return self._admission.in_flight_bytes
 
-    async def take(self, read: Callable[[], Awaitable[object]], form: Form | None = None) -> bytes:
-        """Read a message, make durable what it says, and return the encoded answer.
+    async def receive(
+        self,
+        read: Callable[[], Awaitable[object]],
+        info: RequestInfo,
+        convert: Callable[[bytes], Awaitable[bytes]] | None = None,
+    ) -> bytes:
+        """Read a message, make durable what it carries, and return the encoded answer.
 
         Args:
-            read: reads the message, however long it takes: `read_slots.py` ends it; anything but bytes is no message.
-            form: what the message is, unless it is a request as gRPC delivers it.
+            read: reads the message; `read_slots.py` bounds its time. Anything but bytes is no message.
+            info: what the listener reports about the message.
+            convert: turns the decompressed message into an encoded OTLP request, or raises UndecodableError.
 
         Raises:
             ReceiverError: it is not durable; see `exceptions.py`.
             TimeoutError: it is not known to be durable in time.
         """
-        form = form or Form()
         try:
             self._refuse_when_stopping()
-            if form.client is not None:
-                form.client.check_known()
-            async with self._arrivals.message(read) as message:
-                answer = await self._begin_unpacked(message, form)
+            if info.client is not None:
+                info.client.check_known()
+            async with self._read_slots.message(read) as message:
+                answer = await self._begin_decompressed(message, info, convert)
             return await self._outcome(answer)
-        except Exception as error:  # told and raised again: how it is answered depends on the way it came
-            self._report(error)
+        except (ReceiverError, TimeoutError) as error:
+            self._report_refused(error)
             raise
+        except Exception as error:  # error boundary: the sender keeps its data
+            self._report_refused(error)
+            raise InternalError(
+                f"unexpected {type(error).__name__} in the receiver, see its log; send again"
+            ) from error
 
-    async def accept(self, request: bytes, signal: Signal = LOGS) -> bytes:
-        """Make `request`, of log records or of spans, durable and return the encoded answer.
+    async def accept(self, request: bytes, info: RequestInfo) -> bytes:
+        """Make an encoded OTLP request durable and return the encoded answer.
 
         Raises:
             ReceiverError: it is not durable; see `exceptions.py`.
             TimeoutError: it is not known to be durable in time.
         """
-        return await self._outcome(self._begin(decode(request, signal), self._store))
+        return await self._outcome(
+            self._begin(decode(request, info.signal), lambda decoded: self._store(decoded, info))
+        )
 
     def stop(self) -> None:
         """Refuse calls from now on."""
         self._stopping = True
 
     async def drain(self) -> None:
-        """Wait until every admitted request is resolved, whatever came of it; no line lingers meanwhile."""
+        """Wait until every admitted request is resolved, with any result; lines do not linger meanwhile."""
         while tasks := set(self._tasks):
             await self._sink.drain()
-            # A request that was still being read has handed its lines to the sink by the next turn.
+            # A request that was still being mapped has passed its lines to the sink by the next turn.
             await asyncio.wait(tasks, timeout=_DRAIN_TURN_SECONDS)
 
-    async def _begin_unpacked(self, message: bytes, form: Form) -> asyncio.Future[bytes]:
-        """Begin to store the request that `message` is; a damaged one is kept as it came."""
-        compressed = compression.is_compressed(message) if form.compressed is None else form.compressed
+    async def _begin_decompressed(
+        self, message: bytes, info: RequestInfo, convert: Callable[[bytes], Awaitable[bytes]] | None
+    ) -> asyncio.Future[bytes]:
+        """Begin to store the request that `message` contains; a damaged one is kept as it arrived."""
+        compressed = compression.is_compressed(message) if info.compressed is None else info.compressed
         try:
-            request = await compression.unpacked(message, self._config.max_message_bytes) if compressed else message
-            if form.request_of is not None:
-                request = await form.request_of(request)
+            request = await compression.decompress(message, self._config.max_message_bytes) if compressed else message
+            if convert is not None:
+                request = await convert(request)
         except UndecodableError as error:
             reason = error
             return self._begin(
-                decode(message, form.signal),
+                decode(message, info.signal),
                 lambda decoded: self._keep_undecodable(decoded.request, reason, self._clock_ns()),
             )
-        return self._begin(decode(request, form.signal), lambda decoded: self._store(decoded, form.client))
+        return self._begin(decode(request, info.signal), lambda decoded: self._store(decoded, info))
 
     def _begin(
         self, decoded: Decoded, work: Callable[[Decoded], Coroutine[object, object, bytes]]
     ) -> asyncio.Future[bytes]:
-        """Admit a request and start `work` on it; the answer is a future of its own: giving it up ends no work."""
+        """Admit a request and start `work` on it; who gives up the future that is returned does not end the work."""
         self._refuse_when_stopping()
         tenant, size = decoded.tenant, len(decoded.request)
         self._admission.admit(tenant, size)
@@ -198,40 +202,40 @@ class LogsService:
         elif (error := task.exception()) is not None:
             if not answer.done():
                 answer.set_exception(error)
-                answer.exception()  # seen, even if the call is being given up at this moment
+                answer.exception()  # marks it as retrieved, even if the call is given up at this moment
         elif not answer.done():
             answer.set_result(task.result())
 
-    async def _store(self, decoded: Decoded, client: Client | None = None) -> bytes:
-        arrival_ns = self._clock_ns()
+    async def _store(self, decoded: Decoded, info: RequestInfo) -> bytes:
+        """Map and commit a request, count its records, and return the encoded answer."""
+        signal, arrival_ns = decoded.signal, self._clock_ns()
         try:
-            mapped = map_records(decoded, arrival_ns=arrival_ns, destinations=self._destinations, client=client)
+            mapped = map_records(decoded, arrival_ns=arrival_ns, destinations=self._destinations, client=info.client)
         except UndecodableError as error:
             return await self._keep_undecodable(decoded.request, error, arrival_ns)
-        signal = decoded.signal
+        received = self._instruments.received[signal.name]
+        attributes = {"receiver": _RECEIVER, "transport": info.transport}
         try:
             committed = await commit(self._sink, mapped, arrival_ns)
         except StoreError as error:
-            self._instruments.refused_of(signal.name).add(mapped.records, _RECEIVER)
+            received.refused.add(mapped.records, attributes)
             self._store_failed(error)
             raise
-        rejected = committed.rejected
-        self._instruments.accepted_of(signal.name).add(mapped.records - len(rejected), _RECEIVER)
+        received.accepted.add(mapped.records - len(committed.rejected), attributes)
         if mapped.left_out:
             self._instruments.left_out.add(mapped.left_out)
         if committed.duplicates:
             self._instruments.duplicates.add(committed.duplicates)
-        if rejected:
-            self._report_rejected(committed)
+        self._report_rejected(committed)
         if self._on_stored is not None:
             self._on_stored(mapped.folders)
-        return signal.answer(len(rejected), [one.reason for one in rejected])
+        return signal.answer(len(committed.rejected), [rejected.reason for rejected in committed.rejected])
 
     async def _keep_undecodable(self, request: bytes, error: UndecodableError, arrival_ns: int) -> bytes:
         """Make the bytes durable, then raise `error`."""
-        undecodable = Mapped(rejected=(Rejected(reason=str(error), request=request),))
+        rejected = Rejected(reason=str(error), request=request)
         try:
-            committed = await commit(self._sink, undecodable, arrival_ns)
+            committed = await quarantine(self._sink, (rejected,), arrival_ns)
         except StoreError as store_error:
             self._store_failed(store_error)
             raise
@@ -243,25 +247,30 @@ class LogsService:
         if self._on_store_error is not None:
             self._on_store_error(error)
 
-    def _report(self, error: Exception) -> None:
+    def _report_refused(self, error: Exception) -> None:
+        """Count a refused request, and log its kind; `on_store_error` reports what the store refuses."""
         kind = type(error).__name__
         self._instruments.refused_requests.add(1, {"error.type": kind})
+        if isinstance(error, StoreError):
+            return
         expected = isinstance(error, (ReceiverError, TimeoutError))
         message = "the store did not confirm in time" if isinstance(error, TimeoutError) else error
-        self._log.note(kind, "requests are refused: %s: %s", kind, message, exc_info=None if expected else error)
+        exc_info = None if expected else error
+        self._log.log(logging.WARNING, kind, "requests are refused: %s: %s", kind, message, exc_info=exc_info)
 
     def _report_rejected(self, committed: Committed) -> None:
+        """Count and log the records that are in quarantine, by kind."""
         for defect in committed.defects:
             kind = type(defect).__name__
-            self._log.note(
-                f"defect {kind}", "a defect of ours keeps records from their lines: %s", kind, exc_info=defect
-            )
+            message = "internal error (a bug), records are in quarantine: %s"
+            self._log.log(logging.WARNING, ("defect", kind), message, kind, exc_info=defect)
         kinds: dict[str, int] = {}
         for record in committed.rejected:
             kinds[record.kind] = kinds.get(record.kind, 0) + 1
         for kind, count in kinds.items():
             self._instruments.quarantined.add(count, {"reason": kind})
-            self._log.note(f"quarantine {kind}", "%d records went to %s: %s", count, partition.QUARANTINE, kind)
+            message = "%d records went to %s: %s"
+            self._log.log(logging.WARNING, ("quarantine", kind), message, count, partition.QUARANTINE, kind)
 
 
 def _expire(answer: asyncio.Future[bytes]) -> None:

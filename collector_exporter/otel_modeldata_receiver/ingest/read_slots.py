@@ -1,16 +1,17 @@
-"""Requests on their way in: how many are read at a time, and how long a sender may take.
+"""Concurrency limit for reading: how many requests are read at a time, and how long a sender may take.
 
-Theory of operation. Whether a request is admitted depends on its size, which nobody knows before it is read. gRPC holds
-back what nobody reads (flow control: a window of 64 KiB and more for each call, so a thousand waiting calls were seen
-to take 200 MiB), so the memory that is taken before admission is bounded by reading few messages at a time: `SLOTS` of
-them, each at most one message and what it unpacks to. From then on `admission.py` counts it.
+Theory of operation. Whether a request is admitted depends on its size, which is not known before it is read. gRPC holds
+back what is not read (flow control: a window of 64 KiB and more for each call; a thousand waiting calls took 200 MiB in
+a test), so the memory that is used before admission is bounded by reading few messages at a time: `SLOTS` of them, each
+at most one message and its decompressed content. From then on `admission.py` counts it.
 
 Senders that stop in the middle of a message would fill the slots. Therefore a read that lasts longer than
-`QUICK_SECONDS` is a slow one, and while others wait the slow ones keep `SLOW_SLOTS` of the slots: one above that ends,
-the oldest if it has had `FAIR_SECONDS`, else the newest. The other slots change hands quickly, and go to the newest who
-waits: the slow wait for the slow. While nobody waits, everybody has `MOST_SECONDS`.
+`QUICK_SECONDS` is a slow one, and while others wait, slow reads may keep `SLOW_SLOTS` of the slots. If there is one
+more, one slow read ends: the oldest if it has had `FAIR_SECONDS`, else the newest. The other slots are free again soon,
+and are given to the newest waiting call: slow reads wait for slow reads. While no call waits, each read may take
+`MOST_SECONDS`.
 
-This module knows nothing of gRPC but that a read may end without a message.
+This module depends on no protocol; it only expects that a read may end without a message.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ..exceptions import NoRequestError, OverloadedError, SlowSenderError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-__all__ = ["FAIR_SECONDS", "MOST_SECONDS", "MOST_WAITING", "QUICK_SECONDS", "SLOTS", "SLOW_SLOTS", "Arrivals"]
+__all__ = ["FAIR_SECONDS", "MOST_SECONDS", "MOST_WAITING", "QUICK_SECONDS", "SLOTS", "SLOW_SLOTS", "ReadSlots"]
 
 SLOTS: Final = 16
 SLOW_SLOTS: Final = 12
@@ -36,11 +37,11 @@ MOST_WAITING: Final = 10_000
 """Calls that may wait for a slot; each holds a few KiB and no message."""
 
 
-class Arrivals:
+class ReadSlots:
     """Reads the messages of calls.
 
     Args:
-        max_bytes: the largest message that gRPC lets through, for the error.
+        max_bytes: the largest message that the listeners let through, for the error.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -50,7 +51,7 @@ class Arrivals:
         self._slow: dict[asyncio.Timeout, float] = {}
 
     def message(self, read: Callable[[], Awaitable[object]]) -> _Slot:
-        """Read a message; its slot is held to the end of the block, in which nobody else should be waited for.
+        """Read a message; its slot is held to the end of the block, which should wait for no other peer.
 
         Args:
             read: reads one message from the sender; anything but bytes is the end of the call.
@@ -58,39 +59,39 @@ class Arrivals:
         Raises:
             NoRequestError: the call ended first.
             SlowSenderError: it took too long.
-            OverloadedError: too many wait already.
+            OverloadedError: too many calls wait already.
         """
-        return _Slot(self._take(read), self._leave)
+        return _Slot(self._receive(read), self._release)
 
-    async def _take(self, read: Callable[[], Awaitable[object]]) -> bytes:
+    async def _receive(self, read: Callable[[], Awaitable[object]]) -> bytes:
         """A message, with a slot that is held for it."""
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            async with asyncio.timeout(None) as patience:  # a quick read needs no end
+            async with asyncio.timeout(None) as limit:  # a quick read needs no limit
                 if self._free:
                     self._free -= 1
                 else:
-                    patience.reschedule(started + MOST_SECONDS)
-                    await self._turn()
-                return await self._read(read, patience, started)
+                    limit.reschedule(started + MOST_SECONDS)
+                    await self._wait_for_slot()
+                return await self._read(read, limit, started)
         except TimeoutError:
             raise SlowSenderError(
                 f"expected a whole request within {MOST_SECONDS} s, or sooner while others wait, got none in "
                 f"{clock() - started:.1f} s; send again, in smaller requests on a slow network"
             ) from None
 
-    async def _read(self, read: Callable[[], Awaitable[object]], patience: asyncio.Timeout, started: float) -> bytes:
-        """The message of a call that has a slot, and keeps it only if this returns."""
-        turns_slow = asyncio.get_running_loop().call_later(QUICK_SECONDS, self._turn_slow, patience, started)
+    async def _read(self, read: Callable[[], Awaitable[object]], limit: asyncio.Timeout, started: float) -> bytes:
+        """The message of a call that has a slot; the slot is released unless this returns."""
+        becomes_slow = asyncio.get_running_loop().call_later(QUICK_SECONDS, self._mark_slow, limit, started)
         message: object = None
         try:
             message = await read()
         finally:
-            turns_slow.cancel()
-            self._slow.pop(patience, None)
+            becomes_slow.cancel()
+            self._slow.pop(limit, None)
             if not isinstance(message, bytes):
-                self._leave()
+                self._release()
         if not isinstance(message, bytes):
             raise NoRequestError(
                 f"expected a request of at most {self._max_bytes} bytes, got none: it was larger than that, "
@@ -98,11 +99,11 @@ class Arrivals:
             )
         return message
 
-    async def _turn(self) -> None:
-        """Wait until somebody leaves a slot to this one."""
+    async def _wait_for_slot(self) -> None:
+        """Wait until another call releases its slot to this one."""
         if len(self._waiting) >= MOST_WAITING:
             raise OverloadedError(f"expected at most {MOST_WAITING} calls that wait to be read, got more; send again")
-        self._make_room()
+        self._end_one_slow_read()
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -110,12 +111,12 @@ class Arrivals:
         except asyncio.CancelledError:
             if turn.cancelled():
                 self._waiting.remove(turn)
-            else:  # it was this one's turn at the same moment
-                self._leave()
+            else:  # this call got a slot at the same moment
+                self._release()
             raise
 
-    def _leave(self) -> None:
-        """Hand the slot to the newest who waits; those who gave up have removed themselves, or do so next."""
+    def _release(self) -> None:
+        """Give the slot to the newest waiting call; calls that gave up have removed themselves, or do so next."""
         for turn in reversed(self._waiting):
             if not turn.done():
                 self._waiting.remove(turn)
@@ -123,35 +124,35 @@ class Arrivals:
                 return
         self._free += 1
 
-    def _turn_slow(self, patience: asyncio.Timeout, started: float) -> None:
-        patience.reschedule(started + MOST_SECONDS)
-        self._slow[patience] = asyncio.get_running_loop().time()
+    def _mark_slow(self, limit: asyncio.Timeout, started: float) -> None:
+        limit.reschedule(started + MOST_SECONDS)
+        self._slow[limit] = asyncio.get_running_loop().time()
         if self._waiting:
-            self._make_room()
+            self._end_one_slow_read()
 
-    def _make_room(self) -> None:
+    def _end_one_slow_read(self) -> None:
         """End one slow read if there are too many of them."""
         if len(self._slow) <= SLOW_SLOTS:
             return
         now = asyncio.get_running_loop().time()
         oldest = next(iter(self._slow))
-        had_its_time = now - self._slow[oldest] >= FAIR_SECONDS - QUICK_SECONDS
-        ended = oldest if had_its_time else next(reversed(self._slow))
+        had_fair_time = now - self._slow[oldest] >= FAIR_SECONDS - QUICK_SECONDS
+        ended = oldest if had_fair_time else next(reversed(self._slow))
         del self._slow[ended]
         ended.reschedule(now)
 
 
 class _Slot:
-    """One of the slots, held while a message is read and looked at."""
+    """One of the slots, held while a message is read and inspected."""
 
-    __slots__ = ("_leave", "_message")
+    __slots__ = ("_message", "_release")
 
-    def __init__(self, message: Coroutine[object, object, bytes], leave: Callable[[], None]) -> None:
+    def __init__(self, message: Coroutine[object, object, bytes], release: Callable[[], None]) -> None:
         self._message = message
-        self._leave = leave
+        self._release = release
 
     async def __aenter__(self) -> bytes:
         return await self._message
 
     async def __aexit__(self, *_: object) -> None:
-        self._leave()
+        self._release()

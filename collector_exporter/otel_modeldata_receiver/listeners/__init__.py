@@ -1,1 +1,1 @@
-"""Protocols: bytes from the network to requests, results and errors to answers."""
+"""One module per protocol: bytes from the network to requests, results and errors to answers."""

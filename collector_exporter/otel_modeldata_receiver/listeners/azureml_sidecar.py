@@ -1,7 +1,7 @@
-"""The protocol of azureml-ai-monitoring 1.0.0, as Azure's sidecar takes it: `POST /modeldata/log`, one event a request.
+"""The protocol of azureml-ai-monitoring 1.0.0 to Azure's sidecar: `POST /modeldata/log`, one event per request.
 
-An image that nobody can rebuild moves here by where it finds port 50011, and its lines become what Azure's own
-collector made of them. The wheel's `worker/sender.py` is the only description of this protocol:
+An image that cannot be rebuilt uses this receiver by the address of port 50011; its lines equal those of Azure's own
+collector. The wheel's `worker/sender.py` is the only description of this protocol:
 
 | header | becomes |
 |---|---|
@@ -10,12 +10,12 @@ collector made of them. The wheel's `worker/sender.py` is the only description o
 | `ce-time` | `time`, in seconds since 1970 |
 | `ce-x-request-id` | `correlationid` and `xrequestid` |
 | `ce-model-version`, `ce-agent`, `Content-Type` | `modelversion`, `agent`, `datacontenttype` |
-| `ce-collect-data-type` | `collectdatatype`; of frames always the text that readers compare |
-| `ce-{other}` | the key `{other}`, a header of the caller's context; what a line may not carry is left out |
+| `ce-collect-data-type` | `collectdatatype`; for frames always the text that readers compare |
+| `ce-{other}` | the key `{other}`, a header of the caller's context; keys that no line may contain are left out |
 
-Nothing says which deployment it is: that is a setting. And the wheel tries once: what it is refused is lost. While the
-store is away or the receiver is full, its request is therefore held and tried again until the receiver's deadline. Its
-one worker waits meanwhile, its queue of 1500 events fills, and the rest is up to the wheel.
+No header names the deployment: that is a setting. The wheel sends each event once and drops it when it is refused.
+While the store is down or the receiver is full, its request is therefore held and retried until the receiver's
+deadline. Its single worker waits meanwhile and its queue of 1500 events fills; the wheel decides what it drops then.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-
 from otel_modeldata import semconv
 from otel_modeldata.config import read_deployment
 from otel_modeldata.exceptions import ConfigError as DeploymentError
 
 from ..exceptions import ConfigError, OverloadedError, StoreError, UndecodableError
-from ..ingest.pipeline import Form
-from .external_event import ForeignEvent, request_of, time_of
-from .http_request import is_packed, read_body, refused
+from ..mapping.signal import LOGS
+from .external_event import ExternalEvent, request_of, time_of
+from .http_request import plain_answer, plain_refusal, read_body, request_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aiohttp import web
+
     from otel_modeldata.config import CollectorConfig
 
     from ..config.receiver import ReceiverConfig
-    from ..ingest.pipeline import LogsService
+    from ..ingest.pipeline import Pipeline
+    from ..ingest.request_info import RequestInfo
     from .http_request import HttpRefusal
 
-__all__ = ["PATH", "OldProtocol", "read", "resource_of"]
+__all__ = ["PATH", "AzureMLSidecar", "read", "resource_of"]
 
 PATH: Final = "/modeldata/log"
 MOST_HELD: Final = 32
-"""Requests that may be held with their bodies: beside the bytes in flight, and each at most one message."""
+"""Requests that may be held with their bodies: in addition to the bytes in flight, and each at most one message."""
 _PAUSE_SECONDS: Final = 0.25
 _EVENT_HEADERS: Final = frozenset(
     {"ce-type", "ce-time", "ce-collect-data-type", "ce-agent", "ce-x-request-id", "ce-model-version"}
@@ -59,17 +59,17 @@ _PREFIX: Final = "ce-"
 
 
 def resource_of(config: ReceiverConfig) -> dict[str, str]:
-    """The resource attributes of a deployment that cannot say itself which it is.
+    """The resource attributes of a deployment whose requests do not name it.
 
     Raises:
         ConfigError: its YAML cannot be read.
     """
-    said = config.old_protocol
+    settings = config.old_protocol
     known = _only_deployment(config.deployments)
     return {
-        semconv.AZUREML_ENDPOINT_NAME: said.endpoint or (known.endpoint if known else None) or "",
-        semconv.AZUREML_DEPLOYMENT_NAME: said.deployment or (known.deployment if known else None) or "",
-        semconv.CLOUD_RESOURCE_ID: said.resource_id or "",
+        semconv.AZUREML_ENDPOINT_NAME: settings.endpoint or (known.endpoint if known else None) or "",
+        semconv.AZUREML_DEPLOYMENT_NAME: settings.deployment or (known.deployment if known else None) or "",
+        semconv.CLOUD_RESOURCE_ID: settings.resource_id or "",
     }
 
 
@@ -82,16 +82,16 @@ def _only_deployment(paths: Sequence[str]) -> CollectorConfig | None:
         raise ConfigError(str(error)) from None
 
 
-def read(headers: Mapping[str, str], body: bytes, resource: Mapping[str, str]) -> ForeignEvent:
+def read(headers: Mapping[str, str], body: bytes, resource: Mapping[str, str]) -> ExternalEvent:
     """The event that a request reports.
 
     Args:
         headers: by name in lower case, decoded as UTF-8 with surrogates for other bytes.
-        body: as it was collected.
+        body: the collected data.
         resource: attributes of the deployment.
 
     Raises:
-        UndecodableError: the request does not say of which collection it is, or when it was.
+        UndecodableError: the request has no collection, or an invalid time.
     """
     texts = {name: _latin_1(value) for name, value in headers.items()}
     event_type = texts.get("ce-type", "")
@@ -101,7 +101,7 @@ def read(headers: Mapping[str, str], body: bytes, resource: Mapping[str, str]) -
             f"got {event_type[:80]!r}; correct the sender"
         )
     tabular = event_type.removeprefix(semconv.EVENT_TYPE_PREFIX) not in semconv.PAYLOAD_COLLECTIONS
-    return ForeignEvent(
+    return ExternalEvent(
         body=body,
         attributes={
             semconv.CLOUDEVENTS_EVENT_TYPE: event_type,
@@ -123,16 +123,16 @@ def read(headers: Mapping[str, str], body: bytes, resource: Mapping[str, str]) -
     )
 
 
-class OldProtocol:
+class AzureMLSidecar:
     """The route of `PATH`.
 
     Args:
-        service: makes events durable.
-        config: limits of size and time, and whose events they are.
+        pipeline: makes events durable.
+        config: limits of size and time, and the deployment of the events.
     """
 
-    def __init__(self, service: LogsService, config: ReceiverConfig) -> None:
-        self._service = service
+    def __init__(self, pipeline: Pipeline, config: ReceiverConfig) -> None:
+        self._pipeline = pipeline
         self._max_bytes = config.max_message_bytes
         self._deadline_seconds = config.deadline_seconds
         self._resource = resource_of(config)
@@ -140,32 +140,30 @@ class OldProtocol:
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """200 when the event is durable; 400 with the reason when it is durable in quarantine."""
-        made: list[bytes] = []
+        converted: bytes | None = None
 
-        async def made_of(body: bytes) -> bytes:
+        async def convert(body: bytes) -> bytes:
+            nonlocal converted
             headers = {name.lower(): value for name, value in request.headers.items()}
-            made.append(request_of([read(headers, body, self._resource)]))
-            return made[0]
+            converted = request_of([read(headers, body, self._resource)])
+            return converted
 
         started = asyncio.get_running_loop().time()
-        form = Form(compressed=is_packed(request), request_of=made_of)
+        info = request_info(request, LOGS)
         try:
-            answer = await self._service.take(lambda: read_body(request, self._max_bytes), form)
+            answer = await self._pipeline.receive(lambda: read_body(request, self._max_bytes), info, convert)
         except (OverloadedError, StoreError) as error:
-            if not made:
+            if converted is None:
                 raise
-            answer = await self._hold(made[0], error, started + self._deadline_seconds)
-        rejected = ExportLogsServiceResponse.FromString(answer).partial_success
-        if rejected.rejected_log_records:
-            return web.Response(status=400, text=rejected.error_message + "\n")
-        return web.Response()
+            answer = await self._hold(converted, info, error, started + self._deadline_seconds)
+        return plain_answer(answer)
 
     def refused(self, request: web.BaseRequest, refusal: HttpRefusal) -> web.Response:  # noqa: ARG002
-        """A sentence, which the wheel writes into the log of the scoring container."""
-        return refused(refusal)
+        """A sentence, which the wheel writes to the log of the scoring container."""
+        return plain_refusal(refusal)
 
-    async def _hold(self, request: bytes, error: Exception, deadline: float) -> bytes:
-        """Try again until it is durable or the deadline has come."""
+    async def _hold(self, request: bytes, info: RequestInfo, error: Exception, deadline: float) -> bytes:
+        """Retry until the request is durable or the deadline is reached."""
         if self._held >= MOST_HELD:
             raise error
         self._held += 1
@@ -173,14 +171,14 @@ class OldProtocol:
             while asyncio.get_running_loop().time() < deadline - _PAUSE_SECONDS:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 try:
-                    return await self._service.accept(request)
-                except (OverloadedError, StoreError) as again:
-                    error = again
+                    return await self._pipeline.accept(request, info)
+                except (OverloadedError, StoreError) as latest:
+                    error = latest
             raise error
         finally:
             self._held -= 1
 
 
 def _latin_1(value: str) -> str:
-    """`value` as the wheel meant it: its HTTP client sends headers in Latin-1."""
+    """`value` as the wheel's HTTP client encoded it: in Latin-1."""
     return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

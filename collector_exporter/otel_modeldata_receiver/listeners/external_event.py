@@ -1,7 +1,7 @@
-"""Events that came in another protocol than OTLP, as the OTLP request that says the same.
+"""Events of protocols other than OTLP, and their conversion to an equivalent OTLP request.
 
-From there on they are what every event is: admitted, checked, stored once, or kept in quarantine with the reason. So
-nothing is checked here that is checked there, names least of all.
+From there on they are treated as every event: admitted, checked, stored once, or quarantined with the reason. So
+nothing is checked here that is checked there, not even names.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
-"""W3C Trace Context section 3.2; of later versions the beginning is read."""
+"""W3C Trace Context section 3.2; of later versions only the beginning is read."""
 _RFC_3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _LAST_SECOND: Final = 2**63 // NS_PER_SECOND - 1
-"""In the year 2262: nanoseconds of later times do not fit where OTLP and its readers keep them."""
+"""In the year 2262: nanoseconds of later times do not fit into the integers of OTLP and its readers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignEvent:
-    """An event as its sender said it.
+class ExternalEvent:
+    """An event as its sender described it.
 
     Attributes:
-        body: what was collected.
-        attributes: of the record, by their names in `semconv`; an empty one is left out.
-        resource: of the resource, likewise.
-        extensions: the sender's own line keys; the ones no line may carry are left out.
-        time_ns: when it happened, ns since the epoch; 0 leaves it to the arrival.
-        traceparent: W3C `traceparent` of the span it happened in; anything else is left out.
+        body: the collected data.
+        attributes: of the record, by their names in `semconv`; empty ones are left out.
+        resource: attributes of the resource, likewise.
+        extensions: the sender's own line keys; keys that no line may contain are left out.
+        time_ns: when it happened, ns since the epoch; 0: when it arrives.
+        traceparent: W3C `traceparent` of its span; an invalid one is left out.
     """
 
     body: bytes
@@ -54,7 +54,7 @@ class ForeignEvent:
     traceparent: str = ""
 
 
-def request_of(events: Iterable[ForeignEvent]) -> bytes:
+def request_of(events: Iterable[ExternalEvent]) -> bytes:
     """The encoded `ExportLogsServiceRequest` of `events`."""
     return ExportLogsServiceRequest(
         resource_logs=[
@@ -71,7 +71,7 @@ def time_of(text: str) -> int:
     """The ns since the epoch of `text`: seconds since the epoch, or a time of RFC 3339.
 
     Raises:
-        UndecodableError: it is neither, or lies before 1970 or behind 2262.
+        UndecodableError: it is neither, or before 1970 or after 2262.
     """
     time_ns = _numeric_time(text) or _written_time(text)
     if time_ns is None or not 0 < time_ns < _LAST_SECOND * NS_PER_SECOND:
@@ -82,7 +82,7 @@ def time_of(text: str) -> int:
     return time_ns
 
 
-def _record(event: ForeignEvent) -> LogRecord:
+def _record(event: ExternalEvent) -> LogRecord:
     extensions = {
         semconv.CLOUDEVENTS_EXTENSION_PREFIX + name: text
         for name, text in event.extensions.items()

@@ -1,8 +1,8 @@
-"""Which gRPC status an error becomes: the one place that decides whether a sender comes back or gives up.
+"""The gRPC status for an error: the only place that decides whether a sender retries or drops its data.
 
 OTLP "Failures": retryable are CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS, and
-RESOURCE_EXHAUSTED *only* with RetryInfo. Everything else makes an OpenTelemetry Collector drop the batch, INTERNAL
-included: no fault of ours may ever be answered with one of those.
+RESOURCE_EXHAUSTED *only* with RetryInfo. Everything else, INTERNAL included, makes an OpenTelemetry Collector
+drop the batch: no internal error may ever be answered with one of those.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from google.rpc.status_pb2 import Status
 from ..exceptions import ForbiddenError, OverloadedError, ReceiverError, TooLargeError, UndecodableError
 
 RETRY_SECONDS: Final = 1
-"""Short, because OTel's Python SDK gives up at once when told to wait longer than its own deadline leaves."""
+"""Short, because OTel's Python SDK gives up at once if the delay is longer than the rest of its own deadline."""
 
 MAX_MESSAGE_CHARS: Final = 1000
 """Trailers share 8 KiB by default (gRPC `max_metadata_size`), and the message is in two of them."""
@@ -27,12 +27,12 @@ MAX_MESSAGE_CHARS: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """How a call is answered that failed.
+    """The answer to a call that failed.
 
     Attributes:
         code: the gRPC status code.
         message: one sentence for the sender's log.
-        trailers: RetryInfo when the sender should come back.
+        trailers: RetryInfo when the sender should retry.
     """
 
     code: grpc.StatusCode
@@ -45,13 +45,13 @@ def refusal_of(error: Exception) -> Refusal:
 
     | error | status | OTLP |
     |---|---|---|
-    | `UndecodableError` | INVALID_ARGUMENT | "the client MUST NOT retry": kept in quarantine already |
-    | `TooLargeError` | INVALID_ARGUMENT | the same request can never be taken |
-    | `ForbiddenError` | PERMISSION_DENIED | for the operator to settle: OTLP's senders drop, our SDK keeps its data |
+    | `UndecodableError` | INVALID_ARGUMENT | "the client MUST NOT retry": in quarantine already |
+    | `TooLargeError` | INVALID_ARGUMENT | the same request can never be accepted |
+    | `ForbiddenError` | PERMISSION_DENIED | the operator must fix it: OTLP's senders drop data, this SDK keeps it |
     | `OverloadedError` | RESOURCE_EXHAUSTED + RetryInfo | "OTLP/gRPC Throttling" |
-    | `SlowSenderError`, `NoRequestError` | UNAVAILABLE + RetryInfo | perhaps the network's fault: come back |
-    | `StoreError`, `ShuttingDownError`, deadline | UNAVAILABLE + RetryInfo | nothing was acknowledged: come back |
-    | anything else | UNAVAILABLE + RetryInfo | our fault, so the sender keeps its data |
+    | `SlowSenderError`, `NoRequestError` | UNAVAILABLE + RetryInfo | maybe a problem of the network: retry |
+    | `StoreError`, `ShuttingDownError`, deadline | UNAVAILABLE + RetryInfo | nothing was acknowledged: retry |
+    | anything else, `InternalError` | UNAVAILABLE + RetryInfo | a bug, so the sender keeps its data |
     """
     if isinstance(error, (UndecodableError, TooLargeError)):
         return Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message=str(error)[:MAX_MESSAGE_CHARS])

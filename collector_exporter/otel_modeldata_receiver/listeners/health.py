@@ -1,7 +1,10 @@
-"""Readiness: whether the store took the last write, told through the gRPC health service.
+"""Readiness, through the gRPC health service, and the only log lines about an outage of a store.
 
-A receiver that is not ready gets no traffic in Kubernetes, so it cannot find out by serving that the store is back: it
-probes the store itself, and only while it is down.
+The receiver's own store: a receiver that is not ready gets no traffic in Kubernetes, so it cannot learn from requests
+that the store works again. It checks the store itself, and only while the store is down.
+
+A datastore that a deployment file names: only the lines of its own collections wait, the receiver stays ready. Requests
+still arrive, so the next line that is stored there ends the outage.
 """
 
 from __future__ import annotations
@@ -14,24 +17,27 @@ from typing import TYPE_CHECKING, Final
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from ..exceptions import DatastoreError, StoreError
+from ..storage.mounts import mounted_path
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from grpc_health.v1.health import aio as health_aio
+
+__all__ = ["PROBE_SECONDS", "StoreHealth"]
 
 logger = logging.getLogger(__name__)
 
 PROBE_SECONDS: Final = 3.0
-"""How often a store that failed is asked whether it works again."""
+"""Pause between two checks of a store that failed."""
 
 
 class StoreHealth:
-    """Says SERVING until a write fails, then NOT_SERVING until a check succeeds.
+    """Reports SERVING until a write fails, then NOT_SERVING until a check succeeds.
 
     Args:
-        servicer: the gRPC health service to tell.
-        services: the names under which it is asked; "" is the whole server.
+        servicer: the gRPC health service that reports the status.
+        services: the names under which clients ask; "" is the whole server.
         check: raises `StoreError` while the store cannot be written.
         probe_seconds: pause between two checks.
     """
@@ -48,26 +54,37 @@ class StoreHealth:
         self._check = check
         self._probe_seconds = probe_seconds
         self._probe: asyncio.Task[None] | None = None
+        self._failing_datastores: set[str] = set()
         self._stopped = False
 
     async def start(self) -> None:
-        """Say SERVING: the store was checked."""
-        await self._say(HealthCheckResponse.SERVING)
+        """Report SERVING: the store was checked."""
+        await self._set(HealthCheckResponse.SERVING)
 
     def store_failed(self, error: StoreError) -> None:
-        """Say NOT_SERVING, and probe until the store works again; calling it again meanwhile changes nothing.
+        """Note a failure: the first one begins an outage, further ones change nothing.
 
-        A datastore beside the store stops the lines of its own collections only: the receiver stays ready for others.
-        Calls that fail while the receiver stops change nothing either: it will not be ready again.
+        Failures while the receiver stops change nothing either: it will not be ready again.
         """
-        if self._stopped or isinstance(error, DatastoreError):
+        if self._stopped:
             return
-        if self._probe is None or self._probe.done():
+        if isinstance(error, DatastoreError):
+            if error.datastore not in self._failing_datastores:
+                self._failing_datastores.add(error.datastore)
+                logger.warning("lines for a datastore are not stored, requests with them are refused: %s", error)
+        elif self._probe is None or self._probe.done():
             logger.warning("not ready: %s", error)
             self._probe = asyncio.create_task(self._until_usable())
 
+    def stored(self, folders: Sequence[str]) -> None:
+        """Note that lines were stored in `folders`: the datastores that contain them work."""
+        for datastore in tuple(self._failing_datastores):
+            if any(folder.startswith(mounted_path(datastore, "") + "/") for folder in folders):
+                self._failing_datastores.remove(datastore)
+                logger.warning("lines for a datastore are stored again: datastore %r", datastore)
+
     async def stop(self) -> None:
-        """Say NOT_SERVING for good."""
+        """Report NOT_SERVING permanently."""
         self._stopped = True
         if self._probe is not None:
             self._probe.cancel()
@@ -76,17 +93,23 @@ class StoreHealth:
         await self._servicer.enter_graceful_shutdown()
 
     async def _until_usable(self) -> None:
-        await self._say(HealthCheckResponse.NOT_SERVING)
-        while True:
-            await asyncio.sleep(self._probe_seconds)
-            try:
-                await self._check()
-            except StoreError:
-                continue
-            logger.warning("ready again: the store can be written")
-            await self._say(HealthCheckResponse.SERVING)
-            return
+        await self._set(HealthCheckResponse.NOT_SERVING)
+        while not await self._is_usable():
+            pass
+        logger.warning("ready again: the store can be written")
+        await self._set(HealthCheckResponse.SERVING)
 
-    async def _say(self, status: HealthCheckResponse.ServingStatus.ValueType) -> None:
+    async def _is_usable(self) -> bool:
+        """Whether the receiver's own store can be written, after a pause."""
+        await asyncio.sleep(self._probe_seconds)
+        try:
+            await self._check()
+        except DatastoreError:  # the receiver's own store is checked first
+            return True
+        except StoreError:
+            return False
+        return True
+
+    async def _set(self, status: HealthCheckResponse.ServingStatus.ValueType) -> None:
         for service in self._services:
             await self._servicer.set(service, status)

@@ -1,16 +1,16 @@
-"""What every HTTP route needs: a body read within its bounds, and the status that an error becomes.
+"""What every HTTP route needs: a body read within its bounds, and the status for an error.
 
-A body is read when the service asks for it and no sooner: until then the socket's flow control holds it back. Nothing
-is unpacked here; `ingest/compression.py` does that, within its own limit.
+A body is read when the pipeline asks for it and no sooner: until then the socket's flow control holds it back. It is
+returned as it was sent; `ingest/compression.py` decompresses it.
 
 | error | status | why |
 |---|---|---|
-| `UndecodableError` | 400 | kept in quarantine already, the same request would fail again |
+| `UndecodableError` | 400 | in quarantine already, the same request would fail again |
 | `ForbiddenError` | 403 | the certificate does not cover it, nothing is kept |
-| `TooLargeError` | 413 | the same request can never be taken |
-| `UnsupportedError` | 415 | of another type or packed in another way |
+| `TooLargeError` | 413 | the same request can never be accepted |
+| `UnsupportedError` | 415 | of another type or compressed in another way |
 | `OverloadedError` | 429, Retry-After | OTLP/HTTP "Throttling" |
-| anything else | 503, Retry-After | the store's fault, the network's or ours: the sender keeps its data |
+| anything else | 503, Retry-After | caused by the store, the network or the receiver: the sender keeps its data |
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 from aiohttp.http_exceptions import PayloadEncodingError
 from google.rpc.code_pb2 import INVALID_ARGUMENT
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from ..exceptions import (
     ForbiddenError,
@@ -30,14 +31,24 @@ from ..exceptions import (
     UndecodableError,
     UnsupportedError,
 )
+from ..ingest.request_info import RequestInfo
 from . import grpc_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..config.authorization import Client, Clients
+    from ..mapping.signal import Signal
 
-__all__ = ["HttpRefusal", "client_of", "is_packed", "media_type", "read_body", "refusal_of", "refused"]
+__all__ = [
+    "HttpRefusal",
+    "media_type",
+    "plain_answer",
+    "plain_refusal",
+    "read_body",
+    "refusal_of",
+    "request_info",
+]
 
 _STATUSES: Final[Mapping[type[Exception], int]] = {
     UndecodableError: 400,
@@ -46,17 +57,18 @@ _STATUSES: Final[Mapping[type[Exception], int]] = {
     UnsupportedError: 415,
     OverloadedError: 429,
 }
-_COME_BACK: Final = 503
-_PACKINGS: Final = {"": False, "identity": False, "gzip": True, "x-gzip": True, "deflate": True}
+_RETRY: Final = 503
+_CONTENT_ENCODINGS: Final = {"": False, "identity": False, "gzip": True, "x-gzip": True, "deflate": True}
+"""Whether a body with this Content-Encoding is compressed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRefusal:
-    """How a request is answered that failed.
+    """The answer to a request that failed.
 
     Attributes:
         status: the HTTP status.
-        code: the gRPC status code that says the same, for a `google.rpc.Status`.
+        code: the gRPC status code with the same meaning, for a `google.rpc.Status`.
         message: one sentence for the sender's log.
     """
 
@@ -66,13 +78,13 @@ class HttpRefusal:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Retry-After where the sender should come back."""
-        return {"Retry-After": str(grpc_status.RETRY_SECONDS)} if self.status in {429, _COME_BACK} else {}
+        """Retry-After where the sender should retry."""
+        return {"Retry-After": str(grpc_status.RETRY_SECONDS)} if self.status in {429, _RETRY} else {}
 
 
 def refusal_of(error: Exception) -> HttpRefusal:
     """The answer to a request that failed with `error`: see the table above."""
-    http_status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), _COME_BACK)
+    http_status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), _RETRY)
     if isinstance(error, UnsupportedError):
         return HttpRefusal(
             status=http_status, code=INVALID_ARGUMENT, message=str(error)[: grpc_status.MAX_MESSAGE_CHARS]
@@ -81,7 +93,34 @@ def refusal_of(error: Exception) -> HttpRefusal:
     return HttpRefusal(status=http_status, code=refusal.code.value[0], message=refusal.message)
 
 
-def refused(refusal: HttpRefusal) -> web.Response:
+def request_info(request: web.BaseRequest, signal: Signal, clients: Clients | None = None) -> RequestInfo:
+    """What the headers and the connection of `request` report, for the pipeline.
+
+    Args:
+        request: the request, whose body is not read yet.
+        signal: whether it carries log records or spans.
+        clients: which certificates may send for which deployments; None: every client may send for all of them.
+
+    Raises:
+        NoRequestError: the sender went away, and its certificate is not known.
+    """
+    return RequestInfo(
+        signal=signal,
+        transport="http",
+        compressed=_CONTENT_ENCODINGS.get(_encoding(request), False),  # `read_body` refuses other encodings
+        client=None if clients is None else _client_of(request, clients),
+    )
+
+
+def plain_answer(answer: bytes) -> web.Response:
+    """The encoded `answer` of the pipeline for senders that read no OTLP: 200, or 400 with the reason in plain text."""
+    rejected = ExportLogsServiceResponse.FromString(answer).partial_success
+    if rejected.rejected_log_records:
+        return web.Response(status=400, text=rejected.error_message + "\n")
+    return web.Response()
+
+
+def plain_refusal(refusal: HttpRefusal) -> web.Response:
     """`refusal` as a sentence in plain text."""
     return web.Response(status=refusal.status, text=refusal.message + "\n", headers=refusal.headers)
 
@@ -90,20 +129,19 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
     """The body of `request` as it was sent.
 
     Raises:
-        UnsupportedError: it is packed in a way that nothing here unpacks.
-        TooLargeError: it has, or says that it has, more than `limit` bytes; no more than that is ever read.
-        NoRequestError: the sender went away, or broke off the framing.
+        UnsupportedError: its Content-Encoding is not supported.
+        TooLargeError: it has, or its Content-Length states, more than `limit` bytes; no more than that is ever read.
+        NoRequestError: the sender went away, or the framing is broken.
     """
-    if _encoding(request) not in _PACKINGS:
+    if _encoding(request) not in _CONTENT_ENCODINGS:
         raise UnsupportedError(
-            "expected a body packed with gzip or deflate, or not at all, "
+            "expected a body compressed with gzip or deflate, or not at all, "
             f"got Content-Encoding {_encoding(request)[:80]!r}; correct the sender"
         )
     if (request.content_length or 0) > limit:
         raise _too_large(limit, f"one of {request.content_length}")
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # which counts the answer itself
     parts: list[bytes] = []
     size = 0
     try:
@@ -117,33 +155,22 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def client_of(request: web.BaseRequest, clients: Clients | None) -> Client | None:
-    """Who sends `request`, where that decides what may be sent; None may send everything.
+def media_type(request: web.BaseRequest) -> str:
+    """The media type of the body in lower case, without parameters; empty where the request has none."""
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
-    Raises:
-        NoRequestError: the sender went away, and nobody can say who it was.
-    """
-    if clients is None:
-        return None
+
+def _client_of(request: web.BaseRequest, clients: Clients) -> Client | None:
+    """The sender; None if it may send for every deployment."""
     certificate = request.get_extra_info("peercert")
     if certificate is None:
         raise NoRequestError("expected a client with a certificate, got a closed connection; send again")
     return clients.of_certificate(certificate)
 
 
-def is_packed(request: web.BaseRequest) -> bool:
-    """Whether the body is gzip or zlib data, as its header says; what else it may say is found by `read_body`."""
-    return _PACKINGS.get(_encoding(request), False)
-
-
-def media_type(request: web.BaseRequest) -> str:
-    """The media type of the body in lower case, without parameters; empty where none is said."""
-    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
 def _encoding(request: web.BaseRequest) -> str:
     return request.headers.get("Content-Encoding", "").strip().lower()
 
 
-def _too_large(limit: int, found: str) -> TooLargeError:
-    return TooLargeError(f"expected a body of at most {limit} bytes, got {found}; send less at a time")
+def _too_large(limit: int, actual: str) -> TooLargeError:
+    return TooLargeError(f"expected a body of at most {limit} bytes, got {actual}; send less at a time")

@@ -1,22 +1,28 @@
-"""HTTP beside gRPC, in the same process and on the same loop: listening, paths, bounds; what a path means is a route's.
+"""A server for HTTP: it listens on one address, finds the route of a path, and bounds what clients can hold open.
 
-aiohttp's low-level server, because everything that a framework does before a handler is called would be done before
-anybody is admitted: bodies are not unpacked, and not read before the service asks for them. Bounded are the lines and
-headers of a request (8 KiB each, 128 headers), the time a connection may take until its request has come as far as
-its headers, and the number of connections.
+It is aiohttp's `web.Server`, run by its `ServerRunner` and `TCPSite`, and not its `web.Application`, for two reasons:
+
+- `web.AppRunner` makes its own `web.Server`, which has no bound on the number of connections.
+- An application answers `Expect: 100-continue` before any handler runs, on unknown paths too; here a body is requested
+  when it is read, which is after its size was checked and a read slot is free (`ingest/read_slots.py`).
+
+aiohttp does not decompress bodies (`auto_decompress=False`); `ingest/compression.py` does, within its own limit. The
+lines and headers of a request (8 KiB each, 128 headers), the time until a connection has sent the headers of a request,
+and the number of connections are bounded.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import web
 
-from .. import telemetry
+from otel_modeldata.log_throttle import LogThrottle
+from otel_modeldata.problems import is_loopback
+
 from ..exceptions import ListenError, ReceiverError
 from .http_request import refusal_of
 
@@ -34,20 +40,22 @@ MOST_CONNECTIONS: Final = 2000
 """Of one listener; each holds up to 64 KiB that was read ahead."""
 IDLE_SECONDS: Final = 100.0
 """Until a connection has sent the headers of its first or next request: longer than Go's clients keep an idle one (90),
-so that a connection is not closed at the moment in which it is used again."""
+so that a connection is not closed at the moment when it is used again."""
 _LINGER_SECONDS: Final = 10.0
-"""How long a refused body is read and forgotten, so that its sender comes to read the answer."""
+"""How long a refused body is read and dropped, so that its sender gets to read the answer."""
+_CLOSE_SECONDS: Final = 1.0
+"""How long a stop waits for answers in progress."""
 
 
 class Route(Protocol):
-    """What answers `POST` to a path."""
+    """Answers `POST` requests to one path."""
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        """The answer once everything is durable; any error is given to `refused`."""
+        """The answer once everything is durable; any error is passed to `refused`."""
         ...
 
     def refused(self, request: web.BaseRequest, refusal: HttpRefusal) -> web.Response:
-        """`refusal` in the form that senders of this route read."""
+        """`refusal` in the format that senders of this route read."""
         ...
 
 
@@ -55,9 +63,9 @@ class HttpServer:
     """Listens on one address.
 
     Args:
-        setting: the name of the setting that chose the address, for messages.
+        setting: the name of the setting with the address, for messages.
         listen: `HOST:PORT`.
-        routes: what answers, by path.
+        routes: by path.
         tls: serve TLS instead of plain text.
     """
 
@@ -68,14 +76,14 @@ class HttpServer:
         self._listen = listen
         self._routes = routes
         self._tls = tls
-        self._log = telemetry.OnceAMinute(logger)
-        self._server: asyncio.Server | None = None
-        self._connections: _Connections | None = None
+        self._log = LogThrottle(logger)
+        self._connections: _BoundedServer | None = None
+        self._runner: web.ServerRunner | None = None
         self._port = 0
 
     @property
     def address(self) -> str:
-        """`HOST:PORT`, the port being the one in use since `start`."""
+        """`HOST:PORT`; after `start` the port is the one in use."""
         return f"{self._listen.rpartition(':')[0]}:{self._port}"
 
     async def start(self) -> None:
@@ -86,41 +94,38 @@ class HttpServer:
         """
         host, _, port = self._listen.rpartition(":")
         host = host.strip("[]")
-        self._connections = _Connections(
+        self._connections = _BoundedServer(
             self._answer,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=_LINGER_SECONDS,
             auto_decompress=False,
             access_log=None,
-            logger=_quiet,
+            logger=_ThrottledLogger(),
         )
+        self._runner = web.ServerRunner(self._connections, shutdown_timeout=_CLOSE_SECONDS)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, int(port), ssl_context=self._tls, reuse_port=False, backlog=1024)
         try:
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(
-                self._connections, host, int(port), ssl=self._tls, reuse_port=False, backlog=1024
-            )
+            await site.start()
         except OSError:
             raise ListenError(
                 f"expected a free address of this machine as {self.setting}, got {self._listen!r}, which is in use, "
                 "not of this machine, or not resolvable; choose another"
             ) from None
-        self._port = int(self._server.sockets[0].getsockname()[1])
-        if not (_is_loopback(host) or (self._tls and self._tls.verify_mode)):
+        self._port = site.port
+        if not (is_loopback(host) or (self._tls and self._tls.verify_mode)):
             logger.warning(
-                "%s %s takes data from whoever reaches it: nothing there asks who sends; keep it on 127.0.0.1, "
-                "or behind a network policy",
+                "%s %s accepts data from every client that can reach it, without authentication; listen on 127.0.0.1, "
+                "or use a network policy",
                 self.setting,
                 self._listen,
             )
 
-    async def stop(self, seconds: float) -> None:
-        """Stop listening, give answers on their way `seconds`, and close every connection; safe to call twice."""
-        server, self._server = self._server, None
-        if server is None or self._connections is None:
-            return
-        server.close()
-        self._connections.pre_shutdown()
-        await self._connections.shutdown(seconds)
+    async def stop(self) -> None:
+        """Stop listening, wait for answers in progress, and close every connection; safe twice and before `start`."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         route = self._routes.get(request.path)
@@ -131,48 +136,40 @@ class HttpServer:
             return self._wrong(HTTPStatus.METHOD_NOT_ALLOWED, f"expected POST, got {request.method[:20]!r}")
         try:
             return await route.answer(request)
-        except Exception as error:  # noqa: BLE001 (the edge, as in the gRPC service: the sender keeps its data)
+        except Exception as error:  # noqa: BLE001 (error boundary, as for gRPC: the sender keeps its data)
             if not isinstance(error, (ReceiverError, TimeoutError)):
-                self._log.note("defect", "a defect of ours refuses requests: %s", type(error).__name__, exc_info=error)
+                message = "internal error (a bug), requests are refused: %s"
+                self._log.log(logging.WARNING, "bug", message, type(error).__name__, exc_info=error)
             response = route.refused(request, refusal_of(error))
             if not request.content.is_eof():
                 response.force_close()
             return response
 
-    def _wrong(self, status: HTTPStatus, sentence: str) -> web.Response:
-        self._log.note(status.phrase, "%s: requests are refused: %s", self.setting, sentence)
+    def _wrong(self, status: HTTPStatus, problem: str) -> web.Response:
+        message = "%s: requests are refused: %s"
+        self._log.log(logging.WARNING, status.phrase, message, self.setting, problem)
         headers = {"Allow": "POST"} if status is HTTPStatus.METHOD_NOT_ALLOWED else {}
-        return web.Response(status=status, text=f"{sentence}; correct the sender\n", headers=headers)
+        return web.Response(status=status, text=f"{problem}; correct the sender\n", headers=headers)
 
 
-class _Connections(web.Server):
-    """All connections of a listener; one above the bound is cut off at once."""
+class _BoundedServer(web.Server):
+    """All connections of a listener; a connection above the bound is closed at once."""
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         if len(self.connections) > MOST_CONNECTIONS:
-            # Not at once: aiohttp has yet to begin with this connection, and cannot begin with one that is lost.
+            # In the next turn: aiohttp starts the connection after this call, and cannot start a closed one.
             asyncio.get_running_loop().call_soon(transport.abort)
 
 
-class _Quiet(logging.LoggerAdapter[logging.Logger]):
-    """What aiohttp says of requests that are no HTTP; not a traceback for each, or clients could fill disks."""
+class _ThrottledLogger(logging.LoggerAdapter[logging.Logger]):
+    """aiohttp's logger: one line a minute for requests that are not HTTP, so that clients cannot fill disks."""
 
     def __init__(self) -> None:
         super().__init__(logger)
-        self._once = telemetry.OnceAMinute(logger)
+        self._throttle = LogThrottle(logger)
 
     def exception(self, *_: object, exc_info: object = None, **__: object) -> None:
-        """Say what kind of fault it is, once a minute."""
+        """Log the type of the error without its traceback."""
         kind = type(exc_info).__name__ if isinstance(exc_info, BaseException) else "error"
-        self._once.note(kind, "requests that are no HTTP are refused: %s", kind)
-
-
-_quiet: Final[Any] = _Quiet()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        self._throttle.log(logging.WARNING, kind, "requests that are not HTTP are refused: %s", kind)

@@ -1,21 +1,21 @@
-"""`OTEL_MODELDATA_STORE`: the receiver's own sink behind the SDK of the same process, without a server.
+"""`OTEL_MODELDATA_STORE`: the SDK writes to a store through the receiver's own sink, in its own process.
 
-Theory of operation. The SDK's delivery thread hands over the encoded requests that it would send to an endpoint, one
-after the other; an event loop in a thread of its own makes their lines durable through the same service and sink as
-`otel-modeldata receive`, and the answer is the same: delivered means in the blob. So a notebook's running event loop
-does not matter, and a store that is away is an endpoint that is away: the SDK's queue waits.
+Theory of operation. The SDK's delivery thread passes the encoded requests that it would send to an endpoint, one after
+the other; an event loop in a separate thread makes their lines durable through the same pipeline and sink as
+`otel-modeldata receive`, with the same answers: delivered means in the blob. So the event loop of a notebook does not
+interfere, and a store that is down is like an endpoint that is down: the events wait in the SDK's queue.
 
-Each process, each forked child too, writes blobs of its own under a fresh instance id: processes may share a store
-without knowing of each other, and their number is the number of blobs per collection and hour. That also means that
-nobody continues a blob: what a killed process had stored without hearing of it, the next one with the same spool stores
-again, under the same event ids.
+Each process, each forked child too, writes its own blobs under a new instance id: processes may share a store without
+any coordination, and their number is the number of blobs per collection and hour. That also means that no process
+continues the blob of another one: if a process is killed before it received the store's confirmation, the next process
+with the same spool stores those events again, under the same event ids.
 
-The deployment YAML that the SDK reads (`OTEL_MODELDATA_CONFIG`) counts here as if it were given to the receiver: its
-rolling rate, destinations and assets. What a receiver's configuration says beside that (datastores, how a store is
-opened) may stand in the file that `OTEL_MODELDATA_STORE_CONFIG` names.
+The deployment YAML that the SDK reads (`OTEL_MODELDATA_CONFIG`) is used as in a receiver: its rolling rate,
+destinations and assets. Other settings of a receiver (datastores, how a store is opened) may be in the file that
+`OTEL_MODELDATA_STORE_CONFIG` names.
 
-Nothing here may outlive the interpreter or start at its end: the threads are daemons, and all of them run before the
-first request is answered.
+Nothing here may outlive the interpreter or start while it exits: the threads are daemons, and all of them run before
+the first request is answered.
 """
 
 from __future__ import annotations
@@ -36,11 +36,14 @@ from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Delivered, OpenTransports, Refused, Retry
 
+from .. import telemetry
 from ..config import receiver as configuration
-from ..daemon_executor import DaemonThreads
+from ..daemon_executor import DaemonExecutor
 from ..deployments.outputs import Output
 from ..exceptions import ReceiverError
-from ..ingest.pipeline import LogsService
+from ..ingest.pipeline import Pipeline
+from ..ingest.request_info import RequestInfo
+from ..mapping.signal import LOGS
 from .grpc_status import RETRY_SECONDS, refusal_of
 
 if TYPE_CHECKING:
@@ -54,12 +57,13 @@ _T = TypeVar("_T")
 
 CONFIG_FILE_VARIABLE: Final = "OTEL_MODELDATA_STORE_CONFIG"
 _ORIGIN: Final = "OTEL_MODELDATA_STORE"
+_REQUEST_INFO: Final = RequestInfo(signal=LOGS, transport="in_process")
 _LOOP_THREADS: Final = 2
-"""For name resolution, the only thing that the loop itself gives to threads."""
+"""For name resolution, the only work that the loop itself passes to threads."""
 _CLOSE_SECONDS: Final = 5.0
-"""How long a close waits for a write that has begun, and for data assets on their way."""
+"""How long a close waits for a write in progress, and for data assets that are being written."""
 _FORK_WAITS_SECONDS: Final = 1.0
-"""How long a fork waits for the request under way: its child must not inherit a lock that a thread here holds."""
+"""How long a fork waits for the request in progress: its child must not inherit a lock that a thread here holds."""
 
 
 class StoreTransport:
@@ -70,27 +74,32 @@ class StoreTransport:
         instance: 32 hex digits for the names of the blobs; new ones by default.
 
     Raises:
-        ConfigError: the URL means no store.
+        ConfigError: the URL is no URL of a store.
     """
 
     def __init__(self, url: str, instance: str | None = None) -> None:
         config = _config(url, instance)
         self._inside = threading.Lock()
-        """Held while a request is under way, and by a fork."""
+        """Held while a request is in progress, and by a fork."""
         self._is_held_for_fork = False
         self._is_closed = False
-        self._trial: concurrent.futures.Future[bytes] | None = None
+        self._attempt: concurrent.futures.Future[bytes] | None = None
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(DaemonThreads(_LOOP_THREADS, "otel-modeldata-loop"))
+        self._loop.set_default_executor(DaemonExecutor(_LOOP_THREADS, "otel-modeldata-loop"))
         self._thread = threading.Thread(target=self._loop.run_forever, name="otel-modeldata-store", daemon=True)
         self._thread.start()
+        instruments = telemetry.instruments()
         try:
-            self._output = self._run(_open(config))
+            self._output = self._run(_open(config, instruments))
         except ReceiverError as error:
             self._end_loop()
             raise ConfigError(_ORIGIN, [str(error)]) from None
-        self._service = LogsService(
-            self._output.sink, config, destinations=self._output.destinations, on_stored=self._output.stored
+        self._pipeline = Pipeline(
+            self._output.sink,
+            config,
+            instruments,
+            destinations=self._output.destinations,
+            on_stored=self._output.stored,
         )
         _transports.add(self)
 
@@ -99,41 +108,41 @@ class StoreTransport:
         """Write to the store once, and leave nothing running.
 
         Raises:
-            ConfigError: it cannot be written; the sentence says why.
+            ConfigError: it cannot be written; the message gives the reason.
         """
         config = _config(url)
         try:
-            with ThreadPoolExecutor(1) as thread:  # this one may be inside a loop, as in a notebook
+            with ThreadPoolExecutor(1) as thread:  # this thread may run an event loop, as in a notebook
                 thread.submit(asyncio.run, _check(config)).result()
         except ReceiverError as error:
             raise ConfigError(_ORIGIN, [str(error)]) from None
 
     def send(self, request: bytes) -> Answer:
-        """Return when every line of the request is durable, or when it is known that they are not yet."""
+        """Return when every line of the request is durable, or when this attempt has failed."""
         with self._inside:
             if self._is_closed:
                 return _CLOSED
-            self._trial = asyncio.run_coroutine_threadsafe(self._service.accept(request), self._loop)
-            if self._is_closed:  # meanwhile: its `close` saw no trial
-                self._trial.cancel()
-            return _answer(self._trial)
+            self._attempt = asyncio.run_coroutine_threadsafe(self._pipeline.accept(request, _REQUEST_INFO), self._loop)
+            if self._is_closed:  # meanwhile: `close` saw no attempt
+                self._attempt.cancel()
+            return _answer(self._attempt)
 
     def close(self) -> None:
-        """Release the store; a request under way ends at once, though its lines may still be stored."""
+        """Release the store; a request in progress ends at once, though its lines may still be stored."""
         if self._is_closed:
             return
         self._is_closed = True
         _transports.discard(self)
-        if self._trial is not None:
-            self._trial.cancel()
+        if self._attempt is not None:
+            self._attempt.cancel()
         with contextlib.suppress(concurrent.futures.TimeoutError):
             self._run(self._release(), _CLOSE_SECONDS)
         self._end_loop()
 
     async def _release(self) -> None:
-        self._service.stop()
+        self._pipeline.stop()
         await self._output.close()
-        await self._service.drain()
+        await self._pipeline.drain()
 
     def _run(self, work: Coroutine[object, object, _T], timeout: float | None = None) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
@@ -145,11 +154,11 @@ class StoreTransport:
             self._loop.close()
 
     def hold_for_fork(self) -> None:
-        """Return when no request is under way, and let none begin."""
+        """Return when no request is in progress, and let none begin."""
         self._is_held_for_fork = self._inside.acquire(timeout=_FORK_WAITS_SECONDS)
 
     def go_on_after_fork(self) -> None:
-        """Let the parent's requests go on."""
+        """Let the parent's requests continue."""
         if self._is_held_for_fork:
             self._inside.release()
 
@@ -157,9 +166,9 @@ class StoreTransport:
 _CLOSED: Final = Retry("CANCELLED", "the store is closed")
 
 
-def _answer(trial: concurrent.futures.Future[bytes]) -> Answer:
+def _answer(attempt: concurrent.futures.Future[bytes]) -> Answer:
     try:
-        answer = trial.result()
+        answer = attempt.result()
     except concurrent.futures.CancelledError:
         return _CLOSED
     except (ReceiverError, TimeoutError) as error:
@@ -183,18 +192,18 @@ def _config(url: str, instance: str | None = None) -> configuration.ReceiverConf
 
 
 def _is_named(deployment: Path) -> bool:
-    """Whether a deployment YAML says whose it is; without it says nothing about destinations."""
+    """Whether a deployment YAML names its deployment; without names it defines no destinations."""
     config = read_deployment(deployment)
     return config.endpoint is not None and config.deployment is not None
 
 
-async def _open(config: configuration.ReceiverConfig) -> Output:
-    """On the loop, where clients of stores belong."""
-    return Output(config)
+async def _open(config: configuration.ReceiverConfig, instruments: telemetry.Instruments) -> Output:
+    """A coroutine, because clients of stores must be made on the loop that runs them."""
+    return Output(config, instruments=instruments)
 
 
 async def _check(config: configuration.ReceiverConfig) -> None:
-    output = await _open(config)
+    output = await _open(config, telemetry.instruments())
     try:
         await output.sink.check()
     finally:

@@ -1,19 +1,19 @@
 """KServe's inference logger: CloudEvents over HTTP become the collections `request` and `response`.
 
-A model served by KServe is collected by `logger: {mode: all, url: http://{receiver}:4318/}` in its InferenceService.
-The logger posts one event in binary mode (attributes in `ce-*` headers, the payload as body); brokers between it and
-here may use the structured and the batched mode of the CloudEvents HTTP binding, which are read as well.
+The setting `logger: {mode: all, url: http://{receiver}:4318/}` in an InferenceService sends its data here. The logger
+posts one event in binary mode (attributes in `ce-*` headers, the payload as body); brokers between KServe and the
+receiver may use the structured and the batched mode of the CloudEvents HTTP binding, which are supported as well.
 
 | event | line |
 |---|---|
 | `type` org.kubeflow.serving.inference.request, .response | collections `request`, `response` |
-| `inferenceservicename`, `namespace` | endpoint `{name}.{namespace}`: two services of one name stay apart |
-| `endpoint` (`canary`, or nothing) | deployment, `default` if there is none |
+| `inferenceservicename`, `namespace` | endpoint `{name}.{namespace}`: services of one name do not mix |
+| `endpoint` (`canary`, or absent) | deployment, `default` if there is none |
 | `id` | `correlationid`: the logger gives a request and its response the same one |
 | `time`, `traceparent`, the other attributes | `time`, `traceparent`, keys of their own names |
 
-The line's `id` is made of all that tells two events apart, because neither the logger's id does (a request has it as
-well as its response) nor one that a client chose (`Ce-Id`). The same event delivered again by a broker is recognized.
+The line's `id` is made of everything that distinguishes two events. The logger's id is not enough (a request and its
+response share it), nor is an id that a client chose (`Ce-Id`). An event that a broker delivers twice is recognized.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote
 
 import msgspec
-from aiohttp import web
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from otel_modeldata import semconv
 
 from ..exceptions import UndecodableError
-from ..ingest.pipeline import Form
-from .external_event import ForeignEvent, request_of, time_of
-from .http_request import client_of, is_packed, media_type, read_body, refused
+from ..mapping.signal import LOGS
+from .external_event import ExternalEvent, request_of, time_of
+from .http_request import media_type, plain_answer, plain_refusal, read_body, request_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aiohttp import web
+
     from ..config.receiver import ReceiverConfig
-    from ..ingest.pipeline import LogsService
+    from ..ingest.pipeline import Pipeline
     from .http_request import HttpRefusal
 
 __all__ = ["PATH", "KServeLogger", "read"]
@@ -65,7 +65,7 @@ _event_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _batch_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def read(headers: Mapping[str, str], content_type: str, body: bytes) -> list[ForeignEvent]:
+def read(headers: Mapping[str, str], content_type: str, body: bytes) -> list[ExternalEvent]:
     """The events of one request.
 
     Args:
@@ -74,8 +74,8 @@ def read(headers: Mapping[str, str], content_type: str, body: bytes) -> list[For
         body: the payload, an event, or several.
 
     Raises:
-        UndecodableError: it is no event of KServe's logger. Of a batch, such events are passed on as they came, to be
-            kept in quarantine: the others are stored.
+        UndecodableError: it is no event of KServe's logger. In a batch, such an event is passed on as it arrived and
+            ends in quarantine; the others are stored.
     """
     if content_type == _BATCHED:
         return [_of_batch(raw) for raw in _decoded(_batch_decoder.decode, body)]
@@ -93,35 +93,30 @@ class KServeLogger:
     """The route of `PATH`.
 
     Args:
-        service: makes events durable.
-        config: the limit of size is taken from it.
+        pipeline: makes events durable.
+        config: the size limit.
     """
 
-    def __init__(self, service: LogsService, config: ReceiverConfig) -> None:
-        self._service = service
+    def __init__(self, pipeline: Pipeline, config: ReceiverConfig) -> None:
+        self._pipeline = pipeline
         self._max_bytes = config.max_message_bytes
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """200 when every event is durable; 400 with the reason when one is durable in quarantine only."""
 
-        async def made_of(body: bytes) -> bytes:
+        async def convert(body: bytes) -> bytes:
             headers = {name.lower(): value for name, value in request.headers.items()}
             return request_of(read(headers, media_type(request), body))
 
-        client = client_of(request, self._service.clients)
-        form = Form(compressed=is_packed(request), request_of=made_of, client=client)
-        answer = await self._service.take(lambda: read_body(request, self._max_bytes), form)
-        rejected = ExportLogsServiceResponse.FromString(answer).partial_success
-        if rejected.rejected_log_records:
-            return web.Response(status=400, text=rejected.error_message + "\n")
-        return web.Response()
+        info = request_info(request, LOGS, self._pipeline.clients)
+        return plain_answer(await self._pipeline.receive(lambda: read_body(request, self._max_bytes), info, convert))
 
     def refused(self, request: web.BaseRequest, refusal: HttpRefusal) -> web.Response:  # noqa: ARG002
-        """A sentence, which the logger writes into its log."""
-        return refused(refusal)
+        """A sentence, which KServe's logger writes to its log."""
+        return plain_refusal(refusal)
 
 
-def _event(attributes: Mapping[str, str], payload: bytes) -> ForeignEvent:
+def _event(attributes: Mapping[str, str], payload: bytes) -> ExternalEvent:
     collection = _COLLECTIONS.get(attributes.get("type", ""))
     name = attributes.get("inferenceservicename", "")
     if collection is None or not name:
@@ -130,7 +125,7 @@ def _event(attributes: Mapping[str, str], payload: bytes) -> ForeignEvent:
             f"got type {attributes.get('type', '')[:80]!r} and {name[:80]!r}; only KServe's logger posts here"
         )
     namespace = attributes.get("namespace")
-    return ForeignEvent(
+    return ExternalEvent(
         body=payload,
         attributes={
             semconv.AZUREML_COLLECTION_NAME: collection,
@@ -150,33 +145,33 @@ def _event(attributes: Mapping[str, str], payload: bytes) -> ForeignEvent:
 
 
 def _line_id(attributes: Mapping[str, str]) -> str:
-    """The same for the same event, another for any other; empty where the event has no id, or no time."""
+    """Equal for the same event and different for any other; empty where the event has no id, or no time."""
     if not (attributes.get("id") and attributes.get("time")):
         return ""
     keys = ("type", "namespace", "inferenceservicename", "component", "endpoint", "source", "id", "time")
     return str(uuid.uuid5(_ID_NAMESPACE, "\n".join(attributes.get(key, "") for key in keys)))
 
 
-def _content_type(said: str, payload: bytes) -> str:
-    """`said`, but what `curl -d` calls every body: KServe's models read that as JSON, and so do we where it is."""
-    if said.partition(";")[0].strip().lower() != _FORM:
-        return said
+def _content_type(declared: str, payload: bytes) -> str:
+    """`declared`, or JSON where `curl -d` declared a form: KServe's models read such a body as JSON as well."""
+    if declared.partition(";")[0].strip().lower() != _FORM:
+        return declared
     try:
         msgspec.json.decode(payload, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):
-        return said
+        return declared
     return semconv.JSON_CONTENT_TYPE
 
 
-def _of_batch(raw: msgspec.Raw) -> ForeignEvent:
+def _of_batch(raw: msgspec.Raw) -> ExternalEvent:
     try:
         return _decoded(_structured, bytes(raw))
     except UndecodableError:
         # Without a collection it cannot become a line.
-        return ForeignEvent(body=bytes(raw), attributes={}, resource={})
+        return ExternalEvent(body=bytes(raw), attributes={}, resource={})
 
 
-def _structured(text: bytes) -> ForeignEvent:
+def _structured(text: bytes) -> ExternalEvent:
     members = _event_decoder.decode(text)
     attributes = {key: _text(value) for key, value in members.items() if key not in {"data", "data_base64"}}
     attributes.setdefault("datacontenttype", semconv.JSON_CONTENT_TYPE)
@@ -184,12 +179,12 @@ def _structured(text: bytes) -> ForeignEvent:
 
 
 def _payload(members: Mapping[str, msgspec.Raw], content_type: str) -> bytes:
-    """The payload of an event in JSON (CloudEvents JSON format 3.1): base64, JSON, or a string that is the text."""
+    """The payload of an event in JSON (CloudEvents JSON format 3.1): base64, JSON, or text in a JSON string."""
     if "data_base64" in members:
         try:
             return b64decode(_text(members["data_base64"]), validate=True)
         except ValueError:
-            raise _no_event("data_base64 that is no base64") from None
+            raise _no_event("data_base64 that is not base64") from None
     data = bytes(members.get("data", b""))
     if data.startswith(b'"') and "json" not in content_type.lower():
         return _text(msgspec.Raw(data)).encode()
@@ -198,7 +193,7 @@ def _payload(members: Mapping[str, msgspec.Raw], content_type: str) -> bytes:
 
 def _text(value: msgspec.Raw) -> str:
     plain = msgspec.json.decode(value)
-    if plain is None:  # CloudEvents JSON format 2.2: as if it were not there
+    if plain is None:  # CloudEvents JSON format 2.2: null means absent
         return ""
     return plain if isinstance(plain, str) else bytes(value).decode()
 
@@ -210,14 +205,14 @@ def _decoded(decode: Callable[[bytes], T], text: bytes) -> T:
         raise _no_event(type(error).__name__) from None
 
 
-def _no_event(found: str) -> UndecodableError:
+def _no_event(actual: str) -> UndecodableError:
     return UndecodableError(
-        f"undecodable CloudEvent: expected an event in the JSON format, got {found}; correct the sender"
+        f"undecodable CloudEvent: expected an event in the JSON format, got {actual}; correct the sender"
     )
 
 
 def _header_text(value: str) -> str:
-    """A header as CloudEvents' HTTP binding (3.1.3.2) writes it: percent-encoded UTF-8, perhaps in double quotes."""
+    """A header in the format of CloudEvents' HTTP binding (3.1.3.2): percent-encoded UTF-8, maybe in double quotes."""
     if not value.isascii():
         value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if len(value) > 1 and value[0] == value[-1] == '"':

@@ -1,8 +1,8 @@
-"""OTLP over HTTP: `POST /v1/logs` and `/v1/traces`, in Protocol Buffers or JSON, answered in the encoding it came in.
+"""OTLP over HTTP: `POST /v1/logs` and `/v1/traces`, in Protocol Buffers or JSON; an answer has the request's encoding.
 
-The receiver's own way in is gRPC; this is for SDKs and gateways that speak HTTP only. Statuses are those of OTLP/HTTP:
-200 with the service's answer, 429 and 503 with Retry-After where the sender should come back, and any other where it
-must not, each with a `google.rpc.Status` that says why.
+The receiver's main protocol is gRPC; this one is for SDKs and gateways that support HTTP only. Statuses are those of
+OTLP/HTTP: 200 with the pipeline's answer, 429 and 503 with Retry-After where the sender should retry, and any other
+where it must not, each with a `google.rpc.Status` that gives the reason.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from ..exceptions import UnsupportedError
-from ..ingest.pipeline import Form
 from ..mapping.signal import LOGS
 from . import otlp_json
-from .http_request import client_of, is_packed, media_type, read_body
+from .http_request import media_type, read_body, request_info
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from ..config.receiver import ReceiverConfig
-    from ..ingest.pipeline import LogsService
+    from ..ingest.pipeline import Pipeline
     from ..mapping.signal import Signal
     from .http_request import HttpRefusal
 
@@ -36,11 +35,11 @@ _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
 
 
-def otlp_routes(service: LogsService, config: ReceiverConfig) -> dict[str, OtlpRoute]:
+def otlp_routes(pipeline: Pipeline, config: ReceiverConfig) -> dict[str, OtlpRoute]:
     """The routes of both signals, by path (OTLP/HTTP "Request")."""
     limit = config.max_message_bytes
-    logs = OtlpRoute(service, LOGS, otlp_json.JSON_LOGS, ExportLogsServiceResponse, max_bytes=limit)
-    spans = OtlpRoute(service, service.spans, otlp_json.JSON_SPANS, ExportTraceServiceResponse, max_bytes=limit)
+    logs = OtlpRoute(pipeline, LOGS, otlp_json.JSON_LOGS, ExportLogsServiceResponse, max_bytes=limit)
+    spans = OtlpRoute(pipeline, pipeline.spans, otlp_json.JSON_SPANS, ExportTraceServiceResponse, max_bytes=limit)
     return {"/v1/logs": logs, "/v1/traces": spans}
 
 
@@ -48,43 +47,39 @@ class OtlpRoute:
     """The route of one signal.
 
     Args:
-        service: makes requests durable.
-        signal: what comes in.
-        json: the same in JSON.
-        response: the message that an answer is.
-        max_bytes: the largest body, packed or unpacked.
+        pipeline: makes requests durable.
+        signal: log records or spans.
+        json: the JSON encoding of this signal.
+        response: the message type of an answer.
+        max_bytes: the largest body, compressed or decompressed.
     """
 
     def __init__(
         self,
-        service: LogsService,
+        pipeline: Pipeline,
         signal: Signal,
         json: otlp_json.JsonSignal,
         response: type[ExportLogsServiceResponse | ExportTraceServiceResponse],
         *,
         max_bytes: int,
     ) -> None:
-        self._service = service
+        self._pipeline = pipeline
         self._signal = signal
         self._json = json
         self._response = response
         self._max_bytes = max_bytes
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        """200 with the encoded answer of the service when everything is durable."""
+        """200 with the encoded answer of the pipeline when everything is durable."""
 
         async def read() -> bytes:
             _check_type(request)
             return await read_body(request, self._max_bytes)
 
         as_json = media_type(request) == _JSON
-        form = Form(
-            signal=self._signal,
-            compressed=is_packed(request),
-            client=client_of(request, self._service.clients),
-            request_of=partial(otlp_json.request_of, signal=self._json) if as_json else None,
-        )
-        answer = await self._service.take(read, form)
+        convert = partial(otlp_json.request_of, signal=self._json) if as_json else None
+        info = request_info(request, self._signal, self._pipeline.clients)
+        answer = await self._pipeline.receive(read, info, convert)
         if as_json:
             return _json_answer(self._response.FromString(answer))
         return web.Response(body=answer, content_type=_PROTOBUF)

@@ -1,10 +1,11 @@
-"""OTLP in its JSON encoding becomes OTLP in Protocol Buffers, record by record.
+"""Converts OTLP in its JSON encoding to OTLP in Protocol Buffers, record by record.
 
-The encoding is that of Protocol Buffers (keys in lowerCamelCase, 64-bit integers as text or numbers, bytes in base64)
-but for trace and span ids, which are hexadecimal (OTLP "JSON Protobuf Encoding"). One record that cannot be read costs
-itself: in its place comes one that has nothing but its JSON, which no signal takes, and ends in quarantine.
+The encoding is that of Protocol Buffers (keys in lowerCamelCase, 64-bit integers as text or numbers, bytes in base64),
+except for trace and span ids, which are hexadecimal (OTLP "JSON Protobuf Encoding"). A record that cannot be read does
+not affect the others: it is replaced by a record that contains only its JSON, which cannot become a line and ends in
+quarantine.
 
-This is slow, 0.1 ms a record and more: senders that have the choice take the binary encoding.
+This is slow, 0.1 ms a record and more: senders that have the choice should use the binary encoding.
 """
 
 from __future__ import annotations
@@ -32,21 +33,21 @@ if TYPE_CHECKING:
 __all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
 
 _LARGE_BYTES: Final = 64 * 1024
-"""A larger one is read in a thread, beside other calls."""
+"""A larger request is converted in a thread, so that other calls go on."""
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 _UNREADABLE: Final = "undecodable OTLP/JSON record"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonSignal:
-    """Where one signal has its records.
+    """The structure of the requests of one signal.
 
     Attributes:
-        request: the message that a request is.
+        request: the message type of a request.
         keys: of resources, scopes and records in JSON.
         fields: of the same in Protocol Buffers.
-        record: a new record.
-        unreadable: stands in for a record that cannot be read, from its JSON.
+        record: the message type of a record.
+        unreadable: the replacement for a record that cannot be read, from its JSON.
     """
 
     request: Callable[[], Any]
@@ -75,10 +76,10 @@ JSON_SPANS: Final = JsonSignal(
 
 
 async def request_of(text: bytes, signal: JsonSignal) -> bytes:
-    """The encoded request that `text` says in JSON.
+    """The encoded request of `text`, a request in JSON.
 
     Raises:
-        UndecodableError: not even the outline of the request could be read.
+        UndecodableError: the structure of the request could not be read.
     """
     convert = partial(_request_of, text, signal)
     return await asyncio.to_thread(convert) if len(text) > _LARGE_BYTES else convert()
@@ -87,13 +88,13 @@ async def request_of(text: bytes, signal: JsonSignal) -> bytes:
 def _request_of(text: bytes, signal: JsonSignal) -> bytes:
     try:
         outline = msgspec.json.decode(text, type=dict[str, Any])
-        records = list(_taken_records(outline, signal))
+        records = list(_removed_records(outline, signal))
         request = ParseDict(outline, signal.request(), ignore_unknown_fields=True)
         for resource, scope, record in records:
             _scope_of(request, signal, resource, scope).append(_record(record, signal))
         encoded: bytes = request.SerializeToString()
     except (msgspec.DecodeError, ParseError, UnicodeError, RecursionError, AttributeError, TypeError) as error:
-        # What these errors say may quote what was sent.
+        # The messages of these errors may quote the data that was sent.
         raise UndecodableError(
             f"undecodable request: expected OTLP in JSON, got a body of {len(text)} bytes that is not "
             f"({type(error).__name__}); correct the sender"
@@ -101,8 +102,8 @@ def _request_of(text: bytes, signal: JsonSignal) -> bytes:
     return encoded
 
 
-def _taken_records(outline: dict[str, Any], signal: JsonSignal) -> Iterator[tuple[int, int, Any]]:
-    """Take the records out of `outline`, each with the places of its resource and scope."""
+def _removed_records(outline: dict[str, Any], signal: JsonSignal) -> Iterator[tuple[int, int, Any]]:
+    """Remove the records from `outline`, and yield each with the indexes of its resource and scope."""
     resources, scopes, items = signal.keys
     for resource, by_resource in enumerate(_list_of(outline, resources)):
         for scope, by_scope in enumerate(_list_of(by_resource, scopes)):
@@ -125,33 +126,33 @@ def _scope_of(request: Any, signal: JsonSignal, resource: int, scope: int) -> An
     return getattr(getattr(getattr(request, resources)[resource], scopes)[scope], items)
 
 
-def _record(said: Any, signal: JsonSignal) -> Any:
-    for mend in (_as_it_is, _with_large_numbers):
+def _record(record: Any, signal: JsonSignal) -> Any:
+    for fix in (_unchanged, _with_large_numbers):
         with contextlib.suppress(ParseError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
-            return ParseDict(mend(_with_base64_ids(said)), signal.record(), ignore_unknown_fields=True)
-    return signal.unreadable(msgspec.json.encode(said).decode())
+            return ParseDict(fix(_with_base64_ids(record)), signal.record(), ignore_unknown_fields=True)
+    return signal.unreadable(msgspec.json.encode(record).decode())
 
 
-def _as_it_is(said: Any) -> Any:
-    return said
+def _unchanged(value: Any) -> Any:
+    return value
 
 
-def _with_large_numbers(said: Any) -> Any:
-    """`said` with doubles where integers do not fit: to OpenTelemetry's JavaScript SDK 1e300 is an integer."""
-    if isinstance(said, list):
-        return [_with_large_numbers(item) for item in said]
-    if not isinstance(said, dict):
-        return said
-    number = said.get("intValue")
+def _with_large_numbers(value: Any) -> Any:
+    """`value` with doubles where integers do not fit: OpenTelemetry's JavaScript SDK sends 1e300 as an integer."""
+    if isinstance(value, list):
+        return [_with_large_numbers(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    number = value.get("intValue")
     if isinstance(number, (int, float)) and not -(2**63) <= number < 2**63:
         return {"doubleValue": float(number)}
-    return {key: _with_large_numbers(item) for key, item in said.items()}
+    return {key: _with_large_numbers(item) for key, item in value.items()}
 
 
-def _with_base64_ids(said: dict[str, Any]) -> dict[str, Any]:
-    """`said`, and the links of a span in it, with their ids as `ParseDict` reads bytes."""
+def _with_base64_ids(record: dict[str, Any]) -> dict[str, Any]:
+    """`record`, and the links of a span in it, with their ids in base64, as `ParseDict` reads bytes."""
     changed: dict[str, Any] = {
-        key: b64encode(bytes.fromhex(value)).decode() if key in _IDS else value for key, value in said.items()
+        key: b64encode(bytes.fromhex(value)).decode() if key in _IDS else value for key, value in record.items()
     }
     if links := changed.get("links"):
         changed["links"] = [_with_base64_ids(link) for link in links]

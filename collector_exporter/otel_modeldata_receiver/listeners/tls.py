@@ -1,7 +1,7 @@
-"""The receiver's certificates: looked at for each new connection, so that renewed files need no restart.
+"""The receiver's certificates: checked for each new connection, so that renewed files need no restart.
 
-Renewal replaces several files, and not at one moment. What does not belong together is therefore not served: the
-connection gets what was good before, and the log says so once for each state of the files.
+A renewal replaces several files, and not all at once. Files that do not belong together are therefore not used: the
+connection gets the former certificate, with one log line for each state of the files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _State = tuple[tuple[int, int], ...]
 
 
 def server_credentials(tls: TlsConfig) -> grpc.ServerCredentials:
-    """Credentials that follow the files of `tls`; with `client_ca_file` only clients it signed are served (mTLS).
+    """Credentials that follow changes of the files of `tls`; with `client_ca_file` clients need a certificate (mTLS).
 
     Raises:
         ConfigError: the files cannot be read, or do not belong together.
@@ -40,7 +40,7 @@ def server_credentials(tls: TlsConfig) -> grpc.ServerCredentials:
 
 
 def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
-    """The same for HTTP: a context that gives each handshake another one when the files of `tls` changed.
+    """The same for HTTP: a context that switches a handshake to a new context when the files of `tls` changed.
 
     Raises:
         ConfigError: the files cannot be read, or do not belong together.
@@ -52,13 +52,13 @@ def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
     except OSError as error:
         raise _unusable(error, tls) from None
 
-    def look(connection: ssl.SSLObject | ssl.SSLSocket, *_: object) -> None:
+    def use_current(connection: ssl.SSLObject | ssl.SSLSocket, *_: object) -> None:
         nonlocal current
         if files.renewed() is not None:
             current = _context(tls)
         connection.context = current
 
-    first.sni_callback = look
+    first.sni_callback = use_current
     return first
 
 
@@ -68,7 +68,7 @@ def _context(tls: TlsConfig) -> ssl.SSLContext:
     if tls.client_ca_file:
         context.load_verify_locations(tls.client_ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
-        context.num_tickets = 0  # a session that goes on would not show its certificate again
+        context.num_tickets = 0  # a resumed session would not present its certificate again
     return context
 
 
@@ -89,25 +89,25 @@ class _Files:
         self._seen: _State | None = None
 
     def configuration(self) -> grpc.ServerCertificateConfiguration:
-        """What the files say now."""
+        """The present content of the files."""
         tls = self._tls
         self._seen = self._state()
-        # gRPC says of wrong files only that it could not bind; this says what is wrong with them.
+        # For wrong files gRPC reports only that it could not bind; this check reports what is wrong with them.
         ssl.create_default_context(cafile=tls.client_ca_file).load_cert_chain(tls.cert_file, tls.key_file)
         key, chain = Path(tls.key_file).read_bytes(), Path(tls.cert_file).read_bytes()
         client_ca = Path(tls.client_ca_file).read_bytes() if tls.client_ca_file else None
         return grpc.ssl_server_certificate_configuration([(key, chain)], client_ca)
 
     def renewed(self) -> grpc.ServerCertificateConfiguration | None:
-        """What the files say when they changed since the last look; gRPC asks at each handshake."""
+        """The content of the files if they changed since the last call; gRPC calls this for each handshake."""
         try:
             if self._state() == self._seen:
                 return None
             configuration = self.configuration()
         except OSError as error:
-            logger.warning("tls: the files changed and do not belong together, the former ones are served: %s", error)
+            logger.warning("tls: the files changed and do not belong together, the former ones are used: %s", error)
             return None
-        logger.info("tls: renewed certificates are served")
+        logger.info("tls: renewed certificates are used")
         return configuration
 
     def _state(self) -> _State:
@@ -115,7 +115,7 @@ class _Files:
 
 
 def _version(path: Path) -> tuple[int, int]:
-    """When and as what a file was written; a missing one, in the middle of a renewal, has a version too."""
+    """Changes whenever the file is written or replaced; a missing file, during a renewal, has a version too."""
     try:
         status = path.stat()
     except OSError:

@@ -26,7 +26,9 @@ from otel_modeldata_receiver.config import receiver as config
 from otel_modeldata_receiver.config.authorization import Client, Clients, client_problems
 from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError, ForbiddenError
-from otel_modeldata_receiver.ingest.pipeline import Form, LogsService
+from otel_modeldata_receiver.ingest.pipeline import Pipeline
+from otel_modeldata_receiver.ingest.request_info import RequestInfo
+from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.sink import Sink
 
@@ -353,16 +355,17 @@ async def test_refused_requests_are_counted_by_their_error(tmp_path: Path) -> No
     reader = InMemoryMetricReader()
     provider = MeterProvider(metric_readers=[reader])
     sink = Sink(LocalStore(tmp_path), instance="0" * 32)
-    service = LogsService(sink, ReceiverConfig(), instruments=telemetry.instruments(provider.get_meter("test")))
-    form = Form(client=Client(names=("pod",), grants=frozenset({"fraud/*"})))
+    pipeline = Pipeline(sink, ReceiverConfig(), telemetry.instruments(provider.get_meter("test")))
+    client = Client(names=("pod",), grants=frozenset({"fraud/*"}))
+    info = RequestInfo(signal=LOGS, transport="grpc", client=client)
 
     async def read() -> bytes:
         return one("1")
 
     for _ in range(2):
         with pytest.raises(ForbiddenError):
-            await service.take(read, form)
-    assert service.in_flight_bytes == 0
+            await pipeline.receive(read, info)
+    assert pipeline.in_flight_bytes == 0
     data = reader.get_metrics_data()
     assert data is not None
     counted = {

@@ -1,4 +1,4 @@
-"""Bytes in flight stay within the budget, and nobody can take the room of all others (section 5, test 25)."""
+"""Bytes in flight stay within the budget, and no tenant can use up the room of the others (section 5, test 25)."""
 
 from __future__ import annotations
 

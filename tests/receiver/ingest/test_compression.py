@@ -1,4 +1,4 @@
-"""Compressed requests: told from plain ones, unpacked whole, and never beyond the limit (section 5, test 21)."""
+"""Compressed requests: recognized, decompressed whole, and never beyond the limit (section 5, test 21)."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from hypothesis import strategies as st
 from otlp_requests import record, request
 
 from otel_modeldata_receiver.exceptions import TooLargeError, UndecodableError
-from otel_modeldata_receiver.ingest.compression import is_compressed, unpacked
+from otel_modeldata_receiver.ingest.compression import decompress, is_compressed
 
 MIB = 1 << 20
 
 
-def unpack(message: bytes, limit: int = 64 * MIB) -> bytes:
-    return asyncio.run(unpacked(message, limit))
+def decompressed(message: bytes, limit: int = 64 * MIB) -> bytes:
+    return asyncio.run(decompress(message, limit))
 
 
 def gzip_of_zeros(size: int) -> bytes:
-    """As large a bomb as one likes, made in little memory."""
-    packer = zlib.compressobj(9, wbits=31)
-    return b"".join(packer.compress(bytes(MIB)) for _ in range(size // MIB)) + packer.flush()
+    """A decompression bomb of any size, made in little memory."""
+    compressor = zlib.compressobj(9, wbits=31)
+    return b"".join(compressor.compress(bytes(MIB)) for _ in range(size // MIB)) + compressor.flush()
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress])
 @given(content=st.binary(max_size=2000))
-def test_what_was_packed_is_unpacked(pack: type[bytes], content: bytes) -> None:
-    message = pack(content)
+def test_compressed_data_is_decompressed(compress: type[bytes], content: bytes) -> None:
+    message = compress(content)
     assert is_compressed(message)
-    assert unpack(message) == content
+    assert decompressed(message) == content
 
 
-def test_a_request_of_many_steps_is_unpacked_in_order_while_others_run() -> None:
+def test_a_request_of_many_steps_is_decompressed_in_order_while_other_tasks_run() -> None:
     content = b"".join(number.to_bytes(8) for number in range(3 * MIB // 2))
 
     async def main() -> tuple[bytes, int]:
@@ -49,7 +49,7 @@ def test_a_request_of_many_steps_is_unpacked_in_order_while_others_run() -> None
                 await asyncio.sleep(0)
 
         task = asyncio.create_task(other())
-        result = await unpacked(gzip.compress(content, 1), 64 * MIB)
+        result = await decompress(gzip.compress(content, 1), 64 * MIB)
         task.cancel()
         return result, turns
 
@@ -73,7 +73,7 @@ def test_a_bomb_is_refused_and_takes_no_more_than_a_step(limit: int) -> None:
             TooLargeError,
             match=rf"^expected a request of at most {limit} bytes, got {len(bomb)} compressed ones that hold more; let",
         ):
-            unpack(bomb, limit)
+            decompressed(bomb, limit)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -81,11 +81,11 @@ def test_a_bomb_is_refused_and_takes_no_more_than_a_step(limit: int) -> None:
 
 
 @pytest.mark.slow
-def test_however_many_bombs_go_off_at_once_two_of_them_are_in_memory() -> None:
+def test_of_many_bombs_at_once_only_two_are_in_memory() -> None:
     bomb = gzip_of_zeros(512 * MIB)
 
     async def main() -> list[object]:
-        return await asyncio.gather(*(unpacked(bomb, 64 * MIB) for _ in range(16)), return_exceptions=True)
+        return await asyncio.gather(*(decompress(bomb, 64 * MIB) for _ in range(16)), return_exceptions=True)
 
     tracemalloc.start()
     try:
@@ -98,27 +98,27 @@ def test_however_many_bombs_go_off_at_once_two_of_them_are_in_memory() -> None:
 
 
 @pytest.mark.parametrize("limit", [MIB, 4 * MIB, 8 * MIB])
-def test_exactly_the_limit_is_taken(limit: int) -> None:
-    assert unpack(gzip.compress(bytes(limit)), limit) == bytes(limit)
+def test_exactly_the_limit_is_accepted(limit: int) -> None:
+    assert decompressed(gzip.compress(bytes(limit)), limit) == bytes(limit)
     with pytest.raises(TooLargeError):
-        unpack(gzip.compress(bytes(limit + 1)), limit)
+        decompressed(gzip.compress(bytes(limit + 1)), limit)
 
 
-PACKED = gzip.compress(b"some rows of data", mtime=0)
+COMPRESSED = gzip.compress(b"some rows of data", mtime=0)
 
 
 @pytest.mark.parametrize(
-    ("damaged", "found"),
+    ("damaged", "defect"),
     [
-        (PACKED[:-1], "the end is missing"),
-        (PACKED[:12], "the end is missing"),
-        (PACKED[:-8] + bytes(8), "incorrect data check"),
-        (PACKED + b"more", "4 bytes behind the end"),
+        (COMPRESSED[:-1], "the end is missing"),
+        (COMPRESSED[:12], "the end is missing"),
+        (COMPRESSED[:-8] + bytes(8), "incorrect data check"),
+        (COMPRESSED + b"more", "4 bytes behind the end"),
         (b"\x1f\x8bnoise that is no gzip", "unknown compression method"),
     ],
 )
-def test_damaged_data_is_told(damaged: bytes, found: str) -> None:
+def test_damaged_data_is_reported(damaged: bytes, defect: str) -> None:
     with pytest.raises(UndecodableError) as caught:
-        unpack(damaged)
+        decompressed(damaged)
     assert str(caught.value).startswith("undecodable compression: expected whole gzip or zlib data, got ")
-    assert found in str(caught.value)
+    assert defect in str(caught.value)

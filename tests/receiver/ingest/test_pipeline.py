@@ -1,4 +1,4 @@
-"""Export: acknowledged means durable, refused means come back, and bad records stand aside."""
+"""The path of a request: acknowledged means durable, refused means retry, and bad records are quarantined."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from memory_store import MemoryStore
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from otlp_requests import NOON, record, request
+from recorded_metrics import RecordedMetrics
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
-from otel_modeldata_receiver.exceptions import OverloadedError, ShuttingDownError, StoreError, UndecodableError
-from otel_modeldata_receiver.ingest.pipeline import LogsService
+from otel_modeldata_receiver.exceptions import (
+    InternalError,
+    OverloadedError,
+    ShuttingDownError,
+    StoreError,
+    UndecodableError,
+)
+from otel_modeldata_receiver.ingest.pipeline import Pipeline
+from otel_modeldata_receiver.ingest.request_info import RequestInfo
 from otel_modeldata_receiver.mapping import body
 from otel_modeldata_receiver.mapping import resource as origin
+from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
@@ -37,10 +44,11 @@ pytestmark = pytest.mark.anyio
 
 INPUTS = "credit/blue/model_inputs/2026/11/22/12"
 OUTPUTS = "credit/blue/model_outputs/2026/11/22/12"
+LOGS_BY_GRPC = RequestInfo(signal=LOGS, transport="grpc")
 
 
 class HeldStore(LocalStore):
-    """A local store whose appends can be held, and fail where they are told to."""
+    """A local store whose appends can be held, and fail in the folders of `failing`."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -61,28 +69,27 @@ class HeldStore(LocalStore):
 
 
 class Fixture:
-    """A service on a store of its own, with its metrics."""
+    """A pipeline on a store of its own, with its metrics."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.store = HeldStore(folder)
-        self.reader = InMemoryMetricReader()
-        self.provider = MeterProvider(metric_readers=[self.reader])
-        instruments = telemetry.instruments(self.provider.get_meter("test"))
+        self.recorded = RecordedMetrics()
+        instruments = self.recorded.instruments
         limits = SinkLimits(retry_seconds=0.0)
         self.sink = Sink(self.store, instance="0" * 32, limits=limits, instruments=instruments)
         self.store_errors: list[StoreError] = []
         self.now = NOON
-        self.service = LogsService(
+        self.pipeline = Pipeline(
             self.sink,
             ReceiverConfig(**settings),
-            instruments=instruments,
+            instruments,
             on_store_error=self.store_errors.append,
             clock_ns=lambda: self.now,
         )
 
     async def accept(self, raw: bytes) -> ExportLogsServiceResponse:
-        return ExportLogsServiceResponse.FromString(await self.service.accept(raw))
+        return ExportLogsServiceResponse.FromString(await self.pipeline.accept(raw, LOGS_BY_GRPC))
 
     def lines(self, folder: str) -> list[dict[str, Any]]:
         blobs = sorted((self.folder / folder).glob("*.jsonl"))
@@ -94,27 +101,15 @@ class Fixture:
     def ids(self, folder: str) -> list[str]:
         return [line["id"] for line in self.lines(folder)]
 
-    def metrics(self) -> dict[str, dict[tuple[tuple[str, Any], ...], Any]]:
-        """Value by metric and attributes; of the histogram the number of measurements."""
-        data = self.reader.get_metrics_data()
-        assert data is not None
-        return {
-            metric.name: {
-                tuple(sorted((point.attributes or {}).items())): getattr(point, "value", getattr(point, "count", None))
-                for point in metric.data.data_points
-            }
-            for metric in data.resource_metrics[0].scope_metrics[0].metrics
-        }
-
 
 @asynccontextmanager
 async def fixture(folder: Path, **settings: Any) -> AsyncIterator[Fixture]:
     made = Fixture(folder, **settings)
     yield made
     made.store.open.set()
-    await made.service.drain()
+    await made.pipeline.drain()
     await made.sink.close()
-    made.provider.shutdown()
+    made.recorded.close()
 
 
 def bytes_at(path: str) -> bytes:
@@ -134,7 +129,7 @@ async def test_an_acknowledged_request_is_in_the_store(tmp_path: Path) -> None:
         outputs = record(event_id="3", time_ns=NOON, collection="model_outputs")
         assert await made.accept(request(*inputs("1", "2"), outputs)) == FULL_SUCCESS
         assert (made.ids(INPUTS), made.ids(OUTPUTS)) == (["1", "2"], ["3"])
-        metrics = made.metrics()
+        metrics = made.recorded.values()
         assert metrics["otelcol_receiver_accepted_log_records"] == {RECEIVER: 3}
         assert metrics["otel_modeldata.appends"] == {(): 2}
         assert metrics["otel_modeldata.append.duration"] == {(): 2}
@@ -152,20 +147,20 @@ async def test_nothing_is_acknowledged_before_it_is_durable(tmp_path: Path) -> N
         made.store.open.clear()
         call = asyncio.create_task(made.accept(request(*inputs("1"))))
         await made.store.reached.wait()
-        assert (call.done(), made.service.in_flight_bytes > 0) == (False, True)
+        assert (call.done(), made.pipeline.in_flight_bytes > 0) == (False, True)
         made.store.open.set()
         assert await call == FULL_SUCCESS
         assert made.ids(INPUTS) == ["1"]
 
 
-async def test_what_comes_twice_is_acknowledged_twice_and_stored_once(tmp_path: Path) -> None:
+async def test_a_request_that_is_sent_twice_is_acknowledged_twice_and_stored_once(tmp_path: Path) -> None:
     async with fixture(tmp_path) as made:
         raw = request(*inputs("1", "2", "2"))
         assert await made.accept(raw) == FULL_SUCCESS
         assert await made.accept(raw) == FULL_SUCCESS
         assert made.ids(INPUTS) == ["1", "2"]
-        assert made.metrics()["otel_modeldata.duplicates"] == {(): 4}
-        assert made.metrics()["otelcol_receiver_accepted_log_records"] == {RECEIVER: 6}
+        assert made.recorded.values()["otel_modeldata.duplicates"] == {(): 4}
+        assert made.recorded.values()["otelcol_receiver_accepted_log_records"] == {RECEIVER: 6}
 
 
 async def test_one_folder_that_fails_refuses_the_request_and_the_retry_stores_the_rest_once(tmp_path: Path) -> None:
@@ -175,13 +170,13 @@ async def test_one_folder_that_fails_refuses_the_request_and_the_retry_stores_th
         with pytest.raises(StoreError, match=r"^disk full$"):
             await made.accept(raw)
         assert [str(error) for error in made.store_errors] == ["disk full"]
-        assert made.metrics()["otelcol_receiver_refused_log_records"] == {RECEIVER: 2}
+        assert made.recorded.values()["otelcol_receiver_refused_log_records"] == {RECEIVER: 2}
         made.store.failing.clear()
         assert await made.accept(raw) == FULL_SUCCESS
         assert (made.ids(INPUTS), made.ids(OUTPUTS)) == (["1"], ["2"])
 
 
-async def test_bad_records_are_kept_counted_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_bad_records_are_kept_counted_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with fixture(tmp_path) as made:
         bad = [record("SECRET no json", event_id=one, time_ns=NOON) for one in ("2", "3")]
         answer = await made.accept(request(*inputs("1"), *bad, record(collection="..", event_id="4", time_ns=NOON)))
@@ -191,18 +186,18 @@ async def test_bad_records_are_kept_counted_and_told(tmp_path: Path, caplog: pyt
         assert made.ids(INPUTS) == ["1"]
         kept = made.lines("_quarantine/2026/11/22/12")
         assert [line["reason"].partition(":")[0] for line in kept] == ["body not JSON", "body not JSON", "name"]
-        assert made.metrics()["otel_modeldata.quarantined"] == {
+        assert made.recorded.values()["otel_modeldata.quarantined"] == {
             (("reason", "body not JSON"),): 2,
             (("reason", "name"),): 1,
         }
-        assert made.metrics()["otelcol_receiver_accepted_log_records"] == {RECEIVER: 1}
+        assert made.recorded.values()["otelcol_receiver_accepted_log_records"] == {RECEIVER: 1}
     assert caplog.messages == [
         "2 records went to _quarantine: body not JSON",
         "1 records went to _quarantine: name",
     ]
 
 
-async def test_a_bad_record_that_comes_again_is_kept_once(tmp_path: Path) -> None:
+async def test_a_bad_record_that_is_sent_again_is_kept_once(tmp_path: Path) -> None:
     async with fixture(tmp_path) as made:
         raw = request(record("no json", event_id="1", time_ns=NOON))
         for _ in range(2):
@@ -225,7 +220,7 @@ async def test_a_request_that_cannot_be_read_is_kept_before_it_is_refused(tmp_pa
         assert (line["request"], line["size"]) == ("/yBub2lzZQ==", 7)
 
 
-async def test_a_request_that_can_neither_be_read_nor_kept_comes_again(tmp_path: Path) -> None:
+async def test_a_request_that_can_neither_be_read_nor_kept_is_retried(tmp_path: Path) -> None:
     async with fixture(tmp_path) as made:
         made.store.failing.add("_quarantine/2026/11/22/12")
         with pytest.raises(StoreError, match=r"^disk full$"):
@@ -285,10 +280,10 @@ async def test_a_call_past_its_deadline_is_refused_but_its_lines_are_stored_and_
         made.store.open.clear()
         with pytest.raises(TimeoutError):
             await made.accept(raw)
-        assert made.service.in_flight_bytes == len(raw)
+        assert made.pipeline.in_flight_bytes == len(raw)
         made.store.open.set()
-        await made.service.drain()
-        assert made.service.in_flight_bytes == 0
+        await made.pipeline.drain()
+        assert made.pipeline.in_flight_bytes == 0
         assert made.ids(INPUTS) == ["1"]
     async with fixture(tmp_path) as made:
         assert await made.accept(raw) == FULL_SUCCESS
@@ -304,27 +299,27 @@ async def test_a_sender_that_goes_away_leaves_its_lines_to_be_stored(tmp_path: P
         with pytest.raises(asyncio.CancelledError):
             await call
         made.store.open.set()
-        await made.service.drain()
+        await made.pipeline.drain()
         assert made.ids(INPUTS) == ["1"]
 
 
-async def test_a_stopping_service_takes_nothing_new_and_finishes_the_rest(tmp_path: Path) -> None:
+async def test_a_stopping_pipeline_accepts_nothing_new_and_finishes_the_rest(tmp_path: Path) -> None:
     async with fixture(tmp_path) as made:
         made.store.open.clear()
         call = asyncio.create_task(made.accept(request(*inputs("1"))))
         await made.store.reached.wait()
-        made.service.stop()
+        made.pipeline.stop()
         with pytest.raises(ShuttingDownError):
             await made.accept(request(*inputs("2")))
         made.store.open.set()
-        await made.service.drain()
+        await made.pipeline.drain()
         assert (await call, made.ids(INPUTS)) == (FULL_SUCCESS, ["1"])
 
 
 # --- Tenants ---
 
 
-async def test_a_tenant_that_fills_its_share_does_not_keep_another_one_out(tmp_path: Path) -> None:
+async def test_a_tenant_that_fills_its_share_does_not_exclude_another_one(tmp_path: Path) -> None:
     """Section 5, test 25."""
     noisy, quiet = ({semconv.AZUREML_ENDPOINT_NAME: name} for name in ("noisy", "quiet"))
     size = len(request(*inputs("00"), resource_values=noisy))
@@ -341,10 +336,10 @@ async def test_a_tenant_that_fills_its_share_does_not_keep_another_one_out(tmp_p
         assert made.ids("quiet/default/model_inputs/2026/11/22/12") == ["99"]
 
 
-# --- Defects of ours ---
+# --- Internal errors ---
 
 
-async def test_a_defect_costs_the_one_record_it_is_about(
+async def test_an_internal_error_affects_only_the_record_that_causes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     real = body.rows_of
@@ -362,22 +357,22 @@ async def test_a_defect_costs_the_one_record_it_is_about(
         assert (answer.partial_success.rejected_log_records, answer.partial_success.error_message) == (2, reason)
         assert made.ids(INPUTS) == ["1", "4"]
         assert [line["reason"] for line in made.lines("_quarantine/2026/11/22/12")] == [reason] * 2
-        assert made.metrics()["otel_modeldata.quarantined"] == {(("reason", "defect"),): 2}
+        assert made.recorded.values()["otel_modeldata.quarantined"] == {(("reason", "defect"),): 2}
     assert caplog.messages == [
-        "a defect of ours keeps records from their lines: KeyError",
+        "internal error (a bug), records are in quarantine: KeyError",
         "2 records went to _quarantine: defect",
     ]
     assert "in defective" in caplog.text
 
 
-async def test_a_defect_in_a_resource_costs_its_own_records_only(
+async def test_an_internal_error_about_a_resource_affects_only_its_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = origin.read
 
     def defective(resource: bytes) -> origin.DeploymentResource:
         if b"odd" in resource:
-            raise RuntimeError("a defect")
+            raise RuntimeError("a bug")
         return real(resource)
 
     monkeypatch.setattr(origin, "read", defective)
@@ -389,19 +384,29 @@ async def test_a_defect_in_a_resource_costs_its_own_records_only(
         assert len(made.lines("_quarantine/2026/11/22/12")) == 1
 
 
-async def test_rows_whose_place_is_taken_by_other_content_are_kept_aside(tmp_path: Path) -> None:
+async def test_rows_whose_name_has_other_content_already_are_quarantined(tmp_path: Path) -> None:
     big = record(json.dumps([{"x": "a" * 5_000_000}]), event_id="big", time_ns=NOON)
     async with fixture(tmp_path) as made:
         assert await made.accept(request(big)) == FULL_SUCCESS
         (kept,) = (tmp_path / INPUTS / "files").iterdir()
-        kept.write_text("somebody else's")
-    async with fixture(tmp_path) as made:  # one that does not remember what it stored itself
+        kept.write_text("of another writer")
+    async with fixture(tmp_path) as made:  # a new one does not know what is stored
         again = request(big, *inputs("2"))
         answer = await made.accept(again)
         assert answer.partial_success.error_message.startswith("defect: expected to make a line, got ValueError")
         assert made.ids(INPUTS) == ["big", "2"]
         (line,) = made.lines("_quarantine/2026/11/22/12")
         assert bytes_at(line["recordref"]) == big.SerializeToString()
+
+
+async def test_an_unexpected_error_is_answered_as_an_internal_one_and_counted_by_its_type(tmp_path: Path) -> None:
+    async def read() -> bytes:
+        raise KeyError("S3CRET")
+
+    async with fixture(tmp_path) as made:
+        with pytest.raises(InternalError, match=r"^unexpected KeyError in the receiver, see its log; send again$"):
+            await made.pipeline.receive(read, LOGS_BY_GRPC)
+        assert made.recorded.values()["otel_modeldata.refused_requests"] == {(("error.type", "KeyError"),): 1}
 
 
 # --- Payloads beside their lines ---
@@ -429,7 +434,7 @@ async def test_an_image_that_is_scored_twice_is_stored_once_and_both_lines_point
     assert kept.read_bytes() == b"\x89PNG"
 
 
-async def test_bytes_have_no_place_in_a_tabular_collection(tmp_path: Path) -> None:
+async def test_binary_bodies_are_refused_in_a_tabular_collection(tmp_path: Path) -> None:
     async with fixture(tmp_path) as made:
         bad = record(b"\x89PNG", PNG, event_id="1", time_ns=NOON)
         answer = await made.accept(request(bad))
@@ -437,7 +442,7 @@ async def test_bytes_have_no_place_in_a_tabular_collection(tmp_path: Path) -> No
         assert len(made.lines("_quarantine/2026/11/22/12")) == 1
 
 
-async def test_the_request_that_could_not_be_read_is_kept_as_it_came(tmp_path: Path) -> None:
+async def test_an_inference_request_that_is_not_json_is_stored_as_it_arrived(tmp_path: Path) -> None:
     """S50."""
     async with fixture(tmp_path) as made:
         broken = record('{"data": [1, 2', collection="request", event_id="1", time_ns=NOON)
@@ -446,7 +451,7 @@ async def test_the_request_that_could_not_be_read_is_kept_as_it_came(tmp_path: P
 
 
 class HeldPuts(MemoryStore):
-    """A store in memory whose objects wait for a sign."""
+    """A store in memory whose objects wait until `free` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -461,17 +466,20 @@ class HeldPuts(MemoryStore):
 
 async def test_no_small_event_waits_for_a_large_one() -> None:
     store = HeldPuts()
-    service = LogsService(Sink(store, instance="0" * 32), ReceiverConfig(), clock_ns=lambda: NOON)
+    pipeline = Pipeline(
+        Sink(store, instance="0" * 32), ReceiverConfig(), telemetry.instruments(), clock_ns=lambda: NOON
+    )
     big = json.dumps([{"x": "a" * 5_000_000}])
     noisy = [
         request(record(big, event_id=f"big-{number}", time_ns=NOON), *inputs(f"beside-{number}")) for number in range(6)
     ]
-    waiting = [asyncio.create_task(service.accept(raw)) for raw in noisy]
+    waiting = [asyncio.create_task(pipeline.accept(raw, LOGS_BY_GRPC)) for raw in noisy]
     await store.reached("put", 4)
     quiet = {semconv.AZUREML_ENDPOINT_NAME: "quiet"}
-    assert await service.accept(request(*inputs("small"), resource_values=quiet)) == b""
-    assert await service.accept(request(*inputs("same folder"))) == b""
-    assert await service.accept(request(record(event_id="other", collection="model_outputs", time_ns=NOON))) == b""
+    assert await pipeline.accept(request(*inputs("small"), resource_values=quiet), LOGS_BY_GRPC) == b""
+    assert await pipeline.accept(request(*inputs("same folder")), LOGS_BY_GRPC) == b""
+    other = request(record(event_id="other", collection="model_outputs", time_ns=NOON))
+    assert await pipeline.accept(other, LOGS_BY_GRPC) == b""
     assert store.count("put") == 4  # few at a time
     assert store.stored(INPUTS) == [*(f"beside-{number}" for number in range(6)), "same folder"]
     assert not any(call.done() for call in waiting)
@@ -480,16 +488,16 @@ async def test_no_small_event_waits_for_a_large_one() -> None:
     assert sorted(store.stored(INPUTS)[7:]) == [f"big-{number}" for number in range(6)]
 
 
-async def test_a_line_is_never_before_what_it_points_to() -> None:
+async def test_a_line_is_never_stored_before_the_object_it_points_to() -> None:
     store = MemoryStore(["ok", "refused", "refused"])  # blobs, then two puts
     store.latency = 0.0
     limits = SinkLimits(retry_seconds=0.0)
     sink = Sink(store, instance="0" * 32, limits=limits)
-    service = LogsService(sink, ReceiverConfig(), clock_ns=lambda: NOON)
+    pipeline = Pipeline(sink, ReceiverConfig(), telemetry.instruments(), clock_ns=lambda: NOON)
     raw = request(*inputs("1"), image("2"))
     outcomes = []
     while not outcomes or outcomes[-1] != b"":
-        outcomes += await asyncio.gather(service.accept(raw), return_exceptions=True)
+        outcomes += await asyncio.gather(pipeline.accept(raw, LOGS_BY_GRPC), return_exceptions=True)
         assert store.objects or store.stored(REQUESTS) == []
     assert [type(outcome) for outcome in outcomes[:-1]] == [StoreError] * (len(outcomes) - 1)
     assert len(outcomes) > 1
@@ -500,15 +508,15 @@ async def test_after_a_failure_of_the_store_an_object_is_put_again() -> None:
     store = MemoryStore()
     store.latency = 0.0
     sink = Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0))
-    service = LogsService(sink, ReceiverConfig(), clock_ns=lambda: NOON)
-    await service.accept(request(image("1")))
-    await service.accept(request(image("2")))
+    pipeline = Pipeline(sink, ReceiverConfig(), telemetry.instruments(), clock_ns=lambda: NOON)
+    await pipeline.accept(request(image("1")), LOGS_BY_GRPC)
+    await pipeline.accept(request(image("2")), LOGS_BY_GRPC)
     assert store.count("put") == 1
     store.fates = iter(["refused"])
     with pytest.raises(StoreError):
-        await service.accept(request(image("3")))
-    store.objects.clear()  # as if the container had been deleted and made anew
-    await service.accept(request(image("3")))
+        await pipeline.accept(request(image("3")), LOGS_BY_GRPC)
+    store.objects.clear()  # as if the container had been deleted and created again
+    await pipeline.accept(request(image("3")), LOGS_BY_GRPC)
     assert (store.count("put"), len(store.objects)) == (2, 1)
 
 
@@ -517,7 +525,9 @@ async def test_after_a_failure_of_the_store_an_object_is_put_again() -> None:
 HOUR = 3_600 * 1_000_000_000
 
 
-async def test_an_event_goes_to_the_hour_of_its_own_time_whatever_the_clock_here_says(tmp_path: Path) -> None:
+async def test_an_event_is_stored_in_the_hour_of_its_own_time_whatever_the_receivers_clock_shows(
+    tmp_path: Path,
+) -> None:
     times = {
         "last of the hour": (NOON + HOUR - 1, "2026/11/22/12"),
         "first of the next": (NOON + HOUR, "2026/11/22/13"),
@@ -534,13 +544,13 @@ async def test_an_event_goes_to_the_hour_of_its_own_time_whatever_the_clock_here
                 one = f"{event_id} {made.now}"
                 assert await made.accept(request(record(event_id=one, time_ns=time_ns))) == FULL_SUCCESS
         for event_id, (_, folder) in times.items():
-            found = made.ids(f"credit/blue/model_inputs/{folder}")
-            assert [one for one in found if one.startswith(event_id)] == [
+            ids = made.ids(f"credit/blue/model_inputs/{folder}")
+            assert [one for one in ids if one.startswith(event_id)] == [
                 f"{event_id} {now}" for now in (NOON, 0, 2**63 - 1)
             ]
 
 
-async def test_an_event_without_a_time_goes_to_the_hour_in_which_it_came_also_when_the_clock_jumps_back(
+async def test_an_event_without_a_time_is_stored_in_the_hour_of_its_arrival_also_when_the_clock_jumps_back(
     tmp_path: Path,
 ) -> None:
     async with fixture(tmp_path) as made:
@@ -549,8 +559,8 @@ async def test_an_event_without_a_time_goes_to_the_hour_in_which_it_came_also_wh
             bad = await made.accept(request(record("no json", event_id=f"bad {number}", time_ns=0)))
             assert bad.partial_success.rejected_log_records == 1
         hours = ("11", "12", "13")
-        found = {hour: made.ids(f"credit/blue/model_inputs/2026/11/22/{hour}") for hour in hours}
-        assert found == {"11": ["3"], "12": ["0", "2"], "13": ["1"]}
+        ids = {hour: made.ids(f"credit/blue/model_inputs/2026/11/22/{hour}") for hour in hours}
+        assert ids == {"11": ["3"], "12": ["0", "2"], "13": ["1"]}
         assert {hour: len(made.lines(f"_quarantine/2026/11/22/{hour}")) for hour in hours} == {
             "11": 1,
             "12": 2,
@@ -558,7 +568,7 @@ async def test_an_event_without_a_time_goes_to_the_hour_in_which_it_came_also_wh
         }
 
 
-async def test_a_bad_record_that_comes_again_in_another_hour_is_kept_once_in_its_own(tmp_path: Path) -> None:
+async def test_a_bad_record_that_is_sent_again_in_another_hour_is_kept_once_in_its_own(tmp_path: Path) -> None:
     async with fixture(tmp_path) as made:
         for made.now in (NOON, NOON + HOUR, NOON + 2 * HOUR):
             bad = await made.accept(request(record("no json", event_id="bad", time_ns=NOON + 5)))
@@ -566,7 +576,9 @@ async def test_a_bad_record_that_comes_again_in_another_hour_is_kept_once_in_its
         assert [len(made.lines(f"_quarantine/2026/11/22/{hour}")) for hour in (12, 13, 14)] == [1, 0, 0]
 
 
-async def test_the_zone_of_this_machine_is_no_part_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_time_zone_of_this_machine_does_not_change_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
     try:

@@ -1,4 +1,4 @@
-"""Reading requests: few at a time, the slow give way, and everybody has a bounded time (section 5, test 24)."""
+"""Reading requests: few at a time, slow reads end first, and each read has a bounded time (section 5, test 24)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from otel_modeldata_receiver.ingest.read_slots import (
     QUICK_SECONDS,
     SLOTS,
     SLOW_SLOTS,
-    Arrivals,
+    ReadSlots,
 )
 
 LIMIT = 1000
@@ -38,15 +38,15 @@ class Sender:
         return self.message
 
 
-async def read_one(gate: Arrivals, sender: Sender) -> bytes:
-    async with gate.message(sender.read) as message:
+async def read_one(slots: ReadSlots, sender: Sender) -> bytes:
+    async with slots.message(sender.read) as message:
         return message
 
 
-def take(gate: Arrivals, sender: Sender) -> asyncio.Task[Any]:
+def take(slots: ReadSlots, sender: Sender) -> asyncio.Task[Any]:
     async def outcome() -> object:
         try:
-            return await read_one(gate, sender), now()
+            return await read_one(slots, sender), now()
         except ReceiverError as error:
             return type(error), now()
 
@@ -55,23 +55,23 @@ def take(gate: Arrivals, sender: Sender) -> asyncio.Task[Any]:
 
 def test_messages_are_read() -> None:
     async def main() -> list[bytes]:
-        gate = Arrivals(LIMIT)
-        return [await read_one(gate, Sender(1.0, message)) for message in (b"", b"message")]
+        slots = ReadSlots(LIMIT)
+        return [await read_one(slots, Sender(1.0, message)) for message in (b"", b"message")]
 
     assert run(main()) == [b"", b"message"]
 
 
-def test_a_slot_is_held_while_a_message_is_in_hand_however_long_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slot_is_held_while_a_message_is_inspected_however_long_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_slots, "SLOTS", 1)
 
     async def main() -> Any:
-        gate = Arrivals(LIMIT)
-        async with gate.message(Sender(0.0).read):
-            waiting = take(gate, Sender(1.0))
+        slots = ReadSlots(LIMIT)
+        async with slots.message(Sender(0.0).read):
+            waiting = take(slots, Sender(1.0))
             await asyncio.sleep(18.0)
             assert not waiting.done()
         first = await waiting
-        async with gate.message(Sender(0.0).read):
+        async with slots.message(Sender(0.0).read):
             await asyncio.sleep(3600.0)
         return first
 
@@ -80,28 +80,28 @@ def test_a_slot_is_held_while_a_message_is_in_hand_however_long_that_takes(monke
 
 def test_no_more_are_read_at_a_time_than_there_are_slots() -> None:
     async def main() -> list[Any]:
-        gate = Arrivals(LIMIT)
-        return await asyncio.gather(*(take(gate, Sender(0.4)) for _ in range(SLOTS + 3)))
+        slots = ReadSlots(LIMIT)
+        return await asyncio.gather(*(take(slots, Sender(0.4)) for _ in range(SLOTS + 3)))
 
     assert sorted(round(ended, 6) for _, ended in run(main())) == [0.4] * SLOTS + [0.8] * 3
 
 
-def test_a_sender_that_stops_in_the_middle_has_its_time_and_no_more() -> None:
+def test_a_sender_that_stops_in_the_middle_has_a_bounded_time() -> None:
     async def main() -> Any:
-        return await take(Arrivals(LIMIT), Sender(3600.0))
+        return await take(ReadSlots(LIMIT), Sender(3600.0))
 
     assert run(main()) == (SlowSenderError, MOST_SECONDS)
 
 
 @pytest.mark.parametrize("stalled", [SLOTS, 500])
-def test_a_quick_sender_has_its_turn_at_once_however_many_have_stopped_in_the_middle(stalled: int) -> None:
+def test_a_quick_sender_is_read_at_once_however_many_have_stopped_in_the_middle(stalled: int) -> None:
     async def main() -> tuple[list[Any], list[Any]]:
-        gate = Arrivals(LIMIT)
-        stuck = [take(gate, Sender(3600.0)) for _ in range(stalled)]
+        slots = ReadSlots(LIMIT)
+        stuck = [take(slots, Sender(3600.0)) for _ in range(stalled)]
         outcomes = []
         for _ in range(50):
             began = now()
-            message, ended = await take(gate, Sender(0.01))
+            message, ended = await take(slots, Sender(0.01))
             outcomes.append((message, ended - began))
         return outcomes, await asyncio.gather(*stuck)
 
@@ -112,16 +112,16 @@ def test_a_quick_sender_has_its_turn_at_once_however_many_have_stopped_in_the_mi
     assert max(ended for _, ended in stuck) <= MOST_SECONDS
 
 
-def test_slow_senders_keep_their_slots_while_others_wait_and_the_oldest_leaves_last() -> None:
-    """As many as may be slow began first; those that come later give way, until the first have had their time."""
+def test_slow_reads_keep_their_slots_while_others_wait_and_the_newest_ends_first() -> None:
+    """As many as may be slow begin first; later ones end first, until the first have had their fair time."""
 
     async def main() -> tuple[list[Any], list[Any]]:
-        gate = Arrivals(LIMIT)
-        first = [take(gate, Sender(4.0)) for _ in range(SLOW_SLOTS)]
+        slots = ReadSlots(LIMIT)
+        first = [take(slots, Sender(4.0)) for _ in range(SLOW_SLOTS)]
         await asyncio.sleep(0.1)
-        later = [take(gate, Sender(4.0)) for _ in range(SLOTS - SLOW_SLOTS)]
+        later = [take(slots, Sender(4.0)) for _ in range(SLOTS - SLOW_SLOTS)]
         await asyncio.sleep(1.0)
-        quick = [take(gate, Sender(0.1)) for _ in range(SLOTS - SLOW_SLOTS)]
+        quick = [take(slots, Sender(0.1)) for _ in range(SLOTS - SLOW_SLOTS)]
         await asyncio.gather(*quick)
         return await asyncio.gather(*first), await asyncio.gather(*later)
 
@@ -130,41 +130,41 @@ def test_slow_senders_keep_their_slots_while_others_wait_and_the_oldest_leaves_l
     assert [kind for kind, _ in later] == [SlowSenderError] * (SLOTS - SLOW_SLOTS)
 
 
-def test_the_oldest_gives_way_when_it_has_had_its_time() -> None:
+def test_the_oldest_slow_read_ends_when_it_has_had_its_fair_time() -> None:
     async def main() -> list[Any]:
-        gate = Arrivals(LIMIT)
-        slow = [take(gate, Sender(9.0)) for _ in range(SLOTS)]
+        slots = ReadSlots(LIMIT)
+        slow = [take(slots, Sender(9.0)) for _ in range(SLOTS)]
         await asyncio.sleep(FAIR_SECONDS)
-        assert await take(gate, Sender(0.1)) == (b"message", FAIR_SECONDS + 0.1)
+        assert await take(slots, Sender(0.1)) == (b"message", FAIR_SECONDS + 0.1)
         return await asyncio.gather(*slow)
 
     assert run(main()) == [(SlowSenderError, FAIR_SECONDS)] + [(b"message", 9.0)] * (SLOTS - 1)
 
 
-def test_slow_senders_have_all_slots_and_all_their_time_while_nobody_waits() -> None:
+def test_slow_reads_have_all_slots_and_the_longest_time_while_no_call_waits() -> None:
     async def main() -> list[Any]:
-        gate = Arrivals(LIMIT)
-        return await asyncio.gather(*(take(gate, Sender(19.0)) for _ in range(SLOTS)))
+        slots = ReadSlots(LIMIT)
+        return await asyncio.gather(*(take(slots, Sender(19.0)) for _ in range(SLOTS)))
 
     assert run(main()) == [(b"message", 19.0)] * SLOTS
 
 
-def test_too_many_waiting_calls_are_asked_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_waiting_calls_are_asked_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_slots, "MOST_WAITING", 2)
 
     async def main() -> list[Any]:
-        gate = Arrivals(LIMIT)
-        return await asyncio.gather(*(take(gate, Sender(0.1)) for _ in range(SLOTS + 3)))
+        slots = ReadSlots(LIMIT)
+        return await asyncio.gather(*(take(slots, Sender(0.1)) for _ in range(SLOTS + 3)))
 
     assert [kind for kind, _ in run(main())] == [b"message"] * (SLOTS + 2) + [OverloadedError]
 
 
-def test_a_call_that_ends_without_a_message_is_told_and_frees_its_slot() -> None:
+def test_a_call_that_ends_without_a_message_is_refused_and_releases_its_slot() -> None:
     async def main() -> bytes:
-        gate = Arrivals(LIMIT)
+        slots = ReadSlots(LIMIT)
         with pytest.raises(NoRequestError, match=r"^expected a request of at most 1000 bytes, got none: it was larger"):
-            await read_one(gate, Sender(0.0, object()))
-        return await read_one(gate, Sender(0.0))
+            await read_one(slots, Sender(0.0, object()))
+        return await read_one(slots, Sender(0.0))
 
     assert run(main()) == b"message"
 
@@ -176,22 +176,22 @@ def test_a_call_that_ends_without_a_message_is_told_and_frees_its_slot() -> None
         max_size=60,
     ),
 )
-def test_whoever_stops_or_leaves_every_slot_comes_back(calls: list[tuple[float, float, float | None]]) -> None:
-    """Each call: when it comes, how long it takes, and how long its sender stays."""
+def test_every_slot_is_released_whichever_calls_stop_or_leave(calls: list[tuple[float, float, float | None]]) -> None:
+    """Each call: when it arrives, how long it takes, and how long its sender waits."""
 
-    async def one(gate: Arrivals, comes: float, lasts: float, stays: float | None) -> None:
-        await asyncio.sleep(comes)
-        task = take(gate, Sender(lasts))
+    async def one(slots: ReadSlots, starts: float, lasts: float, stays: float | None) -> None:
+        await asyncio.sleep(starts)
+        task = take(slots, Sender(lasts))
         await asyncio.wait([task], timeout=stays)
         task.cancel()
 
     async def main() -> list[Any]:
-        gate = Arrivals(LIMIT)
-        await asyncio.gather(*(one(gate, *call) for call in calls))
+        slots = ReadSlots(LIMIT)
+        await asyncio.gather(*(one(slots, *call) for call in calls))
         await asyncio.sleep(21.0)
         began = now()
-        outcomes = await asyncio.gather(*(take(gate, Sender(1.0)) for _ in range(SLOTS)))
-        assert (gate._free, gate._waiting, gate._slow) == (SLOTS, [], {})
+        outcomes = await asyncio.gather(*(take(slots, Sender(1.0)) for _ in range(SLOTS)))
+        assert (slots._free, slots._waiting, slots._slow) == (SLOTS, [], {})
         return [(message, round(ended - began, 6)) for message, ended in outcomes]
 
     assert run(main()) == [(b"message", 1.0)] * SLOTS

@@ -1,4 +1,4 @@
-"""The old protocol's mapping, and how it holds what its sender would not send again."""
+"""The protocol of Azure's sidecar: its mapping, and how requests are held that their sender would not repeat."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.config.receiver import OldProtocolConfig, ReceiverConfig
 from otel_modeldata_receiver.exceptions import ConfigError, StoreError, UndecodableError
 from otel_modeldata_receiver.listeners import azureml_sidecar
-from otel_modeldata_receiver.listeners.external_event import ForeignEvent, request_of
+from otel_modeldata_receiver.listeners.external_event import ExternalEvent, request_of
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
@@ -36,13 +36,13 @@ HEADERS = {
     "ce-x-request-id": "order-4711",
     "ce-model-version": "default",
 }
-"""What the wheel sends for a frame under pandas 3."""
+"""The headers of the wheel for a frame under pandas 3."""
 LOWER = {name.lower(): value for name, value in HEADERS.items()}
 ROWS = b'[{"a":1}]'
 
 
 class AwayStore(LocalStore):
-    """A local store that is away while `away` is set."""
+    """A local store that fails while `away` is set."""
 
     away = False
     tried = 0
@@ -63,7 +63,7 @@ def hasty(store: LocalStore) -> Sink:
 
 def test_a_request_of_the_wheel_is_read_header_by_header() -> None:
     event = azureml_sidecar.read({**LOWER, "ce-tenant": "acme", "accept": "*/*"}, ROWS, {"r": "x"})
-    assert event == ForeignEvent(
+    assert event == ExternalEvent(
         body=ROWS,
         attributes={
             semconv.CLOUDEVENTS_EVENT_TYPE: "azureml.inference.model_inputs",
@@ -80,22 +80,22 @@ def test_a_request_of_the_wheel_is_read_header_by_header() -> None:
     )
 
 
-def test_two_events_without_an_id_stay_two() -> None:
+def test_two_events_without_an_id_are_two_lines() -> None:
     headers = {name: value for name, value in LOWER.items() if name != "trace-id"}
     ids = {azureml_sidecar.read(headers, ROWS, {}).attributes[semconv.CLOUDEVENTS_EVENT_ID] for _ in range(2)}
     assert len(ids) == 2
 
 
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"]), min_size=1))
-def test_an_id_arrives_as_it_was_given_whatever_latin_1_can_write(text: str) -> None:
+def test_an_id_arrives_unchanged_in_every_character_of_latin_1(text: str) -> None:
     as_aiohttp_reads_it = text.encode("latin-1").decode("utf-8", "surrogateescape")
     event = azureml_sidecar.read({**LOWER, "ce-x-request-id": as_aiohttp_reads_it}, ROWS, {})
     assert event.attributes[semconv.AZUREML_CORRELATION_ID] == text
 
 
 @given(st.dictionaries(st.sampled_from(sorted(LOWER)), st.binary(max_size=40)), st.binary(max_size=40))
-def test_whatever_headers_say_is_an_event_or_an_error_that_is_told(said: dict[str, bytes], body: bytes) -> None:
-    headers = LOWER | {name: value.decode("utf-8", "surrogateescape") for name, value in said.items()}
+def test_any_headers_are_an_event_or_an_error(values: dict[str, bytes], body: bytes) -> None:
+    headers = LOWER | {name: value.decode("utf-8", "surrogateescape") for name, value in values.items()}
     try:
         made = decoded(request_of([azureml_sidecar.read(headers, body, {})]))
     except UndecodableError:
@@ -104,7 +104,7 @@ def test_whatever_headers_say_is_an_event_or_an_error_that_is_told(said: dict[st
 
 
 @pytest.mark.parametrize("event_type", [None, "", "model_inputs", "com.example.thing"])
-def test_a_request_that_names_no_collection_is_told_what_is_missing(event_type: str | None) -> None:
+def test_the_answer_to_a_request_without_a_collection_names_what_is_missing(event_type: str | None) -> None:
     headers = {name: value for name, value in LOWER.items() if name != "ce-type"}
     if event_type is not None:
         headers["ce-type"] = event_type
@@ -116,7 +116,7 @@ def test_a_request_that_names_no_collection_is_told_what_is_missing(event_type: 
     )
 
 
-# --- Whose events they are --------------------------------------------------------------------------------------
+# --- The deployment of an event ---------------------------------------------------------------------------------
 
 
 def deployment_of(**settings: object) -> dict[str, str]:
@@ -124,22 +124,22 @@ def deployment_of(**settings: object) -> dict[str, str]:
     return {key.removeprefix("azureml."): value for key, value in resource.items() if value}
 
 
-def test_the_settings_say_whose_events_they_are(tmp_path: Path) -> None:
+def test_the_settings_name_the_deployment_of_an_event(tmp_path: Path) -> None:
     known = tmp_path / "deployment.yml"
     known.write_text("endpoint_name: credit\nname: green\ndata_collector: {collections: {model_inputs: {}}}\n")
-    said = OldProtocolConfig(endpoint="loans", resource_id="/arm")
+    settings = OldProtocolConfig(endpoint="loans", resource_id="/arm")
     assert deployment_of() == {}
     assert deployment_of(deployments=(str(known),)) == {"endpoint.name": "credit", "deployment.name": "green"}
     assert deployment_of(deployments=(str(known), str(known))) == {}
     assert deployment_of(deployments=(str(tmp_path),)) == {}
-    assert deployment_of(old_protocol=said, deployments=(str(known),)) == {
+    assert deployment_of(old_protocol=settings, deployments=(str(known),)) == {
         "endpoint.name": "loans",
         "deployment.name": "green",
         "cloud.resource_id": "/arm",
     }
 
 
-def test_a_deployment_yaml_that_cannot_be_read_is_told_at_start(tmp_path: Path) -> None:
+def test_a_deployment_yaml_that_cannot_be_read_is_reported_at_start(tmp_path: Path) -> None:
     bad = tmp_path / "deployment.yml"
     bad.write_text("data_collector: {wrong: 1}")
     with pytest.raises(ConfigError, match="wrong"):
@@ -193,7 +193,7 @@ async def test_an_event_is_durable_when_it_is_answered(tmp_path: Path) -> None:
         ({"ce-x-request-id": "caf\u00e9\udcff"}, b"no json", "body not JSON: expected valid JSON"),
     ],
 )
-async def test_bad_input_is_answered_with_the_reason_and_kept_and_costs_only_itself(
+async def test_bad_input_is_answered_with_the_reason_and_quarantined(
     tmp_path: Path, changed: dict[str, str], body: bytes, reason: str
 ) -> None:
     async with http_receiver(tmp_path) as receiver:
@@ -206,8 +206,10 @@ async def test_bad_input_is_answered_with_the_reason_and_kept_and_costs_only_its
 
 
 @pytest.mark.anyio
-async def test_while_the_store_is_away_a_request_is_held_and_answered_when_it_is_back(tmp_path: Path) -> None:
-    """The wheel never sends again: answering 503 at once would lose the event."""
+async def test_while_the_store_is_down_a_request_is_held_and_answered_when_the_store_works_again(
+    tmp_path: Path,
+) -> None:
+    """The wheel never retries: an immediate 503 would lose the event."""
     store = AwayStore(tmp_path)
     store.away = True
     async with http_receiver(tmp_path, sink=hasty(store)) as receiver:
@@ -224,7 +226,7 @@ async def test_while_the_store_is_away_a_request_is_held_and_answered_when_it_is
 
 
 @pytest.mark.anyio
-async def test_a_store_that_stays_away_is_told_at_the_deadline(tmp_path: Path) -> None:
+async def test_a_store_that_stays_down_is_reported_at_the_deadline(tmp_path: Path) -> None:
     store = AwayStore(tmp_path)
     store.away = True
     async with http_receiver(tmp_path, sink=hasty(store), deadline_seconds=1.0) as receiver:
@@ -235,7 +237,7 @@ async def test_a_store_that_stays_away_is_told_at_the_deadline(tmp_path: Path) -
 
 @pytest.mark.anyio
 async def test_no_more_than_a_few_requests_are_held(tmp_path: Path) -> None:
-    """Each holds its body, beside the bytes that are admitted."""
+    """Each holds its body, in addition to the bytes that are admitted."""
     store = AwayStore(tmp_path)
     store.away = True
     async with http_receiver(tmp_path, sink=hasty(store)) as receiver:
@@ -250,7 +252,7 @@ async def test_no_more_than_a_few_requests_are_held(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_an_overload_is_waited_for_as_an_outage_is(tmp_path: Path) -> None:
+async def test_requests_are_held_during_an_overload_as_during_an_outage(tmp_path: Path) -> None:
     mebibyte = 1 << 20
     rows = json.dumps([{"a": "x" * (mebibyte // 2 + 1000)}]).encode()
     store = AwayStore(tmp_path)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from otlp_requests import decoded, key_values
 
 from otel_modeldata_receiver.exceptions import UndecodableError
-from otel_modeldata_receiver.listeners.external_event import ForeignEvent, request_of, time_of
+from otel_modeldata_receiver.listeners.external_event import ExternalEvent, request_of, time_of
 
 NS = 1_000_000_000
 
@@ -37,7 +37,7 @@ BAD_TIMES += ["2026-11-22T25:00:00Z", "2026-11-22T12:00:00+99:00", "0001-01-01T0
 
 
 @pytest.mark.parametrize("text", BAD_TIMES)
-def test_anything_else_is_no_time(text: str) -> None:
+def test_anything_else_is_not_a_time(text: str) -> None:
     with pytest.raises(UndecodableError) as caught:
         time_of(text)
     assert str(caught.value) == (
@@ -47,13 +47,13 @@ def test_anything_else_is_no_time(text: str) -> None:
 
 
 @given(st.integers(1, 9_000_000_000), st.integers(0, 999_999))
-def test_every_moment_survives_being_written(seconds: int, microseconds: int) -> None:
+def test_every_time_survives_formatting(seconds: int, microseconds: int) -> None:
     moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
     assert time_of(moment.isoformat()) == seconds * NS + microseconds * 1000
 
 
 def test_an_event_is_one_record_under_its_own_resource() -> None:
-    event = ForeignEvent(
+    event = ExternalEvent(
         body=b"\xff",
         attributes={"a": "1", "empty": ""},
         resource={"r": "x", "none": ""},
@@ -72,7 +72,7 @@ def test_an_event_is_one_record_under_its_own_resource() -> None:
 
 
 @pytest.mark.parametrize("traceparent", ["", "nonsense", f"00-{'0a' * 16}-{'0b' * 8}", f"00-{'0A' * 16}-{'0b' * 8}-01"])
-def test_what_is_no_traceparent_is_left_out(traceparent: str) -> None:
-    made = decoded(request_of([ForeignEvent(body=b"", attributes={}, resource={}, traceparent=traceparent)]))
+def test_an_invalid_traceparent_is_left_out(traceparent: str) -> None:
+    made = decoded(request_of([ExternalEvent(body=b"", attributes={}, resource={}, traceparent=traceparent)]))
     record = made.resource_logs[0].scope_logs[0].log_records[0]
     assert (record.trace_id, record.span_id, record.flags) == (b"", b"", 0)

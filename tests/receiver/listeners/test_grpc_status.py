@@ -32,7 +32,7 @@ from otel_modeldata_receiver.listeners.grpc_status import MAX_MESSAGE_CHARS, RET
         ),
     ],
 )
-def test_senders_are_asked_to_come_back_in_both_forms(error: Exception, code: grpc.StatusCode, message: str) -> None:
+def test_senders_are_asked_to_retry_in_both_forms(error: Exception, code: grpc.StatusCode, message: str) -> None:
     refusal = refusal_of(error)
     assert (refusal.code, refusal.message) == (code, message)
     trailers = dict(refusal.trailers)
@@ -41,17 +41,17 @@ def test_senders_are_asked_to_come_back_in_both_forms(error: Exception, code: gr
     assert retry.retry_delay.seconds == RETRY_SECONDS
     status = Status.FromString(trailers["grpc-status-details-bin"])
     assert (status.code, status.message) == (code.value[0], message)
-    unpacked = RetryInfo()
-    assert status.details[0].Unpack(unpacked)
-    assert unpacked == retry
+    detail = RetryInfo()
+    assert status.details[0].Unpack(detail)
+    assert detail == retry
 
 
 @pytest.mark.parametrize("kind", [exceptions.UndecodableError, exceptions.TooLargeError])
-def test_a_request_that_can_never_be_taken_is_not_asked_for_again(kind: type[Exception]) -> None:
+def test_a_request_that_can_never_be_accepted_is_refused_permanently(kind: type[Exception]) -> None:
     assert refusal_of(kind("noise")) == Refusal(code=grpc.StatusCode.INVALID_ARGUMENT, message="noise")
 
 
-def test_what_a_certificate_does_not_cover_is_for_the_operator_to_settle() -> None:
+def test_a_request_that_the_certificate_does_not_cover_is_refused_permanently() -> None:
     refusal = refusal_of(exceptions.ForbiddenError("x" * 10_000))
     assert refusal == Refusal(code=grpc.StatusCode.PERMISSION_DENIED, message="x" * MAX_MESSAGE_CHARS)
 

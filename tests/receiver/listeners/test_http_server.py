@@ -17,7 +17,7 @@ from otlp_requests import NOON, record, request
 
 from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreError
-from otel_modeldata_receiver.listeners import http_server
+from otel_modeldata_receiver.listeners import http_server, otlp_http
 from otel_modeldata_receiver.server import Server
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
@@ -41,7 +41,7 @@ def one(event_id: str, body: str = '[{"a":1}]') -> bytes:
 
 
 class GatedStore(LocalStore):
-    """A local store that fails while `broken` says why, and else waits for `open`."""
+    """A local store that raises `broken` while it is set, and else waits for `open`."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -61,7 +61,7 @@ def sink_on(store: LocalStore) -> Sink:
 
 
 async def raw(receiver: HttpReceiver, listener: str, content: bytes) -> bytes:
-    """What comes back for bytes that an HTTP client would not send, until the connection is closed."""
+    """The answer to bytes that an HTTP client would not send, until the connection is closed."""
     host, _, port = receiver.address(listener).rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
@@ -87,7 +87,7 @@ async def raw(receiver: HttpReceiver, listener: str, content: bytes) -> bytes:
         (OLD, "/", "expected the path /modeldata/log, got '/'; correct the sender\n"),
     ],
 )
-async def test_a_wrong_path_is_told_which_ones_there_are(
+async def test_the_answer_to_a_wrong_path_lists_the_right_ones(
     tmp_path: Path, listener: str, path: str, sentence: str
 ) -> None:
     async with http_receiver(tmp_path) as receiver:
@@ -96,7 +96,7 @@ async def test_a_wrong_path_is_told_which_ones_there_are(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
-async def test_a_wrong_method_is_told_the_right_one(tmp_path: Path, method: str) -> None:
+async def test_the_answer_to_a_wrong_method_names_the_right_one(tmp_path: Path, method: str) -> None:
     async with http_receiver(tmp_path) as receiver:
         answer = await receiver.send(method, f"http://{receiver.address(OLD)}/modeldata/log")
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
@@ -109,9 +109,9 @@ async def test_wrong_requests_make_one_log_line_of_a_kind(tmp_path: Path, caplog
             await receiver.post(HTTP, path, b"", {})
         for noise in (b"\x00\x01\x02\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x00\r\n\r\n"):
             assert (await raw(receiver, HTTP, noise)).startswith(b"HTTP/1.")
-    said = [message for message in caplog.messages if "refused" in message]
-    assert said[0] == ("http_listen: requests are refused: expected the path /v1/logs or /v1/traces or /, got '/a'")
-    assert len(said) == len({message.partition(":")[2] for message in said})
+    refusals = [message for message in caplog.messages if "refused" in message]
+    assert refusals[0] == ("http_listen: requests are refused: expected the path /v1/logs or /v1/traces or /, got '/a'")
+    assert len(refusals) == len({message.partition(":")[2] for message in refusals})
     assert not any(entry.exc_info for entry in caplog.records)
 
 
@@ -135,7 +135,7 @@ BEGIN = b"POST /modeldata/log HTTP/1.1\r\nHost: x\r\n"
     ],
     ids=["line", "header", "headers", "CR", "NUL", "negative", "two lengths", "smuggling", "no colon"],
 )
-async def test_headers_that_are_too_large_or_no_headers_are_refused(tmp_path: Path, content: bytes) -> None:
+async def test_headers_that_are_too_large_or_malformed_are_refused(tmp_path: Path, content: bytes) -> None:
     async with http_receiver(tmp_path) as receiver:
         answer = await raw(receiver, OLD, content)
         assert answer.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 ")), answer[:100]
@@ -143,7 +143,7 @@ async def test_headers_that_are_too_large_or_no_headers_are_refused(tmp_path: Pa
         assert (await receiver.post(HTTP, LOGS, one("1"), PROTOBUF)).status == 200
 
 
-async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+async def test_a_body_with_a_content_length_above_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
     async with http_receiver(tmp_path) as receiver:
         length = b"Content-Length: 100000000\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
         host, _, port = receiver.address(OLD).rpartition(":")
@@ -157,7 +157,7 @@ async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(tmp
 
 
 @pytest.mark.parametrize("listener", [HTTP, OLD])
-async def test_a_body_that_does_not_say_how_large_it_is_is_read_up_to_the_limit(tmp_path: Path, listener: str) -> None:
+async def test_a_body_without_a_content_length_is_read_up_to_the_limit(tmp_path: Path, listener: str) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -174,8 +174,8 @@ async def test_a_body_that_does_not_say_how_large_it_is_is_read_up_to_the_limit(
         assert receiver.live.blobs() == []
 
 
-async def test_a_client_that_asks_first_is_told_to_go_on(tmp_path: Path) -> None:
-    """`curl` does so for larger bodies, and waits a second for nothing otherwise."""
+async def test_a_client_that_expects_100_continue_gets_it(tmp_path: Path) -> None:
+    """`curl` does so for larger bodies, and otherwise waits for a second."""
     body = one("1")
     async with http_receiver(tmp_path) as receiver:
         host, _, port = receiver.address(HTTP).rpartition(":")
@@ -205,14 +205,14 @@ async def test_a_sender_that_goes_away_in_the_middle_leaves_nothing_behind(tmp_p
                 connection.sendall(BEGIN + b"ce-type: azureml.inference.x\r\n" + tail)
 
         async def idle() -> bool:
-            return not any(len(listener._connections.connections) for listener in receiver.live.server._http._servers)
+            return not any(len(listener._connections.connections) for listener in receiver.live.server._http)
 
         await until(idle)
         assert receiver.live.blobs() == []
         assert (await receiver.post(HTTP, LOGS, one("1"), PROTOBUF)).status == 200
 
 
-async def test_connections_above_the_bound_are_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_above_the_bound_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 2)
     async with http_receiver(tmp_path) as receiver:
         with receiver.connect(OLD), receiver.connect(OLD), suppress(ConnectionResetError):
@@ -229,8 +229,8 @@ async def test_connections_above_the_bound_are_cut_off(tmp_path: Path, monkeypat
 # --- Statuses ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a defect")])
-async def test_a_fault_of_ours_asks_the_sender_to_come_back(tmp_path: Path, fault: Exception) -> None:
+@pytest.mark.parametrize("fault", [StoreError("disk full"), RuntimeError("a bug")])
+async def test_an_error_of_the_receiver_asks_the_sender_to_retry(tmp_path: Path, fault: Exception) -> None:
     store = GatedStore(tmp_path)
     async with http_receiver(tmp_path, sink=sink_on(store)) as receiver:
         store.broken = fault
@@ -239,6 +239,31 @@ async def test_a_fault_of_ours_asks_the_sender_to_come_back(tmp_path: Path, faul
         store.broken = None
         assert (await receiver.post(HTTP, LOGS, one("1"), PROTOBUF)).status == 200
         assert [line["id"] for line in receiver.live.lines()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("read_body", "requests are refused: RuntimeError: S3CRET"),
+        ("request_info", "internal error (a bug), requests are refused: RuntimeError"),
+    ],
+    ids=["in the pipeline", "in the route"],
+)
+async def test_a_bug_is_logged_once_with_its_traceback_and_the_sender_is_asked_to_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str, message: str
+) -> None:
+    def defective(*_: object) -> None:
+        raise RuntimeError("S3CRET")
+
+    monkeypatch.setattr(otlp_http, broken, defective)
+    async with http_receiver(tmp_path) as receiver:
+        for _ in range(2):
+            answer = await receiver.post(HTTP, LOGS, one("1"), PROTOBUF)
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+            assert b"unexpected RuntimeError in the receiver, see its log; send again" in answer.body
+            assert b"S3CRET" not in answer.body
+    assert caplog.messages == [message]
+    assert "in defective" in caplog.text
 
 
 async def test_an_overload_is_a_429_and_an_answer_too_late_a_503(tmp_path: Path) -> None:
@@ -256,11 +281,11 @@ async def test_an_overload_is_a_429_and_an_answer_too_late_a_503(tmp_path: Path)
         store.open.set()
 
 
-async def test_a_stop_answers_what_is_under_way_and_refuses_what_comes_then(tmp_path: Path) -> None:
+async def test_a_stop_answers_requests_in_progress_and_refuses_later_ones(tmp_path: Path) -> None:
     store = GatedStore(tmp_path)
     store.open.clear()
     async with http_receiver(tmp_path, sink=sink_on(store)) as receiver:
-        under_way = asyncio.create_task(receiver.post(HTTP, LOGS, one("1"), PROTOBUF))
+        in_progress = asyncio.create_task(receiver.post(HTTP, LOGS, one("1"), PROTOBUF))
         await until(receiver.live.in_flight)
         stop = asyncio.create_task(receiver.live.server.stop())
 
@@ -270,7 +295,7 @@ async def test_a_stop_answers_what_is_under_way_and_refuses_what_comes_then(tmp_
 
         await until(stopping)
         store.open.set()
-        assert (await under_way).status == 200
+        assert (await in_progress).status == 200
         await stop
         with pytest.raises(ConnectionRefusedError):
             receiver.connect(HTTP)
@@ -286,7 +311,7 @@ async def test_http_is_off_unless_it_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [HTTP, OLD])
-async def test_an_address_in_use_is_told_at_start_and_nothing_is_left_open(tmp_path: Path, name: str) -> None:
+async def test_an_address_in_use_is_reported_at_start_and_nothing_is_left_open(tmp_path: Path, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         config = ReceiverConfig(listen="127.0.0.1:0", store=str(tmp_path), instance_id=INSTANCE, **{name: address})  # type: ignore[arg-type]
@@ -299,12 +324,12 @@ async def test_an_address_in_use_is_told_at_start_and_nothing_is_left_open(tmp_p
 
 
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", 0), ("localhost", 0), ("0.0.0.0", 2)])
-async def test_listening_beyond_this_machine_without_a_proof_of_who_sends_is_warned_about(
+async def test_listening_beyond_this_machine_without_authentication_is_warned_about(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, host: str, warned: int
 ) -> None:
     async with http_receiver(tmp_path, **{HTTP: f"{host}:0", OLD: f"{host}:0"}):
         pass
-    assert sum("nothing there asks who sends" in message for message in caplog.messages) == warned
+    assert sum("without authentication" in message for message in caplog.messages) == warned
 
 
 async def test_an_ipv6_address_is_listened_on(tmp_path: Path) -> None:
@@ -358,7 +383,7 @@ async def test_with_tls_http_is_for_clients_with_a_certificate_and_follows_renew
         (renewed / "ca.crt").replace(served / "ca.crt")
         assert [await outcome(latter, "4"), await outcome(former, "5")] == [200, 0]
         assert sorted(line["id"] for line in receiver.live.lines()) == ["1", "3", "4"]
-    assert [message for message in caplog.messages if "asks who sends" in message] == []
+    assert [message for message in caplog.messages if "without authentication" in message] == []
 
 
 async def test_a_tls_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The transport that writes to a store: the answers of a receiver without one."""
+"""The transport that writes to a store: it answers as a receiver does, without a receiver."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from otlp_requests import NOON, record, request
 from receiver_process import lines_below, wait_until
+from recorded_metrics import RecordedMetrics
 
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Delivered, Refused, Retry
+from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.listeners.in_process import StoreTransport
 from otel_modeldata_receiver.storage import sink
 from otel_modeldata_receiver.storage.sink_limits import SinkLimits
@@ -52,6 +54,18 @@ def test_delivered_means_in_the_blob(transport: StoreTransport, tmp_path: Path) 
     assert (tmp_path / BLOB).exists()
 
 
+def test_its_records_are_counted_with_their_own_transport(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = RecordedMetrics()
+    monkeypatch.setattr(telemetry, "instruments", lambda: recorded.instruments)
+    transport = StoreTransport(str(tmp_path), INSTANCE)
+    assert transport.send(request(record(event_id="1"), record(event_id="2"))) == Delivered()
+    transport.close()
+    assert recorded.values()["otelcol_receiver_accepted_log_records"] == {
+        (("receiver", "otel-modeldata"), ("transport", "in_process")): 2
+    }
+    recorded.close()
+
+
 def test_an_event_that_is_stored_already_is_not_stored_again(transport: StoreTransport, tmp_path: Path) -> None:
     assert [transport.send(one("1")) for _ in range(3)] == [Delivered()] * 3
     assert len(lines_below(tmp_path)) == 1
@@ -64,13 +78,13 @@ def test_a_bad_record_is_rejected_and_kept_in_quarantine(transport: StoreTranspo
     assert [line["id"] for line in lines_below(tmp_path) if "reason" not in line] == ["1"]
 
 
-def test_what_is_no_request_is_refused(transport: StoreTransport) -> None:
+def test_bytes_that_are_no_request_are_refused(transport: StoreTransport) -> None:
     answer = transport.send(b"\xff\xff\xff")
     assert isinstance(answer, Refused)
     assert answer.code == "INVALID_ARGUMENT"
 
 
-def test_while_the_store_is_away_the_answer_is_to_come_back(
+def test_while_the_store_is_down_the_answer_is_to_retry(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sink, "SinkLimits", lambda: SinkLimits(retry_seconds=0.1))
@@ -83,18 +97,18 @@ def test_while_the_store_is_away_the_answer_is_to_come_back(
     assert transport.send(one("1")) == Delivered()
 
 
-def test_a_close_ends_a_request_under_way_at_once_and_later_ones_are_not_begun(
+def test_a_close_ends_a_request_in_progress_at_once_and_later_ones_are_not_begun(
     transport: StoreTransport, tmp_path: Path
 ) -> None:
     assert transport.send(one("1")) == Delivered()
     answers: list[Answer] = []
-    before = transport._trial
+    before = transport._attempt
     sending = threading.Thread(target=lambda: answers.append(transport.send(one("2"))))
     closing = threading.Thread(target=transport.close)
     with (tmp_path / BLOB).open("rb+") as blob:
         fcntl.flock(blob, fcntl.LOCK_EX)  # the next append waits for it
         sending.start()
-        wait_until(lambda: transport._trial is not before)
+        wait_until(lambda: transport._attempt is not before)
         closing.start()
         sending.join(30)
     closing.join(30)
@@ -113,7 +127,7 @@ def test_a_closed_transport_leaves_no_thread_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_running_event_loop_does_not_matter(tmp_path: Path) -> None:
+async def test_a_running_event_loop_does_not_interfere(tmp_path: Path) -> None:
     StoreTransport.check(str(tmp_path / "store"))
     transport = StoreTransport(str(tmp_path / "store"))
     assert await asyncio.to_thread(transport.send, one("1")) == Delivered()
@@ -144,7 +158,9 @@ def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
         ("{folder}/file/store", "expected to write into '{folder}/file/store', got "),
     ],
 )
-def test_a_store_that_cannot_be_is_told_in_the_sdks_own_error(tmp_path: Path, url: str, sentence: str) -> None:
+def test_a_store_that_cannot_be_used_is_reported_with_the_sdks_own_error(
+    tmp_path: Path, url: str, sentence: str
+) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError) as caught:
         StoreTransport.check(url.format(folder=tmp_path))
@@ -154,9 +170,7 @@ def test_a_store_that_cannot_be_is_told_in_the_sdks_own_error(tmp_path: Path, ur
             StoreTransport(url)
 
 
-def test_the_deployment_file_decides_on_folders_and_destinations(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_deployment_file_defines_folders_and_destinations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment, config = tmp_path / "deployment.yml", tmp_path / "store.yml"
     path = "azureml://datastores/mine/paths/custom/outputs"
     collections = {"model_inputs": {"enabled": "True"}, "model_outputs": {"data": {"path": path}}}
@@ -177,7 +191,7 @@ def test_the_deployment_file_decides_on_folders_and_destinations(
     ]
 
 
-def test_a_deployment_file_without_names_says_nothing_about_destinations(
+def test_a_deployment_file_without_names_defines_no_destinations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = tmp_path / "deployment.yml"
@@ -186,7 +200,7 @@ def test_a_deployment_file_without_names_says_nothing_about_destinations(
     StoreTransport.check(str(tmp_path / "store"))
 
 
-def test_a_wrong_settings_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_settings_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "store.yml").write_text("stroe: x\n")
     monkeypatch.setenv("OTEL_MODELDATA_STORE_CONFIG", str(tmp_path / "store.yml"))
     with pytest.raises(ConfigError, match="stroe: expected 'store', got an unknown key"):

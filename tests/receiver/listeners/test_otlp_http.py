@@ -38,7 +38,7 @@ def one(event_id: str, **fields: Any) -> bytes:
 
 
 def in_json(message: Message) -> dict[str, Any]:
-    """`message` in OTLP's JSON encoding: ids in hexadecimal, the rest as Protocol Buffers print it."""
+    """`message` in OTLP's JSON encoding: ids in hexadecimal, the rest as Protocol Buffers prints it."""
 
     def hexadecimal(value: Any) -> Any:
         if isinstance(value, list):
@@ -48,8 +48,8 @@ def in_json(message: Message) -> dict[str, Any]:
         ids = {"traceId", "spanId", "parentSpanId"}
         return {key: b64decode(item).hex() if key in ids else hexadecimal(item) for key, item in value.items()}
 
-    said: dict[str, Any] = hexadecimal(MessageToDict(message, use_integers_for_enums=True))
-    return said
+    encoded: dict[str, Any] = hexadecimal(MessageToDict(message, use_integers_for_enums=True))
+    return encoded
 
 
 # --- The two encodings ------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def in_json(message: Message) -> dict[str, Any]:
 @pytest.mark.anyio
 @pytest.mark.parametrize("packing", [None, "gzip", "deflate"])
 @pytest.mark.parametrize("media_type", [PROTOBUF, JSON | {"Content-Type": "application/json; charset=utf-8"}])
-async def test_a_request_becomes_the_same_line_in_either_encoding_packed_or_not(
+async def test_a_request_becomes_the_same_line_in_either_encoding_compressed_or_not(
     tmp_path: Path, media_type: dict[str, str], packing: str | None
 ) -> None:
     spans = {"trace_id": bytes.fromhex(TRACE_ID), "span_id": bytes.fromhex(SPAN_ID), "flags": 1}
@@ -81,18 +81,18 @@ async def test_a_request_becomes_the_same_line_in_either_encoding_packed_or_not(
 
 
 def test_every_kind_of_value_is_the_same_in_json() -> None:
-    """With 64-bit integers as text, as Protocol Buffers print them, and as numbers, as JavaScript does."""
+    """With 64-bit integers as text, as Protocol Buffers prints them, and as numbers, as JavaScript does."""
     raw = request(*(record(value, {"value": value}, time_ns=NOON, flags=1) for value in VALUES))
-    said = in_json(decoded(raw))
-    assert decoded(otlp_json._request_of(json.dumps(said).encode(), otlp_json.JSON_LOGS)) == decoded(raw)
-    for one_record in said["resourceLogs"][0]["scopeLogs"][0]["logRecords"]:
+    encoded = in_json(decoded(raw))
+    assert decoded(otlp_json._request_of(json.dumps(encoded).encode(), otlp_json.JSON_LOGS)) == decoded(raw)
+    for one_record in encoded["resourceLogs"][0]["scopeLogs"][0]["logRecords"]:
         one_record["timeUnixNano"] = int(one_record["timeUnixNano"])
-    assert decoded(otlp_json._request_of(json.dumps(said).encode(), otlp_json.JSON_LOGS)) == decoded(raw)
+    assert decoded(otlp_json._request_of(json.dumps(encoded).encode(), otlp_json.JSON_LOGS)) == decoded(raw)
 
 
 @given(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8), st.text(st.characters(codec="utf-8")))
 @settings(max_examples=50)
-def test_ids_and_text_survive_json_whatever_they_are(trace_id: bytes, span_id: bytes, text: str) -> None:
+def test_any_ids_and_text_survive_json(trace_id: bytes, span_id: bytes, text: str) -> None:
     raw = request(record(text, trace_id=trace_id, span_id=span_id, time_ns=NOON))
     body = json.dumps(in_json(decoded(raw))).encode()
     assert decoded(otlp_json._request_of(body, otlp_json.JSON_LOGS)) == decoded(raw)
@@ -108,8 +108,8 @@ def test_spans_in_json_keep_the_ids_of_their_parents_and_links() -> None:
 
 
 @pytest.mark.parametrize("number", ["1e300", "-1e300", "9223372036854775808", "1e19"])
-def test_an_integer_that_is_none_is_taken_for_the_double_it_is(number: str) -> None:
-    """As OpenTelemetry's JavaScript SDK writes large numbers; `1e400` would be no number at all."""
+def test_an_integer_that_is_out_of_range_becomes_a_double(number: str) -> None:
+    """As OpenTelemetry's JavaScript SDK writes large numbers; `1e400` would not be a number at all."""
     values = f'{{"arrayValue":{{"values":[{{"intValue":{number}}},{{"intValue":1e3}}]}}}}'
     body = f'{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{values}}}]}}]}}]}}'
     made = decoded(otlp_json._request_of(body.encode(), otlp_json.JSON_LOGS))
@@ -117,7 +117,7 @@ def test_an_integer_that_is_none_is_taken_for_the_double_it_is(number: str) -> N
     assert (large.double_value, small.int_value) == (float(number), 1000)
 
 
-def test_what_is_not_in_the_schema_is_left_alone() -> None:
+def test_fields_that_are_not_in_the_schema_are_ignored() -> None:
     """OTLP: receivers MUST ignore message fields with unknown names."""
     body = b'{"new":1,"resourceLogs":[{"new":{},"scopeLogs":[{"logRecords":[{"new":[]}]},{}]},{"resource":{}}]}'
     made = ExportLogsServiceRequest.FromString(otlp_json._request_of(body, otlp_json.JSON_LOGS))
@@ -133,7 +133,7 @@ async def test_a_large_request_in_json_is_stored_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_spans_are_taken_on_their_own_path(tmp_path: Path) -> None:
+async def test_spans_have_their_own_path(tmp_path: Path) -> None:
     export = ExportTraceServiceRequest()
     span = Span(trace_id=bytes.fromhex(TRACE_ID), span_id=bytes.fromhex(SPAN_ID), name="POST /score")
     span.start_time_unix_nano, span.end_time_unix_nano = NOON, NOON + 1
@@ -149,10 +149,10 @@ async def test_spans_are_taken_on_their_own_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_bad_record_costs_only_itself_in_either_encoding(tmp_path: Path) -> None:
+async def test_a_bad_record_does_not_affect_the_others_in_either_encoding(tmp_path: Path) -> None:
     raw = request(record(event_id="1", time_ns=NOON), record("no json", event_id="2", time_ns=NOON))
-    said = in_json(decoded(raw))
-    records = said["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    encoded = in_json(decoded(raw))
+    records = encoded["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
     records.append({"body": {"intValue": 10**400}})
     records[:0] = [5, {"timeUnixNano": "noon"}, {"traceId": "xyz"}, {"traceId": 7}, {"body": {"intValue": "x"}}]
     async with http_receiver(tmp_path) as receiver:
@@ -160,7 +160,7 @@ async def test_a_bad_record_costs_only_itself_in_either_encoding(tmp_path: Path)
         partial = ExportLogsServiceResponse.FromString(answer.body).partial_success
         assert (answer.status, partial.rejected_log_records) == (200, 1)
         assert partial.error_message.startswith("body not JSON: expected valid JSON")
-        answer = await receiver.post(HTTP, LOGS, json.dumps(said), JSON)
+        answer = await receiver.post(HTTP, LOGS, json.dumps(encoded), JSON)
         partial_json = json.loads(answer.text)["partialSuccess"]
         assert (answer.status, partial_json["rejectedLogRecords"]) == (200, "7")
         assert "got event name 'undecodable OTLP/JSON record'" in partial_json["errorMessage"]
@@ -174,7 +174,7 @@ NOT_JSON += [b"\xff", b'{"resourceLogs":[{"resource":{"attributes":[{"key":"\\ud
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("body", NOT_JSON, ids=range(len(NOT_JSON)))
-async def test_json_that_is_no_request_is_kept_and_refused_for_good(tmp_path: Path, body: bytes) -> None:
+async def test_json_that_is_no_request_is_quarantined_and_refused_permanently(tmp_path: Path, body: bytes) -> None:
     async with http_receiver(tmp_path) as receiver:
         answer = await receiver.post(HTTP, LOGS, body, JSON)
         status = json.loads(answer.text)
@@ -192,23 +192,18 @@ async def test_json_that_is_no_request_is_kept_and_refused_for_good(tmp_path: Pa
     [
         (PROTOBUF, b"\xff", 400, "undecodable request: expected an OTLP export request, got"),
         (PROTOBUF | {"Content-Encoding": "gzip"}, b"no gzip", 400, "undecodable compression: expected whole gzip"),
-        (
-            PROTOBUF | {"Content-Encoding": "gzip"},
-            gzip.compress(b"", mtime=0)[:-1],
-            400,
-            "undecodable compression: expected",
-        ),
-        (PROTOBUF | {"Content-Encoding": "br"}, b"", 415, "expected a body packed with gzip or deflate, or not at"),
+        (PROTOBUF | {"Content-Encoding": "gzip"}, gzip.compress(b"", mtime=0)[:-1], 400, "undecodable compression: expected"),
+        (PROTOBUF | {"Content-Encoding": "br"}, b"", 415, "expected a body compressed with gzip or deflate, or not"),
         ({"Content-Type": "text/plain"}, b"", 415, "expected a Content-Type of application/x-protobuf or app"),
         ({}, b"", 415, "expected a Content-Type of application/x-protobuf or application/json, got ''"),
     ],
 )
-async def test_a_request_that_cannot_be_read_is_refused_with_a_status_that_says_why(
+async def test_a_request_that_cannot_be_read_is_refused_with_a_status_and_its_reason(
     tmp_path: Path, headers: dict[str, str], body: bytes, status: int, message: str
 ) -> None:
     async with http_receiver(tmp_path) as receiver:
         answer = await receiver.post(HTTP, LOGS, body, headers)
-        said = Status.FromString(answer.body)
-        assert (answer.status, said.code, said.message[: len(message)]) == (status, 3, message)
+        reason = Status.FromString(answer.body)
+        assert (answer.status, reason.code, reason.message[: len(message)]) == (status, 3, message)
         assert "Retry-After" not in answer.headers
         assert len(receiver.live.quarantine()) == (status == 400)

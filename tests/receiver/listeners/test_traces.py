@@ -1,4 +1,4 @@
-"""The trace service of a real receiver: the same promises as for model data."""
+"""The trace service of a real receiver: the same guarantees as for model data."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ from otel_modeldata_receiver.config import receiver as config
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
 from otel_modeldata_receiver.exceptions import ConfigError, StoreError, UndecodableError
-from otel_modeldata_receiver.ingest.pipeline import LogsService
+from otel_modeldata_receiver.ingest.pipeline import Pipeline
+from otel_modeldata_receiver.ingest.request_info import RequestInfo
 from otel_modeldata_receiver.mapping import genai, otlp, signal
 from otel_modeldata_receiver.mapping import span as span_module
 from otel_modeldata_receiver.mapping.otlp import ScopeRecords
+from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 FOLDER = "credit/blue/app_traces/2026/11/22/12"
-EVERYTHING_WAS_TAKEN = ExportTraceServiceResponse()
+EVERYTHING_ACCEPTED = ExportTraceServiceResponse()
 
 
 def numbered(number: int, **fields: Any) -> Span:
@@ -58,20 +60,20 @@ def event_id(number: int) -> str:
 # --- Over the wire ------------------------------------------------------------------------------------------------
 
 
-async def test_spans_are_stored_once_however_often_and_in_whatever_company_they_are_sent(tmp_path: Path) -> None:
+async def test_spans_are_stored_once_however_often_and_with_which_others_they_are_sent(tmp_path: Path) -> None:
     spans = [numbered(number) for number in range(1, 7)]
     async with live_receiver(tmp_path) as receiver:
         for group in (spans[:3], spans[:3], spans[2:], spans[::2]):
-            assert await receiver.export_spans(span_request(*group)) == EVERYTHING_WAS_TAKEN
+            assert await receiver.export_spans(span_request(*group)) == EVERYTHING_ACCEPTED
         assert [line["id"] for line in receiver.lines(f"{FOLDER}/*.jsonl")] == [
             event_id(number) for number in range(1, 7)
         ]
-    async with live_receiver(tmp_path) as receiver:  # another process: it knows what the one before has stored
-        assert await receiver.export_spans(span_request(*spans)) == EVERYTHING_WAS_TAKEN
+    async with live_receiver(tmp_path) as receiver:  # another process: it reads what the former one stored
+        assert await receiver.export_spans(span_request(*spans)) == EVERYTHING_ACCEPTED
         assert len(receiver.lines()) == 6
 
 
-async def test_one_bad_span_costs_its_neighbors_nothing_and_the_sender_is_told(tmp_path: Path) -> None:
+async def test_one_bad_span_does_not_affect_the_others_and_is_reported_to_the_sender(tmp_path: Path) -> None:
     bad = numbered(2, trace_id=b"short")
     broken = numbered(3, name="placeholder").SerializeToString().replace(b"placeholder", b"\xff" * 11)
     raw = raw_request(
@@ -91,7 +93,7 @@ async def test_one_bad_span_costs_its_neighbors_nothing_and_the_sender_is_told(t
     assert (kept["span ids"]["endpoint"], kept["span ids"]["collection"]) == ("credit", "app_traces")
 
 
-async def test_a_request_that_is_none_is_kept_and_refused_for_good(tmp_path: Path) -> None:
+async def test_bytes_that_are_no_request_are_quarantined_and_refused_permanently(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await receiver.export_spans(b"\xff\xff\xff")
@@ -110,9 +112,9 @@ async def test_names_that_must_not_reach_a_path_do_not_reach_one(tmp_path: Path)
     assert answer.partial_success.rejected_spans == 1
 
 
-async def test_compressed_spans_and_the_exporter_of_opentelemetry_python_are_understood(tmp_path: Path) -> None:
+async def test_compressed_spans_and_the_exporter_of_opentelemetry_python_are_supported(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
-        assert await receiver.export_spans(gzip.compress(span_request(numbered(1)))) == EVERYTHING_WAS_TAKEN
+        assert await receiver.export_spans(gzip.compress(span_request(numbered(1)))) == EVERYTHING_ACCEPTED
         endpoint = f"http://127.0.0.1:{receiver.server.port}"
 
         def send() -> list[str]:
@@ -135,7 +137,7 @@ async def test_compressed_spans_and_the_exporter_of_opentelemetry_python_are_und
 async def test_a_span_above_4_mib_is_stored_beside_its_line(tmp_path: Path) -> None:
     large = span(attributes={"inputs": "x" * (5 << 20), "output": "y"})
     async with live_receiver(tmp_path) as receiver:
-        assert await receiver.export_spans(span_request(numbered(1), large, numbered(2))) == EVERYTHING_WAS_TAKEN
+        assert await receiver.export_spans(span_request(numbered(1), large, numbered(2))) == EVERYTHING_ACCEPTED
         lines = {line["id"]: line for line in receiver.lines()}
     (kept,) = (tmp_path / FOLDER / "files").iterdir()
     (shape,) = json.loads(kept.read_bytes())
@@ -146,13 +148,13 @@ async def test_a_span_above_4_mib_is_stored_beside_its_line(tmp_path: Path) -> N
     assert pointing["dataref"].endswith(f"{FOLDER}/files/{kept.name}")
 
 
-async def test_spans_that_are_not_wanted_are_acknowledged_and_leave_nothing(tmp_path: Path) -> None:
+async def test_spans_that_the_setting_excludes_are_acknowledged_and_not_stored(tmp_path: Path) -> None:
     async with live_receiver(tmp_path, spans=KeptSpans.CONTENT) as receiver:
-        assert await receiver.export_spans(span_request(numbered(1), numbered(2))) == EVERYTHING_WAS_TAKEN
+        assert await receiver.export_spans(span_request(numbered(1), numbered(2))) == EVERYTHING_ACCEPTED
         assert receiver.blobs() == []
 
 
-async def test_when_the_store_is_away_the_sender_is_asked_to_come_back(tmp_path: Path) -> None:
+async def test_when_the_store_is_down_the_sender_is_asked_to_retry(tmp_path: Path) -> None:
     store = MemoryStore(["ok", "refused", "refused", "refused"])
     sink = Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0))
     async with live_receiver(tmp_path, sink=sink) as receiver:
@@ -164,24 +166,24 @@ async def test_when_the_store_is_away_the_sender_is_asked_to_come_back(tmp_path:
     assert detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR)
 
 
-# --- The service itself -------------------------------------------------------------------------------------------
+# --- The pipeline alone -------------------------------------------------------------------------------------------
 
 
 class Service:
-    """A service on a store in memory, with its metrics."""
+    """A pipeline on a store in memory, with its metrics."""
 
     def __init__(self, store: MemoryStore, **settings: Any) -> None:
         self.reader = InMemoryMetricReader()
         self.provider = MeterProvider(metric_readers=[self.reader])
         instruments = telemetry.instruments(self.provider.get_meter("test"))
         sink = Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0), instruments=instruments)
-        self.service = LogsService(sink, ReceiverConfig(**settings), instruments=instruments)
+        self.pipeline = Pipeline(sink, ReceiverConfig(**settings), instruments)
 
     async def accept(self, raw: bytes) -> bytes:
-        return await self.service.accept(raw, self.service.spans)
+        return await self.pipeline.accept(raw, RequestInfo(signal=self.pipeline.spans, transport="grpc"))
 
     def counted(self) -> dict[str, int]:
-        """Of what this test is about."""
+        """The metrics of records: accepted, refused, left out, quarantined."""
         data = self.reader.get_metrics_data()
         assert data is not None
         self.provider.shutdown()
@@ -197,7 +199,7 @@ async def test_spans_are_counted_as_spans() -> None:
     talking = numbered(1, attributes={"inputs": "i", "output": "o"})
     assert await service.accept(span_request(talking, numbered(2))) == b""
     await service.accept(span_request(numbered(3, trace_id=b"")))
-    await service.service.accept(request(record(event_id="1")))
+    await service.pipeline.accept(request(record(event_id="1")), RequestInfo(signal=LOGS, transport="grpc"))
     assert service.counted() == {
         "otelcol_receiver_accepted_spans": 2,
         "otel_modeldata.spans.left_out": 1,
@@ -206,7 +208,7 @@ async def test_spans_are_counted_as_spans() -> None:
     }
 
 
-async def test_spans_wait_at_their_sender_while_the_store_is_away() -> None:
+async def test_spans_are_refused_while_the_store_is_down() -> None:
     store = MemoryStore(["ok", "refused"])
     service = Service(store)
     with pytest.raises(StoreError):
@@ -217,7 +219,7 @@ async def test_spans_wait_at_their_sender_while_the_store_is_away() -> None:
     assert service.counted() == {"otelcol_receiver_accepted_spans": 1, "otelcol_receiver_refused_spans": 1}
 
 
-async def test_a_defect_of_ours_costs_the_span_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_internal_error_affects_only_the_span_that_causes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = genai.complete
 
     def defective(attributes: Any, events: Any, **about: Any) -> None:
@@ -238,7 +240,7 @@ async def test_a_defect_of_ours_costs_the_span_it_is_about(monkeypatch: pytest.M
     assert ids == [event_id(1), event_id(3)]
 
 
-async def test_a_resource_that_cannot_be_told_costs_its_spans_and_not_the_request(
+async def test_a_resource_that_cannot_be_read_affects_only_its_spans(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(span_module, "Resource", None)
@@ -248,7 +250,7 @@ async def test_a_resource_that_cannot_be_told_costs_its_spans_and_not_the_reques
     assert all(name.startswith("_quarantine/") for name in store.contents)
 
 
-async def test_a_nested_value_of_the_resource_is_told_as_text() -> None:
+async def test_a_nested_value_of_the_resource_is_stored_as_text() -> None:
     deep: dict[str, object] = {"a": 1}
     for _ in range(20):
         deep = {"a": deep}
@@ -261,7 +263,7 @@ async def test_a_nested_value_of_the_resource_is_told_as_text() -> None:
 # --- The wire format and the setting ------------------------------------------------------------------------------
 
 
-async def test_the_walk_finds_what_the_decoder_finds() -> None:
+async def test_the_walk_returns_what_the_decoder_returns() -> None:
     raw = span_request(numbered(1), numbered(2))
     (decoded,) = otlp.decode_spans(raw)
     walked = ScopeRecords(
@@ -271,7 +273,7 @@ async def test_the_walk_finds_what_the_decoder_finds() -> None:
     assert (decoded.resource, decoded.scope, list(decoded.records)) == (walked.resource, walked.scope, walked.records)
 
 
-async def test_the_schema_of_the_resource_is_told() -> None:
+async def test_the_schema_of_the_resource_is_decoded() -> None:
     export = ExportTraceServiceRequest.FromString(span_request(span()))
     export.resource_spans[0].schema_url = "https://opentelemetry.io/schemas/1.37.0"
     assert otlp.decode_spans(export.SerializeToString())[0].schema_url == "https://opentelemetry.io/schemas/1.37.0"

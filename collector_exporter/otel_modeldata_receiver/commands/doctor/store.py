@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from ...layout.blob_path import place_of
+from ...layout.blob_path import parse_blob_path
 from ...storage.open_store import open_store
 from ...storage.store import BLOB_SUFFIX
 
@@ -87,7 +87,7 @@ async def _look(
 ) -> Found | None:
     """One look at what came since the last one; whatever the rolling rate, the date of a blob begins a stamp."""
     for blob in await store.walk(folder):
-        date = place_of(blob.name).date
+        date = parse_blob_path(blob.name).date
         if not blob.name.endswith(BLOB_SUFFIX) or not any(date and stamp.startswith(date) for stamp in stamps):
             continue
         start = read.get(blob.name, 0)
