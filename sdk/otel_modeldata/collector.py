@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
-from ._delivery.settings import check_settings
-from .config import CollectorConfig, load_config
+from ._settings.settings import Settings
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ._emitter import Emitter
+    from .config import CollectorConfig
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +62,9 @@ class Collector:
         made.add(str(name))
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
-        self._config = load_config()
-        open_transport.check()  # a wrong one is known now, in init(), and not in the first scoring request
-        check_settings()
+        self._settings = Settings.from_env()  # wrong ones are reported now, in init(), not in the first scoring request
+        self._config = self._settings.config
+        open_transport.check(self._settings)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
@@ -121,7 +121,7 @@ class Collector:
         with _forking.guard:
             from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
 
-            self._emitter = Emitter(self.name, self._config, self._rate, self._on_error, self._model_version)
+            self._emitter = Emitter(self.name, self._settings, self._rate, self._on_error, self._model_version)
             return self._emitter
 
     def _tell(self, error: Exception) -> None:

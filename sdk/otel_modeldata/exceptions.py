@@ -21,21 +21,35 @@ Where azureml-ai-monitoring has a text for a refusal, the text here is the same:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .problems import Problem, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class ModelDataError(Exception):
     """Root of the tree above."""
 
 
 class ConfigError(ModelDataError):
-    """The configuration is wrong.
+    """The configuration is wrong; its text names every problem.
+
+    Args:
+        problems: every problem that was found; a text is a problem without a path.
 
     Attributes:
-        problems: every problem found, one sentence each.
+        problems: the same as values.
     """
 
-    def __init__(self, origin: str, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(f"{origin}: " + "; ".join(problems))
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(one if isinstance(one, Problem) else Problem("", one) for one in problems)
+        super().__init__(self._text(self.problems))
+
+    @staticmethod
+    def _text(problems: Iterable[Problem]) -> str:
+        return sentence(problems)
 
 
 class CollectError(ModelDataError):
@@ -87,7 +101,7 @@ class SpoolError(CollectError):
     """The folder for what waits cannot be written to, so nothing that is accepted now would survive the process."""
 
     def __init__(self, folder: object, error: OSError) -> None:
-        super().__init__(f"expected to write to the spool in {folder}, got {error}: free the disk or mend its rights")
+        super().__init__(f"expected to write to the spool in {folder}, got {error}: free the disk or fix its rights")
 
 
 class ShutDownError(CollectError):

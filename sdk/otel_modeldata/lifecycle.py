@@ -20,10 +20,10 @@ lost, `shutdown`; what an abrupt end loses, nobody can report: it is a tail of t
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
+from ._settings.delivery import names_spool
 from .report import DeliveryReport
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _loaded_process() -> ModuleType | None:
 
     Before, there is nothing to wait for, unless there is a spool in which a dead process left something.
     """
-    if os.environ.get("OTEL_MODELDATA_SPOOL"):
+    if names_spool():
         from ._delivery import process as _process  # noqa: PLC0415 - not before it is needed
 
         return _process

@@ -21,7 +21,7 @@ Both records of a request, and every frame that is collected while it is served,
 force, else the one that a calling service sent as W3C baggage, else a new one: `x-request-id` is not taken for it,
 because clients repeat it. A frame that is collected under a context of its own keeps the id of that.
 
-What is collected of a body, and of which requests: `_payload/settings.py`. JSON and `text/*` in UTF-8 are text; all
+What is collected of a body, and of which requests: `_settings/payload.py`. JSON and `text/*` in UTF-8 are text; all
 else, compressed bodies included (line key `contentencoding`), is binary. Headers only by allow-list
 (`request_logging.capture_headers`), never those that carry credentials; in a query the values of keys and tokens are
 replaced by `REDACTED`. An application that raises is a response with status 500 and no body; a client that left before

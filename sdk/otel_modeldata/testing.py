@@ -26,8 +26,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from . import semconv
 from ._delivery.grpc_transport import Answer, Delivered
 from ._delivery.process import Process, replace_process
-from ._delivery.settings import DeliverySettings, load_settings
-from .config import load_config
+from ._settings.delivery import DeliverySettings
+from ._settings.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,8 +99,9 @@ def capture() -> Iterator[Captured]:
     """Keep what the collectors of this process collect meanwhile, instead of sending it."""
     captured = Captured()
     # Requests of one event keep the order across collections.
-    one_each = dataclasses.replace(load_settings().limits, batch_bytes=1)
-    process = Process(load_config(), DeliverySettings(limits=one_each), captured)
+    settings = Settings.from_env()
+    one_each = DeliverySettings(limits=dataclasses.replace(settings.delivery.limits, batch_bytes=1))
+    process = Process(dataclasses.replace(settings, delivery=one_each), captured)
     captured._flush = process.delivery.flush  # noqa: SLF001 - of this module
     before = replace_process(process)
     try:

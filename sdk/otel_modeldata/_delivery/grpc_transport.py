@@ -21,7 +21,7 @@ from ..transport import TOO_LARGE, Answer, Delivered, Refused, Retry, Transport
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .otlp_endpoint import Endpoint
+    from .._settings.otlp_endpoint import Endpoint
 
 __all__ = ["Answer", "Delivered", "GrpcTransport", "Refused", "Retry", "Transport", "answer_of", "retry_delay"]
 

@@ -19,18 +19,17 @@ from typing import TYPE_CHECKING
 
 from .. import _forking
 from .._encoding.log_record import RequestFrame
-from ..config import load_config
+from .._settings.delivery import names_spool
+from .._settings.settings import Settings
 from ..context import prepare_ids
 from ..report import DeliveryReport
 from .disk_queue import Spool
 from .open_transport import open_transport
-from .settings import DeliverySettings, load_settings
 from .worker import Delivery
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..config import CollectorConfig
     from ..transport import Transport
 
 logger = logging.getLogger(__name__)
@@ -45,26 +44,24 @@ _AFTER_QUEUES = -100
 class Process:
     """The delivery side of one process."""
 
-    def __init__(
-        self, config: CollectorConfig, settings: DeliverySettings | None = None, transport: Transport | None = None
-    ) -> None:
-        settings = settings or load_settings()
+    def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
+        config, delivery = settings.config, settings.delivery
         self.producer = uuid.uuid4().hex
-        self.report_folder = settings.report
+        self.report_folder = delivery.report
         frame = RequestFrame(config, self.producer)
         self.deployment = frame.deployment
-        limits = dataclasses.replace(settings.limits, queue_records=config.queue_capacity)
+        limits = dataclasses.replace(delivery.limits, queue_records=config.queue_capacity)
         spool = None
-        if settings.spool is not None:
-            spool = Spool(settings.spool.folder, self.producer, frame.request([]), settings.spool.max_bytes)
-            limits = dataclasses.replace(limits, record_bytes=min(limits.record_bytes, settings.spool.max_bytes))
+        if delivery.spool is not None:
+            spool = Spool(delivery.spool.folder, self.producer, frame.request([]), delivery.spool.max_bytes)
+            limits = dataclasses.replace(limits, record_bytes=min(limits.record_bytes, delivery.spool.max_bytes))
         self.delivery = Delivery(
             frame,
-            transport or open_transport(),
+            transport or open_transport(settings),
             limits,
             producer=self.producer,
             spool=spool,
-            only_overflow=settings.spool is not None and settings.spool.only_overflow,
+            only_overflow=delivery.spool is not None and delivery.spool.only_overflow,
             aside=prepare_ids,
         )
 
@@ -94,13 +91,13 @@ _of_parents: list[Process] = []
 the parent's connection."""
 
 
-def this_process(config: CollectorConfig) -> Process:
+def this_process(settings: Settings) -> Process:
     """The process's delivery side, made on first use."""
     global _process  # noqa: PLW0603 - one per process is the meaning
     if _process is None:
         with _forking.guard:
             if _process is None:
-                _process = Process(config)
+                _process = Process(settings)
                 _end_with_multiprocessing()
     return _process
 
@@ -132,8 +129,8 @@ def shutdown(timeout: float) -> DeliveryReport:
 
 def _process_with_something() -> Process | None:
     """The process, made now if a spool may hold what dead ones left."""
-    if _process is None and load_settings().spool is not None:
-        return this_process(load_config())
+    if _process is None and names_spool():
+        return this_process(Settings.from_env())
     return _process
 
 

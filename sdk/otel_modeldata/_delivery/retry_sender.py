@@ -21,9 +21,9 @@ from .grpc_transport import Delivered, Refused, Retry
 
 if TYPE_CHECKING:
     from .._encoding.log_record import Parts
+    from .._settings.delivery import DeliveryLimits
     from .grpc_transport import Answer, Transport
     from .pending import Waiting
-    from .settings import DeliveryLimits
 
 
 class Outcome(NamedTuple):

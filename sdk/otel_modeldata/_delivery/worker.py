@@ -20,6 +20,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from .._settings.delivery import DeliveryLimits
 from ..exceptions import QueueFullError, RecordTooLargeError, ShutDownError
 from ..report import DeliveryReport
 from .counters import Accounts
@@ -28,7 +29,6 @@ from .loss_reporter import Notices
 from .memory_queue import MemoryQueue
 from .pending import EncodedRecord, Origin, Waiting
 from .retry_sender import Sending
-from .settings import DeliveryLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

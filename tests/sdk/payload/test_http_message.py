@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata._payload.http_message import Message
-from otel_modeldata._payload.settings import DEFAULT_BYTES, PayloadSettings, load_payload_settings
+from otel_modeldata._settings.payload import DEFAULT_BYTES, PayloadSettings, load_payload_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
