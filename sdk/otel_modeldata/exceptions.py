@@ -101,7 +101,7 @@ class SpoolError(CollectError):
     """The folder for what waits cannot be written to, so nothing that is accepted now would survive the process."""
 
     def __init__(self, folder: object, error: OSError) -> None:
-        super().__init__(f"expected to write to the spool in {folder}, got {error}: free the disk or fix its rights")
+        super().__init__(f"expected to write to the spool in {folder}, got {error}: free the disk or mend its rights")
 
 
 class ShutDownError(CollectError):

@@ -19,18 +19,27 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigError
 from ..problems import Problem
-from .variables import BATCH_MS, MAX_BATCH_MS, OVERFLOW, QUEUE_BYTES, REPORT, SPOOL, SPOOL_BYTES, Variable
+from .variables import (
+    BATCH_MS,
+    DEFAULT_BATCH_MS,
+    DEFAULT_QUEUE_BYTES,
+    DEFAULT_SPOOL_BYTES,
+    MAX_BATCH_MS,
+    OVERFLOW,
+    QUEUE_BYTES,
+    REPORT,
+    SPOOL,
+    SPOOL_BYTES,
+    Variable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_QUEUE_BYTES = 128 * 2**20
 _BATCH_BYTES = 3_500_000
 _UNDER_WAY_BYTES = 7 * _BATCH_BYTES
 """What one request and the next hold beside the queue: their rows as text, the requests, gRPC's copies of them during
 retries, and what the allocator keeps of all that. The peak in ten minutes of an outage is 30 MB."""
-DEFAULT_SPOOL_BYTES = 2**30
-DEFAULT_BATCH_MS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +56,7 @@ class DeliveryLimits:
     """Most bytes of one request with several records: below the 4 MiB that every gRPC server takes by default."""
     record_bytes: int = 64 * 2**20
     """Most bytes of one record; one above `batch_bytes` travels alone."""
-    merge_seconds: float = 0.1
+    merge_seconds: float = DEFAULT_BATCH_MS / 1000
     """How long an event waits in memory for frames that may join it; 0 sends each frame as an event of its own."""
     linger_seconds: float = 0.5
     """Pause between two batches: batches instead of single records save CPU, and leave scoring alone meanwhile."""

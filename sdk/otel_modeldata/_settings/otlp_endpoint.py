@@ -21,6 +21,7 @@ from .variables import (
     CLIENT_CERTIFICATE,
     CLIENT_KEY,
     COMPRESSION,
+    DEFAULT_TIMEOUT_SECONDS,
     ENDPOINT,
     HEADERS,
     PROTOCOL,
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 DEFAULT_ENDPOINT = ENDPOINT.default
 """The OTLP specification's own default for gRPC."""
-
-DEFAULT_TIMEOUT_SECONDS = 30.0
-"""Of one try. OTLP's default is 10 s; a gateway without a queue answers only after the receiver's append."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

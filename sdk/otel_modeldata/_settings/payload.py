@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from .. import semconv
 from ..exceptions import ConfigError
-from .variables import MAX_PAYLOAD_BYTES, PAYLOAD_BYTES, PAYLOAD_PATHS
+from .variables import DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, PAYLOAD_BYTES, PAYLOAD_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..config import CollectorConfig
 
-DEFAULT_BYTES: Final = 10 * 2**20
 
 _PROBE: Final = re.compile(
     r"/|/health.*|/.+/health/(live|ready)|/(livez?|readyz?|ping|version|metrics|startup)/?"
@@ -41,7 +40,7 @@ class PayloadSettings:
         paths: patterns as in a shell; without any, every request but probes is a scoring request.
     """
 
-    max_bytes: int = DEFAULT_BYTES
+    max_bytes: int = DEFAULT_PAYLOAD_BYTES
     paths: tuple[str, ...] = ()
 
     def is_scoring(self, method: str, path: str) -> bool:
@@ -73,7 +72,7 @@ def load_payload_settings(environ: Mapping[str, str] | None = None) -> PayloadSe
         ConfigError: lists every variable that is wrong.
     """
     env = os.environ if environ is None else environ
-    size = env.get(PAYLOAD_BYTES.name) or str(DEFAULT_BYTES)
+    size = env.get(PAYLOAD_BYTES.name) or str(DEFAULT_PAYLOAD_BYTES)
     is_size = size.isascii() and size.isdigit() and int(size) <= MAX_PAYLOAD_BYTES
     paths = tuple(filter(None, (path.strip() for path in env.get(PAYLOAD_PATHS.name, "").split(","))))
     problems = (

@@ -14,8 +14,15 @@ from ..problems import Problem, closest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MIB: Final = 2**20
+DEFAULT_QUEUE_BYTES: Final = 128 * MIB
+DEFAULT_SPOOL_BYTES: Final = 1024 * MIB
+DEFAULT_BATCH_MS: Final = 100
 MAX_BATCH_MS: Final = 10_000
-MAX_PAYLOAD_BYTES: Final = 60 * 2**20
+DEFAULT_PAYLOAD_BYTES: Final = 10 * MIB
+DEFAULT_TIMEOUT_SECONDS: Final = 30.0
+"""Of one try. OTLP's default is 10 s; a gateway without a queue answers only after the receiver's append."""
+MAX_PAYLOAD_BYTES: Final = 60 * MIB
 """One record may hold 64 MiB (`DeliveryLimits.record_bytes`), its attributes included."""
 
 _PREFIX: Final = "OTEL_MODELDATA_"
@@ -69,7 +76,7 @@ STORE_CONFIG: Final = Variable(
 QUEUE_BYTES: Final = Variable(
     name="OTEL_MODELDATA_QUEUE_BYTES",
     unit="bytes above 0",
-    default="134217728 (128 MiB)",
+    default=f"{DEFAULT_QUEUE_BYTES} ({DEFAULT_QUEUE_BYTES // MIB} MiB)",
     meaning="memory for records that wait; at most a fifth of it is for those that are being sent",
 )
 OVERFLOW: Final = Variable(
@@ -87,13 +94,13 @@ SPOOL: Final = Variable(
 SPOOL_BYTES: Final = Variable(
     name="OTEL_MODELDATA_SPOOL_BYTES",
     unit="bytes above 0",
-    default="1073741824 (1 GiB)",
+    default=f"{DEFAULT_SPOOL_BYTES} ({DEFAULT_SPOOL_BYTES // MIB} MiB)",
     meaning="most bytes that this process may hold in the spool",
 )
 BATCH_MS: Final = Variable(
     name="OTEL_MODELDATA_BATCH_MS",
     unit=f"0 to {MAX_BATCH_MS} milliseconds",
-    default="100",
+    default=str(DEFAULT_BATCH_MS),
     meaning="how long frames of one collection, correlation id and trace may join one event; 0 sends each on its own",
 )
 REPORT: Final = Variable(
@@ -105,7 +112,7 @@ REPORT: Final = Variable(
 PAYLOAD_BYTES: Final = Variable(
     name="OTEL_MODELDATA_PAYLOAD_BYTES",
     unit=f"bytes from 0 to {MAX_PAYLOAD_BYTES}",
-    default="10485760 (10 MiB)",
+    default=f"{DEFAULT_PAYLOAD_BYTES} ({DEFAULT_PAYLOAD_BYTES // MIB} MiB)",
     meaning="payload logging: bytes kept of each body; 0 keeps none",
 )
 PAYLOAD_PATHS: Final = Variable(
@@ -141,7 +148,7 @@ COMPRESSION: Final = Variable(
 TIMEOUT: Final = Variable(
     name="OTEL_EXPORTER_OTLP_TIMEOUT",
     unit="seconds above 0",
-    default="30",
+    default=f"{DEFAULT_TIMEOUT_SECONDS:g}",
     meaning="how long one try may take",
 )
 CERTIFICATE: Final = Variable(

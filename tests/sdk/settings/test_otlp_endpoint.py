@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_modeldata._settings.otlp_endpoint import DEFAULT_TIMEOUT_SECONDS, Endpoint, load_endpoint
+from otel_modeldata._settings.otlp_endpoint import Endpoint, load_endpoint
+from otel_modeldata._settings.variables import DEFAULT_TIMEOUT_SECONDS
 from otel_modeldata.exceptions import ConfigError
 
 if TYPE_CHECKING:
