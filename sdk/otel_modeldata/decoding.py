@@ -156,7 +156,7 @@ def _scalar(raw: object, kind: Any) -> Any:
         known = {name.lower(): value for name, value in choices.items()}
         return known.get(raw.strip().lower(), _WRONG) if isinstance(raw, str) else _WRONG
     given = raw.strip().lower() if kind is bool and isinstance(raw, str) else raw
-    if kind not in _NAMES or (kind is float and isinstance(raw, bool)):
+    if kind not in _NAMES or (kind is int and isinstance(raw, float)):  # `version: 1.0` is not the version 1
         return _WRONG
     try:
         return msgspec.convert(given, kind, strict=False)

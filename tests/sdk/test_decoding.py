@@ -79,7 +79,7 @@ def test_a_good_document_is_decoded(raw: dict[str, Any], decoded: Outer) -> None
         ({"names": []}, "names", "expected names, got an empty one"),
         ({"names": ["a", "long"]}, "names[1]", "expected up to 3 letters, got 'long'; shorten it"),
         ({"names": "a"}, "names", "expected names, got text"),
-        ({"version": 1.5}, "version", "expected text or a whole number, got 1.5"),
+        ({"version": 1.0}, "version", "expected text or a whole number, got 1.0"),
     ],
 )
 def test_a_wrong_value_is_one_problem_with_its_path(raw: dict[str, Any], path: str, message: str) -> None:
