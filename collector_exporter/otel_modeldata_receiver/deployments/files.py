@@ -9,6 +9,7 @@ import yaml
 
 from otel_modeldata import config as sdk_config
 from otel_modeldata.exceptions import ConfigError as DeploymentError
+from otel_modeldata.problems import Problem
 
 from ..exceptions import ConfigError
 
@@ -44,16 +45,16 @@ class DeploymentFiles:
             ConfigError: files are missing or wrong, or two speak of one deployment; the message lists all problems.
         """
         found: dict[tuple[str, str], tuple[Path, CollectorConfig]] = {}
-        problems: list[str] = []
+        problems: list[Problem] = []
         for path, named in self._files():
             try:
                 config = _read(path, named=named)
                 if config is not None:
                     _add(found, path, config)
-            except (ConfigError, DeploymentError) as error:
-                problems.append(" ".join(str(error).split()))
+            except DeploymentError as error:
+                problems.extend(error.problems)
         if problems:
-            raise ConfigError("\n".join(problems))
+            raise ConfigError(*problems)
         return [config for _, config in found.values()]
 
     def _files(self) -> Iterator[tuple[Path, bool]]:
@@ -71,7 +72,9 @@ def _read(path: Path, *, named: bool) -> CollectorConfig | None:
     config = sdk_config.read_deployment(path)
     for key, value in (("endpoint_name", config.endpoint), ("name", config.deployment)):
         if value is None:
-            raise ConfigError(f"{path}: expected {key}, got none: the receiver has to know whose file it is")
+            raise ConfigError(
+                Problem(key, "expected a name, got none: the receiver has to know whose file it is", str(path))
+            )
     return config
 
 
@@ -88,8 +91,12 @@ def _add(found: dict[tuple[str, str], tuple[Path, CollectorConfig]], path: Path,
     key = (str(config.endpoint).lower(), str(config.deployment).lower())
     if key in found:
         raise ConfigError(
-            f"{path}: expected one file for {config.endpoint}/{config.deployment}, got {found[key][0]} as well: "
-            "remove one of them"
+            Problem(
+                "",
+                f"expected one file for {config.endpoint}/{config.deployment}, got {found[key][0]} as well: "
+                "remove one of them",
+                str(path),
+            )
         )
     found[key] = (path, config)
 

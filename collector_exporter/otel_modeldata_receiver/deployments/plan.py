@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
+from otel_modeldata.problems import Problem
 
 from ..exceptions import ConfigError
 from ..layout.destination import CollectionPlan, DeploymentPlan
@@ -51,19 +52,20 @@ def make(configs: Sequence[CollectorConfig], datastores: Datastores) -> Plan:
     """
     plans: dict[tuple[str, str], DeploymentPlan] = {}
     mounts: dict[str, DatastoreConfig] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     for config in configs:
         collections = {}
         for name, collection in (config.collections or {}).items():
             try:
                 collections[name] = _collection(collection, datastores, mounts)
             except ConfigError as error:
-                problems.append(f"{config.endpoint}/{config.deployment}: collections.{name}.data: {error}")
+                where = f"{config.endpoint}/{config.deployment}"
+                problems.extend(Problem(f"collections.{name}.data", str(problem), where) for problem in error.problems)
         rate = RollingRate.parse(config.rolling_rate or "")
         key = (str(config.endpoint).lower(), str(config.deployment).lower())
         plans[key] = DeploymentPlan(rolling_rate=rate, collections=collections)
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     _warn_of_shared_folders(plans)
     return Plan(deployments=plans, mounts=mounts)
 

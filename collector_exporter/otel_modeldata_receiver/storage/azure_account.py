@@ -28,7 +28,7 @@ from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob.aio import BlobServiceClient
 
 from ..config.store_access import AccessConfig
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, MissingVariableError
 from .store import checked_name
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def account_of(url: str, access: AccessConfig | None = None) -> Account:
         return _by_connection_string(connection, CONNECTION_STRING_VARIABLE)
     account = os.environ.get(ACCOUNT_URL_VARIABLE)
     if not account:
-        raise ConfigError(
+        raise MissingVariableError(
             f"expected {CONNECTION_STRING_VARIABLE} or {ACCOUNT_URL_VARIABLE} in the environment, got neither: "
             "az://container/prefix does not say which storage account"
         )

@@ -90,7 +90,7 @@ def load(paths: Iterable[Path]) -> list[FinalReport]:
             if reports.setdefault(report.producer, report) != report:
                 problems.append(f"{file}: expected one report of {report.producer!r}, got a second one; name the last")
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     return list(reports.values())
 
 

@@ -1,4 +1,4 @@
-"""The far end: whether an event is in the store, and what time it is there."""
+"""The store: whether an event is in it, and how far its clock is from this one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ...storage.store import Store
 
-__all__ = ["Found", "Skew", "find", "skew"]
+__all__ = ["CanaryLine", "Skew", "find", "skew"]
 
 _LOOK_SECONDS: Final = 0.25
 _CLOCK_SECONDS: Final = 5.0
@@ -32,8 +32,8 @@ _RESOLUTION_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A line that was found.
+class CanaryLine:
+    """The line of a canary in the store.
 
     Attributes:
         blob: its name in the store.
@@ -52,14 +52,14 @@ class Skew:
     uncertainty: float
 
 
-def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], timeout: float) -> Found | None:
+def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], timeout: float) -> CanaryLine | None:
     """The line of an event below a collection's folder, as soon as it is there; None after `timeout` seconds.
 
     Args:
         url: of the store.
         folder: of the collection, relative to the store.
         correlation_id: of the event.
-        moments: times around the event's own, seconds since the epoch: they say which dated folders to look into.
+        moments: times around the event's own, seconds since the epoch: only dated folders of these times are read.
         timeout: seconds.
 
     Raises:
@@ -69,7 +69,7 @@ def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], t
     return asyncio.run(_find(url, folder, correlation_id, stamps, time.monotonic() + timeout))
 
 
-async def _find(url: str, folder: str, correlation_id: str, stamps: list[str], deadline: float) -> Found | None:
+async def _find(url: str, folder: str, correlation_id: str, stamps: list[str], deadline: float) -> CanaryLine | None:
     store = open_store(url)
     read: dict[str, int] = {}
     try:
@@ -84,8 +84,8 @@ async def _find(url: str, folder: str, correlation_id: str, stamps: list[str], d
 
 async def _look(
     store: Store, folder: str, correlation_id: str, stamps: list[str], read: dict[str, int]
-) -> Found | None:
-    """One look at what came since the last one; whatever the rolling rate, the date of a blob begins a stamp."""
+) -> CanaryLine | None:
+    """Read what was appended since the last look; at every rolling rate the date of a blob begins a stamp."""
     for blob in await store.walk(folder):
         date = place_of(blob.name).date
         if not blob.name.endswith(BLOB_SUFFIX) or not any(date and stamp.startswith(date) for stamp in stamps):
@@ -98,14 +98,14 @@ async def _look(
         read[blob.name] = start + len(whole)
         for raw in whole.splitlines():
             if correlation_id.encode() in raw:
-                return Found(blob=blob.name, line=json.loads(raw))
+                return CanaryLine(blob=blob.name, line=json.loads(raw))
     return None
 
 
 def skew(url: str) -> Skew | None:
     """How far this clock is ahead of the storage service's; None where a store has no clock of its own.
 
-    Every answer of the service says its time, a refusal too, so no credential is sent.
+    Every answer of the service has its time, a refusal too, so no credential is sent.
 
     Raises:
         ReceiverError: the store's URL cannot be understood.
