@@ -59,24 +59,24 @@ class PayloadLog:
     """
 
     def __init__(self) -> None:
-        self._all_settings = Settings.from_env()
-        self._config, self._settings = self._all_settings.config, self._all_settings.payload
-        open_transport.check(self._all_settings)
+        settings = Settings.from_env()
+        self._config, self._settings = settings.config, settings.payload
+        open_transport.check(settings)
         metrics.register_once()
         self._headers = HeaderList(self._config.capture_headers)
         self._rates = collected_rates(self._config)
         if self._config.enabled and self._config.collections is None:
             self._rates = dict.fromkeys((REQUEST, RESPONSE), self._config.sampling_rate)
-        self._emitters = self._make_emitters()
+        self._emitters = self._make_emitters(settings)
 
-    def _make_emitters(self) -> dict[str, Emitter]:
+    def _make_emitters(self, settings: Settings) -> dict[str, Emitter]:
         """Made before the first request, which would else wait for the heavy half of the package to load."""
         if not self._rates:
             return {}
         with _forking.guard:
             from .._emitter import Emitter  # noqa: PLC0415 - only where payloads are collected
 
-            return {name: Emitter(name, self._all_settings, rate, None) for name, rate in self._rates.items()}
+            return {name: Emitter(name, settings, rate, None) for name, rate in self._rates.items()}
 
     def open(self, head: RequestHead) -> Exchange:
         """The exchange that a request begins; it has a correlation context even when nothing of it is collected."""
