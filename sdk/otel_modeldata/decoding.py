@@ -79,8 +79,8 @@ def _decoded(raw: object, hint: Any, path: str) -> Decoded:
         return value, problems
     broken = next((rule for rule in rules if not rule.accepts(value)), None)
     if broken is None:
-        return value, problems
-    return _WRONG, (*problems, _problem(path, broken.expected, raw, broken.advice))
+        return value, ()
+    return _WRONG, (_problem(path, broken.expected, raw, broken.advice),)
 
 
 def _of_kinds(raw: object, kinds: tuple[Any, ...], rules: tuple[Rule, ...], path: str) -> Decoded:
@@ -114,8 +114,8 @@ def _struct(raw: Mapping[Any, Any], kind: type[msgspec.Struct], path: str) -> De
             value, found = _decoded(raw[key], field.type, child(path, key))
             problems += found
         elif field.required:
-            value, found = _WRONG, (_missing(child(path, key), field.type),)
-            problems += found
+            value = _WRONG
+            problems.append(_missing(child(path, key), field.type))
         else:
             continue
         if value is not _WRONG:

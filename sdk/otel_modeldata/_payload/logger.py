@@ -64,24 +64,24 @@ class PayloadLogger:
     """
 
     def __init__(self) -> None:
-        self._all_settings = Settings.from_env()
-        self._config, self._settings = self._all_settings.config, self._all_settings.payload
-        open_transport.check(self._all_settings)
+        settings = Settings.from_env()
+        self._config, self._settings = settings.config, settings.payload
+        open_transport.check(settings)
         metrics.register_once()
         self._headers = CapturedHeaders(self._config.capture_headers)
         self._rates = collected_rates(self._config)
         if self._config.enabled and self._config.collections is None:
             self._rates = dict.fromkeys((REQUEST, RESPONSE), self._config.sampling_rate)
-        self._emitters = self._make_emitters()
+        self._emitters = self._make_emitters(settings)
 
-    def _make_emitters(self) -> dict[str, Emitter]:
+    def _make_emitters(self, settings: Settings) -> dict[str, Emitter]:
         """Load the heavy half of the package now, so that the first request need not wait for it."""
         if not self._rates:
             return {}
         with _forking.guard:
             from .._emitter import Emitter  # noqa: PLC0415 - only where payloads are collected
 
-            return {name: Emitter(name, self._all_settings, rate, None) for name, rate in self._rates.items()}
+            return {name: Emitter(name, settings, rate, None) for name, rate in self._rates.items()}
 
     def open(self, head: RequestHead) -> Exchange:
         """The exchange of a request; it has a correlation context even if nothing of it is collected."""

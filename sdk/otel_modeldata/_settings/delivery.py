@@ -55,11 +55,11 @@ class DeliveryLimits:
     batch_bytes: int = _BATCH_BYTES
     """Most bytes of one request with several records: below the 4 MiB that every gRPC server takes by default."""
     record_bytes: int = 64 * 2**20
-    """Most bytes of one record; one above `batch_bytes` travels alone."""
+    """Most bytes of one record; one above `batch_bytes` is sent alone."""
     merge_seconds: float = DEFAULT_BATCH_MS / 1000
     """How long an event waits in memory for frames that may join it; 0 sends each frame as an event of its own."""
     linger_seconds: float = 0.5
-    """Pause between two batches: batches instead of single records save CPU, and leave scoring alone meanwhile."""
+    """Pause between two batches: batches instead of single records save CPU, which scoring needs."""
     linger_records: int = 400
     """So many waiting records shorten the pause to `busy_seconds`."""
     busy_seconds: float = 0.02

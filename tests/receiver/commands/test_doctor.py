@@ -421,7 +421,7 @@ def test_behind_a_proxy_the_layers_cannot_be_seen(monkeypatch: pytest.MonkeyPatc
         "protocol": "not checked",
         "authorized": "failed",
     }
-    assert hops["name"][1] == "gRPC goes through the proxy of the variable https_proxy"
+    assert hops["name"][1] == "gRPC uses the proxy of the variable https_proxy"
     assert "secret" not in json.dumps(hops)
 
 

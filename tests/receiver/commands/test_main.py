@@ -123,6 +123,7 @@ def test_an_address_in_use_is_told_in_one_line_with_code_3(tmp_path: Path) -> No
         code, told = run("receive", "--listen", address, "--store", str(tmp_path))
     assert (code, told.count("\n")) == (3, 1)
     assert told.startswith(f"otel-modeldata: expected a free address of this machine to listen on, got '{address}'")
+    assert "choose another --listen (is a gateway on 4317? then use 127.0.0.1:4327" in told
 
 
 @pytest.mark.parametrize(("command", "missing"), [("receive", "grpc"), ("doctor", "rich.console")])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from otel_modeldata.environment import read_environment
 from otel_modeldata_receiver.config import receiver
 from otel_modeldata_receiver.config.receiver import MIB, SETTINGS, ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError
@@ -46,6 +47,14 @@ def test_without_a_file_everything_has_a_default() -> None:
         create_container=False,
         tls=None,
     )
+
+
+def test_a_collector_without_settings_sends_to_a_receiver_without_settings() -> None:
+    endpoint = read_environment({}).endpoint
+    assert endpoint is not None
+    assert endpoint.is_loopback()
+    assert endpoint.target.rpartition(":")[2] == ReceiverConfig().listen.rpartition(":")[2]
+    assert ReceiverConfig().host == "127.0.0.1"
 
 
 def test_a_file_is_read_and_flags_win(written: Path) -> None:
@@ -235,6 +244,13 @@ def test_a_rotated_secret_in_the_stores_url_does_not_change_the_instance_id() ->
 )
 def test_what_is_shown_of_a_store_holds_no_secret(url: str, shown: str) -> None:
     assert receiver.shown_store(url) == shown
+
+
+@pytest.mark.parametrize("key", ["store_access", "tls", "workspace", "datastores", "old_protocol", "deployments"])
+def test_a_secret_in_place_of_a_mapping_or_list_is_not_in_the_error(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{key}: expected a [a-z]+, got text$") as caught:
+        receiver.load(None, {key: "sv=2022&sig=S3CRET"})
+    assert "S3CRET" not in str(caught.value)
 
 
 def test_settings_in_a_log_hold_no_secret() -> None:

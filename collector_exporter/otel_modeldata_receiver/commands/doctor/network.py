@@ -69,7 +69,7 @@ def hops(endpoint: Endpoint, timeout: float) -> Iterator[Hop]:
     host, port = parts.hostname or "", parts.port or 0
     if (proxy := _proxy(endpoint, host)) is not None:
         for name in (_NAME, _CONNECTION, _TLS, _PROTOCOL):
-            yield not_checked(name, f"gRPC goes through the proxy of the variable {proxy}")
+            yield not_checked(name, f"gRPC uses the proxy of the variable {proxy}")
     else:
         for hop in _direct(endpoint, host, port):
             yield hop
@@ -113,14 +113,14 @@ def _direct(endpoint: Endpoint, host: str, port: int) -> Iterator[Hop]:
 
 def _named(host: str, port: int) -> Hop:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return failed(
             _NAME,
             f"expected an address of {host!r}, got {error}: correct OTEL_EXPORTER_OTLP_ENDPOINT, or the names that "
             "this machine resolves",
         )
-    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+    addresses = dict.fromkeys(str(address[0]) for *_, address in resolved)
     return passed(_NAME, f"{host} is {', '.join(addresses)}")
 
 

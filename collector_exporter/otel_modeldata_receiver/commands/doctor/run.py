@@ -6,8 +6,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from otel_modeldata.exceptions import ConfigError as SdkConfigError
-from otel_modeldata.exceptions import ModelDataError
+from otel_modeldata.exceptions import ConfigError, ModelDataError
 
 from ...config.receiver import shown_store
 from ...exceptions import BadRecordError, ReceiverError
@@ -75,7 +74,7 @@ def examine(examination: Examination) -> Iterator[Hop]:
         stack.enter_context(environment_of_canary(environment.config, examination.collection))
         try:
             sender = stack.enter_context(closing(Sender(examination.collection)))
-        except SdkConfigError as error:
+        except ConfigError as error:
             yield failed(_CONFIGURATION, f"{error}")
             return
         yield from _Journey(examination, sender).hops()
@@ -130,14 +129,14 @@ class _Journey:
         shown = shown_store(examination.store)
         moments = (canary.began, canary.ended)
         try:
-            found = doctor_store.find(
+            stored = doctor_store.find(
                 examination.store, self._folder, canary.correlation_id, moments, examination.timeout
             )
         except ReceiverError as error:
             return failed(name, f"{error}")
-        if found is not None:
-            beside = ", its rows beside it" if "dataref" in found.line else ""
-            return passed(name, f"in {found.blob} of {shown}{beside}")
+        if stored is not None:
+            beside = ", its rows beside it" if "dataref" in stored.line else ""
+            return passed(name, f"in {stored.blob} of {shown}{beside}")
         return failed(
             name,
             f"expected the event below {self._folder} of {shown} within {examination.timeout:g} s, got nothing: it was "

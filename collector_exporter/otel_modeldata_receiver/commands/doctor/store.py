@@ -66,40 +66,48 @@ def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], t
         ReceiverError: the store cannot be opened or read.
     """
     stamps = [datetime.fromtimestamp(moment, UTC).strftime("%Y/%m/%d/%H/%M") for moment in moments]
-    return asyncio.run(_find(url, folder, correlation_id, stamps, time.monotonic() + timeout))
+    return asyncio.run(_find(url, _Search(folder, correlation_id, stamps), time.monotonic() + timeout))
 
 
-async def _find(url: str, folder: str, correlation_id: str, stamps: list[str], deadline: float) -> CanaryLine | None:
+async def _find(url: str, search: _Search, deadline: float) -> CanaryLine | None:
     store = open_store(url)
-    read: dict[str, int] = {}
     try:
         while True:
-            found = await _look(store, folder, correlation_id, stamps, read)
-            if found is not None or time.monotonic() > deadline:
-                return found
+            line = await search.look(store)
+            if line is not None or time.monotonic() > deadline:
+                return line
             await asyncio.sleep(_LOOK_SECONDS)
     finally:
         await store.close()
 
 
-async def _look(
-    store: Store, folder: str, correlation_id: str, stamps: list[str], read: dict[str, int]
-) -> CanaryLine | None:
-    """Read what was appended since the last look; at every rolling rate the date of a blob begins a stamp."""
-    for blob in await store.walk(folder):
-        date = place_of(blob.name).date
-        if not blob.name.endswith(BLOB_SUFFIX) or not any(date and stamp.startswith(date) for stamp in stamps):
-            continue
-        start = read.get(blob.name, 0)
-        if blob.size == start:
-            continue
-        content = await store.read(blob.name, start, blob.size)
-        whole = content[: content.rfind(b"\n") + 1]
-        read[blob.name] = start + len(whole)
-        for raw in whole.splitlines():
-            if correlation_id.encode() in raw:
-                return CanaryLine(blob=blob.name, line=json.loads(raw))
-    return None
+class _Search:
+    """Looks for one line in the blobs of a folder, and remembers how far each was read."""
+
+    def __init__(self, folder: str, correlation_id: str, stamps: Sequence[str]) -> None:
+        self._folder = folder
+        self._id = correlation_id.encode()
+        self._stamps = stamps
+        self._read: dict[str, int] = {}
+
+    async def look(self, store: Store) -> CanaryLine | None:
+        """Read what was appended since the last look; at every rolling rate the date of a blob begins a stamp."""
+        for blob in await store.walk(self._folder):
+            date = place_of(blob.name).date
+            if not blob.name.endswith(BLOB_SUFFIX) or not any(
+                date and stamp.startswith(date) for stamp in self._stamps
+            ):
+                continue
+            start = self._read.get(blob.name, 0)
+            if blob.size == start:
+                continue
+            content = await store.read(blob.name, start, blob.size)
+            whole = content[: content.rfind(b"\n") + 1]
+            self._read[blob.name] = start + len(whole)
+            for raw in whole.splitlines():
+                if self._id in raw:
+                    return CanaryLine(blob=blob.name, line=json.loads(raw))
+        return None
 
 
 def skew(url: str) -> Skew | None:
