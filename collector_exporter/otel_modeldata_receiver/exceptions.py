@@ -2,7 +2,8 @@
 
 ```
 ReceiverError
-├── ConfigError           the command line or the configuration file is wrong; the process exits with code 2
+├── ConfigError           the command line or a configuration file is wrong; the process exits with code 2
+│   └── MissingVariableError  an environment variable is missing, which another process may have
 ├── ListenError           the address cannot be listened on; startup exits with code 3
 ├── BadRecordError        one record cannot become a line; it is quarantined, the other records are stored
 ├── UndecodableError      the request is not an OTLP message; its bytes are quarantined, the call is refused
@@ -24,23 +25,33 @@ ReceiverError
 
 from __future__ import annotations
 
-from otel_modeldata.problems import Problem
+from typing import TYPE_CHECKING
+
+from otel_modeldata import exceptions as sdk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from otel_modeldata.problems import Problem
 
 
 class ReceiverError(Exception):
     """Root of the tree above."""
 
 
-class ConfigError(ReceiverError):
-    """The command line or the configuration file is wrong.
+class ConfigError(ReceiverError, sdk.ConfigError):
+    """The command line or a configuration file is wrong; its text has one line for each problem.
 
-    Args:
-        problems: every problem that was found; a text becomes a problem without a path.
+    The SDK's error with the same `problems`, which the command line reports as it reports every `ReceiverError`.
     """
 
-    def __init__(self, *problems: Problem | str) -> None:
-        self.problems = tuple(one if isinstance(one, Problem) else Problem("", one) for one in problems)
-        super().__init__("\n".join(map(str, self.problems)))
+    @staticmethod
+    def _text(problems: Iterable[Problem]) -> str:
+        return "\n".join(map(str, problems))
+
+
+class MissingVariableError(ConfigError):
+    """An environment variable is missing, which another process may have."""
 
 
 class ListenError(ReceiverError):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ._delivery.pending import OnError
     from ._encoding.log_record import PayloadBody
-    from .config import CollectorConfig
+    from ._settings.settings import Settings
     from .context import CorrelationContext
 
 logger = logging.getLogger(__name__)
@@ -46,13 +46,14 @@ class Emitter:
     def __init__(
         self,
         name: str,
-        config: CollectorConfig,
+        settings: Settings,
         rate: float,
         on_error: OnError | None,
         model_version: str = semconv.DEFAULT_MODEL_VERSION,
     ) -> None:
         self._name = name
-        self._config = config
+        self._settings = settings
+        self._config = config = settings.config
         self._on_error = on_error
         self._event_type = semconv.event_type(name)
         self._fixed = fixed_part(name, rate, model_version)
@@ -97,7 +98,7 @@ class Emitter:
             record.event_id = new_uuid()
         key = (self._name, correlation_id, span_context and span_context.trace_id, chosen_ns)
         count = rows.count
-        process = this_process(self._config)
+        process = this_process(self._settings)
         process.delivery.put(record, self._on_error, key)
         if isinstance(context, BasicCorrelationContext):
             context.collected_rows = (record.first_row, count)
@@ -138,7 +139,7 @@ class Emitter:
             span_context=span_context if span_context.is_valid else None,
             body=payload,
         )
-        this_process(self._config).delivery.put(record, self._on_error)
+        this_process(self._settings).delivery.put(record, self._on_error)
 
     def _attributes(self, correlation_id: str, headers: Mapping[str, str]) -> dict[str, str]:
         attributes = {_CORRELATION_ID: correlation_id}

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
-from ._delivery.settings import check_settings
-from .config import CollectorConfig, load_config
+from ._settings.settings import Settings
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ._emitter import Emitter
+    from .config import CollectorConfig
 
 __all__ = ["Collector"]
 
@@ -65,9 +65,9 @@ class Collector:
         application_names.add(str(name))
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
-        self._config = load_config()
-        open_transport.check()  # an error is raised now, in init(), and not in the first scoring request
-        check_settings()
+        self._settings = Settings.from_env()  # errors are raised now, in init(), not in the first scoring request
+        self._config = self._settings.config
+        open_transport.check(self._settings)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
@@ -124,7 +124,7 @@ class Collector:
         with _forking.guard:
             from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
 
-            self._emitter = Emitter(self.name, self._config, self._rate, self._on_error, self._model_version)
+            self._emitter = Emitter(self.name, self._settings, self._rate, self._on_error, self._model_version)
             return self._emitter
 
     def _report(self, error: Exception) -> None:

@@ -1,11 +1,11 @@
 """What is collected: Azure ML's `data_collector` block, strictly read.
 
-Sources, the first one present wins (design section 4):
+The first of these sources that is present is used:
 
 1. `OTEL_MODELDATA_CONFIG`: path of the deployment YAML, as documented by Azure (`endpoint_name`, `name`,
    `data_collector`), or of a file that holds only the `data_collector` block.
-2. `AZUREML_MDC_CONFIG_PATH`: the JSON file Azure's own host writes. Two of its writers disagree about the name of the
-   sampling key, so both are read (facts: azure-consumer.md section 4).
+2. `AZUREML_MDC_CONFIG_PATH`: the JSON file that Azure's own host writes. Two of its writers disagree about the name of
+   the sampling key, so both are read.
 3. `AZUREML_MDC_ENABLED` and the other variables of azureml-ai-monitoring's legacy mode.
 4. Nothing: every collection is on, at 100 %.
 
@@ -14,20 +14,27 @@ A file decodes into one validated `CollectorConfig`, or into one `ConfigError` t
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
+from .decoding import Rule, decode
 from .exceptions import ConfigError
+from .problems import Problem
 from .semconv import NAME_RULE, PAYLOAD_COLLECTIONS, is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONFIG_VARIABLE = "OTEL_MODELDATA_CONFIG"
 AZURE_CONFIG_VARIABLE = "AZUREML_MDC_CONFIG_PATH"
+LEGACY_VARIABLE = "AZUREML_MDC_ENABLED"
+
+T = TypeVar("T")
 
 RollingRate = Literal["Minute", "Hour", "Day", "Month", "Year"]
 ROLLING_RATES: tuple[RollingRate, ...] = ("Minute", "Hour", "Day", "Month", "Year")
@@ -64,7 +71,7 @@ class CollectorConfig(msgspec.Struct, frozen=True, kw_only=True):
         capture_headers: `request_logging.capture_headers`, for payload logging.
         debug: `collect` returns a context that answers `is_success()` and `get_message()`.
         local_capture: events are printed, not sent.
-        queue_capacity: bound of the queue in events; None leaves only the bound in bytes.
+        queue_capacity: most events in the queue; None leaves only the bound in bytes.
     """
 
     endpoint: str | None = None
@@ -94,6 +101,77 @@ class CollectorConfig(msgspec.Struct, frozen=True, kw_only=True):
         return self.sampling_rate if entry is None or entry.sampling_rate is None else entry.sampling_rate
 
 
+_Name = Annotated[str, Rule(expected=NAME_RULE, accepts=is_name)]
+"""A name that may become a folder."""
+_Share = Annotated[float, Rule(expected="a number from 0 to 1", accepts=lambda share: 0 <= share <= 1)]
+_Percentage = Annotated[float, Rule(expected="a number from 0 to 100", accepts=lambda percent: 0 <= percent <= 100)]
+
+
+class _Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`data` of a collection. The documentation writes `version: 1`, Azure's own validator demands `'1'`."""
+
+    name: str | None = None
+    path: str | None = None
+    version: str | int | None = None
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An entry of `collections`."""
+
+    enabled: bool | None = None
+    sampling_rate: _Share | None = None
+    rolling_rate: RollingRate | None = None
+    data: _Data | None = None
+    client_id: str | None = None
+
+
+class _RequestLogging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`request_logging`."""
+
+    capture_headers: tuple[str, ...] | None = None
+
+
+class _DataCollector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`data_collector`."""
+
+    collections: dict[_Name, _Entry | None]
+    sampling_rate: _Share | None = None
+    rolling_rate: RollingRate | None = None
+    request_logging: _RequestLogging | None = None
+
+
+class _DeploymentFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment YAML; its other keys are Azure's."""
+
+    data_collector: _DataCollector
+    endpoint_name: _Name | None = None
+    name: _Name | None = None
+
+
+class _AzureEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """An entry of `collections` in the file that Azure's host writes."""
+
+    enabled: bool | None = None
+    sample_rate_percentage: _Percentage | None = None
+    sampling_percentage: _Percentage | None = msgspec.field(default=None, name="sampling_percentage")
+    capture_headers: tuple[str, ...] | None = None
+
+
+class _AzureFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The file that Azure's host writes."""
+
+    collections: dict[str, _AzureEntry | None]
+    run_mode: Literal["cloud", "local"] = "cloud"
+    capture_headers: tuple[str, ...] | None = None
+
+
+class _LegacyVariables(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers among the variables of azureml-ai-monitoring's legacy mode."""
+
+    sample_rate: _Percentage | None = msgspec.field(default=None, name="AZUREML_MDC_SAMPLE_RATE")
+    queue_capacity: int | None = msgspec.field(default=None, name="AZUREML_MDC_QUEUE_CAPACITY")
+
+
 def load_config(environ: Mapping[str, str] | None = None) -> CollectorConfig:
     """Read the configuration that the environment names.
 
@@ -106,11 +184,19 @@ def load_config(environ: Mapping[str, str] | None = None) -> CollectorConfig:
         config = read_deployment(Path(path), f"{CONFIG_VARIABLE}={path}")
     elif path := env.get(AZURE_CONFIG_VARIABLE):
         config = _read_azure_file(Path(path), f"{AZURE_CONFIG_VARIABLE}={path}")
-    elif "AZUREML_MDC_ENABLED" in env:
+    elif LEGACY_VARIABLE in env:
         config = _from_legacy_variables(env)
     else:
         config = CollectorConfig()
     return msgspec.structs.replace(config, debug=debug)
+
+
+def config_origin(environ: Mapping[str, str]) -> str:
+    """What `load_config` reads: the variable with its value, or "defaults"."""
+    for name in (CONFIG_VARIABLE, AZURE_CONFIG_VARIABLE):
+        if environ.get(name):
+            return f"{name}={environ[name]}"
+    return LEGACY_VARIABLE if LEGACY_VARIABLE in environ else "defaults"
 
 
 def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
@@ -118,7 +204,7 @@ def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
 
     Args:
         path: of the file.
-        origin: what errors call it; the path when missing.
+        origin: how errors name it; the path when missing.
 
     Raises:
         ConfigError: the file is missing or wrong; lists every problem in it.
@@ -129,184 +215,83 @@ def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
     try:
         document = yaml.safe_load(_text_of(path, origin))
     except yaml.YAMLError as error:
-        raise ConfigError(origin, [f"expected YAML, got {str(error).replace(chr(10), ' ')}"]) from None
-    problems = _Problems()
-    whole = problems.mapping(document, "the file")
-    block = problems.mapping(whole.get("data_collector"), "data_collector", required=True)
-    config = CollectorConfig(
-        endpoint=problems.name(whole.get("endpoint_name"), "endpoint_name"),
-        deployment=problems.name(whole.get("name"), "name"),
-        **_data_collector(block, problems),
+        raise ConfigError(Problem("", f"expected YAML, got {' '.join(str(error).split())}", origin)) from None
+    file = _checked(document, _DeploymentFile, origin)
+    block = file.data_collector
+    logging = block.request_logging or _RequestLogging()
+    return CollectorConfig(
+        endpoint=file.endpoint_name,
+        deployment=file.name,
+        collections={name.lower(): _collection(entry or _Entry()) for name, entry in block.collections.items()},
+        sampling_rate=1.0 if block.sampling_rate is None else block.sampling_rate,
+        rolling_rate=block.rolling_rate,
+        capture_headers=_lower(logging.capture_headers),
     )
-    problems.raise_any(origin)
-    return config
 
 
-def _data_collector(block: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
-    where = "data_collector"
-    problems.unknown_keys(block, where, ("collections", "sampling_rate", "rolling_rate", "request_logging"))
-    logging = problems.mapping(block.get("request_logging"), f"{where}.request_logging")
-    problems.unknown_keys(logging, f"{where}.request_logging", ("capture_headers",))
-    headers = problems.value(logging, "capture_headers", tuple[str, ...], f"{where}.request_logging", ())
-    return {
-        "collections": _collections(block.get("collections"), f"{where}.collections", problems),
-        "sampling_rate": problems.rate(block, "sampling_rate", where, 1.0, 1.0),
-        "rolling_rate": _rolling_rate(block.get("rolling_rate"), f"{where}.rolling_rate", problems),
-        "capture_headers": tuple(header.lower() for header in headers or ()),
-    }
-
-
-def _collections(raw: object, where: str, problems: _Problems) -> dict[str, Collection]:
-    entries = problems.mapping(raw, where, required=True)
-    found: dict[str, Collection] = {}
-    for name, entry in entries.items():
-        key = problems.name(name, f"a name in {where}")
-        if key is not None:
-            found[key.lower()] = _collection(problems.mapping(entry, f"{where}.{name}"), f"{where}.{name}", problems)
-    return found
-
-
-def _collection(entry: Mapping[str, Any], where: str, problems: _Problems) -> Collection:
-    problems.unknown_keys(entry, where, ("enabled", "sampling_rate", "rolling_rate", "data", "client_id"))
-    asset = problems.mapping(entry.get("data"), f"{where}.data")
-    problems.unknown_keys(asset, f"{where}.data", ("name", "path", "version"))
-    version = asset.get("version")
+def _collection(entry: _Entry) -> Collection:
+    data = entry.data
     return Collection(
-        enabled=problems.value(entry, "enabled", bool, where, default=True),
-        sampling_rate=problems.rate(entry, "sampling_rate", where, 1.0, None),
-        rolling_rate=_rolling_rate(entry.get("rolling_rate"), f"{where}.rolling_rate", problems),
-        client_id=problems.value(entry, "client_id", str, where, None),
-        data=DataAsset(
-            name=problems.value(asset, "name", str, f"{where}.data", None),
-            path=problems.value(asset, "path", str, f"{where}.data", None),
-            # The documentation writes `version: 1`, Azure's own validator demands `'1'`: both mean the same.
-            version=str(version) if isinstance(version, int) else problems.value(asset, "version", str, where, None),
-        )
-        if asset
-        else None,
+        enabled=entry.enabled is not False,
+        sampling_rate=entry.sampling_rate,
+        rolling_rate=entry.rolling_rate,
+        client_id=entry.client_id,
+        data=None
+        if data is None or data == _Data()
+        else DataAsset(name=data.name, path=data.path, version=None if data.version is None else str(data.version)),
     )
-
-
-def _rolling_rate(raw: object, where: str, problems: _Problems) -> RollingRate | None:
-    for rate in ROLLING_RATES:
-        if isinstance(raw, str) and raw.lower() == rate.lower():
-            return rate
-    if raw is not None:
-        problems.add(f"{where}: expected one of {', '.join(ROLLING_RATES)}, got {raw!r}")
-    return None
 
 
 def _read_azure_file(path: Path, origin: str) -> CollectorConfig:
     try:
         document = json.loads(_text_of(path, origin))
     except json.JSONDecodeError as error:
-        raise ConfigError(origin, [f"expected JSON, got {error}"]) from None
-    problems = _Problems()
-    whole = problems.mapping(document, "the file")
-    problems.unknown_keys(whole, "the file", ("collections", "runMode", "captureHeaders"))
-    mode = whole.get("runMode", "cloud")
-    if mode not in ("cloud", "local"):
-        problems.add(f"runMode: expected cloud or local, got {mode!r}")
-    collections = {}
-    headers = problems.value(whole, "captureHeaders", list[str], "", None) or []
-    for name, raw in problems.mapping(whole.get("collections"), "collections", required=True).items():
-        where = f"collections.{name}"
-        entry = problems.mapping(raw, where)
-        headers += problems.value(entry, "captureHeaders", list[str], where, None) or []
-        known = ("enabled", "sampleRatePercentage", "sampling_percentage", "captureHeaders")
-        problems.unknown_keys(entry, where, known)
-        key = "sampleRatePercentage" if "sampleRatePercentage" in entry else "sampling_percentage"
-        collections[str(name).lower()] = Collection(
-            enabled=problems.value(entry, "enabled", bool, where, default=False),
-            sampling_rate=problems.rate(entry, key, where, 100.0, None),
-        )
-    problems.raise_any(origin)
-    capture_headers = tuple(header.lower() for header in headers)
-    return CollectorConfig(collections=collections, capture_headers=capture_headers, local_capture=mode == "local")
+        raise ConfigError(Problem("", f"expected JSON, got {error}", origin)) from None
+    file = _checked(document, _AzureFile, origin)
+    entries = {name.lower(): entry or _AzureEntry() for name, entry in file.collections.items()}
+    headers = (file.capture_headers, *(entry.capture_headers for entry in entries.values()))
+    return CollectorConfig(
+        collections={
+            name: Collection(enabled=entry.enabled is True, sampling_rate=_azure_rate(entry))
+            for name, entry in entries.items()
+        },
+        capture_headers=tuple(header for group in headers for header in _lower(group)),
+        local_capture=file.run_mode == "local",
+    )
+
+
+def _azure_rate(entry: _AzureEntry) -> float | None:
+    percentage = entry.sampling_percentage if entry.sample_rate_percentage is None else entry.sample_rate_percentage
+    return None if percentage is None else percentage / 100
 
 
 def _from_legacy_variables(env: Mapping[str, str]) -> CollectorConfig:
-    problems = _Problems()
-    config = CollectorConfig(
-        enabled=_is_true(env.get("AZUREML_MDC_ENABLED")),
-        sampling_rate=problems.rate(env, "AZUREML_MDC_SAMPLE_RATE", "", 100.0, 1.0),
-        queue_capacity=problems.value(env, "AZUREML_MDC_QUEUE_CAPACITY", int, "", None),
+    given = _checked(dict(env), _LegacyVariables)
+    return CollectorConfig(
+        enabled=_is_true(env.get(LEGACY_VARIABLE)),
+        sampling_rate=1.0 if given.sample_rate is None else given.sample_rate / 100,
+        queue_capacity=given.queue_capacity,
         local_capture=_is_true(env.get("AZUREML_MDC_LOCAL_CAPTURE")),
     )
-    problems.raise_any("environment")
-    return config
+
+
+def _checked(document: object, kind: type[T], origin: str = "") -> T:
+    value, problems = decode(document, kind)
+    if value is None or problems:
+        raise ConfigError(*(replace(problem, source=origin) for problem in problems))
+    return value
+
+
+def _lower(headers: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(header.lower() for header in headers or ())
 
 
 def _text_of(path: Path, origin: str) -> str:
     try:
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(origin, [f"cannot be read: {error}"]) from None
+        raise ConfigError(Problem("", f"cannot be read: {error}", origin)) from None
 
 
 def _is_true(text: str | None) -> bool:
     return text is not None and text.strip().lower() == "true"
-
-
-T = TypeVar("T")
-
-
-class _Problems:
-    """Gathers one sentence per problem, so that a file is mended in one go."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def add(self, sentence: str) -> None:
-        self.found.append(sentence)
-
-    def raise_any(self, origin: str) -> None:
-        if self.found:
-            raise ConfigError(origin, self.found)
-
-    def mapping(self, raw: object, where: str, *, required: bool = False) -> Mapping[str, Any]:
-        if isinstance(raw, Mapping):
-            return raw
-        if raw is not None or required:
-            self.add(f"{where}: expected a mapping, got {'nothing' if raw is None else repr(raw)}")
-        return {}
-
-    def unknown_keys(self, raw: Mapping[str, Any], where: str, known: tuple[str, ...]) -> None:
-        for key in raw:
-            if key not in known:
-                close = difflib.get_close_matches(str(key), known, n=1)
-                hint = f", did you mean {close[0]!r}?" if close else f": expected one of {', '.join(known)}"
-                self.add(f"{where}: unknown key {key!r}{hint}")
-
-    def value(self, raw: Mapping[str, Any], key: str, kind: type[T], where: str, default: T | None) -> Any:
-        """`raw[key]` as `kind`; strings such as 'True' and '1' count, as Azure's YAML and variables write them."""
-        if raw.get(key) is None:
-            return default
-        given = raw[key].strip().lower() if kind is bool and isinstance(raw[key], str) else raw[key]
-        try:
-            return msgspec.convert(given, kind, strict=False)
-        except msgspec.ValidationError:
-            expected = "true or false" if kind is bool else getattr(kind, "__name__", str(kind))
-            self.add(f"{_join(where, key)}: expected {expected}, got {raw[key]!r}")
-            return default
-
-    def rate(self, raw: Mapping[str, Any], key: str, where: str, whole: float, default: float | None) -> Any:
-        """`raw[key]` as a share of `whole`, 0 to 1 (`whole` is 100 where the source writes percentages)."""
-        given = self.value(raw, key, float, where, None)
-        if given is None:
-            return default
-        if 0 <= given <= whole:
-            return given / whole
-        self.add(f"{_join(where, key)}: expected a number from 0 to {whole:g}, got {raw[key]!r}")
-        return default
-
-    def name(self, raw: object, where: str) -> str | None:
-        """A name that may become a folder."""
-        if raw is None or (isinstance(raw, str) and is_name(raw)):
-            return raw
-        self.add(f"{where}: expected {NAME_RULE}, got {raw!r}")
-        return None
-
-
-def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key

@@ -21,6 +21,13 @@ Where azureml-ai-monitoring has a text for a refusal, the text here is the same,
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .problems import Problem, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "CollectError",
     "CollectionNameError",
@@ -43,15 +50,22 @@ class ModelDataError(Exception):
 
 
 class ConfigError(ModelDataError):
-    """The configuration is wrong.
+    """The configuration is wrong; its text names every problem.
+
+    Args:
+        problems: every problem that was found; a text is a problem without a path.
 
     Attributes:
-        problems: every problem found, one sentence each.
+        problems: the same as values.
     """
 
-    def __init__(self, origin: str, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(f"{origin}: " + "; ".join(problems))
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(one if isinstance(one, Problem) else Problem("", one) for one in problems)
+        super().__init__(self._text(self.problems))
+
+    @staticmethod
+    def _text(problems: Iterable[Problem]) -> str:
+        return sentence(problems)
 
 
 class CollectError(ModelDataError):

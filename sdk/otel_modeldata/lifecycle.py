@@ -14,7 +14,7 @@ Events that were accepted and are not yet delivered when a process ends (tests/e
 | power cut | lost | lost is what the kernel had not written back |
 
 Without an outage, pending are the events of the last `merge_seconds` and `linger_seconds`
-(`_delivery/settings.py`); during an outage, all since it began.
+(`_settings/delivery.py`); during an outage, all since it began.
 
 *Kept* events are sent by the next process that collects with the same folder, by a running one within ten seconds, or
 by `python -c "import otel_modeldata; otel_modeldata.shutdown(60)"`. What an orderly end cannot deliver is reported as
@@ -24,10 +24,10 @@ missing.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from ._delivery import current
+from ._settings.delivery import names_spool
 from .report import DeliveryReport
 
 __all__ = ["flush", "shutdown"]
@@ -72,7 +72,7 @@ def _process_with_events() -> Process | None:
 
     With a spool it is made here, because a dead process may have left events there.
     """
-    if os.environ.get("OTEL_MODELDATA_SPOOL"):
+    if names_spool():
         from ._delivery.process import process_for_spool  # noqa: PLC0415 - loads gRPC, not before it is needed
 
         return process_for_spool()

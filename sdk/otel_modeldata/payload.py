@@ -21,7 +21,7 @@ Both records of a request, and every frame that is collected while it is served,
 else the one that a calling service sent as W3C baggage, else a new one: `x-request-id` is not used for it, because
 clients repeat it. A frame that is collected with another context has the id of that.
 
-Which requests are collected, and how much of a body: `_payload/settings.py`. JSON and `text/*` in UTF-8 are text;
+Which requests are collected, and how much of a body: `_settings/payload.py`. JSON and `text/*` in UTF-8 are text;
 everything else, compressed bodies included (line key `contentencoding`), is binary. Headers are collected only from an
 allow-list (`request_logging.capture_headers`), never those that carry credentials; in a query the values of keys and
 tokens are replaced by `REDACTED`. An application that raises gives a response with status 500 and no body; a client

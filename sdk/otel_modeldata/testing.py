@@ -26,8 +26,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from . import semconv
 from ._delivery.current import replace_process
 from ._delivery.process import Process
-from ._delivery.settings import DeliverySettings, load_settings
-from .config import load_config
+from ._settings.delivery import DeliverySettings
+from ._settings.settings import Settings
 from .transport import Answer, Delivered
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ def capture() -> Iterator[Captured]:
     """Keep the events of this process's collectors instead of sending them."""
     captured = Captured()
     # Requests of one event each keep the order across collections.
-    one_each = dataclasses.replace(load_settings().limits, batch_bytes=1)
-    process = Process(load_config(), DeliverySettings(limits=one_each), captured)
+    settings = Settings.from_env()
+    one_each = DeliverySettings(limits=dataclasses.replace(settings.delivery.limits, batch_bytes=1))
+    process = Process(dataclasses.replace(settings, delivery=one_each), captured)
     captured._flush = process.delivery.flush  # noqa: SLF001 - of this module
     before = replace_process(process)
     try:

@@ -71,8 +71,14 @@ def _public_names(module: ModuleType) -> list[str]:
     return sorted(
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and (name.isupper() or getattr(value, "__module__", None) == module.__name__)
+        if not name.startswith("_")
+        and len(name) > 1
+        and (_is_constant(name) or getattr(value, "__module__", None) == module.__name__)
     )
+
+
+def _is_constant(name: str) -> bool:
+    return name.isupper() and name != "TYPE_CHECKING"
 
 
 def _described() -> Iterator[str]:

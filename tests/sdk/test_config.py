@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from otel_modeldata.config import Collection, CollectorConfig, DataAsset, load_config, read_deployment
 from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.problems import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +39,11 @@ def _deployment(folder: Path, text: str) -> Path:
     path = folder / "deployment.yml"
     path.write_text(text, "utf-8")
     return path
+
+
+def texts(error: ConfigError) -> list[str]:
+    """Each problem, without the file that it is in."""
+    return [str(replace(problem, source="")) for problem in error.problems]
 
 
 def _block(folder: Path, text: str) -> CollectorConfig:
@@ -110,7 +117,7 @@ def test_every_documented_setting_is_read(tmp_path: Path) -> None:
         ("0", False),
     ],
 )
-def test_enabled_means_what_it_says_as_text_too(tmp_path: Path, written: str, *, meant: bool) -> None:
+def test_enabled_may_be_text(tmp_path: Path, written: str, *, meant: bool) -> None:
     config = _block(tmp_path, f"  collections: {{a: {{enabled: {written}}}}}")
     assert config.collections == {"a": Collection(enabled=meant)}
 
@@ -152,16 +159,16 @@ data_collector:
     with pytest.raises(ConfigError) as raised:
         read_deployment(path)
     name_rule = "1 to 128 characters of A-Z a-z 0-9 . _ -, the first a letter or digit, no '..', no '.' at the end"
-    assert sorted(raised.value.problems) == sorted(
+    assert sorted(texts(raised.value)) == sorted(
         [
             f"endpoint_name: expected {name_rule}, got '../x'",
-            "data_collector: unknown key 'samplingrate', did you mean 'sampling_rate'?",
+            "data_collector.samplingrate: unknown key, did you mean 'sampling_rate'?",
             "data_collector.sampling_rate: expected a number from 0 to 1, got 29",
             "data_collector.rolling_rate: expected one of Minute, Hour, Day, Month, Year, got 'weekly'",
-            "data_collector.request_logging: unknown key 'capture', did you mean 'capture_headers'?",
-            "data_collector.collections.model_inputs: unknown key 'enabeld', did you mean 'enabled'?",
+            "data_collector.request_logging.capture: unknown key, did you mean 'capture_headers'?",
+            "data_collector.collections.model_inputs.enabeld: unknown key, did you mean 'enabled'?",
             "data_collector.collections.model_inputs.enabled: expected true or false, got 'perhaps'",
-            f"a name in data_collector.collections: expected {name_rule}, got 'a/b'",
+            f"data_collector.collections.a/b: expected {name_rule}, got 'a/b'",
             "data_collector.collections.model_outputs: expected a mapping, got 5",
         ]
     )
@@ -172,7 +179,7 @@ data_collector:
     ("text", "problem"),
     [
         ("a: [", "expected YAML, got "),
-        ("- a", "the file: expected a mapping, got ['a']"),
+        ("- a", "expected a mapping, got a list"),
         ("name: blue", "data_collector: expected a mapping, got nothing"),
         ("data_collector: {}", "data_collector.collections: expected a mapping, got nothing"),
     ],
@@ -180,11 +187,13 @@ data_collector:
 def test_a_file_that_is_no_deployment_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read_deployment(_deployment(tmp_path, text))
-    assert any(found.startswith(problem) for found in raised.value.problems)
+    assert any(
+        f"{found.path}: {found.message}".removeprefix(": ").startswith(problem) for found in raised.value.problems
+    )
 
 
 @pytest.mark.parametrize("variable", ["OTEL_MODELDATA_CONFIG", "AZUREML_MDC_CONFIG_PATH"])
-def test_a_missing_file_is_named_with_the_variable_that_says_so(variable: str) -> None:
+def test_a_missing_file_is_named_with_its_variable(variable: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_config({variable: "/no/where.yml"})
     assert str(raised.value) == (
@@ -217,13 +226,13 @@ def test_an_unknown_key_in_azures_file_is_an_error_that_names_it(tmp_path: Path)
     )
     with pytest.raises(ConfigError) as raised:
         load_config(environ)
-    assert sorted(raised.value.problems) == [
+    assert sorted(texts(raised.value)) == [
         (
-            "collections.a: unknown key 'rate': "
+            "collections.a.rate: unknown key, "
             "expected one of enabled, sampleRatePercentage, sampling_percentage, captureHeaders"
         ),
-        "runMode: expected cloud or local, got 'up'",
-        "the file: unknown key 'runmode', did you mean 'runMode'?",
+        "runMode: expected one of cloud, local, got 'up'",
+        "runmode: unknown key, did you mean 'runMode'?",
     ]
 
 
@@ -251,7 +260,7 @@ def test_the_legacy_variables_are_read() -> None:
 def test_a_wrong_legacy_variable_is_an_error_that_names_it() -> None:
     with pytest.raises(ConfigError) as raised:
         load_config({"AZUREML_MDC_ENABLED": "true", "AZUREML_MDC_SAMPLE_RATE": "150"})
-    assert str(raised.value) == "environment: AZUREML_MDC_SAMPLE_RATE: expected a number from 0 to 100, got '150'"
+    assert str(raised.value) == "AZUREML_MDC_SAMPLE_RATE: expected a number from 0 to 100, got '150'"
 
 
 def test_the_deployment_yaml_wins_over_azures_file_and_that_over_the_variables(tmp_path: Path) -> None:
@@ -260,3 +269,30 @@ def test_the_deployment_yaml_wins_over_azures_file_and_that_over_the_variables(t
     assert set(load_config(environ).collections or ()) == {"from_azure"}
     environ["OTEL_MODELDATA_CONFIG"] = str(_deployment(tmp_path, SEED_YAML))
     assert set(load_config(environ).collections or ()) == {"model_inputs", "model_outputs"}
+
+
+def test_a_wrong_version_is_named_by_the_key_that_holds_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        _block(tmp_path, "  collections: {a: {data: {version: [1]}}}\n")
+    assert raised.value.problems == (
+        Problem(
+            "data_collector.collections.a.data.version",
+            "expected text or a whole number, got a list",
+            str(tmp_path / "deployment.yml"),
+        ),
+    )
+
+
+def test_text_in_place_of_a_mapping_may_be_a_secret_and_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        _block(tmp_path, "  collections: s3cret\n  request_logging: s3cret\n")
+    assert texts(raised.value) == [
+        "data_collector.collections: expected a mapping, got text",
+        "data_collector.request_logging: expected a mapping, got text",
+    ]
+
+
+@pytest.mark.parametrize("rate", [".nan", "-0.1", "1.01", "true", ".inf"])
+def test_a_rate_is_a_number_from_0_to_1(tmp_path: Path, rate: str) -> None:
+    with pytest.raises(ConfigError, match=r"data_collector\.sampling_rate: expected a number from 0 to 1, got "):
+        _block(tmp_path, f"  collections: {{}}\n  sampling_rate: {rate}\n")

@@ -463,7 +463,7 @@ def test_a_wrong_configuration_is_raised_when_the_middleware_is_made(monkeypatch
     monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_PATHS", "/a,score")
     with pytest.raises(ConfigError) as caught:
         WSGIMiddleware(lambda environ, start_response: [])
-    assert caught.value.problems == (
+    assert tuple(map(str, caught.value.problems)) == (
         "OTEL_MODELDATA_PAYLOAD_BYTES: expected bytes from 0 to 62914560, got '10MB'",
         "OTEL_MODELDATA_PAYLOAD_PATHS: expected paths that begin with / or *, separated by commas, got 'score'",
     )

@@ -1,29 +1,30 @@
-"""Who may send for which deployment: the setting `tls.clients`, and what it says of the certificate of a connection.
+"""Who may send for which deployment: the setting `tls.clients`, applied to the certificate of a connection.
 
 A certificate is known by its names: the subject's common name, and the DNS and URI entries among its alternative
-names, compared letter by letter. It may send for what any of its names may. TLS has shown by then that an authority of
-`client_ca_file` stands behind those names; this module asks no more of a certificate, and knows no connection.
+names, compared letter by letter. It may send for what any of its names may. TLS has verified before that an authority
+of `client_ca_file` signed it; this module checks nothing else of a certificate, and does not depend on the connection.
 
-The deployment is the one whose path the lines get: what else a resource says of itself is not looked at. A resource
-that names none is nobody's: its records go to quarantine, outside every deployment.
+The deployment is the one in the path of the lines; other attributes of a resource are not used. A resource that names
+no deployment belongs to none: its records go to quarantine, outside every deployment.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from otel_modeldata import semconv
+from otel_modeldata.decoding import Rule
 
 from ..exceptions import ForbiddenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Client", "Clients", "client_problems"]
+__all__ = ["Client", "Clients", "Grants"]
 
 EVERYTHING: Final = "*"
-"""As a grant: every deployment. As the second half of one: every deployment of the endpoint."""
+"""As a grant: every deployment. After the slash of a grant: every deployment of the endpoint."""
 _SHOWN_NAMES: Final = 3
 _SHOWN_CHARS: Final = 80
 
@@ -34,7 +35,7 @@ class Client:
 
     Attributes:
         names: those of its certificate.
-        grants: `endpoint/deployment` and `endpoint/*` that it may send for; none where the setting does not know it.
+        grants: `endpoint/deployment` and `endpoint/*` that it may send for; none where the setting does not list it.
     """
 
     names: tuple[str, ...]
@@ -58,14 +59,14 @@ class Client:
 
     @property
     def _shown(self) -> str:
-        return " alias ".join(repr(name[:_SHOWN_CHARS]) for name in self.names[:_SHOWN_NAMES]) or "nobody"
+        return " alias ".join(repr(name[:_SHOWN_CHARS]) for name in self.names[:_SHOWN_NAMES]) or "no name"
 
 
 class Clients:
-    """The setting, asked once for each request.
+    """The setting, applied once to each request.
 
     Args:
-        granted: deployments by certificate name, without problems (`client_problems`).
+        granted: deployments by certificate name, as the setting has them.
     """
 
     def __init__(self, granted: Mapping[str, Sequence[str]]) -> None:
@@ -77,7 +78,7 @@ class Clients:
         return self._of(raw.decode(errors="replace") for key in keys for raw in authentication.get(key) or ())
 
     def of_certificate(self, certificate: Mapping[str, Any]) -> Client | None:
-        """The same for HTTP, by what `ssl.SSLSocket.getpeercert` says."""
+        """The same for HTTP, by the result of `ssl.SSLSocket.getpeercert`."""
         common = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
         others = [value for kind, value in certificate.get("subjectAltName", ()) if kind in {"DNS", "URI"}]
         return self._of((*common[:1], *others))  # of several common names gRPC gives the first, too
@@ -88,27 +89,21 @@ class Clients:
         return None if EVERYTHING in grants else Client(names=names, grants=grants)
 
 
-def client_problems(granted: Mapping[str, Sequence[str]] | None, client_ca_file: str | None) -> Iterator[str]:
-    """What is wrong with the setting `tls.clients`."""
-    if granted is None:
-        return
-    if client_ca_file is None:
-        yield "tls.clients: expected client_ca_file beside it, got none; without it nobody shows a certificate"
-    if not granted:
-        yield "tls.clients: expected the name of a certificate, got none; name who may send, or leave it out"
-    for name, grants in granted.items():
-        if not grants:
-            yield f"tls.clients[{name!r}]: expected deployments, got none; list some, or leave the name out"
-        for grant in grants:
-            if not _is_grant(grant):
-                yield (
-                    f"tls.clients[{name!r}]: expected 'ENDPOINT/DEPLOYMENT', 'ENDPOINT/*' or '*', got {grant[:300]!r}; "
-                    "correct it"
-                )
-
-
 def _is_grant(grant: str) -> bool:
     endpoint, slash, deployment = grant.partition("/")
     if not slash:
         return grant == EVERYTHING
     return semconv.is_name(endpoint) and (deployment == EVERYTHING or semconv.is_name(deployment))
+
+
+Grants = Annotated[
+    dict[
+        str,
+        Annotated[
+            tuple[Annotated[str, Rule(expected="'ENDPOINT/DEPLOYMENT', 'ENDPOINT/*' or '*'", accepts=_is_grant)], ...],
+            Rule(expected="deployments", accepts=bool, advice="list some, or leave the name out"),
+        ],
+    ],
+    Rule(expected="the name of a certificate", accepts=bool, advice="name who may send, or leave it out"),
+]
+"""The type of the setting `tls.clients`: deployments by certificate name."""

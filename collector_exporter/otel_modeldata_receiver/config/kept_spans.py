@@ -6,13 +6,13 @@ import enum
 
 
 class KeptSpans(enum.Enum):
-    """Which spans become lines; the words are those of the setting `spans`."""
+    """Which spans become lines; the values are those of the setting `spans`."""
 
     ALL = "all"
     """Every span that is sent."""
     CONTENT = "content"
-    """Those that say themselves what went in and what came out. With them alone the quality of generated text can be
-    judged: no request line stands where a question is expected."""
+    """Those that carry the inputs and the outputs of a call. Evaluations of generated text need only these: a line of a
+    request span has no question and no answer."""
 
     @classmethod
     def _missing_(cls, value: object) -> KeptSpans | None:

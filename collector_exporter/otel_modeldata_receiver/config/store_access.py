@@ -1,44 +1,50 @@
-"""Settings of places outside: how a store in Azure is opened, what a datastore's name means, which workspace there is.
+"""Storage and workspace settings: how a store in Azure is opened, what a datastore's name means, which workspace.
 
-Secrets are no settings: a file's path or the environment says where one is, and nothing here ever holds it, but for a
-shared access signature in a URL's query, which is never shown.
+Secrets are not settings: a setting names a file, or the environment holds the secret. The only exception is a shared
+access signature in the query of a URL, which is never shown.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from otel_modeldata.decoding import Rule
+
+from .setting import Doc
+
+__all__ = ["AccessConfig", "DatastoreConfig", "DatastoreName", "IdentityConfig", "WorkspaceConfig", "shown_store"]
 
 
 class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which managed identity to use.
+    """Which managed identity to use."""
 
-    Attributes:
-        client_id: of a user-assigned identity; `AZURE_CLIENT_ID` says it for every store at once. Without either the
-            system-assigned identity is used.
-    """
-
-    client_id: str
+    client_id: Annotated[
+        str,
+        Doc(
+            unit="UUID",
+            meaning="client id of a user-assigned managed identity; AZURE_CLIENT_ID sets it for every store. "
+            "Without either the system-assigned identity is used",
+        ),
+    ]
 
 
 class AccessConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a store in Azure is opened; at most one of these, none is the machine's identity. Secrets stay in files.
+    """How a store in Azure is opened: at most one of these; without any, by the identity of the machine."""
 
-    Attributes:
-        identity: which managed identity.
-        sas_file: file with a shared access signature; it is read again when it changes.
-        account_key_file: file with an account key.
-        connection_string_file: file with a connection string, which names the account of an `az://` URL, too.
-    """
-
-    identity: IdentityConfig | None = None
-    sas_file: str | None = None
-    account_key_file: str | None = None
-    connection_string_file: str | None = None
+    identity: Annotated[
+        IdentityConfig | None, Doc(unit="mapping", meaning="open the store by this managed identity")
+    ] = None
+    sas_file: Annotated[
+        str | None,
+        Doc(unit="file", meaning="file with a shared access signature; it is read again when it changes"),
+    ] = None
+    account_key_file: Annotated[str | None, Doc(unit="file", meaning="file with an account key")] = None
+    connection_string_file: Annotated[
+        str | None,
+        Doc(unit="file", meaning="file with a connection string, which also names the account of an az:// URL"),
+    ] = None
 
     @property
     def chosen(self) -> list[str]:
@@ -47,13 +53,13 @@ class AccessConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class DatastoreConfig(AccessConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An Azure ML datastore: the container that its name stands for.
+    """An Azure ML datastore: the container that its name means."""
 
-    Attributes:
-        url: a store as in `store`, without the path that follows `/paths/`.
-    """
-
-    url: str
+    url: Annotated[
+        str,
+        Rule(expected="the URL of a store", accepts=bool, advice="write for example az://container"),
+        Doc(unit="URL", meaning="a store as in `store`, without the path that follows /paths/"),
+    ]
 
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "url": shown_store(self.url)}
@@ -61,11 +67,21 @@ class DatastoreConfig(AccessConfig, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class WorkspaceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The Azure ML workspace that data assets are registered in and datastores are looked up in."""
+    """The Azure ML workspace in which data assets are registered and datastores are looked up."""
 
-    subscription_id: str
-    resource_group: str
-    name: str
+    subscription_id: Annotated[str, Doc(unit="UUID", meaning="subscription of the workspace")]
+    resource_group: Annotated[str, Doc(unit="name", meaning="resource group of the workspace")]
+    name: Annotated[str, Doc(unit="name", meaning="name of the workspace")]
+
+
+def _is_datastore_name(text: str) -> bool:
+    parts = text.split("/")
+    return len(parts) in {1, 4} and all(parts)
+
+
+DatastoreName = Annotated[
+    str, Rule(expected="NAME or SUBSCRIPTION/RESOURCEGROUP/WORKSPACE/NAME", accepts=_is_datastore_name)
+]
 
 
 def shown_store(url: str) -> str:
@@ -75,18 +91,3 @@ def shown_store(url: str) -> str:
         return scheme
     authority, slash, path = rest.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
-
-
-def access_problems(where: str, access: AccessConfig) -> Iterator[str]:
-    """What is wrong with an access that stands in the settings at `where`."""
-    if len(access.chosen) > 1:
-        yield f"{where}: expected one way to open it, got {' and '.join(access.chosen)}; keep one of them"
-
-
-def datastore_problems(where: str, name: str, datastore: DatastoreConfig) -> Iterator[str]:
-    """What is wrong with an entry of `datastores`."""
-    if len(name.split("/")) not in {1, 4} or not all(name.split("/")):
-        yield f"{where}: expected NAME or SUBSCRIPTION/RESOURCEGROUP/WORKSPACE/NAME, got {name!r}; correct it"
-    if not datastore.url:
-        yield f"{where}: expected the URL of a store, got ''; write for example az://container"
-    yield from access_problems(where, datastore)

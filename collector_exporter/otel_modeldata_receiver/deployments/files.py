@@ -80,11 +80,13 @@ def _read(path: Path, *, named: bool) -> CollectorConfig | None:
     try:
         config = sdk_config.read_deployment(path)
     except SdkConfigError as error:
-        raise ConfigError(*(Problem(str(path), _one_line(one)) for one in error.problems)) from None
+        raise ConfigError(*error.problems) from None
     for key, value in (("endpoint_name", config.endpoint), ("name", config.deployment)):
         if value is None:
             raise ConfigError(
-                Problem(str(path), f"expected {key}, got none: the receiver must know which deployment the file is for")
+                Problem(
+                    key, "expected a name, got none: the receiver must know which deployment the file is for", str(path)
+                )
             )
     return config
 
@@ -99,14 +101,8 @@ def _has_data_collector(path: Path) -> bool:
 
 
 def _second_file(path: Path, config: CollectorConfig, first: Path) -> Problem:
-    return Problem(
-        str(path),
-        f"expected one file for {config.endpoint}/{config.deployment}, got {first} as well: remove one of them",
-    )
-
-
-def _one_line(problem: object) -> str:
-    return " ".join(str(problem).split())
+    message = f"expected one file for {config.endpoint}/{config.deployment}, got {first} as well: remove one of them"
+    return Problem("", message, str(path))
 
 
 def _stamps(paths: Iterable[Path]) -> Iterator[tuple[str, int, int]]:

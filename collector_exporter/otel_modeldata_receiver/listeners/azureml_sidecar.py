@@ -79,7 +79,7 @@ def _only_deployment(paths: Sequence[str]) -> CollectorConfig | None:
     try:
         return read_deployment(Path(paths[0]))
     except DeploymentError as error:
-        raise ConfigError(str(error)) from None
+        raise ConfigError(*error.problems) from None
 
 
 def read(headers: Mapping[str, str], body: bytes, resource: Mapping[str, str]) -> ExternalEvent:

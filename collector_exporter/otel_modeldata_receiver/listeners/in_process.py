@@ -34,6 +34,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.problems import Problem
 from otel_modeldata.transport import Delivered, OpenTransports, Refused, Retry
 
 from .. import telemetry
@@ -93,7 +94,7 @@ class StoreTransport:
             self._output = self._run(_open(config, instruments))
         except ReceiverError as error:
             self._end_loop()
-            raise ConfigError(_ORIGIN, [str(error)]) from None
+            raise _refused(error) from None
         self._pipeline = Pipeline(
             self._output.sink,
             config,
@@ -115,7 +116,7 @@ class StoreTransport:
             with ThreadPoolExecutor(1) as thread:  # this thread may run an event loop, as in a notebook
                 thread.submit(asyncio.run, _check(config)).result()
         except ReceiverError as error:
-            raise ConfigError(_ORIGIN, [str(error)]) from None
+            raise _refused(error) from None
 
     def send(self, request: bytes) -> Answer:
         """Return when every line of the request is durable, or when this attempt has failed."""
@@ -188,7 +189,13 @@ def _config(url: str, instance: str | None = None) -> configuration.ReceiverConf
     try:
         return configuration.load(Path(file) if file else None, settings)
     except ReceiverError as error:
-        raise ConfigError(_ORIGIN, str(error).splitlines()) from None
+        raise _refused(error) from None
+
+
+def _refused(error: ReceiverError) -> ConfigError:
+    """The error for the SDK, which names the variable that the settings come from."""
+    problems = error.problems if isinstance(error, ConfigError) else (error,)
+    return ConfigError(*(Problem("", str(problem), _ORIGIN) for problem in problems))
 
 
 def _is_named(deployment: Path) -> bool:

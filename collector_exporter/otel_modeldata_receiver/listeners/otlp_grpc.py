@@ -120,6 +120,7 @@ def bind(server: grpc.aio.Server, config: ReceiverConfig) -> int:
     except RuntimeError:
         raise ListenError(
             f"expected a free address of this machine to listen on, got {config.listen!r}, which is in use, "
-            "not of this machine, or not resolvable; choose another --listen"
+            "not of this machine, or not resolvable; choose another --listen (is a gateway on 4317? then use "
+            "127.0.0.1:4327, where it sends)"
         ) from None
     return port

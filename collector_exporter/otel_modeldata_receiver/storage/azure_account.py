@@ -32,7 +32,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from otel_modeldata.problems import is_loopback
 
 from ..config.store_access import AccessConfig
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, MissingVariableError
 from .store import checked_name
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def account_of(url: str, access: AccessConfig | None = None) -> StorageAccount:
         return _by_connection_string(connection, CONNECTION_STRING_VARIABLE)
     account = os.environ.get(ACCOUNT_URL_VARIABLE)
     if not account:
-        raise ConfigError(
+        raise MissingVariableError(
             f"expected {CONNECTION_STRING_VARIABLE} or {ACCOUNT_URL_VARIABLE} in the environment, got neither: "
             "az://container/prefix does not name the storage account"
         )

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._encoding.log_record import Record
+    from .._settings.delivery import DeliveryLimits
     from .disk_queue import DiskQueue
     from .pending import MergeKey, OnError, Outcome, Producer
     from .segment_file import RecordPosition
-    from .settings import DeliveryLimits
 
 _RECORD_OVERHEAD_BYTES = 1350
 """What a record takes in memory beside its rows: 1,540 bytes measured for a frame with 184 bytes of numbers, outside of

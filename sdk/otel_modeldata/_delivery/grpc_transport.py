@@ -19,7 +19,7 @@ from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, R
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .otlp_endpoint import Endpoint
+    from .._settings.otlp_endpoint import Endpoint
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 

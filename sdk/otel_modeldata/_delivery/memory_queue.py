@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from .._encoding.log_record import Record
+    from .._settings.delivery import DeliveryLimits
     from .pending import MergeKey, PendingRecord
-    from .settings import DeliveryLimits
 
 
 class MemoryQueue:

@@ -18,18 +18,17 @@ from typing import TYPE_CHECKING
 
 from .. import _forking
 from .._encoding.log_record import RequestEnvelope
-from ..config import load_config
+from .._settings.delivery import names_spool
+from .._settings.settings import Settings
 from ..context import prepare_ids
 from . import current
 from .disk_queue import DiskQueue
 from .open_transport import open_transport
-from .settings import DeliverySettings, load_settings
 from .worker import Worker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..config import CollectorConfig
     from ..report import DeliveryReport
     from ..transport import Transport
 
@@ -45,26 +44,24 @@ _AFTER_QUEUES = -100
 class Process:
     """The delivery side of one process."""
 
-    def __init__(
-        self, config: CollectorConfig, settings: DeliverySettings | None = None, transport: Transport | None = None
-    ) -> None:
-        settings = settings or load_settings()
+    def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
+        config, delivery = settings.config, settings.delivery
         self.producer = uuid.uuid4().hex
-        self.report_folder = settings.report
+        self.report_folder = delivery.report
         envelope = RequestEnvelope(config, self.producer)
         self.deployment = envelope.deployment
-        limits = dataclasses.replace(settings.limits, queue_records=config.queue_capacity)
+        limits = dataclasses.replace(delivery.limits, queue_records=config.queue_capacity)
         disk_queue = None
-        if settings.spool is not None:
-            disk_queue = DiskQueue(settings.spool.folder, self.producer, envelope.request([]), settings.spool.max_bytes)
-            limits = dataclasses.replace(limits, record_bytes=min(limits.record_bytes, settings.spool.max_bytes))
+        if delivery.spool is not None:
+            disk_queue = DiskQueue(delivery.spool.folder, self.producer, envelope.request([]), delivery.spool.max_bytes)
+            limits = dataclasses.replace(limits, record_bytes=min(limits.record_bytes, delivery.spool.max_bytes))
         self.delivery = Worker(
             envelope,
-            transport or open_transport(),
+            transport or open_transport(settings),
             limits,
             producer=self.producer,
             disk_queue=disk_queue,
-            only_overflow=settings.spool is not None and settings.spool.only_overflow,
+            only_overflow=delivery.spool is not None and delivery.spool.only_overflow,
             between_batches=prepare_ids,
         )
 
@@ -93,14 +90,14 @@ _of_parents: list[Process] = []
 parent's connection."""
 
 
-def this_process(config: CollectorConfig) -> Process:
+def this_process(settings: Settings) -> Process:
     """The process's delivery side, made on first use."""
     process = current.process
     if process is None:
         with _forking.guard:
             process = current.process
             if process is None:
-                process = Process(config)
+                process = Process(settings)
                 current.replace_process(process)
                 _end_with_multiprocessing()
     return process
@@ -108,8 +105,8 @@ def this_process(config: CollectorConfig) -> Process:
 
 def process_for_spool() -> Process | None:
     """The process's delivery side, made now if a spool may hold what dead processes left."""
-    if current.process is None and load_settings().spool is not None:
-        return this_process(load_config())
+    if current.process is None and names_spool():
+        return this_process(Settings.from_env())
     return current.process
 
 

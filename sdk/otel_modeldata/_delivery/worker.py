@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from .._settings.delivery import DeliveryLimits
 from ..memory_hint import keep_freed_memory
 from .batch_source import BatchSource
 from .counters import Counters
@@ -19,7 +20,6 @@ from .delivery_queue import DeliveryQueue
 from .loss_reporter import LossReporter
 from .pending import Producer
 from .retry_sender import RetrySender
-from .settings import DeliveryLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,6 +25,7 @@ from .. import semconv
 from .._version import AGENT, NAME, VERSION
 from ..context import new_uuid
 from ..exceptions import ConfigError
+from ..problems import Problem
 from .dataframe_json import Rows
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from ..config import CollectorConfig
 
+_RESOURCE = "OpenTelemetry resource (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES)"
 _HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
 """OTLP 1.5 and later; the attribute `cloudevents.event_type` has the same value in every version."""
 
@@ -256,11 +258,11 @@ def _resource(config: CollectorConfig, producer: str) -> Resource:
     endpoint = str(resource.attributes.get(semconv.AZUREML_ENDPOINT_NAME, named))
     deployment = str(resource.attributes.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
     problems = [
-        f"{key}: expected {semconv.NAME_RULE}, got {name!r}"
+        Problem(key, f"expected {semconv.NAME_RULE}, got {name!r}", _RESOURCE)
         for key, name in ((semconv.AZUREML_ENDPOINT_NAME, endpoint), (semconv.AZUREML_DEPLOYMENT_NAME, deployment))
         if not semconv.is_name(name)
     ]
     if problems:
-        raise ConfigError("OpenTelemetry resource (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES)", problems)
+        raise ConfigError(*problems)
     names = {semconv.AZUREML_ENDPOINT_NAME: endpoint, semconv.AZUREML_DEPLOYMENT_NAME: deployment}
     return Resource(names).merge(resource)

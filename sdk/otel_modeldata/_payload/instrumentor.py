@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import wrapt  # type: ignore[import-untyped]
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
+from .._settings.payload import collected_rates
 from ..config import load_config
 from ..exceptions import ConfigError
-from .settings import collected_rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from .. import _forking, semconv
 from .._delivery import metrics, open_transport
-from .._delivery.settings import check_settings
-from ..config import load_config
+from .._settings.payload import collected_rates
+from .._settings.settings import Settings
 from ..log_throttle import LogThrottle
 from .captured_headers import CapturedHeaders
 from .exchange import REQUEST, RESPONSE, Exchange
-from .settings import collected_rates, load_payload_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,25 +64,24 @@ class PayloadLogger:
     """
 
     def __init__(self) -> None:
-        self._config = load_config()
-        self._settings = load_payload_settings()
-        open_transport.check()
-        check_settings()
+        settings = Settings.from_env()
+        self._config, self._settings = settings.config, settings.payload
+        open_transport.check(settings)
         metrics.register_once()
         self._headers = CapturedHeaders(self._config.capture_headers)
         self._rates = collected_rates(self._config)
         if self._config.enabled and self._config.collections is None:
             self._rates = dict.fromkeys((REQUEST, RESPONSE), self._config.sampling_rate)
-        self._emitters = self._make_emitters()
+        self._emitters = self._make_emitters(settings)
 
-    def _make_emitters(self) -> dict[str, Emitter]:
+    def _make_emitters(self, settings: Settings) -> dict[str, Emitter]:
         """Load the heavy half of the package now, so that the first request need not wait for it."""
         if not self._rates:
             return {}
         with _forking.guard:
             from .._emitter import Emitter  # noqa: PLC0415 - only where payloads are collected
 
-            return {name: Emitter(name, self._config, rate, None) for name, rate in self._rates.items()}
+            return {name: Emitter(name, settings, rate, None) for name, rate in self._rates.items()}
 
     def open(self, head: RequestHead) -> Exchange:
         """The exchange of a request; it has a correlation context even if nothing of it is collected."""

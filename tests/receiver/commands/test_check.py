@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from otel_modeldata.environment import read_environment
+from otel_modeldata.problems import child, item
 from otel_modeldata_receiver.commands import main
 from otel_modeldata_receiver.commands.check.run import check_files
 from otel_modeldata_receiver.commands.check.yaml_lines import YamlLines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[3]
 NAMES = "endpoint_name: credit\nname: blue\n"
@@ -37,13 +40,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "file.yml"
 
 
-# S83: the documentation's YAML names Azure's schema and keys that are not ours; all of it may stay.
-def test_the_deployment_yaml_of_azures_documentation_has_nothing_said_against_it() -> None:
+# S83: the documentation's YAML names Azure's schema and keys that only Azure reads; they are accepted.
+def test_the_deployment_yaml_of_azures_documentation_has_no_finding() -> None:
     (checked,) = check_files([ROOT / "deploy/managed-endpoint/deployment.yml"])
     assert (checked.kind, checked.findings) == ("deployment", ())
 
 
-def test_every_problem_of_a_deployment_is_told_with_its_line(path: Path) -> None:
+def test_every_problem_of_a_deployment_is_reported_with_its_line(path: Path) -> None:
     text = (
         "endpoint_name: my/endpoint\n"
         "data_collector:\n"
@@ -60,9 +63,9 @@ def test_every_problem_of_a_deployment_is_told_with_its_line(path: Path) -> None
         (1, "endpoint_name"),
         (3, "data_collector.rolling_rate"),
         (4, "data_collector.sampling_rate"),
-        (5, "data_collector"),
+        (5, "data_collector.colections"),
         (8, "data_collector.collections.model_inputs.enabled"),
-        (9, "a name in data_collector.collections"),
+        (9, "data_collector.collections.a/b"),
     ]
 
 
@@ -94,7 +97,7 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.replace("model_inputs: {", "model_inputs: {sampling_rate: 0.5, "),
             5,
-            f"{AZURE}collections.model_inputs.sampling_rate: azure-ai-ml knows one sampling_rate for all, in "
+            f"{AZURE}collections.model_inputs.sampling_rate: azure-ai-ml has one sampling_rate for all, in "
             "data_collector, and refuses this",
             id="a rate of one collection",
         ),
@@ -134,8 +137,8 @@ AZURE = "data_collector."
         pytest.param(
             f"{GOOD}    request: {{}}\n  request_logging:\n    capture_headers: [x-a, Authorization]\n",
             9,
-            f"{AZURE}request_logging.capture_headers[1]: 'Authorization' is a credential, and whoever reads the store "
-            "will have it",
+            f"{AZURE}request_logging.capture_headers[1]: 'Authorization' is a credential, and every reader of the "
+            "store will have it",
             id="a credential in the store",
         ),
         pytest.param(
@@ -160,7 +163,7 @@ def test_what_works_here_and_surprises_in_azure_is_a_warning(
     assert found(path, text) == [("warning", line, sentence)]
 
 
-# S3: the documentation allows five collectors; neither Azure's SDK nor ours counts them.
+# S3: the documentation allows five collectors; neither Azure's SDK nor this one counts them.
 def test_more_than_five_collections_are_a_warning(path: Path) -> None:
     text = GOOD + "".join(f"    extra{n}: {{}}\n" for n in range(4))
     assert found(path, text)[0] == (
@@ -199,7 +202,7 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
                 "data_coll", "environment_variables: {OTEL_EXPORTER_OTLP_ENDPOINT: 'gateway:4317'}\ndata_coll"
             ),
             3,
-            "environment_variables: OTEL_EXPORTER_OTLP_*: endpoint: expected http://HOST:PORT, or https://HOST:PORT "
+            "environment_variables.OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT, or https://HOST:PORT "
             "for TLS, got 'gateway:4317'",
             id="an endpoint without a scheme",
         ),
@@ -239,7 +242,7 @@ def test_a_datastore_that_the_receiver_beside_it_does_not_know_is_a_warning(tmp_
     ]
 
 
-def test_every_problem_of_a_receiver_is_told_with_its_line(path: Path) -> None:
+def test_every_problem_of_a_receiver_is_reported_with_its_line(path: Path) -> None:
     text = "listen: 4327\nstore: ftp://x\nmax_in_flight_bytes: 1\nstroe: x\n"
     assert [(severity, line, text.split(":")[0]) for severity, line, text in found(path, text)] == [
         ("problem", 1, "listen"),
@@ -257,14 +260,14 @@ def test_every_problem_of_a_receiver_is_told_with_its_line(path: Path) -> None:
         ),
         pytest.param("store: /x\ndeployments: [/no/where]\n", 2, "problem deployments: ", id="no deployment file"),
         pytest.param("listen: 0.0.0.0:4327\nstore: /x\n", 1, "warning listen: 0.0.0.0:4327 is open to the network"),
-        pytest.param("store: ./x\n", 1, "warning store: './x' counts from the folder in which"),
+        pytest.param("store: ./x\n", 1, "warning store: './x' is relative to the folder in which"),
         pytest.param("store: /x\nrolling_rate: Day\n", 2, "warning rolling_rate: Azure ML's monitors read hour"),
         pytest.param("store: /x\nmax_message_bytes: 4194304\n", 2, "warning max_message_bytes: the gateway's"),
         pytest.param("store: /x\ndeadline_seconds: 40\n", 2, "warning deadline_seconds: the gateway gives up after 30"),
         pytest.param("store: az://data/prod\n", 1, "warning store: expected AZURE_STORAGE_CONNECTION_STRING or"),
     ],
 )
-def test_a_receivers_file_is_looked_at_as_the_receiver_would(
+def test_a_receivers_file_is_checked_as_the_receiver_reads_it(
     path: Path, text: str, line: int, start: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING", raising=False)
@@ -273,7 +276,7 @@ def test_a_receivers_file_is_looked_at_as_the_receiver_would(
     assert [(number, sentence[: len(start)]) for number, sentence in seen][:1] == [(line, start)]
 
 
-def test_a_good_receiver_file_has_nothing_said_against_it(path: Path, tmp_path: Path) -> None:
+def test_a_good_receiver_file_has_no_finding(path: Path, tmp_path: Path) -> None:
     assert found(path, f"listen: 127.0.0.1:4327\nstore: {tmp_path}\n") == []
 
 
@@ -285,7 +288,7 @@ def test_a_good_receiver_file_has_nothing_said_against_it(path: Path, tmp_path: 
         ("a: [1\nb: 2", "expected YAML, got while parsing a flow sequence"),
     ],
 )
-def test_a_file_that_is_neither_says_so(path: Path, text: str, sentence: str) -> None:
+def test_a_file_that_is_neither_is_a_problem(path: Path, text: str, sentence: str) -> None:
     ((severity, _, said),) = found(path, text)
     assert (severity, said[: len(sentence)]) == ("problem", sentence)
 
@@ -309,7 +312,7 @@ def test_yaml_that_nests_without_end_is_a_problem(path: Path) -> None:
     assert (severity, said) == ("problem", "expected YAML, got more levels than can be read: nest it less")
 
 
-def test_aliases_of_aliases_are_not_followed_for_ever(path: Path) -> None:
+def test_aliases_of_aliases_are_not_followed_without_end(path: Path) -> None:
     text = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
     for above, name in pairwise("abcdefghij"):
         text += f"{name}: &{name} [{', '.join([f'*{above}'] * 9)}]\n"
@@ -317,20 +320,167 @@ def test_aliases_of_aliases_are_not_followed_for_ever(path: Path) -> None:
 
 
 def test_the_kind_can_be_forced(path: Path) -> None:
-    assert found(path, "stroe: x\n", "receiver")[0][2].startswith("stroe: expected 'store', got an unknown key")
+    assert found(path, "stroe: x\n", "receiver")[0][2].startswith("stroe: unknown key, did you mean 'store'?")
     assert found(path, "stroe: x\n", "deployment")[0][2].startswith("data_collector: expected a mapping")
 
 
 def test_a_line_is_found_through_aliases_and_lists() -> None:
     lines = YamlLines("a: &x\n  b: 1\nc:\n  - *x\n  - {d: 2}\nself: &s\n  again: *s\n")
-    assert [lines.of(path) for path in ("a.b", "c[1].d", "c[0].b", "self.again.again", "c[9]", "")] == [
+    assert [lines.of(path) for path in ("a.b", "c[1].d", "c[0].b", "self.again.again", "c[9]", "d", "")] == [
         2,
         5,
         2,
         7,
+        3,
         None,
         None,
     ]
+
+
+def test_a_key_with_dots_is_not_taken_for_two_keys() -> None:
+    lines = YamlLines("a:\n  b: 1\na.b: 2\n'it''s': 3\n")
+    assert (lines.repeated, [lines.of(path) for path in ("a.b", "['a.b']", child("", "it's"))]) == ({}, [2, 3, 4])
+
+
+# --- every key of the two files, one after the other, with a value that is wrong ------------------------------------
+
+DEPLOYMENT = """\
+endpoint_name: credit
+name: blue
+data_collector:
+  sampling_rate: 0.5
+  rolling_rate: Hour
+  request_logging:
+    capture_headers:
+      - x-tenant
+  collections:
+    request:
+      enabled: true
+    model.inputs:
+      enabled: 'True'
+      sampling_rate: 0.5
+      rolling_rate: Day
+      client_id: c
+      data:
+        name: asset
+        path: azureml://datastores/lake/paths/x
+        version: '1'
+"""
+RECEIVER = """\
+listen: 127.0.0.1:4317
+store: /x
+rolling_rate: Hour
+instance_id: 0123456789abcdef0123456789abcdef
+linger_ms: 5
+max_in_flight_bytes: 300000000
+max_message_bytes: 80000000
+deadline_seconds: 25
+grace_seconds: 20
+create_container: false
+tls:
+  cert_file: a
+  key_file: b
+  client_ca_file: c
+  clients:
+    spiffe://corp/a.b:
+      - credit/*
+http_listen: 127.0.0.1:4318
+old_protocol_listen: 127.0.0.1:50011
+old_protocol:
+  endpoint: a
+  deployment: b
+  resource_id: c
+spans: all
+store_access:
+  identity:
+    client_id: x
+deployments:
+  - /deployments
+datastores:
+  lake:
+    url: az://x
+    sas_file: y
+workspace:
+  subscription_id: a
+  resource_group: b
+  name: c
+assets: true
+"""
+
+
+def keys_of(text: str) -> list[tuple[str, tuple[str | int, ...]]]:
+    """Every key and list entry of a YAML text: its path, and the steps to it."""
+
+    def walk(value: Any, path: str, steps: tuple[str | int, ...]) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, entry in entries:
+            here = child(path, key) if isinstance(value, dict) else item(path, key)
+            yield here, (*steps, key)
+            yield from walk(entry, here, (*steps, key))
+
+    return list(walk(yaml.safe_load(text), "", ()))
+
+
+def replaced(document: Any, steps: tuple[str | int, ...], value: object) -> Any:
+    changed = copy.deepcopy(document)
+    inner = changed
+    for step in steps[:-1]:
+        inner = inner[step]
+    inner[steps[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "path_of_key", "steps"),
+    [
+        pytest.param(kind, text, path_of_key, steps, id=path_of_key)
+        for kind, text in (("deployment", DEPLOYMENT), ("receiver", RECEIVER))
+        for path_of_key, steps in keys_of(text)
+    ],
+)
+def test_a_wrong_value_of_any_key_is_reported_with_this_key_and_its_line(
+    path: Path, kind: str, text: str, path_of_key: str, steps: tuple[str | int, ...]
+) -> None:
+    document = yaml.safe_load(text)
+    wrong = 7 if isinstance(at(document, steps), dict | list) else ["wrong"]
+    written = yaml.safe_dump(replaced(document, steps, wrong), sort_keys=False)
+    path.write_text(written)
+    (checked,) = check_files([path], kind)  # type: ignore[arg-type]
+    (line,) = {finding.line for finding in checked.problems if finding.about.path == path_of_key}
+    assert line is not None
+    shown = written.splitlines()[line - 1].strip().replace("'", "")
+    assert shown.startswith("- - wrong" if isinstance(steps[-1], int) else f"{steps[-1]}:")
+
+
+@pytest.mark.parametrize(("kind", "text"), [("deployment", DEPLOYMENT), ("receiver", RECEIVER)])
+def test_an_unknown_key_anywhere_is_reported_with_its_line(path: Path, kind: str, text: str) -> None:
+    document = yaml.safe_load(text)
+    mappings = [steps for _, steps in keys_of(text) if isinstance(at(document, steps), dict)]
+    free = {"collections", "clients", "datastores"}  # their keys are names that the user chooses
+    for steps in mappings:
+        if steps[-1] in free:
+            continue
+        written = yaml.safe_dump(replaced(document, (*steps, "unknown_key"), 1), sort_keys=False)
+        path.write_text(written)
+        (checked,) = check_files([path], kind)  # type: ignore[arg-type]
+        expected = (
+            path_of((*steps, "unknown_key")),
+            written.splitlines().index(next(line for line in written.splitlines() if "unknown_key" in line)) + 1,
+        )
+        assert expected in {(finding.about.path, finding.line) for finding in checked.problems}, steps
+
+
+def at(document: Any, steps: tuple[str | int, ...]) -> Any:
+    for step in steps:
+        document = document[step]
+    return document
+
+
+def path_of(steps: tuple[str | int, ...]) -> str:
+    path = ""
+    for step in steps:
+        path = item(path, step) if isinstance(step, int) else child(path, step)
+    return path
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -350,7 +500,7 @@ def test_the_command_prints_a_line_for_each_finding_as_compilers_do(
     name, rate, good = out.splitlines()
     assert name.startswith(f"{path}:2: problem: name: expected 1 to 128 characters")
     assert rate.startswith(f"{path}:4: warning: data_collector.rolling_rate: ")
-    assert good.endswith("deployment.yml: nothing to say against this deployment file")
+    assert good.endswith("deployment.yml: no problem in this deployment file")
 
 
 def test_warnings_alone_are_no_failure(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -419,7 +569,7 @@ def test_without_anything_to_check_the_command_line_is_wrong(capsys: pytest.Capt
                 "configuration: defaults",
                 "collects: every collection at 100 %",
                 "sends to: http://localhost:4317",
-                ("warning: OTEL_MODELDATA_CONFG: nobody reads this variable; did you mean OTEL_MODELDATA_CONFIG?"),
+                ("warning: OTEL_MODELDATA_CONFG: this variable is not read; did you mean OTEL_MODELDATA_CONFIG?"),
             ],
         ),
         (
@@ -430,21 +580,21 @@ def test_without_anything_to_check_the_command_line_is_wrong(capsys: pytest.Capt
                 "collects: every collection at 100 %",
                 "problem: OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'many'",
                 (
-                    "problem: OTEL_EXPORTER_OTLP_*: endpoint: expected http://HOST:PORT, or https://HOST:PORT for TLS, "
+                    "problem: OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT, or https://HOST:PORT for TLS, "
                     "got 'gateway'"
                 ),
             ],
         ),
     ],
 )
-def test_the_environment_is_told_without_its_secrets(
+def test_the_environment_is_shown_without_its_secrets(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     variables: Mapping[str, str],
     code: int,
     lines: list[str],
 ) -> None:
-    without_ours(monkeypatch)
+    without_variables(monkeypatch)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert run(capsys, "--environment") == (code, "".join(f"environment: {line}\n" for line in lines))
@@ -453,7 +603,7 @@ def test_the_environment_is_told_without_its_secrets(
 def test_the_environment_names_the_collections_of_its_file(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    without_ours(monkeypatch)
+    without_variables(monkeypatch)
     path.write_text(GOOD.replace("  coll", "  sampling_rate: 0.29\n  coll") + "    extra: {enabled: no}\n")
     monkeypatch.setenv("OTEL_MODELDATA_CONFIG", str(path))
     code, out = run(capsys, "--environment", "--json")
@@ -469,20 +619,20 @@ def test_the_environment_names_the_collections_of_its_file(
     )
 
 
-def test_the_problems_of_a_file_and_of_variables_are_all_told(path: Path) -> None:
+def test_the_problems_of_a_file_and_of_variables_are_all_reported(path: Path) -> None:
     path.write_text("data_collector: {collections: {}, x: 1}\n")
     environment = read_environment({"OTEL_MODELDATA_CONFIG": str(path), "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"})
-    assert environment.problems == (
+    assert tuple(map(str, environment.problems)) == (
         (
-            f"OTEL_MODELDATA_CONFIG={path}: data_collector: unknown key 'x': "
+            f"OTEL_MODELDATA_CONFIG={path}: data_collector.x: unknown key, "
             "expected one of collections, sampling_rate, rolling_rate, "
             "request_logging"
         ),
-        "OTEL_EXPORTER_OTLP_*: timeout: expected seconds above 0, got 'soon'",
+        "OTEL_EXPORTER_OTLP_TIMEOUT: expected seconds above 0, got 'soon'",
     )
 
 
-def without_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("OTEL_", "AZUREML_MDC_")):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""`otel-modeldata doctor`: one event, hop by hop, and a sentence for whatever stands in its way."""
+"""`otel-modeldata doctor`: one event, hop by hop, and a sentence for each failure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Hops = dict[str, tuple[str, str]]
 
 
 def doctor(*arguments: str, **variables: str) -> tuple[int, Hops]:
-    """The command in a process of its own, with these variables of ours alone."""
+    """The command in a process of its own, with these variables of this package only."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AZUREML_MDC_"))}
     command = [sys.executable, "-m", "otel_modeldata_receiver", "doctor", "--json", *arguments]
     done = subprocess.run(command, env=clean | variables, capture_output=True, text=True, timeout=SECONDS, check=False)
@@ -138,13 +138,13 @@ def test_the_store_of_another_receiver_does_not_have_it(start_receiver: StartRec
     )
 
 
-def test_what_nobody_can_see_is_not_called_good(start_receiver: StartReceiver, tmp_path: Path) -> None:
+def test_a_step_that_cannot_be_observed_is_not_checked(start_receiver: StartReceiver, tmp_path: Path) -> None:
     receiver = start_receiver(str(tmp_path))
     code, hops = doctor(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{receiver.endpoint}")
     assert code == 0
     assert {name: sentence for name, (outcome, sentence) in hops.items() if outcome == "not checked"} == {
         "TLS": "not used: the endpoint's URL begins with http://",
-        "stored": "--store URL says where it should arrive",
+        "stored": "--store URL looks for the line in a store",
         "clock": "--store URL of an Azure container has a clock to compare with",
         "large event": "--large sends one of 5 MiB",
     }
@@ -222,7 +222,7 @@ class _Fickle(RecordingBackend):
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "gateway:4317"},
             "configuration",
-            "OTEL_EXPORTER_OTLP_*: endpoint: expected http://HOST:PORT",
+            "OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT",
         ),
         (
             {"OTEL_MODELDATA_CONFIG": "/no/where"},
@@ -245,7 +245,7 @@ def test_a_wrong_configuration_ends_it_at_once(variables: dict[str, str], hop: s
         (f"cloud.resource_id={'x' * 3000}", "the receiver would put every event into quarantine: name: expected at"),
     ],
 )
-def test_names_that_nobody_takes_are_told(
+def test_names_that_the_receiver_refuses_are_reported(
     start_receiver: StartReceiver, tmp_path: Path, attributes: str, sentence: str
 ) -> None:
     receiver = start_receiver(str(tmp_path))
@@ -259,13 +259,13 @@ def test_names_that_nobody_takes_are_told(
 # --- the layers of the network, each broken -------------------------------------------------------------------------
 
 
-def test_a_name_that_nobody_knows_is_told() -> None:
+def test_a_name_that_does_not_resolve_is_reported() -> None:
     hops = way(Endpoint(target="no-such-host.invalid:4317"))
     assert outcomes(hops) == {"name": "failed"}
     assert hops["name"][1].startswith("expected an address of 'no-such-host.invalid', got ")
 
 
-def test_a_port_where_nothing_listens_is_told() -> None:
+def test_a_port_where_nothing_listens_is_reported() -> None:
     target = f"127.0.0.1:{free_port()}"
     assert way(Endpoint(target=target)) == {
         "name": ("ok", "127.0.0.1 is 127.0.0.1"),
@@ -291,7 +291,7 @@ def tls_receiver(start: StartReceiver, folder: Path, certificates: Path, *, mutu
     yield start(str(folder / "store"), "--config", str(config)).endpoint
 
 
-def test_tls_is_seen_with_the_end_of_its_certificate(
+def test_tls_is_reported_with_the_end_of_its_certificate(
     start_receiver: StartReceiver, tmp_path: Path, certificates: Path
 ) -> None:
     with tls_receiver(start_receiver, tmp_path, certificates) as target:
@@ -300,14 +300,16 @@ def test_tls_is_seen_with_the_end_of_its_certificate(
     assert hops["TLS"][1].startswith("TLSv1.3, the certificate is valid until ")
 
 
-def test_every_mismatch_of_tls_is_told_apart(start_receiver: StartReceiver, tmp_path: Path, certificates: Path) -> None:
+def test_each_mismatch_of_tls_has_its_own_message(
+    start_receiver: StartReceiver, tmp_path: Path, certificates: Path
+) -> None:
     with tls_receiver(start_receiver, tmp_path, certificates) as target:
         plain = way(Endpoint(target=target))
         untrusted = way(Endpoint(target=target, secure=True))
     assert plain["protocol"] == (
         "failed",
         (
-            f"expected gRPC in plain text on {target}, got an end of the connection: if it speaks TLS, write "
+            f"expected gRPC in plain text on {target}, got an end of the connection: if it uses TLS, write "
             "https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
         ),
     )
@@ -316,17 +318,17 @@ def test_every_mismatch_of_tls_is_told_apart(start_receiver: StartReceiver, tmp_
         (
             f"expected a certificate for {target} from an authority that is trusted here, "
             "got unable to get local issuer certificate: name the authority's file in OTEL_EXPORTER_OTLP_CERTIFICATE, "
-            "or mend the certificate"
+            "or correct the certificate"
         ),
     )
     with RecordingBackend() as backend:
         encrypted = way(Endpoint(target=backend.endpoint, secure=True))
         unreadable = way(Endpoint(target=backend.endpoint, secure=True, certificate="/no/file"))
-    assert encrypted["TLS"][1].startswith(f"expected {backend.endpoint} to speak TLS, got ")
+    assert encrypted["TLS"][1].startswith(f"expected {backend.endpoint} to use TLS, got ")
     assert unreadable["TLS"][1].startswith("expected to read the certificate files, got ")
 
 
-def test_a_server_that_wants_a_client_certificate_is_told(
+def test_a_server_that_wants_a_client_certificate_is_reported(
     start_receiver: StartReceiver, tmp_path: Path, certificates: Path
 ) -> None:
     trusted = {"secure": True, "certificate": str(certificates / "ca.crt")}
@@ -373,7 +375,7 @@ def test_the_port_of_otlp_over_http_is_recognized(start_any_gateway: StartAnyGat
 
 
 @pytest.mark.parametrize(("answer", "got"), [(b"", "silence for 0.2 s"), (b"220 mail ready\r\n", "something else")])
-def test_a_server_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch, answer: bytes, got: str) -> None:
+def test_a_server_of_another_kind_is_reported(monkeypatch: pytest.MonkeyPatch, answer: bytes, got: str) -> None:
     monkeypatch.setattr(network, "_PROBE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -394,13 +396,13 @@ def test_a_server_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch, answe
 @pytest.mark.parametrize(
     ("code", "cure"),
     [
-        ("UNAUTHENTICATED", "put what it takes into OTEL_EXPORTER_OTLP_HEADERS, as in authorization=Bearer%20TOKEN"),
+        ("UNAUTHENTICATED", "put credentials into OTEL_EXPORTER_OTLP_HEADERS, as in authorization=Bearer%20TOKEN"),
         ("PERMISSION_DENIED", "ask for the right to write, or put other credentials into OTEL_EXPORTER_OTLP_HEADERS"),
         ("UNIMPLEMENTED", "let the gateway's otlp receiver serve a pipeline of logs, or correct the port"),
         ("INTERNAL", "look at its log"),
     ],
 )
-def test_a_refusal_is_told_with_its_cure_and_without_the_secret(code: str, cure: str) -> None:
+def test_a_refusal_is_reported_with_its_cure_and_without_the_secret(code: str, cure: str) -> None:
     with RecordingBackend() as backend:
         backend.refuse(lambda context: context.abort(grpc.StatusCode[code], "no entry"))
         hops = way(Endpoint(target=backend.endpoint, headers=(("authorization", "Bearer secret"),)))
@@ -421,7 +423,7 @@ def test_behind_a_proxy_the_layers_cannot_be_seen(monkeypatch: pytest.MonkeyPatc
         "protocol": "not checked",
         "authorized": "failed",
     }
-    assert hops["name"][1] == "gRPC goes through the proxy of the variable https_proxy"
+    assert hops["name"][1] == "gRPC uses the proxy of the variable https_proxy"
     assert "secret" not in json.dumps(hops)
 
 
@@ -436,7 +438,7 @@ def test_the_event_is_found_whatever_the_rolling_rate(tmp_path: Path, date: str)
     blob.parent.mkdir(parents=True)
     blob.write_text('{"correlationid":"other"}\n{"correlationid":"canary"}\n{"correlationid":"torn')
     found = doctor_store.find(str(tmp_path), "e/d/doctor", "canary", [MOMENT], 0.0)
-    assert found == doctor_store.Found(blob=f"e/d/doctor/{date}/1.jsonl", line={"correlationid": "canary"})
+    assert found == doctor_store.CanaryLine(blob=f"e/d/doctor/{date}/1.jsonl", line={"correlationid": "canary"})
     assert doctor_store.find(str(tmp_path), "e/d/doctor", "torn", [MOMENT], 0.0) is None
 
 
@@ -478,7 +480,7 @@ def test_a_clock_that_is_off_is_measured_against_the_stores(
     assert abs(found.seconds - 60 * minutes) <= found.uncertainty + 1
 
 
-def test_a_service_that_is_down_says_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_is_down_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with http_server(status=503) as host:
         connection = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://{host}/a;"
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
@@ -510,7 +512,7 @@ def test_people_read_a_line_for_each_hop() -> None:
 
 
 @pytest.mark.parametrize("wrong", [("--timeout", "0"), ("--timeout", "soon"), ("--collection", "a/b")])
-def test_a_wrong_command_line_is_told(wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_command_line_is_reported(wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main.main(["doctor", *wrong])
     assert end.value.code == 2

@@ -20,10 +20,10 @@ from otlp_requests import NOON, record, request, span, span_request
 
 from otel_modeldata import semconv
 from otel_modeldata._delivery.grpc_transport import Delivered, GrpcTransport, Retry
-from otel_modeldata._delivery.otlp_endpoint import Endpoint
+from otel_modeldata._settings.otlp_endpoint import Endpoint
 from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.config import receiver as config
-from otel_modeldata_receiver.config.authorization import Client, Clients, client_problems
+from otel_modeldata_receiver.config.authorization import Client, Clients
 from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError, ForbiddenError
 from otel_modeldata_receiver.ingest.pipeline import Pipeline
@@ -94,19 +94,19 @@ def test_a_certificate_may_send_for_what_any_of_its_names_may(
     assert clients.of_certificate(certificate_of(common_name, **alternatives)) == expected
 
 
-def test_a_certificate_of_a_gateway_is_asked_nothing_more() -> None:
+def test_a_certificate_of_a_gateway_is_not_checked_further() -> None:
     assert Clients(GRANTED).of_call(call_of("x", dns=["gateway"])) is None
     assert Clients(GRANTED).of_certificate(certificate_of("gateway")) is None
 
 
 def test_other_kinds_of_names_count_for_nothing() -> None:
     clients = Clients({"10.0.0.1": ["*"], "a@b": ["*"]})
-    told = {"x509_subject_alternative_name": [b"10.0.0.1"], "peer_ip": [b"10.0.0.1"], "peer_email": [b"a@b"]}
-    assert clients.of_call(told) == Client(names=(), grants=frozenset())
+    given = {"x509_subject_alternative_name": [b"10.0.0.1"], "peer_ip": [b"10.0.0.1"], "peer_email": [b"a@b"]}
+    assert clients.of_call(given) == Client(names=(), grants=frozenset())
     assert clients.of_certificate(certificate_of("x")) == Client(names=("x",), grants=frozenset())
 
 
-def test_bytes_that_are_no_text_are_a_name_that_nobody_has() -> None:
+def test_bytes_that_are_no_text_match_no_name() -> None:
     assert Clients(GRANTED).of_call({"x509_common_name": [b"gateway\xff"]}) == Client(
         names=("gateway\ufffd",), grants=frozenset()
     )
@@ -160,7 +160,7 @@ def test_the_setting_needs_the_authority_of_the_certificates() -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(None, {"tls": tls})
     assert str(caught.value) == (
-        "tls.clients: expected client_ca_file beside it, got none; without it nobody shows a certificate"
+        "tls.clients: expected client_ca_file beside it, got none; without it no client shows a certificate"
     )
 
 
@@ -169,17 +169,12 @@ def test_the_setting_needs_the_authority_of_the_certificates() -> None:
     [
         (None, []),
         (GRANTED, []),
-        ({}, ["tls.clients: expected the name of a certificate, got none; name who may send, or leave it out"]),
-        ({"pod": []}, ["tls.clients['pod']: expected deployments, got none; list some, or leave the name out"]),
+        ({}, ["tls.clients: expected the name of a certificate, got an empty one; name who may send, or leave it out"]),
+        ({"pod": []}, ["tls.clients.pod: expected deployments, got an empty one; list some, or leave the name out"]),
         *(
             (
                 {"pod": [grant, "credit/blue"]},
-                [
-                    (
-                        "tls.clients['pod']: expected 'ENDPOINT/DEPLOYMENT', 'ENDPOINT/*' or '*', "
-                        f"got {grant!r}; correct it"
-                    )
-                ],
+                [(f"tls.clients.pod[0]: expected 'ENDPOINT/DEPLOYMENT', 'ENDPOINT/*' or '*', got {grant!r}")],
             )
             for grant in ("", "credit", "credit/", "/blue", "*/blue", "*/*", "a/b/c", "credit/bl*", "../x", "**")
         ),
@@ -188,12 +183,18 @@ def test_the_setting_needs_the_authority_of_the_certificates() -> None:
 def test_grants_that_could_mean_something_else_are_refused(
     granted: dict[str, list[str]] | None, problems: list[str]
 ) -> None:
-    assert list(client_problems(granted, "ca.crt")) == problems
+    tls = {"cert_file": "s.crt", "key_file": "s.key", "client_ca_file": "ca.crt", "clients": granted}
+    if problems:
+        with pytest.raises(ConfigError) as caught:
+            config.load(None, {"tls": tls})
+        assert str(caught.value).splitlines() == problems
+    else:
+        config.load(None, {"tls": tls})
 
 
 def test_a_lone_word_is_no_list_of_deployments() -> None:
     tls = {"cert_file": "s.crt", "key_file": "s.key", "client_ca_file": "ca.crt", "clients": {"gateway": "*"}}
-    with pytest.raises(ConfigError, match=r"^tls: expected a list, got text - at `\$\.clients\[\.\.\.\]`; correct it$"):
+    with pytest.raises(ConfigError, match=r"^tls\.clients\.gateway: expected deployments, got text; list some, or"):
         config.load(None, {"tls": tls})
 
 

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from otel_modeldata.environment import read_environment
 from otel_modeldata_receiver.config import receiver
-from otel_modeldata_receiver.config.receiver import MIB, ReceiverConfig, TlsConfig
+from otel_modeldata_receiver.config.receiver import MIB, SETTINGS, ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError
 from otel_modeldata_receiver.layout.partition import RollingRate
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from otel_modeldata_receiver.config.setting import Setting
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def written(tmp_path: Path) -> Path:
 
 def test_without_a_file_everything_has_a_default() -> None:
     assert receiver.load(None, {}) == ReceiverConfig(
-        listen="127.0.0.1:4327",
+        listen="127.0.0.1:4317",
         store="./modeldata",
         rolling_rate=None,
         instance_id=None,
@@ -44,6 +47,14 @@ def test_without_a_file_everything_has_a_default() -> None:
         create_container=False,
         tls=None,
     )
+
+
+def test_a_collector_without_settings_sends_to_a_receiver_without_settings() -> None:
+    endpoint = read_environment({}).endpoint
+    assert endpoint is not None
+    assert endpoint.is_loopback()
+    assert endpoint.target.rpartition(":")[2] == ReceiverConfig().listen.rpartition(":")[2]
+    assert ReceiverConfig().host == "127.0.0.1"
 
 
 def test_a_file_is_read_and_flags_win(written: Path) -> None:
@@ -85,30 +96,53 @@ def test_every_problem_is_named_in_one_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         receiver.load(path, {})
     assert str(caught.value).splitlines() == [
-        "stroe: expected 'store', got an unknown key; correct or remove it",
+        "stroe: unknown key, did you mean 'store'?",
+        f"unlike: unknown key, expected one of {', '.join(ReceiverConfig.__struct_fields__)}",
         (
-            f"unlike: expected one of {', '.join(ReceiverConfig.__struct_fields__)}, got an unknown key; "
-            "correct or remove it"
+            "listen: expected HOST:PORT, got ':4327'; name the interface too: 127.0.0.1:4317 for this machine only, "
+            "0.0.0.0:4317 for every network"
         ),
-        "rolling_rate: expected one of Minute, Hour, Day, Month, Year, got 'fortnight'; choose one",
-        "create_container: expected true or false, got text; correct it",
-        "tls: expected a known key, got `cert`; correct it",
-        "http_listen: expected text or nothing, got a whole number; correct it",
-        "store_access: expected text or nothing, got a list - at `$.sas_file`; correct it",
-        (
-            "listen: expected HOST:PORT, got ':4327'; name the interface too: 127.0.0.1:4327 for this machine only, "
-            "0.0.0.0:4327 for every network"
-        ),
-        "instance_id: expected 32 lower-case hex digits, got 'ABC'; use a uuid without hyphens",
         "store: expected a folder or a URL, got ''; name a place for the blobs",
-        "deadline_seconds: expected a number above 0, got 0.0; correct it",
-        "grace_seconds: expected a number above 0, got inf; correct it",
-        "linger_ms: expected 0 to 60000, got -1.0; correct it",
+        "rolling_rate: expected one of Minute, Hour, Day, Month, Year, got 'fortnight'",
+        "instance_id: expected 32 lower-case hex digits, got 'ABC'; use a uuid without hyphens",
+        "linger_ms: expected 0 to 60000, got -1",
+        "deadline_seconds: expected a number above 0, got 0",
+        "grace_seconds: expected a number above 0, got inf",
+        "create_container: expected true or false, got 'maybe'",
+        "tls.cert: unknown key, did you mean 'cert_file'?",
+        "tls.cert_file: expected text, got nothing",
+        "tls.key_file: expected text, got nothing",
+        (
+            "http_listen: expected HOST:PORT, got 4318; name the interface too: 127.0.0.1:4317 for this machine only, "
+            "0.0.0.0:4317 for every network"
+        ),
+        "store_access.sas_file: expected text, got a list",
         (
             "max_in_flight_bytes: expected at least max_message_bytes (1000000000), got 268435456; "
-            "or the largest request could never be taken"
+            "the largest request would always be refused"
         ),
     ]
+
+
+@pytest.mark.parametrize("setting", [one for one in SETTINGS if "." not in one.key], ids=lambda one: one.key)
+def test_a_wrong_value_of_any_setting_is_named_by_its_key(setting: Setting) -> None:
+    with pytest.raises(ConfigError) as caught:
+        receiver.load(None, {setting.key: [["wrong"]]})
+    assert {problem.path.partition("[")[0] for problem in caught.value.problems} == {setting.key}
+
+
+def test_the_table_of_settings_has_every_key_with_unit_default_and_meaning() -> None:
+    keys = [setting.key for setting in SETTINGS]
+    assert len(set(keys)) == len(keys)
+    assert {key for key in keys if "." not in key} == set(ReceiverConfig.__struct_fields__)
+    assert {"tls.clients", "store_access.identity.client_id", "datastores.NAME.url", "workspace.name"} <= set(keys)
+    assert all(setting.unit and setting.default and setting.meaning for setting in SETTINGS)
+    shown = {setting.key: (setting.unit, setting.default) for setting in SETTINGS}
+    assert shown["listen"] == ("HOST:PORT", "127.0.0.1:4317")
+    assert shown["max_message_bytes"] == ("bytes", "75497472 (72 MiB)")
+    assert shown["deadline_seconds"] == ("seconds", "25")
+    assert shown["spans"] == ("all or content", "all")
+    assert shown["tls.cert_file"] == ("file", "required")
 
 
 def test_http_needs_host_and_port_too_and_the_old_protocol_good_names() -> None:
@@ -120,7 +154,7 @@ def test_http_needs_host_and_port_too_and_the_old_protocol_good_names() -> None:
         "old_protocol_listen: expected a port from 0 to 65535",
         "old_protocol.endpoint: expected 1 to 128 characters of A-Z a-z 0-9 . _ -",
     ]
-    with pytest.raises(ConfigError, match=r"^old_protocol: expected a known key, got `deploiment`; correct it"):
+    with pytest.raises(ConfigError, match=r"^old_protocol\.deploiment: unknown key, did you mean 'deployment'\?"):
         receiver.load(None, {"old_protocol": {"deploiment": "blue"}})
 
 
@@ -131,12 +165,12 @@ def test_an_address_needs_host_and_port(listen: str) -> None:
 
 
 def test_a_port_has_16_bits() -> None:
-    with pytest.raises(ConfigError, match=r"^listen: expected a port from 0 to 65535, got 65536"):
+    with pytest.raises(ConfigError, match=r"^listen: expected a port from 0 to 65535, got 'localhost:65536'"):
         receiver.load(None, {"listen": "localhost:65536"})
 
 
 @pytest.mark.parametrize(("listen", "host"), [("[::1]:4327", "[::1]"), ("localhost:0", "localhost")])
-def test_the_host_is_what_stands_before_the_port(listen: str, host: str) -> None:
+def test_the_host_is_the_part_before_the_port(listen: str, host: str) -> None:
     assert receiver.load(None, {"listen": listen}).host == host
 
 
@@ -212,7 +246,14 @@ def test_what_is_shown_of_a_store_holds_no_secret(url: str, shown: str) -> None:
     assert receiver.shown_store(url) == shown
 
 
+@pytest.mark.parametrize("key", ["store_access", "tls", "workspace", "datastores", "old_protocol", "deployments"])
+def test_a_secret_in_place_of_a_mapping_or_list_is_not_in_the_error(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{key}: expected a [a-z]+, got text$") as caught:
+        receiver.load(None, {key: "sv=2022&sig=S3CRET"})
+    assert "S3CRET" not in str(caught.value)
+
+
 def test_settings_in_a_log_hold_no_secret() -> None:
     shown = repr(ReceiverConfig(store="https://a.blob.core.windows.net/c?sig=S3CRET"))
     assert "S3CRET" not in shown
-    assert shown.startswith("ReceiverConfig(listen='127.0.0.1:4327', store='https://a.blob.core.windows.net/c', ")
+    assert shown.startswith("ReceiverConfig(listen='127.0.0.1:4317', store='https://a.blob.core.windows.net/c', ")

@@ -124,7 +124,7 @@ def test_every_wrong_file_is_named(folder: Path) -> None:
     assert "expected YAML" in found[0]
     assert "did you mean 'sampling_rate'?" in found[1]
     assert found[2].endswith(
-        "expected endpoint_name, got none: the receiver must know which deployment the file is for"
+        "endpoint_name: expected a name, got none: the receiver must know which deployment the file is for"
     )
     assert f"expected one file for MY_endpoint/blue, got {folder}/blue-deployment.yml as well" in found[3]
 

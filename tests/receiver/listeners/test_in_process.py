@@ -203,5 +203,5 @@ def test_a_deployment_file_without_names_defines_no_destinations(
 def test_a_wrong_settings_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "store.yml").write_text("stroe: x\n")
     monkeypatch.setenv("OTEL_MODELDATA_STORE_CONFIG", str(tmp_path / "store.yml"))
-    with pytest.raises(ConfigError, match="stroe: expected 'store', got an unknown key"):
+    with pytest.raises(ConfigError, match=r"stroe: unknown key, did you mean 'store'\?"):
         StoreTransport.check(str(tmp_path))

@@ -288,7 +288,7 @@ async def test_bytes_that_are_no_request_are_undecodable(raw: bytes) -> None:
 async def test_the_setting_is_one_of_two_words() -> None:
     assert config.load(None, {"spans": " Content"}).spans is KeptSpans.CONTENT
     assert config.load(None, {}).spans is KeptSpans.ALL
-    with pytest.raises(ConfigError, match=r"^spans: expected one of all, content, got 'genai'; choose one$"):
+    with pytest.raises(ConfigError, match=r"^spans: expected one of all, content, got 'genai'$"):
         config.load(None, {"spans": "genai"})
 
 

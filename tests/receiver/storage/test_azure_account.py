@@ -184,14 +184,18 @@ def test_one_way_to_open_a_store_is_enough() -> None:
             None,
             {
                 "store_access": {"sas_file": "a", "account_key_file": "b"},
-                "datastores": {"a/b": "az://x", "lake": {"url": "", "sas_file": "a", "identity": {"client_id": "c"}}},
+                "datastores": {
+                    "a/b": "az://x",
+                    "lake": {"url": ""},
+                    "both": {"url": "az://y", "sas_file": "a", "identity": {"client_id": "c"}},
+                },
             },
         )
     assert str(caught.value).splitlines() == [
+        "datastores.a/b: expected NAME or SUBSCRIPTION/RESOURCEGROUP/WORKSPACE/NAME, got 'a/b'",
+        "datastores.lake.url: expected the URL of a store, got ''; write for example az://container",
         "store_access: expected one way to open it, got sas_file and account_key_file; keep one of them",
-        "datastores.a/b: expected NAME or SUBSCRIPTION/RESOURCEGROUP/WORKSPACE/NAME, got 'a/b'; correct it",
-        "datastores.lake: expected the URL of a store, got ''; write for example az://container",
-        "datastores.lake: expected one way to open it, got identity and sas_file; keep one of them",
+        "datastores.both: expected one way to open it, got identity and sas_file; keep one of them",
     ]
 
 

@@ -14,9 +14,9 @@ from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 from otel_modeldata import semconv
 from otel_modeldata._delivery.disk_queue import DiskQueue
-from otel_modeldata._delivery.settings import DeliveryLimits
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
+from otel_modeldata._settings.delivery import DeliveryLimits
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, ShutDownError
 from otel_modeldata.report import CollectionReport, DeliveryReport

@@ -23,7 +23,7 @@ from otel_modeldata._delivery.grpc_transport import (
     answer_of,
     retry_delay,
 )
-from otel_modeldata._delivery.otlp_endpoint import Endpoint
+from otel_modeldata._settings.otlp_endpoint import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

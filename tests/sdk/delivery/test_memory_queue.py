@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from otel_modeldata import Collector, semconv
 from otel_modeldata._delivery.memory_queue import MemoryQueue
 from otel_modeldata._delivery.pending import PendingRecord
-from otel_modeldata._delivery.settings import DeliveryLimits
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
 from otel_modeldata._encoding.log_record import Record
+from otel_modeldata._settings.delivery import DeliveryLimits
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata.testing import capture
 

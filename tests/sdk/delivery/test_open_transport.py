@@ -9,6 +9,7 @@ import pytest
 
 from otel_modeldata._delivery import open_transport
 from otel_modeldata._delivery.grpc_transport import GrpcTransport
+from otel_modeldata._settings.settings import Settings
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Answer, Delivered
 
@@ -39,7 +40,7 @@ class Recorder:
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     monkeypatch.setattr(open_transport, "_factory", lambda: Recorder(calls))
-    monkeypatch.setattr(open_transport, "_checked", {})
+    monkeypatch.setattr(open_transport, "_checked", set())
     return calls
 
 
@@ -49,13 +50,14 @@ def test_without_a_store_records_go_to_the_endpoint(
 ) -> None:
     if store is not None:
         monkeypatch.setenv("OTEL_MODELDATA_STORE", store)
-    open_transport.check()
-    transport = open_transport.open_transport()
+    settings = Settings.from_env()
+    open_transport.check(settings)
+    transport = open_transport.open_transport(settings)
     transport.close()
     assert isinstance(transport, GrpcTransport)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "gateway")
     with pytest.raises(ConfigError, match="expected http://HOST:PORT"):
-        open_transport.check()
+        Settings.from_env()
     assert log == []
 
 
@@ -64,14 +66,16 @@ def test_a_store_wins_over_the_endpoint_and_is_checked_once(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "not even a URL")
     monkeypatch.setenv("OTEL_MODELDATA_STORE", "az://container/prefix")
-    open_transport.check()
-    open_transport.check()
-    open_transport.open_transport()
+    settings = Settings.from_env()
+    open_transport.check(settings)
+    open_transport.check(settings)
+    open_transport.open_transport(settings)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OTEL_MODELDATA_STORE", "./here")
-    open_transport.check()
+    settings = Settings.from_env()
+    open_transport.check(settings)
     monkeypatch.chdir("/")
-    open_transport.open_transport()
+    open_transport.open_transport(settings)
     assert log == [
         "check az://container/prefix",
         "open az://container/prefix",

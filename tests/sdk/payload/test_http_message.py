@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata._payload.http_message import HttpMessage
-from otel_modeldata._payload.settings import DEFAULT_BYTES, PayloadSettings, load_payload_settings
+from otel_modeldata._settings.payload import PayloadSettings, load_payload_settings
+from otel_modeldata._settings.variables import DEFAULT_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,5 +72,5 @@ def test_names_of_types_and_codings_are_bounded() -> None:
 
 
 def test_without_variables_ten_mebibytes_of_each_body_are_kept() -> None:
-    assert load_payload_settings({}) == PayloadSettings(max_bytes=DEFAULT_BYTES, paths=())
+    assert load_payload_settings({}) == PayloadSettings(max_bytes=DEFAULT_PAYLOAD_BYTES, paths=())
     assert load_payload_settings({"OTEL_MODELDATA_PAYLOAD_BYTES": "0"}).max_bytes == 0

@@ -112,7 +112,7 @@ os.environ["OTEL_MODELDATA_PAYLOAD_BYTES"] = "much"
 print(loaded())
 """
     problem = "OTEL_MODELDATA_PAYLOAD_BYTES: expected bytes from 0 to 62914560, got 'much'"
-    line = f"payload logging is off: environment: {problem}"
+    line = f"payload logging is off: {problem}"
     assert run(code, tmp_path, "request") == [*line.split(), "function"]
 
 

@@ -1,7 +1,6 @@
-"""The command `otel-modeldata check`: explains configuration before a process stumbles over it.
+"""The command `otel-modeldata check`: explains what is wrong with configuration before a process starts with it.
 
-How a file is looked at is in `run.py`, what there is to say about each kind in `deployment.py` and
-`receiver.py`.
+`run.py` reads the files; `deployment.py` and `receiver.py` check the two kinds.
 """
 
 from __future__ import annotations
@@ -25,16 +24,21 @@ if TYPE_CHECKING:
     from .run import CheckedFile
 
 _DESCRIPTION: Final = """\
-Read configuration files and explain everything that is wrong with them, one sentence each, with its line. Files are
-deployment YAMLs as Azure ML documents them (data_collector) and configurations of `otel-modeldata receive`.
-A problem stops a process from starting; a warning is about what works here and surprises elsewhere, in Azure ML's own
-tools and monitors above all. Nothing is contacted.
+Read configuration files and explain everything that is wrong with them, one
+line each, with its place in the file. Files are deployment YAMLs as Azure ML
+documents them (data_collector) and configurations of `otel-modeldata receive`.
+
+A problem stops a process from starting. A warning is about a setting that works
+here and surprises elsewhere, above all in Azure ML's own tools and monitors.
+Nothing is contacted.
 """
 _EPILOG: Final = """\
 examples:
   otel-modeldata check deployment.yml receiver.yaml
+      both, and whether the receiver has the datastores of the deployment
   otel-modeldata check --environment
-      what a Collector started with the variables of this shell would collect, and where it would send it
+      what a Collector started with the variables of this shell collects, and
+      where it sends it
   otel-modeldata check --json deployment.yml
 
 exit codes:
@@ -54,14 +58,16 @@ def add_parser(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", metavar="FILE", type=Path, nargs="*", help="deployment YAML or receiver configuration")
-    parser.add_argument("--kind", choices=("deployment", "receiver"), help="what the files are (default: look at them)")
+    parser.add_argument(
+        "--kind", choices=("deployment", "receiver"), help="what the files are (default: by their keys)"
+    )
     parser.add_argument("--environment", action="store_true", help="check the variables of this shell as well")
-    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=check)
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Check files and say what was found; exit with code 1 when there are problems.
+    """Check files and print the findings; exit with code 1 when there are problems.
 
     Raises:
         ConfigError: a wrong command line, or missing dependencies.
@@ -86,35 +92,34 @@ def check(arguments: argparse.Namespace) -> None:
 def _as_json(files: Sequence[CheckedFile], environment: Environment | None) -> str:
     facts: dict[str, Any] = {
         "files": [
-            {"file": str(one.path), "kind": one.kind, "findings": [_finding_facts(found) for found in one.findings]}
+            {"file": str(one.path), "kind": one.kind, "findings": [_facts(finding) for finding in one.findings]}
             for one in files
         ]
     }
     if environment is not None:
-        facts["environment"] = {**dict(_shown(environment)), "problems": list(environment.problems)}
-        facts["environment"]["warnings"] = list(environment.misspelled)
+        facts["environment"] = {**dict(_shown(environment)), "problems": [str(one) for one in environment.problems]}
+        facts["environment"]["warnings"] = [str(one) for one in environment.misspelled]
     return json.dumps(facts) + "\n"
 
 
-def _finding_facts(finding: Finding) -> dict[str, Any]:
+def _facts(finding: Finding) -> dict[str, Any]:
     return {"severity": finding.severity, "line": finding.line, "sentence": finding.sentence}
 
 
 def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> str:
     """One line for each finding, as compilers write them, so that editors can jump to it."""
-    said = []
+    printed = []
     for one in files:
-        said += [
-            f"{one.path}{f':{found.line}' if found.line else ''}: {found.severity}: {found.sentence}"
-            for found in one.findings
+        printed += [
+            f"{one.path}{f':{finding.line}' if finding.line else ''}: {finding.severity}: {finding.sentence}"
+            for finding in one.findings
         ]
-        said += [] if one.findings else [f"{one.path}: nothing to say against this {one.kind} file"]
+        printed += [] if one.findings else [f"{one.path}: no problem in this {one.kind} file"]
     if environment is not None:
-        said += [f"environment: {name}: {value}" for name, value in _shown(environment)]
-        problems = (sentence.removeprefix("environment: ") for sentence in environment.problems)
-        said += [f"environment: problem: {sentence}" for sentence in problems]
-        said += [f"environment: warning: {sentence}" for sentence in environment.misspelled]
-    return "\n".join(said) + "\n"
+        printed += [f"environment: {name}: {value}" for name, value in _shown(environment)]
+        printed += [f"environment: problem: {about}" for about in environment.problems]
+        printed += [f"environment: warning: {about}" for about in environment.misspelled]
+    return "\n".join(printed) + "\n"
 
 
 def _collects(config: CollectorConfig) -> str:
@@ -127,7 +132,7 @@ def _collects(config: CollectorConfig) -> str:
 
 
 def _shown(environment: Environment) -> list[tuple[str, str]]:
-    """What the SDK would do, without what may be a secret."""
+    """What the SDK does with these variables, without possible secrets."""
     from ...config.receiver import shown_store  # noqa: PLC0415 (see above)
 
     shown = [("configuration", environment.config_origin)]

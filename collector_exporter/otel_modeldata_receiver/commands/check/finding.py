@@ -1,33 +1,43 @@
-"""What a look at a file finds: a problem, or a warning about what works here and surprises elsewhere."""
+"""One result of a check: a problem, or a warning about a setting that works here and surprises elsewhere."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from otel_modeldata.problems import Problem
+
+    from .yaml_lines import YamlLines
 
 __all__ = ["Finding", "problem", "warning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One sentence about a file.
+    """One thing about a file.
 
     Attributes:
         severity: a problem stops a process from starting, a warning does not.
-        sentence: begins with the key it is about.
-        line: of that key, from 1; None where it cannot be told.
+        about: the key and the message.
+        line: of that key, from 1; None where the file has no such line.
     """
 
     severity: Literal["problem", "warning"]
-    sentence: str
+    about: Problem
     line: int | None = None
 
+    @property
+    def sentence(self) -> str:
+        """The text for a person; it begins with the key."""
+        return f"{self.about.path}: {self.about.message}" if self.about.path else self.about.message
 
-def problem(sentence: str, line: int | None = None) -> Finding:
+
+def problem(about: Problem, lines: YamlLines) -> Finding:
     """Something that stops a process from starting."""
-    return Finding(severity="problem", sentence=sentence, line=line)
+    return Finding(severity="problem", about=about, line=lines.of(about.path))
 
 
-def warning(sentence: str, line: int | None = None) -> Finding:
+def warning(about: Problem, lines: YamlLines) -> Finding:
     """Something that works here, and may not do what its author expects."""
-    return Finding(severity="warning", sentence=sentence, line=line)
+    return Finding(severity="warning", about=about, line=lines.of(about.path))

@@ -1,20 +1,21 @@
-"""What there is to say about a receiver's configuration beyond what the receiver refuses."""
+"""Checks a receiver's configuration: what the receiver refuses, and what its author should know."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from otel_modeldata.problems import Problem, is_loopback
+
 from ...config import receiver as configuration
 from ...config.store_access import DatastoreConfig
 from ...deployments.watcher import Deployments
-from ...exceptions import ConfigError
+from ...exceptions import ConfigError, MissingVariableError
 from ...layout.partition import RollingRate
 from .finding import Finding, problem, warning
 
@@ -39,19 +40,16 @@ def keys() -> frozenset[str]:
 
 
 def findings(path: Path, lines: YamlLines) -> Iterator[Finding]:
-    """Every problem of the file, and whatever else its author should know."""
+    """Every problem of the file, and what else its author should know."""
     try:
         config = configuration.load(path, {})
     except ConfigError as error:
-        for sentence in str(error).splitlines():
-            about = sentence.removeprefix(f"{path}: ")
-            yield problem(about, lines.of_sentence(about))
+        yield from (problem(about, lines) for about in error.problems)
         return
-    for sentence in _tls_problems(config.tls):
-        yield problem(sentence, lines.of_sentence(sentence))
+    yield from (problem(about, lines) for about in _tls_problems(config.tls))
     yield from _opened(config, lines)
-    for sentence in (*_about_network(config), *_about_limits(config), *_about_store(config)):
-        yield warning(sentence, lines.of_sentence(sentence))
+    for about in (*_about_network(config), *_about_limits(config), *_about_store(config)):
+        yield warning(about, lines)
 
 
 def datastores(paths: Sequence[Path]) -> frozenset[str] | None:
@@ -68,23 +66,24 @@ def datastores(paths: Sequence[Path]) -> frozenset[str] | None:
     return frozenset(known) if paths else None
 
 
-def _tls_problems(tls: TlsConfig | None) -> Iterator[str]:
+def _tls_problems(tls: TlsConfig | None) -> Iterator[Problem]:
     files = {} if tls is None else {name: getattr(tls, name) for name in tls.__struct_fields__}
     for name, file in files.items():
         if isinstance(file, str) and not os.access(file, os.R_OK):
-            yield f"tls.{name}: expected a PEM file that can be read, got {file!r}: correct the path or its rights"
+            message = f"expected a PEM file that can be read, got {file!r}: correct the path or its rights"
+            yield Problem(f"tls.{name}", message)
 
 
 def _opened(config: ReceiverConfig, lines: YamlLines) -> Iterator[Finding]:
-    """What the receiver finds out when it opens its stores and reads the deployment files; nothing is contacted."""
+    """What the receiver refuses when it opens its stores and reads the deployment files; nothing is contacted."""
     steps = {"store": msgspec.structs.replace(config, deployments=()), "deployments": config}
     for where, settings in steps.items():
         try:
             asyncio.run(_open(settings))
         except ConfigError as error:
-            for sentence in str(error).splitlines():
-                kind = warning if "in the environment" in sentence else problem  # the receiver's own may have it
-                yield kind(f"{where}: {sentence}", lines.of(where))
+            # The receiver's own environment may have the variable.
+            kind = warning if isinstance(error, MissingVariableError) else problem
+            yield from (kind(Problem(where, str(about)), lines) for about in error.problems)
             return
 
 
@@ -94,45 +93,44 @@ async def _open(config: ReceiverConfig) -> None:
 
 
 def _assume(path: DatastorePath) -> DatastoreConfig:
-    """The workspace will know it."""
+    """Any datastore: the workspace is asked when the receiver runs."""
     return DatastoreConfig(url=f"https://{path.name}.blob.core.windows.net/unknown")
 
 
-def _about_network(config: ReceiverConfig) -> Iterator[str]:
-    if config.tls is None and not _is_loopback(config.host):
-        yield (
-            f"listen: {config.listen} is open to the network without TLS: whoever reaches it may write; set tls with "
-            "client_ca_file, or let only the gateway's network in"
+def _about_network(config: ReceiverConfig) -> Iterator[Problem]:
+    if is_loopback(config.host):
+        return
+    if config.tls is None:
+        yield Problem(
+            "listen",
+            f"{config.listen} is open to the network without TLS: every client that reaches it may write; set tls "
+            "with client_ca_file, or admit only the gateway's network",
         )
-    elif config.tls is not None and config.tls.client_ca_file is None and not _is_loopback(config.host):
-        yield "tls: without client_ca_file whoever reaches the port may write"
+    elif config.tls.client_ca_file is None:
+        yield Problem("tls", "without client_ca_file every client that reaches the port may write")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _about_limits(config: ReceiverConfig) -> Iterator[str]:
+def _about_limits(config: ReceiverConfig) -> Iterator[Problem]:
     if config.rolling_rate is not None and config.rolling_rate is not RollingRate.HOUR:
-        rate = config.rolling_rate.value
-        yield f"rolling_rate: Azure ML's monitors read hour folders only, so they find nothing of {rate}"
+        message = f"Azure ML's monitors read hour folders only, so they find nothing of {config.rolling_rate.value}"
+        yield Problem("rolling_rate", message)
     if config.max_message_bytes < _GATEWAY_BATCH_BYTES:
-        yield (
-            f"max_message_bytes: the gateway's configuration sends up to {_GATEWAY_BATCH_BYTES} bytes at once, and "
-            f"what is above {config.max_message_bytes} is refused for good"
+        yield Problem(
+            "max_message_bytes",
+            f"the gateway's configuration sends up to {_GATEWAY_BATCH_BYTES} bytes at once, and requests above "
+            f"{config.max_message_bytes} are refused permanently",
         )
     if config.deadline_seconds >= _GATEWAY_TIMEOUT_SECONDS:
-        yield (
-            f"deadline_seconds: the gateway gives up after {_GATEWAY_TIMEOUT_SECONDS:g} s and sends again; stay below, "
-            "so that the receiver's answer comes first"
+        yield Problem(
+            "deadline_seconds",
+            f"the gateway gives up after {_GATEWAY_TIMEOUT_SECONDS:g} s and sends again; stay below, so that the "
+            "receiver's answer comes first",
         )
 
 
-def _about_store(config: ReceiverConfig) -> Iterator[str]:
+def _about_store(config: ReceiverConfig) -> Iterator[Problem]:
     if urlsplit(config.store).scheme == "file" or "://" not in config.store:
         path = config.store.removeprefix("file://")
         if not Path(path).is_absolute():
-            yield f"store: {path!r} counts from the folder in which the receiver is started; write an absolute path"
+            message = f"{path!r} is relative to the folder in which the receiver is started; write an absolute path"
+            yield Problem("store", message)

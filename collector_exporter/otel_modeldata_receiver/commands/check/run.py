@@ -1,4 +1,4 @@
-"""Looks at configuration files: which kind each is, and everything there is to say about it."""
+"""Checks configuration files: which kind each is, and everything that its author should know."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import yaml
+
+from otel_modeldata.problems import Problem
 
 from . import deployment, receiver
 from .finding import Finding, problem
@@ -24,7 +26,7 @@ _DEPLOYMENT_KEYS: Final = frozenset({"$schema", "data_collector", "endpoint_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedFile:
-    """What was found in a file.
+    """The result for one file.
 
     Attributes:
         path: as it was given.
@@ -43,11 +45,11 @@ class CheckedFile:
 
 
 def check_files(paths: Iterable[Path], kind: Kind | None = None) -> list[CheckedFile]:
-    """Everything there is to say about files, and about deployment files beside the receiver that is to serve them.
+    """The findings of files, and of deployment files beside the configuration of the receiver that serves them.
 
     Args:
         paths: of deployment YAMLs and receivers' configurations.
-        kind: what to read them as; None finds out.
+        kind: what to read them as; by their keys when None.
     """
     files = [_check_file(path, kind) for path in paths]
     known = receiver.datastores([one.path for one in files if one.kind == "receiver"])
@@ -63,21 +65,26 @@ def check_files(paths: Iterable[Path], kind: Kind | None = None) -> list[Checked
 
 def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
     if path.is_dir():
-        return _checked(path, kind, [problem("expected a YAML file, got a folder: name its files")])
+        return _unreadable(path, kind, "expected a YAML file, got a folder: name its files")
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        return _checked(path, kind, [problem(f"expected a YAML file in UTF-8, got {error}")])
-    lines = YamlLines(text)
+        return _unreadable(path, kind, f"expected a YAML file in UTF-8, got {error}")
     try:
         document: object = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        sentence = f"expected YAML, got {' '.join(str(error).split())}"
-        return _checked(path, kind, [problem(sentence, lines.of_sentence(sentence))])
+        mark = getattr(error, "problem_mark", None)
+        message = f"expected YAML, got {' '.join(str(error).split())}"
+        return _unreadable(path, kind, message, None if mark is None else mark.line + 1)
     except RecursionError:
-        return _checked(path, kind, [problem("expected YAML, got more levels than can be read: nest it less")])
+        return _unreadable(path, kind, "expected YAML, got more levels than can be read: nest it less")
+    lines = YamlLines(text)
     kind = kind or _kind_of(document)
     return _checked(path, kind, [*_repeated(lines), *_findings(path, kind, document, lines)])
+
+
+def _unreadable(path: Path, kind: Kind | None, message: str, line: int | None = None) -> CheckedFile:
+    return _checked(path, kind, [Finding(severity="problem", about=Problem("", message), line=line)])
 
 
 def _checked(path: Path, kind: Kind | None, findings: Iterable[Finding]) -> CheckedFile:
@@ -101,12 +108,14 @@ def _findings(path: Path, kind: Kind | None, document: object, lines: YamlLines)
     elif kind == "receiver":
         yield from receiver.findings(path, lines)
     else:
-        yield problem(
+        message = (
             "expected a deployment YAML with data_collector, or settings of a receiver (listen, store, ...), got "
-            "neither: say which it should be with --kind"
+            "neither: choose one with --kind"
         )
+        yield problem(Problem("", message), lines)
 
 
 def _repeated(lines: YamlLines) -> Iterator[Finding]:
     for path, (first, second) in lines.repeated.items():
-        yield problem(f"{path}: expected each key once, got it in line {first} and here: only this one counts", second)
+        message = f"expected each key once, got it in line {first} and here: only this one counts"
+        yield Finding(severity="problem", about=Problem(path, message), line=second)

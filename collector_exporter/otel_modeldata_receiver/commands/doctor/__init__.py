@@ -1,1 +1,1 @@
-"""The command `doctor`: walks the configured way of a record and reports each step."""
+"""The command `doctor`: follows a record to the endpoint and the store, and reports each step."""

@@ -1,4 +1,4 @@
-"""The event that is sent to see what becomes of it, through the SDK itself: its own collection, endpoint and flush."""
+"""The canary: an event that is sent through the SDK itself, with a collection of its own, to follow it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import otel_modeldata
 from otel_modeldata import Collector
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata.environment import CONFIG_VARIABLE, SPOOL_VARIABLE
+from otel_modeldata.exceptions import DeliveryError
 from otel_modeldata.testing import capture
 
 from ...mapping import resource
@@ -44,11 +45,12 @@ class Canary:
     """An event that was sent.
 
     Attributes:
-        correlation_id: by which it is found.
-        began: when, in seconds since the epoch, before its own time.
-        ended: the same, after its own time.
-        seconds: until the endpoint answered, or until that was given up.
+        correlation_id: of the event.
+        began: a moment before the event's own time, in seconds since the epoch.
+        ended: a moment after it.
+        seconds: until the endpoint answered, or until the wait ended.
         problem: why it was not acknowledged; None when it was.
+        reason: of a loss, as in `DeliveryError.reason`; None without one.
     """
 
     correlation_id: str
@@ -56,13 +58,14 @@ class Canary:
     ended: float
     seconds: float
     problem: str | None
+    reason: str | None
 
 
 @contextmanager
 def environment_of_canary(config: CollectorConfig, collection: str) -> Iterator[None]:
-    """The variables of this process, but that `collection` is collected whatever the configuration lists.
+    """Set the variables of this process so that `collection` is collected whatever the configuration lists.
 
-    Names and rate stay those of the configuration. What waits in a spool is not ours to send.
+    Names and rate stay those of the configuration. Records of other processes that wait in a spool are not sent.
     """
     block: dict[str, object] = {"collections": {collection: {"enabled": True}}}
     if config.rolling_rate is not None:
@@ -86,7 +89,7 @@ class Sender:
     """Sends canaries; to be used and closed inside `environment_of_canary`.
 
     Args:
-        collection: theirs.
+        collection: of the canaries.
 
     Raises:
         otel_modeldata.exceptions.ConfigError: the SDK refuses to start.
@@ -96,14 +99,14 @@ class Sender:
         self._losses: list[Exception] = []
         self._collector = Collector(name=collection, on_error=self._losses.append)
         self._delivered = 0
-        self._words = _LastWords()
-        self._words.listen()
+        self._log = _LastMessage()
+        self._log.start()
 
     def origin(self) -> DeploymentResource:
-        """Whose data the receiver will take our events for.
+        """The endpoint and deployment that the receiver reads from the events of this process.
 
         Raises:
-            BadRecordError: no name that it takes.
+            BadRecordError: the receiver refuses the names.
         """
         with capture() as captured:
             self._collector.collect(pd.DataFrame({"canary": [0]}))
@@ -121,28 +124,32 @@ class Sender:
         ended = time.time()
         report = otel_modeldata.flush(timeout)
         acknowledged, self._delivered = report.delivered > self._delivered, report.delivered
-        problem = None if acknowledged else self._problem(timeout)
         return Canary(
             correlation_id=context.get_id(),
             began=began,
             ended=ended,
             seconds=time.perf_counter() - start,
-            problem=problem,
+            problem=None if acknowledged else self._problem(timeout),
+            reason=None if acknowledged else self._reason(),
         )
 
     def _problem(self, timeout: float) -> str:
         if self._losses:
             return str(self._losses[-1])
-        return f"no acknowledgment within {timeout:g} s; {self._words.last or 'and no word about why'}"
+        return f"no acknowledgment within {timeout:g} s; {self._log.last or 'no reason given'}"
+
+    def _reason(self) -> str | None:
+        last = self._losses[-1] if self._losses else None
+        return last.reason if isinstance(last, DeliveryError) else None
 
     def close(self) -> None:
-        """Let go of what was not acknowledged."""
+        """Drop events that were not acknowledged."""
         otel_modeldata.shutdown(0.0)
-        self._words.stop()
+        self._log.stop()
 
 
-class _LastWords(logging.Handler):
-    """Keeps what the SDK says last, which would otherwise stand between the lines of the report."""
+class _LastMessage(logging.Handler):
+    """Keeps the last log message of the SDK, which would otherwise be printed between the lines of the report."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,14 +160,14 @@ class _LastWords(logging.Handler):
         """Keep its text."""
         self.last = record.getMessage()
 
-    def listen(self) -> None:
-        """Begin."""
+    def start(self) -> None:
+        """Take the messages."""
         for name in _LOGGERS:
             logging.getLogger(name).addHandler(self)
             logging.getLogger(name).propagate = False
 
     def stop(self) -> None:
-        """End, and leave the loggers as they were."""
+        """Restore the loggers."""
         for name, propagated in self._propagated.items():
             logging.getLogger(name).removeHandler(self)
             logging.getLogger(name).propagate = propagated

@@ -1,6 +1,6 @@
-"""The command `otel-modeldata doctor`: sends one event along the configured way and says how far it came.
+"""The command `otel-modeldata doctor`: sends one event as configured and reports how far it gets.
 
-The way is followed in `run.py`; its parts are `network.py`, `canary.py` and `store.py`.
+`run.py` follows the event; `network.py`, `canary.py` and `store.py` are its parts.
 """
 
 from __future__ import annotations
@@ -24,28 +24,36 @@ if TYPE_CHECKING:
     from .hop import Hop
 
 DEFAULT_COLLECTION: Final = "doctor"
-"""Its lines stand beside those of other collections and disturb none of them."""
+"""Its lines are in a folder of their own beside those of other collections."""
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 
 _DESCRIPTION: Final = """\
-Send one event as a Collector in this shell would, and say of each step on its way what was seen: name, connection, TLS,
-protocol, authorization, acknowledgment and, with --store, the line in the store and the difference of the clocks.
-The event goes to a collection of its own ("doctor") beside the others of the endpoint and deployment.
+Send one event as a Collector in this shell would, and report each step: name,
+connection, TLS, protocol, authorization, acknowledgment and, with --store, the
+line in the store and the difference of the clocks.
+
+The event is written to a collection of its own ("doctor") beside the others of
+the endpoint and deployment.
 """
 _EPILOG: Final = """\
 examples:
   otel-modeldata doctor
-  OTEL_EXPORTER_OTLP_ENDPOINT=https://gateway:4317 otel-modeldata doctor --store az://modeldata/prod
-      and look whether the event arrives: a gateway acknowledges what it has queued, not what is stored
+      from here to http://localhost:4317
+  OTEL_EXPORTER_OTLP_ENDPOINT=https://gateway:4317 \\
+      otel-modeldata doctor --store az://modeldata/prod
+      and look for the event in the store: a gateway acknowledges an event that
+      it has queued, not one that is stored
   otel-modeldata doctor --large --json
 
 environment:
-  OTEL_EXPORTER_OTLP_*, OTEL_MODELDATA_*   as a Collector reads them
-  AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL   account of an az:// store, to read it
+  OTEL_EXPORTER_OTLP_*, OTEL_MODELDATA_*
+      as a Collector reads them (otel-modeldata check --environment)
+  AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL
+      account of an az:// store, to read it
 
 exit codes:
-  0  nothing that was looked at failed; what could not be seen says "not checked"
-  1  a step failed; its sentence says what to do
+  0  no step failed; a step that could not be observed is "not checked"
+  1  a step failed; its line names what to do
   2  wrong command line
 """
 
@@ -54,34 +62,40 @@ def add_parser(commands: Commands) -> None:
     """Add `doctor` to the command line."""
     parser = commands.add_parser(
         "doctor",
-        help="send one event and report each step on its way",
+        help="send one event and report each step",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--store", metavar="URL", help="where the event should arrive (default: OTEL_MODELDATA_STORE)")
+    parser.add_argument("--store", metavar="URL", help="store to look for the event in (default: OTEL_MODELDATA_STORE)")
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=_seconds,
         default=_DEFAULT_TIMEOUT_SECONDS,
-        help="how long to wait for each of acknowledgment and arrival (default 30)",
+        help="how long to wait for the acknowledgment, and again for the line (default 30)",
     )
-    parser.add_argument("--large", action="store_true", help="send an event of 5 MiB as well: limits of the gateway")
     parser.add_argument(
-        "--collection", metavar="NAME", type=_collection, default=DEFAULT_COLLECTION, help="default: doctor"
+        "--large", action="store_true", help="also send an event of 5 MiB, which finds limits of the gateway"
     )
-    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument(
+        "--collection",
+        metavar="NAME",
+        type=_collection,
+        default=DEFAULT_COLLECTION,
+        help="collection of the event (default: doctor)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=doctor)
 
 
 def doctor(arguments: argparse.Namespace) -> None:
-    """Examine the way of an event and report; exit with code 1 when a step failed.
+    """Follow an event and report each step; exit with code 1 when one failed.
 
     Raises:
         ConfigError: missing dependencies.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it would say is said here, in sentences
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # failures are reported here, in sentences
     try:
         from rich.console import Console  # noqa: PLC0415 (only this command needs them)
 
@@ -108,18 +122,18 @@ def doctor(arguments: argparse.Namespace) -> None:
 def _printed(hops: Iterable[Hop], console: Console | None) -> list[Hop]:
     """Print each hop when it is known or, without a console, all of them as JSON."""
     if console is None:
-        found = list(hops)
-        facts = [{"hop": hop.name, "outcome": hop.outcome, "sentence": hop.sentence} for hop in found]
-        ok = all(hop.outcome != "failed" for hop in found)
+        done = list(hops)
+        facts = [{"hop": hop.name, "outcome": hop.outcome, "sentence": hop.sentence} for hop in done]
+        ok = all(hop.outcome != "failed" for hop in done)
         sys.stdout.write(json.dumps({"ok": ok, "hops": facts}) + "\n")
-        return found
+        return done
     styles = {"ok": "green", "failed": "bold red", "not checked": "yellow"}
-    found = []
+    done = []
     for hop in hops:
-        found.append(hop)
+        done.append(hop)
         console.print(f"[{styles[hop.outcome]}]{hop.outcome:11}[/]", end=" ")
         console.print(f"{hop.name}: {hop.sentence}", markup=False)
-    return found
+    return done
 
 
 def _seconds(text: str) -> float:

@@ -1,4 +1,4 @@
-"""One step on the way of an event, and what an examination of it found."""
+"""One step of an event from the collector to the store, with the result of its check."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["Hop", "failed", "not_checked", "passed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """What was found about one step.
+    """The result of one step.
 
     Attributes:
         name: of the step.
-        outcome: `not checked` when it could not be seen, which is neither good nor bad.
-        sentence: what was seen; for a failure expected, got and what to do.
+        outcome: `not checked` when it could not be observed, which is neither good nor bad.
+        sentence: what was observed; of a failure: expected, got and what to do.
     """
 
     name: str
@@ -24,15 +24,15 @@ class Hop:
 
 
 def passed(name: str, sentence: str) -> Hop:
-    """It was seen to work."""
+    """The step works."""
     return Hop(name=name, outcome="ok", sentence=sentence)
 
 
 def failed(name: str, sentence: str) -> Hop:
-    """It was seen not to work."""
+    """The step fails."""
     return Hop(name=name, outcome="failed", sentence=sentence)
 
 
 def not_checked(name: str, sentence: str) -> Hop:
-    """It could not be seen, for this reason."""
+    """The step could not be observed, for this reason."""
     return Hop(name=name, outcome="not checked", sentence=sentence)

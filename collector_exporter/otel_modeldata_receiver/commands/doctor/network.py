@@ -1,7 +1,7 @@
-"""The way to an endpoint, layer by layer: its name, a connection, TLS, HTTP/2, and whether it takes our credentials.
+"""The connection to an endpoint, layer by layer: name, TCP, TLS, HTTP/2, and whether it accepts the credentials.
 
-gRPC says UNAVAILABLE to all of these. Each layer is tried on its own here, from below, and the first that fails ends
-the examination: those above could only fail for the same reason.
+gRPC reports UNAVAILABLE for all of these. Each layer is tried on its own here, from below, and the first that fails
+ends the check: those above could only fail for the same reason.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _FRAME_HEADER_BYTES: Final = 9
 _SETTINGS: Final = 4
 _TLS_ALERT: Final = b"\x15"
 _HTTP1: Final = (b"HTTP/1", b"<!DOCTYPE", b"<html")
-"""How servers begin to say that they do not know HTTP/2."""
+"""How the answers of servers begin that do not support HTTP/2."""
 _PROXIES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
-"""What gRPC looks at, in this order."""
+"""Variables that gRPC reads, in this order."""
 
 _CURES: Final = {
     grpc.StatusCode.UNAUTHENTICATED: (
-        "put what it takes into OTEL_EXPORTER_OTLP_HEADERS, as in authorization=Bearer%20TOKEN"
+        "put credentials into OTEL_EXPORTER_OTLP_HEADERS, as in authorization=Bearer%20TOKEN"
     ),
     grpc.StatusCode.PERMISSION_DENIED: (
         "ask for the right to write, or put other credentials into OTEL_EXPORTER_OTLP_HEADERS"
@@ -59,7 +59,7 @@ _LOOK_AT_LOG: Final = "look at its log"
 
 
 def hops(endpoint: Endpoint, timeout: float) -> Iterator[Hop]:
-    """Each step on the way to an endpoint, until one fails.
+    """Each step of a connection to an endpoint, until one fails.
 
     Args:
         endpoint: as the SDK reads it.
@@ -69,7 +69,7 @@ def hops(endpoint: Endpoint, timeout: float) -> Iterator[Hop]:
     host, port = parts.hostname or "", parts.port or 0
     if (proxy := _proxy(endpoint, host)) is not None:
         for name in (_NAME, _CONNECTION, _TLS, _PROTOCOL):
-            yield not_checked(name, f"gRPC goes through the proxy of the variable {proxy}")
+            yield not_checked(name, f"gRPC uses the proxy of the variable {proxy}")
     else:
         for hop in _direct(endpoint, host, port):
             yield hop
@@ -79,7 +79,7 @@ def hops(endpoint: Endpoint, timeout: float) -> Iterator[Hop]:
 
 
 def _proxy(endpoint: Endpoint, host: str) -> str | None:
-    """The variable whose proxy gRPC would use; never for what is on this machine (`Endpoint.open_channel`)."""
+    """The variable whose proxy gRPC uses; never for this machine (`Endpoint.open_channel`)."""
     if endpoint.is_loopback() or urllib.request.proxy_bypass(host):
         return None
     return next((name for name in _PROXIES if os.environ.get(name)), None)
@@ -113,20 +113,20 @@ def _direct(endpoint: Endpoint, host: str, port: int) -> Iterator[Hop]:
 
 def _named(host: str, port: int) -> Hop:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return failed(
             _NAME,
             f"expected an address of {host!r}, got {error}: correct OTEL_EXPORTER_OTLP_ENDPOINT, or the names that "
-            "this machine knows",
+            "this machine resolves",
         )
-    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+    addresses = dict.fromkeys(str(address[0]) for *_, address in resolved)
     return passed(_NAME, f"{host} is {', '.join(addresses)}")
 
 
 def _no_connection(target: str, error: OSError) -> str:
     if isinstance(error, TimeoutError):
-        cure = "a firewall on the way may swallow the connection, or the address is wrong"
+        cure = "a firewall may drop the connection, or the address is wrong"
         return f"expected a listener on {target}, got no answer within {_PROBE_SECONDS:g} s: {cure}"
     return f"expected a listener on {target}, got {error.strerror or error}: start the gateway, or correct the port"
 
@@ -143,13 +143,13 @@ def _no_handshake(endpoint: Endpoint, error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"expected a certificate for {endpoint.target} from an authority that is trusted here, got "
-            f"{error.verify_message}: name the authority's file in OTEL_EXPORTER_OTLP_CERTIFICATE, or mend the "
+            f"{error.verify_message}: name the authority's file in OTEL_EXPORTER_OTLP_CERTIFICATE, or correct the "
             "certificate"
         )
     if isinstance(error, ssl.SSLError) or not isinstance(error, (FileNotFoundError, PermissionError)):
         what = (getattr(error, "reason", None) or str(error) or type(error).__name__).replace("_", " ").lower()
         return (
-            f"expected {endpoint.target} to speak TLS, got {what}: use http:// if it does not, or another port, or "
+            f"expected {endpoint.target} to use TLS, got {what}: use http:// if it does not, or another port, or "
             "correct the files in OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_KEY and _CLIENT_CERTIFICATE"
         )
     return f"expected to read the certificate files, got {error}: correct OTEL_EXPORTER_OTLP_CERTIFICATE and the others"
@@ -157,11 +157,11 @@ def _no_handshake(endpoint: Endpoint, error: Exception) -> str:
 
 def _certificate(connection: ssl.SSLSocket) -> str:
     certificate = connection.getpeercert() or {}
-    return f"{connection.version()}, the certificate is valid until {certificate.get('notAfter', 'nobody says when')}"
+    return f"{connection.version()}, the certificate is valid until {certificate.get('notAfter', 'unknown')}"
 
 
 def _protocol(connection: socket.socket, endpoint: Endpoint) -> Hop:
-    """Whether HTTP/2 is spoken there, of which gRPC consists."""
+    """Whether the endpoint supports HTTP/2, which gRPC is based on."""
     connection.settimeout(_PROBE_SECONDS)
     try:
         connection.sendall(_PREFACE)
@@ -199,17 +199,17 @@ def _no_http2(answer: bytes, endpoint: Endpoint) -> str:
         return f"expected gRPC on {endpoint.target}, got something else: correct the port"
     if endpoint.secure:
         return (
-            f"expected {endpoint.target} to take us, got an end of the connection: it may want a certificate in "
-            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY"
+            f"expected {endpoint.target} to accept this client, got an end of the connection: it may want a "
+            "certificate in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY"
         )
     return (
-        f"expected gRPC in plain text on {endpoint.target}, got an end of the connection: if it speaks TLS, write "
+        f"expected gRPC in plain text on {endpoint.target}, got an end of the connection: if it uses TLS, write "
         "https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
     )
 
 
 def _authorized(endpoint: Endpoint, timeout: float) -> Hop:
-    """Whether the endpoint takes a request from us; an empty one stores nothing."""
+    """Whether the endpoint accepts a request with these headers; an empty one stores nothing."""
     headers = ", ".join(name for name, _ in endpoint.headers)
     with_them = f"with the headers {headers}" if headers else "without any headers"
     with closing(endpoint.open_channel()) as channel:

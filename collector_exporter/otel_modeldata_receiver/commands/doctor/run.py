@@ -1,4 +1,4 @@
-"""Follows one event along its way, hop by hop, and says of each what was seen."""
+"""Follows one event, hop by hop, and reports each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from otel_modeldata.exceptions import ConfigError as SdkConfigError
-from otel_modeldata.exceptions import ModelDataError
+from otel_modeldata.exceptions import ConfigError, ModelDataError
 
 from ...config.receiver import shown_store
 from ...exceptions import BadRecordError, ReceiverError
@@ -34,19 +33,19 @@ _CLOCK: Final = "clock"
 _LARGE: Final = "large event"
 _LARGE_STORED: Final = "large event stored"
 _MOST_SKEW_SECONDS: Final = 60.0
-"""More than that and a noticeable part of the events lands in the folder of another hour."""
+"""With more than that a noticeable part of the events is stored in the folder of another hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What to look at.
+    """What to check.
 
     Attributes:
-        environment: of the process whose events are in question.
+        environment: of the process that sends the events.
         collection: of the canary.
-        store: where it should arrive; None leaves that unchecked.
-        timeout: seconds to wait for each of acknowledgment and arrival.
-        large: send an event of 5 MiB as well.
+        store: where to look for the line; None does not look.
+        timeout: seconds to wait for the acknowledgment, and again for the line.
+        large: also send an event of 5 MiB.
     """
 
     environment: Environment
@@ -57,7 +56,7 @@ class Examination:
 
 
 def examine(examination: Examination) -> Iterator[Hop]:
-    """Every hop that can be seen, in the order in which an event passes them; ends early where nothing can pass."""
+    """Every hop that can be observed, in the order of an event; ends early where no event can pass."""
     environment = examination.environment
     if environment.problems or environment.config is None:
         yield from (failed(_CONFIGURATION, f"{problem}: correct it") for problem in environment.problems)
@@ -75,7 +74,7 @@ def examine(examination: Examination) -> Iterator[Hop]:
         stack.enter_context(environment_of_canary(environment.config, examination.collection))
         try:
             sender = stack.enter_context(closing(Sender(examination.collection)))
-        except SdkConfigError as error:
+        except ConfigError as error:
             yield failed(_CONFIGURATION, f"{error}")
             return
         yield from _Journey(examination, sender).hops()
@@ -99,7 +98,7 @@ class _Journey:
             yield failed(_NAMES, f"the receiver would put every event into quarantine: {error}")
             return
         self._folder = f"{origin.endpoint}/{origin.deployment}/{self._examination.collection}"
-        yield passed(_NAMES, f"events of this process belong below {origin.endpoint}/{origin.deployment}/")
+        yield passed(_NAMES, f"events of this process are stored below {origin.endpoint}/{origin.deployment}/")
         canary = self._sender.send(self._examination.timeout)
         yield self._acknowledged(_ACKNOWLEDGED, canary)
         yield self._stored(_STORED, canary)
@@ -117,27 +116,27 @@ class _Journey:
         if canary.problem is None:
             return passed(name, f"after {canary.seconds * 1000:.0f} ms, correlation id {canary.correlation_id}")
         cure = "look at the endpoint's log"
-        if "too_large" in canary.problem:
+        if canary.reason == "too_large":
             cure = "raise its limit (otlp receiver of a gateway: max_recv_msg_size_mib: 68)"
         return failed(name, f"expected an acknowledgment of the event, got {canary.problem}: {cure}")
 
     def _stored(self, name: str, canary: Canary) -> Hop:
         examination = self._examination
         if examination.store is None:
-            return not_checked(name, "--store URL says where it should arrive")
+            return not_checked(name, "--store URL looks for the line in a store")
         if canary.problem is not None:
             return not_checked(name, "it was not acknowledged")
         shown = shown_store(examination.store)
         moments = (canary.began, canary.ended)
         try:
-            found = doctor_store.find(
+            stored = doctor_store.find(
                 examination.store, self._folder, canary.correlation_id, moments, examination.timeout
             )
         except ReceiverError as error:
             return failed(name, f"{error}")
-        if found is not None:
-            apart = ", its rows beside it" if "dataref" in found.line else ""
-            return passed(name, f"in {found.blob} of {shown}{apart}")
+        if stored is not None:
+            beside = ", its rows beside it" if "dataref" in stored.line else ""
+            return passed(name, f"in {stored.blob} of {shown}{beside}")
         return failed(
             name,
             f"expected the event below {self._folder} of {shown} within {examination.timeout:g} s, got nothing: it was "
@@ -151,7 +150,7 @@ class _Journey:
         try:
             skew = doctor_store.skew(self._examination.store)
         except (ReceiverError, OSError) as error:
-            return not_checked(_CLOCK, f"the storage service does not say its time: {error}")
+            return not_checked(_CLOCK, f"the storage service does not report its time: {error}")
         if skew is None:
             return not_checked(_CLOCK, "the store has no clock of its own; folders go by this machine's")
         ahead = f"{abs(skew.seconds):.1f} s {'ahead of' if skew.seconds > 0 else 'behind'} the storage service's"
@@ -160,6 +159,6 @@ class _Journey:
             return passed(_CLOCK, within)
         return failed(
             _CLOCK,
-            f"expected clocks that agree within {_MOST_SKEW_SECONDS:g} s, got that {within}: events land in the folder "
-            "of another hour; synchronize this machine (NTP)",
+            f"expected clocks that agree within {_MOST_SKEW_SECONDS:g} s, got that {within}: events are stored in the "
+            "folder of another hour; synchronize this machine (NTP)",
         )

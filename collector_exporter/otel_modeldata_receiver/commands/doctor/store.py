@@ -1,4 +1,4 @@
-"""The far end: whether an event is in the store, and what time it is there."""
+"""The store: whether an event is in it, and how far its clock is from this one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ...storage.store import Store
 
-__all__ = ["Found", "Skew", "find", "skew"]
+__all__ = ["CanaryLine", "Skew", "find", "skew"]
 
 _LOOK_SECONDS: Final = 0.25
 _CLOCK_SECONDS: Final = 5.0
@@ -32,8 +32,8 @@ _RESOLUTION_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A line that was found.
+class CanaryLine:
+    """The line of a canary in the store.
 
     Attributes:
         blob: its name in the store.
@@ -52,60 +52,68 @@ class Skew:
     uncertainty: float
 
 
-def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], timeout: float) -> Found | None:
+def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], timeout: float) -> CanaryLine | None:
     """The line of an event below a collection's folder, as soon as it is there; None after `timeout` seconds.
 
     Args:
         url: of the store.
         folder: of the collection, relative to the store.
         correlation_id: of the event.
-        moments: times around the event's own, seconds since the epoch: they say which dated folders to look into.
+        moments: times around the event's own, seconds since the epoch: only dated folders of these times are read.
         timeout: seconds.
 
     Raises:
         ReceiverError: the store cannot be opened or read.
     """
     stamps = [datetime.fromtimestamp(moment, UTC).strftime("%Y/%m/%d/%H/%M") for moment in moments]
-    return asyncio.run(_find(url, folder, correlation_id, stamps, time.monotonic() + timeout))
+    return asyncio.run(_find(url, _Search(folder, correlation_id, stamps), time.monotonic() + timeout))
 
 
-async def _find(url: str, folder: str, correlation_id: str, stamps: list[str], deadline: float) -> Found | None:
+async def _find(url: str, search: _Search, deadline: float) -> CanaryLine | None:
     store = open_store(url)
-    read: dict[str, int] = {}
     try:
         while True:
-            found = await _look(store, folder, correlation_id, stamps, read)
-            if found is not None or time.monotonic() > deadline:
-                return found
+            line = await search.look(store)
+            if line is not None or time.monotonic() > deadline:
+                return line
             await asyncio.sleep(_LOOK_SECONDS)
     finally:
         await store.close()
 
 
-async def _look(
-    store: Store, folder: str, correlation_id: str, stamps: list[str], read: dict[str, int]
-) -> Found | None:
-    """One look at what came since the last one; whatever the rolling rate, the date of a blob begins a stamp."""
-    for blob in await store.walk(folder):
-        date = parse_blob_path(blob.name).date
-        if not blob.name.endswith(BLOB_SUFFIX) or not any(date and stamp.startswith(date) for stamp in stamps):
-            continue
-        start = read.get(blob.name, 0)
-        if blob.size == start:
-            continue
-        content = await store.read(blob.name, start, blob.size)
-        whole = content[: content.rfind(b"\n") + 1]
-        read[blob.name] = start + len(whole)
-        for raw in whole.splitlines():
-            if correlation_id.encode() in raw:
-                return Found(blob=blob.name, line=json.loads(raw))
-    return None
+class _Search:
+    """Looks for one line in the blobs of a folder, and remembers how far each was read."""
+
+    def __init__(self, folder: str, correlation_id: str, stamps: Sequence[str]) -> None:
+        self._folder = folder
+        self._id = correlation_id.encode()
+        self._stamps = stamps
+        self._read: dict[str, int] = {}
+
+    async def look(self, store: Store) -> CanaryLine | None:
+        """Read what was appended since the last look; at every rolling rate the date of a blob begins a stamp."""
+        for blob in await store.walk(self._folder):
+            date = parse_blob_path(blob.name).date
+            if not blob.name.endswith(BLOB_SUFFIX) or not any(
+                date and stamp.startswith(date) for stamp in self._stamps
+            ):
+                continue
+            start = self._read.get(blob.name, 0)
+            if blob.size == start:
+                continue
+            content = await store.read(blob.name, start, blob.size)
+            whole = content[: content.rfind(b"\n") + 1]
+            self._read[blob.name] = start + len(whole)
+            for raw in whole.splitlines():
+                if self._id in raw:
+                    return CanaryLine(blob=blob.name, line=json.loads(raw))
+        return None
 
 
 def skew(url: str) -> Skew | None:
     """How far this clock is ahead of the storage service's; None where a store has no clock of its own.
 
-    Every answer of the service says its time, a refusal too, so no credential is sent.
+    Every answer of the service has its time, a refusal too, so no credential is sent.
 
     Raises:
         ReceiverError: the store's URL cannot be understood.

@@ -5,21 +5,22 @@ from pathlib import Path
 import pytest
 
 from otel_modeldata import Collector
-from otel_modeldata._delivery.settings import DeliveryLimits, DeliverySettings, SpoolSettings, load_settings
+from otel_modeldata._settings.delivery import DeliveryLimits, DeliverySettings, SpoolSettings, load_settings
 from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.problems import Problem
 
 VARIABLES = [
     f"OTEL_MODELDATA_{name}" for name in ("QUEUE_BYTES", "OVERFLOW", "SPOOL", "SPOOL_BYTES", "BATCH_MS", "REPORT")
 ]
 
 
-def test_without_variables_everything_waits_in_memory_and_what_has_no_room_is_refused_at_once() -> None:
+def test_without_variables_records_wait_in_memory_and_a_full_queue_refuses_at_once() -> None:
     under_way = 24_500_000
     limits = DeliveryLimits(queue_bytes=134_217_728 - under_way, block_seconds=0.0)
     assert load_settings({}) == DeliverySettings(limits=limits)
 
 
-def test_of_a_small_queue_a_fifth_is_for_what_is_under_way() -> None:
+def test_a_fifth_of_a_small_queue_is_for_records_that_are_being_sent() -> None:
     assert load_settings({"OTEL_MODELDATA_QUEUE_BYTES": "8000"}).limits.queue_bytes == 6400
 
 
@@ -45,7 +46,7 @@ def test_of_a_small_queue_a_fifth_is_for_what_is_under_way() -> None:
         (dict.fromkeys(VARIABLES, ""), DeliverySettings()),
     ],
 )
-def test_each_variable_means_what_its_table_says(environ: dict[str, str], settings: DeliverySettings) -> None:
+def test_each_variable_means_what_its_table_describes(environ: dict[str, str], settings: DeliverySettings) -> None:
     assert load_settings(environ) == settings
 
 
@@ -70,11 +71,11 @@ def test_a_wrong_value_is_one_sentence_in_init(
     monkeypatch.setenv(f"OTEL_MODELDATA_{name}", value)
     with pytest.raises(ConfigError) as raised:
         Collector(name="model_inputs")
-    assert raised.value.problems == (f"OTEL_MODELDATA_{name}: {problem}",)
+    assert raised.value.problems == (Problem(f"OTEL_MODELDATA_{name}", problem),)
 
 
 @pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
-def test_a_folder_that_cannot_be_made_is_known_in_init(
+def test_a_folder_that_cannot_be_made_is_reported_in_init(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -83,16 +84,16 @@ def test_a_folder_that_cannot_be_made_is_known_in_init(
     with pytest.raises(ConfigError) as raised:
         Collector(name="model_inputs")
     (problem,) = raised.value.problems
-    assert problem == (
+    assert str(problem) == (
         f"OTEL_MODELDATA_{name}: expected a folder to write to in {str(folder)!r}, "
-        f"got [Errno 20] Not a directory: {str(folder)!r}: mend it or choose another"
+        f"got [Errno 20] Not a directory: {str(folder)!r}: correct it or choose another"
     )
 
 
-def test_every_problem_is_told_in_one_go() -> None:
+def test_one_error_lists_every_problem() -> None:
     with pytest.raises(ConfigError) as raised:
         load_settings({"OTEL_MODELDATA_QUEUE_BYTES": "x", "OTEL_MODELDATA_OVERFLOW": "spill"})
     assert str(raised.value) == (
-        "environment: OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'x'; "
-        "OTEL_MODELDATA_OVERFLOW=spill: expected a folder in OTEL_MODELDATA_SPOOL to spill to, got none"
+        "OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'x'; "
+        "OTEL_MODELDATA_OVERFLOW: expected a folder in OTEL_MODELDATA_SPOOL to spill to, got none"
     )

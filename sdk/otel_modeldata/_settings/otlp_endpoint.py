@@ -1,14 +1,13 @@
 """Where records are sent: the standard `OTEL_EXPORTER_OTLP_*` variables, read into an `Endpoint`, and its channel.
 
 The stock OTLP exporter is not used: it retries for seven seconds and then drops, encodes every batch again on each
-try, ignores the RetryInfo that the OTLP specification names, and takes `localhost:4317` for TLS without a word.
+try, ignores the RetryInfo that the OTLP specification names, and silently uses TLS for `localhost:4317`.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
@@ -16,17 +15,27 @@ from urllib.parse import SplitResult, urlsplit
 from opentelemetry.util.re import parse_env_headers
 
 from ..exceptions import ConfigError
+from ..problems import Problem, is_loopback
+from .variables import (
+    CERTIFICATE,
+    CLIENT_CERTIFICATE,
+    CLIENT_KEY,
+    COMPRESSION,
+    DEFAULT_TIMEOUT_SECONDS,
+    ENDPOINT,
+    HEADERS,
+    PROTOCOL,
+    TIMEOUT,
+    Variable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import grpc
 
-DEFAULT_ENDPOINT = "http://localhost:4317"
+DEFAULT_ENDPOINT = ENDPOINT.default
 """The OTLP specification's own default for gRPC."""
-
-DEFAULT_TIMEOUT_SECONDS = 30.0
-"""Of one try. OTLP's default is 10 s; a gateway without a queue answers only after the receiver's append."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +63,8 @@ class Endpoint:
     client_certificate: str | None = None
 
     def is_loopback(self) -> bool:
-        """Whether the host is this machine: a proxy must never see what goes there."""
-        host = urlsplit(f"//{self.target}").hostname or ""
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        """Whether the host is this machine: requests to it never use a proxy."""
+        return is_loopback(urlsplit(f"//{self.target}").hostname or "")
 
     def open_channel(self) -> grpc.Channel:
         """A new gRPC channel; connects on first use and again after each failure.
@@ -71,7 +76,7 @@ class Endpoint:
 
         options = [
             ("grpc.max_send_message_length", -1),
-            ("grpc.enable_retries", 0),  # retries are ours: they must know about deadlines and losses
+            ("grpc.enable_retries", 0),  # the delivery thread retries: it knows deadlines and losses
             ("grpc.initial_reconnect_backoff_ms", 500),
             ("grpc.max_reconnect_backoff_ms", 5_000),  # gRPC's own 120 s would outlast most outages
         ]
@@ -92,39 +97,57 @@ def load_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
         ConfigError: no scheme, no host, another protocol than gRPC, an unknown compression or a bad timeout.
     """
     env = os.environ if environ is None else environ
-
-    def setting(name: str, default: str | None = None) -> str | None:
-        return env.get(f"OTEL_EXPORTER_OTLP_LOGS_{name}") or env.get(f"OTEL_EXPORTER_OTLP_{name}") or default
-
-    problems: list[str] = []
-    url = setting("ENDPOINT", DEFAULT_ENDPOINT) or DEFAULT_ENDPOINT
+    url = _text(env, ENDPOINT) or DEFAULT_ENDPOINT
+    compression = (_text(env, COMPRESSION) or "none").strip().lower()
+    problems = (
+        *_url_problems(env, url),
+        *_protocol_problems(env),
+        *(() if compression in ("none", "gzip") else (_set(env, COMPRESSION).problem(repr(compression)),)),
+        *_timeout_problems(env),
+    )
+    if problems:
+        raise ConfigError(*problems)
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    if parts.scheme not in ("http", "https") or not parts.hostname or not _is_port(parts):
-        given = "one with credentials in it (use OTEL_EXPORTER_OTLP_HEADERS for them)" if "@" in url else repr(url)
-        problems.append(f"endpoint: expected http://HOST:PORT, or https://HOST:PORT for TLS, got {given}")
-    protocol = setting("PROTOCOL", "grpc")
-    if protocol != "grpc" and not env.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"):
-        problems.append(
-            f"protocol: expected grpc, got {protocol!r}: set OTEL_EXPORTER_OTLP_LOGS_ENDPOINT to the gRPC endpoint "
-            "of the gateway (its port is usually 4317)"
-        )
-    compression = (setting("COMPRESSION", "none") or "none").strip().lower()
-    if compression not in ("none", "gzip"):
-        problems.append(f"compression: expected none or gzip, got {compression!r}")
-    timeout = _seconds(setting("TIMEOUT"), problems)
-    if problems:
-        raise ConfigError("OTEL_EXPORTER_OTLP_*", problems)
     return Endpoint(
         target=host if parts.port else f"{host.rstrip(':')}:4317",
         secure=parts.scheme == "https",
-        headers=tuple(parse_env_headers(setting("HEADERS", "") or "", liberal=True).items()),
+        headers=tuple(parse_env_headers(_text(env, HEADERS) or "", liberal=True).items()),
         gzip=compression == "gzip",
-        timeout=timeout,
-        certificate=setting("CERTIFICATE"),
-        client_key=setting("CLIENT_KEY"),
-        client_certificate=setting("CLIENT_CERTIFICATE"),
+        timeout=float(_text(env, TIMEOUT) or DEFAULT_TIMEOUT_SECONDS),
+        certificate=_text(env, CERTIFICATE),
+        client_key=_text(env, CLIENT_KEY),
+        client_certificate=_text(env, CLIENT_CERTIFICATE),
     )
+
+
+def _for_logs(variable: Variable) -> str:
+    return variable.name.replace("OTLP_", "OTLP_LOGS_", 1)
+
+
+def _set(env: Mapping[str, str], variable: Variable) -> Variable:
+    """The variable by the name that is set: the one for logs wins."""
+    return replace(variable, name=_for_logs(variable)) if env.get(_for_logs(variable)) else variable
+
+
+def _text(env: Mapping[str, str], variable: Variable) -> str | None:
+    return env.get(_set(env, variable).name) or None
+
+
+def _url_problems(env: Mapping[str, str], url: str) -> tuple[Problem, ...]:
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https") and parts.hostname and _is_port(parts):
+        return ()
+    given = f"one with credentials in it (use {HEADERS.name} for them)" if "@" in url else repr(url)
+    return (_set(env, ENDPOINT).problem(given),)
+
+
+def _protocol_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
+    protocol = _text(env, PROTOCOL) or PROTOCOL.default
+    if protocol == "grpc" or env.get(_for_logs(ENDPOINT)):
+        return ()
+    cure = f"set {_for_logs(ENDPOINT)} to the gRPC endpoint of the gateway (its port is usually 4317)"
+    return (_set(env, PROTOCOL).problem(f"{protocol!r}: {cure}"),)
 
 
 def _is_port(parts: SplitResult) -> bool:
@@ -134,16 +157,14 @@ def _is_port(parts: SplitResult) -> bool:
         return False
 
 
-def _seconds(text: str | None, problems: list[str]) -> float:
-    if text is None:
-        return DEFAULT_TIMEOUT_SECONDS
+def _timeout_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
+    text = _text(env, TIMEOUT)
     try:
-        if (seconds := float(text)) > 0:
-            return seconds
+        if text is None or float(text) > 0:
+            return ()
     except ValueError:
         pass
-    problems.append(f"timeout: expected seconds above 0, got {text!r}")
-    return DEFAULT_TIMEOUT_SECONDS
+    return (_set(env, TIMEOUT).problem(repr(text)),)
 
 
 def _content(name: str | None) -> bytes | None:
@@ -152,4 +173,5 @@ def _content(name: str | None) -> bytes | None:
     try:
         return Path(name).read_bytes()
     except OSError as error:
-        raise ConfigError("OTEL_EXPORTER_OTLP_*", [f"certificate file cannot be read: {error}"]) from None
+        message = f"certificate file cannot be read: {error}"
+        raise ConfigError(Problem("OTEL_EXPORTER_OTLP_*", message)) from None

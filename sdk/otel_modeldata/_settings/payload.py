@@ -1,15 +1,10 @@
-"""How much of a body payload logging keeps, and of which requests: its variables.
+"""How much of a body payload logging keeps, and of which requests.
 
-| variable | values | default |
-|---|---|---|
-| `OTEL_MODELDATA_PAYLOAD_BYTES` | bytes kept of each body, 0 to 60 MiB; 0 keeps none | 10 MiB |
-| `OTEL_MODELDATA_PAYLOAD_PATHS` | paths whose requests are collected, e.g. `/score,/v1/models/*` | all but probes |
+Of a longer body the beginning is kept, and `contentrange` shows how long it was. A request needs at most twice these
+bytes while it is answered.
 
-Of a longer body the beginning is kept, and `contentrange` tells how long it was. A request that is answered needs at
-most twice these bytes, and only while it is.
-
-Without paths every request is collected but those that no model answers: `OPTIONS`, and `GET` or `HEAD` of what
-liveness probes, metrics scrapers and browsers ask for (`is_scoring`).
+Without `OTEL_MODELDATA_PAYLOAD_PATHS` every request is collected except those that no model answers: `OPTIONS`, and
+`GET` or `HEAD` of the paths that liveness probes, metrics scrapers and browsers ask for (`is_scoring`).
 """
 
 from __future__ import annotations
@@ -22,18 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from .. import semconv
 from ..exceptions import ConfigError
+from .variables import DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, PAYLOAD_BYTES, PAYLOAD_PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..config import CollectorConfig
 
-BYTES_VARIABLE: Final = "OTEL_MODELDATA_PAYLOAD_BYTES"
-PATHS_VARIABLE: Final = "OTEL_MODELDATA_PAYLOAD_PATHS"
-
-DEFAULT_BYTES: Final = 10 * 2**20
-MAX_BYTES: Final = 60 * 2**20
-"""One record may hold 64 MiB (`DeliveryLimits.record_bytes`), its attributes included."""
 
 _PROBE: Final = re.compile(
     r"/|/health.*|/.+/health/(live|ready)|/(livez?|readyz?|ping|version|metrics|startup)/?"
@@ -43,14 +33,14 @@ _PROBE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadSettings:
-    """What the environment says about payload logging.
+    """What payload logging keeps.
 
     Attributes:
         max_bytes: kept of each body.
-        paths: patterns as of a shell; empty takes every request for a scoring request but probes.
+        paths: patterns as in a shell; without any, every request but probes is a scoring request.
     """
 
-    max_bytes: int = DEFAULT_BYTES
+    max_bytes: int = DEFAULT_PAYLOAD_BYTES
     paths: tuple[str, ...] = ()
 
     def is_scoring(self, method: str, path: str) -> bool:
@@ -76,22 +66,19 @@ def collected_rates(config: CollectorConfig) -> dict[str, float]:
 
 
 def load_payload_settings(environ: Mapping[str, str] | None = None) -> PayloadSettings:
-    """Read the variables above.
+    """Read the variables of payload logging.
 
     Raises:
         ConfigError: lists every variable that is wrong.
     """
     env = os.environ if environ is None else environ
-    problems: list[str] = []
-    size = env.get(BYTES_VARIABLE) or str(DEFAULT_BYTES)
-    if not (size.isascii() and size.isdigit() and int(size) <= MAX_BYTES):
-        problems.append(f"{BYTES_VARIABLE}: expected bytes from 0 to {MAX_BYTES}, got {size!r}")
-    paths = tuple(filter(None, (path.strip() for path in env.get(PATHS_VARIABLE, "").split(","))))
-    problems += [
-        f"{PATHS_VARIABLE}: expected paths that begin with / or *, separated by commas, got {path!r}"
-        for path in paths
-        if path[0] not in "/*"
-    ]
+    size = env.get(PAYLOAD_BYTES.name) or str(DEFAULT_PAYLOAD_BYTES)
+    is_size = size.isascii() and size.isdigit() and int(size) <= MAX_PAYLOAD_BYTES
+    paths = tuple(filter(None, (path.strip() for path in env.get(PAYLOAD_PATHS.name, "").split(","))))
+    problems = (
+        *(() if is_size else (PAYLOAD_BYTES.problem(repr(size)),)),
+        *(PAYLOAD_PATHS.problem(repr(path)) for path in paths if path[0] not in "/*"),
+    )
     if problems:
-        raise ConfigError("environment", problems)
+        raise ConfigError(*problems)
     return PayloadSettings(max_bytes=int(size), paths=paths)

@@ -1,0 +1,197 @@
+"""How many records may wait, where, and what happens when there is no room: bounds and pace.
+
+The variables are in `variables.py`. The policies of `OTEL_MODELDATA_OVERFLOW` when the queue is full:
+
+- `report`: `collect` raises `QueueFullError`, or gives it to `on_error`, at once.
+- `block:250`: it waits at most 250 ms for room, then does the same. Scoring waits with it.
+- `spill`: records for which memory has no room are written to the spool, the others never: cheaper, but only as safe
+  against the death of the process as memory is. Every other policy with a spool writes each record before `collect`
+  returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..exceptions import ConfigError
+from ..problems import Problem
+from .variables import (
+    BATCH_MS,
+    DEFAULT_BATCH_MS,
+    DEFAULT_QUEUE_BYTES,
+    DEFAULT_SPOOL_BYTES,
+    MAX_BATCH_MS,
+    OVERFLOW,
+    QUEUE_BYTES,
+    REPORT,
+    SPOOL,
+    SPOOL_BYTES,
+    Variable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BATCH_BYTES = 3_500_000
+_UNDER_WAY_BYTES = 7 * _BATCH_BYTES
+"""What one request and the next hold beside the queue: their rows as text, the requests, gRPC's copies of them during
+retries, and what the allocator keeps of all that. The peak in ten minutes of an outage is 30 MB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryLimits:
+    """Bounds of the queue and the pace of sending."""
+
+    queue_bytes: int = DEFAULT_QUEUE_BYTES - _UNDER_WAY_BYTES
+    """Most bytes that may wait; beyond, `collect` refuses."""
+    queue_records: int | None = None
+    """Most records that may wait; azureml-ai-monitoring bounds only this."""
+    block_seconds: float = 0.0
+    """How long `collect` waits for room before it refuses."""
+    batch_bytes: int = _BATCH_BYTES
+    """Most bytes of one request with several records: below the 4 MiB that every gRPC server takes by default."""
+    record_bytes: int = 64 * 2**20
+    """Most bytes of one record; one above `batch_bytes` is sent alone."""
+    merge_seconds: float = DEFAULT_BATCH_MS / 1000
+    """How long an event waits in memory for frames that may join it; 0 sends each frame as an event of its own."""
+    linger_seconds: float = 0.5
+    """Pause between two batches: batches instead of single records save CPU, which scoring needs."""
+    linger_records: int = 400
+    """So many waiting records shorten the pause to `busy_seconds`."""
+    busy_seconds: float = 0.02
+    first_retry_seconds: float = 0.5
+    max_retry_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolSettings:
+    """Where records wait on disk.
+
+    Attributes:
+        folder: shared by all processes of a host.
+        max_bytes: what one process may hold there, taken over from dead ones included.
+        only_overflow: the policy `spill`: write only what has no room in memory.
+    """
+
+    folder: Path
+    max_bytes: int = DEFAULT_SPOOL_BYTES
+    only_overflow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """How records wait.
+
+    Attributes:
+        limits: of the queue in memory.
+        spool: None keeps everything in memory.
+        report: folder of the final counts; None writes none.
+    """
+
+    limits: DeliveryLimits = field(default_factory=DeliveryLimits)
+    spool: SpoolSettings | None = None
+    report: Path | None = None
+
+
+def names_spool(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the environment names a spool, in which a dead process may have left records."""
+    return bool((os.environ if environ is None else environ).get(SPOOL.name))
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
+    """Read the variables of delivery.
+
+    Raises:
+        ConfigError: lists every variable that is wrong.
+    """
+    env = os.environ if environ is None else environ
+    queue_bytes, no_queue_bytes = _bytes(env, QUEUE_BYTES, DEFAULT_QUEUE_BYTES)
+    spool_bytes, no_spool_bytes = _bytes(env, SPOOL_BYTES, DEFAULT_SPOOL_BYTES)
+    folder, no_folder = _folder(env, SPOOL)
+    report, no_report = _folder(env, REPORT)
+    overflow = env.get(OVERFLOW.name) or "report"
+    batch_ms = env.get(BATCH_MS.name) or str(DEFAULT_BATCH_MS)
+    problems = (
+        *(*no_queue_bytes, *no_spool_bytes, *no_folder, *no_report),
+        *_overflow_problems(overflow, has_spool=bool(env.get(SPOOL.name))),
+        *(() if _is_number(batch_ms, 0) and int(batch_ms) <= MAX_BATCH_MS else (BATCH_MS.problem(repr(batch_ms)),)),
+        *_platform_problems(folder),
+    )
+    if problems:
+        raise ConfigError(*problems)
+    return DeliverySettings(
+        limits=DeliveryLimits(
+            queue_bytes=queue_bytes - min(queue_bytes // 5, _UNDER_WAY_BYTES),
+            block_seconds=int(overflow.removeprefix("block:")) / 1000 if overflow.startswith("block:") else 0.0,
+            merge_seconds=int(batch_ms) / 1000,
+        ),
+        spool=None if folder is None else SpoolSettings(folder, spool_bytes, only_overflow=overflow == "spill"),
+        report=report,
+    )
+
+
+def make_folders(settings: DeliverySettings) -> None:
+    """Make the folders that the settings name; called in `init()`, where a host can still refuse to start.
+
+    Raises:
+        ConfigError: a folder cannot be written to.
+    """
+    spool = None if settings.spool is None else settings.spool.folder
+    problems = (*_unwritable(SPOOL, spool, 0o700), *_unwritable(REPORT, settings.report, 0o777))
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _unwritable(variable: Variable, folder: Path | None, mode: int) -> tuple[Problem, ...]:
+    if folder is None:
+        return ()
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return ()
+        given = "one without write access"
+    except OSError as error:
+        given = str(error)
+    message = f"expected a folder to write to in {str(folder)!r}, got {given}: correct it or choose another"
+    return (Problem(variable.name, message),)
+
+
+def _overflow_problems(overflow: str, *, has_spool: bool) -> tuple[Problem, ...]:
+    name, colon, milliseconds = overflow.partition(":")
+    known = name == "block" and _is_number(milliseconds) if colon else overflow in ("report", "spill")
+    if not known:
+        return (OVERFLOW.problem(repr(overflow)),)
+    if overflow == "spill" and not has_spool:
+        return (Problem(OVERFLOW.name, f"expected a folder in {SPOOL.name} to spill to, got none"),)
+    return ()
+
+
+def _platform_problems(folder: Path | None) -> tuple[Problem, ...]:
+    if folder is None or sys.platform != "win32":
+        return ()
+    return (Problem(SPOOL.name, "expected a POSIX system, got Windows, which has no file locks of this kind"),)
+
+
+def _bytes(env: Mapping[str, str], variable: Variable, default: int) -> tuple[int, tuple[Problem, ...]]:
+    text = env.get(variable.name)
+    if not text:
+        return default, ()
+    return (int(text), ()) if _is_number(text) else (default, (variable.problem(repr(text)),))
+
+
+def _is_number(text: str, least: int = 1) -> bool:
+    return text.isascii() and text.isdigit() and int(text) >= least
+
+
+def _folder(env: Mapping[str, str], variable: Variable) -> tuple[Path | None, tuple[Problem, ...]]:
+    text = env.get(variable.name)
+    if not text:
+        return None, ()
+    folder = Path(text).absolute()  # the program may change its working directory
+    if folder.exists() and not folder.is_dir():
+        return None, (variable.problem(repr(text)),)
+    return folder, ()

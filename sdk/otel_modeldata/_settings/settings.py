@@ -1,0 +1,122 @@
+"""`Settings`: everything that the SDK reads from the environment of a process, read once and handed down."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ..config import CollectorConfig, config_origin, load_config
+from ..exceptions import ConfigError
+from .delivery import DeliverySettings, load_settings
+from .otlp_endpoint import Endpoint, load_endpoint
+from .payload import PayloadSettings, load_payload_settings
+from .variables import STORE, misspelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..problems import Problem
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment of a process sets, validated.
+
+    Attributes:
+        config: what is collected.
+        destination: the endpoint that records are sent to, or the URL of the store that this process writes itself; a
+            URL may hold a secret, hence not in `repr`.
+        delivery: how records wait.
+        payload: what payload logging keeps.
+    """
+
+    config: CollectorConfig
+    destination: Endpoint | str = field(repr=False)
+    delivery: DeliverySettings
+    payload: PayloadSettings
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read every variable.
+
+        Args:
+            environ: variables by name; those of this process when missing.
+
+        Raises:
+            ConfigError: lists everything that is wrong.
+        """
+        read = read_environment(environ)
+        destination = read.store or read.endpoint
+        if read.config is None or destination is None or read.delivery is None or read.payload is None:
+            raise ConfigError(*read.problems)
+        return cls(config=read.config, destination=destination, delivery=read.delivery, payload=read.payload)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The variables of a process as far as they can be read: each part that is wrong is None.
+
+    Attributes:
+        config: what is collected.
+        config_origin: the variable that it comes from, with its value; "defaults" when there is none.
+        store: the store that this process writes itself; its URL may hold a secret, hence not in `repr`.
+        endpoint: where records are sent; None with a store.
+        delivery: how records wait.
+        payload: what payload logging keeps.
+        problems: everything that is wrong.
+        misspelled: variables that are not read and look like one of the SDK's.
+    """
+
+    config: CollectorConfig | None
+    config_origin: str
+    store: str | None = field(repr=False)
+    endpoint: Endpoint | None
+    delivery: DeliverySettings | None
+    payload: PayloadSettings | None
+    problems: tuple[Problem, ...]
+    misspelled: tuple[Problem, ...]
+
+    @property
+    def spool(self) -> Path | None:
+        """The folder in which records wait; None keeps them in memory."""
+        spool = None if self.delivery is None else self.delivery.spool
+        return None if spool is None else spool.folder
+
+
+def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
+    """Read every variable as `Collector` does, without raising."""
+    env = os.environ if environ is None else environ
+    store = _store(env)
+    config, wrong_config = _attempted(lambda: load_config(env))
+    delivery, wrong_delivery = _attempted(lambda: load_settings(env))
+    payload, wrong_payload = _attempted(lambda: load_payload_settings(env))
+    endpoint, wrong_endpoint = (None, ()) if store else _attempted(lambda: load_endpoint(env))
+    return Environment(
+        config=config,
+        config_origin=config_origin(env),
+        store=store,
+        endpoint=endpoint,
+        delivery=delivery,
+        payload=payload,
+        problems=(*wrong_config, *wrong_delivery, *wrong_payload, *wrong_endpoint),
+        misspelled=misspelled(env),
+    )
+
+
+def _store(env: Mapping[str, str]) -> str | None:
+    """The store, as an absolute path where it is a folder: the program may change its working directory."""
+    text = env.get(STORE.name)
+    if not text or "://" in text:
+        return text or None
+    return str(Path(text).absolute())
+
+
+def _attempted(load: Callable[[], T]) -> tuple[T | None, tuple[Problem, ...]]:
+    try:
+        return load(), ()
+    except ConfigError as error:
+        return None, error.problems

@@ -1,0 +1,102 @@
+"""Every environment variable of the SDK: one table, read in one place."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from otel_modeldata import Collector
+from otel_modeldata._settings.delivery import DeliverySettings
+from otel_modeldata._settings.otlp_endpoint import Endpoint
+from otel_modeldata._settings.payload import PayloadSettings
+from otel_modeldata.config import CollectorConfig
+from otel_modeldata.environment import VARIABLES, Environment, Settings, read_environment
+from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.problems import Problem
+
+SDK = Path(__file__).parents[3] / "sdk/otel_modeldata"
+NAMES = {variable.name for variable in VARIABLES}
+
+
+def test_without_variables_everything_has_a_default() -> None:
+    assert Settings.from_env({}) == Settings(
+        config=CollectorConfig(),
+        destination=Endpoint(target="localhost:4317"),
+        delivery=DeliverySettings(),
+        payload=PayloadSettings(),
+    )
+
+
+def test_one_error_lists_the_problems_of_every_file_and_variable(tmp_path: Path) -> None:
+    path = tmp_path / "deployment.yml"
+    path.write_text("data_collector: {collections: {a: {enabled: perhaps}}, sampling_rate: 2}\n")
+    with pytest.raises(ConfigError) as raised:
+        Settings.from_env(
+            {
+                "OTEL_MODELDATA_CONFIG": str(path),
+                "OTEL_MODELDATA_BATCH_MS": "soon",
+                "OTEL_MODELDATA_PAYLOAD_BYTES": "10MB",
+                "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "0",
+            }
+        )
+    source = f"OTEL_MODELDATA_CONFIG={path}"
+    assert raised.value.problems == (
+        Problem("data_collector.collections.a.enabled", "expected true or false, got 'perhaps'", source),
+        Problem("data_collector.sampling_rate", "expected a number from 0 to 1, got 2", source),
+        Problem("OTEL_MODELDATA_BATCH_MS", "expected 0 to 10000 milliseconds, got 'soon'"),
+        Problem("OTEL_MODELDATA_PAYLOAD_BYTES", "expected bytes from 0 to 62914560, got '10MB'"),
+        Problem("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "expected seconds above 0, got '0'"),
+    )
+    assert str(raised.value) == (
+        f"{source}: data_collector.collections.a.enabled: expected true or false, got 'perhaps'; "
+        "data_collector.sampling_rate: expected a number from 0 to 1, got 2; "
+        "OTEL_MODELDATA_BATCH_MS: expected 0 to 10000 milliseconds, got 'soon'; "
+        "OTEL_MODELDATA_PAYLOAD_BYTES: expected bytes from 0 to 62914560, got '10MB'; "
+        "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: expected seconds above 0, got '0'"
+    )
+
+
+def test_the_tools_that_explain_read_the_same(tmp_path: Path) -> None:
+    environ = {"OTEL_MODELDATA_SPOOL": str(tmp_path), "OTEL_MODELDATA_SPOL": "x", "OTEL_MODELDATA_BATCH_MS": "0"}
+    settings = Settings.from_env(environ)
+    read = read_environment(environ)
+    assert read == Environment(
+        config=settings.config,
+        config_origin="defaults",
+        store=None,
+        endpoint=Endpoint(target="localhost:4317"),
+        delivery=settings.delivery,
+        payload=settings.payload,
+        problems=(),
+        misspelled=(Problem("OTEL_MODELDATA_SPOL", "this variable is not read; did you mean OTEL_MODELDATA_SPOOL?"),),
+    )
+    assert read.spool == tmp_path
+
+
+def test_a_secret_in_the_url_of_a_store_is_in_no_repr() -> None:
+    environ = {"OTEL_MODELDATA_STORE": "https://account.blob.core.windows.net/c?sig=s3cret"}
+    assert "s3cret" not in f"{Settings.from_env(environ)} {read_environment(environ)}"
+
+
+def test_a_collector_reads_the_environment_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = Collector(name="a")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "gateway")
+    assert collector._settings.destination == Endpoint(target="localhost:4317")
+    with pytest.raises(ConfigError):
+        Collector(name="b")
+
+
+def test_every_variable_in_the_code_is_in_the_table() -> None:
+    named = {
+        name
+        for path in SDK.rglob("*.py")
+        for name in re.findall(r'"((?:OTEL_MODELDATA|OTEL_EXPORTER_OTLP|AZUREML_MDC)_[A-Z_]+[A-Z])"', path.read_text())
+    }
+    assert named <= NAMES
+
+
+def test_every_variable_is_explained() -> None:
+    assert len(NAMES) == len(VARIABLES)
+    assert all(variable.unit and variable.default and variable.meaning for variable in VARIABLES)

@@ -1,0 +1,75 @@
+"""A problem has a path and a message; a sentence is made of them in one place."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.problems import Problem, child, closest, is_loopback, item, sentence
+
+
+@pytest.mark.parametrize(
+    ("problem", "text"),
+    [
+        (Problem("a.b", "expected text, got 1"), "a.b: expected text, got 1"),
+        (Problem("", "expected YAML, got nothing"), "expected YAML, got nothing"),
+        (Problem("a", "wrong", "file.yml"), "file.yml: a: wrong"),
+        (Problem("", "wrong", "file.yml"), "file.yml: wrong"),
+    ],
+)
+def test_a_problem_is_written_with_its_source_and_path(problem: Problem, text: str) -> None:
+    assert str(problem) == text
+
+
+def test_a_sentence_names_a_file_once_for_the_problems_that_follow() -> None:
+    problems = [
+        Problem("a", "1", "x.yml"),
+        Problem("b", "2", "x.yml"),
+        Problem("VARIABLE", "3"),
+        Problem("c", "4", "y"),
+    ]
+    assert sentence(problems) == "x.yml: a: 1; b: 2; VARIABLE: 3; y: c: 4"
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "expected"),
+    [
+        ("", "a", "a"),
+        ("a", "b-c", "a.b-c"),
+        ("a", "s/r/w/n", "a.s/r/w/n"),
+        ("a", "b.c", "a['b.c']"),
+        ("a", 1, "a.1"),
+        ("a", "", "a['']"),
+        ("", "b c", "['b c']"),
+    ],
+)
+def test_the_path_of_a_key_cannot_be_taken_for_another(path: str, key: object, expected: str) -> None:
+    assert child(path, key) == expected
+
+
+def test_the_path_of_a_list_entry_has_its_index() -> None:
+    assert item("a.b", 3) == "a.b[3]"
+
+
+def test_only_a_similar_name_is_suggested() -> None:
+    assert closest("stroe", ["store", "listen"]) == "store"
+    assert closest("stroe", ["store", "listen"], cutoff=0.95) is None
+    assert closest(7, ["store"]) is None
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]"])
+def test_a_loopback_host_is_this_machine(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "10.0.0.1", "localhost.example.com", "::"])
+def test_any_other_host_is_not(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_an_error_survives_pickling_as_its_text() -> None:
+    error = ConfigError(Problem("a", "wrong", "x.yml"), "and more")
+    assert error.problems == (Problem("a", "wrong", "x.yml"), Problem("", "and more"))
+    assert str(pickle.loads(pickle.dumps(error))) == str(error) == "x.yml: a: wrong; and more"
