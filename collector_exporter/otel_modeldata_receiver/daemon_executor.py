@@ -1,8 +1,8 @@
-"""Threads that work until the very end of the interpreter.
+"""An executor whose threads work until the interpreter has ended.
 
-A `ThreadPoolExecutor` refuses work once the main thread has ended, before functions of `atexit` run, and from Python
-3.12 on no thread can be started then. The SDK delivers in such a function; with a store in the same process
-(`listeners/in_process.py`) the files must still be written there.
+A `ThreadPoolExecutor` accepts no calls after the main thread has ended, which is before the functions of `atexit` run.
+From Python 3.12 on no thread can be started then. But the SDK delivers its last events in such a function, and with a
+store in the same process (`listeners/in_process.py`) it must still write files.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DaemonThreads"]
+__all__ = ["DaemonExecutor"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class DaemonThreads(ThreadPoolExecutor):
-    """An executor whose threads start together with the first call, and hold up nobody's end.
+class DaemonExecutor(ThreadPoolExecutor):
+    """An executor with daemon threads, which all start with the first call and do not keep the process alive.
 
-    It is a `ThreadPoolExecutor` by name only, because asyncio takes no other as a loop's default.
+    It is a subclass of `ThreadPoolExecutor` only because asyncio accepts no other default executor; it uses nothing of
+    it.
 
     Args:
         count: how many calls may run at the same time.
@@ -37,43 +38,43 @@ class DaemonThreads(ThreadPoolExecutor):
         self._count = count
         self._name = name
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._crew: list[threading.Thread] = []
+        self._workers: list[threading.Thread] = []
         self._state = threading.Lock()
-        self._is_over = False
+        self._is_shut_down = False
         weakref.finalize(self, _end, self._calls, count).atexit = False
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """See `Executor.submit`."""
         future: Future[_T] = Future()
         with self._state:
-            if self._is_over:
+            if self._is_shut_down:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            if not self._crew:
+            if not self._workers:
                 self._start()
             self._calls.put(lambda: _run(future, lambda: fn(*args, **kwargs)))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002, RUF100 - as in Executor
-        """Refuse further calls; those that were submitted are still done."""
+        """Refuse further calls; those that were submitted before still run."""
         with self._state:
-            if not self._is_over:
-                self._is_over = True
+            if not self._is_shut_down:
+                self._is_shut_down = True
                 _end(self._calls, self._count)
         if wait:
-            for thread in self._crew:
+            for thread in self._workers:
                 thread.join()
 
     def _start(self) -> None:
         for number in range(self._count):
             thread = threading.Thread(target=_work, args=(self._calls,), name=f"{self._name}_{number}", daemon=True)
             thread.start()
-            self._crew.append(thread)
+            self._workers.append(thread)
 
 
 def _work(calls: SimpleQueue[Callable[[], None] | None]) -> None:
     while (call := calls.get()) is not None:
         call()
-        del call  # what it holds must not wait for the next one
+        del call  # its arguments must not be kept until the next call
 
 
 def _run(future: Future[_T], call: Callable[[], _T]) -> None:
@@ -81,7 +82,7 @@ def _run(future: Future[_T], call: Callable[[], _T]) -> None:
         return
     try:
         result = call()
-    except BaseException as error:  # noqa: BLE001 - as every executor: whoever waits for it is told
+    except BaseException as error:  # noqa: BLE001 - as in every executor, the caller gets it
         future.set_exception(error)
     else:
         future.set_result(result)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from .exceptions import StoreCheckError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from opentelemetry.metrics import Counter
 
-__all__ = ["Outage", "patiently"]
+__all__ = ["Outage", "backoff", "patiently"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ async def patiently(attempt: Callable[[], Awaitable[_T]], seconds: float, retrie
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + seconds
-    pause = _FIRST_PAUSE_SECONDS
+    pauses = backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     while True:
         try:
             return await attempt()
@@ -46,10 +46,17 @@ async def patiently(attempt: Callable[[], Awaitable[_T]], seconds: float, retrie
             left = give_up_at - loop.time()
             if left <= 0:
                 raise
-        await asyncio.sleep(min(pause, left))
+        await asyncio.sleep(min(next(pauses), left))
         if retries is not None:
             retries.add(1)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def backoff(first: float, longest: float) -> Iterator[float]:
+    """The pauses between attempts, in seconds and without end: each is twice the one before, up to `longest`."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(2 * pause, longest)
 
 
 class Outage:

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 from azurite import running_azurite
 from fault_proxy import WITH_EFFECT, WITHOUT_EFFECT, FaultProxy, dice
-from history import Accounts, Sent, Store, check, examine
+from history import HistoryCounts, Sent, Store, check, examine
 from lost_acks import LostAcks
 from otlp_load import Load
 from receiver_process import ReceiverProcess, lines_below
@@ -65,7 +65,7 @@ class Figure:
     disorder: int
 
 
-def figure(case: str, side: str, accounts: Accounts, told: int = 0) -> Figure:
+def figure(case: str, side: str, accounts: HistoryCounts, told: int = 0) -> Figure:
     return Figure(
         case=case,
         side=side,

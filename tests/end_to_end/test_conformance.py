@@ -1,4 +1,4 @@
-"""Every line written, held against CloudEvents 1.0, Azure ML's own collector, and the rules of Azure ML's reader.
+"""Every stored line, compared with CloudEvents 1.0, Azure ML's own collector, and the rules of Azure ML's reader.
 
 Requests go over a real connection into a real store.
 """
@@ -95,7 +95,7 @@ def bytes_at(path: Path) -> bytes:
 
 
 def check_cloud_event(line: bytes) -> None:
-    """What CloudEvents 1.0 asks of every line: by its rules, and by its official library."""
+    """Check a line against the rules of CloudEvents 1.0 and its official library."""
     decoded = json.loads(line)
     SCHEMA.validate(decoded)
     parsed = JSONFormat().read(None, line)
@@ -132,7 +132,7 @@ async def test_a_documented_line_is_written_again_as_it_was(tmp_path: Path, gold
 
 
 async def test_the_documented_binary_request_is_written_again_but_for_the_name_of_its_object(tmp_path: Path) -> None:
-    """S70, S71: 80,771 bytes that are not text though the client says so; see `cloudevent.binary_object_name`."""
+    """S70, S71: 80,771 bytes that are not text but declared as text; see `cloudevent.binary_object_name`."""
     golden = json.loads(BINARY)
     raw = b"\xff" * 80_771
     path, _, query = golden["path"].partition("?")
@@ -168,7 +168,7 @@ def test_contentrange_of_recorded_lines_counts_the_bytes_of_the_body_before_esca
 
 
 # S53, S55
-async def test_a_recorded_file_has_the_folder_and_the_form_of_name_that_ours_have(tmp_path: Path) -> None:
+async def test_a_recorded_file_has_the_same_folder_and_form_of_name_as_the_receivers(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         await receiver.export(sent(RECORDED[0]))
         (blob,) = receiver.blobs()
@@ -182,12 +182,12 @@ async def test_a_recorded_file_has_the_folder_and_the_form_of_name_that_ours_hav
 # --- Lines ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_first_seven_keys_stand_in_azures_order(tmp_path: Path) -> None:
+async def test_the_first_seven_keys_are_in_azures_order(tmp_path: Path) -> None:
     (line,) = await stored_lines(tmp_path, record())
     assert list(line)[:7] == FIRST_SEVEN
 
 
-async def test_all_lines_of_a_tabular_collection_have_the_thirteen_keys_whatever_was_sent(tmp_path: Path) -> None:
+async def test_all_lines_of_a_tabular_collection_have_the_thirteen_keys(tmp_path: Path) -> None:
     full = dict.fromkeys((semconv.AZUREML_CORRELATION_ID, semconv.AZUREML_REQUEST_ID, semconv.AZUREML_AGENT), "x")
     full |= {semconv.AZUREML_DATA_TYPE: "numpy.ndarray", semconv.AZUREML_MODEL_VERSION: "2"}
     for line in await stored_lines(tmp_path, record(), record(attributes=full), record([{"a": 1}])):
@@ -324,7 +324,7 @@ async def test_payloads_have_folders_of_their_own(tmp_path: Path) -> None:
     assert folders == [f"credit/blue/{name}/2026/11/22/12" for name in ("request", "response")]
 
 
-async def test_nothing_is_ever_named_like_the_copy_that_azure_reads_in_place_of_a_collection(tmp_path: Path) -> None:
+async def test_no_blob_has_the_name_of_the_copy_that_azure_reads_instead_of_a_collection(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         answer = await receiver.export(request(record(collection="model_inputs_block_blob"), record()))
         assert answer.partial_success.rejected_log_records == 1

@@ -1,4 +1,4 @@
-"""`otel-modeldata demo`, run as a user runs it; and its proof, which must fail when a single thing is missing."""
+"""`otel-modeldata demo`, run as a user runs it, and its verification, which must fail when one thing is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recording_backend import RecordingBackend
 
 from otel_modeldata.report import DeliveryReport
 from otel_modeldata_receiver.commands.demo.app import SCORE_SCRIPT, Request, Scoring
-from otel_modeldata_receiver.commands.demo.verification import Blob, Proof, StoredLine
+from otel_modeldata_receiver.commands.demo.verification import Blob, LineKeys, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ SEED = Path(__file__).parents[1] / "data" / "seed-score.py"
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Ours, without what would change the demo."""
+    """The environment of the tests without variables that change the demo."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AZURE"))}
     return kept | variables
 
@@ -71,7 +71,7 @@ def blobs_below(folder: Path, collection: str) -> list[Path]:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run that ended well: its store and what it told."""
+    """A run that succeeded: its store and its JSON summary."""
 
     folder: Path
     facts: dict[str, Any]
@@ -86,12 +86,12 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """One run for all tests that only look at what it left."""
+    """One run for all tests that only read its store."""
     folder = tmp_path_factory.mktemp("demo")
     return Finished(folder=folder, facts=facts_of(run("--store", str(folder), "--requests", str(REQUESTS), "--json")))
 
 
-def test_the_demo_leaves_inputs_and_outputs_with_equal_correlation_ids_line_by_line(finished: Finished) -> None:
+def test_the_demo_stores_inputs_and_outputs_with_equal_correlation_ids_line_by_line(finished: Finished) -> None:
     inputs, outputs = finished.lines("model_inputs"), finished.lines("model_outputs")
     ids = [line["correlationid"] for line in inputs]
     traces = [line["traceparent"] for line in inputs]
@@ -102,7 +102,7 @@ def test_the_demo_leaves_inputs_and_outputs_with_equal_correlation_ids_line_by_l
     assert all(row.keys() == {"diagnosis", "probability"} for line in outputs for row in line["data"])
 
 
-def test_the_demo_leaves_nothing_else_in_the_store(finished: Finished) -> None:
+def test_the_demo_stores_nothing_else(finished: Finished) -> None:
     files = sorted(path for path in finished.folder.rglob("*") if path.is_file())
     left = [path for path in files if path.suffix == ".jsonl"]
     assert sorted(path.name for path in files if path not in left) == [
@@ -120,7 +120,7 @@ def test_the_demo_leaves_nothing_else_in_the_store(finished: Finished) -> None:
     ]
 
 
-def test_the_json_summary_tells_the_accounts_and_the_last_pair(finished: Finished) -> None:
+def test_the_json_summary_has_the_counts_and_the_last_pair(finished: Finished) -> None:
     last_input, last_output = finished.lines("model_inputs")[-1], finished.lines("model_outputs")[-1]
     trace_id = last_output["traceparent"].split("-")[1]
     assert finished.facts == {
@@ -144,7 +144,7 @@ def test_the_json_summary_tells_the_accounts_and_the_last_pair(finished: Finishe
     }
 
 
-def test_the_summary_for_people_tells_about_this_run_only(finished: Finished, tmp_path: Path) -> None:
+def test_the_text_summary_is_about_this_run_only(finished: Finished, tmp_path: Path) -> None:
     shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
     done = run("--store", str(tmp_path), "--requests", "3")
     assert done.returncode == 0, done.stderr
@@ -181,7 +181,7 @@ def test_a_store_in_azure_is_written_and_read_back(azurite: Azurite) -> None:
     assert len(set(ids[0])) == 5
 
 
-def test_request_spans_are_sent_where_the_variable_says_and_lead_to_the_lines(tmp_path: Path) -> None:
+def test_request_spans_are_sent_to_the_endpoint_of_the_variable_and_link_to_the_lines(tmp_path: Path) -> None:
     with RecordingBackend() as backend:
         endpoint = f"http://{backend.endpoint}"
         facts_of(
@@ -210,11 +210,11 @@ def test_variables_of_other_programs_do_not_change_the_demo(tmp_path: Path) -> N
     assert (facts["joined"], facts["problems"]) == (1, [])
 
 
-# --- Mistakes -----------------------------------------------------------------------------------------------------
+# --- Wrong usage -----------------------------------------------------------------------------------------------------
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
-    """Exit code and the last line of stderr; a traceback fails the test."""
+    """The exit code and the last line of stderr; a traceback fails the test."""
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     return done.returncode, done.stderr.splitlines()[-1]
@@ -231,7 +231,7 @@ def refusal(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
     ],
     ids=["requests", "scheme", "account", "folder", "variable"],
 )
-def test_a_users_mistake_is_one_sentence(
+def test_wrong_usage_is_reported_in_one_sentence(
     tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], code: int, sentence: str
 ) -> None:
     returned, line = refusal(run("--json", "--store", str(tmp_path), *arguments, **variables))
@@ -264,7 +264,7 @@ def test_an_interrupted_demo_ends_without_a_traceback(tmp_path: Path, interrupts
     with subprocess.Popen(
         [*command, "--store", str(tmp_path)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        while not blobs_below(tmp_path, "model_outputs"):  # it is in the middle of scoring
+        while not blobs_below(tmp_path, "model_outputs"):  # until it is scoring
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=DEADLINE_SECONDS)
@@ -275,7 +275,7 @@ def test_an_interrupted_demo_ends_without_a_traceback(tmp_path: Path, interrupts
 # --- The script ---------------------------------------------------------------------------------------------------
 
 
-def test_the_script_of_the_demo_is_the_documented_one_with_our_import_and_a_model_in_predict() -> None:
+def test_the_script_of_the_demo_is_the_documented_one_with_another_import_and_a_model_in_predict() -> None:
     before = [line.rstrip() for line in SEED.read_text("utf-8").splitlines()]
     after = SCORE_SCRIPT.read_text("utf-8").splitlines()
     changes = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
@@ -286,28 +286,28 @@ def test_the_script_of_the_demo_is_the_documented_one_with_our_import_and_a_mode
     assert not set(added) & {line for line in untouched if line}
 
 
-# --- The proof ----------------------------------------------------------------------------------------------------
+# --- The verification ---------------------------------------------------------------------------------------------
 
 
-def stored_line(number: int, row: dict[str, Any]) -> StoredLine:
-    return StoredLine(correlationid=f"id-{number}", data=[row], traceparent=traceparent(number))
+def stored_line(number: int, row: dict[str, Any]) -> LineKeys:
+    return LineKeys(correlationid=f"id-{number}", data=[row], traceparent=traceparent(number))
 
 
 def traceparent(number: int) -> str:
     return f"00-{number + 1:032x}-{number + 1:016x}-01"
 
 
-def whole_proof(requests: int = 3) -> Proof:
-    """Everything scored is stored."""
+def complete_run(requests: int = 3) -> Verification:
+    """A run of which everything is stored."""
     rows = [({"x": number + 0.5}, {"y": str(number)}) for number in range(requests)]
     inputs = [stored_line(number, row) for number, (row, _) in enumerate(rows)]
     outputs = [stored_line(number, answer) for number, (_, answer) in enumerate(rows)]
-    return Proof(
+    return Verification(
         scoring=Scoring(
             requests=[Request(row=r, answer=a, traceparent=traceparent(n)) for n, (r, a) in enumerate(rows)],
             delivery=DeliveryReport(accepted=2 * requests, delivered=2 * requests),
         ),
-        # Two blobs, as when an hour ends in the middle.
+        # Two blobs, as when an hour ends during the run.
         stored={
             "model_inputs": [
                 Blob(path="a", size=1, lines=inputs[:1]),
@@ -319,13 +319,13 @@ def whole_proof(requests: int = 3) -> Proof:
     )
 
 
-def with_outputs(proof: Proof, change: Callable[[list[StoredLine]], list[StoredLine]]) -> Proof:
-    changed = [Blob(path="c", size=1, lines=change(proof.lines("model_outputs")))]
-    return replace(proof, stored={**proof.stored, "model_outputs": changed})
+def with_outputs(result: Verification, change: Callable[[list[LineKeys]], list[LineKeys]]) -> Verification:
+    changed = [Blob(path="c", size=1, lines=change(result.lines("model_outputs")))]
+    return replace(result, stored={**result.stored, "model_outputs": changed})
 
 
-def test_a_whole_proof_has_no_problems() -> None:
-    assert (whole_proof().joined, whole_proof().problems) == (3, [])
+def test_a_complete_run_has_no_problems() -> None:
+    assert (complete_run().joined, complete_run().problems) == (3, [])
 
 
 @pytest.mark.parametrize(
@@ -344,12 +344,12 @@ def test_a_whole_proof_has_no_problems() -> None:
     ],
     ids=["last", "first", "all", "twice", "order", "id", "trace", "no-trace", "value", "rows"],
 )
-def test_a_proof_fails_when_one_thing_is_not_as_it_must_be(
-    change: Callable[[list[StoredLine]], list[StoredLine]], joined: int
+def test_the_verification_fails_when_one_thing_is_wrong(
+    change: Callable[[list[LineKeys]], list[LineKeys]], joined: int
 ) -> None:
-    proof = with_outputs(whole_proof(), change)
-    assert proof.joined == joined
-    assert proof.problems
+    result = with_outputs(complete_run(), change)
+    assert result.joined == joined
+    assert result.problems
 
 
 @pytest.mark.parametrize(
@@ -360,18 +360,18 @@ def test_a_proof_fails_when_one_thing_is_not_as_it_must_be(
         DeliveryReport(accepted=5, delivered=5),
     ],
 )
-def test_a_proof_fails_when_the_sdk_reports_less_than_was_collected(delivery: DeliveryReport) -> None:
-    proof = whole_proof()
-    (problem,) = replace(proof, scoring=replace(proof.scoring, delivery=delivery)).problems
+def test_the_verification_fails_when_the_sdk_reports_less_than_was_collected(delivery: DeliveryReport) -> None:
+    result = complete_run()
+    (problem,) = replace(result, scoring=replace(result.scoring, delivery=delivery)).problems
     assert problem.startswith("expected 6 events accepted and delivered, got ")
 
 
-def test_the_last_pair_is_found_by_its_correlation_id_not_by_its_place() -> None:
-    proof = with_outputs(whole_proof(), lambda lines: lines[::-1])
-    assert proof.last is not None
-    assert (proof.last.inputs, proof.last.outputs) == ([{"x": 0.5}], [{"y": "0"}])
-    assert (proof.last.trace_id, proof.last.request_trace_id) == (f"{1:032x}", f"{3:032x}")
+def test_the_last_pair_is_found_by_its_correlation_id_not_by_its_position() -> None:
+    result = with_outputs(complete_run(), lambda lines: lines[::-1])
+    assert result.last is not None
+    assert (result.last.inputs, result.last.outputs) == ([{"x": 0.5}], [{"y": "0"}])
+    assert (result.last.trace_id, result.last.request_trace_id) == (f"{1:032x}", f"{3:032x}")
 
 
 def test_without_a_stored_pair_there_is_no_last_pair() -> None:
-    assert with_outputs(whole_proof(), lambda _: []).last is None
+    assert with_outputs(complete_run(), lambda _: []).last is None

@@ -1,6 +1,6 @@
 """Destinations in an emulated Azure account, from a receiver as users start it: S28 to S36 over the wire.
 
-Identities need TLS: a second emulator serves that, which takes any token that says it is Azure's.
+Identities need TLS: a second emulator serves it, and accepts every token with Azure's claims.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def configured(tmp_path: Path) -> tuple[str, ...]:
     return ("--deployment", str(tmp_path), "--config", str(tmp_path / "receiver.conf"), "--instance-id", INSTANCE)
 
 
-def test_each_collection_goes_to_its_container_with_its_own_signature(
+def test_each_collection_is_stored_in_its_container_with_its_own_signature(
     tmp_path: Path, azurite: Azurite, start_receiver: StartReceiver, configured: tuple[str, ...]
 ) -> None:
     """S30, S36: the store by account key of the environment, the datastore by a signature in a file."""
@@ -89,7 +89,7 @@ def test_each_collection_goes_to_its_container_with_its_own_signature(
     assert "sig=" not in receiver.log.read_text()
 
 
-def test_a_signature_that_may_not_write_ends_the_start_with_the_role_in_one_line(
+def test_a_signature_without_write_permission_stops_the_start_with_the_role_in_one_line(
     tmp_path: Path, azurite: Azurite, start_receiver: StartReceiver, configured: tuple[str, ...]
 ) -> None:
     """S33."""
@@ -143,7 +143,7 @@ def test_managed_identities_open_the_store_and_each_datastore(
 
 
 async def _names(folder: Path, azurite: Azurite) -> list[str]:
-    """What the container holds, by account key over TLS."""
+    """The names in the container, read with the account key over TLS."""
     import ssl
 
     import aiohttp

@@ -1,4 +1,4 @@
-"""Labels that come later join the stored rows as Azure's performance monitor does it: by `{correlationid}_{index}`."""
+"""Labels that arrive later are joined with stored rows as in Azure's monitor: by `{correlationid}_{index}`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _rows_of(lines: list[dict[str, object]], collection: str) -> pd.DataFrame:
-    """One row per element of `data`, with its row id: what the consumer's `posexplode` makes (azure-consumer.md 1)."""
+    """One row per element of `data`, with its row id: as the consumer's `posexplode` makes them."""
     of_collection = [line for line in lines if line["type"] == f"azureml.inference.{collection}"]
     exploded = pd.DataFrame(of_collection)[["correlationid", "data"]].explode("data", ignore_index=True)
     index = exploded.groupby("correlationid").cumcount().astype(str)

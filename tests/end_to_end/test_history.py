@@ -1,4 +1,4 @@
-"""The judge is judged: it finds every violation that is planted, names the ids, and never cries wolf."""
+"""The checker of histories finds every planted violation, names the ids, and reports nothing else."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def quarantine_line(event_id: str | None, reason: str = "name: expected ..") -> 
 
 @dataclass
 class Scene:
-    """A history in which nothing is wrong, to plant faults in."""
+    """A correct history, to plant faults in."""
 
     events: list[Sent]
     blobs: dict[str, bytes]
@@ -75,7 +75,7 @@ class Scene:
         ids = [json.loads(line)["id"] for line in lines.splitlines()]
         return [key.removeprefix("digest-of-") for key in ids]
 
-    def judge(self) -> list[str]:
+    def problems(self) -> list[str]:
         acked = [one.id for one in self.events if one.id not in self.lost]
         store = self.blobs
         return examine(accepted=self.events, acked=acked, lost=self.lost, store=store).broken
@@ -112,7 +112,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     return scene(events, fates, draw(st.lists(st.integers(0, 3), min_size=size, max_size=size)))
 
 
-# --- Faults to plant: each returns what the verdict must begin with, and the id it must name ---
+# --- Faults to plant: each returns how the message must begin, and the id it must name ---
 
 
 def drop(made: Scene, one: Sent) -> tuple[str, str]:
@@ -130,7 +130,7 @@ def double(made: Scene, one: Sent) -> tuple[str, str]:
 
 
 def stray(made: Scene, one: Sent) -> tuple[str, str]:
-    """A line lies under another tenant."""
+    """A line is under another tenant."""
     drop(made, one)
     blob = blob_of(sent(0, "intruder/blue"))
     made.blobs[blob] = made.blobs.get(blob, b"") + line_of(one)
@@ -138,7 +138,7 @@ def stray(made: Scene, one: Sent) -> tuple[str, str]:
 
 
 def late(made: Scene, one: Sent) -> tuple[str, str]:
-    """A line lies in the hour of its arrival instead of its own."""
+    """A line is in the hour of its arrival instead of its own."""
     drop(made, one)
     blob = blob_of(one).replace(HOUR, "2026/11/22/13")
     made.blobs[blob] = made.blobs.get(blob, b"") + line_of(one)
@@ -161,21 +161,21 @@ def tear(made: Scene, one: Sent) -> tuple[str, str]:
 
 
 def renumber(made: Scene, one: Sent) -> tuple[str, str]:
-    """A line says another number than was sent."""
+    """A line has another number than was sent."""
     for blob, content in made.blobs.items():
         made.blobs[blob] = content.replace(line_of(one), line_of(one, sequence="999"))
     return "I3 not what was sent", one.id
 
 
 def invent(made: Scene, one: Sent) -> tuple[str, str]:
-    """A line that nobody sent is stored."""
+    """A line that was not sent is stored."""
     ghost = sent(10_000)
     blob = blob_of(ghost)
     made.blobs[blob] = made.blobs.get(blob, b"") + line_of(ghost)
     return "I1 stored, but never accepted", ghost.id
 
 
-def slander(made: Scene, one: Sent) -> tuple[str, str]:
+def report_wrongly(made: Scene, one: Sent) -> tuple[str, str]:
     """An event is reported lost although it is stored."""
     made.lost[one.id] = "refused"
     return "I1 reported lost, but it is there", one.id
@@ -188,22 +188,22 @@ def both(made: Scene, one: Sent) -> tuple[str, str]:
     return "I2 stored and in quarantine", one.id
 
 
-def silence(made: Scene, one: Sent) -> tuple[str, str]:
+def lose_silently(made: Scene, one: Sent) -> tuple[str, str]:
     """An event is lost without a reason."""
     drop(made, one)
     made.lost[one.id] = ""
     return "I4 lost without a reason", one.id
 
 
-FAULTS = (drop, double, stray, late, garble, tear, renumber, invent, slander, both, silence)
+FAULTS = (drop, double, stray, late, garble, tear, renumber, invent, report_wrongly, both, lose_silently)
 
 
 @given(made=scenes())
-def test_a_history_in_which_nothing_is_wrong_is_passed_with_its_accounts(made: Scene) -> None:
-    assert made.judge() == []
-    accounts = check(accepted=made.events, lost=made.lost, store=made.blobs, quarantined=made.quarantined())
-    assert (accounts.accepted, accounts.copies, accounts.lost) == (len(made.events), 0, len(made.lost))
-    assert accounts.stored == len(made.stored()) == len(made.events) - len(made.lost) - accounts.quarantined
+def test_a_correct_history_passes_with_its_counts(made: Scene) -> None:
+    assert made.problems() == []
+    counts = check(accepted=made.events, lost=made.lost, store=made.blobs, quarantined=made.quarantined())
+    assert (counts.accepted, counts.copies, counts.lost) == (len(made.events), 0, len(made.lost))
+    assert counts.stored == len(made.stored()) == len(made.events) - len(made.lost) - counts.quarantined
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
@@ -213,7 +213,7 @@ def test_every_planted_fault_is_found_and_its_id_named(
 ) -> None:
     victim = made.stored()[choice % len(made.stored())]
     verdict, key = fault(made, victim)
-    found = [line for line in made.judge() if line.startswith(verdict)]
+    found = [line for line in made.problems() if line.startswith(verdict)]
     assert len(found) == 1
     assert key == "_source_" or key in found[0]
     with pytest.raises(HistoryError, match=verdict):
@@ -225,7 +225,7 @@ def test_an_acknowledged_event_that_is_nowhere_is_found_even_when_its_loss_was_r
         check(accepted=["a"], acked=["a"], lost={"a": "shutdown"}, store=[])
 
 
-def test_a_number_of_losses_must_be_the_number_of_the_missing() -> None:
+def test_the_number_of_losses_must_be_the_number_of_missing_events() -> None:
     lines: list[bytes | dict[str, Any]] = [{"id": "a"}]
     assert check(accepted=["a", "b"], lost=1, store=lines).lost == 1
     with pytest.raises(HistoryError, match=r"I1 reported as lost 2, but missing \(1\): b"):
@@ -234,9 +234,9 @@ def test_a_number_of_losses_must_be_the_number_of_the_missing() -> None:
         check(accepted=["a"], lost=1, store=lines)
 
 
-def test_what_nobody_can_know_may_be_stored_or_not() -> None:
-    accounts = check(accepted=["a", "b"], lost={"a": "shutdown"}, unknown=["a", "b"], store=[{"id": "a"}])
-    assert (accounts.stored, accounts.lost) == (1, 1)
+def test_an_event_of_unknown_outcome_may_be_stored_or_not() -> None:
+    counts = check(accepted=["a", "b"], lost={"a": "shutdown"}, unknown=["a", "b"], store=[{"id": "a"}])
+    assert (counts.stored, counts.lost) == (1, 1)
 
 
 def test_copies_in_blobs_of_two_writers_are_counted_where_readers_remove_them() -> None:
@@ -257,7 +257,7 @@ def test_two_events_under_one_number_are_found() -> None:
         check(accepted=[one, other], store=lines)
 
 
-def test_order_is_judged_within_a_blob_where_it_is_promised() -> None:
+def test_order_is_checked_within_a_blob_where_it_is_guaranteed() -> None:
     first, second = sent(1), sent(2)
     blobs = {blob_of(first): line_of(second) + line_of(first)}
     assert check(accepted=[first, second], store=blobs).disorder == 1
@@ -278,11 +278,11 @@ def test_a_folder_is_read_with_its_quarantine_and_records_without_an_id_keep_tha
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    accounts = check(accepted=[one, "bad"], store=tmp_path, quarantined=["bad", "digest-of-None"])
-    assert (accounts.stored, accounts.quarantined, accounts.lost) == (1, 2, 0)
+    counts = check(accepted=[one, "bad"], store=tmp_path, quarantined=["bad", "digest-of-None"])
+    assert (counts.stored, counts.quarantined, counts.lost) == (1, 2, 0)
 
 
-def test_events_may_be_told_apart_by_their_correlation_ids(tmp_path: Path) -> None:
+def test_events_may_be_distinguished_by_their_correlation_ids(tmp_path: Path) -> None:
     one = sent(1)
     bad = record(None, {"azureml.correlation.id": "bad"}, event_id="its own").SerializeToString()
     blobs = {
@@ -295,7 +295,7 @@ def test_events_may_be_told_apart_by_their_correlation_ids(tmp_path: Path) -> No
         check(accepted=["known", "bad", "other"], store=blobs, key="correlationid")
 
 
-def test_a_torn_tail_is_borne_only_where_its_writer_may_still_come_back() -> None:
+def test_a_torn_tail_is_allowed_only_where_its_writer_may_restart() -> None:
     one, torn = sent(1), sent(2)
     blobs = {blob_of(one): line_of(one) + line_of(torn)[:10]}
     assert check(accepted=[one, torn], unknown=[torn.id], store=blobs, torn_tails=True).lost == 1

@@ -87,7 +87,7 @@ def test_a_program_that_just_ends_has_stored_everything_and_accounts_for_it(tmp_
     (blob,) = (tmp_path / "modeldata/local/default/model_inputs").rglob("*.jsonl")
     assert len(blob.read_bytes().splitlines()) == 501
     code_of_audit, said = audit(tmp_path, "modeldata", "--report", "reports")
-    assert (code_of_audit, said.splitlines()[-1]) == (0, "everything accounts")
+    assert (code_of_audit, said.splitlines()[-1]) == (0, "everything is accounted for")
 
 
 def test_the_lines_are_those_of_a_receiver(tmp_path: Path) -> None:

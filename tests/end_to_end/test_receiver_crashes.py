@@ -1,4 +1,4 @@
-"""The receiver is killed, stopped, cut off and asked twice: what it acknowledged is stored exactly once."""
+"""The receiver is killed, stopped and disconnected, and gets copies: acknowledged events are stored exactly once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import BlobState
 
 OTHER_INSTANCE = "f" * 32
-FENCED = "takes no more blocks from this writer, who goes on in the next ordinal"
+FENCED = "takes no more blocks from this receiver, which continues in the next blob"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ FENCED = "takes no more blocks from this writer, who goes on in the next ordinal
 def test_a_receiver_that_is_killed_again_and_again_loses_nothing_and_stores_nothing_twice(
     tmp_path: Path, start_receiver: StartReceiver, seed: int, kills: int
 ) -> None:
-    """Section 5, test 1: killed at any moment, in the middle of a write, before and after it, before the answer."""
+    """Killed at any moment, in the middle of a write, before and after it, before the answer."""
     rng = random.Random(seed)
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     with Load(receiver.endpoint, threads=6) as load:
@@ -51,15 +51,14 @@ def test_a_receiver_that_is_killed_again_and_again_loses_nothing_and_stores_noth
         load.wait_for_acks(100)
         acked = load.acked
     assert load.acked >= acked
-    accounts = check(accepted=load.sent(), acked=load.acked, store=tmp_path, in_order=True)
-    assert accounts.stored == len(load.acked) == len(load.sent()) > 5 * kills
+    counts = check(accepted=load.sent(), acked=load.acked, store=tmp_path, in_order=True)
+    assert counts.stored == len(load.acked) == len(load.sent()) > 5 * kills
     assert load.without_retry_info == 0
 
 
-def test_a_receiver_told_to_stop_under_load_drains_and_exits_and_the_next_goes_on(
+def test_a_receiver_that_is_stopped_under_load_drains_and_exits_and_the_next_continues(
     tmp_path: Path, start_receiver: StartReceiver
 ) -> None:
-    """Section 5, test 2."""
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     with Load(receiver.endpoint, threads=6) as load:
         for _ in range(2):
@@ -68,13 +67,13 @@ def test_a_receiver_told_to_stop_under_load_drains_and_exits_and_the_next_goes_o
             receiver.start()
         load.wait_for_acks(200)
     check(accepted=load.sent(), acked=load.acked, store=tmp_path, in_order=True)
-    # Our own answer, and gRPC's to a call that arrives in the moment of closing: OTLP lists both as retryable.
+    # The receiver's own answer, and gRPC's to a call that arrives while it closes: OTLP lists both as retryable.
     assert set(load.refusals) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
     assert load.without_retry_info == 0
 
 
 class TellingStore(LocalStore):
-    """A local store that says when a block is durable, and answers only when it may."""
+    """A local store that signals when a block is durable, and answers only when it is allowed to."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -89,8 +88,8 @@ class TellingStore(LocalStore):
 
 
 @pytest.mark.anyio
-async def test_an_acknowledgment_that_is_lost_with_its_connection_makes_no_second_copy(tmp_path: Path) -> None:
-    """Section 5, test 4: stored, then the connection breaks before the answer, then the sender sends again."""
+async def test_a_lost_acknowledgment_causes_no_second_copy(tmp_path: Path) -> None:
+    """Stored, then the connection breaks before the answer, then the sender retries."""
     ids = [str(number) for number in range(100)]
     raw = request(*(record(event_id=one, time_ns=NOON) for one in ids))
     store = TellingStore(tmp_path)
@@ -106,8 +105,8 @@ async def test_an_acknowledgment_that_is_lost_with_its_connection_makes_no_secon
 
 
 @pytest.mark.anyio
-async def test_a_sender_that_gives_up_before_a_slow_store_is_recognized_when_it_comes_again(tmp_path: Path) -> None:
-    """Section 5, test 26: the call is forgotten, its append goes on."""
+async def test_the_retry_of_a_sender_that_gave_up_on_a_slow_store_is_a_duplicate(tmp_path: Path) -> None:
+    """The call is cancelled, its append is not."""
     raw = request(record(event_id="1", time_ns=NOON))
     store = TellingStore(tmp_path)
     async with live_receiver(tmp_path, sink=Sink(store, instance=INSTANCE)) as receiver:
@@ -126,8 +125,8 @@ async def test_a_sender_that_gives_up_before_a_slow_store_is_recognized_when_it_
         check(accepted=["1"], acked=["1"], store=tmp_path)
 
 
-def test_a_storm_of_copies_leaves_one_of_each_also_across_a_kill(tmp_path: Path, start_receiver: StartReceiver) -> None:
-    """Section 5, test 5, one receiver: each request three times at once, and again after a kill."""
+def test_of_many_copies_one_of_each_is_stored_also_after_a_kill(tmp_path: Path, start_receiver: StartReceiver) -> None:
+    """Each request three times at once, and again after a kill."""
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     with Load(receiver.endpoint, threads=4, copies=3) as load:
         for _ in range(3):
@@ -138,8 +137,8 @@ def test_a_storm_of_copies_leaves_one_of_each_also_across_a_kill(tmp_path: Path,
     check(accepted=load.sent(), acked=load.acked, store=tmp_path, in_order=True)
 
 
-def test_copies_sent_to_two_receivers_are_what_readers_remove(tmp_path: Path, start_receiver: StartReceiver) -> None:
-    """Section 5, test 5, two receivers: no window spans them, so both copies are stored and counted."""
+def test_copies_sent_to_two_receivers_are_removed_by_readers(tmp_path: Path, start_receiver: StartReceiver) -> None:
+    """They do not know each other's ids, so both copies are stored and counted."""
     ids = [str(number) for number in range(50)]
     raw = request(*(record(event_id=one, time_ns=NOON) for one in ids))
     for instance in (INSTANCE, OTHER_INSTANCE):
@@ -147,14 +146,14 @@ def test_copies_sent_to_two_receivers_are_what_readers_remove(tmp_path: Path, st
         with grpc.insecure_channel(receiver.endpoint) as channel:
             for _ in range(3):
                 channel.unary_unary(EXPORT)(raw, timeout=30)
-    accounts = check(accepted=ids, acked=ids, store=tmp_path, readers_deduplicate=True)
-    assert (accounts.stored, accounts.copies) == (50, 50)
+    counts = check(accepted=ids, acked=ids, store=tmp_path, readers_deduplicate=True)
+    assert (counts.stored, counts.copies) == (50, 50)
 
 
 def test_two_receivers_with_one_instance_id_fence_each_other_and_lose_nothing(
     azurite: Azurite, start_receiver: StartReceiver
 ) -> None:
-    """Section 5, test 11: both write into the same hour folder of one container."""
+    """Both write into the same hour folder of one container."""
     container = azurite.new_container()
     flags = ("--instance-id", INSTANCE, "--linger-ms", "20")
     variables = {"AZURE_STORAGE_CONNECTION_STRING": azurite.connection_string}
@@ -162,7 +161,7 @@ def test_two_receivers_with_one_instance_id_fence_each_other_and_lose_nothing(
     with Load(receivers[0].endpoint, threads=2) as first, Load(receivers[1].endpoint, threads=2) as second:
         for load in (first, second):
             load.wait_for_acks(50)
-        for receiver in receivers:  # from now on both go on in the newest blob, where only one can
+        for receiver in receivers:  # from now on both append to the newest blob, where only one can
             receiver.kill()
         for receiver in receivers:
             receiver.start()
@@ -176,7 +175,7 @@ def test_two_receivers_with_one_instance_id_fence_each_other_and_lose_nothing(
 def test_another_writer_in_the_blob_fences_the_receiver_and_both_are_complete(
     azurite: Azurite, start_receiver: StartReceiver
 ) -> None:
-    """Section 5, test 11: somebody else appends to the blob that is in use."""
+    """Another writer appends to the blob that is in use."""
     container = azurite.new_container()
     variables = {"AZURE_STORAGE_CONNECTION_STRING": azurite.connection_string}
     receiver = start_receiver(f"az://{container}/prod", "--instance-id", INSTANCE, "--linger-ms", "20", **variables)
@@ -199,8 +198,8 @@ def blobs_below(azurite: Azurite, container: str) -> dict[str, bytes]:
 
 
 @pytest.mark.anyio
-async def test_one_bad_record_in_each_of_a_hundred_batches_costs_none_of_its_neighbors(tmp_path: Path) -> None:
-    """Section 5, test 28; the stock pipe loses all 51,200."""
+async def test_one_bad_record_in_each_of_a_hundred_batches_affects_no_other_record(tmp_path: Path) -> None:
+    """The usual exporter and gateway lose all 51,200."""
     bad = [f"bad-{batch}" for batch in range(100)]
     good = [[f"{batch}-{number}" for number in range(511)] for batch in range(100)]
     rejected = 0
@@ -212,6 +211,6 @@ async def test_one_bad_record_in_each_of_a_hundred_batches_costs_none_of_its_nei
             assert answer.partial_success.error_message.startswith("body not JSON: expected valid JSON")
             rejected += answer.partial_success.rejected_log_records
     stored = [one for ids in good for one in ids]
-    accounts = check(accepted=[*stored, *bad], acked=stored, quarantined=bad, store=tmp_path)
-    assert (accounts.stored, accounts.quarantined, rejected) == (51_100, 100, 100)
+    counts = check(accepted=[*stored, *bad], acked=stored, quarantined=bad, store=tmp_path)
+    assert (counts.stored, counts.quarantined, rejected) == (51_100, 100, 100)
     assert len(lines_below(tmp_path / "_quarantine")) == 100

@@ -1,4 +1,4 @@
-"""Thousands of made-up stories in which every invariant holds, and proof that the simulator sees one that breaks."""
+"""Thousands of simulated runs in which every invariant holds, and planted bugs that the simulator must find."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from otel_modeldata_receiver.ingest.admission import Admission
 from otel_modeldata_receiver.layout import partition
 from otel_modeldata_receiver.line import Line
 from otel_modeldata_receiver.storage import group_commit
-from otel_modeldata_receiver.storage.group_commit import Appended, Folder
-from otel_modeldata_receiver.storage.rolled_blobs import BlobSeries, IdWindow
+from otel_modeldata_receiver.storage.group_commit import Appended, PartitionWriter
+from otel_modeldata_receiver.storage.rolled_blobs import IdWindow, RollingBlobWriter
 from otel_modeldata_receiver.storage.store import BlobState
 
 if TYPE_CHECKING:
@@ -33,58 +33,56 @@ if TYPE_CHECKING:
 BATCH = 100
 EMPTY = BlobState(size=0, blocks=0)
 ENOUGH = 2000
-"""Seeds within which each planted defect must be found."""
+"""Seeds within which each planted bug must be found."""
 
 
 @pytest.mark.parametrize("first", range(0, 1000, BATCH))
-def test_whatever_happens_every_invariant_holds(first: int) -> None:
-    """Section 5, test 30; one seed covers parts of 1, 4, 5, 8, 10, 11, 17 and 26."""
+def test_every_invariant_holds(first: int) -> None:
     verdict = first_broken(range(first, first + BATCH))
     assert verdict is None, f"\n{verdict}"
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(1000, 10_000, 5 * BATCH))
-def test_whatever_happens_in_ten_thousand_stories_every_invariant_holds(first: int) -> None:
-    """Section 5, test 30: the number of seeds it asks for."""
+def test_every_invariant_holds_in_ten_thousand_runs(first: int) -> None:
     verdict = first_broken(range(first, first + 5 * BATCH))
     assert verdict is None, f"\n{verdict}"
 
 
-def test_the_same_seed_tells_the_same_story_in_every_process() -> None:
+def test_the_same_seed_gives_the_same_run_in_every_process() -> None:
     command = [sys.executable, str(Path(__file__).parents[1] / "fixtures" / "simulator.py"), "7"]
-    told = [
+    steps = [
         subprocess.run(command, env={"PYTHONHASHSEED": salt}, capture_output=True, text=True, check=True).stdout
         for salt in ("1", "2")
     ]
-    assert told[0] == told[1] == f"{simulate(7)}\n"
+    assert steps[0] == steps[1] == f"{simulate(7)}\n"
 
 
-def test_a_story_that_breaks_says_how_to_hear_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_breaks_an_invariant_shows_how_to_replay_it(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_what_is_stored(monkeypatch)
     verdict = first_broken(range(ENOUGH))
     assert verdict is not None
     assert verdict.broken.startswith("I2 stored more than once")
-    assert str(verdict).endswith(f"uv run --all-extras python tests/simulator.py {verdict.seed}")
+    assert str(verdict).endswith(f"uv run --all-extras python tests/fixtures/simulator.py {verdict.seed}")
     assert verdict.trace[0].split()[1] == "world"
     assert simulate(verdict.seed) == verdict
 
 
-# --- The world itself -----------------------------------------------------------------------------------------------
+# --- The simulator --------------------------------------------------------------------------------------------------
 
 
-def test_what_is_killed_takes_no_other_step_and_no_finally_runs() -> None:
-    told: list[str] = []
+def test_a_killed_process_takes_no_other_step_and_no_finally_runs() -> None:
+    steps: list[str] = []
     loop = SeededLoop(random.Random(0))
     process = loop.process("p")
 
     async def work(name: str) -> None:
         try:
             while True:
-                told.append(name)
+                steps.append(name)
                 await asyncio.sleep(1.0)
         finally:
-            told.append("finally")
+            steps.append("finally")
 
     async def main() -> list[str]:
         task = process.start(work("dead"))
@@ -92,25 +90,25 @@ def test_what_is_killed_takes_no_other_step_and_no_finally_runs() -> None:
         process.kill()
         await asyncio.sleep(3.0)
         assert not task.done()
-        return list(told)
+        return list(steps)
 
     assert loop.run(main()) == ["dead", "dead"]
-    assert told[2:] == ["finally"]  # buried with the world: nothing is left to complain later
+    assert steps[2:] == ["finally"]  # cancelled with the loop: no task is left
 
 
 def test_tasks_run_in_an_order_that_the_seed_decides() -> None:
     def order(seed: int) -> list[int]:
         loop = SeededLoop(random.Random(seed))
-        told: list[int] = []
+        steps: list[int] = []
 
         async def work(number: int) -> None:
-            told.append(number)
+            steps.append(number)
 
         async def main() -> None:
             await asyncio.gather(*(work(number) for number in range(5)))
 
         loop.run(main())
-        return told
+        return steps
 
     orders = [order(seed) for seed in range(50)]
     assert orders == [order(seed) for seed in range(50)]
@@ -119,7 +117,7 @@ def test_tasks_run_in_an_order_that_the_seed_decides() -> None:
 
 
 @pytest.mark.parametrize("files", [True, False])
-def test_what_a_dead_writer_had_sent_may_arrive_whole_in_a_blob_and_in_part_in_a_file(files: bool) -> None:
+def test_the_append_of_a_dead_writer_may_be_whole_in_a_blob_and_half_in_a_file(files: bool) -> None:
     def size(seed: int) -> int:
         """Of a blob whose writer is killed so many milliseconds after it began."""
         loop = SeededLoop(random.Random(seed))
@@ -145,7 +143,7 @@ def test_what_a_dead_writer_had_sent_may_arrive_whole_in_a_blob_and_in_part_in_a
     assert bool(sizes - {0, 11}) == files
 
 
-# --- Defects to plant: each is one that receivers like this one have had --------------------------------------------
+# --- Bugs to plant: each is one that receivers like this one have had -----------------------------------------------
 
 
 def forget_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,43 +152,43 @@ def forget_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trust_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a give-up the writer goes on at the end of the blob, without a look at what has got there meanwhile."""
+    """After a give-up the writer goes on at the end of the blob, without reading what was appended meanwhile."""
 
-    async def skims(self: BlobSeries, blob: Any) -> None:
+    async def skims(self: RollingBlobWriter, blob: Any) -> None:
         blob.state = await self._store.state(blob.name) or blob.state
         blob.stale = blob.certain = False
         if blob.fenced:
             self._leave()
 
-    monkeypatch.setattr(BlobSeries, "_reread", skims)
+    monkeypatch.setattr(RollingBlobWriter, "_reread", skims)
 
 
 def leave_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full blob is left although a late append may still land in it."""
-    original = BlobSeries._blob_with_room
+    """A full blob is left although a late append may still be applied to it."""
+    original = RollingBlobWriter._blob_with_room
 
-    async def rolls(self: BlobSeries, size: int) -> Any:
+    async def rolls(self: RollingBlobWriter, size: int) -> Any:
         if self._blob is not None:
             self._blob.certain = True
         return await original(self, size)
 
-    monkeypatch.setattr(BlobSeries, "_blob_with_room", rolls)
+    monkeypatch.setattr(RollingBlobWriter, "_blob_with_room", rolls)
 
 
 def leave_unread_when_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is fenced goes to the next blob without a look at what fenced him: it may be his own late append."""
-    original = BlobSeries._fence
+    """A fenced writer goes to the next blob without reading the bytes at its position, maybe its own late append."""
+    original = RollingBlobWriter._fence
 
-    def leaves(self: BlobSeries, blob: Any) -> None:
+    def leaves(self: RollingBlobWriter, blob: Any) -> None:
         original(self, blob)
         blob.stale = False
         self._leave()
 
-    monkeypatch.setattr(BlobSeries, "_fence", leaves)
+    monkeypatch.setattr(RollingBlobWriter, "_fence", leaves)
 
 
 def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A block found at its place is taken for the end of the blob, though it is the first part of a larger one."""
+    """A block at its position is taken for the end of the blob, although it is the first part of a larger one."""
     apply = SimulatedStore._apply
 
     def overlook(self: SimulatedStore, append: Any) -> BlobState:
@@ -204,25 +202,25 @@ def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tail of the own blobs is not read."""
+    """The tail of its own blobs is not read."""
 
-    async def learns_nothing(self: BlobSeries, name: str, start: int, end: int) -> bool:
+    async def learns_nothing(self: RollingBlobWriter, name: str, start: int, end: int) -> bool:
         return True
 
-    monkeypatch.setattr(BlobSeries, "_learn", learns_nothing)
+    monkeypatch.setattr(RollingBlobWriter, "_learn", learns_nothing)
 
 
 def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line is acknowledged when it is queued."""
-    original = Folder.add
+    original = PartitionWriter.add
 
-    def answers(self: Folder, lines: Any) -> asyncio.Future[Appended]:
+    def answers(self: PartitionWriter, lines: Any) -> asyncio.Future[Appended]:
         original(self, lines)
         done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         done.set_result(Appended(len(lines), 0))
         return done
 
-    monkeypatch.setattr(Folder, "add", answers)
+    monkeypatch.setattr(PartitionWriter, "add", answers)
 
 
 def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +229,7 @@ def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hasty(sink: Sink, lines: Any) -> int:
         tasks = [asyncio.ensure_future(sink.append(*item)) for item in lines.items()]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:  # what becomes of the others nobody asks
+        for task in tasks:  # the results of the others are ignored
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return (await done.pop()).duplicates
 
@@ -247,9 +245,9 @@ def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
         except StoreError:
             return None
 
-    original = Folder._store_block
+    original = PartitionWriter._store_block
 
-    async def resolves(self: Folder) -> None:
+    async def resolves(self: PartitionWriter) -> None:
         try:
             await original(self)
         except StoreError:
@@ -258,11 +256,11 @@ def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
             self._resolve(self._block)
 
     monkeypatch.setattr(group_commit, "patiently", indifferent)
-    monkeypatch.setattr(Folder, "_store_block", resolves)
+    monkeypatch.setattr(PartitionWriter, "_store_block", resolves)
 
 
 def drop_bad_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot become a line is rejected, but not kept."""
+    """A record that cannot become a line is rejected, but not stored in quarantine."""
 
     async def keeps_nothing(*_: Any) -> int:
         return 0
@@ -271,7 +269,7 @@ def drop_bad_records(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def point_to_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line is stored beside the object that it points to, and not after it."""
+    """A line is stored at the same time as the object that it refers to, not after it."""
 
     async def beside(sink: Sink, taken: Intake, apart: Apart, arrival_ns: int) -> int:
         line = Line(apart.event.line.id, apart.line_at(OBJECTS + apart.object_name()))
@@ -300,13 +298,13 @@ def shrink_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def split_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a block is appended, then the other half."""
-    original = BlobSeries.append
+    original = RollingBlobWriter.append
 
-    async def halves(self: BlobSeries, block: bytes) -> bool:
+    async def halves(self: RollingBlobWriter, block: bytes) -> bool:
         middle = len(block) // 2
         return await original(self, block[:middle] + b"\n") and await original(self, block[middle:])
 
-    monkeypatch.setattr(BlobSeries, "append", halves)
+    monkeypatch.setattr(RollingBlobWriter, "append", halves)
 
 
 def leak_bytes_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +313,7 @@ def leak_bytes_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Admission, "release", lambda self, tenant, size: original(self, tenant, size // 2))
 
 
-DEFECTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
+BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     forget_what_is_stored: "I2 stored more than once",
     trust_the_size: "I2 stored more than once",
     leave_in_doubt: "I2 stored more than once",
@@ -334,11 +332,11 @@ DEFECTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
 }
 
 
-@pytest.mark.parametrize(("plant", "finding"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", ""))
-def test_a_planted_defect_is_found(
+@pytest.mark.parametrize(("plant", "finding"), BUGS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
     verdict = first_broken(range(ENOUGH))
-    assert verdict is not None, f"{plant.__doc__} Not found in {ENOUGH} stories."
+    assert verdict is not None, f"{plant.__doc__} Not found in {ENOUGH} runs."
     assert finding in verdict.broken

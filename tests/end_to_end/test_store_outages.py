@@ -1,4 +1,4 @@
-"""The store fails under a running receiver: it says so once, acknowledges nothing, and goes on when the store is back.
+"""The store fails under a running receiver: it logs that once, acknowledges nothing, and continues afterwards.
 
 Azurite is never stopped: the proxy in front of it plays the outages. Disks are real ones.
 """
@@ -39,7 +39,7 @@ ROWS_20_KIB, ROWS_2_KIB = (f'[{{"x":"{"a" * size * KIB}"}}]' for size in (20, 2)
 
 
 def status(receiver: ReceiverProcess) -> str:
-    """What Kubernetes would hear."""
+    """The status that Kubernetes would get."""
     with grpc.insecure_channel(receiver.endpoint) as channel:
         answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
     return str(HealthCheckResponse.ServingStatus.Name(answer.status))
@@ -50,7 +50,7 @@ def wait_for_status(receiver: ReceiverProcess, expected: str) -> None:
 
 
 def wait_for_refusals(load: Load, count: int) -> None:
-    """Return when so many calls have been refused since the beginning."""
+    """Wait until this many calls were refused since the start."""
     wait_until(lambda: load.refusals.total() >= count)
 
 
@@ -102,11 +102,10 @@ OUTAGES = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "told"), OUTAGES)
-def test_an_account_that_refuses_everything_for_a_while_costs_nothing(
-    cloud: Cloud, proxy: FaultProxy, azurite: Azurite, fault: Fault, told: str
+@pytest.mark.parametrize(("fault", "message"), OUTAGES)
+def test_an_account_that_refuses_everything_for_a_while_loses_nothing(
+    cloud: Cloud, proxy: FaultProxy, azurite: Azurite, fault: Fault, message: str
 ) -> None:
-    """Section 5, tests 9 and 13."""
     with Load(cloud.receiver.endpoint, threads=4) as load:
         load.wait_for_acks(50)
         proxy.plan = always(fault)
@@ -121,17 +120,17 @@ def test_an_account_that_refuses_everything_for_a_while_costs_nothing(
     assert (set(load.refusals), load.without_retry_info) == ({grpc.StatusCode.UNAVAILABLE}, 0)
     for begin in ("not ready: ", "requests are refused: "):
         (line,) = lines_about(cloud.receiver, begin)
-        assert told in line
+        assert message in line
         assert f"in container {cloud.container!r}" in line
     assert len(lines_about(cloud.receiver, "ready again: ")) == 1
     assert azurite.key not in cloud.receiver.log.read_text()
 
 
 @pytest.mark.long
-def test_a_signature_that_expires_is_told_and_a_new_one_goes_on(
+def test_a_signature_that_expires_is_logged_and_a_new_one_works(
     azurite: Azurite, start_receiver: StartReceiver
 ) -> None:
-    """Section 5, test 13: a real signature with seconds left; it is part of the settings, so it takes a restart."""
+    """A real signature that expires in seconds; it is part of the settings, so a new one needs a restart."""
 
     def variables(seconds: float) -> dict[str, str]:
         signature = generate_account_sas(
@@ -163,8 +162,7 @@ def test_a_signature_that_expires_is_told_and_a_new_one_goes_on(
     assert "sig=" not in receiver.log.read_text()
 
 
-def test_a_container_that_is_deleted_is_named_and_works_again_when_it_is_back(cloud: Cloud) -> None:
-    """Section 5, test 14."""
+def test_a_deleted_container_is_named_and_works_again_when_it_is_created_again(cloud: Cloud) -> None:
     with cloud.azurite.open(cloud.container) as container:
         container.delete_container()
         with Load(cloud.receiver.endpoint, threads=2) as load:
@@ -185,8 +183,8 @@ def in_folder_of(tenant: str, fault: Fault) -> Plan:
     return lambda method, comp, path: fault if is_append(method, comp, path) and f"/{tenant}/" in path else None
 
 
-def test_a_slow_append_holds_up_neither_other_tenants_nor_health(cloud: Cloud, proxy: FaultProxy) -> None:
-    """Section 5, test 10: the answers of one folder are held back while the other goes on."""
+def test_a_slow_append_delays_neither_other_tenants_nor_health(cloud: Cloud, proxy: FaultProxy) -> None:
+    """The answers for one folder are held back while the other works."""
     proxy.plan = in_folder_of("slow", Fault.SLOW)
     slow = Load(cloud.receiver.endpoint, threads=2, tenant="slow/blue")
     quick = Load(cloud.receiver.endpoint, threads=2, tenant="quick/blue")
@@ -202,7 +200,7 @@ def test_a_slow_append_holds_up_neither_other_tenants_nor_health(cloud: Cloud, p
 
 
 def test_blocks_that_arrive_long_after_the_answer_are_not_stored_twice(cloud: Cloud, proxy: FaultProxy) -> None:
-    """Section 5, tests 8 and 10: seven of ten appends fail in every way there is, some land late."""
+    """Seven of ten appends fail, each in one of the ways; some are applied late."""
     proxy.plan = dice(7, 0.7, [fault for fault in Fault if fault is not Fault.SLOW], is_append)
     with Load(cloud.receiver.endpoint, threads=6) as load:
         for _ in range(10):
@@ -214,7 +212,7 @@ def test_blocks_that_arrive_long_after_the_answer_are_not_stored_twice(cloud: Cl
     assert proxy.count(Fault.LATE) > 0
 
 
-# --- Disks (section 5, test 15) ---
+# --- Disks ---
 
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of another process and tmpfs are Linux's")
@@ -224,7 +222,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of another pr
 def test_a_block_that_fits_only_in_part_is_refused_and_leaves_no_half_line(
     tmp_path: Path, start_receiver: StartReceiver
 ) -> None:
-    """A limit on the size of files lets the write begin and not end, as a disk that runs full does."""
+    """A limit on the size of files ends a write in the middle, as a full disk does."""
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     assert receiver._process is not None
     number = receiver._process.pid
@@ -264,15 +262,14 @@ DISKS = [
     pytest.param("size=256k", "size=1g", "No space left on device", id="full"),
     pytest.param("ro,size=1g", "rw,size=1g", "Read-only file system", id="read-only", marks=pytest.mark.long),
 ]
-"""How a disk is remounted to break it and to mend it, and what the system says of it."""
+"""How a disk is remounted to break and to repair it, and the error of the system."""
 
 
 @linux
-@pytest.mark.parametrize(("broken", "mended", "told"), DISKS)
-def test_a_disk_that_takes_no_more_is_told_once_and_goes_on_when_it_is_mended(
-    tmp_path: Path, start_receiver: StartReceiver, broken: str, mended: str, told: str
+@pytest.mark.parametrize(("broken", "repaired", "message"), DISKS)
+def test_a_disk_that_refuses_writes_is_logged_once_and_works_again_when_it_is_repaired(
+    tmp_path: Path, start_receiver: StartReceiver, broken: str, repaired: str, message: str
 ) -> None:
-    """Section 5, test 15."""
     with small_disk(tmp_path / "disk") as disk:
         receiver = start_receiver(str(disk), "--instance-id", INSTANCE)
         with Load(receiver.endpoint, threads=2, body=ROWS_2_KIB) as load:
@@ -282,11 +279,11 @@ def test_a_disk_that_takes_no_more_is_told_once_and_goes_on_when_it_is_mended(
             wait_for_status(receiver, "NOT_SERVING")
             acked = load.acked
             check(accepted=load.sent(), acked=acked, unknown=load.ids(), store=disk)
-            assert _mount("-o", f"remount,{mended}", str(disk)) == 0
+            assert _mount("-o", f"remount,{repaired}", str(disk)) == 0
             wait_for_status(receiver, "SERVING")
             load.wait_for_acks(20)
         check(accepted=load.sent(), acked=load.acked, store=disk, in_order=True)
         assert (set(load.refusals), load.without_retry_info) == ({grpc.StatusCode.UNAVAILABLE}, 0)
         for begin in ("not ready: ", "requests are refused: "):
             (line,) = lines_about(receiver, begin)
-            assert told in line
+            assert message in line

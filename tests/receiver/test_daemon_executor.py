@@ -1,4 +1,4 @@
-"""Threads that work until the very end of the interpreter."""
+"""An executor whose threads work until the interpreter has ended."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from otel_modeldata_receiver.daemon_executor import DaemonThreads
+from otel_modeldata_receiver.daemon_executor import DaemonExecutor
 
 
-def test_calls_run_and_their_outcome_comes_back() -> None:
-    threads = DaemonThreads(2, "crew")
+def test_calls_run_and_their_results_are_returned() -> None:
+    threads = DaemonExecutor(2, "worker")
     with threads:
         assert threads.submit(pow, 2, 3).result() == 8
         with pytest.raises(ZeroDivisionError):
             threads.submit(divmod, 1, 0).result()
-        assert threads.submit(lambda: threading.current_thread().name).result().startswith("crew_")
+        assert threads.submit(lambda: threading.current_thread().name).result().startswith("worker_")
 
 
 def test_as_many_calls_as_threads_run_at_the_same_time() -> None:
     meeting = threading.Barrier(3)
-    with DaemonThreads(2, "crew") as threads:
+    with DaemonExecutor(2, "worker") as threads:
         waiting = [threads.submit(meeting.wait, 30) for _ in range(2)]
         assert sorted({meeting.wait(30), *(future.result() for future in waiting)}) == [0, 1, 2]
 
 
-def test_what_was_submitted_before_a_shutdown_is_done_and_nothing_is_taken_after() -> None:
-    threads, done, go = DaemonThreads(1, "crew"), [], threading.Event()
+def test_calls_submitted_before_a_shutdown_run_and_later_ones_are_refused() -> None:
+    threads, done, go = DaemonExecutor(1, "worker"), [], threading.Event()
     threads.submit(go.wait, 30)
     threads.submit(done.append, 1)
     go.set()
@@ -45,7 +45,7 @@ def test_what_was_submitted_before_a_shutdown_is_done_and_nothing_is_taken_after
 
 def test_a_call_that_is_cancelled_before_its_turn_never_runs() -> None:
     go, done = threading.Event(), []
-    with DaemonThreads(1, "crew") as threads:
+    with DaemonExecutor(1, "worker") as threads:
         threads.submit(go.wait, 30)
         future = threads.submit(done.append, 1)
         assert future.cancel()
@@ -55,31 +55,31 @@ def test_a_call_that_is_cancelled_before_its_turn_never_runs() -> None:
     assert done == []
 
 
-def test_asyncio_takes_them_as_a_loops_default() -> None:
+def test_asyncio_accepts_it_as_the_default_executor() -> None:
     async def name() -> str:
-        asyncio.get_running_loop().set_default_executor(DaemonThreads(1, "crew"))
+        asyncio.get_running_loop().set_default_executor(DaemonExecutor(1, "worker"))
         return await asyncio.to_thread(lambda: threading.current_thread().name)
 
-    assert asyncio.run(name()) == "crew_0"
+    assert asyncio.run(name()) == "worker_0"
 
 
-def test_threads_whose_executor_is_forgotten_end() -> None:
-    threads = DaemonThreads(1, "forgotten")
+def test_the_threads_of_a_deleted_executor_end() -> None:
+    threads = DaemonExecutor(1, "forgotten")
     threads.submit(int).result()
-    (crew,) = (thread for thread in threading.enumerate() if thread.name == "forgotten_0")
+    (worker,) = (thread for thread in threading.enumerate() if thread.name == "forgotten_0")
     del threads
     deadline = time.monotonic() + 30
-    while crew.is_alive():
+    while worker.is_alive():
         gc.collect()
         assert time.monotonic() < deadline
-        crew.join(0.01)
+        worker.join(0.01)
 
 
-def test_they_work_at_the_end_of_the_interpreter_and_hold_it_up_for_nobody() -> None:
+def test_it_works_at_the_end_of_the_interpreter_and_does_not_delay_it() -> None:
     code = """
 import atexit, threading
-from otel_modeldata_receiver.daemon_executor import DaemonThreads
-threads = DaemonThreads(2, "crew")
+from otel_modeldata_receiver.daemon_executor import DaemonExecutor
+threads = DaemonExecutor(2, "worker")
 threads.submit(int).result()
 atexit.register(lambda: print(threads.submit(pow, 2, 3).result()))
 threads.submit(threading.Event().wait)

@@ -1,6 +1,6 @@
 """The command line `otel-modeldata`: one sub-command per module, errors in one sentence, exit codes for scripts.
 
-A command's module offers `add_parser(commands)`, which sets the default `run`; add the module to `_COMMANDS`.
+To add a command, write a module with `add_parser(commands)`, which sets the default `run`, and add it to `_COMMANDS`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EXIT_CONFIG: Final = 2
 EXIT_UNUSABLE: Final = 3
 """The store cannot be used, or the address cannot be listened on."""
 EXIT_INTERRUPTED: Final = 130
-"""Ctrl-C before there is anything to stop in order, as shells report SIGINT."""
+"""Ctrl-C before the receiver runs; shells report SIGINT with this code."""
 _COMMANDS: Final = (receive, audit, check, doctor, demo)
 
 
@@ -47,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="otel-modeldata",
-        description="Inference data of models in production, over OpenTelemetry, in Azure ML's file format.",
-        epilog="otel-modeldata COMMAND --help explains each command.",
+        description="Inference data of models in production, over OpenTelemetry, in Azure ML's file\nformat.",
+        epilog="otel-modeldata COMMAND --help explains a command.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('otel-modeldata')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

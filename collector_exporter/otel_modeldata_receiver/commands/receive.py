@@ -12,6 +12,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata.memory_hint import keep_freed_memory
+
 from .. import telemetry
 from ..config import receiver as configuration
 from ..exceptions import ConfigError
@@ -85,12 +87,6 @@ _FLAGS: Final = {
 _COLUMNS: Final = 80
 
 
-_KEPT_BYTES: Final = 31 * 2**20
-"""glibc returns freed memory at once, and allocating it again for the next large request costs more than checking its
-rows. After one block of this size was freed, which is never touched, it keeps up to twice as much (mallopt(3),
-M_MMAP_THRESHOLD, whose largest value is 32 MiB). Other allocators are not affected."""
-
-
 def add_parser(commands: Commands) -> None:
     """Add `receive` to the command line."""
     parser = commands.add_parser(
@@ -155,7 +151,7 @@ def receive(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
         ) from None
-    bytes(_KEPT_BYTES)
+    keep_freed_memory()  # taking it again for the next large request costs more than checking its rows
     stop_metrics = telemetry.start_metrics()
     try:
         _run_loop(run(config, lambda server: _announce(config, server, as_json=arguments.json)))

@@ -1,4 +1,4 @@
-"""The type of what `add_parser(commands)` of a command adds itself to."""
+"""The type of the argument of `add_parser(commands)`, which every command has."""
 
 from __future__ import annotations
 

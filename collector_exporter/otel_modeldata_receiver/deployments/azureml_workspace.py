@@ -1,7 +1,7 @@
-"""Azure ML itself, through its own library: data assets are registered there, and datastores looked up.
+"""A client of an Azure ML workspace: it registers data assets and looks up datastores.
 
-The library is heavy, slow to import and synchronous: it is imported when first needed, and everything here blocks. It
-comes with the extra `azureml`.
+It uses Azure ML's own library, which is part of the extra `azureml`. That library is large, slow to import and
+synchronous: it is imported when it is first needed, and every method here blocks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from ..config.store_access import WorkspaceConfig
-    from .data_assets import Asset
+    from .data_assets import DataAsset
     from .datastores import DatastorePath
 
 __all__ = ["AzureWorkspace"]
@@ -32,11 +32,11 @@ _ROLE: Final = "AzureML Data Scientist"
 
 
 class AzureWorkspace:
-    """A workspace of Azure ML; nothing is contacted before a method is called.
+    """A workspace of Azure ML; nothing is contacted before the first call of a method.
 
     Args:
         config: which workspace.
-        credential: the machine's identity by default.
+        credential: makes the credential; by default that of the machine's identity.
 
     Raises:
         ConfigError: the library is not installed.
@@ -51,11 +51,11 @@ class AzureWorkspace:
         self._config = config
         self._new_credential = credential or _identity
 
-    def register(self, asset: Asset) -> None:
-        """Register a data asset; one that is there already is left as it is.
+    def register(self, asset: DataAsset) -> None:
+        """Register a data asset; one that exists already is not changed.
 
         Raises:
-            AssetError: it is not known to be registered; trying again is safe.
+            AssetError: it is not known to be registered; calling again is safe.
         """
         from azure.ai.ml.entities import Data  # noqa: PLC0415 (see above)
         from azure.ai.ml.exceptions import AssetPathException, MlException  # noqa: PLC0415
@@ -73,7 +73,9 @@ class AzureWorkspace:
         except ResourceExistsError:
             return
         except AssetPathException:
-            logger.warning("data asset %s version %s has another path and is left alone", asset.name, asset.version)
+            logger.warning(
+                "data asset %s version %s exists with another path and is not changed", asset.name, asset.version
+            )
         except (AzureError, MlException, OSError) as error:
             raise AssetError(
                 f"expected to register data asset {asset.name!r} in workspace {self._config.name!r}, got "
@@ -81,23 +83,23 @@ class AzureWorkspace:
             ) from None
 
     def datastore(self, path: DatastorePath) -> DatastoreConfig:
-        """The container of the datastore that `path` names.
+        """The container of the datastore of `path`.
 
         Raises:
-            ConfigError: there is none, it is no Blob container, or Azure ML does not answer.
+            ConfigError: there is none, it is not a Blob container, or Azure ML does not answer.
         """
         from azure.ai.ml.exceptions import MlException  # noqa: PLC0415 (see above)
         from azure.core.exceptions import AzureError  # noqa: PLC0415
 
         client = self._client if path.workspace is None else self._open(*path.workspace)
         try:
-            found = client.datastores.get(path.name)
+            datastore = client.datastores.get(path.name)
         except (AzureError, MlException, OSError) as error:
             raise ConfigError(
                 f"expected Azure ML to know the datastore {path.key!r}, got {_reason(error)}: correct its name, list "
                 f"it under 'datastores', or give the receiver's identity the role {_ROLE!r} in that workspace"
             ) from None
-        return DatastoreConfig(url=_container_url(path, found))
+        return DatastoreConfig(url=_container_url(path, datastore))
 
     @cached_property
     def _client(self) -> MLClient:
@@ -125,19 +127,19 @@ def _identity() -> TokenCredential:
 
 
 def _container_url(path: DatastorePath, datastore: Any) -> str:
-    """The URL of a datastore's container; Data Lake Gen2 has a Blob endpoint as well."""
+    """The URL of the container of a datastore; Data Lake Gen2 has a Blob endpoint as well."""
     container = getattr(datastore, "container_name", None) or getattr(datastore, "filesystem", None)
     account = getattr(datastore, "account_name", None)
     if not container or not account:
         raise ConfigError(
             f"expected a datastore of Azure Blob Storage or Data Lake Gen2, got {path.key!r} of type "
-            f"{str(datastore.type)!r}: model data goes to append blobs"
+            f"{str(datastore.type)!r}: model data is stored in append blobs"
         )
     return f"https://{account}.blob.{datastore.endpoint or 'core.windows.net'}/{container}"
 
 
 def _reason(error: Exception) -> str:
-    """One line of at most 300 characters; answers of the service repeat the whole request."""
+    """One line of at most 300 characters: answers of the service repeat the whole request."""
     status = getattr(error, "status_code", None)
     first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
     return f"{status} {first}" if status else f"{type(error).__name__} ({first})"

@@ -1,11 +1,11 @@
-"""Data assets: what makes a collection's folder a thing that Azure ML, and any reader of tables, can open by name.
+"""Data assets: they make the folder of a collection available in Azure ML under a name.
 
-The first stored line of a collection leaves two small objects in its folder: `MLTable`, with which the folder opens in
-the `mltable` package, and `{name}-v{version}.data.yml`, the asset as `az ml data create --file` takes it. With a
-workspace the asset is registered there as well. An asset is a folder: it is up to date by itself from then on.
+After the first stored line of a collection two small objects are stored in its folder: `MLTable`, with which the
+`mltable` package opens the folder, and `{name}-v{version}.data.yml`, the asset in the form that `az ml data create
+--file` takes. With a workspace the asset is registered there as well. An asset is a folder, so it needs no update.
 
-All of it happens behind the acknowledgement, in tasks of its own: it delays no answer, fails none, and is tried again
-until it works.
+This happens after the acknowledgement, in background tasks: it delays no answer, fails none, and is retried until it
+works.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from .. import telemetry
-from ..daemon_executor import DaemonThreads
+from ..daemon_executor import DaemonExecutor
 from ..exceptions import AssetError, StoreError
+from ..retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from ..layout.destination import Destination
 
-__all__ = ["MLTABLE", "Asset", "Assets", "asset_file"]
+__all__ = ["MLTABLE", "AssetPublisher", "DataAsset", "asset_file"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +42,12 @@ transformations:
       invalid_lines: error
       include_path_column: false
 """
-"""Content of the object `MLTable`; only `.jsonl` blobs hold lines."""
+"""Content of the object `MLTable`; only `.jsonl` blobs contain lines."""
 _DATA_SCHEMA: Final = "https://azuremlschemas.azureedge.net/latest/data.schema.json"
 _YAML: Final = "application/yaml"
 
 _MOST: Final = 1000
-"""Collections that wait for their first line, and assets on their way: names come from clients."""
+"""Most collections that wait for a first line, and most assets in work: names come from clients."""
 _AT_ONCE: Final = 4
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
@@ -54,14 +55,14 @@ _STOP_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asset:
+class DataAsset:
     """A data asset of the type uri_folder.
 
     Attributes:
         name: `{endpoint}-{deployment}-{collection}` unless chosen.
         version: "1" unless chosen.
-        path: the folder: `azureml://...` where that is known, else its URL, or its path in a local store.
-        description: whose data it is.
+        path: the folder: `azureml://...` if that is known, else its URL, or its path in a local store.
+        description: collection, endpoint and deployment.
     """
 
     name: str
@@ -70,8 +71,8 @@ class Asset:
     description: str
 
 
-def asset_file(asset: Asset) -> bytes:
-    """The asset in Azure ML's YAML schema for data."""
+def asset_file(asset: DataAsset) -> bytes:
+    """The asset in Azure ML's YAML schema of data assets."""
     content = {
         "$schema": _DATA_SCHEMA,
         "name": asset.name,
@@ -83,14 +84,14 @@ def asset_file(asset: Asset) -> bytes:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000).encode()
 
 
-class Assets:
-    """Leaves the objects of an asset beside its collection's first line, and registers it.
+class AssetPublisher:
+    """Stores the objects of an asset after the first line of its collection, and registers it.
 
     Args:
         put: stores an object and returns its URL: `Sink.put`.
-        store_path: `azureml://` path of the store's root, if it has one.
-        register: registers an asset in a workspace; it blocks, and raises `AssetError` when that fails. None: nowhere.
-        first_pause: seconds before the second try; later ones wait longer.
+        store_path: `azureml://` path of the root of the store, if it has one.
+        register: registers an asset in a workspace; blocks, and raises `AssetError` when it fails. None: no workspace.
+        first_pause: seconds before the second attempt; the pause doubles after each further one.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Assets:
         put: Callable[[str, bytes, str], Awaitable[str]],
         *,
         store_path: str | None = None,
-        register: Callable[[Asset], None] | None = None,
+        register: Callable[[DataAsset], None] | None = None,
         first_pause: float = _FIRST_PAUSE_SECONDS,
     ) -> None:
         self._put = put
@@ -106,21 +107,21 @@ class Assets:
         self._register = register
         self._first_pause = first_pause
         self._expected: dict[str, Destination] = {}
-        self._begun: set[tuple[str, str, str]] = set()
+        self._published: set[tuple[str, str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._resting = 0
-        self._threads = DaemonThreads(1, "otel-modeldata-assets")  # a stop waits for no answer of Azure ML
+        self._pausing = 0
+        self._threads = DaemonExecutor(1, "otel-modeldata-assets")  # a stop does not wait for an answer of Azure ML
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._log = telemetry.OnceAMinute(logger)
 
     def expect(self, destination: Destination) -> None:
-        """Note that lines for `destination` may come; `Destinations` says so once for each."""
+        """Note that lines for `destination` may be stored; see `Destinations.on_new`."""
         key = _key(destination)
-        if key not in self._begun and len(self._expected) < _MOST:
+        if key not in self._published and len(self._expected) < _MOST:
             self._expected[destination.root] = destination
 
     def stored(self, folders: Iterable[str]) -> None:
-        """Begin the assets of collections whose first lines are among those just stored in `folders`."""
+        """Publish the assets of the collections whose first lines were stored in `folders`."""
         if not self._expected:
             return
         for folder in folders:
@@ -128,10 +129,10 @@ class Assets:
                 if (destination := self._expected.pop(root, None)) is not None:
                     self._begin(destination)
 
-    async def settle(self) -> None:
-        """Give what is at work a moment to end, then stop; what is left is done when the next line comes elsewhere."""
+    async def stop(self) -> None:
+        """Give running attempts a moment to end, then stop. The next receiver publishes the rest after a line of it."""
         deadline = asyncio.get_running_loop().time() + _STOP_SECONDS
-        while len(self._tasks) > self._resting and asyncio.get_running_loop().time() < deadline:
+        while len(self._tasks) > self._pausing and asyncio.get_running_loop().time() < deadline:
             await asyncio.wait(self._tasks, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
         for task in self._tasks:
             task.cancel()
@@ -140,40 +141,41 @@ class Assets:
 
     def _begin(self, destination: Destination) -> None:
         key = _key(destination)
-        if key in self._begun:
+        if key in self._published:
             return
         if len(self._tasks) >= _MOST:
-            self._log.note("many", "more than %d data assets wait to be written; others are left out", _MOST)
+            self._log.note("many", "more than %d data assets wait to be published; others are left out", _MOST)
             return
-        if len(self._begun) >= 10 * _MOST:
-            self._begun.clear()  # doing one again is harmless
-        self._begun.add(key)
-        task = asyncio.create_task(self._persist(destination), name=f"data asset {destination.asset_name}")
+        if len(self._published) >= 10 * _MOST:
+            self._published.clear()  # to publish an asset again is harmless
+        self._published.add(key)
+        task = asyncio.create_task(self._publish(destination), name=f"data asset {destination.asset_name}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("%s is given up: a defect", task.get_name(), exc_info=error)
+            logger.error("%s is not published (bug)", task.get_name(), exc_info=error)
 
-    async def _persist(self, destination: Destination) -> None:
-        """Try until it works."""
-        pause = self._first_pause
-        while True:
+    async def _publish(self, destination: Destination) -> None:
+        """Retry until it works; a missing permission may be granted at any time."""
+        for pause in backoff(self._first_pause, _LONGEST_PAUSE_SECONDS):
             try:
                 async with self._slots:
-                    return await self._make(destination)
+                    await self._publish_once(destination)
+                    return
             except (StoreError, AssetError) as error:
-                self._log.note("failed", "data asset %s is tried again: %s", destination.asset_name, error)
-            self._resting += 1
+                self._log.note(
+                    "failed", "data asset %s is not published yet, retrying: %s", destination.asset_name, error
+                )
+            self._pausing += 1
             try:
                 await asyncio.sleep(pause)
             finally:
-                self._resting -= 1
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                self._pausing -= 1
 
-    async def _make(self, destination: Destination) -> None:
+    async def _publish_once(self, destination: Destination) -> None:
         url = await self._write(f"{destination.root}/MLTable", MLTABLE.encode())
         asset = self._asset(destination, url)
         await self._write(f"{destination.root}/{asset.name}-v{asset.version}.data.yml", asset_file(asset))
@@ -186,18 +188,18 @@ class Assets:
         logger.info("data asset %s version %s is registered", asset.name, asset.version)
 
     async def _write(self, name: str, content: bytes) -> str:
-        """Store an object once; one that is there with other content is somebody's choice and stays."""
+        """Store an object; one that exists with other content is not changed."""
         try:
             return await self._put(name, content, _YAML)
         except ValueError:
-            logger.warning("%s is there with other content and is left alone", name)
+            logger.warning("%s exists with other content and is not changed", name)
             return ""
 
-    def _asset(self, destination: Destination, mltable_url: str) -> Asset:
+    def _asset(self, destination: Destination, mltable_url: str) -> DataAsset:
         path = destination.path
         if path is None and self._store_path is not None:
             path = f"{self._store_path}/{destination.root}"
-        return Asset(
+        return DataAsset(
             name=destination.asset_name,
             version=destination.asset_version,
             path=path or mltable_url.removesuffix("MLTable").rstrip("/\\"),
@@ -210,6 +212,6 @@ def _key(destination: Destination) -> tuple[str, str, str]:
 
 
 def _roots(folder: str) -> list[str]:
-    """Every folder above `folder`: one of them may be a collection's root."""
+    """Every folder above `folder`; one of them may be the root of a collection."""
     parts = folder.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts))]

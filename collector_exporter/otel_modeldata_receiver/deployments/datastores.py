@@ -1,7 +1,8 @@
-"""Azure ML's paths: `azureml://datastores/<name>/paths/<path>`, the long form with its workspace, and what they mean.
+"""Azure ML's datastore paths, and the containers that they name.
 
-A datastore's name stands for a container. The receiver's setting `datastores` says which; what it does not list is
-asked of Azure ML itself when the setting `workspace` allows it.
+A path is `azureml://datastores/<name>/paths/<path>`, or the long form that contains the workspace. The name of a
+datastore stands for a container. The receiver's setting `datastores` lists the containers; for a datastore that it does
+not list Azure ML itself is asked, if the setting `workspace` is there.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ _FORM: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _PATH: Final = re.compile(r"[A-Za-z0-9._=/-]*", re.ASCII)
-"""What needs no escape in a URL: readers take the path of `dataref` for the blob's name as it is."""
+"""Characters that need no escape in a URL: readers take the path of `dataref` for a blob's name without decoding it."""
 
 
 def is_datastore_path(text: str) -> bool:
-    """Whether `text` is meant as a path of Azure ML."""
+    """Whether `text` is meant as a datastore path."""
     return text.lower().startswith("azureml:")
 
 
@@ -43,8 +44,8 @@ class DatastorePath:
 
     Attributes:
         name: the datastore's name.
-        workspace: subscription, resource group and workspace, in the long form only.
-        path: the folder, without slashes at its ends; empty for all of it.
+        workspace: subscription, resource group and workspace; None in the short form.
+        path: the folder, without slashes at its ends; empty for the whole datastore.
     """
 
     name: str
@@ -53,21 +54,21 @@ class DatastorePath:
 
     @classmethod
     def parse(cls, text: str) -> DatastorePath:
-        """The path that `text` writes.
+        """The path in `text`.
 
         Raises:
             ConfigError: it is malformed, or has another scheme.
         """
-        found = _FORM.fullmatch(text.strip())
-        path = (found["path"] or "").strip("/") if found is not None else ""
-        if found is None or _PATH.fullmatch(path) is None or not _stays_inside(path):
+        match = _FORM.fullmatch(text.strip())
+        path = (match["path"] or "").strip("/") if match is not None else ""
+        if match is None or _PATH.fullmatch(path) is None or not _stays_inside(path):
             raise ConfigError(
                 f"expected a path like azureml://datastores/<name>/paths/<path> or azureml://subscriptions/<id>/"
                 f"resourcegroups/<group>/workspaces/<workspace>/datastores/<name>/paths/<path>, got {text!r}: "
-                "write it so, with letters, digits and . _ - = in the path"
+                "write it in one of these forms, with letters, digits and . _ - = in the path"
             )
-        workspace = (found["subscription"], found["group"], found["workspace"]) if found["subscription"] else None
-        return cls(name=found["name"], workspace=workspace, path=path)
+        workspace = (match["subscription"], match["group"], match["workspace"]) if match["subscription"] else None
+        return cls(name=match["name"], workspace=workspace, path=path)
 
     @property
     def key(self) -> str:
@@ -81,7 +82,7 @@ class Datastores:
     Args:
         listed: the setting `datastores`.
         workspace: the setting `workspace`.
-        ask: asks Azure ML for the datastore of a path; it blocks, and raises ConfigError when there is none.
+        ask: asks Azure ML for the datastore of a path; blocks, and raises `ConfigError` when there is none.
     """
 
     def __init__(
@@ -96,30 +97,30 @@ class Datastores:
         self._answers: dict[str, DatastoreConfig] = {}
 
     def find(self, path: DatastorePath, client_id: str | None = None) -> DatastoreConfig:
-        """The container that the datastore of `path` stands for, and how it is opened.
+        """The container of the datastore of `path`, and the credentials that open it.
 
         Args:
-            path: in this datastore.
-            client_id: identity of the collection, for a datastore that does not say how it is opened.
+            path: a path in the datastore.
+            client_id: identity of the collection; used for a datastore without credentials of its own.
 
         Raises:
-            ConfigError: nobody knows such a datastore.
+            ConfigError: the datastore is unknown.
         """
         key = path.key.lower()
-        found = self._listed.get(key) or (self._listed.get(path.name.lower()) if self._is_own(path) else None)
-        if found is None and self._ask is not None:
+        datastore = self._listed.get(key) or (self._listed.get(path.name.lower()) if self._is_own(path) else None)
+        if datastore is None and self._ask is not None:
             if key not in self._answers:
                 self._answers[key] = self._ask(path)
-            found = self._answers[key]
-        if found is None:
+            datastore = self._answers[key]
+        if datastore is None:
             known = ", ".join(sorted(self._listed)) or "none"
             raise ConfigError(
                 f"expected a known datastore, got {path.key!r} (known: {known}): list it under 'datastores' in the "
-                "receiver's configuration, or name the 'workspace' to be asked for it"
+                "receiver's configuration, or set the 'workspace' that knows it"
             )
-        if client_id is not None and not found.chosen:
-            return DatastoreConfig(url=found.url, identity=IdentityConfig(client_id=client_id))
-        return found
+        if client_id is not None and not datastore.chosen:
+            return DatastoreConfig(url=datastore.url, identity=IdentityConfig(client_id=client_id))
+        return datastore
 
     def _is_own(self, path: DatastorePath) -> bool:
         return path.workspace is not None and self._own is not None and _same(path.workspace, self._own)

@@ -1,4 +1,4 @@
-"""The operator's deployment files: Azure's deployment YAMLs, read for what the receiver has to do with their data."""
+"""The deployment YAML files that the operator gives to the receiver, as Azure ML defines them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from otel_modeldata import config as sdk_config
-from otel_modeldata.exceptions import ConfigError as DeploymentError
+from otel_modeldata.exceptions import ConfigError as SdkConfigError
 from otel_modeldata.problems import Problem
 
 from ..exceptions import ConfigError
@@ -24,41 +24,48 @@ _SUFFIXES: Final = frozenset({".yml", ".yaml", ".json"})
 
 
 class DeploymentFiles:
-    """Deployment YAMLs by path.
+    """Reads deployment YAMLs.
 
     Args:
-        paths: files, and folders that are looked into: every `*.yml`, `*.yaml` and `*.json` in them that has a
-            `data_collector` (endpoints and conda environments often lie beside a deployment).
+        paths: files and folders. Of a folder, every `*.yml`, `*.yaml` and `*.json` with a `data_collector` is read; the
+            others may be endpoints or conda environments.
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = [Path(path) for path in paths]
 
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
-        """Changes when a file is written, added or removed: path, time of change and size of each."""
+        """Path, time of change and size of each file: different after a file was written, added or removed."""
         return tuple(sorted(_stamps(path for path, _ in self._files())))
 
     def read(self) -> list[CollectorConfig]:
         """Every deployment; each has `endpoint` and `deployment`.
 
         Raises:
-            ConfigError: files are missing or wrong, or two speak of one deployment; the message lists all problems.
+            ConfigError: files are missing or wrong, or two are for one deployment; it has all problems.
         """
-        found: dict[tuple[str, str], tuple[Path, CollectorConfig]] = {}
+        configs: dict[tuple[str, str], CollectorConfig] = {}
+        paths: dict[tuple[str, str], Path] = {}
         problems: list[Problem] = []
         for path, named in self._files():
             try:
                 config = _read(path, named=named)
-                if config is not None:
-                    _add(found, path, config)
-            except DeploymentError as error:
+            except ConfigError as error:
                 problems.extend(error.problems)
+                continue
+            if config is None:
+                continue
+            key = (str(config.endpoint).lower(), str(config.deployment).lower())
+            if key in configs:
+                problems.append(_second_file(path, config, paths[key]))
+            else:
+                configs[key], paths[key] = config, path
         if problems:
             raise ConfigError(*problems)
-        return [config for _, config in found.values()]
+        return list(configs.values())
 
     def _files(self) -> Iterator[tuple[Path, bool]]:
-        """Every file, and whether it was named itself."""
+        """Every file, and whether its own path was given."""
         for path in self._paths:
             if path.is_dir():
                 yield from ((file, False) for file in sorted(path.iterdir()) if file.suffix.lower() in _SUFFIXES)
@@ -67,19 +74,25 @@ class DeploymentFiles:
 
 
 def _read(path: Path, *, named: bool) -> CollectorConfig | None:
+    """The deployment of a file; None for another file of a folder."""
     if not named and not _has_data_collector(path):
         return None
-    config = sdk_config.read_deployment(path)
+    try:
+        config = sdk_config.read_deployment(path)
+    except SdkConfigError as error:
+        raise ConfigError(*error.problems) from None
     for key, value in (("endpoint_name", config.endpoint), ("name", config.deployment)):
         if value is None:
             raise ConfigError(
-                Problem(key, "expected a name, got none: the receiver has to know whose file it is", str(path))
+                Problem(
+                    key, "expected a name, got none: the receiver must know which deployment the file is for", str(path)
+                )
             )
     return config
 
 
 def _has_data_collector(path: Path) -> bool:
-    """Whether a file may be meant as a deployment; one that is no YAML may, and is complained about."""
+    """Whether a file may be a deployment; one that cannot be read as YAML may, and its problem is reported."""
     try:
         document = yaml.safe_load(path.read_bytes())
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -87,18 +100,9 @@ def _has_data_collector(path: Path) -> bool:
     return isinstance(document, dict) and "data_collector" in document
 
 
-def _add(found: dict[tuple[str, str], tuple[Path, CollectorConfig]], path: Path, config: CollectorConfig) -> None:
-    key = (str(config.endpoint).lower(), str(config.deployment).lower())
-    if key in found:
-        raise ConfigError(
-            Problem(
-                "",
-                f"expected one file for {config.endpoint}/{config.deployment}, got {found[key][0]} as well: "
-                "remove one of them",
-                str(path),
-            )
-        )
-    found[key] = (path, config)
+def _second_file(path: Path, config: CollectorConfig, first: Path) -> Problem:
+    message = f"expected one file for {config.endpoint}/{config.deployment}, got {first} as well: remove one of them"
+    return Problem("", message, str(path))
 
 
 def _stamps(paths: Iterable[Path]) -> Iterator[tuple[str, int, int]]:

@@ -1,4 +1,4 @@
-"""Everything behind the service, put together as the settings say: stores, sink, destinations and data assets."""
+"""The output side of a receiver, wired by the settings: stores, sink, destinations and data assets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..layout.destination import Destinations
 from ..storage.sink import Sink
 from .azureml_workspace import AzureWorkspace
-from .data_assets import Assets
+from .data_assets import AssetPublisher
 from .datastores import is_datastore_path
 from .watcher import Deployments
 
@@ -21,26 +21,28 @@ __all__ = ["Output"]
 
 
 class Output:
-    """The output side of a receiver; `start`, then `close`, which is safe to call twice and before `start`.
+    """The output side of a receiver.
+
+    Call `start`, then `close`. `close` is safe to call twice, and before `start`.
 
     Args:
         config: validated settings.
-        sink: where lines go; by default a sink on the stores that the settings name.
+        sink: stores the lines; by default a sink on the stores that the settings name.
         instruments: metrics; those of the process's meter provider by default.
 
     Attributes:
-        sink: where lines go.
-        destinations: where the lines of each collection go in it.
+        sink: stores the lines.
+        destinations: the folder of each collection in the sink.
 
     Raises:
-        ConfigError: settings or deployment files are wrong, or name what nobody knows.
+        ConfigError: settings or deployment files are wrong, or name an unknown datastore.
     """
 
     def __init__(
         self, config: ReceiverConfig, *, sink: Sink | None = None, instruments: Instruments | None = None
     ) -> None:
         self._deployments: Deployments | None = None
-        self._assets: Assets | None = None
+        self._assets: AssetPublisher | None = None
         if sink is not None:
             self.sink, self.destinations = sink, Destinations(config.rolling_rate)
             return
@@ -49,19 +51,20 @@ class Output:
         self.sink = Sink(
             deployments.store, instance=config.instance, linger=config.linger_seconds, instruments=instruments
         )
-        self.destinations = deployments.destinations
         if config.assets:
-            self._assets = Assets(
+            self._assets = AssetPublisher(
                 self.sink.put,
                 store_path=config.store.rstrip("/") if is_datastore_path(config.store) else None,
                 register=workspace.register if workspace else None,
             )
-            self.destinations.on_new = self._assets.expect
+        self.destinations = Destinations(
+            config.rolling_rate, deployments.plans, on_new=self._assets.expect if self._assets else None
+        )
 
     def start(self) -> None:
-        """Follow the deployment files from now on."""
+        """Watch the deployment files from now on."""
         if self._deployments is not None:
-            self._deployments.start()
+            self._deployments.start(self.destinations)
 
     def stored(self, folders: Iterable[str]) -> None:
         """Note that lines became durable in `folders`."""
@@ -69,9 +72,9 @@ class Output:
             self._assets.stored(folders)
 
     async def close(self) -> None:
-        """Stop what runs in the background, refuse what is pending and release the stores."""
+        """Stop the background tasks, refuse pending lines and release the stores."""
         if self._deployments is not None:
             await self._deployments.stop()
         if self._assets is not None:
-            await self._assets.settle()
+            await self._assets.stop()
         await self.sink.close()

@@ -1,4 +1,4 @@
-"""Deployment files and datastores become a plan: where each collection goes, and which stores that takes."""
+"""Makes a plan from deployment files and datastores: where each collection is stored, and which stores that needs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from otel_modeldata.problems import Problem
 from ..exceptions import ConfigError
 from ..layout.destination import CollectionPlan, DeploymentPlan
 from ..layout.partition import RollingRate
-from ..storage.mounts import mounted
+from ..storage.mounts import mounted_path
 from .datastores import DatastorePath
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from otel_modeldata.config import Collection, CollectorConfig
+    from otel_modeldata.config import Collection, CollectorConfig, DataAsset
 
     from ..config.store_access import DatastoreConfig
     from ..layout.destination import Plans
     from .datastores import Datastores
 
-__all__ = ["Plan", "make"]
+__all__ = ["Plan", "make_plan"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,72 +33,106 @@ _KEY_SEPARATOR: Final = ":"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be done with the data of the deployments that files speak of.
+    """Where the data of the deployments in the files is stored.
 
     Attributes:
         deployments: by endpoint and deployment.
-        mounts: the datastores that it takes, by the name to mount them as.
+        mounts: the datastores that are needed, by the name under which each is mounted.
     """
 
     deployments: Plans
-    mounts: dict[str, DatastoreConfig]
+    mounts: Mapping[str, DatastoreConfig]
 
 
-def make(configs: Sequence[CollectorConfig], datastores: Datastores) -> Plan:
-    """The plan of the deployments in `configs`.
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """The folder of a collection in a datastore, and that datastore."""
+
+    folder: str
+    mount: str
+    datastore: DatastoreConfig
+
+
+def make_plan(configs: Sequence[CollectorConfig], datastores: Datastores) -> Plan:
+    """The plan for the deployments in `configs`.
 
     Raises:
-        ConfigError: a path is malformed, a datastore unknown or an asset's name impossible; it lists all problems.
+        ConfigError: a path is malformed, a datastore unknown or the name of an asset impossible; it has all problems.
     """
-    plans: dict[tuple[str, str], DeploymentPlan] = {}
+    deployments: dict[tuple[str, str], DeploymentPlan] = {}
     mounts: dict[str, DatastoreConfig] = {}
     problems: list[Problem] = []
     for config in configs:
         collections = {}
         for name, collection in (config.collections or {}).items():
             try:
-                collections[name] = _collection(collection, datastores, mounts)
+                root = _root(collection, datastores)
             except ConfigError as error:
-                where = f"{config.endpoint}/{config.deployment}"
-                problems.extend(Problem(f"collections.{name}.data", str(problem), where) for problem in error.problems)
+                problems += [Problem(_key(config, name, one.path), one.message) for one in error.problems]
+                continue
+            collections[name] = _collection_plan(collection, root)
+            if root is not None:
+                mounts[root.mount] = root.datastore
         rate = RollingRate.parse(config.rolling_rate or "")
         key = (str(config.endpoint).lower(), str(config.deployment).lower())
-        plans[key] = DeploymentPlan(rolling_rate=rate, collections=collections)
+        deployments[key] = DeploymentPlan(rolling_rate=rate, collections=collections)
     if problems:
         raise ConfigError(*problems)
-    _warn_of_shared_folders(plans)
-    return Plan(deployments=plans, mounts=mounts)
+    _warn_of_shared_folders(deployments)
+    return Plan(deployments=deployments, mounts=mounts)
 
 
-def _collection(collection: Collection, datastores: Datastores, mounts: dict[str, DatastoreConfig]) -> CollectionPlan:
+def _key(config: CollectorConfig, collection: str, key: str) -> str:
+    """A key below `data` of a collection, with the deployment that it belongs to."""
+    return f"{config.endpoint}/{config.deployment}: collections.{collection}.data.{key}"
+
+
+def _root(collection: Collection, datastores: Datastores) -> _Root | None:
+    """Where a collection is stored, if its file names a path; the problems of errors have paths below `data`."""
+    data = collection.data
+    if data is None:
+        return None
+    if problems := tuple(_name_problems(data)):
+        raise ConfigError(*problems)
+    if data.path is None:
+        return None
+    try:
+        path = DatastorePath.parse(data.path)
+        datastore = datastores.find(path, collection.client_id)
+    except ConfigError as error:
+        raise ConfigError(*(Problem("path", one.message) for one in error.problems)) from None
+    mount = _mount_name(path, datastore)
+    return _Root(mounted_path(mount, path.path), mount, datastore)
+
+
+def _name_problems(data: DataAsset) -> Iterator[Problem]:
+    for key, text in (("name", data.name), ("version", data.version)):
+        if text is not None and not semconv.is_name(text):
+            yield Problem(key, f"expected {semconv.NAME_RULE}, got {text!r}; choose another")
+
+
+def _collection_plan(collection: Collection, root: _Root | None) -> CollectionPlan:
     rate = RollingRate.parse(collection.rolling_rate or "")
     data = collection.data
     if data is None:
         return CollectionPlan(rolling_rate=rate)
-    for key, text in (("name", data.name), ("version", data.version)):
-        if text is not None and not semconv.is_name(text):
-            raise ConfigError(f"{key}: expected {semconv.NAME_RULE}, got {text!r}; choose another")
-    root = None
-    if data.path is not None:
-        path = DatastorePath.parse(data.path)
-        datastore = datastores.find(path, collection.client_id)
-        root = mounted(_mount(path, datastore, mounts), path.path)
     return CollectionPlan(
-        root=root, path=data.path, rolling_rate=rate, asset_name=data.name, asset_version=data.version
+        root=None if root is None else root.folder,
+        path=data.path,
+        rolling_rate=rate,
+        asset_name=data.name,
+        asset_version=data.version,
     )
 
 
-def _mount(path: DatastorePath, datastore: DatastoreConfig, mounts: dict[str, DatastoreConfig]) -> str:
-    """The name to mount `datastore` as: its own, and its identity where several are used."""
+def _mount_name(path: DatastorePath, datastore: DatastoreConfig) -> str:
+    """The name under which a datastore is mounted: its own, with the identity that opens it, if one is chosen."""
     name = path.key.replace("/", _KEY_SEPARATOR).lower()
-    if datastore.identity is not None:
-        name += f"@{datastore.identity.client_id}"
-    mounts[name] = datastore
-    return name
+    return name if datastore.identity is None else f"{name}@{datastore.identity.client_id}"
 
 
 def _warn_of_shared_folders(plans: Plans) -> None:
-    """Say which folders take more than one collection: Azure ML merges their rows into one table."""
+    """Log the folders that are used by several collections: Azure ML merges their rows into one table."""
     users: dict[str, set[str]] = {}
     for plan in plans.values():
         for name, collection in plan.collections.items():

@@ -1,7 +1,7 @@
-"""The deployment files in force: read when the receiver starts, and again when they change, without a restart.
+"""Watches the deployment files: they are read when the receiver starts, and again when they change.
 
-A file that is wrong, or that names a datastore which cannot be written, changes nothing: what was read before stays in
-force, and one line says why.
+A file that is wrong, or that names a datastore which cannot be written, changes nothing: the files as they were read
+before stay in use, and one log line has the reason.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from ..daemon_executor import DaemonThreads
+from ..daemon_executor import DaemonExecutor
 from ..exceptions import ConfigError, StoreError
-from ..layout.destination import Destinations
-from ..storage.mounts import RoutingStore, check_mount
+from ..storage.mounts import MountedStores, check_mount
 from ..storage.open_store import open_store
-from . import plan as planning
 from .datastores import DatastorePath, Datastores, is_datastore_path
 from .files import DeploymentFiles
+from .plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..config.receiver import ReceiverConfig
     from ..config.store_access import DatastoreConfig
+    from ..layout.destination import Destinations, Plans
     from ..storage.store import Store
     from .plan import Plan
 
@@ -33,22 +33,22 @@ __all__ = ["Deployments"]
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
-"""Pause between two looks at the files."""
+"""Pause between two checks of the files."""
 
 
 class Deployments:
-    """Where the lines of every collection go, as settings and deployment files say.
+    """The stores and plans that settings and deployment files define.
 
     Args:
         config: validated settings.
         ask: asks Azure ML for a datastore that the settings do not list, see `Datastores`.
 
     Attributes:
-        destinations: where the lines of each collection go.
-        store: takes the lines for all of them.
+        plans: the plans of the files as they are now.
+        store: the default store, with the datastores of the files mounted.
 
     Raises:
-        ConfigError: files or settings are wrong; the message lists what.
+        ConfigError: files or settings are wrong; it has all problems.
     """
 
     def __init__(
@@ -56,30 +56,30 @@ class Deployments:
     ) -> None:
         self._files = DeploymentFiles(config.deployments)
         self._datastores = Datastores(config.known_datastores, config.workspace, ask)
-        self._watched = config.deployments
+        self._paths = config.deployments
         self._stamp = self._files.stamp()
-        self._complaint = ""
-        self._threads = DaemonThreads(1, "otel-modeldata-files")  # a stop waits for no answer of Azure ML
+        self._last_error = ""
+        self._threads = DaemonExecutor(1, "otel-modeldata-files")  # a stop waits for no answer of Azure ML
         self._task: asyncio.Task[None] | None = None
         plan = self._plan()
-        self._planned = len(plan.deployments)
-        self.destinations = Destinations(config.rolling_rate, plan.deployments)
-        self.store = RoutingStore(_default_store(config, self._datastores))
+        self.plans: Plans = plan.deployments
+        self.store = MountedStores(_default_store(config, self._datastores))
         for mount, datastore in plan.mounts.items():
             self.store.mount(mount, open_store(datastore.url, access=datastore))
 
-    def start(self) -> None:
-        """Look at the files from now on, if there are any."""
-        if self._watched and not self._planned:
+    def start(self, destinations: Destinations) -> None:
+        """Watch the files from now on, if there are any, and give each change to `destinations`."""
+        if not self._paths:
+            return
+        if not self.plans:
             logger.warning(
-                "expected a deployment file with data_collector in %s, got none so far: defaults hold",
-                ", ".join(self._watched),
+                "expected a deployment file with data_collector in %s, got none so far: the defaults apply",
+                ", ".join(self._paths),
             )
-        if self._watched:
-            self._task = asyncio.create_task(self._watch(), name="deployment files")
+        self._task = asyncio.create_task(self._watch(destinations), name="deployment files")
 
     async def stop(self) -> None:
-        """Look no more; safe to call twice and before `start`."""
+        """Stop watching; safe to call twice and before `start`."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -88,37 +88,38 @@ class Deployments:
             self._threads.shutdown(wait=False)
 
     def _plan(self) -> Plan:
-        return planning.make(self._files.read(), self._datastores)
+        return make_plan(self._files.read(), self._datastores)
 
-    async def _watch(self) -> None:
+    async def _watch(self, destinations: Destinations) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(POLL_SECONDS)
             stamp = await loop.run_in_executor(self._threads, self._files.stamp)
             if stamp != self._stamp:
-                await self._reload(stamp)
+                await self._reload(stamp, destinations)
 
-    async def _reload(self, stamp: tuple[tuple[str, int, int], ...]) -> None:
-        """Put the files as they are now in force. A store that fails is tried again, wrong files wait for a change."""
+    async def _reload(self, stamp: tuple[tuple[str, int, int], ...], destinations: Destinations) -> None:
+        """Use the files as they are now. A store that fails is retried; wrong files are read again when they change."""
         try:
             plan = await asyncio.get_running_loop().run_in_executor(self._threads, self._plan)
             self._stamp = stamp
             await self._mount(plan.mounts)
         except ConfigError as error:
             self._stamp = stamp
-            self._complain(error)
+            self._log_once("; ".join(map(str, error.problems)))
         except StoreError as error:
             self._stamp = ()
-            self._complain(error)
-        except Exception as error:  # a defect here must not end the watch
+            self._log_once(str(error))
+        except Exception as error:  # a bug here must not end the watch
             self._stamp = stamp
-            logger.exception("deployment files are not read again: %s", type(error).__name__)
+            logger.exception("deployment files are not read again (bug): %s", type(error).__name__)
         else:
-            self.destinations.replace(plan.deployments)
-            self._complaint = ""
+            self.plans = plan.deployments
+            destinations.replace(plan.deployments)
+            self._last_error = ""
             logger.info("deployment files were read again: %d deployments", len(plan.deployments))
 
-    async def _mount(self, mounts: dict[str, DatastoreConfig]) -> None:
+    async def _mount(self, mounts: Mapping[str, DatastoreConfig]) -> None:
         """Check and mount the stores that are new."""
         for mount, datastore in mounts.items():
             if self.store.has(mount):
@@ -126,19 +127,20 @@ class Deployments:
             store = open_store(datastore.url, access=datastore)
             try:
                 await check_mount(mount, store)
-            except BaseException:  # only to close what nobody else knows; it is raised again
+            except BaseException:  # only to close the store, which no one else has; raised again
                 await store.close()
                 raise
             self.store.mount(mount, store)
 
-    def _complain(self, error: ConfigError | StoreError) -> None:
-        if str(error) != self._complaint:
-            self._complaint = str(error)
-            logger.error("deployment files changed, those read before stay in force: %s", _one_line(error))
+    def _log_once(self, error: str) -> None:
+        """Log an error, unless it is the same as at the last attempt."""
+        if error != self._last_error:
+            self._last_error = error
+            logger.error("deployment files changed, the previous ones stay in use: %s", error)
 
 
 def _default_store(config: ReceiverConfig, datastores: Datastores) -> Store:
-    """The store that takes what no deployment file sends elsewhere."""
+    """The store for every collection that no deployment file stores elsewhere."""
     if not is_datastore_path(config.store):
         return open_store(config.store, create_container=config.create_container, access=config.store_access)
     path = DatastorePath.parse(config.store)
@@ -148,10 +150,6 @@ def _default_store(config: ReceiverConfig, datastores: Datastores) -> Store:
 
 
 def _below(url: str, path: str) -> str:
-    """The URL of a folder of the store at `url`, whose query stays at its end."""
-    place, mark, query = url.partition("?")
-    return f"{place.rstrip('/')}/{path}{mark}{query}" if path else url
-
-
-def _one_line(error: Exception) -> str:
-    return "; ".join(str(error).splitlines())
+    """The URL of a folder in the store at `url`; a query stays at the end."""
+    root, mark, query = url.partition("?")
+    return f"{root.rstrip('/')}/{path}{mark}{query}" if path else url

@@ -1,10 +1,10 @@
-"""Where the lines of a collection go, how their folders are cut and under which name they are registered.
+"""The destination of a collection: its folder, its rolling rate and the name of its data asset.
 
-The names come from clients, so they choose nothing here beyond the standard layout: a place of its own, another rate
-and another asset name are given to a collection by the operator's deployment files alone (`deployments/files.py`).
+Names come from clients, so they choose no more than a folder of the standard layout. Only the operator's deployment
+files give a collection a folder of its own, another rate or another asset name (`deployments/files.py`).
 
-This is asked for every record: what is known about a deployment is one dictionary, and a new collection of it is
-decided once.
+A destination is looked up for every record. So the destinations of a deployment are one dictionary, and each is
+computed once.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ __all__ = ["DEFAULT_ASSET_VERSION", "CollectionPlan", "DeploymentPlan", "Destina
 
 DEFAULT_ASSET_VERSION: Final = "1"
 _MOST_KNOWN: Final = 1024
-"""Deployments, and collections of each, that are remembered: names come from clients and are not to pile up."""
+"""Most deployments, and most collections of each, that are remembered: names come from clients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionPlan:
-    """What a deployment file says of one collection; None leaves it to the default.
+    """The settings of one collection in a deployment file; None means the default.
 
     Attributes:
-        root: the collection's folder as the store takes it, when `data.path` names one.
-        path: that `data.path`, `azureml://datastores/...`.
+        root: the folder of the collection as a name in the store, if the file has a `data.path`.
+        path: `data.path`, `azureml://datastores/...`.
         rolling_rate: of this collection.
         asset_name: `data.name`.
         asset_version: `data.version`.
@@ -47,7 +47,7 @@ class CollectionPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentPlan:
-    """What a deployment file says: the rate of the deployment, and its collections by lower-case name."""
+    """The settings in a deployment file: the rate of the deployment, and its collections by lower-case name."""
 
     rolling_rate: RollingRate | None = None
     collections: Mapping[str, CollectionPlan] = field(default_factory=dict)
@@ -59,14 +59,14 @@ Plans: TypeAlias = Mapping[tuple[str, str], DeploymentPlan]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """What a collection's lines need to know.
+    """Where and how the lines of a collection are stored.
 
     Attributes:
-        endpoint: whose it is; checked name, as are `deployment` and `collection`.
-        deployment: see `endpoint`.
-        collection: see `endpoint`.
+        endpoint: endpoint of the collection; a checked name, as are `deployment` and `collection`.
+        deployment: its deployment.
+        collection: its name.
         root: its folder in the store, `{endpoint}/{deployment}/{collection}` unless the operator chose another.
-        rolling_rate: how folders below it are cut.
+        rolling_rate: how long one folder below `root` collects events.
         asset_name: the data asset's name, `{endpoint}-{deployment}-{collection}` unless chosen.
         asset_version: its version, "1" unless chosen.
         path: the `azureml://` path of `root`, when the operator chose it.
@@ -83,24 +83,28 @@ class Destination:
 
 
 class Destinations:
-    """Knows the destination of every collection.
+    """The destinations of all collections.
 
     Args:
         rolling_rate: the receiver's own setting, which wins over every other.
-        plans: what the deployment files say.
-
-    Attributes:
-        on_new: told of each destination when it is decided on, again after `replace`.
+        plans: the settings in the deployment files.
+        on_new: called with each destination when it is used first, and again after `replace`.
     """
 
-    def __init__(self, rolling_rate: RollingRate | None = None, plans: Plans | None = None) -> None:
+    def __init__(
+        self,
+        rolling_rate: RollingRate | None = None,
+        plans: Plans | None = None,
+        *,
+        on_new: Callable[[Destination], None] | None = None,
+    ) -> None:
         self._rolling_rate = rolling_rate
         self._plans: Plans = plans or {}
-        self.on_new: Callable[[Destination], None] | None = None
+        self._on_new = on_new
         self._known: dict[tuple[str, str, RollingRate | None], _Collections] = {}
 
     def replace(self, plans: Plans) -> None:
-        """Go by other `plans` from the next request on."""
+        """Use other `plans` from the next request on."""
         self._plans = plans
         self._known = {}
 
@@ -109,12 +113,12 @@ class Destinations:
         return self.of_deployment(endpoint, deployment, asked)[collection]
 
     def of_deployment(self, endpoint: str, deployment: str, asked: RollingRate | None) -> Mapping[str, Destination]:
-        """Destinations by collection name; every checked name is a key.
+        """The destinations of a deployment by collection; every checked name is a key.
 
         Args:
             endpoint: a name that passed `semconv.is_name`, as did `deployment` and the names of collections.
-            deployment: see `endpoint`.
-            asked: the rate that the sender's resource asks for, if any.
+            deployment: its deployment.
+            asked: the rate in the sender's resource, if any.
         """
         key = (endpoint, deployment, asked)
         known = self._known.get(key)
@@ -124,10 +128,10 @@ class Destinations:
             known = self._known[key] = _Collections(self, key)
         return known
 
-    def decide(self, endpoint: str, deployment: str, collection: str, asked: RollingRate | None) -> Destination:
-        """The same as `of`, without a look at what is known.
+    def compute(self, endpoint: str, deployment: str, collection: str, asked: RollingRate | None) -> Destination:
+        """The same as `of`, without the use of remembered destinations.
 
-        The receiver's own rate wins, then the deployment file, then what the sender asks for, then Hour.
+        The receiver's own rate wins, then that of the deployment file, then that of the sender, then Hour.
         """
         deployment_plan = self._plans.get((endpoint.lower(), deployment.lower()), _NO_PLAN)
         plan = deployment_plan.collections.get(collection.lower(), _NO_COLLECTION_PLAN)
@@ -143,8 +147,8 @@ class Destinations:
             asset_version=plan.asset_version or DEFAULT_ASSET_VERSION,
             path=plan.path,
         )
-        if self.on_new is not None:
-            self.on_new(destination)
+        if self._on_new is not None:
+            self._on_new(destination)
         return destination
 
 
@@ -153,18 +157,18 @@ _NO_COLLECTION_PLAN: Final = CollectionPlan()
 
 
 class _Collections(dict[str, Destination]):
-    """The destinations of one deployment by collection, decided when first asked for."""
+    """The destinations of one deployment by collection; each is computed when it is used first."""
 
-    __slots__ = ("_destinations", "_origin")
+    __slots__ = ("_destinations", "_key")
 
-    def __init__(self, destinations: Destinations, origin: tuple[str, str, RollingRate | None]) -> None:
+    def __init__(self, destinations: Destinations, key: tuple[str, str, RollingRate | None]) -> None:
         super().__init__()
         self._destinations = destinations
-        self._origin = origin
+        self._key = key
 
     def __missing__(self, collection: str) -> Destination:
         if len(self) >= _MOST_KNOWN:
             self.clear()
-        endpoint, deployment, asked = self._origin
-        found = self[collection] = self._destinations.decide(endpoint, deployment, collection, asked)
-        return found
+        endpoint, deployment, asked = self._key
+        destination = self[collection] = self._destinations.compute(endpoint, deployment, collection, asked)
+        return destination

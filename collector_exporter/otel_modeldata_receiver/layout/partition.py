@@ -1,7 +1,7 @@
-"""Which folder an event belongs to: names of the deployment, then the event's UTC time cut at the rolling rate.
+"""The partition of an event: the folder of its collection, and below it the event's UTC time at the rolling rate.
 
-The time is the event's own, never the time of writing: a late event goes to the hour it happened in, because readers
-choose files by the folder alone.
+The time is that of the event, never that of writing. Readers choose files by their folder alone, so a late event is
+stored in the folder of the hour in which it happened.
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ _NS_PER_MINUTE: Final = 60 * NS_PER_SECOND
 QUARANTINE: Final = "_quarantine"
 """First segment of the folders for records that cannot become lines. No endpoint can have this name: names start with
 a letter or digit."""
-
-
 SHADOW_SUFFIX: Final = "_block_blob"
-"""Azure ML copies append blobs into a sibling folder `{collection}_block_blob` and reads that instead."""
+"""Azure ML copies append blobs into a sibling folder `{collection}_block_blob` and reads the copy."""
 
 
 class RollingRate(enum.Enum):
-    """How long one folder collects events; the words are those of the deployment YAML's `rolling_rate`."""
+    """How long one folder collects events; the values are those of `rolling_rate` in a deployment YAML."""
 
     MINUTE = "Minute"
     HOUR = "Hour"
@@ -42,7 +40,7 @@ class RollingRate(enum.Enum):
 
     @classmethod
     def parse(cls, text: str) -> RollingRate | None:
-        """The rate that `text` names in any case, or None: Azure's tools write both `Hour` and `hour`."""
+        """The rate with the name `text`, in any case, or None: Azure's tools write both `Hour` and `hour`."""
         return _BY_NAME.get(text.strip().lower())
 
 
@@ -56,7 +54,7 @@ def folder(root: str, time_ns: int, rate: RollingRate) -> str:
     Args:
         root: the collection's folder, see `destination.py`.
         time_ns: nanoseconds since the epoch; any unsigned 64-bit number, that is until the year 2554.
-        rate: where the time is cut.
+        rate: the rolling rate.
     """
     return f"{root}/{_dated(rate, time_ns // _NS_PER_MINUTE)}"
 
@@ -73,7 +71,7 @@ def _dated(rate: RollingRate, minutes: int) -> str:
 
 @lru_cache(maxsize=len(RollingRate))
 def warn_unless_hour(rate: RollingRate) -> None:
-    """Say once per process that Azure ML model monitoring does not find folders of another rate than Hour."""
+    """Log once per process that Azure ML model monitoring does not find folders of another rate than Hour."""
     if rate is not RollingRate.HOUR:
         logger.warning(
             "Rolling rate %s: Azure ML model monitoring reads hour folders only and will not find these blobs.",

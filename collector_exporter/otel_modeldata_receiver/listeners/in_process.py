@@ -39,7 +39,7 @@ from otel_modeldata.problems import Problem
 from otel_modeldata.transport import Delivered, Refused, Retry
 
 from ..config import receiver as configuration
-from ..daemon_executor import DaemonThreads
+from ..daemon_executor import DaemonExecutor
 from ..deployments.outputs import Output
 from ..exceptions import ReceiverError
 from ..ingest.pipeline import LogsService
@@ -83,7 +83,7 @@ class StoreTransport:
         self._is_closed = False
         self._trial: concurrent.futures.Future[bytes] | None = None
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(DaemonThreads(_LOOP_THREADS, "otel-modeldata-loop"))
+        self._loop.set_default_executor(DaemonExecutor(_LOOP_THREADS, "otel-modeldata-loop"))
         self._thread = threading.Thread(target=self._loop.run_forever, name="otel-modeldata-store", daemon=True)
         self._thread.start()
         try:

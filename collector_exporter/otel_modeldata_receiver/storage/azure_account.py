@@ -1,13 +1,16 @@
-"""Which storage account, container and prefix a store URL means, and with which credentials it is opened.
+"""The storage account, container and prefix of a store URL, and the credentials that open it.
 
-What the settings say of a store comes first: a connection string, an account key or a shared access signature in a
-file, or the client id of a managed identity. Then, for the account that the environment names, the environment's
-secrets: `AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_STORAGE_KEY`. Without any of them it is
-`DefaultAzureCredential`: environment, workload identity, managed identity (user-assigned by `AZURE_CLIENT_ID`, else
-system-assigned), Azure CLI.
+Credentials are searched in this order:
 
-The environment's account is that of `az://` URLs, and the one whose host `AZURE_STORAGE_ACCOUNT_URL` has: a secret of
-one account is never sent to another.
+1. the settings of the store: a connection string, an account key or a shared access signature in a file, or the client
+   id of a managed identity;
+2. for the account that the environment names, the secrets of the environment: `AZURE_STORAGE_CONNECTION_STRING`,
+   `AZURE_STORAGE_SAS_TOKEN`, `AZURE_STORAGE_KEY`;
+3. `DefaultAzureCredential`: environment, workload identity, managed identity (user-assigned by `AZURE_CLIENT_ID`, else
+   system-assigned), Azure CLI.
+
+The environment names the account of `az://` URLs, and of `https://` URLs with the host of `AZURE_STORAGE_ACCOUNT_URL`.
+A secret of one account is never sent to another.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ import binascii
 import os
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -27,6 +29,8 @@ from azure.core.credentials import AzureSasCredential
 from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob.aio import BlobServiceClient
 
+from otel_modeldata.problems import is_loopback
+
 from ..config.store_access import AccessConfig
 from ..exceptions import ConfigError, MissingVariableError
 from .store import checked_name
@@ -34,16 +38,16 @@ from .store import checked_name
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-__all__ = ["ACCOUNT_URL_VARIABLE", "CONNECTION_STRING_VARIABLE", "Account", "account_of", "split_url"]
+__all__ = ["ACCOUNT_URL_VARIABLE", "CONNECTION_STRING_VARIABLE", "StorageAccount", "account_of", "split_url"]
 
 CONNECTION_STRING_VARIABLE: Final = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL_VARIABLE: Final = "AZURE_STORAGE_ACCOUNT_URL"
 SAS_VARIABLE: Final = "AZURE_STORAGE_SAS_TOKEN"
 KEY_VARIABLE: Final = "AZURE_STORAGE_KEY"
-"""The names that Azure's command line uses, but for the URL: an account's name alone leaves out the cloud."""
+"""The names that Azure's command line uses. Only the URL is different: an account's name does not include the cloud."""
 
 EMULATOR_API_VERSION: Final = "2025-11-05"
-"""The newest service version that released Azurites know; the library's own default is newer and refused by them."""
+"""The newest service version that released Azurites accept; they refuse the newer default of the library."""
 
 _OPTIONS: Final[dict[str, Any]] = {
     "retry_total": 0,
@@ -52,22 +56,22 @@ _OPTIONS: Final[dict[str, Any]] = {
     "max_single_put_size": 1 << 20,
     "max_block_size": 1 << 20,
 }
-"""Of every client. No retries: the library's own append a second copy of a block whose answer was lost. Seconds to
-connect, and of silence within one answer. Objects travel in pieces that aiohttp sends without holding up the loop."""
+"""For every client. No retries: the library's retry appends a second copy of a block whose answer was lost. Timeouts in
+seconds: to connect, and between two reads of an answer. Objects are sent in parts that do not block the event loop."""
 
 _CONTAINER: Final = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """An account's client, and the token credential to close with it, if there is one."""
+class StorageAccount:
+    """The client of a storage account, and the token credential to close with it, if there is one."""
 
     service: BlobServiceClient = field(repr=False)
     credential: DefaultAzureCredential | None = field(default=None, repr=False)
 
 
 class _SasFile(AzureSasCredential):
-    """A shared access signature in a file, read again when the file changes: signatures are renewed often."""
+    """A shared access signature in a file, which is read again when it changes: signatures are renewed often."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -76,14 +80,14 @@ class _SasFile(AzureSasCredential):
 
     @property
     def signature(self) -> str:
-        """The signature at this moment; while the file cannot be read it is the one before."""
+        """The present signature; while the file cannot be read, the previous one."""
         try:
             seen = self._path.stat().st_mtime_ns
             if seen != self._seen:
                 self.update(_sas(_secret(self._path), str(self._path)))
                 self._seen = seen
         except (OSError, ConfigError):
-            pass  # the service refuses it when it is too old, and that is said there
+            pass  # the service refuses it when it is too old, and that error is reported
         return super().signature
 
 
@@ -91,7 +95,7 @@ def split_url(url: str) -> tuple[str, str]:
     """Container and prefix (without slashes at its ends) of an `az://` or `https://` store URL.
 
     Raises:
-        ConfigError: there is no valid container, the prefix leaves it, or there is a secret where none belongs.
+        ConfigError: there is no valid container, the prefix leaves it, or the URL contains a secret.
     """
     parts = urlsplit(url)
     if (parts.query and parts.scheme == "az") or parts.fragment or "@" in parts.netloc:
@@ -113,15 +117,15 @@ def split_url(url: str) -> tuple[str, str]:
         raise ConfigError(str(error)) from error
 
 
-def account_of(url: str, access: AccessConfig | None = None) -> Account:
-    """The account that a store URL means; nothing is contacted.
+def account_of(url: str, access: AccessConfig | None = None) -> StorageAccount:
+    """The account of a store URL; nothing is contacted.
 
     Args:
-        url: of a store; only an `https://` URL may carry a shared access signature as its query.
-        access: how the settings say it is opened.
+        url: of a store; only an `https://` URL may have a shared access signature as its query.
+        access: the settings of its credentials.
 
     Raises:
-        ConfigError: it is named nowhere, or its name or credentials are malformed.
+        ConfigError: no account is named, or its name or credentials are malformed.
     """
     access = access or AccessConfig()
     parts = urlsplit(url)
@@ -137,12 +141,12 @@ def account_of(url: str, access: AccessConfig | None = None) -> Account:
     if not account:
         raise MissingVariableError(
             f"expected {CONNECTION_STRING_VARIABLE} or {ACCOUNT_URL_VARIABLE} in the environment, got neither: "
-            "az://container/prefix does not say which storage account"
+            "az://container/prefix does not name the storage account"
         )
     return _open(account, access, _environment_secrets())
 
 
-def _account_of_https(parts: SplitResult, access: AccessConfig) -> Account:
+def _account_of_https(parts: SplitResult, access: AccessConfig) -> StorageAccount:
     if access.connection_string_file is not None:
         raise ConfigError(
             f"expected an az:// URL beside connection_string_file, got {parts.scheme}://{parts.hostname}: "
@@ -160,8 +164,8 @@ def _environment_secrets() -> dict[str, str]:
     return {name: os.environ[name] for name in (SAS_VARIABLE, KEY_VARIABLE) if os.environ.get(name)}
 
 
-def _open(url: str, access: AccessConfig, environment: dict[str, str]) -> Account:
-    """The account at `url`, by what the settings choose, else by a secret of the environment, else by identity."""
+def _open(url: str, access: AccessConfig, environment: dict[str, str]) -> StorageAccount:
+    """The account at `url`, opened by the settings, else by a secret of the environment, else by identity."""
     if access.sas_file is not None:
         return _by_secret(url, _sas_file(Path(access.sas_file)))
     if access.account_key_file is not None:
@@ -175,7 +179,7 @@ def _open(url: str, access: AccessConfig, environment: dict[str, str]) -> Accoun
     return _by_identity(url, None)
 
 
-def _by_connection_string(connection: str, where: str) -> Account:
+def _by_connection_string(connection: str, where: str) -> StorageAccount:
     try:
         service = BlobServiceClient.from_connection_string(connection, **_options())
         if _is_emulator(str(service.primary_hostname)):
@@ -183,15 +187,15 @@ def _by_connection_string(connection: str, where: str) -> Account:
                 connection, api_version=EMULATOR_API_VERSION, **_options()
             )
     except ValueError:
-        # Not chained, not quoted: it contains the key.
+        # Neither chained nor quoted: it contains the key.
         raise ConfigError(
             f"expected a storage connection string in {where}, got one that is malformed: "
             "copy it from the account's access keys"
         ) from None
-    return Account(service=service)
+    return StorageAccount(service=service)
 
 
-def _by_key(url: str, key: str, where: str) -> Account:
+def _by_key(url: str, key: str, where: str) -> StorageAccount:
     try:
         base64.b64decode(key, validate=True)
     except binascii.Error:
@@ -199,20 +203,20 @@ def _by_key(url: str, key: str, where: str) -> Account:
             f"expected an account key in base64 in {where}, got something else: copy it from the account's access keys"
         ) from None
     parts = urlsplit(url)
-    # An emulator has the account as its path, Azure as the first label of its host.
+    # The account is the path of an emulator's URL, and the first label of the host of Azure's.
     name = parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
     return _by_secret(url, {"account_name": name, "account_key": key})
 
 
-def _by_secret(url: str, credential: AzureSasCredential | dict[str, str]) -> Account:
-    return Account(service=_service(_checked_url(url, plain="loopback"), credential))
+def _by_secret(url: str, credential: AzureSasCredential | dict[str, str]) -> StorageAccount:
+    return StorageAccount(service=_service(_checked_url(url, loopback_http=True), credential))
 
 
-def _by_identity(url: str, client_id: str | None) -> Account:
+def _by_identity(url: str, client_id: str | None) -> StorageAccount:
     url = _checked_url(url)
     chosen = {"managed_identity_client_id": client_id, "workload_identity_client_id": client_id} if client_id else {}
     credential = DefaultAzureCredential(**chosen)
-    return Account(service=_service(url, credential), credential=credential)
+    return StorageAccount(service=_service(url, credential), credential=credential)
 
 
 def _service(url: str, credential: AzureSasCredential | dict[str, str] | DefaultAzureCredential) -> BlobServiceClient:
@@ -222,27 +226,20 @@ def _service(url: str, credential: AzureSasCredential | dict[str, str] | Default
     return BlobServiceClient(url, credential=credential, **options)
 
 
-def _checked_url(url: str, *, plain: str = "") -> str:
-    """`url` without a slash at its end; plain text is for an emulator on this machine, if `plain` allows it."""
+def _checked_url(url: str, *, loopback_http: bool = False) -> str:
+    """`url` without a slash at its end; `loopback_http` allows http to this machine, for an emulator."""
     parts = urlsplit(url)
-    secure = parts.scheme == "https" or (plain == "loopback" and parts.scheme == "http" and _is_loopback(parts))
+    secure = parts.scheme == "https" or (loopback_http and parts.scheme == "http" and is_loopback(parts.hostname or ""))
     if not secure or not parts.hostname or parts.query or "@" in parts.netloc:
         raise ConfigError(
             "expected an account URL like https://account.blob.core.windows.net, "
-            f"got scheme {parts.scheme!r} and host {parts.hostname!r}: tokens travel over https only"
+            f"got scheme {parts.scheme!r} and host {parts.hostname!r}: tokens are sent over https only"
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _is_loopback(parts: SplitResult) -> bool:
-    try:
-        return ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
-
-
 def _options() -> dict[str, Any]:
-    """Of every client; without a proxy in the environment aiohttp need not look for one, in two threads a request."""
+    """For every client. Without a proxy in the environment aiohttp must not search for one for every request."""
     return {**_OPTIONS, "use_env_settings": bool(getproxies())}
 
 
@@ -268,10 +265,10 @@ def _sas(text: str, where: str) -> str:
 
 
 def _secret(path: Path) -> str:
-    """What a file of a secret holds.
+    """The content of a secret's file.
 
     Raises:
-        ConfigError: it cannot be read, or is empty; the message holds nothing of it.
+        ConfigError: it cannot be read, or is empty; the message contains nothing of it.
     """
     try:
         text = path.read_text("utf-8").strip()

@@ -1,23 +1,25 @@
-"""A store in Azure append blobs: the only module that talks to Azure.
+"""A store in Azure append blobs.
 
-Theory of operation. The service applies an append block whole or not at all, but its answer can be lost, late or
-wrong: a timeout, a cut connection and a 5xx all happen after a commit as well as before. The SDK's own retry then
-appends a second copy and reports success. So here
+Theory of operation. Azure applies an append block whole or not at all. Its answer, however, can be lost, late or
+wrong: a timeout, a cut connection or a status of 5xx can happen before the block was applied or after. Azure's client
+library then retries, appends a second copy and reports success. This module prevents that with three rules:
 
-1. the SDK's retries are off, and each append carries the position it expects (`appendpos_condition`): of two appends
-   at one position at most one is ever applied, whatever repeats them (aiohttp, too, repeats a PUT on its own when a
-   kept-alive connection turns out to be closed);
-2. after **any** error the blob is asked. Its size is still the position: not applied. The bytes from the position to
-   the end are the block: applied. Anything else: another writer is at work, or a late block of ours that began with
-   the same lines, and the caller has to look at this blob and leave it;
-3. "not applied" holds for this moment only. The request may still be on its way, so the caller must repeat the very
-   same bytes at the very same position, or look at the blob again before it writes others (`rolled_blobs.py`).
+1. Position. The retries of the library are off. Each append names the position that it expects
+   (`appendpos_condition`), so of all appends at one position at most one is ever applied, no matter who repeats them.
+   (aiohttp, too, repeats a PUT by itself when a kept-alive connection turns out to be closed.)
+2. Doubt. After **any** error the blob is read, and one of three things is true:
+   - its size is still the position: the block was not applied;
+   - its bytes from the position to the end are the block: it was applied;
+   - anything else: another writer, or a late block of this writer that began with the same lines, is at the position.
+     This is `FencedError`.
+   No error excludes doubt. For a connection that was lost after the request was sent, the library over aiohttp
+   reports `ServiceRequestError`, although that class means that nothing was sent.
+3. Roll. "Not applied" is true at this moment only: the request may still be on its way. The caller must repeat the
+   same bytes at the same position, or read the blob again before it writes other bytes. After `FencedError` it must
+   read the blob and continue in another one (`rolled_blobs.py`).
 
-Every kind of error counts as doubt: over aiohttp the SDK reports a connection lost after the request was sent as
-`ServiceRequestError`, the class that promises that nothing was sent.
-
-This module must not know lines, folders or rolling. No message, log or repr of it carries a key, a token or
-a signature.
+What this module may not know: lines, ids, folders, rolling, or who waits for an append. It knows names, positions and
+bytes. Credentials come from `azure_account.py`; no message, log line or repr contains a key, token or signature.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ from azure.storage.blob import ContentSettings
 
 from ..exceptions import StoreCheckError, StoreError
 from .azure_account import CONNECTION_STRING_VARIABLE, account_of, split_url
-from .chunked_body import LARGE_BYTES, Pieces, md5
+from .chunked_body import LARGE_BYTES, ChunkedBody, md5
 from .store import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
 
 if TYPE_CHECKING:
@@ -60,18 +62,18 @@ __all__ = ["AzureBlobStore"]
 logger = logging.getLogger(__name__)
 
 _REQUEST_SECONDS: Final = 30.0
-"""Longest time of one request, body included: a peer that stops reading is no silence."""
+"""Longest time of one request with its body. A read timeout alone does not end a peer that stops reading."""
 _UPLOAD_SECONDS: Final = 120.0
-"""The same for a whole object, which may be 64 MiB."""
+"""Longest time of the upload of an object, which may be 64 MiB."""
 _WALK_SECONDS: Final = 1800.0
-"""The same for a listing of everything, which comes in pages of 5000 names."""
+"""Longest time of a listing of the whole store, which arrives in pages of 5000 names."""
 
 _PERMISSION: Final = "Storage Blob Data Contributor"
 _PROBE: Final = ".otel-modeldata-write-check"
-"""An empty append blob that proves the permission to write. It stays: deleting is a permission nothing else needs."""
+"""An empty append blob that proves the permission to write. It is not deleted: nothing else needs that permission."""
 
 _NO_MORE_BLOCKS: Final = frozenset({"BlockCountExceedsLimit", "BlobIsSealed", "InvalidBlobType", "BlobArchived"})
-"""Answers to an append that will be the same for ever."""
+"""Answers to an append that do not change when it is repeated."""
 
 _SECRETS: Final = re.compile(r"(?i)\b(sig|AccountKey|SharedAccessSignature|SharedAccessKey)=[^\s;&'\"]+")
 
@@ -106,13 +108,13 @@ class AzureBlobStore:
         self._validate = urlsplit(service.url).scheme == "http"
 
     def __repr__(self) -> str:
-        return f"AzureBlobStore({self._place!r}, prefix={self._prefix!r})"
+        return f"AzureBlobStore({self._url!r}, prefix={self._prefix!r})"
 
     @classmethod
     def from_url(
         cls, url: str, *, create_container: bool = False, access: AccessConfig | None = None
     ) -> AzureBlobStore:
-        """The store that `url` names; see `store_url.open_store`.
+        """The store that `url` names; see `open_store.open_store`.
 
         Raises:
             ConfigError: the URL or the account cannot be understood.
@@ -160,7 +162,7 @@ class AzureBlobStore:
         return BlobState(size=0, blocks=0)
 
     async def state(self, name: str) -> BlobState | None:
-        """See `Store.state`; a block is applied whole or not at all, so nothing is ever torn."""
+        """See `Store.state`; a block is applied whole or not at all, so no line is torn."""
         async with self._request("look at a blob"):
             properties = await self._properties(name)
         if properties is None:
@@ -173,13 +175,13 @@ class AzureBlobStore:
             return await self._read(name, start, end)
 
     async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
-        """See `Store.append`; one request, and in doubt one or two more to see what became of it."""
+        """See `Store.append`; one request, and after an error one or two more to learn whether it was applied."""
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
-                # Not `validate_content`: it would compute the MD5 on the loop, and takes no pieces.
+                # Not `validate_content`: it computes the MD5 on the event loop, and takes no chunked body.
                 headers = {"Content-MD5": base64.b64encode(await md5(block)).decode()} if self._validate else {}
                 answer = await self._blob(name).append_block(
-                    Pieces(block),  # type: ignore[arg-type]  # aiohttp takes it, but only `upload_blob` says so
+                    ChunkedBody(block),  # type: ignore[arg-type]  # aiohttp takes it, but only `upload_blob` has the type
                     length=len(block),
                     appendpos_condition=state.size,
                     headers=headers,
@@ -189,9 +191,9 @@ class AzureBlobStore:
         return BlobState(size=state.size + len(block), blocks=int(str(answer["blob_committed_block_count"])))
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
-        """See `Store.put`; the URL has no query: Azure ML's reader takes it for a part of the name."""
+        """See `Store.put`; the URL has no query, which Azure ML's reader takes for a part of the name."""
         blob = self._blob(name)
-        large = len(content) >= LARGE_BYTES  # worth a small request to see whether it is there already
+        large = len(content) >= LARGE_BYTES  # worth a small request that asks whether it is stored already
         digest = await md5(content)
         async with self._request("upload a blob", seconds=_UPLOAD_SECONDS):
             if not (large and await self._holds(name, content, digest)):
@@ -209,13 +211,13 @@ class AzureBlobStore:
         return str(blob.url).partition("?")[0]
 
     async def close(self) -> None:
-        """Close connections and credential."""
+        """Close the connections and the credential."""
         await self._service.close()
         if self._credential is not None:
             await self._credential.close()
 
     @property
-    def _place(self) -> str:
+    def _url(self) -> str:
         return f"{str(self._service.url).partition('?')[0].rstrip('/')}/{self._name}"
 
     def _blob(self, name: str) -> BlobClient:
@@ -233,16 +235,16 @@ class AzureBlobStore:
         await self.blobs(_PROBE)
 
     async def _holds(self, name: str, content: bytes, digest: bytes) -> bool:
-        """Whether there is an object of that name; only one without an MD5 is read to compare it.
+        """Whether there is an object of that name; it is read for the comparison only when it has no MD5.
 
         Raises:
-            ValueError: it holds something else.
+            ValueError: it has other content.
         """
-        found = await self._properties(name)
-        if found is None:
+        stored = await self._properties(name)
+        if stored is None:
             return False
-        equal = found.size == len(content)
-        if equal and (theirs := found.content_settings.content_md5):
+        equal = stored.size == len(content)
+        if equal and (theirs := stored.content_settings.content_md5):
             equal = bytes(theirs) == digest
         elif equal:
             equal = await self._read(name, 0, len(content)) == content
@@ -268,9 +270,9 @@ class AzureBlobStore:
         return await download.readall()
 
     async def _settle(self, name: str, state: BlobState, block: bytes, error: Exception) -> BlobState:
-        """What became of an append that ended in `error`: steps 2 and 3 of the theory above."""
+        """The outcome of an append that ended in `error`: rule 2 of the theory of operation."""
         failure = self._failure("append to a blob", error)
-        if isinstance(failure, StoreCheckError):  # refused before anything was looked at
+        if isinstance(failure, StoreCheckError):  # refused before a position was compared
             raise failure from None
         async with self._request("look at a blob after an append that failed"):
             properties = await self._properties(name)
@@ -289,18 +291,18 @@ class AzureBlobStore:
 
     @asynccontextmanager
     async def _request(self, act: str, *, seconds: float = _REQUEST_SECONDS) -> AsyncIterator[None]:
-        """Bound the time of what is inside, and turn its failure into a `StoreError` that says what to do."""
+        """Bound the time of a request, and turn its failure into a `StoreError` that names what to do."""
         try:
             async with asyncio.timeout(seconds):
                 yield
         except (AzureError, OSError) as error:
-            # Not chained: what libraries say, and the URLs in it, may contain signatures.
+            # Not chained: messages of libraries, and the URLs in them, may contain signatures.
             raise self._failure(act, error) from None
 
     def _failure(self, act: str, error: Exception) -> StoreError:
         code = _code(error)
         status = error.status_code if isinstance(error, HttpResponseError) else None
-        expected = f"expected to {act} in container {self._name!r} ({self._place})"
+        expected = f"expected to {act} in container {self._name!r} ({self._url})"
         if code == "ContainerNotFound":
             return StoreCheckError(
                 f"{expected}, got no such container: create it, for example with 'az storage container create', "
@@ -320,7 +322,7 @@ class AzureBlobStore:
 
 
 def _code(error: Exception) -> str:
-    """The service's name for `error`, such as `BlobNotFound`; empty when the error is not the service's."""
+    """The service's code for `error`, such as `BlobNotFound`; empty when the error is not from the service."""
     code = getattr(error, "error_code", None)
     return str(getattr(code, "value", code) or "")
 

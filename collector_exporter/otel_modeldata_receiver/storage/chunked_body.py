@@ -1,4 +1,4 @@
-"""What is done with megabytes beside the event loop or in turns with it: their digest, and their way into a request."""
+"""Large contents without a blocked event loop: the body of a request in chunks, and a digest in a thread."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["LARGE_BYTES", "Pieces", "md5"]
+__all__ = ["LARGE_BYTES", "ChunkedBody", "md5"]
 
 LARGE_BYTES: Final = 1 << 20
-"""From this size on a digest is worth a thread: it takes milliseconds."""
-_PIECE_BYTES: Final = 256 << 10
-"""What is written at once: encrypting 4 MiB would hold up the loop for milliseconds."""
+"""From this size on a digest takes milliseconds, and is computed in a thread."""
+_CHUNK_BYTES: Final = 256 << 10
+"""Bytes written at a time: encrypting 4 MiB at once would block the event loop for milliseconds."""
 
 
-class Pieces:
-    """The body of a request: read without a copy, a piece whenever there is room, and from its start each time."""
+class ChunkedBody:
+    """The body of a request in chunks, without a copy; each iteration begins at its start, as a resend needs it."""
 
     def __init__(self, content: bytes) -> None:
         self._content = memoryview(content)
 
     async def __aiter__(self) -> AsyncIterator[memoryview]:
-        for start in range(0, len(self._content), _PIECE_BYTES):
-            yield self._content[start : start + _PIECE_BYTES]
+        for start in range(0, len(self._content), _CHUNK_BYTES):
+            yield self._content[start : start + _CHUNK_BYTES]
 
 
 async def md5(content: bytes) -> bytes:
-    """The digest that Azure stores and compares; no secret depends on it."""
+    """The MD5 digest that Azure stores and compares; no security depends on it."""
     if len(content) >= LARGE_BYTES:
         return await asyncio.to_thread(_md5_now, content)
     return _md5_now(content)

@@ -1,13 +1,21 @@
-"""The lines of one folder on their way to durable: gathered, cut into blocks, appended, and their callers answered.
+"""Group commit: the lines that several callers write to one partition share one append.
 
-Theory of operation. Lines wait in `_pending`, a dict that is queue and index at once, and stay there until they are
-durable. One task, alive while lines wait, takes the front of the queue as a block (whole lines, up to one block's
-size) and appends it; what arrives meanwhile forms the next block: that is the group commit. The bytes of a block stay
-the same until its outcome is known or given up. Lines are resolved in the order of arrival, so a call is answered when
-as many lines are resolved as had arrived when it came: one number for a call, nothing for a line.
+Theory of operation.
 
-Where blocks go, and what is stored already, is `rolled_blobs.py`'s. This module knows neither OTLP nor CloudEvents nor
-Azure. Its clock is the running event loop's: a simulator that owns loop and store owns everything.
+1. The queue. Lines wait in `_pending` until they are durable. It is a dict in the order of arrival, so it is the queue
+   and the index by id at the same time. A line whose id already waits is not queued twice.
+2. The commit. One task exists while lines wait. It takes lines from the front of the queue until a block is full, and
+   appends the block. Lines that arrive during the append form the next block.
+3. The block. Its bytes do not change until it is durable or given up: after an error the same bytes are repeated at
+   the same position, which is what makes a repetition safe (`rolled_blobs.py`).
+4. The answer. Lines become durable in the order of arrival. So a call needs one number only, `last`: how many lines of
+   the partition had arrived after its own. It is answered when that many lines are resolved.
+5. Giving up. When the store fails for longer than the limit, every caller gets the error and every line is forgotten.
+   A forgotten line may still become durable. `rolled_blobs.py` finds it when the caller sends it again.
+
+This module does not depend on where blocks are written or which ids are stored (`rolled_blobs.py`), nor on OTLP,
+CloudEvents or Azure. Its only clock is that of the running event loop, so a simulator that replaces the loop and the
+store controls everything.
 """
 
 from __future__ import annotations
@@ -27,16 +35,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..line import Line
-    from .rolled_blobs import BlobSeries
+    from .rolled_blobs import RollingBlobWriter
     from .sink_limits import SinkLimits
 
-__all__ = ["Appended", "Folder"]
+__all__ = ["Appended", "PartitionWriter"]
 
 logger = logging.getLogger(__name__)
 
 
 class Appended(NamedTuple):
-    """How many lines of a call became durable by this call, and how many were so, or on their way, before."""
+    """The result of one call.
+
+    Attributes:
+        stored: lines that this call made durable.
+        duplicates: lines that were durable, or waiting, before this call.
+    """
 
     stored: int
     duplicates: int
@@ -44,7 +57,7 @@ class Appended(NamedTuple):
 
 @dataclass(slots=True)
 class _Call:
-    """One caller's lines: answered when `last` lines of the folder are resolved."""
+    """The lines of one caller; answered when `last` lines of the partition are resolved."""
 
     answer: asyncio.Future[Appended]
     arrived: float
@@ -55,12 +68,12 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The front of the queue.
+    """The lines at the front of the queue that are appended together.
 
     Attributes:
-        ids: the lines it resolves.
-        data: what to append: those lines but the ones that turned out to be stored already; may be empty.
-        repeated: the calls of the ones left out.
+        ids: ids of the lines that are resolved when the block is durable.
+        data: bytes to append: those lines without the ones that are in a blob already; may be empty.
+        repeated: for each line that was left out, the call that queued it.
         queued_bytes: size of all its lines.
     """
 
@@ -70,38 +83,40 @@ class _Block:
     queued_bytes: int
 
 
-class Folder:
-    """One folder and the lines that wait for it.
+class PartitionWriter:
+    """Writes the lines of one partition, which is one folder of the store.
 
     Args:
         name: path of the folder in the store, for messages.
-        series: this writer's blobs in it.
+        blobs: this receiver's blobs in the folder.
         limits: see `SinkLimits`.
-        linger: seconds that a first line waits for company while no append is in flight.
+        linger: seconds that a first line waits for others while no append is in flight.
         outage: where failure and recovery are reported.
     """
 
-    def __init__(self, name: str, series: BlobSeries, limits: SinkLimits, *, linger: float, outage: Outage) -> None:
+    def __init__(
+        self, name: str, blobs: RollingBlobWriter, limits: SinkLimits, *, linger: float, outage: Outage
+    ) -> None:
         self._name = name
-        self._series = series
+        self._blobs = blobs
         self._limits = limits
         self._linger = linger
         self._outage = outage
         self._pending: dict[str, bytes] = {}
         self._pending_bytes = 0
-        self._found: set[str] = set()  # in a blob, after they were queued
+        self._in_blob: set[str] = set()  # ids in `_pending` that turned out to be stored
         self._calls: deque[_Call] = deque()
         self._arrived = 0
         self._resolved = 0
         self._block: _Block | None = None
         self._enough = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
-        """Alive while lines wait."""
+        """Runs while lines wait; None otherwise."""
         self.used_at = 0.0
-        """The loop's time of the last `add`."""
+        """Time of the last `add`, on the clock of the event loop."""
 
     def add(self, lines: Sequence[Line]) -> asyncio.Future[Appended]:
-        """Queue `lines`; the future's result comes when all of them are durable, its error is a `StoreError`."""
+        """Queue `lines`. The future gets its result when all of them are durable; its error is a `StoreError`."""
         loop = asyncio.get_running_loop()
         self.used_at = loop.time()
         call = _Call(answer=loop.create_future(), arrived=self.used_at)
@@ -112,19 +127,22 @@ class Folder:
                 self._enough.set()
             if self.task is None:
                 self.task = loop.create_task(self._run(), name=f"folder {self._name}")
-                self.task.add_done_callback(_report)
+                self.task.add_done_callback(_log_bug)
         else:
             call.answer.set_result(Appended(call.stored, call.duplicates))
         return call.answer
 
-    def hurry(self) -> None:
-        """Let no line linger from now on."""
+    def flush_now(self) -> None:
+        """Write what waits now; no line lingers from now on."""
         self._linger = 0.0
         self._enough.set()
 
     def _queue(self, lines: Sequence[Line], call: _Call) -> bool:
-        """Whether `call` has to wait. This, `_cut` and `_resolve` are the only code that runs once for every line."""
-        pending, young, old = self._pending, self._series.ids.young, self._series.ids.old
+        """Queue the new lines of a call; return whether the call has to wait.
+
+        This method, `_cut` and `_resolve` are the only code that runs once for every line.
+        """
+        pending, young, old = self._pending, self._blobs.ids.young, self._blobs.ids.old
         before, size, waiting = len(pending), 0, 0
         for line in lines:
             key = line.id
@@ -141,7 +159,7 @@ class Folder:
         return waiting > 0
 
     async def _run(self) -> None:
-        """Store what waits, block after block."""
+        """Store what waits, one block after the other."""
         try:
             while self._pending:
                 await self._gather()
@@ -149,16 +167,16 @@ class Folder:
                     await patiently(self._store_block, self._limits.retry_seconds, self._outage.retries)
                 except StoreError as error:
                     self._outage.begin(self._name, error)
-                    self._refuse(error)
+                    self._give_up(error)
                 else:
                     self._outage.end(self._name)
         finally:
             self.task = None
             if self._calls:
-                self._refuse(StoreError("expected the lines to be stored, got a sink that stopped: send them again"))
+                self._give_up(StoreError("expected the lines to be stored, got a sink that stopped: send them again"))
 
     async def _gather(self) -> None:
-        """Wait until the oldest line has lingered, a block is full, or somebody is in a hurry."""
+        """Wait until the oldest line has lingered, a block is full, or `flush_now` is called."""
         left = self._calls[0].arrived + self._linger - asyncio.get_running_loop().time()
         if self._linger <= 0 or left <= 0 or self._pending_bytes >= self._limits.block_bytes:
             return
@@ -170,17 +188,17 @@ class Folder:
     async def _store_block(self) -> None:
         """Make the front of the queue durable; safe to call again after a `StoreError`."""
         while True:
-            if await self._series.locate():
-                self._found = {key for key in self._pending if key in self._series.ids}
+            if await self._blobs.locate():
+                self._in_blob = {key for key in self._pending if key in self._blobs.ids}
             block = self._block = self._block or self._cut()
-            if not block.data or await self._series.append(block.data):
+            if not block.data or await self._blobs.append(block.data):
                 return self._resolve(block)
             self._block = None
 
     def _cut(self) -> _Block:
-        """As many whole lines from the front of the queue as one block takes."""
-        found, room = self._found, self._limits.block_bytes
-        if self._pending_bytes <= room and not found:  # as usual
+        """The next block: as many whole lines from the front of the queue as fit."""
+        in_blob, room = self._in_blob, self._limits.block_bytes
+        if self._pending_bytes <= room and not in_blob:  # the usual case
             return _Block(list(self._pending), b"".join(self._pending.values()), [], self._pending_bytes)
         ids: list[str] = []
         parts: list[bytes] = []
@@ -191,20 +209,20 @@ class Folder:
                 break
             size += len(data)
             ids.append(key)
-            if key in found:
+            if key in in_blob:
                 repeated.append(self._call_of(self._resolved + len(ids)))
             else:
                 parts.append(data)
         return _Block(ids, b"".join(parts), repeated, size)
 
     def _call_of(self, number: int) -> _Call:
-        """Who queued the line that arrived as the `number`th: the first call that waits for as many."""
+        """The call that queued line `number`, counted by arrival: the first call whose `last` is not below it."""
         return self._calls[bisect_left(self._calls, number, key=lambda call: call.last)]
 
     def _resolve(self, block: _Block) -> None:
-        """The lines of `block` are durable: remember them and answer the calls that wait for no others."""
+        """Note that the lines of `block` are durable, and answer the calls that wait for no others."""
         self._block = None
-        self._series.remember(block.ids)
+        self._blobs.remember(block.ids)
         for key in block.ids:
             del self._pending[key]
         for call in block.repeated:
@@ -217,22 +235,36 @@ class Folder:
             if not call.answer.done():  # the caller may have gone away
                 call.answer.set_result(Appended(call.stored, call.duplicates))
 
-    def _refuse(self, error: StoreError) -> None:
-        """Tell everybody who waits, and forget their lines; they may be stored nevertheless, which `series` finds."""
+    def _give_up(self, error: StoreError) -> None:
+        """Give every caller the error and forget their lines.
+
+        The lines may still become durable; the blob is read again before its next use.
+        """
         calls, self._calls = self._calls, deque()
         self._pending.clear()
-        self._found.clear()
+        self._in_blob.clear()
         self._pending_bytes = 0
         self._resolved = self._arrived
         self._block = None
-        self._series.give_up()
+        self._blobs.give_up()
         for call in calls:
             if not call.answer.done():
-                # One exception object for each: it collects a traceback wherever it is raised.
-                call.answer.set_exception(type(error)(*error.args))
+                call.answer.set_exception(_copy(error))
 
 
-def _report(task: asyncio.Task[None]) -> None:
-    """Log a defect: a folder's task handles every error that a store may raise."""
+def _copy(error: StoreError) -> StoreError:
+    """Another exception object of the same type, text and attributes.
+
+    Every caller gets its own object, because an exception collects a traceback wherever it is raised. The constructor
+    is not called: a subclass may take other arguments than `args`.
+    """
+    copy = type(error).__new__(type(error))
+    copy.args = error.args
+    vars(copy).update(vars(error))
+    return copy
+
+
+def _log_bug(task: asyncio.Task[None]) -> None:
+    """Log an error that is none of the store's: those are handled in the task itself."""
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("storing lines stopped: %s", task.get_name(), exc_info=error)

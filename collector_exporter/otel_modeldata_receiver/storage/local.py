@@ -1,10 +1,11 @@
-"""A store in a folder of the local file system: durable means written, flushed with fsync and found by name.
+"""A store in a folder of the local file system. Durable means: written, flushed with fsync, and found by name.
 
-Blobs are ordinary files. An append opens the file, takes its lock, compares its size with the position the caller
-expects, writes, fsyncs and lets go: two processes that share a folder by mistake take turns, and the one whose
-position is stale is fenced. Nothing stays open between two appends, so there is nothing to recover but a torn line.
+Blobs are ordinary files. An append opens the file, locks it, compares its size with the position that the caller
+expects, writes, calls fsync and closes it. So two processes that share a folder by mistake take turns, and the one
+whose position is not the size any more is fenced. No file is open between two appends, so after a crash there is
+nothing to repair but a torn line.
 
-The lock is advisory (`flock`) and missing on Windows: there the comparison of sizes is the only fence.
+The lock is advisory (`flock`). Windows has none: there the comparison of sizes is the only fence.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from ..daemon_executor import DaemonThreads
+from ..daemon_executor import DaemonExecutor
 from ..exceptions import StoreCheckError, StoreError
 from .store import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
 
@@ -37,12 +38,12 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _THREADS: Final = 8
-"""Folders whose fsync may run at the same time."""
+"""Calls of fsync that may run at the same time."""
 _LOCK_SECONDS: Final = 5.0
 """How long another process may hold a file's lock (an append takes milliseconds) before the append is refused."""
 _LOCK_POLL_SECONDS: Final = 0.01
 _LARGE_BYTES: Final = 1 << 18
-"""A block from which on it pays to give its pages back."""
+"""From this size on a block's pages are released: for smaller ones the call costs more than it saves."""
 _SCAN_BYTES: Final = 1 << 16
 """Step in which the end of a file is searched for its last newline."""
 
@@ -51,12 +52,12 @@ class LocalStore:
     """Blobs as files below a folder, which is created when it is missing.
 
     Args:
-        root: the folder; relative paths count from the working directory at this moment.
+        root: the folder; relative paths start at the working directory of this moment.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = Path(os.path.abspath(root))  # noqa: PTH100 (resolve() would also follow symbolic links)
-        self._threads = DaemonThreads(_THREADS, "modeldata-store")
+        self._threads = DaemonExecutor(_THREADS, "modeldata-store")
 
     def __repr__(self) -> str:
         return f"LocalStore({str(self._root)!r})"
@@ -94,7 +95,7 @@ class LocalStore:
         return await self._in_thread(self._put, self._path(name), content)
 
     async def close(self) -> None:
-        """Wait for the threads: a write that has begun ends before the process does."""
+        """Wait for the threads: a write that has begun is completed."""
         await asyncio.to_thread(self._threads.shutdown)
 
     async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -134,16 +135,16 @@ class LocalStore:
         if not self._root.is_dir():
             raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
         start = self._path(folder) if folder else self._root
-        found = []
+        objects = []
         try:
             for here, _, names in os.walk(start, onerror=_raise):
                 for path in (Path(here, name) for name in names):
-                    with contextlib.suppress(FileNotFoundError):  # a draft that was given its name
+                    with contextlib.suppress(FileNotFoundError):  # a draft that was renamed meanwhile
                         name = path.relative_to(self._root).as_posix()
-                        found.append(StoredObject(name=name, size=path.stat().st_size))
+                        objects.append(StoredObject(name=name, size=path.stat().st_size))
         except OSError as error:
             raise _failure("list", start, error) from error
-        return sorted(found, key=lambda one: one.name)
+        return sorted(objects, key=lambda one: one.name)
 
     def _create(self, path: Path) -> BlobState | None:
         try:
@@ -163,7 +164,8 @@ class LocalStore:
                 if whole < size:
                     logger.warning("cut a torn line of %d bytes, never acknowledged, off %s", size - whole, path)
                     os.ftruncate(file, whole)
-                # Lines of an append that failed half-way may be in the page cache only: what is reported is durable.
+                # Lines of an append that failed half-way may be in the page cache only; the size that is returned must
+                # be durable.
                 os.fsync(file)
         except FileNotFoundError:
             return None
@@ -180,7 +182,7 @@ class LocalStore:
                     _write(file, content, 0)
                     os.fsync(file)
             if (draft.exists() and _publish(draft, path)) or path.read_bytes() == content:
-                _sync_folder(path.parent)  # also of one that was there: its writer may have died before
+                _sync_folder(path.parent)  # also for an existing file: its writer may have died before this
                 return str(path)
         except OSError as error:
             raise _failure("write", path, error) from error
@@ -192,7 +194,7 @@ class LocalStore:
         )
 
     def _make_folder(self, folder: Path) -> None:
-        """Create `folder` so that it survives a power cut: each new entry is flushed in its parent."""
+        """Create `folder` so that it survives a power failure: each new entry is flushed in its parent."""
         if folder.is_dir():
             return
         self._make_folder(folder.parent)
@@ -211,7 +213,7 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _locked(file: int, path: Path) -> Iterator[None]:
-    """Hold the file's lock; closing the file, also by a crash, lets go of it."""
+    """Hold the lock of a file; closing the file, also by a crash, releases it."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while fcntl is not None:
         try:
@@ -235,10 +237,10 @@ def _append(path: Path, state: BlobState, block: bytes) -> BlobState:
             try:
                 _write(file, block, state.size)
                 os.fsync(file)
-                _give_back(file, state.size, state.size + len(block))
+                _release_pages(file, state.size, state.size + len(block))
             except OSError:
-                # Cutting back matters twice: no half line stays, and the next try writes these pages anew, without
-                # which an fsync after a failed one reports success for bytes that never reached the disk.
+                # There are two reasons to cut the file back. No half line is left. And the next attempt writes these
+                # pages again: without that, an fsync after a failed one reports success for bytes that are not on disk.
                 with contextlib.suppress(OSError):
                     os.ftruncate(file, state.size)
                 raise
@@ -270,12 +272,12 @@ def _write(file: int, content: bytes, position: int) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def _give_back(file: int, start: int, end: int) -> None:
-    """Tell the system that it may use the memory behind a part of a file that was flushed for something else.
+def _release_pages(file: int, start: int, end: int) -> None:
+    """Release the memory of a flushed part of a file.
 
-    Lines are not read again soon, but without this their pages stay until memory is scarce, and every append takes
-    fresh ones: on a virtual machine two thirds more time for a block of megabytes. The last page stays, because the
-    next append begins in it.
+    Lines are not read again soon. Without this call their pages stay in memory until it is scarce, and every append
+    takes new ones, which costs two thirds more time for a block of megabytes on a virtual machine. The last page is
+    kept, because the next append begins in it.
     """
     if end - start >= _LARGE_BYTES and hasattr(os, "posix_fadvise"):
         first = start - start % mmap.PAGESIZE
@@ -283,7 +285,7 @@ def _give_back(file: int, start: int, end: int) -> None:
 
 
 def _publish(draft: Path, path: Path) -> bool:
-    """Give a finished file its name, unless the name is taken."""
+    """Give a finished file its final name, unless that is taken."""
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -307,14 +309,14 @@ def _end_of_last_line(file: int, size: int) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows opens no folders and keeps their entries itself
+    if os.name == "nt":  # Windows cannot open folders, and flushes their entries itself
         return
     with _opened(folder, os.O_RDONLY) as handle:
         os.fsync(handle)
 
 
 def _reason(error: OSError, path: Path) -> str:
-    """What the system says, and about which file, when it is not `path`."""
+    """The reason that the system gives, and the file, when it is not `path`."""
     reason = error.strerror or repr(error)
     return reason if error.filename in {None, str(path)} else f"{reason} ({str(error.filename)!r})"
 

@@ -1,9 +1,9 @@
-"""Several stores behind the contract of one: names below `_at/{mount}/` go to another store, all others to the default.
+"""Several stores behind the interface of one: names below `_at/{mount}/` are in a mounted store, others in the default.
 
-No endpoint's name can begin with `_`, so no name that a client chooses leads to a mounted store: only the roots do that
-the operator's deployment files give to collections (`layout/destination.py`).
+The name of an endpoint cannot begin with `_`, so no name that a client chooses leads to a mounted store. Only the roots
+that the operator's deployment files give to collections do (`layout/destination.py`).
 
-A mounted store's failure says whose it is, and stays its own: see `DatastoreError`.
+The error of a mounted store names the datastore and does not affect the others: see `DatastoreError`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
     from .store import BlobState, Store, StoredObject
 
-__all__ = ["RoutingStore", "mounted"]
+__all__ = ["MountedStores", "check_mount", "mounted_path"]
 
 _PREFIX: Final = "_at/"
 
 
-def mounted(mount: str, path: str) -> str:
-    """The folder `path` of the store that is mounted as `mount`, as a name of the `RoutingStore`."""
+def mounted_path(mount: str, path: str) -> str:
+    """The folder `path` of the store that is mounted as `mount`, as a name in `MountedStores`."""
     return f"{_PREFIX}{mount}/{path}" if path else f"{_PREFIX}{mount}"
 
 
-class RoutingStore:
-    """A store with others mounted into it; see `Store` for every method that is not explained here.
+class MountedStores:
+    """A store with others mounted into it; see `Store` for the methods that are not explained here.
 
     Args:
-        default: takes every name that is not below a mount; also what `walk` shows.
+        default: has every name that is not below a mount; `walk` lists this store only.
     """
 
     def __init__(self, default: Store) -> None:
@@ -42,24 +42,24 @@ class RoutingStore:
         self._mounts: dict[str, Store] = {}
 
     def __repr__(self) -> str:
-        return f"RoutingStore({self._default!r}, mounts={list(self._mounts)!r})"
+        return f"MountedStores({self._default!r}, mounts={list(self._mounts)!r})"
 
     def mount(self, mount: str, store: Store) -> None:
-        """Take names below `_at/{mount}/` to `store`, which is closed with this one.
+        """Mount `store` below `_at/{mount}/`; it is closed with this one.
 
         Raises:
-            ValueError: `mount` is no single segment of a name, or taken.
+            ValueError: `mount` is not a single segment of a name, or is taken.
         """
         if "/" in checked_name(mount) or mount in self._mounts:
             raise ValueError(f"expected a new name without '/' for a mount, got {mount!r}: choose another")
         self._mounts[mount] = store
 
     def has(self, mount: str) -> bool:
-        """Whether something is mounted so."""
+        """Whether a store is mounted under this name."""
         return mount in self._mounts
 
     async def check(self) -> None:
-        """Check the default store, then every other; the error names the one that fails."""
+        """Check the default store, then the mounted ones; the error names the one that fails."""
         await self._default.check()
         for mount, store in self._mounts.items():
             await check_mount(mount, store)
@@ -72,7 +72,7 @@ class RoutingStore:
         return [start + name for name in names]
 
     async def walk(self, folder: str) -> Sequence[StoredObject]:
-        """Everything below `folder` in the default store: an audit is told one store at a time."""
+        """Everything below `folder` in the default store: an audit reads one store at a time."""
         return await self._default.walk(folder)
 
     async def create(self, name: str) -> BlobState | None:
@@ -106,7 +106,7 @@ class RoutingStore:
 
     @contextmanager
     def _at(self, name: str) -> Iterator[tuple[Store, str]]:
-        """The store that has `name`, and how it is called there; its failures are told apart."""
+        """The store that has `name`, and the name inside it; errors of a mounted store get its name."""
         if not name.startswith(_PREFIX):
             yield self._default, name
             return

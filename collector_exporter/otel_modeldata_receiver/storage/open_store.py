@@ -1,4 +1,4 @@
-"""The URL of a store becomes the store: the one place that knows which stores there are; a new one is added here."""
+"""Opens the store that a URL names. The URL schemes of all stores are listed here; add a new store here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_store(url: str, *, create_container: bool = False, access: AccessConfig | None = None) -> Store:
-    """The store that `url` names; nothing is contacted before `check`.
+    """The store that `url` names; nothing is contacted before the first call of a method.
 
     Args:
         url: `file:///dir` or a bare path; `az://container/prefix`, with the account in the environment

@@ -1,19 +1,22 @@
-"""One writer's blobs in one folder: where the next block goes, which ids are stored, and when a blob is left.
+"""The rolling blobs of one receiver in one folder: the position of the next block, and the ids that are stored.
 
-Theory of operation. An append whose outcome is unknown is repeated with the same bytes at the same position, which the
-store makes safe. A writer who gives up on it forgets the bytes, but they **may still land later**. Three rules keep
-the lines in them from landing twice when they are sent again:
+Theory of operation. The outcome of an append can be unknown: the request was sent, and no answer arrived. Repeating
+the same bytes at the same position is safe, because the store applies at most one append at a position (`store.py`).
+A writer that gives up forgets the bytes, but they **may still become durable later**. The caller then sends its lines
+again. Three rules keep a line from being stored twice:
 
-1. The blob is reread before its next use: the ids found behind the last known position are stored.
-2. A blob is left for the next ordinal only when nothing can land at its end any more: after a successful append, or
-   when the store says that somebody else's bytes (or our own late ones) are there, and then they are read first.
-   Limits of size and blocks are therefore not applied while the end is in doubt.
-3. Two blocks at one position exclude each other: the loser learns the ids of the winner.
+1. Read before use. After a give-up the blob is read again from the last known position to its end, before anything
+   else is written to it. The ids found there are stored.
+2. Leave only without doubt. The writer goes on to the next blob (the next ordinal) only when nothing can be applied at
+   the end of this one any more: after a successful append, or when the store reports other bytes at the position
+   (`FencedError`) and these were read. So the limits of size and blocks are not applied while the end is in doubt.
+3. One winner. Of two blocks at one position only one is applied. The writer of the other one reads the ids of the
+   winner, and leaves the blob.
 
-A process that died leaves the same doubt. So a folder seen for the first time continues its own newest blob, rule 2
-included, and reads the last `tail_bytes` of its own blobs to know what is stored already.
+A process that died leaves the same doubt. So the first use of a folder continues the receiver's own newest blob under
+the same rules, after reading the last `tail_bytes` of its own blobs for the ids in them.
 
-This module does not know who waits for what (`group_commit.py` does), nor what a line says beside its `id`.
+This module does not depend on callers and queues (`group_commit.py`), nor on anything in a line but its `id`.
 """
 
 from __future__ import annotations
@@ -35,18 +38,21 @@ if TYPE_CHECKING:
     from ..telemetry import Instruments
     from .sink_limits import SinkLimits
 
-__all__ = ["BlobSeries", "IdWindow"]
+__all__ = ["IdWindow", "RollingBlobWriter"]
 
 logger = logging.getLogger(__name__)
 
 _MOST_FENCES: Final = 8
-"""Blobs that may be lost to other writers in a row before the block is refused: more means that the store lies."""
+"""Blobs in a row that may be fenced before the block is refused: more means that the store never takes one."""
 _READ_BYTES: Final = 8 << 20
-"""Largest piece of a blob that is held while its ids are read."""
+"""Most bytes of a blob that are in memory while its ids are read."""
 
 
 class IdWindow:
-    """The ids of the lines stored last, in two generations: the older one is dropped when the younger one is full."""
+    """The ids of the lines that were stored last.
+
+    They are kept in two generations: the older one is dropped when the younger one is full.
+    """
 
     __slots__ = ("old", "young")
 
@@ -71,9 +77,9 @@ class _Blob:
     Attributes:
         name: its name in the store.
         state: where the next block goes.
-        certain: nothing that was ever sent to `state.size` can still land there.
-        stale: it must be reread before it is used.
-        fenced: it must be left, after it was reread.
+        certain: no request that was sent before can still be applied at `state.size`.
+        stale: it must be read again before it is used.
+        fenced: it must be left, after it was read again.
     """
 
     name: str
@@ -83,23 +89,23 @@ class _Blob:
     fenced: bool = False
 
 
-class _Stored(msgspec.Struct):
-    """What is read of a stored line."""
+class _StoredId(msgspec.Struct):
+    """The only key of a stored line that is read."""
 
     id: str
 
 
-_decode_stored: Final = msgspec.json.Decoder(_Stored).decode
+_decode_id: Final = msgspec.json.Decoder(_StoredId).decode
 
 
-class BlobSeries:
+class RollingBlobWriter:
     """The blobs `{stem}000000.jsonl`, `{stem}000001.jsonl`, ... and the position in the newest of them.
 
     Args:
         store: where the blobs are.
-        stem: folder and instance: what the names have in common.
+        stem: how all names begin: folder and instance id.
         limits: see `SinkLimits`.
-        room: how many ids may be remembered at present.
+        room: returns how many ids may be remembered at present.
         instruments: metrics.
     """
 
@@ -117,25 +123,28 @@ class BlobSeries:
         self.ids = IdWindow()
 
     async def locate(self) -> bool:
-        """Know every id that matters, before a block is chosen; True when it looked, and may have learned of some.
+        """Learn the ids that are stored, before a block is chosen; True when blobs were read.
 
         Raises:
             StoreError: the store does not answer; calling again is safe.
         """
-        looked = False
+        has_read = False
         if self._ordinal is None:
             await self._open()
-            looked = True
+            has_read = True
         if self._blob is not None and self._blob.stale:
             await self._reread(self._blob)
-            looked = True
-        return looked
+            has_read = True
+        return has_read
 
     async def append(self, block: bytes) -> bool:
-        """Make `block` durable, or return False: another writer was there, `locate` again and choose the block anew.
+        """Make `block` durable.
+
+        Returns:
+            False when another writer was at the position: call `locate` and choose the block again.
 
         Raises:
-            StoreError: it is not known to be durable. Either call again with the same block, or `give_up`.
+            StoreError: it is not known to be durable. Call again with the same block, or call `give_up`.
         """
         blob = await self._blob_with_room(len(block))
         blob.certain = False
@@ -153,7 +162,7 @@ class BlobSeries:
         return True
 
     def give_up(self) -> None:
-        """Forget the block whose outcome is unknown; the blob is looked at again before its next use."""
+        """Forget the block whose outcome is unknown; the blob is read again before its next use."""
         self._fences = 0
         if self._blob is not None:
             self._blob.stale = True
@@ -163,11 +172,11 @@ class BlobSeries:
         self.ids.add(ids, self._room())
 
     def _fence(self, blob: _Blob) -> None:
-        """Another writer's bytes, or our own late ones, are where the block should go: look at them, then leave."""
+        """Other bytes are at the position (another writer's, or late ones of this writer): read them, then leave."""
         blob.stale = blob.fenced = True
         self._fences += 1
         self._instruments.fences.add(1)
-        logger.warning("%s takes no more blocks from this writer, who goes on in the next ordinal", blob.name)
+        logger.warning("%s takes no more blocks from this receiver, which continues in the next blob", blob.name)
         if self._fences > _MOST_FENCES:
             raise StoreCheckError(
                 f"expected one of {self._fences} new blobs '{self._stem}*' to take a block, got none: "
@@ -175,7 +184,7 @@ class BlobSeries:
             )
 
     async def _open(self) -> None:
-        """Find the newest blob, and learn the ids at its end and at the ends of those before it."""
+        """Find the newest blob, and learn the ids in the last `tail_bytes` of all blobs."""
         ordinals = self._ordinals(await self._store.blobs(self._stem))
         newest = None
         budget = self._limits.tail_bytes
@@ -195,9 +204,9 @@ class BlobSeries:
         self._ordinal = 0 if not ordinals else ordinals[-1] + (newest is None)
 
     async def _reread(self, blob: _Blob) -> None:
-        """Learn what has landed in `blob` behind the position we know of, and leave it when it is fenced."""
+        """Learn the ids behind the last known position of `blob`, and leave it when it is fenced."""
         state = await self._store.state(blob.name)
-        if state is None or state.size < blob.state.size:  # deleted, or no longer ours
+        if state is None or state.size < blob.state.size:  # deleted, or replaced by another
             blob.fenced = True
         else:
             whole = await self._learn(blob.name, blob.state.size, state.size)
@@ -208,7 +217,7 @@ class BlobSeries:
             self._leave()
 
     async def _learn(self, name: str, start: int, end: int) -> bool:
-        """Remember the ids of the lines between two positions; whether the last of them is whole."""
+        """Remember the ids of the lines between two positions; return whether the last line is whole."""
         rest = b""
         while start < end:
             stop = min(start + _READ_BYTES, end)
@@ -218,7 +227,7 @@ class BlobSeries:
         return not rest
 
     async def _blob_with_room(self, size: int) -> _Blob:
-        """The blob for a block of `size` bytes: the present one, or a new one where none is or it is full."""
+        """The blob for a block of `size` bytes: the present one, or a new one when there is none or it is full."""
         if self._blob is not None and self._blob.certain and self._is_full(self._blob.state, size):
             self._leave()
         while self._blob is None:
@@ -248,9 +257,9 @@ class BlobSeries:
 
 
 def _stored_ids(lines: Iterable[bytes]) -> list[str]:
-    """The ids of stored lines; one that cannot be read (the first may be cut in two) has none."""
+    """The ids of stored lines; a line that cannot be read is skipped (the first one may be cut in two)."""
     ids = []
     for line in lines:
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-            ids.append(_decode_stored(line).id)
+            ids.append(_decode_id(line).id)
     return ids

@@ -1,7 +1,7 @@
-"""The output side of the receiver: lines go in, the answer comes when they are durable, each exactly once.
+"""The sink: stores lines, each exactly once, and returns when they are durable.
 
-What happens to the lines of one folder is in `group_commit.py` and `rolled_blobs.py`; here is what all folders share:
-which of them are open, what they may remember, and how everything stops. Folders wait for nothing of each other.
+The lines of one folder are the work of `group_commit.py` and `rolled_blobs.py`. This module has what all folders share:
+which of them are open, how many ids they may remember, and the stop. Folders do not wait for each other.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from .. import telemetry
 from ..exceptions import StoreError
 from ..retry import Outage, patiently
-from .group_commit import Appended, Folder
-from .rolled_blobs import BlobSeries
+from .group_commit import Appended, PartitionWriter
+from .rolled_blobs import RollingBlobWriter
 from .sink_limits import SinkLimits
 from .store import checked_name
 
@@ -60,7 +60,7 @@ class Sink:
         self._linger = linger
         self._limits = limits or SinkLimits()
         self._instruments = instruments or telemetry.instruments()
-        self._folders: OrderedDict[str, Folder] = OrderedDict()
+        self._writers: OrderedDict[str, PartitionWriter] = OrderedDict()
         self._outage = Outage(self._instruments.retries)
         self._objects: OrderedDict[str, str] = OrderedDict()
         self._large_puts = asyncio.Semaphore(self._limits.large_puts)
@@ -71,14 +71,14 @@ class Sink:
         """Prove that the store can be written.
 
         Raises:
-            StoreCheckError: it cannot; the message names the place and the missing permission.
+            StoreCheckError: it cannot; the message names the store and the missing permission.
         """
         await self._store.check()
 
     async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
         """Store `lines` in `folder` in this order, and return when every one of them is durable.
 
-        A caller that is cancelled leaves its lines behind: they are stored, and known when it sends them again.
+        The lines of a cancelled call are stored nevertheless, and are duplicates when they are sent again.
 
         Raises:
             StoreError: not all of them are known to be durable; sending the same lines again is safe.
@@ -94,17 +94,17 @@ class Sink:
         return await self._open(folder).add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
-        """Store an object beside the lines and return its URL, for `dataref`; a few at a time, the others wait.
+        """Store an object beside the lines and return its URL, for `dataref`; only a few are sent at the same time.
 
         Args:
-            name: relative to the store; it has a digest of the content, so that one name never means two contents and
-                what was stored once need not be sent again.
+            name: relative to the store. It contains a digest of the content, so one name has one content, and an
+                object that was stored once is not sent again.
             content: its bytes.
             content_type: its media type.
 
         Raises:
             StoreError: it is not known to be stored; putting it again is safe.
-            ValueError: the name holds other content already, or leaves the store.
+            ValueError: the name has other content already, or leaves the store.
         """
         self._refuse_when_closed()
         async with self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts:
@@ -123,18 +123,18 @@ class Sink:
             return url
 
     def forget_objects(self) -> None:
-        """Take no object for stored from now on: the store failed, and what it holds may be another one's since."""
+        """Send every object again from now on: the store failed, and may be another one since."""
         self._objects.clear()
 
     async def drain(self) -> None:
-        """Wait until no line is pending, lingering ones included; new ones are still taken."""
-        for folder in self._folders.values():
-            folder.hurry()
+        """Write the lines that linger, and wait until no line is pending; new ones are still taken."""
+        for writer in self._writers.values():
+            writer.flush_now()
         while tasks := self._tasks():
             await asyncio.wait(tasks)
 
     async def close(self) -> None:
-        """Refuse what is still pending (see `drain`) and release the store; safe to call twice."""
+        """Refuse the lines that are still pending (see `drain`) and release the store; safe to call twice."""
         if self._closed:
             return
         self._closed = True
@@ -146,34 +146,34 @@ class Sink:
         await self._store.close()
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [folder.task for folder in self._folders.values() if folder.task is not None]
+        return [writer.task for writer in self._writers.values() if writer.task is not None]
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise StoreError("expected an open sink, got one that is closed: send the lines again to another receiver")
 
-    def _open(self, name: str) -> Folder:
-        folder = self._folders.get(name)
-        if folder is None:
-            self._close_folders(self._limits.open_folders - 1)
-            stem = f"{checked_name(name)}/{self._instance}"
-            series = BlobSeries(self._store, stem, self._limits, self._room, self._instruments)
-            folder = Folder(name, series, self._limits, linger=self._linger, outage=self._outage)
-            self._folders[name] = folder
+    def _open(self, folder: str) -> PartitionWriter:
+        writer = self._writers.get(folder)
+        if writer is None:
+            self._close_idle(self._limits.open_folders - 1)
+            stem = f"{checked_name(folder)}/{self._instance}"
+            blobs = RollingBlobWriter(self._store, stem, self._limits, self._room, self._instruments)
+            writer = PartitionWriter(folder, blobs, self._limits, linger=self._linger, outage=self._outage)
+            self._writers[folder] = writer
         else:
-            self._folders.move_to_end(name)
-        return folder
+            self._writers.move_to_end(folder)
+        return writer
 
-    def _close_folders(self, keep: int) -> None:
-        """Forget idle folders from the least recently used on: the old ones, and those above `keep`."""
-        old = asyncio.get_running_loop().time() - self._limits.idle_seconds
-        for name, folder in list(self._folders.items()):
-            if len(self._folders) <= keep and folder.used_at > old:
+    def _close_idle(self, keep: int) -> None:
+        """Close idle folders, the least recently used first: those idle for too long, and those above `keep`."""
+        idle_since = asyncio.get_running_loop().time() - self._limits.idle_seconds
+        for folder, writer in list(self._writers.items()):
+            if len(self._writers) <= keep and writer.used_at > idle_since:
                 break
-            if folder.task is None:
-                del self._folders[name]
-                self._outage.end(name)
+            if writer.task is None:
+                del self._writers[folder]
+                self._outage.end(folder)
 
     def _room(self) -> int:
-        """How many ids each folder may remember, so that all of them stay below the total."""
-        return min(self._limits.folder_ids, self._limits.total_ids // max(1, len(self._folders)))
+        """How many ids each folder may remember; all together stay below the total."""
+        return min(self._limits.folder_ids, self._limits.total_ids // max(1, len(self._writers)))

@@ -1,4 +1,4 @@
-"""Every bound of the sink in one value."""
+"""The limits of the sink in one value."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ __all__ = ["SinkLimits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkLimits:
-    """Every bound of the sink.
+    """The limits of the sink.
 
     Attributes:
-        block_bytes: most bytes of one append; Azure's limit for a block of an append blob is 4 MiB.
-        max_blocks: blocks after which a blob is left; Azure takes 50,000.
-        max_bytes: size that no block may push a blob over.
-        tail_bytes: how much of its own newest blobs a folder reads when it is opened, to know the ids in it.
-        folder_ids: most ids of stored lines that a folder remembers; at least the last half of them is there.
-        total_ids: most ids that all open folders remember; an id takes about 150 bytes.
-        open_folders: folders that may be open; the least recently used idle one is closed.
+        block_bytes: most bytes of one append; Azure takes blocks of at most 4 MiB.
+        max_blocks: most blocks of a blob; Azure takes 50,000.
+        max_bytes: most bytes of a blob, if more than one block is in it.
+        tail_bytes: bytes of the newest own blobs that are read for their ids when a folder is opened.
+        folder_ids: most ids of stored lines that a folder remembers; never less than the latest half of them.
+        total_ids: most ids that all open folders remember together; an id takes about 150 bytes.
+        open_folders: most folders that are open; above it the least recently used idle one is closed.
         large_put_bytes: an object above this size counts as large.
-        large_puts: large objects that may be on their way to the store at the same time.
-        small_puts: likewise the others, which wait for no large one.
-        known_objects: objects that are remembered to be stored; a name and its URL take about 500 bytes.
+        large_puts: large objects that are sent at the same time.
+        small_puts: other objects that are sent at the same time; they do not wait for large ones.
+        known_objects: stored objects that are remembered; a name and its URL take about 500 bytes.
         idle_seconds: time without lines after which a folder is closed.
-        retry_seconds: how long a block is tried again before those who wait for it are told.
+        retry_seconds: how long a block is retried before its callers get the error.
     """
 
     block_bytes: int = 4 << 20

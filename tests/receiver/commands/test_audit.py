@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from azurite import Azurite
     from receiver_process import ReceiverProcess, StartReceiver
 
-    from otel_modeldata_receiver.commands.audit.reconciliation import Statement
+    from otel_modeldata_receiver.commands.audit.reconciliation import Reconciliation
 
 HOUR_NS = 3600 * 10**9
 DATA = Path(__file__).parents[3] / "tests" / "data"
@@ -60,7 +60,7 @@ def send(endpoint: str, *records: bytes, producer: str = "p") -> None:
 
 
 def audited(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
-    """The exit code of an audit, and what it found."""
+    """The exit code of an audit, and its JSON."""
     code, out, _ = run(capsys, *arguments, "--json")
     return code, json.loads(out) if out else {}
 
@@ -69,9 +69,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     try:
         code = main.main(["audit", *map(str, arguments)])
     except SystemExit as error:
-        code, told = (error.code, "") if isinstance(error.code, int) else (1, f"{error.code}\n")
+        code, text = (error.code, "") if isinstance(error.code, int) else (1, f"{error.code}\n")
         captured = capsys.readouterr()
-        return code, captured.out, captured.err + told
+        return code, captured.out, captured.err + text
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
@@ -84,7 +84,7 @@ def write_report(folder: Path, producer: str, **collections: dict[str, Any]) -> 
 
 
 def statement(facts: dict[str, Any], collection: str = "model_inputs") -> dict[str, Any]:
-    (found,) = (one for one in facts["statements"] if one["collection"] == collection)
+    (found,) = (one for one in facts["reconciliations"] if one["collection"] == collection)
     return found
 
 
@@ -117,20 +117,22 @@ def lines_of(path: Path) -> list[bytes]:
 
 
 # S84
-def test_a_store_without_fault_accounts_and_nothing_in_it_changes(
+def test_everything_in_a_store_without_faults_is_accounted_for_and_nothing_changes(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
     code, facts = audited(capsys, store)
-    assert (code, facts["findings"], facts["accounts_for_everything"]) == (0, [], True)
+    assert (code, facts["findings"], facts["everything_accounted_for"]) == (0, [], True)
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
-    assert [(one["collection"], one["stored"], one["quarantined"], one["gaps"]) for one in facts["statements"]] == [
+    assert [
+        (one["collection"], one["stored"], one["quarantined"], one["gaps"]) for one in facts["reconciliations"]
+    ] == [
         ("model_inputs", 19, 1, []),
         ("model_outputs", 20, 0, []),
     ]
     assert (facts["lines"], facts["blobs"]) == (39, 7)
     assert facts["notes"] == [
-        f"credit/blue {name}, producer p: no final report: events after 19 cannot be known"
+        f"credit/blue {name}, producer p: no final report, so events after 19 are unknown"
         for name in ("model_inputs", "model_outputs")
     ]
 
@@ -148,7 +150,7 @@ def test_with_final_reports_everything_accepted_is_accounted_for(
     assert [found[name] for name in ("stored", "quarantined", "lost", "missing")] == [19, 1, 2, 0]
     _, out, _ = run(capsys, store, "--report", report)
     assert "accepted 22, stored 19, lost 2, quarantined 1, duplicates 0, missing 0, gaps 20-21\n" in out
-    assert out.endswith("\neverything accounts\n")
+    assert out.endswith("\neverything is accounted for\n")
 
 
 def test_a_report_shows_what_is_missing_at_the_end(
@@ -177,39 +179,42 @@ def test_every_fault_that_is_planted_is_found(store: Path, capsys: pytest.Captur
     assert statement(facts)["gaps"] == [[2, 3]]
     assert (statement(facts)["missing"], statement(facts)["duplicates"]) == (2, 2)
     assert counts(facts) == {"unreadable": 1, "misplaced": 2, "content_range": 1, "duplicated": 2}
-    assert statement(facts, "model_outputs")["accounts"]
-    spots = {name: [(spot["blob"], spot["line"]) for spot in fault["first"]] for name, fault in facts["faults"].items()}
+    assert statement(facts, "model_outputs")["accounted_for"]
+    locations = {
+        name: [(location["blob"], location["line"]) for location in fault["first"]]
+        for name, fault in facts["faults"].items()
+    }
     name = last.relative_to(store).as_posix()
-    assert spots["unreadable"] == [(name, 8)]
-    assert spots["misplaced"] == [(name, 2), (stray.relative_to(store).as_posix(), 1)]
+    assert locations["unreadable"] == [(name, 8)]
+    assert locations["misplaced"] == [(name, 2), (stray.relative_to(store).as_posix(), 1)]
 
 
-def test_people_read_where_something_is_wrong_and_what_it_means(
+def test_the_text_output_has_the_location_and_the_meaning_of_each_fault(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = blob(store)
     path.write_bytes(b"".join(lines_of(path)[1:]) + b"torn\n" * 12)
     code, out, err = run(capsys, store)
     assert code == 1
-    assert err == f"otel-modeldata: 2 findings: not everything in {store} accounts\n"
+    assert err == f"otel-modeldata: 2 findings: not everything in {store} is accounted for\n"
     name = path.relative_to(store).as_posix()
-    for told in (
+    for text in (
         f"{store}: 7 blobs, 50 lines, ",
         f"  {name}, line 6: expected a CloudEvent in JSON, got 4 bytes: JSON is malformed",
-        "  and 2 more torn, or no CloudEvent in JSON\n",
+        "  and 2 more torn, or not a CloudEvent in JSON\n",
         "credit/blue model_outputs, producer p\n    stored 20, quarantined 0, duplicates 0, missing 0\n",
         "    stored 18, quarantined 1, duplicates 0, missing 1, gaps 14\n",
         "finding: credit/blue model_inputs, producer p: 1 event missing, of the numbers 14\n",
-        "finding: 12 lines torn, or no CloudEvent in JSON\n",
-        "note: credit/blue model_outputs, producer p: no final report: events after 19 cannot be known\n",
+        "finding: 12 lines torn, or not a CloudEvent in JSON\n",
+        "note: credit/blue model_outputs, producer p: no final report, so events after 19 are unknown\n",
     ):
-        assert told in out, told
+        assert text in out, text
 
 
-def test_a_receiver_that_is_killed_again_and_again_leaves_nothing_to_find(
+def test_an_audit_finds_nothing_after_a_receiver_was_killed_many_times(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Section 5, test 1, judged by the ledger: what was acknowledged is there once."""
+    """What was acknowledged is stored once."""
     folder = tmp_path / "store"
     receiver = start_receiver(str(folder), "--instance-id", "f" * 32)
     for number in range(0, 60, 10):
@@ -217,7 +222,7 @@ def test_a_receiver_that_is_killed_again_and_again_leaves_nothing_to_find(
         send(receiver.endpoint, *records)
         receiver.kill()
         receiver.start()
-        send(receiver.endpoint, *records)  # the sender that missed the answer
+        send(receiver.endpoint, *records)  # the sender did not get the answer
     report = write_report(tmp_path / "reports", "p", model_inputs={"accepted": 60, "delivered": 60, "lost": {}})
     code, facts = audited(capsys, folder, "--report", report)
     assert (code, facts["findings"], statement(facts)["stored"]) == (0, [], 60)
@@ -233,7 +238,7 @@ sys.exit(otel_modeldata.flush(60).pending)
 """
 
 
-def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_account(
+def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_agree(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, reports = tmp_path / "store", tmp_path / "reports"
@@ -247,7 +252,7 @@ def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_account(
     receiver.stop()
     code, facts = audited(capsys, folder, "--report", reports)
     assert (code, facts["findings"], facts["notes"]) == (0, [], [])
-    assert [(one["collection"], one["stored"], one["report"]["accepted"]) for one in facts["statements"]] == [
+    assert [(one["collection"], one["stored"], one["report"]["accepted"]) for one in facts["reconciliations"]] == [
         ("model_inputs", 50, 50),
         ("model_outputs", 50, 50),
     ]
@@ -257,7 +262,7 @@ def test_the_final_report_of_the_sdk_and_the_store_of_the_receiver_account(
     assert (code, statement(facts, "model_outputs")["gaps"]) == (1, [[47, 49]])
 
 
-def test_records_in_quarantine_are_known_by_producer_and_number_whatever_is_wrong_with_them(
+def test_damaged_records_in_quarantine_are_identified_by_producer_and_number(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "store"
@@ -277,7 +282,7 @@ def test_records_in_quarantine_are_known_by_producer_and_number_whatever_is_wron
     assert statement(audited(capsys, folder)[1])["gaps"] == [[2, 2]]
 
 
-def test_rows_in_an_object_of_their_own_must_be_there(
+def test_rows_in_an_object_of_their_own_must_exist(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "store"
@@ -293,7 +298,7 @@ def test_rows_in_an_object_of_their_own_must_be_there(
     assert counts(audited(capsys, moved)[1]) == {"dataref": 1}
 
 
-def test_lines_of_azures_own_collector_are_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_azures_own_collector_are_not_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (recorded,) = DATA.glob("azure-recorded/**/*.jsonl")
     source = json.loads(recorded.read_bytes().splitlines()[0])["source"]
     endpoint, deployment = source.split("/")[-3], source.split("/")[-1]
@@ -312,7 +317,7 @@ def test_a_part_of_a_store_is_audited_alone(store: Path, capsys: pytest.CaptureF
     blob(store, "model_outputs").write_bytes(b"torn\n")
     assert audited(capsys, store, "--collection", "model_inputs")[0] == 0
     assert audited(capsys, store, "--collection", "model_outputs")[0] == 1
-    assert audited(capsys, store, "--endpoint", "credit", "--deployment", "green")[1]["statements"] == []
+    assert audited(capsys, store, "--endpoint", "credit", "--deployment", "green")[1]["reconciliations"] == []
     code, facts = audited(capsys, store, "--endpoint", "debit")
     assert (code, facts["blobs"], facts["lines"]) == (0, 1, 0)  # the quarantine belongs to all
 
@@ -333,7 +338,7 @@ def test_hours_are_audited_alone_and_what_is_in_other_hours_is_not_missing(
     assert (code, statement(facts)["gaps"]) == (1, [[10, 10]])
 
 
-def test_a_report_that_speaks_of_another_deployment_is_left_alone(
+def test_a_report_of_another_deployment_is_ignored(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = write_report(tmp_path / "reports", "other", model_inputs={"accepted": 5, "delivered": 5, "lost": {}})
@@ -356,10 +361,10 @@ EVENTS = st.lists(st.tuples(st.integers(10, 14), st.sampled_from(["stored", "sto
 
 @settings(max_examples=60, deadline=None)
 @given(EVENTS, st.integers(10, 14), st.integers(10, 14), st.sampled_from([None, 0, 5, 11]))
-def test_whatever_hours_are_audited_a_hole_is_told_exactly_when_the_event_is_nowhere(
+def test_in_any_hours_a_gap_is_reported_exactly_when_the_event_is_nowhere(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[int, str]], first: int, last: int, gone: int | None
 ) -> None:
-    """The hour of an event is drawn at random: callers give events times of their own."""
+    """The hour of an event is random: callers set the times of events."""
     folder = tmp_path_factory.mktemp("store")
     for number, (hour, fate) in enumerate(events):
         if number != gone:
@@ -392,10 +397,10 @@ def _write(folder: Path, number: int, hour: int, fate: str) -> None:
         file.write(line)
 
 
-async def _audited(folder: Path, selection: Selection) -> Sequence[Statement]:
+async def _audited(folder: Path, selection: Selection) -> Sequence[Reconciliation]:
     store = LocalStore(folder)
     try:
-        return (await audit_run.audit(store, selection, [], lambda *_: None)).statements
+        return (await audit_run.audit(store, selection, [], lambda *_: None)).reconciliations
     finally:
         await store.close()
 
@@ -406,7 +411,7 @@ def test_an_hour_may_be_written_in_several_ways(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-11-22", "10", "2026-11-22T10:30", "now", ""])
-def test_what_is_no_hour_is_refused(text: str) -> None:
+def test_a_malformed_hour_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected an hour"):
         _hour(text)
 
@@ -423,17 +428,15 @@ def test_copies_that_azures_reader_makes_are_left_out(store: Path, capsys: pytes
 # --- wrong usage ------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_store_says_that_nothing_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    nothing = "no blobs were found: nothing is accounted for; correct the store or the names if there should be some"
+def test_an_empty_store_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = "no blobs found, so nothing was checked; correct the store or the names if there should be some"
     code, facts = audited(capsys, tmp_path)
     assert (code, facts["notes"]) == (0, [nothing])
     code, out, _ = run(capsys, tmp_path)
-    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # and not that everything accounts
+    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # and not that everything is accounted for
 
 
-def test_a_store_that_is_not_there_has_code_3_and_is_not_made(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_store_has_code_3_and_is_not_created(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, tmp_path / "nowhere")
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert str(tmp_path / "nowhere") in err
@@ -461,22 +464,26 @@ def test_wrong_usage_has_code_2(arguments: list[str], capsys: pytest.CaptureFixt
 def test_a_report_and_hours_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = write_report(tmp_path / "reports", "p")
     code, _, err = run(capsys, tmp_path, "--report", report, "--from", "2026-11-22T10")
-    assert (code, "a final report speaks of all hours" in err) == (2, True)
+    assert (code, "a final report is about all hours" in err) == (2, True)
     assert run(capsys, tmp_path, "--from", "2026-11-22T10", "--to", "2026-11-22T09")[0] == 2
 
 
-def test_all_reports_that_are_none_are_told(tmp_path: Path) -> None:
+def test_all_wrong_reports_are_listed(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     good = write_report(tmp_path / "a", "p", model_inputs={"accepted": 1, "delivered": 1, "lost": {}})
     other = write_report(tmp_path / "b", "p", model_inputs={"accepted": 2, "delivered": 2, "lost": {}})
     negative = write_report(tmp_path / "c", "q", model_inputs={"accepted": -1})
     with pytest.raises(ConfigError) as caught:
         producer_report.load([good, good, other, negative, tmp_path / "empty"])
-    told = str(caught.value).splitlines()
-    assert [line.partition(": expected")[0] for line in told] == [str(other), str(negative), str(tmp_path / "empty")]
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": expected")[0] for line in lines] == [
+        str(other),
+        str(negative),
+        str(tmp_path / "empty"),
+    ]
 
 
-def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path) -> None:
+def test_a_missing_extra_is_reported_with_the_command_to_install_it(tmp_path: Path) -> None:
     code = "import sys; sys.modules['rich'] = None\nfrom otel_modeldata_receiver.commands.main import main\n"
     code += f"sys.exit(main(['audit', {str(tmp_path)!r}]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
@@ -484,7 +491,7 @@ def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path) -> None:
     assert "pip install 'otel-modeldata[receiver]'" in done.stderr
 
 
-def test_the_help_loads_nothing_that_is_heavy() -> None:
+def test_the_help_loads_no_large_library() -> None:
     code = (
         "import sys\nfrom otel_modeldata_receiver.commands.main import main\n"
         "try: main(['audit', '--help'])\nexcept SystemExit: pass\n"
@@ -508,8 +515,8 @@ async def _read(folder: Path, *blobs: StoredObject) -> list[tuple[str, int, list
 
 
 @pytest.mark.parametrize("piece", [1, 3, 16, 1 << 20])
-def test_lines_are_whole_however_blobs_are_cut(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blob_lines, "_PIECE_BYTES", piece)
+def test_lines_are_whole_at_every_size_of_reads(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blob_lines, "_READ_BYTES", piece)
     contents = {"a.jsonl": b"one\ntwo\n\nfour\n", "b.jsonl": b"", "c.jsonl": b"one\ntorn", "d.jsonl": b"\n"}
     blobs = []
     for name, content in contents.items():
@@ -530,14 +537,14 @@ def test_lines_are_whole_however_blobs_are_cut(piece: int, tmp_path: Path, monke
     assert read == sum(map(len, contents.values()))
 
 
-def test_a_last_line_that_was_being_written_is_read_to_its_end(tmp_path: Path) -> None:
+def test_a_last_line_that_was_half_written_is_read_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"one\ntwo\nthree\n")
     ((_, _, lines, _),) = asyncio.run(_read(tmp_path, StoredObject(name="a.jsonl", size=6)))
     assert lines == [b"one", b"two"]
 
 
-def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blob_lines, "_PIECE_BYTES", 8)
+def test_a_line_without_end_is_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blob_lines, "_READ_BYTES", 8)
     monkeypatch.setattr(blob_lines, "_MAX_LINE_BYTES", 16)
     (tmp_path / "a.jsonl").write_bytes(b"x" * 1000 + b"\nnext\n")
     pieces = asyncio.run(_read(tmp_path, StoredObject(name="a.jsonl", size=1006)))
@@ -602,7 +609,7 @@ def test_a_store_in_azure_is_audited_below_its_prefix_alone(
     assert azurite.key not in json.dumps(facts)
 
 
-def test_a_container_that_is_not_there_has_code_3(
+def test_a_missing_container_has_code_3(
     azurite: Azurite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)

@@ -44,7 +44,7 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_receiver_tells_where_it_is_stores_and_stops_with_zero(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_receiver_prints_its_address_stores_and_exits_with_zero(tmp_path: Path, number: signal.Signals) -> None:
     with started("--store", "blobs", "--json", cwd=tmp_path) as process:
         assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
@@ -60,7 +60,7 @@ def test_the_receiver_tells_where_it_is_stores_and_stops_with_zero(tmp_path: Pat
     assert json.loads(stored.read_bytes())["id"] == "1"
 
 
-def test_people_read_one_line(tmp_path: Path) -> None:
+def test_the_startup_is_one_line_of_text(tmp_path: Path) -> None:
     flags = ("--instance-id", "f" * 32, "--rolling-rate", "hour", "--linger-ms", "5", "--create-container")
     with started(*flags, cwd=tmp_path) as process:
         assert process.stdout is not None
@@ -89,45 +89,45 @@ def run(*arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_wrong_settings_are_all_told_with_code_2(tmp_path: Path) -> None:
+def test_all_wrong_settings_are_reported_with_code_2(tmp_path: Path) -> None:
     path = tmp_path / "receiver.yaml"
     path.write_text("stroe: x\n")
-    code, told = run("receive", "--config", str(path), "--listen", ":4327", "--linger-ms", "soon")
+    code, errors = run("receive", "--config", str(path), "--listen", ":4327", "--linger-ms", "soon")
     assert code == 2
-    assert [line.partition(": expected")[0].partition(": unknown")[0] for line in told.splitlines()] == [
+    assert [line.partition(": expected")[0].partition(": unknown")[0] for line in errors.splitlines()] == [
         "otel-modeldata: stroe",
         "listen",
         "linger_ms",
     ]
 
 
-def test_a_store_url_nobody_knows_is_told_with_code_2() -> None:
-    code, told = run("receive", "--store", "ftp://x")
-    assert (code, told.count("\n")) == (2, 1)
-    assert "ftp" in told
+def test_an_unknown_store_url_is_reported_with_code_2() -> None:
+    code, errors = run("receive", "--store", "ftp://x")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "ftp" in errors
 
 
-def test_a_store_that_cannot_be_used_is_told_in_one_line_with_code_3(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_used_is_reported_in_one_line_with_code_3(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    code, told = run("receive", "--listen", "127.0.0.1:0", "--store", str(tmp_path / "file"))
-    assert (code, told.count("\n")) == (3, 1)
-    assert told.startswith("otel-modeldata: expected ")
-    assert str(tmp_path / "file") in told
+    code, errors = run("receive", "--listen", "127.0.0.1:0", "--store", str(tmp_path / "file"))
+    assert (code, errors.count("\n")) == (3, 1)
+    assert errors.startswith("otel-modeldata: expected ")
+    assert str(tmp_path / "file") in errors
 
 
-def test_an_address_in_use_is_told_in_one_line_with_code_3(tmp_path: Path) -> None:
+def test_an_address_in_use_is_reported_in_one_line_with_code_3(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        code, told = run("receive", "--listen", address, "--store", str(tmp_path))
-    assert (code, told.count("\n")) == (3, 1)
-    assert told.startswith(f"otel-modeldata: expected a free address of this machine to listen on, got '{address}'")
-    assert "choose another --listen (is a gateway on 4317? then use 127.0.0.1:4327" in told
+        code, errors = run("receive", "--listen", address, "--store", str(tmp_path))
+    assert (code, errors.count("\n")) == (3, 1)
+    assert errors.startswith(f"otel-modeldata: expected a free address of this machine to listen on, got '{address}'")
+    assert "choose another --listen (is a gateway on 4317? then use 127.0.0.1:4327" in errors
 
 
 @pytest.mark.parametrize(("command", "missing"), [("receive", "grpc"), ("doctor", "rich.console")])
-def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path, command: str, missing: str) -> None:
+def test_a_missing_extra_is_reported_with_the_command_to_install_it(tmp_path: Path, command: str, missing: str) -> None:
     code = (
         f"import sys; sys.modules[{missing!r}] = None; from otel_modeldata_receiver.commands.main import main; "
         f"sys.exit(main([{command!r}]))"
@@ -144,7 +144,7 @@ def test_a_missing_extra_is_told_with_its_cure(tmp_path: Path, command: str, mis
     )
 
 
-def test_ctrl_c_before_there_is_anything_to_stop_ends_without_a_traceback(
+def test_ctrl_c_before_the_receiver_runs_ends_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -162,10 +162,10 @@ def test_help_needs_no_server_and_no_azure() -> None:
         "print([name for name in ('grpc', 'azure', 'opentelemetry.sdk', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=True)
-    *told, loaded = done.stdout.splitlines()
+    *lines, loaded = done.stdout.splitlines()
     assert loaded == "[]"
     for taught in ("examples:", "environment:", "exit codes:", "AZURE_STORAGE_CONNECTION_STRING", "(default 127.0.0.1"):
-        assert any(taught in line for line in told), taught
+        assert any(taught in line for line in lines), taught
 
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
@@ -194,7 +194,7 @@ def test_the_help_fits_80_columns(
     assert [line for line in help_of(command, capsys, monkeypatch).splitlines() if len(line) > 80] == []
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main.main(["--version"])
     assert caught.value.code == 0

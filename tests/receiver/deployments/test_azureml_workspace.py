@@ -1,4 +1,4 @@
-"""Azure ML through its own library: what is sent to register an asset, and what a datastore's answer means.
+"""Azure ML through its own library: the requests that register an asset and look up a datastore.
 
 The library is real; the service is `azure_ml.py`.
 """
@@ -15,7 +15,7 @@ from azure_ml import TOKEN, AzureMl, Identity, azure_ml
 from otel_modeldata_receiver.config.store_access import DatastoreConfig, WorkspaceConfig
 from otel_modeldata_receiver.deployments import azureml_workspace
 from otel_modeldata_receiver.deployments.azureml_workspace import AzureWorkspace
-from otel_modeldata_receiver.deployments.data_assets import MLTABLE, Asset, asset_file
+from otel_modeldata_receiver.deployments.data_assets import MLTABLE, DataAsset, asset_file
 from otel_modeldata_receiver.deployments.datastores import DatastorePath
 from otel_modeldata_receiver.exceptions import AssetError, ConfigError
 
@@ -32,7 +32,7 @@ PREFIX = (
     "/providers/Microsoft.MachineLearningServices/workspaces/ws"
 )
 OTHER = "22222222-0000-0000-0000-000000000000"
-ASSET = Asset(
+ASSET = DataAsset(
     name="credit-blue-model_inputs",
     version="1",
     path="azureml://datastores/workspaceblobstore/paths/modelDataCollector/credit/blue/model_inputs",
@@ -77,7 +77,7 @@ def test_an_asset_that_is_there_already_is_a_success(service: AzureMl, workspace
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_refusal_is_one_sentence_that_names_the_role(
+def test_a_refusal_is_reported_in_one_sentence_that_names_the_role(
     service: AzureMl, workspace: AzureWorkspace, status: int
 ) -> None:
     service.refusals = [status] * 5
@@ -105,7 +105,7 @@ def test_a_refusal_is_one_sentence_that_names_the_role(
 def test_a_datastore_is_looked_up_in_its_own_workspace(
     service: AzureMl, workspace: AzureWorkspace, text: str, prefix: str
 ) -> None:
-    """S30, S34: a container of one's own, in this subscription or another."""
+    """S30, S34: a container in this subscription or another."""
     service.datastores["lake"] = BLOB
     found = workspace.datastore(DatastorePath.parse(text))
     assert found == DatastoreConfig(url="https://account.blob.core.windows.net/container")
@@ -126,13 +126,15 @@ def test_a_file_share_is_refused(service: AzureMl, workspace: AzureWorkspace) ->
         workspace.datastore(DatastorePath.parse("azureml://datastores/files/paths/p"))
 
 
-def test_a_datastore_that_azure_ml_does_not_know_is_one_sentence(workspace: AzureWorkspace) -> None:
+def test_a_datastore_that_azure_ml_does_not_know_is_reported_in_one_sentence(workspace: AzureWorkspace) -> None:
     with pytest.raises(ConfigError, match=r"^expected Azure ML to know the datastore 'nowhere', got 404 ") as caught:
         workspace.datastore(DatastorePath.parse("azureml://datastores/nowhere/paths/p"))
     assert "\n" not in str(caught.value)
 
 
-def test_without_the_extra_the_setting_is_refused_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_setting_is_refused_with_the_command_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(azureml_workspace, "find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"pip install 'otel-modeldata\[azureml\]'"):
         AzureWorkspace(WORKSPACE)
@@ -161,7 +163,7 @@ def test_the_mltable_is_one_that_azure_ml_reads(tmp_path: Path) -> None:
 
 
 def test_azure_mls_library_installs_no_telemetry_of_its_own() -> None:
-    """It brings Azure Monitor's distribution of OpenTelemetry along."""
+    """It depends on Azure Monitor's distribution of OpenTelemetry."""
     code = (
         "import logging, azure.ai.ml;"
         "from opentelemetry import _logs, metrics, trace;"

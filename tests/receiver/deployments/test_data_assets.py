@@ -1,4 +1,4 @@
-"""Data assets: beside the first line of a collection, once, behind the acknowledgement."""
+"""Data assets: stored beside the first line of a collection, once, after the acknowledgement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from live_receiver import until
 from memory_store import MemoryStore, sink_on
 
-from otel_modeldata_receiver.deployments.data_assets import MLTABLE, Asset, Assets
+from otel_modeldata_receiver.deployments.data_assets import MLTABLE, AssetPublisher, DataAsset
 from otel_modeldata_receiver.exceptions import AssetError
 from otel_modeldata_receiver.layout.destination import CollectionPlan, DeploymentPlan, Destinations
 from otel_modeldata_receiver.storage.local import LocalStore
@@ -29,14 +29,14 @@ PLANS = {
 
 
 class Workspace:
-    """Takes assets, after as many refusals as the test wants."""
+    """Registers assets, after some refusals."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals
-        self.assets: list[Asset] = []
+        self.assets: list[DataAsset] = []
         self.threads: set[str] = set()
 
-    def register(self, asset: Asset) -> None:
+    def register(self, asset: DataAsset) -> None:
         self.threads.add(threading.current_thread().name)
         if self.refusals:
             self.refusals -= 1
@@ -44,23 +44,21 @@ class Workspace:
         self.assets.append(asset)
 
 
-def destinations_of(assets: Assets) -> Destinations:
-    known = Destinations(plans=PLANS)
-    known.on_new = assets.expect
-    return known
+def destinations_of(assets: AssetPublisher) -> Destinations:
+    return Destinations(plans=PLANS, on_new=assets.expect)
 
 
 def files_of(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-async def test_the_first_line_leaves_an_mltable_and_an_asset_file(tmp_path: Path) -> None:
+async def test_after_the_first_line_an_mltable_and_an_asset_file_are_stored(tmp_path: Path) -> None:
     """S79: the default name; the folder is named by what the store returns."""
     sink = sink_on(LocalStore(tmp_path))  # type: ignore[arg-type]
-    assets = Assets(sink.put)
+    assets = AssetPublisher(sink.put)
     root = destinations_of(assets).of("credit", "blue", "model_inputs").root
     assets.stored([f"{root}/{HOUR}", f"{root}/2026/11/22/14"])
-    await assets.settle()
+    await assets.stop()
     await sink.close()
     name = "credit/blue/model_inputs/credit-blue-model_inputs-v1.data.yml"
     assert files_of(tmp_path) == ["credit/blue/model_inputs/MLTable", name]
@@ -78,71 +76,71 @@ async def test_the_first_line_leaves_an_mltable_and_an_asset_file(tmp_path: Path
 async def test_a_chosen_name_version_and_path_are_registered() -> None:
     """S27, S28, S29, S75."""
     sink, workspace = sink_on(MemoryStore()), Workspace()
-    assets = Assets(sink.put, register=workspace.register)
+    assets = AssetPublisher(sink.put, register=workspace.register)
     destinations_of(assets).of("credit", "blue", "model_outputs")
     assets.stored([f"mine/{HOUR}"])
-    await assets.settle()
+    await assets.stop()
     await sink.close()
     assert workspace.assets == [
-        Asset(name="my_asset", version="3", path=PATH, description="model_outputs of credit/blue")
+        DataAsset(name="my_asset", version="3", path=PATH, description="model_outputs of credit/blue")
     ]
     assert threading.current_thread().name not in workspace.threads
 
 
 async def test_in_a_store_with_a_datastores_name_that_name_is_registered() -> None:
-    """S52, S80: an asset is a folder, and up to date by itself."""
+    """S52, S80: an asset is a folder, and needs no update."""
     sink, workspace = sink_on(MemoryStore()), Workspace()
     store_path = "azureml://datastores/workspaceblobstore/paths/modelDataCollector"
-    assets = Assets(sink.put, store_path=store_path, register=workspace.register)
+    assets = AssetPublisher(sink.put, store_path=store_path, register=workspace.register)
     destinations_of(assets).of("credit", "blue", "model_inputs")
     assets.stored([f"credit/blue/model_inputs/{HOUR}"])
-    await assets.settle()
+    await assets.stop()
     await sink.close()
     assert [asset.path for asset in workspace.assets] == [f"{store_path}/credit/blue/model_inputs"]
 
 
 async def test_a_collection_without_a_line_has_no_asset(tmp_path: Path) -> None:
     sink = sink_on(LocalStore(tmp_path))  # type: ignore[arg-type]
-    assets = Assets(sink.put)
+    assets = AssetPublisher(sink.put)
     destinations_of(assets).of("credit", "blue", "model_inputs")
     assets.stored([f"credit/blue/model_inputs_2/{HOUR}", "_quarantine/2026/11/22/13"])
-    await assets.settle()
+    await assets.stop()
     await sink.close()
     assert files_of(tmp_path) == []
 
 
-async def test_it_is_done_once_for_a_process_and_again_harmless_for_the_next(tmp_path: Path) -> None:
+async def test_it_is_published_once_by_a_process_and_again_by_the_next_without_harm(tmp_path: Path) -> None:
     for _ in range(2):
         sink, workspace = sink_on(LocalStore(tmp_path)), Workspace()  # type: ignore[arg-type]
-        assets = Assets(sink.put, store_path="azureml://datastores/a/paths/b", register=workspace.register)
+        assets = AssetPublisher(sink.put, store_path="azureml://datastores/a/paths/b", register=workspace.register)
         for _again in range(2):  # deployment files were read again
             known = destinations_of(assets)
             known.of("credit", "blue", "model_inputs")
             assets.stored([f"credit/blue/model_inputs/{HOUR}"])
-        await assets.settle()
+        await assets.stop()
         await sink.close()
         assert len(workspace.assets) == 1
     assert len(files_of(tmp_path)) == 2
 
 
-async def test_what_somebody_wrote_there_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_existing_object_is_not_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     theirs = tmp_path / "credit/blue/model_inputs/MLTable"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("paths: []\n")
     sink = sink_on(LocalStore(tmp_path))  # type: ignore[arg-type]
-    assets = Assets(sink.put, store_path="azureml://datastores/a/paths/b")
+    assets = AssetPublisher(sink.put, store_path="azureml://datastores/a/paths/b")
     destinations_of(assets).of("credit", "blue", "model_inputs")
     assets.stored([f"credit/blue/model_inputs/{HOUR}"])
-    await assets.settle()
+    await assets.stop()
     await sink.close()
     assert theirs.read_text() == "paths: []\n"
-    assert "credit/blue/model_inputs/MLTable is there with other content and is left alone" in caplog.messages
+    assert "credit/blue/model_inputs/MLTable exists with other content and is not changed" in caplog.messages
 
 
-async def test_a_failure_is_tried_again_until_it_works() -> None:
+async def test_a_failure_is_retried_until_it_works() -> None:
     store, workspace = MemoryStore(["refused", "refused", "ok", "ok", "ok"]), Workspace(refusals=2)
     sink = Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0))
-    assets = Assets(sink.put, register=workspace.register, first_pause=0.001)
+    assets = AssetPublisher(sink.put, register=workspace.register, first_pause=0.001)
     destinations_of(assets).of("credit", "blue", "model_outputs")
     assets.stored([f"mine/{HOUR}"])
 
@@ -150,20 +148,20 @@ async def test_a_failure_is_tried_again_until_it_works() -> None:
         return bool(workspace.assets)
 
     await until(registered)
-    await assets.settle()
+    await assets.stop()
     await sink.close()
     assert set(store.objects) == {"mine/MLTable", "mine/my_asset-v3.data.yml"}
     assert len(workspace.assets) == 1
 
 
-async def test_a_stop_does_not_wait_for_what_fails() -> None:
+async def test_a_stop_does_not_wait_for_failing_assets() -> None:
     workspace = Workspace(refusals=1_000_000)
     sink = sink_on(MemoryStore())
-    assets = Assets(sink.put, register=workspace.register, first_pause=3600)
+    assets = AssetPublisher(sink.put, register=workspace.register, first_pause=3600)
     destinations_of(assets).of("credit", "blue", "model_outputs")
     assets.stored([f"mine/{HOUR}"])
     async with asyncio.timeout(60):
-        await assets.settle()
+        await assets.stop()
     await sink.close()
 
 
@@ -171,27 +169,29 @@ async def test_a_stop_does_not_wait_for_an_answer_of_azure_ml(monkeypatch: pytes
     monkeypatch.setattr("otel_modeldata_receiver.deployments.data_assets._STOP_SECONDS", 0.01)
     asked, answer = threading.Event(), threading.Event()
 
-    def register(_asset: Asset) -> None:
+    def register(_asset: DataAsset) -> None:
         asked.set()
         answer.wait()
 
     sink = sink_on(MemoryStore())
-    assets = Assets(sink.put, register=register)
+    assets = AssetPublisher(sink.put, register=register)
     destinations_of(assets).of("credit", "blue", "model_outputs")
     assets.stored([f"mine/{HOUR}"])
     await asyncio.to_thread(asked.wait, 60)
     async with asyncio.timeout(60):
-        await assets.settle()
+        await assets.stop()
     await sink.close()
     answer.set()
 
 
-async def test_a_local_store_is_not_registered_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_asset_in_a_local_store_is_not_registered_and_this_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     sink, workspace = sink_on(LocalStore(tmp_path)), Workspace()  # type: ignore[arg-type]
-    assets = Assets(sink.put, register=workspace.register)
+    assets = AssetPublisher(sink.put, register=workspace.register)
     destinations_of(assets).of("credit", "blue", "model_inputs")
     assets.stored([f"credit/blue/model_inputs/{HOUR}"])
-    await assets.settle()
+    await assets.stop()
     await sink.close()
     assert workspace.assets == []
     assert "credit-blue-model_inputs is not registered: Azure ML cannot read a local store" in caplog.messages

@@ -1,4 +1,4 @@
-"""Paths of Azure ML, and which container they mean."""
+"""Datastore paths of Azure ML, and the containers that they name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_short_form_is_a_datastore_and_a_folder_of_it() -> None:
     )
 
 
-def test_the_long_form_says_which_subscription() -> None:
+def test_the_long_form_has_the_subscription() -> None:
     """S34."""
     path = DatastorePath.parse(LONG)
     assert path == DatastorePath(name="lake", workspace=("sub", "rg", "ws"), path="a/b")
@@ -68,13 +68,13 @@ def test_a_whole_datastore_has_no_path(text: str) -> None:
         "azureml://subscriptions/s/resourcegroups/g/workspaces/w/x/datastores/lake/paths/x",
     ],
 )
-def test_a_path_that_is_none_is_one_sentence(text: str) -> None:
+def test_a_malformed_path_is_reported_in_one_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^expected a path like azureml://datastores/") as caught:
         DatastorePath.parse(text)
     assert f"got {text!r}: " in str(caught.value)
 
 
-def test_a_path_is_known_by_its_scheme() -> None:
+def test_a_path_is_recognized_by_its_scheme() -> None:
     assert is_datastore_path(SHORT)
     assert is_datastore_path("AZUREML:x")
     assert not is_datastore_path("az://container")
@@ -98,7 +98,7 @@ def test_an_unknown_datastore_is_named_with_those_that_are_known() -> None:
         Datastores({"lake": LAKE, "b": LAKE}).find(DatastorePath.parse(SHORT))
     assert str(caught.value) == (
         "expected a known datastore, got 'workspaceblobstore' (known: b, lake): list it under 'datastores' in the "
-        "receiver's configuration, or name the 'workspace' to be asked for it"
+        "receiver's configuration, or set the 'workspace' that knows it"
     )
 
 
@@ -115,7 +115,7 @@ def test_azure_ml_is_asked_once_for_what_is_not_listed() -> None:
     assert asked == ["workspaceblobstore"]
 
 
-def test_a_collections_client_id_opens_a_datastore_that_does_not_say_how() -> None:
+def test_a_collections_client_id_opens_a_datastore_without_credentials() -> None:
     """S32."""
     known = Datastores({"lake": LAKE, "theirs": THEIRS})
     found = known.find(DatastorePath.parse("azureml://datastores/lake/paths/x"), "client-1")

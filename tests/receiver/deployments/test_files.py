@@ -1,4 +1,4 @@
-"""Deployment YAMLs as the receiver reads them, and the plan that they make."""
+"""Deployment YAMLs as the receiver reads them, and the plan that is made of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 
 from otel_modeldata.config import DataAsset
 from otel_modeldata_receiver.config.store_access import DatastoreConfig, IdentityConfig
-from otel_modeldata_receiver.deployments import plan
 from otel_modeldata_receiver.deployments.datastores import Datastores
 from otel_modeldata_receiver.deployments.files import DeploymentFiles
-from otel_modeldata_receiver.deployments.plan import Plan
+from otel_modeldata_receiver.deployments.plan import Plan, make_plan
 from otel_modeldata_receiver.exceptions import ConfigError
 from otel_modeldata_receiver.layout.destination import CollectionPlan, DeploymentPlan
 from otel_modeldata_receiver.layout.partition import RollingRate
@@ -84,7 +83,7 @@ def test_the_documented_yaml_becomes_a_plan(folder: Path) -> None:
         "request": CollectionPlan(),
     }
     url = "az://azureml-blobstore"
-    assert plan.make(DeploymentFiles([str(folder)]).read(), WORKSPACE_STORE) == Plan(
+    assert make_plan(DeploymentFiles([str(folder)]).read(), WORKSPACE_STORE) == Plan(
         deployments={("my_endpoint", "blue"): DeploymentPlan(rolling_rate=RollingRate.DAY, collections=collections)},
         mounts={
             "workspaceblobstore": DatastoreConfig(url=url),
@@ -93,7 +92,7 @@ def test_the_documented_yaml_becomes_a_plan(folder: Path) -> None:
     )
 
 
-def test_a_folder_gives_its_deployments_and_nothing_else(folder: Path) -> None:
+def test_only_the_deployments_of_a_folder_are_read(folder: Path) -> None:
     (folder / "green.yaml").write_text(deployment("green"))
     (folder / "red.json").write_text('{"endpoint_name": "e", "name": "red", "data_collector": {"collections": {}}}')
     (folder / "endpoint.yml").write_text("name: my_endpoint\nauth_mode: key\n")
@@ -124,14 +123,16 @@ def test_every_wrong_file_is_named(folder: Path) -> None:
     ]
     assert "expected YAML" in found[0]
     assert "did you mean 'sampling_rate'?" in found[1]
-    assert found[2].endswith("endpoint_name: expected a name, got none: the receiver has to know whose file it is")
+    assert found[2].endswith(
+        "endpoint_name: expected a name, got none: the receiver must know which deployment the file is for"
+    )
     assert f"expected one file for MY_endpoint/blue, got {folder}/blue-deployment.yml as well" in found[3]
 
 
 def test_a_file_that_is_named_has_to_be_a_deployment(tmp_path: Path) -> None:
     (tmp_path / "endpoint.yml").write_text("name: my_endpoint\n")
-    (line,) = problems(tmp_path / "endpoint.yml")
-    assert "data_collector: expected a mapping, got nothing" in line
+    path = tmp_path / "endpoint.yml"
+    assert f"{path}: data_collector: expected a mapping, got nothing" in problems(path)
 
 
 def test_the_stamp_changes_with_every_change(folder: Path) -> None:
@@ -157,19 +158,21 @@ def test_every_wrong_destination_is_named_in_one_error(folder: Path) -> None:
     )
     (folder / "blue-deployment.yml").write_text(deployment("bad", collections))
     with pytest.raises(ConfigError) as caught:
-        plan.make(DeploymentFiles([str(folder)]).read(), WORKSPACE_STORE)
+        make_plan(DeploymentFiles([str(folder)]).read(), WORKSPACE_STORE)
     lines = str(caught.value).splitlines()
-    assert [line.split(".data: ")[0] for line in lines] == [f"e/bad: collections.{name}" for name in "abcd"]
+    assert [line.split(": expected")[0] for line in lines] == [
+        f"e/bad: collections.{key}" for key in ("a.data.path", "b.data.path", "c.data.name", "d.data.version")
+    ]
     assert "got 'abfss://x'" in lines[0]
     assert "expected a known datastore, got 'nowhere' (known: workspaceblobstore)" in lines[1]
-    assert "name: expected 1 to 128 characters" in lines[2]
-    assert "version: expected 1 to 128 characters" in lines[3]
+    assert "expected 1 to 128 characters" in lines[2]
+    assert "expected 1 to 128 characters" in lines[3]
 
 
-def test_two_collections_in_one_folder_are_warned_of(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_two_collections_in_one_folder_are_warned_about(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = "{data: {path: 'azureml://datastores/workspaceblobstore/paths/x'}}"
     (folder / "blue-deployment.yml").write_text(deployment("one", f"{{a: {data}, b: {data}}}"))
-    plan.make(DeploymentFiles([str(folder)]).read(), WORKSPACE_STORE)
+    make_plan(DeploymentFiles([str(folder)]).read(), WORKSPACE_STORE)
     assert caplog.messages == [
         (
             "azureml://datastores/workspaceblobstore/paths/x takes the collections a, b: Azure ML reads them as one "

@@ -1,4 +1,4 @@
-"""Deployment files in a receiver that runs: from the first line on, and after a change without a restart."""
+"""Deployment files in a running receiver: from the first line on, and after a change without a restart."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def settings(tmp_path: Path) -> dict[str, object]:
     return {"deployments": (str(tmp_path / "blue.yml"),), "datastores": datastores}
 
 
-async def test_a_collection_goes_to_its_own_path_and_the_others_to_the_store(
+async def test_a_collection_is_stored_below_its_own_path_and_the_others_in_the_store(
     tmp_path: Path, settings: dict[str, object]
 ) -> None:
-    """S28, S30, S35, S36, S75: both leave their asset where their lines are."""
+    """S28, S30, S35, S36, S75: the data asset of each is beside its lines."""
     async with live_receiver(tmp_path / "store", assets=True, **settings) as receiver:
         await receiver.export(one("1"))
         await receiver.export(one("2", "model_outputs"))
@@ -73,7 +73,7 @@ async def test_large_payloads_are_beside_the_lines_that_point_to_them(
     assert f'"dataref":"{payload}"' in line
 
 
-async def test_a_folder_without_deployment_files_is_told_and_looked_into_again(
+async def test_a_folder_without_deployment_files_is_reported_and_read_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(POLL, 0.01)
@@ -83,7 +83,7 @@ async def test_a_folder_without_deployment_files_is_told_and_looked_into_again(
     datastores = {"lake": str(tmp_path / "lake")}
     async with live_receiver(tmp_path / "store", deployments=(str(folder),), datastores=datastores) as receiver:
         assert [line.getMessage() for line in caplog.records] == [
-            f"expected a deployment file with data_collector in {folder}, got none so far: defaults hold"
+            f"expected a deployment file with data_collector in {folder}, got none so far: the defaults apply"
         ]
         (folder / "blue.yml").write_text(blue("azureml://datastores/lake/paths/my/inputs"))
         keys = iter(map(str, range(100_000)))
@@ -114,10 +114,10 @@ async def _seen(receiver: LiveReceiver, key: str, folder: Path, name: str) -> bo
     return name in stored(folder)
 
 
-async def test_changed_files_hold_without_a_restart(
+async def test_changed_files_are_used_without_a_restart(
     tmp_path: Path, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Another datastore and another rate from the next look on; what was stored stays, nothing is stored twice."""
+    """Another datastore and another rate after the change; stored lines stay, no line is stored twice."""
     monkeypatch.setattr(POLL, 0.01)
     caplog.set_level("INFO")
     keys = iter(map(str, range(100_000)))
@@ -145,7 +145,7 @@ async def test_changed_files_hold_without_a_restart(
         (blue("azureml://datastores/broken/paths/x"), "datastore 'broken': expected to write into"),
     ],
 )
-async def test_a_broken_change_is_told_once_and_what_was_read_before_stays(
+async def test_a_broken_change_is_logged_once_and_the_previous_files_stay_in_use(
     tmp_path: Path,
     settings: dict[str, object],
     monkeypatch: pytest.MonkeyPatch,
@@ -157,26 +157,30 @@ async def test_a_broken_change_is_told_once_and_what_was_read_before_stays(
     (tmp_path / "occupied").write_text("no folder")
     settings["datastores"] |= {"broken": str(tmp_path / "occupied/x")}  # type: ignore[operator]
 
-    def complaints() -> list[str]:
-        return [text for text in caplog.messages if text.startswith("deployment files changed, those read before stay")]
+    def errors() -> list[str]:
+        return [
+            text
+            for text in caplog.messages
+            if text.startswith("deployment files changed, the previous ones stay in use: ")
+        ]
 
-    async def told() -> bool:
-        return bool(complaints())
+    async def logged() -> bool:
+        return bool(errors())
 
     async with live_receiver(tmp_path / "store", **settings) as receiver:
         (tmp_path / "blue.yml").write_text(content)
-        await until(told)
+        await until(logged)
         await receiver.export(one("1"))
         (tmp_path / "blue.yml").write_text(blue("azureml://datastores/sea/paths/p"))
         keys = iter(map(str, range(2, 100_000)))
         await until(lambda: _seen(receiver, next(keys), tmp_path / "sea", f"p/2026/11/22/12/{NAME}"))
     assert stored(tmp_path / "lake") == [f"my/inputs/2026/11/22/12/{NAME}"]
-    assert reason in complaints()[0]
-    assert len(complaints()) == 1
-    assert "\n" not in complaints()[0]
+    assert reason in errors()[0]
+    assert len(errors()) == 1
+    assert "\n" not in errors()[0]
 
 
-async def test_one_datastore_that_fails_costs_its_own_collection_only(
+async def test_a_datastore_that_fails_affects_its_own_collection_only(
     tmp_path: Path, settings: dict[str, object]
 ) -> None:
     """And the receiver stays ready for the others."""
@@ -221,7 +225,7 @@ async def test_the_store_itself_may_be_a_datastore(tmp_path: Path, settings: dic
         ({"store": "azureml://datastores/nowhere/paths/x"}, r"expected a known datastore, got 'nowhere'"),
     ],
 )
-async def test_wrong_destinations_are_told_at_the_start(
+async def test_wrong_destinations_are_errors_at_the_start(
     settings: dict[str, object], change: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(ConfigError, match=sentence):

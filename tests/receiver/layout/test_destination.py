@@ -1,4 +1,4 @@
-"""Where the lines of a collection go: the operator's files decide, names from clients do not."""
+"""Destinations: the operator's files decide, names from clients do not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.layout import destination, partition
 from otel_modeldata_receiver.layout.destination import CollectionPlan, DeploymentPlan, Destination, Destinations
 from otel_modeldata_receiver.layout.partition import RollingRate
-from otel_modeldata_receiver.storage.mounts import mounted
+from otel_modeldata_receiver.storage.mounts import mounted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +51,8 @@ def test_without_a_plan_it_is_the_standard_layout() -> None:
     )
 
 
-def test_a_plan_sends_a_collection_elsewhere() -> None:
-    """S27, S28, S29, S36: name, path and version of one collection; the others stay where they are."""
+def test_a_plan_stores_a_collection_elsewhere() -> None:
+    """S27, S28, S29, S36: name, path and version of one collection; the others keep the standard layout."""
     known = Destinations(plans=PLANS)
     assert known.of("credit", "blue", "model_inputs") == Destination(
         endpoint="credit",
@@ -87,35 +87,34 @@ def test_the_receivers_rate_wins_over_the_collections_and_that_over_the_deployme
     assert Destinations(own, PLANS).of("credit", "blue", collection, asked).rolling_rate is rate
 
 
-def test_without_a_file_the_sender_is_asked_and_then_it_is_hour() -> None:
+def test_without_a_file_the_senders_rate_is_used_else_hour() -> None:
     assert Destinations().of("e", "d", "c", RollingRate.MONTH).rolling_rate is RollingRate.MONTH
     assert Destinations().of("e", "d", "c").rolling_rate is RollingRate.HOUR
 
 
-def test_another_rate_than_hour_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_another_rate_than_hour_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         for collection in ("a", "b"):
             Destinations().of("e", "d", collection, RollingRate.DAY)
     assert len(caplog.messages) == 1
 
 
-def test_a_destination_is_decided_once_and_told_once() -> None:
-    told: list[Destination] = []
-    known = Destinations(plans=PLANS)
-    known.on_new = told.append
+def test_a_destination_is_computed_once_and_reported_once() -> None:
+    reported: list[Destination] = []
+    known = Destinations(plans=PLANS, on_new=reported.append)
     first = known.of("credit", "blue", "model_inputs")
     assert known.of("credit", "blue", "model_inputs") is first
-    assert told == [first]
+    assert reported == [first]
 
 
-def test_new_plans_hold_from_the_next_look_on() -> None:
+def test_new_plans_are_used_from_the_next_lookup_on() -> None:
     known = Destinations(plans=PLANS)
     known.of("credit", "blue", "model_inputs")
     known.replace({})
     assert known.of("credit", "blue", "model_inputs").root == "credit/blue/model_inputs"
 
 
-def test_what_clients_name_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_remembered_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(destination, "_MOST_KNOWN", 4)
     known = Destinations()
     for number in range(20):
@@ -127,7 +126,7 @@ def test_what_clients_name_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> 
 
 @given(NAMES, NAMES, NAMES)
 def test_no_name_of_a_client_leads_to_another_store(endpoint: str, deployment: str, collection: str) -> None:
-    """The names that pass the allow-list cannot begin as a mounted store's folders do."""
+    """A name that passes the allow-list cannot begin like a folder of a mounted store."""
     root = Destinations().of(endpoint, deployment, collection).root
     assert root == f"{endpoint}/{deployment}/{collection}"
-    assert not root.startswith(mounted("", "").split("/", 1)[0] + "/")
+    assert not root.startswith(mounted_path("", "").split("/", 1)[0] + "/")

@@ -1,4 +1,4 @@
-"""Folders: the event's UTC time cut at the rolling rate."""
+"""Partitions: the UTC time of the event at the rolling rate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAST_NANOSECOND = 1_709_225_999_999_999_999
     ],
 )
 # S25
-def test_each_rate_cuts_the_path_at_its_own_place(rate: RollingRate, dated: str) -> None:
+def test_each_rate_ends_the_path_at_its_own_segment(rate: RollingRate, dated: str) -> None:
     assert folder("e/d/model_inputs", LAST_NANOSECOND, rate) == f"e/d/model_inputs/{dated}"
 
 
@@ -52,7 +52,7 @@ def test_an_unknown_rate_is_none() -> None:
         RollingRate("fortnight")
 
 
-def test_quarantine_lies_outside_every_endpoint() -> None:
+def test_quarantine_is_outside_every_endpoint() -> None:
     assert quarantine_folder(LAST_NANOSECOND) == "_quarantine/2024/02/29/16"
 
 

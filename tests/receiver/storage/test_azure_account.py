@@ -1,4 +1,4 @@
-"""Which credential opens a store in Azure, and that no secret of one is ever shown or sent elsewhere."""
+"""Which credential opens a store in Azure; no secret is shown, or sent to another account."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_connection_string_in_a_file_names_the_account(secrets: dict[str, str]
         account_of(HTTPS, access)
 
 
-def test_a_signature_may_stand_in_the_url() -> None:
+def test_a_signature_may_be_in_the_url() -> None:
     assert sas_of(f"{HTTPS}?{SAS}") == SAS
 
 
@@ -139,7 +139,7 @@ def test_an_emulators_account_is_the_path_of_its_url(secrets: dict[str, str], mo
         ("connection_string_file", "\udc00", "got UnicodeDecodeError: make it readable"),
     ],
 )
-def test_a_secret_that_is_none_is_one_sentence_without_it(
+def test_a_malformed_secret_is_reported_in_one_sentence_without_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str | None, sentence: str
 ) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_URL", URL)
@@ -208,7 +208,7 @@ def test_a_datastore_is_a_url_or_more() -> None:
     assert ReceiverConfig().known_datastores == {}
 
 
-# --- identities, asked of an endpoint on this machine -----------------------------------------------------------
+# --- identities, from an endpoint on this machine --------------------------------------------------------------
 
 
 @pytest.fixture

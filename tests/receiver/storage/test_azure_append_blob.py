@@ -90,7 +90,7 @@ def stored(azurite: Azurite, container: str) -> list[str]:
     return [key for content in azurite.blobs(container, f"data/{FOLDER}").values() for key in ids(content)]
 
 
-# --- The contract of a store -------------------------------------------------------------------------------------
+# --- The interface of a store ------------------------------------------------------------------------------------
 
 
 async def test_blocks_follow_each_other_at_their_positions(opened: OpenStore) -> None:
@@ -135,7 +135,7 @@ async def test_the_same_block_at_the_same_position_is_stored_once(opened: OpenSt
         assert await store.state(FIRST) == BlobState(size=4, blocks=1)
 
 
-async def test_a_blob_that_is_gone_or_of_another_kind_or_sealed_is_left(
+async def test_a_blob_that_is_deleted_or_of_another_kind_or_sealed_is_left(
     opened: OpenStore, azurite: Azurite, container: str
 ) -> None:
     async with opened() as store:
@@ -211,7 +211,7 @@ async def test_an_object_is_put_once_and_its_url_has_no_query(
         assert (blob.readall(), blob.properties.content_settings.content_type) == (content, "application/json")
 
 
-async def test_a_large_object_that_is_there_is_neither_sent_nor_read_again(
+async def test_a_large_object_that_is_stored_is_neither_sent_nor_read_again(
     opened: OpenStore, proxy: FaultProxy
 ) -> None:
     content = b"x" * (2 << 20)
@@ -257,7 +257,7 @@ async def test_a_name_that_could_leave_its_folder_is_refused(opened: OpenStore, 
                 await call
 
 
-# --- Finding out whether it works --------------------------------------------------------------------------------
+# --- The check at the start --------------------------------------------------------------------------------------
 
 
 async def test_a_store_that_works_passes_its_check_every_time(opened: OpenStore) -> None:
@@ -267,7 +267,7 @@ async def test_a_store_that_works_passes_its_check_every_time(opened: OpenStore)
         assert await store.blobs("e") == []
 
 
-async def test_a_missing_container_is_named_and_made_only_on_request(opened: OpenStore, azurite: Azurite) -> None:
+async def test_a_missing_container_is_named_and_created_only_on_request(opened: OpenStore, azurite: Azurite) -> None:
     url = f"az://missing-{azurite.new_container()[:20]}"
     async with opened(url=url) as store:
         for call in (store.check(), store.create(FIRST), store.state(FIRST), store.blobs(FOLDER)):
@@ -334,14 +334,14 @@ async def test_a_signature_in_the_connection_string_appears_nowhere(
         assert "direct cause" not in shown
 
 
-def test_what_a_library_says_is_shown_in_one_line_without_its_secrets() -> None:
+def test_the_message_of_a_library_is_shown_in_one_line_without_secrets() -> None:
     error = OSError("no answer from https://a/c?sp=r&sig=abc%2B&x=1 AccountKey=def==;\nand more")
     assert azure_append_blob._reason(error, None, "") == (
         "OSError (no answer from https://a/c?sp=r&sig=***&x=1 AccountKey=***;)"
     )
 
 
-# --- Which store a URL means -------------------------------------------------------------------------------------
+# --- The store of a URL ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_what_a_library_says_is_shown_in_one_line_without_its_secrets() -> None:
         ("https://a.blob.core.windows.net/", {}, "expected a container name of 3 to 63"),
     ],
 )
-def test_a_url_that_names_no_store_is_one_sentence_without_secrets(
+def test_a_url_that_names_no_store_is_reported_in_one_sentence_without_secrets(
     url: str, variables: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (CONNECTION_STRING_VARIABLE, ACCOUNT_URL_VARIABLE):
@@ -375,7 +375,9 @@ def test_a_url_that_names_no_store_is_one_sentence_without_secrets(
     assert "hidden" not in str(caught.value)
 
 
-def test_a_missing_extra_is_one_sentence_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_reported_in_one_sentence_with_the_command_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delitem(sys.modules, "otel_modeldata_receiver.storage.azure_append_blob")
     monkeypatch.setitem(sys.modules, "azure.core", None)
     with pytest.raises(ConfigError, match=r"install them with pip install 'otel-modeldata\[receiver\]'"):
@@ -429,7 +431,7 @@ async def test_the_library_repeats_no_append_on_its_own(opened: OpenStore, proxy
         assert await store.append(FIRST, state, b"one\n") == BlobState(size=4, blocks=1)
 
 
-async def test_an_answer_that_never_comes_is_looked_up(
+async def test_an_append_without_an_answer_is_looked_up_in_the_blob(
     opened: OpenStore, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("otel_modeldata_receiver.storage.azure_append_blob._REQUEST_SECONDS", 0.5)
@@ -464,10 +466,10 @@ async def test_three_hundred_lines_through_forty_percent_faults_are_exact_and_in
 
 
 @pytest.mark.parametrize("seed", [4, 6])
-async def test_a_client_that_comes_back_after_errors_finds_every_line_once(
+async def test_a_client_that_retries_after_errors_stores_every_line_once(
     seed: int, opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
-    """The sink gives up at the first failure, so the client decides; four of its calls are under way at a time."""
+    """The sink gives up at the first failure, so the client retries; it makes four calls at a time."""
     proxy.plan = dice(seed, 0.5, [*WITHOUT_EFFECT, *WITH_EFFECT])
     refused = 0
 
@@ -492,7 +494,7 @@ async def test_a_client_that_comes_back_after_errors_finds_every_line_once(
     assert refused > 0
 
 
-async def test_a_block_that_lands_after_the_sink_gave_up_is_not_stored_again(
+async def test_a_block_that_is_applied_after_the_sink_gave_up_is_not_stored_again(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
     async with opened(proxy) as store:
@@ -507,10 +509,10 @@ async def test_a_block_that_lands_after_the_sink_gave_up_is_not_stored_again(
     assert stored(azurite, container) == [f"id-{number}" for number in range(5)]
 
 
-async def test_a_block_that_lands_while_the_client_already_retries_is_not_stored_again(
+async def test_a_block_that_is_applied_while_the_client_retries_is_not_stored_again(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
-    """The retry's own append finds the position taken by the late block, which holds some of its lines."""
+    """At the position of the retry's append is the late block, which contains some of its lines."""
     async with opened(proxy) as store:
         sink = Sink(store, instance=INSTANCE, limits=HASTY)
         await sink.append(FOLDER, lines(1))
@@ -536,7 +538,7 @@ async def test_a_block_that_lands_while_the_client_already_retries_is_not_stored
 async def test_a_retry_of_the_first_lines_of_a_late_block_learns_of_the_others_before_the_blob_is_left(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
-    """The late block begins with the same bytes: taken for the retry, its other lines would be stored again."""
+    """The late block begins with the same bytes; taken for the retry, its other lines would be stored again."""
     async with opened(proxy) as store:
         sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0, max_bytes=1))
         proxy.plan = script([Fault.LATE, Fault.LATE])
@@ -559,7 +561,7 @@ async def test_a_retry_of_the_first_lines_of_a_late_block_learns_of_the_others_b
 async def test_a_late_block_loses_against_the_retry_that_was_faster(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
-    """Limits that would roll the blob wait: from a new blob the retry could not keep the late one out of the old."""
+    """The blob is not rolled at its limits: a retry in a new blob does not keep the late block out of the old one."""
     async with opened(proxy) as store:
         sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0, max_blocks=1))
         await sink.append(FOLDER, lines(1))
@@ -573,7 +575,7 @@ async def test_a_late_block_loses_against_the_retry_that_was_faster(
     assert stored(azurite, container) == [f"id-{number}" for number in range(5)]
 
 
-async def test_a_restarted_receiver_goes_on_in_its_blob_and_knows_what_is_in_it(
+async def test_a_restarted_receiver_continues_its_blob_and_knows_the_ids_in_it(
     opened: OpenStore, azurite: Azurite, container: str
 ) -> None:
     async with opened() as store:
@@ -602,7 +604,7 @@ async def test_two_receivers_with_one_instance_id_store_both_their_lines(
     assert len(found) == 100
 
 
-async def test_a_deleted_container_is_refused_and_works_again_when_it_is_back(
+async def test_a_deleted_container_is_an_error_and_works_again_when_it_is_created_again(
     opened: OpenStore, azurite: Azurite, container: str
 ) -> None:
     async with opened() as store:
@@ -624,7 +626,7 @@ async def test_many_waiting_calls_share_few_blocks(opened: OpenStore, proxy: Fau
     assert proxy.appends() <= 3
 
 
-async def test_lines_above_a_block_go_in_several_and_none_is_split(
+async def test_more_lines_than_fit_into_a_block_are_stored_in_several_and_none_is_split(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
     many = lines(40, padding=300_000)
@@ -639,7 +641,7 @@ async def test_lines_above_a_block_go_in_several_and_none_is_split(
 async def test_a_blob_is_left_at_its_limit_of_blocks_and_no_line_is_lost_or_split(
     opened: OpenStore, azurite: Azurite, container: str
 ) -> None:
-    """Section 5, test 12; tests/benchmarks/full_blob.py goes to the 50,000 that the service itself refuses to pass."""
+    """tests/benchmarks/full_blob.py goes up to the 50,000 blocks that the service allows."""
     async with opened() as store:
         sink = Sink(store, instance=INSTANCE, limits=SinkLimits(max_blocks=50))
         for number in range(120):

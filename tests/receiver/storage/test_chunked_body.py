@@ -1,4 +1,4 @@
-"""Megabytes on their way into a request, and their digest."""
+"""Large contents: the body of a request in chunks, and a digest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from otel_modeldata_receiver.storage.chunked_body import LARGE_BYTES, Pieces, md5
+from otel_modeldata_receiver.storage.chunked_body import LARGE_BYTES, ChunkedBody, md5
 
 pytestmark = pytest.mark.anyio
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.anyio
 async def test_a_body_can_be_sent_again_from_its_start(size: int) -> None:
     """As the client library does when a token has expired."""
     content = os.urandom(size)
-    pieces = Pieces(content)
-    assert [b"".join([piece async for piece in pieces]) for _ in range(2)] == [content, content]
+    body = ChunkedBody(content)
+    assert [b"".join([chunk async for chunk in body]) for _ in range(2)] == [content, content]
 
 
 @pytest.mark.parametrize("size", [0, LARGE_BYTES - 1, LARGE_BYTES])

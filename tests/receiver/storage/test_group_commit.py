@@ -1,4 +1,4 @@
-"""Lines of one folder: gathered, cut into blocks, answered in order, refused together."""
+"""Group commit: lines of one partition are gathered, cut into blocks, answered in order, refused together."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_line_is_never_split_over_two_appends_and_a_call_waits_for_all_its_lin
     assert store.blocks[FIRST] == [b"".join(data[start : start + 3]) for start in range(0, 10, 3)]
 
 
-def test_lines_linger_for_company_but_no_longer_than_told() -> None:
+def test_lines_linger_for_others_but_no_longer_than_configured() -> None:
     store = MemoryStore()
 
     async def main() -> float:
@@ -98,7 +98,7 @@ def test_lines_linger_after_a_full_block_as_before_it() -> None:
     assert run(main()) == pytest.approx(10.0 + MemoryStore().latency)
 
 
-def test_drain_hurries_what_lingers_and_waits_for_it() -> None:
+def test_drain_writes_lingering_lines_at_once_and_waits_for_them() -> None:
     store = MemoryStore()
 
     async def main() -> float:
@@ -126,7 +126,7 @@ def test_a_line_that_is_stored_is_acknowledged_and_not_written_again() -> None:
     assert store.count("append") == 2
 
 
-def test_a_duplicate_of_a_line_under_way_waits_for_it() -> None:
+def test_a_duplicate_of_a_pending_line_waits_for_it() -> None:
     store = MemoryStore()
 
     async def main() -> list[Appended]:
@@ -142,7 +142,7 @@ def test_a_duplicate_of_a_line_under_way_waits_for_it() -> None:
     assert store.stored() == ["1", "2"]
 
 
-def test_a_duplicate_of_a_line_under_way_fails_with_it() -> None:
+def test_a_duplicate_of_a_pending_line_fails_with_it() -> None:
     store = MemoryStore(["ok", "ok", "refused"])
 
     async def main() -> list[Any]:
@@ -157,8 +157,8 @@ def test_a_duplicate_of_a_line_under_way_fails_with_it() -> None:
     assert store.stored() == ["1", "2"]
 
 
-def test_a_line_found_in_a_blob_counts_as_a_duplicate_of_the_call_that_brought_it() -> None:
-    """All calls wait while the blob of an earlier process is read; the second brings nothing that is new."""
+def test_a_line_that_is_in_a_blob_counts_as_a_duplicate_of_the_call_that_queued_it() -> None:
+    """All calls wait while the blob of an earlier process is read; the second has no new line."""
     store = MemoryStore()
     store.contents[FIRST] = line(1).data + line(4).data
     store.blocks[FIRST] = [store.contents[FIRST]]
@@ -172,7 +172,7 @@ def test_a_line_found_in_a_blob_counts_as_a_duplicate_of_the_call_that_brought_i
     assert store.stored() == ["1", "4", "0", "2", "3", "5"]
 
 
-def test_a_caller_that_goes_away_leaves_its_lines_behind() -> None:
+def test_the_lines_of_a_cancelled_call_are_stored() -> None:
     store = MemoryStore()
 
     async def main() -> Appended:
@@ -187,7 +187,7 @@ def test_a_caller_that_goes_away_leaves_its_lines_behind() -> None:
     assert store.stored() == ["1", "2"]
 
 
-def test_a_block_is_tried_again_with_the_same_bytes_while_more_lines_wait() -> None:
+def test_a_block_is_retried_with_the_same_bytes_while_more_lines_wait() -> None:
     store = MemoryStore(["ok", "ok", "late", "refused", "land"])
 
     async def main() -> list[Appended]:
@@ -200,7 +200,7 @@ def test_a_block_is_tried_again_with_the_same_bytes_while_more_lines_wait() -> N
     assert store.blocks == {FIRST: [line(1).data, line(2).data]}
 
 
-def test_a_store_that_is_down_is_tried_for_a_while_then_everybody_who_waits_is_told() -> None:
+def test_a_store_that_is_down_is_retried_for_a_while_then_every_caller_gets_the_error() -> None:
     store = MemoryStore(["refused"] * 1000)
 
     async def main() -> tuple[float, list[str]]:
@@ -214,9 +214,30 @@ def test_a_store_that_is_down_is_tried_for_a_while_then_everybody_who_waits_is_t
     assert 5 < store.count("blobs") < 15
 
 
-def test_a_store_that_cannot_be_used_is_not_tried_again() -> None:
+class CodeError(StoreCheckError):
+    """Its constructor takes other arguments than its `args`."""
+
+    def __init__(self, *, code: int) -> None:
+        super().__init__(f"code {code}")
+        self.code = code
+
+
+def test_every_caller_gets_an_error_of_its_own_also_one_with_another_constructor() -> None:
     store = MemoryStore()
-    store.defect = StoreCheckError("no permission")
+    store.error = CodeError(code=7)
+
+    async def main() -> list[Any]:
+        sink = sink_on(store)
+        return await asyncio.gather(*(sink.append(FOLDER, lines(key)) for key in "ab"), return_exceptions=True)
+
+    errors = run(main())
+    assert [(type(error), str(error), error.code) for error in errors] == [(CodeError, "code 7", 7)] * 2
+    assert errors[0] is not errors[1]
+
+
+def test_a_store_that_cannot_be_used_is_not_retried() -> None:
+    store = MemoryStore()
+    store.error = StoreCheckError("no permission")
 
     async def main() -> float:
         error = await refused(sink_on(store), 1)
@@ -245,9 +266,9 @@ def test_an_outage_is_one_log_line_and_its_end_another(caplog: pytest.LogCapture
     ]
 
 
-def test_a_defect_of_a_store_is_logged_and_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_a_store_is_logged_and_no_caller_waits_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryStore()
-    store.defect = RuntimeError("a bug")
+    store.error = RuntimeError("a bug")
 
     async def main() -> Appended:
         sink = sink_on(store)

@@ -52,11 +52,11 @@ def file(tmp_path: Path) -> Path:
 
 
 def content(file: Path) -> bytes | None:
-    """What the file holds, None without one."""
+    """The content of the file, None without one."""
     return file.read_bytes() if file.exists() else None
 
 
-# --- The contract of a store -------------------------------------------------------------------------------------
+# --- The interface of a store ------------------------------------------------------------------------------------
 
 
 async def test_blocks_follow_each_other_at_their_positions(store: LocalStore, file: Path) -> None:
@@ -71,7 +71,7 @@ async def test_blocks_follow_each_other_at_their_positions(store: LocalStore, fi
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system has no posix_fadvise")
-async def test_pages_of_large_blocks_are_given_back_once_flushed_but_for_the_last(
+async def test_pages_of_large_blocks_are_released_after_the_flush_except_the_last(
     store: LocalStore, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, done = mmap.PAGESIZE, []
@@ -102,7 +102,7 @@ async def test_pages_of_large_blocks_are_given_back_once_flushed_but_for_the_las
     assert content(file) == b"".join(blocks)
 
 
-async def test_a_name_that_holds_data_is_taken_and_an_empty_one_serves(store: LocalStore, file: Path) -> None:
+async def test_a_blob_with_data_is_taken_and_an_empty_one_is_used(store: LocalStore, file: Path) -> None:
     await store.create(FIRST)
     assert await store.create(FIRST) == EMPTY
     await store.append(FIRST, EMPTY, b"one\n")
@@ -121,7 +121,7 @@ async def test_a_position_that_is_not_the_end_is_fenced(store: LocalStore, file:
 
 async def test_a_file_that_was_deleted_is_left(store: LocalStore, file: Path) -> None:
     await store.create(FIRST)
-    os.unlink(file)  # noqa: PTH108 (a Path may not block an async test, says the linter)
+    os.unlink(file)  # noqa: PTH108 (the linter allows no blocking Path in an async test)
     assert await store.state(FIRST) is None
     with pytest.raises(FencedError):
         await store.append(FIRST, EMPTY, b"one\n")
@@ -207,7 +207,7 @@ def test_no_checked_name_leaves_the_folder(name: str) -> None:
     assert os.path.normpath(f"/blobs/{name}") == f"/blobs/{name}"
 
 
-# --- Which folder a URL means ------------------------------------------------------------------------------------
+# --- The folder of a URL -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("url", ["file://{}", "file://localhost{}", "{}"])
@@ -217,7 +217,7 @@ def test_a_file_url_or_a_path_is_a_folder(url: str, tmp_path: Path) -> None:
     assert repr(open_store(text)) == f"LocalStore({str(folder)!r})"
 
 
-def test_a_relative_path_counts_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_starts_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     store = open_store("./modeldata")
     monkeypatch.chdir("/")
@@ -231,15 +231,15 @@ def test_a_url_that_names_no_store_is_refused_in_one_sentence(url: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-# --- Finding out whether it works --------------------------------------------------------------------------------
+# --- The check at the start --------------------------------------------------------------------------------------
 
 
-async def test_a_check_makes_the_folder_and_leaves_nothing_in_it(store: LocalStore, tmp_path: Path) -> None:
+async def test_a_check_creates_the_folder_and_leaves_it_empty(store: LocalStore, tmp_path: Path) -> None:
     await store.check()
     assert list((tmp_path / "data").iterdir()) == []
 
 
-async def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "occupied").write_text("a file")
     store = LocalStore(tmp_path / "occupied" / "data")
     expected = f"expected to write into '{tmp_path}/occupied/data', got File exists ('{tmp_path}/occupied'): give "
@@ -295,7 +295,7 @@ async def test_a_block_that_does_not_fit_leaves_no_half_line(store: LocalStore, 
     assert [path.name for path in file.parents[6].iterdir() if path.is_file()] == []
 
 
-async def test_a_failed_fsync_is_reported_and_the_block_is_written_anew(
+async def test_a_failed_fsync_is_reported_and_the_block_is_written_again(
     store: LocalStore, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.create(FIRST)
@@ -315,7 +315,7 @@ async def test_a_failed_fsync_is_reported_and_the_block_is_written_anew(
 async def test_half_a_block_that_cannot_be_cut_back_is_never_stored_twice(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The disk takes one line and a half, then neither writes nor cuts: the next try finds what became durable."""
+    """The disk takes one line and a half, then neither writes nor cuts: the next attempt finds what is durable."""
     sink = Sink(store, instance=INSTANCE)
     first, second, third = (Line(key, b'{"id":"%s"}\n' % key.encode()) for key in "abc")
     await sink.append(FOLDER, [first])

@@ -1,4 +1,4 @@
-"""Several stores behind one contract."""
+"""Several stores behind the interface of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from memory_store import INSTANCE, MemoryStore, line, sink_on
 
 from otel_modeldata_receiver.exceptions import DatastoreCheckError, DatastoreError, StoreCheckError, StoreError
 from otel_modeldata_receiver.storage.local import LocalStore
-from otel_modeldata_receiver.storage.mounts import RoutingStore, mounted
+from otel_modeldata_receiver.storage.mounts import MountedStores, mounted_path
 
 pytestmark = pytest.mark.anyio
 
@@ -18,13 +18,13 @@ DATED = "2026/11/22/13"
 
 async def test_a_sink_writes_through_to_the_store_that_a_folder_names(tmp_path: Path) -> None:
     default, lake = LocalStore(tmp_path / "default"), LocalStore(tmp_path / "lake")
-    store = RoutingStore(default)
+    store = MountedStores(default)
     store.mount("lake", lake)
     sink = sink_on(store)  # type: ignore[arg-type]
     await sink.append(f"e/d/c/{DATED}", [line(1)])
     for key in (2, 3):
-        await sink.append(f"{mounted('lake', 'my/data')}/{DATED}", [line(key)])
-    url = await sink.put(mounted("lake", "my/data/MLTable"), b"x", "text/plain")
+        await sink.append(f"{mounted_path('lake', 'my/data')}/{DATED}", [line(key)])
+    url = await sink.put(mounted_path("lake", "my/data/MLTable"), b"x", "text/plain")
     await sink.close()
     name = f"{DATED}/{INSTANCE}000000.jsonl"
     assert (tmp_path / "default/e/d/c" / name).read_bytes() == line(1).data
@@ -33,10 +33,10 @@ async def test_a_sink_writes_through_to_the_store_that_a_folder_names(tmp_path: 
     assert not (tmp_path / "default/_at").exists()
 
 
-async def test_a_restarted_writer_goes_on_where_it_was(tmp_path: Path) -> None:
-    folder = f"{mounted('lake', 'p')}/{DATED}"
+async def test_a_restarted_receiver_continues_its_blob(tmp_path: Path) -> None:
+    folder = f"{mounted_path('lake', 'p')}/{DATED}"
     for keys in ([1, 2], [2, 3]):  # a retry after a restart repeats a line
-        store = RoutingStore(LocalStore(tmp_path / "default"))
+        store = MountedStores(LocalStore(tmp_path / "default"))
         store.mount("lake", LocalStore(tmp_path / "lake"))
         sink = sink_on(store)  # type: ignore[arg-type]
         await sink.append(folder, [line(key) for key in keys])
@@ -45,14 +45,14 @@ async def test_a_restarted_writer_goes_on_where_it_was(tmp_path: Path) -> None:
     assert blob.read_bytes() == b"".join(line(key).data for key in (1, 2, 3))
 
 
-async def test_names_come_back_as_they_were_asked_for(tmp_path: Path) -> None:
-    store = RoutingStore(LocalStore(tmp_path / "default"))
+async def test_names_are_returned_as_they_were_given(tmp_path: Path) -> None:
+    store = MountedStores(LocalStore(tmp_path / "default"))
     store.mount("lake", LocalStore(tmp_path / "lake"))
-    name = mounted("lake", "p/a.jsonl")
+    name = mounted_path("lake", "p/a.jsonl")
     state = await store.create(name)
     assert state is not None
     await store.append(name, state, b"{}\n")
-    assert list(await store.blobs(mounted("lake", "p/a"))) == [name]
+    assert list(await store.blobs(mounted_path("lake", "p/a"))) == [name]
     assert await store.read(name, 0, 3) == b"{}\n"
     assert await store.state(name) is not None
     await store.check()
@@ -60,8 +60,8 @@ async def test_names_come_back_as_they_were_asked_for(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_mounted_stores_failure_says_whose_it_is_and_keeps_its_kind() -> None:
-    store = RoutingStore(MemoryStore(["ok"]))
+async def test_the_error_of_a_mounted_store_names_it_and_keeps_its_kind() -> None:
+    store = MountedStores(MemoryStore(["ok"]))
     store.mount("lake", MemoryStore(["refused"]))
     with pytest.raises(DatastoreError, match=r"^datastore 'lake': planned$") as caught:
         await store.check()
@@ -70,19 +70,19 @@ async def test_a_mounted_stores_failure_says_whose_it_is_and_keeps_its_kind() ->
     missing.create = _forbidden  # type: ignore[method-assign]
     store.mount("forbidden", missing)
     with pytest.raises(DatastoreCheckError, match=r"^datastore 'forbidden': 403$") as caught:
-        await store.create(mounted("forbidden", "x.jsonl"))
+        await store.create(mounted_path("forbidden", "x.jsonl"))
     assert isinstance(caught.value, StoreCheckError)
 
 
-async def test_the_default_stores_failure_is_its_own() -> None:
+async def test_the_error_of_the_default_store_names_no_datastore() -> None:
     with pytest.raises(StoreError, match=r"^planned$") as caught:
-        await RoutingStore(MemoryStore(["refused"])).check()
+        await MountedStores(MemoryStore(["refused"])).check()
     assert not isinstance(caught.value, DatastoreError)
 
 
 async def test_every_store_is_closed() -> None:
     default, lake = MemoryStore(), MemoryStore()
-    store = RoutingStore(default)
+    store = MountedStores(default)
     store.mount("lake", lake)
     await store.close()
     assert (default.closed, lake.closed) == (True, True)
@@ -90,7 +90,7 @@ async def test_every_store_is_closed() -> None:
 
 @pytest.mark.parametrize("mount", ["a/b", "..", "", "lake"])
 async def test_a_mount_is_one_new_segment(mount: str) -> None:
-    store = RoutingStore(MemoryStore())
+    store = MountedStores(MemoryStore())
     store.mount("lake", MemoryStore())
     with pytest.raises(ValueError, match=r"expected a "):
         store.mount(mount, MemoryStore())
@@ -98,7 +98,7 @@ async def test_a_mount_is_one_new_segment(mount: str) -> None:
 
 async def test_a_folder_of_no_mount_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected a name below one of \[\]"):
-        await RoutingStore(MemoryStore()).create(mounted("lake", "x"))
+        await MountedStores(MemoryStore()).create(mounted_path("lake", "x"))
 
 
 async def _forbidden(_name: str) -> None:

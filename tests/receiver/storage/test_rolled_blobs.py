@@ -1,4 +1,4 @@
-"""One writer's blobs in a folder: doubt, fences, rolls and restarts, each as the shortest story that shows it."""
+"""One writer's blobs in a folder: doubt, fences, rolls and restarts, each in the shortest example."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from otel_modeldata_receiver.storage.store import BlobState, FencedError
 
 
 @pytest.mark.parametrize("fate", ["lost", "late"])
-def test_a_block_that_landed_after_the_sink_gave_up_is_found(fate: str) -> None:
+def test_a_block_that_was_applied_after_the_sink_gave_up_is_found(fate: str) -> None:
     store = MemoryStore(["ok", "ok", "ok", fate])
 
     async def main() -> Appended:
@@ -45,8 +45,8 @@ def test_a_block_that_landed_after_the_sink_gave_up_is_found(fate: str) -> None:
     assert store.stored() == ["0", "1", "2", "3"]
 
 
-def test_a_block_that_lands_just_before_its_retry_is_found_in_the_fenced_blob() -> None:
-    """Requests: list, create, append 0; append 1 late; look again, append 1 and 2 after the late one."""
+def test_a_block_that_is_applied_just_before_its_retry_is_found_in_the_fenced_blob() -> None:
+    """Requests: list, create, append 0; append 1 late; read again, append 1 and 2 after the late one."""
     store = MemoryStore(["ok", "ok", "ok", "late", "ok", "land"])
 
     async def main() -> Appended:
@@ -62,8 +62,8 @@ def test_a_block_that_lands_just_before_its_retry_is_found_in_the_fenced_blob() 
     }
 
 
-def test_a_full_blob_is_not_left_while_a_block_may_still_land_in_it() -> None:
-    """The retry is larger than the late block and does not fit: it goes there nevertheless and keeps the other out."""
+def test_a_full_blob_is_not_left_while_a_block_may_still_be_applied_to_it() -> None:
+    """The retry is larger than the late block and does not fit: it is appended nevertheless and keeps the other out."""
     store = MemoryStore(["ok", "ok", "ok", "late"])
     size = len(line(0).data)
 
@@ -79,7 +79,7 @@ def test_a_full_blob_is_not_left_while_a_block_may_still_land_in_it() -> None:
     assert store.contents == {FIRST: b"".join(line(key).data for key in range(3)), SECOND: line(3).data}
 
 
-def test_what_a_killed_process_had_sent_does_not_land_beside_the_clients_retry() -> None:
+def test_a_block_that_a_killed_process_had_sent_is_not_stored_beside_the_clients_retry() -> None:
     store = MemoryStore()
 
     async def main() -> Appended:
@@ -108,7 +108,7 @@ def test_a_restarted_sink_knows_what_it_stored_before_the_last_roll() -> None:
     assert (store.contents[FIRST], store.contents[SECOND]) == (line(1).data + line(2).data, line(3).data)
 
 
-def test_no_more_than_the_tail_is_read_and_half_a_line_is_no_id() -> None:
+def test_only_the_tail_is_read_and_half_a_line_has_no_id() -> None:
     store = MemoryStore()
     many = [line(number, padding=100) for number in range(100)]
     limits = SinkLimits(tail_bytes=10 * len(many[50].data) + 7)
@@ -136,7 +136,7 @@ def test_a_blob_that_ends_within_a_line_is_left() -> None:
     assert store.contents[SECOND] == line(2).data
 
 
-def test_blobs_of_other_instances_and_other_names_are_left_alone() -> None:
+def test_blobs_of_other_instances_and_other_names_are_not_touched() -> None:
     store = MemoryStore()
     others = [f"{FOLDER}/{INSTANCE}.jsonl", f"{FOLDER}/{INSTANCE}00000x.jsonl", f"{FOLDER}/{'f' * 32}000007.jsonl"]
     for name in others:
@@ -162,7 +162,7 @@ def test_a_blob_is_left_at_its_limit_of_blocks() -> None:
     assert store.stored() == [str(number) for number in range(5)]
 
 
-def test_a_blob_is_left_before_it_outgrows_its_size() -> None:
+def test_a_blob_is_left_before_it_exceeds_its_size() -> None:
     store = MemoryStore()
     size = len(line(0).data)
 
@@ -199,25 +199,25 @@ def test_another_writer_fences_and_both_are_complete(caplog: pytest.LogCaptureFi
     assert run(main()) == [Appended(1, 0), Appended(1, 0), Appended(1, 1)]
     assert store.stored() == ["1", "intruder-0", "2", "3"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{FIRST} takes no more blocks from this writer, who goes on in the next ordinal"
+        f"{FIRST} takes no more blocks from this receiver, which continues in the next blob"
     ]
 
 
-class Stone(MemoryStore):
-    """Takes no block in any blob."""
+class AlwaysFenced(MemoryStore):
+    """Fences every append."""
 
     async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
         raise FencedError
 
 
-def test_a_store_that_fences_for_ever_is_not_filled_with_blobs() -> None:
-    store = Stone()
+def test_a_store_that_always_fences_is_not_filled_with_blobs() -> None:
+    store = AlwaysFenced()
     error = run(refused(sink_on(store), 1))
     assert re.match(r"expected one of 9 new blobs '.*' to take a block, got none: give each receiver", str(error))
     assert len(store.contents) == 9
 
 
-def test_a_writer_may_be_fenced_many_times_as_long_as_it_gets_on() -> None:
+def test_a_writer_may_be_fenced_many_times_if_it_stores_blocks_between() -> None:
     store = MemoryStore()
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""The sink as a whole: its folders, its end, and stories of clients, faults and kills that hypothesis makes up."""
+"""The sink as a whole: its folders, its stop, and random histories of clients, faults and kills."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_idle_folders_are_closed_and_know_their_lines_when_they_are_opened_again
         await sink.append(FOLDER, lines(1))
         await asyncio.sleep(61.0)
         await sink.append("other", lines(1))
-        closed = len(sink._folders)
+        closed = len(sink._writers)
         listed = store.count("blobs")
         return closed, await sink.append(FOLDER, lines(1, 2)), store.count("blobs") - listed
 
@@ -84,7 +84,7 @@ def test_no_more_folders_stay_open_than_allowed_and_busy_ones_are_kept() -> None
             await sink.append(f"idle/{number}", lines(1))
         await sink.append("idle/3", lines(1))
         await sink.append("idle/5", lines(1))
-        kept = list(sink._folders)
+        kept = list(sink._writers)
         await busy
         return kept
 
@@ -99,7 +99,7 @@ def test_all_windows_together_stay_below_the_total() -> None:
         sink = sink_on(store, limits=limits)
         for number in range(400):
             await sink.append(f"folder/{number % 4}", lines(number))
-        windows = [folder._series.ids for folder in sink._folders.values()]
+        windows = [writer._blobs.ids for writer in sink._writers.values()]
         return sum(len(window.young) + len(window.old) for window in windows)
 
     assert 100 <= run(main()) <= 200
@@ -166,7 +166,7 @@ def test_an_object_is_sent_once_until_the_store_fails_or_too_many_others_came() 
     assert run(main()) == [1, 2, 2, 3, 3, 4, 5]
 
 
-def test_large_objects_go_a_few_at_a_time_and_no_small_one_waits_for_them() -> None:
+def test_few_large_objects_are_sent_at_a_time_and_no_small_one_waits_for_them() -> None:
     store = MemoryStore()
     store.stuck = {"large"}
 
@@ -203,7 +203,7 @@ def test_a_closed_sink_refuses_what_waits_and_what_comes() -> None:
     assert store.closed
 
 
-# --- Telling ---
+# --- Metrics ---
 
 
 def test_what_is_counted_is_what_happened_in_the_store() -> None:
@@ -244,7 +244,7 @@ def test_what_is_counted_is_what_happened_in_the_store() -> None:
 
 
 class Client:
-    """Sends calls one after the other, each until it is acknowledged, also after its process of the sink is gone."""
+    """Sends calls one after the other, each until it is acknowledged, also after the process of the sink was killed."""
 
     def __init__(self, calls: Sequence[Sequence[str]]) -> None:
         self.calls = list(calls)
@@ -275,8 +275,8 @@ async def serve(store: MemoryStore, clients: list[Client], limits: SinkLimits, l
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
-    """What happens.
+class History:
+    """A random hihistory.
 
     Attributes:
         counts: calls of each client.
@@ -293,8 +293,8 @@ class Story:
     limits: SinkLimits
 
 
-STORIES = st.builds(
-    Story,
+HISTORIES = st.builds(
+    History,
     counts=st.lists(st.integers(1, 6), min_size=1, max_size=4),
     shared=st.lists(st.integers(0, 3), max_size=4),
     fates=st.lists(st.sampled_from(FATES), max_size=60),
@@ -311,18 +311,18 @@ STORIES = st.builds(
 
 
 @settings(max_examples=400, deadline=None)
-@given(story=STORIES)
-def test_whatever_happens_every_line_is_stored_once_and_in_its_clients_order(story: Story) -> None:
-    store = MemoryStore(story.fates)
+@given(history=HISTORIES)
+def test_in_every_history_every_line_is_stored_once_and_in_its_clients_order(history: History) -> None:
+    store = MemoryStore(history.fates)
     own = [
         [[f"{client}.{call}.{number}" for number in range(call % 3 + 1)] for call in range(count)]
-        for client, count in enumerate(story.counts)
+        for client, count in enumerate(history.counts)
     ]
-    common = [f"shared-{key}" for key in story.shared]
+    common = [f"shared-{key}" for key in history.shared]
     clients = [Client([[*call, *common] for call in calls]) for calls in own]
 
     async def main() -> None:
-        await serve(store, clients, story.limits, story.lifetimes)
+        await serve(store, clients, history.limits, history.lifetimes)
         store.land()
 
     run(main())
@@ -332,7 +332,7 @@ def test_whatever_happens_every_line_is_stored_once_and_in_its_clients_order(sto
     for calls in own:
         mine = [key for call in calls for key in call]
         assert [key for key in found if key in set(mine)] == mine
-    assert all(len(piece) <= story.limits.block_bytes for blocks in store.blocks.values() for piece in blocks)
+    assert all(len(piece) <= history.limits.block_bytes for blocks in store.blocks.values() for piece in blocks)
 
 
 @settings(max_examples=200, deadline=None)

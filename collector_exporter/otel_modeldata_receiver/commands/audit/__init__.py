@@ -1,1 +1,1 @@
-"""The command `audit`: what a store holds against what the producers say they sent."""
+"""The command `audit`: compares a store with what its producers sent."""

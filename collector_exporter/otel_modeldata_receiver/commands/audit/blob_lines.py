@@ -1,6 +1,6 @@
-"""The lines of many blobs, in order and in pieces: some megabytes in memory, whatever the size of the store.
+"""Reads the lines of many blobs in order and in parts: a few megabytes are in memory, however large the store is.
 
-Blobs are read as far as they were when they were listed, so they may be written meanwhile.
+Blobs are read up to the size that they had when they were listed, so they may be written meanwhile.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
     from ...storage.store import Store, StoredObject
 
-__all__ = ["RETRY_SECONDS", "Lines", "read_lines"]
+__all__ = ["RETRY_SECONDS", "BlobLines", "read_lines"]
 
 RETRY_SECONDS: Final = 10.0
-"""How long a request is tried again before the reading is given up."""
-_PIECE_BYTES: Final = 4 << 20
-_PIECES_AHEAD: Final = 4
-"""Reads under way at a time: an answer from far away takes as long as the work on what it brings."""
+"""How long a request is retried before the audit gives up."""
+_READ_BYTES: Final = 4 << 20
+_READS_AHEAD: Final = 4
+"""Reads that run at the same time: an answer from far away takes as long as the work on its content."""
 _MAX_LINE_BYTES: Final = 64 << 20
-"""More of one line is not held in memory; none that a receiver wrote is longer than 4 MiB."""
+"""No more of one line is kept in memory; the receiver writes no line above 4 MiB."""
 
 
-class Lines(NamedTuple):
+class BlobLines(NamedTuple):
     """Some lines of a blob.
 
     Attributes:
-        blob: its name.
-        before: how many lines of it came before.
+        blob: name of the blob.
+        before: how many lines of the blob are before these.
         lines: without their line breaks; the last line of a blob may be torn.
-        size: bytes that were read for them.
+        size: bytes that were read for these lines.
     """
 
     blob: str
@@ -43,7 +43,7 @@ class Lines(NamedTuple):
     size: int
 
 
-class _Piece(NamedTuple):
+class _Range(NamedTuple):
     blob: StoredObject
     start: int
     end: int
@@ -53,52 +53,52 @@ class _Piece(NamedTuple):
         return self.end == self.blob.size
 
 
-async def read_lines(store: Store, blobs: Iterable[StoredObject]) -> AsyncGenerator[Lines, None]:
+async def read_lines(store: Store, blobs: Iterable[StoredObject]) -> AsyncGenerator[BlobLines, None]:
     """Read `blobs` one after the other; close the iterator to stop early.
 
     Raises:
         StoreError: one of them cannot be read.
     """
-    reads: deque[tuple[_Piece, asyncio.Task[bytes]]] = deque()
-    pieces = _pieces(blobs)
+    reads: deque[tuple[_Range, asyncio.Task[bytes]]] = deque()
+    ranges = _ranges(blobs)
     rest, before = b"", 0
     try:
         while True:
-            while len(reads) < _PIECES_AHEAD and (piece := next(pieces, None)) is not None:
-                reads.append((piece, asyncio.create_task(_read(store, piece))))
+            while len(reads) < _READS_AHEAD and (one := next(ranges, None)) is not None:
+                reads.append((one, asyncio.create_task(_read(store, one))))
             if not reads:
                 return
-            piece, task = reads.popleft()
+            one, task = reads.popleft()
             content = await task
-            if piece.start == 0:
+            if one.start == 0:
                 rest, before = b"", 0
             *lines, rest = (rest + content).split(b"\n")
             rest = rest[:_MAX_LINE_BYTES]
-            if piece.is_last and rest:
-                lines.append(await _finished(store, piece, rest))
-            yield Lines(piece.blob.name, before, lines, len(content))
+            if one.is_last and rest:
+                lines.append(await _completed(store, one, rest))
+            yield BlobLines(one.blob.name, before, lines, len(content))
             before += len(lines)
     finally:
         for _, task in reads:
             task.cancel()
 
 
-def _pieces(blobs: Iterable[StoredObject]) -> Iterator[_Piece]:
+def _ranges(blobs: Iterable[StoredObject]) -> Iterator[_Range]:
     for blob in blobs:
-        for start in range(0, blob.size, _PIECE_BYTES):
-            yield _Piece(blob, start, min(start + _PIECE_BYTES, blob.size))
+        for start in range(0, blob.size, _READ_BYTES):
+            yield _Range(blob, start, min(start + _READ_BYTES, blob.size))
 
 
-async def _read(store: Store, piece: _Piece) -> bytes:
-    return await patiently(lambda: store.read(piece.blob.name, piece.start, piece.end), RETRY_SECONDS)
+async def _read(store: Store, one: _Range) -> bytes:
+    return await patiently(lambda: store.read(one.blob.name, one.start, one.end), RETRY_SECONDS)
 
 
-async def _finished(store: Store, piece: _Piece, line: bytes) -> bytes:
-    """The last line of a blob that did not end it when the blob was listed: it may have been half written."""
-    folder = piece.blob.name.rpartition("/")[0]
+async def _completed(store: Store, last: _Range, line: bytes) -> bytes:
+    """A last line without a line break, read to its end: it may have been half written when the blob was listed."""
+    folder = last.blob.name.rpartition("/")[0]
     now = await patiently(lambda: store.walk(folder), RETRY_SECONDS)
-    size = next((one.size for one in now if one.name == piece.blob.name), 0)
-    if size <= piece.end:
+    size = next((one.size for one in now if one.name == last.blob.name), 0)
+    if size <= last.end:
         return line
-    grown = _Piece(piece.blob, piece.end, min(size, piece.end + _PIECE_BYTES))
-    return line + (await _read(store, grown)).partition(b"\n")[0]
+    appended = _Range(last.blob, last.end, min(size, last.end + _READ_BYTES))
+    return line + (await _read(store, appended)).partition(b"\n")[0]

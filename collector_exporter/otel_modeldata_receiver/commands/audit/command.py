@@ -1,6 +1,6 @@
-"""The command `otel-modeldata audit`: reads a store and says whether everything in it accounts.
+"""The command `otel-modeldata audit`: reads a store and reports whether every event is accounted for.
 
-What is counted is in `ledger.py`, how a store is read in `run.py`, what is printed in `summary.py`.
+`run.py` reads the store, `ledger.py` counts and checks its lines, `summary.py` prints the result.
 """
 
 from __future__ import annotations
@@ -21,35 +21,44 @@ from ...storage.open_store import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from otel_modeldata.report import DeliveryReport
+
     from ..subparsers import Commands
-    from .producer_report import FinalReport
     from .run import Audit, Selection
 
 _DESCRIPTION: Final = """\
-Read a store and account for every event: what is stored, stored twice, missing (by sequence number), in quarantine,
-unreadable or in the wrong folder, per producer and collection. Nothing is written.
+Check that every event of a store is accounted for. For each producer and
+collection the audit counts the events that are stored, stored twice, missing
+(by their sequence numbers) and in quarantine, and it reports lines that are
+unreadable or in a wrong folder. It only reads; nothing in the store changes.
 """
 _EPILOG: Final = """\
 examples:
   otel-modeldata audit ./modeldata
-      every event that is missing between others is found by the gap in its producer's numbers
+      check a local store; a gap in the numbers of a producer is a missing event
   otel-modeldata audit az://modeldata/prod --report reports/
-      with the final reports of the producers (they write them with OTEL_MODELDATA_REPORT=DIR): each accepted event is
-      stored, in quarantine or reported lost, else it is missing
-  otel-modeldata audit ./modeldata --endpoint credit --from 2026-11-22T10 --to 2026-11-22T11
-      the lines of two hours; an event that is missing there is looked for in the others
+      compare with the final reports of the producers, which each of them writes
+      if it runs with OTEL_MODELDATA_REPORT=DIR: an accepted event that is not
+      stored, in quarantine or reported lost is missing
+  otel-modeldata audit ./modeldata --endpoint credit \\
+      --from 2026-11-22T10 --to 2026-11-22T11
+      check the lines of two hours; an event that is missing there is searched
+      for in the other hours
 
-what cannot be known: without its final report, what a producer sent after its last stored event; and of producers that
-send no sequence numbers, what is missing at all. While a store is written, events that are on their way are gaps.
+what an audit cannot find:
+  without a final report, events that a producer sent after its last stored one;
+  without sequence numbers, any missing event. While a store is being written,
+  events that are on their way count as missing.
 
 environment:
   AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
-  AZURE_STORAGE_ACCOUNT_URL        the same without a secret; credentials come from the machine's identity
+  AZURE_STORAGE_ACCOUNT_URL        URL of that account, without a secret; it is
+                                   opened with the identity of the machine
 
 exit codes:
-  0  everything accounts
-  1  something does not; the findings say what
-  2  wrong command line, or a file that is no final report
+  0  every event is accounted for
+  1  not every event is accounted for; the findings are printed
+  2  wrong command line, or a file that is not a final report
   3  the store cannot be read
 """
 _HOUR: Final = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T/](\d\d)(?::00(?::00)?Z?)?", re.ASCII)
@@ -59,26 +68,36 @@ def add_parser(commands: Commands) -> None:
     """Add `audit` to the command line."""
     parser = commands.add_parser(
         "audit",
-        help="account for every event of a store",
+        help="check that every event of a store is accounted for",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("store", metavar="STORE", help="a folder, az://container/prefix, or the container's https URL")
-    parser.add_argument("--endpoint", metavar="NAME", help="only this endpoint")
-    parser.add_argument("--deployment", metavar="NAME", help="only this deployment")
-    parser.add_argument("--collection", metavar="NAME", help="only this collection")
-    parser.add_argument("--from", metavar="HOUR", dest="first", type=_hour, help="first hour (UTC), as 2026-11-22T10")
-    parser.add_argument("--to", metavar="HOUR", dest="last", type=_hour, help="last hour, included")
     parser.add_argument(
-        "--report", metavar="PATH", type=Path, nargs="+", action="extend", default=[], help="final reports, or folders"
+        "store", metavar="STORE", help="a folder, az://container/prefix, or the https URL of a container"
     )
-    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument("--endpoint", metavar="NAME", help="audit only this endpoint")
+    parser.add_argument("--deployment", metavar="NAME", help="audit only this deployment")
+    parser.add_argument("--collection", metavar="NAME", help="audit only this collection")
+    parser.add_argument(
+        "--from", metavar="HOUR", dest="first", type=_hour, help="first hour to audit, in UTC, such as 2026-11-22T10"
+    )
+    parser.add_argument("--to", metavar="HOUR", dest="last", type=_hour, help="last hour to audit, included")
+    parser.add_argument(
+        "--report",
+        metavar="PATH",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="files of final reports, or folders of them",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=audit)
 
 
 def audit(arguments: argparse.Namespace) -> None:
-    """Audit a store and print the outcome; exit with code 1 when something does not account.
+    """Audit a store and print the result; exit with code 1 when something is not accounted for.
 
     Raises:
         ReceiverError: a wrong command line, missing dependencies, or a store that cannot be read.
@@ -94,27 +113,27 @@ def audit(arguments: argparse.Namespace) -> None:
     _check(arguments)
     names = ("endpoint", "deployment", "collection", "first", "last")
     selection = Selection(**{name: getattr(arguments, name) for name in names})
-    found = _run(arguments.store, selection, producer_report.load(arguments.report), show=not arguments.json)
+    result = _run(arguments.store, selection, producer_report.load(arguments.report), show=not arguments.json)
     store = configuration.shown_store(arguments.store)
     if arguments.json:
-        sys.stdout.write(json.dumps(summary.facts(found, store)) + "\n")
+        sys.stdout.write(json.dumps(summary.facts(result, store)) + "\n")
     else:
-        summary.show(found, store)
-    if findings := summary.findings(found):
+        summary.show(result, store)
+    if findings := summary.findings(result):
         sys.stdout.flush()
-        sys.exit(f"otel-modeldata: {counted(len(findings), 'finding')}: not everything in {store} accounts")
+        sys.exit(f"otel-modeldata: {counted(len(findings), 'finding')}: not everything in {store} is accounted for")
 
 
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.report and (arguments.first or arguments.last):
         raise ConfigError(
-            "expected --report without --from and --to, got both: a final report speaks of all hours; leave one out"
+            "expected --report without --from and --to, got both: a final report is about all hours; leave one out"
         )
     if arguments.first and arguments.last and arguments.first > arguments.last:
         raise ConfigError(f"expected --from before --to, got {arguments.first} and {arguments.last}; exchange them")
 
 
-def _run(url: str, selection: Selection, reports: Sequence[FinalReport], *, show: bool) -> Audit:
+def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], *, show: bool) -> Audit:
     from . import run as audit_run  # noqa: PLC0415 (see above)
 
     async def run() -> Audit:
@@ -130,7 +149,7 @@ def _run(url: str, selection: Selection, reports: Sequence[FinalReport], *, show
 
 @contextmanager
 def _progress(*, show: bool) -> Iterator[Callable[[int, int], object]]:
-    """A bar on stderr while the store is read, where somebody can see it."""
+    """A progress bar on stderr while the store is read, if stderr is a terminal."""
     from rich.console import Console  # noqa: PLC0415 (see above)
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
 
@@ -143,7 +162,7 @@ def _progress(*, show: bool) -> Iterator[Callable[[int, int], object]]:
 
 
 def _hour(text: str) -> str:
-    found = _HOUR.fullmatch(text)
-    if found is None:
+    match = _HOUR.fullmatch(text)
+    if match is None:
         raise argparse.ArgumentTypeError(f"expected an hour in UTC like 2026-11-22T10, got {text!r}")
-    return "/".join(found.groups())
+    return "/".join(match.groups())

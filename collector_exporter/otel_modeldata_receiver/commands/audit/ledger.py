@@ -1,7 +1,8 @@
-"""The books of a store: every line is entered once, under its producer and collection, and judged by what it says.
+"""The ledger of an audit: it counts every line of a store under its producer and collection, and checks it.
 
-Lines are accounted for by what they say of themselves, not by where they are: a line in a wrong folder is one finding,
-not three. This module must not know stores or files: it takes lines, and the path of the blob they were in.
+A line is counted under the producer and collection that it names, not under the folder that it is in: a line in a wrong
+folder is one fault, not three. This module does not depend on stores or files: its input is lines and the path of their
+blob.
 """
 
 from __future__ import annotations
@@ -17,32 +18,32 @@ from ...layout.blob_path import tenant_of
 from . import stored_line
 from .number_ranges import IdSet
 from .producer_report import UNREADABLE
-from .reconciliation import Account, Statement, draw_up
+from .reconciliation import ProducerCounts, Reconciliation, reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...layout.blob_path import Place
-    from .producer_report import FinalAccount
-    from .quarantine_line import Quarantined
+    from ...layout.blob_path import BlobPath
+    from .producer_report import ReportedCounts
+    from .quarantine_line import QuarantinedEvent
     from .stored_line import StoredLine
 
-__all__ = ["Fault", "Ledger", "Spot"]
+__all__ = ["Fault", "Ledger", "Location"]
 
-MAX_SPOTS: Final = 100
-"""Places that are kept of one kind of fault; all are counted."""
+MAX_LOCATIONS: Final = 100
+"""Locations that are kept of one kind of fault; every fault is counted."""
 _Key = tuple[str, str, str]
-"""Producer, collection and source: what an account is kept under."""
+"""Producer, collection and source: the key of the counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Where something is wrong.
+class Location:
+    """The line in which a fault is.
 
     Attributes:
-        blob: the blob's name in the store.
-        line: counted from 1.
-        reason: what was expected and what is there.
+        blob: name of the blob in the store.
+        line: number of the line, from 1.
+        reason: what was expected, and what the line has.
     """
 
     blob: str
@@ -52,33 +53,33 @@ class Spot:
 
 @dataclass(slots=True)
 class Fault:
-    """One kind of fault of lines: how often, and where first."""
+    """The faults of one kind: how many there are, and the first locations."""
 
     count: int = 0
-    spots: list[Spot] = field(default_factory=list)
+    locations: list[Location] = field(default_factory=list)
 
-    def add(self, place: Place, line: int, reason: str) -> None:
-        """Note one more."""
+    def add(self, path: BlobPath, line: int, reason: str) -> None:
+        """Count one more."""
         self.count += 1
-        if len(self.spots) < MAX_SPOTS:
-            self.spots.append(Spot(blob=place.blob, line=line, reason=reason))
+        if len(self.locations) < MAX_LOCATIONS:
+            self.locations.append(Location(blob=path.name, line=line, reason=reason))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """A line that points to an object, and the names one of which the object must have."""
+    """A line that refers to an object; the object has one of `names`."""
 
-    place: Place
-    line: int
-    stored: StoredLine
+    path: BlobPath
+    number: int
+    line: StoredLine
     names: tuple[str, ...]
 
 
 @dataclass(slots=True)
-class _Page:
-    """What one piece of a blob says of one account: line by line where, which id, which number."""
+class _Part:
+    """The lines of one producer and collection in a part of a blob: their line numbers, ids and event numbers."""
 
-    account: Account
+    counts: ProducerCounts
     ids: IdSet
     misplaced: str | None
     lines: list[int] = field(default_factory=list)
@@ -87,22 +88,25 @@ class _Page:
 
 
 class Ledger:
-    """Takes the lines of a store and draws up the statements.
+    """Counts and checks the lines of a store, and reconciles them with the reports of producers.
+
+    Args:
+        objects: sizes of the objects that lines may refer to, by name.
 
     Attributes:
-        objects: sizes of the objects that lines may point to, by name; to be set before lines come.
-        lines: how many were taken, blank ones aside.
-        unreadable: lines that are torn or no CloudEvents in JSON.
+        objects: see above; replaced by `check_references`.
+        lines: number of lines, without blank ones.
+        unreadable: lines that are torn or not CloudEvents in JSON.
         misplaced: lines in a folder of another tenant, collection or time.
-        content_range: lines whose `contentrange` is not that of their rows.
-        duplicated: lines whose id another line of their source and type has.
-        dataref: lines that point to an object that is not there; complete after `close_references`.
-        foreign_references: lines that point out of their folder, where nobody looks.
-        unattributed: records in quarantine whose producer or collection cannot be known.
+        content_range: lines whose `contentrange` does not match their rows.
+        duplicated: lines with the id of another line of the same source and type.
+        dataref: lines that refer to a missing object; complete after `check_references`.
+        foreign_references: lines that refer to an object outside of their folder, which is not checked.
+        unattributed: records in quarantine whose producer or collection is unknown.
     """
 
-    def __init__(self) -> None:
-        self.objects: Mapping[str, int] = {}
+    def __init__(self, objects: Mapping[str, int]) -> None:
+        self.objects = objects
         self.lines = 0
         self.unreadable = Fault()
         self.misplaced = Fault()
@@ -112,37 +116,37 @@ class Ledger:
         self.foreign_references = 0
         self.unattributed = 0
         self._open_references: list[_Reference] = []
-        self._accounts: dict[_Key, Account] = {}
+        self._counts: dict[_Key, ProducerCounts] = {}
         self._ids: dict[tuple[str, str], IdSet] = {}
         self._quarantined_ids = IdSet()
 
     # --- lines ---------------------------------------------------------------------------------------------------
 
-    def take(self, place: Place, before: int, lines: Sequence[bytes]) -> None:
-        """Enter the lines of a blob that follow its first `before` ones."""
-        pages: dict[_Key, _Page] = {}
-        stamp = place.stamp
+    def add_lines(self, path: BlobPath, before: int, lines: Sequence[bytes]) -> None:
+        """Count and check the lines of a blob that follow its first `before` ones."""
+        parts: dict[_Key, _Part] = {}
+        time_prefix = path.time_prefix
         for number, raw in enumerate(lines, before + 1):
-            line = self._read(place, number, raw)
+            line = self._decode(path, number, raw)
             if line is None:
                 continue
             names = (line.producer, line.type, line.source)
-            page = pages.get(names)
-            if page is None:
-                page = pages[names] = self._page(place, line)
-            page.lines.append(number)
-            page.events.append(line.id)
-            page.numbers.append(stored_line.sequence_of(line))
-            if page.misplaced is not None:
-                self.misplaced.add(place, number, page.misplaced)
-            elif not (line.time.startswith(stamp) and line.time.endswith("Z")):
-                self._check_time(place, number, line)
-            self._check_payload(place, number, line, raw)
-        for page in pages.values():
-            self._enter(place, page)
+            part = parts.get(names)
+            if part is None:
+                part = parts[names] = self._part(path, line)
+            part.lines.append(number)
+            part.events.append(line.id)
+            part.numbers.append(stored_line.sequence_of(line))
+            if part.misplaced is not None:
+                self.misplaced.add(path, number, part.misplaced)
+            elif not (line.time.startswith(time_prefix) and line.time.endswith("Z")):
+                self._check_time(path, number, line)
+            self._check_payload(path, number, line, raw)
+        for part in parts.values():
+            self._count(path, part)
 
-    def take_elsewhere(self, lines: Sequence[bytes]) -> None:
-        """Note the numbers of events outside of the hours that are audited: these are not missing."""
+    def add_lines_of_other_hours(self, lines: Sequence[bytes]) -> None:
+        """Note the numbers of events outside of the hours that are audited: these events are not missing."""
         numbers: dict[_Key, list[int]] = {}
         for raw in lines:
             try:
@@ -151,143 +155,143 @@ class Ledger:
                 continue
             if (number := stored_line.sequence_of(line)) >= 0:
                 numbers.setdefault(_key(line.producer, line.type, line.source), []).append(number)
-        for key, found in numbers.items():
-            if key in self._accounts:
-                self._accounts[key].elsewhere.add(found)
+        for key, present in numbers.items():
+            if key in self._counts:
+                self._counts[key].other_hours.add(present)
 
-    def _read(self, place: Place, number: int, raw: bytes) -> StoredLine | None:
+    def _decode(self, path: BlobPath, number: int, raw: bytes) -> StoredLine | None:
         if not raw or raw.isspace():
             return None  # readers skip blank lines
         self.lines += 1
         try:
             return stored_line.decode(raw)
         except (ValueError, RecursionError) as error:
-            self.unreadable.add(place, number, f"expected a CloudEvent in JSON, got {len(raw)} bytes: {error}")
+            self.unreadable.add(path, number, f"expected a CloudEvent in JSON, got {len(raw)} bytes: {error}")
             return None
 
-    def _page(self, place: Place, line: StoredLine) -> _Page:
-        tenant = tenant_of(line.source) or (place.endpoint, place.deployment)
-        account = self._account(_key(line.producer, line.type, line.source), tenant)
+    def _part(self, path: BlobPath, line: StoredLine) -> _Part:
+        tenant = tenant_of(line.source) or (path.endpoint, path.deployment)
+        counts = self._counts_of(_key(line.producer, line.type, line.source), tenant)
         ids = self._ids.setdefault((line.source, line.type), IdSet())
-        return _Page(account, ids, place.misplaced(line.source, line.type))
+        return _Part(counts, ids, path.misplaced(line.source, line.type))
 
-    def _account(self, key: _Key, tenant: tuple[str, str]) -> Account:
-        account = self._accounts.get(key)
-        if account is None:
-            account = self._accounts[key] = Account(producer=key[0], collection=key[1], tenant=tenant)
-        return account
+    def _counts_of(self, key: _Key, tenant: tuple[str, str]) -> ProducerCounts:
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = self._counts[key] = ProducerCounts(producer=key[0], collection=key[1], tenant=tenant)
+        return counts
 
-    def _enter(self, place: Place, page: _Page) -> None:
-        fresh = page.ids.add(np.array([hash(event) for event in page.events], np.int64))
-        page.account.take(page.numbers, fresh)
-        for index in np.flatnonzero(~fresh).tolist():
-            self.duplicated.add(place, page.lines[index], f"expected a new id, got {page.events[index]!r} again")
+    def _count(self, path: BlobPath, part: _Part) -> None:
+        is_new = part.ids.add(np.array([hash(event) for event in part.events], np.int64))
+        part.counts.add_lines(part.numbers, is_new)
+        for index in np.flatnonzero(~is_new).tolist():
+            self.duplicated.add(path, part.lines[index], f"expected a new id, got {part.events[index]!r} again")
 
-    # --- what a line says against where it is and what it holds --------------------------------------------------
+    # --- a line against its folder and its content ---------------------------------------------------------------
 
-    def _check_time(self, place: Place, number: int, line: StoredLine) -> None:
-        problem = place.mistimed(line.time)
+    def _check_time(self, path: BlobPath, number: int, line: StoredLine) -> None:
+        problem = path.mistimed(line.time)
         if problem is not None:
-            self.misplaced.add(place, number, problem)
+            self.misplaced.add(path, number, problem)
 
-    def _check_payload(self, place: Place, number: int, line: StoredLine, raw: bytes) -> None:
+    def _check_payload(self, path: BlobPath, number: int, line: StoredLine, raw: bytes) -> None:
         problem = stored_line.size_problem(line, raw)
         if problem is not None:
-            self.content_range.add(place, number, problem)
+            self.content_range.add(path, number, problem)
         url = stored_line.reference(line)
         if url is not None:
-            self._follow(place, number, line, url.replace("\\", "/"))
+            self._check_reference(path, number, line, url.replace("\\", "/"))
 
-    def _follow(self, place: Place, number: int, line: StoredLine, url: str) -> None:
-        """Look for the object that a line points to. In a store that was moved, URLs end as they did."""
+    def _check_reference(self, path: BlobPath, number: int, line: StoredLine, url: str) -> None:
+        """Check that the object exists to which a line refers. The end of a URL is the same in a copied store."""
         last = url.rpartition("/")[2]
-        names = (f"{place.folder}/files/{last}", f"{place.folder}/{last}")
+        names = (f"{path.folder}/files/{last}", f"{path.folder}/{last}")
         if not url.endswith(tuple(f"/{name}" for name in names)):
             self.foreign_references += 1
             return
-        reference = _Reference(place, number, line, names)
-        if not self._is_there(reference):
+        reference = _Reference(path, number, line, names)
+        if not self._exists(reference):
             self._open_references.append(reference)
 
-    def _is_there(self, reference: _Reference) -> bool:
+    def _exists(self, reference: _Reference) -> bool:
         sizes = [self.objects[name] for name in reference.names if name in self.objects]
         if not sizes:
             return False
-        problem = stored_line.referenced_size_problem(reference.stored, sizes[0])
+        problem = stored_line.referenced_size_problem(reference.line, sizes[0])
         if problem is not None:
-            self.content_range.add(reference.place, reference.line, problem)
+            self.content_range.add(reference.path, reference.number, problem)
         return True
 
     @property
     def has_open_references(self) -> bool:
-        """Whether lines point to objects that are not among `objects`; they may have come later."""
+        """Whether lines refer to objects that are not among `objects`; they may have been stored later."""
         return bool(self._open_references)
 
-    def close_references(self, objects: Mapping[str, int]) -> None:
-        """Decide on the references that are open, by the objects as they are now."""
+    def check_references(self, objects: Mapping[str, int]) -> None:
+        """Check the open references again, with the objects as they are now; objects still missing are a fault."""
         self.objects = objects
         for reference in self._open_references:
-            if not self._is_there(reference):
+            if not self._exists(reference):
                 reason = f"expected the object {reference.names[0]!r}, got none of that name"
-                self.dataref.add(reference.place, reference.line, reason)
+                self.dataref.add(reference.path, reference.number, reason)
         self._open_references = []
 
     # --- quarantine ----------------------------------------------------------------------------------------------
 
-    def take_quarantined(self, line_id: str, found: Quarantined, *, elsewhere: bool = False) -> None:
-        """Enter a record in quarantine; once, though a retry in another hour is there again.
+    def add_quarantined(self, line_id: str, event: QuarantinedEvent, *, other_hour: bool = False) -> None:
+        """Count an event in quarantine; once, although a retry in another hour stores it again.
 
         Args:
             line_id: the id of the quarantine line, the same for the same bytes.
-            found: whose it is.
-            elsewhere: it is outside of the hours that are audited.
+            event: its producer, collection and number.
+            other_hour: it is outside of the hours that are audited.
         """
         if not self._quarantined_ids.add(np.array([hash(line_id)], np.int64))[0]:
             return
-        if not found.collection or not (found.producer or found.source):
-            self.unattributed += not elsewhere
+        if not event.collection or not (event.producer or event.source):
+            self.unattributed += not other_hour
             return
-        key = _key(found.producer, semconv.event_type(found.collection), found.source)
-        if not elsewhere:
-            self._account(key, found.tenant or ("", "")).take_quarantined(found.number)
-        elif key in self._accounts and found.number >= 0:
-            self._accounts[key].elsewhere.add([found.number])
+        key = _key(event.producer, semconv.event_type(event.collection), event.source)
+        if not other_hour:
+            self._counts_of(key, event.tenant or ("", "")).add_quarantined(event.number)
+        elif key in self._counts and event.number >= 0:
+            self._counts[key].other_hours.add([event.number])
 
-    # --- statements ----------------------------------------------------------------------------------------------
+    # --- reconciliation ------------------------------------------------------------------------------------------
 
     def producers(self) -> set[str]:
-        """Every producer that was found."""
-        return {account.producer for account in self._accounts.values()}
+        """Every producer in the store."""
+        return {counts.producer for counts in self._counts.values()}
 
-    def statements(self, told: Mapping[tuple[str, str], FinalAccount], *, whole: bool) -> list[Statement]:
-        """The account of every producer and collection, those that only a report knows of included.
+    def reconcile(self, reported: Mapping[tuple[str, str], ReportedCounts], *, whole: bool) -> list[Reconciliation]:
+        """Reconcile every producer and collection, including those that only a report names.
 
         Args:
-            told: what final reports say, by producer and collection; see `final_report.told`.
-            whole: every hour was read; otherwise numbers before the first one belong to other hours.
+            reported: counts of final reports, by producer and collection; see `producer_report.combine`.
+            whole: whether all hours were read; else numbers below the first one belong to other hours.
         """
-        accounts = {(key[0], key[1]): account for key, account in self._accounts.items() if key[0]}
-        silent = [
-            Account(producer=producer, collection=collection)
-            for producer, collection in told
-            if collection != UNREADABLE and (producer, collection) not in accounts
+        named = {(key[0], key[1]) for key in self._counts if key[0]}
+        only_reported = [
+            ProducerCounts(producer=producer, collection=collection)
+            for producer, collection in reported
+            if collection != UNREADABLE and (producer, collection) not in named
         ]
-        excuses = {producer: one.lost_in_total for (producer, name), one in told.items() if name == UNREADABLE}
-        statements = []
-        for account in sorted([*self._accounts.values(), *silent], key=_order):
-            report = told.get((account.producer, account.collection))
-            one = draw_up(account, report, whole=whole)
-            if one.missing and (excused := min(one.missing, excuses.get(account.producer, 0))):
-                excuses[account.producer] -= excused
-                one = draw_up(account, report, whole=whole, excused=excused)
-            statements.append(one)
-        return statements
+        excuses = {producer: one.lost_in_total for (producer, name), one in reported.items() if name == UNREADABLE}
+        reconciliations = []
+        for counts in sorted([*self._counts.values(), *only_reported], key=_order):
+            report = reported.get((counts.producer, counts.collection))
+            one = reconcile(counts, report, whole=whole)
+            if one.missing and (excused := min(one.missing, excuses.get(counts.producer, 0))):
+                excuses[counts.producer] -= excused
+                one = reconcile(counts, report, whole=whole, excused=excused)
+            reconciliations.append(one)
+        return reconciliations
 
 
 def _key(producer: str, event_type: str, source: str) -> _Key:
-    """A producer numbers its events per collection; where none is named, the source must tell accounts apart."""
+    """The key of the counts. A producer numbers its events per collection; without a producer the source is used."""
     return (producer, event_type.removeprefix(semconv.EVENT_TYPE_PREFIX), "" if producer else source)
 
 
-def _order(account: Account) -> tuple[str, ...]:
-    return (*account.tenant, account.collection, account.producer)
+def _order(counts: ProducerCounts) -> tuple[str, ...]:
+    return (*counts.tenant, counts.collection, counts.producer)

@@ -1,8 +1,8 @@
-"""Which numbers and which ids were seen, in little memory: what lets an audit read a store of any size.
+"""Sets of numbers and of ids in little memory, so that an audit can read a store of any size.
 
-Sequence numbers are kept as ranges: a producer that lost nothing is one range, however much it sent. Ids are kept as
-64-bit hashes in sorted arrays, 8 bytes each. Two different ids share a hash with a chance of n^2 / 2^65: one in four
-thousand for a hundred million ids of one collection.
+Sequence numbers are kept as ranges: the numbers of a producer that lost nothing are one range, however many there are.
+Ids are kept as 64-bit hashes in sorted arrays, 8 bytes each. The chance that two of n ids share a hash is n^2 / 2^65:
+one in four thousand for a hundred million ids of one collection.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MAX_SEQUENCE", "IdSet", "Sequences"]
+__all__ = ["MAX_SEQUENCE", "IdSet", "NumberRanges"]
 
 MAX_SEQUENCE: Final = 2**62
-"""No producer gets there; below, sums and neighbors of numbers stay within 64 bits."""
+"""No producer reaches this number; sums and neighbors of smaller numbers fit into 64 bits."""
 _LOOSE_RANGES: Final = 1024
-"""Ranges that may wait to be merged; more wait when there are more, so that merging stays cheap for each."""
+"""Ranges that may wait for a merge. When there are more merged ranges than this, as many as those may wait."""
 
 
-class Sequences:
+class NumberRanges:
     """A set of whole numbers from 0 up to `MAX_SEQUENCE`, as ranges."""
 
     __slots__ = ("_loose", "_ranges")
 
     def __init__(self) -> None:
         self._ranges: NDArray[np.int64] = np.empty((0, 2), np.int64)
-        """First and last number of each range, ascending, with a hole after each."""
+        """First and last number of each range, ascending; at least one number is missing between two ranges."""
         self._loose: list[tuple[int, int]] = []
 
     def add(self, numbers: Sequence[int] | NDArray[np.int64]) -> None:
-        """Add `numbers`, in any order and as often as they come."""
+        """Add `numbers`, in any order; repeated numbers are allowed."""
         if len(numbers) == 0:
             return
         ascending = np.unique(np.asarray(numbers, np.int64))
@@ -46,9 +46,9 @@ class Sequences:
         if len(self._loose) > max(_LOOSE_RANGES, len(self._ranges)):
             self._merge()
 
-    def union(self, others: Iterable[Sequences]) -> Sequences:
-        """What is in this set or in one of `others`."""
-        union = Sequences()
+    def union(self, others: Iterable[NumberRanges]) -> NumberRanges:
+        """The numbers that are in this set or in one of `others`."""
+        union = NumberRanges()
         for one in (self, *others):
             union._loose += one.ranges()
         return union
@@ -93,7 +93,7 @@ class Sequences:
 
 
 class IdSet:
-    """A set of 64-bit hashes that only grows: sorted runs, each at least twice as long as the next."""
+    """A set of 64-bit hashes that only grows, as sorted arrays, each at least twice as long as the next."""
 
     __slots__ = ("_runs",)
 
@@ -101,19 +101,19 @@ class IdSet:
         self._runs: list[NDArray[np.int64]] = []
 
     def add(self, hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Add `hashes`; which of them were seen for the first time, in their order."""
+        """Add `hashes`; return for each, in their order, whether it is new."""
         ascending, firsts = np.unique(hashes, return_index=True)
         new = np.ones(len(ascending), np.bool_)
         for run in self._runs:
-            found = np.minimum(np.searchsorted(run, ascending), len(run) - 1)
-            new &= run[found] != ascending
-        fresh = np.zeros(len(hashes), np.bool_)
-        fresh[firsts[new]] = True
+            places = np.minimum(np.searchsorted(run, ascending), len(run) - 1)
+            new &= run[places] != ascending
+        is_new = np.zeros(len(hashes), np.bool_)
+        is_new[firsts[new]] = True
         self._push(ascending[new])
-        return fresh
+        return is_new
 
     def _push(self, run: NDArray[np.int64]) -> None:
         while self._runs and len(self._runs[-1]) < 2 * len(run):
-            run = np.sort(np.concatenate((self._runs.pop(), run)), kind="stable")  # merges what is sorted already
+            run = np.sort(np.concatenate((self._runs.pop(), run)), kind="stable")  # merges sorted arrays
         if len(run):
             self._runs.append(run)

@@ -1,8 +1,8 @@
-"""The SDK's final reports: what processes say became of everything they accepted.
+"""The final reports of producers: how many events each accepted, delivered and lost.
 
 A process that runs with `OTEL_MODELDATA_REPORT=DIR` writes `DIR/{producer}.json` when it ends. With it an audit can
-account for events that nothing in the store points to: those after the last stored one, and those reported lost. A
-process with a spool may also speak for dead ones: it sends what they left behind, and reports that as `replayed`.
+account for events that nothing in the store refers to: those after the last stored one, and those that were lost. A
+process with a spool also sends what dead processes left behind, and reports that as `replayed`.
 """
 
 from __future__ import annotations
@@ -12,107 +12,132 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
+from otel_modeldata.problems import Problem
+from otel_modeldata.report import CollectionReport, DeliveryReport
+
 from ...exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["REJECTED", "UNREADABLE", "FinalAccount", "FinalReport", "load", "told"]
+__all__ = ["REJECTED", "UNREADABLE", "ReportedCounts", "combine", "load"]
 
 REJECTED: Final = "rejected"
-"""The reason of events that the receiver answered for with `partial_success`: it keeps them in quarantine."""
+"""The reason of events that the receiver answered with `partial_success`: it stores them in quarantine."""
 UNREADABLE: Final = "(unreadable)"
-"""The collection of losses whose own collection can no longer be read: damaged records in a spool."""
+"""The collection of damaged records in a spool, whose own collection cannot be read any more."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class FinalAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the events of one producer and collection.
+class _CollectionJson(msgspec.Struct, frozen=True, kw_only=True):
+    """See `CollectionReport.as_dict`."""
 
-    Attributes:
-        accepted: taken by `collect`, their numbers are 0 to accepted - 1; None when only another process speaks.
-        delivered: the endpoint answered for them.
-        lost: by reason.
-        pending: neither; they were left in the spool.
-    """
-
-    accepted: _Count | None = None
+    accepted: _Count
     delivered: _Count = 0
     lost: dict[str, _Count] = {}
     pending: _Count = 0
 
+    def report(self) -> CollectionReport:
+        return CollectionReport(**msgspec.structs.asdict(self))
+
+
+class _ReportJson(msgspec.Struct, frozen=True, kw_only=True):
+    """See `DeliveryReport.to_json`; other keys are ignored."""
+
+    producer: str
+    collections: dict[str, _CollectionJson]
+    replayed: dict[str, dict[str, _CollectionJson]] = {}
+
+    def report(self) -> DeliveryReport:
+        replayed = {producer: _reports(collections) for producer, collections in self.replayed.items()}
+        return DeliveryReport.of(self.producer, _reports(self.collections), replayed)
+
+
+def _reports(collections: Mapping[str, _CollectionJson]) -> dict[str, CollectionReport]:
+    return {name: counts.report() for name, counts in collections.items()}
+
+
+class ReportedCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """The counts of one producer and collection in all reports together.
+
+    Attributes:
+        accepted: taken by `collect`, with the numbers 0 to accepted - 1; None without the producer's own report.
+        delivered: acknowledged by the endpoint.
+        lost: by reason.
+        pending: left in the spool.
+    """
+
+    accepted: int | None = None
+    delivered: int = 0
+    lost: Mapping[str, int] = {}
+    pending: int = 0
+
     @property
     def lost_in_total(self) -> int:
-        """All of `lost`."""
+        """The sum of `lost`."""
         return sum(self.lost.values())
 
 
-class FinalReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The report of one process; keys that are not listed here are left alone.
-
-    Attributes:
-        producer: the process.
-        collections: its own accounts.
-        replayed: accounts of what it took over, by producer and collection; `accepted` counts only that.
-    """
-
-    producer: str
-    collections: dict[str, FinalAccount]
-    replayed: dict[str, dict[str, FinalAccount]] = {}
+_decode: Final = msgspec.json.Decoder(_ReportJson).decode
 
 
-_decode: Final = msgspec.json.Decoder(FinalReport).decode
-
-
-def load(paths: Iterable[Path]) -> list[FinalReport]:
+def load(paths: Iterable[Path]) -> list[DeliveryReport]:
     """The reports in these files and in the `.json` files of these folders.
 
     Raises:
-        ConfigError: something is no report, or two differ about one producer: the message lists all of it.
+        ConfigError: a file is not a report, or two reports of one producer differ; it has all problems.
     """
-    reports: dict[str, FinalReport] = {}
-    problems: list[str] = []
+    reports: dict[str, DeliveryReport] = {}
+    problems: list[Problem] = []
     for path in paths:
         files = sorted(path.glob("*.json")) if path.is_dir() else [path]
         if not files:
-            problems.append(
-                f"{path}: expected final reports, got no .json file; name the folder of OTEL_MODELDATA_REPORT"
-            )
+            message = "expected final reports, got no .json file; name the folder of OTEL_MODELDATA_REPORT"
+            problems.append(Problem(str(path), message))
         for file in files:
             try:
-                report = _decode(file.read_bytes())
+                report = _decode(file.read_bytes()).report()
             except (OSError, ValueError) as error:
                 reason = " ".join(str(error).split())
-                problems.append(f"{file}: expected a final report of the SDK, got {type(error).__name__}: {reason}")
+                message = f"expected a final report of the SDK, got {type(error).__name__}: {reason}"
+                problems.append(Problem(str(file), message))
                 continue
-            if reports.setdefault(report.producer, report) != report:
-                problems.append(f"{file}: expected one report of {report.producer!r}, got a second one; name the last")
+            if _details(reports.setdefault(report.producer, report)) != _details(report):
+                message = f"expected one report of {report.producer!r}, got a second one; name the last"
+                problems.append(Problem(str(file), message))
     if problems:
         raise ConfigError(*problems)
     return list(reports.values())
 
 
-def told(reports: Iterable[FinalReport]) -> Mapping[tuple[str, str], FinalAccount]:
-    """What all reports together say, by producer and collection.
+def _details(report: DeliveryReport) -> tuple[object, object]:
+    return report.collections, report.replayed
 
-    A process that took over from another one adds what became of that to the other's own account.
+
+def combine(reports: Iterable[DeliveryReport]) -> Mapping[tuple[str, str], ReportedCounts]:
+    """The counts of all reports together, by producer and collection.
+
+    What a process replayed for another one is added to the counts of that one.
     """
-    own: dict[tuple[str, str], FinalAccount] = {}
-    later: dict[tuple[str, str], list[FinalAccount]] = {}
+    own: dict[tuple[str, str], CollectionReport] = {}
+    replayed: dict[tuple[str, str], list[CollectionReport]] = {}
     for report in reports:
-        own.update({(report.producer, name): account for name, account in report.collections.items()})
-        for producer, accounts in report.replayed.items():
-            for name, account in accounts.items():
-                later.setdefault((producer, name), []).append(account)
-    return own | {key: _sum(own.get(key, FinalAccount()), more) for key, more in later.items()}
+        own.update({(report.producer, name): counts for name, counts in report.collections.items()})
+        for producer, collections in report.replayed.items():
+            for name, counts in collections.items():
+                replayed.setdefault((producer, name), []).append(counts)
+    return {key: _sum(own.get(key), replayed.get(key, [])) for key in own | replayed}
 
 
-def _sum(account: FinalAccount, later: Iterable[FinalAccount]) -> FinalAccount:
-    delivered, pending, lost = account.delivered, account.pending, Counter(account.lost)
-    for one in later:
-        delivered += one.delivered
-        lost.update(one.lost)
-        pending = max(0, pending - one.delivered - one.lost_in_total)
-    return FinalAccount(accepted=account.accepted, delivered=delivered, lost=dict(lost), pending=pending)
+def _sum(own: CollectionReport | None, replayed: Iterable[CollectionReport]) -> ReportedCounts:
+    start = CollectionReport() if own is None else own
+    delivered, pending, lost = start.delivered, start.pending, Counter(start.lost)
+    for counts in replayed:
+        delivered += counts.delivered
+        lost.update(counts.lost)
+        pending = max(0, pending - counts.delivered - sum(counts.lost.values()))
+    return ReportedCounts(
+        accepted=None if own is None else own.accepted, delivered=delivered, lost=dict(lost), pending=pending
+    )

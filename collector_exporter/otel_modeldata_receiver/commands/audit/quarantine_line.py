@@ -1,7 +1,7 @@
-"""What a quarantine line says about the event in it: whose it was, of which collection, and its sequence number.
+"""Reads a quarantine line: the producer, the collection and the sequence number of the event in it.
 
-The record could not become a line, so every part of it may be damaged. Its attributes are looked at one by one: what is
-wrong with its body does not hide them.
+The record could not become a line, so every part of it may be damaged. Its attributes are decoded one by one, so a
+damaged body or attribute does not hide the others.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from otel_modeldata import semconv
 
 from ...exceptions import BadRecordError
 from ...mapping import otlp
-from ...mapping import resource as origin
+from ...mapping import resource as resources
 from .stored_line import number_of
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-__all__ = ["Quarantined", "QuarantinedLine", "decode", "identify", "unbased"]
+__all__ = ["QuarantinedEvent", "QuarantinedLine", "decode", "decode_base64", "identify"]
 
 _LENGTH_DELIMITED: Final = 2
 _RECORD_ATTRIBUTES: Final = LogRecord.DESCRIPTOR.fields_by_name["attributes"].number
@@ -36,7 +36,7 @@ _RESOURCE_ATTRIBUTES: Final = Resource.DESCRIPTOR.fields_by_name["attributes"].n
 
 
 class QuarantinedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of a quarantine line that lead to its event; see `quarantine.QuarantineLine`."""
+    """The keys of a quarantine line that are needed to find its event; see `quarantine.QuarantineLine`."""
 
     id: str
     record: str = ""
@@ -46,8 +46,8 @@ class QuarantinedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """Whose event is in quarantine, as far as it can be known.
+class QuarantinedEvent:
+    """An event in quarantine, as far as it can be read.
 
     Attributes:
         producer: the process that sent it; empty when unknown.
@@ -67,18 +67,18 @@ class Quarantined:
 decode: Final = msgspec.json.Decoder(QuarantinedLine).decode
 
 
-def identify(record: bytes, resource: bytes) -> Quarantined:
-    """Whose event an encoded `LogRecord` is, which came with an encoded `Resource`; either may be damaged."""
+def identify(record: bytes, resource: bytes) -> QuarantinedEvent:
+    """The event of an encoded `LogRecord` and its encoded `Resource`; either may be damaged."""
     of_record = _texts(record, _RECORD_ATTRIBUTES)
     of_resource = _texts(resource, _RESOURCE_ATTRIBUTES)
     event_type = of_record.get(semconv.CLOUDEVENTS_EVENT_TYPE) or _event_name(record)
     named_by_type = event_type.removeprefix(semconv.EVENT_TYPE_PREFIX) if event_type else ""
     try:
-        read = origin.read(resource)
+        read = resources.read(resource)
     except BadRecordError:
         read = None
     producer = of_resource.get(semconv.SERVICE_INSTANCE_ID, "")
-    return Quarantined(
+    return QuarantinedEvent(
         producer=producer,
         collection=of_record.get(semconv.AZUREML_COLLECTION_NAME, named_by_type),
         number=number_of(of_record.get(semconv.AZUREML_PRODUCER_SEQUENCE, "")) if producer else -1,
@@ -87,8 +87,8 @@ def identify(record: bytes, resource: bytes) -> Quarantined:
     )
 
 
-def unbased(text: str) -> bytes:
-    """The bytes that a quarantine line holds in base64; none when they are not base64."""
+def decode_base64(text: str) -> bytes:
+    """The bytes of a base64 text; empty when it is not base64."""
     try:
         return b64decode(text, validate=True)
     except ValueError:
@@ -103,7 +103,7 @@ def _event_name(record: bytes) -> str:
 
 
 def _texts(message: bytes, attributes: int) -> dict[str, str]:
-    """The attributes of a message, each read on its own, those that cannot be read left out."""
+    """The text attributes of a message; each is decoded on its own, and those that cannot be decoded are left out."""
     texts = {}
     for raw in _members(message, attributes):
         try:
@@ -117,7 +117,7 @@ def _texts(message: bytes, attributes: int) -> dict[str, str]:
 
 
 def _members(message: bytes, number: int) -> list[bytes]:
-    """The contents of the length-delimited fields `number`: to a message without fields every field is unknown."""
+    """The contents of the length-delimited fields `number`: a message type without fields knows none of them."""
     try:
         empty: Message = Empty.FromString(message)
     except DecodeError:

@@ -1,10 +1,10 @@
-"""The account of one producer and collection, and how it is drawn up: numbers seen against numbers given.
+"""Reconciliation of one producer and collection: the numbers in the store against the numbers that were given.
 
 The SDK numbers the events of a collection from 0, and the receiver stores or quarantines each under its number. So a
-hole in the numbers is an event that is nowhere, and the numbers up to the last one say how many there must be. What is
-behind the last one only the producer's final report knows: how many it accepted, and how many of them it gave up. An
-event that was given up may be stored nevertheless (the process ended before the answer came), so losses excuse holes,
-and what is stored is never held against them.
+gap in the numbers is an event that is nowhere, and the highest number tells how many events there must be. Events above
+the highest number are known from the producer's final report only: how many it accepted, and how many of them it gave
+up. An event that was given up may be stored nevertheless (the process ended before the answer arrived). So losses
+explain gaps, and a stored event is never counted as lost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .number_ranges import Sequences
+from .number_ranges import NumberRanges
 from .producer_report import REJECTED
 
 if TYPE_CHECKING:
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .producer_report import FinalAccount
+    from .producer_report import ReportedCounts
 
-__all__ = ["Account", "Statement", "counted", "draw_up", "shown_ranges"]
+__all__ = ["ProducerCounts", "Reconciliation", "counted", "reconcile", "shown_ranges"]
 
 
 @dataclass(slots=True, kw_only=True)
-class Account:
-    """What is found of one producer and collection; events are counted once each.
+class ProducerCounts:
+    """The events of one producer and collection in the store; each is counted once.
 
     Attributes:
-        producer: the process; empty when its lines do not say.
+        producer: the process; empty when its lines do not name one.
         collection: the collection.
         tenant: endpoint and deployment.
         stored: events in the store.
-        numbered: those of them that carry a number.
-        duplicates: further lines with the id of one of them.
+        numbered: stored events with a number.
+        duplicates: further lines with the id of a stored event.
         quarantined: events in quarantine.
         unnumbered: events without a number, stored or in quarantine.
-        sequences: numbers of stored events.
-        in_quarantine: numbers of events in quarantine.
-        elsewhere: numbers found outside of the hours that are audited.
+        stored_numbers: numbers of stored events.
+        quarantined_numbers: numbers of events in quarantine.
+        other_hours: numbers of events outside of the hours that are audited.
     """
 
     producer: str
@@ -53,47 +53,47 @@ class Account:
     duplicates: int = 0
     quarantined: int = 0
     unnumbered: int = 0
-    sequences: Sequences = field(default_factory=Sequences)
-    in_quarantine: Sequences = field(default_factory=Sequences)
-    elsewhere: Sequences = field(default_factory=Sequences)
+    stored_numbers: NumberRanges = field(default_factory=NumberRanges)
+    quarantined_numbers: NumberRanges = field(default_factory=NumberRanges)
+    other_hours: NumberRanges = field(default_factory=NumberRanges)
 
-    def take(self, numbers: Sequence[int], fresh: NDArray[np.bool_]) -> None:
-        """Count lines by their numbers (-1 without), of which those that are `fresh` are no duplicates."""
-        kept = np.array(numbers, np.int64)[fresh]
+    def add_lines(self, numbers: Sequence[int], is_new: NDArray[np.bool_]) -> None:
+        """Count lines by their numbers (-1 for none); those that are not `is_new` are duplicates."""
+        kept = np.array(numbers, np.int64)[is_new]
         new = len(kept)
         kept = kept[kept >= 0]
         self.stored += new
         self.duplicates += len(numbers) - new
         self.numbered += len(kept)
         self.unnumbered += new - len(kept)
-        self.sequences.add(kept)
+        self.stored_numbers.add(kept)
 
-    def take_quarantined(self, number: int) -> None:
-        """Count an event in quarantine by its number (-1 without)."""
+    def add_quarantined(self, number: int) -> None:
+        """Count an event in quarantine by its number (-1 for none)."""
         self.quarantined += 1
         if number < 0:
             self.unnumbered += 1
         else:
-            self.in_quarantine.add([number])
+            self.quarantined_numbers.add([number])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """An account, drawn up; see `Account` for what is not told here.
+class Reconciliation:
+    """The result for one producer and collection; see `ProducerCounts` for the attributes that are not listed here.
 
-    With the producer's own report accepted = stored + quarantined + lost + missing, unless `beyond` or `reused` say why
-    not.
+    With the producer's own report accepted = stored + quarantined + lost + missing, unless `beyond` or `reused` explain
+    the difference.
 
     Attributes:
-        reused: stored events whose number another one has, too.
-        first: lowest number seen, None without numbers.
-        last: highest number seen.
+        reused: stored events whose number another event has, too.
+        first: lowest number in the store, None without numbers.
+        last: highest number in the store.
         gaps: ranges of numbers that are neither stored nor in quarantine.
-        report: what the SDK's final reports say, if they do.
-        lost: events that were reported lost and are not there.
-        missing: events that were accepted and are nowhere, not even reported lost.
-        beyond: events whose numbers were never given, as the report has it.
-        doubtful: events that were reported lost and are there nevertheless.
+        report: counts in the final reports, if there are any.
+        lost: events that were reported lost and are not in the store.
+        missing: events that were accepted and are neither in the store nor reported lost.
+        beyond: events with numbers above those in the report.
+        doubtful: events that were reported lost and are in the store nevertheless.
     """
 
     producer: str
@@ -107,7 +107,7 @@ class Statement:
     first: int | None
     last: int | None
     gaps: list[tuple[int, int]]
-    report: FinalAccount | None
+    report: ReportedCounts | None
     lost: int
     missing: int
     beyond: int
@@ -115,60 +115,62 @@ class Statement:
 
     @property
     def accepted(self) -> int | None:
-        """Events that the producer accepted, if its own report is there."""
+        """Events that the producer accepted, if its own report is known."""
         return None if self.report is None else self.report.accepted
 
     @property
-    def accounts(self) -> bool:
-        """Whether nothing is wrong with it."""
+    def is_accounted_for(self) -> bool:
+        """Whether every event is accounted for, and stored once."""
         return not self.problems and not self.duplicates
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with the numbers, a sentence part each; duplicates are told line by line."""
+        """What is wrong with the numbers, part of a sentence each; duplicates are reported by line."""
         problems = []
         if self.missing:
-            beside = f", beside {self.lost:,} reported lost" if self.lost else ""
-            among = f", of the numbers {shown_ranges(self.gaps)}" if self.gaps else ""
-            problems.append(f"{counted(self.missing, 'event')} missing{beside}{among}")
+            lost = f", in addition to {self.lost:,} reported lost" if self.lost else ""
+            gaps = f", of the numbers {shown_ranges(self.gaps)}" if self.gaps else ""
+            problems.append(f"{counted(self.missing, 'event')} missing{lost}{gaps}")
             if self.report is not None and self.report.pending:
                 problems.append(f"{counted(self.report.pending, 'event')} left in the spool when the process ended")
         if self.beyond:
-            problems.append(f"{counted(self.beyond, 'event')} with numbers that its final report never gave")
+            problems.append(f"{counted(self.beyond, 'event')} with numbers above those in its final report")
         if self.reused:
             problems.append(f"{counted(self.reused, 'event')} with the number of another: is a producer id shared?")
         return problems
 
 
-def draw_up(account: Account, report: FinalAccount | None, *, whole: bool, excused: int = 0) -> Statement:
-    """The statement of `account`.
+def reconcile(
+    counts: ProducerCounts, report: ReportedCounts | None, *, whole: bool, excused: int = 0
+) -> Reconciliation:
+    """Compare the events in the store with the numbers and the report of their producer.
 
     Args:
-        account: what is in the store.
-        report: what the final reports say.
-        whole: every hour was read; otherwise numbers before the first one belong to other hours.
+        counts: the events in the store.
+        report: counts in the final reports.
+        whole: whether all hours were read; else numbers below the first one belong to other hours.
         excused: further losses that were reported without their collection.
     """
-    here = account.sequences.union((account.in_quarantine,)).ranges()
-    present = account.sequences.union((account.in_quarantine, account.elsewhere))
+    here = counts.stored_numbers.union((counts.quarantined_numbers,)).ranges()
+    present = counts.stored_numbers.union((counts.quarantined_numbers, counts.other_hours))
     first, last = (here[0][0], here[-1][1]) if here else (None, None)
     accepted = None if report is None else report.accepted
     end = accepted - 1 if accepted is not None else -1 if last is None else last
     gaps = present.holes(0 if whole else first or 0, end)
-    absent = max(0, sum(end - start + 1 for start, end in gaps) - (0 if accepted is None else account.unnumbered))
+    absent = max(0, sum(end - start + 1 for start, end in gaps) - (0 if accepted is None else counts.unnumbered))
     losses = excused
     if report is not None:
-        # The receiver rejects what it keeps in quarantine: such a loss is accounted for there, and excuses no hole.
-        losses += report.lost_in_total - min(report.lost.get(REJECTED, 0), account.quarantined)
-    return Statement(
-        producer=account.producer,
-        collection=account.collection,
-        endpoint=account.tenant[0],
-        deployment=account.tenant[1],
-        stored=account.stored,
-        duplicates=account.duplicates,
-        reused=account.numbered - len(account.sequences),
-        quarantined=account.quarantined,
+        # The receiver stores in quarantine what it rejects: such a loss is counted there, and explains no gap.
+        losses += report.lost_in_total - min(report.lost.get(REJECTED, 0), counts.quarantined)
+    return Reconciliation(
+        producer=counts.producer,
+        collection=counts.collection,
+        endpoint=counts.tenant[0],
+        deployment=counts.tenant[1],
+        stored=counts.stored,
+        duplicates=counts.duplicates,
+        reused=counts.numbered - len(counts.stored_numbers),
+        quarantined=counts.quarantined,
         first=first,
         last=last,
         gaps=gaps,
@@ -186,6 +188,6 @@ def counted(number: int, noun: str) -> str:
 
 
 def shown_ranges(ranges: Sequence[tuple[int, int]], most: int = 20) -> str:
-    """`4, 7-9`: the first of `ranges`, for people."""
+    """The first of `ranges` as text: `4, 7-9`."""
     shown = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges[:most])
     return f"{shown} and {len(ranges) - most} more ranges" if len(ranges) > most else shown

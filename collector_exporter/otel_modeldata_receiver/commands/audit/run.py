@@ -1,8 +1,8 @@
-"""Reads a store for an audit, and never writes: lists it once, streams its blobs through a `Ledger`, and looks again.
+"""Runs an audit: lists the store, reads its blobs into a `Ledger`, and looks again where needed. Never writes.
 
-The listing fixes what is audited, so a store may be written meanwhile. What such a moment makes look wrong is looked at
-a second time: an object that came after the listing and, where only some hours are audited, events that are missing
-there and may be in another hour.
+The listing defines what is audited, so the store may be written meanwhile. Two things can look wrong for this reason
+alone, and are looked at a second time: an object that was stored after the listing, and, if only some hours are
+audited, events that are missing in these hours and may be in another one.
 """
 
 from __future__ import annotations
@@ -12,29 +12,31 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...layout.blob_path import place_of
+from ...layout.blob_path import parse_blob_path
 from ...layout.partition import SHADOW_SUFFIX
 from ...retry import patiently
 from ...storage.store import BLOB_SUFFIX
 from . import quarantine_line
 from .blob_lines import RETRY_SECONDS, read_lines
 from .ledger import Ledger
-from .producer_report import UNREADABLE, told
+from .producer_report import UNREADABLE, combine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ...layout.blob_path import Place
+    from otel_modeldata.report import DeliveryReport
+
+    from ...layout.blob_path import BlobPath
     from ...storage.store import Store, StoredObject
-    from .producer_report import FinalAccount, FinalReport
-    from .reconciliation import Statement
+    from .producer_report import ReportedCounts
+    from .reconciliation import Reconciliation
 
 __all__ = ["Audit", "Selection", "audit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is audited; None is everything.
+    """The part of a store that is audited; None means everything.
 
     Attributes:
         endpoint: only this one.
@@ -52,11 +54,11 @@ class Selection:
 
     @property
     def whole(self) -> bool:
-        """Whether all hours are read."""
+        """Whether all hours are audited."""
         return self.first is None and self.last is None
 
     def names(self, *names: str) -> bool:
-        """Whether endpoint, deployment and collection are selected; a name that is not known is no obstacle."""
+        """Whether endpoint, deployment and collection are selected; a name that is unknown (empty) always is."""
         wanted = (self.endpoint, self.deployment, self.collection)
         return all(want is None or not name or name == want for want, name in zip(wanted, names, strict=True))
 
@@ -68,19 +70,19 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """What an audit found.
+    """The result of an audit.
 
     Attributes:
         ledger: the faults of lines.
-        statements: the accounts.
-        selection: what was audited.
+        reconciliations: the result for each producer and collection.
+        selection: the part that was audited.
         blobs: how many blobs were read.
         size: their bytes.
-        shadows: blobs that were left out because Azure ML's reader made them as copies of others.
+        shadows: blobs that were left out, because Azure ML's reader made them as copies of others.
     """
 
     ledger: Ledger
-    statements: Sequence[Statement]
+    reconciliations: Sequence[Reconciliation]
     selection: Selection
     blobs: int
     size: int
@@ -88,61 +90,60 @@ class Audit:
 
 
 async def audit(
-    store: Store, selection: Selection, reports: Sequence[FinalReport], progress: Callable[[int, int], object]
+    store: Store, selection: Selection, reports: Sequence[DeliveryReport], progress: Callable[[int, int], object]
 ) -> Audit:
-    """Read a store and draw up its accounts.
+    """Read a store, check its lines and reconcile its producers.
 
     Args:
         store: only read, never written.
         selection: which part of it.
         reports: final reports of producers.
-        progress: called with bytes read and bytes to read.
+        progress: called with the bytes that were read and the bytes to read.
 
     Raises:
         StoreError: it cannot be read.
     """
-    return await _Auditor(store, selection, progress).run(reports)
+    objects = await patiently(lambda: store.walk(""), RETRY_SECONDS)
+    return await _Auditor(store, selection, progress, Ledger(_payloads(objects))).run(objects, reports)
 
 
 class _Auditor:
-    def __init__(self, store: Store, selection: Selection, progress: Callable[[int, int], object]) -> None:
+    def __init__(
+        self, store: Store, selection: Selection, progress: Callable[[int, int], object], ledger: Ledger
+    ) -> None:
         self._store = store
         self._selection = selection
         self._progress = progress
-        self._ledger = Ledger()
+        self._ledger = ledger
         self._read_bytes = 0
         self._total_bytes = 0
 
-    async def run(self, reports: Sequence[FinalReport]) -> Audit:
-        objects = await self._walk()
-        self._ledger.objects = _payloads(objects)
+    async def run(self, objects: Sequence[StoredObject], reports: Sequence[DeliveryReport]) -> Audit:
         blobs, shadows = self._selected(objects)
-        within = [blob for blob in blobs if self._selection.hours(place_of(blob.name).date)]
-        await self._read(within, elsewhere=False)
+        within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
+        await self._read(within, other_hours=False)
         if self._ledger.has_open_references:
-            self._ledger.close_references(_payloads(await self._walk()))
+            now = await patiently(lambda: self._store.walk(""), RETRY_SECONDS)
+            self._ledger.check_references(_payloads(now))
         whole = self._selection.whole
-        if not whole and any(one.missing for one in self._ledger.statements({}, whole=False)):
-            await self._read([blob for blob in blobs if blob not in set(within)], elsewhere=True)
+        if not whole and any(one.missing for one in self._ledger.reconcile({}, whole=False)):
+            await self._read([blob for blob in blobs if blob not in set(within)], other_hours=True)
         return Audit(
             ledger=self._ledger,
-            statements=self._ledger.statements(self._told(reports), whole=whole),
+            reconciliations=self._ledger.reconcile(self._reported(reports), whole=whole),
             selection=self._selection,
             blobs=len(within),
             size=sum(blob.size for blob in within),
             shadows=shadows,
         )
 
-    async def _walk(self) -> Sequence[StoredObject]:
-        return await patiently(lambda: self._store.walk(""), RETRY_SECONDS)
-
     def _selected(self, objects: Sequence[StoredObject]) -> tuple[list[StoredObject], int]:
         """The blobs that are selected by name, and how many more are copies."""
         blobs, shadows = [], 0
         for one in objects:
-            place = place_of(one.name)
-            if one.name.endswith(BLOB_SUFFIX) and self._names(place.endpoint, place.deployment, place.collection):
-                if place.collection.endswith(SHADOW_SUFFIX):
+            path = parse_blob_path(one.name)
+            if one.name.endswith(BLOB_SUFFIX) and self._names(path.endpoint, path.deployment, path.collection):
+                if path.collection.endswith(SHADOW_SUFFIX):
                     shadows += 1
                 else:
                     blobs.append(one)
@@ -151,50 +152,50 @@ class _Auditor:
     def _names(self, endpoint: str, deployment: str, collection: str) -> bool:
         return self._selection.names(endpoint, deployment, collection)
 
-    def _told(self, reports: Sequence[FinalReport]) -> dict[tuple[str, str], FinalAccount]:
-        """What the reports say about the part that is audited: they name collections, but no deployments."""
+    def _reported(self, reports: Sequence[DeliveryReport]) -> dict[tuple[str, str], ReportedCounts]:
+        """The counts of the reports for the part that is audited: reports name collections, but no deployments."""
         everywhere = self._selection.endpoint is None and self._selection.deployment is None
-        found = self._ledger.producers()
+        present = self._ledger.producers()
         return {
-            (producer, collection): account
-            for (producer, collection), account in told(reports).items()
-            if (everywhere or producer in found) and (collection == UNREADABLE or self._names("", "", collection))
+            (producer, collection): counts
+            for (producer, collection), counts in combine(reports).items()
+            if (everywhere or producer in present) and (collection == UNREADABLE or self._names("", "", collection))
         }
 
-    async def _read(self, blobs: Sequence[StoredObject], *, elsewhere: bool) -> None:
+    async def _read(self, blobs: Sequence[StoredObject], *, other_hours: bool) -> None:
         self._total_bytes += sum(blob.size for blob in blobs)
-        async with aclosing(read_lines(self._store, blobs)) as pieces:
-            async for piece in pieces:
-                place = place_of(piece.blob)
-                if place.quarantine:
-                    await self._take_quarantined(place, piece.before, piece.lines, elsewhere=elsewhere)
-                elif elsewhere:
-                    await asyncio.to_thread(self._ledger.take_elsewhere, piece.lines)
+        async with aclosing(read_lines(self._store, blobs)) as parts:
+            async for part in parts:
+                path = parse_blob_path(part.blob)
+                if path.quarantine:
+                    await self._add_quarantined(path, part.before, part.lines, other_hours=other_hours)
+                elif other_hours:
+                    await asyncio.to_thread(self._ledger.add_lines_of_other_hours, part.lines)
                 else:
-                    await asyncio.to_thread(self._ledger.take, place, piece.before, piece.lines)
-                self._read_bytes += piece.size
+                    await asyncio.to_thread(self._ledger.add_lines, path, part.before, part.lines)
+                self._read_bytes += part.size
                 self._progress(self._read_bytes, self._total_bytes)
 
-    async def _take_quarantined(self, place: Place, before: int, lines: Sequence[bytes], *, elsewhere: bool) -> None:
+    async def _add_quarantined(self, path: BlobPath, before: int, lines: Sequence[bytes], *, other_hours: bool) -> None:
         for number, raw in enumerate(lines, before + 1):
             try:
                 line = quarantine_line.decode(raw)
             except ValueError as error:
-                if not elsewhere:
+                if not other_hours:
                     reason = f"expected a quarantine line in JSON, got {len(raw)} bytes: {error}"
-                    self._ledger.unreadable.add(place, number, reason)
+                    self._ledger.unreadable.add(path, number, reason)
                 continue
-            record = await self._part(place, line.record, line.recordref)
-            resource = await self._part(place, line.resource, line.resourceref)
-            found = quarantine_line.identify(record, resource)
-            if self._names(*(found.tenant or ("", "")), found.collection):
-                self._ledger.take_quarantined(line.id, found, elsewhere=elsewhere)
+            record = await self._content(path, line.record, line.recordref)
+            resource = await self._content(path, line.resource, line.resourceref)
+            event = quarantine_line.identify(record, resource)
+            if self._names(*(event.tenant or ("", "")), event.collection):
+                self._ledger.add_quarantined(line.id, event, other_hour=other_hours)
 
-    async def _part(self, place: Place, inline: str, url: str) -> bytes:
-        """The bytes of a record or resource, which may be in an object of its own; none when it is gone."""
+    async def _content(self, path: BlobPath, inline: str, url: str) -> bytes:
+        """The bytes of a record or resource, which may be in an object of its own; empty when that is missing."""
         if not url:
-            return quarantine_line.unbased(inline)
-        name = f"{place.folder}/files/{url.rpartition('/')[2]}"
+            return quarantine_line.decode_base64(inline)
+        name = f"{path.folder}/files/{url.rpartition('/')[2]}"
         size = self._ledger.objects.get(name)
         if size is None:
             return b""

@@ -1,6 +1,7 @@
-"""What an audit reads of a line that is stored, and whether the line agrees with itself.
+"""Reads a stored line for an audit, and compares its rows with its `contentrange`.
 
-Only the keys that matter are decoded; the rows are checked for syntax and skipped, which runs at the speed of the disk.
+Only the keys that an audit needs are decoded. The rows are checked for syntax and skipped, which runs at the speed of
+the disk.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ _TRUE: Final = "true"
 
 
 class StoredLine(msgspec.Struct, kw_only=True, gc=False):
-    """The keys of a line that an audit looks at; see `cloudevent.CloudEvent`.
+    """The keys of a line that an audit needs; see `cloudevent.CloudEvent`.
 
     Attributes:
-        timens: in every line that our receiver wrote, in none that Azure ML's own collector wrote.
+        timens: is in every line of the receiver, and in none of Azure ML's own collector.
         datainblob: `"true"` where `data` is the URL of the payload.
     """
 
@@ -51,30 +52,30 @@ _rows_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def decode(line: bytes) -> StoredLine:
-    """The line, strictly.
+    """Decode a line strictly.
 
     Raises:
-        ValueError: it is not JSON in UTF-8, or no CloudEvent.
-        RecursionError: it nests too deep to be read.
+        ValueError: it is not JSON in UTF-8, or not a CloudEvent.
+        RecursionError: it is nested too deeply.
     """
     if not line.isascii():
-        line.decode()  # what msgspec skips it does not check for UTF-8
+        line.decode()  # msgspec does not check the UTF-8 of values that it skips
     return _decoder.decode(line)
 
 
 def sequence_of(line: StoredLine) -> int:
-    """The number of an event among those of its producer and collection, or -1: without a producer it says nothing."""
+    """The number of an event among those of its producer and collection; -1 without a number or a producer."""
     return number_of(line.sequence) if line.producer else -1
 
 
 def number_of(text: str) -> int:
-    """A sequence number, or -1 for a text that is none."""
+    """The sequence number in a text, or -1 if it is not one."""
     number = int(text) if text.isdecimal() and len(text) < 20 else -1
     return number if number <= MAX_SEQUENCE else -1
 
 
 def reference(line: StoredLine) -> str | None:
-    """Where the payload of a line is that does not hold it itself."""
+    """The URL of the payload of a line, if the payload is in an object of its own."""
     if not isinstance(line.dataref, UnsetType):
         return line.dataref
     if line.datainblob == _TRUE and not isinstance(line.data, UnsetType):
@@ -88,8 +89,8 @@ def reference(line: StoredLine) -> str | None:
 def size_problem(line: StoredLine, raw: bytes) -> str | None:
     """How the rows in a line differ from its `contentrange`, or None.
 
-    The range counts the body as it was collected. Other writers escape their text again on the way into the line, which
-    leaves nothing to compare with: only lines that our receiver wrote are judged.
+    The range counts the bytes of the body as it was collected. Other writers escape the text again when they write the
+    line, so its size is lost. Only lines of the receiver are checked.
     """
     given, data = line.contentrange, line.data
     if isinstance(data, UnsetType) or isinstance(given, UnsetType) or given == content_range(len(data)):
@@ -117,21 +118,21 @@ def referenced_size_problem(line: StoredLine, size: int) -> str | None:
 
 
 def range_size(text: str) -> int | None:
-    """How many bytes a `contentrange` says were collected; None when it is not one of ours.
+    """The number of collected bytes in a `contentrange`; None when it has not the form that the receiver writes.
 
-    A payload may go on behind them, to a known total or, written `*`, an unknown one.
+    The payload may be longer: the total is a number or, if it is unknown, `*`.
     """
-    found = _CONTENT_RANGE.fullmatch(text)
-    if found is None:
+    match = _CONTENT_RANGE.fullmatch(text)
+    if match is None:
         return None
-    last, total = found.groups()
+    last, total = match.groups()
     size = 0 if last is None else int(last) + 1
     known = total if total == UNKNOWN_TOTAL else int(total)
     return size if text == content_range(size, known) and (known == UNKNOWN_TOTAL or int(known) >= size) else None
 
 
 def _possible_sizes(event_type: str, data: bytes, raw: bytes) -> list[int]:
-    """Sizes that a body may have had which is in the line as `data`; the likeliest first."""
+    """The sizes that the body of `data` may have had, the most likely first."""
     if not _is_tabular(event_type) and data.startswith(b'"'):  # text that is not JSON became a JSON string
         return [len(data), len(_text_decoder.decode(data).encode(errors="surrogatepass"))]
     whole = _with_whitespace(data, raw)
@@ -141,7 +142,7 @@ def _possible_sizes(event_type: str, data: bytes, raw: bytes) -> list[int]:
 
 
 def _with_whitespace(data: bytes, raw: bytes) -> int:
-    """The length of `data` with the whitespace around it, which belongs to the body that was spliced in."""
+    """The length of `data` with the whitespace around it, which is a part of the body."""
     start = raw.find(b'"data":') + len(b'"data":')
     begin = raw.find(data, start)
     end = begin + len(data)

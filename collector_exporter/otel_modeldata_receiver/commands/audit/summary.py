@@ -1,4 +1,4 @@
-"""What an audit found, for people and for programs."""
+"""The result of an audit, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .ledger import Fault
-    from .reconciliation import Statement
+    from .reconciliation import Reconciliation
     from .run import Audit
 
 __all__ = ["facts", "findings", "notes", "show"]
 
-_SHOWN_SPOTS: Final = 10
+_SHOWN_LOCATIONS: Final = 10
 _FAULTS: Final = {
-    "unreadable": "torn, or no CloudEvent in JSON",
+    "unreadable": "torn, or not a CloudEvent in JSON",
     "misplaced": "in the folder of another tenant, collection or time",
-    "content_range": "with a contentrange that is not that of the rows",
+    "content_range": "with a contentrange that does not match the rows",
     "duplicated": "with the id of another line",
-    "dataref": "pointing to an object that is not there",
+    "dataref": "with a reference to a missing object",
 }
 
 
 def findings(audit: Audit) -> list[str]:
-    """What does not account, one sentence each; empty when everything does."""
-    accounts = [f"{_name(one)}: {problem}" for one in audit.statements for problem in one.problems]
+    """Everything that is wrong, one sentence each; empty when everything is accounted for."""
+    problems = [f"{_name(one)}: {problem}" for one in audit.reconciliations for problem in one.problems]
     counts = {name: fault.count for name, fault in _faults(audit).items()}
-    return accounts + [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
+    return problems + [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
 
 
 def notes(audit: Audit) -> list[str]:
-    """What cannot be known, and what is no fault but worth knowing."""
+    """What is unknown, and facts that are no faults."""
     return list(_notes(audit))
 
 
 def facts(audit: Audit, store: str) -> dict[str, Any]:
-    """The whole outcome for programs."""
+    """The whole result, for JSON."""
     return {
         "store": store,
-        "accounts_for_everything": not findings(audit),
+        "everything_accounted_for": not findings(audit),
         "blobs": audit.blobs,
         "bytes": audit.size,
         "lines": audit.ledger.lines,
-        "statements": [_statement_facts(one) for one in audit.statements],
+        "reconciliations": [_reconciliation_facts(one) for one in audit.reconciliations],
         "faults": {
-            name: {"count": fault.count, "first": [_plain(spot) for spot in fault.spots]}
+            name: {"count": fault.count, "first": [_plain(location) for location in fault.locations]}
             for name, fault in _faults(audit).items()
         },
         "unattributed_quarantined": audit.ledger.unattributed,
@@ -60,79 +60,82 @@ def facts(audit: Audit, store: str) -> dict[str, Any]:
 
 
 def show(audit: Audit, store: str) -> None:
-    """Print the outcome on stdout."""
+    """Print the result on stdout."""
     console = Console(highlight=False)
 
     def say(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, markup=False, soft_wrap=True)  # long lines stay whole: paths can be copied
+        console.print(
+            text, style=style, markup=False, soft_wrap=True
+        )  # long lines are not wrapped, so that paths can be copied
 
     read = (counted(audit.blobs, "blob"), counted(audit.ledger.lines, "line"), counted(audit.size, "byte"))
     say(f"{store}: {', '.join(read)}", "bold")
-    for one in audit.statements:
-        say(f"{_name(one)}\n    {_figures(one)}", None if one.accounts else "red")
+    for one in audit.reconciliations:
+        say(f"{_name(one)}\n    {_figures(one)}", None if one.is_accounted_for else "red")
     for name, fault in _faults(audit).items():
-        for spot in fault.spots[:_SHOWN_SPOTS]:
-            say(f"  {spot.blob}, line {spot.line}: {spot.reason}")
-        if fault.count > _SHOWN_SPOTS:
-            say(f"  and {fault.count - _SHOWN_SPOTS:,} more {_FAULTS[name]}")
+        for location in fault.locations[:_SHOWN_LOCATIONS]:
+            say(f"  {location.blob}, line {location.line}: {location.reason}")
+        if fault.count > _SHOWN_LOCATIONS:
+            say(f"  and {fault.count - _SHOWN_LOCATIONS:,} more {_FAULTS[name]}")
     for text in findings(audit):
         say(f"finding: {text}", "bold red")
     for text in notes(audit):
         say(f"note: {text}", "dim")
-    if not findings(audit) and (audit.blobs or audit.statements):
-        say("everything accounts", "bold green")
+    if not findings(audit) and (audit.blobs or audit.reconciliations):
+        say("everything is accounted for", "bold green")
 
 
 def _faults(audit: Audit) -> dict[str, Fault]:
     return {name: getattr(audit.ledger, name) for name in _FAULTS}
 
 
-def _name(one: Statement) -> str:
+def _name(one: Reconciliation) -> str:
     return f"{one.endpoint}/{one.deployment} {one.collection}, producer {one.producer or 'unknown'}"
 
 
 def _notes(audit: Audit) -> Iterator[str]:
     if not audit.blobs:
-        yield "no blobs were found: nothing is accounted for; correct the store or the names if there should be some"
-    silent = [one for one in audit.statements if one.accepted is None and one.last is not None]
-    for one in silent[:_SHOWN_SPOTS]:
-        yield f"{_name(one)}: no final report: events after {one.last} cannot be known"
-    if len(silent) > _SHOWN_SPOTS:
-        yield f"{len(silent) - _SHOWN_SPOTS} more producers and collections have no final report"
-    if unnumbered := sum(one.stored for one in audit.statements if one.last is None):
-        yield f"{counted(unnumbered, 'event')} without producer and sequence: a gap among them cannot be seen"
-    for one in audit.statements:
+        yield "no blobs found, so nothing was checked; correct the store or the names if there should be some"
+    unreported = [one for one in audit.reconciliations if one.accepted is None and one.last is not None]
+    for one in unreported[:_SHOWN_LOCATIONS]:
+        yield f"{_name(one)}: no final report, so events after {one.last} are unknown"
+    if len(unreported) > _SHOWN_LOCATIONS:
+        yield f"{len(unreported) - _SHOWN_LOCATIONS} more producers and collections have no final report"
+    if unnumbered := sum(one.stored for one in audit.reconciliations if one.last is None):
+        yield f"{counted(unnumbered, 'event')} without producer and sequence: missing ones cannot be detected"
+    for one in audit.reconciliations:
         if one.doubtful:
-            yield f"{_name(one)}: {counted(one.doubtful, 'event')} reported lost and there nevertheless"
+            yield f"{_name(one)}: {counted(one.doubtful, 'event')} reported lost, but in the store"
     if not audit.selection.whole:
-        yield "not all hours were read: events before the first and after the last one of each producer are not missed"
+        yield "not all hours were read: events before the first and after the last one of each producer are not checked"
     if audit.ledger.unattributed:
         yield f"{counted(audit.ledger.unattributed, 'record')} in quarantine without a producer and collection"
     if audit.ledger.foreign_references:
-        yield f"{counted(audit.ledger.foreign_references, 'line')} pointing out of the folder: not followed"
+        foreign = counted(audit.ledger.foreign_references, "line")
+        yield f"{foreign} with a reference to an object outside of their folder, which was not checked"
     if audit.shadows:
-        yield f"{counted(audit.shadows, 'blob')} left out: copies that Azure ML's reader keeps in .._block_blob"
+        yield f"{counted(audit.shadows, 'blob')} left out: copies that Azure ML's reader makes in *_block_blob"
 
 
-def _figures(one: Statement) -> str:
-    """The account in one line."""
-    told = "" if one.accepted is None else f"accepted {one.accepted:,}, "
+def _figures(one: Reconciliation) -> str:
+    """The counts in one line."""
+    accepted = "" if one.accepted is None else f"accepted {one.accepted:,}, "
     lost = "" if one.report is None else f"lost {one.lost:,}, "
     gaps = f", gaps {shown_ranges(one.gaps)}" if one.gaps else ""
     return (
-        f"{told}stored {one.stored:,}, {lost}quarantined {one.quarantined:,}, duplicates {one.duplicates:,}, "
+        f"{accepted}stored {one.stored:,}, {lost}quarantined {one.quarantined:,}, duplicates {one.duplicates:,}, "
         f"missing {one.missing:,}{gaps}"
     )
 
 
-def _statement_facts(one: Statement) -> dict[str, Any]:
+def _reconciliation_facts(one: Reconciliation) -> dict[str, Any]:
     return {
         **{name: getattr(one, name) for name in one.__dataclass_fields__ if name != "report"},
         "gaps": [list(gap) for gap in one.gaps],
         "report": None if one.report is None else msgspec.to_builtins(one.report),
-        "accounts": one.accounts,
+        "accounted_for": one.is_accounted_for,
     }
 
 
-def _plain(spot: object) -> Any:
-    return msgspec.to_builtins(spot)
+def _plain(location: object) -> Any:
+    return msgspec.to_builtins(location)

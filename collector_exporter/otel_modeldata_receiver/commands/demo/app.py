@@ -1,7 +1,7 @@
-"""The application of the demo: what a data science team would have, with nothing in it that knows our receiver.
+"""The application of the demo. It stands for the code of a data science team, and does not depend on the receiver.
 
-A model trained on the breast cancer dataset that scikit-learn ships (569 tumors, 30 measurements each), score.py as
-Azure documents it, an HTTP server that makes a span for each request, and a client that sends rows to it one by one.
+It has a model trained on the breast cancer dataset of scikit-learn (569 tumors, 30 measurements each), score.py as
+Azure documents it, an HTTP server that makes a span for each request, and a client that sends one row per request.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _DELIVERY_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as its sender saw it.
+    """One request as its client saw it.
 
     Attributes:
         row: the measurements that were sent.
-        answer: what the model said about them.
+        answer: the answer of the model.
         traceparent: trace id and span id of the server's span, in the W3C form.
     """
 
@@ -68,19 +68,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
-    """All requests, in the order in which they were sent, and what the SDK reported at the end."""
+    """All requests in the order in which they were sent, and the SDK's final report."""
 
     requests: list[Request]
     delivery: DeliveryReport
 
 
 def score(folder: Path, count: int, *, show_progress: bool) -> Scoring:
-    """Train, serve, send `count` requests, let the SDK deliver what waits and shut down.
+    """Train, serve, send `count` requests, then let the SDK deliver the waiting events and shut it down.
 
     Args:
-        folder: where the trained model is left; `AZUREML_MODEL_DIR` must name it.
-        count: requests to send; the rows begin anew when there are not as many.
-        show_progress: draw a progress bar on stderr.
+        folder: folder for the trained model; `AZUREML_MODEL_DIR` must name it.
+        count: number of requests; the rows are repeated when there are fewer of them.
+        show_progress: whether to show a progress bar on stderr.
 
     Raises:
         ModelDataError: the configuration is wrong, or a frame was refused.
@@ -93,13 +93,13 @@ def score(folder: Path, count: int, *, show_progress: bool) -> Scoring:
             console = Console(stderr=True)
             progress = track(rows, f"scoring {count} rows over HTTP", count, console=console, disable=not show_progress)
             requests = list(_send(port, progress))
-    finally:  # also when interrupted: now there is still someone to deliver to
+    finally:  # also when interrupted: the receiver still runs
         delivery = otel_modeldata.shutdown(_DELIVERY_SECONDS)
     return Scoring(requests=requests, delivery=delivery)
 
 
 def train(folder: Path) -> list[dict[str, float]]:
-    """Leave a trained model in `folder`; return the rows that it has not seen."""
+    """Store a trained model in `folder`; return the rows that it was not trained on."""
     dataset = load_breast_cancer(as_frame=True)
     diagnoses = dataset.target_names[dataset.target]
     seen, unseen, labels, _ = train_test_split(
@@ -122,7 +122,7 @@ def _load_script() -> ModuleType:
 
 @contextlib.contextmanager
 def _tracer() -> Iterator[Tracer]:
-    """A tracer of our own; its spans leave the process only when an endpoint for them is set."""
+    """A tracer of the demo; its spans leave the process only if an endpoint for them is set."""
     provider = TracerProvider()
     if os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -134,7 +134,7 @@ def _tracer() -> Iterator[Tracer]:
 
 @contextlib.contextmanager
 def _serving(script: ModuleType, tracer: Tracer) -> Iterator[int]:
-    """`run` of the script behind HTTP on a free loopback port, which is returned."""
+    """Serve `run` of the script over HTTP on a free loopback port, which is returned."""
     with _Server(("127.0.0.1", 0), functools.partial(_Handler, script, tracer)) as server:
         threading.Thread(target=server.serve_forever, name="otel-modeldata-demo-http", daemon=True).start()
         try:
@@ -145,16 +145,16 @@ def _serving(script: ModuleType, tracer: Tracer) -> Iterator[int]:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle, as an interrupted one does, is no error of the server."""
+        """Ignore a client that closes its connection early, as an interrupted one does."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """`POST /score` in a span, as any instrumented server makes one."""
+    """Answers `POST /score` in a span, as an instrumented server does."""
 
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one segment: two of them wait for each other's acknowledgment
+    wbufsize = -1  # head and body in one segment: the second of two would wait for an acknowledgment
 
     def __init__(self, script: ModuleType, tracer: Tracer, *connection: Any) -> None:
         self._script = script
@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*connection)
 
     def do_POST(self) -> None:
-        """Score the body; the answer names the span in `traceresponse` (W3C Trace Context, level 2)."""
+        """Score the body; the answer has the span in `traceresponse` (W3C Trace Context, level 2)."""
         raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
         propagator = TraceContextTextMapPropagator()
         parent = propagator.extract(dict(self.headers))
@@ -189,11 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
-        """Say nothing: the summary tells it all."""
+        """Log nothing: the summary reports the requests."""
 
 
 def _send(port: int, rows: Iterable[dict[str, float]]) -> Iterator[Request]:
-    """Send rows one after another over one connection, so that inputs and outputs are stored in the same order."""
+    """Send the rows one after the other over one connection, so that inputs and outputs are stored in one order."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_SECONDS)) as connection:
         for row in rows:
             body = json.dumps({"data": {name: [value] for name, value in row.items()}})

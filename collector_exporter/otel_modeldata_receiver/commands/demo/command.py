@@ -1,7 +1,7 @@
-"""The command `otel-modeldata demo`: the whole path on one machine, proven by what the store holds.
+"""The command `otel-modeldata demo`: the whole path of inference data on one machine, verified in the store.
 
-What happens is in `run.py`, the application in `app.py`, the check in `verification.py`. The command succeeds
-when every event that was collected is found in the store, joined and under the trace of its request.
+`run.py` runs the demo, `app.py` is the application, `verification.py` reads the store. The command succeeds when every
+collected event is in the store, joined with its pair and in the trace of its request.
 """
 
 from __future__ import annotations
@@ -20,27 +20,35 @@ from ...exceptions import ConfigError
 
 if TYPE_CHECKING:
     from ..subparsers import Commands
-    from .verification import Proof
+    from .verification import Verification
 
 _DESCRIPTION: Final = """\
-Train a small model on a real dataset, serve it with the documented score.py, score a few hundred rows over HTTP, and
-find every input and output in the store, joined by correlation id and under the trace of its request.
+Run the whole path of inference data on this machine. The demo starts a
+receiver, trains a small model on a real dataset, serves it with score.py as
+Azure documents it, and scores rows over HTTP. Then it reads the store and
+verifies that the inputs and outputs of every request are there, joined by
+correlation id and trace.
 """
 _EPILOG: Final = """\
 examples:
   otel-modeldata demo
-      blobs go below ./modeldata; nothing else has to run
+      store below ./modeldata; no other process is needed
   otel-modeldata demo --store az://modeldata/demo
-      blobs go to Azure, or to Azurite when AZURE_STORAGE_CONNECTION_STRING says so
+      store in Azure, or in Azurite if AZURE_STORAGE_CONNECTION_STRING names it
 
 environment:
-  AZURE_STORAGE_CONNECTION_STRING     account of an az:// store
-  AZURE_STORAGE_ACCOUNT_URL           the same without a secret; credentials come from the machine's identity
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT  send the request spans there (http://HOST:4317); otherwise they go nowhere
+  AZURE_STORAGE_CONNECTION_STRING
+      account of an az:// store
+  AZURE_STORAGE_ACCOUNT_URL
+      URL of that account, without a secret; it is opened with the identity of
+      the machine
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+      where to send the request spans (http://HOST:4317); by default they are
+      not sent
 
 exit codes:
-  0  everything that was collected is stored and joined
-  1  something is missing; the summary and one sentence say what
+  0  every collected event is stored and joined
+  1  an event is missing; the summary and one sentence report which
   2  wrong command line or configuration
   3  the store cannot be used
 """
@@ -50,56 +58,60 @@ def add_parser(commands: Commands) -> None:
     """Add `demo` to the command line."""
     parser = commands.add_parser(
         "demo",
-        help="score real rows with a real model and find them in the store",
+        help="score real rows with a real model and verify them in the store",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--store", metavar="URL", default="./modeldata", help="where blobs go (default ./modeldata)")
-    parser.add_argument("--requests", metavar="N", type=_count, default=300, help="requests to score (default 300)")
+    parser.add_argument(
+        "--store", metavar="URL", default="./modeldata", help="where to store the blobs (default ./modeldata)"
+    )
+    parser.add_argument(
+        "--requests", metavar="N", type=_count, default=300, help="number of requests to score (default 300)"
+    )
     parser.add_argument("--create-container", action="store_true", help="create a missing Azure container")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.set_defaults(run=demo)
 
 
 def demo(arguments: argparse.Namespace) -> None:
-    """Run the demo and print its summary; exit with code 1 when something is missing.
+    """Run the demo and print its summary; exit with code 1 when an event is missing.
 
     Raises:
         ReceiverError: wrong settings, missing dependencies, or an unusable store.
     """
     try:
-        proof = _prove(arguments)
+        result = _verify(arguments)
     except ModelDataError as error:
         raise ConfigError(str(error)) from None
     except KeyboardInterrupt:
         sys.exit(130)  # as shells report SIGINT
-    if proof.problems:
-        sys.exit("otel-modeldata: " + "; ".join(proof.problems))
+    if result.problems:
+        sys.exit("otel-modeldata: " + "; ".join(result.problems))
 
 
-def _prove(arguments: argparse.Namespace) -> Proof:
+def _verify(arguments: argparse.Namespace) -> Verification:
     """Run the demo and print its summary."""
     settings = {
         "listen": "127.0.0.1:0",
         "store": arguments.store,
-        "instance_id": uuid.uuid4().hex,  # blobs of its own, so that what is read back is what this run wrote
+        "instance_id": uuid.uuid4().hex,  # its own blobs, so that only those of this run are read
         "create_container": arguments.create_container,
     }
     config = configuration.load(None, settings)
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC writes to stderr what we say in one sentence
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC writes to stderr what the command reports in one sentence
     try:
         from . import run, summary  # noqa: PLC0415 (the command line starts without them)
     except ImportError as error:
         raise ConfigError(
             f"expected the demo's dependencies, got no {error.name}; pip install 'otel-modeldata[demo]'"
         ) from None
-    proof = run.run(config, arguments.requests, show_progress=not arguments.json)
+    result = run.run(config, arguments.requests, show_progress=not arguments.json)
     if arguments.json:
-        sys.stdout.write(json.dumps(proof.facts()) + "\n")
+        sys.stdout.write(json.dumps(result.facts()) + "\n")
     else:
-        summary.show(proof)
-    return proof
+        summary.show(result)
+    return result
 
 
 def _count(text: str) -> int:

@@ -1,7 +1,7 @@
-"""The course of the demo: receive, train, serve, score, flush, shut down, stop, and read back what is stored.
+"""Runs the demo: receive, train, serve, score, flush, shut down, stop, and read the store.
 
-The receiver is the real one, on its own thread and event loop and a free loopback port; the collectors reach it over
-gRPC as they would anywhere else. The process environment is changed for the application only while it runs.
+The receiver is the real one, on its own thread, event loop and a free loopback port; the collectors send to it over
+gRPC. The environment of the process is changed only while the application runs.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ data_collector:
 """
 
 
-def run(config: ReceiverConfig, requests: int, *, show_progress: bool) -> verification.Proof:
-    """Score `requests` rows and prove that their events are stored.
+def run(config: ReceiverConfig, requests: int, *, show_progress: bool) -> verification.Verification:
+    """Score `requests` rows and read the store.
 
     Args:
-        config: of the receiver: a free loopback port, the store, an instance id that no other run has.
+        config: settings of the receiver: a free loopback port, the store, an instance id that no other run has.
         requests: how many rows to score.
-        show_progress: draw a progress bar on stderr.
+        show_progress: whether to show a progress bar on stderr.
 
     Raises:
         ModelDataError: a setting of the environment is wrong for the collectors.
@@ -53,19 +53,19 @@ def run(config: ReceiverConfig, requests: int, *, show_progress: bool) -> verifi
     with tempfile.TemporaryDirectory(prefix="otel-modeldata-demo-") as folder, _receiving(config) as port:
         scoring = _score(Path(folder), port, requests, show_progress=show_progress)
     period_ns = (started, time.time_ns())
-    stored = asyncio.run(verification.read_back(config, _ENDPOINT, _DEPLOYMENT, period_ns))
-    return verification.Proof(scoring=scoring, stored=stored, seconds=(time.time_ns() - started) / 1e9)
+    stored = asyncio.run(verification.read_blobs(config, _ENDPOINT, _DEPLOYMENT, period_ns))
+    return verification.Verification(scoring=scoring, stored=stored, seconds=(time.time_ns() - started) / 1e9)
 
 
 def _score(folder: Path, port: int, requests: int, *, show_progress: bool) -> app.Scoring:
-    """Score while the collectors send to the receiver at `port`."""
+    """Score, with collectors that send to the receiver at `port`."""
     deployment = folder / "deployment.yml"
     deployment.write_text(_DEPLOYMENT_YAML)
     variables = {
         "AZUREML_MODEL_DIR": str(folder),
         "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"http://127.0.0.1:{port}",
         "OTEL_MODELDATA_CONFIG": str(deployment),
-        "OTEL_SDK_DISABLED": "false",  # the request spans are part of what is shown
+        "OTEL_SDK_DISABLED": "false",  # the demo shows the request spans
         "OTEL_SERVICE_NAME": _ENDPOINT,
     }
     with _environment(variables):
@@ -74,7 +74,7 @@ def _score(folder: Path, port: int, requests: int, *, show_progress: bool) -> ap
 
 @contextlib.contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """The process environment with these variables; afterwards as it was."""
+    """Set these variables; restore the environment of the process afterwards."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -86,7 +86,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _receiving(config: ReceiverConfig) -> Iterator[int]:
-    """A receiver on its own thread and event loop; its port. The end waits until everything admitted is durable."""
+    """Run a receiver on its own thread and event loop; return its port. Its stop waits for pending lines."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="otel-modeldata-demo-receiver", daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""The summary of the demo for people: where the blobs are, the last pair of lines, and its trace."""
+"""Prints the result of the demo: the counts, the paths of the blobs, and the last pair of lines with its trace."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from .verification import Pair, Proof
+    from .verification import Pair, Verification
 
 _SHOWN_COLUMNS: Final = 3
-"""Of the inputs' 30: as many as fit a terminal of 80 columns."""
+"""Columns of the inputs that are shown; more of the 30 do not fit into 80 columns."""
 
 
-def show(proof: Proof) -> None:
+def show(result: Verification) -> None:
     """Print the summary on stdout."""
     console = Console(highlight=False)
-    delivery = proof.scoring.delivery
+    delivery = result.scoring.delivery
     lost = sum(delivery.lost.values())
     console.print(
-        f"[bold]{len(proof.scoring.requests)} requests scored over HTTP[/bold], in spans of their own\n"
+        f"[bold]{len(result.scoring.requests)} requests scored over HTTP[/bold], each in a span of its own\n"
         f"[bold]{delivery.accepted} events collected[/bold]: "
         f"{delivery.delivered} delivered, {lost} lost, {delivery.pending} pending"
     )
-    console.print(f"[bold]{proof.joined} pairs found in the store[/bold], joined by correlation id and trace:")
-    for blobs in proof.stored.values():
+    console.print(f"[bold]{result.joined} pairs found in the store[/bold], joined by correlation id and trace:")
+    for blobs in result.stored.values():
         for blob in blobs:
-            line = f"  {len(blob.lines):6,} lines {blob.size:10,} bytes  {blob.path}"
-            console.print(line, markup=False, soft_wrap=True)  # a path that can be copied is worth a long line
-    if (pair := proof.last) is not None:
+            console.print(f"  {len(blob.lines):,} lines, {blob.size:,} bytes:")
+            console.print(f"  {blob.path}", markup=False, soft_wrap=True)  # not wrapped, so that it can be copied
+    if (pair := result.last) is not None:
         _show_pair(console, pair)
 
 

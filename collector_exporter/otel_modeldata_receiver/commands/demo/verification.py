@@ -1,8 +1,8 @@
-"""What the demo claims, checked against what the store holds: nothing here asks the SDK or the receiver.
+"""Verifies the demo by reading the store, without asking the SDK or the receiver.
 
-Blobs are read back through the same `Store` that wrote them, by a new client. Each request must be there as one line of
-inputs and one of outputs, at the same place of both files, with one correlation id, the values that were sent and
-answered, and the span of the request as its `traceparent`.
+Blobs are read by a new client of the same kind of `Store` that wrote them. Each request must be stored as one line of
+inputs and one line of outputs, at the same position of both files, with the same correlation id, the values that were
+sent and answered, and the span of the request as its `traceparent`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ OUTPUTS: Final = "model_outputs"
 _NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
 
 
-class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of a line that join it: to its pair, to its request, to its trace."""
+class LineKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of a line that join it with its pair, its request and its trace."""
 
     correlationid: str
     data: list[dict[str, Any]]
@@ -37,15 +37,15 @@ class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
-    """One blob that was read back."""
+    """A blob that was read from the store."""
 
     path: str
     size: int
-    lines: list[StoredLine]
+    lines: list[LineKeys]
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """The inputs and outputs of one request, found by their correlation id."""
+    """The inputs and outputs with the correlation id of one request."""
 
     correlation_id: str
     trace_id: str
@@ -55,32 +55,32 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What was scored, what is stored, and whether they agree.
+class Verification:
+    """The requests of the demo compared with the store.
 
     Attributes:
-        scoring: the requests as their sender saw them, and the SDK's final report.
+        scoring: the requests as the client sent them, and the SDK's final report.
         stored: blobs by collection, in the order of their names.
-        seconds: from the start of the receiver to the end of reading.
+        seconds: time from the start of the receiver to the end of reading.
     """
 
     scoring: Scoring
     stored: Mapping[str, list[Blob]]
     seconds: float
 
-    def lines(self, collection: str) -> list[StoredLine]:
+    def lines(self, collection: str) -> list[LineKeys]:
         """Every line of a collection, in order."""
         return [line for blob in self.stored[collection] for line in blob.lines]
 
     @property
     def joined(self) -> int:
-        """Requests whose two lines are stored, at the same place, and say what was sent, answered and traced."""
-        found = zip(self.scoring.requests, self.lines(INPUTS), self.lines(OUTPUTS), strict=False)
-        return sum(_agree(request, inputs, outputs) for request, inputs, outputs in found)
+        """Requests whose two lines are stored at the same position, with the values, id and span of the request."""
+        pairs = zip(self.scoring.requests, self.lines(INPUTS), self.lines(OUTPUTS), strict=False)
+        return sum(_agree(request, inputs, outputs) for request, inputs, outputs in pairs)
 
     @property
     def last(self) -> Pair | None:
-        """The newest line of outputs and the line of inputs that has its correlation id."""
+        """The newest line of outputs and the line of inputs with the same correlation id."""
         outputs = self.lines(OUTPUTS)
         inputs = {line.correlationid: line for line in self.lines(INPUTS)}
         if not outputs or outputs[-1].correlationid not in inputs:
@@ -95,7 +95,7 @@ class Proof:
 
     @property
     def problems(self) -> list[str]:
-        """What is not as it must be, one sentence part each; empty when all is well."""
+        """What is wrong, part of a sentence each; empty when everything is stored and joined."""
         return list(self._problems())
 
     def _problems(self) -> Iterator[str]:
@@ -107,15 +107,15 @@ class Proof:
             )
         for collection in self.stored:
             if (lines := len(self.lines(collection))) != requests:
-                yield f"expected {requests} lines of {collection} in the store, found {lines}"
+                yield f"expected {requests} lines of {collection} in the store, got {lines}"
         if self.joined != requests:
             yield (
-                f"expected {requests} requests joined by correlation id and trace, found {self.joined}; "
-                "look for errors above and into the blobs"
+                f"expected {requests} requests joined by correlation id and trace, got {self.joined}; "
+                "see the errors above, and the blobs"
             )
 
     def facts(self) -> dict[str, Any]:
-        """The summary for programs."""
+        """The result, for JSON."""
         delivery, last = self.scoring.delivery, self.last
         return {
             "requests": len(self.scoring.requests),
@@ -136,7 +136,7 @@ class Proof:
         }
 
 
-def _agree(request: Request, inputs: StoredLine, outputs: StoredLine) -> bool:
+def _agree(request: Request, inputs: LineKeys, outputs: LineKeys) -> bool:
     return (
         inputs.correlationid == outputs.correlationid
         and inputs.traceparent == outputs.traceparent == request.traceparent
@@ -149,36 +149,36 @@ def _trace_id(traceparent: str) -> str:
     return traceparent[3:35]
 
 
-async def read_back(
+async def read_blobs(
     config: ReceiverConfig, endpoint: str, deployment: str, period_ns: tuple[int, int]
 ) -> dict[str, list[Blob]]:
     """The blobs of one receiver and deployment in the hours of a period, by collection.
 
     Args:
-        config: names the store, and the receiver whose blobs count.
-        endpoint: the first folder.
-        deployment: the second folder.
-        period_ns: a moment before the first event and one after the last, in ns since the epoch.
+        config: has the store, and the instance id of the receiver.
+        endpoint: name of the first folder.
+        deployment: name of the second folder.
+        period_ns: a time before the first event and one after the last, in ns since the epoch.
 
     Raises:
         StoreError: the store cannot be read.
     """
     store = open_store(config.store)
     hours = [hour * _NS_PER_HOUR for hour in range(period_ns[0] // _NS_PER_HOUR, period_ns[1] // _NS_PER_HOUR + 1)]
-    found: dict[str, list[Blob]] = {INPUTS: [], OUTPUTS: []}
+    stored: dict[str, list[Blob]] = {INPUTS: [], OUTPUTS: []}
     try:
-        for collection, blobs in found.items():
+        for collection, blobs in stored.items():
             for hour in hours:
-                place = folder(f"{endpoint}/{deployment}/{collection}", hour, RollingRate.HOUR)
-                for name in await store.blobs(f"{place}/{config.instance}"):
+                path = folder(f"{endpoint}/{deployment}/{collection}", hour, RollingRate.HOUR)
+                for name in await store.blobs(f"{path}/{config.instance}"):
                     blobs.append(await _read(store, config.shown_store, name))
     finally:
         await store.close()
-    return found
+    return stored
 
 
 async def _read(store: Store, root: str, name: str) -> Blob:
     state = await store.state(name)
     content = b"" if state is None else await store.read(name, 0, state.size)
-    lines = [msgspec.json.decode(line, type=StoredLine) for line in content.splitlines()]
+    lines = [msgspec.json.decode(line, type=LineKeys) for line in content.splitlines()]
     return Blob(path=f"{root.rstrip('/')}/{name}", size=len(content), lines=lines)

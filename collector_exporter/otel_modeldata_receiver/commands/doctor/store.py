@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from ...layout.blob_path import place_of
+from ...layout.blob_path import parse_blob_path
 from ...storage.open_store import open_store
 from ...storage.store import BLOB_SUFFIX
 
@@ -93,7 +93,7 @@ class _Search:
     async def look(self, store: Store) -> CanaryLine | None:
         """Read what was appended since the last look; at every rolling rate the date of a blob begins a stamp."""
         for blob in await store.walk(self._folder):
-            date = place_of(blob.name).date
+            date = parse_blob_path(blob.name).date
             if not blob.name.endswith(BLOB_SUFFIX) or not any(
                 date and stamp.startswith(date) for stamp in self._stamps
             ):

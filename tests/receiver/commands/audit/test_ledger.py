@@ -1,4 +1,4 @@
-"""The books of a store, compared with what was planted in it."""
+"""The ledger of an audit, compared with planted faults."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from hypothesis import strategies as st
 from otlp_requests import DEPLOYMENT, field, invalid_utf8, record, resource
 
 from otel_modeldata import semconv
+from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata_receiver.commands.audit import quarantine_line
-from otel_modeldata_receiver.commands.audit.ledger import MAX_SPOTS, Ledger
-from otel_modeldata_receiver.commands.audit.producer_report import FinalAccount, FinalReport, told
-from otel_modeldata_receiver.commands.audit.quarantine_line import Quarantined, identify, unbased
-from otel_modeldata_receiver.layout.blob_path import Place, place_of
+from otel_modeldata_receiver.commands.audit.ledger import MAX_LOCATIONS, Ledger
+from otel_modeldata_receiver.commands.audit.producer_report import ReportedCounts, combine
+from otel_modeldata_receiver.commands.audit.quarantine_line import QuarantinedEvent, decode_base64, identify
+from otel_modeldata_receiver.layout.blob_path import BlobPath, parse_blob_path
 from otel_modeldata_receiver.mapping import quarantine
 from otel_modeldata_receiver.mapping.quarantine import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from otel_modeldata_receiver.commands.audit.reconciliation import Statement
+    from otel_modeldata_receiver.commands.audit.reconciliation import Reconciliation
 
 SOURCE = "/endpoints/credit/deployments/blue"
 HOUR = "credit/blue/model_inputs/2026/11/22/12"
@@ -55,10 +56,9 @@ def line(number: int | None = 0, /, rows: str = ROWS, **keys: Any) -> bytes:
 
 
 def taken(*lines: bytes, blob: str = BLOB, **objects: int) -> Ledger:
-    ledger = Ledger()
-    ledger.objects = objects
-    ledger.take(place_of(blob), 0, lines)
-    ledger.close_references(objects)
+    ledger = Ledger(objects)
+    ledger.add_lines(parse_blob_path(blob), 0, lines)
+    ledger.check_references(objects)
     return ledger
 
 
@@ -67,88 +67,93 @@ def faults(ledger: Ledger) -> dict[str, int]:
     return {name: count for name in names if (count := getattr(ledger, name).count)}
 
 
-def only(ledger: Ledger, account: FinalAccount | None = None, *, whole: bool = True) -> Statement:
-    (statement,) = ledger.statements({} if account is None else {("p", "model_inputs"): account}, whole=whole)
-    return statement
+def only(ledger: Ledger, account: ReportedCounts | None = None, *, whole: bool = True) -> Reconciliation:
+    (result,) = ledger.reconcile({} if account is None else {("p", "model_inputs"): account}, whole=whole)
+    return result
 
 
-def accounted(*numbers: int) -> Ledger:
+def stored(*numbers: int) -> Ledger:
     return taken(*(line(number) for number in numbers))
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_between_two_numbers_and_not_there_is_missing() -> None:
-    statement = only(accounted(0, 1, 4, 7))
-    assert (statement.gaps, statement.missing, statement.stored) == ([(2, 3), (5, 6)], 4, 4)
-    assert statement.problems == ["4 events missing, of the numbers 2-3, 5-6"]
+def test_a_number_between_two_others_that_is_not_stored_is_missing() -> None:
+    result = only(stored(0, 1, 4, 7))
+    assert (result.gaps, result.missing, result.stored) == ([(2, 3), (5, 6)], 4, 4)
+    assert result.problems == ["4 events missing, of the numbers 2-3, 5-6"]
 
 
 def test_numbers_start_at_zero() -> None:
-    assert only(accounted(3, 4)).gaps == [(0, 2)]
+    assert only(stored(3, 4)).gaps == [(0, 2)]
 
 
-def test_where_only_some_hours_are_read_the_first_number_starts_the_account() -> None:
-    assert only(accounted(3, 5), whole=False).gaps == [(4, 4)]
+def test_if_only_some_hours_are_read_the_count_starts_at_the_first_number() -> None:
+    assert only(stored(3, 5), whole=False).gaps == [(4, 4)]
 
 
 def test_a_number_that_is_in_another_hour_is_not_missing() -> None:
-    ledger = accounted(3, 6)
-    ledger.take_elsewhere([line(4), b"torn", line(5, producer="other"), line(None)])
+    ledger = stored(3, 6)
+    ledger.add_lines_of_other_hours([line(4), b"torn", line(5, producer="other"), line(None)])
     assert only(ledger, whole=False).gaps == [(5, 5)]
 
 
 def test_the_order_of_lines_and_blobs_makes_no_gap() -> None:
-    ledger = accounted(5, 3, 1)
-    ledger.take(place_of(BLOB.replace("000000.", "000001.")), 0, [line(4), line(0), line(2)])
+    ledger = stored(5, 3, 1)
+    ledger.add_lines(parse_blob_path(BLOB.replace("000000.", "000001.")), 0, [line(4), line(0), line(2)])
     assert only(ledger).gaps == []
 
 
 def test_each_collection_and_each_producer_has_numbers_of_its_own() -> None:
     outputs = "azureml.inference.model_outputs"
-    ledger = accounted(0, 1)
-    ledger.take(place_of(BLOB.replace("inputs", "outputs")), 0, [line(0, type=outputs), line(1, type=outputs)])
-    ledger.take(place_of(BLOB), 2, [line(0, producer="q", id="another")])
-    found = {(one.collection, one.producer): one.stored for one in ledger.statements({}, whole=True)}
+    ledger = stored(0, 1)
+    ledger.add_lines(
+        parse_blob_path(BLOB.replace("inputs", "outputs")), 0, [line(0, type=outputs), line(1, type=outputs)]
+    )
+    ledger.add_lines(parse_blob_path(BLOB), 2, [line(0, producer="q", id="another")])
+    found = {(one.collection, one.producer): one.stored for one in ledger.reconcile({}, whole=True)}
     assert found == {("model_inputs", "p"): 2, ("model_inputs", "q"): 1, ("model_outputs", "p"): 2}
     assert faults(ledger) == {}
 
 
 @pytest.mark.parametrize("sequence", ["", "-1", "1.0", "soon", "9" * 30, str(2**63), None])
-def test_a_number_that_is_none_is_no_number(sequence: str | None) -> None:
-    statement = only(taken(line(0, sequence=sequence)))
-    assert (statement.stored, statement.first, statement.gaps, statement.accounts) == (1, None, [], True)
+def test_a_malformed_number_is_no_number(sequence: str | None) -> None:
+    result = only(taken(line(0, sequence=sequence)))
+    assert (result.stored, result.first, result.gaps, result.is_accounted_for) == (1, None, [], True)
 
 
-def test_without_a_producer_numbers_say_nothing_and_sources_are_told_apart() -> None:
+def test_without_a_producer_numbers_are_ignored_and_sources_are_kept_apart() -> None:
     ledger = taken(line(5, producer=None))
     other = SOURCE.replace("blue", "green")
-    ledger.take(place_of(BLOB.replace("blue", "green")), 0, [line(5, producer=None, source=other)])
-    found = [(one.deployment, one.stored, one.gaps) for one in ledger.statements({}, whole=True)]
+    ledger.add_lines(parse_blob_path(BLOB.replace("blue", "green")), 0, [line(5, producer=None, source=other)])
+    found = [(one.deployment, one.stored, one.gaps) for one in ledger.reconcile({}, whole=True)]
     assert found == [("blue", 1, []), ("green", 1, [])]
 
 
-def test_two_events_under_one_number_are_told() -> None:
-    statement = only(taken(line(0), line(0, id="other"), line(1)))
-    assert (statement.stored, statement.reused, statement.accounts) == (3, 1, False)
-    assert "is a producer id shared?" in statement.problems[0]
+def test_two_events_with_one_number_are_a_problem() -> None:
+    result = only(taken(line(0), line(0, id="other"), line(1)))
+    assert (result.stored, result.reused, result.is_accounted_for) == (3, 1, False)
+    assert "is a producer id shared?" in result.problems[0]
 
 
 # --- duplicates -------------------------------------------------------------------------------------------------------
 
 
-def test_an_id_that_comes_again_is_a_duplicate_within_a_blob_and_across_blobs() -> None:
+def test_a_repeated_id_is_a_duplicate_within_a_blob_and_across_blobs() -> None:
     ledger = taken(line(0), line(1), line(0))
-    ledger.take(place_of(BLOB.replace("/12/", "/13/")), 0, [line(1, time="2026-11-22T13:00:00Z")])
+    ledger.add_lines(parse_blob_path(BLOB.replace("/12/", "/13/")), 0, [line(1, time="2026-11-22T13:00:00Z")])
     assert (only(ledger).stored, only(ledger).duplicates, only(ledger).gaps) == (2, 2, [])
-    assert [(place_of(spot.blob).date[-2:], spot.line) for spot in ledger.duplicated.spots] == [("12", 3), ("13", 1)]
-    assert "'event-0'" in ledger.duplicated.spots[0].reason
+    assert [(parse_blob_path(location.blob).date[-2:], location.line) for location in ledger.duplicated.locations] == [
+        ("12", 3),
+        ("13", 1),
+    ]
+    assert "'event-0'" in ledger.duplicated.locations[0].reason
 
 
 def test_a_copy_under_another_producer_is_a_duplicate() -> None:
     ledger = taken(line(0), line(0, producer="q"))
-    assert {one.producer: (one.stored, one.duplicates) for one in ledger.statements({}, whole=True)} == {
+    assert {one.producer: (one.stored, one.duplicates) for one in ledger.reconcile({}, whole=True)} == {
         "p": (1, 0),
         "q": (0, 1),
     }
@@ -181,10 +186,10 @@ def test_one_id_in_two_collections_or_deployments_is_two_events() -> None:
     ],
     ids=range(12),
 )
-def test_a_line_that_is_torn_or_no_event_is_unreadable(raw: bytes) -> None:
+def test_a_line_that_is_torn_or_not_an_event_is_unreadable(raw: bytes) -> None:
     ledger = taken(line(0), raw, line(1))
     assert faults(ledger) == {"unreadable": 1}
-    assert ledger.unreadable.spots[0].line == 2
+    assert ledger.unreadable.locations[0].line == 2
     assert only(ledger).stored == 2
 
 
@@ -208,10 +213,10 @@ def test_blank_lines_are_skipped_as_readers_skip_them() -> None:
         ("_quarantined/2026/11/22/12/x.jsonl", {}, "expected a path of {endpoint}/{deployment}"),
     ],
 )
-def test_a_line_in_a_folder_that_is_not_its_own_is_told_once(blob: str, keys: dict[str, str], reason: str) -> None:
+def test_a_line_in_a_wrong_folder_is_reported_once(blob: str, keys: dict[str, str], reason: str) -> None:
     ledger = taken(line(0, **keys), blob=blob)
     assert faults(ledger) == {"misplaced": 1}
-    assert ledger.misplaced.spots[0].reason.startswith(reason)
+    assert ledger.misplaced.locations[0].reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +230,7 @@ def test_a_line_in_a_folder_that_is_not_its_own_is_told_once(blob: str, keys: di
         ("2026/11/22/12", "2026-11-22T12:00:00+00:00"),
     ],
 )
-def test_a_line_is_at_its_place_at_every_rolling_rate_and_in_every_zone(date: str, time: str) -> None:
+def test_a_line_is_in_the_right_folder_at_every_rolling_rate_and_in_every_zone(date: str, time: str) -> None:
     assert faults(taken(line(time=time), blob=f"credit/blue/model_inputs/{date}/x.jsonl")) == {}
 
 
@@ -237,20 +242,20 @@ def test_a_line_is_at_its_place_at_every_rolling_rate_and_in_every_zone(date: st
         "https://example.org/scoring",
     ],
 )
-def test_a_source_that_names_this_deployment_or_none_is_at_its_place(source: str) -> None:
+def test_a_source_that_names_this_deployment_or_none_is_in_the_right_folder(source: str) -> None:
     assert faults(taken(line(source=source))) == {}
 
 
-def test_the_spots_of_a_fault_are_bounded_and_its_count_is_not() -> None:
-    ledger = taken(*[b"torn"] * (MAX_SPOTS + 50))
-    assert (ledger.unreadable.count, len(ledger.unreadable.spots)) == (MAX_SPOTS + 50, MAX_SPOTS)
+def test_the_locations_of_a_fault_are_bounded_and_its_count_is_not() -> None:
+    ledger = taken(*[b"torn"] * (MAX_LOCATIONS + 50))
+    assert (ledger.unreadable.count, len(ledger.unreadable.locations)) == (MAX_LOCATIONS + 50, MAX_LOCATIONS)
 
 
 # --- contentrange -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("given", ["bytes 0-12/13", "bytes 0-10/12", "bytes 0-11/*", "12", "", "bytes */0"])
-def test_a_range_that_is_not_that_of_the_rows_is_told(given: str) -> None:
+def test_a_range_that_does_not_match_the_rows_is_reported(given: str) -> None:
     assert faults(taken(line(contentrange=given))) == {"content_range": 1}
 
 
@@ -285,7 +290,7 @@ def test_text_of_a_payload_was_counted_before_it_became_a_json_string() -> None:
     }
 
 
-def test_lines_of_another_writer_who_escapes_again_are_not_judged() -> None:
+def test_lines_of_another_writer_that_escapes_again_are_not_checked() -> None:
     assert faults(taken(line(timens=None, contentrange="bytes 0-79/80"))) == {}
 
 
@@ -297,18 +302,18 @@ def referring(size: int = 5_000_000, folder: str = HOUR) -> bytes:
     return line(data=None, dataref=url, contentrange=f"bytes 0-{size - 1}/{size}")
 
 
-def test_rows_in_an_object_of_their_own_are_looked_for() -> None:
+def test_rows_in_an_object_of_their_own_are_checked() -> None:
     assert faults(taken(referring(), **{f"{HOUR}/files/rows-1.json": 5_000_000})) == {}
     ledger = taken(referring())
     assert faults(ledger) == {"dataref": 1}
-    assert f"{HOUR}/files/rows-1.json" in ledger.dataref.spots[0].reason
+    assert f"{HOUR}/files/rows-1.json" in ledger.dataref.locations[0].reason
 
 
-def test_an_object_that_came_after_the_listing_is_found() -> None:
-    ledger = Ledger()
-    ledger.take(place_of(BLOB), 0, [referring()])
+def test_an_object_that_was_stored_after_the_listing_is_found() -> None:
+    ledger = Ledger({})
+    ledger.add_lines(parse_blob_path(BLOB), 0, [referring()])
     assert ledger.has_open_references
-    ledger.close_references({f"{HOUR}/files/rows-1.json": 5_000_000})
+    ledger.check_references({f"{HOUR}/files/rows-1.json": 5_000_000})
     assert (faults(ledger), ledger.has_open_references) == ({}, False)
 
 
@@ -317,12 +322,12 @@ def test_the_size_of_the_object_is_the_range() -> None:
     assert faults(taken(referring(4_999_999), **{f"{HOUR}/files/rows-1.json": 5_000_000})) == {"content_range": 1}
 
 
-def test_an_object_somewhere_else_is_not_looked_for() -> None:
+def test_an_object_outside_of_the_folder_is_not_checked() -> None:
     ledger = taken(referring(folder="exports"))
     assert (faults(ledger), ledger.foreign_references) == ({}, 1)
 
 
-def test_a_payload_beside_its_line_is_looked_for() -> None:
+def test_a_payload_beside_its_line_is_checked() -> None:
     url = json.dumps(f"https://a.blob.core.windows.net/modeldata/{HOUR}/event-0")
     blob = BLOB.replace("model_inputs", "request")
     keys = {"type": "azureml.inference.request", "datainblob": "true", "contentrange": "bytes 0-80770/80771"}
@@ -344,7 +349,7 @@ def test_a_payload_beside_its_line_is_looked_for() -> None:
         ('""', "bytes */*", {"content_range": 1}),
     ],
 )
-def test_a_payload_that_goes_on_behind_its_line_says_so(rows: str, given: str, expected: dict[str, int]) -> None:
+def test_a_payload_that_is_longer_than_its_line_has_the_total(rows: str, given: str, expected: dict[str, int]) -> None:
     """S51."""
     keys = {"type": "azureml.inference.request", "contentrange": given}
     assert faults(taken(line(rows=rows, **keys), blob=BLOB.replace("model_inputs", "request"))) == expected
@@ -354,70 +359,74 @@ def test_a_payload_that_goes_on_behind_its_line_says_so(rows: str, given: str, e
 
 
 def test_accepted_is_stored_and_lost_and_in_quarantine() -> None:
-    ledger = accounted(0, 1, 2, 4)
-    ledger.take_quarantined("a", Quarantined(producer="p", collection="model_inputs", number=3))
-    statement = only(ledger, FinalAccount(accepted=7, delivered=4, lost={"refused": 2, "rejected": 1}))
-    assert (statement.gaps, statement.missing, statement.accounts) == ([(5, 6)], 0, True)
+    ledger = stored(0, 1, 2, 4)
+    ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=3))
+    result = only(ledger, ReportedCounts(accepted=7, delivered=4, lost={"refused": 2, "rejected": 1}))
+    assert (result.gaps, result.missing, result.is_accounted_for) == ([(5, 6)], 0, True)
 
 
-def test_events_after_the_last_stored_one_are_missed_with_a_report_and_unknown_without() -> None:
-    assert only(accounted(0, 1)).accounts
-    statement = only(accounted(0, 1), FinalAccount(accepted=5, delivered=5))
-    assert (statement.gaps, statement.missing, statement.accounts) == ([(2, 4)], 3, False)
+def test_events_after_the_last_stored_one_are_missing_with_a_report_and_unknown_without() -> None:
+    assert only(stored(0, 1)).is_accounted_for
+    result = only(stored(0, 1), ReportedCounts(accepted=5, delivered=5))
+    assert (result.gaps, result.missing, result.is_accounted_for) == ([(2, 4)], 3, False)
 
 
-def test_a_loss_that_is_kept_in_quarantine_excuses_no_hole() -> None:
-    ledger = accounted(0, 1)
-    ledger.take_quarantined("a", Quarantined(producer="p", collection="model_inputs", number=2))
-    statement = only(ledger, FinalAccount(accepted=4, delivered=3, lost={"rejected": 1}))
-    assert (statement.missing, statement.gaps) == (1, [(3, 3)])
+def test_a_loss_that_is_in_quarantine_explains_no_gap() -> None:
+    ledger = stored(0, 1)
+    ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=2))
+    result = only(ledger, ReportedCounts(accepted=4, delivered=3, lost={"rejected": 1}))
+    assert (result.missing, result.gaps) == (1, [(3, 3)])
 
 
-def test_what_was_given_up_and_is_stored_nevertheless_is_no_fault() -> None:
-    statement = only(accounted(0, 1, 2), FinalAccount(accepted=3, delivered=1, lost={"shutdown": 2}))
-    assert (statement.missing, statement.doubtful, statement.accounts) == (0, 2, True)
+def test_an_event_that_was_given_up_and_is_stored_is_no_fault() -> None:
+    result = only(stored(0, 1, 2), ReportedCounts(accepted=3, delivered=1, lost={"shutdown": 2}))
+    assert (result.missing, result.doubtful, result.is_accounted_for) == (0, 2, True)
 
 
-def test_more_than_was_accepted_is_told() -> None:
-    statement = only(accounted(0, 1, 2), FinalAccount(accepted=1, delivered=1))
-    assert (statement.beyond, statement.accounts) == (2, False)
+def test_more_than_was_accepted_is_a_problem() -> None:
+    result = only(stored(0, 1, 2), ReportedCounts(accepted=1, delivered=1))
+    assert (result.beyond, result.is_accounted_for) == (2, False)
 
 
-def test_a_producer_that_only_its_report_knows_is_missed_as_a_whole() -> None:
-    (statement,) = Ledger().statements({("p", "model_inputs"): FinalAccount(accepted=3, delivered=3)}, whole=True)
-    assert (statement.producer, statement.missing, statement.gaps) == ("p", 3, [(0, 2)])
+def test_all_events_of_a_producer_that_is_only_in_a_report_are_missing() -> None:
+    (result,) = Ledger({}).reconcile({("p", "model_inputs"): ReportedCounts(accepted=3, delivered=3)}, whole=True)
+    assert (result.producer, result.missing, result.gaps) == ("p", 3, [(0, 2)])
 
 
-def test_what_waits_in_a_spool_is_missing_and_the_report_says_where() -> None:
-    statement = only(accounted(0), FinalAccount(accepted=3, delivered=1, pending=2))
-    assert statement.problems == [
+def test_events_in_a_spool_are_missing_and_the_problem_names_the_spool() -> None:
+    result = only(stored(0), ReportedCounts(accepted=3, delivered=1, pending=2))
+    assert result.problems == [
         "2 events missing, of the numbers 1-2",
         "2 events left in the spool when the process ended",
     ]
 
 
-def test_a_process_that_took_over_speaks_for_the_dead_one() -> None:
-    dead = FinalReport(producer="p", collections={"model_inputs": FinalAccount(accepted=5, delivered=1, pending=4)})
-    heir = FinalReport(
-        producer="q",
-        collections={},
-        replayed={"p": {"model_inputs": FinalAccount(accepted=4, delivered=3, lost={"refused": 1})}},
+def test_the_replayed_events_of_a_dead_process_are_added_to_its_counts() -> None:
+    dead = DeliveryReport(
+        producer="p", collections={"model_inputs": ReportedCounts(accepted=5, delivered=1, pending=4)}
     )
-    assert only(accounted(0, 1, 2, 4), told([dead, heir])["p", "model_inputs"]).accounts
-    assert only(accounted(0, 1, 2, 4), told([heir])["p", "model_inputs"]).accounts
-    assert only(accounted(0, 1, 4), told([dead, heir])["p", "model_inputs"]).missing == 1
-
-
-def test_losses_whose_collection_is_unknown_excuse_each_one_event() -> None:
-    heir = FinalReport(
+    heir = DeliveryReport(
         producer="q",
         collections={},
-        replayed={"p": {"(unreadable)": FinalAccount(accepted=2, lost={"corrupt": 2})}},
+        replayed={"p": {"model_inputs": CollectionReport(accepted=4, delivered=3, lost={"refused": 1})}},
+    )
+    assert only(stored(0, 1, 2, 4), combine([dead, heir])["p", "model_inputs"]).is_accounted_for
+    assert only(stored(0, 1, 2, 4), combine([heir])["p", "model_inputs"]).is_accounted_for
+    assert only(stored(0, 1, 4), combine([dead, heir])["p", "model_inputs"]).missing == 1
+
+
+def test_losses_of_an_unknown_collection_explain_one_missing_event_each() -> None:
+    heir = DeliveryReport(
+        producer="q",
+        collections={},
+        replayed={"p": {"(unreadable)": CollectionReport(accepted=2, lost={"corrupt": 2})}},
     )
     outputs = "azureml.inference.model_outputs"
-    ledger = accounted(0, 2)
-    ledger.take(place_of(BLOB.replace("inputs", "outputs")), 0, [line(0, type=outputs), line(3, type=outputs)])
-    found = [(one.collection, one.missing) for one in ledger.statements(told([heir]), whole=True)]
+    ledger = stored(0, 2)
+    ledger.add_lines(
+        parse_blob_path(BLOB.replace("inputs", "outputs")), 0, [line(0, type=outputs), line(3, type=outputs)]
+    )
+    found = [(one.collection, one.missing) for one in ledger.reconcile(combine([heir]), whole=True)]
     assert found == [("model_inputs", 0), ("model_outputs", 1)]
 
 
@@ -431,8 +440,10 @@ def numbered(number: int, body: object = "no rows", **fields: Any) -> bytes:
     return record(body, attributes, event_id=f"event-{number}", time_ns=1, **fields).SerializeToString()
 
 
-def test_a_record_in_quarantine_says_whose_it_is() -> None:
-    expected = Quarantined(producer="p", collection="model_inputs", number=7, source=SOURCE, tenant=("credit", "blue"))
+def test_a_record_in_quarantine_is_identified() -> None:
+    expected = QuarantinedEvent(
+        producer="p", collection="model_inputs", number=7, source=SOURCE, tenant=("credit", "blue")
+    )
     assert identify(numbered(7), RESOURCE) == expected
     damaged = invalid_utf8(record("0000", {semconv.AZUREML_PRODUCER_SEQUENCE: 7}, time_ns=1), "0000")
     assert identify(damaged, RESOURCE) == expected
@@ -446,37 +457,37 @@ def test_a_collection_may_be_named_by_the_type_alone() -> None:
         assert identify(raw, RESOURCE).collection == "other"
 
 
-def test_a_resource_of_which_no_path_can_be_built_still_names_the_producer() -> None:
+def test_a_resource_with_impossible_names_still_has_the_producer() -> None:
     bad = resource({semconv.SERVICE_INSTANCE_ID: "p", semconv.AZUREML_ENDPOINT_NAME: ".."}).SerializeToString()
-    assert identify(numbered(7), bad) == Quarantined(producer="p", collection="model_inputs", number=7)
+    assert identify(numbered(7), bad) == QuarantinedEvent(producer="p", collection="model_inputs", number=7)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff", b"\x08", field(6, b"\xff\xff"), field(6, field(1, b"\xff"))])
-def test_what_cannot_be_read_at_all_is_nobodys(raw: bytes) -> None:
+def test_a_record_that_cannot_be_read_has_no_producer(raw: bytes) -> None:
     assert identify(raw, raw).producer == ""
-    ledger = Ledger()
-    ledger.take_quarantined("a", identify(raw, raw))
-    assert (ledger.unattributed, ledger.statements({}, whole=True)) == (1, [])
+    ledger = Ledger({})
+    ledger.add_quarantined("a", identify(raw, raw))
+    assert (ledger.unattributed, ledger.reconcile({}, whole=True)) == (1, [])
 
 
 def test_the_same_record_in_quarantine_again_counts_once() -> None:
-    ledger = accounted(0)
+    ledger = stored(0)
     for _ in range(3):
-        ledger.take_quarantined("a", Quarantined(producer="p", collection="model_inputs", number=1))
-    assert (only(ledger).quarantined, only(ledger).last, only(ledger).accounts) == (1, 1, True)
+        ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=1))
+    assert (only(ledger).quarantined, only(ledger).last, only(ledger).is_accounted_for) == (1, 1, True)
 
 
 def test_a_record_that_is_in_quarantine_in_another_hour_is_not_missing() -> None:
-    ledger = accounted(3, 5)
-    ledger.take_quarantined("a", Quarantined(producer="p", collection="model_inputs", number=4), elsewhere=True)
-    ledger.take_quarantined("b", Quarantined(producer="q", collection="model_inputs", number=4), elsewhere=True)
-    ledger.take_quarantined("c", Quarantined(), elsewhere=True)
+    ledger = stored(3, 5)
+    ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=4), other_hour=True)
+    ledger.add_quarantined("b", QuarantinedEvent(producer="q", collection="model_inputs", number=4), other_hour=True)
+    ledger.add_quarantined("c", QuarantinedEvent(), other_hour=True)
     assert (only(ledger, whole=False).gaps, only(ledger, whole=False).quarantined) == ([], 0)
     assert ledger.unattributed == 0
 
 
 def test_text_that_is_not_base64_is_no_record() -> None:
-    assert (unbased("!"), unbased("é"), unbased("cGF5")) == (b"", b"", b"pay")
+    assert (decode_base64("!"), decode_base64("é"), decode_base64("cGF5")) == (b"", b"", b"pay")
 
 
 # --- random stores ----------------------------------------------------------------------------------------------------
@@ -487,7 +498,7 @@ Key = tuple[str, str]
 """Producer and collection."""
 Event = tuple[str, int, int]
 """Fate, hour and blob."""
-STORIES = st.dictionaries(
+HISTORIES = st.dictionaries(
     st.tuples(st.sampled_from(["p", "q", "r"]), st.sampled_from(["model_inputs", "model_outputs"])),
     st.lists(st.tuples(st.sampled_from(FATES), st.integers(0, 2), st.integers(0, 1)), min_size=1, max_size=30),
     max_size=4,
@@ -496,16 +507,16 @@ STORIES = st.dictionaries(
 
 @dataclass(frozen=True)
 class Planted:
-    """A store as it was made up: blobs, quarantine lines, final reports; and the truth about it."""
+    """A random store: blobs and quarantine lines, and the faults in it."""
 
     blobs: dict[str, list[bytes]]
     quarantine: list[bytes]
     faults: Counter[str]
 
 
-def planted(story: dict[Key, list[Event]]) -> Planted:
+def planted(history: dict[Key, list[Event]]) -> Planted:
     made = Planted({}, [], Counter())
-    for key, events in story.items():
+    for key, events in history.items():
         for number, event in enumerate(events):
             plant(made, key, number, event)
     return made
@@ -533,15 +544,15 @@ def plant(made: Planted, key: Key, number: int, event: Event) -> None:
     made.faults.update([kinds[fate]] if fate in kinds else ["duplicated"] if fate == "twice" else [])
 
 
-def reported(story: dict[Key, list[Event]], producers: Iterable[str]) -> list[FinalReport]:
+def reported(history: dict[Key, list[Event]], producers: Iterable[str]) -> list[DeliveryReport]:
     reports = {}
-    for (producer, collection), events in story.items():
+    for (producer, collection), events in history.items():
         if producer in producers:
             fates = Counter(fate for fate, _, _ in events)
             lost = {"refused": fates["lost"], "shutdown": fates["doubtful"], "rejected": fates["quarantined"]}
-            account = FinalAccount(accepted=len(events), delivered=len(events) - sum(lost.values()), lost=lost)
-            reports.setdefault(producer, {})[collection] = account
-    return [FinalReport(producer=producer, collections=accounts) for producer, accounts in reports.items()]
+            counts = CollectionReport(accepted=len(events), delivered=len(events) - sum(lost.values()), lost=lost)
+            reports.setdefault(producer, {})[collection] = counts
+    return [DeliveryReport(producer=producer, collections=collections) for producer, collections in reports.items()]
 
 
 def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -555,7 +566,7 @@ def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def truth(fates: list[str], *, has_report: bool) -> dict[str, Any] | None:
-    """What a statement must say, counted one by one; None when nothing leads to the producer."""
+    """The expected reconciliation, counted one by one; None when nothing names the producer."""
     seen = [number for number, fate in enumerate(fates) if fate in STORED or fate == "quarantined"]
     if not seen and not has_report:
         return None
@@ -579,32 +590,32 @@ def truth(fates: list[str], *, has_report: bool) -> dict[str, Any] | None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(STORIES, st.sets(st.sampled_from(["p", "q", "r"])), st.integers(1, 9))
+@given(HISTORIES, st.sets(st.sampled_from(["p", "q", "r"])), st.integers(1, 9))
 def test_an_audit_finds_exactly_what_was_planted(
-    story: dict[Key, list[Event]], reporting: set[str], piece: int
+    history: dict[Key, list[Event]], reporting: set[str], piece: int
 ) -> None:
-    made = planted(story)
-    ledger = Ledger()
+    made = planted(history)
+    ledger = Ledger({})
     for blob, lines in sorted(made.blobs.items()):
         for start in range(0, len(lines), piece):
-            ledger.take(place_of(blob), start, lines[start : start + piece])
+            ledger.add_lines(parse_blob_path(blob), start, lines[start : start + piece])
     for raw in made.quarantine:
         kept = quarantine_line.decode(raw)
-        ledger.take_quarantined(kept.id, identify(unbased(kept.record), unbased(kept.resource)))
+        ledger.add_quarantined(kept.id, identify(decode_base64(kept.record), decode_base64(kept.resource)))
     found = {
-        (one.producer, one.collection): {name: getattr(one, name) for name in TOLD}
-        for one in ledger.statements(told(reported(story, reporting)), whole=True)
+        (one.producer, one.collection): {name: getattr(one, name) for name in COUNTS}
+        for one in ledger.reconcile(combine(reported(history, reporting)), whole=True)
     }
     expected = {
-        key: truth([fate for fate, _, _ in events], has_report=key[0] in reporting) for key, events in story.items()
+        key: truth([fate for fate, _, _ in events], has_report=key[0] in reporting) for key, events in history.items()
     }
-    assert found == {key: statement for key, statement in expected.items() if statement is not None}
+    assert found == {key: result for key, result in expected.items() if result is not None}
     assert faults(ledger) == made.faults
-    for one in ledger.statements(told(reported(story, reporting)), whole=True):
+    for one in ledger.reconcile(combine(reported(history, reporting)), whole=True):
         assert one.accepted in {None, one.stored + one.quarantined + one.lost + one.missing}
 
 
-TOLD = (
+COUNTS = (
     "stored",
     "duplicates",
     "reused",
@@ -619,9 +630,9 @@ TOLD = (
 )
 
 
-def test_a_place_outside_of_the_layout_has_no_names() -> None:
-    assert place_of("notes.jsonl") == Place(blob="notes.jsonl")
-    assert place_of(BLOB) == Place(
-        blob=BLOB, endpoint="credit", deployment="blue", collection="model_inputs", date="2026/11/22/12"
+def test_a_path_outside_of_the_layout_has_no_names() -> None:
+    assert parse_blob_path("notes.jsonl") == BlobPath(name="notes.jsonl")
+    assert parse_blob_path(BLOB) == BlobPath(
+        name=BLOB, endpoint="credit", deployment="blue", collection="model_inputs", date="2026/11/22/12"
     )
-    assert place_of("_quarantine/2026/11/22/12/x.jsonl").quarantine
+    assert parse_blob_path("_quarantine/2026/11/22/12/x.jsonl").quarantine

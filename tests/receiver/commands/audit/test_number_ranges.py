@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata_receiver.commands.audit import number_ranges
-from otel_modeldata_receiver.commands.audit.number_ranges import MAX_SEQUENCE, IdSet, Sequences
+from otel_modeldata_receiver.commands.audit.number_ranges import MAX_SEQUENCE, IdSet, NumberRanges
 
 NUMBERS = st.integers(0, 60) | st.integers(0, MAX_SEQUENCE)
 BATCHES = st.lists(st.lists(NUMBERS, max_size=12), max_size=12)
 
 
-def filled(batches: list[list[int]]) -> Sequences:
-    numbers = Sequences()
+def filled(batches: list[list[int]]) -> NumberRanges:
+    numbers = NumberRanges()
     for batch in batches:
         numbers.add(batch)
     return numbers
@@ -28,7 +28,7 @@ def members(ranges: list[tuple[int, int]]) -> set[int]:
 
 
 @given(BATCHES, st.integers(0, 70))
-def test_ranges_hold_what_was_added_and_nothing_else(batches: list[list[int]], number: int) -> None:
+def test_ranges_contain_the_added_numbers_and_no_others(batches: list[list[int]], number: int) -> None:
     numbers, expected = filled(batches), {one for batch in batches for one in batch}
     assert members(numbers.ranges()) == expected
     assert len(numbers) == len(expected)
@@ -36,14 +36,14 @@ def test_ranges_hold_what_was_added_and_nothing_else(batches: list[list[int]], n
 
 
 @given(BATCHES)
-def test_between_two_ranges_there_is_always_a_hole(batches: list[list[int]]) -> None:
+def test_between_two_ranges_there_is_always_a_gap(batches: list[list[int]]) -> None:
     ranges = filled(batches).ranges()
     assert all(first <= last for first, last in ranges)
     assert all(before[1] + 1 < after[0] for before, after in pairwise(ranges))
 
 
 @given(st.lists(st.lists(st.integers(0, 60), max_size=12), max_size=12), st.integers(0, 70), st.integers(-1, 70))
-def test_holes_are_what_is_not_there(batches: list[list[int]], first: int, last: int) -> None:
+def test_holes_are_the_missing_numbers(batches: list[list[int]], first: int, last: int) -> None:
     holes = filled(batches).holes(first, last)
     assert members(holes) == set(range(first, last + 1)) - {one for batch in batches for one in batch}
     assert all(start <= end for start, end in holes)
@@ -51,19 +51,19 @@ def test_holes_are_what_is_not_there(batches: list[list[int]], first: int, last:
 
 @given(BATCHES, BATCHES)
 def test_a_union_has_the_members_of_all(some: list[list[int]], others: list[list[int]]) -> None:
-    union = filled(some).union((filled(others), Sequences()))
+    union = filled(some).union((filled(others), NumberRanges()))
     assert members(union.ranges()) == members(filled(some + others).ranges())
 
 
 def test_a_million_events_in_order_are_one_range() -> None:
-    numbers = Sequences()
+    numbers = NumberRanges()
     for start in range(0, 1_000_000, 5_000):
         numbers.add(range(start, start + 5_000))
     assert numbers.ranges() == [(0, 999_999)]
 
 
-def test_events_that_two_receivers_share_one_by_one_become_one_range_again() -> None:
-    numbers = Sequences()
+def test_alternating_events_of_two_receivers_become_one_range() -> None:
+    numbers = NumberRanges()
     for parity in (0, 1):
         for start in range(0, 40_000, 2_000):
             numbers.add(range(start + parity, start + 2_000, 2))
@@ -78,7 +78,7 @@ def test_when_ranges_are_merged_makes_no_difference(loose: int, monkeypatch: pyt
 
 
 @given(st.lists(st.lists(st.integers(-20, 20) | st.integers(-(2**63), 2**63 - 1), max_size=12), max_size=12))
-def test_an_id_is_fresh_exactly_once(batches: list[list[int]]) -> None:
+def test_an_id_is_new_exactly_once(batches: list[list[int]]) -> None:
     ids, seen = IdSet(), set[int]()
     for batch in batches:
         expected = []
