@@ -75,7 +75,7 @@ class Scene:
         ids = [json.loads(line)["id"] for line in lines.splitlines()]
         return [key.removeprefix("digest-of-") for key in ids]
 
-    def judge(self) -> list[str]:
+    def problems(self) -> list[str]:
         acked = [one.id for one in self.events if one.id not in self.lost]
         store = self.blobs
         return examine(accepted=self.events, acked=acked, lost=self.lost, store=store).broken
@@ -200,7 +200,7 @@ FAULTS = (drop, double, stray, late, garble, tear, renumber, invent, report_wron
 
 @given(made=scenes())
 def test_a_correct_history_passes_with_its_counts(made: Scene) -> None:
-    assert made.judge() == []
+    assert made.problems() == []
     counts = check(accepted=made.events, lost=made.lost, store=made.blobs, quarantined=made.quarantined())
     assert (counts.accepted, counts.copies, counts.lost) == (len(made.events), 0, len(made.lost))
     assert counts.stored == len(made.stored()) == len(made.events) - len(made.lost) - counts.quarantined
@@ -213,7 +213,7 @@ def test_every_planted_fault_is_found_and_its_id_named(
 ) -> None:
     victim = made.stored()[choice % len(made.stored())]
     verdict, key = fault(made, victim)
-    found = [line for line in made.judge() if line.startswith(verdict)]
+    found = [line for line in made.problems() if line.startswith(verdict)]
     assert len(found) == 1
     assert key == "_source_" or key in found[0]
     with pytest.raises(HistoryError, match=verdict):

@@ -642,7 +642,7 @@ async def test_more_lines_than_fit_into_a_block_are_stored_in_several_and_none_i
 async def test_a_blob_is_left_at_its_limit_of_blocks_and_no_line_is_lost_or_split(
     opened: OpenStore, azurite: Azurite, container: str
 ) -> None:
-    """See also tests/benchmarks/full_blob.py goes to the 50,000 that the service itself refuses to pass."""
+    """tests/benchmarks/full_blob.py goes up to the 50,000 blocks that the service allows."""
     async with opened() as store:
         sink = Sink(store, instance=INSTANCE, limits=SinkLimits(max_blocks=50))
         for number in range(120):

@@ -52,7 +52,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def content(file: Path) -> bytes | None:
-    """What the file holds, None without one."""
+    """The content of the file, None without one."""
     return file.read_bytes() if file.exists() else None
 
 

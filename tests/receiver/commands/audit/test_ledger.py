@@ -498,7 +498,7 @@ Key = tuple[str, str]
 """Producer and collection."""
 Event = tuple[str, int, int]
 """Fate, hour and blob."""
-STORIES = st.dictionaries(
+HISTORIES = st.dictionaries(
     st.tuples(st.sampled_from(["p", "q", "r"]), st.sampled_from(["model_inputs", "model_outputs"])),
     st.lists(st.tuples(st.sampled_from(FATES), st.integers(0, 2), st.integers(0, 1)), min_size=1, max_size=30),
     max_size=4,
@@ -514,9 +514,9 @@ class Planted:
     faults: Counter[str]
 
 
-def planted(story: dict[Key, list[Event]]) -> Planted:
+def planted(history: dict[Key, list[Event]]) -> Planted:
     made = Planted({}, [], Counter())
-    for key, events in story.items():
+    for key, events in history.items():
         for number, event in enumerate(events):
             plant(made, key, number, event)
     return made
@@ -544,9 +544,9 @@ def plant(made: Planted, key: Key, number: int, event: Event) -> None:
     made.faults.update([kinds[fate]] if fate in kinds else ["duplicated"] if fate == "twice" else [])
 
 
-def reported(story: dict[Key, list[Event]], producers: Iterable[str]) -> list[DeliveryReport]:
+def reported(history: dict[Key, list[Event]], producers: Iterable[str]) -> list[DeliveryReport]:
     reports = {}
-    for (producer, collection), events in story.items():
+    for (producer, collection), events in history.items():
         if producer in producers:
             fates = Counter(fate for fate, _, _ in events)
             lost = {"refused": fates["lost"], "shutdown": fates["doubtful"], "rejected": fates["quarantined"]}
@@ -591,11 +591,11 @@ def truth(fates: list[str], *, has_report: bool) -> dict[str, Any] | None:
 
 @pytest.mark.slow
 @settings(max_examples=300)
-@given(STORIES, st.sets(st.sampled_from(["p", "q", "r"])), st.integers(1, 9))
+@given(HISTORIES, st.sets(st.sampled_from(["p", "q", "r"])), st.integers(1, 9))
 def test_an_audit_finds_exactly_what_was_planted(
-    story: dict[Key, list[Event]], reporting: set[str], piece: int
+    history: dict[Key, list[Event]], reporting: set[str], piece: int
 ) -> None:
-    made = planted(story)
+    made = planted(history)
     ledger = Ledger({})
     for blob, lines in sorted(made.blobs.items()):
         for start in range(0, len(lines), piece):
@@ -605,14 +605,14 @@ def test_an_audit_finds_exactly_what_was_planted(
         ledger.add_quarantined(kept.id, identify(decode_base64(kept.record), decode_base64(kept.resource)))
     found = {
         (one.producer, one.collection): {name: getattr(one, name) for name in COUNTS}
-        for one in ledger.reconcile(combine(reported(story, reporting)), whole=True)
+        for one in ledger.reconcile(combine(reported(history, reporting)), whole=True)
     }
     expected = {
-        key: truth([fate for fate, _, _ in events], has_report=key[0] in reporting) for key, events in story.items()
+        key: truth([fate for fate, _, _ in events], has_report=key[0] in reporting) for key, events in history.items()
     }
     assert found == {key: result for key, result in expected.items() if result is not None}
     assert faults(ledger) == made.faults
-    for one in ledger.reconcile(combine(reported(story, reporting)), whole=True):
+    for one in ledger.reconcile(combine(reported(history, reporting)), whole=True):
         assert one.accepted in {None, one.stored + one.quarantined + one.lost + one.missing}
 
 
