@@ -218,14 +218,14 @@ async def test_spans_wait_at_their_sender_while_the_store_is_away() -> None:
 
 
 async def test_a_defect_of_ours_costs_the_span_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = genai.complete
+    whole = genai.completed
 
-    def defective(attributes: Any, events: Any, **about: Any) -> None:
+    def defective(attributes: Any, events: Any, **about: Any) -> dict[str, object]:
         if about["entry"] == ("bad", "UNSET"):
             raise RuntimeError("secret")
-        whole(attributes, events, **about)
+        return whole(attributes, events, **about)
 
-    monkeypatch.setattr(genai, "complete", defective)
+    monkeypatch.setattr(genai, "completed", defective)
     store = MemoryStore()
     service = Service(store)
     answer = await service.accept(span_request(numbered(1), numbered(2, name="bad"), numbered(3)))
