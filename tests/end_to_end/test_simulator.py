@@ -228,12 +228,12 @@ def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
 def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request for several folders is acknowledged when the first of them is durable."""
 
-    async def hasty(sink: Sink, lines: Any) -> int:
+    async def hasty(sink: Sink, lines: Any) -> commit.Committed:
         tasks = [asyncio.ensure_future(sink.append(*item)) for item in lines.items()]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:  # what becomes of the others nobody asks
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return (await done.pop()).duplicates
+        return commit.Committed(duplicates=(await done.pop()).duplicates)
 
     monkeypatch.setattr(commit, "_append", hasty)
 
@@ -264,8 +264,8 @@ def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
 def drop_bad_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot become a line is rejected, but not kept."""
 
-    async def keeps_nothing(*_: Any) -> commit.Committed:
-        return commit.Committed()
+    async def keeps_nothing(_: Sink, rejected: Any, *__: Any) -> commit.Committed:
+        return commit.Committed(rejected=tuple(rejected))
 
     monkeypatch.setattr(commit, "_keep", keeps_nothing)
 
