@@ -1,4 +1,4 @@
-"""Bodies: JSON text passes byte for byte, structured values become JSON, everything else is refused."""
+"""Bodies: JSON text passes byte for byte, structured values become JSON, any other body is rejected."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_json_in_a_bytes_body_is_text() -> None:
 
 
 def test_text_that_is_not_declared_json_becomes_a_json_string() -> None:
-    """S50: a payload need not be tabular."""
+    """S50: a payload may be anything, not only rows."""
     html = "text/html; charset=utf-8"
     assert payload('say "hi"\n', html) == text(b'"say \\"hi\\"\\n"', 9, html)
     assert payload("", "text/plain") == text(b'""', 0, "text/plain")
@@ -214,7 +214,7 @@ VALUES = st.recursive(
 
 
 def as_json(value: Any) -> Any:
-    """What the documented rules make of `value`."""
+    """The result of the documented rules for `value`."""
     match value:
         case float() if not math.isfinite(value):
             return None

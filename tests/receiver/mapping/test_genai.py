@@ -1,4 +1,4 @@
-"""Input, output, type and framework of a span, whoever made it; and what Azure's preprocessor makes of the lines."""
+"""Input, output, type and framework of a span of any library; and the result of Azure's preprocessor for the lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def added(
 
 
 @pytest.mark.parametrize(
-    ("spoken_in", "spoken_out"),
+    ("name_in", "name_out"),
     [
         ("gen_ai.input.messages", "gen_ai.output.messages"),
         ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result"),
@@ -43,18 +43,18 @@ def added(
         ("gen_ai.prompt.0.content", "gen_ai.completion.0.content"),
     ],
 )
-def test_inputs_and_outputs_are_found_under_the_names_of_every_convention(spoken_in: str, spoken_out: str) -> None:
-    spoken: dict[str, object] = {spoken_in: '[{"role":"user"}]', spoken_out: ["yes", 1]}
-    assert has_content(spoken, NO_EVENTS)
-    assert added(spoken) == {
+def test_inputs_and_outputs_are_found_under_the_names_of_every_convention(name_in: str, name_out: str) -> None:
+    recorded: dict[str, object] = {name_in: '[{"role":"user"}]', name_out: ["yes", 1]}
+    assert has_content(recorded, NO_EVENTS)
+    assert added(recorded) == {
         "inputs": '[{"role":"user"}]',
         "output": '["yes",1]',
         "span_type": "Function",
         "framework": "library",
     }
-    on_events = [("gen_ai.content", {name: value}) for name, value in spoken.items()]
+    on_events = [("gen_ai.content", {name: value}) for name, value in recorded.items()]
     assert has_content({}, on_events)
-    assert added({}, on_events) == added(spoken)
+    assert added({}, on_events) == added(recorded)
 
 
 def test_the_attributes_of_prompt_flow_are_kept() -> None:

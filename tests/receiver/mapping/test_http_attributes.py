@@ -1,4 +1,4 @@
-"""Keys of an HTTP exchange: what was sent, as far as it makes sense."""
+"""Keys of an HTTP exchange: the values that were sent, if they are valid."""
 
 from __future__ import annotations
 

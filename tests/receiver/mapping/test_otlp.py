@@ -1,4 +1,4 @@
-"""Requests: decoded whole, or record by record when something in them is damaged."""
+"""Requests: decoded whole, or record by record when a part is damaged."""
 
 from __future__ import annotations
 

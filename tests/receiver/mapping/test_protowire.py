@@ -1,4 +1,4 @@
-"""The outline of a request, held against the whole of it."""
+"""The outline of a request, compared with the whole request."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_outline_of_random_messages_has_the_same_records_as_the_whole_messag
 
 
 def string_of(value: bytes) -> bytes | None:
-    """The text of an encoded `AnyValue`, found behind its length and before something else."""
+    """The text of an encoded `AnyValue`, after its length and before other bytes."""
     size = AnyValue(bytes_value=value).SerializeToString()[1 : -len(value) or None]
     raw = b"?" + size + value + b"??"
     place = string_at(raw, 1)

@@ -140,7 +140,7 @@ VALUES = SCALARS | st.booleans() | st.lists(st.text(max_size=3), max_size=3) | s
 NAMES = st.text(st.characters(codec="ascii", categories=["Ll", "Nd"]), min_size=1, max_size=6)
 ATTRIBUTES = st.dictionaries(NAMES, VALUES, max_size=5)
 MICROSECONDS = st.integers(NOON // 1000, NOON // 1000 + 10**9).map(lambda microseconds: microseconds * 1000)
-"""Whole ones: opentelemetry-python rounds what is below, in floating point."""
+"""Whole microseconds: opentelemetry-python rounds smaller parts, in floating point."""
 
 
 def recorded(attributes: dict[str, Any], kind: SpanKind, times: list[int], status: StatusCode) -> ReadableSpan:
