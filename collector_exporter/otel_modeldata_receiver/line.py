@@ -1,4 +1,4 @@
-"""A line: what mapping makes, storage appends, and one id stands for."""
+"""A line: mapping makes it, storage appends it, and its id identifies it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """One JSON object in UTF-8 and a newline, with the id under which it is stored once, whoever sends it again."""
+    """One JSON object in UTF-8 and a newline. A line with the same id is stored once, however often it is sent."""
 
     id: str
     data: bytes

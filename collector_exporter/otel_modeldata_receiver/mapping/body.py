@@ -1,11 +1,11 @@
-"""The body of a log record becomes the JSON text of `data`, or a reason why it cannot.
+"""The body of a log record becomes the JSON text of `data`, or is rejected with a reason.
 
-Text is checked and then passed on byte for byte. The check matters more than it seems: one line whose `data` is not an
-array of objects ruins the whole time window for Azure's reader, and a broken line is dropped there without a word.
+Text is checked and then passed on byte for byte. The check matters: one line whose `data` is not an array of objects
+fails the whole time window in Azure's reader, which drops a broken line without a message.
 
-Collections of payloads (`request` and `response`) are the other way round: they show what came over the wire, and the
-request that could not be read is the one somebody will look for. There no body is refused but one that nests too deep
-to be read: what is not JSON becomes a JSON string, and what is not text is binary.
+The payload collections (`request` and `response`) are different: they show what a client sent, and a request that is
+not valid is the one that people look for. Only a body that nests too deep is rejected there: text that is not JSON
+becomes a JSON string, and bytes that are not text are binary.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 MAX_DEPTH: Final = 64
-"""Arrays and maps that a structured body may nest. Protobuf itself stops near 48, so this is a second fence."""
+"""Arrays and maps that a structured body may nest. Protocol Buffers stop near 48, so this is a second limit."""
 
 
 BINARY: Final = "application/octet-stream"
-"""The media type of bytes of which nothing else is known (RFC 9110 section 8.3)."""
+"""The media type of bytes of an unknown type (RFC 9110 section 8.3)."""
 
 
 class RowsText(NamedTuple):
@@ -37,8 +37,8 @@ class RowsText(NamedTuple):
 
     Attributes:
         json: for tabular collections an array of objects; without line breaks.
-        size: bytes of the text as it arrived, before anything was wrapped around it; of a structured body, which has
-            no text of its own, bytes of `json`.
+        size: bytes of the text as it arrived, without added brackets; of a structured body, which is not text, bytes
+            of `json`.
     """
 
     json: bytes
@@ -46,13 +46,13 @@ class RowsText(NamedTuple):
 
 
 class PayloadContent(NamedTuple):
-    """What a request or a response carried.
+    """The payload of a request or a response.
 
     Attributes:
         content: JSON text without line breaks, or, of a binary payload, its bytes.
         size: bytes of the payload as it arrived.
-        content_type: what it is.
-        binary: whether it is kept as bytes.
+        content_type: its media type.
+        binary: whether it is stored as bytes.
     """
 
     content: bytes
@@ -62,24 +62,24 @@ class PayloadContent(NamedTuple):
 
 
 class _Row(msgspec.Struct):
-    """Any JSON object: unknown fields are checked for syntax and skipped, which is a third of the cost of parsing."""
+    """Any JSON object: unknown fields are checked for syntax and skipped, in a third of the time of parsing."""
 
 
 _rows_decoder: Final = msgspec.json.Decoder(list[_Row])
 _row_decoder: Final = msgspec.json.Decoder(_Row)
 _value_decoder: Final = msgspec.json.Decoder(msgspec.Raw)
 _encoder: Final = msgspec.json.Encoder()
-_LF, _CR = b"\n\r"  # numbers: found in a seventh of the time that a text of one byte takes
+_LF, _CR = b"\n\r"  # numbers: a search for a number takes a seventh of the time of a search for bytes
 _LINE_BREAKS_TO_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
 _MAX_MEDIA_TYPE_CHARS: Final = 256
 _MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/([\w!#$&^.+-]+)\s*(;[ -~]*)?", re.ASCII)
-"""RFC 2045 section 5.1, and no control characters in the parameters."""
+"""RFC 2045 section 5.1, without control characters in the parameters."""
 
 
 def rows(body: AnyValue, content_type: str) -> RowsText:
-    """The rows that `body` has, for a tabular collection: an array of objects; a lone object stands for one row.
+    """The rows of `body`, for a tabular collection: an array of objects; a single object is one row.
 
-    A string or bytes body is JSON text and passes as it stands; a structured body is mapped to JSON.
+    A string or bytes body is JSON text and is passed on as it is; a structured body is mapped to JSON.
 
     Raises:
         BadRecordError: the body is not JSON, not rows, or binary; the message never quotes it.
@@ -113,16 +113,16 @@ def rows_of(text: bytes) -> bytes:
 
 
 def payload(body: AnyValue, content_type: str | None) -> PayloadContent:
-    """What `body` carries, for the collections of payloads: JSON, text or bytes.
+    """The payload in `body`, for the payload collections: JSON, text or bytes.
 
-    A string is text. Bytes are text where `content_type` says JSON or `text/*` and they are UTF-8, else binary. Text
-    that is JSON and is called so passes as it stands; any other text, a JSON document that was cut off or is broken
-    included, becomes a JSON string (CloudEvents JSON format 3.1.1). A structured body is mapped to JSON.
+    A string is text. Bytes are text where `content_type` is JSON or `text/*` and they are UTF-8, else binary. Text that
+    is JSON and has that type is passed on as it is; any other text, including a JSON document that is cut off or
+    broken, becomes a JSON string (CloudEvents JSON format 3.1.1). A structured body is mapped to JSON.
 
     Args:
         body: a string, bytes or a structured value.
-        content_type: as it was sent; one that is no media type counts as `application/octet-stream`, none at all as
-            JSON as far as the bytes allow.
+        content_type: as it was sent; an invalid one counts as `application/octet-stream`; without one the payload is
+            JSON if the bytes allow it.
 
     Raises:
         BadRecordError: a structured body nests too deep.
@@ -143,7 +143,7 @@ def is_json(content_type: str) -> bool:
     """Whether `content_type` is `*/json` or `*/*+json` (CloudEvents JSON format 3.1).
 
     Raises:
-        BadRecordError: it is no media type at all.
+        BadRecordError: it is no media type.
     """
     match = _MEDIA_TYPE.fullmatch(content_type) if len(content_type) <= _MAX_MEDIA_TYPE_CHARS else None
     if match is None:
@@ -155,7 +155,7 @@ def is_json(content_type: str) -> bool:
 
 
 def _known(content_type: str) -> str:
-    """`content_type` where it is a media type at all."""
+    """`content_type`, or `BINARY` where it is no media type."""
     try:
         is_json(content_type)
     except BadRecordError:
@@ -176,7 +176,7 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _json_of(text: bytes, content_type: str) -> bytes:
-    """`text` as it stands where it is JSON and called so, else as a JSON string."""
+    """`text` as it is where it is JSON and has that type, else as a JSON string."""
     if is_json(content_type):
         try:
             _value_decoder.decode(text)
@@ -204,7 +204,7 @@ def _utf8(raw: bytes) -> bytes:
 
 
 def _single_row(text: bytes, no_rows: Exception) -> bytes:
-    """A lone object as an array of one row; everything else is refused with the reason found for the array."""
+    """A single object as an array of one row; anything else is rejected with the reason for the array."""
     if isinstance(no_rows, RecursionError):
         raise _too_deep() from None
     if not isinstance(no_rows, msgspec.ValidationError):

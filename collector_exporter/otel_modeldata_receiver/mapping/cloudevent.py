@@ -125,8 +125,8 @@ _encoder: Final = msgspec.json.Encoder()
 def is_free_key(name: str) -> bool:
     """Whether a caller's extension attribute may be the line key `name`.
 
-    CloudEvents 1.0 "Naming Conventions" allow lower-case letters and digits only; this also keeps keys apart from ours
-    up to case, as Spark demands.
+    CloudEvents 1.0 "Naming Conventions" allow only lower-case letters and digits. So no such key equals another key of
+    the line up to case, which Spark requires.
     """
     return semconv.is_extension_name(name) and name not in _NOT_EXTENSIONS
 

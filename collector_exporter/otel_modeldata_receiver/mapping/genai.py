@@ -1,17 +1,18 @@
-"""What Azure's GenAI preprocessor asks of a span beside what OpenTelemetry says: input, output, type and framework.
+"""The attributes that Azure's GenAI preprocessor needs beside those of OpenTelemetry: input, output, type, framework.
 
-It builds one row of each trace from the trace's root: the first span whose parent is not in the folder. A root without
-an input or an output drops its trace, and when a third of the traces is dropped the whole job fails. Every endpoint has
-request spans, and none of them carries inputs and outputs as Azure names them. So `complete` adds what is absent:
+The preprocessor builds one row for each trace from the root of the trace: the first span whose parent is not in the
+folder. It drops a trace whose root has no input or no output, and when a third of the traces is dropped the whole job
+fails. Every endpoint has request spans, and none of them has inputs and outputs under Azure's names. So `completed`
+adds the attributes that are absent:
 
-- `inputs` and `output`, the first that is there of
-  1. what a library recorded under another name (OTel's GenAI conventions, OpenInference, Traceloop, MLflow);
-  2. which lines of `model_inputs` and `model_outputs` hold them: the SDK's span events say so. The data itself is in
-     those lines and stays there;
-  3. for a span that stands at the entry of a service, and is a root for that reason: the request line and the status;
-- `span_type` and `framework`, because a column without any value cannot be written by that job.
+- `inputs` and `output`, the first available of
+  1. the value that a library recorded under another name (OTel's GenAI conventions, OpenInference, Traceloop, MLflow);
+  2. references to the lines of `model_inputs` and `model_outputs`, from the SDK's span events. The data itself stays in
+     those lines;
+  3. for a span at the entry of a service, which is a root for that reason: the request line and the status;
+- `span_type` and `framework`, because the job cannot write a column without any value.
 
-Nothing that a span says itself is changed.
+Attributes that a span has are never changed.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ import msgspec
 from otel_modeldata import semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     Attributes = Mapping[str, object]
 
-__all__ = ["complete", "has_content"]
+__all__ = ["completed", "has_content"]
 
 
 INPUTS: Final = "inputs"
 OUTPUT: Final = "output"
 SPAN_TYPE: Final = "span_type"
 FRAMEWORK: Final = "framework"
-"""The four attributes of Azure's prompt flow that the preprocessor makes columns of."""
+"""The four attributes of Azure's prompt flow that become columns of the preprocessor."""
 
 _INPUTS_EVENT: Final = "promptflow.function.inputs"
 _OUTPUT_EVENT: Final = "promptflow.function.output"
@@ -104,7 +105,7 @@ _STATUSES: Final = (
 
 
 def has_content(attributes: Attributes, events: Sequence[tuple[str, Attributes]]) -> bool:
-    """Whether a span says itself what went in and what came out.
+    """Whether a span has an input and an output.
 
     Args:
         attributes: of the span.
@@ -115,35 +116,37 @@ def has_content(attributes: Attributes, events: Sequence[tuple[str, Attributes]]
     )
 
 
-def complete(
-    attributes: MutableMapping[str, object],
+def completed(
+    attributes: Attributes,
     events: Sequence[tuple[str, Attributes]],
     *,
     framework: str,
     entry: tuple[str, str] | None,
-) -> None:
-    """Add to `attributes` what the preprocessor asks for; see the module's docstring.
+) -> dict[str, object]:
+    """The attributes of a span, and those that the preprocessor needs; see the module's docstring.
 
     Args:
         attributes: of the span.
         events: names and attributes of its events.
         framework: which library made the span.
-        entry: name and status of a span that stands at the entry of a service, None for others.
+        entry: name and status of a span at the entry of a service, None for others.
     """
+    complete = dict(attributes)
     if INPUTS not in attributes:
         found = _recorded(attributes, events, _INPUTS_EVENT, _INPUT_NAMES) or _lines(events, "input")
         if found is None and entry is not None:
             found = _text({"method": _first(attributes, _METHODS), "target": _first(attributes, _TARGETS) or entry[0]})
         if found is not None:
-            attributes[INPUTS] = found
+            complete[INPUTS] = found
     if OUTPUT not in attributes:
         found = _recorded(attributes, events, _OUTPUT_EVENT, _OUTPUT_NAMES) or _lines(events, "output")
         if found is None and entry is not None:
             found = _text({"status_code": _first(attributes, _STATUSES), "status": entry[1]})
         if found is not None:
-            attributes[OUTPUT] = found
-    attributes.setdefault(SPAN_TYPE, _TYPES.get(str(_first(attributes, _TYPE_NAMES)).lower(), _OTHER_TYPE))
-    attributes.setdefault(FRAMEWORK, framework)
+            complete[OUTPUT] = found
+    complete.setdefault(SPAN_TYPE, _TYPES.get(str(_first(attributes, _TYPE_NAMES)).lower(), _OTHER_TYPE))
+    complete.setdefault(FRAMEWORK, framework)
+    return complete
 
 
 def _has(
@@ -155,7 +158,7 @@ def _has(
 def _recorded(
     attributes: Attributes, events: Sequence[tuple[str, Attributes]], event: str, names: Sequence[str]
 ) -> str | None:
-    """What a library recorded: in prompt flow's own event, or under one of `names` on the span or an event."""
+    """The value that a library recorded: in prompt flow's event, or under one of `names` on the span or an event."""
     for event_name, event_attributes in events:
         if event_name == event and _PAYLOAD in event_attributes:
             return _text(event_attributes[_PAYLOAD])
@@ -167,7 +170,7 @@ def _recorded(
 
 
 def _lines(events: Iterable[tuple[str, Attributes]], side: str) -> str | None:
-    """Which lines hold the inputs, or the outputs, of a request: their collections, ids and folders, as JSON text."""
+    """The lines of the inputs, or the outputs, of a request: their collections, ids and folders, as JSON text."""
     lines = [
         {key: about[key] for key in _ABOUT_A_LINE if key in about}
         for _, about in events
@@ -189,7 +192,7 @@ def _first(attributes: Attributes, names: Iterable[str]) -> object | None:
 
 
 def _text(value: object) -> str:
-    """Text as it stands, everything else as JSON without what is unknown."""
+    """Text as it is; any other value as JSON, without unknown keys."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""What a record says of the HTTP exchange whose payload it carries: the line keys of payload logging.
+"""The attributes of an HTTP exchange whose payload a record has: the line keys of payload logging.
 
-Only the collections `request` and `response` have these keys, each only where it was sent. Whatever a client put on the
-wire may be in them, so nothing here refuses a record: a value that makes no sense is left out, and the payload stays.
+Only the collections `request` and `response` have these keys, each only where it was sent. A client may send any value,
+so nothing here rejects a record: an invalid value is left out, and the payload is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 UNKNOWN_TOTAL: Final = "*"
-"""RFC 9110 section 14.4: the body goes on, nobody knows how far."""
+"""RFC 9110 section 14.4: the body is longer, its length is unknown."""
 ATTRIBUTES: Final = frozenset(
     {
         semconv.HTTP_REQUEST_METHOD,
@@ -40,7 +40,7 @@ _SIZE: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def text_of(key: str, value: AnyValue) -> str | None:
-    """An attribute of `ATTRIBUTES` as text that any line can hold; None where it has no text."""
+    """An attribute of `ATTRIBUTES` as text without control characters; None where it has no text."""
     text = value.string_value  # "" for other kinds
     if text:
         return text if text.isprintable() else _CONTROL_CHARACTER.sub(lambda found: quote(found[0]), text)
@@ -51,10 +51,10 @@ def text_of(key: str, value: AnyValue) -> str | None:
 
 
 def line_keys(texts: Mapping[str, str]) -> dict[str, str]:
-    """The line keys `path`, `method`, `statuscode` and `latencyms`, as far as they were sent.
+    """The line keys `path`, `method`, `statuscode` and `latencyms`, those that were sent.
 
     Args:
-        texts: attributes by name, as `text_of` made them.
+        texts: attributes by name, see `text_of`.
     """
     keys = {
         "path": _path(texts),
@@ -69,7 +69,7 @@ def total_bytes(texts: Mapping[str, str], size: int) -> int | str | None:
     """The size of the whole body of which `size` bytes were collected.
 
     Returns:
-        bytes; `*` where nobody knows; None where all of it was collected, or where what was sent cannot be true.
+        bytes; `*` where this is unknown; None where all of it was collected, or where the value cannot be true.
     """
     text = texts.get(semconv.AZUREML_DATA_TOTAL_BYTES, "")
     if text == UNKNOWN_TOTAL:

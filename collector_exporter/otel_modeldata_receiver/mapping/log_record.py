@@ -188,21 +188,21 @@ def _attributes(record: LogRecord) -> tuple[dict[str, str], dict[str, str]]:
         if text is not None:
             texts[attribute.key] = text
         elif attribute.key.startswith(semconv.CLOUDEVENTS_EXTENSION_PREFIX):
-            _take_extension(extensions, attribute.key, attribute.value)
+            name = attribute.key.removeprefix(semconv.CLOUDEVENTS_EXTENSION_PREFIX)
+            extension = _extension(name, attribute.value)
+            if extension is not None:
+                extensions[name] = extension
     return texts, extensions
 
 
-def _take_extension(extensions: dict[str, str], key: str, value: AnyValue) -> None:
-    """Keep an extension attribute if a line may have it: an invalid one must not reject the event."""
-    name = key.removeprefix(semconv.CLOUDEVENTS_EXTENSION_PREFIX)
+def _extension(name: str, value: AnyValue) -> str | None:
+    """The text of an extension attribute; None where a line may not have it: this must not reject the event."""
     if not cloudevent.is_free_key(name):
-        return
+        return None
     try:
-        text = otlp.text_of(key, value)
+        return otlp.text_of(name, value)
     except BadRecordError:
-        return
-    if text is not None:
-        extensions[name] = text
+        return None
 
 
 def _collection(texts: Mapping[str, str], event_name: str) -> KnownCollection:

@@ -1,10 +1,10 @@
 """OTLP: request bytes become log records or spans, each under the scope and resource it was sent with.
 
-Log records stay bytes (`protowire.py`), so that one with invalid UTF-8 or too deep nesting costs no other. Spans are
-decoded with their request, which costs less than a microsecond for each; only when that fails is the wire format walked
-by hand: a decoder that knows the whole message can only refuse the whole message.
+Log records stay bytes (`protowire.py`), so that one with invalid UTF-8 or too deep nesting does not affect the others.
+Spans are decoded with their request, which takes less than a microsecond for each. Only when that fails, the request is
+scanned field by field: a decoder of the whole message can only reject the whole message.
 
-This module knows nothing of model data: what an attribute means is decided in `resource.py` and `log_record.py`.
+This module does not depend on model data: `resource.py` and `log_record.py` decide what an attribute means.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 RecordT = TypeVar("RecordT", bytes, Span)
 MAX_REASON_CHARS: Final = 1000
-"""`partial_success` travels in every log of every hop: enough for a few distinct reasons, never for a record."""
+"""`partial_success` is in the logs of every hop: room for a few distinct reasons, too little for a record."""
 
 INDEX_OF_PROFILES: Final = "string_value_strindex"
-"""A kind of value for the profiling signal alone; OTLP: "process the data as if this value were absent"."""
+"""A kind of value for the profiling signal only; OTLP: "process the data as if this value were absent"."""
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -58,11 +58,11 @@ class ScopeRecords(Generic[RecordT]):
     """The log records or spans of one scope of one resource.
 
     Attributes:
-        resource: the encoded `Resource`, the cache key of everything that is decided once per resource.
+        resource: the encoded `Resource`.
         scope: name and version of the instrumentation; empty when it could not be decoded.
-        records: log records as bytes, or the spans that were decoded.
-        damaged: those that were not.
-        schema_url: the schema of the resource's attributes; not looked for where a request is damaged.
+        records: log records as bytes, or the decoded spans.
+        damaged: spans that cannot be decoded.
+        schema_url: the schema of the resource's attributes; empty where a request is damaged.
     """
 
     resource: bytes
@@ -73,10 +73,10 @@ class ScopeRecords(Generic[RecordT]):
 
 
 def decode(request: bytes) -> list[ScopeRecords[bytes]]:
-    """The encoded log records of an `ExportLogsServiceRequest`; see `log_record` for one of them.
+    """The encoded log records of an `ExportLogsServiceRequest`; `log_record` decodes one of them.
 
     Raises:
-        UndecodableError: not even the outline of the message could be read.
+        UndecodableError: not even the outline of the message can be read.
     """
     try:
         message = protowire.LogsRequest.FromString(request)
@@ -93,7 +93,7 @@ def log_record(raw: bytes) -> LogRecord:
     """A log record.
 
     Raises:
-        BadRecordError: something in it is damaged.
+        BadRecordError: it is damaged.
     """
     try:
         return LogRecord.FromString(raw)
@@ -102,10 +102,10 @@ def log_record(raw: bytes) -> LogRecord:
 
 
 def decode_spans(request: bytes) -> list[ScopeRecords[Span]]:
-    """The spans of an `ExportTraceServiceRequest`, whose outline has the numbers of the logs' one.
+    """The spans of an `ExportTraceServiceRequest`; its outline has the same field numbers as that of logs.
 
     Raises:
-        UndecodableError: not even the outline of the message could be read.
+        UndecodableError: not even the outline of the message can be read.
     """
     try:
         message = ExportTraceServiceRequest.FromString(request)
@@ -125,7 +125,7 @@ def decode_spans(request: bytes) -> list[ScopeRecords[Span]]:
 
 
 def first_resource(request: bytes) -> bytes:
-    """The encoded `Resource` of the first `ResourceLogs`, for a look at who sends; empty where none can be read."""
+    """The encoded `Resource` of the first `ResourceLogs` or `ResourceSpans`; empty where none can be read."""
     try:
         start, end = _first(request, 0, len(request), _RESOURCE_LOGS)
         start, end = _first(request, start, end, _RESOURCE)
@@ -135,7 +135,7 @@ def first_resource(request: bytes) -> bytes:
 
 
 def _first(message: bytes, position: int, end: int, wanted: int) -> tuple[int, int]:
-    """Where the first field with this tag between two positions of `message` begins and ends, or nothing at 0."""
+    """Where the first field with this tag between two positions of `message` begins and ends; (0, 0) without one."""
     return next(
         ((start, stop) for tag, start, stop in protowire.fields(message, position, end) if tag == wanted), (0, 0)
     )
@@ -150,7 +150,7 @@ def response(rejected: int, reasons: Sequence[str]) -> bytes:
 
 
 def span_response(rejected: int, reasons: Sequence[str]) -> bytes:
-    """The encoded `ExportTraceServiceResponse`, as `response` makes that of logs."""
+    """The encoded `ExportTraceServiceResponse`; see `response`."""
     if not rejected:
         return b""
     partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message=_reasons(reasons))
@@ -165,8 +165,8 @@ def text_of(key: str, value: AnyValue) -> str | None:
     """An attribute value as text: scalars are printed, an unset value is None.
 
     Raises:
-        BadRecordError: `value` is bytes, an array or a map, or holds control characters, which CloudEvents 1.0
-            "Type System" keeps out of strings.
+        BadRecordError: `value` is bytes, an array or a map, or has control characters, which CloudEvents 1.0
+            "Type System" does not allow in strings.
     """
     kind = value.WhichOneof("value")
     if kind == "string_value":
@@ -185,7 +185,7 @@ def text_of(key: str, value: AnyValue) -> str | None:
     raise BadRecordError(f"attribute type: expected a string as {key}, got {kind}; send it as text")
 
 
-# --- The slow path ----------------------------------------------------------------------------------------------
+# --- Damaged requests of spans ------------------------------------------------------------------------------------
 
 # Tags: number << 3 | 2, length-delimited.
 _RESOURCE_LOGS: Final = 0x0A  # ExportLogsServiceRequest.resource_logs, ExportTraceServiceRequest.resource_spans
@@ -216,7 +216,7 @@ def _walk_scope(scope_spans: bytes, resource: bytes, unreadable_resource: str | 
 
 
 def _scope(raw: bytes) -> InstrumentationScope:
-    """A scope, or one without a name where it is damaged: no record is lost for the name of a library."""
+    """A scope; one without a name where it is damaged, because no record is rejected for the name of a library."""
     try:
         return InstrumentationScope.FromString(raw)
     except DecodeError:

@@ -1,8 +1,8 @@
-"""The outline of an encoded OTLP message: what can be known of it without decoding it.
+"""The wire format of Protocol Buffers: the outline of an encoded OTLP message, and its fields, without decoding it.
 
-Protocol Buffers write an embedded message, a string and bytes alike: a length and so many bytes. So the messages of
-`logs.proto` can be read with other types, down to the records, which stay bytes, in half the time of the whole message;
-what is wrong inside a record is found by who reads that record, and costs no other one.
+Protocol Buffers encode an embedded message, a string and bytes in the same way: a length and that many bytes. So the
+messages of `logs.proto` can be read with other types, in which records are bytes, in half the time of the whole
+message. A damaged record is found when it is read, and does not affect the others.
 
 A message is a sequence of fields; a field is a varint `number << 3 | wire type`, then a varint (0), 8 bytes (1), a
 varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occur in OTLP.
@@ -28,7 +28,7 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, _Field.Type.ValueType, str]]]] =
     "ResourceLogs": {"resource": (1, _BYTES, ""), "scope_logs": (2, _Field.TYPE_MESSAGE, "ScopeLogs")},
     "ScopeLogs": {"scope": (1, _BYTES, ""), "log_records": (2, _BYTES, "*")},
 }
-"""opentelemetry/proto/logs/v1/logs.proto: number and type of each field, and, of repeated ones, of what."""
+"""opentelemetry/proto/logs/v1/logs.proto: number and type of each field, and the message type of repeated ones."""
 
 
 def _request_class() -> Any:
@@ -58,10 +58,10 @@ _MOST_VARINT_BYTES: Final = 10
 def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """The fields between two positions of `message`.
 
-    Yields the tag, which is number and wire type in one, and where the content begins and ends.
+    Yields the tag, which combines number and wire type, and where the content begins and ends.
 
     Raises:
-        UndecodableError: there is something else.
+        UndecodableError: the bytes are no fields.
     """
     while position < end:
         tag, position = varint(message, position)
@@ -83,7 +83,11 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
 
 
 def string_at(message: bytes, position: int) -> tuple[int, int] | None:
-    """Where the text begins and ends of the `AnyValue` whose length is at `position`; None where it is no string alone.
+    """Where the text of an `AnyValue` begins and ends; None where the value is not just a string.
+
+    Args:
+        message: the bytes.
+        position: of the length of the `AnyValue`.
 
     Raises:
         UndecodableError: there is no length.
@@ -100,10 +104,10 @@ def varint(message: bytes, position: int) -> tuple[int, int]:
     """The base-128 number at `position`, lowest digit first, and the position after it.
 
     Raises:
-        UndecodableError: it does not end within ten bytes, as the encoding says, or within the message.
+        UndecodableError: it does not end within ten bytes, the limit of the encoding, or within the message.
     """
     number = shift = 0
-    if position + 1 < len(message):  # at a third of the cost: up to 16,383
+    if position + 1 < len(message):  # numbers up to 16,383 in a third of the time
         low, high = message[position], message[position + 1]
         if low < 0x80:
             return low, position + 1
@@ -119,5 +123,5 @@ def varint(message: bytes, position: int) -> tuple[int, int]:
 
 
 def undecodable(found: str) -> UndecodableError:
-    """The error about a request that is none."""
+    """The error for bytes that are no request."""
     return UndecodableError(f"undecodable request: expected an OTLP export request, got {found}; correct the sender")

@@ -1,8 +1,8 @@
-"""What is kept of records that cannot become lines: their bytes and the reason, so that nothing accepted is ever lost.
+"""Quarantine: the bytes of records that cannot become lines, and the reason, so that nothing accepted is ever lost.
 
-A quarantine line goes through the same sink as every other line and is durable before the sender is told. Its id is a
-digest of the bytes, its folder that of the record's own hour (of its arrival where it has none): a retry finds it
-stored already. The folder lies outside every collection, where no reader looks.
+A quarantine line is stored through the same sink as every other line, and is durable before the sender gets its answer.
+Its id is a digest of the bytes, and its folder that of the record's hour (of its arrival where it has no time): a retry
+is a duplicate. The folder is outside every collection, where readers do not look.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from msgspec import UNSET, UnsetType
 from .cloudevent import time_text
 
 MAX_INLINE_BYTES: Final = 1024 * 1024
-"""A larger record gets an object of its own: base64 adds a third, and a line must stay below 4 MiB."""
+"""A larger record is stored as an object: base64 adds a third, and a line must stay below 4 MiB."""
 MAX_INLINE_RESOURCE_BYTES: Final = 4096
-"""A larger resource likewise: it would be repeated in the line of every record under it."""
+"""A larger resource is stored as an object: it would be repeated in the line of every record under it."""
 _LIMITS: Final = {
     "record": MAX_INLINE_BYTES,
     "resource": MAX_INLINE_RESOURCE_BYTES,
@@ -36,10 +36,10 @@ class Rejected:
     Attributes:
         reason: `{kind}: expected .., got ..`; it may quote a name, never a body.
         record: the encoded `LogRecord`, empty when the whole request is kept.
-        resource: the encoded `Resource` that the record came with.
-        request: the whole request, when not even its outline could be read.
-        endpoint: the endpoint, if its name is known and good.
-        collection: the collection, likewise.
+        resource: the encoded `Resource` of the record.
+        request: the whole request, when not even its outline can be read.
+        endpoint: the endpoint, if its name is known and valid.
+        collection: the collection, if its name is known and valid.
         time_ns: event time, ns since the epoch; 0 when it is not known.
     """
 
@@ -53,7 +53,7 @@ class Rejected:
 
     @property
     def kind(self) -> str:
-        """The part of the reason that is the same for every record of its kind: bounded, fit for a metric or a log."""
+        """The part of the reason that is the same for all records of its kind, for metrics and logs."""
         return self.reason.partition(":")[0]
 
     @property
@@ -67,13 +67,13 @@ class Rejected:
 
     @property
     def large_parts(self) -> dict[str, bytes]:
-        """The parts that need an object of their own, by key of the line."""
+        """The parts that are stored as objects, by key of the line."""
         parts = {"record": self.record, "resource": self.resource, "request": self.request}
         return {key: part for key, part in parts.items() if len(part) > _LIMITS[key]}
 
 
 class QuarantineLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a quarantine blob; bytes are in base64, and `..ref` says where larger ones are.
+    """One line of a quarantine blob; bytes are in base64, and `..ref` is the URL of larger ones.
 
     Attributes:
         time: when the record arrived.
@@ -101,9 +101,9 @@ def encode(rejected: Rejected, *, arrival_ns: int, urls: dict[str, str]) -> byte
     """The quarantine line of `rejected`, one JSON object and one LF.
 
     Args:
-        rejected: what to keep.
-        arrival_ns: when it came, ns since the epoch.
-        urls: where each of its `large_parts` is stored already.
+        rejected: the record or request.
+        arrival_ns: when it arrived, ns since the epoch.
+        urls: the URLs of its `large_parts`.
     """
     line = QuarantineLine(
         reason=rejected.reason,
@@ -123,7 +123,7 @@ def encode(rejected: Rejected, *, arrival_ns: int, urls: dict[str, str]) -> byte
 
 
 def object_name(part: bytes) -> str:
-    """The name of the object that keeps a large part: the same for the same bytes."""
+    """The name of the object for a large part: the same for the same bytes."""
     return f"{hashlib.sha256(part).hexdigest()}.bin"
 
 

@@ -105,7 +105,7 @@ def _read(span: Span, scope: ScopeContext, resource: msgspec.Raw, kept: KeptSpan
     request_id = _id(attributes, semconv.AZUREML_REQUEST_ID) or correlation_id
     framework = scope.agent.partition("/")[0]
     entry = (span.name, _status(span)) if _is_entry(span) else None
-    genai.complete(attributes, events, framework=framework, entry=entry)
+    attributes = genai.completed(attributes, events, framework=framework, entry=entry)
     end_ns = span.end_time_unix_nano or span.start_time_unix_nano or scope.arrival_ns
     data = _encoder.encode([_shape(span, attributes, events, end_ns, resource)])
     line = cloudevent.CloudEvent(
@@ -235,8 +235,9 @@ def _fitting(attributes: dict[str, object]) -> dict[str, object]:
     """The attributes of a resource that fit into a line, the small ones first: names are small."""
     if len(_encoder.encode(attributes)) <= MAX_RESOURCE_BYTES:
         return attributes
-    dropped = attributes.pop(_DROPPED, 0)
-    sizes = {key: len(_encoder.encode({key: value})) for key, value in attributes.items()}
+    dropped = attributes.get(_DROPPED, 0)
+    named = {key: value for key, value in attributes.items() if key != _DROPPED}
+    sizes = {key: len(_encoder.encode({key: value})) for key, value in named.items()}
     room = MAX_RESOURCE_BYTES
     kept = set()
     for key in sorted(sizes, key=sizes.__getitem__):
@@ -244,9 +245,9 @@ def _fitting(attributes: dict[str, object]) -> dict[str, object]:
         if room < 0:
             break
         kept.add(key)
-    fitting = {key: value for key, value in attributes.items() if key in kept}
+    fitting = {key: value for key, value in named.items() if key in kept}
     before = dropped if isinstance(dropped, int) else 0
-    return fitting | {_DROPPED: before + len(attributes) - len(fitting)}
+    return fitting | {_DROPPED: before + len(named) - len(fitting)}
 
 
 def _readable(key: str, value: AnyValue) -> object:

@@ -192,7 +192,12 @@ async def test_json_that_is_no_request_is_quarantined_and_refused_permanently(tm
     [
         (PROTOBUF, b"\xff", 400, "undecodable request: expected an OTLP export request, got"),
         (PROTOBUF | {"Content-Encoding": "gzip"}, b"no gzip", 400, "undecodable compression: expected whole gzip"),
-        (PROTOBUF | {"Content-Encoding": "gzip"}, gzip.compress(b"", mtime=0)[:-1], 400, "undecodable compression: expected"),
+        (
+            PROTOBUF | {"Content-Encoding": "gzip"},
+            gzip.compress(b"", mtime=0)[:-1],
+            400,
+            "undecodable compression: expected",
+        ),
         (PROTOBUF | {"Content-Encoding": "br"}, b"", 415, "expected a body compressed with gzip or deflate, or not"),
         ({"Content-Type": "text/plain"}, b"", 415, "expected a Content-Type of application/x-protobuf or app"),
         ({}, b"", 415, "expected a Content-Type of application/x-protobuf or application/json, got ''"),

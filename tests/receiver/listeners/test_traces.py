@@ -220,14 +220,14 @@ async def test_spans_are_refused_while_the_store_is_down() -> None:
 
 
 async def test_an_internal_error_affects_only_the_span_that_causes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = genai.complete
+    whole = genai.completed
 
-    def defective(attributes: Any, events: Any, **about: Any) -> None:
+    def defective(attributes: Any, events: Any, **about: Any) -> dict[str, object]:
         if about["entry"] == ("bad", "UNSET"):
             raise RuntimeError("secret")
-        whole(attributes, events, **about)
+        return whole(attributes, events, **about)
 
-    monkeypatch.setattr(genai, "complete", defective)
+    monkeypatch.setattr(genai, "completed", defective)
     store = MemoryStore()
     service = Service(store)
     answer = await service.accept(span_request(numbered(1), numbered(2, name="bad"), numbered(3)))

@@ -1,4 +1,4 @@
-"""Bodies: JSON text passes byte for byte, structured values become JSON, everything else is refused."""
+"""Bodies: JSON text passes byte for byte, structured values become JSON, any other body is rejected."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_any_json_value_survives_in_a_payload_collection(value: Any) -> None:
     assert payload(written) == text(written.encode(), len(written))
 
 
-def test_escapes_numbers_and_separators_are_never_printed_again() -> None:
+def test_escapes_numbers_and_separators_stay_as_they_were_sent() -> None:
     text = '[{"a":1.0e+2,"b":"\\/\\u003c<\\ud83d\\ude00\u2028","c":100000000000000000000000000,"a":2}]'
     assert rows(text).json == text.encode()
 
@@ -62,12 +62,12 @@ def test_line_breaks_between_tokens_become_spaces() -> None:
     assert rows(text) == RowsText(b'[    {"a": "x\\ny"} ] ', len(text))
 
 
-def test_a_single_object_stands_for_one_row_and_its_size_is_that_of_the_object() -> None:
+def test_a_single_object_is_one_row_and_its_size_is_that_of_the_object() -> None:
     assert rows('{"a":1}') == RowsText(b'[{"a":1}]', 7)
     assert rows({"a": 1}) == RowsText(b'[{"a":1}]', 9)  # a structured body has no text of its own
 
 
-def test_no_rows_are_rows() -> None:
+def test_an_empty_array_has_no_rows() -> None:
     assert rows("[]") == RowsText(b"[]", 2)
 
 
@@ -76,7 +76,7 @@ def test_json_in_a_bytes_body_is_text() -> None:
 
 
 def test_text_that_is_not_declared_json_becomes_a_json_string() -> None:
-    """S50: a payload need not be tabular."""
+    """S50: a payload may be anything, not only rows."""
     html = "text/html; charset=utf-8"
     assert payload('say "hi"\n', html) == text(b'"say \\"hi\\"\\n"', 9, html)
     assert payload("", "text/plain") == text(b'""', 0, "text/plain")
@@ -104,7 +104,7 @@ def test_other_bytes_are_binary_and_keep_their_content_type(raw: bytes, content_
     assert payload(raw, content_type) == PayloadContent(raw, len(raw), content_type, binary=True)
 
 
-def test_a_payload_that_nobody_described_is_json_as_far_as_it_can_be() -> None:
+def test_a_payload_without_a_content_type_is_json_if_it_can_be() -> None:
     assert payload('{"a":1}', None) == text(b'{"a":1}', 7)
     assert payload(b'{"a":1}', None) == text(b'{"a":1}', 7)
     assert payload("hello", None) == text(b'"hello"', 5)
@@ -112,7 +112,7 @@ def test_a_payload_that_nobody_described_is_json_as_far_as_it_can_be() -> None:
 
 
 @pytest.mark.parametrize("content_type", ["json", "a/b/c", "a b/c", "text/plain; \x00", "a/b; " + "x" * 256, ""])
-def test_a_content_type_that_is_no_media_type_says_nothing_about_a_payload(content_type: str) -> None:
+def test_a_content_type_that_is_no_media_type_is_ignored_for_a_payload(content_type: str) -> None:
     octets = "application/octet-stream"
     assert payload("[1]", content_type) == text(b'"[1]"', 3, octets)
     assert payload(b"[1]", content_type) == PayloadContent(b"[1]", 3, octets, binary=True)
@@ -131,7 +131,7 @@ def test_other_content_types_are_not_json(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["json", "a/b/c", "a b/c", "text/plain; \x00", "a/b; " + "x" * 256])
-def test_what_is_no_media_type_is_refused(content_type: str) -> None:
+def test_a_content_type_that_is_no_media_type_is_rejected_for_rows(content_type: str) -> None:
     with pytest.raises(BadRecordError, match=r"^content type: expected a media type"):
         rows("[]", content_type)
 
@@ -158,7 +158,7 @@ def test_what_is_no_media_type_is_refused(content_type: str) -> None:
         '{"a":1}{"a":2}',
     ],
 )
-def test_text_that_is_not_json_is_no_rows_and_as_a_payload_a_json_string(broken: str) -> None:
+def test_text_that_is_not_json_is_rejected_as_rows_and_a_json_string_as_a_payload(broken: str) -> None:
     with pytest.raises(BadRecordError, match=r"^body not JSON: "):
         rows(broken)
     read = payload(broken)
@@ -167,32 +167,32 @@ def test_text_that_is_not_json_is_no_rows_and_as_a_payload_a_json_string(broken:
 
 
 @pytest.mark.parametrize("value", ["null", "1", '"x"', "[1]", "[[1]]", '[{"a":1},null]', "true"])
-def test_json_that_is_not_rows_is_refused_in_a_tabular_collection(value: str) -> None:
+def test_json_that_is_not_rows_is_rejected_in_a_tabular_collection(value: str) -> None:
     with pytest.raises(BadRecordError, match=r"^body not rows: "):
         rows(value)
     assert payload(value) == text(value.encode(), len(value))
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, ["x"], [[{}]], [{"a": 1}, None]])
-def test_a_structured_body_that_is_not_rows_is_refused_in_a_tabular_collection(value: object) -> None:
+def test_a_structured_body_that_is_not_rows_is_rejected_in_a_tabular_collection(value: object) -> None:
     with pytest.raises(BadRecordError, match=r"^body not rows: "):
         rows(value)
 
 
 @pytest.mark.parametrize("template", ["[{}]", "{}", '[{"a":{}}]'])
-def test_json_nested_without_measure_is_refused(template: str) -> None:
+def test_json_that_nests_too_deep_is_rejected(template: str) -> None:
     deep = template.replace("{}", '{"a":' + "[" * 100_000 + "]" * 100_000 + "}")
     with pytest.raises(BadRecordError, match=r"^body too deep: "):
         rows(deep)
     assert json.loads(payload(deep).content) == deep
 
 
-def test_bytes_that_are_not_text_are_no_rows() -> None:
+def test_bytes_that_are_not_text_are_rejected_as_rows() -> None:
     with pytest.raises(BadRecordError, match=r"^binary body: "):
         rows(b"\x89PNG\xff")
 
 
-def test_a_refusal_never_quotes_the_body() -> None:
+def test_a_reason_never_quotes_the_body() -> None:
     secret = "S3CRET"
     for body_text in (f'[{{"{secret}":}}]', f'["{secret}"]', secret, f'"{secret}"'):
         with pytest.raises(BadRecordError) as caught:
@@ -214,7 +214,7 @@ VALUES = st.recursive(
 
 
 def as_json(value: Any) -> Any:
-    """What the documented rules make of `value`."""
+    """The result of the documented rules for `value`."""
     match value:
         case float() if not math.isfinite(value):
             return None
@@ -259,5 +259,5 @@ def test_a_structured_body_may_nest_as_deep_as_the_limit_and_no_deeper() -> None
         payload(nested(body.MAX_DEPTH + 1))
 
 
-def test_a_value_meant_for_profiles_counts_as_absent() -> None:
+def test_a_value_of_the_profiling_signal_counts_as_absent() -> None:
     assert payload([AnyValue(string_value_strindex=3)]).content == b"[null]"

@@ -44,7 +44,7 @@ def test_optional_keys_follow_in_a_fixed_order() -> None:
     assert cloudevent.encode(event, {}) == expected
 
 
-def test_the_keys_of_a_payload_stand_where_azures_documentation_has_them() -> None:
+def test_the_keys_of_a_payload_have_the_order_of_azures_documentation() -> None:
     """S47, S48, S70."""
     event = msgspec.structs.replace(
         EVENT, path="/score?size=1", method="POST", statuscode="200", latencyms="1.5", collectdatatype=msgspec.UNSET
@@ -64,7 +64,7 @@ def test_extensions_come_last() -> None:
     assert cloudevent.encode(EVENT, {"tenant": 'a"b', "z": "\n"}) == LINE[:-2] + b',"tenant":"a\\"b","z":"\\n"}\n'
 
 
-def test_a_line_with_rows_elsewhere_has_dataref_in_place_of_data() -> None:
+def test_a_line_whose_rows_are_an_object_has_dataref_instead_of_data() -> None:
     line = cloudevent.encode(cloudevent.at_reference(EVENT, "https://a/b.json"), {})
     assert line == LINE.replace(b'"data":[{"x": 1.50, "y":"\\/\xe2\x80\xa8"}]', b'"dataref":"https://a/b.json"')
 
@@ -103,7 +103,7 @@ def test_a_callers_own_name_may_become_a_key(name: str) -> None:
         "a\n",
     ],
 )
-def test_no_extension_takes_a_key_of_ours_or_a_name_that_is_none(name: str) -> None:
+def test_an_extension_cannot_have_a_key_of_the_line_or_an_invalid_name(name: str) -> None:
     assert not cloudevent.is_free_key(name)
 
 
@@ -137,7 +137,7 @@ def test_time_has_whole_seconds_and_never_rounds_up(time_ns: int, text: str) -> 
     assert cloudevent.time_text(time_ns) == text
 
 
-def test_rows_that_are_kept_apart_have_a_name_that_needs_no_decoding() -> None:
+def test_the_object_of_rows_has_a_name_that_needs_no_decoding() -> None:
     safe = cloudevent.rows_object_name(EVENT.id, b"[]")
     unsafe = cloudevent.rows_object_name("a/../é %2e?", b"[]")
     assert safe.startswith(f"{EVENT.id}-")
@@ -145,7 +145,7 @@ def test_rows_that_are_kept_apart_have_a_name_that_needs_no_decoding() -> None:
     assert set(unsafe.removesuffix(".json")) <= set("0123456789abcdef-")
 
 
-def test_a_retry_names_the_object_of_its_rows_alike_and_other_rows_otherwise() -> None:
+def test_the_object_of_rows_has_the_same_name_after_a_retry_and_another_name_for_other_rows() -> None:
     names = [cloudevent.rows_object_name(EVENT.id, rows) for rows in (b"[]", b"[]", b"[{}]")]
     assert names[0] == names[1] != names[2]
 

@@ -1,4 +1,4 @@
-"""Input, output, type and framework of a span, whoever made it; and what Azure's preprocessor makes of the lines."""
+"""Input, output, type and framework of a span of any library; and the result of Azure's preprocessor for the lines."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from otlp_requests import NOON, key_values, span, span_request
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.mapping import signal
-from otel_modeldata_receiver.mapping.genai import complete, has_content
+from otel_modeldata_receiver.mapping.genai import completed, has_content
 from otel_modeldata_receiver.mapping.request import decode, map_records
 
 ENTRY = ("POST /score", "OK")
 NO_EVENTS: list[tuple[str, dict[str, object]]] = []
 
 
-def completed(
+def added(
     attributes: dict[str, object],
     events: list[tuple[str, dict[str, object]]] | None = None,
     *,
     entry: tuple[str, str] | None = None,
 ) -> dict[str, object]:
-    own = dict(attributes)
-    complete(own, events or NO_EVENTS, framework="library", entry=entry)
-    return {key: value for key, value in own.items() if key not in attributes}
+    """What is added to the attributes of a span."""
+    all_of_them = completed(attributes, events or NO_EVENTS, framework="library", entry=entry)
+    assert {key: all_of_them[key] for key in attributes} == attributes
+    return {key: value for key, value in all_of_them.items() if key not in attributes}
 
 
 @pytest.mark.parametrize(
-    ("spoken_in", "spoken_out"),
+    ("name_in", "name_out"),
     [
         ("gen_ai.input.messages", "gen_ai.output.messages"),
         ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result"),
@@ -42,27 +43,27 @@ def completed(
         ("gen_ai.prompt.0.content", "gen_ai.completion.0.content"),
     ],
 )
-def test_inputs_and_outputs_are_found_under_the_names_of_every_convention(spoken_in: str, spoken_out: str) -> None:
-    spoken: dict[str, object] = {spoken_in: '[{"role":"user"}]', spoken_out: ["yes", 1]}
-    assert has_content(spoken, NO_EVENTS)
-    assert completed(spoken) == {
+def test_inputs_and_outputs_are_found_under_the_names_of_every_convention(name_in: str, name_out: str) -> None:
+    recorded: dict[str, object] = {name_in: '[{"role":"user"}]', name_out: ["yes", 1]}
+    assert has_content(recorded, NO_EVENTS)
+    assert added(recorded) == {
         "inputs": '[{"role":"user"}]',
         "output": '["yes",1]',
         "span_type": "Function",
         "framework": "library",
     }
-    on_events = [("gen_ai.content", {name: value}) for name, value in spoken.items()]
+    on_events = [("gen_ai.content", {name: value}) for name, value in recorded.items()]
     assert has_content({}, on_events)
-    assert completed({}, on_events) == completed(spoken)
+    assert added({}, on_events) == added(recorded)
 
 
-def test_what_prompt_flow_says_is_left_as_it_is() -> None:
+def test_the_attributes_of_prompt_flow_are_kept() -> None:
     own: dict[str, object] = {"inputs": "i", "output": "o", "span_type": "LLM", "framework": "promptflow"}
-    assert completed({**own, "input.value": "other"}, entry=ENTRY) == {}
+    assert added({**own, "input.value": "other"}, entry=ENTRY) == {}
     events = [("promptflow.function.inputs", {"payload": "[1]"}), ("promptflow.function.output", {"payload": "2"})]
     assert has_content({}, [*events])
-    added = completed({}, [*events])
-    assert (added["inputs"], added["output"]) == ("[1]", "2")
+    found = added({}, [*events])
+    assert (found["inputs"], found["output"]) == ("[1]", "2")
 
 
 @pytest.mark.parametrize(
@@ -79,19 +80,19 @@ def test_what_prompt_flow_says_is_left_as_it_is() -> None:
     ],
 )
 def test_a_span_has_the_type_that_azure_gives_its_kind(attributes: dict[str, object], kind: str) -> None:
-    assert completed(attributes) == {"span_type": kind, "framework": "library"}
+    assert added(attributes) == {"span_type": kind, "framework": "library"}
 
 
 def about(collection: str, event_id: str) -> tuple[str, dict[str, object]]:
     """The SDK's span event of one `collect`."""
-    told: dict[str, object] = {
+    attributes: dict[str, object] = {
         "azureml.collection.name": collection,
         "azureml.correlation.id": "c",
         "cloudevents.event_id": event_id,
         "azureml.data.rows": 3,
         "azureml.data.folder": f"credit/blue/{collection}/2026/11/22/12",
     }
-    return f"azureml.inference.{collection}", told
+    return f"azureml.inference.{collection}", attributes
 
 
 def pointer(collection: str, event_id: str) -> dict[str, str]:
@@ -104,12 +105,12 @@ def pointer(collection: str, event_id: str) -> dict[str, str]:
 
 
 def test_the_input_and_output_of_a_request_are_the_lines_that_hold_them_and_not_the_data() -> None:
-    added = completed({}, [about("model_inputs", "1"), about("model_outputs", "2")], entry=ENTRY)
-    assert json.loads(str(added["inputs"])) == [pointer("model_inputs", "1")]
-    assert json.loads(str(added["output"])) == [pointer("model_outputs", "2")]
-    both = completed({}, [about("model_inputs_outputs", "3")])
+    found = added({}, [about("model_inputs", "1"), about("model_outputs", "2")], entry=ENTRY)
+    assert json.loads(str(found["inputs"])) == [pointer("model_inputs", "1")]
+    assert json.loads(str(found["output"])) == [pointer("model_outputs", "2")]
+    both = added({}, [about("model_inputs_outputs", "3")])
     assert json.loads(str(both["inputs"])) == json.loads(str(both["output"])) == [pointer("model_inputs_outputs", "3")]
-    assert completed({}, [about("features", "4")]).keys() == {"span_type", "framework"}
+    assert added({}, [about("features", "4")]).keys() == {"span_type", "framework"}
     assert not has_content({}, [about("model_inputs", "1"), about("model_outputs", "2")])
 
 
@@ -134,11 +135,11 @@ def test_the_input_and_output_of_a_request_are_the_lines_that_hold_them_and_not_
         ({}, {"target": "POST /score"}, {"status": "OK"}),
     ],
 )
-def test_a_request_of_which_nothing_was_collected_is_told_by_its_first_and_last_line(
+def test_a_request_without_collected_data_has_its_request_line_and_its_status(
     attributes: dict[str, object], inputs: dict[str, Any], output: dict[str, Any]
 ) -> None:
-    added = completed(attributes, entry=ENTRY)
-    assert (json.loads(str(added["inputs"])), json.loads(str(added["output"]))) == (inputs, output)
+    found = added(attributes, entry=ENTRY)
+    assert (json.loads(str(found["inputs"])), json.loads(str(found["output"]))) == (inputs, output)
 
 
 # --- What Azure's preprocessor makes of it ------------------------------------------------------------------------
@@ -169,13 +170,13 @@ def test_no_trace_of_a_request_is_dropped_by_azures_preprocessor() -> None:
     assert kept[2] == {"trace_id": f"0x{'03' * 16}", "input": "q", "output": "a", "root": "POST /score"}
 
 
-def test_with_content_alone_every_trace_is_one_that_can_be_judged() -> None:
+def test_with_the_setting_content_every_trace_has_an_input_and_an_output() -> None:
     assert preprocess(lines(KeptSpans.CONTENT)) == [
         {"trace_id": f"0x{'03' * 16}", "input": "q", "output": "a", "root": "POST /score"}
     ]
 
 
-def test_the_rules_of_the_preprocessor_are_those_that_spans_as_they_come_do_not_meet() -> None:
+def test_spans_without_added_attributes_do_not_meet_the_rules_of_the_preprocessor() -> None:
     bare = lines(KeptSpans.ALL)
     for line in bare:
         for shape in line["data"]:
@@ -184,7 +185,7 @@ def test_the_rules_of_the_preprocessor_are_those_that_spans_as_they_come_do_not_
         preprocess(bare)
 
 
-def test_an_event_of_a_span_may_carry_what_prompt_flow_puts_there() -> None:
+def test_the_events_of_prompt_flow_are_the_input_and_the_output() -> None:
     events = [
         {"name": "promptflow.function.inputs", "attributes": key_values({"payload": '{"q":1}'})},
         {"name": "promptflow.function.output", "attributes": key_values({"payload": '"a"'})},

@@ -1,4 +1,4 @@
-"""Keys of an HTTP exchange: what was sent, as far as it makes sense."""
+"""Keys of an HTTP exchange: the values that were sent, if they are valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def total(text: str, size: int = 10) -> int | str | None:
     return http_attributes.total_bytes({semconv.AZUREML_DATA_TOTAL_BYTES: text}, size)
 
 
-def test_keys_are_there_when_they_were_sent() -> None:
+def test_a_line_has_the_keys_that_were_sent() -> None:
     assert keys() == {}
     assert keys(URL_PATH="/", HTTP_REQUEST_METHOD="GET") == {"path": "/", "method": "GET"}
     assert keys(HTTP_RESPONSE_STATUS_CODE="503", AZUREML_RESPONSE_LATENCY_MS="0.25") == {
@@ -38,7 +38,7 @@ def test_a_path_ends_with_its_query(query: str, path: str) -> None:
     assert keys(URL_PATH="/score", URL_QUERY=query) == {"path": path}
 
 
-def test_a_query_without_a_path_is_no_path() -> None:
+def test_a_query_without_a_path_is_left_out() -> None:
     assert keys(URL_QUERY="a=1") == {}
 
 

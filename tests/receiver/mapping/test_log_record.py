@@ -130,7 +130,7 @@ def test_an_ordinary_log_line_is_not_model_data() -> None:
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_no_collection_outside_the_allow_list_reaches_a_path(name: str) -> None:
+def test_a_collection_outside_the_allow_list_is_rejected(name: str) -> None:
     with pytest.raises(BadRecordError, match=r"^name: expected as collection "):
         read(record(collection=name))
     with pytest.raises(BadRecordError, match=r"^name: expected as collection "):
@@ -138,7 +138,7 @@ def test_no_collection_outside_the_allow_list_reaches_a_path(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\r\nb", "nul\x00", "\x85"])
-def test_control_characters_in_a_collection_name_are_refused(name: str) -> None:
+def test_control_characters_in_a_collection_name_are_rejected(name: str) -> None:
     with pytest.raises(BadRecordError, match=r"^attribute text: expected azureml\.collection\.name "):
         read(record(collection=name))
 
@@ -162,7 +162,7 @@ EXCHANGE = {
 }
 
 
-def test_a_payload_has_the_keys_of_its_exchange() -> None:
+def test_a_payload_has_the_keys_of_its_http_exchange() -> None:
     """S47, S48, S71."""
     line = read(record("{}", EXCHANGE, collection="response", event_id="e", time_ns=NOON)).line
     assert line == CloudEvent(
@@ -185,14 +185,14 @@ def test_a_payload_has_the_keys_of_its_exchange() -> None:
     )
 
 
-def test_a_payload_that_was_cut_off_says_how_much_there_is() -> None:
+def test_a_payload_that_was_cut_off_has_the_size_of_the_whole_body() -> None:
     """S51."""
     values = {semconv.AZUREML_DATA_TOTAL_BYTES: 52_000, semconv.AZUREML_DATA_CONTENT_TYPE: "application/json"}
     line = read(record('{"a', values, collection="request")).line
     assert (line.contentrange, line.data) == ("bytes 0-2/52000", msgspec.Raw(b'"{\\"a"'))
 
 
-def test_a_binary_payload_is_no_part_of_its_line() -> None:
+def test_a_binary_payload_is_not_in_its_line() -> None:
     """S70."""
     values = {semconv.AZUREML_DATA_CONTENT_TYPE: "image/png", semconv.AZUREML_DATA_TOTAL_BYTES: "*"}
     found = read(record(b"\x89PNG", values, collection="request"))
@@ -200,13 +200,13 @@ def test_a_binary_payload_is_no_part_of_its_line() -> None:
     assert (found.content, found.binary, found.line.contentrange) == (b"\x89PNG", True, "bytes 0-3/*")
 
 
-def test_a_tabular_line_has_no_keys_of_an_exchange() -> None:
+def test_a_tabular_line_has_no_keys_of_an_http_exchange() -> None:
     line = read(record(attributes=EXCHANGE | {semconv.AZUREML_DATA_TOTAL_BYTES: "*"})).line
     found = (line.path, line.method, line.statuscode, line.latencyms, line.contentrange)
     assert found == (*[msgspec.UNSET] * 4, "bytes 0-27/28")
 
 
-def test_nothing_a_client_put_on_the_wire_costs_a_payload() -> None:
+def test_no_value_of_a_client_rejects_its_payload() -> None:
     values: dict[str, object] = {key: ["x"] for key in sorted(http_attributes.ATTRIBUTES)}
     values[semconv.AZUREML_DATA_CONTENT_TYPE] = "\x00/;"
     line = read(record("{", values, collection="request")).line
@@ -225,14 +225,14 @@ def test_the_request_id_falls_back_to_the_correlation_id() -> None:
     assert (line.correlationid, line.xrequestid) == ("c", "c")
 
 
-def test_the_time_is_the_events_then_the_observers_then_that_of_arrival() -> None:
+def test_the_time_is_that_of_the_event_else_of_its_observation_else_of_its_arrival() -> None:
     assert read(record(time_ns=NOON, observed_time_unix_nano=5)).line.timens == str(NOON)
     assert read(record(time_ns=0, observed_time_unix_nano=5)).line.timens == "5"
     arrived = read(record(time_ns=0))
     assert (arrived.line.timens, arrived.folder) == (str(ARRIVAL), "credit/blue/model_inputs/2026/11/22/13")
 
 
-def test_records_without_id_get_the_same_ids_when_the_request_comes_again() -> None:
+def test_records_without_an_id_get_the_same_ids_when_the_request_is_sent_again() -> None:
     records = [record(time_ns=1), record(time_ns=1), record(time_ns=2)]
 
     def ids() -> list[str]:
@@ -253,7 +253,7 @@ def test_any_short_printable_id_is_kept(event_id: str) -> None:
 
 
 @pytest.mark.parametrize("event_id", ["", "x" * 129, "a\u2028b", "\u00a0"])
-def test_other_ids_are_refused(event_id: str) -> None:
+def test_other_ids_are_rejected(event_id: str) -> None:
     with pytest.raises(BadRecordError, match=r"^event id: expected 1 to 128 printable characters, got "):
         read(record(event_id=event_id))
 
@@ -277,7 +277,7 @@ def test_an_unsampled_span_is_named_with_its_flags() -> None:
     assert line.traceparent == f"00-{'31' * 16}-{'32' * 8}-00"
 
 
-def test_an_extension_that_no_line_can_carry_is_dropped_and_the_event_kept() -> None:
+def test_an_invalid_extension_is_dropped_and_the_event_is_kept() -> None:
     attributes = {
         "cloudevents.extension.good": "1",
         "cloudevents.extension.Data": "1",
@@ -291,7 +291,7 @@ def test_an_extension_that_no_line_can_carry_is_dropped_and_the_event_kept() -> 
     assert read(record(attributes=attributes)).extensions == {"good": "1"}
 
 
-def test_an_attribute_of_ours_that_is_no_text_is_refused() -> None:
+def test_an_attribute_of_the_line_that_is_no_text_is_rejected() -> None:
     with pytest.raises(BadRecordError, match=r"^attribute type: expected a string as azureml\.correlation\.id"):
         read(record(attributes={semconv.AZUREML_CORRELATION_ID: ["x"]}))
 
@@ -311,7 +311,7 @@ def test_the_scope_is_the_agent_when_it_has_a_name(name: str, version: str, agen
 
 
 @pytest.mark.parametrize(("name", "hint"), [("model_inputs", "model_inputs"), ("..", None), (None, None), (5, None)])
-def test_a_refused_record_hints_at_its_collection_if_that_could_exist(name: str | None, hint: str | None) -> None:
+def test_a_rejected_record_names_its_collection_if_the_name_is_valid(name: str | None, hint: str | None) -> None:
     assert (
         log_record.collection_hint(record(collection=None, attributes={semconv.AZUREML_COLLECTION_NAME: name})) == hint
     )
@@ -326,7 +326,7 @@ def test_a_refused_record_hints_at_its_collection_if_that_could_exist(name: str 
         max_size=6,
     )
 )
-def test_whatever_the_attributes_say_a_record_is_an_event_or_a_bad_record(pairs: list[tuple[str, str]]) -> None:
+def test_a_record_with_any_attributes_is_an_event_or_a_bad_record(pairs: list[tuple[str, str]]) -> None:
     one = record(collection="model_inputs", attributes=dict(pairs), time_ns=NOON)
     try:
         folder = read(one).folder

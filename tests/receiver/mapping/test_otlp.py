@@ -1,4 +1,4 @@
-"""Requests: decoded whole, or record by record when something in them is damaged."""
+"""Requests: decoded whole, or record by record when a part is damaged."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_empty_request_has_no_records() -> None:
     ],
     ids=["body", "attribute key", "attribute value", "nested 60", "nested 5000"],
 )
-def test_a_damaged_record_does_not_take_its_neighbors_along(damaged: bytes) -> None:
+def test_a_damaged_record_does_not_affect_the_others(damaged: bytes) -> None:
     good = GOOD.SerializeToString()
     (part,) = otlp.decode(raw_request([good, damaged, good]))
     assert (list(part.records), part.scope) == ([good, damaged, good], SCOPE)
@@ -59,13 +59,13 @@ def test_a_damaged_record_does_not_take_its_neighbors_along(damaged: bytes) -> N
         otlp.log_record(damaged)
 
 
-def test_a_record_that_is_only_too_deep_together_with_its_envelope_is_good() -> None:
+def test_a_record_that_nests_too_deep_only_within_its_request_is_valid() -> None:
     deep = nested_record(49, "deep")
     (part,) = otlp.decode(raw_request([deep]))
     assert [otlp.log_record(raw) for raw in part.records] == [LogRecord.FromString(deep)]
 
 
-def test_a_damaged_resource_is_left_to_who_reads_it() -> None:
+def test_a_damaged_resource_is_returned_as_it_is() -> None:
     bad_resource = field(1, field(1, b"\xff"))
     parts = otlp.decode(raw_request([GOOD.SerializeToString()], bad_resource) + request(GOOD))
     assert [part.resource for part in parts] == [bad_resource, resource().SerializeToString()]
@@ -78,7 +78,7 @@ def test_a_damaged_scope_costs_its_name_only() -> None:
     assert (part.scope.name, list(part.records)) == ("", [good])
 
 
-def test_fields_this_version_does_not_know_are_skipped() -> None:
+def test_unknown_fields_are_skipped() -> None:
     unknown = b"\x78\x96\x01" + b"\x79" + b"8bytes.." + b"\x7d" + b"4byt" + field(15, b"anything")
     assert summary(unknown + request(GOOD)) == summary(request(GOOD))
 
@@ -141,7 +141,7 @@ def test_scalar_attributes_are_printed(value: AnyValue, text: str | None) -> Non
 
 
 @pytest.mark.parametrize("kind", ["array_value", "kvlist_value", "bytes_value"])
-def test_other_attributes_are_refused(kind: str) -> None:
+def test_other_attributes_are_rejected(kind: str) -> None:
     value = AnyValue()
     value.bytes_value = b"x"
     if kind != "bytes_value":
@@ -151,7 +151,7 @@ def test_other_attributes_are_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\r\nb", "\x00", "a\x7f", "\x85"])
-def test_control_characters_in_attributes_are_refused(text: str) -> None:
+def test_control_characters_in_attributes_are_rejected(text: str) -> None:
     with pytest.raises(BadRecordError, match=r"^attribute text: expected k without control characters"):
         otlp.text_of("k", AnyValue(string_value=text))
 
@@ -176,7 +176,7 @@ def test_the_first_resource_is_found_without_reading_the_rest() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff", b"\x1f\x8b gzip", field(1, b""), field(1, b"\x0a\x7f"), field(2, b"x")])
-def test_where_there_is_no_resource_none_is_found(raw: bytes) -> None:
+def test_a_request_without_a_readable_resource_has_an_empty_first_resource(raw: bytes) -> None:
     assert otlp.first_resource(raw) == b""
 
 

@@ -1,4 +1,4 @@
-"""The outline of a request, held against the whole of it."""
+"""The outline of a request, compared with the whole request."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_the_fields_of_a_record_are_where_it_has_them() -> None:
 @pytest.mark.parametrize(
     "raw", [b"\x0b", b"\x09" + bytes(7), b"\x0a\x02a", b"\x45", b"\x10\x80", b"\x80", b"\xff" * 11]
 )
-def test_what_is_no_sequence_of_fields_is_undecodable(raw: bytes) -> None:
+def test_bytes_that_are_no_sequence_of_fields_are_undecodable(raw: bytes) -> None:
     with pytest.raises(UndecodableError, match="expected an OTLP export request"):
         list(fields(raw, 0, len(raw)))
 
 
 @given(st.lists(st.binary(max_size=9), max_size=4))
-def test_the_outline_of_noise_has_the_records_of_the_whole(bodies: list[bytes]) -> None:
+def test_the_outline_of_random_messages_has_the_same_records_as_the_whole_message(bodies: list[bytes]) -> None:
     raw = request(*(record(body, time_ns=1) for body in bodies))
     outlined = [
         one
@@ -61,7 +61,7 @@ def test_the_outline_of_noise_has_the_records_of_the_whole(bodies: list[bytes]) 
 
 
 def string_of(value: bytes) -> bytes | None:
-    """The text of an encoded `AnyValue`, found behind its length and before something else."""
+    """The text of an encoded `AnyValue`, after its length and before other bytes."""
     size = AnyValue(bytes_value=value).SerializeToString()[1 : -len(value) or None]
     raw = b"?" + size + value + b"??"
     place = string_at(raw, 1)
@@ -83,7 +83,7 @@ def test_a_string_of_any_size_is_read(size: int) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n", b"\n\x02a", b"\n\x01ab", b"\n\x80", b"\n\x80\x80\x01", b"\x12\x01a"])
-def test_a_string_that_is_not_whole_and_alone_is_none(raw: bytes) -> None:
+def test_a_value_that_is_not_just_one_whole_string_is_none(raw: bytes) -> None:
     assert string_of(raw) is None
 
 

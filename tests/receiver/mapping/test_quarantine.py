@@ -19,7 +19,7 @@ RECORD = Rejected(
 )
 
 
-def test_a_record_is_kept_whole_with_the_reason() -> None:
+def test_a_whole_record_is_kept_with_the_reason() -> None:
     line = quarantine.encode(RECORD, arrival_ns=NOON, urls={})
     assert line.endswith(b"}\n")
     assert json.loads(line) == {
@@ -34,7 +34,7 @@ def test_a_record_is_kept_whole_with_the_reason() -> None:
     }
 
 
-def test_a_request_that_cannot_be_read_is_kept_whole() -> None:
+def test_a_whole_request_that_cannot_be_read_is_kept() -> None:
     rejected = Rejected(reason="undecodable request: got noise", request=b"\xff")
     assert json.loads(quarantine.encode(rejected, arrival_ns=NOON, urls={})) == {
         "reason": "undecodable request: got noise",
@@ -45,7 +45,7 @@ def test_a_request_that_cannot_be_read_is_kept_whole() -> None:
     }
 
 
-def test_large_parts_are_pointed_to() -> None:
+def test_large_parts_have_urls() -> None:
     large = Rejected(reason="r", record=b"x" * (MAX_INLINE_BYTES + 1), resource=b"small")
     assert large.large_parts == {"record": large.record}
     line = json.loads(quarantine.encode(large, arrival_ns=NOON, urls={"record": "file.bin"}))
@@ -53,19 +53,19 @@ def test_large_parts_are_pointed_to() -> None:
     assert line["size"] == MAX_INLINE_BYTES + 1
 
 
-def test_a_resource_is_pointed_to_sooner_because_every_record_under_it_repeats_it() -> None:
+def test_a_resource_has_a_lower_limit_because_every_record_under_it_repeats_it() -> None:
     rejected = Rejected(reason="r", record=b"x", resource=b"y" * (MAX_INLINE_RESOURCE_BYTES + 1))
     assert rejected.large_parts == {"resource": rejected.resource}
     line = json.loads(quarantine.encode(rejected, arrival_ns=NOON, urls={"resource": "file.bin"}))
     assert (line["resourceref"], "resource" in line, line["record"]) == ("file.bin", False, "eA==")
 
 
-def test_the_id_is_the_same_for_the_same_bytes_whatever_the_reason() -> None:
+def test_the_id_is_the_same_for_the_same_bytes_with_any_reason() -> None:
     assert RECORD.id == Rejected(reason="other", record=RECORD.record, resource=RECORD.resource).id
     assert len(RECORD.id) == 64
 
 
-def test_the_id_tells_apart_what_bytes_are_of_which_part() -> None:
+def test_the_id_depends_on_which_part_has_the_bytes() -> None:
     kept = [
         Rejected(reason="r", record=b"ab"),
         Rejected(reason="r", record=b"a", resource=b"b"),

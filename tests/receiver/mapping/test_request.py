@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_requests import NOON, SCOPE, field, invalid_utf8, nested_record, raw_request, record, request, resource
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.exceptions import UndecodableError
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.layout.partition import RollingRate
+from otel_modeldata_receiver.mapping import resource as resources
 from otel_modeldata_receiver.mapping.cloudevent import MAX_LINE_BYTES
 from otel_modeldata_receiver.mapping.request import decode, map_records
 
@@ -68,7 +71,7 @@ def test_a_bad_record_is_rejected_with_everything_needed_to_repair_it() -> None:
     assert mapped.records == 2
 
 
-def test_a_bad_resource_costs_its_own_records_only() -> None:
+def test_a_bad_resource_rejects_only_its_own_records() -> None:
     bad = request(record(event_id="1"), record(event_id="2"), resource_values={semconv.AZUREML_ENDPOINT_NAME: ".."})
     mapped = read(bad + request(record(event_id="3", time_ns=NOON)))
     assert by_folder(mapped) == {"credit/blue/model_inputs/2026/11/22/12": ["3"]}
@@ -118,7 +121,7 @@ def test_a_line_of_exactly_the_limit_is_inline_and_one_byte_more_is_not() -> Non
     assert large.content == rows_of(MAX_LINE_BYTES - overhead + 1).encode()
 
 
-def test_a_binary_payload_has_an_object_of_its_own_however_small() -> None:
+def test_a_binary_payload_of_any_size_is_stored_as_an_object() -> None:
     """S70."""
     png = {semconv.AZUREML_DATA_CONTENT_TYPE: "image/png"}
     records = [record(b"\x89PNG", png, collection="request", event_id=one, time_ns=NOON) for one in ("1", "2")]
@@ -131,7 +134,7 @@ def test_a_binary_payload_has_an_object_of_its_own_however_small() -> None:
     assert (line["id"], line["data"], line["datainblob"]) == ("2", "https://account/container/x", "true")
 
 
-def test_a_line_that_attributes_alone_make_too_long_is_refused() -> None:
+def test_a_line_that_attributes_alone_make_too_long_is_rejected() -> None:
     mapped = read(request(record(attributes={semconv.AZUREML_CORRELATION_ID: "x" * MAX_LINE_BYTES})))
     assert [one.kind for one in mapped.rejected] == ["attributes too large"]
     assert (mapped.lines, mapped.large) == ({}, ())
@@ -141,6 +144,23 @@ def test_a_record_that_is_only_readable_without_its_envelope_can_still_be_reject
     raw = nested_record(49, "deep").replace(b"request", b"tabular")
     (rejected,) = read(raw_request([raw])).rejected
     assert (rejected.kind, LogRecord.FromString(rejected.record)) == ("body not rows", LogRecord.FromString(raw))
+
+
+def test_records_are_decoded_when_they_are_mapped_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a request is admitted, only its first resource is read; it is read once."""
+    read: list[bytes] = []
+    original = resources.read
+    monkeypatch.setattr(resources, "read", lambda encoded: read.append(encoded) or original(encoded))
+    one, other = resource(), resource({semconv.AZUREML_ENDPOINT_NAME: "other"})
+    raw = raw_request([record(event_id="1", time_ns=NOON).SerializeToString()], one.SerializeToString())
+    raw += raw_request([record(event_id="2", time_ns=NOON).SerializeToString()], other.SerializeToString())
+    opened = decode(raw + b"\xff")
+    assert (opened.tenant, read) == ("credit/blue", [one.SerializeToString()])
+    with pytest.raises(UndecodableError):
+        map_records(opened, arrival_ns=NOON, destinations=Destinations())
+    read.clear()
+    mapped = map_records(decode(raw), arrival_ns=NOON, destinations=Destinations())
+    assert (mapped.records, read) == (2, [one.SerializeToString(), other.SerializeToString()])
 
 
 def test_the_tenant_of_a_request_is_the_deployment_of_its_first_resource() -> None:

@@ -51,18 +51,18 @@ def test_the_service_name_is_the_endpoint_when_nothing_else_names_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["unknown_service", "unknown_service:python", ""])
-def test_a_service_nobody_named_is_local(name: str) -> None:
+def test_a_service_without_a_name_is_local(name: str) -> None:
     assert read(service__name=name).endpoint == "local"
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
 @pytest.mark.parametrize("key", [semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME])
-def test_no_name_outside_the_allow_list_reaches_a_path(key: str, name: str) -> None:
+def test_a_name_outside_the_allow_list_is_rejected(key: str, name: str) -> None:
     with pytest.raises(BadRecordError, match=r"^name: expected as (endpoint|deployment) "):
         resources.read(resource({key: name}).SerializeToString())
 
 
-def test_a_bad_service_name_is_refused_with_the_rule() -> None:
+def test_a_bad_service_name_is_rejected_with_the_rule() -> None:
     with pytest.raises(BadRecordError) as caught:
         read(service__name="../x")
     assert str(caught.value) == f"name: expected as endpoint {semconv.NAME_RULE}, got '../x'; rename the endpoint"
@@ -72,7 +72,7 @@ def test_the_source_is_always_a_uri_reference() -> None:
     assert read(cloud__resource_id="/a b/<c>/%20/é?q=1#f").source == "/a%20b/%3Cc%3E/%20/%C3%A9?q=1#f"
 
 
-def test_a_rolling_rate_nobody_knows_is_no_rate() -> None:
+def test_an_unknown_rolling_rate_is_ignored() -> None:
     assert read(azureml__data_collector__rolling_rate="fortnight").rolling_rate is None
 
 
@@ -81,7 +81,7 @@ def test_a_name_that_is_a_number_is_printed() -> None:
 
 
 @pytest.mark.parametrize("value", [["a"], b"a", {"a": 1}])
-def test_a_name_that_is_no_text_is_refused(value: object) -> None:
+def test_a_name_that_is_no_text_is_rejected(value: object) -> None:
     with pytest.raises(BadRecordError, match=r"^attribute type: expected a string as azureml\.endpoint\.name"):
         read(azureml__endpoint__name=value)
 
@@ -101,6 +101,6 @@ def test_a_large_resource_is_read_like_any_other_but_not_remembered() -> None:
     assert resources._cached.cache_info().currsize == remembered
 
 
-def test_bytes_that_are_no_resource_are_refused() -> None:
+def test_bytes_that_are_no_resource_are_rejected() -> None:
     with pytest.raises(BadRecordError, match=r"^undecodable Resource: "):
         resources.read(b"\xff")

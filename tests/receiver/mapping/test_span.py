@@ -140,7 +140,7 @@ VALUES = SCALARS | st.booleans() | st.lists(st.text(max_size=3), max_size=3) | s
 NAMES = st.text(st.characters(codec="ascii", categories=["Ll", "Nd"]), min_size=1, max_size=6)
 ATTRIBUTES = st.dictionaries(NAMES, VALUES, max_size=5)
 MICROSECONDS = st.integers(NOON // 1000, NOON // 1000 + 10**9).map(lambda microseconds: microseconds * 1000)
-"""Whole ones: opentelemetry-python rounds what is below, in floating point."""
+"""Whole microseconds: opentelemetry-python rounds smaller parts, in floating point."""
 
 
 def recorded(attributes: dict[str, Any], kind: SpanKind, times: list[int], status: StatusCode) -> ReadableSpan:
@@ -183,7 +183,7 @@ def test_a_span_is_what_opentelemetry_python_prints(
     assert without_additions(shape) == without_additions(json.loads(finished.to_json()))
 
 
-def test_a_child_of_the_same_service_says_nothing_it_was_not_told() -> None:
+def test_a_child_span_of_the_same_service_has_no_added_input_or_output() -> None:
     child = span(kind=Span.SPAN_KIND_INTERNAL, parent_span_id=b"p" * 8)
     assert stored(child)["attributes"] == {"span_type": "Function", "framework": "test-sdk"}
 
@@ -208,7 +208,7 @@ def test_a_span_at_the_entry_of_a_service_has_an_input_and_an_output(fields: dic
     }
 
 
-def test_values_are_flat_so_that_every_reader_makes_one_column_of_each() -> None:
+def test_values_are_flat_so_that_each_is_one_column() -> None:
     values = {"map": {"a": [1]}, "bytes": b"\xff", "mixed": [1, {"b": 2}], "words": ["a", "b"], "nothing": None}
     kept = {key: value for key, value in stored(span(attributes=values))["attributes"].items() if key in values}
     assert kept == {
@@ -236,7 +236,7 @@ def test_secrets_in_an_address_are_hidden() -> None:
     }
 
 
-def test_names_that_are_equal_up_to_case_and_names_without_end_are_counted_and_left_out() -> None:
+def test_names_that_are_equal_up_to_case_and_too_many_names_are_left_out_and_counted() -> None:
     many = {f"key{number}": number for number in range(MAX_ATTRIBUTES + 10)}
     assert (
         stored(span(attributes={"User": 1, "user": 2, "USER": 3}))["attributes"]["otel.dropped_attributes_count"] == 2
@@ -264,7 +264,7 @@ def test_a_large_resource_is_not_repeated_in_every_line() -> None:
     assert names.items() <= attributes.items()
 
 
-def test_a_schema_url_without_end_is_none() -> None:
+def test_a_schema_url_that_is_too_long_is_left_out() -> None:
     export = ExportTraceServiceRequest.FromString(span_request(span()))
     export.resource_spans[0].schema_url = "x" * (MAX_SCHEMA_CHARS + 1)
     (line,) = lines_of(read(export.SerializeToString()))
@@ -279,12 +279,12 @@ def test_a_repeated_name_has_its_last_value() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "x" * (MAX_ID_CHARS + 1), "a\nb", 7])
-def test_what_is_no_correlation_id_leaves_its_place_to_the_trace_id(bad: object) -> None:
+def test_an_invalid_correlation_id_is_replaced_by_the_trace_id(bad: object) -> None:
     (line,) = lines_of(read(span_request(span(attributes={"azureml.correlation.id": bad}))))
     assert (line["correlationid"], line["xrequestid"]) == (TRACE_ID, TRACE_ID)
 
 
-def test_a_span_without_times_has_those_that_are_known() -> None:
+def test_a_span_without_times_has_the_next_known_time() -> None:
     started = stored(span(end_time_unix_nano=0))
     never = stored(span(start_time_unix_nano=0, end_time_unix_nano=0, events=[Span.Event(name="e")]))
     noon = "2026-11-22T12:00:00.000000Z"
@@ -313,7 +313,7 @@ def test_the_last_nanosecond_that_otlp_can_name_is_a_time() -> None:
         ({"parent_span_id": b"p"}, "expected a parent_span_id of 8 bytes or none, got 1 bytes"),
     ],
 )
-def test_a_span_without_ids_is_kept_aside_and_its_neighbors_are_stored(fields: dict[str, Any], reason: str) -> None:
+def test_a_span_without_ids_is_rejected_and_the_others_are_stored(fields: dict[str, Any], reason: str) -> None:
     bad = span(**fields)
     mapped = read(span_request(span(), bad, span(span_id=b"2" * 8)))
     (rejected,) = mapped.rejected
@@ -327,17 +327,17 @@ def test_a_span_without_ids_is_kept_aside_and_its_neighbors_are_stored(fields: d
     assert [line.id for line in mapped.lines[FOLDER]] == [f"{TRACE_ID}-{SPAN_ID}", f"{TRACE_ID}-{(b'2' * 8).hex()}"]
 
 
-def test_kinds_and_states_of_a_later_otlp_are_those_that_say_nothing() -> None:
+def test_unknown_kinds_and_states_are_read_as_unspecified() -> None:
     later = span(kind=99, status=Status(code=99))  # type: ignore[arg-type]
     shape = stored(later)
     assert (shape["kind"], shape["status"]) == ("SpanKind.INTERNAL", {"status_code": "UNSET"})
 
 
-def test_a_trace_state_that_is_none_is_empty() -> None:
+def test_an_invalid_trace_state_is_empty() -> None:
     assert stored(span(trace_state="\x00,,=;"))["context"]["trace_state"] == "[]"
 
 
-def test_a_span_above_4_mib_keeps_what_it_says_in_an_object_of_its_own() -> None:
+def test_the_data_of_a_span_above_4_mib_is_stored_as_an_object() -> None:
     mapped = read(span_request(span(attributes={"inputs": "x" * (4 << 20), "output": "y"})))
     (large,) = mapped.large
     assert mapped.lines == {}
@@ -346,7 +346,7 @@ def test_a_span_above_4_mib_keeps_what_it_says_in_an_object_of_its_own() -> None
     assert json.loads(large.content)[0]["attributes"]["output"] == "y"
 
 
-def test_only_spans_with_content_become_lines_where_the_operator_wants_no_others() -> None:
+def test_with_the_setting_content_only_spans_with_content_become_lines() -> None:
     talking = span(span_id=b"2" * 8, attributes={"gen_ai.input.messages": "[]", "gen_ai.output.messages": "[]"})
     half = span(span_id=b"3" * 8, attributes={"gen_ai.input.messages": "[]"})
     mapped = read(span_request(span(), talking, half), KeptSpans.CONTENT)

@@ -1,16 +1,16 @@
 """Line templates: the fast path from an encoded log record to its line, learned from `log_record.py`.
 
-Theory of operation. Nearly all records of a sender are the same bytes except for the rows and a few places: ids, a
+Theory of operation. Nearly all records of a sender are the same bytes except for the rows and a few slots: ids, a
 number, times. So the work that `log_record.py` does for one of them can be used for the others.
 
-1. `RecordShape` (`record_shape.py`) cuts a record into common bytes and places. A place is the characters of a string,
+1. `RecordShape` (`record_shape.py`) cuts a record into common bytes and slots. A slot is the characters of a string,
    a time, the bytes of a trace or span id, or the digits of a number. It never contains a length, so a record with the
    same common bytes has the same fields in the same order. The body may have any length.
-2. Which attributes have places is declared in `cloudevent.CloudEvent` (`Varies`). Attributes that no line has may
+2. Which attributes have slots is declared in `cloudevent.CloudEvent` (`Varies`). Attributes that no line has may
    always differ. Every other attribute belongs to the common bytes.
-3. `learn` (`learning.py`) passes a copy of a record, with a random marker in each place, through `log_record.py`, and
-   looks where the markers are in the line that comes back. So a template knows where each place is in the line without
-   knowing any line key. A marker that is not in the line belongs to a place that lines do not depend on.
+3. `learn` (`learning.py`) passes a copy of a record, with a random marker in each slot, through `log_record.py`, and
+   looks where the markers are in the line that comes back. So a template knows where each slot is in the line without
+   knowing any line key. A marker that is not in the line belongs to a slot that lines do not depend on.
 4. A template is used only if it makes, for the record itself, exactly the line that `log_record.py` made.
 5. `ScopeTemplates` (`scope_templates.py`) finds the template whose common bytes a record has, checks the values, and
    joins the parts of the line. A value that is not of the ordinary kind (a character that JSON or UTF-8 write in

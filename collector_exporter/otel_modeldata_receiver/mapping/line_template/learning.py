@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..scope import ScopeContext
-    from .record_shape import Place, RecordShape
+    from .record_shape import RecordShape, Slot
     from .template import LineTemplate
 
 __all__ = ["learn"]
@@ -40,7 +40,7 @@ def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTem
         record: a record with valid values.
         scope: what the record shares with others.
     """
-    if all(place.field != "time_unix_nano" for place in shape.places.values()):
+    if all(slot.field != "time_unix_nano" for slot in shape.slots.values()):
         return None
     probe, markers = _probe(shape, record)
     try:
@@ -60,7 +60,7 @@ def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTem
 
 
 def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[bytes, str | int]]:
-    """A copy of `record` with a marker in each place, and what each marker in a line represents."""
+    """A copy of `record` with a marker in each slot, and what each marker in a line represents."""
     probe = LogRecord()
     probe.CopyFrom(record)
     probe.body.string_value = _ROWS
@@ -70,28 +70,28 @@ def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[by
         cloudevent.time_text(_TIME_NS).encode(): "time",
         str(_TIME_NS).encode(): "timens",
     }
-    for index, place in shape.places.items():
-        marker = _mark(probe, place, index)
+    for index, slot in shape.slots.items():
+        marker = _mark(probe, slot, index)
         if marker:
             markers[marker] = index
     return probe, markers
 
 
-def _mark(probe: LogRecord, place: Place, index: int) -> bytes:
-    """Put a marker into a place of `probe`, and return how a line shows it."""
-    if place.kind is Kind.TEXT:
+def _mark(probe: LogRecord, slot: Slot, index: int) -> bytes:
+    """Put a marker into a slot of `probe`, and return how a line shows it."""
+    if slot.kind is Kind.TEXT:
         text = f"{_SECRET}-{index:03}"
-        probe.attributes[place.attribute].value.string_value = text
+        probe.attributes[slot.attribute].value.string_value = text
         return text.encode()
-    if place.kind is Kind.NUMBER:
+    if slot.kind is Kind.NUMBER:
         number = _LEAST_NUMBER + secrets.randbelow(_LEAST_NUMBER)
-        probe.attributes[place.attribute].value.int_value = number
+        probe.attributes[slot.attribute].value.int_value = number
         return str(number).encode()
-    if place.kind is Kind.ID:
-        value = secrets.token_bytes(place.end - place.begin)
-        setattr(probe, place.field, value)
+    if slot.kind is Kind.ID:
+        value = secrets.token_bytes(slot.end - slot.begin)
+        setattr(probe, slot.field, value)
         return value.hex().encode()
-    setattr(probe, place.field, _TIME_NS if place.field == "time_unix_nano" else secrets.randbelow(_TIME_NS))
+    setattr(probe, slot.field, _TIME_NS if slot.field == "time_unix_nano" else secrets.randbelow(_TIME_NS))
     return b""
 
 

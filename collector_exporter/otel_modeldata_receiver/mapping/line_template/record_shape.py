@@ -1,4 +1,4 @@
-"""The shape of a record: its common bytes, and the places where records of this shape differ."""
+"""The shape of a record: its common bytes, and the slots where records of this shape differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-__all__ = ["MAX_NUMBER", "PLAIN", "Kind", "Place", "RecordShape", "shape_of"]
+__all__ = ["MAX_NUMBER", "PLAIN", "Kind", "RecordShape", "Slot", "shape_of"]
 
 PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 """The characters that are the same byte in a text, in its UTF-8 and in its JSON."""
@@ -29,11 +29,11 @@ _MAX_TEXT_BYTES: Final = 256
 
 # Tags of `LogRecord`, opentelemetry/proto/logs/v1/logs.proto.
 _BODY, _ATTRIBUTE = 0x2A, 0x32
-_PLACES_BY_TAG: Final = {0x09: "time_unix_nano", 0x59: "observed_time_unix_nano", 0x4A: "trace_id", 0x52: "span_id"}
+_SLOTS_BY_TAG: Final = {0x09: "time_unix_nano", 0x59: "observed_time_unix_nano", 0x4A: "trace_id", 0x52: "span_id"}
 
 
 class Kind(enum.Enum):
-    """What a place contains."""
+    """What a slot contains."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -41,7 +41,7 @@ class Kind(enum.Enum):
     ID = "id"
 
 
-class Place(NamedTuple):
+class Slot(NamedTuple):
     """Where records of one shape differ.
 
     Attributes:
@@ -64,10 +64,10 @@ _Field: TypeAlias = tuple[int, int, int]
 
 
 class _Cut(NamedTuple):
-    """A part of a record, cut at its places.
+    """A part of a record, cut at its slots.
 
     Attributes:
-        unpack: returns the pieces, given the record and where the part begins: common bytes and places in turns, and
+        unpack: returns the pieces, given the record and where the part begins: common bytes and slots in turns, and
             after the last common bytes an empty piece.
         common: the common bytes.
         size: bytes of all pieces.
@@ -80,17 +80,17 @@ class _Cut(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordShape:
-    """The common bytes of records, and their places.
+    """The common bytes of records, and their slots.
 
     Attributes:
         head: the part before the length of the body.
         tail: the part after the body.
-        places: the places by their index in the pieces that `fit` returns.
+        slots: the slots by their index in the pieces that `fit` returns.
     """
 
     head: _Cut
     tail: _Cut
-    places: dict[int, Place]
+    slots: dict[int, Slot]
 
     def fit(self, raw: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
         """The text of the body and all pieces of a record of this shape; None for a record of another shape."""
@@ -101,12 +101,12 @@ class RecordShape:
         if before[::2] != head.common:
             return None
         try:
-            place = protowire.string_at(raw, head.size)
+            text_at = protowire.string_at(raw, head.size)
         except UndecodableError:
             return None
-        if place is None or len(raw) - place[1] != tail.size:
+        if text_at is None or len(raw) - text_at[1] != tail.size:
             return None
-        start, end = place
+        start, end = text_at
         behind = tail.unpack(raw, end)
         if behind[::2] != tail.common:
             return None
@@ -134,33 +134,33 @@ def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:
     # A tag may be encoded in more bytes than it needs.
     if raw[start - 1] != _BODY or start + len(raw) - end > _MAX_COMMON_BYTES:
         return None
-    places = sorted(_places(raw, record, fields))
-    before = [place for place in places if place.begin < start]
-    behind = places[len(before) :]
+    slots = sorted(_slots(raw, record, fields))
+    before = [slot for slot in slots if slot.begin < start]
+    behind = slots[len(before) :]
     first_behind = 2 * len(before) + 3
     return RecordShape(
         head=_cut(raw, before, 0, start),
         tail=_cut(raw, behind, end, len(raw)),
-        places={2 * index + 1: place for index, place in enumerate(before)}
-        | {2 * index + first_behind: place for index, place in enumerate(behind)},
+        slots={2 * index + 1: slot for index, slot in enumerate(before)}
+        | {2 * index + first_behind: slot for index, slot in enumerate(behind)},
     )
 
 
-def _places(raw: bytes, record: LogRecord, fields: Sequence[_Field]) -> Iterator[Place]:
+def _slots(raw: bytes, record: LogRecord, fields: Sequence[_Field]) -> Iterator[Slot]:
     index = 0
     for tag, start, end in fields:
         if tag == _ATTRIBUTE:
-            place = _place_in(raw, start, end, record.attributes[index], index)
+            slot = _slot_in(raw, start, end, record.attributes[index], index)
             index += 1
-            if place is not None:
-                yield place
-        elif tag in _PLACES_BY_TAG and any(raw[start:end]):  # zero times and ids have a meaning of their own
-            name = _PLACES_BY_TAG[tag]
-            yield Place(start, end, Kind.ID if name.endswith("_id") else Kind.TIME, field=name)
+            if slot is not None:
+                yield slot
+        elif tag in _SLOTS_BY_TAG and any(raw[start:end]):  # zero times and ids have a meaning of their own
+            name = _SLOTS_BY_TAG[tag]
+            yield Slot(start, end, Kind.ID if name.endswith("_id") else Kind.TIME, field=name)
 
 
-def _place_in(raw: bytes, start: int, end: int, attribute: KeyValue, index: int) -> Place | None:
-    """The place in an encoded attribute; None where all of it is common bytes."""
+def _slot_in(raw: bytes, start: int, end: int, attribute: KeyValue, index: int) -> Slot | None:
+    """The slot in an encoded attribute; None where all of it is common bytes."""
     key, value = attribute.key, attribute.value
     varies = log_record.varies(key)
     if varies is Varies.TEXT and value.WhichOneof("value") == "string_value":
@@ -178,18 +178,18 @@ def _place_in(raw: bytes, start: int, end: int, attribute: KeyValue, index: int)
     # Nothing but the key and the value, in the usual encoding: then it ends as the value does.
     alone = [KeyValue(key=key).SerializeToString(), KeyValue(value=usual).SerializeToString()]
     if raw[start:end] == b"".join(alone):
-        return Place(end - size, end, kind, attribute=index)
+        return Slot(end - size, end, kind, attribute=index)
     if raw[start:end] == b"".join(reversed(alone)):
-        return Place(end - len(alone[0]) - size, end - len(alone[0]), kind, attribute=index)
+        return Slot(end - len(alone[0]) - size, end - len(alone[0]), kind, attribute=index)
     return None
 
 
-def _cut(raw: bytes, places: Sequence[Place], start: int, end: int) -> _Cut:
-    """Cuts what is between `start` and `end` at the places."""
+def _cut(raw: bytes, slots: Sequence[Slot], start: int, end: int) -> _Cut:
+    """Cuts what is between `start` and `end` at the slots."""
     sizes = []
     at = start
-    for place in places:
-        sizes += [place.begin - at, place.end - place.begin]
-        at = place.end
+    for slot in slots:
+        sizes += [slot.begin - at, slot.end - slot.begin]
+        at = slot.end
     unpack = Struct("".join(f"{size}s" for size in [*sizes, end - at, 0])).unpack_from
     return _Cut(unpack, unpack(raw, start)[::2], end - start)

@@ -109,38 +109,30 @@ class ScopeTemplates:
         else:
             self._sender.refuse(shape)
 
-    def _fill(  # noqa: PLR0911 (one for each check)
-        self, template: LineTemplate, text: bytes, pieces: tuple[bytes, ...]
-    ) -> PlacedLine | None:
+    def _fill(self, template: LineTemplate, text: bytes, pieces: tuple[bytes, ...]) -> PlacedLine | None:
         """The line of a record with these pieces; None where a value is not ordinary."""
         time_ns = int.from_bytes(pieces[template.time], "little")
         if not time_ns or b"".join(template.texts(pieces)).translate(None, PLAIN):
             return None
-        try:
-            if not text.isascii():
-                text.decode()
-            rows = body.rows_of(text)
-        except (UnicodeDecodeError, BadRecordError):
+        ids = template.ids(pieces)
+        if not template.zero_ids.isdisjoint(ids):
             return None
         second = self._seconds.get(template)
         if second is None or second.number != time_ns // NS_PER_SECOND:
             second = self._open_second(template, time_ns)
         if len(text) != second.size:
             second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
-        derived = [second.time, b"%d" % time_ns, rows, second.content_range]
-        for index in template.ids:
-            value = pieces[index]
-            if not value.strip(b"\0"):
-                return None
-            derived.append(hexlify(value))
-        for index in template.numbers:
-            try:
+        try:
+            if not text.isascii():
+                text.decode()
+            derived = [second.time, b"%d" % time_ns, body.rows_of(text), second.content_range, *map(hexlify, ids)]
+            for index in template.numbers:
                 number, end = protowire.varint(pieces[index], 0)
-            except UndecodableError:
-                return None
-            if end != len(pieces[index]):
-                return None
-            derived.append(b"%d" % number)
+                if end != len(pieces[index]):
+                    return None
+                derived.append(b"%d" % number)
+        except (UnicodeDecodeError, BadRecordError, UndecodableError):
+            return None
         data = template.line % template.pick(pieces + tuple(derived))
         if len(data) > cloudevent.MAX_LINE_BYTES:
             return None

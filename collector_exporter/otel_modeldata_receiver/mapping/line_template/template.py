@@ -1,4 +1,4 @@
-"""A line template: what the lines of one record shape have in common, and where their places are."""
+"""A line template: what the lines of one record shape have in common, and where their slots are."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class LineTemplate:
             hexadecimal digits of `ids`, and the decimal digits of `numbers`.
         event_id: the index of the id of the line in the pieces.
         time: the index of the time.
-        ids: the indices of the trace and span ids in the line, which must not be zero.
-        numbers: the indices of all numbers, which must end where their place ends.
+        ids: picks the trace and span ids in the line.
+        zero_ids: the values that they must not have.
+        numbers: picks all numbers, which must end where their slot ends.
         texts: picks all texts, which must be `PLAIN`.
     """
 
@@ -44,7 +45,8 @@ class LineTemplate:
     pick: Pick
     event_id: int
     time: int
-    ids: tuple[int, ...]
+    ids: Pick
+    zero_ids: frozenset[bytes]
     numbers: tuple[int, ...]
     texts: Pick
 
@@ -55,13 +57,13 @@ def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int]
     Args:
         shape: the shape.
         collection: the collection of the records.
-        parts: the line: constant bytes, names of `DERIVED`, and indices of places.
+        parts: the line: constant bytes, names of `DERIVED`, and indices of slots.
         event_id: the index of the id of the line.
     """
-    places = shape.places
-    ids = tuple(index for index, place in places.items() if place.kind is Kind.ID and index in parts)
-    numbers = tuple(index for index, place in places.items() if place.kind is Kind.NUMBER)
-    texts = [index for index, place in places.items() if place.kind is Kind.TEXT]
+    slots = shape.slots
+    ids = [index for index, slot in slots.items() if slot.kind is Kind.ID and index in parts]
+    numbers = [index for index, slot in slots.items() if slot.kind is Kind.NUMBER]
+    texts = [index for index, slot in slots.items() if slot.kind is Kind.TEXT]
     size = 2 * len(shape.head.common) + 2 * len(shape.tail.common)
     derived = [*DERIVED, *ids, *numbers]
     varying = [part for part in parts if not isinstance(part, bytes)]
@@ -71,8 +73,19 @@ def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int]
         line=b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in parts),
         pick=itemgetter(*(size + derived.index(part) if part in derived else int(part) for part in varying)),
         event_id=event_id,
-        time=next(index for index, place in places.items() if place.field == "time_unix_nano"),
-        ids=ids,
-        numbers=numbers,
-        texts=itemgetter(*texts, size - 1),  # with one index alone it would return no tuple; the last piece is empty
+        time=next(index for index, slot in slots.items() if slot.field == "time_unix_nano"),
+        ids=_pick(ids),
+        zero_ids=frozenset(bytes(slots[index].end - slots[index].begin) for index in ids),
+        numbers=tuple(numbers),
+        texts=_pick(texts),
     )
+
+
+def _pick(indices: Sequence[int]) -> Pick:
+    """`itemgetter`, which returns no tuple for one index, for any number of indices."""
+    if len(indices) > 1:
+        return itemgetter(*indices)
+    if not indices:
+        return lambda _: ()
+    (index,) = indices
+    return lambda pieces: (pieces[index],)

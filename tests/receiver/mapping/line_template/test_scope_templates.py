@@ -237,7 +237,7 @@ def test_a_broken_attribute_that_no_line_has_rejects_its_record_both_ways() -> N
 
 
 @pytest.mark.parametrize(
-    ("place", "other"),
+    ("slot", "other"),
     [
         (NOON.to_bytes(8, "little"), bytes(8)),
         (b"t" * 16, bytes(16)),
@@ -247,12 +247,12 @@ def test_a_broken_attribute_that_no_line_has_rejects_its_record_both_ways() -> N
         (b"\x18\xac\x02", b"\x18\x02\xac"),
     ],
 )
-def test_a_value_that_is_not_ordinary_is_left_to_the_plain_way(place: bytes, other: bytes) -> None:
+def test_a_value_that_is_not_ordinary_is_left_to_the_plain_way(slot: bytes, other: bytes) -> None:
     """A zero time or id is none; the last one is a number of one byte and something else."""
     forwards = ordinary().SerializeToString()
     for learned in (forwards, backwards(forwards)):
-        assert learned.count(place) == 1
-        changed = learned.replace(place, other)
+        assert learned.count(slot) == 1
+        changed = learned.replace(slot, other)
         assert in_turn([learned, learned, learned, learned, changed], TemplateCache()) == [False] * 3 + [True, False]
         fast, plain = by_both_ways([learned, learned, learned, changed])
         assert fast == plain
@@ -348,7 +348,7 @@ def test_a_template_that_makes_another_line_is_not_used(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("key", "attribute"), LINE_ATTRIBUTES.items())
 def test_each_attribute_of_the_table_is_in_the_line_by_both_ways(key: str, attribute: FromAttribute) -> None:
-    """Whoever adds a line key to `CloudEvent` finds it tested here."""
+    """A line key that is added to `CloudEvent` is tested here without a further change."""
     numbers = attribute.varies is Varies.NUMBER
     values = [200 + number if numbers else f"value-{number}" for number in range(6)]
     raw = [ordinary({attribute.name: value}).SerializeToString() for value in values]
@@ -434,7 +434,7 @@ def test_changed_bytes_never_make_another_line_than_the_plain_way(
 
 
 @ORDERS
-def test_every_single_byte_matters_or_is_a_place(learned: bytes) -> None:
+def test_every_single_byte_matters_or_is_a_slot(learned: bytes) -> None:
     """Each byte of a record in turn, changed in its lowest and its highest bit."""
     for position in range(len(learned)):
         for bit in (0x01, 0x80):

@@ -1,0 +1,46 @@
+"""A record that cannot become a line keeps its bytes, and what is known about it."""
+
+from __future__ import annotations
+
+import pytest
+from otlp_requests import NOON, record, span
+
+from otel_modeldata_receiver.mapping.quarantine import Rejected
+from otel_modeldata_receiver.mapping.rejection import rejected, rejected_by_bug
+
+
+def test_a_rejected_log_record_has_its_collection_and_its_time() -> None:
+    raw = record("no json", time_ns=NOON).SerializeToString()
+    assert rejected(raw, "reason", resource=b"resource", endpoint="credit") == Rejected(
+        reason="reason", record=raw, resource=b"resource", endpoint="credit", collection="model_inputs", time_ns=NOON
+    )
+
+
+def test_the_time_of_a_rejected_log_record_may_be_that_of_its_observation() -> None:
+    raw = record(time_ns=0, observed_time_unix_nano=NOON).SerializeToString()
+    assert rejected(raw, "reason", resource=b"", endpoint=None).time_ns == NOON
+
+
+def test_a_rejected_record_that_cannot_be_decoded_has_only_its_bytes() -> None:
+    assert rejected(b"\xff", "reason", resource=b"resource", endpoint=None) == Rejected(
+        reason="reason", record=b"\xff", resource=b"resource"
+    )
+
+
+def test_a_rejected_span_belongs_to_the_collection_of_traces() -> None:
+    one = span()
+    found = rejected(one, "reason", resource=b"", endpoint=None)
+    assert (found.record, found.collection, found.time_ns) == (
+        one.SerializeToString(),
+        "app_traces",
+        one.end_time_unix_nano,
+    )
+
+
+@pytest.mark.parametrize("error", [KeyError("secret"), ValueError("secret")])
+def test_the_reason_of_an_internal_error_has_only_its_type(error: Exception) -> None:
+    found = rejected_by_bug(record().SerializeToString(), error, resource=b"", endpoint=None)
+    assert found.reason == (
+        f"defect: expected to make a line, got {type(error).__name__}; report it with the receiver's log"
+    )
+    assert found.kind == "defect"
