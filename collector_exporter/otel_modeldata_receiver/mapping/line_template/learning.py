@@ -11,8 +11,8 @@ from otel_modeldata import semconv
 
 from ...exceptions import BadRecordError
 from .. import cloudevent, event, log_record
-from . import template
 from .record_shape import MAX_NUMBER, Kind
+from .template import DERIVED, make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +28,8 @@ _SECRET: Final = secrets.token_hex(16)
 _TIME_NS: Final = 2_000_000_000_000_000_000 + secrets.randbelow(10**18)
 _ROWS: Final = f'[{{"{_SECRET}":"{"x" * secrets.randbelow(500)}"}}]'
 _LEAST_NUMBER: Final = MAX_NUMBER // 2
+_MIN_MARKER_BYTES: Final = 16
+"""A shorter marker may be part of a line by chance."""
 
 
 def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTemplate | None:
@@ -56,7 +58,9 @@ def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTem
     parts: list[bytes | str | int] = [outcome.line.data]
     for marker, meaning in markers.items():
         parts = [piece for part in parts for piece in _split(part, marker, meaning)]
-    return template.make(shape, read.collection, parts, event_id)
+    if any(parts.count(name) != 1 for name in DERIVED):  # a text of the sender is equal to a marker
+        return None
+    return make(shape, read.collection, parts, event_id)
 
 
 def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[bytes, str | int]]:
@@ -72,7 +76,7 @@ def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[by
     }
     for index, slot in shape.slots.items():
         marker = _mark(probe, slot, index)
-        if marker:
+        if len(marker) >= _MIN_MARKER_BYTES:
             markers[marker] = index
     return probe, markers
 

@@ -9,8 +9,9 @@ from otlp_requests import NOON, ROWS, any_value, backwards, record, resource
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.destination import Destinations
-from otel_modeldata_receiver.mapping import otlp
+from otel_modeldata_receiver.mapping import cloudevent, otlp
 from otel_modeldata_receiver.mapping import resource as resources
+from otel_modeldata_receiver.mapping.line_template import learning
 from otel_modeldata_receiver.mapping.line_template.learning import learn
 from otel_modeldata_receiver.mapping.line_template.record_shape import Kind, RecordShape, shape_of
 from otel_modeldata_receiver.mapping.scope import EventIds, ScopeContext
@@ -139,6 +140,33 @@ def test_a_damaged_record_does_not_fit(damage: bytes) -> None:
 @pytest.mark.parametrize("values", [{"collection": "request"}, {"collection": ".."}, {"event_id": None}])
 def test_payload_collections_bad_names_and_records_without_an_id_have_no_template(values: dict[str, Any]) -> None:
     assert learned(record(**{"event_id": "e-1", "time_ns": NOON, **values}).SerializeToString()) is None
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [
+        cloudevent.content_range(len(learning._ROWS)),
+        cloudevent.time_text(learning._TIME_NS),
+        str(learning._TIME_NS),
+    ],
+    ids=["contentrange", "time", "timens"],
+)
+def test_a_text_that_is_equal_to_a_marker_is_not_replaced(guess: str) -> None:
+    """A sender can guess the length of the rows: there are only 500."""
+    values = {semconv.AZUREML_MODEL_VERSION: guess}
+    assert learned(record(attributes=values, event_id="e-1", time_ns=NOON).SerializeToString()) is None
+
+
+def test_a_short_id_is_not_looked_for_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its two digits may be in any line by chance: `de` is in `model_inputs` and `default`."""
+    monkeypatch.setattr("secrets.token_bytes", lambda size: b"\xde" * size)
+    raw = full(span_id=b"s")
+    found = learned(raw)
+    assert found is not None
+    fitting = found.shape.fit(raw)
+    assert fitting is not None
+    assert b"s" not in found.pick((*fitting[1], *[b""] * 20))
+    assert found.ids(fitting[1]) == ()
 
 
 def test_an_id_that_is_written_twice_in_its_attribute_is_no_slot() -> None:
