@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 
 import msgspec
 
-from .problems import Problem, child, closest, item
+from .problems import Problem, child, closest, item, shown
 
 __all__ = ["Rule", "decode"]
 
@@ -38,7 +38,6 @@ _NAMES: Final[Mapping[Any, str]] = {
     list: "a list",
     type(None): "nothing",
 }
-_SHOWN_CHARS: Final = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +159,7 @@ def _scalar(raw: object, kind: Any) -> Any:
         return _WRONG
     try:
         return msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: bytes of a variable that are not UTF-8
         return _WRONG
 
 
@@ -218,4 +217,4 @@ def _shown(raw: object, kinds: tuple[Any, ...]) -> str:
         return name if raw or raw is None else "an empty one"
     if isinstance(raw, str) and any(_name(kind) in ("a mapping", "a list") for kind in kinds):
         return "text"
-    return repr(raw)[:_SHOWN_CHARS]
+    return shown(raw)

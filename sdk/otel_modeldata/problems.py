@@ -14,16 +14,23 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Problem", "child", "closest", "is_loopback", "item", "sentence"]
+__all__ = ["Problem", "child", "closest", "is_loopback", "item", "sentence", "shown"]
 
 _PLAIN_KEY: Final = re.compile(r"[\w$/-]+")
+_SECRETS: Final = re.compile(
+    r"(?i)(?P<before>:/{1,2}[^/?#\s'\"@:]*:)[^/?#\s'\"]+(?=@)"
+    r"|(?P<key>\b(?:\w*(?:sig|signature|key|token|secret|password|pwd|authorization))=)[^&;,\s'\"]+"
+    r"|(?P<scheme>\b(?:bearer|basic)(?:\s|%20)+)[^\s,;'\"]+"
+)
+"""Passwords in URLs, and keys, tokens and signatures in URLs, connection strings and headers."""
+_SHOWN_CHARS: Final = 80
 _LIKELY: Final = 0.6
 """The cutoff of `difflib`: how similar two names are, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a configuration.
+    """One thing that is wrong with a configuration; secrets in its path and message are replaced.
 
     Attributes:
         path: what it is about: a key with dots and indexes (`collections.a.data.version`), or the name of an
@@ -37,6 +44,10 @@ class Problem:
     message: str
     source: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", _without_secrets(self.path))
+        object.__setattr__(self, "message", _without_secrets(self.message))
+
     def __str__(self) -> str:
         return ": ".join(part for part in (self.source, self.path, self.message) if part)
 
@@ -49,6 +60,15 @@ def sentence(problems: Iterable[Problem]) -> str:
         parts.append(str(replace(problem, source="") if problem.source == source else problem))
         source = problem.source
     return "; ".join(parts)
+
+
+def shown(value: object) -> str:
+    """A value for a message: its beginning, without secrets."""
+    return _without_secrets(repr(value))[:_SHOWN_CHARS]
+
+
+def _without_secrets(text: str) -> str:
+    return _SECRETS.sub(lambda found: f"{''.join(part or '' for part in found.groups())}REDACTED", text)
 
 
 def child(path: str, key: object) -> str:

@@ -14,6 +14,10 @@ from otel_modeldata.decoding import Rule, decode
 from otel_modeldata.problems import Problem
 
 
+class Surrogate(msgspec.Struct, frozen=True, kw_only=True):
+    number: int = 0
+
+
 class Color(enum.Enum):
     RED = "Red"
     BLUE = "Blue"
@@ -92,6 +96,13 @@ def test_everything_that_is_wrong_is_reported_at_once() -> None:
     decoded, problems = decode({"flag": 7, "ratio": "x", "version": "1", "other": 1}, Outer)
     assert decoded == Outer(version="1")
     assert [problem.path for problem in problems] == ["other", "flag", "ratio"]
+
+
+def test_bytes_that_are_not_utf_8_are_a_wrong_value() -> None:
+    """As `os.environ` returns them."""
+    decoded, problems = decode({"number": "\udc80"}, Surrogate)
+    assert decoded == Surrogate()
+    assert problems == (Problem("number", "expected a whole number, got '\\udc80'"),)
 
 
 @pytest.mark.parametrize(("raw", "given"), [(None, "nothing"), ([1], "a list"), ("x", "text"), (3, "3")])

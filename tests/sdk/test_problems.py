@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem, child, closest, is_loopback, item, sentence
+from otel_modeldata.problems import Problem, child, closest, is_loopback, item, sentence, shown
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,37 @@ def test_an_error_survives_pickling_as_its_text() -> None:
     error = ConfigError(Problem("a", "wrong", "x.yml"), "and more")
     assert error.problems == (Problem("a", "wrong", "x.yml"), Problem("", "and more"))
     assert str(pickle.loads(pickle.dumps(error))) == str(error) == "x.yml: a: wrong; and more"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://user:SECRET@account.blob.core.windows.net/c",
+        "https:/user:SECRET@account/c",
+        "https://account/c?sv=1&sig=SECRET",
+        "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=SECRET==;EndpointSuffix=x",
+        "SharedAccessSignature=SECRET",
+        "authorization=Bearer%20SECRET",
+        "Authorization: Bearer SECRET",
+        "Authorization: Basic SECRET",
+        "api-key=SECRET",
+        "https://user:SECRET" + "x" * 100 + "@host",
+    ],
+)
+def test_secrets_are_in_no_message(text: str) -> None:
+    assert "SECRET" not in shown(text)
+    assert "SECRET" not in str(Problem("listen", f"expected HOST:PORT, got {text!r}"))
+    assert "SECRET" not in str(Problem(child("datastores", text), "unknown key"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "expected a secret in 'key.txt', got an empty file: write it there",
+        "expected name=value pairs, got 'x'",
+        "cannot be read: [Errno 2] No such file or directory: 'https:/a/b'",
+        "tls.clients: expected client_ca_file beside it, got none",
+    ],
+)
+def test_a_message_without_secrets_is_not_changed(message: str) -> None:
+    assert Problem("key", message).message == message

@@ -24,7 +24,7 @@ from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the anno
 from .authorization import Grants  # noqa: TC001
 from .kept_spans import KeptSpans
 from .setting import MIB, Doc, Setting, settings_of
-from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig, shown_store
+from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig, is_store, shown_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,7 +124,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = "127.0.0.1:4317"
     store: Annotated[
         str,
-        Rule(expected="a folder or a URL", accepts=bool, advice="name a place for the blobs"),
+        Rule(expected="a folder or a URL", accepts=is_store, advice="name a place for the blobs"),
         Doc(
             unit="URL",
             meaning="where blobs are written: a folder, file:///dir, az://container/prefix, "
@@ -326,8 +326,11 @@ def _conflicts(config: ReceiverConfig) -> Iterator[Problem]:
     accesses = {"store_access": config.store_access}
     for name, datastore in config.known_datastores.items():
         accesses[child("datastores", name)] = datastore
-        if not datastore.url:
-            yield Problem(child("datastores", name), "expected the URL of a store, got ''; write for example az://c")
+        if not is_store(datastore.url):
+            given = repr(shown_store(datastore.url))
+            yield Problem(
+                child("datastores", name), f"expected the URL of a store, got {given}; write for example az://c"
+            )
     for path, access in accesses.items():
         if len(access.chosen) > 1:
             given = " and ".join(access.chosen)

@@ -6,15 +6,29 @@ access signature in the query of a URL, which is never shown.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
 from otel_modeldata.decoding import Rule
 
+from ..exceptions import ConfigError
 from .setting import Doc
 
-__all__ = ["AccessConfig", "DatastoreConfig", "DatastoreName", "IdentityConfig", "WorkspaceConfig", "shown_store"]
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+__all__ = [
+    "AccessConfig",
+    "DatastoreConfig",
+    "DatastoreName",
+    "IdentityConfig",
+    "WorkspaceConfig",
+    "is_store",
+    "parse_url",
+    "shown_store",
+]
 
 
 class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,7 +71,7 @@ class DatastoreConfig(AccessConfig, frozen=True, kw_only=True, forbid_unknown_fi
 
     url: Annotated[
         str,
-        Rule(expected="the URL of a store", accepts=bool, advice="write for example az://container"),
+        Rule(expected="the URL of a store", accepts=is_store, advice="write for example az://container"),
         Doc(unit="URL", meaning="a store as in `store`, without the path that follows /paths/"),
     ]
 
@@ -91,3 +105,24 @@ def shown_store(url: str) -> str:
         return scheme
     authority, slash, path = rest.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def is_store(text: str) -> bool:
+    """Whether `text` may be a folder or a URL: neither empty nor a URL that cannot be read."""
+    try:
+        parse_url(text)
+    except ConfigError:
+        return False
+    return bool(text)
+
+
+def parse_url(url: str) -> SplitResult:
+    """The parts of the URL of a store or a storage account.
+
+    Raises:
+        ConfigError: it is no URL, for example one with half of the brackets of an IPv6 address.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"expected a URL, got one that cannot be read ({error}): correct it") from None

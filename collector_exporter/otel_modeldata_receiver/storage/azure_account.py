@@ -22,7 +22,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from azure.core.credentials import AzureSasCredential
@@ -31,7 +30,7 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from otel_modeldata.problems import is_loopback
 
-from ..config.store_access import AccessConfig
+from ..config.store_access import AccessConfig, parse_url
 from ..exceptions import ConfigError, MissingVariableError
 from .store import checked_name
 
@@ -97,7 +96,7 @@ def split_url(url: str) -> tuple[str, str]:
     Raises:
         ConfigError: there is no valid container, the prefix leaves it, or the URL contains a secret.
     """
-    parts = urlsplit(url)
+    parts = parse_url(url)
     if (parts.query and parts.scheme == "az") or parts.fragment or "@" in parts.netloc:
         raise ConfigError(
             "expected a store URL without '?', '#' and '@', got one that has them: "
@@ -128,7 +127,7 @@ def account_of(url: str, access: AccessConfig | None = None) -> StorageAccount:
         ConfigError: no account is named, or its name or credentials are malformed.
     """
     access = access or AccessConfig()
-    parts = urlsplit(url)
+    parts = parse_url(url)
     if parts.scheme != "az":
         return _account_of_https(parts, access)
     if access.connection_string_file is not None:
@@ -156,7 +155,7 @@ def _account_of_https(parts: SplitResult, access: AccessConfig) -> StorageAccoun
     if parts.query:
         sas = _sas(parts.query, "the store's URL")
         return _open(account, AccessConfig(), {SAS_VARIABLE: sas})
-    own = urlsplit(os.environ.get(ACCOUNT_URL_VARIABLE, "")).hostname == parts.hostname
+    own = parse_url(os.environ.get(ACCOUNT_URL_VARIABLE, "")).hostname == parts.hostname
     return _open(account, access, _environment_secrets() if own else {})
 
 
@@ -202,7 +201,7 @@ def _by_key(url: str, key: str, where: str) -> StorageAccount:
         raise ConfigError(
             f"expected an account key in base64 in {where}, got something else: copy it from the account's access keys"
         ) from None
-    parts = urlsplit(url)
+    parts = parse_url(url)
     # The account is the path of an emulator's URL, and the first label of the host of Azure's.
     name = parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
     return _by_secret(url, {"account_name": name, "account_key": key})
@@ -221,14 +220,14 @@ def _by_identity(url: str, client_id: str | None) -> StorageAccount:
 
 def _service(url: str, credential: AzureSasCredential | dict[str, str] | DefaultAzureCredential) -> BlobServiceClient:
     options = _options()
-    if _is_emulator(urlsplit(url).hostname or ""):
+    if _is_emulator(parse_url(url).hostname or ""):
         options["api_version"] = EMULATOR_API_VERSION
     return BlobServiceClient(url, credential=credential, **options)
 
 
 def _checked_url(url: str, *, loopback_http: bool = False) -> str:
     """`url` without a slash at its end; `loopback_http` allows http to this machine, for an emulator."""
-    parts = urlsplit(url)
+    parts = parse_url(url)
     secure = parts.scheme == "https" or (loopback_http and parts.scheme == "http" and is_loopback(parts.hostname or ""))
     if not secure or not parts.hostname or parts.query or "@" in parts.netloc:
         raise ConfigError(

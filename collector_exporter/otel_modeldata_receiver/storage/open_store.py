@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from ..config.store_access import parse_url
 from ..exceptions import ConfigError
 from .local import LocalStore
 
@@ -29,7 +30,7 @@ def open_store(url: str, *, create_container: bool = False, access: AccessConfig
     """
     if not url.strip():
         raise ConfigError("expected a store URL like 'file:///dir' or 'az://container/prefix', got an empty one")
-    scheme = urlsplit(url).scheme if "://" in url else "file"
+    scheme = parse_url(url).scheme if "://" in url else "file"
     if scheme == "file":
         return LocalStore(_local_path(url))
     if scheme in {"az", "https"}:
@@ -49,7 +50,7 @@ def open_store(url: str, *, create_container: bool = False, access: AccessConfig
 def _local_path(url: str) -> Path:
     if not url.startswith("file:"):
         return Path(url)
-    parts = urlsplit(url)
+    parts = parse_url(url)
     if parts.netloc not in {"", "localhost"} or not parts.path:
         raise ConfigError(f"expected file:///dir with an absolute path, got {url!r}: put three slashes after 'file:'")
     return Path(unquote(parts.path))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigError
-from ..problems import Problem
+from ..problems import Problem, shown
 from .variables import (
     BATCH_MS,
     DEFAULT_BATCH_MS,
@@ -36,6 +36,8 @@ from .variables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MAX_DIGITS = 18
+"""A number with more digits is a mistake; Python refuses to read one with thousands."""
 _BATCH_BYTES = 3_500_000
 _UNDER_WAY_BYTES = 7 * _BATCH_BYTES
 """What one request and the next hold beside the queue: their rows as text, the requests, gRPC's copies of them during
@@ -118,7 +120,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
     problems = (
         *(*no_queue_bytes, *no_spool_bytes, *no_folder, *no_report),
         *_overflow_problems(overflow, has_spool=bool(env.get(SPOOL.name))),
-        *(() if _is_number(batch_ms, 0) and int(batch_ms) <= MAX_BATCH_MS else (BATCH_MS.problem(repr(batch_ms)),)),
+        *(() if _is_number(batch_ms, 0) and int(batch_ms) <= MAX_BATCH_MS else (BATCH_MS.problem(shown(batch_ms)),)),
         *_platform_problems(folder),
     )
     if problems:
@@ -164,7 +166,7 @@ def _overflow_problems(overflow: str, *, has_spool: bool) -> tuple[Problem, ...]
     name, colon, milliseconds = overflow.partition(":")
     known = name == "block" and _is_number(milliseconds) if colon else overflow in ("report", "spill")
     if not known:
-        return (OVERFLOW.problem(repr(overflow)),)
+        return (OVERFLOW.problem(shown(overflow)),)
     if overflow == "spill" and not has_spool:
         return (Problem(OVERFLOW.name, f"expected a folder in {SPOOL.name} to spill to, got none"),)
     return ()
@@ -180,11 +182,11 @@ def _bytes(env: Mapping[str, str], variable: Variable, default: int) -> tuple[in
     text = env.get(variable.name)
     if not text:
         return default, ()
-    return (int(text), ()) if _is_number(text) else (default, (variable.problem(repr(text)),))
+    return (int(text), ()) if _is_number(text) else (default, (variable.problem(shown(text)),))
 
 
 def _is_number(text: str, least: int = 1) -> bool:
-    return text.isascii() and text.isdigit() and int(text) >= least
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) >= least
 
 
 def _folder(env: Mapping[str, str], variable: Variable) -> tuple[Path | None, tuple[Problem, ...]]:
@@ -192,6 +194,6 @@ def _folder(env: Mapping[str, str], variable: Variable) -> tuple[Path | None, tu
     if not text:
         return None, ()
     folder = Path(text).absolute()  # the program may change its working directory
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):  # noqa: PTH110, PTH112 (Path.exists raises some errors)
         return None, (variable.problem(repr(text)),)
     return folder, ()

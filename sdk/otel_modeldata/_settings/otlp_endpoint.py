@@ -6,16 +6,18 @@ try, ignores the RetryInfo that the OTLP specification names, and silently uses 
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from opentelemetry.util.re import parse_env_headers
 
 from ..exceptions import ConfigError
-from ..problems import Problem, is_loopback
+from ..problems import Problem, is_loopback, shown
 from .variables import (
     CERTIFICATE,
     CLIENT_CERTIFICATE,
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
 
     import grpc
 
+logger = logging.getLogger(__name__)
+
+_HEADER = re.compile(r"[!#-'*+.0-9A-Z^-z|~-]+[ \t]*=[ \t]*[ !#-+\--:<-\[\]-~]*")
+"""What `parse_env_headers` accepts."""
 DEFAULT_ENDPOINT = ENDPOINT.default
 """The OTLP specification's own default for gRPC."""
 
@@ -102,7 +108,7 @@ def load_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
     problems = (
         *_url_problems(env, url),
         *_protocol_problems(env),
-        *(() if compression in ("none", "gzip") else (_set(env, COMPRESSION).problem(repr(compression)),)),
+        *(() if compression in ("none", "gzip") else (_set(env, COMPRESSION).problem(shown(compression)),)),
         *_timeout_problems(env),
     )
     if problems:
@@ -112,7 +118,7 @@ def load_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
     return Endpoint(
         target=host if parts.port else f"{host.rstrip(':')}:4317",
         secure=parts.scheme == "https",
-        headers=tuple(parse_env_headers(_text(env, HEADERS) or "", liberal=True).items()),
+        headers=_headers(env),
         gzip=compression == "gzip",
         timeout=float(_text(env, TIMEOUT) or DEFAULT_TIMEOUT_SECONDS),
         certificate=_text(env, CERTIFICATE),
@@ -135,10 +141,9 @@ def _text(env: Mapping[str, str], variable: Variable) -> str | None:
 
 
 def _url_problems(env: Mapping[str, str], url: str) -> tuple[Problem, ...]:
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https") and parts.hostname and _is_port(parts):
+    if _is_url(url):
         return ()
-    given = f"one with credentials in it (use {HEADERS.name} for them)" if "@" in url else repr(url)
+    given = f"one with credentials in it (use {HEADERS.name} for them)" if "@" in url else shown(url)
     return (_set(env, ENDPOINT).problem(given),)
 
 
@@ -147,14 +152,26 @@ def _protocol_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
     if protocol == "grpc" or env.get(_for_logs(ENDPOINT)):
         return ()
     cure = f"set {_for_logs(ENDPOINT)} to the gRPC endpoint of the gateway (its port is usually 4317)"
-    return (_set(env, PROTOCOL).problem(f"{protocol!r}: {cure}"),)
+    return (_set(env, PROTOCOL).problem(f"{shown(protocol)}: {cure}"),)
 
 
-def _is_port(parts: SplitResult) -> bool:
+def _is_url(url: str) -> bool:
     try:
-        return parts.port is None or parts.port > 0
-    except ValueError:  # not a number, or above 65535
+        parts = urlsplit(url)
+        is_port = parts.port is None or parts.port > 0
+    except ValueError:  # a port that is not a number, or above 65535; half of the brackets of an address
         return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_port
+
+
+def _headers(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The headers; `parse_env_headers` would log an invalid one with its value, which is a credential."""
+    pairs = [pair for part in (_text(env, HEADERS) or "").split(",") if (pair := part.strip(" \t"))]
+    valid = [pair for pair in pairs if _HEADER.fullmatch(pair)]
+    if len(valid) < len(pairs):
+        name = _set(env, HEADERS).name
+        logger.warning("%s: expected %s; others are not sent: %d", name, HEADERS.unit, len(pairs) - len(valid))
+    return tuple(parse_env_headers(",".join(valid), liberal=True).items())
 
 
 def _timeout_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -164,7 +181,7 @@ def _timeout_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
             return ()
     except ValueError:
         pass
-    return (_set(env, TIMEOUT).problem(repr(text)),)
+    return (_set(env, TIMEOUT).problem(shown(text)),)
 
 
 def _content(name: str | None) -> bytes | None:

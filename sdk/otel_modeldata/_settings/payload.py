@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import semconv
 from ..exceptions import ConfigError
+from ..problems import shown
 from .variables import DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, PAYLOAD_BYTES, PAYLOAD_PATHS
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..config import CollectorConfig
 
 
+_MAX_DIGITS: Final = 18
 _PROBE: Final = re.compile(
     r"/|/health.*|/.+/health/(live|ready)|/(livez?|readyz?|ping|version|metrics|startup)/?"
     r"|/(swagger|openapi)\.json|/(docs|redoc)(/.*)?|/favicon\.ico"
@@ -73,11 +75,11 @@ def load_payload_settings(environ: Mapping[str, str] | None = None) -> PayloadSe
     """
     env = os.environ if environ is None else environ
     size = env.get(PAYLOAD_BYTES.name) or str(DEFAULT_PAYLOAD_BYTES)
-    is_size = size.isascii() and size.isdigit() and int(size) <= MAX_PAYLOAD_BYTES
+    is_size = size.isascii() and size.isdigit() and len(size) <= _MAX_DIGITS and int(size) <= MAX_PAYLOAD_BYTES
     paths = tuple(filter(None, (path.strip() for path in env.get(PAYLOAD_PATHS.name, "").split(","))))
     problems = (
-        *(() if is_size else (PAYLOAD_BYTES.problem(repr(size)),)),
-        *(PAYLOAD_PATHS.problem(repr(path)) for path in paths if path[0] not in "/*"),
+        *(() if is_size else (PAYLOAD_BYTES.problem(shown(size)),)),
+        *(PAYLOAD_PATHS.problem(shown(path)) for path in paths if path[0] not in "/*"),
     )
     if problems:
         raise ConfigError(*problems)

@@ -50,7 +50,7 @@ class Variable:
         """That the value is not what the variable takes.
 
         Args:
-            given: the value for the message; without secrets.
+            given: the value for the message, see `problems.shown`.
         """
         return Problem(self.name, f"expected {self.unit}, got {given}")
 

@@ -257,3 +257,14 @@ def test_settings_in_a_log_hold_no_secret() -> None:
     shown = repr(ReceiverConfig(store="https://a.blob.core.windows.net/c?sig=S3CRET"))
     assert "S3CRET" not in shown
     assert shown.startswith("ReceiverConfig(listen='127.0.0.1:4317', store='https://a.blob.core.windows.net/c', ")
+
+
+def test_a_store_whose_url_cannot_be_read_is_named_by_its_key() -> None:
+    """Half of the brackets of an address: `urlsplit` raises for it."""
+    datastores = {"a": "https://[::1", "b": {"url": "https://me:s3cret@[::1"}}
+    with pytest.raises(ConfigError) as raised:
+        receiver.load(None, {"datastores": datastores})
+    assert "s3cret" not in str(raised.value)
+    assert [problem.path for problem in raised.value.problems] == ["datastores.b.url", "datastores.a"]
+    with pytest.raises(ConfigError, match=r"store: expected a folder or a URL, got 'http://\[::1'"):
+        receiver.load(None, {"store": "http://[::1"})

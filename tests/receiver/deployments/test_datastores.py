@@ -71,7 +71,7 @@ def test_a_whole_datastore_has_no_path(text: str) -> None:
 def test_a_malformed_path_is_reported_in_one_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^expected a path like azureml://datastores/") as caught:
         DatastorePath.parse(text)
-    assert f"got {text!r}: " in str(caught.value)
+    assert f"got {text.replace('sig=x', 'sig=REDACTED')!r}: " in str(caught.value)
 
 
 def test_a_path_is_recognized_by_its_scheme() -> None:

@@ -61,6 +61,9 @@ def test_each_variable_means_what_its_table_describes(environ: dict[str, str], s
         ("OVERFLOW", "block:", "expected report, spill or block:MILLISECONDS, got 'block:'"),
         ("OVERFLOW", "block:1s", "expected report, spill or block:MILLISECONDS, got 'block:1s'"),
         ("OVERFLOW", "report:5", "expected report, spill or block:MILLISECONDS, got 'report:5'"),
+        ("QUEUE_BYTES", "1" * 5000, f"expected bytes above 0, got '{'1' * 79}"),
+        ("BATCH_MS", "1" * 5000, f"expected 0 to 10000 milliseconds, got '{'1' * 79}"),
+        ("PAYLOAD_BYTES", "1" * 5000, f"expected bytes from 0 to 62914560, got '{'1' * 79}"),
         ("SPOOL", __file__, f"expected a folder, or a path where one can be made, got {__file__!r}"),
         ("REPORT", __file__, f"expected a folder, or a path where one can be made, got {__file__!r}"),
     ],
@@ -72,6 +75,14 @@ def test_a_wrong_value_is_one_sentence_in_init(
     with pytest.raises(ConfigError) as raised:
         Collector(name="model_inputs")
     assert raised.value.problems == (Problem(f"OTEL_MODELDATA_{name}", problem),)
+
+
+@pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
+def test_a_folder_with_a_name_that_is_too_long_is_reported_in_init(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Path.exists` raises for it, as for a folder in one that cannot be read."""
+    monkeypatch.setenv(f"OTEL_MODELDATA_{name}", "/tmp/" + "x" * 300)
+    with pytest.raises(ConfigError, match="File name too long"):
+        Collector(name="model_inputs")
 
 
 @pytest.mark.parametrize("name", ["SPOOL", "REPORT"])

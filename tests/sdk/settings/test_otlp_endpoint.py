@@ -54,7 +54,7 @@ def test_a_url_becomes_host_and_port(url: str, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:4317", "gateway", "grpc://x:1", "http://", "http://x:port", "http://x:99999"]
+    "url", ["localhost:4317", "gateway", "grpc://x:1", "http://", "http://x:port", "http://x:99999", "http://[::1"]
 )
 def test_an_endpoint_that_is_no_url_is_refused_in_one_sentence(url: str) -> None:
     with pytest.raises(ConfigError) as raised:
@@ -68,6 +68,18 @@ def test_credentials_in_an_endpoint_are_not_repeated_in_the_error() -> None:
     with pytest.raises(ConfigError) as raised:
         load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://me:s3cret@x:1"})
     assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("wrong", ["Authorization: Bearer s3cret", "s3cret", 'key="s3cret"'])
+def test_a_header_that_is_no_pair_is_reported_without_its_value(wrong: str, caplog: pytest.LogCaptureFixture) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_HEADERS": f"a=1,{wrong},, b = x y ,c=%20z"}
+    assert load_endpoint(environ).headers == (("a", "1"), ("b", "x y"), ("c", "z"))
+    assert "s3cret" not in caplog.text
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "OTEL_EXPORTER_OTLP_HEADERS: expected name=value pairs, percent-encoded and separated by commas; "
+        "others are not sent: 1"
+    )
 
 
 def test_every_wrong_variable_is_named_in_one_error() -> None:

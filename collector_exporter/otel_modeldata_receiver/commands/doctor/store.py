@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from ...config.store_access import parse_url
 from ...layout.blob_path import parse_blob_path
 from ...storage.open_store import open_store
 from ...storage.store import BLOB_SUFFIX
@@ -119,7 +120,7 @@ def skew(url: str) -> Skew | None:
         ReceiverError: the store's URL cannot be understood.
         OSError: the service does not answer.
     """
-    if urlsplit(url).scheme not in {"az", "https"}:
+    if parse_url(url).scheme not in {"az", "https"}:
         return None
     request = urllib.request.Request(asyncio.run(_service_url(url)), method="HEAD")  # noqa: S310 (of a storage account)
     before = time.time()
