@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Problem", "child", "closest", "is_loopback", "item", "sentence", "shown"]
+__all__ = ["Problem", "child", "closest", "is_loopback", "item", "sentence"]
 
 _PLAIN_KEY: Final = re.compile(r"[\w$/-]+")
 _SECRETS: Final = re.compile(
@@ -30,7 +30,7 @@ _LIKELY: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a configuration; secrets in its path and message are replaced.
+    """One thing that is wrong with a configuration; secrets in its texts are replaced.
 
     Attributes:
         path: what it is about: a key with dots and indexes (`collections.a.data.version`), or the name of an
@@ -45,8 +45,8 @@ class Problem:
     source: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", _without_secrets(self.path))
-        object.__setattr__(self, "message", _without_secrets(self.message))
+        for name in ("path", "message", "source"):
+            object.__setattr__(self, name, _without_secrets(getattr(self, name)))
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.source, self.path, self.message) if part)

@@ -93,7 +93,7 @@ def test_an_error_survives_pickling_as_its_text() -> None:
 def test_secrets_are_in_no_message(text: str) -> None:
     assert "SECRET" not in shown(text)
     assert "SECRET" not in str(Problem("listen", f"expected HOST:PORT, got {text!r}"))
-    assert "SECRET" not in str(Problem(child("datastores", text), "unknown key"))
+    assert "SECRET" not in str(Problem(child("datastores", text), "unknown key", text))
 
 
 @pytest.mark.parametrize(
