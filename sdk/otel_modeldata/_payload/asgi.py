@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _FILES: Final = ("http.response.pathsend", "http.response.zerocopysend")
-"""Extensions by which a server sends a file itself: its bytes are not seen here."""
+"""Extensions with which a server sends a file itself, so that its bytes do not pass the middleware."""
 
 
 class ASGIMiddleware:
