@@ -1,4 +1,4 @@
-"""The benchmarks run: each case with hardly any work, which is enough for its own check of what was stored."""
+"""Runs each benchmark with very little work, which is enough for its check of stored events."""
 
 from __future__ import annotations
 

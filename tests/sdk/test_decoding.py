@@ -1,4 +1,4 @@
-"""A document becomes a struct, or every problem of it with its path."""
+"""A document is decoded into a struct, or every problem is reported with its path."""
 
 from __future__ import annotations
 
