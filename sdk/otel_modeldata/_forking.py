@@ -39,7 +39,7 @@ def on_fork(
     Args:
         before: called by the thread that forks, before the fork.
         after_in_parent: called after it in the parent.
-        after_in_child: called after it in the child, whose only thread is the one that forked.
+        after_in_child: called after it in the child, which has only the forking thread.
     """
     hooks = {"before": before, "after_in_parent": after_in_parent, "after_in_child": after_in_child}
     if hasattr(os, "register_at_fork"):

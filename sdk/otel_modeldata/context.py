@@ -94,10 +94,10 @@ class BasicCorrelationContext(CorrelationContext):
     Args:
         id: the id, or any value that converts to it with `str`; should be unique per request. A new UUID when missing.
             The row with index n of a frame has the row id `{id}_{n}` in Azure's consumer.
-        timestamp: event time in whole seconds since 1970 (UTC). When missing, each event carries the time of its own
-            `collect`, and `get_timestamp` returns the time at which the context was made.
+        timestamp: event time in whole seconds since 1970 (UTC). When missing, each event has the time of its `collect`,
+            and `get_timestamp` returns the time when the context was made.
         headers: `x-request-id` becomes `xrequestid` of the line; any other name of lower-case letters and digits
-            becomes a line key of its own, e.g. `{"tenant": "a"}`.
+            becomes its own line key, e.g. `{"tenant": "a"}`.
     """
 
     has_own_timestamp = False
@@ -141,7 +141,7 @@ class BasicCorrelationContext(CorrelationContext):
 
 
 _END_OF_TIME = 2**63 // 1_000_000_000
-"""Seconds since 1970 whose nanoseconds fit into a signed 64 bit number: the year 2262."""
+"""The maximum of seconds since 1970 with nanoseconds in a signed 64 bit number: the year 2262."""
 
 _current: ContextVar[CorrelationContext | None] = ContextVar("otel_modeldata_correlation_context", default=None)
 

@@ -49,7 +49,7 @@ AZUREML_DATA_ROWS: Final = "azureml.data.rows"
 """Number of rows of a frame, on the request span."""
 AZUREML_DATA_FOLDER: Final = "azureml.data.folder"
 """Where the event's line is, on the request span: `{endpoint}/{deployment}/{collection}/2026/11/22/10`, relative to the
-store, unless the receiver has a destination of its own for the collection."""
+store, unless the receiver has another destination for the collection."""
 AZUREML_PRODUCER_SEQUENCE: Final = "azureml.producer.sequence"
 """Counts the events of one producer and collection from 0, as an int: a gap is a loss."""
 AZUREML_DATA_TOTAL_BYTES: Final = "azureml.data.total_bytes"

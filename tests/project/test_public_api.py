@@ -153,7 +153,7 @@ def _text() -> str:
     return "\n".join(_described())
 
 
-def test_the_public_api_is_that_of_the_snapshot() -> None:
+def test_the_public_api_equals_the_snapshot() -> None:
     assert _text().splitlines() == SNAPSHOT.read_text("utf-8").splitlines(), __doc__
 
 

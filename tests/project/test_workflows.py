@@ -86,7 +86,7 @@ def test_a_workflow_calls_only_tasks_that_exist(workflow: Path) -> None:
     assert called - set(PYPROJECT["tool"]["poe"]["tasks"]) == set()
 
 
-def test_the_python_versions_of_the_matrix_are_those_of_the_classifiers() -> None:
+def test_the_python_versions_of_the_matrix_equal_the_classifiers() -> None:
     matrix = yaml.safe_load((GITHUB / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]["tests"]["strategy"]["matrix"]
     claimed = re.findall(r"Python :: (3\.\d+)", "\n".join(PYPROJECT["project"]["classifiers"]))
     assert matrix["python"] == claimed

@@ -157,7 +157,7 @@ def test_a_name_that_cannot_be_a_folder_is_refused(name: Any) -> None:
         Collector(name=name)
 
 
-def test_a_collection_that_the_configuration_does_not_know_is_refused_with_azures_text(
+def test_a_collection_that_is_not_configured_is_refused_with_azures_text(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     _configure(monkeypatch, tmp_path, "  collections: {model_inputs: {}}")

@@ -184,7 +184,7 @@ data_collector:
         ("data_collector: {}", "data_collector.collections: expected a mapping, got nothing"),
     ],
 )
-def test_a_file_that_is_no_deployment_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+def test_a_file_that_is_not_a_deployment_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read_deployment(_deployment(tmp_path, text))
     assert any(
@@ -236,7 +236,7 @@ def test_an_unknown_key_in_azures_file_is_an_error_that_names_it(tmp_path: Path)
     ]
 
 
-def test_azures_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
+def test_an_azure_file_that_is_not_json_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mdc.json"
     path.write_text("{", "utf-8")
     with pytest.raises(ConfigError, match=r"mdc\.json: expected JSON, got "):

@@ -371,7 +371,7 @@ def test_a_model_of_a_subclass_is_collected_once(folders: dict[str, str], choose
 
 
 @pytest.mark.parametrize("model", [object(), None, linear_model.LogisticRegression()], ids=type)
-def test_an_object_that_is_no_pyfunc_model_is_refused(model: object) -> None:
+def test_an_object_that_is_not_a_pyfunc_model_is_refused(model: object) -> None:
     with pytest.raises(TypeError) as refusal:
         collect_predictions(model)
     assert str(refusal.value) == (
@@ -490,7 +490,7 @@ def test_a_wrong_configuration_is_logged_once_and_scoring_goes_on(
     ]
 
 
-def test_an_error_of_collecting_is_one_line_a_minute_and_scoring_goes_on(
+def test_an_error_of_collecting_is_logged_once_a_minute_and_scoring_goes_on(
     captured: Captured, folders: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:

@@ -152,7 +152,7 @@ def test_each_request_has_its_own_correlation_id_even_if_clients_repeat_request_
     assert "again" not in ids
 
 
-def test_a_frame_with_a_context_of_its_own_keeps_its_id(send: Send) -> None:
+def test_a_frame_with_its_own_context_keeps_that_id(send: Send) -> None:
     def score(body: bytes) -> Answer:
         Collector(name="model_inputs").collect(pd.DataFrame({"a": [1]}), BasicCorrelationContext(id="test"))
         return Answer()

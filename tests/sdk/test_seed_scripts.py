@@ -62,7 +62,7 @@ def test_the_script_with_ids_collects_under_its_own_id() -> None:
 
 
 # S19
-def test_the_script_without_ids_collects_each_request_under_an_id_of_its_own() -> None:
+def test_the_script_without_ids_collects_each_request_under_its_own_id() -> None:
     script = loaded("seed-score.py")
     with capture() as captured:
         script.init()

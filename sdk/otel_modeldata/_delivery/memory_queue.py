@@ -94,7 +94,7 @@ class MemoryQueue:
         return batch
 
     def _pause(self, until: float) -> float:
-        """Seconds until the next batch; none when this one was cut by its size."""
+        """Seconds until the next batch; 0 when this batch was full and due records are left."""
         if self._waiting and self._waiting[0].since <= until:
             return 0.0
         many = len(self._waiting) >= self._limits.linger_records

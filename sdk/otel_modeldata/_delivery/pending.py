@@ -20,7 +20,7 @@ OnError = Callable[[Exception], object]
 
 
 class Producer(NamedTuple):
-    """This process, or a dead one whose segments were adopted."""
+    """This process, or a dead process with adopted segments."""
 
     producer_id: str
     envelope: RequestEnvelope

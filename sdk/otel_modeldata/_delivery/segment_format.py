@@ -111,7 +111,7 @@ def _count_corrupt(data: bytes, damaged: Sequence[tuple[int, int]], intact: set[
 
 
 def _nearest_kind(data: bytes) -> int:
-    """The kind of an entry whose head is damaged, guessed from its first byte."""
+    """The kind of an entry with a damaged head, guessed from its first byte."""
     return min((RECORD, SETTLED, SOURCE), key=lambda kind: (kind ^ data[0]).bit_count()) if data else RECORD
 
 

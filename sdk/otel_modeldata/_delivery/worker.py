@@ -35,7 +35,7 @@ _KEPT_BYTES = 16 * 2**20
 CPU time of a 1000x23 frame."""
 
 _END_SECONDS = 5.0
-"""How long `shutdown` waits for the thread after it closed the transport, which ends a try at once."""
+"""How long `shutdown` waits for the thread after it closed the transport, which cancels a call in progress."""
 
 
 class Gauges(NamedTuple):

@@ -78,7 +78,7 @@ class Rows:
             self._labels, values = numbers
             self.nbytes = values.nbytes
             if self.nbytes <= MAX_DEFERRED_BYTES:
-                # Column by column, as it is in memory. A copy that is an array again takes twice the time.
+                # Copied column by column, as in memory. Copying into another array takes twice the time.
                 self._source: bytes | pd.DataFrame | None = values.tobytes()
                 self._dtype, self._shape = values.dtype, values.shape
                 self.count = values.shape[1]
@@ -242,7 +242,7 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line per family o
         return value.tolist()
     for kind in (str, bytes, int, float):
         if isinstance(value, kind):
-            return kind(value)  # type: ignore[arg-type] # of its own kind
+            return kind(value)  # type: ignore[arg-type] # `value` is of this kind
     if callable(as_py := getattr(value, "as_py", None)):
         return as_py()
     raise TypeError(type(value).__name__)

@@ -89,7 +89,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
         collection: the collection's name.
         fixed: the bytes that `fixed_part` made for the collector.
         time_ns: event time, ns since 1970.
-        attributes: those that differ from record to record.
+        attributes: the attributes that differ from record to record.
         span_context: the span the event belongs to; None outside of any.
         body: the data.
         event_id: the CloudEvents `id`; empty until it is needed.
@@ -221,7 +221,7 @@ class RequestEnvelope:
 
 
 def _tag(message: type[Message], field: str) -> bytes:
-    """The key of a length-delimited field (wire type 2) whose number fits one byte."""
+    """The key of a length-delimited field (wire type 2) with a number that fits one byte."""
     return bytes([message.DESCRIPTOR.fields_by_name[field].number << 3 | 2])
 
 

@@ -237,7 +237,7 @@ def _upstream(header: Header) -> Context:
 
 
 def _request_span(span: Span) -> SpanContext:
-    """The span of a request; `span` may be that of one message of it."""
+    """The span of a request; `span` may be the span of one of its messages."""
     if _SPAN_PER_MESSAGE in (getattr(span, "attributes", None) or {}):
         parent: SpanContext | None = getattr(span, "parent", None)
         return parent or span.get_span_context()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WSGI_WORKERS: Final = frozenset({"SyncWorker", "ThreadWorker", "AsyncWorker"})
-"""gunicorn's classes whose subclasses serve WSGI; others, such as uvicorn's, use the same method for other things."""
+"""gunicorn's base classes of WSGI workers; other workers, such as uvicorn's, use the same method for other things."""
 
 
 class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module is not type-checked

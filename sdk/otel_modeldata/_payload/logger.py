@@ -1,7 +1,7 @@
 """Payload logging of one application: chooses the exchanges to collect, and emits their records.
 
 The configuration decides what is collected: the collections `request` and `response`, each with its own rate. Without
-any configuration both are collected, because a user who wraps an application in a middleware wants that. The decision
+any configuration both are collected, because wrapping an application in a middleware shows that intent. The decision
 depends on the correlation id alone, as for frames, so request, response, inputs and outputs are collected together or
 not at all.
 

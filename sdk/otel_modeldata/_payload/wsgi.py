@@ -125,7 +125,7 @@ class _Chunks:
 
 
 class _SizedChunks(_Chunks):
-    """A response whose number of chunks is known: servers set its Content-Length from that (PEP 3333)."""
+    """A response with a known number of chunks: servers use it to set Content-Length (PEP 3333)."""
 
     def __len__(self) -> int:
         return len(self._chunks)  # type: ignore[arg-type] # it has one, see `_observe`

@@ -144,7 +144,7 @@ def test_with_the_policy_spill_only_overflow_is_written(delivery_to: OpenDeliver
     assert endpoint.stored == names
 
 
-def test_the_limit_of_the_spool_replaces_that_of_the_queue(delivery_to: OpenDelivery) -> None:
+def test_the_limit_of_the_spool_replaces_the_limit_of_the_queue(delivery_to: OpenDelivery) -> None:
     """Only the limit on disk applies; records above the limit in memory are accepted."""
     gate, script = _gated()
     delivery = delivery_to(Endpoint(script), max_bytes=100_000, queue_bytes=5000)

@@ -142,7 +142,7 @@ def test_later_frames_do_not_join_a_flushed_event() -> None:
         assert [event.rows for event in captured.events] == [[{"a": 1}], [{"a": 2}]]
 
 
-def test_row_ids_equal_those_of_azures_consumer_with_any_batching() -> None:  # S21
+def test_row_ids_equal_the_ids_of_azures_consumer_with_any_batching() -> None:  # S21
     with capture() as captured:
         inputs = Collector(name="model_inputs")
         context = BasicCorrelationContext("a")

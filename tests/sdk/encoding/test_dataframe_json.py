@@ -265,7 +265,7 @@ def test_a_deferred_frame_is_charged_with_the_memory_it_holds() -> None:
         assert held < len(rows.text()) == rows.nbytes
 
 
-def test_a_frame_above_the_bound_is_encoded_at_once_so_that_its_size_is_known() -> None:
+def test_a_frame_above_the_limit_is_encoded_at_once_so_that_its_size_is_known() -> None:
     frame = pd.DataFrame({"a": np.full(MAX_DEFERRED_BYTES // 8 + 1, 0.5)})
     assert _rows(frame).nbytes == len('{"a":0.5},') * len(frame) + 1
 

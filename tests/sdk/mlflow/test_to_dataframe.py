@@ -114,7 +114,7 @@ def test_text_gets_the_one_name_of_the_signature() -> None:
     assert rows_of(["a", "b"], SignatureColumns(names=("question",))) == [{"question": "a"}, {"question": "b"}]
 
 
-def test_a_dict_is_one_record_where_the_signature_has_columns_of_lists() -> None:
+def test_a_dict_is_one_record_if_the_signature_has_columns_of_lists() -> None:
     messages = [{"role": "user"}, {"role": "system"}]
     assert rows_of({"messages": messages}) == [{"messages": message} for message in messages]
     assert rows_of({"messages": messages}, SignatureColumns(names=("messages",), hold_lists=True)) == [

@@ -58,7 +58,7 @@ def test_headers_that_only_look_like_credentials_are_collected(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["correlationid", "Data", "data-ref", "--", ""])
-def test_a_header_without_a_line_key_of_its_own_is_refused(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_header_without_its_own_line_key_is_refused(name: str, caplog: pytest.LogCaptureFixture) -> None:
     assert read([name], {name.lower(): "x"}) == {}
     assert "expected a header that gives a line key of its own" in caplog.text
 

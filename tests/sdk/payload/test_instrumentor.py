@@ -48,7 +48,7 @@ def run(code: str, folder: Path, *collections: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_a_program_that_is_no_server_loads_no_server_and_no_delivery(tmp_path: Path) -> None:
+def test_a_program_that_is_not_a_server_loads_no_server_and_no_delivery(tmp_path: Path) -> None:
     heavy = "pandas", "numpy", "grpc", "google.protobuf", "opentelemetry.sdk", "uvicorn", "gunicorn", "werkzeug"
     code = f"instrumentor.instrument()\nprint(*[name for name in {heavy} if name in sys.modules])"
     assert run(code, tmp_path, "request", "response") == []
