@@ -32,7 +32,7 @@ from otel_modeldata import exceptions as sdk
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from otel_modeldata.problems import Problem
+    from otel_modeldata.validation.problems import Problem
 
 
 class ReceiverError(Exception):

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
-from .decoding import Rule, decode
 from .exceptions import ConfigError
-from .problems import Problem
 from .semconv import NAME_RULE, PAYLOAD_COLLECTIONS, is_name
+from .validation.decoding import Rule, decode
+from .validation.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

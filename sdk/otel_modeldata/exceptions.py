@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .problems import Problem, sentence
+from .validation.problems import Problem, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

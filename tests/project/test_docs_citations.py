@@ -32,13 +32,6 @@ OF_OTHERS = {
 }
 """Files of other programs, which comments cite with the program's name."""
 
-BEING_CORRECTED = {
-    *("sdk/otel_modeldata/collector.py", "sdk/otel_modeldata/config.py", "sdk/otel_modeldata/lifecycle.py"),
-    "sdk/otel_modeldata/_encoding/dataframe_json.py",
-    *("tests/benchmarks/faults.py", "tests/end_to_end/test_ground_truth.py", "tests/fixtures/simulator.py"),
-}
-"""Files whose citations are corrected on other branches; to be emptied with the merge."""
-
 CITED = re.compile(r"(?<![\w/.*{-])[\w./-]*[\w-]\.(?:py|md)\b")
 ABSENT = re.compile(r"\b(?:design|seed|layout|style) section", re.IGNORECASE)
 SOURCES = sorted(path for folder in ("sdk", "collector_exporter", "tests") for path in (ROOT / folder).rglob("*.py"))
@@ -87,7 +80,7 @@ def test_code_cites_files_that_exist() -> None:
         missing += [found[0] for text in prose for found in ABSENT.finditer(text)]
         if missing:
             absent[name] = missing
-    assert {name: missing for name, missing in absent.items() if name not in BEING_CORRECTED} == {}
+    assert absent == {}
 
 
 def test_comments_of_configurations_cite_files_that_exist() -> None:

@@ -61,7 +61,8 @@ USED: dict[str, tuple[str, ...]] = {
 
 def _modules() -> list[str]:
     """Every public module of the package, by its name after `otel_modeldata`."""
-    return ["", *sorted(f".{path.stem}" for path in SDK.glob("*.py") if not path.stem.startswith("_"))]
+    names = (path.relative_to(SDK).with_suffix("").parts for path in SDK.rglob("*.py"))
+    return ["", *sorted("." + ".".join(parts) for parts in names if not any(part.startswith("_") for part in parts))]
 
 
 def _public_names(module: ModuleType) -> list[str]:

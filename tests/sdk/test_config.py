@@ -8,7 +8,7 @@ import pytest
 
 from otel_modeldata.config import Collection, CollectorConfig, DataAsset, load_config, read_deployment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

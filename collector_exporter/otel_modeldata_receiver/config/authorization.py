@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from otel_modeldata import semconv
-from otel_modeldata.decoding import Rule
+from otel_modeldata.validation.decoding import Rule
 
 from ..exceptions import ForbiddenError
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from otel_modeldata import semconv
-from otel_modeldata.decoding import Rule, decode
-from otel_modeldata.problems import Problem, child
+from otel_modeldata.validation.decoding import Rule, decode
+from otel_modeldata.validation.problems import Problem, child
 
 from ..exceptions import ConfigError
 from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the annotations)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from otel_modeldata.decoding import Rule
+from otel_modeldata.validation.decoding import Rule
 
 from .setting import Doc
 

@@ -9,7 +9,7 @@ import yaml
 
 from otel_modeldata import config as sdk_config
 from otel_modeldata.exceptions import ConfigError as SdkConfigError
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 from ..exceptions import ConfigError
 

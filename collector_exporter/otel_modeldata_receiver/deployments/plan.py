@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 from ..exceptions import ConfigError
 from ..layout.destination import CollectionPlan, DeploymentPlan

@@ -34,8 +34,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem
 from otel_modeldata.transport import Delivered, OpenTransports, Refused, Retry
+from otel_modeldata.validation.problems import Problem
 
 from .. import telemetry
 from ..config import receiver as configuration

@@ -13,7 +13,7 @@ from .. import _forking
 from .._settings.delivery import make_folders
 from .._settings.variables import STORE
 from ..exceptions import ConfigError
-from ..problems import Problem
+from ..validation.problems import Problem
 
 if TYPE_CHECKING:
     from .._settings.settings import Settings

@@ -25,7 +25,7 @@ from .. import semconv
 from .._version import AGENT, NAME, VERSION
 from ..context import new_uuid
 from ..exceptions import ConfigError
-from ..problems import Problem
+from ..validation.problems import Problem
 from .dataframe_json import Rows
 
 if TYPE_CHECKING:

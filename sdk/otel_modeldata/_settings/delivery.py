@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigError
-from ..problems import Problem
+from ..validation.problems import Problem
 from .variables import (
     BATCH_MS,
     DEFAULT_BATCH_MS,

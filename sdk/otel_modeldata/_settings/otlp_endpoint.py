@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from opentelemetry.util.re import parse_env_headers
 
 from ..exceptions import ConfigError
-from ..problems import Problem, is_loopback
+from ..validation.problems import Problem, is_loopback
 from .variables import (
     CERTIFICATE,
     CLIENT_CERTIFICATE,

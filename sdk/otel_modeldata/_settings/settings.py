@@ -17,7 +17,7 @@ from .variables import STORE, misspelled
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..problems import Problem
+    from ..validation.problems import Problem
 
 T = TypeVar("T")
 

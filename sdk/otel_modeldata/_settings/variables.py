@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..config import AZURE_CONFIG_VARIABLE, CONFIG_VARIABLE, LEGACY_VARIABLE
-from ..problems import Problem, closest
+from ..validation.problems import Problem, closest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from otel_modeldata.environment import read_environment
-from otel_modeldata.problems import child, item
+from otel_modeldata.validation.problems import child, item
 from otel_modeldata_receiver.commands import main
 from otel_modeldata_receiver.commands.check.run import check_files
 from otel_modeldata_receiver.commands.check.yaml_lines import YamlLines

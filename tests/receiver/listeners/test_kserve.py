@@ -200,7 +200,7 @@ JSON_VALUES = st.recursive(
 NAMES = st.sampled_from([*attributes_of(REQUEST), "data", "data_base64"])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # slow machines
+@settings(suppress_health_check=[HealthCheck.too_slow])  # slow machines
 @given(st.dictionaries(NAMES, JSON_VALUES), st.dictionaries(NAMES, st.binary(max_size=20)))
 def test_any_event_is_read_or_refused(members: dict[str, object], headers: dict[str, bytes]) -> None:
     event = attributes_of(REQUEST) | members

@@ -7,7 +7,7 @@ import pytest
 from otel_modeldata import Collector
 from otel_modeldata._settings.delivery import DeliveryLimits, DeliverySettings, SpoolSettings, load_settings
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 VARIABLES = [
     f"OTEL_MODELDATA_{name}" for name in ("QUEUE_BYTES", "OVERFLOW", "SPOOL", "SPOOL_BYTES", "BATCH_MS", "REPORT")

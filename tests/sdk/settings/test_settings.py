@@ -14,7 +14,7 @@ from otel_modeldata._settings.payload import PayloadSettings
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.environment import VARIABLES, Environment, Settings, read_environment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 SDK = Path(__file__).parents[3] / "sdk/otel_modeldata"
 NAMES = {variable.name for variable in VARIABLES}

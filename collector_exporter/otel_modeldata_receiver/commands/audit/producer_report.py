@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from otel_modeldata.problems import Problem
 from otel_modeldata.report import CollectionReport, DeliveryReport
+from otel_modeldata.validation.problems import Problem
 
 from ...exceptions import ConfigError
 

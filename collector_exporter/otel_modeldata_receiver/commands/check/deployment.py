@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_modeldata.config import ROLLING_RATES, read_deployment
 from otel_modeldata.environment import read_environment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem, child, item
 from otel_modeldata.semconv import PAYLOAD_COLLECTIONS, TRACE_COLLECTION
+from otel_modeldata.validation.problems import Problem, child, item
 
 from ...deployments.datastores import DatastorePath
 from .finding import Finding, problem, warning

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from otel_modeldata.problems import Problem
+    from otel_modeldata.validation.problems import Problem
 
     from .yaml_lines import YamlLines
 

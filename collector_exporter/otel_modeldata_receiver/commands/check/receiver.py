@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from otel_modeldata.problems import Problem, is_loopback
+from otel_modeldata.validation.problems import Problem, is_loopback
 
 from ...config import receiver as configuration
 from ...config.store_access import DatastoreConfig

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import yaml
 
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 from . import deployment, receiver
 from .finding import Finding, problem

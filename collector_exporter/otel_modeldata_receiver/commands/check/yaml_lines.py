@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from otel_modeldata.problems import child, item
+from otel_modeldata.validation.problems import child, item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem, child, closest, is_loopback, item, sentence
+from otel_modeldata.validation.problems import Problem, child, closest, is_loopback, item, sentence
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata.decoding import Rule, decode
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.decoding import Rule, decode
+from otel_modeldata.validation.problems import Problem
 
 
 class Color(enum.Enum):
