@@ -244,25 +244,26 @@ def test_what_a_gateway_without_a_queue_file_loses_is_seen_as_a_gap_in_the_seque
         pytest.skip("expected the wheel 'rotel', found none: it is made for Linux on x86_64 only")
     gateway = rotel(agent, receiver.endpoint, tmp_path)
     gateway.start()
-    scoring = ScoringProcess(endpoint=gateway.grpc, folder=tmp_path, count=1200, per_second=600)
+    scoring = ScoringProcess(endpoint=gateway.grpc, folder=tmp_path, count=2400, per_second=600)
     try:
         scoring.start()
         scoring.wait_until_accepted(200)
         wait_for_lines(store, 1)
         receiver.kill()
-        scoring.wait_until_accepted(500)
+        # Well over the pause between two batches of the SDK (`linger_seconds`): the gateway acknowledges one from memory.
+        scoring.wait_until_accepted(len(scoring.accepted()) + 900)
         gateway.kill()
         receiver.start()
         gateway.start()
         report = scoring.finish()
-        wait_until(lambda: max(sequences(store)) == 1199)
+        wait_until(lambda: max(sequences(store)) == 2399)
     finally:
         scoring.kill()
         gateway.kill()
     assert report == {"refused": 0, "lost": {}, "pending": 0}
     assert receiver.stop() == 0
     stored = sequences(store)
-    gaps = set(range(1200)) - set(stored)
+    gaps = set(range(2400)) - set(stored)
     assert gaps
     assert len({line["producer"] for line in lines_below(store)}) == 1
     check(accepted=scoring.accepted(), lost=len(gaps), store=store, key="correlationid")
