@@ -64,8 +64,8 @@ def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: Rece
     error = refusal(receiver, bomb)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error.details() == (
-        f"expected a request of at most {MESSAGE_LIMIT} bytes, got {len(bomb)} compressed ones that hold more; "
-        "let the sender cut smaller batches"
+        f"expected a request of at most {MESSAGE_LIMIT} bytes, got {len(bomb)} compressed bytes that hold more; "
+        "let the sender send smaller batches"
     )
     assert peak_rss(receiver) - before < MESSAGE_LIMIT + BOMB_ROOM
 
@@ -73,7 +73,7 @@ def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: Rece
 def test_a_bomb_with_a_compression_header_is_refused_too(receiver: ReceiverProcess) -> None:
     """Compressed by gRPC itself, with its header."""
     error = refusal(receiver, bytes(80 * MIB), compression=grpc.Compression.Gzip)
-    assert (error.code(), "compressed ones that hold more" in error.details()) == (
+    assert (error.code(), "compressed bytes that hold more" in error.details()) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         True,
     )

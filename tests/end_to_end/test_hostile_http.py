@@ -63,7 +63,7 @@ def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: Rece
     assert post(receiver, "/v1/logs", one("before"), PROTOBUF)[0] == 200
     before = peak_rss(receiver)
     status, answer = post(receiver, path, gzip_of_zeros(512 * MIB), PROTOBUF | {"Content-Encoding": "gzip"})
-    assert (status, b"compressed ones that hold more; let the sender cut smaller batches" in answer) == (413, True)
+    assert (status, b"compressed bytes that hold more; let the sender send smaller batches" in answer) == (413, True)
     assert peak_rss(receiver) - before < MESSAGE_LIMIT + BOMB_ROOM
 
 

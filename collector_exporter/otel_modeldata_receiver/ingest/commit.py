@@ -1,9 +1,9 @@
 """Makes a mapped request durable: its lines, its large payloads, and the records that cannot become lines.
 
-Everything is stored concurrently, with one order: an object is stored before the line that points to it. So a line
-without an object waits for no object, neither of its own request nor of another one; the request is answered when
+Everything is stored concurrently, with one rule: an object is stored before the line that points to it. So a line
+without an object never waits for an object, of its own request or of another one; the request is answered when
 everything is durable. There is no other order between requests, or between lines with and without an object: the ids in
-a blob rise with time only as long as no large payload is among them.
+a blob are in time order only if no line among them has an object.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Committed", "commit", "quarantine"]
 
 _LONG_DIGEST: Final = 256 * 1024
-"""To compute a digest of more bytes takes longer than to hand it to a thread."""
+"""Above this size, computing a digest takes longer than passing the work to a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Committed:
     Attributes:
         duplicates: lines that were stored already.
         rejected: records that are in quarantine instead of becoming lines.
-        defects: internal errors that made records rejected; their reasons contain only the names of the types.
+        defects: internal errors that caused a rejection; the reasons contain only the names of their types.
     """
 
     duplicates: int = 0

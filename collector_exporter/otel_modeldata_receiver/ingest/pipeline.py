@@ -169,7 +169,7 @@ class Pipeline:
     def _begin(
         self, decoded: Decoded, work: Callable[[Decoded], Coroutine[object, object, bytes]]
     ) -> asyncio.Future[bytes]:
-        """Admit a request and start `work` on it; who gives up the future that is returned does not end the work."""
+        """Admit a request and start `work` on it; cancelling the returned future does not end the work."""
         self._refuse_when_stopping()
         tenant, size = decoded.tenant, len(decoded.request)
         self._admission.admit(tenant, size)
@@ -181,7 +181,7 @@ class Pipeline:
         return answer
 
     async def _outcome(self, answer: asyncio.Future[bytes]) -> bytes:
-        """The answer, or `TimeoutError` where it does not come in time."""
+        """The answer, or `TimeoutError` when it is not ready in time."""
         loop = asyncio.get_running_loop()
         timer = loop.call_later(self._config.deadline_seconds, _expire, answer)
         try:

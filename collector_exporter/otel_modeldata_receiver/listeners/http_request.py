@@ -1,6 +1,6 @@
 """What every HTTP route needs: a body read within its bounds, and the status for an error.
 
-A body is read when the pipeline asks for it and no sooner: until then the socket's flow control holds it back. It is
+A body is read only when the pipeline asks for it: until then the socket's flow control holds it back. It is
 returned as it was sent; `ingest/compression.py` decompresses it.
 
 | error | status | why |

@@ -75,7 +75,7 @@ class StoreTransport:
         instance: 32 hex digits for the names of the blobs; new ones by default.
 
     Raises:
-        ConfigError: the URL is no URL of a store.
+        ConfigError: the URL is not the URL of a store.
     """
 
     def __init__(self, url: str, instance: str | None = None) -> None:
@@ -124,7 +124,7 @@ class StoreTransport:
             if self._is_closed:
                 return _CLOSED
             self._attempt = asyncio.run_coroutine_threadsafe(self._pipeline.accept(request, _REQUEST_INFO), self._loop)
-            if self._is_closed:  # meanwhile: `close` saw no attempt
+            if self._is_closed:  # closed in the meantime, and `close` saw no attempt
                 self._attempt.cancel()
             return _answer(self._attempt)
 
@@ -155,7 +155,7 @@ class StoreTransport:
             self._loop.close()
 
     def hold_for_fork(self) -> None:
-        """Return when no request is in progress, and let none begin."""
+        """Wait until no request is in progress, and let none begin."""
         self._is_held_for_fork = self._inside.acquire(timeout=_FORK_WAITS_SECONDS)
 
     def go_on_after_fork(self) -> None:

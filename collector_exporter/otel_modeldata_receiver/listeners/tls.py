@@ -1,7 +1,7 @@
 """The receiver's certificates: checked for each new connection, so that renewed files need no restart.
 
 A renewal replaces several files, and not all at once. Files that do not belong together are therefore not used: the
-connection gets the former certificate, with one log line for each state of the files.
+connection gets the previous certificate, with one log line for each state of the files.
 """
 
 from __future__ import annotations

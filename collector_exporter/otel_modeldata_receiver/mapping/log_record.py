@@ -1,4 +1,4 @@
-"""One log record becomes one event: its attributes as line keys, with every default, and its folder.
+"""Maps one log record to one event: its attributes as line keys, with every default, and its folder.
 
 `cloudevent.CloudEvent` declares which attribute becomes which line key. This module adds the keys that follow from
 several values: the collection, the content, the time and the defaults. It reads the attributes once; values that many
@@ -168,10 +168,10 @@ def varies(key: str) -> Varies:
 
 
 def _text_of(attribute: KeyValue) -> str | None:
-    """The text of an attribute that is read; None where it has none, and of all others.
+    """The text of an attribute that this module reads; None for an empty one and for any other attribute.
 
     Raises:
-        BadRecordError: it is no text, or none that a line can hold.
+        BadRecordError: it is not text, or not text that a line can hold.
     """
     key, value = attribute.key, attribute.value
     if key in ATTRIBUTES:

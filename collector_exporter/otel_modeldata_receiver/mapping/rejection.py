@@ -1,4 +1,4 @@
-"""A record that cannot become a line: what is kept of it, and why."""
+"""A record that cannot become a line: the parts that are kept, and the reason."""
 
 from __future__ import annotations
 

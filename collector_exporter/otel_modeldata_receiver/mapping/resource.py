@@ -23,7 +23,7 @@ MAX_TEXT_CHARS: Final = 2048
 _MAX_CACHED_BYTES: Final = 16 * 1024
 """Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
 _UNKNOWN_SERVICE: Final = "unknown_service"
-"""What every OTel SDK sends as the name of a service that has none."""
+"""The service name that every OTel SDK sends when none is set."""
 
 
 class DeploymentResource(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,8 +18,8 @@ library then retries, appends a second copy and reports success. This module pre
    same bytes at the same position, or read the blob again before it writes other bytes. After `FencedError` it must
    read the blob and continue in another one (`rolled_blobs.py`).
 
-What this module may not know: lines, ids, folders, rolling, or who waits for an append. It knows names, positions and
-bytes. Credentials come from `azure_account.py`; no message, log line or repr contains a key, token or signature.
+This module does not depend on lines, ids, folders, rolling or callers, only on names, positions and bytes. Credentials
+come from `azure_account.py`; no message, log line or repr contains a key, token or signature.
 """
 
 from __future__ import annotations

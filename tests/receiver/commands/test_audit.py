@@ -466,7 +466,7 @@ def test_wrong_usage_has_code_2(arguments: list[str], capsys: pytest.CaptureFixt
 def test_a_report_and_hours_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = write_report(tmp_path / "reports", "p")
     code, _, err = run(capsys, tmp_path, "--report", report, "--from", "2026-11-22T10")
-    assert (code, "a final report is about all hours" in err) == (2, True)
+    assert (code, "a final report covers all hours" in err) == (2, True)
     assert run(capsys, tmp_path, "--from", "2026-11-22T10", "--to", "2026-11-22T09")[0] == 2
 
 

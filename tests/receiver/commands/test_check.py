@@ -78,20 +78,20 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.replace("  collections", "  rolling_rate: Day\n  collections"),
             4,
-            f"{AZURE}rolling_rate: Azure ML's monitors read hour folders only, so they find nothing of Day",
+            f"{AZURE}rolling_rate: Azure ML's monitors read hour folders only, so they find no blobs at rate Day",
             id="a rate that monitors do not read",
         ),
         pytest.param(
             GOOD.replace("  collections", "  rolling_rate: month\n  collections"),
             4,
-            f"{AZURE}rolling_rate: Azure ML's monitors read hour folders only, so they find nothing of month, and "
-            "azure-ai-ml refuses this value",
+            f"{AZURE}rolling_rate: Azure ML's monitors read hour folders only, so they find no blobs at rate month, "
+            "and azure-ai-ml refuses this value",
             id="a rate that azure-ai-ml refuses",
         ),
         pytest.param(
             GOOD.replace("  collections", "  sampling_rate: 0.0\n  collections"),
             4,
-            f"{AZURE}sampling_rate: 0 collects nothing here, while Azure's own SDK takes 0 for everything",
+            f"{AZURE}sampling_rate: 0 collects nothing here, but Azure's own SDK treats 0 as everything",
             id="nothing is sampled",
         ),
         pytest.param(
@@ -131,7 +131,7 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.replace("inputs: {", "inputs: {data: {version: 1}, "),
             5,
-            f"{AZURE}collections.model_inputs.data.version: azure-ai-ml takes text only, write '1' in quotes",
+            f"{AZURE}collections.model_inputs.data.version: azure-ai-ml accepts text only, write '1' in quotes",
             id="an unquoted version",
         ),
         pytest.param(
@@ -169,7 +169,7 @@ def test_more_than_five_collections_are_a_warning(path: Path) -> None:
     assert found(path, text)[0] == (
         "warning",
         4,
-        "data_collector.collections: Azure's documentation allows 5 collections, here are 6",
+        "data_collector.collections: Azure's documentation allows 5 collections, this file has 6",
     )
 
 
@@ -309,7 +309,7 @@ def test_a_folder_is_asked_for_its_files(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_yaml_that_nests_without_end_is_a_problem(path: Path) -> None:
     ((severity, _, said),) = found(path, "a: " + "[" * 5000 + "]" * 5000)
-    assert (severity, said) == ("problem", "expected YAML, got more levels than can be read: nest it less")
+    assert (severity, said) == ("problem", "expected YAML, got too many nested levels: nest it less")
 
 
 def test_aliases_of_aliases_are_not_followed_without_end(path: Path) -> None:

@@ -309,7 +309,7 @@ def test_each_mismatch_of_tls_has_its_own_message(
     assert plain["protocol"] == (
         "failed",
         (
-            f"expected gRPC in plain text on {target}, got an end of the connection: if it uses TLS, write "
+            f"expected gRPC in plain text on {target}, got a closed connection: if it uses TLS, write "
             "https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
         ),
     )
@@ -374,7 +374,7 @@ def test_the_port_of_otlp_over_http_is_recognized(start_any_gateway: StartAnyGat
             )
 
 
-@pytest.mark.parametrize(("answer", "got"), [(b"", "silence for 0.2 s"), (b"220 mail ready\r\n", "something else")])
+@pytest.mark.parametrize(("answer", "got"), [(b"", "no answer for 0.2 s"), (b"220 mail ready\r\n", "something else")])
 def test_a_server_of_another_kind_is_reported(monkeypatch: pytest.MonkeyPatch, answer: bytes, got: str) -> None:
     monkeypatch.setattr(network, "_PROBE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -398,7 +398,7 @@ def test_a_server_of_another_kind_is_reported(monkeypatch: pytest.MonkeyPatch, a
     [
         ("UNAUTHENTICATED", "put credentials into OTEL_EXPORTER_OTLP_HEADERS, as in authorization=Bearer%20TOKEN"),
         ("PERMISSION_DENIED", "ask for the right to write, or put other credentials into OTEL_EXPORTER_OTLP_HEADERS"),
-        ("UNIMPLEMENTED", "let the gateway's otlp receiver serve a pipeline of logs, or correct the port"),
+        ("UNIMPLEMENTED", "use the gateway's otlp receiver in a logs pipeline, or correct the port"),
         ("INTERNAL", "look at its log"),
     ],
 )

@@ -102,7 +102,7 @@ def test_every_problem_is_named_in_one_error(tmp_path: Path) -> None:
             "listen: expected HOST:PORT, got ':4327'; name the interface too: 127.0.0.1:4317 for this machine only, "
             "0.0.0.0:4317 for every network"
         ),
-        "store: expected a folder or a URL, got ''; name a place for the blobs",
+        "store: expected a folder or a URL, got ''; name where to store the blobs",
         "rolling_rate: expected one of Minute, Hour, Day, Month, Year, got 'fortnight'",
         "instance_id: expected 32 lower-case hex digits, got 'ABC'; use a uuid without hyphens",
         "linger_ms: expected 0 to 60000, got -1",

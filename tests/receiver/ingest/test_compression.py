@@ -71,7 +71,7 @@ def test_a_bomb_is_refused_and_takes_no_more_than_a_step(limit: int) -> None:
     try:
         with pytest.raises(
             TooLargeError,
-            match=rf"^expected a request of at most {limit} bytes, got {len(bomb)} compressed ones that hold more; let",
+            match=rf"^expected a request of at most {limit} bytes, got {len(bomb)} compressed bytes that hold more; let",
         ):
             decompressed(bomb, limit)
         _, peak = tracemalloc.get_traced_memory()
@@ -113,7 +113,7 @@ COMPRESSED = gzip.compress(b"some rows of data", mtime=0)
         (COMPRESSED[:-1], "the end is missing"),
         (COMPRESSED[:12], "the end is missing"),
         (COMPRESSED[:-8] + bytes(8), "incorrect data check"),
-        (COMPRESSED + b"more", "4 bytes behind the end"),
+        (COMPRESSED + b"more", "4 bytes after the end"),
         (b"\x1f\x8bnoise that is no gzip", "unknown compression method"),
     ],
 )

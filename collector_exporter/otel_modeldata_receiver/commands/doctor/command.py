@@ -76,7 +76,7 @@ def add_parser(commands: Commands) -> None:
         help="how long to wait for the acknowledgment, and again for the line (default 30)",
     )
     parser.add_argument(
-        "--large", action="store_true", help="also send an event of 5 MiB, which finds limits of the gateway"
+        "--large", action="store_true", help="also send an event of 5 MiB, to find size limits of the gateway"
     )
     parser.add_argument(
         "--collection",

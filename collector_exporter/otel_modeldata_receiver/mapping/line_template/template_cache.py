@@ -73,8 +73,8 @@ class SenderTemplates:
     def repeated_shape(self, raw: bytes, record: LogRecord) -> RecordShape | None:
         """The shape of a record that fits no template, if another record had that shape before.
 
-        To cut a record costs about as much as to read it. So the first record of a sender is not cut: it may be the
-        only one. And shapes that are never seen again are soon cut rarely.
+        Cutting a record costs about as much as reading it. So the first record of a sender is not cut, as it may be the
+        only one, and records of senders whose shapes never repeat are soon cut rarely.
         """
         self._unmatched += 1
         for shape, learnable in self._candidates.items():
