@@ -118,8 +118,8 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.replace("    model_outputs: {enabled: 'True'}\n", ""),
             5,
-            f"{AZURE}collections.model_inputs: Azure ML's default monitor needs model_inputs and model_outputs, here "
-            "is one of them",
+            f"{AZURE}collections.model_inputs: Azure ML's default monitor needs model_inputs and model_outputs, this "
+            "file has only one of them",
             id="half a pair",
         ),
         pytest.param(

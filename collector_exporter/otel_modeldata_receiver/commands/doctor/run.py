@@ -159,6 +159,6 @@ class _Journey:
             return passed(_CLOCK, within)
         return failed(
             _CLOCK,
-            f"expected clocks that agree within {_MOST_SKEW_SECONDS:g} s, got a difference: {within}; events are stored "
-            "in the folder of another hour; synchronize this machine (NTP)",
+            f"expected clocks that agree within {_MOST_SKEW_SECONDS:g} s, got a difference: {within}; events are "
+            "stored in the folder of another hour; synchronize this machine (NTP)",
         )
