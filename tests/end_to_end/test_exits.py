@@ -110,7 +110,8 @@ class Host:
         return list(arrived.values())
 
     def check(self, *, producers: int, lost: int = 0, unknown: Sequence[str] = ()) -> None:
-        """Check that all accepted events except `lost` arrived, from so many producers, and that the spool is empty."""
+        """Check that all accepted events except `lost` arrived, from `producers` producers, and that the spool is
+        empty."""
         lines = self.lines()
         accepted = [Sent(id=key) for key in (*self.accepted(), *unknown)]
         check(accepted=accepted, store=lines, lost=lost, unknown=unknown)

@@ -116,7 +116,7 @@ def _add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
 
 
 def _keys() -> str:
-    """The keys of the configuration file: those of the flags by name, the others with unit, default and meaning."""
+    """The keys of the configuration file: keys with a flag by name, the others with unit, default and meaning."""
     lines = _wrapped(f"{', '.join(_FLAGS)}: as the flags", "  ")
     shown: set[str] = set()
     for setting in configuration.SETTINGS:

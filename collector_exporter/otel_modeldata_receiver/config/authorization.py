@@ -35,7 +35,7 @@ class Client:
     """A sender that may not send for everything.
 
     Attributes:
-        names: those of its certificate.
+        names: names in its certificate.
         grants: `endpoint/deployment` and `endpoint/*` that it may send for; none where the setting does not list it.
     """
 

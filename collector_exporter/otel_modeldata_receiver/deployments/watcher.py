@@ -59,7 +59,7 @@ class Deployments:
         self._paths = config.deployments
         self._stamp = self._files.stamp()
         self._last_error = ""
-        self._threads = DaemonExecutor(1, "otel-modeldata-files")  # a stop waits for no answer of Azure ML
+        self._threads = DaemonExecutor(1, "otel-modeldata-files")  # a stop does not wait for Azure ML
         self._task: asyncio.Task[None] | None = None
         plan = self._plan()
         self.plans: Plans = plan.deployments

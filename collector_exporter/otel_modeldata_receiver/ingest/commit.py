@@ -33,7 +33,7 @@ _LONG_DIGEST: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """What is durable now.
+    """The result of a commit: everything is durable now.
 
     Attributes:
         duplicates: lines that were stored already.
@@ -68,7 +68,7 @@ async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
 
 
 async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
-    """Make the bytes of rejected records durable; those that are too large for a line become objects first.
+    """Make the bytes of rejected records durable; bytes that are too large for a line become objects first.
 
     Args:
         sink: where lines and objects are stored.
@@ -99,7 +99,7 @@ async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Comm
     name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
     try:
         url = await sink.put(name, large.content, large.content_type)
-    except ValueError as error:  # the name is taken by other content: like an internal error, it costs this record only
+    except ValueError as error:  # the name has other content: like an internal error, this affects only this record
         rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
         return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))

@@ -1,9 +1,8 @@
 """The path of a request: read, admit, map, commit, answer. It is acknowledged when every line of it is durable.
 
-`mapping/request.py` decides what a request becomes, `commit.py` makes that durable. What may enter is decided in
-`read_slots.py` (before a request is read) and in `admission.py` (before it is mapped). This module takes bytes and a
-`RequestInfo` and returns encoded answers; it depends on no protocol. It guarantees to senders that no internal error is
-answered in a way that makes them drop data.
+`mapping/request.py` maps a request, `commit.py` makes the result durable. `read_slots.py` limits requests before they
+are read, `admission.py` before they are mapped. This module takes bytes and a `RequestInfo` and returns encoded
+answers; it depends on no protocol. No internal error is answered in a way that makes senders drop data.
 
 A call that reaches its deadline, or whose sender went away, is answered or dropped, but its append goes on: the store
 may have the bytes already, and records that are sent again are recognized by their ids.
@@ -91,7 +90,7 @@ class Pipeline:
 
     @property
     def in_flight_bytes(self) -> int:
-        """Bytes of requests admitted and not yet resolved, those of calls past their deadline included."""
+        """Bytes of requests admitted and not yet resolved, including calls past their deadline."""
         return self._admission.in_flight_bytes
 
     async def receive(
@@ -100,7 +99,7 @@ class Pipeline:
         info: RequestInfo,
         convert: Callable[[bytes], Awaitable[bytes]] | None = None,
     ) -> bytes:
-        """Read a message, make durable what it carries, and return the encoded answer.
+        """Read a message, make its records durable, and return the encoded answer.
 
         Args:
             read: reads the message; `read_slots.py` bounds its time. Anything but bytes is no message.

@@ -35,7 +35,7 @@ FAIR_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 20.0
 """Time limit for reading a message, waiting included: 72 MiB need 30 Mbit/s. Below the gateway's timeout of 30 s."""
 MOST_WAITING: Final = 10_000
-"""Calls that may wait for a slot; each holds a few KiB and no message."""
+"""Limit for calls that wait for a slot; each holds a few KiB and no message."""
 
 
 class ReadSlots:

@@ -14,8 +14,8 @@ The deployment YAML that the SDK reads (`OTEL_MODELDATA_CONFIG`) is used as in a
 destinations and assets. Other settings of a receiver (datastores, how a store is opened) may be in the file that
 `OTEL_MODELDATA_STORE_CONFIG` names.
 
-Nothing here may outlive the interpreter or start while it exits: the threads are daemons, and all of them run before
-the first request is answered.
+Nothing here may outlive the interpreter or start while it exits, so the threads are daemons and all start before the
+first request is answered.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _LOOP_THREADS: Final = 2
 _CLOSE_SECONDS: Final = 5.0
 """How long a close waits for a write in progress, and for data assets that are being written."""
 _FORK_WAITS_SECONDS: Final = 1.0
-"""How long a fork waits for the request in progress: its child must not inherit a lock that a thread here holds."""
+"""How long a fork waits for the request in progress, so that the child inherits no lock held by a thread here."""
 
 
 class StoreTransport:
@@ -106,7 +106,7 @@ class StoreTransport:
 
     @staticmethod
     def check(url: str) -> None:
-        """Write to the store once, and leave nothing running.
+        """Write to the store once, then stop everything again.
 
         Raises:
             ConfigError: it cannot be written; the message gives the reason.

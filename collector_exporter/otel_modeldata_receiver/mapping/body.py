@@ -1,4 +1,4 @@
-"""The body of a log record becomes the JSON text of `data`, or is rejected with a reason.
+"""Maps the body of a log record to the JSON text of `data`, or rejects it with a reason.
 
 Text is checked and then passed on byte for byte. The check matters: one line whose `data` is not an array of objects
 fails the whole time window in Azure's reader, which drops a broken line without a message.
@@ -155,7 +155,7 @@ def is_json(content_type: str) -> bool:
 
 
 def _known(content_type: str) -> str:
-    """`content_type`, or `BINARY` where it is no media type."""
+    """`content_type`, or `BINARY` where it is not a media type."""
     try:
         is_json(content_type)
     except BadRecordError:

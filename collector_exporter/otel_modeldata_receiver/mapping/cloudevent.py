@@ -1,4 +1,4 @@
-"""The line: one CloudEvent in the JSON format, with the keys, the order and the texts of Azure ML's own collector.
+"""The line: one CloudEvent in the JSON format, with the keys, order and value formats of Azure ML's own collector.
 
 The first seven keys are always in this order. Every value is a JSON string except `data`, which is inserted as the
 bytes that arrived: numbers and escapes are never parsed and printed again. This module does not depend on OTLP.

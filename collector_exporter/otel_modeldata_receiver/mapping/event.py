@@ -92,7 +92,7 @@ Outcome: TypeAlias = "PlacedLine | LargePayload | None"
 
 
 def outcome_of(event: Event, record: Record, scope: ScopeContext) -> PlacedLine | LargePayload:
-    """What `event`, which was read from `record`, becomes.
+    """The result for `event`, which was read from `record`: a line or a large payload.
 
     Raises:
         BadRecordError: the attributes alone are too large for a line.

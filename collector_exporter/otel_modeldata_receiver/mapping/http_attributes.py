@@ -66,7 +66,7 @@ def line_keys(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def total_bytes(texts: Mapping[str, str], size: int) -> int | str | None:
-    """The size of the whole body of which `size` bytes were collected.
+    """The size of a whole body, given that `size` bytes of it were collected.
 
     Returns:
         bytes; `*` where this is unknown; None where all of it was collected, or where the value is impossible.

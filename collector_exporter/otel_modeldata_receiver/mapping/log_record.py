@@ -88,7 +88,7 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
 
 
 def _keys(texts: Mapping[str, str], event_id: str, scope: ScopeContext, content: _Content) -> dict[str, Any]:
-    """The line keys that are attributes, with the defaults of those that every line has."""
+    """The line keys that are attributes, with defaults for the keys that every line has."""
     sent = {key: text for key, attribute in LINE_ATTRIBUTES.items() if (text := texts.get(attribute.name))}
     defaults = {
         "id": event_id,
@@ -154,7 +154,7 @@ ATTRIBUTES: Final = frozenset(
         *(attribute.name for attribute in LINE_ATTRIBUTES.values()),
     }
 )
-"""The attributes that must be text, beside those of `http_attributes.py`, which may be anything."""
+"""The attributes that must be text; the attributes of `http_attributes.py` may have any type."""
 _VARIES: Final = {attribute.name: attribute.varies for attribute in LINE_ATTRIBUTES.values()}
 
 

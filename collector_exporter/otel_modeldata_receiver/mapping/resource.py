@@ -17,7 +17,7 @@ from ..layout.partition import RollingRate
 from . import otlp
 
 _URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"
-"""RFC 3986 section 2.2 and `%`, beside the unreserved characters that `quote` leaves alone."""
+"""RFC 3986 section 2.2 and `%`, in addition to the unreserved characters that `quote` keeps."""
 MAX_TEXT_CHARS: Final = 2048
 """One resource is repeated in the line of every record under it: a large text would multiply."""
 _MAX_CACHED_BYTES: Final = 16 * 1024

@@ -70,7 +70,8 @@ _WALK_SECONDS: Final = 1800.0
 
 _PERMISSION: Final = "Storage Blob Data Contributor"
 _PROBE: Final = ".otel-modeldata-write-check"
-"""An empty append blob that proves the permission to write. It is not deleted: nothing else needs that permission."""
+"""An empty append blob that proves the permission to write. It stays, because nothing else needs permission to
+delete."""
 
 _NO_MORE_BLOCKS: Final = frozenset({"BlockCountExceedsLimit", "BlobIsSealed", "InvalidBlobType", "BlobArchived"})
 """Answers to an append that do not change when it is repeated."""

@@ -59,7 +59,7 @@ class Appended(NamedTuple):
 
 @dataclass(slots=True)
 class _Call:
-    """The lines of one caller; answered when `last` lines of the partition are resolved."""
+    """One call; it is answered when `last` lines of the partition are resolved."""
 
     answer: asyncio.Future[Appended]
     arrived: float

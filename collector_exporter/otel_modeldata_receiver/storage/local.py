@@ -43,7 +43,7 @@ _LOCK_SECONDS: Final = 5.0
 """How long an append waits for a lock that another process holds (an append takes milliseconds)."""
 _LOCK_POLL_SECONDS: Final = 0.01
 _LARGE_BYTES: Final = 1 << 18
-"""From this size on a block's pages are released: for smaller ones the call costs more than it saves."""
+"""From this size on, a block's pages are released; for smaller blocks the call costs more than it saves."""
 _SCAN_BYTES: Final = 1 << 16
 """Step in which the end of a file is searched for its last newline."""
 

@@ -93,7 +93,7 @@ class Sink:
         return await self._open(folder).add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
-        """Store an object beside the lines and return its URL, for `dataref`; only a few are sent at the same time.
+        """Store an object and return its URL, for `dataref`; only a few are sent at the same time.
 
         Args:
             name: relative to the store. It contains a digest of the content, so one name has one content, and an

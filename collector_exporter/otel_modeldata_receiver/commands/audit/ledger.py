@@ -42,7 +42,7 @@ class Location:
     Attributes:
         blob: name of the blob in the store.
         line: number of the line, from 1.
-        reason: what was expected, and what the line has.
+        reason: the expected content, and the content of the line.
     """
 
     blob: str

@@ -103,7 +103,7 @@ def _event_name(record: bytes) -> str:
 
 
 def _texts(message: bytes, attributes: int) -> dict[str, str]:
-    """The text attributes of a message; each is decoded on its own, and those that cannot be decoded are left out."""
+    """The text attributes of a message; each is decoded on its own, and undecodable ones are left out."""
     texts = {}
     for raw in _members(message, attributes):
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .hop import Hop
 
 DEFAULT_COLLECTION: Final = "doctor"
-"""Its lines are in a folder of their own beside those of other collections."""
+"""Its lines are in their own folder, like those of any other collection."""
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 
 _DESCRIPTION: Final = """\

@@ -21,11 +21,11 @@ MAX_TEMPLATES: Final = 32
 MAX_CANDIDATES: Final = 8
 """Shapes of one sender that have no template, or none yet."""
 _CUTS_WITHOUT_RESULT: Final = 8
-"""When so many shapes were not seen again, only one of `_CUT_INTERVAL` records becomes a candidate."""
+"""When this many shapes did not repeat, only one of `_CUT_INTERVAL` records becomes a candidate."""
 _CUT_INTERVAL: Final = 16
 
 Sender: TypeAlias = "tuple[DeploymentResource, str]"
-"""The resource and the agent: all that lines depend on beside the record and its time."""
+"""The resource and the agent: lines depend only on these, the record and its time."""
 
 
 class TemplateCache:
