@@ -282,7 +282,7 @@ async def test_renewed_certificates_are_used_without_a_restart(
         (renewed / "server.crt").replace(served / "server.crt")
         with caplog.at_level(logging.WARNING):
             assert await _outcome(port, former, "2") is grpc.StatusCode.OK
-        assert "the files changed and do not belong together, the former ones are used" in caplog.text
+        assert "the files changed and do not belong together, the previous ones are used" in caplog.text
         (renewed / "server.key").replace(served / "server.key")
         (renewed / "ca.crt").replace(served / "ca.crt")
         assert await _outcome(port, latter, "3") is grpc.StatusCode.OK

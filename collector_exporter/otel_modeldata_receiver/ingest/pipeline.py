@@ -190,7 +190,7 @@ class Pipeline:
 
     def _refuse_when_stopping(self) -> None:
         if self._stopping:
-            raise ShuttingDownError("the receiver is shutting down; send to another one or again in a moment")
+            raise ShuttingDownError("the receiver is shutting down; send to another receiver, or again in a moment")
 
     def _resolved(self, task: asyncio.Task[bytes], answer: asyncio.Future[bytes], tenant: str, size: int) -> None:
         self._tasks.discard(task)

@@ -105,7 +105,7 @@ class _Files:
                 return None
             configuration = self.configuration()
         except OSError as error:
-            logger.warning("tls: the files changed and do not belong together, the former ones are used: %s", error)
+            logger.warning("tls: the files changed and do not belong together, the previous ones are used: %s", error)
             return None
         logger.info("tls: renewed certificates are used")
         return configuration

@@ -151,7 +151,7 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.removeprefix("endpoint_name: credit\n"),
             None,
-            "endpoint_name: expected in this file, got nothing: the folders then take the names from "
+            "endpoint_name: expected in this file, got nothing: the names are then read from "
             "OTEL_RESOURCE_ATTRIBUTES, else from service.name, else they are 'local' and 'default'",
             id="a deployment without a name",
         ),

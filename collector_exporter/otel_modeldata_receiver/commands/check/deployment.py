@@ -87,7 +87,7 @@ def _same_names(collections: Mapping[str, Any]) -> Iterator[Problem]:
         other = first.setdefault(name.lower(), name)
         if other != name:
             message = (
-                f"expected names that differ in more than case, got this one beside {other!r}: only the last of them "
+                f"expected names that differ in more than case, got this one and {other!r}: only the last of them "
                 "counts"
             )
             yield Problem(child(_COLLECTIONS, name), message)
@@ -115,7 +115,7 @@ def _about_names(raw: Mapping[str, Any]) -> Iterator[Problem]:
     for key in ("endpoint_name", "name"):
         if raw.get(key) is None:
             message = (
-                "expected in this file, got nothing: the folders then take the names from OTEL_RESOURCE_ATTRIBUTES, "
+                "expected in this file, got nothing: the names are then read from OTEL_RESOURCE_ATTRIBUTES, "
                 "else from service.name, else they are 'local' and 'default'"
             )
             yield Problem(key, message)

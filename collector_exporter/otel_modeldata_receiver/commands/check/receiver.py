@@ -125,8 +125,8 @@ def _about_limits(config: ReceiverConfig) -> Iterator[Problem]:
     if config.deadline_seconds >= _GATEWAY_TIMEOUT_SECONDS:
         yield Problem(
             "deadline_seconds",
-            f"the gateway gives up after {_GATEWAY_TIMEOUT_SECONDS:g} s and sends again; stay below, so that the "
-            "receiver's answer comes first",
+            f"the gateway gives up after {_GATEWAY_TIMEOUT_SECONDS:g} s and sends again; use a lower value, so that "
+            "the receiver's answer comes first",
         )
 
 
