@@ -187,7 +187,7 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
             GOOD + "    Model_Inputs: {}\n",
             7,
             "data_collector.collections.Model_Inputs: expected names that differ in more than case, got this one "
-            "beside 'model_inputs': only the last of them counts",
+            "and 'model_inputs': only the last of them counts",
             id="names equal up to case",
         ),
         pytest.param(
