@@ -18,7 +18,7 @@ import msgspec
 
 from otel_modeldata import semconv
 from otel_modeldata._delivery import metrics as sdk_metrics
-from otel_modeldata._delivery import process as sdk_process
+from otel_modeldata._delivery import process_start as sdk_process
 from otel_modeldata._settings import delivery as delivery_settings
 from otel_modeldata.environment import VARIABLES
 from otel_modeldata_receiver import telemetry

@@ -17,7 +17,7 @@ from opentelemetry.context import get_current
 from pandas import DataFrame
 
 from . import semconv
-from ._delivery.process import this_process
+from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
 from ._encoding.log_record import Record, fixed_part

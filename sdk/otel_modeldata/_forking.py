@@ -24,7 +24,7 @@ _FORK_WAITS_SECONDS = 10.0
 anyway."""
 
 guard = threading.RLock()
-"""Held while modules are loaded (`collector.py`) and the process's delivery side is made (`_delivery/process.py`)."""
+"""Held while `collector.py` loads modules and `_delivery/process_start.py` makes the delivery side of the process."""
 _is_held_for_fork = False
 
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._delivery import current
+from ._delivery.process import current_process
 from ._settings.delivery import names_spool
 from .report import DeliveryReport
 
@@ -72,7 +72,7 @@ def _process_with_events() -> Process | None:
     With a spool it is made here, because a dead process may have left events there.
     """
     if names_spool():
-        from ._delivery.process import process_for_spool  # noqa: PLC0415 - loads gRPC, only when it is needed
+        from ._delivery.process_start import process_for_spool  # noqa: PLC0415 - loads gRPC, only when it is needed
 
         return process_for_spool()
-    return current.process
+    return current_process()

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from . import semconv
-from ._delivery.current import replace_process
-from ._delivery.process import Process
+from ._delivery.process import replace_process
+from ._delivery.process_start import start_process
 from ._settings.delivery import DeliverySettings
 from ._settings.settings import Settings
 from .transport import Answer, Delivered
@@ -104,7 +104,7 @@ def capture() -> Iterator[Captured]:
     # One event per request keeps the order across collections.
     settings = Settings.from_env()
     one_each = DeliverySettings(limits=dataclasses.replace(settings.delivery.limits, batch_bytes=1))
-    process = Process(dataclasses.replace(settings, delivery=one_each), captured)
+    process = start_process(dataclasses.replace(settings, delivery=one_each), captured)
     captured._flush = process.delivery.flush  # noqa: SLF001 - of this module
     before = replace_process(process)
     try:

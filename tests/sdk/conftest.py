@@ -9,7 +9,7 @@ import property_tests  # noqa: F401 - loads the profile; tests/conftest.py is no
 import pytest
 from recording_backend import RecordingBackend
 
-from otel_modeldata._delivery.current import replace_process
+from otel_modeldata._delivery.process import replace_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

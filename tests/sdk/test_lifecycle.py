@@ -164,7 +164,7 @@ def test_a_fork_while_another_thread_loads_the_delivery_side_waits_for_it(backen
 
         class Finder:
             def find_spec(self, name, path=None, target=None):
-                if name == "otel_modeldata._delivery.process":
+                if name == "otel_modeldata._delivery.process_start":
                     loading.set()
 
         sys.meta_path.insert(0, Finder())

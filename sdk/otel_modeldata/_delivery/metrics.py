@@ -23,7 +23,7 @@ from opentelemetry.metrics import Observation, get_meter
 
 from .. import _forking, semconv
 from .._version import NAME, VERSION
-from . import current
+from .process import current_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -91,7 +91,7 @@ def register(meter: Meter) -> None:
 
 
 def _report() -> DeliveryReport | None:
-    process = current.process
+    process = current_process()
     return None if process is None else process.delivery.report()
 
 
@@ -106,7 +106,7 @@ def _by_collection(read: Callable[[CollectionReport], int]) -> Observe:
 
 def _gauge(read: Callable[[Gauges], float]) -> Observe:
     def observe(_: CallbackOptions) -> Iterator[Observation]:
-        process = current.process
+        process = current_process()
         if process is not None:
             yield Observation(read(process.delivery.gauges()))
 
