@@ -335,7 +335,7 @@ def test_a_wrong_deployment_yaml_is_logged_and_the_server_serves(serve: Callable
     assert served.send("/echo", b"x")[0] == 200
     served.stop()
     assert "payload logging is off" in served.log.read_text()
-    assert "unknown key 'colections', did you mean 'collections'?" in served.log.read_text()
+    assert "data_collector.colections: unknown key, did you mean 'collections'?" in served.log.read_text()
 
 
 @pytest.mark.parametrize("how", ["opentelemetry-instrument", "gunicorn.conf.py"])
