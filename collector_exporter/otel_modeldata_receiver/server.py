@@ -1,4 +1,4 @@
-"""The life of the receiver, in the order in which it happens: start, serve, stop accepting, drain, release."""
+"""The life cycle of the receiver: start, serve, stop accepting, drain, release."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Request spans for Azure's scoring server: named by `GUNICORN_CMD_ARGS=--config=..` in deployment.yml.
 
-`azmlinfsrv` runs gunicorn, which forks its workers. Tracing starts in each worker, because the threads of an exporter
-do not survive a fork, and before the worker imports the server's Flask application, which must be instrumented when it
-is made. (With WORKER_PRELOAD=true the application is made before the workers, and there are no spans.) Spans are sent to
-the same endpoint as the collected data (OTEL_EXPORTER_OTLP_ENDPOINT); when a worker ends, it sends the remaining ones.
+`azmlinfsrv` runs gunicorn, whose workers are forks. Tracing starts in each worker, because an exporter's threads do not
+survive a fork, and before the worker imports the server's Flask application, which is instrumented when it is made.
+(With WORKER_PRELOAD=true the application exists before any worker, and no spans are made.) Spans are sent to
+OTEL_EXPORTER_OTLP_ENDPOINT, like the collected data; a worker sends its last spans when it ends.
 
-Requests and responses are collected too, if deployment.yml enables the collections `request` and `response`.
+Requests and responses are collected, too, if deployment.yml enables the collections `request` and `response`.
 """
 
 from opentelemetry import trace

@@ -1,4 +1,4 @@
-"""The wire contract of SDK and receiver: attribute names, reserved names and the few rules that both share.
+"""The wire contract of SDK and receiver: attribute names, reserved names and shared rules.
 
 The SDK writes these names into OTLP log records, the receiver reads them, and the gateway routes on
 `AZUREML_COLLECTION_NAME`. Any OpenTelemetry SDK in any language that sets `AZUREML_COLLECTION_NAME` on a log record
@@ -54,16 +54,16 @@ AZUREML_DATA_ROWS: Final = "azureml.data.rows"
 """Number of rows of a frame, on the request span."""
 AZUREML_DATA_FOLDER: Final = "azureml.data.folder"
 """Where the event's line is, on the request span: `{endpoint}/{deployment}/{collection}/2026/11/22/10`, relative to the
-store, unless the receiver has a destination of its own for the collection."""
+store, unless the receiver has another destination for the collection."""
 AZUREML_PRODUCER_SEQUENCE: Final = "azureml.producer.sequence"
 """Counts the events of one producer and collection from 0, as an int: a gap is a loss."""
 AZUREML_DATA_TOTAL_BYTES: Final = "azureml.data.total_bytes"
-"""Bytes of the whole body, an int, where the record holds only its beginning; `*` if unknown (RFC 9110, 14.4).
-Absent: the record holds all of it."""
+"""Size of the whole body in bytes, an int, if the record holds only its beginning; `*` if unknown (RFC 9110, 14.4).
+Absent: the record holds the whole body."""
 HTTP_REQUEST_METHOD: Final = "http.request.method"
 """OTel's own; line key `method`."""
 URL_PATH: Final = "url.path"
-"""OTel's own; line key `path`, which ends with `?` and `URL_QUERY` where that is not empty."""
+"""OTel's own; line key `path`, which ends with `?` and `URL_QUERY` if the query is not empty."""
 URL_QUERY: Final = "url.query"
 """OTel's own; appended to `path`."""
 HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
@@ -71,7 +71,7 @@ HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
 AZUREML_RESPONSE_LATENCY_MS: Final = "azureml.response.latency_ms"
 """From the first byte of a request to the end of its response, a double; line key `latencyms`."""
 CLOUDEVENTS_EXTENSION_PREFIX: Final = "cloudevents.extension."
-"""`cloudevents.extension.tenant` becomes the line key `tenant` (a context header the caller attached)."""
+"""`cloudevents.extension.tenant` becomes the line key `tenant` (a header of the caller's context)."""
 
 # --- Values -----------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,8 @@ TRACE_COLLECTION: Final = "app_traces"
 """Lines made of OTLP spans; each element of `data` is one span."""
 
 RESERVED_LINE_KEYS: Final = frozenset({"data", "dataref", "correlationid"})
-"""No other key of a line may equal one of these up to case: Spark is case-insensitive and the whole window fails."""
+"""No other key of a line may equal one of these, ignoring case: Spark is case-insensitive, and the whole window
+fails."""
 
 FOLDER_PATTERNS: Final = {
     "Minute": "%Y/%m/%d/%H/%M",
@@ -99,7 +100,7 @@ FOLDER_PATTERNS: Final = {
     "Month": "%Y/%m",
     "Year": "%Y",
 }
-"""How a folder is dated (UTC, `strftime`) at each rolling rate."""
+"""Date part of a folder (UTC, `strftime`) for each rolling rate."""
 
 # --- Rules ------------------------------------------------------------------------------------------------------
 
@@ -139,8 +140,9 @@ def local_source(endpoint: str, deployment: str) -> str:
 def is_sampled(correlation_id: str, rate: float) -> bool:
     """Whether the events of a correlation id are collected at `rate` (0 to 1).
 
-    SHA-256 of the id's UTF-8, its first 8 bytes as a big-endian integer over 2^64, is below the rate. The same in every
-    collector, process and language, so an input is collected exactly when its output is.
+    They are if the first 8 bytes of the SHA-256 of the id's UTF-8, as a big-endian integer divided by 2^64, are below
+    the rate. Every collector, process and language decides the same, so an input is collected exactly when its output
+    is.
     """
     if rate >= 1:
         return True
@@ -154,5 +156,5 @@ _SECRET_VALUES: Final = re.compile(
 
 
 def without_secrets(url: str) -> str:
-    """A URL or a query whose keys, tokens and signatures are hidden (OpenTelemetry's conventions for `url.query`)."""
+    """A URL or query with its keys, tokens and signatures redacted (OpenTelemetry's conventions for `url.query`)."""
     return _SECRET_VALUES.sub(r"\1\2=REDACTED", url)

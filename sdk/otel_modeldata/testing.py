@@ -45,7 +45,7 @@ class CollectedEvent:
 
     Attributes:
         collection: the collection's name.
-        rows: one dict per row of the frame; none in the collections of payload logging.
+        rows: one dict per row of the frame; empty for payload logging.
         payload: the body of a request or response, as text or bytes; None for a frame.
         correlation_id: joins the events of a request.
         event_id: the event's own id.
@@ -101,7 +101,7 @@ class Captured:
 def capture() -> Iterator[Captured]:
     """Keep the events of this process's collectors instead of sending them."""
     captured = Captured()
-    # Requests of one event each keep the order across collections.
+    # One event per request keeps the order across collections.
     settings = Settings.from_env()
     one_each = DeliverySettings(limits=dataclasses.replace(settings.delivery.limits, batch_bytes=1))
     process = Process(dataclasses.replace(settings, delivery=one_each), captured)

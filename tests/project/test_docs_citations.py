@@ -1,4 +1,4 @@
-"""Nothing cites a file that is not in the repository: documents, docstrings and comments."""
+"""Documents, docstrings and comments cite only files that are in the repository."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILES = {
 
 OF_OTHERS = {
     "score.py",  # the user's script
-    "batch_scoring.py",  # an example of the user's
+    "batch_scoring.py",  # a user's script in an example
     "app.py",
     "my_batch_job.py",
     "worker/sender.py",  # of azureml-ai-monitoring
@@ -47,7 +47,7 @@ COMMENTED = sorted(
 
 
 def _is_there(cited: str, beside: str) -> bool:
-    """Whether a cited path is one of the repository, from its root, beside the citing file, or by its last parts."""
+    """Whether a cited path is in the repository: from its root, beside the citing file, or by its last parts."""
     name = cited.removeprefix("./")
     while name.startswith("../"):
         name = name.removeprefix("../")

@@ -1,4 +1,4 @@
-"""The wheel as a user installs it: both packages, nothing else, and the SDK alone works."""
+"""The wheel holds both packages and nothing else, and the SDK works alone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def wheel(distributions: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def metadata(wheel: Path) -> Message:
-    """What PyPI shows of the wheel."""
+    """The wheel's metadata, as PyPI shows it."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         return message_from_bytes(archive.read(name))
@@ -112,7 +112,7 @@ def test_the_version_has_one_source() -> None:
     assert [path.name for path in sources if f'"{VERSION}"' in path.read_text("utf-8")] == []
 
 
-def test_the_command_without_the_receiver_extra_names_the_cure() -> None:
+def test_the_command_without_the_receiver_extra_names_what_to_install() -> None:
     code = "import sys; sys.modules['aiohttp'] = sys.modules['grpc'] = None\n"
     code += "from otel_modeldata_receiver.commands.main import main\nraise SystemExit(main(['receive']))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""The README is true: CI runs its command, its examples collect what they show, its flags exist."""
+"""The README is correct: CI runs its command, its examples work, and its flags exist."""
 
 from __future__ import annotations
 

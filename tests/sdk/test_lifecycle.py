@@ -152,7 +152,7 @@ def test_a_report_that_cannot_be_written_is_one_log_line(
 
 
 def test_a_fork_while_another_thread_loads_the_delivery_side_waits_for_it(backend: RecordingBackend) -> None:
-    """A child with half a module would hang in its first `collect`."""
+    """A child with a half-imported module would hang in its first `collect`."""
     _run(
         """
         import os, sys, threading

@@ -1,4 +1,4 @@
-"""The output side of a receiver, wired by the settings: stores, sink, destinations and data assets."""
+"""The output side of a receiver, built from the settings: stores, sink, destinations and data assets."""
 
 from __future__ import annotations
 

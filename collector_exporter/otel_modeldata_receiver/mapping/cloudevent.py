@@ -1,4 +1,4 @@
-"""The line: one CloudEvent in the JSON format, with the keys, the order and the texts of Azure ML's own collector.
+"""The line: one CloudEvent in the JSON format, with the keys, order and value formats of Azure ML's own collector.
 
 The first seven keys are always in this order. Every value is a JSON string except `data`, which is inserted as the
 bytes that arrived: numbers and escapes are never parsed and printed again. This module does not depend on OTLP.
@@ -165,8 +165,9 @@ def rows_object_name(event_id: str, rows: bytes) -> str:
 def binary_object_name(content: bytes) -> str:
     """The name of the object for a binary payload: 64 hex digits, the SHA-256 of its bytes.
 
-    Azure ML's collector names it by the event. Named by its content, an image that is scored twice in an hour is stored
-    once; the line of the event has its URL. The name has no extension, because the bytes may be anything.
+    Azure ML's collector names it by the event. Here the name comes from the content, so an image that is scored twice
+    in an hour is stored once; the line of the event has its URL. The name has no extension, because the bytes may be
+    anything.
     """
     return hashlib.sha256(content).hexdigest()
 

@@ -1,7 +1,7 @@
-"""The delivery side of this process, if it was made.
+"""The delivery side of this process, if there is one.
 
-A module of its own, because it imports neither gRPC nor pandas: `lifecycle.py` and `metrics.py` look here without
-loading them (`process.py` does).
+This module imports neither gRPC nor pandas, so `lifecycle.py` and `metrics.py` can use it without loading them.
+`process.py` loads both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ process: Process | None = None
 
 
 def replace_process(other: Process | None) -> Process | None:
-    """Put `other` in its place, as tests do; returns the one before."""
+    """Replace the delivery side of this process (for tests); returns the previous one."""
     global process
     with _forking.guard:
         before, process = process, other

@@ -1,10 +1,10 @@
-"""What a process has once: its producer id, its queue and its delivery thread, and how they end with it.
+"""The delivery side of a process: producer id, queue and delivery thread, and their shutdown at its end.
 
 Made by the first `collect`, so that importing the package loads neither pandas nor gRPC. A forked child starts empty:
 it has another producer id and never sends what its parent had accepted.
 
-The end of the interpreter delivers what is pending (`atexit`). Children of `multiprocessing` end by `os._exit` after
-their own finalizers, so there a finalizer does it.
+`atexit` delivers pending records. Children of `multiprocessing` end by `os._exit` after their own finalizers, so they
+use a finalizer instead.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Process:
 
 
 def _write(folder: Path, report: DeliveryReport) -> None:
-    """Write the whole file or none: an audit may read the folder at any moment."""
+    """Write the file atomically: an audit may read the folder at any moment."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{report.producer}.json"
     part = path.with_suffix(".part")
@@ -86,8 +86,8 @@ def _write(folder: Path, report: DeliveryReport) -> None:
 
 
 _of_parents: list[Process] = []
-"""What a forked child inherited. Never used, and never garbage collected: closing its channel here would act on the
-parent's connection."""
+"""Delivery sides that a forked child inherited. They are not used, but kept: garbage collection would close their
+channels, which would affect the parent's connections."""
 
 
 def this_process(settings: Settings) -> Process:
@@ -104,7 +104,7 @@ def this_process(settings: Settings) -> Process:
 
 
 def process_for_spool() -> Process | None:
-    """The process's delivery side, made now if a spool may hold what dead processes left."""
+    """The process's delivery side; made now if there is a spool, which may hold records of dead processes."""
     if current.process is None and names_spool():
         return this_process(Settings.from_env())
     return current.process

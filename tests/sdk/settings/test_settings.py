@@ -58,7 +58,7 @@ def test_one_error_lists_the_problems_of_every_file_and_variable(tmp_path: Path)
     )
 
 
-def test_the_tools_that_explain_read_the_same(tmp_path: Path) -> None:
+def test_diagnostic_tools_read_the_same_settings(tmp_path: Path) -> None:
     environ = {"OTEL_MODELDATA_SPOOL": str(tmp_path), "OTEL_MODELDATA_SPOL": "x", "OTEL_MODELDATA_BATCH_MS": "0"}
     settings = Settings.from_env(environ)
     read = read_environment(environ)

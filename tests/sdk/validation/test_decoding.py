@@ -1,4 +1,4 @@
-"""A document becomes a struct, or every problem of it with its path."""
+"""A document is decoded into a struct, or every problem is reported with its path."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_everything_that_is_wrong_is_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize(("raw", "given"), [(None, "nothing"), ([1], "a list"), ("x", "text"), (3, "3")])
-def test_a_document_that_is_no_mapping_has_no_struct(raw: object, given: str) -> None:
+def test_a_document_that_is_not_a_mapping_has_no_struct(raw: object, given: str) -> None:
     assert decode(raw, Outer) == (None, (Problem("", f"expected a mapping, got {given}"),))
 
 
