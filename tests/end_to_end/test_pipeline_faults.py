@@ -250,7 +250,7 @@ def test_losses_of_a_gateway_without_a_queue_file_are_gaps_in_the_sequence(
         scoring.wait_until_accepted(200)
         wait_for_lines(store, 1)
         receiver.kill()
-        # Well over the pause between two batches of the SDK (`linger_seconds`): the gateway acknowledges one from memory.
+        # Well over the SDK's pause between two batches (`linger_seconds`): the gateway acknowledges one from memory.
         scoring.wait_until_accepted(len(scoring.accepted()) + 900)
         gateway.kill()
         receiver.start()
