@@ -187,7 +187,9 @@ def _line_page() -> str:
     rows = []
     for field in msgspec.structs.fields(CloudEvent):
         always = field.required or field.name == "specversion"
-        meaning = re.sub(r"; see `\w+`", "", described.get(field.name) or _LINE_KEYS[field.name])
+        meaning = re.sub(
+            r"; see `\w+`", "", _meaning(described.get(field.name), f"`{field.name}` in the docstring of CloudEvent")
+        )
         rows.append((f"`{field.name}`", "yes" if always else "no", _sentence(meaning)))
     return (
         "# Line format\n\n"
@@ -209,6 +211,12 @@ def _line_page() -> str:
     )
 
 
+def _meaning(text: str | None, place: str) -> str:
+    if not text:
+        raise SystemExit(f"expected the meaning of every name, got none: describe {place}")
+    return text
+
+
 def _folders() -> dict[str, str]:
     names = {"%Y": "{yyyy}", "%m": "{MM}", "%d": "{dd}", "%H": "{HH}", "%M": "{mm}"}
     return {
@@ -216,28 +224,13 @@ def _folders() -> dict[str, str]:
     }
 
 
-_LINE_KEYS = {
-    "specversion": "Version of CloudEvents.",
-    "id": "The event's id, a UUID made by `collect`. A retry has the same id, and each id is stored once.",
-    "source": "The deployment: its ARM id (`cloud.resource_id`), else `/endpoints/{endpoint}/deployments/{name}`.",
-    "type": "`azureml.inference.{collection}`.",
-    "datacontenttype": "Media type of `data`, usually `application/json`.",
-    "method": "HTTP method of a request.",
-    "correlationid": "Joins the inputs and outputs of a request. Row n of `data` has the row id `{correlationid}_{n}`.",
-    "xrequestid": "The request's `x-request-id`, else the correlation id.",
-    "modelversion": "Version of the model, `default` where none is given.",
-    "agent": "Name and version of the library that collected.",
-    "samplingrate": "Share of correlation ids that are collected: the event stands for 1/samplingrate events.",
-    "sequence": "Number of the event among those of its producer and collection, from 0.",
-}
-"""Keys that the docstring of `CloudEvent` does not describe."""
-
-
 def _wire_page() -> str:
     parts = []
     for title, constants in _constants(semconv):
         if "attributes" in title:
-            rows = [(f"`{value}`", _sentence(meaning or _ATTRIBUTES[value])) for value, meaning in constants]
+            rows = [
+                (f"`{value}`", _sentence(_meaning(meaning, f"{value} in semconv.py"))) for value, meaning in constants
+            ]
             parts.append(f"## {title.split(':')[0]}\n\n{table(('attribute', 'meaning'), rows)}")
     return (
         "# Wire attributes\n\n"
@@ -247,17 +240,6 @@ def _wire_page() -> str:
         "The body of a record is a string of JSON rows (an array of objects), a structured value of OpenTelemetry, or "
         "bytes for binary payloads.\n\n" + "\n".join(parts)
     )
-
-
-_ATTRIBUTES = {
-    semconv.AZUREML_ENDPOINT_NAME: "First segment of the path. Default: `service.name`, else `local`.",
-    semconv.AZUREML_DEPLOYMENT_NAME: "Second segment of the path. Default: `default`.",
-    semconv.AZUREML_COLLECTION_NAME: "The collection, third segment of the path. Required.",
-    semconv.AZUREML_CORRELATION_ID: "Line key `correlationid`.",
-    semconv.AZUREML_MODEL_VERSION: "Line key `modelversion`. Default: `default`.",
-    semconv.URL_QUERY: "OTel's own; appended to `path`.",
-}
-"""Attributes without a docstring in `semconv.py`."""
 
 
 class _Instrument(NamedTuple):

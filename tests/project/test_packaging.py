@@ -60,12 +60,24 @@ def test_the_wheel_holds_both_packages_their_types_and_nothing_else(wheel: Path)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+def _tracked(*folders: str) -> set[str]:
+    """The files of the repository."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs a clone: a source distribution has no list of its files")
+    command = ["git", "ls-files", *folders]
+    return set(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
 def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files", "sdk", "collector_exporter"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
-    expected = {path.split("/", 1)[1] for path in tracked}
+    expected = {path.split("/", 1)[1] for path in _tracked("sdk", "collector_exporter")}
     assert expected - set(zipfile.ZipFile(wheel).namelist()) == set()
+
+
+def test_the_source_distribution_has_what_tests_and_documentation_read(distributions: Path) -> None:
+    (built,) = distributions.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        contained = {member.name.split("/", 1)[1] for member in archive.getmembers()}
+    assert contained - {"PKG-INFO"} == _tracked()
 
 
 def test_the_readme_renders_on_pypi(metadata: Message) -> None:

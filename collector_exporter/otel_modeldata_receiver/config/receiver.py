@@ -306,7 +306,9 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
 def _read(path: Path) -> dict[object, object]:
     try:
         settings = msgspec.yaml.decode(path.read_bytes())
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except OSError as error:
+        raise ConfigError(Problem("", f"expected a YAML file, got {error.strerror or error}", str(path))) from None
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
         given = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ConfigError(Problem("", f"expected a YAML file, got {given}", str(path))) from None
     if settings is None:

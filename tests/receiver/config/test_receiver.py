@@ -192,7 +192,7 @@ def test_a_file_that_is_not_yaml_is_refused_in_one_line(tmp_path: Path, content:
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: expected a YAML file, got FileNotFoundError"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: expected a YAML file, got No such file or directory"):
         receiver.load(tmp_path / "nowhere.yaml", {})
 
 

@@ -68,7 +68,9 @@ def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
         return _unreadable(path, kind, "expected a YAML file, got a folder: name its files")
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        return _unreadable(path, kind, f"expected a YAML file in UTF-8, got {error.strerror or error}")
+    except UnicodeDecodeError as error:
         return _unreadable(path, kind, f"expected a YAML file in UTF-8, got {error}")
     try:
         document: object = yaml.safe_load(text)
