@@ -206,7 +206,7 @@ def _is_named(deployment: Path) -> bool:
 
 async def _open(config: configuration.ReceiverConfig, instruments: telemetry.Instruments) -> Output:
     """A coroutine, because clients of stores must be made on the loop that runs them."""
-    return Output(config, instruments=instruments)
+    return Output(config, instruments)
 
 
 async def _check(config: configuration.ReceiverConfig) -> None:
