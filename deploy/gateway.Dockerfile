@@ -2,10 +2,10 @@
 #
 #   docker build -f deploy/gateway.Dockerfile -t otel-modeldata-gateway .
 #
-# The image holds the program, the configurations of otel-config/ and certificates of authorities: no shell, no packages.
+# The image has the program, the configurations of otel-config/ and CA certificates; no shell, no packages.
 
 FROM golang:1.26-bookworm AS build
-# An empty folder: a volume that is mounted over its copy takes its owner.
+# An empty folder: a volume mounted over its copy gets the owner of the copy.
 WORKDIR /queue
 WORKDIR /src
 COPY otel-config otel-config
@@ -24,7 +24,7 @@ ENV OTEL_MODELDATA_GATEWAY_LISTEN=0.0.0.0:4317 \
     OTEL_MODELDATA_GATEWAY_QUEUE=/var/lib/otelcol-modeldata/queue \
     OTEL_MODELDATA_AGENT_QUEUE=/var/lib/otelcol-modeldata/queue \
     GOMEMLIMIT=820MiB
-# The queue is the only copy of what was acknowledged and not stored yet: give it a volume with a name.
+# The queue is the only copy of data that is acknowledged but not stored yet: use a named volume for it.
 VOLUME /var/lib/otelcol-modeldata
 USER 65532:65532
 EXPOSE 4317 4318 8888 13133

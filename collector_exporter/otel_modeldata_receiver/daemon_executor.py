@@ -1,8 +1,8 @@
 """An executor whose threads work until the interpreter has ended.
 
 A `ThreadPoolExecutor` accepts no calls after the main thread has ended, which is before the functions of `atexit` run.
-From Python 3.12 on no thread can be started then. But the SDK delivers its last events in such a function, and with a
-store in the same process (`listeners/in_process.py`) it must still write files.
+From Python 3.12 on, no thread can be started then either. But the SDK delivers its last events in such a function, and
+with a store in the same process (`listeners/in_process.py`) it must still write files.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class DaemonExecutor(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002, RUF100 - as in Executor
-        """Refuse further calls; those that were submitted before still run."""
+        """Refuse further calls; calls submitted before still run."""
         with self._state:
             if not self._is_shut_down:
                 self._is_shut_down = True

@@ -32,7 +32,7 @@ from otel_modeldata import exceptions as sdk
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from otel_modeldata.problems import Problem
+    from otel_modeldata.validation.problems import Problem
 
 
 class ReceiverError(Exception):
@@ -51,7 +51,7 @@ class ConfigError(ReceiverError, sdk.ConfigError):
 
 
 class MissingVariableError(ConfigError):
-    """An environment variable is missing, which another process may have."""
+    """An environment variable is missing here, but may be set for another process."""
 
 
 class ListenError(ReceiverError):
@@ -111,7 +111,7 @@ class StoreCheckError(StoreError):
 
 
 class DatastoreError(StoreError):
-    """A datastore beside the receiver's own store cannot make lines durable now.
+    """A datastore other than the receiver's own store cannot make lines durable now.
 
     Args:
         datastore: its name, as the deployment file has it.
@@ -128,4 +128,4 @@ class DatastoreError(StoreError):
 
 
 class DatastoreCheckError(DatastoreError, StoreCheckError):
-    """A datastore beside the receiver's own store cannot be used at all."""
+    """A datastore other than the receiver's own store cannot be used at all."""

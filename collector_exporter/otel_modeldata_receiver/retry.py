@@ -1,7 +1,7 @@
 """Retry of an operation on a store, with exponential backoff.
 
-Our own loop and not `tenacity` or `stamina`: its clock and its pauses are the running event loop's, so that tests can
-simulate both, and it needs no more lines than the configuration of either library.
+`tenacity` and `stamina` are not used, because the clock and the pauses are those of the running event loop, which tests
+can simulate, and the loop is no longer than the configuration of either library.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def retry_for(attempt: Callable[[], Awaitable[_T]], seconds: float, retrie
         retries: counts the attempts after the first one.
 
     Raises:
-        StoreError: the last one, or at once a `StoreCheckError`, for which a retry is of no use.
+        StoreError: the last one, or at once a `StoreCheckError`, which a retry cannot fix.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + seconds

@@ -1,4 +1,4 @@
-"""The life of the receiver, in the order in which it happens: start, serve, stop accepting, drain, release."""
+"""The life cycle of the receiver: start, serve, stop accepting, drain, release."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Server:
     ) -> None:
         self._config = config
         instruments = instruments or telemetry.instruments()
-        self._output = Output(config, sink=sink, instruments=instruments)
+        self._output = Output(config, instruments, sink=sink)
         self._sink = self._output.sink
         servicer = health.aio.HealthServicer()
         self._health = StoreHealth(servicer, ("", LOGS.service, TRACE_SERVICE), self._sink.check, probe_seconds)

@@ -27,7 +27,7 @@ _METER: Final = "otel_modeldata_receiver"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedCounters:
-    """What became of the records of one signal; with the attributes `receiver` and `transport`.
+    """Counts of the accepted and refused records of one signal; with the attributes `receiver` and `transport`.
 
     Attributes:
         accepted: records acknowledged because they are durable, duplicates included.
@@ -40,7 +40,7 @@ class ReceivedCounters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
-    """The receiver's metrics: made once in a process, and passed to all parts that count.
+    """The receiver's metrics: created once per process and passed to every part that counts.
 
     Attributes:
         received: accepted and refused records by the name of their signal, `log_records` or `spans`.
@@ -106,7 +106,7 @@ def instruments(meter: Meter | None = None) -> Instruments:
 
 
 def start_metrics() -> Callable[[], None]:
-    """Export metrics as `OTEL_METRICS_EXPORTER` states; the function that is returned exports the last ones and stops.
+    """Export metrics as `OTEL_METRICS_EXPORTER` states; the returned function exports the last ones and stops.
 
     Raises:
         ConfigError: the variable names an exporter that this program does not have.

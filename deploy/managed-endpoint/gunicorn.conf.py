@@ -1,11 +1,11 @@
 """Request spans for Azure's scoring server: named by `GUNICORN_CMD_ARGS=--config=..` in deployment.yml.
 
-`azmlinfsrv` runs gunicorn, whose workers are forks: tracing starts in each worker, because the threads of an exporter
-do not survive a fork, and before the worker imports the server's Flask application, which is instrumented as it is
-made. (With WORKER_PRELOAD=true the application exists before any worker, and no spans are made.) Spans go where the
-standard variables say (OTEL_EXPORTER_OTLP_ENDPOINT), beside the collected data; the end of the worker sends the rest.
+`azmlinfsrv` runs gunicorn, whose workers are forks. Tracing starts in each worker, because an exporter's threads do not
+survive a fork, and before the worker imports the server's Flask application, which is instrumented when it is made.
+(With WORKER_PRELOAD=true the application exists before any worker, and no spans are made.) Spans are sent to
+OTEL_EXPORTER_OTLP_ENDPOINT, like the collected data; a worker sends its last spans when it ends.
 
-Requests and responses are collected, too, where deployment.yml enables the collections `request` and `response`.
+Requests and responses are collected, too, if deployment.yml enables the collections `request` and `response`.
 """
 
 from opentelemetry import trace

@@ -7,7 +7,7 @@ inputs = Collector(name="model_inputs")
 context = inputs.collect(frame)
 ```
 
-The API is that of `azureml.ai.monitoring`; `otel_modeldata.context` holds `BasicCorrelationContext`.
+The API equals that of `azureml.ai.monitoring`; `BasicCorrelationContext` is in `otel_modeldata.context`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The correlation id as an entry of OpenTelemetry's baggage, which propagators carry from service to service.
 
-OTel is used when the process has loaded it, and is never loaded from here: without it nothing would carry the entry
-anyway. An id from outside is untrusted text: it is used only if it has at most `MAX_CHARS` characters, all printable.
-It only joins lines and grants no access: a client can choose it, as it can choose `x-request-id`.
+This module uses OTel only if the process has loaded it: without OTel nothing propagates baggage. An id from outside is
+untrusted: it is used only if it has at most `MAX_CHARS` characters, all printable. The id joins lines and grants no
+access: a client can choose it, like `x-request-id`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["MAX_CHARS", "attach", "current", "detach"]
 
 MAX_CHARS = 256
-"""A uuid has 36. W3C Baggage gives all entries of a request 8192 bytes together."""
+"""A UUID has 36. W3C Baggage guarantees 8192 bytes for all entries of a request together."""
 
 _ENTRY = semconv.AZUREML_CORRELATION_ID
 
 
 def current() -> str | None:
-    """The id in the current baggage, if it can be used."""
+    """The id in the current baggage; None if there is no usable one."""
     everything = _get_context()
-    if not everything:  # outside of every request, the usual case: one look-up
+    if not everything:  # outside of a request, the usual case: one look-up
         return None
     api = _api()
     if api is None:
@@ -55,7 +55,7 @@ def attach(correlation_id: str) -> Token[Any] | None:
     api = _api()
     if api is None or not _is_usable(correlation_id):
         return None
-    from opentelemetry import context  # noqa: PLC0415 - loaded with the above
+    from opentelemetry import context  # noqa: PLC0415 - loaded together with `_api`
 
     return context.attach(api.set_baggage(_ENTRY, correlation_id))
 
@@ -69,7 +69,7 @@ def detach(attached: Token[Any] | None) -> None:
 
 
 def _api() -> Any:
-    """OTel's API of baggage; None when it is not loaded, so that no propagator can carry any."""
+    """OTel's baggage API; None when it is not loaded: then nothing propagates baggage."""
     return sys.modules.get("opentelemetry.baggage")
 
 

@@ -1,7 +1,7 @@
-"""From a frame to the queue: rows, context and span become a record, which is accepted or refused.
+"""Makes a record of a frame, its context and span, and puts it into the queue.
 
-The inner half of `Collector`, made by its first `collect`: pandas and the delivery side are imported here and not by
-`collector.py`.
+`Collector` makes an `Emitter` in its first `collect`: this module imports pandas and the delivery side, `collector.py`
+does not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from opentelemetry.context import get_current
 from pandas import DataFrame
 
 from . import semconv
-from ._delivery.process import this_process
+from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
 from ._encoding.log_record import Record, fixed_part
@@ -62,10 +62,10 @@ class Emitter:
         self._once = LogThrottle(logger, math.inf)
 
     def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext) -> None:
-        """Queue a frame, or print it where Azure's local capture is on.
+        """Queue a frame, or print it if Azure's local capture is on.
 
         Raises:
-            CollectError: it is refused; UnsupportedDataError if `frame` is no DataFrame.
+            CollectError: the frame is refused; UnsupportedDataError if it is not a DataFrame.
         """
         if not isinstance(frame, DataFrame):
             raise UnsupportedDataError(frame)
@@ -80,7 +80,7 @@ class Emitter:
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
         chosen_ns = event_time_ns(context)
         otel_context = get_current()
-        span = trace.get_current_span(otel_context) if otel_context else None  # empty outside of every span
+        span = trace.get_current_span(otel_context) if otel_context else None  # no context, no span
         span_context = None if span is None else span.get_span_context()
         if span_context is not None and not span_context.is_valid:
             span_context = None
@@ -114,7 +114,7 @@ class Emitter:
             semconv.AZUREML_DATA_ROWS: count,
             semconv.AZUREML_DATA_FOLDER: folder,
         }
-        span.set_attributes(about)  # of the last collect: backends search attributes
+        span.set_attributes(about)  # of the last collect: backends search by attributes
         span.add_event(self._event_type, about)  # of every collect, with its time
 
     def emit_payload(
@@ -124,12 +124,12 @@ class Emitter:
 
         Args:
             payload: the body.
-            attributes: all of them (`semconv.py`): correlation id, request id, content type, and what HTTP adds.
+            attributes: correlation id, request id, content type and HTTP attributes, named as in `semconv.py`.
             time_ns: when the request or response began, ns since 1970.
             span_context: the span of the request; an invalid one counts as none.
 
         Raises:
-            CollectError: it is refused.
+            CollectError: the body is refused.
         """
         record = Record(
             collection=self._name,

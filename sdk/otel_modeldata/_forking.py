@@ -1,13 +1,13 @@
-"""What has to happen when the process forks: the only module that calls `os.register_at_fork`.
+"""Fork hooks: the only module that calls `os.register_at_fork`.
 
 Order, as `os.register_at_fork` defines it: `before` hooks run in reverse order of their registration, `after_in_parent`
 and `after_in_child` hooks in the order of their registration. So what is built later is paused first and resumed last.
 An exception in a hook is printed and does not stop the fork.
 
-`guard` protects what must not run while the process forks: loading the heavy half of the SDK, and making the delivery
-side. A child that is forked while another thread imports gets half a module and a lock that no thread will release: it
-hangs in its first `collect`. So the thread that loads holds `guard`, and a fork waits for it: a second at most, once in
-a process.
+`guard` protects work that must not run during a fork: loading the heavy part of the SDK, and making the delivery side.
+If a process forks while another thread imports, the child gets a half-imported module and a lock that no thread will
+release: its first `collect` hangs. So the loading thread holds `guard`, and a fork waits for it: at most a second, once
+per process.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FORK_WAITS_SECONDS = 10.0
-"""The thread that forks may be in an import that the other thread needs: after this time the fork goes on at risk."""
+"""The forking thread may itself hold an import lock that the other thread needs: after this time the fork proceeds
+anyway."""
 
 guard = threading.RLock()
-"""Held while modules are loaded (`collector.py`) and the process's delivery side is made (`_delivery/process.py`)."""
+"""Held while `collector.py` loads modules and `_delivery/process_start.py` makes the delivery side of the process."""
 _is_held_for_fork = False
 
 
@@ -38,7 +39,7 @@ def on_fork(
     Args:
         before: called by the thread that forks, before the fork.
         after_in_parent: called after it in the parent.
-        after_in_child: called after it in the child, whose only thread is the one that forked.
+        after_in_child: called after it in the child, which has only the forking thread.
     """
     hooks = {"before": before, "after_in_parent": after_in_parent, "after_in_child": after_in_child}
     if hasattr(os, "register_at_fork"):

@@ -44,7 +44,8 @@ class Collector:
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
             `collect` for errors known there, by the delivery thread for events that are lost later.
-        model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always has.
+        model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
+            writes.
 
     Raises:
         ConfigError: the configuration or the endpoint is wrong; always raised, never given to `on_error`, because
@@ -87,11 +88,12 @@ class Collector:
                 current one (`use_correlation_context`), else a new one.
 
         Returns:
-            The correlation context, to be given to the next `collect` of this request. In debug mode it also has
+            The correlation context: pass it to the next `collect` of this request. In debug mode it also has
             `is_success()` and `get_message()`.
 
         Raises:
-            CollectError: the frame is not collected, see `exceptions.py`; with `on_error` it goes there instead.
+            CollectError: the frame is not collected, see `exceptions.py`; with `on_error` the error is passed to it
+                instead.
         """
         context: CorrelationContext | None = None
         try:
@@ -118,8 +120,8 @@ class Collector:
         return _ACCEPTED
 
     def _make_emitter(self, data: object) -> Emitter:
-        """Load the heavy half of the package; a fork must wait for that, else its child would have half a module."""
-        if "pandas" not in sys.modules:  # then it is no frame, and pandas need not be loaded to find out
+        """Load the heavy part of the package; a fork waits for it, else its child would have half-imported modules."""
+        if "pandas" not in sys.modules:  # then `data` cannot be a DataFrame: pandas need not be loaded
             raise UnsupportedDataError(data)
         with _forking.guard:
             from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
@@ -137,7 +139,7 @@ class Collector:
 def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
     """Why frames of this collection are refused; None when they are accepted.
 
-    The texts equal those of azureml-ai-monitoring where it has one.
+    Where azureml-ai-monitoring has a text for it, the text here is the same.
     """
     if not name:
         return CollectionNameError("collection name is not provided")

@@ -1,11 +1,11 @@
-"""What is collected: Azure ML's `data_collector` block, strictly read.
+"""Reads and validates the configuration of what is collected: Azure ML's `data_collector` block.
 
 The first of these sources that is present is used:
 
 1. `OTEL_MODELDATA_CONFIG`: path of the deployment YAML, as documented by Azure (`endpoint_name`, `name`,
    `data_collector`), or of a file that holds only the `data_collector` block.
-2. `AZUREML_MDC_CONFIG_PATH`: the JSON file that Azure's own host writes. Two of its writers disagree about the name of
-   the sampling key, so both are read.
+2. `AZUREML_MDC_CONFIG_PATH`: the JSON file that Azure's own host writes. Azure's writers use two names for the sampling
+   key; both are read.
 3. `AZUREML_MDC_ENABLED` and the other variables of azureml-ai-monitoring's legacy mode.
 4. Nothing: every collection is on, at 100 %.
 
@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
-from .decoding import Rule, decode
 from .exceptions import ConfigError
-from .problems import Problem
 from .semconv import NAME_RULE, PAYLOAD_COLLECTIONS, is_name
+from .validation.decoding import Rule, decode
+from .validation.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,9 +69,9 @@ class CollectorConfig(msgspec.Struct, frozen=True, kw_only=True):
         sampling_rate: share of correlation ids to collect, 0 to 1.
         rolling_rate: how the receiver partitions folders; None leaves it to the receiver.
         capture_headers: `request_logging.capture_headers`, for payload logging.
-        debug: `collect` returns a context that answers `is_success()` and `get_message()`.
+        debug: `collect` returns a context with `is_success()` and `get_message()`.
         local_capture: events are printed, not sent.
-        queue_capacity: most events in the queue; None leaves only the bound in bytes.
+        queue_capacity: maximum number of events in the queue; None: only the limit in bytes applies.
     """
 
     endpoint: str | None = None
@@ -86,7 +86,7 @@ class CollectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     queue_capacity: int | None = None
 
     def collection(self, name: str) -> Collection | None:
-        """The entry of a collection; None when the configuration lists others only."""
+        """The entry of a collection; None when the configuration lists only others."""
         if self.collections is None:
             return Collection()
         return self.collections.get(name.lower())
@@ -141,7 +141,7 @@ class _DataCollector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class _DeploymentFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment YAML; its other keys are Azure's."""
+    """A deployment YAML; its other keys are for Azure and are ignored."""
 
     data_collector: _DataCollector
     endpoint_name: _Name | None = None
@@ -204,7 +204,7 @@ def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
 
     Args:
         path: of the file.
-        origin: how errors name it; the path when missing.
+        origin: the file's name in errors; the path when missing.
 
     Raises:
         ConfigError: the file is missing or wrong; lists every problem in it.

@@ -1,9 +1,9 @@
 """Correlation contexts: they join the inputs and outputs of one request.
 
-The classes and methods are those of `azureml.ai.monitoring.context`. In addition a context can be made the current one
-(`use_correlation_context`). It is passed on as the current span is, so collectors join without an argument. Its id is
-sent to other services as W3C baggage, wherever OpenTelemetry propagates the trace: inputs that one service collects and
-outputs that the next one collects have the same correlation id.
+The classes and methods are those of `azureml.ai.monitoring.context`. In addition, `use_correlation_context` makes a
+context the current one. It propagates like the current span, so `collect` needs no argument. OpenTelemetry sends its id
+to other services with the trace, as W3C baggage: inputs that one service collects and outputs that the next one
+collects have the same correlation id.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ REQUEST_ID_HEADER = "x-request-id"
 
 _FEW, _MANY = 16, 256
 _ids: list[str] = []
-"""Correlation ids made in advance: the delivery thread makes them, so that `collect` need not. A process that is cloned
-while it runs uses some of them twice: acceptable for correlation ids, not for event ids, which must be unique."""
+"""Correlation ids that the delivery thread makes in advance, to save time in `collect`. If a running process is cloned,
+some are used twice: acceptable for correlation ids, not for event ids, which must be unique."""
 
 
 def new_uuid() -> str:
@@ -57,7 +57,7 @@ def prepare_ids() -> None:
 
 
 def _make_ids(count: int) -> None:
-    """Reads the random bytes for all ids at once, because each read releases the GIL."""
+    """Read the random bytes for all ids at once, because each read releases the GIL."""
     if count > 0:
         octets = os.urandom(16 * count)
         _ids.extend([_uuid_of(octets[start : start + 16]) for start in range(0, len(octets), 16)])
@@ -92,12 +92,12 @@ class BasicCorrelationContext(CorrelationContext):
     """A correlation id with a time and headers.
 
     Args:
-        id: any value whose text is the id you want, best one that is unique per request; a new uuid when missing.
+        id: the id, or any value that converts to it with `str`; should be unique per request. A new UUID when missing.
             The row with index n of a frame has the row id `{id}_{n}` in Azure's consumer.
-        timestamp: event time in whole seconds since 1970 (UTC). When missing, each event carries the time of its own
-            `collect`, and `get_timestamp` returns the time at which the context was made.
+        timestamp: event time in whole seconds since 1970 (UTC). When missing, each event has the time of its `collect`,
+            and `get_timestamp` returns the time when the context was made.
         headers: `x-request-id` becomes `xrequestid` of the line; any other name of lower-case letters and digits
-            becomes a line key of its own, e.g. `{"tenant": "a"}`.
+            becomes its own line key, e.g. `{"tenant": "a"}`.
     """
 
     has_own_timestamp = False
@@ -119,10 +119,10 @@ class BasicCorrelationContext(CorrelationContext):
 
     @property
     def row_ids(self) -> list[str]:
-        """The row ids of the frame collected last under this context, `{id}_{n}`, as Azure's consumer makes them.
+        """The row ids of the frame last collected with this context: `{id}_{n}`, as Azure's consumer makes them.
 
-        They start above 0 when the frame joined one collected just before (`OTEL_MODELDATA_BATCH_MS`); frames of one id
-        that are further apart have separate events, and Azure's consumer numbers each from 0.
+        n starts above 0 when the frame joined the event of one collected just before (`OTEL_MODELDATA_BATCH_MS`). Later
+        frames of the same id have separate events, and Azure's consumer numbers the rows of each from 0.
         """
         start, count = self.collected_rows
         return [f"{self.id}_{number}" for number in range(start, start + count)]
@@ -141,7 +141,7 @@ class BasicCorrelationContext(CorrelationContext):
 
 
 _END_OF_TIME = 2**63 // 1_000_000_000
-"""Seconds since 1970 whose nanoseconds fit into a signed 64 bit number: the year 2262."""
+"""The maximum of seconds since 1970 with nanoseconds in a signed 64 bit number: the year 2262."""
 
 _current: ContextVar[CorrelationContext | None] = ContextVar("otel_modeldata_correlation_context", default=None)
 
@@ -177,10 +177,10 @@ class WrapperContext(CorrelationContext):
 
 @contextmanager
 def use_correlation_context(context: CorrelationContext) -> Iterator[CorrelationContext]:
-    """Make `context` the current one: every `collect` inside that is given none uses it.
+    """Make `context` the current one: `collect` uses it when it gets no context.
 
-    It is passed on like the current span: through `await`, and into threads that copy the context. Its id is the entry
-    `azureml.correlation.id` in the baggage of every request that is sent inside to another service.
+    It propagates like the current span: through `await`, and into threads that copy the context. Requests to other
+    services carry its id as the baggage entry `azureml.correlation.id`.
     """
     token = _current.set(context)
     attached = _baggage.attach(_id_of(context))
@@ -192,28 +192,28 @@ def use_correlation_context(context: CorrelationContext) -> Iterator[Correlation
 
 
 def _id_of(context: CorrelationContext) -> str:
-    """The id, or an empty text; `collect` reports what is wrong with a context, because it knows `on_error`."""
+    """The id; an empty text if the context has none. `collect` reports that error, because it has `on_error`."""
     try:
         return str(context.get_id() or "")
-    except Exception:  # noqa: BLE001 - a class of the caller; here it must not break a request
+    except Exception:  # noqa: BLE001 - the caller's own class must not break a request here
         return ""
 
 
 def sent_correlation_id() -> str | None:
-    """The correlation id that the calling service sent (W3C baggage), if it sent one that can be used."""
+    """The correlation id that the calling service sent as W3C baggage; None if there is no usable one."""
     return _baggage.current()
 
 
 def current_correlation_context() -> CorrelationContext | None:
-    """The current context, if there is one."""
+    """The current context; None if there is none."""
     return _current.get()
 
 
 def resolve(context: CorrelationContext | None) -> CorrelationContext:
-    """The given context, else the current one, else one with the id the calling service sent, else a new one.
+    """The given context, else the current one, else one with the id of the calling service, else a new one.
 
     Raises:
-        ContextError: something else was given.
+        ContextError: `context` is not a correlation context.
     """
     if context is None:
         return _current.get() or BasicCorrelationContext(_baggage.current())
@@ -231,7 +231,7 @@ def event_time_ns(context: CorrelationContext) -> int | None:
     """The event time that the caller chose, in ns since 1970; None when the caller chose none.
 
     Raises:
-        ContextError: it is no time that a record can carry.
+        ContextError: a record cannot carry this time.
     """
     if not getattr(context, "has_own_timestamp", False):
         return None
@@ -255,7 +255,7 @@ def checked_text(text: str) -> str:
     """`text` itself if it can be encoded as UTF-8.
 
     Raises:
-        ContextError: it holds a lone surrogate.
+        ContextError: `text` has a lone surrogate.
     """
     if text.isascii():
         return text

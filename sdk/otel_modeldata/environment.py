@@ -1,7 +1,7 @@
-"""What the SDK does in this process, by its environment variables: read all at once, and without raising.
+"""Reads all environment variables of the SDK at once, without raising.
 
-For tools that explain (`otel-modeldata check --environment`, `otel-modeldata doctor`); collectors read the same
-variables through the same functions. `VARIABLES` is the table of all of them.
+For diagnostic tools (`otel-modeldata check --environment`, `otel-modeldata doctor`). Collectors read the variables with
+the same functions. `VARIABLES` lists all of them.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .problems import Problem, sentence
+from .validation.problems import Problem, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,17 +46,17 @@ __all__ = [
 
 
 class ModelDataError(Exception):
-    """Root of the tree above."""
+    """Base class of all errors of this package."""
 
 
 class ConfigError(ModelDataError):
-    """The configuration is wrong; its text names every problem.
+    """The configuration is wrong; the message lists every problem.
 
     Args:
-        problems: every problem that was found; a text is a problem without a path.
+        problems: every problem; a text is a problem without a path.
 
     Attributes:
-        problems: the same as values.
+        problems: every problem, with its path.
     """
 
     def __init__(self, *problems: Problem | str) -> None:
@@ -69,7 +69,7 @@ class ConfigError(ModelDataError):
 
 
 class CollectError(ModelDataError):
-    """Root of the errors that are known when `collect` is called."""
+    """Base class of the errors that `collect` raises or passes to `on_error`."""
 
 
 class CollectionNameError(CollectError):
@@ -96,7 +96,7 @@ class ContextError(CollectError, TypeError):
 
 
 class RecordTooLargeError(CollectError):
-    """One frame that is too large to send."""
+    """A frame that is too large to send."""
 
     def __init__(self, size: int, limit: int) -> None:
         self.size = size
@@ -134,7 +134,7 @@ class DeliveryError(ModelDataError):
 
     Attributes:
         reason: why, as in `DeliveryReport.lost`.
-        event_ids: the `id` of each event concerned.
+        event_ids: the `id` of each event that is or may be lost.
         count: how many of them are lost; fewer than `event_ids` when the endpoint rejected some without naming them.
     """
 

@@ -11,22 +11,21 @@ Events that were accepted and are not yet delivered when a process ends (tests/e
 | uvicorn, which raises SIGTERM again: `shutdown()` at the end of the lifespan | delivered | kept |
 | SIGTERM without a handler, `Pool.terminate`, `os._exit`, `kill -9`, crash | lost: everything pending | kept |
 | forked child | starts empty; the parent's events stay the parent's | same |
-| power cut | lost | lost is what the kernel had not written back |
+| power cut | lost | kept, except what the kernel had not written back |
 
-Without an outage, pending are the events of the last `merge_seconds` and `linger_seconds`
-(`_settings/delivery.py`); during an outage, all since it began.
+Without an outage, the events of the last `merge_seconds` and `linger_seconds` (`_settings/delivery.py`) are pending;
+during an outage, all events since it began.
 
 *Kept* events are sent by the next process that collects with the same folder, by a running one within ten seconds, or
-by `python -c "import otel_modeldata; otel_modeldata.shutdown(60)"`. What an orderly end cannot deliver is reported as
-lost, for the reason `shutdown`. What an abrupt end loses cannot be reported: the producer's last sequence numbers are
-missing.
+by `python -c "import otel_modeldata; otel_modeldata.shutdown(60)"`. An orderly end reports undelivered events as lost,
+with the reason `shutdown`. An abrupt end cannot report its losses: the producer's last sequence numbers are missing.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._delivery import current
+from ._delivery.process import current_process
 from ._settings.delivery import names_spool
 from .report import DeliveryReport
 
@@ -37,13 +36,13 @@ if TYPE_CHECKING:
 
 
 def flush(timeout: float | None = None) -> DeliveryReport:
-    """Wait until everything collected before is delivered or lost.
+    """Wait until everything collected so far is delivered or lost.
 
     With a spool this includes events that dead processes left there, even before the first `collect`:
     `python -c "import otel_modeldata; otel_modeldata.shutdown(60)"` empties a spool.
 
     Args:
-        timeout: seconds to wait at most; None waits as long as it takes.
+        timeout: maximum seconds to wait; None waits without a limit.
 
     Returns:
         The counts since the process started.
@@ -55,10 +54,10 @@ def flush(timeout: float | None = None) -> DeliveryReport:
 def shutdown(timeout: float = 10.0) -> DeliveryReport:
     """Deliver what is pending, then stop: later calls of `collect` are refused.
 
-    The interpreter does this at its end. Call it before `os._exit`, or to get the report.
+    The interpreter calls this when it exits. Call it yourself before `os._exit`, or to get the report.
 
     Args:
-        timeout: seconds to wait at most; events not delivered by then are counted as lost, or stay in the spool.
+        timeout: maximum seconds to wait; events not delivered by then are counted as lost, or stay in the spool.
 
     Returns:
         The final counts: accepted = delivered + lost; with a spool, accepted = delivered + lost + pending.
@@ -73,7 +72,7 @@ def _process_with_events() -> Process | None:
     With a spool it is made here, because a dead process may have left events there.
     """
     if names_spool():
-        from ._delivery.process import process_for_spool  # noqa: PLC0415 - loads gRPC, not before it is needed
+        from ._delivery.process_start import process_for_spool  # noqa: PLC0415 - loads gRPC, only when it is needed
 
         return process_for_spool()
-    return current.process
+    return current_process()

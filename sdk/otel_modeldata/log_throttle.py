@@ -1,4 +1,4 @@
-"""A log line for a condition that lasts: once per condition and interval, however often it occurs."""
+"""Rate-limited logging: at most one line per condition and interval."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["LogThrottle"]
 
 MAX_KEYS = 1000
-"""Keys that one throttle remembers. Beyond, it forgets the one that was logged longest ago: memory stays bounded when
-keys come from outside."""
+"""Maximum number of keys that a throttle remembers. It then forgets the key logged longest ago: memory stays bounded
+even if keys come from outside."""
 
 
 class LogThrottle:

@@ -11,9 +11,9 @@ MAX_BYTES = 31 * 2**20
 def keep_freed_memory(nbytes: int = MAX_BYTES) -> None:
     """Make glibc keep freed memory for the next allocation, up to twice `nbytes`.
 
-    By default glibc returns a large freed block to the kernel, and every allocation gets its pages again, one page
-    fault each. Freeing one block of `nbytes` raises the threshold for that; the block is never written to, so it takes
-    no memory. Other allocators do nothing.
+    By default glibc returns a large freed block to the kernel, and the next allocation gets its pages again with one
+    page fault each. Freeing one block of `nbytes` raises the threshold for that; the block is never written to, so it
+    takes no memory. With other allocators this has no effect.
 
     Args:
         nbytes: size of the largest block that should be kept; at most `MAX_BYTES` has an effect.

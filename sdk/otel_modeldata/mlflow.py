@@ -9,25 +9,26 @@ opentelemetry-instrument python batch_scoring.py
 ```
 
 Every `mlflow.pyfunc` model in that process, and in the server that `mlflow models serve` starts, is collected. Without
-OpenTelemetry's command `otel_modeldata.mlflow.autolog()` does the same, `collect_predictions(model)` for one model.
-The configuration decides what is collected (`config.py`): both collections, unless a deployment YAML switches them off
-or lists only others. `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=otel_modeldata_mlflow` switches this module off. If the
-application makes a `Collector` named `model_inputs` or `model_outputs` itself, automatic collection is disabled:
-nothing is collected twice.
+that command, call `otel_modeldata.mlflow.autolog()`, or `collect_predictions(model)` for one model. The configuration
+decides what is collected (`config.py`): both collections, unless a deployment YAML switches them off or lists only
+others. `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=otel_modeldata_mlflow` switches this module off. If the application makes
+a `Collector` named `model_inputs` or `model_outputs` itself, automatic collection is disabled: nothing is collected
+twice.
 
-**What is collected.** For each outermost call of `predict` or `predict_stream`: its input as the caller gave it, before
-the model runs (so the input of a failing call is collected, too), and its output, under one correlation id: the current
-one of the request, or a new one, which is the current one while the model runs. `_mlflow/to_dataframe.py` has the rules
-that turn values into frames; columns without names get those of the model's signature, outputs `0`, `1`... A stream is
+**What is collected.** For each outermost call of `predict` or `predict_stream`: the input, before the model runs (so
+the input of a failing call is collected, too), and the output. Both have one correlation id: the current one of the
+request, or a new one, which is current while the model runs. `_mlflow/to_dataframe.py` has the rules that turn values
+into frames. Input columns without names get those of the model's signature; output columns are `0`, `1`... A stream is
 collected at its end. A value without rows is logged once. The line key `modelversion` names the model's version
 (`_mlflow/model_version.py`). Evaluations (`mlflow.genai.evaluate`) and calls that MLflow makes while it logs a model
 are not collected.
 
-**What never changes.** A model returns the same object, raises the same exceptions, is pickled and saved as before:
-its class gets other `predict` methods, the model itself is not changed. No error of collecting reaches its caller.
+**What never changes.** A model returns the same object, raises the same exceptions, and is pickled and saved as before:
+the `predict` methods of its class are wrapped, the model itself is not changed. Errors of collecting never reach the
+caller.
 
 `mlflow models serve` runs its server in a separate process. With `--env-manager local` that process has the same
-packages; with any other, put `otel-modeldata` and `opentelemetry-distro` into the model's requirements.
+packages; with any other value, add `otel-modeldata` and `opentelemetry-distro` to the model's requirements.
 """
 
 from __future__ import annotations
@@ -59,13 +60,13 @@ _METHODS = ("predict", "predict_stream")
 _LAST_SECONDS = 10.0
 """How long the shutdown of MLflow's server waits for deliveries: within the 30 s grace period of Kubernetes."""
 _LOGGING_A_MODEL = "_MLFLOW_IN_CAPTURE_MODULE_PROCESS"
-"""MLflow sets it to true in a process that runs a model only to find out what it imports."""
+"""MLflow sets it to true in a process that runs a model only to find its imports."""
 
 M = TypeVar("M")
 
 
 class _Switch:
-    """Which models are collected in this process, and which classes were changed for it."""
+    """Which models are collected in this process, and which classes are wrapped for that."""
 
     def __init__(self) -> None:
         self.every_model = False
@@ -85,10 +86,10 @@ _switch = _Switch()
 
 
 def autolog(*, disable: bool = False) -> None:
-    """Collect the inputs and outputs of every `mlflow.pyfunc` model of this process, or stop that.
+    """Start or stop collecting the inputs and outputs of every `mlflow.pyfunc` model of this process.
 
     Args:
-        disable: stop; models chosen by `collect_predictions` are still collected.
+        disable: stop. Models passed to `collect_predictions` are still collected.
 
     Raises:
         ImportError: MLflow is not installed.
@@ -109,7 +110,7 @@ def collect_predictions(model: M) -> M:
 
     Raises:
         ImportError: MLflow is not installed.
-        TypeError: it is no pyfunc model.
+        TypeError: `model` is not a pyfunc model.
     """
     pyfunc = _import_pyfunc()
     if not isinstance(model, pyfunc.PyFuncModel):
@@ -153,7 +154,7 @@ def _prepare(pyfunc: ModuleType) -> None:
 
 
 def _prepare_server(scoring_server: ModuleType) -> None:
-    """Wrap MLflow's server: the end of its lifespan delivers, because SIGTERM then ends uvicorn without `atexit`."""
+    """Deliver at the end of the server's lifespan, because SIGTERM then ends uvicorn without `atexit`."""
     make_app = scoring_server.init
 
     @functools.wraps(make_app)
@@ -191,7 +192,7 @@ def _owner(kind: type, method: str) -> type:
 
 
 def _remembering(load_model: Callable[..., Any]) -> Callable[..., Any]:
-    """`load_model`, remembering the registered version: the model does not know where it came from."""
+    """Wrap `load_model` to remember the registered version, which the model does not store."""
 
     @functools.wraps(load_model)
     def remembering(model_uri: Any, *args: Any, **kwargs: Any) -> Any:

@@ -16,17 +16,17 @@ opentelemetry-instrument uvicorn app:app
 opentelemetry-instrument gunicorn app:app
 ```
 
-Both records of a request, and every frame that is collected while it is served, carry one `correlationid` and one
+Both records of a request, and every frame that is collected while it is served, have the same `correlationid` and
 `xrequestid` (the request's `x-request-id`, else the correlation id). The correlation id is that of the current context,
-else the one that a calling service sent as W3C baggage, else a new one: `x-request-id` is not used for it, because
-clients repeat it. A frame that is collected with another context has the id of that.
+else the one that the calling service sent as W3C baggage, else a new one. `x-request-id` is not used for it, because
+clients repeat it. A frame that is collected with another context has that context's id.
 
-Which requests are collected, and how much of a body: `_settings/payload.py`. JSON and `text/*` in UTF-8 are text;
-everything else, compressed bodies included (line key `contentencoding`), is binary. Headers are collected only from an
-allow-list (`request_logging.capture_headers`), never those that carry credentials; in a query the values of keys and
-tokens are replaced by `REDACTED`. An application that raises gives a response with status 500 and no body; a client
-that disconnects before it was answered gives one with 499. Records wait in the queue as frames do: with
-`OTEL_MODELDATA_OVERFLOW=block:MS` servers wait for room in it, after the response was sent.
+`_settings/payload.py` decides which requests are collected, and how much of a body. JSON and `text/*` in UTF-8 are
+text; everything else, compressed bodies included (line key `contentencoding`), is binary. Headers are collected only
+from an allow-list (`request_logging.capture_headers`), and never credentials; in a query, the values of keys and tokens
+are replaced by `REDACTED`. If the application raises, the response has status 500 and no body; if the client
+disconnects before the answer, it has status 499. Records use the same queue as frames: with
+`OTEL_MODELDATA_OVERFLOW=block:MS` the server waits for room after it has sent the response.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _MODULES = {"ASGIMiddleware": "asgi", "PayloadInstrumentor": "instrumentor", "WS
 
 
 def __getattr__(name: str) -> Any:
-    """Load only what is used: `opentelemetry-instrument` loads the instrumentor in every program, server or not."""
+    """Load classes on first use: `opentelemetry-instrument` loads the instrumentor in every program, server or not."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -23,7 +23,7 @@ class CollectionReport:
     pending: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The form that the JSON of a report has."""
+        """The counts as in the JSON report."""
         counts: dict[str, Any] = {"accepted": self.accepted, "delivered": self.delivered, "lost": dict(self.lost)}
         return counts | ({"pending": self.pending} if self.pending else {})
 
@@ -37,13 +37,13 @@ class DeliveryReport:
     Attributes:
         accepted: accepted by `collect`; equals delivered + lost + pending.
         delivered: acknowledged by the endpoint.
-        lost: by reason: `rejected` (the endpoint took the others of the request; the receiver keeps what it rejects in
-            quarantine), `refused`, `too_large`, `unencodable`, `shutdown`.
+        lost: by reason: `rejected` (the endpoint accepted the rest of the request; the receiver keeps rejected records
+            in quarantine), `refused`, `too_large`, `unencodable`, `shutdown`.
         pending: not settled yet; after `shutdown` they are in the spool, for the next process.
         producer: the id of this process in the events' `producer`.
         collections: the counts by collection.
-        replayed: the counts of events adopted from dead processes, by their producer and collection; records that
-            could not be read there are lost as `corrupt`, of the collection `(unreadable)`.
+        replayed: the counts of events adopted from dead processes, by their producer and collection; unreadable records
+            are lost as `corrupt`, in the collection `(unreadable)`.
     """
 
     accepted: int = 0

@@ -1,4 +1,4 @@
-"""The wire contract of SDK and receiver: attribute names, reserved names and the few rules that both share.
+"""The wire contract of SDK and receiver: attribute names, reserved names and shared rules.
 
 The SDK writes these names into OTLP log records, the receiver reads them, and the gateway routes on
 `AZUREML_COLLECTION_NAME`. Any OpenTelemetry SDK in any language that sets `AZUREML_COLLECTION_NAME` on a log record
@@ -22,21 +22,26 @@ SERVICE_NAME: Final = "service.name"
 SERVICE_INSTANCE_ID: Final = "service.instance.id"
 """OTel's own; one per process, the *producer*: sequence numbers count within it."""
 AZUREML_ENDPOINT_NAME: Final = "azureml.endpoint.name"
+"""First segment of the path. Default: `service.name`, else `local`."""
 AZUREML_DEPLOYMENT_NAME: Final = "azureml.deployment.name"
+"""Second segment of the path. Default: `default`."""
 AZUREML_ROLLING_RATE: Final = "azureml.data_collector.rolling_rate"
 """`Minute` to `Year`, sent only if the deployment YAML has one; the receiver's own setting has priority."""
 
 # --- Log record attributes: the event ---------------------------------------------------------------------------
 
 AZUREML_COLLECTION_NAME: Final = "azureml.collection.name"
+"""The collection, third segment of the path. Required."""
 CLOUDEVENTS_EVENT_ID: Final = "cloudevents.event_id"
 """A uuid made in `collect`: the idempotency key of every later hop."""
 CLOUDEVENTS_EVENT_TYPE: Final = "cloudevents.event_type"
 """Equals `event_name`, which OTLP before 1.5 (opentelemetry 1.33) cannot carry."""
 AZUREML_CORRELATION_ID: Final = "azureml.correlation.id"
+"""Line key `correlationid`."""
 AZUREML_REQUEST_ID: Final = "azureml.request.id"
 """The request's `x-request-id`; line key `xrequestid`. Absent: equals the correlation id, as Azure's lines do."""
 AZUREML_MODEL_VERSION: Final = "azureml.model.version"
+"""Line key `modelversion`. Default: `default`."""
 AZUREML_DATA_TYPE: Final = "azureml.data.type"
 """Line key `collectdatatype`."""
 AZUREML_DATA_CONTENT_TYPE: Final = "azureml.data.content_type"
@@ -49,23 +54,24 @@ AZUREML_DATA_ROWS: Final = "azureml.data.rows"
 """Number of rows of a frame, on the request span."""
 AZUREML_DATA_FOLDER: Final = "azureml.data.folder"
 """Where the event's line is, on the request span: `{endpoint}/{deployment}/{collection}/2026/11/22/10`, relative to the
-store, unless the receiver has a destination of its own for the collection."""
+store, unless the receiver has another destination for the collection."""
 AZUREML_PRODUCER_SEQUENCE: Final = "azureml.producer.sequence"
 """Counts the events of one producer and collection from 0, as an int: a gap is a loss."""
 AZUREML_DATA_TOTAL_BYTES: Final = "azureml.data.total_bytes"
-"""Bytes of the whole body, an int, where the record holds only its beginning; `*` if unknown (RFC 9110, 14.4).
-Absent: the record holds all of it."""
+"""Size of the whole body in bytes, an int, if the record holds only its beginning; `*` if unknown (RFC 9110, 14.4).
+Absent: the record holds the whole body."""
 HTTP_REQUEST_METHOD: Final = "http.request.method"
 """OTel's own; line key `method`."""
 URL_PATH: Final = "url.path"
-"""OTel's own; line key `path`, which ends with `?` and `URL_QUERY` where that is not empty."""
+"""OTel's own; line key `path`, which ends with `?` and `URL_QUERY` if the query is not empty."""
 URL_QUERY: Final = "url.query"
+"""OTel's own; appended to `path`."""
 HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
 """OTel's own, an int; line key `statuscode`."""
 AZUREML_RESPONSE_LATENCY_MS: Final = "azureml.response.latency_ms"
 """From the first byte of a request to the end of its response, a double; line key `latencyms`."""
 CLOUDEVENTS_EXTENSION_PREFIX: Final = "cloudevents.extension."
-"""`cloudevents.extension.tenant` becomes the line key `tenant` (a context header the caller attached)."""
+"""`cloudevents.extension.tenant` becomes the line key `tenant` (a header of the caller's context)."""
 
 # --- Values -----------------------------------------------------------------------------------------------------
 
@@ -84,7 +90,8 @@ TRACE_COLLECTION: Final = "app_traces"
 """Lines made of OTLP spans; each element of `data` is one span."""
 
 RESERVED_LINE_KEYS: Final = frozenset({"data", "dataref", "correlationid"})
-"""No other key of a line may equal one of these up to case: Spark is case-insensitive and the whole window fails."""
+"""No other key of a line may equal one of these, ignoring case: Spark is case-insensitive, and the whole window
+fails."""
 
 FOLDER_PATTERNS: Final = {
     "Minute": "%Y/%m/%d/%H/%M",
@@ -93,7 +100,7 @@ FOLDER_PATTERNS: Final = {
     "Month": "%Y/%m",
     "Year": "%Y",
 }
-"""How a folder is dated (UTC, `strftime`) at each rolling rate."""
+"""Date part of a folder (UTC, `strftime`) for each rolling rate."""
 
 # --- Rules ------------------------------------------------------------------------------------------------------
 
@@ -133,8 +140,9 @@ def local_source(endpoint: str, deployment: str) -> str:
 def is_sampled(correlation_id: str, rate: float) -> bool:
     """Whether the events of a correlation id are collected at `rate` (0 to 1).
 
-    SHA-256 of the id's UTF-8, its first 8 bytes as a big-endian integer over 2^64, is below the rate. The same in every
-    collector, process and language, so an input is collected exactly when its output is.
+    They are if the first 8 bytes of the SHA-256 of the id's UTF-8, as a big-endian integer divided by 2^64, are below
+    the rate. Every collector, process and language decides the same, so an input is collected exactly when its output
+    is.
     """
     if rate >= 1:
         return True
@@ -148,5 +156,5 @@ _SECRET_VALUES: Final = re.compile(
 
 
 def without_secrets(url: str) -> str:
-    """A URL or a query whose keys, tokens and signatures are hidden (OpenTelemetry's conventions for `url.query`)."""
+    """A URL or query with its keys, tokens and signatures redacted (OpenTelemetry's conventions for `url.query`)."""
     return _SECRET_VALUES.sub(r"\1\2=REDACTED", url)

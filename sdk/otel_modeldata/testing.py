@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from . import semconv
-from ._delivery.current import replace_process
-from ._delivery.process import Process
+from ._delivery.process import replace_process
+from ._delivery.process_start import start_process
 from ._settings.delivery import DeliverySettings
 from ._settings.settings import Settings
 from .transport import Answer, Delivered
@@ -45,7 +45,7 @@ class CollectedEvent:
 
     Attributes:
         collection: the collection's name.
-        rows: one dict per row of the frame; none in the collections of payload logging.
+        rows: one dict per row of the frame; empty for payload logging.
         payload: the body of a request or response, as text or bytes; None for a frame.
         correlation_id: joins the events of a request.
         event_id: the event's own id.
@@ -101,10 +101,10 @@ class Captured:
 def capture() -> Iterator[Captured]:
     """Keep the events of this process's collectors instead of sending them."""
     captured = Captured()
-    # Requests of one event each keep the order across collections.
+    # One event per request keeps the order across collections.
     settings = Settings.from_env()
     one_each = DeliverySettings(limits=dataclasses.replace(settings.delivery.limits, batch_bytes=1))
-    process = Process(dataclasses.replace(settings, delivery=one_each), captured)
+    process = start_process(dataclasses.replace(settings, delivery=one_each), captured)
     captured._flush = process.delivery.flush  # noqa: SLF001 - of this module
     before = replace_process(process)
     try:

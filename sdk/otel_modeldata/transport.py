@@ -1,7 +1,7 @@
-"""The contract between delivery and what sends requests: `Transport`, and its answers.
+"""The interface of a transport, which sends requests for the delivery thread: `Transport`, and its answers.
 
-Beside gRPC to an endpoint (`_delivery/grpc_transport.py`) a package may offer another transport as an entry point of
-the group `otel_modeldata_transport`; the receiver does so for `OTEL_MODELDATA_STORE` (`_delivery/open_transport.py`).
+`_delivery/grpc_transport.py` sends to an endpoint over gRPC. A package may offer another transport as an entry point in
+the group `otel_modeldata_transport`, as the receiver does for `OTEL_MODELDATA_STORE` (`_delivery/open_transport.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from . import _forking
 __all__ = ["Answer", "Delivered", "ForkAwareTransport", "OpenTransports", "Refused", "Retry", "Transport"]
 
 TOO_LARGE = "larger than max"
-"""Of "Received message larger than max (10827113 vs. 4194304)", the one permanent meaning of RESOURCE_EXHAUSTED."""
+"""Part of "Received message larger than max (10827113 vs. 4194304)", the only permanent kind of RESOURCE_EXHAUSTED."""
 
 
 class Delivered(NamedTuple):
@@ -33,13 +33,13 @@ class Retry(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The same request will be refused again; a part of it may not be."""
+    """The same request will be refused again; smaller parts of it may be accepted."""
 
     code: str
     details: str
 
     def is_about_size(self) -> bool:
-        """Whether the request was larger than the server accepts: every gRPC server uses the words of `TOO_LARGE`."""
+        """Whether the request was larger than the server accepts: every gRPC server uses the text of `TOO_LARGE`."""
         return TOO_LARGE in self.details
 
 
@@ -53,17 +53,17 @@ class Transport(Protocol):
         """Try once; blocks until answered."""
 
     def close(self) -> None:
-        """Release it; a try in progress ends at once."""
+        """Release the transport; cancels a call in progress."""
 
 
 class ForkAwareTransport(Transport, Protocol):
     """A transport with locks or threads that a fork must wait for."""
 
     def hold_for_fork(self) -> None:
-        """Return when no request is in progress, and let none begin."""
+        """Wait until no request is in progress, and block new ones."""
 
     def go_on_after_fork(self) -> None:
-        """Let the parent's requests go on."""
+        """Allow requests in the parent again."""
 
 
 class OpenTransports:
@@ -77,11 +77,11 @@ class OpenTransports:
         _forking.on_fork(before=self._hold, after_in_parent=self._go_on, after_in_child=self._open.clear)
 
     def add(self, transport: ForkAwareTransport) -> None:
-        """A transport was opened."""
+        """Register an open transport."""
         self._open.add(transport)
 
     def discard(self, transport: ForkAwareTransport) -> None:
-        """A transport was closed."""
+        """Unregister a closed transport."""
         self._open.discard(transport)
 
     def _hold(self) -> None:

@@ -85,7 +85,7 @@ def _appends(size: int, count: int) -> Callable[[Effort], Sides]:
             sides = {
                 "ours": lambda: side(_through_sink),
                 "client": lambda: side(_alone),
-                # Our store asks for this without TLS, which means only over plain HTTP to an emulator.
+                # Our store sets this without TLS, that is, only for an emulator over plain HTTP.
                 "client, MD5": lambda: side(functools.partial(_alone, validate_content="md5")),
             }
             return in_turn(effort.repeat, sides)

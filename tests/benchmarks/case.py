@@ -1,4 +1,4 @@
-"""A benchmark is a case with sides that do the same work; each side has runs, and each run has figures by name."""
+"""The parts of a benchmark: a case has sides that do the same work, a side has runs, and a run has named figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Run = dict[str, float]
 Sides = dict[str, list[Run]]
-"""Runs by side; the first side is ours, the others are peers."""
+"""Runs by side; the first side is this package, the others are peers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,9 @@ class Effort:
     Attributes:
         repeat: runs of each side, in turn.
         minutes: of load, for cases that run for a time.
-        tiny: too little work for figures with a meaning; it shows that a case works.
-        full: include what takes very long.
-        plot: the file for the picture of a case that draws one.
+        tiny: too little work for meaningful figures; shows only that a case works.
+        full: include steps that take very long.
+        plot: file for the picture of cases that draw one.
     """
 
     repeat: int = 3
@@ -43,13 +43,13 @@ class Effort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A target: a bound of the ratio to the peer, or of the figure itself.
+    """A target: a bound for the ratio to the peer, or for the figure itself.
 
     Attributes:
         most: upper bound.
         least: lower bound.
-        absolute: of our figure, not of the ratio.
-        peer: the side that the ratio is to; any when empty.
+        absolute: the bound is for our figure, not for the ratio.
+        peer: the side to compare with; any side when empty.
     """
 
     most: float | None = None
@@ -58,7 +58,7 @@ class Target:
     peer: str = ""
 
     def met_by(self, ours: float, peer: float | None) -> bool | None:
-        """Whether it is reached; None without a peer to compare with."""
+        """Whether the target is met; None without a peer to compare with."""
         value = ours if self.absolute else (ours / peer if peer else None)
         if value is None:
             return None
@@ -86,7 +86,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of the table: the medians of one figure, ours and that of a peer if there is one."""
+    """A line of the table: the medians of one figure, for this package and for a peer if there is one."""
 
     case: str
     figure: str

@@ -1,4 +1,5 @@
-"""A new process: `python cold_start.py cold JSON` prints how long it took until its first frame was collected."""
+"""Measures a cold start: `python cold_start.py cold JSON` prints the time from the start to the first collected
+frame."""
 
 # ruff: noqa: E402 (the time of imports is measured)
 

@@ -19,7 +19,7 @@ _SCORING_SECONDS: Final = 0.002
 
 
 def _workload(name: str, settings: dict[str, Any], tiny: int, peer_count: int = 0) -> Callable[[Effort], Sides]:
-    """Both SDKs with the same settings; the peer may be too slow for as many events."""
+    """Run both SDKs with the same settings; a slow peer may get fewer events."""
 
     def run(effort: Effort) -> Sides:
         mine = settings | {"count": effort.of(settings["count"], tiny)}
@@ -46,7 +46,7 @@ def _scoring(effort: Effort) -> Sides:
 
 
 def _loops() -> int:
-    """About how many turns of the scoring loop take 2 ms on this machine."""
+    """How many iterations of the scoring loop take about 2 ms on this machine."""
     from workloads import score
 
     tries = []
@@ -74,7 +74,7 @@ def _cold(effort: Effort) -> Sides:
 
 
 def _oversize(effort: Effort) -> Sides:
-    """600 records of 100 KB: how many arrive at an endpoint that takes 4 MiB at a time, as gRPC servers do."""
+    """600 records of 100 KB: how many arrive at an endpoint with gRPC's default limit of 4 MiB."""
     count = effort.of(600, 60)
     command = [sys.executable, str(official.HERE / "oversize.py"), str(count)]
     done = subprocess.run(command, env=official.clean(), capture_output=True, text=True, check=True, timeout=600)

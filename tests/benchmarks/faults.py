@@ -1,7 +1,7 @@
-"""The cost of faults, ours and OTel's log pipeline: `uv run --all-extras python tests/benchmarks/faults.py [CASE ...]`.
+"""The cost of faults, beside OTel's log pipeline: `uv run --all-extras python tests/benchmarks/faults.py [CASE ...]`.
 
-Each case does the same to both sides, which are real processes. `tests/fixtures/history.py` compares what was accepted
-with what is stored. On our side only a loss that was reported to the caller is allowed, anything else fails.
+Each case causes the same fault on both sides, in real processes. `tests/fixtures/history.py` compares accepted and
+stored records. On our side, only losses reported to the caller are allowed.
 
 Cases: `outage-100` and `outage-1000` (the receiver is down for 15 s at 100 or 1000 records a second), `lost-acks`
 (every record is stored, the answer does not arrive), `kill-9` (of the scoring process, in an outage), `poison` (one bad
@@ -51,8 +51,8 @@ class Figure:
     Attributes:
         lost: accepted, neither stored nor reported to the caller.
         reported: refused by `collect`, or reported lost afterwards.
-        copies: lines beyond one for each record.
-        disorder: lines behind a later one of their producer in the same blob.
+        copies: lines in excess of one per record.
+        disorder: lines that follow a later line of their producer in the same blob.
     """
 
     case: str
@@ -93,7 +93,7 @@ def receiver(folder: Path, name: str, store: str = "", **variables: str) -> Iter
 
 
 def settled(store: Path) -> None:
-    """Return when no line was added for some seconds."""
+    """Wait until no line was added for a few seconds."""
     before, since = -1, time.monotonic()
     while time.monotonic() - since < 3.0:
         if (now := len(lines_below(store))) != before:
@@ -102,7 +102,7 @@ def settled(store: Path) -> None:
 
 
 def judged(case: str, scoring: ScoringProcess, store: Store, reported: int = 0) -> Figure:
-    """The figure of a side; ours must be correct."""
+    """The figure of a side; raises if our side is not correct."""
     accounts = examine(accepted=scoring.accepted(), store=store, key=KEY)
     if not scoring.stock and not scoring.name.startswith("nospool"):
         check(accepted=scoring.accepted(), store=store, key=KEY)
@@ -145,7 +145,8 @@ def outage(rate: int, *, seconds: int, away: int = 15) -> list[Figure]:
 
 
 def lost_acks() -> list[Figure]:
-    """Ours sends to our receiver; OTel's pipeline to a server that stores what it gets, as writers without ids do."""
+    """Our SDK sends to our receiver; OTel's pipeline to a server that stores every request, like writers without
+    ids."""
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         one = stack.enter_context(receiver(folder, "ours"))

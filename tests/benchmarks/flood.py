@@ -1,8 +1,8 @@
-"""A sender of OTLP that sends more than a receiver can take: `python flood.py JSON`, JSON as the answer.
+"""Sends more OTLP requests than a receiver can handle: `python flood.py JSON` prints JSON.
 
-Clients are tasks of one process, each with a connection of its own; a request is a template whose ids are replaced, so
-that the sender costs far less than the receiver. A refused request is sent again, with the same ids, after the time
-in the refusal; what is not acknowledged at the end is tried until `finish_seconds` have passed.
+Clients are tasks of one process, each with its own connection. A request is a template with new ids, so the sender
+needs much less CPU than the receiver. A refused request is sent again with the same ids, after the delay in the
+refusal. At the end, unacknowledged requests are retried for `finish_seconds`.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class Plan:
         endpoint: `host:port` of the receiver.
         tenants: `endpoint/deployment` of each client.
         per_second: requests that each client starts in a second, if `in_flight` allows it.
-        in_flight: the most requests of a client that are not finished.
+        in_flight: maximum number of unfinished requests of a client.
         records: in each request.
         size: bytes of the rows of each record.
         seconds: how long new requests are started.
-        finish_seconds: how long the rest is tried afterwards.
+        finish_seconds: how long unacknowledged requests are retried afterwards.
         nice: the niceness of the sender; a receiver in production has its own machine.
     """
 
@@ -69,15 +69,15 @@ class Plan:
 
 @dataclass(slots=True, kw_only=True)
 class Counts:
-    """What a client has counted.
+    """The counts of a client.
 
     Attributes:
         tenant: its `endpoint/deployment`.
         begun: how many requests it sent; they are numbered from 0.
-        in_time: how many were acknowledged before the time was over.
-        acked: numbers of those that were acknowledged at all.
-        refusals: answers that were no acknowledgment, by status.
-        without_retry_info: of those, the answers that lacked a form of RetryInfo.
+        in_time: how many were acknowledged before the end of the load.
+        acked: numbers of all acknowledged requests.
+        refusals: refused requests, by status.
+        without_retry_info: refusals without a form of RetryInfo.
     """
 
     tenant: str
@@ -124,7 +124,7 @@ async def _client(number: int, plan: Plan, began: float) -> Counts:
         export = channel.unary_unary(LOGS)
         while True:
             await room.acquire()
-            due = max(due, time.monotonic() - 1 / plan.per_second)  # what is too late is not sent later
+            due = max(due, time.monotonic() - 1 / plan.per_second)  # missed requests are not made up for
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             due += 1 / plan.per_second
             if time.monotonic() >= end:
@@ -157,7 +157,7 @@ async def _until_acked(
 
 
 def sent(plan: Plan) -> list[Counts]:
-    """The same from a process of its own."""
+    """Run `flood` in a separate process."""
     command = [sys.executable, __file__, json.dumps(asdict(plan))]
     limit = plan.seconds + plan.finish_seconds + 2 * _CALL_SECONDS
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=limit)
@@ -165,11 +165,11 @@ def sent(plan: Plan) -> list[Counts]:
 
 
 def check(plan: Plan, counts: list[Counts], lines: Iterable[bytes]) -> None:
-    """Compare what is stored with what was acknowledged: every request whole or not at all, every record once.
+    """Compare stored lines with acknowledged requests: every request whole or not at all, every record once.
 
     Args:
         plan: what was sent.
-        counts: what the clients have counted.
+        counts: of the clients.
         lines: of our receiver, or OTLP JSON as Collectors write it.
     """
     body = rows(plan.size).encode()

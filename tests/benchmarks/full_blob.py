@@ -3,8 +3,8 @@
     uv run --all-extras python tests/benchmarks/full_blob.py [--blocks 50200] [--limit 50000]
 
 Each append has one line. At `--limit` blocks the sink starts the next blob; the default is 49,900. 50000 uses the last
-block that Azure allows; above it the service refuses (`BlockCountExceedsLimit`) and the sink is fenced. In every case
-the next blob is started and no line is lost, doubled or split. It takes about five minutes.
+block that Azure allows. Above it, the service refuses the append (`BlockCountExceedsLimit`) and the sink is fenced. In
+each case the sink starts the next blob, and no line is lost, doubled or split. It takes about five minutes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How cost grows with events, columns, collections and clients: linear or better, as a picture.
 
-`exponent` is the slope of the line through the logarithms of both: 1 is linear, 0 does not depend on it.
+`exponent` is the slope in a plot of logarithms: 1 is linear, 0 is constant.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a broken gateway costs the scoring process: `uv run --all-extras python tests/benchmarks/hung.py`.
+"""Measures the cost of a broken gateway in the scoring process: `uv run --all-extras python tests/benchmarks/hung.py`.
 
-p50 and p99 of `collect` at 200/s (frames of 1 x 23) with a gateway that is healthy, hung (accepts connections, never
-answers), dead (refuses them), slow (2 s for an answer) and busy (UNAVAILABLE), each without and with a spool.
+It prints p50 and p99 of `collect` at 200/s (frames of 1 x 23), with and without a spool, for a gateway that is healthy,
+hung (accepts connections, never answers), dead (refuses connections), slow (answers after 2 s) or busy (UNAVAILABLE).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measure(gateway: str, *, spool: bool) -> dict[str, float]:
-    """Run one case in its own process, which ends before it waits for deliveries."""
+    """Run one case in its own process, which exits without waiting for deliveries."""
     with _gateway(gateway) as endpoint, tempfile.TemporaryDirectory() as folder:
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "AZUREML_"))}
         environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://{endpoint}"

@@ -1,7 +1,7 @@
 """Cases of memory: the sink is paused while the application collects, then it continues.
 
-Ours: the receiver's process is stopped (SIGSTOP). The peer: the sink accepts no request. Afterwards both continue, and
-everything that was accepted must arrive.
+On our side the receiver's process is stopped (SIGSTOP); on the peer's side the sink accepts no requests. Afterwards
+both continue, and every accepted event must arrive.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _official(settings: dict[str, Any]) -> Run:
 
 @contextmanager
 def _process(settings: dict[str, Any], environ: dict[str, str]) -> Iterator[Callable[[], Run]]:
-    """A collecting process that does one step for each request, and answers."""
+    """A collecting process that runs one step per request and answers."""
     command = [sys.executable, str(official.HERE / "stall.py"), json.dumps(settings)]
     process = subprocess.Popen(
         command, env=official.clean() | environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -93,7 +93,7 @@ def _process(settings: dict[str, Any], environ: dict[str, str]) -> Iterator[Call
 
 CASES: Final[dict[str, Case]] = {
     "memory-small": Case(
-        about="frames of 1x23 as fast as they come while the sink stands still",
+        about="frames of 1x23 at full speed while the sink is paused",
         run=_stalled(1, 1e6),
         targets={"growth_of_setting": [Target(most=1.1, absolute=True)]},
     ),

@@ -88,7 +88,7 @@ def receiver(store: str = "", config: str = "", **variables: str) -> Iterator[Re
 
 
 def ours(workload: str, settings: dict[str, Any], script: str = "workloads.py") -> Run:
-    """Run a workload with our SDK; what is stored must equal what was sent, by number, order and rows."""
+    """Run a workload with our SDK; stored events must equal sent events in number, order and rows."""
     with receiver() as one:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{one.endpoint}"}
         result = run(workload, settings | {"sender": "ours"}, environ, script)
@@ -117,7 +117,7 @@ class _Line(msgspec.Struct):
 
 
 def official(workload: str, settings: dict[str, Any], script: str = "workloads.py") -> Run:
-    """The same with azureml-ai-monitoring; what arrived is counted."""
+    """Run a workload with azureml-ai-monitoring, and count the events that arrive."""
     with CountingSink() as sink:
         result = run(workload, settings | {"sender": "official"}, sink.variables, script)
         assert sink.count == result["sent"], (sink.count, result)

@@ -1,10 +1,10 @@
-"""Three times what a receiver can take: `uv run --all-extras python tests/benchmarks/overload.py [--minutes 5]`.
+"""Three times the peak load of a receiver: `uv run --all-extras python tests/benchmarks/overload.py [--minutes 5]`.
 
-First a few clients that always wait for their answer measure the peak. Then 64 clients of four tenants, 40 of them of
-one, send three times as many requests, with more bytes in flight than the receiver allows. The output is goodput
-(events acknowledged in time) relative to the peak, the share of each tenant, the kinds of refusals, and memory. Every
-acknowledged record must be stored once, and no other twice: lines are counted for each request.
-Five minutes need about 20 GB in the folder for temporary files.
+First, a few clients that wait for each answer measure the peak. Then 64 clients of four tenants, 40 of one tenant, send
+three times as many requests, with more bytes in flight than the receiver allows. The output is goodput (events
+acknowledged in time) relative to the peak, the share of each tenant, the kinds of refusals, and memory. Every
+acknowledged record must be stored once, and no other record twice. Five minutes need about 20 GB in the folder for
+temporary files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ IN_FLIGHT = 16
 OVERLOAD = 3.0
 LEAST_GOODPUT = 0.8
 BUDGET = 8 * MIB
-"""About 27 of the thousand requests that the clients may have in flight."""
+"""Room for about 27 of the thousand requests that the clients may have in flight."""
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def overload(seconds: float) -> Run:
 
 
 def _run(tenants: list[str], in_flight: int, per_second: float, seconds: float) -> tuple[Run, Run]:
-    """One flood on a new receiver: its result, and what the receiver used meanwhile."""
+    """Run one flood on a new receiver: the result, and the receiver's resource use."""
     with tempfile.TemporaryDirectory() as scratch:
         config = Path(scratch, "receiver.yaml")
         config.write_text(f"max_in_flight_bytes: {BUDGET}\nmax_message_bytes: {BUDGET}\n")

@@ -1,4 +1,4 @@
-"""600 records of 100 KB (the first argument is another number) in one burst to a gRPC server with default settings.
+"""Sends 600 records of 100 KB (or as many as the argument) in one burst to a gRPC server with default settings.
 
 First with our SDK, then with OTel's own log pipeline.
 """

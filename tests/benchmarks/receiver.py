@@ -1,10 +1,10 @@
-"""The throughput of one receiver process: `python receiver.py [CASE ...]`, or from another benchmark `run` and `send`.
+"""The throughput of one receiver process: `python receiver.py [CASE ...]`; other benchmarks call `run` and `send`.
 
 Cases: `small` (512 events of 0.5 KB in each request), `large` (64 events of 50 KB), `single` (one event of 0.5 KB).
 Events look as our SDK sends them, and in the first two cases as a Collector forwards them. The real `otel-modeldata
 receive` stores them in a local folder, validated, de-duplicated and with fsync before each answer. The sender is a
-separate process with several requests in flight, and encodes nothing: a request is a template in which the request's
-number is replaced. Afterwards every stored line is read: each id is there once, with the rows that were sent.
+separate process with several requests in flight. It encodes nothing: a request is a template with a new number.
+Afterwards every stored line is read: each id must be there once, with the rows that were sent.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _FULL_SUCCESS: Final = (b"", b"\n\0")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What is sent.
+    """The load to send.
 
     Attributes:
         events: in each request.
         size: bytes of the rows of each event.
         requests: how many.
         in_flight: how many requests wait for their answer at a time.
-        connections: how many are used.
+        connections: how many connections are used.
         by_collector: whether records are written as a Collector writes them.
     """
 
@@ -147,7 +147,7 @@ def send_in_a_process(load: Load, endpoint: str) -> float:
 
 
 def run(load: Load, folder: Path) -> dict[str, float]:
-    """Send `load` to a receiver that stores below `folder`; what is stored is checked."""
+    """Send `load` to a receiver that stores below `folder`, and check the stored lines."""
     receiver = ReceiverProcess(store=str(folder / "store"), flags=(), variables={}, log=folder / "log")
     receiver.start()
     assert receiver._process is not None

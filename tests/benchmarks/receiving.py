@@ -36,9 +36,9 @@ MANIFEST: Final = official.HERE / "peer-gateway.yaml"
 ANY_VERSION: Final = "--skipApiVersionCheck"
 """For Azurite: the exporter's library is newer than the emulator."""
 BLOB_NAME: Final = "logs.jsonl"
-"""What both exporters append to."""
+"""The blob that both exporters append to."""
 _ID: Final = re.compile(rb'"(?:id|stringValue)":"(6f6d1c0e-6b52-4d0c-9a51-[0-9a-f]{12})"')
-"""The id of an event of `receiver.py`: in one of our lines, and in OTLP JSON."""
+"""The event id of `receiver.py`, in our lines and in OTLP JSON."""
 
 
 def to_our_receiver(load: Load) -> Run:
@@ -103,7 +103,8 @@ def blob_lines(azurite: Azurite, container: str, prefix: str = "") -> Iterator[b
 
 
 def create_blob(azurite: Azurite, container: str) -> None:
-    """Create the blob first: each of the exporter's first appends creates it and deletes what an earlier one wrote."""
+    """Create the blob in advance: otherwise each of the exporter's first appends creates it again and deletes earlier
+    ones."""
     with azurite.open(container) as client:
         client.get_blob_client(BLOB_NAME).create_append_blob()
 
@@ -182,7 +183,7 @@ def sized(name: str, effort: Effort, tiny: int) -> Load:
 
 
 def _beside_azure_blob(effort: Effort) -> Sides:
-    # Enough in flight to fill blocks: with fewer, each of our appends waits 200 ms for more lines.
+    # Enough requests in flight to fill blocks: with fewer, each of our appends waits 200 ms for more lines.
     load = replace(receiver.CASES["small"], requests=effort.of(600, 8), in_flight=32)
     with tempfile.TemporaryDirectory() as folder, running_azurite(Path(folder), ANY_VERSION) as azurite:
         sides = {"ours": lambda: to_azurite(load, azurite)}

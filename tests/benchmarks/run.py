@@ -1,8 +1,9 @@
 """Benchmarks and their peers in one run: `uv run --all-extras python tests/benchmarks/run.py [CASE ...] [--json FILE]`.
 
-All sides of a case do the same work, in turn, `--repeat` times; medians, ratios and targets are shown. The ratio to a
-peer in the same run is the result, absolute figures only describe the machine. What arrived is compared with what was
-sent, by number and content: a fast wrong result fails. Without CASE all of them run, for about half an hour.
+All sides of a case do the same work, in turn, `--repeat` times; the output has medians, ratios and targets. The result
+is the ratio to a peer in the same run; absolute figures depend on the machine. Received events are compared with sent
+events in number and content: a fast but wrong result fails. Without CASE, all cases run, which takes about half an
+hour.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Minutes of load and random kills: `uv run --all-extras python tests/benchmarks/soak.py --minutes 10 [--seed N]`.
 
 Two scoring processes with spools, a gateway with its queue file, a receiver with a local store. Every few seconds one
-of them gets SIGKILL and is started again. At the end everything that any of the processes accepted must be stored once.
-Memory and open files of each role are sampled, and their slopes per hour are shown. It needs Linux, and Go, which
-builds the gateway once.
+of them gets SIGKILL and is started again. At the end, every event that a process accepted must be stored once. Memory
+and open files of each role are sampled, and their slopes per hour are shown. It needs Linux, and Go, which builds the
+gateway once.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ KEY = "correlationid"
 
 @dataclass(kw_only=True)
 class Pod:
-    """Scoring processes that follow each other, with one spool."""
+    """Scoring processes that run one after the other with one spool."""
 
     name: str
     endpoint: str
@@ -72,7 +72,7 @@ class Pod:
         self.lives[-1].kill()
 
     def finish(self) -> None:
-        """Stop the present process normally, then start a last one, which delivers what all the others left."""
+        """Stop the current process normally, then start a last one, which delivers what is left in the spool."""
         self.lives[-1].wait_until_accepted(1)  # from then on it handles signals
         self.lives[-1].stop()
         reports = [self.lives[-1].finish()]
@@ -138,7 +138,7 @@ class Soak:
         return self._figures()
 
     def close(self) -> None:
-        """End what still runs after a failure."""
+        """End processes that still run after a failure."""
         for pod in self.pods:
             if pod.lives:
                 pod.kill()

@@ -1,7 +1,7 @@
-"""Collects while nothing is delivered: `python stall.py JSON` does a step for each line of input, answers with JSON.
+"""Collects while nothing is delivered: `python stall.py JSON` runs a step per line of input and answers with JSON.
 
-First step: one event, delivered. Second: as many events as are accepted in the given time, each with a new frame;
-memory is sampled. Third: deliver everything.
+Step one delivers one event. Step two collects as many events as possible in the given time, each with a new frame, and
+samples memory. Step three delivers everything.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _load(collect: Any, template: Any, per_second: float, seconds: float) -> tup
         due += 1 / per_second
         try:
             collect(template.copy())
-        except Exception:  # noqa: BLE001 (each SDK has its own for a full queue)
+        except Exception:  # noqa: BLE001 (each SDK raises its own error for a full queue)
             refused += 1
             time.sleep(0.001)
         else:

@@ -38,7 +38,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def summary(samples: list[Sample]) -> dict[str, float]:
-    """Of MiB and of open files: the medians of the first and the last third of the run, the maximum, and the slopes."""
+    """For MiB and open files: the medians of the first and last third of the run, the maximum and the slope."""
     third = max(1, len(samples) // 3)
     figures: dict[str, float] = {}
     for name, values in (
@@ -53,7 +53,7 @@ def summary(samples: list[Sample]) -> dict[str, float]:
 
 
 def slope(times: list[float], values: list[float]) -> float:
-    """The median of the slopes between points half a run apart: one peak or one restart does not change it."""
+    """The median slope between points half a run apart: a single peak or restart does not change it."""
     half = len(times) // 2
     if not half:
         return 0.0

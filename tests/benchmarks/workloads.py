@@ -1,7 +1,7 @@
-"""The benchmarks' workloads, each in its own process: `python workloads.py NAME JSON`, a JSON object as the answer.
+"""The benchmarks' workloads, each in its own process: `python workloads.py NAME JSON` prints a JSON object.
 
-Both SDKs get the same frames at the same pace. The result has latencies, CPU time and what the sender counted;
-`official.py` counts what arrived.
+Both SDKs get the same frames at the same pace. The result has latencies, CPU time and the sender's counts;
+`official.py` counts the events that arrive.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def frames(rows: int, columns: int = COLUMNS, count: int = 16) -> list[pd.DataFr
 
 
 def score(loops: int) -> float:
-    """Replaces a model in pure Python: it holds the interpreter lock all the time."""
+    """Simulates a model in pure Python, which holds the interpreter lock all the time."""
     total = 0.0
     for n in range(loops):
         total += n * 0.5
@@ -41,7 +41,7 @@ def score(loops: int) -> float:
 def paced(
     collect: Callable[[pd.DataFrame], object], *, rows: int, count: int, per_second: float, loops: int = 0
 ) -> dict[str, float]:
-    """Latency of `collect`, and of a scoring call before it, at a steady pace: what a request notices."""
+    """Latency of `collect`, and of a scoring call before it, at a steady pace."""
     sample = frames(rows)
     collect(sample[0])
     latencies = np.empty(count)

@@ -106,7 +106,7 @@ async def check_isolated(folder: Path, bad: bytes, kinds: tuple[str, ...]) -> No
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Path:
-    """A folder inside another one, so that a file outside of it is noticed."""
+    """A folder inside another one, so that files outside it are noticed."""
     inner = tmp_path / "store"
     inner.mkdir()
     return inner

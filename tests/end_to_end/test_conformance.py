@@ -38,19 +38,19 @@ MIB = 1024 * 1024
 
 
 class RawData(msgspec.Struct):
-    """A line of which only the text of `data` matters."""
+    """A line in which only the text of `data` matters."""
 
     data: msgspec.Raw
 
 
 def body_of(golden: bytes) -> str:
-    """The body as it was collected: Azure's collector, written in Go, escapes three characters that were not."""
+    """The collected body: Azure's collector, written in Go, escapes three characters that were not escaped."""
     text = bytes(msgspec.json.decode(golden, type=RawData).data).decode()
     return text.replace("\\u003c", "<").replace("\\u003e", ">").replace("\\u0026", "&")
 
 
 def sent(golden: bytes) -> bytes:
-    """The request of which `golden` is the line."""
+    """The request that must become the line `golden`."""
     line = json.loads(golden)
     seconds = datetime.fromisoformat(line["time"]).timestamp()
     path, _, query = line.get("path", "").partition("?")
@@ -110,7 +110,7 @@ def check_cloud_event(line: bytes) -> None:
 
 @pytest.mark.parametrize("golden", RECORDED, ids=range(len(RECORDED)))
 # S57, S58, S59, S60, S66, S67
-async def test_a_recorded_line_of_azures_collector_is_written_again_as_it_was(tmp_path: Path, golden: bytes) -> None:
+async def test_a_recorded_line_of_azures_collector_is_reproduced_exactly(tmp_path: Path, golden: bytes) -> None:
     (line,) = await stored(tmp_path, sent(golden))
     ours, theirs = json.loads(line), json.loads(golden)
     assert {key: ours[key] for key in theirs} == theirs
@@ -119,11 +119,11 @@ async def test_a_recorded_line_of_azures_collector_is_written_again_as_it_was(tm
 
 
 @pytest.mark.parametrize("golden", [REQUEST, RESPONSE, INPUTS, TWO_ROWS], ids=["request", "response", "inputs", "rows"])
-async def test_a_documented_line_is_written_again_as_it_was(tmp_path: Path, golden: bytes) -> None:
+async def test_a_documented_line_is_reproduced_exactly(tmp_path: Path, golden: bytes) -> None:
     (line,) = await stored(tmp_path, sent(golden))
     ours, theirs = json.loads(line), json.loads(golden)
     size = len(body_of(golden).encode())
-    # The documentation has written one body without its spaces and shortened another one.
+    # The documentation shows one body without its spaces and shortens another one.
     total = "*" if theirs["contentrange"].endswith("/*") else size
     theirs["contentrange"] = f"bytes 0-{size - 1}/{total}"
     assert {key: ours[key] for key in theirs} == theirs
@@ -131,7 +131,7 @@ async def test_a_documented_line_is_written_again_as_it_was(tmp_path: Path, gold
     check_cloud_event(line)
 
 
-async def test_the_documented_binary_request_is_written_again_but_for_the_name_of_its_object(tmp_path: Path) -> None:
+async def test_the_documented_binary_request_is_reproduced_except_for_its_object_name(tmp_path: Path) -> None:
     """S70, S71: 80,771 bytes that are not text but declared as text; see `cloudevent.binary_object_name`."""
     golden = json.loads(BINARY)
     raw = b"\xff" * 80_771
@@ -154,7 +154,7 @@ async def test_contentrange_of_the_documented_inputs_is_the_size_of_their_text(t
     assert json.loads(line)["contentrange"] == json.loads(INPUTS)["contentrange"] == "bytes 0-116/117"
 
 
-async def test_contentrange_counts_the_body_as_it_came_with_its_last_line_break(tmp_path: Path) -> None:
+async def test_contentrange_includes_the_last_line_break_of_the_body(tmp_path: Path) -> None:
     # 38 bytes of JSON are documented as 39: Flask ends a JSON response with a line break.
     (line,) = await stored_lines(tmp_path, record(body_of(RESPONSE) + "\n", collection="response"))
     assert line["contentrange"] == json.loads(RESPONSE)["contentrange"] == "bytes 0-38/39"
@@ -168,7 +168,7 @@ def test_contentrange_of_recorded_lines_counts_the_bytes_of_the_body_before_esca
 
 
 # S53, S55
-async def test_a_recorded_file_has_the_same_folder_and_form_of_name_as_the_receivers(tmp_path: Path) -> None:
+async def test_recorded_files_have_the_same_folder_and_name_pattern_as_the_receivers(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         await receiver.export(sent(RECORDED[0]))
         (blob,) = receiver.blobs()
@@ -242,7 +242,7 @@ async def test_the_rows_keep_their_order_and_number(tmp_path: Path) -> None:
 
 
 # S63
-async def test_a_correlation_id_is_never_missing_and_never_shared_by_accident(tmp_path: Path) -> None:
+async def test_every_line_has_a_correlation_id_of_its_own(tmp_path: Path) -> None:
     empty = {semconv.AZUREML_CORRELATION_ID: ""}
     lines = await stored_lines(tmp_path, record(), record(), record(attributes=empty), record(attributes=empty))
     assert len({line["correlationid"] for line in lines} - {""}) == 4
@@ -332,7 +332,7 @@ async def test_no_blob_has_the_name_of_the_copy_that_azure_reads_instead_of_a_co
 
 
 # S69
-async def test_large_rows_are_an_array_behind_a_url_that_needs_no_decoding(tmp_path: Path) -> None:
+async def test_large_rows_are_an_array_at_a_url_that_needs_no_decoding(tmp_path: Path) -> None:
     text = json.dumps([{"x": "a" * 5 * MIB}])
     (line,) = await stored_lines(tmp_path, record(text, event_id="a b/%2e?#"))
     assert "data" not in line
@@ -341,7 +341,7 @@ async def test_large_rows_are_an_array_behind_a_url_that_needs_no_decoding(tmp_p
     assert set(line) == (KEYS - {"data"}) | {"dataref", "timens"}
 
 
-async def test_a_large_single_object_is_an_array_behind_its_url_too(tmp_path: Path) -> None:
+async def test_a_large_single_object_is_an_array_at_its_url_too(tmp_path: Path) -> None:
     row = {"x": "a" * 5 * MIB}
     (line,) = await stored_lines(tmp_path, record(json.dumps(row)))
     assert json.loads(text_at(line["dataref"])) == [row]

@@ -1,4 +1,4 @@
-"""`otel-modeldata demo`, run as a user runs it, and its verification, which must fail when one thing is missing."""
+"""`otel-modeldata demo` as a user runs it, and its verification, which must fail when anything is missing."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_an_interrupted_demo_ends_without_a_traceback(tmp_path: Path, interrupts
 # --- The script ---------------------------------------------------------------------------------------------------
 
 
-def test_the_script_of_the_demo_is_the_documented_one_with_another_import_and_a_model_in_predict() -> None:
+def test_the_demo_script_equals_the_documented_one_except_for_the_import_and_the_model() -> None:
     before = [line.rstrip() for line in SEED.read_text("utf-8").splitlines()]
     after = SCORE_SCRIPT.read_text("utf-8").splitlines()
     changes = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
@@ -298,7 +298,7 @@ def traceparent(number: int) -> str:
 
 
 def complete_run(requests: int = 3) -> Verification:
-    """A run of which everything is stored."""
+    """A run whose events are all stored."""
     rows = [({"x": number + 0.5}, {"y": str(number)}) for number in range(requests)]
     inputs = [stored_line(number, row) for number, (row, _) in enumerate(rows)]
     outputs = [stored_line(number, answer) for number, (_, answer) in enumerate(rows)]

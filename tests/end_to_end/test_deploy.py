@@ -1,4 +1,4 @@
-"""The files of `deploy/` without Kubernetes: the programs they are written for read them, and they match the code."""
+"""The files of `deploy/` without Kubernetes: their own tools can read them, and they match the code."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_azure_reads_the_endpoint_of_the_deployment(azure_ml: ModuleType, endpoi
 
 
 @with_azure_ml
-def test_names_and_versions_as_azure_documents_them_are_refused_by_azure_and_read_by_us(
+def test_names_and_versions_as_documented_are_refused_by_azures_tool_but_accepted_here(
     azure_ml: ModuleType, tmp_path: Path
 ) -> None:
     from marshmallow.exceptions import ValidationError
@@ -96,7 +96,7 @@ def test_names_and_versions_as_azure_documents_them_are_refused_by_azure_and_rea
     assert with_number == with_text
 
 
-# S41: Python 3.8 of Azure's documentation has reached its end of life; ours is one that the SDK runs on.
+# S41: Python 3.8 of Azure's documentation has reached its end of life; this file has one that the SDK supports.
 def test_the_conda_file_has_a_supported_python_and_the_otel_that_azures_server_pins() -> None:
     conda = yaml.safe_load((MANAGED / "conda.yml").read_text())
     python, _, pip = conda["dependencies"]
@@ -123,7 +123,7 @@ def test_the_dockerfile_has_no_lint_and_its_image_needs_neither_root_nor_a_shell
 
 
 @pytest.mark.parametrize("file", IMAGES, ids=lambda path: path.name)
-def test_what_the_dockerfile_copies_exists_and_is_not_ignored(file: Path) -> None:
+def test_files_that_the_dockerfile_copies_exist_and_are_not_ignored(file: Path) -> None:
     rules = Path(f"{file}.dockerignore").read_text().splitlines()
     taken = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     own = [it.value[:-1] for it in dockerfile(file) if it.cmd == "COPY" and not it.flags]

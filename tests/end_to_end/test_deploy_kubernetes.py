@@ -130,7 +130,7 @@ def test_a_receiver_keeps_its_instance_id_when_its_pod_moves_and_no_two_have_the
     assert instance("receiver-0") != instance("receiver-1")
 
 
-def test_memory_and_disk_are_larger_than_what_may_fill_them(
+def test_memory_and_disk_limits_exceed_the_configured_bounds(
     cluster: list[dict[str, Any]], beside_scoring: list[dict[str, Any]]
 ) -> None:
     workloads = [(cluster, "StatefulSet", "gateway", "gateway", "GATEWAY")]

@@ -70,7 +70,7 @@ def start_receiver_of(start_receiver: StartReceiver, tmp_path: Path) -> Callable
     def start(container: Container, store: str, **variables: str) -> ReceiverProcess:
         (command, *flags), given = container.here(tmp_path)
         assert command == "receive"
-        # The test gives the process both.
+        # The test passes both to the process.
         for flag in ("--listen", "--store"):
             if flag in flags:
                 position = flags.index(flag)
@@ -130,7 +130,7 @@ def test_a_record_passes_agent_gateway_and_ring_and_is_stored_by_the_receiver(
         assert pool.submit(gateway.stop).result(timeout=grace) == 0
 
 
-def test_what_a_gateway_accepted_while_no_receiver_was_ready_is_stored_after_both_restart(
+def test_records_that_a_gateway_accepted_without_a_ready_receiver_are_stored_after_both_restart(
     cluster: list[dict[str, Any]],
     start_deployed: StartDeployed,
     start_receiver_of: Callable[..., ReceiverProcess],

@@ -1,7 +1,7 @@
-"""How processes begin and end, and which of their events arrive: fork, exit, signals, servers.
+"""Processes that fork, exit, get signals or run as servers, and which of their events arrive.
 
-Every program writes down what `collect` accepted. The judge is `history.check`, over what a real OTLP server received;
-an event that came twice under one id counts once here, as the receiver stores it once.
+Every program records the events that `collect` accepted. `history.check` compares them with the events that a real OTLP
+server received; an event that arrived twice under one id counts once, as the receiver stores it once.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ TESTS = Path(__file__).parents[1] / "fixtures"
 DRAIN = "import otel_modeldata\nreport = otel_modeldata.shutdown(60)\nassert not report.pending, report"
 """Run by the next process of a host, or by an operator."""
 WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
-"""Python 3.12 and later warn about a fork beside threads, which is tested here."""
+"""Python 3.12 and later warn about a fork of a process with threads, which is tested here."""
 
 
 @dataclass
 class Host:
-    """A machine on which programs collect: their environment, and the server they send to."""
+    """A machine that runs collecting programs: their environment, and the server they send to."""
 
     backend: RecordingBackend
     folder: Path
@@ -110,7 +110,8 @@ class Host:
         return list(arrived.values())
 
     def check(self, *, producers: int, lost: int = 0, unknown: Sequence[str] = ()) -> None:
-        """All accepted events arrived but for `lost`, from so many producers, and the spool is empty."""
+        """Check that all accepted events except `lost` arrived, from `producers` producers, and that the spool is
+        empty."""
         lines = self.lines()
         accepted = [Sent(id=key) for key in (*self.accepted(), *unknown)]
         check(accepted=accepted, store=lines, lost=lost, unknown=unknown)
@@ -222,7 +223,7 @@ def test_an_outage_that_outlasts_the_process_loses_nothing_with_a_spool(with_spo
     assert replayed == [{report["producer"]: {"model_inputs": {"accepted": 500, "delivered": 500, "lost": {}}}}]
 
 
-def test_an_outage_that_outlasts_the_process_without_a_spool_is_counted_to_the_event(without_spool: Host) -> None:
+def test_without_a_spool_losses_in_an_outage_that_outlasts_the_process_are_counted_exactly(without_spool: Host) -> None:
     without_spool.backend.stop()
     without_spool.run("collect('a', 500)\nimport otel_modeldata; otel_modeldata.shutdown(0.5)")
     ((_, report),) = without_spool.reports().items()
@@ -248,7 +249,7 @@ def test_kill_9_in_the_middle_of_load_loses_nothing_with_a_spool(with_spool: Hos
 
 
 @pytest.mark.long
-def test_many_kills_in_an_outage_that_comes_and_goes_lose_nothing_with_a_spool(with_spool: Host) -> None:
+def test_many_kills_during_an_intermittent_outage_lose_nothing_with_a_spool(with_spool: Host) -> None:
     under_way = []
     for n in range(20):
         if n % 4 == 1:
@@ -292,7 +293,7 @@ def test_children_forked_with_a_full_queue_send_none_of_it(host: Host) -> None:
         """
     )
     host.check(producers=4)
-    assert len(host.backend.records()) == 1150  # none of them twice, before any de-duplication
+    assert len(host.backend.records()) == 1150  # none twice, even before de-duplication
 
 
 def _refuse_after(gate: threading.Event) -> Any:
@@ -303,7 +304,7 @@ def _refuse_after(gate: threading.Event) -> Any:
     return refuse
 
 
-def test_a_fork_while_a_request_is_in_flight_disturbs_neither_side(host: Host) -> None:
+def test_a_fork_during_a_request_does_not_affect_parent_or_child(host: Host) -> None:
     gate = threading.Event()
     host.backend.refuse(_refuse_after(gate))
     process = host.start(
@@ -329,7 +330,7 @@ def test_a_fork_while_a_request_is_in_flight_disturbs_neither_side(host: Host) -
     host.check(producers=2)
 
 
-def test_forks_between_collecting_threads_disturb_no_process(host: Host) -> None:
+def test_forks_beside_collecting_threads_do_not_affect_any_process(host: Host) -> None:
     host.run(
         """
         import os, threading, otel_modeldata
@@ -410,7 +411,7 @@ def test_the_workers_of_an_executor_deliver_before_they_end(without_spool: Host)
     without_spool.check(producers=len({line["producer"] for line in without_spool.lines()}))
 
 
-def test_a_terminated_pool_loses_nothing_with_a_spool_that_its_living_parent_empties(with_spool: Host) -> None:
+def test_a_terminated_pool_loses_nothing_if_its_parent_empties_the_spool(with_spool: Host) -> None:
     with_spool.run(
         """
         import multiprocessing, otel_modeldata

@@ -46,7 +46,7 @@ def logging_backend() -> Iterator[RecordingBackend]:
 
 
 def ids(backend: RecordingBackend) -> list[str]:
-    """Event ids of what arrived, sorted: retries change the order."""
+    """Event ids of the records that arrived, sorted because retries change the order."""
     return sorted(
         attribute.value.string_value
         for record in backend.records()
@@ -62,7 +62,7 @@ def has(count: int) -> Callable[[RecordingBackend], bool]:
 # --- Routing ------------------------------------------------------------------------------------------------
 
 
-def test_model_data_ordinary_logs_and_spans_are_routed_apart_and_arrive_unchanged(
+def test_model_data_logs_and_spans_are_routed_separately_and_arrive_unchanged(
     start_gateway: StartGateway,
     receiver: RecordingBackend,
     tracing: RecordingBackend,
@@ -258,7 +258,7 @@ def start_agent(start_gateway: StartGateway, endpoint: str) -> Gateway:
     return start_gateway("agent.yaml", OTEL_MODELDATA_GATEWAY_ENDPOINT=endpoint, OTEL_MODELDATA_GATEWAY_INSECURE="true")
 
 
-def test_agent_and_gateway_in_a_row_deliver_model_data_logs_and_spans(
+def test_an_agent_and_a_gateway_deliver_model_data_logs_and_spans(
     start_gateway: StartGateway, receiver: RecordingBackend, tracing: RecordingBackend
 ) -> None:
     gateway = start_gateway(

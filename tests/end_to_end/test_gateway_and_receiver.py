@@ -1,4 +1,4 @@
-"""A real gateway sends to a real receiver: what the gateway acknowledged is stored exactly once."""
+"""A real gateway sends to a real receiver: every record that the gateway acknowledged is stored exactly once."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_record_of_16_mib_is_stored_as_a_file_and_small_ones_inside_their_line
 
 
 @pytest.mark.parametrize("victims", ["receiver", "gateway", "both"])
-def test_a_kill_in_the_middle_of_traffic_neither_loses_nor_doubles_a_line(
+def test_a_kill_under_load_neither_loses_nor_duplicates_a_line(
     gateway: Gateway, receiver: ReceiverProcess, tmp_path: Path, victims: str
 ) -> None:
     killed: dict[str, list[Gateway | ReceiverProcess]] = {
@@ -141,7 +141,7 @@ def test_a_kill_in_the_middle_of_traffic_neither_loses_nor_doubles_a_line(
                 victim.start()
         send(gateway.grpc, model_data(f"{number:03}"))
     wait_for_lines(tmp_path, 120)
-    # A request that is still under way could become a copy: both stop before the check.
+    # A request in flight could become a copy, so both stop before the check.
     gateway.stop()
     assert receiver.stop() == 0
     assert stored_ids(tmp_path) == [f"{number:03}" for number in range(120)]

@@ -47,7 +47,7 @@ def test_the_distribution_accepts_the_dns_ring_that_is_a_comment_in_the_file(
     assert list(yaml.safe_load(other)["exporters"]["load_balancing/modeldata"]["resolver"]) == ["dns"]
 
 
-def test_the_distribution_holds_what_the_configs_use_and_nothing_else(gateway_binary: Path) -> None:
+def test_the_distribution_has_exactly_the_components_that_the_configs_use(gateway_binary: Path) -> None:
     listed = yaml.safe_load(subprocess.run([gateway_binary, "components"], capture_output=True, check=True).stdout)
     kinds = ("receivers", "processors", "exporters", "connectors", "extensions")
     held = {kind: {component["name"] for component in listed.get(kind) or ()} for kind in kinds}
@@ -56,7 +56,7 @@ def test_the_distribution_holds_what_the_configs_use_and_nothing_else(gateway_bi
     assert held == used
 
 
-def test_each_size_limit_on_the_way_is_below_the_next() -> None:
+def test_each_size_limit_on_the_path_is_below_the_next() -> None:
     def limits(name: str) -> tuple[int, int]:
         file = config(name)
         taken = file["receivers"]["otlp"]["protocols"]["grpc"]["max_recv_msg_size_mib"] * MIB

@@ -9,7 +9,7 @@ from receiver_process import lines_below
 
 import otel_modeldata
 from otel_modeldata import Collector
-from otel_modeldata._delivery.current import replace_process
+from otel_modeldata._delivery.process import replace_process
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -112,7 +112,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     return scene(events, fates, draw(st.lists(st.integers(0, 3), min_size=size, max_size=size)))
 
 
-# --- Faults to plant: each returns how the message must begin, and the id it must name ---
+# --- Faults to plant: each returns the start of the expected message and the id in it ---
 
 
 def drop(made: Scene, one: Sent) -> tuple[str, str]:
@@ -220,7 +220,7 @@ def test_every_planted_fault_is_found_and_its_id_named(
         check(accepted=made.events, acked=[victim.id], lost=made.lost, store=made.blobs)
 
 
-def test_an_acknowledged_event_that_is_nowhere_is_found_even_when_its_loss_was_reported() -> None:
+def test_a_missing_acknowledged_event_is_found_even_if_reported_lost() -> None:
     with pytest.raises(HistoryError, match="I2 acknowledged, but neither stored nor in quarantine"):
         check(accepted=["a"], acked=["a"], lost={"a": "shutdown"}, store=[])
 
@@ -239,7 +239,7 @@ def test_an_event_of_unknown_outcome_may_be_stored_or_not() -> None:
     assert (counts.stored, counts.lost) == (1, 1)
 
 
-def test_copies_in_blobs_of_two_writers_are_counted_where_readers_remove_them() -> None:
+def test_copies_of_two_writers_are_only_counted_if_readers_remove_them() -> None:
     one = sent(1)
     blobs = {blob_of(one, instance): line_of(one) for instance in INSTANCES}
     assert check(accepted=[one], store=blobs, readers_deduplicate=True).copies == 1
@@ -303,7 +303,7 @@ def test_a_torn_tail_is_allowed_only_where_its_writer_may_restart() -> None:
         check(accepted=[one, torn], unknown=[torn.id], store=blobs)
 
 
-def test_a_long_list_of_ids_is_cut() -> None:
+def test_a_long_list_of_ids_is_truncated() -> None:
     with pytest.raises(HistoryError, match=r"\(100\): 0, 1, 10, .* and 88 more"):
         check(accepted=map(str, range(100)), store=[])
 

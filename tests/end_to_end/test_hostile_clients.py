@@ -1,6 +1,6 @@
 """Clients that send malformed requests, stall, flood or send bombs: they are refused, and others are served meanwhile.
 
-The receiver runs in a separate process, so that its memory can be measured and its event loop is not the test's.
+The receiver runs in a separate process, with its own event loop, so that its memory can be measured.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def refusal(receiver: ReceiverProcess, message: bytes, **options: object) -> grp
         return caught.value
 
 
-# --- Bombs and malformed requests (section 5, test 21) ---
+# --- Bombs and malformed requests ---
 
 
 linux = pytest.mark.skipif(
@@ -64,8 +64,8 @@ def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: Rece
     error = refusal(receiver, bomb)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error.details() == (
-        f"expected a request of at most {MESSAGE_LIMIT} bytes, got {len(bomb)} compressed ones that hold more; "
-        "let the sender cut smaller batches"
+        f"expected a request of at most {MESSAGE_LIMIT} bytes, got {len(bomb)} compressed bytes that hold more; "
+        "let the sender send smaller batches"
     )
     assert peak_rss(receiver) - before < MESSAGE_LIMIT + BOMB_ROOM
 
@@ -73,7 +73,7 @@ def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: Rece
 def test_a_bomb_with_a_compression_header_is_refused_too(receiver: ReceiverProcess) -> None:
     """Compressed by gRPC itself, with its header."""
     error = refusal(receiver, bytes(80 * MIB), compression=grpc.Compression.Gzip)
-    assert (error.code(), "compressed ones that hold more" in error.details()) == (
+    assert (error.code(), "compressed bytes that hold more" in error.details()) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         True,
     )
@@ -117,7 +117,7 @@ def test_a_malformed_request_is_quarantined_and_refused_permanently(
 
 
 def test_a_message_above_the_limit_is_refused_by_grpc_and_logged_once(receiver: ReceiverProcess) -> None:
-    """Section 5, test 22: permanently, in the words that the SDK reads to send smaller requests."""
+    """Permanently, with the text by which the SDK knows that it must send smaller requests."""
     for _ in range(2):
         error = refusal(receiver, bytes(MESSAGE_LIMIT + 1))
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -126,7 +126,7 @@ def test_a_message_above_the_limit_is_refused_by_grpc_and_logged_once(receiver: 
     assert receiver.log.read_text().count("requests are refused: NoRequestError") == 1
 
 
-# --- Slow ones (section 5, test 24) ---
+# --- Slow clients ---
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS = 0, 1, 3, 4
@@ -193,7 +193,7 @@ def wait_until_closed(sockets: list[socket.socket], seconds: float) -> None:
 def test_connections_that_send_nothing_are_closed_and_others_are_served_meanwhile(
     tmp_path: Path, receiver: ReceiverProcess, count: int
 ) -> None:
-    """Half of them are silent, half send HTTP/2's preface and no more; gRPC alone would wait for two minutes."""
+    """Half of them send nothing, half send only HTTP/2's preface; gRPC's default would wait two minutes."""
     before = open_files(receiver)
     with connections(receiver, count // 2) as silent, connections(receiver, count // 2, PREFACE) as halting:
         with Load(receiver.endpoint, threads=2) as load:
@@ -206,7 +206,7 @@ def test_connections_that_send_nothing_are_closed_and_others_are_served_meanwhil
 
 @pytest.mark.long
 def test_peers_that_vanish_silently_are_disconnected_when_they_answer_no_ping(receiver: ReceiverProcess) -> None:
-    """Half-open connections: idle ones, and ones that stopped in the middle of a frame; a ping after 60 s, 20 s for it.
+    """Half-open connections, idle or stopped in the middle of a frame, are closed: a ping after 60 s may take 20 s.
 
     A peer that sends headers endlessly keeps its connection for an hour (`max_connection_age`); nothing else ends it.
     """
@@ -220,7 +220,7 @@ def test_peers_that_vanish_silently_are_disconnected_when_they_answer_no_ping(re
 def test_calls_that_stop_in_the_middle_do_not_block_others_and_are_asked_to_retry(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
-    """More of them than are read at a time, half of them sending a byte now and then."""
+    """There are more such calls than read slots; half of them send a byte now and then."""
     settings = PREFACE + frame(SETTINGS, 0, 0, b"")
     greeting = settings + begun_call(1, 1 * MIB, b"x")
     with (
@@ -273,7 +273,7 @@ def test_a_flood_of_cancelled_calls_does_not_block_others(tmp_path: Path, receiv
     assert not load.refusals
 
 
-# --- Too many (section 5, test 25) ---
+# --- Too many requests ---
 
 
 @linux

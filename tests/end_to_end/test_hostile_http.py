@@ -63,12 +63,12 @@ def test_a_gzip_bomb_is_refused_permanently_within_bounded_memory(receiver: Rece
     assert post(receiver, "/v1/logs", one("before"), PROTOBUF)[0] == 200
     before = peak_rss(receiver)
     status, answer = post(receiver, path, gzip_of_zeros(512 * MIB), PROTOBUF | {"Content-Encoding": "gzip"})
-    assert (status, b"compressed ones that hold more; let the sender cut smaller batches" in answer) == (413, True)
+    assert (status, b"compressed bytes that hold more; let the sender send smaller batches" in answer) == (413, True)
     assert peak_rss(receiver) - before < MESSAGE_LIMIT + BOMB_ROOM
 
 
 @linux
-def test_a_hundred_megabytes_are_refused_and_never_in_memory(receiver: ReceiverProcess) -> None:
+def test_a_body_of_100_megabytes_is_refused_and_never_in_memory(receiver: ReceiverProcess) -> None:
     """With and without a Content-Length: at most one message of the limit is ever in memory."""
     assert post(receiver, "/v1/logs", one("before"), PROTOBUF)[0] == 200
     before = peak_rss(receiver)
@@ -94,7 +94,7 @@ def stalled(receiver: ReceiverProcess, count: int, content: bytes) -> Iterator[l
 def test_bodies_that_stop_in_the_middle_do_not_block_others_and_their_senders_are_asked_to_retry(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
-    """More of them than are read at a time, over gRPC and HTTP together."""
+    """There are more such requests than read slots, over gRPC and HTTP together."""
     head = b"POST /modeldata/log HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n["
     with stalled(receiver, 40, head) as slow:
         for number in range(10):
@@ -109,7 +109,7 @@ def test_bodies_that_stop_in_the_middle_do_not_block_others_and_their_senders_ar
 
 
 @linux
-def test_connections_that_go_away_leave_no_file_open(receiver: ReceiverProcess) -> None:
+def test_closed_connections_leave_no_file_open(receiver: ReceiverProcess) -> None:
     before = open_files(receiver)
     head = b"POST /modeldata/log HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
     for content in (b"", head, head + b"\r\n["):

@@ -1,4 +1,4 @@
-"""The one switch: `opentelemetry-instrument mlflow models serve`, from a request to the lines in the store."""
+"""`opentelemetry-instrument mlflow models serve` collects data: from a request to the lines in the store."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
-    # Another distribution of OpenTelemetry is installed, too: the first one found would be used.
+    # Another distribution of OpenTelemetry is installed too, and the first one found would be used.
     "OTEL_PYTHON_DISTRO": "distro",
     "OTEL_PYTHON_CONFIGURATOR": "configurator",
     "OTEL_METRICS_EXPORTER": "none",
@@ -99,7 +99,7 @@ class Server:
             return json.load(response)
 
     def terminate(self) -> None:
-        """SIGTERM to all, as at the end of a container; returns at once."""
+        """Send SIGTERM to all, as at the end of a container; return at once."""
         os.killpg(self.process.pid, signal.SIGTERM)
 
     def kill(self) -> None:

@@ -80,8 +80,8 @@ def audit(folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-# S84: what was collected can be audited, each event of it.
-def test_a_program_that_just_ends_has_stored_and_reported_everything(tmp_path: Path) -> None:
+# S84: every collected event can be audited.
+def test_a_program_without_an_explicit_flush_stores_and_reports_everything(tmp_path: Path) -> None:
     code = COLLECT + 'for n in range(500): inputs.collect(pd.DataFrame({"a": [n]}))\n'
     assert run(code, tmp_path, OTEL_MODELDATA_REPORT="reports") == (0, "", "")
     (blob,) = (tmp_path / "modeldata/local/default/model_inputs").rglob("*.jsonl")
@@ -189,7 +189,7 @@ if __name__ == "__main__":
     assert sorted(line["data"][0]["n"] for line in lines_below(tmp_path)) == [0, 1, 2]
 
 
-def test_an_azure_container_takes_the_same_lines(tmp_path: Path, azurite: Azurite) -> None:
+def test_lines_in_an_azure_container_are_the_same(tmp_path: Path, azurite: Azurite) -> None:
     container = azurite.new_container()
     code = COLLECT + "inputs.collect(pd.DataFrame({'a': ['x' * 5_000_000]}))\n"
     variables = {
@@ -250,7 +250,7 @@ def test_a_collection_that_the_yaml_turns_off_writes_nothing(tmp_path: Path) -> 
     assert lines_below(tmp_path) == []
 
 
-def test_the_folder_is_that_of_the_first_collector_even_if_the_program_changes_directory(tmp_path: Path) -> None:
+def test_a_relative_store_folder_does_not_change_with_the_working_directory(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     code = COLLECT.replace("inputs.collect", 'import os\nos.chdir("elsewhere")\ninputs.collect')
     assert run(code, tmp_path) == (0, "", "")
@@ -282,7 +282,9 @@ def test_the_folder_is_that_of_the_first_collector_even_if_the_program_changes_d
         ),
     ],
 )
-def test_the_first_collector_names_what_is_missing(tmp_path: Path, before: str, store: str, sentence: str) -> None:
+def test_the_first_collector_raises_an_error_that_names_the_missing_part(
+    tmp_path: Path, before: str, store: str, sentence: str
+) -> None:
     (tmp_path / "file").touch()
     code = before + COLLECT.replace(
         'inputs = Collector(name="model_inputs")\n',
@@ -295,7 +297,7 @@ def test_the_first_collector_names_what_is_missing(tmp_path: Path, before: str, 
     assert out.startswith(f"OTEL_MODELDATA_STORE: {sentence}")
 
 
-def test_without_the_variable_nothing_of_the_receiver_is_loaded(tmp_path: Path) -> None:
+def test_without_the_variable_no_receiver_module_is_loaded(tmp_path: Path) -> None:
     code = "import sys\nfrom otel_modeldata import Collector\nCollector(name='a')\n"
     code += "print([name for name in sys.modules if name.startswith(('otel_modeldata_receiver', 'grpc', 'pandas'))])"
     assert run(code, tmp_path, OTEL_MODELDATA_STORE="") == (0, "[]\n", "")

@@ -38,7 +38,7 @@ OUR_END = """
 from otel_modeldata.lifecycle import shutdown
 shutdown()
 """
-"""No scoring script has these lines, but the wheel loses queued events when its process ends."""
+"""Scoring scripts do not have these lines; without them the wheel loses queued events when its process ends."""
 DIFFERENT = {"id", "time", "timens", "agent", "correlationid", "xrequestid", "producer", "sequence", "samplingrate"}
 """Keys that differ between calls or libraries: the old library has neither sequence numbers nor a sampling rate."""
 
@@ -95,8 +95,8 @@ def test_a_documented_script_with_its_own_import_writes_both_collections_under_o
     assert inputs["agent"] == f"azureml-ai-monitoring/{importlib.metadata.version('azureml-ai-monitoring')}"
 
 
-def test_its_line_is_the_line_of_our_sdk_for_the_same_call(tmp_path: Path, receiver: ReceiverProcess) -> None:
-    """Both libraries, the same frames; and every key of a line that Azure's own collector wrote is there."""
+def test_lines_of_the_old_library_equal_those_of_this_sdk(tmp_path: Path, receiver: ReceiverProcess) -> None:
+    """Both libraries send the same frames; the lines have every key that Azure's own collector writes."""
     script = (DATA / SCRIPTS[0]).read_text()
     run(receiver, scoring(script))
     ours = scoring(script.replace(OTHERS_WORDS, OUR_WORDS), OUR_END)
@@ -132,10 +132,8 @@ for number in range(1000):
     assert len({line["id"] for line in lines}) == 1000
 
 
-def test_headers_of_its_context_become_keys_and_an_id_with_an_umlaut_stays_whole(
-    tmp_path: Path, receiver: ReceiverProcess
-) -> None:
-    """S16 S18: an id of the caller; headers that no line may carry are left out."""
+def test_context_headers_become_keys_and_a_non_ascii_id_is_unchanged(tmp_path: Path, receiver: ReceiverProcess) -> None:
+    """S16 S18: an id of the caller; headers that may not be line keys are left out."""
     program = f"""
 import pandas as pd
 from azureml.ai.monitoring import Collector
@@ -157,7 +155,7 @@ Collector(name="model_inputs").collect(pd.DataFrame({{"a": [1]}}), context)
 def test_an_event_that_cannot_become_a_line_is_logged_in_the_scoring_container(
     tmp_path: Path, receiver: ReceiverProcess
 ) -> None:
-    """S5: any other valid name works; the compact form is no JSON."""
+    """S5: any other valid name works; the compact form is not JSON."""
     program = f"""
 import pandas as pd
 from azureml.ai.monitoring import Collector

@@ -32,7 +32,7 @@ def run(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_second_environment_is_that_of_azures_server(scoring_host_bin: Path) -> None:
+def test_the_second_environment_equals_that_of_azures_server(scoring_host_bin: Path) -> None:
     assert run(scoring_host_bin / "python", "-c", VERSIONS).stdout.split() == ["1.33.0", "1.5.1", "2"]
 
 

@@ -116,7 +116,7 @@ def test_the_javascript_sdk_writes_the_same_line_over_http_in_json(
 def test_a_gateway_of_another_vendor_sends_the_same_over_http_and_over_grpc(
     start_receiver: StartReceiver, tmp_path: Path
 ) -> None:
-    """rotel: Protocol Buffers, packed with gzip."""
+    """rotel: Protocol Buffers, compressed with gzip."""
     agent = rotel_agent()
     if agent is None:
         pytest.skip("expected the rotel wheel, found none: it exists for Linux on x86-64 only")

@@ -1,4 +1,4 @@
-"""Payload logging of real servers without code: from the commands of the documentation to lines in a store."""
+"""Payload logging of real servers without code, with the commands of the documentation."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Served:
             return False
 
     def send(self, path: str, body: bytes | None = None, method: str = "POST", **headers: str) -> tuple[int, bytes]:
-        """A request; headers are written with `_` for `-`."""
+        """Send a request; header names have `_` in place of `-`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, named, method=method)
         try:
@@ -161,7 +161,7 @@ class Served:
                 return error.code, error.read()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """SIGTERM, as a rollout sends it: collected events must be in the store afterwards."""
+        """Send SIGTERM, as a rollout does: collected events must be in the store afterwards."""
         assert self._process is not None
         self._process.send_signal(how)
         code = self._process.wait(60)
@@ -187,7 +187,7 @@ def serve(start_receiver: StartReceiver, tmp_path: Path) -> Iterator[Callable[..
         (tmp_path / "application.py").write_text(application)
         own = {
             "GUNICORN_CMD_ARGS": "--no-control-socket",
-            "OTEL_PYTHON_DISTRO": "distro",  # another one may be installed, which would send telemetry elsewhere
+            "OTEL_PYTHON_DISTRO": "distro",  # another installed one would send telemetry elsewhere
             "OTEL_PYTHON_CONFIGURATOR": "configurator",
             "OTEL_TRACES_EXPORTER": "none",
             "OTEL_METRICS_EXPORTER": "none",
@@ -275,7 +275,7 @@ MORE_SERVERS = {
 
 
 @pytest.mark.parametrize("server", [*SERVERS, *(pytest.param(name, marks=pytest.mark.long) for name in MORE_SERVERS)])
-def test_every_request_becomes_lines_that_tell_one_story(
+def test_the_lines_of_every_request_are_consistent(
     serve: Callable[..., Served], tmp_path: Path, server: str, interrupts: None
 ) -> None:
     """S46, S47 and S48: with no change to the application."""
@@ -288,7 +288,8 @@ def test_every_request_becomes_lines_that_tell_one_story(
     png = bytes(range(256)) * 100
     assert served.send("/echo", png, Content_Type="image/png") == (200, png)
     assert chunk_by_chunk(served) == b"firstsecond"
-    asks = server not in {"gunicorn-asgi", "flask"}  # without the middleware, too, one never asks and one asks twice
+    # Even without the middleware, one server never sends 100 Continue and one sends it twice.
+    asks = server not in {"gunicorn-asgi", "flask"}
     if asks:
         assert b" 200 " in after_continue(served, body)
     counts = {"request": 4 + asks, "response": 4 + asks, "model_inputs": 1 + asks, "model_outputs": 1 + asks}
@@ -334,7 +335,7 @@ def test_a_wrong_deployment_yaml_is_logged_and_the_server_serves(serve: Callable
     assert served.send("/echo", b"x")[0] == 200
     served.stop()
     assert "payload logging is off" in served.log.read_text()
-    assert "unknown key 'colections', did you mean 'collections'?" in served.log.read_text()
+    assert "data_collector.colections: unknown key, did you mean 'collections'?" in served.log.read_text()
 
 
 @pytest.mark.parametrize("how", ["opentelemetry-instrument", "gunicorn.conf.py"])

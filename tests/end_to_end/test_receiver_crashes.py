@@ -1,4 +1,4 @@
-"""The receiver is killed, stopped and disconnected, and gets copies: acknowledged events are stored exactly once."""
+"""The receiver is killed, stopped and disconnected, and gets requests twice: acknowledged events are stored once."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ FENCED = "takes no more blocks from this receiver, which continues in the next b
     [(1, 30), pytest.param(2, 200, marks=[pytest.mark.long, pytest.mark.timeout(900)])],
     ids=["30 kills", "200 kills"],
 )
-def test_a_receiver_that_is_killed_again_and_again_loses_nothing_and_stores_nothing_twice(
+def test_a_receiver_killed_repeatedly_loses_nothing_and_stores_nothing_twice(
     tmp_path: Path, start_receiver: StartReceiver, seed: int, kills: int
 ) -> None:
-    """Killed at any moment, in the middle of a write, before and after it, before the answer."""
+    """It is killed at any moment: before, during and after a write, and before the answer."""
     rng = random.Random(seed)
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     with Load(receiver.endpoint, threads=6) as load:
@@ -89,7 +89,7 @@ class TellingStore(LocalStore):
 
 @pytest.mark.anyio
 async def test_a_lost_acknowledgment_causes_no_second_copy(tmp_path: Path) -> None:
-    """Stored, then the connection breaks before the answer, then the sender retries."""
+    """The lines are stored, the connection breaks before the answer, and the sender retries."""
     ids = [str(number) for number in range(100)]
     raw = request(*(record(event_id=one, time_ns=NOON) for one in ids))
     store = TellingStore(tmp_path)
@@ -106,7 +106,7 @@ async def test_a_lost_acknowledgment_causes_no_second_copy(tmp_path: Path) -> No
 
 @pytest.mark.anyio
 async def test_the_retry_of_a_sender_that_gave_up_on_a_slow_store_is_a_duplicate(tmp_path: Path) -> None:
-    """The call is cancelled, its append is not."""
+    """The call is cancelled, but not its append."""
     raw = request(record(event_id="1", time_ns=NOON))
     store = TellingStore(tmp_path)
     async with live_receiver(tmp_path, sink=Sink(store, instance=INSTANCE)) as receiver:
@@ -125,8 +125,8 @@ async def test_the_retry_of_a_sender_that_gave_up_on_a_slow_store_is_a_duplicate
         check(accepted=["1"], acked=["1"], store=tmp_path)
 
 
-def test_of_many_copies_one_of_each_is_stored_also_after_a_kill(tmp_path: Path, start_receiver: StartReceiver) -> None:
-    """Each request three times at once, and again after a kill."""
+def test_copies_of_a_request_are_stored_once_even_after_a_kill(tmp_path: Path, start_receiver: StartReceiver) -> None:
+    """Each request is sent three times at once, and again after a kill."""
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     with Load(receiver.endpoint, threads=4, copies=3) as load:
         for _ in range(3):
@@ -172,7 +172,7 @@ def test_two_receivers_with_one_instance_id_fence_each_other_and_lose_nothing(
     assert any(FENCED in receiver.log.read_text() for receiver in receivers)
 
 
-def test_another_writer_in_the_blob_fences_the_receiver_and_both_are_complete(
+def test_another_writer_fences_the_receiver_and_the_lines_of_both_are_complete(
     azurite: Azurite, start_receiver: StartReceiver
 ) -> None:
     """Another writer appends to the blob that is in use."""
@@ -199,7 +199,7 @@ def blobs_below(azurite: Azurite, container: str) -> dict[str, bytes]:
 
 @pytest.mark.anyio
 async def test_one_bad_record_in_each_of_a_hundred_batches_affects_no_other_record(tmp_path: Path) -> None:
-    """The usual exporter and gateway lose all 51,200."""
+    """OpenTelemetry's own exporter and gateway lose all 51,200 records."""
     bad = [f"bad-{batch}" for batch in range(100)]
     good = [[f"{batch}-{number}" for number in range(511)] for batch in range(100)]
     rejected = 0

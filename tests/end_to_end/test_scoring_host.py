@@ -46,7 +46,7 @@ def end(host: ScoringHost) -> None:
 
 
 # S2, S13, S38
-def test_a_scored_request_is_stored_joined_and_under_the_span_of_the_request(
+def test_the_lines_of_a_scored_request_share_its_id_and_its_span(
     start_receiver: StartReceiver, start_scoring_host: StartScoringHost, tracing: RecordingBackend, tmp_path: Path
 ) -> None:
     receiver = start_receiver(str(tmp_path))
@@ -143,7 +143,7 @@ def test_every_worker_is_a_producer_of_its_own_and_none_loses_an_event(
     sent = 0
 
     def both_have_scored() -> bool:
-        """A worker that has scored has booted: gunicorn ignores a SIGTERM before that."""
+        """Wait until a worker has scored: gunicorn ignores a SIGTERM before it has booted."""
         nonlocal sent
         with ThreadPoolExecutor(4) as clients:
             sent += len(list(clients.map(lambda _: host.score(DATA), range(20))))

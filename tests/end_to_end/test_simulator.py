@@ -72,7 +72,7 @@ def test_a_run_that_breaks_an_invariant_shows_how_to_replay_it(monkeypatch: pyte
 # --- The simulator --------------------------------------------------------------------------------------------------
 
 
-def test_a_killed_process_takes_no_other_step_and_no_finally_runs() -> None:
+def test_a_killed_process_takes_no_further_step_and_runs_no_finally() -> None:
     steps: list[str] = []
     loop = SeededLoop(random.Random(0))
     process = loop.process("p")
@@ -118,9 +118,9 @@ def test_tasks_run_in_an_order_that_the_seed_decides() -> None:
 
 
 @pytest.mark.parametrize("files", [True, False])
-def test_the_append_of_a_dead_writer_may_be_whole_in_a_blob_and_half_in_a_file(files: bool) -> None:
+def test_the_append_of_a_killed_writer_is_atomic_in_a_blob_but_may_be_partial_in_a_file(files: bool) -> None:
     def size(seed: int) -> int:
-        """Of a blob whose writer is killed so many milliseconds after it began."""
+        """The content of a blob whose writer is killed this many milliseconds after it began."""
         loop = SeededLoop(random.Random(seed))
         store = SimulatedStore(random.Random(seed), files=files, trace=lambda *_: None, intruder=lambda _: b"")
         process = loop.process("p")
@@ -144,7 +144,7 @@ def test_the_append_of_a_dead_writer_may_be_whole_in_a_blob_and_half_in_a_file(f
     assert bool(sizes - {0, 11}) == files
 
 
-# --- Bugs to plant: each is one that receivers like this one have had -----------------------------------------------
+# --- Bugs to plant: each has occurred in receivers like this one -----------------------------------------------------
 
 
 def forget_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def leave_unread_when_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A block at its position is taken for the end of the blob, although it is the first part of a larger one."""
+    """A block found at its position is taken for the whole append, although it is the start of a larger block."""
     apply = SimulatedStore._apply
 
     def overlook(self: SimulatedStore, append: Any) -> BlobState:
@@ -238,7 +238,7 @@ def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def give_up_silently(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An append that keeps failing is taken for one that worked."""
+    """An append that keeps failing is treated as successful."""
 
     async def indifferent(attempt: Callable[[], Any], *_: Any) -> Any:
         try:
@@ -282,7 +282,7 @@ def point_to_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def file_by_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder's hour is that of the arrival."""
+    """The folder has the hour of arrival."""
     original = partition.folder
 
     def by_arrival(root: str, time_ns: int, rate: partition.RollingRate) -> str:
@@ -292,7 +292,7 @@ def file_by_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shrink_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So few ids are remembered that a retry does not find its own."""
+    """Too few ids are remembered, so a retry is not recognized."""
     original = IdWindow.add
     monkeypatch.setattr(IdWindow, "add", lambda self, ids, room: original(self, ids, 2))
 
@@ -309,7 +309,7 @@ def split_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def leak_bytes_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes stay charged when their request is resolved."""
+    """Bytes are not released when their request is resolved."""
     original = Admission.release
     monkeypatch.setattr(Admission, "release", lambda self, tenant, size: original(self, tenant, size // 2))
 

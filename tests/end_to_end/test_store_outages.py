@@ -1,6 +1,6 @@
 """The store fails under a running receiver: it logs that once, acknowledges nothing, and continues afterwards.
 
-Azurite is never stopped: the proxy in front of it plays the outages. Disks are real ones.
+Azurite is never stopped: a proxy in front of it simulates the outages. The disks are real.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ROWS_20_KIB, ROWS_2_KIB = (f'[{{"x":"{"a" * size * KIB}"}}]' for size in (20, 2)
 
 
 def status(receiver: ReceiverProcess) -> str:
-    """The status that Kubernetes would get."""
+    """The readiness status, as Kubernetes sees it."""
     with grpc.insecure_channel(receiver.endpoint) as channel:
         answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
     return str(HealthCheckResponse.ServingStatus.Name(answer.status))
@@ -103,7 +103,7 @@ OUTAGES = [
 
 
 @pytest.mark.parametrize(("fault", "message"), OUTAGES)
-def test_an_account_that_refuses_everything_for_a_while_loses_nothing(
+def test_a_temporary_outage_of_the_account_loses_nothing(
     cloud: Cloud, proxy: FaultProxy, azurite: Azurite, fault: Fault, message: str
 ) -> None:
     with Load(cloud.receiver.endpoint, threads=4) as load:
@@ -179,7 +179,7 @@ def test_a_deleted_container_is_named_and_works_again_when_it_is_created_again(c
 
 
 def in_folder_of(tenant: str, fault: Fault) -> Plan:
-    """Appends of one tenant get this fault."""
+    """Break the appends of one tenant."""
     return lambda method, comp, path: fault if is_append(method, comp, path) and f"/{tenant}/" in path else None
 
 
@@ -262,7 +262,7 @@ DISKS = [
     pytest.param("size=256k", "size=1g", "No space left on device", id="full"),
     pytest.param("ro,size=1g", "rw,size=1g", "Read-only file system", id="read-only", marks=pytest.mark.long),
 ]
-"""How a disk is remounted to break and to repair it, and the error of the system."""
+"""The options that break and repair a disk by a remount, and the error of the system."""
 
 
 @linux

@@ -76,7 +76,7 @@ def line_of(store: Path, about: dict[str, str]) -> dict[str, Any]:
     return line
 
 
-def test_the_spans_of_a_scored_request_are_at_the_backend_and_beside_its_data_and_each_leads_to_the_other(
+def test_spans_are_at_the_backend_and_in_the_store_and_link_to_the_lines_of_their_request(
     gateway: Gateway, tracing: RecordingBackend, store: Path, tmp_path: Path
 ) -> None:
     with traced_service(tmp_path, gateway.grpc, "credit") as port:
@@ -105,8 +105,8 @@ def test_the_spans_of_a_scored_request_are_at_the_backend_and_beside_its_data_an
     assert outputs["id"] in row["output"]
 
 
-# S10, across processes: no code passes the context on.
-def test_inputs_of_one_service_and_outputs_of_another_join_by_the_id_that_baggage_carries(
+# S10 across processes, without code that passes the context.
+def test_inputs_and_outputs_of_two_services_join_by_the_id_in_the_baggage(
     gateway: Gateway, tracing: RecordingBackend, store: Path, tmp_path: Path
 ) -> None:
     with (
@@ -129,11 +129,11 @@ def test_inputs_of_one_service_and_outputs_of_another_join_by_the_id_that_baggag
     assert {line["correlationid"]: span_ids(line)[0] for line in outputs} == traces
     spans = collected(store, "app_traces")
     assert sorted(line["correlationid"] for line in spans) == sorted(ids * 2)
-    for service in ("features", "model"):  # each has a folder, and the monitor reads it alone
+    for service in ("features", "model"):  # each collection has its own folder, which the monitor reads alone
         assert len(preprocess(line for line in spans if line["source"].split("/")[2] == service)) == 3
 
 
-def test_spans_sent_while_the_receiver_is_away_are_at_the_backend_at_once_and_stored_once_when_it_is_back(
+def test_spans_sent_during_a_receiver_outage_are_at_the_backend_at_once_and_stored_once_later(
     gateway: Gateway, receiver: ReceiverProcess, tracing: RecordingBackend, store: Path, tmp_path: Path
 ) -> None:
     with traced_service(tmp_path, gateway.grpc, "credit") as port:

@@ -1,4 +1,4 @@
-"""The benchmarks run: each case with hardly any work, which is enough for its own check of what was stored."""
+"""Runs each benchmark with very little work, which is enough for its check of stored events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 @pytest.mark.long
 @pytest.mark.timeout(BUILD_SECONDS + 600)  # the peers' Collector is built once
-def test_every_benchmark_runs_finds_what_it_sent_and_draws(tmp_path: Path) -> None:
+def test_every_benchmark_runs_checks_its_results_and_draws(tmp_path: Path) -> None:
     need("go", NO_GO)
     need("node", NO_NODE)
     results, picture = tmp_path / "results.json", tmp_path / "growth.png"

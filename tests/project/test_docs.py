@@ -1,4 +1,4 @@
-"""The documentation: the site builds without a warning, and its generated pages are those of the code."""
+"""The documentation: the site builds without warnings, and generated pages match the code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAGES: dict[str, str] = _generator().pages()
 
 
 class _Loaded(HTMLParser):
-    """What a browser loads to show a page."""
+    """Collects the files that a browser loads to show a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ def test_every_link_to_the_repository_leads_to_a_file_and_a_heading() -> None:
 
 
 def _anchor(heading: str) -> str:
-    """As GitHub makes it."""
+    """The anchor of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

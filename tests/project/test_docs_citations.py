@@ -1,4 +1,4 @@
-"""Nothing cites a file that is not in the repository: documents, docstrings and comments."""
+"""Documents, docstrings and comments cite only files that are in the repository."""
 
 from __future__ import annotations
 
@@ -24,20 +24,13 @@ FILES = {
 
 OF_OTHERS = {
     "score.py",  # the user's script
-    "batch_scoring.py",  # an example of the user's
+    "batch_scoring.py",  # a user's script in an example
     "app.py",
     "my_batch_job.py",
     "worker/sender.py",  # of azureml-ai-monitoring
     "_schedule_operations.py",  # of azure-ai-ml
 }
 """Files of other programs, which comments cite with the program's name."""
-
-BEING_CORRECTED = {
-    *("sdk/otel_modeldata/collector.py", "sdk/otel_modeldata/config.py", "sdk/otel_modeldata/lifecycle.py"),
-    "sdk/otel_modeldata/_encoding/dataframe_json.py",
-    *("tests/benchmarks/faults.py", "tests/end_to_end/test_ground_truth.py", "tests/fixtures/simulator.py"),
-}
-"""Files whose citations are corrected on other branches; to be emptied with the merge."""
 
 CITED = re.compile(r"(?<![\w/.*{-])[\w./-]*[\w-]\.(?:py|md)\b")
 ABSENT = re.compile(r"\b(?:design|seed|layout|style) section", re.IGNORECASE)
@@ -54,7 +47,7 @@ COMMENTED = sorted(
 
 
 def _is_there(cited: str, beside: str) -> bool:
-    """Whether a cited path is one of the repository, from its root, beside the citing file, or by its last parts."""
+    """Whether a cited path is in the repository: from its root, beside the citing file, or by its last parts."""
     name = cited.removeprefix("./")
     while name.startswith("../"):
         name = name.removeprefix("../")
@@ -87,7 +80,7 @@ def test_code_cites_files_that_exist() -> None:
         missing += [found[0] for text in prose for found in ABSENT.finditer(text)]
         if missing:
             absent[name] = missing
-    assert {name: missing for name, missing in absent.items() if name not in BEING_CORRECTED} == {}
+    assert absent == {}
 
 
 def test_comments_of_configurations_cite_files_that_exist() -> None:

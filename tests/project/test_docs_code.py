@@ -1,9 +1,10 @@
-"""Every code block of the documents runs, or is read by the program it is for.
+"""Every code block of the documents is run, or read by the program that it is for.
 
 - `python`: the blocks of a page run one after the other, in a process that keeps events instead of sending them.
 - `sh`: the blocks of a page run in one shell, in an empty folder, before its Python blocks. `pip install` is checked
   and not executed; `otel-modeldata receive` runs in the background; well-known ports become free ones.
-- `yaml`, `json`: read by what reads them in production. `diff`: both sides run. `text` and `mermaid` are no code.
+- `yaml`, `json`: read by the code that reads them in production. `diff`: both sides run. `text` and `mermaid` are
+  skipped.
 - A comment `<!-- not run: REASON -->` above a block keeps it from running; its syntax is checked.
 """
 
@@ -75,7 +76,7 @@ def _with(language: str, *, run: bool = True) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """What a user's shell has: the commands of this environment, and no setting of this package."""
+    """The environment of a user's shell: this environment's commands, and no settings of this package."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AZURE"))}
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
@@ -151,7 +152,7 @@ def test_a_block_that_does_not_run_has_no_syntax_error(block: Block) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_what_is_installed_exists() -> None:
+def test_packages_that_documents_install_exist() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     locked = {package["name"] for package in tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]}
     requirement = re.compile(r"([a-z0-9-]+)(?:\[([a-z,]+)\])?")
@@ -204,7 +205,7 @@ def test_a_yaml_block_is_read_by_its_reader(block: Block, tmp_path: Path) -> Non
 
 
 def test_the_files_of_the_page_on_destinations_pass_the_check(tmp_path: Path) -> None:
-    """What its command, which needs a storage account, would read."""
+    """Checks the files only: the command on that page needs a storage account."""
     deployment, receiver = (block.text for block in blocks_of("docs/guides/destinations.md", "yaml")[:2])
     (tmp_path / "deployments").mkdir()
     (tmp_path / "deployments" / "blue.yml").write_text(deployment, "utf-8")
@@ -217,7 +218,7 @@ def test_the_files_of_the_page_on_destinations_pass_the_check(tmp_path: Path) ->
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_every_page_with_commands_of_ours_runs_some() -> None:
-    """At least the quickstart, README and the guides for one machine: a mark must not silence a whole page."""
+def test_every_page_with_our_commands_runs_some() -> None:
+    """At least the quickstart, README and the guides for one machine: marks must not exclude a whole page."""
     running = {block.document for block in BLOCKS if block.language == "sh" and not block.not_run}
     assert {"README.md", "docs/quickstart.md", "docs/guides/audit.md", "docs/guides/no-server.md"} <= running

@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FEATURES = range(1, 85)
-"""S1 to S84: the API (1-23), the deployment YAML (24-45), payload logging (46-51), the format of the store (52-74), who
-reads it (75-84)."""
+"""S1 to S84: the API (1-23), the deployment YAML (24-45), payload logging (46-51), the format of the store (52-74) and
+its readers (75-84)."""
 ROW = re.compile(r"^\| S(\d+) \| ([^|]+) \| ([^|]*)\| ([^|]*)\|$", re.MULTILINE)
 TABLE = {
     int(number): (feature.strip(), set(re.findall(r"`([^`]+)`", tests)), remark.strip())

@@ -1,4 +1,4 @@
-"""The lower bounds of pyproject.toml are true: the SDK's own tests pass on the oldest versions that it allows."""
+"""The lower bounds of pyproject.toml work: the SDK's tests pass on the oldest versions that it allows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(*command: str | Path, seconds: float) -> str:
 
 
 def released(version: str) -> tuple[int, ...]:
-    """A version as numbers: 6 and 6.0 are one."""
+    """A version as numbers, so that 6 equals 6.0."""
     numbers = [int(part) for part in version.split(".")]
     return tuple([*numbers, 0, 0][:3])
 

@@ -1,4 +1,4 @@
-"""The public API of the SDK equals its snapshot, so that no change of it goes unnoticed.
+"""The public API of the SDK equals its snapshot, so that no change goes unnoticed.
 
 After an intended change: `python tests/project/test_public_api.py --write`, and an entry in the changelog.
 """
@@ -60,8 +60,9 @@ USED: dict[str, tuple[str, ...]] = {
 
 
 def _modules() -> list[str]:
-    """Every module of the package that is not private, by its name behind `otel_modeldata`."""
-    return ["", *sorted(f".{path.stem}" for path in SDK.glob("*.py") if not path.stem.startswith("_"))]
+    """Every public module of the package, by its name after `otel_modeldata`."""
+    names = (path.relative_to(SDK).with_suffix("").parts for path in SDK.rglob("*.py"))
+    return ["", *sorted("." + ".".join(parts) for parts in names if not any(part.startswith("_") for part in parts))]
 
 
 def _public_names(module: ModuleType) -> list[str]:
@@ -117,7 +118,8 @@ def _described_member(name: str, attribute: object) -> Iterator[str]:
 
 
 def _signature(value: Any) -> str:
-    """As text that is equal in every version of Python: with annotations that the source has as text, only."""
+    """A signature as text that is equal in every version of Python: only with annotations that are text in the
+    source."""
     if getattr(value, "_is_protocol", False):
         return ""
     if inspect.isclass(value) and issubclass(value, Exception) and "__init__" not in vars(value):
@@ -152,7 +154,7 @@ def _text() -> str:
     return "\n".join(_described())
 
 
-def test_the_public_api_is_that_of_the_snapshot() -> None:
+def test_the_public_api_equals_the_snapshot() -> None:
     assert _text().splitlines() == SNAPSHOT.read_text("utf-8").splitlines(), __doc__
 
 

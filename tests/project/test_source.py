@@ -1,4 +1,4 @@
-"""What a reviewer would check: style, types, layers, sizes, names. A contributor runs the same commands."""
+"""Checks of the source: style, types, layers, sizes and names. Contributors run the same commands."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import settings
 ROOT = Path(__file__).parents[2]
 MAX_LINES = 400
 MAX_MODULES = 18
-"""In one folder. More, and no one can say from the names what belongs together."""
+"""Maximum number of modules in one folder."""
 MAX_STILTED = 15
-"""In the source and the documentation together."""
+"""Maximum in source and documentation together."""
 EMPTY_WORDS = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "handler", "misc"}
 
 
@@ -48,7 +48,7 @@ def test_a_broad_except_gives_its_reason() -> None:
                 assert "#" in match["comment"], f"{path.name}: {line.strip()}"
 
 
-def test_no_module_is_too_long_to_be_read_at_once() -> None:
+def test_no_module_is_too_long() -> None:
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in _python_files()}
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
@@ -58,7 +58,7 @@ def test_no_folder_has_too_many_modules() -> None:
     assert {str(folder.relative_to(ROOT)): n for folder, n in folders.items() if n > MAX_MODULES} == {}
 
 
-def test_no_module_has_an_empty_name() -> None:
+def test_no_module_has_a_meaningless_name() -> None:
     names = {part.strip("_") for path in _python_files() for part in path.relative_to(ROOT).with_suffix("").parts}
     assert EMPTY_WORDS.isdisjoint(names)
 

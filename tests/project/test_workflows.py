@@ -1,4 +1,4 @@
-"""GitHub's files cannot run here: actionlint and GitHub's own schemas read them, and a few rules of this project."""
+"""Checks GitHub's files without running them: with actionlint, GitHub's schemas and a few rules of this project."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_workflow_calls_only_tasks_that_exist(workflow: Path) -> None:
     assert called - set(PYPROJECT["tool"]["poe"]["tasks"]) == set()
 
 
-def test_the_python_versions_of_the_matrix_are_those_of_the_classifiers() -> None:
+def test_the_python_versions_of_the_matrix_equal_the_classifiers() -> None:
     matrix = yaml.safe_load((GITHUB / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]["tests"]["strategy"]["matrix"]
     claimed = re.findall(r"Python :: (3\.\d+)", "\n".join(PYPROJECT["project"]["classifiers"]))
     assert matrix["python"] == claimed
@@ -123,7 +123,7 @@ def test_coverage_is_measured_with_branches_and_has_a_lower_bound() -> None:
     )
 
 
-def test_the_list_of_contents_of_a_release_names_each_dependency(tmp_path: Path) -> None:
+def test_the_sbom_of_a_release_lists_each_dependency(tmp_path: Path) -> None:
     written = tmp_path / "sbom.json"
     command = PYPROJECT["tool"]["poe"]["tasks"]["sbom"]["cmd"].split()
     assert command[0] == "uv"

@@ -24,7 +24,7 @@ def test_calls_run_and_their_results_are_returned() -> None:
         assert threads.submit(lambda: threading.current_thread().name).result().startswith("worker_")
 
 
-def test_as_many_calls_as_threads_run_at_the_same_time() -> None:
+def test_calls_run_concurrently_up_to_the_number_of_threads() -> None:
     meeting = threading.Barrier(3)
     with DaemonExecutor(2, "worker") as threads:
         waiting = [threads.submit(meeting.wait, 30) for _ in range(2)]
@@ -75,7 +75,7 @@ def test_the_threads_of_a_deleted_executor_end() -> None:
         worker.join(0.01)
 
 
-def test_it_works_at_the_end_of_the_interpreter_and_does_not_delay_it() -> None:
+def test_calls_run_while_the_interpreter_exits_and_do_not_delay_it() -> None:
     code = """
 import atexit, threading
 from otel_modeldata_receiver.daemon_executor import DaemonExecutor

@@ -1,4 +1,4 @@
-"""The life of the server, over real connections."""
+"""The life cycle of the server, over real connections."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ async def test_an_empty_request_is_acknowledged(tmp_path: Path) -> None:
         assert await receiver.export(b"") == FULL_SUCCESS
 
 
-async def test_gzip_is_understood(tmp_path: Path) -> None:
+async def test_gzip_requests_are_accepted(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         assert await receiver.export(one("1"), compression=grpc.Compression.Gzip) == FULL_SUCCESS
         assert len(receiver.lines()) == 1
 
 
-async def test_metrics_are_not_for_this_receiver(tmp_path: Path) -> None:
+async def test_otlp_metrics_are_refused(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         call = receiver.channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -95,7 +95,7 @@ async def test_metrics_are_not_for_this_receiver(tmp_path: Path) -> None:
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_bytes_that_are_no_request_are_refused_permanently_and_kept(tmp_path: Path) -> None:
+async def test_bytes_that_are_not_a_request_are_refused_permanently_and_quarantined(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await receiver.export(b"\xff")
@@ -223,7 +223,7 @@ async def test_with_a_client_authority_only_clients_with_a_certificate_are_serve
         async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(authority)) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await channel.unary_unary(EXPORT)(one("2"), timeout=20)
-            # UNAVAILABLE, not UNAUTHENTICATED: a gateway with the wrong certificate keeps its data.
+            # UNAVAILABLE, not UNAUTHENTICATED, so a gateway with the wrong certificate keeps its data.
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert [line["id"] for line in receiver.lines()] == ["1"]
 
@@ -245,7 +245,7 @@ async def _outcome(port: int, credentials: grpc.ChannelCredentials, key: str) ->
 async def test_clients_of_another_authority_or_with_an_expired_certificate_store_nothing(
     tmp_path: Path, certificates: Path
 ) -> None:
-    """Section 5, test 23: what fails in the handshake is UNAVAILABLE, so a gateway keeps its data meanwhile."""
+    """A failed handshake is UNAVAILABLE, so a gateway keeps its data meanwhile."""
     stranger, expired = (tmp_path / name for name in ("stranger", "expired"))
     for folder in (stranger, expired):
         folder.mkdir()
@@ -267,7 +267,7 @@ async def test_clients_of_another_authority_or_with_an_expired_certificate_store
 async def test_renewed_certificates_are_used_without_a_restart(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Section 5, test 23: between two files of a renewal the former ones are used."""
+    """While only some files are renewed, the previous ones are used."""
     served, renewed = tmp_path / "served", tmp_path / "renewed"
     for folder in (served, renewed):
         folder.mkdir()
@@ -282,7 +282,7 @@ async def test_renewed_certificates_are_used_without_a_restart(
         (renewed / "server.crt").replace(served / "server.crt")
         with caplog.at_level(logging.WARNING):
             assert await _outcome(port, former, "2") is grpc.StatusCode.OK
-        assert "the files changed and do not belong together, the former ones are used" in caplog.text
+        assert "the files changed and do not belong together, the previous ones are used" in caplog.text
         (renewed / "server.key").replace(served / "server.key")
         (renewed / "ca.crt").replace(served / "ca.crt")
         assert await _outcome(port, latter, "3") is grpc.StatusCode.OK
@@ -299,7 +299,7 @@ async def test_a_tls_file_that_is_missing_is_named(tmp_path: Path) -> None:
         await Server(config).start()
 
 
-async def test_a_tls_file_that_is_no_certificate_is_reported(tmp_path: Path) -> None:
+async def test_a_tls_file_that_is_not_a_certificate_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "noise.pem"
     file.write_text("noise")
     tls = TlsConfig(cert_file=str(file), key_file=str(file))
@@ -312,7 +312,7 @@ async def test_a_tls_file_that_is_no_certificate_is_reported(tmp_path: Path) -> 
 
 
 def outage_log(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
-    """Everything that the receiver logged: module, level, message."""
+    """All log records of the receiver: module, level, message."""
     return [
         (record.name.removeprefix("otel_modeldata_receiver."), record.levelname, record.getMessage())
         for record in caplog.records
@@ -320,10 +320,10 @@ def outage_log(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
     ]
 
 
-async def test_an_outage_of_the_store_is_one_log_line_at_its_begin_and_one_at_its_end(
+async def test_an_outage_of_the_store_is_logged_once_at_its_start_and_once_at_its_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Independent of the requests that arrive meanwhile, their protocols and their folders."""
+    """The number of requests, their protocols and their folders do not matter."""
     caplog.set_level(logging.DEBUG, "otel_modeldata_receiver")
     store = BrokenStore(tmp_path)
     recorded = RecordedMetrics()
@@ -353,7 +353,7 @@ async def test_an_outage_of_the_store_is_one_log_line_at_its_begin_and_one_at_it
     recorded.close()
 
 
-async def test_an_outage_of_a_datastore_is_one_log_line_at_its_begin_and_one_at_its_end(
+async def test_an_outage_of_a_datastore_is_logged_once_at_its_start_and_once_at_its_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The receiver stays ready: only the lines of that datastore's collections are refused."""
@@ -367,7 +367,7 @@ async def test_an_outage_of_a_datastore_is_one_log_line_at_its_begin_and_one_at_
     settings = {"deployments": (str(tmp_path / "blue.yml"),), "datastores": {"lake": str(tmp_path / "lake")}}
     sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0))
     async with live_receiver(tmp_path / "store", **settings) as receiver:
-        # The sink of the settings retries for seconds: this one does not.
+        # The default sink retries for seconds; this one does not.
         receiver.server._pipeline._sink = sink
         lake.broken = StoreError("disk full")
         for number in range(3):
@@ -393,7 +393,7 @@ async def test_an_outage_of_a_datastore_is_one_log_line_at_its_begin_and_one_at_
 # --- Metrics ---
 
 
-async def test_metrics_have_the_transport_by_which_records_arrived(tmp_path: Path) -> None:
+async def test_metrics_have_the_transport_of_the_records(tmp_path: Path) -> None:
     """Every protocol over a real connection: accepted and refused records of both signals."""
     store = BrokenStore(tmp_path)
     recorded = RecordedMetrics()

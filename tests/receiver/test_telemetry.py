@@ -14,7 +14,7 @@ from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.exceptions import ConfigError
 
 
-def test_instruments_have_the_collectors_names_where_it_has_them() -> None:
+def test_instruments_have_the_otel_collectors_names_where_they_exist() -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider(metric_readers=[reader])
     instruments = telemetry.instruments(provider.get_meter("test"))

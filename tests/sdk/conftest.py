@@ -9,7 +9,7 @@ import property_tests  # noqa: F401 - loads the profile; tests/conftest.py is no
 import pytest
 from recording_backend import RecordingBackend
 
-from otel_modeldata._delivery.current import replace_process
+from otel_modeldata._delivery.process import replace_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the machine that runs the tests reaches the SDK."""
+    """Hide the environment variables of this machine from the SDK."""
     for name in list(os.environ):
         if name.startswith(("OTEL_", "AZUREML_MDC_")):
             monkeypatch.delenv(name)
@@ -25,7 +25,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def own_process() -> Iterator[None]:
-    """Each test starts as a process that has not collected yet."""
+    """Start each test like a process that has not collected yet."""
     replace_process(None)
     yield
     process = replace_process(None)
@@ -35,7 +35,7 @@ def own_process() -> Iterator[None]:
 
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingBackend]:
-    """A real OTLP/gRPC server that the SDK is pointed at."""
+    """A real OTLP/gRPC server that the SDK sends to."""
     with RecordingBackend() as running:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{running.endpoint}")
         yield running

@@ -1,4 +1,4 @@
-"""The correlation id in OpenTelemetry's baggage: it is sent, read, and never a reason to fail."""
+"""The correlation id in OpenTelemetry's baggage: it is sent and read, and never causes a failure."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def _own_context() -> Iterator[None]:
 
 
 def sent_header() -> str | None:
-    """The headers that a propagator adds to a request that is sent now."""
+    """The header that a propagator adds to a request now."""
     carrier: dict[str, str] = {}
     PROPAGATOR.inject(carrier)
     return carrier.get("baggage")
 
 
-def id_of_a_service_that_is_called_with(header: str) -> str | None:
+def id_in_a_service_called_with(header: str) -> str | None:
     token = context.attach(PROPAGATOR.extract({"baggage": header}))
     try:
         return sent_correlation_id()
@@ -54,12 +54,12 @@ def id_of_a_service_that_is_called_with(header: str) -> str | None:
 def test_the_current_id_arrives_at_the_next_service_unchanged_or_not_at_all(correlation_id: str) -> None:
     with use_correlation_context(BasicCorrelationContext(correlation_id)):
         header = sent_header()
-    arrived = id_of_a_service_that_is_called_with(header) if header else None
+    arrived = id_in_a_service_called_with(header) if header else None
     assert arrived in {correlation_id, correlation_id.strip(), None}
     assert arrived is not None or not (correlation_id.isprintable() and correlation_id.strip())
 
 
-def test_the_entry_is_gone_and_other_entries_are_as_they_were_after_the_block() -> None:
+def test_after_the_block_the_entry_is_removed_and_other_entries_are_unchanged() -> None:
     context.attach(baggage.set_baggage("tenant", "a"))
     with use_correlation_context(BasicCorrelationContext("outer")):
         with use_correlation_context(BasicCorrelationContext("inner")):
@@ -68,7 +68,7 @@ def test_the_entry_is_gone_and_other_entries_are_as_they_were_after_the_block() 
     assert dict(baggage.get_all()) == {"tenant": "a"}
 
 
-def test_a_given_and_a_current_context_win_over_what_was_sent_and_that_over_a_new_one() -> None:
+def test_precedence_is_given_then_current_then_sent_then_new_context() -> None:
     context.attach(baggage.set_baggage(ENTRY, "sent"))
     given_context, current = BasicCorrelationContext("given"), BasicCorrelationContext("current")
     assert (resolve(None).get_id(), resolve(None).get_id()) == ("sent", "sent")
@@ -82,17 +82,15 @@ def test_a_given_and_a_current_context_win_over_what_was_sent_and_that_over_a_ne
     ["", "x" * (MAX_CHARS + 1), "a\nb", "a\x00", "\u2028", "\ud800", 7, None, b"bytes", ["list"]],
     ids=ascii,
 )
-def test_an_entry_that_is_no_id_is_ignored(hostile: object) -> None:
+def test_an_entry_that_is_not_an_id_is_ignored(hostile: object) -> None:
     context.attach(baggage.set_baggage(ENTRY, hostile))
     assert sent_correlation_id() is None
     assert len(resolve(None).get_id()) == 36
 
 
 @pytest.mark.parametrize("header", [f"{ENTRY}=%0A", f"{ENTRY}=%FF", f"{ENTRY}=", f"{ENTRY}={'x' * 5000}", "=;,;=%"])
-def test_a_hostile_header_never_chooses_an_id_that_cannot_be_used(
-    header: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    found = id_of_a_service_that_is_called_with(header)
+def test_a_hostile_header_never_sets_an_unusable_id(header: str, caplog: pytest.LogCaptureFixture) -> None:
+    found = id_in_a_service_called_with(header)
     assert found is None or (found.isprintable() and 0 < len(found) <= MAX_CHARS)
 
 
@@ -116,7 +114,7 @@ def test_a_context_whose_id_cannot_be_sent_is_still_the_current_one(bad: Correla
         assert sent_header() is None
 
 
-def test_where_nothing_carries_baggage_none_of_it_is_loaded() -> None:
+def test_otels_baggage_is_not_loaded_by_the_sdk() -> None:
     script = """
 import sys
 from otel_modeldata.context import BasicCorrelationContext, resolve, sent_correlation_id, use_correlation_context

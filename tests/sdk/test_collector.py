@@ -62,12 +62,12 @@ def test_many_collectors_with_any_names_collect_in_one_process() -> None:
 
 
 # S6
-def test_the_name_is_given_by_its_keyword_only() -> None:
+def test_the_name_is_keyword_only() -> None:
     with pytest.raises(TypeError, match="positional argument"):
         Collector("model_inputs")  # type: ignore[misc, call-arg]
 
 
-def test_the_current_context_joins_collectors_that_are_given_none() -> None:
+def test_collect_without_a_context_uses_the_current_one() -> None:
     with capture() as captured, use_correlation_context(BasicCorrelationContext(id="request-1")):
         Collector(name="model_inputs").collect(FRAME)
         Collector(name="model_outputs").collect(FRAME)
@@ -111,7 +111,7 @@ def test_anything_but_a_dataframe_is_refused_with_azures_text(data: Any) -> None
     assert captured.events == []
 
 
-def test_a_subclass_of_dataframe_is_collected_under_the_type_consumers_know() -> None:
+def test_a_subclass_of_dataframe_is_collected_as_a_dataframe() -> None:
     class Mine(pd.DataFrame):
         pass
 
@@ -152,12 +152,12 @@ def test_a_collector_without_a_name_is_refused_with_azures_text(name: Any) -> No
 
 
 @pytest.mark.parametrize("name", ["..", "a/../b", "a/b", "_a", "a" * 1100, "a\r\n", 5])
-def test_a_name_that_can_be_no_folder_is_refused(name: Any) -> None:
+def test_a_name_that_cannot_be_a_folder_is_refused(name: Any) -> None:
     with pytest.raises(CollectionNameError, match=r"^collection name: expected 1 to 128 characters .*, got '"):
         Collector(name=name)
 
 
-def test_a_collection_that_the_configuration_does_not_know_is_refused_with_azures_text(
+def test_a_collection_that_is_not_configured_is_refused_with_azures_text(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     _configure(monkeypatch, tmp_path, "  collections: {model_inputs: {}}")
@@ -246,7 +246,7 @@ def test_sampling_keeps_inputs_and_outputs_together(monkeypatch: pytest.MonkeyPa
     assert len(by_collection["model_inputs"]) == 2000 - dropped
 
 
-def test_the_event_time_is_that_of_collect_or_the_one_the_context_was_given() -> None:
+def test_the_event_time_is_the_time_of_collect_or_the_contexts_timestamp() -> None:
     with capture() as captured:
         collector = Collector(name="model_inputs")
         before = time.time_ns()
@@ -301,7 +301,7 @@ def test_a_context_without_an_id_is_refused() -> None:
         Collector(name="model_inputs").collect(FRAME, CorrelationContext())
 
 
-def test_the_record_carries_the_span_and_the_span_leads_to_the_record() -> None:
+def test_the_record_names_its_span_and_the_span_names_its_record() -> None:
     tracer = TracerProvider().get_tracer("test")
     with capture() as captured, tracer.start_as_current_span("score") as span:
         context = Collector(name="model_inputs").collect(FRAME)
@@ -327,7 +327,7 @@ def test_the_record_carries_the_span_and_the_span_leads_to_the_record() -> None:
     ]
 
 
-def test_an_unsampled_trace_does_not_thin_the_data() -> None:
+def test_data_of_an_unsampled_trace_is_collected() -> None:
     tracer = TracerProvider(sampler=ALWAYS_OFF).get_tracer("test")
     with capture() as captured, tracer.start_as_current_span("score") as span:
         Collector(name="model_inputs").collect(FRAME)
@@ -380,7 +380,7 @@ def test_collecting_configures_no_logging(backend: RecordingBackend) -> None:
 
 
 @pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_MODELDATA_CONFIG"])
-def test_a_wrong_configuration_is_known_in_init_even_with_on_error(
+def test_a_wrong_configuration_raises_in_init_even_with_on_error(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "localhost:4317")
@@ -388,7 +388,7 @@ def test_a_wrong_configuration_is_known_in_init_even_with_on_error(
         Collector(name="model_inputs", on_error=lambda _: None)
 
 
-def test_an_on_error_that_cannot_be_called_is_known_in_init() -> None:
+def test_an_on_error_that_cannot_be_called_raises_in_init() -> None:
     with pytest.raises(TypeError) as raised:
         Collector(name="model_inputs", on_error="log")  # type: ignore[arg-type]
     assert str(raised.value) == "expected a function in on_error, got str: it is called with each error"

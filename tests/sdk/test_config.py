@@ -8,7 +8,7 @@ import pytest
 
 from otel_modeldata.config import Collection, CollectorConfig, DataAsset, load_config, read_deployment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,13 +130,13 @@ def test_a_sampling_rate_is_taken_exactly(tmp_path: Path, written: str, meant: f
     assert _block(tmp_path, f"  collections: {{a: {{}}}}\n  sampling_rate: {written}").rate_of("a") == meant
 
 
-def test_names_are_found_whatever_their_case(tmp_path: Path) -> None:
+def test_names_are_case_insensitive(tmp_path: Path) -> None:
     config = _block(tmp_path, "  collections: {Model_Inputs: {enabled: true}}")
     assert config.collection("model_inputs") == config.collection("MODEL_INPUTS") == Collection()
     assert config.collection("other") is None
 
 
-def test_payload_logging_alone_switches_no_frame_on(tmp_path: Path) -> None:
+def test_payload_logging_alone_enables_no_frames(tmp_path: Path) -> None:
     assert not _block(tmp_path, "  collections: {request: {}, response: {}}").collects_frames()
 
 
@@ -184,7 +184,7 @@ data_collector:
         ("data_collector: {}", "data_collector.collections: expected a mapping, got nothing"),
     ],
 )
-def test_a_file_that_is_no_deployment_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+def test_a_file_that_is_not_a_deployment_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read_deployment(_deployment(tmp_path, text))
     assert any(
@@ -236,7 +236,7 @@ def test_an_unknown_key_in_azures_file_is_an_error_that_names_it(tmp_path: Path)
     ]
 
 
-def test_azures_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
+def test_an_azure_file_that_is_not_json_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mdc.json"
     path.write_text("{", "utf-8")
     with pytest.raises(ConfigError, match=r"mdc\.json: expected JSON, got "):
@@ -263,7 +263,7 @@ def test_a_wrong_legacy_variable_is_an_error_that_names_it() -> None:
     assert str(raised.value) == "AZUREML_MDC_SAMPLE_RATE: expected a number from 0 to 100, got '150'"
 
 
-def test_the_deployment_yaml_wins_over_azures_file_and_that_over_the_variables(tmp_path: Path) -> None:
+def test_precedence_is_deployment_yaml_then_azures_file_then_variables(tmp_path: Path) -> None:
     environ = _azure_file(tmp_path, {"collections": {"from_azure": {"enabled": True}}})
     environ["AZUREML_MDC_ENABLED"] = "false"
     assert set(load_config(environ).collections or ()) == {"from_azure"}
@@ -271,7 +271,7 @@ def test_the_deployment_yaml_wins_over_azures_file_and_that_over_the_variables(t
     assert set(load_config(environ).collections or ()) == {"model_inputs", "model_outputs"}
 
 
-def test_a_wrong_version_is_named_by_the_key_that_holds_it(tmp_path: Path) -> None:
+def test_an_error_in_a_version_names_its_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         _block(tmp_path, "  collections: {a: {data: {version: [1]}}}\n")
     assert raised.value.problems == (
@@ -283,7 +283,7 @@ def test_a_wrong_version_is_named_by_the_key_that_holds_it(tmp_path: Path) -> No
     )
 
 
-def test_text_in_place_of_a_mapping_may_be_a_secret_and_is_not_repeated(tmp_path: Path) -> None:
+def test_text_in_place_of_a_mapping_is_not_repeated_because_it_may_be_a_secret(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         _block(tmp_path, "  collections: s3cret\n  request_logging: s3cret\n")
     assert texts(raised.value) == [

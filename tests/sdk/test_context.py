@@ -27,8 +27,8 @@ from otel_modeldata.exceptions import ContextError
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
-def test_a_forked_child_makes_no_id_that_its_parent_makes() -> None:
-    BasicCorrelationContext()  # from now on some ids are made in advance
+def test_a_forked_child_and_its_parent_never_make_the_same_id() -> None:
+    BasicCorrelationContext()  # some ids are now made in advance
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -58,7 +58,7 @@ def test_a_context_without_an_id_gets_a_uuid_and_the_present_time() -> None:
 
 
 @pytest.mark.parametrize(("given", "text"), [("test", "test"), (0, "0"), (123, "123"), ("注文-1", "注文-1")])
-def test_any_value_is_an_id_by_its_text(given: object, text: str) -> None:
+def test_any_value_is_converted_to_text_as_the_id(given: object, text: str) -> None:
     context = BasicCorrelationContext(id=given)
     assert (context.get_id(), str(context), repr(context)) == (text, text, text)
 
@@ -79,7 +79,7 @@ def test_only_a_given_timestamp_becomes_the_event_time() -> None:
     "given", ["now", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 1_700_000_000_000, -1, 1e30, float("nan"), float("inf")]
 )
 def test_an_invalid_timestamp_is_refused_before_it_is_multiplied(given: Any) -> None:
-    """Text times a billion would be three gigabytes, and milliseconds would be a year in the far future."""
+    """Text times a billion would take three gigabytes, and milliseconds would give a year in the far future."""
     with pytest.raises(ContextError) as raised:
         event_time_ns(BasicCorrelationContext(timestamp=given))
     assert str(raised.value) == (
@@ -93,7 +93,7 @@ def test_any_number_of_seconds_is_an_event_time(given: Any) -> None:
     assert event_time_ns(BasicCorrelationContext(timestamp=given)) == int(given * 1_000_000_000)
 
 
-def test_a_given_context_wins_over_the_current_one_and_that_over_a_new_one() -> None:
+def test_precedence_is_given_then_current_then_new_context() -> None:
     current, given = BasicCorrelationContext(id="current"), BasicCorrelationContext(id="given")
     assert resolve(None).get_id() not in ("", "current")
     with use_correlation_context(current) as inside:
@@ -125,7 +125,7 @@ def test_a_context_that_debug_mode_returned_is_unwrapped() -> None:
     assert (wrapper.is_success(), wrapper.get_message()) == (False, "dropped_sampling")
 
 
-def test_an_own_class_needs_only_get_id() -> None:
+def test_a_users_class_needs_only_get_id() -> None:
     class FromElsewhere:
         def get_id(self) -> str:
             return "elsewhere"
@@ -135,7 +135,7 @@ def test_an_own_class_needs_only_get_id() -> None:
     assert headers_of(context) == {}
 
 
-def test_something_else_than_a_context_is_refused_in_one_sentence() -> None:
+def test_anything_but_a_context_is_refused_in_one_sentence() -> None:
     with pytest.raises(ContextError) as raised:
         resolve("test")  # type: ignore[arg-type]
     assert str(raised.value) == (

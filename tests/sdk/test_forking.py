@@ -44,7 +44,7 @@ def test_hooks_before_a_fork_run_in_reverse_order_and_hooks_after_it_in_order() 
 
 
 def test_only_one_module_registers_hooks() -> None:
-    """Anywhere else the order of hooks would be hard to see."""
+    """Hooks in several modules would hide their order."""
     found = {
         path.relative_to(ROOT).as_posix()
         for folder in ("sdk", "collector_exporter")

@@ -152,7 +152,7 @@ def test_a_report_that_cannot_be_written_is_one_log_line(
 
 
 def test_a_fork_while_another_thread_loads_the_delivery_side_waits_for_it(backend: RecordingBackend) -> None:
-    """A child with half a module would hang in its first `collect`."""
+    """A child with a half-imported module would hang in its first `collect`."""
     _run(
         """
         import os, sys, threading
@@ -164,7 +164,7 @@ def test_a_fork_while_another_thread_loads_the_delivery_side_waits_for_it(backen
 
         class Finder:
             def find_spec(self, name, path=None, target=None):
-                if name == "otel_modeldata._delivery.process":
+                if name == "otel_modeldata._delivery.process_start":
                     loading.set()
 
         sys.meta_path.insert(0, Finder())

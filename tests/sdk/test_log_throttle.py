@@ -71,7 +71,7 @@ def test_the_number_of_keys_is_bounded_and_the_oldest_is_forgotten(
     throttle.log(logging.WARNING, "a", "a again")
     assert _messages(caplog) == ["a", "b", "c", "d", "a again"]
     clock.now += 60.0
-    for key in ("c", "e", "f", "c"):  # "c" was logged last but two: it is still known
+    for key in ("c", "e", "f", "c"):  # "c" is still among the remembered keys
         throttle.log(logging.WARNING, key, key)
     assert _messages(caplog)[5:] == ["c", "e", "f"]
 

@@ -1,4 +1,4 @@
-"""`keep_freed_memory`: glibc keeps what is freed."""
+"""`keep_freed_memory`: glibc keeps freed memory."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def _page_faults(*, hint: bool) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators ignore the hint")
-def test_memory_that_was_freed_is_used_again_without_page_faults() -> None:
+def test_freed_memory_is_reused_without_page_faults() -> None:
     assert _page_faults(hint=True) < _page_faults(hint=False)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def mlflow_warns() -> Iterator[None]:
-    """MLflow warns of what these models lack on purpose; its own filters override an "ignore"."""
+    """Ignore MLflow's warnings about parts that these models lack on purpose; its own filters override an "ignore"."""
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
         yield
@@ -80,7 +80,7 @@ data_collector:
 with mlflow_warns():
 
     class Echo(pyfunc.PythonModel):
-        """Takes and returns anything; `params` chooses what."""
+        """Returns its input, or what `params` chooses."""
 
         def predict(self, context, model_input, params=None):
             return (params or {}).get("answer", model_input)
@@ -129,7 +129,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The state of a process in which nothing was collected and no application made a Collector."""
+    """Reset to a process that has collected nothing and has no Collectors."""
     predictions = under_test._switch.predictions
     monkeypatch.setattr(collector, "application_names", set())
     monkeypatch.setattr(predictions, "_collectors", {})
@@ -180,7 +180,7 @@ def test_every_call_has_a_new_id(captured: Captured, folders: dict[str, str]) ->
 @pytest.mark.parametrize(
     "data", [TWO.to_dict("list"), TWO.to_dict("records"), dict(TWO), {k: v.to_numpy() for k, v in TWO.items()}]
 )
-def test_every_form_that_the_model_takes_as_a_table_is_one(
+def test_every_input_that_the_model_reads_as_a_table_is_a_table(
     captured: Captured, folders: dict[str, str], data: object
 ) -> None:
     pyfunc.load_model(folders["named"]).predict(data)
@@ -211,7 +211,7 @@ def test_without_a_signature_the_columns_are_numbered(captured: Captured, folder
     assert seen(captured) == [("model_inputs", UNNAMED_ROWS), ("model_outputs", PREDICTED)]
 
 
-def test_the_input_is_that_of_before_the_call_also_when_the_model_changes_it_and_fails(
+def test_the_input_is_collected_before_the_call_even_if_the_model_changes_it_and_fails(
     captured: Captured, folders: dict[str, str]
 ) -> None:
     model = pyfunc.load_model(folders["failing"])
@@ -241,7 +241,7 @@ def test_a_model_that_calls_another_is_collected_once_and_its_own_collectors_joi
     assert len(ids(captured)) == 1
 
 
-def test_the_id_of_the_request_is_that_of_its_predictions(captured: Captured, folders: dict[str, str]) -> None:
+def test_predictions_have_the_id_of_their_request(captured: Captured, folders: dict[str, str]) -> None:
     model = pyfunc.load_model(folders["named"])
 
     async def request() -> None:
@@ -321,7 +321,7 @@ def test_a_stream_that_is_left_early_is_closed_and_has_no_output(captured: Captu
 
 
 @pytest.mark.parametrize("chunks", [["x" * (MAX_STREAMED_CHARS // 2)] * 3, ["x"] * 10_001], ids=["long", "many"])
-def test_a_stream_without_bounds_passes_and_is_not_collected(
+def test_a_stream_above_the_limits_is_passed_on_and_not_collected(
     captured: Captured, folders: dict[str, str], caplog: pytest.LogCaptureFixture, chunks: list[str]
 ) -> None:
     model = echo(folders)
@@ -357,7 +357,7 @@ def test_autolog_can_be_switched_off(captured: Captured, folders: dict[str, str]
 
 
 @pytest.mark.parametrize("choose", [autolog, lambda: None])
-def test_a_model_of_a_class_of_its_own_is_collected_once(folders: dict[str, str], choose: Any) -> None:
+def test_a_model_of_a_subclass_is_collected_once(folders: dict[str, str], choose: Any) -> None:
     class Special(pyfunc.PyFuncModel):  # type: ignore[misc,name-defined]
         def predict(self, data: Any, params: Any = None) -> Any:
             return super().predict(data) + 1
@@ -371,7 +371,7 @@ def test_a_model_of_a_class_of_its_own_is_collected_once(folders: dict[str, str]
 
 
 @pytest.mark.parametrize("model", [object(), None, linear_model.LogisticRegression()], ids=type)
-def test_an_object_that_is_no_pyfunc_model_is_refused(model: object) -> None:
+def test_an_object_that_is_not_a_pyfunc_model_is_refused(model: object) -> None:
     with pytest.raises(TypeError) as refusal:
         collect_predictions(model)
     assert str(refusal.value) == (
@@ -380,7 +380,7 @@ def test_an_object_that_is_no_pyfunc_model_is_refused(model: object) -> None:
     )
 
 
-def test_a_collected_model_is_copied_pickled_and_looked_at_as_before(
+def test_a_collected_model_is_copied_pickled_and_inspected_as_before(
     captured: Captured, folders: dict[str, str]
 ) -> None:
     plain = pyfunc.load_model(folders["named"])
@@ -408,7 +408,7 @@ def test_each_event_names_its_model(captured: Captured, folders: dict[str, str],
     assert [version(event) for event in captured.events] == [model.metadata.model_uuid] * 2 + ["7"] * 2
 
 
-def test_a_note_that_cannot_be_read_does_not_stop_the_loading_of_a_model(
+def test_a_model_loads_even_if_its_registry_note_cannot_be_read(
     captured: Captured, folders: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "model"
@@ -431,7 +431,7 @@ def test_events_of_two_versions_are_never_one_event(captured: Captured, folders:
     assert {version(event): event.rows for event in inputs} == expected
 
 
-def test_evaluations_and_trials_of_mlflow_itself_are_not_collected(
+def test_mlflows_own_evaluations_and_trial_calls_are_not_collected(
     captured: Captured, folders: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = pyfunc.load_model(folders["named"])
@@ -490,7 +490,7 @@ def test_a_wrong_configuration_is_logged_once_and_scoring_goes_on(
     ]
 
 
-def test_an_error_of_collecting_is_one_line_a_minute_and_scoring_goes_on(
+def test_an_error_of_collecting_is_logged_once_a_minute_and_scoring_goes_on(
     captured: Captured, folders: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:

@@ -129,7 +129,7 @@ def test_frames_collected_for_a_request_share_its_ids(send: Send) -> None:
     assert {event.attributes["azureml.request.id"] for event in events} == {"request-1"}
 
 
-def test_frames_of_a_response_that_is_made_while_it_is_sent_share_its_ids(send: Send) -> None:
+def test_frames_collected_in_a_streamed_response_share_its_ids(send: Send) -> None:
     def stream() -> Iterator[bytes]:
         for n in range(2):
             Collector(name="model_outputs").collect(pd.DataFrame({"n": [n]}))
@@ -142,7 +142,7 @@ def test_frames_of_a_response_that_is_made_while_it_is_sent_share_its_ids(send: 
     assert len({event.correlation_id for event in events}) == 1
 
 
-def test_each_request_has_a_correlation_id_of_its_own_though_clients_repeat_request_ids(send: Send) -> None:
+def test_each_request_has_its_own_correlation_id_even_if_clients_repeat_request_ids(send: Send) -> None:
     call = Call(headers=[*JSON, ("X-Request-Id", "again")])
     with capture() as captured:
         send(lambda body: Answer(), call)
@@ -152,7 +152,7 @@ def test_each_request_has_a_correlation_id_of_its_own_though_clients_repeat_requ
     assert "again" not in ids
 
 
-def test_a_frame_with_a_context_of_its_own_keeps_its_id(send: Send) -> None:
+def test_a_frame_with_its_own_context_keeps_that_id(send: Send) -> None:
     def score(body: bytes) -> Answer:
         Collector(name="model_inputs").collect(pd.DataFrame({"a": [1]}), BasicCorrelationContext(id="test"))
         return Answer()
@@ -164,7 +164,7 @@ def test_a_frame_with_a_context_of_its_own_keeps_its_id(send: Send) -> None:
     assert events["request"].correlation_id == events["response"].correlation_id != "test"
 
 
-def test_the_current_context_around_the_application_is_that_of_the_request(send: Send) -> None:
+def test_a_current_context_around_the_application_is_used_for_the_request(send: Send) -> None:
     with capture() as captured, use_correlation_context(BasicCorrelationContext(id="outer")):
         send(lambda body: Answer())
         assert [event.correlation_id for event in captured.events] == ["outer", "outer"]
@@ -184,7 +184,7 @@ def test_an_unusable_correlation_id_from_outside_is_ignored(send: Send, entry: s
         assert {len(event.correlation_id) for event in captured.events} == {36}
 
 
-def test_a_request_outside_of_any_span_is_collected_under_the_callers(send: Send) -> None:
+def test_a_request_without_a_server_span_is_collected_under_the_callers_span(send: Send) -> None:
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with capture() as captured:
         send(lambda body: Answer(), Call(headers=[*JSON, ("Traceparent", traceparent)]))
@@ -239,7 +239,7 @@ class ModelError(Exception):
     pass
 
 
-def test_an_application_that_raises_is_a_response_with_status_500_and_its_exception_goes_on(send: Send) -> None:
+def test_an_application_error_is_collected_with_status_500_and_raised_again(send: Send) -> None:
     failure = ModelError("singular matrix")
 
     def score(body: bytes) -> Answer:
@@ -258,7 +258,7 @@ def test_an_application_that_raises_is_a_response_with_status_500_and_its_except
     }
 
 
-def test_a_response_that_breaks_off_is_collected_as_far_as_it_went(send: Send) -> None:
+def test_a_response_that_breaks_off_is_collected_up_to_that_point(send: Send) -> None:
     def stream() -> Iterator[bytes]:
         yield b'{"token": "a'
         raise ModelError
@@ -294,7 +294,7 @@ def test_with_a_limit_of_zero_everything_but_the_bodies_is_collected(
     assert payloads == {""}
 
 
-def test_a_body_the_application_does_not_read_is_not_read_for_it(send: Send) -> None:
+def test_a_body_that_the_application_does_not_read_stays_unread(send: Send) -> None:
     with capture() as captured:
         send(lambda body: Answer(status=413), reads=False)
         request = by_collection(captured)["request"]
@@ -303,7 +303,7 @@ def test_a_body_the_application_does_not_read_is_not_read_for_it(send: Send) -> 
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("DELETE", 204), ("GET", 304)])
-def test_an_answer_without_a_body_is_whole_with_any_declared_length(send: Send, method: str, status: int) -> None:
+def test_a_response_without_a_body_is_complete_with_any_declared_length(send: Send, method: str, status: int) -> None:
     headers = [("ETag", "1")] if status == 204 else [("ETag", "1"), ("Content-Length", "100")]
     headers += [("Content-Type", "text/plain")] if status == 200 else []
     call = Call(method=method, chunks=(b"",), headers=[], declares_length=True)
@@ -403,7 +403,7 @@ def test_a_current_context_whose_id_cannot_be_sent_affects_no_response(send: Sen
     assert [event.correlation_id for event in events] in ([], ["", ""])
 
 
-def test_no_header_is_collected_unless_it_is_listed_and_credentials_not_even_then(
+def test_only_listed_headers_are_collected_and_credentials_never(
     send: Send, configured: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets = ["Authorization", "Cookie", "X-Api-Key", "Proxy-Authorization", "X-Auth-Token"]
@@ -416,7 +416,7 @@ def test_no_header_is_collected_unless_it_is_listed_and_credentials_not_even_the
     assert all(f"header {name.lower()!r} is not collected" in caplog.text for name in secrets)
 
 
-def test_all_of_a_request_is_in_the_sample_or_none_of_it(
+def test_a_request_is_sampled_as_a_whole_or_not_at_all(
     send: Send, configured: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured(rate=0.5, request=True, response=True, model_inputs=True)
@@ -489,13 +489,13 @@ def test_a_wrong_configuration_is_raised_when_the_middleware_is_made(monkeypatch
         ("OPTIONS", "/score", False),
     ],
 )
-def test_probes_are_no_scoring_requests(send: Send, method: str, path: str, is_scoring: bool) -> None:
+def test_probes_are_not_scoring_requests(send: Send, method: str, path: str, is_scoring: bool) -> None:
     with capture() as captured:
         send(lambda body: Answer(), Call(method=method, path=path))
         assert len(captured.events) == 2 * is_scoring
 
 
-def test_where_paths_are_chosen_only_they_are_collected(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_chosen_paths_are_collected(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_MODELDATA_PAYLOAD_PATHS", "/score, /v1/models/*")
     with capture() as captured:
         for path in ("/score", "/other", "/v1/models/a:predict", "/scores"):

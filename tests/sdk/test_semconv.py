@@ -10,7 +10,7 @@ from otel_modeldata import semconv
 
 
 @pytest.mark.parametrize("name", ["a", "model_inputs", "my-endpoint", "v1.2", "0", "A" * 128])
-def test_a_name_of_the_allow_list_may_become_a_folder(name: str) -> None:
+def test_a_name_in_the_allow_list_is_accepted(name: str) -> None:
     assert semconv.is_name(name)
 
 
@@ -46,7 +46,7 @@ def test_any_other_name_is_refused(name: str) -> None:
 
 
 @given(st.text())
-def test_no_name_that_is_allowed_leaves_its_folder(name: str) -> None:
+def test_no_allowed_name_leaves_its_folder(name: str) -> None:
     if semconv.is_name(name):
         assert name.isascii()
         assert "/" not in name
@@ -76,7 +76,7 @@ def test_a_rate_of_one_samples_everything_and_of_zero_nothing() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.005, 0.1, 0.29, 0.5])
-def test_the_share_that_is_taken_is_the_rate(rate: float) -> None:
+def test_the_sampled_share_equals_the_rate(rate: float) -> None:
     generator = random.Random(7)
     taken = sum(semconv.is_sampled(str(generator.getrandbits(128)), rate) for _ in range(20_000))
     # Five standard deviations of a binomial: a wrong rate fails, chance does not.

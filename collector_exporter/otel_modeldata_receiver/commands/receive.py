@@ -1,4 +1,4 @@
-"""The command `otel-modeldata receive`: settings become a running receiver, errors a sentence and an exit code."""
+"""The command `otel-modeldata receive`: runs a receiver; an error becomes one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION: Final = """\
 Receive model data over OTLP/gRPC and append it to rolled JSONL blobs in the
-layout of Azure ML model monitoring. A request is acknowledged when every line
-of it is durable in the store, and not before.
+layout of Azure ML model monitoring. A request is acknowledged only when
+every line of it is durable in the store.
 """
 _EPILOG: Final = """\
 examples:
@@ -116,7 +116,7 @@ def _add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
 
 
 def _keys() -> str:
-    """The keys of the configuration file: those of the flags by name, the others with unit, default and meaning."""
+    """The keys of the configuration file: keys with a flag by name, the others with unit, default and meaning."""
     lines = _wrapped(f"{', '.join(_FLAGS)}: as the flags", "  ")
     shown: set[str] = set()
     for setting in configuration.SETTINGS:
@@ -143,7 +143,7 @@ def receive(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Azure's client writes a dozen lines for every request at INFO.
     logging.getLogger("azure").setLevel(logging.WARNING)
-    # gRPC writes to stderr what is reported in one sentence here; set the variable to read its log.
+    # Errors are reported in one sentence here, so gRPC's own log on stderr is off; set the variable to see it.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from ..server import run  # noqa: PLC0415 (gRPC, the store's client: only this command needs them)
@@ -151,7 +151,7 @@ def receive(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
         ) from None
-    keep_freed_memory()  # taking it again for the next large request costs more than checking its rows
+    keep_freed_memory()  # allocating it again for the next large request costs more than checking its rows
     stop_metrics = telemetry.start_metrics()
     try:
         _run_loop(run(config, lambda server: _announce(config, server, as_json=arguments.json)))

@@ -1,1 +1,1 @@
-"""What the operator sets."""
+"""The receiver's settings."""

@@ -1,8 +1,9 @@
 """Who may send for which deployment: the setting `tls.clients`, applied to the certificate of a connection.
 
-A certificate is known by its names: the subject's common name, and the DNS and URI entries among its alternative
-names, compared letter by letter. It may send for what any of its names may. TLS has verified before that an authority
-of `client_ca_file` signed it; this module checks nothing else of a certificate, and does not depend on the connection.
+A certificate is identified by its names: the subject's common name, and the DNS and URI entries among its alternative
+names, compared letter by letter. It may send for every deployment that any of its names may send for. TLS has already
+verified that an authority of `client_ca_file` signed it; this module checks nothing else of a certificate, and does not
+depend on the connection.
 
 The deployment is the one in the path of the lines; other attributes of a resource are not used. A resource that names
 no deployment belongs to none: its records go to quarantine, outside every deployment.
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from otel_modeldata import semconv
-from otel_modeldata.decoding import Rule
+from otel_modeldata.validation.decoding import Rule
 
 from ..exceptions import ForbiddenError
 
@@ -34,7 +35,7 @@ class Client:
     """A sender that may not send for everything.
 
     Attributes:
-        names: those of its certificate.
+        names: names in its certificate.
         grants: `endpoint/deployment` and `endpoint/*` that it may send for; none where the setting does not list it.
     """
 
@@ -42,7 +43,7 @@ class Client:
     grants: frozenset[str]
 
     def check_known(self) -> None:
-        """Raise ForbiddenError unless there is anything that this client may send for."""
+        """Raise ForbiddenError unless this client may send for some deployment."""
         if not self.grants:
             raise ForbiddenError(
                 f"expected a certificate that tls.clients names, got one of {self._shown}; add it there and restart "
@@ -81,7 +82,7 @@ class Clients:
         """The same for HTTP, by the result of `ssl.SSLSocket.getpeercert`."""
         common = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
         others = [value for kind, value in certificate.get("subjectAltName", ()) if kind in {"DNS", "URI"}]
-        return self._of((*common[:1], *others))  # of several common names gRPC gives the first, too
+        return self._of((*common[:1], *others))  # gRPC, too, returns the first of several common names
 
     def _of(self, given: Iterable[str]) -> Client | None:
         names = tuple(dict.fromkeys(given))

@@ -11,7 +11,7 @@ class KeptSpans(enum.Enum):
     ALL = "all"
     """Every span that is sent."""
     CONTENT = "content"
-    """Those that carry the inputs and the outputs of a call. Evaluations of generated text need only these: a line of a
+    """Spans that carry the inputs and the outputs of a call. Evaluations of generated text need only these: a line of a
     request span has no question and no answer."""
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What the operator sets: defaults, a YAML file and flags, in this order, as one validated object.
+"""The receiver's settings: defaults, a YAML file and flags, in this order, as one validated object.
 
 `SETTINGS` is the table of all keys; `receive --help` and the documentation are made from it.
 """
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from otel_modeldata import semconv
-from otel_modeldata.decoding import Rule, decode
-from otel_modeldata.problems import Problem, child
+from otel_modeldata.validation.decoding import Rule, decode
+from otel_modeldata.validation.problems import Problem, child
 
 from ..exceptions import ConfigError
 from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the annotations)
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["AZURE_LINGER_SECONDS", "MIB", "SETTINGS", "ReceiverConfig", "TlsConfig", "load", "shown_store"]
 
 AZURE_LINGER_SECONDS: Final = 0.2
-"""An append to Azure takes tens of milliseconds and a blob takes 50,000 appends: lines share them."""
+"""An append to Azure takes tens of milliseconds and a blob holds 50,000 appends, so lines share appends."""
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]+):([0-9]{1,5})", re.ASCII)
 _INSTANCE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _INSTANCE_NAMESPACE: Final = uuid.UUID("0d3c5f7e-52f6-5b57-8a2e-3f6d1f0b9a41")
@@ -124,7 +124,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = "127.0.0.1:4317"
     store: Annotated[
         str,
-        Rule(expected="a folder or a URL", accepts=is_store, advice="name a place for the blobs"),
+        Rule(expected="a folder or a URL", accepts=is_store, advice="name where to store the blobs"),
         Doc(
             unit="URL",
             meaning="where blobs are written: a folder, file:///dir, az://container/prefix, "
@@ -161,7 +161,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Doc(
             unit="bytes",
             meaning="requests are refused above this many bytes that are not stored yet; one deployment may hold four "
-            "fifths of them. Up to 16 more requests are being read",
+            "fifths of them. Up to 16 more requests may be held while they are read",
         ),
     ] = 256 * MIB
     max_message_bytes: Annotated[
@@ -172,7 +172,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     deadline_seconds: Annotated[
         float,
         _ABOVE_ZERO,
-        Doc(unit="seconds", meaning="how long a call waits for the store; below the timeout of the gateway (30 s)"),
+        Doc(unit="seconds", meaning="how long a call waits for the store; keep it below the gateway's timeout (30 s)"),
     ] = 25.0
     grace_seconds: Annotated[
         float, _ABOVE_ZERO, Doc(unit="seconds", meaning="how long a stop waits for requests in flight")
@@ -306,7 +306,9 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
 def _read(path: Path) -> dict[object, object]:
     try:
         settings = msgspec.yaml.decode(path.read_bytes())
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except OSError as error:
+        raise ConfigError(Problem("", f"expected a YAML file, got {error.strerror or error}", str(path))) from None
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
         given = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ConfigError(Problem("", f"expected a YAML file, got {given}", str(path))) from None
     if settings is None:
@@ -318,7 +320,7 @@ def _read(path: Path) -> dict[object, object]:
 
 
 def _conflicts(config: ReceiverConfig) -> Iterator[Problem]:
-    """Settings that are good on their own and wrong beside others."""
+    """Problems of settings that are valid alone but conflict with others."""
     if config.tls is not None and config.tls.clients is not None and config.tls.client_ca_file is None:
         yield Problem(
             "tls.clients", "expected client_ca_file beside it, got none; without it no client shows a certificate"

@@ -21,12 +21,12 @@ MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doc:
-    """What a field's annotation holds for people.
+    """The documentation of a setting, in the annotation of its field.
 
     Attributes:
         unit: what the setting takes: `HOST:PORT`, `bytes`, `seconds`.
         meaning: what it does.
-        default: what holds without it, where the default of the field does not show that.
+        default: the default as text, where the default of the field does not show it.
     """
 
     unit: str
@@ -41,7 +41,7 @@ class Setting:
     Attributes:
         key: with dots for the keys of a mapping: `tls.cert_file`. `NAME` is a name that the user chooses.
         unit: what it takes.
-        default: what holds without it, as text; "required" where the mapping needs it.
+        default: the default as text; "required" where the mapping needs it.
         meaning: what it does.
     """
 
@@ -52,7 +52,7 @@ class Setting:
 
 
 def settings_of(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[Setting]:
-    """Every setting of a struct, each followed by those of the mapping that it takes."""
+    """Every setting of a struct; a setting that is a mapping is followed by the settings in it."""
     for field in msgspec.structs.fields(kind):
         doc = next(mark for mark in _marks(field.type) if isinstance(mark, Doc))
         key = f"{prefix}{field.name}"

@@ -1,4 +1,4 @@
-"""Storage and workspace settings: how a store in Azure is opened, what a datastore's name means, which workspace.
+"""Storage and workspace settings: how to open a store in Azure, the datastores, and the workspace.
 
 Secrets are not settings: a setting names a file, or the environment holds the secret. The only exception is a shared
 access signature in the query of a URL, which is never shown.
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from otel_modeldata.decoding import Rule
+from otel_modeldata.validation.decoding import Rule
 
 from ..exceptions import ConfigError
 from .setting import Doc
@@ -45,7 +45,7 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class AccessConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a store in Azure is opened: at most one of these; without any, by the identity of the machine."""
+    """How a store in Azure is opened: at most one of these; by default, the identity of the machine."""
 
     identity: Annotated[
         IdentityConfig | None, Doc(unit="mapping", meaning="open the store by this managed identity")
@@ -67,7 +67,7 @@ class AccessConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class DatastoreConfig(AccessConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An Azure ML datastore: the container that its name means."""
+    """An Azure ML datastore: the container that its name stands for."""
 
     url: Annotated[
         str,

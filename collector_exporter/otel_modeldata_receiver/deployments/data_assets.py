@@ -4,8 +4,8 @@ After the first stored line of a collection two small objects are stored in its 
 `mltable` package opens the folder, and `{name}-v{version}.data.yml`, the asset in the form that `az ml data create
 --file` takes. With a workspace the asset is registered there as well. An asset is a folder, so it needs no update.
 
-This happens after the acknowledgement, in background tasks: it delays no answer, fails none, and is retried until it
-works.
+This happens after the acknowledgement, in background tasks: it neither delays nor fails an answer, and is retried until
+it works.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _DATA_SCHEMA: Final = "https://azuremlschemas.azureedge.net/latest/data.schema.j
 _YAML: Final = "application/yaml"
 
 _MOST: Final = 1000
-"""Most collections that wait for a first line, and most assets in work: names come from clients."""
+"""Limit for collections that wait for a first line, and for assets in progress, because clients choose the names."""
 _AT_ONCE: Final = 4
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
@@ -131,7 +131,7 @@ class AssetPublisher:
                     self._begin(destination)
 
     async def stop(self) -> None:
-        """Give running attempts a moment to end, then stop. The next receiver publishes the rest after a line of it."""
+        """Give running attempts a moment to end, then stop. The next receiver publishes the rest later."""
         deadline = asyncio.get_running_loop().time() + _STOP_SECONDS
         while len(self._tasks) > self._pausing and asyncio.get_running_loop().time() < deadline:
             await asyncio.wait(self._tasks, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
@@ -150,7 +150,7 @@ class AssetPublisher:
             )
             return
         if len(self._published) >= 10 * _MOST:
-            self._published.clear()  # to publish an asset again is harmless
+            self._published.clear()  # publishing an asset again is harmless
         self._published.add(key)
         task = asyncio.create_task(self._publish(destination), name=f"data asset {destination.asset_name}")
         self._tasks.add(task)

@@ -1,8 +1,8 @@
 """Azure ML's datastore paths, and the containers that they name.
 
 A path is `azureml://datastores/<name>/paths/<path>`, or the long form that contains the workspace. The name of a
-datastore stands for a container. The receiver's setting `datastores` lists the containers; for a datastore that it does
-not list Azure ML itself is asked, if the setting `workspace` is there.
+datastore stands for a container. The receiver's setting `datastores` lists the containers; other datastores are looked
+up in Azure ML, if the setting `workspace` is set.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FORM: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _PATH: Final = re.compile(r"[A-Za-z0-9._=/-]*", re.ASCII)
-"""Characters that need no escape in a URL: readers take the path of `dataref` for a blob's name without decoding it."""
+"""Characters that need no escape in a URL: readers use the path of `dataref` as a blob's name without decoding it."""
 
 
 def is_datastore_path(text: str) -> bool:

@@ -9,7 +9,7 @@ import yaml
 
 from otel_modeldata import config as sdk_config
 from otel_modeldata.exceptions import ConfigError as SdkConfigError
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 from ..exceptions import ConfigError
 
@@ -27,8 +27,8 @@ class DeploymentFiles:
     """Reads deployment YAMLs.
 
     Args:
-        paths: files and folders. Of a folder, every `*.yml`, `*.yaml` and `*.json` with a `data_collector` is read; the
-            others may be endpoints or conda environments.
+        paths: files and folders. In a folder, every `*.yml`, `*.yaml` and `*.json` file with a `data_collector` is
+            read; other files may be endpoints or conda environments.
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
@@ -42,7 +42,7 @@ class DeploymentFiles:
         """Every deployment; each has `endpoint` and `deployment`.
 
         Raises:
-            ConfigError: files are missing or wrong, or two are for one deployment; it has all problems.
+            ConfigError: files are missing or wrong, or two are for one deployment; lists all problems.
         """
         configs: dict[tuple[str, str], CollectorConfig] = {}
         paths: dict[tuple[str, str], Path] = {}
@@ -92,7 +92,7 @@ def _read(path: Path, *, named: bool) -> CollectorConfig | None:
 
 
 def _has_data_collector(path: Path) -> bool:
-    """Whether a file may be a deployment; one that cannot be read as YAML may, and its problem is reported."""
+    """Whether a file may be a deployment; True for a file that is not YAML, so that its problem is reported."""
     try:
         document = yaml.safe_load(path.read_bytes())
     except (OSError, UnicodeDecodeError, yaml.YAMLError):

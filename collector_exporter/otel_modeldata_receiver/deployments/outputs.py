@@ -1,4 +1,4 @@
-"""The output side of a receiver, wired by the settings: stores, sink, destinations and data assets."""
+"""The output side of a receiver, built from the settings: stores, sink, destinations and data assets."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Output:
 
     Args:
         config: validated settings.
+        instruments: metrics.
         sink: stores the lines; by default a sink on the stores that the settings name.
-        instruments: metrics; those of the process's meter provider by default.
 
     Attributes:
         sink: stores the lines.
@@ -38,9 +38,7 @@ class Output:
         ConfigError: settings or deployment files are wrong, or name an unknown datastore.
     """
 
-    def __init__(
-        self, config: ReceiverConfig, *, sink: Sink | None = None, instruments: Instruments | None = None
-    ) -> None:
+    def __init__(self, config: ReceiverConfig, instruments: Instruments, *, sink: Sink | None = None) -> None:
         self._deployments: Deployments | None = None
         self._assets: AssetPublisher | None = None
         if sink is not None:

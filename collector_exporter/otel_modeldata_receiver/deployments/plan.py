@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 from ..exceptions import ConfigError
 from ..layout.destination import CollectionPlan, DeploymentPlan
@@ -57,7 +57,7 @@ def make_plan(configs: Sequence[CollectorConfig], datastores: Datastores) -> Pla
     """The plan for the deployments in `configs`.
 
     Raises:
-        ConfigError: a path is malformed, a datastore unknown or the name of an asset impossible; it has all problems.
+        ConfigError: a path is malformed, a datastore unknown or the name of an asset invalid; lists all problems.
     """
     deployments: dict[tuple[str, str], DeploymentPlan] = {}
     mounts: dict[str, DatastoreConfig] = {}

@@ -1,7 +1,7 @@
 """Watches the deployment files: they are read when the receiver starts, and again when they change.
 
-A file that is wrong, or that names a datastore which cannot be written, changes nothing: the files as they were read
-before stay in use, and one log line has the reason.
+A file that is wrong, or that names a datastore which cannot be written, changes nothing: the previous version of the
+files stays in use, and one log line has the reason.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Deployments:
         store: the default store, with the datastores of the files mounted.
 
     Raises:
-        ConfigError: files or settings are wrong; it has all problems.
+        ConfigError: files or settings are wrong; lists all problems.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Deployments:
         self._paths = config.deployments
         self._stamp = self._files.stamp()
         self._last_error = ""
-        self._threads = DaemonExecutor(1, "otel-modeldata-files")  # a stop waits for no answer of Azure ML
+        self._threads = DaemonExecutor(1, "otel-modeldata-files")  # a stop does not wait for Azure ML
         self._task: asyncio.Task[None] | None = None
         plan = self._plan()
         self.plans: Plans = plan.deployments
@@ -127,7 +127,7 @@ class Deployments:
             store = open_store(datastore.url, access=datastore)
             try:
                 await check_mount(mount, store)
-            except BaseException:  # only to close the store, which no one else has; raised again
+            except BaseException:  # only to close the store, which nothing else uses yet; raised again
                 await store.close()
                 raise
             self.store.mount(mount, store)

@@ -20,7 +20,7 @@ __all__ = ["MAX_REQUESTS", "Admission"]
 
 _SHARE: Final = 4
 MAX_REQUESTS: Final = 20_000
-"""Requests in flight, whatever their size: each holds a few KiB beside its bytes."""
+"""Limit for requests in flight of any size: each holds a few KiB in addition to its bytes."""
 
 
 class Admission:

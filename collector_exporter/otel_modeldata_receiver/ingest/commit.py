@@ -1,9 +1,9 @@
 """Makes a mapped request durable: its lines, its large payloads, and the records that cannot become lines.
 
-Everything is stored concurrently, with one order: an object is stored before the line that points to it. So a line
-without an object waits for no object, neither of its own request nor of another one; the request is answered when
+Everything is stored concurrently, with one rule: an object is stored before the line that points to it. So a line
+without an object never waits for an object, of its own request or of another one; the request is answered when
 everything is durable. There is no other order between requests, or between lines with and without an object: the ids in
-a blob rise with time only as long as no large payload is among them.
+a blob are in time order only if no line among them has an object.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 __all__ = ["Committed", "commit", "quarantine"]
 
 _LONG_DIGEST: Final = 256 * 1024
-"""To compute a digest of more bytes takes longer than to hand it to a thread."""
+"""Above this size, computing a digest takes longer than passing the work to a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """What is durable now.
+    """The result of a commit: everything is durable now.
 
     Attributes:
         duplicates: lines that were stored already.
         rejected: records that are in quarantine instead of becoming lines.
-        defects: internal errors that made records rejected; their reasons contain only the names of the types.
+        defects: internal errors that caused a rejection; the reasons contain only the names of their types.
     """
 
     duplicates: int = 0
@@ -68,7 +68,7 @@ async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
 
 
 async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
-    """Make the bytes of rejected records durable; those that are too large for a line become objects first.
+    """Make the bytes of rejected records durable; bytes that are too large for a line become objects first.
 
     Args:
         sink: where lines and objects are stored.
@@ -99,7 +99,7 @@ async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Comm
     name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
     try:
         url = await sink.put(name, large.content, large.content_type)
-    except ValueError as error:  # the name is taken by other content: like an internal error, it costs this record only
+    except ValueError as error:  # the name has other content: like an internal error, this affects only this record
         rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
         return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))

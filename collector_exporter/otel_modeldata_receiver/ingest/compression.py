@@ -1,15 +1,15 @@
 """Bounded decompression: a compressed request is decompressed here, up to a limit, and never by gRPC.
 
-gRPC would decompress a message before any of our code runs: old versions without a limit, newer ones up to the limit,
-and both answer what exceeds it with a bare RESOURCE_EXHAUSTED that appears in none of our metrics and logs. So the
-server asks for messages as they were sent (`grpc.per_message_decompression` 0). gRPC does not report the compression
-then, and need not: gzip begins with 1F 8B (RFC 1952 section 2.3.1), and 1F would be a Protocol Buffers tag of wire type
-7, which does not exist; the first byte of zlib data (78, RFC 1950 section 2.2) would be the varint field 15, which OTLP
-does not have.
+gRPC would decompress a message before our code runs: old versions without a limit, newer ones up to the limit. Both
+answer larger messages with a bare RESOURCE_EXHAUSTED, which our metrics and logs would not show. So the server asks for
+messages as they were sent (`grpc.per_message_decompression` 0). gRPC does not report the compression then, and need
+not: gzip begins with 1F 8B (RFC 1952 section 2.3.1), and 1F would be a Protocol Buffers tag of wire type 7, which does
+not exist; the first byte of zlib data (78, RFC 1950 section 2.2) would be the varint field 15, which OTLP does not
+have.
 
 Most requests are decompressed in one step, in place. Larger ones, and every decompression bomb, are sent to a pool of
-`_LARGE_AT_ONCE` threads: zlib releases the GIL there, so that other calls go on, and only so many bombs are in memory
-at a time. Queued requests hold only their compressed bytes. Each wait is bounded, because each decompression ends at
+`_LARGE_AT_ONCE` threads: zlib releases the GIL there, so that other calls continue, and the number of bombs in memory
+is limited. Queued requests hold only their compressed bytes. Each wait is bounded, because each decompression ends at
 the limit.
 """
 
@@ -31,7 +31,7 @@ _EITHER: Final = 32 + zlib.MAX_WBITS
 _STEP_BYTES: Final = 4 << 20
 """Decompressed in place, about 10 ms; also the size of a step in larger requests."""
 _LARGE_AT_ONCE: Final = 2
-"""Each holds at most one message of the limit; with two, a bomb does not delay a large valid request."""
+"""Each thread holds at most one message of the maximum size; with two, a bomb does not delay a large valid request."""
 
 _large_requests = ThreadPoolExecutor(_LARGE_AT_ONCE, "decompression")
 
@@ -58,7 +58,7 @@ async def decompress(message: bytes, limit: int) -> bytes:
 
 
 def _decompress_large(message: bytes, limit: int) -> bytes:
-    """Decompress twice: first only to count, so that a bomb takes no more than a step, then into memory."""
+    """Decompress twice: first only to count, so that a bomb uses no more memory than one step, then into memory."""
     decompressor = zlib.decompressobj(wbits=_EITHER)
     size = len(_step(decompressor, message, message))
     while not decompressor.eof and size <= limit:
@@ -68,14 +68,14 @@ def _decompress_large(message: bytes, limit: int) -> bytes:
 
 
 def _check(decompressor: zlib._Decompress, size: int, message: bytes, limit: int) -> None:
-    """Raise if there are more than `limit` bytes, or bytes behind the end."""
+    """Raise if there are more than `limit` bytes, or bytes after the end."""
     if size > limit:
         raise TooLargeError(
-            f"expected a request of at most {limit} bytes, got {len(message)} compressed ones that hold more; "
-            "let the sender cut smaller batches"
+            f"expected a request of at most {limit} bytes, got {len(message)} compressed bytes that hold more; "
+            "let the sender send smaller batches"
         )
     if decompressor.unused_data:
-        raise _damaged(message, f"{len(decompressor.unused_data)} bytes behind the end")
+        raise _damaged(message, f"{len(decompressor.unused_data)} bytes after the end")
 
 
 def _step(decompressor: zlib._Decompress, compressed: bytes, message: bytes) -> bytes:

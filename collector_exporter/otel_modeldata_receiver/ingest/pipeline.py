@@ -1,9 +1,8 @@
 """The path of a request: read, admit, map, commit, answer. It is acknowledged when every line of it is durable.
 
-`mapping/request.py` decides what a request becomes, `commit.py` makes that durable. What may enter is decided in
-`read_slots.py` (before a request is read) and in `admission.py` (before it is mapped). This module takes bytes and a
-`RequestInfo` and returns encoded answers; it depends on no protocol. It guarantees to senders that no internal error is
-answered in a way that makes them drop data.
+`mapping/request.py` maps a request, `commit.py` makes the result durable. `read_slots.py` limits requests before they
+are read, `admission.py` before they are mapped. This module takes bytes and a `RequestInfo` and returns encoded
+answers; it depends on no protocol. No internal error is answered in a way that makes senders drop data.
 
 A call that reaches its deadline, or whose sender went away, is answered or dropped, but its append goes on: the store
 may have the bytes already, and records that are sent again are recognized by their ids.
@@ -91,7 +90,7 @@ class Pipeline:
 
     @property
     def in_flight_bytes(self) -> int:
-        """Bytes of requests admitted and not yet resolved, those of calls past their deadline included."""
+        """Bytes of requests admitted and not yet resolved, including calls past their deadline."""
         return self._admission.in_flight_bytes
 
     async def receive(
@@ -100,7 +99,7 @@ class Pipeline:
         info: RequestInfo,
         convert: Callable[[bytes], Awaitable[bytes]] | None = None,
     ) -> bytes:
-        """Read a message, make durable what it carries, and return the encoded answer.
+        """Read a message, make its records durable, and return the encoded answer.
 
         Args:
             read: reads the message; `read_slots.py` bounds its time. Anything but bytes is no message.
@@ -169,7 +168,7 @@ class Pipeline:
     def _begin(
         self, decoded: Decoded, work: Callable[[Decoded], Coroutine[object, object, bytes]]
     ) -> asyncio.Future[bytes]:
-        """Admit a request and start `work` on it; who gives up the future that is returned does not end the work."""
+        """Admit a request and start `work` on it; cancelling the returned future does not end the work."""
         self._refuse_when_stopping()
         tenant, size = decoded.tenant, len(decoded.request)
         self._admission.admit(tenant, size)
@@ -181,7 +180,7 @@ class Pipeline:
         return answer
 
     async def _outcome(self, answer: asyncio.Future[bytes]) -> bytes:
-        """The answer, or `TimeoutError` where it does not come in time."""
+        """The answer, or `TimeoutError` when it is not ready in time."""
         loop = asyncio.get_running_loop()
         timer = loop.call_later(self._config.deadline_seconds, _expire, answer)
         try:
@@ -191,7 +190,7 @@ class Pipeline:
 
     def _refuse_when_stopping(self) -> None:
         if self._stopping:
-            raise ShuttingDownError("the receiver is shutting down; send to another one or again in a moment")
+            raise ShuttingDownError("the receiver is shutting down; send to another receiver, or again in a moment")
 
     def _resolved(self, task: asyncio.Task[bytes], answer: asyncio.Future[bytes], tenant: str, size: int) -> None:
         self._tasks.discard(task)

@@ -7,8 +7,8 @@ at most one message and its decompressed content. From then on `admission.py` co
 
 Senders that stop in the middle of a message would fill the slots. Therefore a read that lasts longer than
 `QUICK_SECONDS` is a slow one, and while others wait, slow reads may keep `SLOW_SLOTS` of the slots. If there is one
-more, one slow read ends: the oldest if it has had `FAIR_SECONDS`, else the newest. The other slots are free again soon,
-and are given to the newest waiting call: slow reads wait for slow reads. While no call waits, each read may take
+more, one slow read ends: the oldest if it has had `FAIR_SECONDS`, else the newest. The other slots soon become free and
+are given to the newest waiting call, so slow reads delay only slow reads. While no call waits, each read may take
 `MOST_SECONDS`.
 
 This module depends on no protocol; it only expects that a read may end without a message.
@@ -28,13 +28,14 @@ __all__ = ["FAIR_SECONDS", "MOST_SECONDS", "MOST_WAITING", "QUICK_SECONDS", "SLO
 
 SLOTS: Final = 16
 SLOW_SLOTS: Final = 12
-"""More than one gateway sends at a time (10 by default): large requests over slow networks do not end each other."""
+"""More than one gateway sends at a time (10 by default), so its large requests over slow networks do not end each
+other."""
 QUICK_SECONDS: Final = 0.5
 FAIR_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 20.0
-"""Until a message is read, waiting included: 72 MiB take 30 Mbit/s. Below the gateway's timeout of 30 s."""
+"""Time limit for reading a message, waiting included: 72 MiB need 30 Mbit/s. Below the gateway's timeout of 30 s."""
 MOST_WAITING: Final = 10_000
-"""Calls that may wait for a slot; each holds a few KiB and no message."""
+"""Limit for calls that wait for a slot; each holds a few KiB and no message."""
 
 
 class ReadSlots:

@@ -1,4 +1,4 @@
-"""What a listener reports about a request, beside its bytes."""
+"""The properties of a request that a listener passes on with its bytes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Names and times to paths in a store."""
+"""Converts names and times to paths in a store, and back."""

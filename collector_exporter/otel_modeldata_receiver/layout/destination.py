@@ -1,6 +1,6 @@
 """The destination of a collection: its folder, its rolling rate and the name of its data asset.
 
-Names come from clients, so they choose no more than a folder of the standard layout. Only the operator's deployment
+Clients choose the names, so a name selects only a folder of the standard layout. Only the operator's deployment
 files give a collection a folder of its own, another rate or another asset name (`deployments/files.py`).
 
 A destination is looked up for every record. So the destinations of a deployment are one dictionary, and each is
@@ -23,7 +23,7 @@ __all__ = ["DEFAULT_ASSET_VERSION", "CollectionPlan", "DeploymentPlan", "Destina
 
 DEFAULT_ASSET_VERSION: Final = "1"
 _MOST_KNOWN: Final = 1024
-"""Most deployments, and most collections of each, that are remembered: names come from clients."""
+"""Limit for remembered deployments, and for remembered collections of each, because clients choose the names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ class Destinations:
         return known
 
     def compute(self, endpoint: str, deployment: str, collection: str, asked: RollingRate | None) -> Destination:
-        """The same as `of`, without the use of remembered destinations.
+        """The same as `of`, without the cache.
 
         The receiver's own rate wins, then that of the deployment file, then that of the sender, then Hour.
         """

@@ -1,1 +1,1 @@
-"""One module per protocol: bytes from the network to requests, results and errors to answers."""
+"""One module per protocol: turns bytes from the network into requests, and results or errors into answers."""

@@ -1,6 +1,6 @@
 """The protocol of azureml-ai-monitoring 1.0.0 to Azure's sidecar: `POST /modeldata/log`, one event per request.
 
-An image that cannot be rebuilt uses this receiver by the address of port 50011; its lines equal those of Azure's own
+An image that cannot be rebuilt sends to this receiver on port 50011. The lines are the same as those of Azure's own
 collector. The wheel's `worker/sender.py` is the only description of this protocol:
 
 | header | becomes |
@@ -15,7 +15,8 @@ collector. The wheel's `worker/sender.py` is the only description of this protoc
 
 No header names the deployment: that is a setting. The wheel sends each event once and drops it when it is refused.
 While the store is down or the receiver is full, its request is therefore held and retried until the receiver's
-deadline. Its single worker waits meanwhile and its queue of 1500 events fills; the wheel decides what it drops then.
+deadline. Meanwhile its single worker waits and its queue of 1500 events fills; when it is full, the wheel drops events
+by its own rules.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ __all__ = ["PATH", "AzureMLSidecar", "read", "resource_of"]
 
 PATH: Final = "/modeldata/log"
 MOST_HELD: Final = 32
-"""Requests that may be held with their bodies: in addition to the bytes in flight, and each at most one message."""
+"""Limit for held requests; their bodies are in addition to the bytes in flight, each at most one message."""
 _PAUSE_SECONDS: Final = 0.25
 _EVENT_HEADERS: Final = frozenset(
     {"ce-type", "ce-time", "ce-collect-data-type", "ce-agent", "ce-x-request-id", "ce-model-version"}

@@ -1,7 +1,7 @@
 """Events of protocols other than OTLP, and their conversion to an equivalent OTLP request.
 
-From there on they are treated as every event: admitted, checked, stored once, or quarantined with the reason. So
-nothing is checked here that is checked there, not even names.
+After the conversion they are treated like any other event: admitted, checked, stored once, or quarantined with the
+reason. So this module does not repeat those checks, not even for names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
-"""W3C Trace Context section 3.2; of later versions only the beginning is read."""
+"""W3C Trace Context section 3.2; for later versions only the start is read."""
 _RFC_3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )

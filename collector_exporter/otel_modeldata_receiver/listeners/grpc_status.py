@@ -19,7 +19,7 @@ from google.rpc.status_pb2 import Status
 from ..exceptions import ForbiddenError, OverloadedError, ReceiverError, TooLargeError, UndecodableError
 
 RETRY_SECONDS: Final = 1
-"""Short, because OTel's Python SDK gives up at once if the delay is longer than the rest of its own deadline."""
+"""Short, because OTel's Python SDK gives up at once if the delay exceeds the rest of its deadline."""
 
 MAX_MESSAGE_CHARS: Final = 1000
 """Trailers share 8 KiB by default (gRPC `max_metadata_size`), and the message is in two of them."""

@@ -1,10 +1,10 @@
 """Readiness, through the gRPC health service, and the only log lines about an outage of a store.
 
-The receiver's own store: a receiver that is not ready gets no traffic in Kubernetes, so it cannot learn from requests
-that the store works again. It checks the store itself, and only while the store is down.
+Own store: a receiver that is not ready gets no traffic in Kubernetes, so no request can show that the
+store works again. It checks the store itself, but only while the store is down.
 
-A datastore that a deployment file names: only the lines of its own collections wait, the receiver stays ready. Requests
-still arrive, so the next line that is stored there ends the outage.
+Datastores of deployment files: only lines of their collections wait, and the receiver stays ready. Requests still
+arrive, so the next line stored there ends the outage.
 """
 
 from __future__ import annotations

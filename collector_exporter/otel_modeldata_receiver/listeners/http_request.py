@@ -1,6 +1,6 @@
-"""What every HTTP route needs: a body read within its bounds, and the status for an error.
+"""Shared parts of the HTTP routes: reading a body within bounds, and the status for an error.
 
-A body is read when the pipeline asks for it and no sooner: until then the socket's flow control holds it back. It is
+A body is read only when the pipeline asks for it: until then the socket's flow control holds it back. It is
 returned as it was sent; `ingest/compression.py` decompresses it.
 
 | error | status | why |
@@ -94,7 +94,7 @@ def refusal_of(error: Exception) -> HttpRefusal:
 
 
 def request_info(request: web.BaseRequest, signal: Signal, clients: Clients | None = None) -> RequestInfo:
-    """What the headers and the connection of `request` report, for the pipeline.
+    """The `RequestInfo` of `request`, from its headers and its connection.
 
     Args:
         request: the request, whose body is not read yet.

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aiohttp import web
 
 from otel_modeldata.log_throttle import LogThrottle
-from otel_modeldata.problems import is_loopback
+from otel_modeldata.validation.problems import is_loopback
 
 from ..exceptions import ListenError, ReceiverError
 from .http_request import refusal_of
@@ -37,12 +37,12 @@ __all__ = ["MOST_CONNECTIONS", "HttpServer", "Route"]
 logger = logging.getLogger(__name__)
 
 MOST_CONNECTIONS: Final = 2000
-"""Of one listener; each holds up to 64 KiB that was read ahead."""
+"""Connections of one listener; each holds up to 64 KiB that was read ahead."""
 IDLE_SECONDS: Final = 100.0
-"""Until a connection has sent the headers of its first or next request: longer than Go's clients keep an idle one (90),
-so that a connection is not closed at the moment when it is used again."""
+"""Time limit until a connection has sent the headers of its first or next request. Go's clients keep an idle connection
+for less (90 s), so a connection is not closed at the moment when it is used again."""
 _LINGER_SECONDS: Final = 10.0
-"""How long a refused body is read and dropped, so that its sender gets to read the answer."""
+"""How long a refused body is read and dropped, so that its sender can read the answer."""
 _CLOSE_SECONDS: Final = 1.0
 """How long a stop waits for answers in progress."""
 

@@ -14,8 +14,8 @@ The deployment YAML that the SDK reads (`OTEL_MODELDATA_CONFIG`) is used as in a
 destinations and assets. Other settings of a receiver (datastores, how a store is opened) may be in the file that
 `OTEL_MODELDATA_STORE_CONFIG` names.
 
-Nothing here may outlive the interpreter or start while it exits: the threads are daemons, and all of them run before
-the first request is answered.
+Nothing here may outlive the interpreter or start while it exits, so the threads are daemons and all start before the
+first request is answered.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem
 from otel_modeldata.transport import Delivered, OpenTransports, Refused, Retry
+from otel_modeldata.validation.problems import Problem
 
 from .. import telemetry
 from ..config import receiver as configuration
@@ -64,7 +64,7 @@ _LOOP_THREADS: Final = 2
 _CLOSE_SECONDS: Final = 5.0
 """How long a close waits for a write in progress, and for data assets that are being written."""
 _FORK_WAITS_SECONDS: Final = 1.0
-"""How long a fork waits for the request in progress: its child must not inherit a lock that a thread here holds."""
+"""How long a fork waits for the request in progress, so that the child inherits no lock held by a thread here."""
 
 
 class StoreTransport:
@@ -75,7 +75,7 @@ class StoreTransport:
         instance: 32 hex digits for the names of the blobs; new ones by default.
 
     Raises:
-        ConfigError: the URL is no URL of a store.
+        ConfigError: the URL is not the URL of a store.
     """
 
     def __init__(self, url: str, instance: str | None = None) -> None:
@@ -106,7 +106,7 @@ class StoreTransport:
 
     @staticmethod
     def check(url: str) -> None:
-        """Write to the store once, and leave nothing running.
+        """Write to the store once, then stop everything again.
 
         Raises:
             ConfigError: it cannot be written; the message gives the reason.
@@ -124,7 +124,7 @@ class StoreTransport:
             if self._is_closed:
                 return _CLOSED
             self._attempt = asyncio.run_coroutine_threadsafe(self._pipeline.accept(request, _REQUEST_INFO), self._loop)
-            if self._is_closed:  # meanwhile: `close` saw no attempt
+            if self._is_closed:  # closed in the meantime, and `close` saw no attempt
                 self._attempt.cancel()
             return _answer(self._attempt)
 
@@ -155,7 +155,7 @@ class StoreTransport:
             self._loop.close()
 
     def hold_for_fork(self) -> None:
-        """Return when no request is in progress, and let none begin."""
+        """Wait until no request is in progress, and let none begin."""
         self._is_held_for_fork = self._inside.acquire(timeout=_FORK_WAITS_SECONDS)
 
     def go_on_after_fork(self) -> None:
@@ -206,7 +206,7 @@ def _is_named(deployment: Path) -> bool:
 
 async def _open(config: configuration.ReceiverConfig, instruments: telemetry.Instruments) -> Output:
     """A coroutine, because clients of stores must be made on the loop that runs them."""
-    return Output(config, instruments=instruments)
+    return Output(config, instruments)
 
 
 async def _check(config: configuration.ReceiverConfig) -> None:

@@ -7,7 +7,7 @@ receiver may use the structured and the batched mode of the CloudEvents HTTP bin
 | event | line |
 |---|---|
 | `type` org.kubeflow.serving.inference.request, .response | collections `request`, `response` |
-| `inferenceservicename`, `namespace` | endpoint `{name}.{namespace}`: services of one name do not mix |
+| `inferenceservicename`, `namespace` | endpoint `{name}.{namespace}`: services with the same name do not mix |
 | `endpoint` (`canary`, or absent) | deployment, `default` if there is none |
 | `id` | `correlationid`: the logger gives a request and its response the same one |
 | `time`, `traceparent`, the other attributes | `time`, `traceparent`, keys of their own names |
@@ -74,8 +74,8 @@ def read(headers: Mapping[str, str], content_type: str, body: bytes) -> list[Ext
         body: the payload, an event, or several.
 
     Raises:
-        UndecodableError: it is no event of KServe's logger. In a batch, such an event is passed on as it arrived and
-            ends in quarantine; the others are stored.
+        UndecodableError: it is not an event of KServe's logger. In a batch, such an event is passed on as it arrived
+            and ends in quarantine; the others are stored.
     """
     if content_type == _BATCHED:
         return [_of_batch(raw) for raw in _decoded(_batch_decoder.decode, body)]

@@ -52,8 +52,8 @@ def options(config: ReceiverConfig) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.http2.ping_timeout_ms", 20_000),
-        # A peer that sends headers endlessly answers no ping and is not silent either: every connection ends at some
-        # time. Its calls are finished first, and a client that needs it connects again.
+        # A peer that sends headers endlessly seems alive although it answers no ping, so the age of a connection is
+        # limited. Its calls are finished first, and a client that needs it connects again.
         ("grpc.max_connection_age_ms", 3_600_000),
         ("grpc.max_connection_age_grace_ms", 60_000),
         ("grpc.keepalive_permit_without_calls", 1),
@@ -93,7 +93,7 @@ def _export(pipeline: Pipeline, signal: Signal) -> Callable[..., Awaitable[bytes
                 else replace(unrestricted, client=clients.of_call(context.auth_context()))
             )
             return await pipeline.receive(context.read, info)
-        except Exception as error:  # error boundary: whatever happens, the sender keeps its data
+        except Exception as error:  # error boundary: the sender always keeps its data
             if not isinstance(error, (ReceiverError, TimeoutError)):
                 message = "internal error (a bug), requests are refused: %s"
                 log.log(logging.WARNING, "bug", message, type(error).__name__, exc_info=error)

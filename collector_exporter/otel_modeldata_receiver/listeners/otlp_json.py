@@ -44,8 +44,8 @@ class JsonSignal:
 
     Attributes:
         request: the message type of a request.
-        keys: of resources, scopes and records in JSON.
-        fields: of the same in Protocol Buffers.
+        keys: the keys of resources, scopes and records in JSON.
+        fields: the names of the same fields in Protocol Buffers.
         record: the message type of a record.
         unreadable: the replacement for a record that cannot be read, from its JSON.
     """

@@ -1,7 +1,7 @@
 """The receiver's certificates: checked for each new connection, so that renewed files need no restart.
 
 A renewal replaces several files, and not all at once. Files that do not belong together are therefore not used: the
-connection gets the former certificate, with one log line for each state of the files.
+connection gets the previous certificate, with one log line for each state of the files.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Files:
                 return None
             configuration = self.configuration()
         except OSError as error:
-            logger.warning("tls: the files changed and do not belong together, the former ones are used: %s", error)
+            logger.warning("tls: the files changed and do not belong together, the previous ones are used: %s", error)
             return None
         logger.info("tls: renewed certificates are used")
         return configuration

@@ -1,11 +1,11 @@
-"""The body of a log record becomes the JSON text of `data`, or is rejected with a reason.
+"""Maps the body of a log record to the JSON text of `data`, or rejects it with a reason.
 
 Text is checked and then passed on byte for byte. The check matters: one line whose `data` is not an array of objects
 fails the whole time window in Azure's reader, which drops a broken line without a message.
 
-The payload collections (`request` and `response`) are different: they show what a client sent, and a request that is
-not valid is the one that people look for. Only a body that nests too deep is rejected there: text that is not JSON
-becomes a JSON string, and bytes that are not text are binary.
+The payload collections (`request` and `response`) are different: they show what a client sent, and invalid requests are
+the ones that people look for. Only a body that nests too deep is rejected there: text that is not JSON becomes a JSON
+string, and bytes that are not text are binary.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def is_json(content_type: str) -> bool:
     """Whether `content_type` is `*/json` or `*/*+json` (CloudEvents JSON format 3.1).
 
     Raises:
-        BadRecordError: it is no media type.
+        BadRecordError: it is not a media type.
     """
     match = _MEDIA_TYPE.fullmatch(content_type) if len(content_type) <= _MAX_MEDIA_TYPE_CHARS else None
     if match is None:
@@ -155,7 +155,7 @@ def is_json(content_type: str) -> bool:
 
 
 def _known(content_type: str) -> str:
-    """`content_type`, or `BINARY` where it is no media type."""
+    """`content_type`, or `BINARY` where it is not a media type."""
     try:
         is_json(content_type)
     except BadRecordError:

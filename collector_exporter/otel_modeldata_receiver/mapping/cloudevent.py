@@ -1,13 +1,15 @@
-"""The line: one CloudEvent in the JSON format, with the keys, the order and the texts of Azure ML's own collector.
+"""The line: one CloudEvent in the JSON format, with the keys, order and value formats of Azure ML's own collector.
 
 The first seven keys are always in this order. Every value is a JSON string except `data`, which is inserted as the
 bytes that arrived: numbers and escapes are never parsed and printed again. This module does not depend on OTLP.
 
-`CloudEvent` is the one table of line keys. To add an attribute of log records to the line, add a field there:
+`CloudEvent` is the one table of line keys. To add an attribute of log records to the line, add a field there and its
+meaning to the docstring:
 
     datatypes: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_DATA_TYPES)] = UNSET
 
-Reading (`log_record.py`), the line templates (`line_template/`) and their tests follow from the table.
+Reading (`log_record.py`), the line templates (`line_template/`), their tests and `docs/reference/line-format.md` follow
+from the table.
 """
 
 from __future__ import annotations
@@ -66,17 +68,29 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of a line, in their order; extension attributes of the caller follow.
 
     Attributes:
+        specversion: version of CloudEvents.
+        id: the event's id, a UUID made by `collect`. A retry has the same id, and each id is stored once.
+        source: the deployment: its ARM id (`cloud.resource_id`), else `/endpoints/{endpoint}/deployments/{name}`.
+        type: `azureml.inference.{collection}`.
+        datacontenttype: media type of `data`, usually `application/json`.
         time: `YYYY-MM-DDTHH:MM:SSZ`; Azure's lines have whole seconds, `timens` has the rest.
         data: JSON text, inserted as it is; unset in a line with `dataref`.
         dataref: the URL of rows that are too large for a line.
         path: of a request, with its query.
+        method: HTTP method of a request.
         contentrange: `bytes 0-{n-1}/{n}`, n = bytes of the body as it was collected; see `content_range`.
         datainblob: `"true"` where `data` is the URL of a binary payload.
+        correlationid: joins the inputs and outputs of a request. Row n of `data` has the row id `{correlationid}_{n}`.
+        xrequestid: the request's `x-request-id`, else the correlation id.
+        modelversion: version of the model, `default` where none is given.
         collectdatatype: always set in tabular collections, so that their lines have one set of keys.
+        agent: name and version of the library that collected.
         statuscode: of a response.
         latencyms: from the first byte of a request to the end of its response.
         timens: nanoseconds since the epoch; a string, because JSON readers lose digits of such integers.
+        samplingrate: share of correlation ids that are collected: the event represents 1/samplingrate events.
         producer: the process that collected; `sequence` counts its events per collection.
+        sequence: number of the event among those of its producer and collection, from 0.
         traceparent: CloudEvents extension "Distributed Tracing": the span in which the event was collected.
     """
 
@@ -151,8 +165,9 @@ def rows_object_name(event_id: str, rows: bytes) -> str:
 def binary_object_name(content: bytes) -> str:
     """The name of the object for a binary payload: 64 hex digits, the SHA-256 of its bytes.
 
-    Azure ML's collector names it by the event. Named by its content, an image that is scored twice in an hour is stored
-    once; the line of the event has its URL. The name has no extension, because the bytes may be anything.
+    Azure ML's collector names it by the event. Here the name comes from the content, so an image that is scored twice
+    in an hour is stored once; the line of the event has its URL. The name has no extension, because the bytes may be
+    anything.
     """
     return hashlib.sha256(content).hexdigest()
 

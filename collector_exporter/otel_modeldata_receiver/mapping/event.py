@@ -1,4 +1,4 @@
-"""An event: what one record states after every check. It becomes a line, or a large payload that a line refers to."""
+"""An event: one record after all checks. It becomes a line, or a large payload that a line refers to."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class LargePayload(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         event: the event; its line has no `data` where the payload is binary.
-        record: the record, for quarantine should its payload not be storable.
+        record: the record, for quarantine if its payload cannot be stored.
         resource: the encoded resource of the record.
         endpoint: the endpoint of the record.
     """
@@ -88,11 +88,11 @@ class LargePayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Outcome: TypeAlias = "PlacedLine | LargePayload | None"
-"""What a record becomes; None where the operator does not keep it."""
+"""The result for a record; None where the settings exclude it."""
 
 
 def outcome_of(event: Event, record: Record, scope: ScopeContext) -> PlacedLine | LargePayload:
-    """What `event`, which was read from `record`, becomes.
+    """The result for `event`, which was read from `record`: a line or a large payload.
 
     Raises:
         BadRecordError: the attributes alone are too large for a line.

@@ -1,4 +1,4 @@
-"""The attributes that Azure's GenAI preprocessor needs beside those of OpenTelemetry: input, output, type, framework.
+"""The attributes that Azure's GenAI preprocessor needs in addition to OpenTelemetry's: input, output, type, framework.
 
 The preprocessor builds one row for each trace from the root of the trace: the first span whose parent is not in the
 folder. It drops a trace whose root has no input or no output, and when a third of the traces is dropped the whole job
@@ -123,7 +123,7 @@ def completed(
     framework: str,
     entry: tuple[str, str] | None,
 ) -> dict[str, object]:
-    """The attributes of a span, and those that the preprocessor needs; see the module's docstring.
+    """The attributes of a span, with those added that the preprocessor needs; see the module's docstring.
 
     Args:
         attributes: of the span.

@@ -51,7 +51,7 @@ def text_of(key: str, value: AnyValue) -> str | None:
 
 
 def line_keys(texts: Mapping[str, str]) -> dict[str, str]:
-    """The line keys `path`, `method`, `statuscode` and `latencyms`, those that were sent.
+    """The values that were sent for the line keys `path`, `method`, `statuscode` and `latencyms`.
 
     Args:
         texts: attributes by name, see `text_of`.
@@ -66,10 +66,10 @@ def line_keys(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def total_bytes(texts: Mapping[str, str], size: int) -> int | str | None:
-    """The size of the whole body of which `size` bytes were collected.
+    """The size of a whole body, given that `size` bytes of it were collected.
 
     Returns:
-        bytes; `*` where this is unknown; None where all of it was collected, or where the value cannot be true.
+        bytes; `*` where this is unknown; None where all of it was collected, or where the value is impossible.
     """
     text = texts.get(semconv.AZUREML_DATA_TOTAL_BYTES, "")
     if text == UNKNOWN_TOTAL:

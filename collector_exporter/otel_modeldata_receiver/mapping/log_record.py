@@ -1,4 +1,4 @@
-"""One log record becomes one event: its attributes as line keys, with every default, and its folder.
+"""Maps one log record to one event: its attributes as line keys, with every default, and its folder.
 
 `cloudevent.CloudEvent` declares which attribute becomes which line key. This module adds the keys that follow from
 several values: the collection, the content, the time and the defaults. It reads the attributes once; values that many
@@ -88,7 +88,7 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
 
 
 def _keys(texts: Mapping[str, str], event_id: str, scope: ScopeContext, content: _Content) -> dict[str, Any]:
-    """The line keys that are attributes, with the defaults of those that every line has."""
+    """The line keys that are attributes, with defaults for the keys that every line has."""
     sent = {key: text for key, attribute in LINE_ATTRIBUTES.items() if (text := texts.get(attribute.name))}
     defaults = {
         "id": event_id,
@@ -154,7 +154,7 @@ ATTRIBUTES: Final = frozenset(
         *(attribute.name for attribute in LINE_ATTRIBUTES.values()),
     }
 )
-"""The attributes that must be text, beside those of `http_attributes.py`, which may be anything."""
+"""The attributes that must be text; the attributes of `http_attributes.py` may have any type."""
 _VARIES: Final = {attribute.name: attribute.varies for attribute in LINE_ATTRIBUTES.values()}
 
 
@@ -168,10 +168,10 @@ def varies(key: str) -> Varies:
 
 
 def _text_of(attribute: KeyValue) -> str | None:
-    """The text of an attribute that is read; None where it has none, and of all others.
+    """The text of an attribute that this module reads; None for an empty one and for any other attribute.
 
     Raises:
-        BadRecordError: it is no text, or none that a line can hold.
+        BadRecordError: it is not text, or not text that a line can hold.
     """
     key, value = attribute.key, attribute.value
     if key in ATTRIBUTES:

@@ -30,7 +30,7 @@ class LogRecordMapper:
         self._templates = None if templates is None else ScopeTemplates(scope, templates)
 
     def map(self, raw: bytes) -> PlacedLine | LargePayload:
-        """What an encoded log record becomes.
+        """Map an encoded log record.
 
         Raises:
             BadRecordError: it cannot become a line.

@@ -1,7 +1,7 @@
-"""OTLP: request bytes become log records or spans, each under the scope and resource it was sent with.
+"""Decodes OTLP requests to log records or spans, each under the scope and resource it was sent with.
 
 Log records stay bytes (`protowire.py`), so that one with invalid UTF-8 or too deep nesting does not affect the others.
-Spans are decoded with their request, which takes less than a microsecond for each. Only when that fails, the request is
+Spans are decoded with their request, which takes less than a microsecond for each. Only when that fails is the request
 scanned field by field: a decoder of the whole message can only reject the whole message.
 
 This module does not depend on model data: `resource.py` and `log_record.py` decide what an attribute means.
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 RecordT = TypeVar("RecordT", bytes, Span)
 MAX_REASON_CHARS: Final = 1000
-"""`partial_success` is in the logs of every hop: room for a few distinct reasons, too little for a record."""
+"""Every hop logs `partial_success`: this is enough for a few distinct reasons, and too little for a record."""
 
 INDEX_OF_PROFILES: Final = "string_value_strindex"
 """A kind of value for the profiling signal only; OTLP: "process the data as if this value were absent"."""
@@ -81,7 +81,7 @@ def decode(request: bytes) -> list[ScopeRecords[bytes]]:
     try:
         message = protowire.LogsRequest.FromString(request)
     except DecodeError:
-        raise protowire.undecodable("bytes that are none") from None
+        raise protowire.undecodable("bytes that are not one") from None
     return [
         ScopeRecords(resource=resource_logs.resource, scope=_scope(scope_logs.scope), records=scope_logs.log_records)
         for resource_logs in message.resource_logs

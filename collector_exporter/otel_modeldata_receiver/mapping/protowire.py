@@ -61,7 +61,7 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
     Yields the tag, which combines number and wire type, and where the content begins and ends.
 
     Raises:
-        UndecodableError: the bytes are no fields.
+        UndecodableError: the bytes are not fields.
     """
     while position < end:
         tag, position = varint(message, position)
@@ -123,5 +123,5 @@ def varint(message: bytes, position: int) -> tuple[int, int]:
 
 
 def undecodable(found: str) -> UndecodableError:
-    """The error for bytes that are no request."""
+    """The error for bytes that are not a request."""
     return UndecodableError(f"undecodable request: expected an OTLP export request, got {found}; correct the sender")

@@ -1,7 +1,7 @@
 """Quarantine: the bytes of records that cannot become lines, and the reason, so that nothing accepted is ever lost.
 
 A quarantine line is stored through the same sink as every other line, and is durable before the sender gets its answer.
-Its id is a digest of the bytes, and its folder that of the record's hour (of its arrival where it has no time): a retry
+Its id is a digest of the bytes, and its folder is the record's hour (the hour of arrival if it has no time), so a retry
 is a duplicate. The folder is outside every collection, where readers do not look.
 """
 
@@ -58,7 +58,7 @@ class Rejected:
 
     @property
     def id(self) -> str:
-        """The same for the same bytes; 64 hex digits."""
+        """A digest that is the same for the same bytes; 64 hex digits."""
         digest = hashlib.sha256()
         for part in (self.request, self.resource, self.record):
             digest.update(len(part).to_bytes(8))

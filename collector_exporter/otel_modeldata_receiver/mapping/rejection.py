@@ -1,4 +1,4 @@
-"""A record that cannot become a line: what is kept of it, and why."""
+"""A record that cannot become a line: the parts that are kept, and the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def rejected(record: Record, reason: str, *, resource: bytes, endpoint: str | None) -> Rejected:
-    """The rejection of `record`, which came with the encoded `resource`, for `reason`."""
+    """The rejection of `record`, sent with the encoded `resource`, for `reason`."""
     raw, collection, time_ns = _identity(record)
     return Rejected(
         reason=reason, record=raw, resource=resource, endpoint=endpoint, collection=collection, time_ns=time_ns
@@ -25,7 +25,7 @@ def rejected(record: Record, reason: str, *, resource: bytes, endpoint: str | No
 
 
 def rejected_by_bug(record: Record, error: Exception, *, resource: bytes, endpoint: str | None) -> Rejected:
-    """The rejection of a record that hits an internal error: its request would be sent again, and fail again."""
+    """The rejection of a record that hits an internal error; a retry of its request would fail again."""
     # Only the type: the message of an unexpected error may quote the record.
     reason = f"defect: expected to make a line, got {type(error).__name__}; report it with the receiver's log"
     return rejected(record, reason, resource=resource, endpoint=endpoint)

@@ -1,8 +1,8 @@
-"""A request becomes lines by folder, without any input or output.
+"""Maps a request to lines by folder; does no I/O.
 
-`decode` opens a request, `map_records` maps it: both are pure and hand on frozen values. A bad record never affects
+`decode` opens a request, `map_records` maps it: both are pure and return frozen values. A bad record never affects
 others: each is read on its own, and one that cannot become a line becomes a `Rejected` with its bytes and the reason.
-That is true for a record that hits an internal error, too: its request would be sent again and fail again, forever,
+This includes a record that hits an internal error: otherwise its request would be sent again and fail again, forever,
 with everything that waits behind it.
 """
 
@@ -70,15 +70,15 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mapped(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request asks the sink to store.
+    """A mapped request: the lines and objects for the sink to store.
 
     Attributes:
         lines: the lines by folder, in the order of the records.
         large: events whose payload is stored as an object before their line.
         rejected: records that cannot become lines.
-        defects: internal errors that made records rejected; the reasons contain only the names of their types.
+        defects: internal errors that caused a rejection; the reasons contain only the names of their types.
         records: how many records the request has.
-        left_out: how many of them are spans that the operator does not keep.
+        left_out: how many of them are spans that the settings exclude.
     """
 
     lines: Mapping[str, Sequence[Line]] = msgspec.field(default_factory=dict)

@@ -17,13 +17,13 @@ from ..layout.partition import RollingRate
 from . import otlp
 
 _URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"
-"""RFC 3986 section 2.2 and `%`, beside the unreserved characters that `quote` leaves alone."""
+"""RFC 3986 section 2.2 and `%`, in addition to the unreserved characters that `quote` keeps."""
 MAX_TEXT_CHARS: Final = 2048
 """One resource is repeated in the line of every record under it: a large text would multiply."""
 _MAX_CACHED_BYTES: Final = 16 * 1024
 """Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
 _UNKNOWN_SERVICE: Final = "unknown_service"
-"""What every OTel SDK sends as the name of a service that has none."""
+"""The service name that every OTel SDK sends when none is set."""
 
 
 class DeploymentResource(msgspec.Struct, frozen=True, kw_only=True):

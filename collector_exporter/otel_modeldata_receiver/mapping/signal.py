@@ -31,7 +31,7 @@ class RecordMapper(Protocol):
     """Maps the records of one scope."""
 
     def map(self, record: Any, /) -> Outcome:
-        """What a record becomes.
+        """Map a record; None where the settings exclude it.
 
         Raises:
             BadRecordError: it cannot become a line.
@@ -65,7 +65,7 @@ class Signal(Protocol):
         ...
 
     def answer(self, rejected: int, reasons: Sequence[str]) -> bytes:
-        """The encoded answer to a request of which `rejected` records were rejected, for `reasons`."""
+        """The encoded answer to a request in which `rejected` records were rejected, for `reasons`."""
         ...
 
 
@@ -124,5 +124,5 @@ LOGS: Final = LogRecords()
 
 
 def spans(kept: KeptSpans) -> Spans:
-    """The signal of spans, of which `kept` become lines."""
+    """The signal of spans; `kept` states which of them become lines."""
     return Spans(kept)

@@ -3,12 +3,12 @@
 A line has one span, as the lines of Azure's own collector do: the preprocessor builds traces from all lines of its
 window. The key `data` has what `ReadableSpan.to_json()` of opentelemetry-python prints, with the additions of
 `genai.py`. The event's id is made of trace id and span id, so a span is stored once however often it is sent, alone or
-with others. Its folder is that of the hour in which the span ended, the time by which Azure chooses.
+with others. Its folder is the hour in which the span ended, because Azure selects spans by that time.
 
-Spark makes one table of all lines of a window, with a column for each attribute name. Names in one map that are equal
-up to case would fail the whole window, and an unlimited number of names would be an unlimited number of columns: the
-first names are taken, and `otel.dropped_attributes_count` is the number of the others. Values are kept flat: any value
-that is neither a scalar nor an array of scalars is JSON text.
+Spark makes one table of all lines of a window, with a column for each attribute name. Names in one map that differ only
+in case would fail the whole window, and unlimited names would be unlimited columns. So only the first names are kept,
+and `otel.dropped_attributes_count` is the number of dropped ones. Values are kept flat: any value that is neither a
+scalar nor an array of scalars is JSON text.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class SpanMapper:
         self._kept = kept
 
     def map(self, span: Span) -> Outcome:
-        """What `span` becomes; None where the setting leaves it out.
+        """Map `span`; None where the setting `spans` excludes it.
 
         Raises:
             BadRecordError: its ids are invalid, or an attribute nests too deep.
@@ -87,7 +87,7 @@ class SpanMapper:
 
     @cached_property
     def _resource(self) -> msgspec.Raw:
-        """Read with the first span and not before: an error in it rejects spans, not the request."""
+        """The resource, read with the first span: an error in it rejects spans, not the request."""
         attributes = _attributes(Resource.FromString(self._spans.resource).attributes, 0)
         schema_url = self._spans.schema_url
         if len(schema_url) > MAX_SCHEMA_CHARS:

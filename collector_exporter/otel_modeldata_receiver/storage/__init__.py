@@ -1,1 +1,1 @@
-"""Lines to durable blobs, each exactly once."""
+"""Stores lines in durable blobs, each exactly once."""

@@ -18,8 +18,8 @@ library then retries, appends a second copy and reports success. This module pre
    same bytes at the same position, or read the blob again before it writes other bytes. After `FencedError` it must
    read the blob and continue in another one (`rolled_blobs.py`).
 
-What this module may not know: lines, ids, folders, rolling, or who waits for an append. It knows names, positions and
-bytes. Credentials come from `azure_account.py`; no message, log line or repr contains a key, token or signature.
+This module does not depend on lines, ids, folders, rolling or callers, only on names, positions and bytes. Credentials
+come from `azure_account.py`; no message, log line or repr contains a key, token or signature.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ _WALK_SECONDS: Final = 1800.0
 
 _PERMISSION: Final = "Storage Blob Data Contributor"
 _PROBE: Final = ".otel-modeldata-write-check"
-"""An empty append blob that proves the permission to write. It is not deleted: nothing else needs that permission."""
+"""An empty append blob that proves the permission to write. It stays, because nothing else needs permission to
+delete."""
 
 _NO_MORE_BLOCKS: Final = frozenset({"BlockCountExceedsLimit", "BlobIsSealed", "InvalidBlobType", "BlobArchived"})
 """Answers to an append that do not change when it is repeated."""

@@ -59,7 +59,7 @@ class Appended(NamedTuple):
 
 @dataclass(slots=True)
 class _Call:
-    """The lines of one caller; answered when `last` lines of the partition are resolved."""
+    """One call; it is answered when `last` lines of the partition are resolved."""
 
     answer: asyncio.Future[Appended]
     arrived: float
@@ -264,6 +264,6 @@ def _copy(error: StoreError) -> StoreError:
 
 
 def _log_bug(task: asyncio.Task[None]) -> None:
-    """Log an error that is none of the store's: those are handled in the task itself."""
+    """Log an unexpected error; the task itself handles errors of the store."""
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("storing lines stopped: %s", task.get_name(), exc_info=error)

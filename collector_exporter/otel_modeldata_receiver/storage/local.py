@@ -2,7 +2,7 @@
 
 Blobs are ordinary files. An append opens the file, locks it, compares its size with the position that the caller
 expects, writes, calls fsync and closes it. So two processes that share a folder by mistake take turns, and the one
-whose position is not the size any more is fenced. No file is open between two appends, so after a crash there is
+whose position no longer equals the size is fenced. No file is open between two appends, so after a crash there is
 nothing to repair but a torn line.
 
 The lock is advisory (`flock`). Windows has none: there the comparison of sizes is the only fence.
@@ -40,10 +40,10 @@ _T = TypeVar("_T")
 _THREADS: Final = 8
 """Calls of fsync that may run at the same time."""
 _LOCK_SECONDS: Final = 5.0
-"""How long another process may hold a file's lock (an append takes milliseconds) before the append is refused."""
+"""How long an append waits for a lock that another process holds (an append takes milliseconds)."""
 _LOCK_POLL_SECONDS: Final = 0.01
 _LARGE_BYTES: Final = 1 << 18
-"""From this size on a block's pages are released: for smaller ones the call costs more than it saves."""
+"""From this size on, a block's pages are released; for smaller blocks the call costs more than it saves."""
 _SCAN_BYTES: Final = 1 << 16
 """Step in which the end of a file is searched for its last newline."""
 

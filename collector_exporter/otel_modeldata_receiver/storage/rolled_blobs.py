@@ -43,7 +43,7 @@ __all__ = ["IdWindow", "RollingBlobWriter"]
 logger = logging.getLogger(__name__)
 
 _MOST_FENCES: Final = 8
-"""Blobs in a row that may be fenced before the block is refused: more means that the store never takes one."""
+"""Limit for blobs in a row that are fenced before the block is refused; more means that the store accepts no block."""
 _READ_BYTES: Final = 8 << 20
 """Most bytes of a blob that are in memory while its ids are read."""
 

@@ -1,7 +1,7 @@
 """The sink: stores lines, each exactly once, and returns when they are durable.
 
-The lines of one folder are the work of `group_commit.py` and `rolled_blobs.py`. This module has what all folders share:
-which of them are open, how many ids they may remember, and the stop. Folders do not wait for each other.
+`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module handles what all folders share: which
+of them are open, how many ids they may remember, and shutdown. Folders do not wait for each other.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Sink:
         return await self._open(folder).add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
-        """Store an object beside the lines and return its URL, for `dataref`; only a few are sent at the same time.
+        """Store an object and return its URL, for `dataref`; only a few are sent at the same time.
 
         Args:
             name: relative to the store. It contains a digest of the content, so one name has one content, and an
@@ -122,7 +122,7 @@ class Sink:
             return url
 
     def forget_objects(self) -> None:
-        """Send every object again from now on: the store failed, and may be another one since."""
+        """Send every object again from now on: the store failed, and may have been replaced."""
         self._objects.clear()
 
     async def drain(self) -> None:

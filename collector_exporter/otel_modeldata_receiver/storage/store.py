@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["BLOB_SUFFIX", "BlobState", "FencedError", "Store", "StoredObject", "checked_name"]
 
 BLOB_SUFFIX: Final = ".jsonl"
-"""Azure's readers read only blobs whose names have this end."""
+"""Azure's readers read only blobs whose names end with this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Store(Protocol):
     """A store; see `local.py` and `azure_append_blob.py`.
 
     Names are relative, with `/` between the segments. The store puts its own prefix before them. It raises `ValueError`
-    for those that `checked_name` refuses. Every method but `close` may raise `StoreError`.
+    for a name that `checked_name` refuses. Every method but `close` may raise `StoreError`.
     """
 
     async def check(self) -> None:

@@ -1,7 +1,7 @@
-"""Which records the delivery thread sends next, and when: from memory, from disk, or from dead processes.
+"""Chooses the records that the delivery thread sends next: from memory, from disk, or from dead processes.
 
-Records in memory are sent first, then those that are on disk only, in order. Records adopted from dead processes take
-every other turn, so that neither starves. Only the delivery thread calls.
+Records in memory are sent first, then, in order, records that are only on disk. Every other batch holds records adopted
+from dead processes, so that neither kind starves. Only the delivery thread may call this module.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .pending import PendingRecord
 
 _LOOKS_BEFORE_IDLE = 25
-"""Looks without a record before the thread sleeps until it is notified: some seconds at the default
+"""After this many looks without a record the thread sleeps until it is notified: a few seconds at the default
 `DeliveryLimits.linger_seconds`."""
 
 
@@ -31,7 +31,7 @@ class BatchSource:
         self._is_adopted_turn = True
 
     def next_batch(self) -> Sequence[PendingRecord]:
-        """Wait for the records that are due, and take one batch at most of them; now and then nothing."""
+        """Wait until records are due and take at most one batch; it may be empty."""
         queue, backlog = self._queue, self._queue.backlog
         limit = queue.limits.batch_bytes
         self._is_adopted_turn = not self._is_adopted_turn
@@ -47,10 +47,10 @@ class BatchSource:
         return batch
 
     def _await_records(self) -> None:
-        """Return when a batch is due, or when `shutdown` was called; now and then without any reason.
+        """Return when a batch is due or `shutdown` was called; may also return early.
 
-        Waking a thread costs `collect` 15 us, a sleeping thread costs nothing: so the thread looks once per
-        `linger_seconds`, and asks to be notified only after it found nothing for a while.
+        Waking a thread costs `collect` 15 us. So the thread looks once per `linger_seconds`, and asks to be notified
+        only after it has found nothing for a while.
         """
         queue = self._queue
         while not queue.is_urgent() and not queue.holds_backlog():

@@ -1,6 +1,6 @@
-"""The counts of one producer in memory: what each collection accepted, and how much of it was delivered or lost.
+"""In-memory counts of one producer: accepted, delivered and lost events by collection.
 
-The owner of a `Counters` serializes the calls; this module has no lock.
+Not thread-safe: the owner of a `Counters` serializes the calls.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Counters:
         self._by_collection: dict[str, _CollectionCounters] = {}
 
     def next_sequence(self, collection: str) -> int:
-        """The sequence number of the collection's next accepted event: as many as were accepted before."""
+        """The sequence number of the collection's next accepted event, from 0."""
         counters = self._by_collection.get(collection)
         return 0 if counters is None else counters.accepted
 

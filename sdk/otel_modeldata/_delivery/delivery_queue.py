@@ -1,14 +1,14 @@
 """The queue between `collect` and the delivery thread: every record in it is accounted for.
 
-Theory of operation. `put` accepts a record or refuses it; the caller knows either. An *accepted* record is charged
-against the queue's limit in bytes until it is *settled*: delivered, or lost with a reason. So accepted = delivered +
-lost + pending holds at any moment, for every collection.
+`put` accepts a record or raises. An *accepted* record is charged against the queue's limit in bytes until it is
+*settled*: delivered, or lost with a reason. So accepted = delivered + lost + pending holds at any moment, for every
+collection.
 
-With a spool a record is on disk before `put` returns, and a record without room in memory waits on disk only
-(`disk_backlog.py`); the limit of the spool replaces that of the queue. With the policy `spill` a record is written to
-disk only if it has no room in memory. Without any room `put` refuses, after waiting `block_seconds` for some.
+With a spool, a record is on disk before `put` returns. If memory is full, the record waits only on disk
+(`disk_backlog.py`); the limit of the spool replaces that of the queue. With the policy `spill`, a record is written to
+disk only if memory is full. If there is no room at all, `put` waits `block_seconds` for room, then raises.
 
-This module does not depend on threads that send, on frames, files or gRPC.
+This module does not depend on the delivery thread, frames, files or gRPC.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from .segment_file import RecordPosition
 
 _RECORD_OVERHEAD_BYTES = 1350
-"""What a record takes in memory beside its rows: 1,540 bytes measured for a frame with 184 bytes of numbers, outside of
-the process (RSS), so that the limit of the queue is one for the memory that it takes."""
+"""Memory of a record beside its rows, so that the queue's limit bounds real memory: a frame with 184 bytes of numbers
+takes 1,540 bytes of RSS."""
 
 
 class DeliveryQueue:
-    """Records that were accepted and are not settled, and the counts of all that were.
+    """Accepted records that are not settled yet, and the counts of all accepted records.
 
     Args:
         producer: this process.
@@ -78,20 +78,21 @@ class DeliveryQueue:
         """Held while a record gets its number and its position on disk, so that both are in one order."""
         self._accepted = self._settled = self._settlements = 0
         self._flush_up_to = 0
-        """How many records were accepted before the last `flush`: until they are settled, batches are not delayed."""
+        """How many records were accepted before the last `flush`: until they are settled, batches are sent without
+        delay."""
 
     # --- accepting -----------------------------------------------------------------------------------------------
 
     def put(self, record: Record, on_error: OnError | None, key: MergeKey | None = None) -> None:
-        """Accept a record under the next sequence number of its collection; a refused one takes no number.
+        """Accept a record under the next sequence number of its collection; a refused record takes no number.
 
         Args:
             record: afterwards it has the `event_id` and `first_row` of the event that holds its rows.
             on_error: called when the record is lost.
-            key: its rows join a pending event that was put with an equal key, if there is one.
+            key: the rows join a pending event with an equal key, if there is one.
 
         Raises:
-            RecordTooLargeError: it can never be sent.
+            RecordTooLargeError: the record can never be sent.
             QueueFullError: the limit of the queue is reached.
             SpoolError: the spool cannot be written to.
             ShutDownError: `shutdown` was called.
@@ -115,7 +116,7 @@ class DeliveryQueue:
                 return
 
     def _await_room(self, seen: int, end: float) -> bool:
-        """Wait until something more is settled, or `shutdown` is called; False when the time is over."""
+        """Wait until another event is settled or `shutdown` is called; False after a timeout."""
         with self.changed:
             return self.changed.wait_for(
                 lambda: self._settlements > seen or self.stop_at is not None, end - time.monotonic()
@@ -129,7 +130,7 @@ class DeliveryQueue:
             if self.stop_at is not None:
                 raise ShutDownError
             if self.backlog is not None and self.backlog.overflowed:
-                raise QueueFullError  # records stay in order: behind one in the backlog none may wait in memory
+                raise QueueFullError  # keeps the order: later records must wait behind the backlog
             if not memory.has_room(charge, self._accepted - self._settled):
                 raise QueueFullError
             if key is not None and memory.join(key, record, charge):
@@ -162,7 +163,7 @@ class DeliveryQueue:
     def _accept_written(
         self, backlog: DiskBacklog, record: EncodedRecord, position: RecordPosition, on_error: OnError | None
     ) -> None:
-        """Accept a record that is on disk; where there is room it waits in memory, too."""
+        """Accept a record that is on disk already; if memory has room, it also waits there."""
         if self.stop_at is not None:  # `shutdown` was called while it was written
             backlog.disk_queue.settle([position])
             raise ShutDownError
@@ -183,14 +184,14 @@ class DeliveryQueue:
     # --- waiting -------------------------------------------------------------------------------------------------
 
     def flush(self, timeout: float | None) -> None:
-        """Wait until everything accepted before is settled, `timeout` seconds at most."""
+        """Wait until all records accepted so far are settled, at most `timeout` seconds."""
         with self.changed:
             target = self._flush_up_to = self._accepted
             self.changed.notify_all()
             self.changed.wait_for(lambda: self._settled >= target and not self._holds_adopted(), timeout)
 
     def stop(self, timeout: float) -> None:
-        """Accept no more records, and wait until all are settled, `timeout` seconds at most."""
+        """Accept no more records, and wait until all are settled, at most `timeout` seconds."""
         with self.changed:
             end = time.monotonic() + timeout
             self.stop_at = end if self.stop_at is None else min(end, self.stop_at)
@@ -201,7 +202,7 @@ class DeliveryQueue:
             )
 
     def pause(self, seconds: float) -> bool:
-        """Wait before the next try; False when `shutdown` leaves no time for one."""
+        """Wait before the next try; False when `shutdown` leaves no time for another try."""
         end = time.monotonic() + seconds
         with self.changed:
             while (now := time.monotonic()) < end:
@@ -214,7 +215,7 @@ class DeliveryQueue:
             return self.stop_at is None or time.monotonic() < self.stop_at
 
     def is_urgent(self) -> bool:
-        """Whether batches are not delayed; records on disk only are sent after all that are in memory."""
+        """Whether batches are sent without delay; always while records wait only on disk."""
         overflowed = self.backlog is not None and self.backlog.overflowed > 0
         crowded = self.memory.is_crowded(self._accepted - self._settled)
         return overflowed or crowded or self.stop_at is not None or self._flush_up_to > self._settled
@@ -227,7 +228,7 @@ class DeliveryQueue:
             return time.monotonic() >= self.stop_at or not self.holds_backlog()
 
     def holds_backlog(self) -> bool:
-        """Whether records that are on disk only still have to be taken."""
+        """Whether records that are only on disk remain to be taken."""
         return self.backlog is not None and (self.backlog.overflowed > 0 or self.backlog.holds_adopted())
 
     def _holds_adopted(self) -> bool:
@@ -236,7 +237,7 @@ class DeliveryQueue:
     # --- settling ------------------------------------------------------------------------------------------------
 
     def settle(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
-        """Count events of one producer and collection as delivered or lost; they are gone from memory and disk."""
+        """Count events of one producer and collection as delivered or lost, and free their memory and disk space."""
         if self.backlog is not None:
             self.backlog.disk_queue.settle(item.position for item in items if item.position is not None)
         producer, collection = items[0].producer, items[0].record.collection

@@ -1,6 +1,6 @@
-"""Records that are on disk only: those that had no room in memory, and those that dead processes left in the folder.
+"""Records that are only on disk: overflow from memory, and records left by dead processes.
 
-One thread takes; any thread adds, and holds the queue's lock while it does.
+One thread takes records. Any thread may add records while it holds the queue's lock.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10.0
-"""How often a process looks for segments of processes that died since."""
+"""How often a process looks for segments of dead processes."""
 
 
 class DiskBacklog:
-    """Reads back from disk what has to be sent.
+    """Reads the records that are only on disk, in batches.
 
     Args:
         disk_queue: holds the records.
         own: this process.
-        lock: of the delivery queue: guards every count.
+        lock: the delivery queue's; guards every count.
 
     Attributes:
         overflowed: how many events of this process are on disk only.
         in_flight: how many adopted events were taken and are not settled.
-        on_errors: called when a record is lost, by collection: a record that is read back knows only that.
+        on_errors: by collection, called when a record is lost; a record on disk does not store its own.
     """
 
     def __init__(self, disk_queue: DiskQueue, own: Producer, lock: threading.Condition) -> None:
@@ -67,11 +67,11 @@ class DiskBacklog:
         self.overflowed += 1
 
     def holds_adopted(self) -> bool:
-        """Whether records of a dead process still have to be taken."""
+        """Whether records of a dead process remain to be taken."""
         return bool(self._dead or self._payloads)
 
     def look(self, *, now: bool = False) -> None:
-        """Adopt what dead processes left; every `LOOK_SECONDS`, or `now`."""
+        """Adopt segments of dead processes; every `LOOK_SECONDS`, or `now`."""
         if not now and time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_SECONDS
@@ -108,7 +108,7 @@ class DiskBacklog:
                 size += len(payload)
                 batch.append(self._pending(payload, position, self._producers[position.segment.producer]))
             self.in_flight += len(batch)
-            self._lock.notify_all()  # a segment may have held nothing: `flush` waits for the last one
+            self._lock.notify_all()  # the segment may have been empty, and `flush` waits for the last one
         return batch
 
     def _examine(self, segment: SegmentFile) -> None:

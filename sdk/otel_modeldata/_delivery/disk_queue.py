@@ -1,24 +1,23 @@
 """Records on disk: every record is in a segment file before `collect` returns, until it is settled.
 
-Theory of operation. A process appends to one segment of its own at a time (`segment_format.py`), in the order in which
-it accepts. A settled record is marked so in its segment; a segment in which all are settled is emptied if it is the one
-being written, else deleted. So a spool that keeps up holds one nearly empty file, and an orderly `shutdown` leaves
-none.
+A process appends to one segment at a time (`segment_format.py`), in the order of acceptance. A settled record is marked
+in its segment. When all records of a segment are settled, the segment is emptied if it is the current one, else
+deleted. So without a backlog the spool holds one nearly empty file, and an orderly `shutdown` leaves none.
 
-Each segment is locked (`flock`) by the process that writes it for as long as that lives, however it ends. A segment
-whose lock is free belongs to a dead process: the process that gets the lock *adopts* it, sends what is not settled
-under the original producer, event ids, times and numbers, and deletes it. A process may die between the endpoint's
-answer and the mark: then records are sent twice, and the receiver recognizes them by their ids. A forked child closes
-the files it inherited and begins its own: otherwise a segment's lock would outlive the process that writes it.
+A process locks its segments (`flock`) until it ends, however it ends. If a lock is free, the process is dead: the
+process that gets the lock *adopts* the segment, sends its unsettled records with their original producer, event ids,
+times and sequence numbers, and deletes it. If a process dies between the endpoint's answer and the mark, records are
+sent twice, and the receiver recognizes them by their ids. A forked child closes inherited files and opens its own:
+otherwise a lock would outlive the process that writes the segment.
 
-Writes reach the kernel, not the disk: the death of the process loses nothing; a power cut or a kernel crash loses what
-the kernel had not written back (on Linux up to about 30 s). There is no setting to wait for the disk in every scoring
-request: that takes 0.3 ms at best, and has no upper bound. The folder must be on a local disk.
+Writes are not synced to disk. If the process dies, nothing is lost; a power cut or a kernel crash loses what the kernel
+had not written back (on Linux up to about 30 s). There is no setting for an fsync in each scoring request: it takes at
+least 0.3 ms and has no upper bound. The folder must be on a local disk.
 
-Why not a library: sqlite3 (WAL, synchronous=OFF) takes 38 us in the median and 115 us at p99 for 2 KB records at
-200/s, where this takes 23 and 73; its checkpoints reach 1.3 ms at p99.9, here 0.4 ms. 296 of 300 bits flipped in its
-file returned wrong rows without an error, two made the whole file unreadable. Its connections must not cross a fork,
-which preloading servers do. persist-queue is based on sqlite3, or waits for the disk in every put.
+Why not a library: for 2 KB records at 200/s, sqlite3 (WAL, synchronous=OFF) takes 38 us in the median, 115 us at p99
+and 1.3 ms at p99.9. This module takes 23 us, 73 us and 0.4 ms. Of 300 flipped bits in sqlite3's file, 296 returned
+wrong rows without an error, and two made the whole file unreadable. Its connections must not be used after a fork, and
+preloading servers fork. persist-queue uses sqlite3, or syncs in every put.
 """
 
 from __future__ import annotations
@@ -52,13 +51,13 @@ SUFFIX = ".spool"
 
 
 class DiskQueue:
-    """The segments of this process in a folder that it shares with others. Any thread may call.
+    """The segments of this process, in a folder that it shares with other processes. Thread-safe.
 
     Args:
         folder: made if it is missing.
         producer: names the segments of this process.
-        source: who sends: an OTLP request without records.
-        max_bytes: of all segments that this process holds, adopted ones included.
+        source: an OTLP request without records: resource and scope of this process.
+        max_bytes: limit for all segments of this process, including adopted ones.
     """
 
     def __init__(self, folder: Path, producer: str, source: bytes, max_bytes: int) -> None:
@@ -157,7 +156,7 @@ class DiskQueue:
         segment.close()
 
     def adopt(self) -> list[SegmentFile]:
-        """Adopt the segments of dead processes: this one locks them from now on."""
+        """Lock and return the segments of dead processes."""
         with self._lock:
             held = {segment.path for segment in (*self._own, *self._adopted)}
             paths = sorted(path for path in self._folder.glob(f"*{SUFFIX}") if path not in held)
@@ -166,7 +165,7 @@ class DiskQueue:
             return found
 
     def examine(self, segment: SegmentFile) -> tuple[bytes, SegmentContent]:
-        """The bytes of an adopted segment and what they hold; damaged bytes are kept in a `.corrupt` file beside it.
+        """Read an adopted segment: its bytes and their content. Damaged bytes are kept in a `.corrupt` file beside it.
 
         A segment with nothing left to send is deleted.
 
@@ -213,7 +212,7 @@ class DiskQueue:
             self._own, self._adopted = [], []
 
     def abandon(self) -> None:
-        """In a forked child: close the parent's files, which stay locked by the parent; nothing else is touched."""
+        """In a forked child: close the parent's files, which stay locked by the parent."""
         for segment in (*self._own, *self._adopted):
             segment.close()
 
@@ -222,7 +221,7 @@ def _open_dead(path: Path) -> SegmentFile | None:
     """The segment of a dead process, locked; None when its process lives."""
     try:
         fd = os.open(path, os.O_RDWR)
-    except (FileNotFoundError, PermissionError):  # another process finished it; it belongs to another user
+    except (FileNotFoundError, PermissionError):  # finished by another process; owned by another user
         return None
     if _lock_file(path, fd):
         return SegmentFile(path, fd)
@@ -231,7 +230,7 @@ def _open_dead(path: Path) -> SegmentFile | None:
 
 
 def _lock_file(path: Path, fd: int) -> bool:
-    """Lock an open file; False when another process has locked it, or has deleted it meanwhile."""
+    """Lock an open file; False when another process has locked or deleted it."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(fd), path.stat())

@@ -1,6 +1,6 @@
-"""One try over OTLP/gRPC: an encoded request is sent, and a gRPC status becomes an `Answer` (OTLP specification).
+"""Sends an encoded request over OTLP/gRPC once, and maps the gRPC status to an `Answer` (OTLP specification).
 
-Whether and when to try again is decided in `retry_sender.py`.
+`retry_sender.py` decides about retries.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 FORK_WAITS_SECONDS = 0.05
-"""How long a fork waits for the answer of a try in progress before it ends the try."""
+"""How long a fork waits for a call in progress before it cancels the call."""
 FORK_GIVES_UP_SECONDS = 5.0
-"""Ending a try takes milliseconds; after this time the fork goes on at risk, rather than never."""
+"""Canceling a call takes milliseconds. After this time the fork proceeds anyway, at a risk, instead of hanging."""
 _FORK_SETTLES_SECONDS = 0.2
-"""gRPC's own threads work on for a moment after a cancellation; a fork meanwhile leaves their locks to the child."""
+"""gRPC's threads run on for a moment after a cancellation; a fork in that time copies their held locks to the child."""
 
 
 _RETRYABLE = frozenset(
@@ -40,8 +40,8 @@ _RETRYABLE = frozenset(
         grpc.StatusCode.OUT_OF_RANGE,
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DATA_LOSS,
-        # Not in the table, but usually temporary mistakes of an operator: an expired token, a server that is being
-        # replaced. Dropping records here would lose the whole queue.
+        # Not in the table, but usually temporary: an expired token, a server that is being replaced. Dropping records
+        # here would lose the whole queue.
         grpc.StatusCode.UNAUTHENTICATED,
         grpc.StatusCode.PERMISSION_DENIED,
         grpc.StatusCode.UNIMPLEMENTED,
@@ -52,12 +52,12 @@ _RETRYABLE = frozenset(
 class GrpcTransport:
     """OTLP/gRPC over one channel.
 
-    The channel is opened by the thread that collects first, not by the delivery thread: gRPC imports some of itself
-    only then, and a process that forks in the middle of an import leaves its child with half a module.
+    The thread of the first `collect` opens the channel, not the delivery thread: gRPC imports more modules then, and a
+    fork during an import leaves the child with a half-imported module.
 
-    A fork while a thread is inside gRPC leaves a child whose calls never end ("skipping fork() handlers"). So a fork
-    waits for the try in progress, and if that takes long, ends it by closing the channel. The parent opens a new one,
-    and tries again; the receiver recognizes the events by their ids.
+    If a process forks while a thread is inside gRPC, calls in the child never end ("skipping fork() handlers"). So a
+    fork waits for the call in progress. If that takes too long, it cancels the call by closing the channel. The parent
+    opens a new channel and retries; the receiver recognizes the events by their ids.
 
     Raises:
         ConfigError: a certificate file cannot be read.
@@ -105,7 +105,7 @@ class GrpcTransport:
         self._channel.close()
 
     def hold_for_fork(self) -> None:
-        """Return when no thread is inside gRPC, and let none in."""
+        """Wait until no thread is inside gRPC, and block further calls."""
         self._is_held_for_fork = self._inside.acquire(timeout=FORK_WAITS_SECONDS)
         if not self._is_held_for_fork:
             self._interrupted = self._channel
@@ -114,7 +114,7 @@ class GrpcTransport:
             time.sleep(_FORK_SETTLES_SECONDS)
 
     def go_on_after_fork(self) -> None:
-        """Let the parent's threads in again."""
+        """Allow calls in the parent again."""
         if self._interrupted is self._channel and not self._is_closed:
             self._open()
         if self._is_held_for_fork:
@@ -137,7 +137,7 @@ def answer_of(code: grpc.StatusCode, details: str, metadata: Iterable[tuple[str,
 
 
 def retry_delay(metadata: Iterable[tuple[str, str | bytes]]) -> float | None:
-    """Seconds of the RetryInfo in trailing metadata: in the form OTLP names, or the one opentelemetry-python reads."""
+    """Delay in seconds of the RetryInfo in trailing metadata, in OTLP's form or in that of opentelemetry-python."""
     info = RetryInfo()
     for key, value in metadata:
         raw = value if isinstance(value, bytes) else value.encode()

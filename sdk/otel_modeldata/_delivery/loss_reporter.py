@@ -1,4 +1,4 @@
-"""Reports losses to `on_error`, else to the log; and an endpoint that does not accept records, to the log."""
+"""Reports losses to `on_error`, else to the log, and logs when an endpoint does not accept records."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The records that wait in memory, in order, and when it is time to send them.
+"""Holds the records that wait in memory, in order, and decides when they are due.
 
-An event waits `merge_seconds`, because frames of the same collection, correlation id and trace that are collected
-meanwhile join it: Azure's collector batches in the same way, but under one id for all. Then it is sent with the next
-batch. The pauses between batches save CPU, and leave the interpreter to scoring.
+An event waits `merge_seconds`: frames of the same collection, correlation id and trace that are collected in this time
+join it. (Azure's collector merges frames, too, but gives all of them one id.) Then it is sent with the next batch.
+Pauses between batches save CPU, which scoring needs.
 
-The owner of a `MemoryQueue` serializes the calls; this module has no lock.
+Not thread-safe: the owner of a `MemoryQueue` serializes the calls.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class MemoryQueue:
-    """Accepted events that are not taken yet.
+    """Accepted events that the delivery thread has not taken yet.
 
     Args:
         limits: bounds and pace.
 
     Attributes:
-        nbytes: charged for all records in memory, until they are settled.
+        nbytes: bytes charged for all records in memory, until they are settled.
     """
 
     def __init__(self, limits: DeliveryLimits) -> None:
@@ -42,20 +42,20 @@ class MemoryQueue:
 
     @property
     def oldest(self) -> float | None:
-        """When the first in the queue was accepted; None when there is none."""
+        """When the first event was accepted (monotonic clock, seconds); None when the queue is empty."""
         return self._waiting[0].since if self._waiting else None
 
     def is_crowded(self, unsettled: int) -> bool:
-        """Whether half of a limit is used, with `unsettled` events not settled: then batches are not delayed."""
+        """Whether half of a limit is used, with `unsettled` events not settled: then batches are sent without delay."""
         most = self._most_records
         return self.nbytes * 2 > self._most_bytes or (most is not None and unsettled > most // 2)
 
     def has_room(self, charge: int, unsettled: int) -> bool:
-        """Whether one more event may wait."""
+        """Whether one more event of `charge` bytes may wait."""
         return self.nbytes + charge <= self._most_bytes and unsettled != self._most_records
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
-        """Add the rows of `record` to the pending event with that key, if there is one with room for them."""
+        """Add the rows of `record` to the pending event with that key; False if there is none with room."""
         pending = self._joinable.get(key)
         if pending is None:
             return False
@@ -68,7 +68,7 @@ class MemoryQueue:
         return True
 
     def add(self, pending: PendingRecord) -> None:
-        """Append an event; its key lets others join it."""
+        """Append an event; later records with its key may join it."""
         self._waiting.append(pending)
         self.nbytes += pending.charge
         if pending.key is not None and self._limits.merge_seconds:
@@ -79,7 +79,7 @@ class MemoryQueue:
         return max(self._next_at, self._waiting[0].since + self._limits.merge_seconds) - time.monotonic()
 
     def take(self, *, urgent: bool) -> list[PendingRecord]:
-        """Up to one batch of the records that are due; with `urgent` all are due."""
+        """Take at most one batch of due records; with `urgent` all are due."""
         queue, limit, now = self._waiting, self._limits.batch_bytes, time.monotonic()
         until = now if urgent else now - self._limits.merge_seconds
         batch: list[PendingRecord] = []
@@ -94,7 +94,7 @@ class MemoryQueue:
         return batch
 
     def _pause(self, until: float) -> float:
-        """Seconds until the next batch; none when this one was cut by its size."""
+        """Seconds until the next batch; 0 when this batch was full and due records are left."""
         if self._waiting and self._waiting[0].since <= until:
             return 0.0
         many = len(self._waiting) >= self._limits.linger_records

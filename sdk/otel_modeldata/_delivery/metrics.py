@@ -9,9 +9,8 @@
 | `otel_modeldata.sdk.queue.bytes`, `otel_modeldata.sdk.spool.bytes` | `By` | - |
 | `otel_modeldata.sdk.queue.oldest_age` | `s` | - |
 
-All are observable instruments: they read the counts of the delivery side when the meter exports, so `collect` pays
-nothing. The global MeterProvider is only read, and may be set later. A forked child observes its own process, from
-zero.
+All instruments are observable: they read counts when the meter exports, so they cost `collect` nothing. They use the
+global MeterProvider, which may be set later. A forked child counts from zero.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from opentelemetry.metrics import Observation, get_meter
 
 from .. import _forking, semconv
 from .._version import NAME, VERSION
-from . import current
+from .process import current_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -58,7 +57,7 @@ def count_refused(collection: object, error: Exception) -> None:
 
 
 def register_once() -> None:
-    """Make the instruments, with the first collector."""
+    """Make the instruments; later calls do nothing."""
     global _is_registered  # noqa: PLW0603 - instruments exist once per process
     with _lock:
         if _is_registered:
@@ -92,7 +91,7 @@ def register(meter: Meter) -> None:
 
 
 def _report() -> DeliveryReport | None:
-    process = current.process
+    process = current_process()
     return None if process is None else process.delivery.report()
 
 
@@ -107,7 +106,7 @@ def _by_collection(read: Callable[[CollectionReport], int]) -> Observe:
 
 def _gauge(read: Callable[[Gauges], float]) -> Observe:
     def observe(_: CallbackOptions) -> Iterator[Observation]:
-        process = current.process
+        process = current_process()
         if process is not None:
             yield Observation(read(process.delivery.gauges()))
 

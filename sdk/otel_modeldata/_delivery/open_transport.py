@@ -1,8 +1,8 @@
-"""Where this process sends its records: to an endpoint over gRPC, or with `OTEL_MODELDATA_STORE` into a store itself.
+"""Opens the transport of this process: gRPC to an endpoint, or with `OTEL_MODELDATA_STORE` direct writes to a store.
 
-The store is for notebooks and batch jobs, which have no receiver: the receiver's own sink runs in this process. It is
-loaded through its entry point, because the SDK never imports the receiver. The variable wins over the standard
-`OTEL_EXPORTER_OTLP_*`, which are often set for the spans.
+The store is for notebooks and batch jobs without a receiver: the receiver's sink runs in this process. It is loaded
+through an entry point, because the SDK never imports the receiver. The variable takes precedence over the standard
+`OTEL_EXPORTER_OTLP_*`, which are often set for spans.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .. import _forking
 from .._settings.delivery import make_folders
 from .._settings.variables import STORE
 from ..exceptions import ConfigError
-from ..problems import Problem
+from ..validation.problems import Problem
 
 if TYPE_CHECKING:
     from .._settings.settings import Settings
@@ -24,21 +24,21 @@ _NAME: Final = "store"
 _EXTRA: Final = "pip install 'otel-modeldata[receiver]'"
 
 _checked: set[str] = set()
-"""Stores that could be written: each is tried once."""
+"""Stores that have been checked: each is checked once."""
 
 
 class _StoreTransport(Protocol):
-    """What the entry point offers."""
+    """The object behind the entry point."""
 
     def __call__(self, url: str) -> Transport:
-        """Start writing to a store; a `ConfigError` names the reason why it cannot be written."""
+        """Open a store; raises `ConfigError` with the reason when it cannot be written."""
 
     def check(self, url: str) -> None:
-        """Write to it once, and leave nothing running; a `ConfigError` names the reason why it cannot be written."""
+        """Write to the store once and close it; raises `ConfigError` with the reason when that fails."""
 
 
 def check(settings: Settings) -> None:
-    """Try what can be tried before the first `collect`: the store and the folders; called in `init()`.
+    """Check the store and the folders before the first `collect`; called in `init()`.
 
     Raises:
         ConfigError: the store or a folder cannot be written.

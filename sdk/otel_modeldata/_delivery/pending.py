@@ -1,4 +1,4 @@
-"""A record between `collect` and its settlement: who produced it, where it waits, and what it takes of the limits."""
+"""Records between `collect` and settlement, with their producer, position on disk and charge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OnError = Callable[[Exception], object]
 
 
 class Producer(NamedTuple):
-    """This process, or a dead one whose segments were adopted."""
+    """This process, or a dead process with adopted segments."""
 
     producer_id: str
     envelope: RequestEnvelope
@@ -29,7 +29,7 @@ class Producer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EncodedRecord:
-    """A record of which only the encoded bytes are left, or needed."""
+    """A record as encoded bytes, with its collection and event id."""
 
     collection: str
     event_id: str
@@ -40,8 +40,8 @@ class EncodedRecord:
         """Read collection and event id from the bytes.
 
         Raises:
-            DecodeError: they are no `LogRecord`.
-            KeyError: they lack one of the two.
+            DecodeError: the bytes are not a `LogRecord`.
+            KeyError: the collection or event id is missing.
         """
         texts = {item.key: item.value.string_value for item in LogRecord.FromString(data).attributes}
         return cls(texts[semconv.AZUREML_COLLECTION_NAME], texts[semconv.CLOUDEVENTS_EVENT_ID], data)
@@ -50,19 +50,19 @@ class EncodedRecord:
         """The OTLP `LogRecord`.
 
         Raises:
-            ValueError: it could not be read from the disk.
+            ValueError: the record could not be read from disk.
         """
         if not self.data:
-            raise ValueError("the spool cannot read it back")
+            raise ValueError("the record cannot be read from the spool")
         return self.data
 
     def parts(self) -> Parts:
-        """The same in one piece."""
+        """The OTLP `LogRecord` as one piece."""
         return (self.encode(),)
 
 
 UNREADABLE = "(unreadable)"
-"""Stands for the collection of records that cannot be read back from the disk; no collection can have this name."""
+"""The collection of records that cannot be read from disk; no real collection can have this name."""
 
 
 MergeKey = tuple[str, str, int | None, int | None]
@@ -73,13 +73,13 @@ class PendingRecord(msgspec.Struct, eq=False, gc=False):
     """One event that was accepted and is not settled.
 
     Attributes:
-        record: encodes itself.
+        record: the record itself.
         charge: bytes charged against the queue's limit; 0 when it was read back from disk.
         since: when it was accepted, by the monotonic clock.
         on_error: called when it is lost.
-        producer: who accepted it.
+        producer: the process that accepted it.
         position: where it is on disk; None when it is in memory only.
-        key: which frames may still join it; None when none may.
+        key: frames with an equal key may join it; None when no frame may.
     """
 
     record: Record | EncodedRecord
@@ -92,7 +92,7 @@ class PendingRecord(msgspec.Struct, eq=False, gc=False):
 
 
 class Outcome(NamedTuple):
-    """How some events were settled: `delivered` of them are delivered, the others are lost for `reason`."""
+    """How events were settled: `delivered` of them are delivered, the others are lost for `reason`."""
 
     delivered: int = 0
     reason: str = ""

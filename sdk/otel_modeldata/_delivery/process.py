@@ -1,69 +1,41 @@
-"""What a process has once: its producer id, its queue and its delivery thread, and how they end with it.
+"""The delivery side of this process, if there is one.
 
-Made by the first `collect`, so that importing the package loads neither pandas nor gRPC. A forked child starts empty:
-it has another producer id and never sends what its parent had accepted.
-
-The end of the interpreter delivers what is pending (`atexit`). Children of `multiprocessing` end by `os._exit` after
-their own finalizers, so there a finalizer does it.
+This module imports neither gRPC nor pandas, so `lifecycle.py` and `metrics.py` can use it without loading them.
+`process_start.py` loads both.
 """
 
 from __future__ import annotations
 
-import atexit
-import dataclasses
 import logging
-import multiprocessing
-import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import _forking
-from .._encoding.log_record import RequestEnvelope
-from .._settings.delivery import names_spool
-from .._settings.settings import Settings
-from ..context import prepare_ids
-from . import current
-from .disk_queue import DiskQueue
-from .open_transport import open_transport
-from .worker import Worker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..report import DeliveryReport
-    from ..transport import Transport
+    from .worker import Worker
 
 logger = logging.getLogger(__name__)
 
-EXIT_SECONDS = 10.0
-"""How long the end of the interpreter waits for deliveries: within the 30 s grace period of Kubernetes."""
 
-_AFTER_QUEUES = -100
-"""Priority among multiprocessing's finalizers: after those of its queues, which may still hold results."""
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """The delivery side of one process."""
+    """The delivery side of one process.
 
-    def __init__(self, settings: Settings, transport: Transport | None = None) -> None:
-        config, delivery = settings.config, settings.delivery
-        self.producer = uuid.uuid4().hex
-        self.report_folder = delivery.report
-        envelope = RequestEnvelope(config, self.producer)
-        self.deployment = envelope.deployment
-        limits = dataclasses.replace(delivery.limits, queue_records=config.queue_capacity)
-        disk_queue = None
-        if delivery.spool is not None:
-            disk_queue = DiskQueue(delivery.spool.folder, self.producer, envelope.request([]), delivery.spool.max_bytes)
-            limits = dataclasses.replace(limits, record_bytes=min(limits.record_bytes, delivery.spool.max_bytes))
-        self.delivery = Worker(
-            envelope,
-            transport or open_transport(settings),
-            limits,
-            producer=self.producer,
-            disk_queue=disk_queue,
-            only_overflow=delivery.spool is not None and delivery.spool.only_overflow,
-            between_batches=prepare_ids,
-        )
+    Attributes:
+        producer: the id of the process, 32 hex digits.
+        deployment: `{endpoint}/{deployment}`, the first two folders.
+        delivery: the queue and the thread that sends.
+        report_folder: where the final report is written, if anywhere.
+    """
+
+    producer: str
+    deployment: str
+    delivery: Worker
+    report_folder: Path | None
 
     def shutdown(self, timeout: float) -> DeliveryReport:
         """Deliver what is pending, and write the final report if the settings name a folder for it."""
@@ -85,54 +57,17 @@ def _write(folder: Path, report: DeliveryReport) -> None:
     part.replace(path)
 
 
-_of_parents: list[Process] = []
-"""What a forked child inherited. Never used, and never garbage collected: closing its channel here would act on the
-parent's connection."""
+_current: Process | None = None
 
 
-def this_process(settings: Settings) -> Process:
-    """The process's delivery side, made on first use."""
-    process = current.process
-    if process is None:
-        with _forking.guard:
-            process = current.process
-            if process is None:
-                process = Process(settings)
-                current.replace_process(process)
-                _end_with_multiprocessing()
-    return process
+def current_process() -> Process | None:
+    """The delivery side of this process; a forked child has none until its own first `collect`."""
+    return _current
 
 
-def process_for_spool() -> Process | None:
-    """The process's delivery side, made now if a spool may hold what dead processes left."""
-    if current.process is None and names_spool():
-        return this_process(Settings.from_env())
-    return current.process
-
-
-def _at_exit() -> None:
-    process = current.process
-    if process is not None:
-        try:
-            process.shutdown(EXIT_SECONDS)
-        except KeyboardInterrupt:  # the user does not want to wait: what is left is counted and reported
-            process.shutdown(0.0)
-
-
-def _end_with_multiprocessing() -> None:
-    if multiprocessing.parent_process() is not None:
-        from multiprocessing.util import Finalize  # noqa: PLC0415 - loaded already in such a child
-
-        Finalize(None, _at_exit, exitpriority=_AFTER_QUEUES)
-
-
-def _after_fork_in_child() -> None:
-    inherited = current.process
-    if inherited is not None:
-        inherited.delivery.abandon()
-        _of_parents.append(inherited)
-        current.replace_process(None)
-
-
-atexit.register(_at_exit)
-_forking.on_fork(after_in_child=_after_fork_in_child)
+def replace_process(other: Process | None) -> Process | None:
+    """Replace the delivery side of this process; returns the previous one."""
+    global _current
+    with _forking.guard:
+        before, _current = _current, other
+        return before

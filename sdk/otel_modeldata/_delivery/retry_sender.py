@@ -1,16 +1,16 @@
-"""A batch -> requests -> answers: every event of a batch is settled once, or stays in the spool.
+"""Sends batches as requests, with retries: every event is settled once, or stays in the spool.
 
 - A request answered with `Retry` is sent again, with the delay that the endpoint asked for, until the answer changes or
   the deadline of `shutdown` is reached; the same bytes are sent each time.
 - A request with several records answered with `Refused` is halved until the record that causes it is alone, so that one
-  bad record costs only itself.
+  bad record affects only itself.
 - Records that the endpoint rejected (partial success) are lost and counted. The endpoint does not name them: a request
   holds events of one producer and one collection, so that the counts of each stay exact.
 
-The retry loop is written here and not taken from a library: it waits on the queue's condition, so that `shutdown` ends
-a wait and sets its deadline while it lasts, and it retries answers, not exceptions.
+The retry loop does not use a library: it waits on the queue's condition, so that `shutdown` can end or shorten a wait,
+and it retries answers, not exceptions.
 
-This module does not depend on where events come from, nor on gRPC: records encode themselves, a `Transport` sends.
+This module does not depend on the source of events or on gRPC.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class RetrySender:
         self._reporter = reporter
 
     def send(self, batch: Sequence[PendingRecord]) -> None:
-        """Return when every event of the batch is settled, or the deadline of `shutdown` is reached.
+        """Send a batch; returns when every event is settled, or the deadline of `shutdown` is reached.
 
-        Where a batch fills several requests, the next one is encoded while the one before is sent.
+        If a batch fills several requests, the next one is encoded while the previous one is sent.
         """
         sending: threading.Thread | None = None
         for request, is_last in self._requests(batch):
@@ -67,7 +67,7 @@ class RetrySender:
                 self._deliver(request)
 
     def _deliver_in_thread(self, request: list[_Encoded]) -> threading.Thread | None:
-        """Start to deliver; None when the interpreter is ending and lets no thread start."""
+        """Deliver in a new thread; None when the interpreter is ending and cannot start threads."""
         thread = threading.Thread(target=self._deliver, args=(request,), name="otel-modeldata-sending", daemon=True)
         try:
             thread.start()
@@ -78,7 +78,7 @@ class RetrySender:
     def _encode(self, pending: PendingRecord) -> _Encoded | None:
         try:
             parts = pending.record.parts()
-        except Exception as error:  # noqa: BLE001 - one record that cannot be encoded costs only itself
+        except Exception as error:  # noqa: BLE001 - a record that cannot be encoded affects only itself
             self._lose([pending], "unencodable", f"{type(error).__name__}: {error}")
             return None
         size = sum(map(len, parts))
@@ -89,9 +89,9 @@ class RetrySender:
         return _Encoded(pending, parts, size)
 
     def _requests(self, batch: Sequence[PendingRecord]) -> Iterator[tuple[list[_Encoded], bool]]:
-        """Requests by producer and collection, cut by bytes: the charge of a large frame is only an estimate.
+        """Group records into requests of one producer and collection, limited by their encoded bytes.
 
-        A request is yielded when it is full, or at the end; with the last one comes True.
+        Yields each request with whether it is the last one.
         """
         growing: dict[tuple[str, str], tuple[list[_Encoded], int]] = {}
         for item in filter(None, map(self._encode, batch)):
@@ -150,12 +150,12 @@ class RetrySender:
     def _try(self, request: bytes) -> Answer:
         try:
             return self._transport.send(request)
-        except Exception as error:  # noqa: BLE001 - a bug in a transport must not end the thread, nor lose data
+        except Exception as error:  # noqa: BLE001 - a bug in a transport must not end the thread or lose data
             return Retry("UNKNOWN", f"{type(error).__name__}: {error}")
 
 
 def _why(answer: Refused, size: int) -> tuple[str, str]:
-    """Reason and detail of a record that is refused although it was sent alone."""
+    """Reason and detail for a record that was sent alone and refused."""
     if answer.is_about_size():
         return "too_large", f"{size} bytes, more than the endpoint takes: {answer.code}: {answer.details}"
     return "refused", f"{answer.code}: {answer.details}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RecordPosition(NamedTuple):
-    """Where a record is: its segment, and its index there."""
+    """The position of a record: its segment, and its index in it."""
 
     segment: SegmentFile
     ordinal: int
@@ -25,7 +25,7 @@ class SegmentFile:
 
     Attributes:
         producer: the id of the producer that wrote it.
-        unsettled: how many records in it still have to be sent.
+        unsettled: how many of its records are not settled.
         size: its bytes.
     """
 
@@ -37,7 +37,7 @@ class SegmentFile:
         self._fd = fd
         self._begin = 0
         self._limits = array("I")
-        """Start and end of each record: 8 bytes for one, so that a backlog takes little memory."""
+        """Start and end of each record: 8 bytes per record, so that a backlog takes little memory."""
 
     def __len__(self) -> int:
         """How many records were written, settled or not."""
@@ -49,7 +49,7 @@ class SegmentFile:
         self._begin = self.size
 
     def append(self, payload: bytes) -> RecordPosition:
-        """Write a record; one that cannot be written whole is removed again."""
+        """Write a record; a partial write is removed."""
         start = self.size + HEAD_BYTES
         self._write(entry(RECORD, len(self), payload))
         self._limits.extend((start, self.size))
@@ -62,7 +62,7 @@ class SegmentFile:
         return os.pread(self._fd, end - start, start)
 
     def read_all(self) -> bytes:
-        """All bytes: read first by a process that adopts the segment."""
+        """All bytes of the file; used by a process that adopts the segment."""
         return os.pread(self._fd, self.size, 0)
 
     def mark(self, ordinals: Iterable[int]) -> None:
@@ -70,7 +70,7 @@ class SegmentFile:
         self._write(settled_entry(ordinals))
 
     def empty(self) -> None:
-        """Remove all records, which are settled: the same file is used again."""
+        """Remove all records, which must be settled, so that the file can be reused."""
         self.cut(self._begin)
         del self._limits[:]
 
@@ -80,7 +80,7 @@ class SegmentFile:
         self.size = size
 
     def close(self) -> None:
-        """Close and unlock it: if the file still exists, another process may adopt it."""
+        """Close and unlock the file: if it still exists, another process may adopt it."""
         os.close(self._fd)
 
     def _write(self, data: bytes) -> None:

@@ -1,17 +1,16 @@
-"""The format of a segment: a file of entries, each with its own checksums, so that damage costs only what it hits.
+"""The format of a segment: a file of entries, each with its own checksums, so that damage affects only what it hits.
 
-An entry is a head of 20 bytes and a payload. The head: three bytes that mark it, its kind, the ordinal of the record it
-is about, the length and CRC-32 of the payload, and a CRC-32 of the head itself. The kinds:
+An entry is a head of 20 bytes and a payload. The head has a mark of three bytes, the kind, the ordinal of the record,
+the length and CRC-32 of the payload, and a CRC-32 of the head itself. The kinds:
 
-- `SOURCE`: who sends: an OTLP request without records. It is written twice at the beginning, because all depends on it.
+- `SOURCE`: an OTLP request without records. Written twice at the beginning, because every record needs it.
 - `RECORD`: one encoded OTLP `LogRecord`.
-- `SETTLED`: ordinals, as pairs of first and last, that are delivered or reported lost: never to be sent again.
+- `SETTLED`: ordinals, as pairs of first and last, of records that are delivered or reported lost.
 
-Reading (`scan`) trusts nothing. A last entry that is not complete is a *torn tail*: its writer died in the write, so
-`collect` had not returned; it is left out. Any other bytes that do not pass their checksum are *damage*: reading
-continues at the next valid head, the bytes in between are returned so that they can be kept in another file, and the
-missing ordinals show how many records they were. This module does not depend on files, locks or delivery: bytes in,
-bytes out.
+`scan` verifies everything. An incomplete last entry is a *torn tail*: its writer died during the write, before
+`collect` returned, so it is left out. Any other bytes that fail their checksum are *damage*: reading continues at the
+next valid head, the damaged bytes are returned so that they can be kept in another file, and missing ordinals show how
+many records were damaged. This module does not depend on files, locks or delivery: bytes in, bytes out.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 SOURCE: Final = 0x0F
 RECORD: Final = 0x33
 SETTLED: Final = 0x55
-"""Four bits apart from each other, so that one flipped bit makes none of them another."""
+"""They differ in four bits, so that one flipped bit never turns one kind into another."""
 
 _MARK: Final = b"\xf5MD"
 """0xF5 occurs in no UTF-8 text, and rows are text."""
@@ -66,11 +65,11 @@ class SegmentContent:
     """What a segment holds.
 
     Attributes:
-        source: who sends; empty when both copies of it are damaged.
+        source: an OTLP request without records; empty when both copies are damaged.
         records: the intact records that are not settled, in order.
-        corrupt: how many records are lost to damage and were not settled.
+        corrupt: how many unsettled records are lost to damage.
         damaged: start and end of the bytes that could not be read.
-        end: where the torn tail begins; the size where there is none.
+        end: where the torn tail begins; the size if there is none.
     """
 
     source: bytes = b""
@@ -103,7 +102,7 @@ def scan(data: bytes) -> SegmentContent:
 
 
 def _count_corrupt(data: bytes, damaged: Sequence[tuple[int, int]], intact: set[int]) -> int:
-    """How many records are damaged: their ordinals are missing; a last one without a valid head leaves no gap."""
+    """How many records are damaged: their ordinals are missing. A damaged last record leaves no gap."""
     heads = [_head(data, start) for start, _ in damaged]
     ordinals = intact.union(head.ordinal for head in heads if head is not None and head.kind == RECORD)
     missing = set(range(max(ordinals, default=-1) + 1)) - intact
@@ -112,7 +111,7 @@ def _count_corrupt(data: bytes, damaged: Sequence[tuple[int, int]], intact: set[
 
 
 def _nearest_kind(data: bytes) -> int:
-    """The kind of an entry whose head is damaged, guessed from its first byte."""
+    """The kind of an entry with a damaged head, guessed from its first byte."""
     return min((RECORD, SETTLED, SOURCE), key=lambda kind: (kind ^ data[0]).bit_count()) if data else RECORD
 
 

@@ -1,7 +1,7 @@
-"""The delivery thread of a process, and what the process does with it: put, flush, shut down, report.
+"""The delivery thread of a process, with its queue: put, flush, shut down, report.
 
-A record takes one path, from top to bottom: `Worker.put` adds it to the queue (`delivery_queue.py`); the thread takes
-batches from there (`batch_source.py`) and sends them (`retry_sender.py`), which settles each record in the queue.
+The path of a record: `Worker.put` adds it to the queue (`delivery_queue.py`). The thread takes batches from the queue
+(`batch_source.py`), sends them and settles each record (`retry_sender.py`).
 
 The thread is a daemon and starts with the first record. This module does not depend on frames, files or gRPC.
 """
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from .pending import MergeKey, OnError
 
 _KEPT_BYTES = 16 * 2**20
-"""Larger than what a request with its copies takes. Without it the allocation of returned memory was a third of the CPU
-time of a frame of 1000x23."""
+"""Larger than a request with its copies. Without this, getting freed memory back from the kernel took a third of the
+CPU time of a 1000x23 frame."""
 
 _END_SECONDS = 5.0
-"""How long `shutdown` waits for the thread after it closed the transport, which ends a try at once."""
+"""How long `shutdown` waits for the thread after it closed the transport, which cancels a call in progress."""
 
 
 class Gauges(NamedTuple):
-    """What is pending: bytes in memory, bytes on disk, and seconds since the oldest in memory was accepted."""
+    """What is pending: bytes in memory, bytes on disk, and the age in seconds of the oldest event in memory."""
 
     queue_bytes: int = 0
     spool_bytes: int = 0
@@ -56,7 +56,7 @@ class Worker:
         producer: the id of this process.
         disk_queue: keeps records on disk, so that they survive the process; None keeps everything in memory.
         only_overflow: write only records that have no room in memory.
-        between_batches: called by the thread before each batch: work that `collect` then need not do.
+        between_batches: called by the thread before each batch, to do work in advance for `collect`.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it is made of
@@ -96,13 +96,13 @@ class Worker:
                 self._thread.start()
 
     def flush(self, timeout: float | None = None) -> DeliveryReport:
-        """Wait until everything accepted before is settled, `timeout` seconds at most; then report."""
+        """Wait until all records accepted so far are settled, at most `timeout` seconds; then report."""
         self._prepare_to_wait()
         self._queue.flush(timeout)
         return self._queue.report()
 
     def shutdown(self, timeout: float) -> DeliveryReport:
-        """Accept no more records, and deliver the pending ones for `timeout` seconds at most.
+        """Accept no more records, and deliver the pending ones within `timeout` seconds.
 
         The rest stays in the spool, or is counted as lost.
         """
@@ -135,9 +135,9 @@ class Worker:
         self._queue.abandon()
 
     def _prepare_to_wait(self) -> None:
-        """Adopt what dead processes left, and start the thread if there is anything to send.
+        """Adopt segments of dead processes, and start the thread if there is anything to send.
 
-        A signal handler may get here in the middle of a `put`, before that has started the thread.
+        A signal handler may call this during a `put` that has not started the thread yet.
         """
         backlog = self._queue.backlog
         if backlog is not None and self._queue.stop_at is None:

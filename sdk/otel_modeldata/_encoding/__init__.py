@@ -1,1 +1,1 @@
-"""DataFrames and contexts to encoded OTLP log records."""
+"""Encodes DataFrames and contexts as OTLP log records."""

@@ -1,7 +1,7 @@
-"""The names of a frame's columns in JSON, made once per set of columns.
+"""The names of a frame's columns in JSON, cached per set of columns.
 
-A label that is no text becomes its text (`0` -> `"0"`, as in Azure's own scripts), the levels of a MultiIndex are
-joined by `_`, and a repeated name gets `_1`, `_2`... A lone surrogate becomes `?`.
+A label that is not text is converted to text (`0` -> `"0"`, as in Azure's own scripts). The levels of a MultiIndex are
+joined by `_`. A repeated name gets `_1`, `_2`... A lone surrogate becomes `?`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MAX_CACHED = 32
-"""Sets of columns that are cached; a collection has one or two."""
+"""Maximum number of cached sets of columns; a collection has one or two."""
 
 
 class ColumnNames:
@@ -30,7 +30,7 @@ class ColumnNames:
 
     Attributes:
         names: the keys of a row's JSON object.
-        row: makes the object of a row from its values: takes half the time of a dict, and half the time to encode.
+        row: makes the object of a row from its values; half the time of a dict to make, and half to encode.
         warnings: what would break Azure's consumer of the lines, one sentence each.
     """
 
@@ -43,10 +43,10 @@ class ColumnNames:
 
 
 class ColumnNameCache:
-    """The column names of one collection. Called by the thread that collects and by the delivery thread.
+    """The column names of one collection. The collecting thread and the delivery thread may call it.
 
     Args:
-        collection: named in warnings.
+        collection: its name, for warnings.
     """
 
     def __init__(self, collection: str) -> None:

@@ -1,4 +1,4 @@
-"""frame -> rows: a pandas DataFrame becomes the JSON text of its records, strict JSON always.
+"""Encodes a pandas DataFrame as the JSON text of its records, always strict JSON.
 
 Rules for values (every one has a test named after it):
 
@@ -11,8 +11,8 @@ Rules for values (every one has a test named after it):
 
 Rules for the names of columns: `column_names.py`. The index is not collected.
 
-A frame is encoded at once, unless none of its cells can be refused and a copy is cheaper: then it is copied now and
-encoded by the delivery thread. Copying 1000 x 23 floats takes 15 us, encoding 2 ms.
+`collect` encodes a frame at once, with one exception: if no cell can be refused and a copy is cheaper, it copies the
+frame, and the delivery thread encodes it. Copying 1000 x 23 floats takes 15 us, encoding 2 ms.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .column_names import ColumnNameCache, ColumnNames
 
 DEFERRED_CELLS = 2048
-"""Frames of several types with at least this many cells are copied and encoded later; below, encoding costs no more."""
+"""Frames of several types with at least this many cells are copied and encoded later; below, encoding is as cheap."""
 
 MAX_DEFERRED_BYTES = 4 * 2**20
 """Larger frames are encoded at once: `collect` has to refuse a frame whose text is too large to send."""
@@ -42,7 +42,7 @@ _CHUNK_ROWS = 128
 """Rows encoded in one go. Between chunks the interpreter may run the scoring thread, which encoding would block."""
 
 _HARMLESS_KINDS = "fiub"
-"""NumPy kinds of which every value has its JSON text."""
+"""NumPy kinds whose values all have a JSON form."""
 
 
 class _AnyRow(msgspec.Struct):
@@ -53,16 +53,16 @@ _CHECK = msgspec.json.Decoder(list[_AnyRow])
 
 
 class Rows:
-    """The rows of one frame, or of several: JSON text, or the frozen copy it will be made from.
+    """The rows of one or more frames: JSON text, or a copy of the frame that is encoded later.
 
     Args:
         frame: the frame as the caller gave it.
-        column_names: of the collection; asked by the thread that encodes.
+        column_names: of the collection; used by the thread that encodes.
 
     Attributes:
         count: number of rows.
-        nbytes: memory that the rows take, about; exact once encoded.
-        is_text: JSON is UTF-8.
+        nbytes: approximate memory of the rows; exact once encoded.
+        is_text: always true, because JSON is UTF-8.
     """
 
     __slots__ = ("_column_names", "_dtype", "_labels", "_later", "_shape", "_source", "_text", "count", "nbytes")
@@ -78,7 +78,7 @@ class Rows:
             self._labels, values = numbers
             self.nbytes = values.nbytes
             if self.nbytes <= MAX_DEFERRED_BYTES:
-                # Column by column, as it is in memory. A copy that is an array again takes twice the time.
+                # Copied column by column, as in memory. Copying into another array takes twice the time.
                 self._source: bytes | pd.DataFrame | None = values.tobytes()
                 self._dtype, self._shape = values.dtype, values.shape
                 self.count = values.shape[1]
@@ -123,7 +123,7 @@ class Rows:
 
 
 def _joined(arrays: list[bytes | bytearray]) -> bytes:
-    """One JSON array of the elements of several."""
+    """Join JSON arrays into one."""
     return b"[" + b",".join(array[1:-1] for array in arrays if len(array) > len(b"[]")) + b"]"
 
 
@@ -131,7 +131,7 @@ def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, 
     """Labels and values (by column and row) of a frame of numbers of one type; None for other frames.
 
     This reads internals of pandas, because they are fast: in a process that just woke up, `frame.dtypes` takes 200 us,
-    `to_numpy` 35 and `len` 10. Without them everything works through the public methods, more slowly.
+    `to_numpy` 35 and `len` 10. Without these internals the public methods are used, which are slower.
     """
     manager: Any = getattr(frame, "_mgr", None)
     blocks: Any = getattr(manager, "blocks", ())
@@ -143,7 +143,7 @@ def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, 
 
 
 def _frozen(frame: pd.DataFrame) -> pd.DataFrame | None:
-    """A copy that can certainly be encoded later; None when encoding now is cheaper, or could be refused."""
+    """A copy that can safely be encoded later; None when encoding now is cheaper, or could be refused."""
     if len(frame) * len(frame.columns) < DEFERRED_CELLS or not all(map(_is_harmless, frame.dtypes)):
         return None
     frozen = frame.copy(deep=True)
@@ -219,7 +219,7 @@ def _reason(cell: object) -> str | None:
 
 
 def _plain(value: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line per family of types reads best
-    """Converts what msgspec does not know: scalars of pandas, NumPy and Arrow, and subclasses of Python's own types."""
+    """Convert what msgspec does not support: scalars of pandas, NumPy and Arrow, and subclasses of Python's types."""
     if value is pd.NA or value is pd.NaT:
         return None
     if isinstance(value, (pd.Timestamp, pd.Timedelta)):
@@ -242,7 +242,7 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line per family o
         return value.tolist()
     for kind in (str, bytes, int, float):
         if isinstance(value, kind):
-            return kind(value)  # type: ignore[arg-type] # of its own kind
+            return kind(value)  # type: ignore[arg-type] # `value` is of this kind
     if callable(as_py := getattr(value, "as_py", None)):
         return as_py()
     raise TypeError(type(value).__name__)

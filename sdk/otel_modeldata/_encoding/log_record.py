@@ -1,12 +1,12 @@
-"""rows + context -> record: one OTLP log record as protobuf bytes, and the request around many of them.
+"""Encodes rows and context as an OTLP log record in protobuf bytes, and builds requests of many records.
 
 A record is encoded once, on its own, and the same bytes are sent each time: a request is made by concatenation, because
 in protobuf the concatenation of two messages is their merge ("Protocol Buffers: Encoding, Last One Wins"). The part
 that is equal for all records of a collector is encoded once, too.
 
 The messages are those of `opentelemetry.proto`. The logs SDK of opentelemetry-python is not used: its names are still
-private and differ between the two supported lines, its limits would truncate the data of the application's request, and
-with `OTEL_SDK_DISABLED` it would drop every event silently.
+private and differ between the two supported lines, its limits would truncate data, and with `OTEL_SDK_DISABLED` it
+would drop every event silently.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .. import semconv
 from .._version import AGENT, NAME, VERSION
 from ..context import new_uuid
 from ..exceptions import ConfigError
-from ..problems import Problem
+from ..validation.problems import Problem
 from .dataframe_json import Rows
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class RecordBody(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes, about; exact once it is encoded."""
+        """Approximate memory in bytes; exact once encoded."""
 
     @property
     def is_text(self) -> bool:
-        """Whether `text` is UTF-8 for certain; else it is sent as bytes."""
+        """Whether `text` is certainly UTF-8; if not, it is sent as bytes."""
 
     def text(self) -> bytes | bytearray:
-        """The bytes that are sent."""
+        """The bytes to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class PayloadBody:
 
     Attributes:
         content: all of it, or its beginning.
-        is_text: whether it is UTF-8 for certain.
+        is_text: whether it is certainly UTF-8.
     """
 
     content: bytes
@@ -89,12 +89,12 @@ class Record(msgspec.Struct, eq=False, gc=False):
         collection: the collection's name.
         fixed: the bytes that `fixed_part` made for the collector.
         time_ns: event time, ns since 1970.
-        attributes: those that differ from record to record.
+        attributes: the attributes that differ from record to record.
         span_context: the span the event belongs to; None outside of any.
         body: the data.
         event_id: the CloudEvents `id`; empty until it is needed.
         sequence: the event's number within its producer and collection, given when it is accepted.
-        first_row: where its rows begin in the event: above 0 when they joined those of an earlier `collect`.
+        first_row: index of its first row in the event: above 0 if it joined the event of an earlier `collect`.
     """
 
     collection: str
@@ -108,8 +108,8 @@ class Record(msgspec.Struct, eq=False, gc=False):
     first_row: int = 0
 
     def join(self, other: Record) -> bool:
-        """Append the rows of `other` to its own, if one event may hold both; `other` then has the id of this event."""
-        if self.attributes != other.attributes or self.fixed != other.fixed:  # e.g. of another model version
+        """Append the rows of `other`, if one event may hold both; `other` then has the id of this event."""
+        if self.attributes != other.attributes or self.fixed != other.fixed:  # e.g. another model version
             return False
         if not isinstance(self.body, Rows) or not isinstance(other.body, Rows):
             return False
@@ -125,7 +125,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
         return b"".join(self.parts())
 
     def parts(self) -> Parts:
-        """The OTLP `LogRecord` in pieces, so that rows are copied once only: into their request."""
+        """The OTLP `LogRecord` in pieces, so that rows are copied only once, into their request."""
         self.event_id = self.event_id or new_uuid()
         message = LogRecord(
             time_unix_nano=self.time_ns,
@@ -196,7 +196,7 @@ class RequestEnvelope:
 
     @classmethod
     def of_request(cls, request: bytes) -> RequestEnvelope:
-        """The envelope that made a request: records of a dead process are sent under its name."""
+        """The envelope of an existing request, to send the records of a dead process with its resource."""
         (logs,) = ExportLogsServiceRequest.FromString(request).resource_logs
         (scope,) = logs.scope_logs
         envelope = cls.__new__(cls)
@@ -221,7 +221,7 @@ class RequestEnvelope:
 
 
 def _tag(message: type[Message], field: str) -> bytes:
-    """The key of a length-delimited field (wire type 2) whose number fits one byte."""
+    """The key of a length-delimited field (wire type 2) with a number that fits one byte."""
     return bytes([message.DESCRIPTOR.fields_by_name[field].number << 3 | 2])
 
 
@@ -244,7 +244,7 @@ def _varint(number: int) -> bytes:
 
 
 def _resource(config: CollectorConfig, producer: str) -> Resource:
-    """Who sends: the deployment YAML first, then OTEL_RESOURCE_ATTRIBUTES and service.name, then `local`/`default`."""
+    """Names from the deployment YAML, else OTEL_RESOURCE_ATTRIBUTES and service.name, else `local`/`default`."""
     given = {
         semconv.SERVICE_INSTANCE_ID: producer,
         semconv.AZUREML_ENDPOINT_NAME: config.endpoint,
@@ -253,7 +253,7 @@ def _resource(config: CollectorConfig, producer: str) -> Resource:
     }
     resource = Resource.create({key: value for key, value in given.items() if value is not None})
     service = str(resource.attributes.get(semconv.SERVICE_NAME, ""))
-    # OTel's own default for a missing name is "unknown_service:python": that is no endpoint.
+    # OTel's default for a missing name, "unknown_service:python", is not an endpoint.
     named = service if service and not service.startswith("unknown_service") else semconv.DEFAULT_ENDPOINT
     endpoint = str(resource.attributes.get(semconv.AZUREML_ENDPOINT_NAME, named))
     deployment = str(resource.attributes.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))

@@ -3,7 +3,7 @@
 The first of these that is known:
 
 1. the version in the registry of MLflow or Azure ML that the model was loaded from: `models:/name/3`, a folder with
-   MLflow's note about that, a folder below Azure's `azureml-models/name/3`;
+   MLflow's registry note, or a folder below Azure's `azureml-models/name/3`;
 2. the `model_id`, `model_uuid` or `run_id` of its metadata: not a number, but unique to this model;
 3. `default`, the value that Azure's own collector always has.
 """
@@ -29,7 +29,7 @@ _MAX_LENGTH = 128
 
 
 class ByIdentity(Generic[T]):
-    """Values of objects as long as they live; models may not be hashable, and must not get new attributes."""
+    """Values by object, while it lives; models may not be hashable, and must not get new attributes."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[weakref.ref[Any], T]] = {}

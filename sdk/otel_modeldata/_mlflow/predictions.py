@@ -1,11 +1,11 @@
-"""One call of a model -> inputs and outputs under one correlation id.
+"""Collects the inputs and outputs of each call of a model with one correlation id.
 
 Uses only the interface of an MLflow model (`metadata.get_input_schema()`, `predict(data, params)`), so nothing here
-imports MLflow. Guaranteed to the caller of a model: the same arguments, the same result object, the same exceptions.
-Errors of collecting are logged here and never raised.
+imports MLflow. Arguments, result object and exceptions are the same as without collecting. Errors of collecting are
+logged and never raised.
 
 Only the outermost call is collected: a model that calls other models is one model to its callers. A context variable
-marks the outermost call: it is passed on to `await` and `asyncio.to_thread`, not to plain threads.
+marks the outermost call: it propagates through `await` and `asyncio.to_thread`, not into plain threads.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OUTPUTS = "model_outputs"
 
 MAX_STREAMED_CHUNKS = 10_000
 MAX_STREAMED_CHARS = 4 * 2**20
-"""A streamed answer beyond either limit is not collected: half an answer would look like a whole one."""
+"""A streamed answer above either limit is not collected: a cut answer would look complete."""
 
 _inside: ContextVar[bool] = ContextVar("otel_modeldata_inside_prediction", default=False)
 
@@ -60,7 +60,7 @@ class Predictions:
         self._once = LogThrottle(logger, math.inf)
 
     def wrap(self, predict: Callable[..., Any]) -> Callable[..., Any]:
-        """`predict` of a class of models, collecting."""
+        """Wrap the `predict` method of a model class, so that calls are collected."""
 
         @functools.wraps(predict)
         def collected(model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -75,7 +75,7 @@ class Predictions:
         return collected
 
     def wrap_stream(self, predict_stream: Callable[..., Any]) -> Callable[..., Any]:
-        """`predict_stream` of a class of models, collecting at the end of the stream."""
+        """Wrap the `predict_stream` method of a model class, so that calls are collected at the end of the stream."""
 
         @functools.wraps(predict_stream)
         def collected(model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -105,7 +105,7 @@ class Predictions:
         self._collect(OUTPUTS, model, answer, context)
 
     def _begin(self, model: Any, data: Any = None, *_: Any, **__: Any) -> CorrelationContext:
-        """Collect the inputs: before the model runs, which may fail, or change them."""
+        """Collect the inputs before the model runs, because it may fail or change them."""
         context = resolve(None)
         self._collect(INPUTS, model, data, context)
         return context
@@ -156,7 +156,7 @@ class _Answer:
         """One row: the text, or the list of chunks.
 
         Raises:
-            UnsupportedValueError: there were too many.
+            UnsupportedValueError: there were too many chunks or characters.
         """
         from .to_dataframe import cells  # noqa: PLC0415 - loads pandas
 

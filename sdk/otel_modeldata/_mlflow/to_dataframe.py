@@ -1,4 +1,4 @@
-"""Inputs and outputs of models -> frame: a DataFrame with one row for each scored item.
+"""Turns inputs and outputs of models into a DataFrame with one row for each scored item.
 
 The rules are those of MLflow's schema enforcement and of Azure ML's own script for MLflow models, which collects
 `pandas.DataFrame(result)`: columns without names become `0`, `1`... If that call would fail, or would spread one
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_DENSE_CELLS = 4 * 2**20
-"""Cells of a sparse matrix that is collected, zeros included: as JSON about as much as one event may hold."""
+"""Maximum number of cells of a sparse matrix, including zeros: as JSON about the largest event."""
 
 _SCALARS = (
     str,
@@ -84,7 +84,7 @@ def frame_of(value: object, columns: SignatureColumns = UNKNOWN_COLUMNS) -> pd.D
         columns: of the model's signature: names for columns that have none.
 
     Raises:
-        UnsupportedValueError: it has no rows.
+        UnsupportedValueError: `value` has no rows.
     """
     if isinstance(value, pd.DataFrame):
         return value
@@ -124,7 +124,7 @@ def _named(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _record(value: object) -> Mapping[Any, Any] | None:
-    """The fields of a record; None if `value` is none."""
+    """The fields of a record; None if `value` is not a record."""
     if isinstance(value, Mapping):
         return value
     if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):

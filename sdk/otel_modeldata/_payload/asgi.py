@@ -1,8 +1,7 @@
 """Payload logging around an ASGI application (ASGI 3.0, the HTTP part).
 
-Messages are passed on unchanged and at once. WebSockets are ignored. At the end of the lifespan pending records are
-delivered before the server is notified, because a signal may end the server right after it (uvicorn raises SIGTERM
-again).
+Messages are passed on unchanged and immediately. WebSockets are ignored. At the end of the lifespan, pending records
+are delivered before the server is notified, because a signal may then end the server (uvicorn raises SIGTERM again).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _FILES: Final = ("http.response.pathsend", "http.response.zerocopysend")
-"""Extensions by which a server sends a file itself: its bytes are not seen here."""
+"""Extensions with which a server sends a file itself, so that its bytes do not pass the middleware."""
 
 
 class ASGIMiddleware:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_VALUE_CHARS: Final = 1024
-"""Of a header in a line; servers accept 8 KiB and more, and every line repeats it."""
+"""Maximum length of a header in a line; servers accept 8 KiB and more, and every line repeats it."""
 _MAX_NAME_CHARS: Final = 20
 """CloudEvents 1.0, "Naming Conventions"."""
 _SECRET: Final = re.compile(

@@ -1,15 +1,15 @@
 """One request and its response in a server: they become the records `request` and `response`.
 
-Theory of operation. A middleware opens an exchange before the application runs, passes every chunk of both bodies to
-it, and ends it after the last byte of the response. Both records are made then, so they delay no response. They have
-one correlation id and one request id, and the application runs inside the correlation context of the exchange, so
-frames that it collects have the same ids.
+A middleware opens an exchange before the application runs, passes every chunk of both bodies to it, and ends it after
+the last byte of the response. Both records are made then, so they do not delay the response. They have one correlation
+id and one request id. The application runs inside the correlation context of the exchange, so frames that it collects
+have the same ids.
 
 The span: a middleware runs outside of the instrumentation that makes the server's span, so there is no current span
 yet. The span that is current when the application begins its response is the server's, or one below it in the same
-trace. If there is none, the caller's span is used, which it sent as `traceparent`.
+trace. If there is none, the caller's span (`traceparent`) is used.
 
-This module does not depend on ASGI or WSGI, nor on whether a record is accepted.
+This module does not depend on ASGI or WSGI, or on whether a record is accepted.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ RESPONSE: Final = "response"
 FAILED: Final = 500
 """The status that servers send for an application that raises before it has answered."""
 CLIENT_CLOSED_REQUEST: Final = 499
-"""The client disconnected before there was an answer: not a status of HTTP, but widely used since nginx."""
+"""The client disconnected before the answer: not an HTTP status, but in wide use since nginx."""
 
 BAGGAGE_HEADER: Final = "baggage"
 MAX_ID_CHARS: Final = 256
-"""Of a correlation id or request id that a client chose."""
+"""Maximum length of a correlation id or request id that a client chose."""
 MAX_PATH_CHARS: Final = 8192
-"""Of a path, and of a query; servers accept about as much."""
+"""Maximum length of a path, and of a query; servers accept about as much."""
 _SPAN_PER_MESSAGE: Final = "asgi.event.type"
 """The attribute of the short spans that OpenTelemetry's ASGI middleware makes for each message."""
 
@@ -104,8 +104,8 @@ class Exchange:
         self.context = current_correlation_context() or _new_context(head.header, sent_id)
         self.correlation_id = checked_text(str(self.context.get_id() or ""))
         self.sends_on = None if sent_id else _baggage_with(head.header, self.correlation_id)
-        """The header `baggage` that the application gets, so that its own calls carry the id, because instrumentation
-        around the application makes a new context from the headers of the request."""
+        """The header `baggage` for the application, so that its own calls carry the id: instrumentation around the
+        application makes a new context from the headers of the request."""
         self.request: HttpMessage | None = None
         self.wants_response = False
         self._head = head
@@ -138,7 +138,7 @@ class Exchange:
 
     @property
     def is_observed(self) -> bool:
-        """Whether anything of it is collected."""
+        """Whether the request or the response is collected."""
         return self._emit is not None
 
     def take_request(self, chunk: bytes | bytearray | memoryview) -> None:
@@ -168,7 +168,7 @@ class Exchange:
 
         Args:
             is_whole: whether the response was sent to its end.
-            status: of an exchange in which the application never answered.
+            status: the status if the application never answered.
         """
         emit, self._emit = self._emit, None
         if emit is None:
@@ -207,7 +207,7 @@ def _no_header(_: str) -> None:
 
 
 def _sent_id(upstream: Context) -> str | None:
-    """The correlation id that the calling service sent."""
+    """The correlation id that the calling service sent as baggage; None if there is no usable one."""
     token = context.attach(upstream)
     try:
         return sent_correlation_id()
@@ -237,7 +237,7 @@ def _upstream(header: Header) -> Context:
 
 
 def _request_span(span: Span) -> SpanContext:
-    """The span of a request; `span` may be that of one message of it."""
+    """The span of a request; `span` may be the span of one of its messages."""
     if _SPAN_PER_MESSAGE in (getattr(span, "attributes", None) or {}):
         parent: SpanContext | None = getattr(span, "parent", None)
         return parent or span.get_span_context()

@@ -1,7 +1,7 @@
 """One HTTP message: the headers that describe its body, and the beginning of the body.
 
-A body is taken chunk by chunk and never waited for; beyond the limit its bytes are only counted. This module does not
-depend on servers or records.
+It takes the chunks of a body as they pass; above the limit, bytes are only counted. This module does not depend on
+servers or records.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class HttpMessage:
         return PayloadBody(kept, is_text=text is not None), attributes
 
     def _text(self, content: bytes, *, is_cut: bool) -> bytes | None:
-        """`content` as far as it is text; None if it is no text, or its headers declare another type."""
+        """The part of `content` that is text; None if it is not text, or its headers declare another type."""
         if not content:
             return content
         if self._encoding != "identity" or not _is_text_type(self.content_type):

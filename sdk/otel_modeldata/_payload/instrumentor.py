@@ -1,12 +1,12 @@
 """Payload logging without code: under `opentelemetry-instrument` servers load applications inside the middlewares.
 
 Supported are uvicorn, gunicorn (its sync, gthread, gevent, eventlet and asgi workers, and uvicorn's) and werkzeug's
-development server. Each is changed when, and if, the program imports it; the application itself is never changed. For
-any other server put a middleware around the application in its code. (A WSGI application under `uvicorn --interface
-wsgi` runs in threads without the context of the request: its frames have separate correlation ids.)
+development server. Each is patched when, and only if, the program imports it; the application itself is never changed.
+For any other server, wrap the application in a middleware in code. (A WSGI application under `uvicorn --interface wsgi`
+runs in threads without the context of the request: its frames have separate correlation ids.)
 
-The middleware is the outermost one, outside of OpenTelemetry's own middlewares, too: it gets the bytes that the client
-gets. `exchange.py` describes how its records find the span of their request.
+The middleware is the outermost one, also outside of OpenTelemetry's middlewares, so it gets the bytes that the client
+gets. `exchange.py` describes how records get the span of their request.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WSGI_WORKERS: Final = frozenset({"SyncWorker", "ThreadWorker", "AsyncWorker"})
-"""gunicorn's classes whose subclasses serve WSGI; others, such as uvicorn's, use the same method for other things."""
+"""gunicorn's base classes of WSGI workers; other workers, such as uvicorn's, use the same method for other things."""
 
 
 class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module is not type-checked
@@ -60,7 +60,7 @@ class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module 
         self._collects = False
 
     def around(self, middleware: str, app: Any) -> Any:
-        """`app` inside a middleware, once; or `app` itself if none is wanted or can be made."""
+        """Wrap `app` in a middleware, once; returns `app` itself if nothing is collected or the middleware fails."""
         from .logger import safely  # noqa: PLC0415 - heavy, in servers only
 
         kind = _middleware(middleware)

@@ -1,9 +1,9 @@
-"""Payload logging of one application: which exchanges are collected, and who emits their records.
+"""Payload logging of one application: chooses the exchanges to collect, and emits their records.
 
 The configuration decides what is collected: the collections `request` and `response`, each with its own rate. Without
-any configuration both are collected, because a user who wraps an application in a middleware wants that. The decision
-depends on the correlation id alone, as for frames, so request, response, inputs and outputs are kept together or not
-at all.
+any configuration both are collected, because wrapping an application in a middleware shows that intent. The decision
+depends on the correlation id alone, as for frames, so request, response, inputs and outputs are collected together or
+not at all.
 
 `safely` is the error boundary to serving: an error here is logged once a minute and changes nothing for the client.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MARK: Final = "otel_modeldata.payload"
-"""In a scope or environ: a middleware further out collects this exchange."""
+"""Key in a scope or environ: an outer middleware already collects this exchange."""
 LAST_FLUSH_SECONDS: Final = 10.0
 """How long the shutdown of a server waits for deliveries; the end of the interpreter waits as long."""
 
@@ -75,7 +75,7 @@ class PayloadLogger:
         self._emitters = self._make_emitters(settings)
 
     def _make_emitters(self, settings: Settings) -> dict[str, Emitter]:
-        """Load the heavy half of the package now, so that the first request need not wait for it."""
+        """Load the heavy part of the package now, so that the first request does not wait for it."""
         if not self._rates:
             return {}
         with _forking.guard:

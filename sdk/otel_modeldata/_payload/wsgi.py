@@ -33,8 +33,8 @@ class WSGIMiddleware:
     app.wsgi_app = WSGIMiddleware(app.wsgi_app)  # Flask
     ```
 
-    Azure's scoring server invents an `x-request-id` if a request has none. Its application is given the correlation id
-    as that header, so that the client reads in the response the id that the lines have.
+    Azure's scoring server makes an `x-request-id` if a request has none. The middleware gives it the correlation id in
+    that header, so that the client gets the id of the lines in the response.
 
     Args:
         app: any WSGI application; it gets the same requests as without this middleware.
@@ -125,7 +125,7 @@ class _Chunks:
 
 
 class _SizedChunks(_Chunks):
-    """A response whose number of chunks is known: servers set its Content-Length from that (PEP 3333)."""
+    """A response with a known number of chunks: servers use it to set Content-Length (PEP 3333)."""
 
     def __len__(self) -> int:
         return len(self._chunks)  # type: ignore[arg-type] # it has one, see `_observe`

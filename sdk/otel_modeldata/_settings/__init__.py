@@ -1,1 +1,1 @@
-"""The SDK's environment variables: their table, and the frozen values that are read from them."""
+"""The SDK's environment variables: their table, and the frozen settings read from them."""

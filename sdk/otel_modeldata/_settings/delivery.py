@@ -1,12 +1,11 @@
-"""How many records may wait, where, and what happens when there is no room: bounds and pace.
+"""Settings of delivery: queue limits, spool, overflow policy and pace.
 
 The variables are in `variables.py`. The policies of `OTEL_MODELDATA_OVERFLOW` when the queue is full:
 
 - `report`: `collect` raises `QueueFullError`, or gives it to `on_error`, at once.
-- `block:250`: it waits at most 250 ms for room, then does the same. Scoring waits with it.
-- `spill`: records for which memory has no room are written to the spool, the others never: cheaper, but only as safe
-  against the death of the process as memory is. Every other policy with a spool writes each record before `collect`
-  returns.
+- `block:250`: `collect` waits at most 250 ms for room, then does the same. Scoring waits, too.
+- `spill`: records are written to the spool only if memory is full. This is cheaper, but records in memory are lost if
+  the process dies. With any other policy and a spool, each record is written before `collect` returns.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigError
-from ..problems import Problem, shown
+from ..validation.problems import Problem, shown
 from .variables import (
     BATCH_MS,
     DEFAULT_BATCH_MS,
@@ -40,30 +39,30 @@ _MAX_DIGITS = 18
 """A number with more digits is a mistake; Python refuses to read one with thousands."""
 _BATCH_BYTES = 3_500_000
 _UNDER_WAY_BYTES = 7 * _BATCH_BYTES
-"""What one request and the next hold beside the queue: their rows as text, the requests, gRPC's copies of them during
-retries, and what the allocator keeps of all that. The peak in ten minutes of an outage is 30 MB."""
+"""Memory of the current and the next request beside the queue: rows as text, encoded requests, gRPC's copies during
+retries, and freed memory that the allocator keeps. The peak in an outage of ten minutes is 30 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryLimits:
-    """Bounds of the queue and the pace of sending."""
+    """Limits of the queue, and the pace of sending."""
 
     queue_bytes: int = DEFAULT_QUEUE_BYTES - _UNDER_WAY_BYTES
-    """Most bytes that may wait; beyond, `collect` refuses."""
+    """Maximum bytes in the queue; above it, `collect` refuses records."""
     queue_records: int | None = None
-    """Most records that may wait; azureml-ai-monitoring bounds only this."""
+    """Maximum number of records in the queue; azureml-ai-monitoring limits only this."""
     block_seconds: float = 0.0
     """How long `collect` waits for room before it refuses."""
     batch_bytes: int = _BATCH_BYTES
-    """Most bytes of one request with several records: below the 4 MiB that every gRPC server takes by default."""
+    """Maximum bytes of a request with several records: below 4 MiB, which every gRPC server accepts by default."""
     record_bytes: int = 64 * 2**20
-    """Most bytes of one record; one above `batch_bytes` is sent alone."""
+    """Maximum bytes of one record; a record above `batch_bytes` is sent alone."""
     merge_seconds: float = DEFAULT_BATCH_MS / 1000
-    """How long an event waits in memory for frames that may join it; 0 sends each frame as an event of its own."""
+    """How long an event waits in memory for frames that may join it; 0 sends each frame as its own event."""
     linger_seconds: float = 0.5
     """Pause between two batches: batches instead of single records save CPU, which scoring needs."""
     linger_records: int = 400
-    """So many waiting records shorten the pause to `busy_seconds`."""
+    """With this many waiting records, the pause is only `busy_seconds`."""
     busy_seconds: float = 0.02
     first_retry_seconds: float = 0.5
     max_retry_seconds: float = 15.0
@@ -75,8 +74,8 @@ class SpoolSettings:
 
     Attributes:
         folder: shared by all processes of a host.
-        max_bytes: what one process may hold there, taken over from dead ones included.
-        only_overflow: the policy `spill`: write only what has no room in memory.
+        max_bytes: limit for one process, including records adopted from dead processes.
+        only_overflow: the policy `spill`: write only records that have no room in memory.
     """
 
     folder: Path
@@ -91,7 +90,7 @@ class DeliverySettings:
     Attributes:
         limits: of the queue in memory.
         spool: None keeps everything in memory.
-        report: folder of the final counts; None writes none.
+        report: folder for the final counts; None writes none.
     """
 
     limits: DeliveryLimits = field(default_factory=DeliveryLimits)

@@ -1,4 +1,4 @@
-"""Where records are sent: the standard `OTEL_EXPORTER_OTLP_*` variables, read into an `Endpoint`, and its channel.
+"""Reads the standard `OTEL_EXPORTER_OTLP_*` variables into an `Endpoint`, and opens its gRPC channel.
 
 The stock OTLP exporter is not used: it retries for seven seconds and then drops, encodes every batch again on each
 try, ignores the RetryInfo that the OTLP specification names, and silently uses TLS for `localhost:4317`.
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from opentelemetry.util.re import parse_env_headers
 
 from ..exceptions import ConfigError
-from ..problems import Problem, is_loopback, shown
+from ..validation.problems import Problem, is_loopback, shown
 from .variables import (
     CERTIFICATE,
     CLIENT_CERTIFICATE,
@@ -82,7 +82,7 @@ class Endpoint:
 
         options = [
             ("grpc.max_send_message_length", -1),
-            ("grpc.enable_retries", 0),  # the delivery thread retries: it knows deadlines and losses
+            ("grpc.enable_retries", 0),  # the delivery thread retries
             ("grpc.initial_reconnect_backoff_ms", 500),
             ("grpc.max_reconnect_backoff_ms", 5_000),  # gRPC's own 120 s would outlast most outages
         ]
@@ -97,7 +97,7 @@ class Endpoint:
 
 
 def load_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
-    """The endpoint that the standard variables name; those for logs win over the general ones.
+    """Read the endpoint from the standard variables; those for logs take precedence.
 
     Raises:
         ConfigError: no scheme, no host, another protocol than gRPC, an unknown compression or a bad timeout.
@@ -132,7 +132,7 @@ def _for_logs(variable: Variable) -> str:
 
 
 def _set(env: Mapping[str, str], variable: Variable) -> Variable:
-    """The variable by the name that is set: the one for logs wins."""
+    """The variable under the name that is set; the name for logs takes precedence."""
     return replace(variable, name=_for_logs(variable)) if env.get(_for_logs(variable)) else variable
 
 

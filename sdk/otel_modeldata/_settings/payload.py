@@ -1,10 +1,10 @@
-"""How much of a body payload logging keeps, and of which requests.
+"""Settings of payload logging: which requests are collected, and how much of each body.
 
-Of a longer body the beginning is kept, and `contentrange` shows how long it was. A request needs at most twice these
-bytes while it is answered.
+If a body is longer, its beginning is kept, and `contentrange` has the full size. A request and its response take at
+most twice this limit in memory.
 
-Without `OTEL_MODELDATA_PAYLOAD_PATHS` every request is collected except those that no model answers: `OPTIONS`, and
-`GET` or `HEAD` of the paths that liveness probes, metrics scrapers and browsers ask for (`is_scoring`).
+Without `OTEL_MODELDATA_PAYLOAD_PATHS` every request is collected except `OPTIONS`, and `GET` or `HEAD` of paths that
+liveness probes, metrics scrapers and browsers use (`is_scoring`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import semconv
 from ..exceptions import ConfigError
-from ..problems import shown
+from ..validation.problems import shown
 from .variables import DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, PAYLOAD_BYTES, PAYLOAD_PATHS
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class PayloadSettings:
 
 
 def collected_rates(config: CollectorConfig) -> dict[str, float]:
-    """The payload collections that a file or variable switches on, with their rates; without any, none are."""
+    """The payload collections that a file or variable switches on, with their rates; empty without either."""
     if not config.enabled or config.collections is None:
         return {}
     entries = {name: config.collections.get(name) for name in semconv.PAYLOAD_COLLECTIONS}

@@ -1,4 +1,4 @@
-"""`Settings`: everything that the SDK reads from the environment of a process, read once and handed down."""
+"""`Settings`: everything that the SDK reads from the environment of a process, read once and passed down."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .variables import STORE, misspelled
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..problems import Problem
+    from ..validation.problems import Problem
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment of a process sets, validated.
+    """The validated settings of a process.
 
     Attributes:
         config: what is collected.
@@ -44,7 +44,7 @@ class Settings:
         """Read every variable.
 
         Args:
-            environ: variables by name; those of this process when missing.
+            environ: variables by name; the environment of this process when missing.
 
         Raises:
             ConfigError: lists everything that is wrong.
@@ -58,7 +58,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """The variables of a process as far as they can be read: each part that is wrong is None.
+    """The settings of a process, for diagnostics: a part with errors is None.
 
     Attributes:
         config: what is collected.

@@ -1,6 +1,6 @@
-"""The table of every environment variable that the SDK reads: what it takes, its default and what it means.
+"""The table of all environment variables that the SDK reads: accepted values, default and meaning.
 
-Error messages, `otel-modeldata check --environment` and the documentation are made from this table.
+Error messages, `otel-modeldata check --environment` and the documentation use this table.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..config import AZURE_CONFIG_VARIABLE, CONFIG_VARIABLE, LEGACY_VARIABLE
-from ..problems import Problem, closest
+from ..validation.problems import Problem, closest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,13 +21,14 @@ DEFAULT_BATCH_MS: Final = 100
 MAX_BATCH_MS: Final = 10_000
 DEFAULT_PAYLOAD_BYTES: Final = 10 * MIB
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
-"""Of one try. OTLP's default is 10 s; a gateway without a queue answers only after the receiver's append."""
+"""For one try. OTLP's default is 10 s, but a gateway without a queue answers only after the receiver's append."""
 MAX_PAYLOAD_BYTES: Final = 60 * MIB
 """One record may hold 64 MiB (`DeliveryLimits.record_bytes`), its attributes included."""
 
 _PREFIX: Final = "OTEL_MODELDATA_"
 _SAME_NAME: Final = 0.92
-"""How similar a variable must be to a known one to be reported: the gateway's and the agent's have this prefix, too."""
+"""How similar an unknown variable must be to a known one to be reported; variables of gateway and agent share the
+prefix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,8 @@ class Variable:
 
     Attributes:
         name: of the variable.
-        unit: what it takes, as it completes "expected ..." in an error.
-        default: what holds without it.
+        unit: the accepted values; completes "expected ..." in an error.
+        default: the value when it is not set.
         meaning: what it does.
     """
 
@@ -47,7 +48,7 @@ class Variable:
     meaning: str
 
     def problem(self, given: str) -> Problem:
-        """That the value is not what the variable takes.
+        """The problem of a value that the variable does not accept.
 
         Args:
             given: the value for the message, see `problems.shown`.
@@ -71,13 +72,13 @@ STORE_CONFIG: Final = Variable(
     name="OTEL_MODELDATA_STORE_CONFIG",
     unit="a file",
     default="none",
-    meaning="settings of a receiver (YAML) that hold for OTEL_MODELDATA_STORE, too",
+    meaning="receiver settings (YAML) that also apply to OTEL_MODELDATA_STORE",
 )
 QUEUE_BYTES: Final = Variable(
     name="OTEL_MODELDATA_QUEUE_BYTES",
     unit="bytes above 0",
     default=f"{DEFAULT_QUEUE_BYTES} ({DEFAULT_QUEUE_BYTES // MIB} MiB)",
-    meaning="memory for records that wait; at most a fifth of it is for those that are being sent",
+    meaning="memory for waiting records; at most a fifth of it is for records that are being sent",
 )
 OVERFLOW: Final = Variable(
     name="OTEL_MODELDATA_OVERFLOW",
@@ -95,13 +96,13 @@ SPOOL_BYTES: Final = Variable(
     name="OTEL_MODELDATA_SPOOL_BYTES",
     unit="bytes above 0",
     default=f"{DEFAULT_SPOOL_BYTES} ({DEFAULT_SPOOL_BYTES // MIB} MiB)",
-    meaning="most bytes that this process may hold in the spool",
+    meaning="maximum bytes of this process in the spool",
 )
 BATCH_MS: Final = Variable(
     name="OTEL_MODELDATA_BATCH_MS",
     unit=f"0 to {MAX_BATCH_MS} milliseconds",
     default=str(DEFAULT_BATCH_MS),
-    meaning="how long frames of one collection, correlation id and trace may join one event; 0 sends each on its own",
+    meaning="how long frames of one collection, correlation id and trace may join one event; 0 sends each separately",
 )
 REPORT: Final = Variable(
     name="OTEL_MODELDATA_REPORT",
@@ -131,7 +132,7 @@ PROTOCOL: Final = Variable(
     name="OTEL_EXPORTER_OTLP_PROTOCOL",
     unit="grpc",
     default="grpc",
-    meaning="the protocol; another one is taken with OTEL_EXPORTER_OTLP_LOGS_ENDPOINT only, and records use gRPC there",
+    meaning="the protocol; records always use gRPC, so another value needs OTEL_EXPORTER_OTLP_LOGS_ENDPOINT to be set",
 )
 HEADERS: Final = Variable(
     name="OTEL_EXPORTER_OTLP_HEADERS",
@@ -155,7 +156,7 @@ CERTIFICATE: Final = Variable(
     name="OTEL_EXPORTER_OTLP_CERTIFICATE",
     unit="a PEM file",
     default="none: the authorities of the system",
-    meaning="authority that signed the certificate of the endpoint",
+    meaning="certificate authority that signed the endpoint's certificate",
 )
 CLIENT_KEY: Final = Variable(
     name="OTEL_EXPORTER_OTLP_CLIENT_KEY",
@@ -178,7 +179,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         name="OTEL_SERVICE_NAME",
         unit="a name",
         default="local",
-        meaning="the endpoint's name where the configuration has no endpoint_name (read by the OpenTelemetry SDK)",
+        meaning="the endpoint's name if the configuration has no endpoint_name (read by the OpenTelemetry SDK)",
     ),
     Variable(
         name="OTEL_RESOURCE_ATTRIBUTES",
@@ -209,7 +210,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         name="AZUREML_MDC_QUEUE_CAPACITY",
         unit="a whole number",
         default="none",
-        meaning="with AZUREML_MDC_ENABLED: most events in the queue, beside the bound in bytes",
+        meaning="with AZUREML_MDC_ENABLED: maximum number of events in the queue, beside the limit in bytes",
     ),
     Variable(
         name="AZUREML_MDC_LOCAL_CAPTURE",
@@ -221,16 +222,16 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         name="AZUREML_MDC_DEBUG",
         unit="true or false",
         default="false",
-        meaning="collect returns a context that answers is_success() and get_message()",
+        meaning="collect returns a context with is_success() and get_message()",
     ),
 )
-"""Each `OTEL_EXPORTER_OTLP_NAME` may be written `OTEL_EXPORTER_OTLP_LOGS_NAME`, which wins."""
+"""Each `OTEL_EXPORTER_OTLP_NAME` may be written `OTEL_EXPORTER_OTLP_LOGS_NAME`, which takes precedence."""
 
 _NAMES: Final = tuple(variable.name for variable in VARIABLES if variable.name.startswith(_PREFIX))
 
 
 def misspelled(environ: Mapping[str, str]) -> tuple[Problem, ...]:
-    """Variables that are read nowhere and look like one of this package."""
+    """Variables that are not read and are similar to one of this package."""
     close = {name: closest(name, _NAMES, cutoff=_SAME_NAME) for name in sorted(environ) if name.startswith(_PREFIX)}
     return tuple(
         Problem(name, f"this variable is not read; did you mean {known}?")

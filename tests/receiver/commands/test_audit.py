@@ -216,7 +216,7 @@ def test_the_text_output_has_the_location_and_the_meaning_of_each_fault(
 def test_an_audit_finds_nothing_after_a_receiver_was_killed_many_times(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was acknowledged is stored once."""
+    """Acknowledged records are stored once."""
     folder = tmp_path / "store"
     receiver = start_receiver(str(folder), "--instance-id", "f" * 32)
     for number in range(0, 60, 10):
@@ -321,10 +321,10 @@ def test_a_part_of_a_store_is_audited_alone(store: Path, capsys: pytest.CaptureF
     assert audited(capsys, store, "--collection", "model_outputs")[0] == 1
     assert audited(capsys, store, "--endpoint", "credit", "--deployment", "green")[1]["reconciliations"] == []
     code, facts = audited(capsys, store, "--endpoint", "debit")
-    assert (code, facts["blobs"], facts["lines"]) == (0, 1, 0)  # the quarantine belongs to all
+    assert (code, facts["blobs"], facts["lines"]) == (0, 1, 0)  # the quarantine is shared by all parts
 
 
-def test_hours_are_audited_alone_and_what_is_in_other_hours_is_not_missing(
+def test_only_the_chosen_hours_are_audited_and_events_in_other_hours_are_not_missing(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     late, early = blob(store, hour=12), blob(store, hour=11)
@@ -363,7 +363,7 @@ EVENTS = st.lists(st.tuples(st.integers(10, 14), st.sampled_from(["stored", "sto
 
 @settings(max_examples=60)
 @given(EVENTS, st.integers(10, 14), st.integers(10, 14), st.sampled_from([None, 0, 5, 11]))
-def test_in_any_hours_a_gap_is_reported_exactly_when_the_event_is_nowhere(
+def test_a_gap_is_reported_only_if_the_event_is_in_no_hour(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[int, str]], first: int, last: int, gone: int | None
 ) -> None:
     """The hour of an event is random: callers set the times of events."""
@@ -435,7 +435,7 @@ def test_an_empty_store_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[s
     code, facts = audited(capsys, tmp_path)
     assert (code, facts["notes"]) == (0, [nothing])
     code, out, _ = run(capsys, tmp_path)
-    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # and not that everything is accounted for
+    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # not "everything is accounted for"
 
 
 def test_a_missing_store_has_code_3_and_is_not_created(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -466,7 +466,7 @@ def test_wrong_usage_has_code_2(arguments: list[str], capsys: pytest.CaptureFixt
 def test_a_report_and_hours_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = write_report(tmp_path / "reports", "p")
     code, _, err = run(capsys, tmp_path, "--report", report, "--from", "2026-11-22T10")
-    assert (code, "a final report is about all hours" in err) == (2, True)
+    assert (code, "a final report covers all hours" in err) == (2, True)
     assert run(capsys, tmp_path, "--from", "2026-11-22T10", "--to", "2026-11-22T09")[0] == 2
 
 

@@ -1,4 +1,4 @@
-"""`otel-modeldata check`: every problem in a sentence with its line, and what surprises elsewhere as a warning."""
+"""`otel-modeldata check`: every problem with its line, and warnings about settings that cause problems elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from otel_modeldata.environment import read_environment
-from otel_modeldata.problems import child, item
+from otel_modeldata.validation.problems import child, item
 from otel_modeldata_receiver.commands import main
 from otel_modeldata_receiver.commands.check.run import check_files
 from otel_modeldata_receiver.commands.check.yaml_lines import YamlLines
@@ -78,20 +78,20 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.replace("  collections", "  rolling_rate: Day\n  collections"),
             4,
-            f"{AZURE}rolling_rate: Azure ML's monitors read hour folders only, so they find nothing of Day",
+            f"{AZURE}rolling_rate: Azure ML's monitors read hour folders only, so they find no blobs at rate Day",
             id="a rate that monitors do not read",
         ),
         pytest.param(
             GOOD.replace("  collections", "  rolling_rate: month\n  collections"),
             4,
-            f"{AZURE}rolling_rate: Azure ML's monitors read hour folders only, so they find nothing of month, and "
-            "azure-ai-ml refuses this value",
+            f"{AZURE}rolling_rate: Azure ML's monitors read hour folders only, so they find no blobs at rate month, "
+            "and azure-ai-ml refuses this value",
             id="a rate that azure-ai-ml refuses",
         ),
         pytest.param(
             GOOD.replace("  collections", "  sampling_rate: 0.0\n  collections"),
             4,
-            f"{AZURE}sampling_rate: 0 collects nothing here, while Azure's own SDK takes 0 for everything",
+            f"{AZURE}sampling_rate: 0 collects nothing here, but Azure's own SDK treats 0 as everything",
             id="nothing is sampled",
         ),
         pytest.param(
@@ -118,8 +118,8 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.replace("    model_outputs: {enabled: 'True'}\n", ""),
             5,
-            f"{AZURE}collections.model_inputs: Azure ML's default monitor needs model_inputs and model_outputs, here "
-            "is one of them",
+            f"{AZURE}collections.model_inputs: Azure ML's default monitor needs model_inputs and model_outputs, this "
+            "file has only one of them",
             id="half a pair",
         ),
         pytest.param(
@@ -131,14 +131,14 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.replace("inputs: {", "inputs: {data: {version: 1}, "),
             5,
-            f"{AZURE}collections.model_inputs.data.version: azure-ai-ml takes text only, write '1' in quotes",
+            f"{AZURE}collections.model_inputs.data.version: azure-ai-ml accepts text only, write '1' in quotes",
             id="an unquoted version",
         ),
         pytest.param(
             f"{GOOD}    request: {{}}\n  request_logging:\n    capture_headers: [x-a, Authorization]\n",
             9,
             f"{AZURE}request_logging.capture_headers[1]: 'Authorization' is a credential, and every reader of the "
-            "store will have it",
+            "store can read it",
             id="a credential in the store",
         ),
         pytest.param(
@@ -151,13 +151,13 @@ AZURE = "data_collector."
         pytest.param(
             GOOD.removeprefix("endpoint_name: credit\n"),
             None,
-            "endpoint_name: expected in this file, got nothing: the folders then take the names from "
+            "endpoint_name: expected in this file, got nothing: the names are then read from "
             "OTEL_RESOURCE_ATTRIBUTES, else from service.name, else they are 'local' and 'default'",
             id="a deployment without a name",
         ),
     ],
 )
-def test_what_works_here_and_surprises_in_azure_is_a_warning(
+def test_a_setting_that_causes_problems_in_azure_is_a_warning(
     path: Path, text: str, line: int | None, sentence: str
 ) -> None:
     assert found(path, text) == [("warning", line, sentence)]
@@ -169,7 +169,7 @@ def test_more_than_five_collections_are_a_warning(path: Path) -> None:
     assert found(path, text)[0] == (
         "warning",
         4,
-        "data_collector.collections: Azure's documentation allows 5 collections, here are 6",
+        "data_collector.collections: Azure's documentation allows 5 collections, this file has 6",
     )
 
 
@@ -187,7 +187,7 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
             GOOD + "    Model_Inputs: {}\n",
             7,
             "data_collector.collections.Model_Inputs: expected names that differ in more than case, got this one "
-            "beside 'model_inputs': only the last of them counts",
+            "and 'model_inputs': only the last of them counts",
             id="names equal up to case",
         ),
         pytest.param(
@@ -208,19 +208,17 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
         ),
     ],
 )
-def test_what_no_parser_refuses_and_is_wrong_all_the_same_is_a_problem(
-    path: Path, text: str, line: int, sentence: str
-) -> None:
+def test_wrong_values_that_the_parser_accepts_are_problems(path: Path, text: str, line: int, sentence: str) -> None:
     assert ("problem", line, sentence) in found(path, text)
 
 
-def test_a_data_path_that_is_no_datastores_is_a_problem(path: Path) -> None:
+def test_a_data_path_outside_datastores_is_a_problem(path: Path) -> None:
     ((severity, line, sentence),) = found(path, GOOD.replace("inputs: {", "inputs: {data: {path: /mnt/x}, "))
     assert (severity, line) == ("problem", 5)
     assert sentence.startswith("data_collector.collections.model_inputs.data.path: expected a path like azureml://")
 
 
-def test_a_datastore_that_the_receiver_beside_it_does_not_know_is_a_warning(tmp_path: Path) -> None:
+def test_a_datastore_missing_in_the_receivers_configuration_is_a_warning(tmp_path: Path) -> None:
     deployment, receiver = tmp_path / "deployment.yml", tmp_path / "receiver.yml"
     paths = {"inputs": "azureml://datastores/mine/paths/a", "outputs": "azureml://datastores/other/paths/b"}
     text = GOOD
@@ -301,18 +299,18 @@ def test_a_file_that_cannot_be_read_is_a_problem(path: Path, content: bytes | No
     assert [one.sentence.split(", got")[0] for one in checked.problems] == ["expected a YAML file in UTF-8"]
 
 
-def test_a_folder_is_asked_for_its_files(tmp_path: Path) -> None:
+def test_a_folder_is_a_problem(tmp_path: Path) -> None:
     (checked,) = check_files([tmp_path])
     assert [one.sentence for one in checked.problems] == ["expected a YAML file, got a folder: name its files"]
 
 
 @pytest.mark.slow
-def test_yaml_that_nests_without_end_is_a_problem(path: Path) -> None:
+def test_yaml_that_nests_too_deep_is_a_problem(path: Path) -> None:
     ((severity, _, said),) = found(path, "a: " + "[" * 5000 + "]" * 5000)
-    assert (severity, said) == ("problem", "expected YAML, got more levels than can be read: nest it less")
+    assert (severity, said) == ("problem", "expected YAML, got too many nested levels: nest it less")
 
 
-def test_aliases_of_aliases_are_not_followed_without_end(path: Path) -> None:
+def test_nested_aliases_are_followed_up_to_a_limit(path: Path) -> None:
     text = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
     for above, name in pairwise("abcdefghij"):
         text += f"{name}: &{name} [{', '.join([f'*{above}'] * 9)}]\n"
@@ -337,12 +335,12 @@ def test_a_line_is_found_through_aliases_and_lists() -> None:
     ]
 
 
-def test_a_key_with_dots_is_not_taken_for_two_keys() -> None:
+def test_a_key_with_dots_is_one_key() -> None:
     lines = YamlLines("a:\n  b: 1\na.b: 2\n'it''s': 3\n")
     assert (lines.repeated, [lines.of(path) for path in ("a.b", "['a.b']", child("", "it's"))]) == ({}, [2, 3, 4])
 
 
-# --- every key of the two files, one after the other, with a value that is wrong ------------------------------------
+# --- every key of the two files, one after the other, with a wrong value ------------------------------------
 
 DEPLOYMENT = """\
 endpoint_name: credit
@@ -503,7 +501,7 @@ def test_the_command_prints_a_line_for_each_finding_as_compilers_do(
     assert good.endswith("deployment.yml: no problem in this deployment file")
 
 
-def test_warnings_alone_are_no_failure(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_alone_exit_with_zero(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(GOOD + "    other: {}\n")
     code, out = run(capsys, "--json", str(path))
     assert code == 0
@@ -525,7 +523,7 @@ def test_warnings_alone_are_no_failure(path: Path, capsys: pytest.CaptureFixture
     }
 
 
-def test_without_anything_to_check_the_command_line_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_line_without_files_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys)[0] == 2
 
 

@@ -1,4 +1,4 @@
-"""`otel-modeldata doctor`: one event, hop by hop, and a sentence for each failure."""
+"""`otel-modeldata doctor`: follows one event hop by hop, with one sentence for each failure."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_the_clock_of_an_azure_store_is_compared(azurite: Azurite, start_receive
     assert azurite.key not in json.dumps(hops)
 
 
-def test_a_gateway_that_acknowledges_and_cannot_deliver_is_found_by_the_store(
+def test_store_shows_that_a_gateway_acknowledges_but_does_not_deliver(
     start_gateway: StartGateway, tmp_path: Path
 ) -> None:
     gateway = start_gateway(OTEL_MODELDATA_RECEIVER_ENDPOINT=f"127.0.0.1:{free_port()}")
@@ -125,7 +125,7 @@ def test_a_gateway_that_acknowledges_and_cannot_deliver_is_found_by_the_store(
     )
 
 
-def test_the_store_of_another_receiver_does_not_have_it(start_receiver: StartReceiver, tmp_path: Path) -> None:
+def test_an_event_in_another_receivers_store_is_reported_missing(start_receiver: StartReceiver, tmp_path: Path) -> None:
     receiver = start_receiver(str(tmp_path / "one"))
     start_receiver(str(tmp_path / "other"))
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver.endpoint}"}
@@ -170,7 +170,7 @@ def test_with_a_store_in_the_same_process_there_is_no_network(tmp_path: Path) ->
     assert "expected to write into" in hops["configuration"][1]
 
 
-def test_a_limit_below_five_mebibytes_is_found_by_the_large_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_large_event_finds_a_size_limit_below_5_mib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording_backend, "MAX_MESSAGE_BYTES", 4 * 2**20)
     with RecordingBackend() as backend:
         code, hops = doctor("--large", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{backend.endpoint}")
@@ -178,7 +178,7 @@ def test_a_limit_below_five_mebibytes_is_found_by_the_large_event(monkeypatch: p
     assert hops["large event"][1].endswith("raise its limit (otlp receiver of a gateway: max_recv_msg_size_mib: 68)")
 
 
-def test_an_event_that_is_not_acknowledged_is_not_looked_for(tmp_path: Path) -> None:
+def test_an_unacknowledged_event_is_not_searched_in_the_store(tmp_path: Path) -> None:
     def only_empty(context: grpc.ServicerContext) -> None:
         if backend.taken:
             context.abort(grpc.StatusCode.UNAVAILABLE, "out of breath")
@@ -231,7 +231,7 @@ class _Fickle(RecordingBackend):
         ),
     ],
 )
-def test_a_wrong_configuration_ends_it_at_once(variables: dict[str, str], hop: str, start: str) -> None:
+def test_a_wrong_configuration_ends_the_check_at_once(variables: dict[str, str], hop: str, start: str) -> None:
     environment = read_environment(variables)
     examination = Examination(environment=environment, collection="doctor", store=None, timeout=1.0, large=False)
     (only,) = run.examine(examination)
@@ -291,7 +291,7 @@ def tls_receiver(start: StartReceiver, folder: Path, certificates: Path, *, mutu
     yield start(str(folder / "store"), "--config", str(config)).endpoint
 
 
-def test_tls_is_reported_with_the_end_of_its_certificate(
+def test_tls_is_reported_with_the_expiry_of_the_certificate(
     start_receiver: StartReceiver, tmp_path: Path, certificates: Path
 ) -> None:
     with tls_receiver(start_receiver, tmp_path, certificates) as target:
@@ -309,7 +309,7 @@ def test_each_mismatch_of_tls_has_its_own_message(
     assert plain["protocol"] == (
         "failed",
         (
-            f"expected gRPC in plain text on {target}, got an end of the connection: if it uses TLS, write "
+            f"expected gRPC in plain text on {target}, got a closed connection: if it uses TLS, write "
             "https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
         ),
     )
@@ -374,7 +374,7 @@ def test_the_port_of_otlp_over_http_is_recognized(start_any_gateway: StartAnyGat
             )
 
 
-@pytest.mark.parametrize(("answer", "got"), [(b"", "silence for 0.2 s"), (b"220 mail ready\r\n", "something else")])
+@pytest.mark.parametrize(("answer", "got"), [(b"", "no answer for 0.2 s"), (b"220 mail ready\r\n", "something else")])
 def test_a_server_of_another_kind_is_reported(monkeypatch: pytest.MonkeyPatch, answer: bytes, got: str) -> None:
     monkeypatch.setattr(network, "_PROBE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -398,11 +398,11 @@ def test_a_server_of_another_kind_is_reported(monkeypatch: pytest.MonkeyPatch, a
     [
         ("UNAUTHENTICATED", "put credentials into OTEL_EXPORTER_OTLP_HEADERS, as in authorization=Bearer%20TOKEN"),
         ("PERMISSION_DENIED", "ask for the right to write, or put other credentials into OTEL_EXPORTER_OTLP_HEADERS"),
-        ("UNIMPLEMENTED", "let the gateway's otlp receiver serve a pipeline of logs, or correct the port"),
+        ("UNIMPLEMENTED", "use the gateway's otlp receiver in a logs pipeline, or correct the port"),
         ("INTERNAL", "look at its log"),
     ],
 )
-def test_a_refusal_is_reported_with_its_cure_and_without_the_secret(code: str, cure: str) -> None:
+def test_a_refusal_is_reported_with_advice_and_without_the_secret(code: str, cure: str) -> None:
     with RecordingBackend() as backend:
         backend.refuse(lambda context: context.abort(grpc.StatusCode[code], "no entry"))
         hops = way(Endpoint(target=backend.endpoint, headers=(("authorization", "Bearer secret"),)))
@@ -433,7 +433,7 @@ MOMENT = datetime(2026, 11, 22, 12, 34, tzinfo=UTC).timestamp()
 
 
 @pytest.mark.parametrize("date", ["2026/11/22/12", "2026/11/22/12/34", "2026/11/22", "2026/11", "2026"])
-def test_the_event_is_found_whatever_the_rolling_rate(tmp_path: Path, date: str) -> None:
+def test_the_event_is_found_at_every_rolling_rate(tmp_path: Path, date: str) -> None:
     blob = tmp_path / "e/d/doctor" / date / "1.jsonl"
     blob.parent.mkdir(parents=True)
     blob.write_text('{"correlationid":"other"}\n{"correlationid":"canary"}\n{"correlationid":"torn')
@@ -449,7 +449,7 @@ def test_folders_of_other_times_are_not_read(tmp_path: Path) -> None:
     assert doctor_store.find(str(tmp_path), "e/d/doctor", "canary", [MOMENT], 0.0) is None
 
 
-def test_what_grows_while_it_is_looked_at_is_read_on(tmp_path: Path) -> None:
+def test_a_blob_that_grows_during_the_search_is_read_further(tmp_path: Path) -> None:
     blob = tmp_path / "e/d/doctor/2026/11/22/12/1.jsonl"
     blob.parent.mkdir(parents=True)
     blob.write_text('{"correlationid":"other"}\n{"correl')
@@ -469,7 +469,7 @@ def test_what_grows_while_it_is_looked_at_is_read_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(5, 200), (-5, 403)])
-def test_a_clock_that_is_off_is_measured_against_the_stores(
+def test_the_clock_skew_is_measured_against_the_store(
     monkeypatch: pytest.MonkeyPatch, minutes: int, status: int
 ) -> None:
     with http_server(datetime.now(UTC) - timedelta(minutes=minutes), status) as host:
@@ -480,7 +480,7 @@ def test_a_clock_that_is_off_is_measured_against_the_stores(
     assert abs(found.seconds - 60 * minutes) <= found.uncertainty + 1
 
 
-def test_a_service_that_is_down_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_of_a_service_that_is_down_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with http_server(status=503) as host:
         connection = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://{host}/a;"
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
@@ -491,7 +491,7 @@ def test_a_service_that_is_down_has_no_time(monkeypatch: pytest.MonkeyPatch) -> 
 # --- the command line -----------------------------------------------------------------------------------------------
 
 
-def test_people_read_a_line_for_each_hop() -> None:
+def test_the_text_output_has_a_line_for_each_hop() -> None:
     target = f"127.0.0.1:{free_port()}"
     done = subprocess.run(
         [sys.executable, "-m", "otel_modeldata_receiver", "doctor"],

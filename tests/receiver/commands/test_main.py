@@ -1,4 +1,4 @@
-"""The command line, as people and programs start it."""
+"""The command line, as users and programs run it."""
 
 from __future__ import annotations
 

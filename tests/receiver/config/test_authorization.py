@@ -1,4 +1,4 @@
-"""Which certificate may send for which deployment, over real connections (fault test 23, "other tenant")."""
+"""Which certificate may send for which deployment, over real connections."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ KSERVE = {
 
 
 def one(event_id: str, resource_values: Mapping[str, object] | None = None) -> bytes:
-    """A request for credit/blue, or for what `resource_values` name."""
+    """A request for credit/blue, or for the deployment that `resource_values` name."""
     return request(record(event_id=event_id, time_ns=NOON), resource_values=resource_values)
 
 
@@ -69,7 +69,7 @@ def call_of(common_name: str, *, dns: Sequence[str] = (), uri: Sequence[str] = (
 
 
 def certificate_of(common_name: str, *, dns: Sequence[str] = (), uri: Sequence[str] = ()) -> dict[str, Any]:
-    """The same certificate as Python's ssl shows it."""
+    """The same certificate as Python's ssl returns it."""
     others = [*(("DNS", value) for value in dns), ("IP Address", "10.0.0.1"), *(("URI", value) for value in uri)]
     return {"subject": ((("organizationName", "gateway"),), (("commonName", common_name),)), "subjectAltName": others}
 
@@ -99,14 +99,14 @@ def test_a_certificate_of_a_gateway_is_not_checked_further() -> None:
     assert Clients(GRANTED).of_certificate(certificate_of("gateway")) is None
 
 
-def test_other_kinds_of_names_count_for_nothing() -> None:
+def test_other_kinds_of_names_are_ignored() -> None:
     clients = Clients({"10.0.0.1": ["*"], "a@b": ["*"]})
     given = {"x509_subject_alternative_name": [b"10.0.0.1"], "peer_ip": [b"10.0.0.1"], "peer_email": [b"a@b"]}
     assert clients.of_call(given) == Client(names=(), grants=frozenset())
     assert clients.of_certificate(certificate_of("x")) == Client(names=("x",), grants=frozenset())
 
 
-def test_bytes_that_are_no_text_match_no_name() -> None:
+def test_names_that_are_not_utf_8_match_no_grant() -> None:
     assert Clients(GRANTED).of_call({"x509_common_name": [b"gateway\xff"]}) == Client(
         names=("gateway\ufffd",), grants=frozenset()
     )
@@ -192,7 +192,7 @@ def test_grants_that_could_mean_something_else_are_refused(
         config.load(None, {"tls": tls})
 
 
-def test_a_lone_word_is_no_list_of_deployments() -> None:
+def test_a_string_is_not_a_list_of_deployments() -> None:
     tls = {"cert_file": "s.crt", "key_file": "s.key", "client_ca_file": "ca.crt", "clients": {"gateway": "*"}}
     with pytest.raises(ConfigError, match=r"^tls\.clients\.gateway: expected deployments, got text; list some, or"):
         config.load(None, {"tls": tls})
@@ -203,7 +203,7 @@ def test_a_lone_word_is_no_list_of_deployments() -> None:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority and a server certificate; clients of it are in folders of their own below."""
+    """An authority and a server certificate; client certificates are in subfolders."""
     folder = make_certificates(tmp_path_factory.mktemp("clients"))
     for name, uri in (
         ("credit-pod", "spiffe://corp/credit"),
@@ -226,7 +226,7 @@ def tls_of(authority: Path, granted: Mapping[str, Sequence[str]] | None) -> TlsC
 
 
 async def sent(port: int, authority: Path, client: str, message: bytes, method: str = EXPORT) -> grpc.StatusCode:
-    """What a request with the certificate of `client` is answered."""
+    """The answer to a request with the certificate of `client`."""
     key, chain = ((authority / client / f"client.{kind}").read_bytes() for kind in ("key", "crt"))
     credentials = grpc.ssl_channel_credentials((authority / "ca.crt").read_bytes(), key, chain)
     async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
@@ -241,7 +241,7 @@ OK, DENIED = grpc.StatusCode.OK, grpc.StatusCode.PERMISSION_DENIED
 
 
 @pytest.mark.anyio
-async def test_a_client_stores_for_its_own_deployments_and_not_a_byte_for_others(
+async def test_a_client_stores_for_its_own_deployments_only(
     tmp_path: Path, authority: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with live_receiver(tmp_path, tls=tls_of(authority, GRANTED)) as receiver:
@@ -249,7 +249,7 @@ async def test_a_client_stores_for_its_own_deployments_and_not_a_byte_for_others
         assert await sent(port, authority, "credit-pod", one("1", OTHER)) is DENIED
         assert await sent(port, authority, "stranger", one("2")) is DENIED
         assert await sent(port, authority, "stranger", b"\xff") is DENIED
-        # One foreign resource refuses the request whole: neither its own lines nor what would go to quarantine is kept.
+        # One foreign resource refuses the whole request: nothing of it is stored or quarantined.
         broken = record(None, event_id="3", time_ns=NOON, collection="..")
         assert await sent(port, authority, "credit-pod", request(broken) + one("4") + one("5", OTHER)) is DENIED
         assert receiver.blobs() == []
@@ -280,9 +280,7 @@ async def test_traces_follow_the_same_rule(tmp_path: Path, authority: Path) -> N
 
 
 @pytest.mark.anyio
-async def test_what_names_no_deployment_is_kept_in_quarantine_for_known_clients(
-    tmp_path: Path, authority: Path
-) -> None:
+async def test_records_without_a_deployment_from_known_clients_are_quarantined(tmp_path: Path, authority: Path) -> None:
     async with live_receiver(tmp_path, tls=tls_of(authority, GRANTED)) as receiver:
         port = receiver.server.port
         nobodys = one("1", {semconv.AZUREML_ENDPOINT_NAME: "../fraud"})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Azure ML's library warns about its own use of its own dependencies.
+# Azure ML's library uses deprecated parts of its dependencies.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),
@@ -63,7 +63,7 @@ def workspace(service: AzureMl) -> AzureWorkspace:
 
 
 def test_an_asset_is_registered_as_a_folder(service: AzureMl, workspace: AzureWorkspace) -> None:
-    """S75, S79: what Studio and model monitors list."""
+    """S75, S79: Studio and model monitors list it."""
     workspace.register(ASSET)
     ((method, path, content),) = service.requests
     assert (method, path) == ("PUT", f"{PREFIX}/data/credit-blue-model_inputs/versions/1")
@@ -72,7 +72,7 @@ def test_an_asset_is_registered_as_a_folder(service: AzureMl, workspace: AzureWo
     assert service.tokens == {f"Bearer {TOKEN}"}
 
 
-def test_an_asset_that_is_there_already_is_a_success(service: AzureMl, workspace: AzureWorkspace) -> None:
+def test_an_asset_that_exists_already_is_a_success(service: AzureMl, workspace: AzureWorkspace) -> None:
     workspace.register(ASSET)
     workspace.register(ASSET)
     service.refusals = [409]

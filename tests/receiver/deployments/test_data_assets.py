@@ -53,7 +53,7 @@ def files_of(folder: Path) -> list[str]:
 
 
 async def test_after_the_first_line_an_mltable_and_an_asset_file_are_stored(tmp_path: Path) -> None:
-    """S79: the default name; the folder is named by what the store returns."""
+    """S79: the default name; the path of the folder is the URL that the store returns."""
     sink = sink_on(LocalStore(tmp_path))  # type: ignore[arg-type]
     assets = AssetPublisher(sink.put)
     root = destinations_of(assets).of("credit", "blue", "model_inputs").root
@@ -87,7 +87,7 @@ async def test_a_chosen_name_version_and_path_are_registered() -> None:
     assert threading.current_thread().name not in workspace.threads
 
 
-async def test_in_a_store_with_a_datastores_name_that_name_is_registered() -> None:
+async def test_an_asset_in_a_datastore_is_registered_with_the_datastore_path() -> None:
     """S52, S80: an asset is a folder, and needs no update."""
     sink, workspace = sink_on(MemoryStore()), Workspace()
     store_path = "azureml://datastores/workspaceblobstore/paths/modelDataCollector"
@@ -109,7 +109,7 @@ async def test_a_collection_without_a_line_has_no_asset(tmp_path: Path) -> None:
     assert files_of(tmp_path) == []
 
 
-async def test_it_is_published_once_by_a_process_and_again_by_the_next_without_harm(tmp_path: Path) -> None:
+async def test_an_asset_is_published_once_per_process_and_again_by_the_next_one(tmp_path: Path) -> None:
     for _ in range(2):
         sink, workspace = sink_on(LocalStore(tmp_path)), Workspace()  # type: ignore[arg-type]
         assets = AssetPublisher(sink.put, store_path="azureml://datastores/a/paths/b", register=workspace.register)

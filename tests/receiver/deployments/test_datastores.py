@@ -86,7 +86,7 @@ def test_a_datastore_is_found_by_its_name_in_any_case() -> None:
     assert known.find(DatastorePath.parse(LONG)) is THEIRS
 
 
-def test_the_long_form_of_ones_own_workspace_is_its_short_form() -> None:
+def test_the_long_form_of_the_configured_workspace_equals_the_short_form() -> None:
     own = WorkspaceConfig(subscription_id="SUB", resource_group="rg", name="ws")
     assert Datastores({"lake": LAKE}, own).find(DatastorePath.parse(LONG)) is LAKE
     with pytest.raises(ConfigError):
@@ -102,7 +102,7 @@ def test_an_unknown_datastore_is_named_with_those_that_are_known() -> None:
     )
 
 
-def test_azure_ml_is_asked_once_for_what_is_not_listed() -> None:
+def test_an_unlisted_datastore_is_looked_up_in_azure_ml_once() -> None:
     asked: list[str] = []
 
     def ask(path: DatastorePath) -> DatastoreConfig:

@@ -1,4 +1,4 @@
-"""Deployment YAMLs as the receiver reads them, and the plan that is made of them."""
+"""Deployment YAMLs as the receiver reads them, and the plan made from them."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_every_wrong_file_is_named(folder: Path) -> None:
     assert f"expected one file for MY_endpoint/blue, got {folder}/blue-deployment.yml as well" in found[3]
 
 
-def test_a_file_that_is_named_has_to_be_a_deployment(tmp_path: Path) -> None:
+def test_an_explicitly_named_file_must_be_a_deployment(tmp_path: Path) -> None:
     (tmp_path / "endpoint.yml").write_text("name: my_endpoint\n")
     path = tmp_path / "endpoint.yml"
     assert f"{path}: data_collector: expected a mapping, got nothing" in problems(path)

@@ -1,4 +1,4 @@
-"""Deployment files in a running receiver: from the first line on, and after a change without a restart."""
+"""Deployment files in a running receiver: at the start, and after a change without a restart."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def _seen(receiver: LiveReceiver, key: str, folder: Path, name: str) -> bo
 async def test_changed_files_are_used_without_a_restart(
     tmp_path: Path, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Another datastore and another rate after the change; stored lines stay, no line is stored twice."""
+    """A new datastore and a new rate after the change; stored lines stay, and no line is stored twice."""
     monkeypatch.setattr(POLL, 0.01)
     caplog.set_level("INFO")
     keys = iter(map(str, range(100_000)))

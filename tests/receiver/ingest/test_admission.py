@@ -1,4 +1,4 @@
-"""Bytes in flight stay within the budget, and no tenant can use up the room of the others (section 5, test 25)."""
+"""Bytes in flight stay within the budget, and no tenant can use up the room of the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def admitted(gate: Admission, tenant: str, size: int) -> bool:
 
 
 def fill(gate: Admission, tenant: str, size: int = 10) -> int:
-    """Admit until refused; the number of bytes."""
+    """Admit until refused; return the number of admitted bytes."""
     count = 0
     while admitted(gate, tenant, size):
         count += size
@@ -41,7 +41,7 @@ def test_a_tenant_alone_gets_four_fifths_and_the_next_one_always_finds_room() ->
 def test_busy_tenants_end_with_equal_shares_of_the_budget() -> None:
     gate = Admission(BUDGET)
     held = {"a": fill(gate, "a"), "b": fill(gate, "b"), "c": fill(gate, "c")}
-    for _ in range(2000):  # every request is resolved in turn, and its tenant tries to send two in its place
+    for _ in range(2000):  # each request is resolved in turn, and its tenant tries to send two new ones
         for tenant in list(held):
             if held[tenant]:
                 gate.release(tenant, 10)
@@ -89,7 +89,7 @@ def test_the_number_of_requests_is_bounded_however_small_they_are(monkeypatch: p
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 400), st.booleans())))
-def test_whatever_comes_and_goes_the_budget_holds_and_everything_is_given_back(
+def test_the_budget_is_never_exceeded_and_all_bytes_are_released(
     steps: list[tuple[str, int, bool]],
 ) -> None:
     gate = Admission(BUDGET)

@@ -1,4 +1,4 @@
-"""Commit: what is durable is the result, and the argument stays as it was."""
+"""Commit: the result has what is durable, and the argument does not change."""
 
 from __future__ import annotations
 

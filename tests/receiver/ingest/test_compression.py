@@ -1,4 +1,4 @@
-"""Compressed requests: recognized, decompressed whole, and never beyond the limit (section 5, test 21)."""
+"""Compressed requests: recognized, decompressed whole, and never beyond the limit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def decompressed(message: bytes, limit: int = 64 * MIB) -> bytes:
 
 
 def gzip_of_zeros(size: int) -> bytes:
-    """A decompression bomb of any size, made in little memory."""
+    """A decompression bomb of any size, created with little memory."""
     compressor = zlib.compressobj(9, wbits=31)
     return b"".join(compressor.compress(bytes(MIB)) for _ in range(size // MIB)) + compressor.flush()
 
@@ -58,20 +58,21 @@ def test_a_request_of_many_steps_is_decompressed_in_order_while_other_tasks_run(
     assert turns >= 2
 
 
-def test_requests_are_not_taken_for_compressed() -> None:
+def test_uncompressed_requests_are_not_recognized_as_compressed() -> None:
     assert not is_compressed(request(record()))
     assert not is_compressed(b"")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [MIB, 50 * MIB])
-def test_a_bomb_is_refused_and_takes_no_more_than_a_step(limit: int) -> None:
+def test_a_bomb_is_refused_and_uses_no_more_memory_than_one_step(limit: int) -> None:
     bomb = gzip_of_zeros(512 * MIB)
     tracemalloc.start()
     try:
         with pytest.raises(
             TooLargeError,
-            match=rf"^expected a request of at most {limit} bytes, got {len(bomb)} compressed ones that hold more; let",
+            match=rf"^expected a request of at most {limit} bytes, got {len(bomb)} compressed bytes that hold more; "
+            r"let",
         ):
             decompressed(bomb, limit)
         _, peak = tracemalloc.get_traced_memory()
@@ -81,7 +82,7 @@ def test_a_bomb_is_refused_and_takes_no_more_than_a_step(limit: int) -> None:
 
 
 @pytest.mark.slow
-def test_of_many_bombs_at_once_only_two_are_in_memory() -> None:
+def test_at_most_two_bombs_are_in_memory() -> None:
     bomb = gzip_of_zeros(512 * MIB)
 
     async def main() -> list[object]:
@@ -113,7 +114,7 @@ COMPRESSED = gzip.compress(b"some rows of data", mtime=0)
         (COMPRESSED[:-1], "the end is missing"),
         (COMPRESSED[:12], "the end is missing"),
         (COMPRESSED[:-8] + bytes(8), "incorrect data check"),
-        (COMPRESSED + b"more", "4 bytes behind the end"),
+        (COMPRESSED + b"more", "4 bytes after the end"),
         (b"\x1f\x8bnoise that is no gzip", "unknown compression method"),
     ],
 )

@@ -176,7 +176,9 @@ async def test_one_folder_that_fails_refuses_the_request_and_the_retry_stores_th
         assert (made.ids(INPUTS), made.ids(OUTPUTS)) == (["1"], ["2"])
 
 
-async def test_bad_records_are_kept_counted_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_bad_records_are_quarantined_counted_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with fixture(tmp_path) as made:
         bad = [record("SECRET no json", event_id=one, time_ns=NOON) for one in ("2", "3")]
         answer = await made.accept(request(*inputs("1"), *bad, record(collection="..", event_id="4", time_ns=NOON)))
@@ -274,7 +276,9 @@ async def test_more_bytes_than_allowed_are_refused_and_admitted_again_later(tmp_
         assert await made.accept(raw) == FULL_SUCCESS
 
 
-async def test_a_call_past_its_deadline_is_refused_but_its_lines_are_stored_and_known(tmp_path: Path) -> None:
+async def test_a_call_past_its_deadline_is_refused_but_its_lines_are_stored_and_its_ids_remembered(
+    tmp_path: Path,
+) -> None:
     raw = request(*inputs("1"))
     async with fixture(tmp_path, deadline_seconds=0.01) as made:
         made.store.open.clear()
@@ -290,7 +294,7 @@ async def test_a_call_past_its_deadline_is_refused_but_its_lines_are_stored_and_
         assert made.ids(INPUTS) == ["1"]
 
 
-async def test_a_sender_that_goes_away_leaves_its_lines_to_be_stored(tmp_path: Path) -> None:
+async def test_lines_of_a_sender_that_disconnects_are_stored(tmp_path: Path) -> None:
     async with fixture(tmp_path) as made:
         made.store.open.clear()
         call = asyncio.create_task(made.accept(request(*inputs("1"))))
@@ -320,7 +324,6 @@ async def test_a_stopping_pipeline_accepts_nothing_new_and_finishes_the_rest(tmp
 
 
 async def test_a_tenant_that_fills_its_share_does_not_exclude_another_one(tmp_path: Path) -> None:
-    """Section 5, test 25."""
     noisy, quiet = ({semconv.AZUREML_ENDPOINT_NAME: name} for name in ("noisy", "quiet"))
     size = len(request(*inputs("00"), resource_values=noisy))
     async with fixture(tmp_path, max_in_flight_bytes=10 * size) as made:
@@ -384,13 +387,13 @@ async def test_an_internal_error_about_a_resource_affects_only_its_records(
         assert len(made.lines("_quarantine/2026/11/22/12")) == 1
 
 
-async def test_rows_whose_name_has_other_content_already_are_quarantined(tmp_path: Path) -> None:
+async def test_rows_are_quarantined_if_their_object_name_has_other_content(tmp_path: Path) -> None:
     big = record(json.dumps([{"x": "a" * 5_000_000}]), event_id="big", time_ns=NOON)
     async with fixture(tmp_path) as made:
         assert await made.accept(request(big)) == FULL_SUCCESS
         (kept,) = (tmp_path / INPUTS / "files").iterdir()
         kept.write_text("of another writer")
-    async with fixture(tmp_path) as made:  # a new one does not know what is stored
+    async with fixture(tmp_path) as made:  # a new sink does not remember stored objects
         again = request(big, *inputs("2"))
         answer = await made.accept(again)
         assert answer.partial_success.error_message.startswith("defect: expected to make a line, got ValueError")
@@ -464,7 +467,7 @@ class HeldPuts(MemoryStore):
         return url
 
 
-async def test_no_small_event_waits_for_a_large_one() -> None:
+async def test_small_events_do_not_wait_for_large_ones() -> None:
     store = HeldPuts()
     pipeline = Pipeline(
         Sink(store, instance="0" * 32), ReceiverConfig(), telemetry.instruments(), clock_ns=lambda: NOON
@@ -520,7 +523,7 @@ async def test_after_a_failure_of_the_store_an_object_is_put_again() -> None:
     assert (store.count("put"), len(store.objects)) == (2, 1)
 
 
-# --- Clocks (section 5, test 17) ---
+# --- Clocks ---
 
 HOUR = 3_600 * 1_000_000_000
 
@@ -550,7 +553,7 @@ async def test_an_event_is_stored_in_the_hour_of_its_own_time_whatever_the_recei
             ]
 
 
-async def test_an_event_without_a_time_is_stored_in_the_hour_of_its_arrival_also_when_the_clock_jumps_back(
+async def test_an_event_without_a_time_is_stored_in_its_hour_of_arrival_even_if_the_clock_jumps_back(
     tmp_path: Path,
 ) -> None:
     async with fixture(tmp_path) as made:

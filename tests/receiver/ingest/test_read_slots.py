@@ -1,4 +1,4 @@
-"""Reading requests: few at a time, slow reads end first, and each read has a bounded time (section 5, test 24)."""
+"""Reading requests: few at a time, slow reads end first, and each read has a bounded time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIMIT = 1000
 
 
 class Sender:
-    """Sends its message after a while; `began` is when it was read."""
+    """Sends its message after a delay; `began` is the time when reading began."""
 
     def __init__(self, seconds: float, message: object = b"message") -> None:
         self.seconds = seconds
@@ -61,7 +61,7 @@ def test_messages_are_read() -> None:
     assert run(main()) == [b"", b"message"]
 
 
-def test_a_slot_is_held_while_a_message_is_inspected_however_long_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slot_is_held_as_long_as_a_message_is_inspected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_slots, "SLOTS", 1)
 
     async def main() -> Any:
@@ -86,7 +86,7 @@ def test_no_more_are_read_at_a_time_than_there_are_slots() -> None:
     assert sorted(round(ended, 6) for _, ended in run(main())) == [0.4] * SLOTS + [0.8] * 3
 
 
-def test_a_sender_that_stops_in_the_middle_has_a_bounded_time() -> None:
+def test_a_sender_that_stops_in_the_middle_of_a_message_times_out() -> None:
     async def main() -> Any:
         return await take(ReadSlots(LIMIT), Sender(3600.0))
 
@@ -94,7 +94,7 @@ def test_a_sender_that_stops_in_the_middle_has_a_bounded_time() -> None:
 
 
 @pytest.mark.parametrize("stalled", [SLOTS, 500])
-def test_a_quick_sender_is_read_at_once_however_many_have_stopped_in_the_middle(stalled: int) -> None:
+def test_a_quick_sender_is_read_at_once_beside_many_stopped_ones(stalled: int) -> None:
     async def main() -> tuple[list[Any], list[Any]]:
         slots = ReadSlots(LIMIT)
         stuck = [take(slots, Sender(3600.0)) for _ in range(stalled)]
@@ -113,7 +113,7 @@ def test_a_quick_sender_is_read_at_once_however_many_have_stopped_in_the_middle(
 
 
 def test_slow_reads_keep_their_slots_while_others_wait_and_the_newest_ends_first() -> None:
-    """As many as may be slow begin first; later ones end first, until the first have had their fair time."""
+    """The allowed number of slow reads begins first; later ones end first, until the first have had their fair time."""
 
     async def main() -> tuple[list[Any], list[Any]]:
         slots = ReadSlots(LIMIT)
@@ -141,7 +141,7 @@ def test_the_oldest_slow_read_ends_when_it_has_had_its_fair_time() -> None:
     assert run(main()) == [(SlowSenderError, FAIR_SECONDS)] + [(b"message", 9.0)] * (SLOTS - 1)
 
 
-def test_slow_reads_have_all_slots_and_the_longest_time_while_no_call_waits() -> None:
+def test_slow_reads_may_use_all_slots_and_the_longest_time_while_no_call_waits() -> None:
     async def main() -> list[Any]:
         slots = ReadSlots(LIMIT)
         return await asyncio.gather(*(take(slots, Sender(19.0)) for _ in range(SLOTS)))
@@ -176,7 +176,9 @@ def test_a_call_that_ends_without_a_message_is_refused_and_releases_its_slot() -
         max_size=60,
     ),
 )
-def test_every_slot_is_released_whichever_calls_stop_or_leave(calls: list[tuple[float, float, float | None]]) -> None:
+def test_every_slot_is_released_when_calls_stop_or_are_cancelled(
+    calls: list[tuple[float, float, float | None]],
+) -> None:
     """Each call: when it arrives, how long it takes, and how long its sender waits."""
 
     async def one(slots: ReadSlots, starts: float, lasts: float, stays: float | None) -> None:

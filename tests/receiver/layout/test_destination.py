@@ -1,4 +1,4 @@
-"""Destinations: the operator's files decide, names from clients do not."""
+"""Destinations: only the operator's files choose them, never names from clients."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_azures_names_are_the_same_in_any_case() -> None:
         (None, "model_inputs", RollingRate.MONTH, RollingRate.DAY),
     ],
 )
-def test_the_receivers_rate_wins_over_the_collections_and_that_over_the_deployments(
+def test_the_rate_of_the_receiver_wins_over_the_collection_and_then_the_deployment(
     own: RollingRate | None, collection: str, asked: RollingRate, rate: RollingRate
 ) -> None:
     """S25."""
@@ -92,7 +92,7 @@ def test_without_a_file_the_senders_rate_is_used_else_hour() -> None:
     assert Destinations().of("e", "d", "c").rolling_rate is RollingRate.HOUR
 
 
-def test_another_rate_than_hour_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rate_other_than_hour_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         for collection in ("a", "b"):
             Destinations().of("e", "d", collection, RollingRate.DAY)

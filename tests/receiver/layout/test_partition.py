@@ -25,7 +25,7 @@ LAST_NANOSECOND = 1_709_225_999_999_999_999
     ],
 )
 # S25
-def test_each_rate_ends_the_path_at_its_own_segment(rate: RollingRate, dated: str) -> None:
+def test_each_rate_has_its_own_path_depth(rate: RollingRate, dated: str) -> None:
     assert folder("e/d/model_inputs", LAST_NANOSECOND, rate) == f"e/d/model_inputs/{dated}"
 
 
@@ -34,7 +34,7 @@ def test_the_next_nanosecond_belongs_to_the_next_hour() -> None:
 
 
 @given(st.integers(min_value=0, max_value=2**64 - 1))
-def test_every_time_that_fits_the_wire_has_an_hour_folder(time_ns: int) -> None:
+def test_every_unsigned_64_bit_time_has_an_hour_folder(time_ns: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_ns // 1000)
     expected = f"e/d/c/{moment.year:04d}/{moment.month:02d}/{moment.day:02d}/{moment.hour:02d}"
     assert folder("e/d/c", time_ns, RollingRate.HOUR) == expected
@@ -56,7 +56,7 @@ def test_quarantine_is_outside_every_endpoint() -> None:
     assert quarantine_folder(LAST_NANOSECOND) == "_quarantine/2024/02/29/16"
 
 
-def test_another_rate_than_hour_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rate_other_than_hour_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
     warn_unless_hour.cache_clear()
     for _ in range(3):
         warn_unless_hour(RollingRate.DAY)

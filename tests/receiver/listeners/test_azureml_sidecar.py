@@ -1,4 +1,4 @@
-"""The protocol of Azure's sidecar: its mapping, and how requests are held that their sender would not repeat."""
+"""The protocol of Azure's sidecar: its mapping, and how requests are held because their sender does not retry."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ROWS = b'[{"a":1}]'
 
 
 class AwayStore(LocalStore):
-    """A local store that fails while `away` is set."""
+    """A local store that is down while `away` is set."""
 
     away = False
     tried = 0
@@ -94,7 +94,7 @@ def test_an_id_arrives_unchanged_in_every_character_of_latin_1(text: str) -> Non
 
 
 @given(st.dictionaries(st.sampled_from(sorted(LOWER)), st.binary(max_size=40)), st.binary(max_size=40))
-def test_any_headers_are_an_event_or_an_error(values: dict[str, bytes], body: bytes) -> None:
+def test_any_headers_become_an_event_or_an_error(values: dict[str, bytes], body: bytes) -> None:
     headers = LOWER | {name: value.decode("utf-8", "surrogateescape") for name, value in values.items()}
     try:
         made = decoded(request_of([azureml_sidecar.read(headers, body, {})]))
@@ -252,7 +252,7 @@ async def test_no_more_than_a_few_requests_are_held(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_requests_are_held_during_an_overload_as_during_an_outage(tmp_path: Path) -> None:
+async def test_requests_are_held_during_an_overload(tmp_path: Path) -> None:
     mebibyte = 1 << 20
     rows = json.dumps([{"a": "x" * (mebibyte // 2 + 1000)}]).encode()
     store = AwayStore(tmp_path)

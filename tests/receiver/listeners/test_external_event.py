@@ -1,4 +1,4 @@
-"""Events of other protocols as OTLP: times, traces, and what is left out."""
+"""Events of other protocols as OTLP: times, traces, and values that are left out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_anything_else_is_not_a_time(text: str) -> None:
 
 
 @given(st.integers(1, 9_000_000_000), st.integers(0, 999_999))
-def test_every_time_survives_formatting(seconds: int, microseconds: int) -> None:
+def test_every_formatted_time_is_parsed_back(seconds: int, microseconds: int) -> None:
     moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
     assert time_of(moment.isoformat()) == seconds * NS + microseconds * 1000
 

@@ -1,4 +1,4 @@
-"""Readiness follows the store, in both directions, without traffic; an outage is logged at its begin and its end."""
+"""Readiness follows the store, in both directions, without traffic; an outage is logged at its start and its end."""
 
 from __future__ import annotations
 

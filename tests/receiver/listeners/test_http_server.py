@@ -1,4 +1,4 @@
-"""The HTTP listeners: paths, bounds, statuses, the beginning and the end."""
+"""The HTTP listeners: paths, bounds, statuses, start and stop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def one(event_id: str, body: str = '[{"a":1}]') -> bytes:
 
 
 class GatedStore(LocalStore):
-    """A local store that raises `broken` while it is set, and else waits for `open`."""
+    """A local store that raises `broken` if it is set, and otherwise waits for `open`."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -103,7 +103,7 @@ async def test_the_answer_to_a_wrong_method_names_the_right_one(tmp_path: Path, 
         assert answer.text == f"expected POST, got '{method}'; correct the sender\n"
 
 
-async def test_wrong_requests_make_one_log_line_of_a_kind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_wrong_requests_are_logged_once_per_kind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with http_receiver(tmp_path) as receiver:
         for path in ("/a", "/b"):
             await receiver.post(HTTP, path, b"", {})
@@ -175,7 +175,7 @@ async def test_a_body_without_a_content_length_is_read_up_to_the_limit(tmp_path:
 
 
 async def test_a_client_that_expects_100_continue_gets_it(tmp_path: Path) -> None:
-    """`curl` does so for larger bodies, and otherwise waits for a second."""
+    """`curl` sends it for larger bodies, and waits a second if it gets no 100."""
     body = one("1")
     async with http_receiver(tmp_path) as receiver:
         host, _, port = receiver.address(HTTP).rpartition(":")
@@ -189,7 +189,7 @@ async def test_a_client_that_expects_100_continue_gets_it(tmp_path: Path) -> Non
 
 
 async def test_connections_without_a_request_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silent ones, ones that stop in the middle of their headers, and ones that have had their answer."""
+    """Silent connections, connections that stop in the middle of headers, and connections that got their answer."""
     monkeypatch.setattr(http_server, "IDLE_SECONDS", 0.2)
     async with http_receiver(tmp_path) as receiver:
         wrong = BEGIN + b"Content-Length: 0\r\n\r\n"
@@ -198,7 +198,7 @@ async def test_connections_without_a_request_are_closed(tmp_path: Path, monkeypa
         assert answered.startswith(b"HTTP/1.1 404 ")
 
 
-async def test_a_sender_that_goes_away_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_a_sender_that_disconnects_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
     async with http_receiver(tmp_path) as receiver:
         for tail in (b"Content-Length: 100\r\n\r\n[", b"Transfer-Encoding: chunked\r\n\r\n5\r\n[{", b"Content-Le"):
             with receiver.connect(OLD) as connection:
@@ -266,7 +266,7 @@ async def test_a_bug_is_logged_once_with_its_traceback_and_the_sender_is_asked_t
     assert "in defective" in caplog.text
 
 
-async def test_an_overload_is_a_429_and_an_answer_too_late_a_503(tmp_path: Path) -> None:
+async def test_an_overload_is_a_429_and_a_deadline_a_503(tmp_path: Path) -> None:
     store = GatedStore(tmp_path)
     store.open.clear()
     big = '[{"a":"' + "x" * 60_000 + '"}]'
@@ -305,7 +305,7 @@ async def test_a_stop_answers_requests_in_progress_and_refuses_later_ones(tmp_pa
 # --- Where it listens -------------------------------------------------------------------------------------------
 
 
-async def test_http_is_off_unless_it_is_asked_for(tmp_path: Path) -> None:
+async def test_http_is_off_by_default(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         assert receiver.server.addresses == {"listen": f"127.0.0.1:{receiver.server.port}"}
 
@@ -357,7 +357,7 @@ def tls_of(folder: Path) -> TlsConfig:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_with_tls_http_is_for_clients_with_a_certificate_and_follows_renewed_files(
+async def test_https_requires_a_client_certificate_and_uses_renewed_files(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, host: str
 ) -> None:
     served, renewed = tmp_path / "served", tmp_path / "renewed"

@@ -47,7 +47,7 @@ def one(event_id: str) -> bytes:
     return request(record(event_id=event_id, time_ns=NOON))
 
 
-def test_delivered_means_in_the_blob(transport: StoreTransport, tmp_path: Path) -> None:
+def test_delivered_events_are_in_the_blob(transport: StoreTransport, tmp_path: Path) -> None:
     assert transport.send(one("1")) == Delivered()
     assert transport.send(one("2")) == Delivered()
     assert [line["id"] for line in lines_below(tmp_path)] == ["1", "2"]
@@ -78,7 +78,7 @@ def test_a_bad_record_is_rejected_and_kept_in_quarantine(transport: StoreTranspo
     assert [line["id"] for line in lines_below(tmp_path) if "reason" not in line] == ["1"]
 
 
-def test_bytes_that_are_no_request_are_refused(transport: StoreTransport) -> None:
+def test_bytes_that_are_not_a_request_are_refused(transport: StoreTransport) -> None:
     answer = transport.send(b"\xff\xff\xff")
     assert isinstance(answer, Refused)
     assert answer.code == "INVALID_ARGUMENT"
@@ -106,7 +106,7 @@ def test_a_close_ends_a_request_in_progress_at_once_and_later_ones_are_not_begun
     sending = threading.Thread(target=lambda: answers.append(transport.send(one("2"))))
     closing = threading.Thread(target=transport.close)
     with (tmp_path / BLOB).open("rb+") as blob:
-        fcntl.flock(blob, fcntl.LOCK_EX)  # the next append waits for it
+        fcntl.flock(blob, fcntl.LOCK_EX)  # the next append waits for this event
         sending.start()
         wait_until(lambda: transport._attempt is not before)
         closing.start()

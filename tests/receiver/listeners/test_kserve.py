@@ -1,4 +1,4 @@
-"""KServe's inference logger: its requests as in its documentation and its source."""
+"""KServe's inference logger, with requests from its documentation and its source."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DOCUMENTED = {
     "Ce-Metadata": "{%22X-Tenant%22:[%22acme%22]}",
     "Content-Type": "application/json",
 }
-"""The example of KServe's documentation (docs/samples/logger/basic), with the attributes that were added since."""
+"""The example of KServe's documentation (docs/samples/logger/basic), with attributes that were added later."""
 REQUEST = DOCUMENTED | {
     "Ce-Type": "org.kubeflow.serving.inference.request",
     "Ce-Time": "2021-04-10T00:23:26.0789529Z",
@@ -90,7 +90,9 @@ async def test_the_documented_request_and_its_response_become_a_joined_pair_of_l
 
 
 @pytest.mark.anyio
-async def test_an_event_delivered_twice_is_stored_once_and_an_id_used_twice_is_two_events(tmp_path: Path) -> None:
+async def test_an_event_delivered_twice_is_stored_once_but_two_events_with_one_id_are_both_stored(
+    tmp_path: Path,
+) -> None:
     async with http_receiver(tmp_path) as receiver:
         for headers in (REQUEST, REQUEST, REQUEST | {"Ce-Time": "2021-04-10T00:23:27Z"}):
             assert (await receiver.post(HTTP, "/", REQUEST_BODY, headers)).status == 200
@@ -200,7 +202,7 @@ JSON_VALUES = st.recursive(
 NAMES = st.sampled_from([*attributes_of(REQUEST), "data", "data_base64"])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # slow machines
+@settings(suppress_health_check=[HealthCheck.too_slow])  # slow machines
 @given(st.dictionaries(NAMES, JSON_VALUES), st.dictionaries(NAMES, st.binary(max_size=20)))
 def test_any_event_is_read_or_refused(members: dict[str, object], headers: dict[str, bytes]) -> None:
     event = attributes_of(REQUEST) | members

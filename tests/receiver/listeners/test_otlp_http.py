@@ -174,7 +174,7 @@ NOT_JSON += [b"\xff", b'{"resourceLogs":[{"resource":{"attributes":[{"key":"\\ud
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("body", NOT_JSON, ids=range(len(NOT_JSON)))
-async def test_json_that_is_no_request_is_quarantined_and_refused_permanently(tmp_path: Path, body: bytes) -> None:
+async def test_json_that_is_not_a_request_is_quarantined_and_refused_permanently(tmp_path: Path, body: bytes) -> None:
     async with http_receiver(tmp_path) as receiver:
         answer = await receiver.post(HTTP, LOGS, body, JSON)
         status = json.loads(answer.text)

@@ -60,7 +60,7 @@ def event_id(number: int) -> str:
 # --- Over the wire ------------------------------------------------------------------------------------------------
 
 
-async def test_spans_are_stored_once_however_often_and_with_which_others_they_are_sent(tmp_path: Path) -> None:
+async def test_spans_are_stored_once_even_if_sent_again_with_other_spans(tmp_path: Path) -> None:
     spans = [numbered(number) for number in range(1, 7)]
     async with live_receiver(tmp_path) as receiver:
         for group in (spans[:3], spans[:3], spans[2:], spans[::2]):
@@ -68,7 +68,7 @@ async def test_spans_are_stored_once_however_often_and_with_which_others_they_ar
         assert [line["id"] for line in receiver.lines(f"{FOLDER}/*.jsonl")] == [
             event_id(number) for number in range(1, 7)
         ]
-    async with live_receiver(tmp_path) as receiver:  # another process: it reads what the former one stored
+    async with live_receiver(tmp_path) as receiver:  # another process: it reads the blobs of the previous one
         assert await receiver.export_spans(span_request(*spans)) == EVERYTHING_ACCEPTED
         assert len(receiver.lines()) == 6
 
@@ -93,7 +93,7 @@ async def test_one_bad_span_does_not_affect_the_others_and_is_reported_to_the_se
     assert (kept["span ids"]["endpoint"], kept["span ids"]["collection"]) == ("credit", "app_traces")
 
 
-async def test_bytes_that_are_no_request_are_quarantined_and_refused_permanently(tmp_path: Path) -> None:
+async def test_bytes_that_are_not_a_request_are_quarantined_and_refused_permanently(tmp_path: Path) -> None:
     async with live_receiver(tmp_path) as receiver:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await receiver.export_spans(b"\xff\xff\xff")
@@ -263,7 +263,7 @@ async def test_a_nested_value_of_the_resource_is_stored_as_text() -> None:
 # --- The wire format and the setting ------------------------------------------------------------------------------
 
 
-async def test_the_walk_returns_what_the_decoder_returns() -> None:
+async def test_the_field_by_field_walk_returns_the_same_as_the_decoder() -> None:
     raw = span_request(numbered(1), numbered(2))
     (decoded,) = otlp.decode_spans(raw)
     walked = ScopeRecords(
@@ -280,7 +280,7 @@ async def test_the_schema_of_the_resource_is_decoded() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"\xff", field(1, b"\x0a\xff"), b"GET / HTTP/1.1\r\n\r\n"])
-async def test_bytes_that_are_no_request_are_undecodable(raw: bytes) -> None:
+async def test_bytes_that_are_not_a_request_are_undecodable(raw: bytes) -> None:
     with pytest.raises(UndecodableError, match=r"^undecodable request: expected an OTLP export request, got "):
         otlp.decode_spans(raw)
 

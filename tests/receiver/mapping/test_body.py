@@ -36,7 +36,7 @@ def payload(value: object, content_type: str | None = JSON) -> PayloadContent:
 
 
 def text(json: bytes, size: int, content_type: str = JSON) -> PayloadContent:
-    """A payload that is in the line."""
+    """A payload that is stored in the line."""
     return PayloadContent(json, size, content_type, binary=False)
 
 
@@ -104,7 +104,7 @@ def test_other_bytes_are_binary_and_keep_their_content_type(raw: bytes, content_
     assert payload(raw, content_type) == PayloadContent(raw, len(raw), content_type, binary=True)
 
 
-def test_a_payload_without_a_content_type_is_json_if_it_can_be() -> None:
+def test_a_payload_without_a_content_type_is_json_if_it_parses() -> None:
     assert payload('{"a":1}', None) == text(b'{"a":1}', 7)
     assert payload(b'{"a":1}', None) == text(b'{"a":1}', 7)
     assert payload("hello", None) == text(b'"hello"', 5)
@@ -112,7 +112,7 @@ def test_a_payload_without_a_content_type_is_json_if_it_can_be() -> None:
 
 
 @pytest.mark.parametrize("content_type", ["json", "a/b/c", "a b/c", "text/plain; \x00", "a/b; " + "x" * 256, ""])
-def test_a_content_type_that_is_no_media_type_is_ignored_for_a_payload(content_type: str) -> None:
+def test_an_invalid_content_type_is_ignored_for_a_payload(content_type: str) -> None:
     octets = "application/octet-stream"
     assert payload("[1]", content_type) == text(b'"[1]"', 3, octets)
     assert payload(b"[1]", content_type) == PayloadContent(b"[1]", 3, octets, binary=True)
@@ -131,7 +131,7 @@ def test_other_content_types_are_not_json(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["json", "a/b/c", "a b/c", "text/plain; \x00", "a/b; " + "x" * 256])
-def test_a_content_type_that_is_no_media_type_is_rejected_for_rows(content_type: str) -> None:
+def test_an_invalid_content_type_is_rejected_for_rows(content_type: str) -> None:
     with pytest.raises(BadRecordError, match=r"^content type: expected a media type"):
         rows("[]", content_type)
 
@@ -246,7 +246,7 @@ def test_an_array_of_maps_becomes_rows(value: list[Any]) -> None:
     assert json.loads(rows(value).json) == as_json(value)
 
 
-def test_a_structured_body_may_nest_as_deep_as_the_limit_and_no_deeper() -> None:
+def test_a_structured_body_may_nest_up_to_the_limit() -> None:
     def nested(depth: int) -> AnyValue:
         value = innermost = AnyValue()
         for _ in range(depth):

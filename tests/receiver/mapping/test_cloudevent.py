@@ -34,7 +34,7 @@ LINE = (
 )
 
 
-def test_the_line_has_the_seven_keys_first_and_the_rows_as_they_are() -> None:
+def test_the_line_begins_with_the_seven_keys_and_has_the_rows_unchanged() -> None:
     assert cloudevent.encode(EVENT, {}) == LINE
 
 
@@ -70,7 +70,7 @@ def test_a_line_whose_rows_are_an_object_has_dataref_instead_of_data() -> None:
 
 
 @pytest.mark.parametrize("name", ["tenant", "region", "tracestate", "a1", "x" * 20])
-def test_a_callers_own_name_may_become_a_key(name: str) -> None:
+def test_a_valid_extension_name_becomes_a_key(name: str) -> None:
     assert cloudevent.is_free_key(name)
 
 
@@ -119,7 +119,7 @@ def test_an_extension_cannot_have_a_key_of_the_line_or_an_invalid_name(name: str
         (0, "*", "bytes */0"),
     ],
 )
-def test_contentrange_names_first_last_and_total(size: int, total: int | str | None, text: str) -> None:
+def test_contentrange_has_first_last_and_total(size: int, total: int | str | None, text: str) -> None:
     """S51, S68."""
     assert cloudevent.content_range(size, total) == text
 
@@ -137,7 +137,7 @@ def test_time_has_whole_seconds_and_never_rounds_up(time_ns: int, text: str) -> 
     assert cloudevent.time_text(time_ns) == text
 
 
-def test_the_object_of_rows_has_a_name_that_needs_no_decoding() -> None:
+def test_the_name_of_a_rows_object_needs_no_url_decoding() -> None:
     safe = cloudevent.rows_object_name(EVENT.id, b"[]")
     unsafe = cloudevent.rows_object_name("a/../é %2e?", b"[]")
     assert safe.startswith(f"{EVENT.id}-")
@@ -145,13 +145,13 @@ def test_the_object_of_rows_has_a_name_that_needs_no_decoding() -> None:
     assert set(unsafe.removesuffix(".json")) <= set("0123456789abcdef-")
 
 
-def test_the_object_of_rows_has_the_same_name_after_a_retry_and_another_name_for_other_rows() -> None:
+def test_a_rows_object_has_the_same_name_after_a_retry_and_another_for_other_rows() -> None:
     names = [cloudevent.rows_object_name(EVENT.id, rows) for rows in (b"[]", b"[]", b"[{}]")]
     assert names[0] == names[1] != names[2]
 
 
 def test_a_binary_payload_is_named_by_its_content_alone() -> None:
-    """S70, with another name: Azure's collector takes the event's."""
+    """S70, with another name: Azure's collector names it by the event."""
     digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert cloudevent.binary_object_name(b"") == digest != cloudevent.binary_object_name(b"x")
 

@@ -1,4 +1,4 @@
-"""Input, output, type and framework of a span of any library; and the result of Azure's preprocessor for the lines."""
+"""Input, output, type and framework of spans of any library, and the result of Azure's preprocessor for their lines."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_request_without_collected_data_has_its_request_line_and_its_status(
     assert (json.loads(str(found["inputs"])), json.loads(str(found["output"]))) == (inputs, output)
 
 
-# --- What Azure's preprocessor makes of it ------------------------------------------------------------------------
+# --- The result of Azure's preprocessor ----------------------------------------------------------------------------
 
 KINDS: list[dict[str, Any]] = [
     {"attributes": {}},

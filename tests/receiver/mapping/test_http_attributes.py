@@ -58,7 +58,7 @@ def test_a_total_is_at_least_what_was_collected_or_unknown() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "9", "-1", "1e3", "10.0", "many", "**", "1" * 19, "\u0661\u0661"])
-def test_a_total_that_cannot_be_true_is_left_out(text: str) -> None:
+def test_an_impossible_total_is_left_out(text: str) -> None:
     assert total(text) is None
 
 

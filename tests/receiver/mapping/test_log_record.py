@@ -143,7 +143,7 @@ def test_control_characters_in_a_collection_name_are_rejected(name: str) -> None
         read(record(collection=name))
 
 
-def test_a_collection_never_shadows_another_one() -> None:
+def test_a_collection_name_with_the_shadow_suffix_is_rejected() -> None:
     with pytest.raises(BadRecordError, match=r"^name: expected a collection that does not end with _block_blob"):
         read(record(collection="model_inputs_block_blob"))
 
@@ -291,7 +291,7 @@ def test_an_invalid_extension_is_dropped_and_the_event_is_kept() -> None:
     assert read(record(attributes=attributes)).extensions == {"good": "1"}
 
 
-def test_an_attribute_of_the_line_that_is_no_text_is_rejected() -> None:
+def test_an_attribute_of_the_line_that_is_not_text_is_rejected() -> None:
     with pytest.raises(BadRecordError, match=r"^attribute type: expected a string as azureml\.correlation\.id"):
         read(record(attributes={semconv.AZUREML_CORRELATION_ID: ["x"]}))
 

@@ -59,7 +59,7 @@ def test_a_damaged_record_does_not_affect_the_others(damaged: bytes) -> None:
         otlp.log_record(damaged)
 
 
-def test_a_record_that_nests_too_deep_only_within_its_request_is_valid() -> None:
+def test_a_record_that_nests_too_deep_only_inside_its_request_is_valid() -> None:
     deep = nested_record(49, "deep")
     (part,) = otlp.decode(raw_request([deep]))
     assert [otlp.log_record(raw) for raw in part.records] == [LogRecord.FromString(deep)]
@@ -71,7 +71,7 @@ def test_a_damaged_resource_is_returned_as_it_is() -> None:
     assert [part.resource for part in parts] == [bad_resource, resource().SerializeToString()]
 
 
-def test_a_damaged_scope_costs_its_name_only() -> None:
+def test_a_damaged_scope_loses_only_its_name() -> None:
     good = GOOD.SerializeToString()
     raw = field(1, field(1, resource().SerializeToString()) + field(2, field(1, field(1, b"\xff")) + field(2, good)))
     (part,) = otlp.decode(raw)
@@ -97,13 +97,13 @@ def test_unknown_fields_are_skipped() -> None:
         b"GET / HTTP/1.1\r\n\r\n",
     ],
 )
-def test_bytes_that_are_no_request_are_undecodable(raw: bytes) -> None:
+def test_bytes_that_are_not_a_request_are_undecodable(raw: bytes) -> None:
     with pytest.raises(UndecodableError, match=r"^undecodable request: expected an OTLP export request, got "):
         otlp.decode(raw)
 
 
 @given(st.integers(min_value=0))
-def test_a_torn_request_is_undecodable_or_has_fewer_records_but_nothing_else_happens(cut: int) -> None:
+def test_a_torn_request_is_undecodable_or_has_fewer_records(cut: int) -> None:
     whole = raw_request([GOOD.SerializeToString()] * 3)
     torn = whole[: cut % (len(whole) + 1)]
     try:
@@ -114,7 +114,7 @@ def test_a_torn_request_is_undecodable_or_has_fewer_records_but_nothing_else_hap
 
 
 @given(st.binary(max_size=64))
-def test_noise_is_read_or_undecodable_but_never_another_error(noise: bytes) -> None:
+def test_random_bytes_are_decoded_or_undecodable_without_another_error(noise: bytes) -> None:
     for raw in (noise, field(1, noise), raw_request([noise]), raw_request([], noise)):
         try:
             otlp.decode(raw)
@@ -133,7 +133,7 @@ def test_noise_is_read_or_undecodable_but_never_another_error(noise: bytes) -> N
         (AnyValue(bool_value=False), "false"),
         (AnyValue(), None),
         (AnyValue(string_value_strindex=1), None),
-        (AnyValue(string_value="\u2028\ue000"), "\u2028\ue000"),  # not printable, but no control characters either
+        (AnyValue(string_value="\u2028\ue000"), "\u2028\ue000"),  # not printable, but not control characters
     ],
 )
 def test_scalar_attributes_are_printed(value: AnyValue, text: str | None) -> None:
@@ -181,6 +181,6 @@ def test_a_request_without_a_readable_resource_has_an_empty_first_resource(raw: 
 
 
 @given(st.binary(max_size=50))
-def test_looking_for_a_resource_never_fails(noise: bytes) -> None:
+def test_first_resource_never_raises(noise: bytes) -> None:
     otlp.first_resource(noise)
     otlp.first_resource(field(1, noise))

@@ -23,7 +23,7 @@ def test_a_request_has_resources_scopes_and_records_as_they_were_sent() -> None:
     assert (resource_logs.resource, list(scope_logs.log_records)) == (resource().SerializeToString(), records)
 
 
-def test_the_fields_of_a_record_are_where_it_has_them() -> None:
+def test_the_positions_of_a_records_fields_are_correct() -> None:
     one = record(event_id="1", severity_number=9, trace_id=b"t" * 16, span_id=b"s" * 8, flags=1)
     raw = one.SerializeToString()
     found = [(tag, raw[start:end]) for tag, start, end in fields(raw, 0, len(raw))]
@@ -42,7 +42,7 @@ def test_the_fields_of_a_record_are_where_it_has_them() -> None:
 @pytest.mark.parametrize(
     "raw", [b"\x0b", b"\x09" + bytes(7), b"\x0a\x02a", b"\x45", b"\x10\x80", b"\x80", b"\xff" * 11]
 )
-def test_bytes_that_are_no_sequence_of_fields_are_undecodable(raw: bytes) -> None:
+def test_bytes_that_are_not_a_sequence_of_fields_are_undecodable(raw: bytes) -> None:
     with pytest.raises(UndecodableError, match="expected an OTLP export request"):
         list(fields(raw, 0, len(raw)))
 
@@ -87,7 +87,7 @@ def test_a_value_that_is_not_just_one_whole_string_is_none(raw: bytes) -> None:
     assert string_of(raw) is None
 
 
-def test_a_string_that_ends_behind_the_message_is_none() -> None:
+def test_a_string_that_ends_after_the_message_is_none() -> None:
     assert string_at(b"\x03\n\x01", 0) is None
 
 
@@ -101,6 +101,6 @@ def test_a_number_is_read_as_it_is_encoded(number: int, rest: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x80", b"\x80\x80", b"\xff" * 12])
-def test_a_number_without_end_is_undecodable(raw: bytes) -> None:
+def test_an_endless_number_is_undecodable(raw: bytes) -> None:
     with pytest.raises(UndecodableError, match="got a number without end"):
         varint(raw, 0)

@@ -1,4 +1,4 @@
-"""Quarantine lines: the bytes, the reason, an id that a retry repeats."""
+"""Quarantine lines: the bytes, the reason, and an id that is the same for a retry."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ def test_the_id_depends_on_which_part_has_the_bytes() -> None:
     assert len({one.id for one in kept}) == 4
 
 
-def test_the_kind_is_what_reasons_have_in_common() -> None:
+def test_the_kind_is_the_common_part_of_reasons() -> None:
     assert RECORD.kind == "body not JSON"

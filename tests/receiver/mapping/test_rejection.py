@@ -1,4 +1,4 @@
-"""A record that cannot become a line keeps its bytes, and what is known about it."""
+"""A record that cannot become a line keeps its bytes and its known properties."""
 
 from __future__ import annotations
 

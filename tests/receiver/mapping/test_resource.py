@@ -81,13 +81,13 @@ def test_a_name_that_is_a_number_is_printed() -> None:
 
 
 @pytest.mark.parametrize("value", [["a"], b"a", {"a": 1}])
-def test_a_name_that_is_no_text_is_rejected(value: object) -> None:
+def test_a_name_that_is_not_text_is_rejected(value: object) -> None:
     with pytest.raises(BadRecordError, match=r"^attribute type: expected a string as azureml\.endpoint\.name"):
         read(azureml__endpoint__name=value)
 
 
 @pytest.mark.parametrize("key", [semconv.CLOUD_RESOURCE_ID, semconv.SERVICE_INSTANCE_ID])
-def test_a_text_that_every_line_would_repeat_is_bounded(key: str) -> None:
+def test_texts_that_every_line_repeats_are_bounded(key: str) -> None:
     longest = "x" * resources.MAX_TEXT_CHARS
     resources.read(resource({key: longest}).SerializeToString())
     with pytest.raises(BadRecordError, match=r"^name: expected at most 2048 characters as "):
@@ -101,6 +101,6 @@ def test_a_large_resource_is_read_like_any_other_but_not_remembered() -> None:
     assert resources._cached.cache_info().currsize == remembered
 
 
-def test_bytes_that_are_no_resource_are_rejected() -> None:
+def test_bytes_that_are_not_a_resource_are_rejected() -> None:
     with pytest.raises(BadRecordError, match=r"^undecodable Resource: "):
         resources.read(b"\xff")

@@ -284,7 +284,7 @@ def test_an_invalid_correlation_id_is_replaced_by_the_trace_id(bad: object) -> N
     assert (line["correlationid"], line["xrequestid"]) == (TRACE_ID, TRACE_ID)
 
 
-def test_a_span_without_times_has_the_next_known_time() -> None:
+def test_a_span_without_times_gets_the_next_known_time() -> None:
     started = stored(span(end_time_unix_nano=0))
     never = stored(span(start_time_unix_nano=0, end_time_unix_nano=0, events=[Span.Event(name="e")]))
     noon = "2026-11-22T12:00:00.000000Z"
@@ -292,7 +292,7 @@ def test_a_span_without_times_has_the_next_known_time() -> None:
     assert (never["start_time"], never["end_time"], never["events"][0]["timestamp"]) == (noon, noon, noon)
 
 
-def test_the_last_nanosecond_that_otlp_can_name_is_a_time() -> None:
+def test_the_last_nanosecond_of_otlp_is_a_valid_time() -> None:
     last = 2**64 - 1
     assert stored(span(start_time_unix_nano=last, end_time_unix_nano=last))["end_time"] == "2554-07-21T23:34:33.709551Z"
 

@@ -178,7 +178,7 @@ def test_secrets_are_in_no_repr_of_settings_and_stores(secrets: dict[str, str]) 
     assert not [text for text in shown if "hidden" in text or KEY in text]
 
 
-def test_one_way_to_open_a_store_is_enough() -> None:
+def test_conflicting_or_incomplete_store_settings_are_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         load(
             None,

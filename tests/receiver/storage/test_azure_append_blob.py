@@ -1,4 +1,4 @@
-"""The Azure store against a real Azurite, and against the same behind a proxy that breaks requests."""
+"""The Azure store with a real Azurite, directly and behind a proxy that breaks requests."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_blocks_follow_each_other_at_their_positions(opened: OpenStore) ->
         assert await store.read(FIRST, 8, 8) == b""
 
 
-async def test_a_name_that_holds_data_is_taken_and_keeps_it(opened: OpenStore) -> None:
+async def test_a_name_of_a_blob_with_data_is_taken_and_the_data_is_kept(opened: OpenStore) -> None:
     async with opened() as store:
         state = await store.create(FIRST)
         assert state is not None
@@ -161,7 +161,7 @@ async def test_a_blob_that_was_replaced_by_a_smaller_one_is_left(
             await store.append(FIRST, BlobState(size=4, blocks=1), b"two\n")
 
 
-async def test_only_own_blobs_are_listed_and_in_order(opened: OpenStore) -> None:
+async def test_only_own_blobs_are_listed_in_order(opened: OpenStore) -> None:
     async with opened() as store:
         for name in (SECOND, FIRST, f"{FOLDER}/ffff000000.jsonl", f"{FOLDER}/{INSTANCE}.txt"):
             await store.create(name)
@@ -406,7 +406,7 @@ async def test_an_account_url_is_opened_with_the_default_identity(
 
 
 @pytest.mark.parametrize("fault", [*WITHOUT_EFFECT, *WITH_EFFECT, Fault.CHANGED_BODY])
-async def test_whatever_happens_to_a_request_its_block_is_stored_once(
+async def test_a_block_is_stored_once_under_every_fault_of_a_request(
     fault: Fault, opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
     async with opened(proxy) as store:
@@ -454,7 +454,7 @@ async def test_a_create_whose_answer_is_lost_leaves_no_empty_blob_behind(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_three_hundred_lines_through_forty_percent_faults_are_exact_and_in_order(
+async def test_300_lines_with_40_percent_faults_are_stored_once_and_in_order(
     seed: int, opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
     proxy.plan = dice(seed, 0.4, [*WITHOUT_EFFECT, *WITH_EFFECT], lambda method, comp, path: True)
@@ -513,7 +513,7 @@ async def test_a_block_that_is_applied_after_the_sink_gave_up_is_not_stored_agai
 async def test_a_block_that_is_applied_while_the_client_retries_is_not_stored_again(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
-    """At the position of the retry's append is the late block, which contains some of its lines."""
+    """The late block is at the position of the retry's append, and contains some of its lines."""
     async with opened(proxy) as store:
         sink = Sink(store, instance=INSTANCE, limits=HASTY)
         await sink.append(FOLDER, lines(1))
@@ -536,10 +536,11 @@ async def test_a_block_that_is_applied_while_the_client_retries_is_not_stored_ag
     }
 
 
-async def test_a_retry_of_the_first_lines_of_a_late_block_learns_of_the_others_before_the_blob_is_left(
+async def test_a_retry_of_part_of_a_late_block_reads_the_other_lines_before_the_blob_is_left(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
-    """The late block begins with the same bytes; taken for the retry, its other lines would be stored again."""
+    """The late block begins with the same bytes; if it were taken for the retry, its other lines would be stored
+    again."""
     async with opened(proxy) as store:
         sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0, max_bytes=1))
         proxy.plan = script([Fault.LATE, Fault.LATE])
@@ -559,7 +560,7 @@ async def test_a_retry_of_the_first_lines_of_a_late_block_learns_of_the_others_b
     assert stored(azurite, container) == ["id-0", "id-1"]
 
 
-async def test_a_late_block_loses_against_the_retry_that_was_faster(
+async def test_a_late_block_is_not_applied_after_a_faster_retry(
     opened: OpenStore, proxy: FaultProxy, azurite: Azurite, container: str
 ) -> None:
     """The blob is not rolled at its limits: a retry in a new blob does not keep the late block out of the old one."""

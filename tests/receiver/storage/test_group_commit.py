@@ -22,7 +22,7 @@ from otel_modeldata_receiver.exceptions import StoreCheckError, StoreError
 from otel_modeldata_receiver.storage.sink import Appended, SinkLimits
 
 
-def test_calls_that_come_during_an_append_share_the_next_one() -> None:
+def test_calls_during_an_append_share_the_next_one() -> None:
     store = MemoryStore()
 
     async def main() -> list[Appended]:
@@ -221,7 +221,7 @@ class CodeError(StoreCheckError):
         self.code = code
 
 
-def test_every_caller_gets_an_error_of_its_own_also_one_with_another_constructor() -> None:
+def test_every_caller_gets_its_own_copy_of_any_error_class() -> None:
     store = MemoryStore()
     store.error = CodeError(code=7)
 
@@ -246,7 +246,7 @@ def test_a_store_that_cannot_be_used_is_not_retried() -> None:
     assert run(main()) < 0.1
 
 
-def test_a_bug_in_a_store_is_logged_and_no_caller_waits_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_a_store_is_logged_and_no_caller_waits_forever(caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryStore()
     store.error = RuntimeError("a bug")
 

@@ -1,4 +1,4 @@
-"""The store in a local folder: real files, real locks, real processes; failing disks by limits and broken calls."""
+"""The store in a local folder: real files, locks and processes; disk failures are limits and broken calls."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def test_a_file_that_was_deleted_is_left(store: LocalStore, file: Path) ->
     assert content(file) is None
 
 
-async def test_only_own_blobs_are_listed_and_in_order(store: LocalStore) -> None:
+async def test_only_own_blobs_are_listed_in_order(store: LocalStore) -> None:
     second = f"{FOLDER}/{INSTANCE}000001.jsonl"
     for name in (second, FIRST, f"{FOLDER}/ffff000000.jsonl", f"{FOLDER}/{INSTANCE}.txt"):
         await store.create(name)
@@ -139,7 +139,7 @@ async def test_only_own_blobs_are_listed_and_in_order(store: LocalStore) -> None
 
 @settings(max_examples=100)
 @given(whole=st.lists(st.binary(max_size=40).map(lambda text: text.replace(b"\n", b" "))), torn=st.binary(max_size=200))
-def test_a_torn_last_line_is_cut_off_and_nothing_else(
+def test_only_a_torn_last_line_is_cut_off(
     whole: list[bytes], torn: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("torn", numbered=True) / "blob.jsonl"
@@ -266,9 +266,9 @@ async def test_a_folder_that_cannot_be_written_is_named_with_the_reason(
 
 @contextmanager
 def room_for_ten_bytes() -> Iterator[None]:
-    """The kernel refuses to let any file grow beyond ten bytes: a write ends short, the next one fails.
+    """The kernel lets no file grow beyond ten bytes: one write is incomplete, the next one fails.
 
-    Only around the code it is meant for: standard output may be a file, too.
+    Keep the block small: standard output may be a file, too.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -312,7 +312,7 @@ async def test_a_failed_fsync_is_reported_and_the_block_is_written_again(
     assert await store.append(FIRST, state, b"two\n") == BlobState(size=8, blocks=0)
 
 
-async def test_half_a_block_that_cannot_be_cut_back_is_never_stored_twice(
+async def test_a_partial_block_that_cannot_be_cut_back_is_not_stored_twice(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The disk takes one line and a half, then neither writes nor cuts: the next attempt finds what is durable."""
@@ -382,7 +382,7 @@ async def test_a_lock_that_is_not_released_refuses_the_block(
     assert await store.append(FIRST, EMPTY, b"one\n") == BlobState(size=4, blocks=0)
 
 
-async def test_of_many_writers_at_one_position_one_wins(store: LocalStore, file: Path) -> None:
+async def test_one_of_many_writers_at_one_position_wins(store: LocalStore, file: Path) -> None:
     await store.create(FIRST)
     blocks = [f"block {number} {'x' * 10_000}\n".encode() for number in range(8)]
     start = threading.Barrier(len(blocks))
@@ -450,7 +450,7 @@ def test_two_processes_with_one_instance_id_store_every_line_of_both(tmp_path: P
     assert len(found) == 120
 
 
-async def test_a_killed_process_leaves_what_it_acknowledged_and_its_successor_stores_nothing_twice(
+async def test_acknowledged_lines_survive_a_kill_and_the_next_process_stores_nothing_twice(
     tmp_path: Path,
 ) -> None:
     process = writer(tmp_path, "a")

@@ -96,7 +96,7 @@ async def test_a_mount_is_one_new_segment(mount: str) -> None:
         store.mount(mount, MemoryStore())
 
 
-async def test_a_folder_of_no_mount_is_refused() -> None:
+async def test_a_folder_outside_every_mount_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected a name below one of \[\]"):
         await MountedStores(MemoryStore()).create(mounted_path("lake", "x"))
 

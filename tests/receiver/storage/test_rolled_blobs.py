@@ -1,4 +1,4 @@
-"""One writer's blobs in a folder: doubt, fences, rolls and restarts, each in the shortest example."""
+"""One writer's blobs in a folder: unknown outcomes, fences, rolls and restarts, each in a minimal example."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def test_a_block_that_is_applied_just_before_its_retry_is_found_in_the_fenced_bl
 
 
 def test_a_full_blob_is_not_left_while_a_block_may_still_be_applied_to_it() -> None:
-    """The retry is larger than the late block and does not fit: it is appended nevertheless and keeps the other out."""
+    """The retry is larger than the late block and does not fit: it is appended nevertheless, so the late block cannot
+    be applied."""
     store = MemoryStore(["ok", "ok", "ok", "late"])
     size = len(line(0).data)
 
@@ -79,7 +80,7 @@ def test_a_full_blob_is_not_left_while_a_block_may_still_be_applied_to_it() -> N
     assert store.contents == {FIRST: b"".join(line(key).data for key in range(3)), SECOND: line(3).data}
 
 
-def test_a_block_that_a_killed_process_had_sent_is_not_stored_beside_the_clients_retry() -> None:
+def test_a_late_block_of_a_killed_process_and_the_clients_retry_are_stored_once() -> None:
     store = MemoryStore()
 
     async def main() -> Appended:
@@ -95,7 +96,7 @@ def test_a_block_that_a_killed_process_had_sent_is_not_stored_beside_the_clients
     assert store.stored() == ["0", "1"]
 
 
-def test_a_restarted_sink_knows_what_it_stored_before_the_last_roll() -> None:
+def test_a_restarted_sink_remembers_the_ids_of_the_previous_blob() -> None:
     """Killed between the append that filled a blob and the answer: the newest blob is empty."""
     store = MemoryStore()
 
@@ -189,7 +190,7 @@ def test_ordinals_that_are_taken_are_skipped() -> None:
     assert (store.contents[SECOND], store.contents[THIRD]) == (line("other").data, line(2).data)
 
 
-def test_another_writer_fences_and_both_are_complete(caplog: pytest.LogCaptureFixture) -> None:
+def test_after_a_fence_the_lines_of_both_writers_are_complete(caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryStore(["ok", "ok", "ok", "intruder"])
 
     async def main() -> list[Appended]:
@@ -250,7 +251,7 @@ def test_a_deleted_blob_is_replaced_by_the_next() -> None:
     batches=st.lists(st.lists(st.integers(0, 500).map(str), unique=True, max_size=30)),
     room=st.integers(2, 40),
 )
-def test_a_window_knows_the_latest_ids_and_stays_bounded(batches: list[list[str]], room: int) -> None:
+def test_a_window_remembers_the_latest_ids_and_stays_bounded(batches: list[list[str]], room: int) -> None:
     window = IdWindow()
     seen: list[str] = []
     for batch in batches:

@@ -1,4 +1,4 @@
-"""The sink as a whole: its folders, its stop, and random histories of clients, faults and kills."""
+"""The whole sink: folders, shutdown, and random histories of clients, faults and kills."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_no_lines_are_stored_without_a_request() -> None:
     assert store.requests == []
 
 
-def test_idle_folders_are_closed_and_know_their_lines_when_they_are_opened_again() -> None:
+def test_idle_folders_are_closed_and_recognize_stored_lines_when_reopened() -> None:
     store = MemoryStore()
 
     async def main() -> tuple[int, Appended, int]:
@@ -91,7 +91,7 @@ def test_no_more_folders_stay_open_than_allowed_and_busy_ones_are_kept() -> None
     assert run(main()) == ["busy/folder", "idle/3", "idle/5"]
 
 
-def test_all_windows_together_stay_below_the_total() -> None:
+def test_the_remembered_ids_of_all_folders_stay_below_the_total() -> None:
     store = MemoryStore()
     limits = SinkLimits(folder_ids=1000, total_ids=200)
 
@@ -105,7 +105,7 @@ def test_all_windows_together_stay_below_the_total() -> None:
     assert 100 <= run(main()) <= 200
 
 
-# --- Using it wrongly, and stopping ---
+# --- Wrong use, and shutdown ---
 
 
 def test_a_line_larger_than_a_block_is_refused_with_its_whole_call() -> None:
@@ -150,7 +150,7 @@ def test_an_object_is_put_once_more_after_an_error_and_its_url_returned() -> Non
     assert store.count("put") == 4
 
 
-def test_an_object_is_sent_once_until_the_store_fails_or_too_many_others_came() -> None:
+def test_an_object_is_sent_again_only_after_a_failure_or_many_other_objects() -> None:
     store = MemoryStore()
 
     async def main() -> list[int]:
@@ -166,7 +166,7 @@ def test_an_object_is_sent_once_until_the_store_fails_or_too_many_others_came() 
     assert run(main()) == [1, 2, 2, 3, 3, 4, 5]
 
 
-def test_few_large_objects_are_sent_at_a_time_and_no_small_one_waits_for_them() -> None:
+def test_large_objects_are_limited_and_small_ones_do_not_wait_for_them() -> None:
     store = MemoryStore()
     store.stuck = {"large"}
 
@@ -183,7 +183,7 @@ def test_few_large_objects_are_sent_at_a_time_and_no_small_one_waits_for_them() 
     assert run(main()) == (3, 6)
 
 
-def test_a_closed_sink_refuses_what_waits_and_what_comes() -> None:
+def test_a_closed_sink_refuses_pending_and_new_lines() -> None:
     store = MemoryStore()
     store.stuck.add(FOLDER)
 
@@ -206,8 +206,9 @@ def test_a_closed_sink_refuses_what_waits_and_what_comes() -> None:
 # --- Metrics ---
 
 
-def test_what_is_counted_is_what_happened_in_the_store() -> None:
-    """Two calls share an append; then one is repeated and fills the blob, and one finds another writer in the next."""
+def test_metrics_match_the_requests_to_the_store() -> None:
+    """Two calls share an append; one append is repeated and fills the blob, and one finds another writer in the next
+    blob."""
     store = MemoryStore(["ok", "ok", "ok", "refused", "ok", "ok", "intruder"])
     reader = InMemoryMetricReader()
     provider = MeterProvider(metric_readers=[reader])
@@ -244,7 +245,7 @@ def test_what_is_counted_is_what_happened_in_the_store() -> None:
 
 
 class Client:
-    """Sends calls one after the other, each until it is acknowledged, also after the process of the sink was killed."""
+    """Sends calls one after the other, each until it is acknowledged, even after the sink's process was killed."""
 
     def __init__(self, calls: Sequence[Sequence[str]]) -> None:
         self.calls = list(calls)
@@ -263,7 +264,7 @@ class Client:
 
 
 async def serve(store: MemoryStore, clients: list[Client], limits: SinkLimits, lifetimes: Sequence[float]) -> None:
-    """Let the clients send to one sink after the other: each is killed after its lifetime, the last one is not."""
+    """Let the clients send to one sink after the other: each but the last is killed after its lifetime."""
     for lifetime in (*lifetimes, None):
         sink = sink_on(store, limits=limits)
         work = [asyncio.ensure_future(client.send(sink)) for client in clients]
@@ -276,7 +277,7 @@ async def serve(store: MemoryStore, clients: list[Client], limits: SinkLimits, l
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """A random hihistory.
+    """A random history.
 
     Attributes:
         counts: calls of each client.

@@ -67,7 +67,7 @@ def delivery_to(folder: Path) -> Iterator[Callable[..., Worker]]:
 
 
 def _die(delivery: Worker) -> None:
-    """Does to a spool what the death of its process does: the locks are released, the files stay."""
+    """Simulate the death of the process: the locks are released, the files stay."""
     backlog = delivery._queue.backlog
     assert backlog is not None
     backlog.disk_queue.abandon()
@@ -97,7 +97,7 @@ def _gated() -> tuple[threading.Event, Callable[[list[str]], Answer]]:
     return gate, script
 
 
-def test_what_is_accepted_is_on_disk_before_put_returns_and_gone_when_it_is_settled(
+def test_a_record_is_on_disk_before_put_returns_and_removed_when_it_is_settled(
     delivery_to: OpenDelivery, folder: Path
 ) -> None:
     gate, script = _gated()
@@ -113,7 +113,7 @@ def test_what_is_accepted_is_on_disk_before_put_returns_and_gone_when_it_is_sett
     assert list(folder.iterdir()) == []
 
 
-def test_what_has_no_room_in_memory_waits_on_disk_and_is_sent_in_order(delivery_to: OpenDelivery) -> None:
+def test_records_without_room_in_memory_wait_on_disk_and_are_sent_in_order(delivery_to: OpenDelivery) -> None:
     gate, script = _gated()
     delivery = delivery_to(endpoint := Endpoint(script), queue_bytes=5000, batch_bytes=2000)
     names = [f"r{n}" for n in range(300)]
@@ -128,7 +128,7 @@ def test_what_has_no_room_in_memory_waits_on_disk_and_is_sent_in_order(delivery_
     assert endpoint.stored == [*names, *(name + "+" for name in names[:5])]
 
 
-def test_with_the_policy_spill_only_what_overflows_is_written(delivery_to: OpenDelivery, folder: Path) -> None:
+def test_with_the_policy_spill_only_overflow_is_written(delivery_to: OpenDelivery, folder: Path) -> None:
     gate, script = _gated()
     delivery = delivery_to(endpoint := Endpoint(script), only_overflow=True, queue_records=10)
     names = [f"r{n}" for n in range(100, 125)]
@@ -144,8 +144,8 @@ def test_with_the_policy_spill_only_what_overflows_is_written(delivery_to: OpenD
     assert endpoint.stored == names
 
 
-def test_the_limit_of_the_spool_replaces_that_of_the_queue(delivery_to: OpenDelivery) -> None:
-    """The limit is that of the disk; that of the memory refuses nothing any more."""
+def test_the_limit_of_the_spool_replaces_the_limit_of_the_queue(delivery_to: OpenDelivery) -> None:
+    """Only the limit on disk applies; records above the limit in memory are accepted."""
     gate, script = _gated()
     delivery = delivery_to(Endpoint(script), max_bytes=100_000, queue_bytes=5000)
     count = 0
@@ -161,7 +161,7 @@ def test_the_limit_of_the_spool_replaces_that_of_the_queue(delivery_to: OpenDeli
     assert delivery.flush(60).delivered == count + 1
 
 
-def test_what_shutdown_cannot_deliver_stays_for_the_next_process_and_is_pending(
+def test_records_that_shutdown_cannot_deliver_are_pending_and_kept_for_the_next_process(
     delivery_to: OpenDelivery, folder: Path
 ) -> None:
     """An outage that is longer than the process runs."""
@@ -183,7 +183,7 @@ def test_what_shutdown_cannot_deliver_stays_for_the_next_process_and_is_pending(
     assert list(folder.iterdir()) == []
 
 
-def test_a_process_that_dies_in_the_middle_leaves_exactly_what_was_not_settled(delivery_to: OpenDelivery) -> None:
+def test_a_process_that_dies_leaves_exactly_its_unsettled_records(delivery_to: OpenDelivery) -> None:
     hung = threading.Event()
     answered = iter([Delivered()])
 
@@ -233,7 +233,7 @@ def test_losses_of_adopted_events_are_reported_to_the_collector_of_the_same_name
 def test_damage_in_the_spool_loses_only_the_damaged_record(
     delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Damage on disk, up to what the endpoint gets."""
+    """From damage on disk to the records that the endpoint gets."""
     delivery = delivery_to(Endpoint(lambda _: DOWN))
     for n in range(9):
         delivery.put(FakeRecord(f"r{n}"), None)
@@ -257,7 +257,7 @@ def test_damage_in_the_spool_loses_only_the_damaged_record(
     assert [path.suffix for path in folder.iterdir()] == [".corrupt"]
 
 
-def test_a_segment_that_a_later_version_wrote_is_left_where_it_is(
+def test_a_segment_of_a_later_version_is_left_in_place(
     delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = DiskQueue(folder, "later", b"\xff not what this version writes", 2**20)
@@ -281,7 +281,7 @@ def test_a_record_put_after_shutdown_leaves_nothing_on_disk(delivery_to: OpenDel
     assert list(folder.iterdir()) == []
 
 
-def test_a_record_that_cannot_be_encoded_is_known_at_once_and_takes_no_number(delivery_to: OpenDelivery) -> None:
+def test_a_record_that_cannot_be_encoded_is_refused_at_once_and_takes_no_number(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint())
     with pytest.raises(ValueError, match="cannot be encoded"):
         delivery.put(FakeRecord("bad", encodable=False), None)
@@ -337,7 +337,7 @@ def test_every_record_is_settled_exactly_once_with_any_room_in_memory(
     assert list(folder.iterdir()) == []
 
 
-def test_the_sequence_and_the_id_of_a_replayed_event_are_its_own(delivery_to: OpenDelivery) -> None:
+def test_a_replayed_event_keeps_its_sequence_number_and_id(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint(lambda _: DOWN))
     for n in range(3):
         delivery.put(FakeRecord(f"r{n}"), None)

@@ -1,4 +1,4 @@
-"""The spool's files: the next process reads what a dead one left, even from damaged files."""
+"""The spool's files: the next process reads the records of a dead process, even from damaged files."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_segment_returns_the_records_that_are_not_settled() -> None:
 
 
 def test_a_segment_cut_at_any_byte_returns_every_whole_record() -> None:
-    """A torn tail is no damage, and loses only itself."""
+    """A torn tail is not damage, and only the torn record is lost."""
     ends: list[int] = []
     at = len(beginning(SOURCE))
     for n, payload in enumerate(PAYLOADS):
@@ -92,7 +92,7 @@ def test_a_flipped_bit_loses_one_record_which_is_counted(bit: int) -> None:
     missing = UNSETTLED.keys() - records.keys()
     assert len(missing) == found.corrupt <= 1
     again = records.keys() - UNSETTLED.keys()
-    assert again in (set(), set(SETTLED))  # all of them when it is the mark that was hit
+    assert again in (set(), set(SETTLED))  # all of them if the bit was in the mark
     assert all(records[n] == PAYLOADS[n] for n in records)
 
 
@@ -140,7 +140,7 @@ def _files(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "spool").iterdir())
 
 
-def test_what_was_appended_is_read_back_in_order(spool: DiskQueue) -> None:
+def test_appended_records_are_read_back_in_order(spool: DiskQueue) -> None:
     places = [_append(spool, payload) for payload in PAYLOADS]
     place = places[0]
     read = [spool.read(place)]
@@ -166,7 +166,7 @@ def test_an_orderly_end_leaves_an_empty_folder(spool: DiskQueue, tmp_path: Path)
     assert _files(tmp_path) == []
 
 
-def test_segments_are_deleted_as_soon_as_all_in_them_is_settled(spool: DiskQueue, tmp_path: Path) -> None:
+def test_a_segment_is_deleted_as_soon_as_its_records_are_settled(spool: DiskQueue, tmp_path: Path) -> None:
     places = [_append(spool, os.urandom(50_000)) for _ in range(10)]
     before = _files(tmp_path)
     first = [place for place in places if place.segment is places[0].segment]
@@ -196,9 +196,7 @@ def test_segments_of_a_running_process_are_not_adopted(spool: DiskQueue, tmp_pat
     other.close()
 
 
-def test_what_a_dead_process_left_is_taken_over_once_and_without_what_was_settled(
-    spool: DiskQueue, tmp_path: Path
-) -> None:
+def test_unsettled_records_of_a_dead_process_are_adopted_once(spool: DiskQueue, tmp_path: Path) -> None:
     places = [_append(spool, payload) for payload in PAYLOADS]
     spool.settle(places[10:30])
     spool.close()
@@ -234,7 +232,7 @@ def test_a_torn_tail_is_cut_before_anything_is_appended(spool: DiskQueue, tmp_pa
     assert _files(tmp_path) == []
 
 
-def test_damage_is_kept_beside_and_logged_once(
+def test_damaged_bytes_are_kept_in_a_file_and_logged_once(
     spool: DiskQueue, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for payload in (b"one", b"two", b"three"):
@@ -279,8 +277,8 @@ def test_an_empty_file_of_a_process_that_died_at_once_is_removed(spool: DiskQueu
     assert _files(tmp_path) == []
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(spool: DiskQueue, tmp_path: Path) -> None:
-    """A limit of the file size simulates a full disk."""
+def test_a_full_disk_gives_one_clear_error_and_leaves_no_partial_record(spool: DiskQueue, tmp_path: Path) -> None:
+    """A limit on the file size simulates a full disk."""
     _append(spool, b"before")
     size = spool.nbytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -302,7 +300,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(spool: DiskQueue,
     heir.close()
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_gives_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SpoolError, match="file/spool"):
         DiskQueue(tmp_path / "file" / "spool", "a" * 32, SOURCE, 2**20).append(b"")

@@ -49,7 +49,7 @@ def test_the_delay_is_read_in_both_forms(metadata: list[tuple[str, str | bytes]]
     assert retry_delay(metadata) == 1.5
 
 
-def test_metadata_without_retry_info_names_no_delay() -> None:
+def test_metadata_without_retry_info_has_no_delay() -> None:
     assert retry_delay([("grpc-status-details-bin", Status(code=14).SerializeToString()), ("a", "b")]) is None
 
 
@@ -68,7 +68,7 @@ def test_metadata_without_retry_info_names_no_delay() -> None:
         "RESOURCE_EXHAUSTED",
     ],
 )
-def test_these_codes_are_tried_again(code: str) -> None:
+def test_these_codes_are_retried(code: str) -> None:
     assert answer_of(grpc.StatusCode[code], "why", ()) == Retry(code, "why", None)
 
 
@@ -95,7 +95,7 @@ def transport(server: RecordingBackend) -> Iterator[GrpcTransport]:
     opened.close()
 
 
-def test_a_request_arrives_as_the_bytes_it_was(server: RecordingBackend, transport: GrpcTransport) -> None:
+def test_a_request_arrives_unchanged(server: RecordingBackend, transport: GrpcTransport) -> None:
     request = ExportLogsServiceRequest()
     request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=7)
     assert transport.send(request.SerializeToString()) == Delivered(0, "")
@@ -109,7 +109,7 @@ def test_a_real_refusal_keeps_code_text_and_delay(server: RecordingBackend, tran
     assert transport.send(b"") == Retry("RESOURCE_EXHAUSTED", "come back later", 0.2)
 
 
-def test_a_proxy_of_the_environment_gets_no_request_to_loopback(
+def test_requests_to_loopback_bypass_a_proxy_of_the_environment(
     server: RecordingBackend, transport: GrpcTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "grpc_proxy"):
@@ -117,7 +117,7 @@ def test_a_proxy_of_the_environment_gets_no_request_to_loopback(
     assert transport.send(b"") == Delivered(0, "")
 
 
-def test_a_server_that_was_stopped_is_tried_again_until_it_is_back(
+def test_requests_to_a_stopped_server_are_retried_until_it_is_back(
     server: RecordingBackend, transport: GrpcTransport
 ) -> None:
     server.stop()
@@ -153,10 +153,8 @@ def test_a_real_server_refuses_a_too_large_request_with_both_sizes() -> None:
     assert "5000000 vs. 4194304" in answer.details
 
 
-def test_a_fork_ends_a_try_that_takes_long_and_the_try_is_made_again(
-    server: RecordingBackend, transport: GrpcTransport
-) -> None:
-    """While a thread is inside gRPC, a forked child's calls would never end."""
+def test_a_fork_cancels_a_long_call_which_is_then_retried(server: RecordingBackend, transport: GrpcTransport) -> None:
+    """If a process forks while a thread is inside gRPC, calls in the child never end."""
     gate = threading.Event()
 
     def hang(context: grpc.ServicerContext) -> None:
@@ -179,9 +177,7 @@ def test_a_fork_ends_a_try_that_takes_long_and_the_try_is_made_again(
     assert len(server.log_requests()) == 1
 
 
-def test_a_fork_between_two_tries_leaves_the_connection_alone(
-    server: RecordingBackend, transport: GrpcTransport
-) -> None:
+def test_a_fork_between_two_calls_keeps_the_connection(server: RecordingBackend, transport: GrpcTransport) -> None:
     transport.send(b"")
     channel = transport._channel
     transport.hold_for_fork()
@@ -190,7 +186,7 @@ def test_a_fork_between_two_tries_leaves_the_connection_alone(
     assert transport._channel is channel
 
 
-def test_closing_ends_a_try_at_a_server_that_takes_connections_and_never_answers() -> None:
+def test_closing_cancels_a_call_to_a_server_that_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         hung = GrpcTransport(Endpoint(target=f"127.0.0.1:{listener.getsockname()[1]}", timeout=600.0))
         answers: list[Answer] = []

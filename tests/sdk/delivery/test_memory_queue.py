@@ -1,4 +1,4 @@
-"""Frames that are close in time share an event (S72); those of different requests never do (S73)."""
+"""Frames that are close in time share an event (S72); frames of different requests never do (S73)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TRACER = TracerProvider().get_tracer("test")
 
 @pytest.fixture(autouse=True)
 def _ten_seconds_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a slow machine changes nothing."""
+    """Makes the tests independent of a slow machine."""
     monkeypatch.setenv("OTEL_MODELDATA_BATCH_MS", "10000")
 
 
@@ -133,7 +133,7 @@ def test_with_0_ms_each_frame_is_an_event(monkeypatch: pytest.MonkeyPatch) -> No
     assert [event.rows for event in captured.events] == [[{"a": 1}], [{"a": 2}]]
 
 
-def test_what_was_flushed_is_not_joined_any_more() -> None:
+def test_later_frames_do_not_join_a_flushed_event() -> None:
     with capture() as captured:
         inputs = Collector(name="model_inputs")
         inputs.collect(_frame(1), BasicCorrelationContext("a"))
@@ -142,7 +142,7 @@ def test_what_was_flushed_is_not_joined_any_more() -> None:
         assert [event.rows for event in captured.events] == [[{"a": 1}], [{"a": 2}]]
 
 
-def test_row_ids_equal_those_of_azures_consumer_with_any_batching() -> None:  # S21
+def test_row_ids_equal_the_ids_of_azures_consumer_with_any_batching() -> None:  # S21
     with capture() as captured:
         inputs = Collector(name="model_inputs")
         context = BasicCorrelationContext("a")
@@ -176,7 +176,7 @@ def test_each_span_names_the_event_that_its_rows_joined() -> None:
     assert [about.attributes["azureml.data.rows"] for about in span.events] == [1, 1]  # type: ignore[attr-defined]
 
 
-def test_rows_that_join_count_against_the_bound_of_the_queue() -> None:
+def test_joined_rows_count_against_the_limit_of_the_queue() -> None:
     queue = MemoryQueue(DeliveryLimits(merge_seconds=1000.0, queue_bytes=5000))
     key = ("model_inputs", "a", 0, None)
     charges = []
@@ -201,7 +201,7 @@ def test_joined_rows_are_the_concatenation_of_all(parts: list[list[int]]) -> Non
     assert first.text() == Rows(expected, names).text()
 
 
-def test_a_batch_holds_what_has_waited_long_enough_and_everything_when_it_is_urgent() -> None:
+def test_a_batch_holds_due_records_or_all_records_when_urgent() -> None:
     queue = MemoryQueue(DeliveryLimits(merge_seconds=1000.0, batch_bytes=25))
     waiting = [PendingRecord(None, 10, since, None, None, None) for since in (-2000.0, -1000.0, 1e12)]  # type: ignore[arg-type]
     for item in waiting[:2]:

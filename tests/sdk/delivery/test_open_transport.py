@@ -1,4 +1,4 @@
-"""Where records go: an endpoint, or a store in the same process."""
+"""Records are sent to an endpoint, or written to a store in the same process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """What a package may offer as the transport into stores."""
+    """A transport that a package may offer for stores."""
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
@@ -45,7 +45,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("store", [None, ""])
-def test_without_a_store_records_go_to_the_endpoint(
+def test_without_a_store_records_are_sent_to_the_endpoint(
     monkeypatch: pytest.MonkeyPatch, log: list[str], store: str | None
 ) -> None:
     if store is not None:
@@ -61,7 +61,7 @@ def test_without_a_store_records_go_to_the_endpoint(
     assert log == []
 
 
-def test_a_store_wins_over_the_endpoint_and_is_checked_once(
+def test_a_store_takes_precedence_over_the_endpoint_and_is_checked_once(
     monkeypatch: pytest.MonkeyPatch, log: list[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "not even a URL")

@@ -1,4 +1,4 @@
-"""The sender does not depend on gRPC; its behaviour is tested with the whole worker (`test_worker.py`)."""
+"""The sender does not depend on gRPC; `test_worker.py` tests its behavior with the whole worker."""
 
 from __future__ import annotations
 

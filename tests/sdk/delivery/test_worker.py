@@ -43,7 +43,7 @@ def delivery_to() -> Iterator[Callable[..., Worker]]:
 OpenDelivery = "Callable[..., Worker]"
 
 
-def test_what_is_accepted_arrives_in_order(delivery_to: OpenDelivery) -> None:
+def test_accepted_records_arrive_in_order(delivery_to: OpenDelivery) -> None:
     endpoint = Endpoint()
     delivery = delivery_to(endpoint)
     names = [f"r{n}" for n in range(1000)]
@@ -53,7 +53,7 @@ def test_what_is_accepted_arrives_in_order(delivery_to: OpenDelivery) -> None:
     assert endpoint.stored == names
 
 
-def test_requests_are_cut_by_bytes_and_a_large_record_is_sent_alone(delivery_to: OpenDelivery) -> None:
+def test_requests_are_limited_in_bytes_and_a_large_record_is_sent_alone(delivery_to: OpenDelivery) -> None:
     endpoint = Endpoint()
     delivery = delivery_to(endpoint, batch_bytes=10_000, linger_seconds=5.0)
     for name, size in [("a", 4000), ("b", 4000), ("c", 4000), ("large", 50_000), ("d", 10)]:
@@ -63,7 +63,7 @@ def test_requests_are_cut_by_bytes_and_a_large_record_is_sent_alone(delivery_to:
     assert endpoint.stored == ["a", "b", "c", "large", "d"]
 
 
-def test_one_bad_record_costs_only_itself(delivery_to: OpenDelivery) -> None:
+def test_one_bad_record_affects_only_itself(delivery_to: OpenDelivery) -> None:
     errors: list[Exception] = []
     delivery = delivery_to(endpoint := Endpoint(), linger_seconds=5.0)
     for n in range(20):
@@ -130,12 +130,12 @@ def test_flush_reports_pending_records_when_its_time_is_over(delivery_to: OpenDe
 
 def test_flush_starts_the_thread_if_a_signal_interrupted_the_first_put(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(endpoint := Endpoint())
-    delivery._queue.put(FakeRecord("a"), None)  # a handler that calls `flush` runs before the thread is started
+    delivery._queue.put(FakeRecord("a"), None)  # a signal handler calls `flush` before the thread is started
     assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
     assert endpoint.stored == ["a"]
 
 
-def test_shutdown_delivers_what_waits_and_then_refuses(delivery_to: OpenDelivery) -> None:
+def test_shutdown_delivers_waiting_records_and_then_refuses_new_ones(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(endpoint := Endpoint(), linger_seconds=60.0)
     for n in range(3):
         delivery.put(FakeRecord(f"r{n}"), None)
@@ -157,7 +157,7 @@ def test_records_that_shutdown_cannot_deliver_in_time_are_lost_and_reported(deli
     assert {e.reason for e in errors if isinstance(e, DeliveryError)} == {"shutdown"}
 
 
-def test_the_queue_is_bounded_in_bytes_until_they_are_settled(delivery_to: OpenDelivery) -> None:
+def test_records_count_against_the_queue_limit_until_they_are_settled(delivery_to: OpenDelivery) -> None:
     gate = threading.Event()
 
     def script(_: list[str]) -> Answer:
@@ -217,7 +217,7 @@ def test_losses_without_on_error_are_logged_once_a_minute(
     assert [r.getMessage() for r in caplog.records] == ["1 event(s) lost, refused: INTERNAL: bad"]
 
 
-def test_an_on_error_that_fails_stops_nothing(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_on_error_does_not_stop_delivery(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: Exception) -> None:
         raise RuntimeError("broken")
 
@@ -229,7 +229,7 @@ def test_an_on_error_that_fails_stops_nothing(delivery_to: OpenDelivery, caplog:
     assert "on_error itself failed" in caplog.text
 
 
-def test_the_delay_an_endpoint_asks_for_is_kept(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_retry_delay_of_the_endpoint_is_used(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(DeliveryQueue, "pause", lambda _, seconds: pauses.append(seconds) or True)
     answers = iter([Retry("UNAVAILABLE", "", 0.25), Retry("UNAVAILABLE", "", 3600.0), Retry("UNAVAILABLE", "")])
@@ -293,7 +293,7 @@ def test_a_request_holds_one_collection_so_that_its_counts_are_exact(delivery_to
     assert report == DeliveryReport(accepted=6, delivered=3, lost={"rejected": 2, "refused": 1})
 
 
-def test_numbers_count_within_each_collection_and_what_is_refused_takes_none(delivery_to: OpenDelivery) -> None:
+def test_each_collection_has_its_own_numbers_and_refused_records_take_none(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint(), queue_bytes=20_000)
     records = [FakeRecord(f"r{n}", collection=f"c{n % 2}") for n in range(6)]
     for record in records[:4]:
@@ -308,7 +308,7 @@ def test_numbers_count_within_each_collection_and_what_is_refused_takes_none(del
 def test_a_record_the_endpoint_finds_too_large_alone_is_lost_with_its_size_and_the_limit(
     delivery_to: OpenDelivery,
 ) -> None:
-    """As gRPC servers refuse it, in their words."""
+    """With the message that gRPC servers send."""
     errors: list[Exception] = []
     text = "SERVER: Received message larger than max (5000123 vs. 4194304)"
 
@@ -418,7 +418,7 @@ def test_collect_is_refused_if_it_waited_for_room_without_success(delivery_to: O
 
 
 def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
-    """An outage before does not suppress the report of a loss."""
+    """An earlier outage does not suppress the report of a loss."""
     answers = iter([Retry("UNAVAILABLE", "down"), Retry("UNAVAILABLE", "down"), Refused("INTERNAL", "bad")])
     delivery = delivery_to(Endpoint(lambda _: next(answers, Delivered(1, "quarantined"))))
     with caplog.at_level(logging.WARNING):
@@ -448,7 +448,7 @@ def test_the_next_request_is_encoded_while_the_one_before_is_sent(delivery_to: O
         return Delivered()
 
     delivery = delivery_to(endpoint := Endpoint(answer), linger_seconds=5.0, batch_bytes=3000)
-    with delivery._queue.lock:  # so that both are in one batch, though their bytes fill two requests
+    with delivery._queue.lock:  # both are in one batch, but need two requests
         for record in (FakeRecord("r0", 2000), Second("r1", 2000)):
             record.body.nbytes = 10
             delivery.put(record, None)

@@ -186,12 +186,12 @@ def test_a_lone_surrogate_in_a_column_name_becomes_a_question_mark() -> None:
         ([None, 1.5], ["None", "1.5"]),
     ],
 )
-def test_every_label_has_a_name_of_its_own(labels: list[object], names: list[str]) -> None:
+def test_every_label_has_a_unique_name(labels: list[object], names: list[str]) -> None:
     assert ColumnNames(labels).names == names
 
 
 @given(st.lists(st.sampled_from(["a", "b", "a_1", "a_2", "", "b_1"]), max_size=8))
-def test_names_are_unique_and_a_label_that_stood_alone_keeps_its_own(labels: list[str]) -> None:
+def test_names_are_unique_and_a_unique_label_keeps_its_name(labels: list[str]) -> None:
     names = ColumnNames(labels).names
     assert len(set(names)) == len(names) == len(labels)
     for label, name in zip(labels, names, strict=True):
@@ -240,7 +240,7 @@ def test_a_frame_of_any_size_is_a_snapshot() -> None:
         assert json.loads(rows.text()) == expected
 
 
-def test_a_list_in_a_cell_is_a_snapshot_too() -> None:
+def test_later_changes_of_a_list_in_a_cell_are_not_collected() -> None:
     cell = [1]
     rows = _rows(pd.DataFrame({"a": [cell] * DEFERRED_CELLS}))
     cell.append(2)
@@ -265,7 +265,7 @@ def test_a_deferred_frame_is_charged_with_the_memory_it_holds() -> None:
         assert held < len(rows.text()) == rows.nbytes
 
 
-def test_a_frame_above_the_bound_is_encoded_at_once_so_that_its_size_is_known() -> None:
+def test_a_frame_above_the_limit_is_encoded_at_once_so_that_its_size_is_known() -> None:
     frame = pd.DataFrame({"a": np.full(MAX_DEFERRED_BYTES // 8 + 1, 0.5)})
     assert _rows(frame).nbytes == len('{"a":0.5},') * len(frame) + 1
 

@@ -44,7 +44,7 @@ def _text(key: str, value: str) -> KeyValue:
     return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
-def test_a_record_is_the_whole_wire_contract() -> None:
+def test_a_record_has_every_field_of_the_wire_contract() -> None:
     expected = LogRecord(
         time_unix_nano=1_700_000_000_123_456_789,
         observed_time_unix_nano=1_700_000_000_123_456_789,
@@ -105,7 +105,9 @@ def test_the_service_name_is_the_endpoint_of_a_host_that_is_not_azure(monkeypatc
     assert _resource(CollectorConfig())[semconv.AZUREML_ENDPOINT_NAME] == "scorer"
 
 
-def test_resource_attributes_win_over_the_service_name_and_the_yaml_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precedence_of_names_is_yaml_then_resource_attributes_then_service_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", "scorer")
     monkeypatch.setenv(
         "OTEL_RESOURCE_ATTRIBUTES",

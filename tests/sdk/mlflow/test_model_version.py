@@ -40,7 +40,7 @@ class Model:
         (Metadata("m" * 500), "m" * 128),
     ],
 )
-def test_a_model_that_no_registry_knows_is_named_by_its_metadata(metadata: object, expected: str) -> None:
+def test_an_unregistered_model_is_named_by_its_metadata(metadata: object, expected: str) -> None:
     """S65."""
     assert version_of(Model(metadata), ByIdentity()) == expected
 
@@ -76,7 +76,7 @@ def test_a_remembered_value_is_forgotten_with_its_object() -> None:
         ("relative/model", None),
     ],
 )
-def test_the_version_is_read_from_where_the_model_was_loaded(uri: str, expected: str | None) -> None:
+def test_the_version_is_read_from_the_models_uri_or_folder(uri: str, expected: str | None) -> None:
     assert registered_version(uri) == expected
 
 

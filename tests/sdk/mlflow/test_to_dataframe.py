@@ -30,7 +30,7 @@ class Answer:
 
 
 class Model:
-    """Has the one method of a pydantic model that is used."""
+    """Has the only method of pydantic models that the code uses."""
 
     def model_dump(self) -> dict[str, Any]:
         return {"text": "a", "tokens": [1, 2]}
@@ -86,11 +86,11 @@ CUBE = np.arange(8).reshape(2, 2, 2)
     ids=repr,
 )  # fmt: skip
 def test_every_value_a_model_takes_or_gives_becomes_rows(value: object, expected: list[dict[str, Any]]) -> None:
-    """S78: Azure's script for MLflow models collects `pandas.DataFrame(result)`; more is collected here."""
+    """S78: Azure's script for MLflow models collects only `pandas.DataFrame(result)`."""
     assert rows_of(value) == expected
 
 
-def test_a_frame_is_taken_as_it_is() -> None:
+def test_a_dataframe_is_collected_unchanged() -> None:
     frame = pd.DataFrame({"x": [1]})
     assert frame_of(frame, SignatureColumns(names=("other",))) is frame
 
@@ -114,7 +114,7 @@ def test_text_gets_the_one_name_of_the_signature() -> None:
     assert rows_of(["a", "b"], SignatureColumns(names=("question",))) == [{"question": "a"}, {"question": "b"}]
 
 
-def test_a_dict_is_one_record_where_the_signature_has_columns_of_lists() -> None:
+def test_a_dict_is_one_record_if_the_signature_has_columns_of_lists() -> None:
     messages = [{"role": "user"}, {"role": "system"}]
     assert rows_of({"messages": messages}) == [{"messages": message} for message in messages]
     assert rows_of({"messages": messages}, SignatureColumns(names=("messages",), hold_lists=True)) == [
@@ -153,7 +153,7 @@ def test_a_sparse_matrix_that_would_fill_the_memory_is_refused_with_its_size() -
 @pytest.mark.parametrize(
     "value", [pytest.param(object(), id="object()"), None, 1j, {1, 2}, Answer, Model, len], ids=repr
 )
-def test_what_has_no_rows_is_refused_with_its_type(value: object) -> None:
+def test_a_value_without_rows_is_refused_with_its_type(value: object) -> None:
     with pytest.raises(UnsupportedValueError) as refusal:
         frame_of(value)
     assert str(refusal.value) == (

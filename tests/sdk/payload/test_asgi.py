@@ -41,7 +41,7 @@ def serve(app: Any, scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["websocket", "lifespan", "a.kind.of.tomorrow"])
-def test_connections_that_are_no_requests_are_passed_on_unchanged(kind: str) -> None:
+def test_connections_that_are_not_requests_are_passed_on_unchanged(kind: str) -> None:
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -82,7 +82,7 @@ def test_every_message_passes_as_the_same_object_and_before_the_next_is_made() -
     assert len(sent) == 4
 
 
-def test_work_after_the_response_delays_no_record_and_can_no_longer_change_it() -> None:
+def test_work_after_the_response_neither_delays_nor_changes_the_record() -> None:
     with capture() as captured:
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -99,7 +99,7 @@ def test_work_after_the_response_delays_no_record_and_can_no_longer_change_it() 
 
 
 @pytest.mark.parametrize("raises", [True, False])
-def test_a_client_that_leaves_before_it_is_answered_is_a_response_with_status_499(raises: bool) -> None:
+def test_a_client_that_disconnects_before_the_answer_is_collected_with_status_499(raises: bool) -> None:
     messages = [{"type": "http.request", "body": b'"half', "more_body": True}, {"type": "http.disconnect"}]
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -122,7 +122,7 @@ def test_a_client_that_leaves_before_it_is_answered_is_a_response_with_status_49
     assert response.attributes["http.response.status_code"] == 499
 
 
-def test_an_application_that_never_answers_is_a_response_with_status_500() -> None:
+def test_an_application_that_never_answers_is_collected_with_status_500() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         """Forget the client."""
 
@@ -250,7 +250,7 @@ def baggage_seen(*headers: tuple[str, str]) -> tuple[list[str], str]:
         return seen, captured.events[0].correlation_id
 
 
-def test_the_application_is_shown_the_correlation_id_as_baggage_for_its_own_calls() -> None:
+def test_the_application_gets_the_correlation_id_as_baggage_for_its_own_calls() -> None:
     seen, correlation_id = baggage_seen()
     assert seen == [f"azureml.correlation.id={correlation_id}"]
     seen, correlation_id = baggage_seen(("Baggage", "a=1"))
@@ -259,6 +259,6 @@ def test_the_application_is_shown_the_correlation_id_as_baggage_for_its_own_call
     assert (seen, correlation_id) == (["azureml.correlation.id=given,a=1"], "given")
 
 
-def test_a_process_that_propagates_no_baggage_shows_its_applications_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_baggage_propagation_the_application_gets_no_baggage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("opentelemetry.propagate.get_global_textmap", TraceContextTextMapPropagator)
     assert baggage_seen()[0] == []

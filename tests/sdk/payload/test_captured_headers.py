@@ -43,7 +43,7 @@ def test_a_long_name_is_cut_to_the_length_that_cloudevents_allows() -> None:
         "x-client-secret",
     ],
 )
-def test_credentials_are_refused_though_listed(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_credentials_are_refused_even_if_listed(name: str, caplog: pytest.LogCaptureFixture) -> None:
     assert read([name.upper()], {name: "hunter2"}) == {}
     (record,) = caplog.records
     assert record.getMessage() == (
@@ -58,7 +58,7 @@ def test_headers_that_only_look_like_credentials_are_collected(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["correlationid", "Data", "data-ref", "--", ""])
-def test_a_header_without_a_line_key_of_its_own_is_refused(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_header_without_its_own_line_key_is_refused(name: str, caplog: pytest.LogCaptureFixture) -> None:
     assert read([name], {name.lower(): "x"}) == {}
     assert "expected a header that gives a line key of its own" in caplog.text
 
@@ -68,7 +68,7 @@ def test_the_second_header_with_the_same_line_key_is_refused(caplog: pytest.LogC
     assert caplog.text.count("another header of the list has its line key 'xab' already") == 1
 
 
-def test_the_request_id_needs_no_listing(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_request_id_need_not_be_listed(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert read(["x-request-id"], {"x-request-id": "1"}) == {}
     assert caplog.text == ""

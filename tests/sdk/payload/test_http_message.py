@@ -24,7 +24,7 @@ def cut(content: bytes, places: Sequence[int]) -> list[bytes]:
 
 
 @given(content=st.binary(max_size=200), places=st.lists(st.integers(0, 200)), limit=st.integers(0, 250))
-def test_chunks_in_any_cut_give_the_beginning_of_the_body(content: bytes, places: list[int], limit: int) -> None:
+def test_any_split_into_chunks_gives_the_beginning_of_the_body(content: bytes, places: list[int], limit: int) -> None:
     message = HttpMessage({}.get, limit)
     for number, chunk in enumerate(cut(content, places)):
         message.take((chunk, bytearray(chunk), memoryview(chunk))[number % 3])

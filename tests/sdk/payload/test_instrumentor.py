@@ -48,7 +48,7 @@ def run(code: str, folder: Path, *collections: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_a_program_that_is_no_server_loads_no_server_and_no_delivery(tmp_path: Path) -> None:
+def test_a_program_that_is_not_a_server_loads_no_server_and_no_delivery(tmp_path: Path) -> None:
     heavy = "pandas", "numpy", "grpc", "google.protobuf", "opentelemetry.sdk", "uvicorn", "gunicorn", "werkzeug"
     code = f"instrumentor.instrument()\nprint(*[name for name in {heavy} if name in sys.modules])"
     assert run(code, tmp_path, "request", "response") == []
@@ -67,7 +67,7 @@ print(loaded())
     assert run(code, tmp_path, "request") == ["WSGIMiddleware", "function", "WSGIMiddleware"]
 
 
-def test_a_server_that_is_loaded_already_is_reached_too(tmp_path: Path) -> None:
+def test_a_server_that_is_already_loaded_is_instrumented_too(tmp_path: Path) -> None:
     code = f"{LOAD}\nprint(loaded())\ninstrumentor.instrument()\nprint(loaded())"
     assert run(code, tmp_path, "response") == ["function", "WSGIMiddleware"]
 
@@ -86,7 +86,7 @@ print(application.app is plain)
 
 
 def test_workers_that_load_no_wsgi_application_are_not_changed(tmp_path: Path) -> None:
-    """uvicorn's worker loads ASGI applications by the same method; they get the middleware from uvicorn itself."""
+    """uvicorn's worker loads ASGI applications with the same method; uvicorn's own hook adds the middleware."""
     code = f"""
 instrumentor.instrument()
 {LOAD}
@@ -97,7 +97,7 @@ print(loaded(type("UvicornWorker", (Worker,), {{}})))
 
 
 @pytest.mark.parametrize("collections", [(), ("model_inputs",)])
-def test_nothing_is_wrapped_where_payloads_are_not_enabled(tmp_path: Path, collections: tuple[str, ...]) -> None:
+def test_nothing_is_wrapped_if_payloads_are_not_enabled(tmp_path: Path, collections: tuple[str, ...]) -> None:
     assert run(f"instrumentor.instrument()\n{LOAD}\nprint(loaded())", tmp_path, *collections) == ["function"]
 
 

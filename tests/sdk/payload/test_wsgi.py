@@ -105,7 +105,7 @@ def test_a_server_still_knows_the_number_of_chunks() -> None:
         assert (len(chunks), list(chunks)) == (1, [b"{}"])
 
 
-def test_what_is_sent_by_write_is_collected() -> None:
+def test_bytes_sent_by_write_are_collected() -> None:
     written: list[bytes] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -121,7 +121,7 @@ def test_what_is_sent_by_write_is_collected() -> None:
     assert written == [b"by write, "]
 
 
-def test_the_status_that_replaces_another_one_counts() -> None:
+def test_a_status_that_replaces_another_is_collected() -> None:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         start_response("500 Oh", [("Content-Type", "text/plain")], (None, None, None))

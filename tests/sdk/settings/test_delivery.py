@@ -7,7 +7,7 @@ import pytest
 from otel_modeldata import Collector
 from otel_modeldata._settings.delivery import DeliveryLimits, DeliverySettings, SpoolSettings, load_settings
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 VARIABLES = [
     f"OTEL_MODELDATA_{name}" for name in ("QUEUE_BYTES", "OVERFLOW", "SPOOL", "SPOOL_BYTES", "BATCH_MS", "REPORT")
@@ -46,7 +46,7 @@ def test_a_fifth_of_a_small_queue_is_for_records_that_are_being_sent() -> None:
         (dict.fromkeys(VARIABLES, ""), DeliverySettings()),
     ],
 )
-def test_each_variable_means_what_its_table_describes(environ: dict[str, str], settings: DeliverySettings) -> None:
+def test_each_variable_is_read_as_documented(environ: dict[str, str], settings: DeliverySettings) -> None:
     assert load_settings(environ) == settings
 
 
@@ -68,7 +68,7 @@ def test_each_variable_means_what_its_table_describes(environ: dict[str, str], s
         ("REPORT", __file__, f"expected a folder, or a path where one can be made, got {__file__!r}"),
     ],
 )
-def test_a_wrong_value_is_one_sentence_in_init(
+def test_a_wrong_value_gives_one_clear_error_in_init(
     name: str, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"OTEL_MODELDATA_{name}", value)

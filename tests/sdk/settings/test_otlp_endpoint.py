@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_without_any_variable_it_is_otlps_default() -> None:
+def test_without_variables_the_endpoint_is_otlps_default() -> None:
     assert load_endpoint({}) == Endpoint(target="localhost:4317")
 
 
@@ -40,7 +40,7 @@ def test_every_standard_variable_is_read() -> None:
     assert "s3cret" not in repr(endpoint)
 
 
-def test_the_variables_for_logs_win() -> None:
+def test_variables_for_logs_take_precedence() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://b:2"}
     assert load_endpoint(environ).target == "b:2"
 
@@ -56,7 +56,7 @@ def test_a_url_becomes_host_and_port(url: str, target: str) -> None:
 @pytest.mark.parametrize(
     "url", ["localhost:4317", "gateway", "grpc://x:1", "http://", "http://x:port", "http://x:99999", "http://[::1"]
 )
-def test_an_endpoint_that_is_no_url_is_refused_in_one_sentence(url: str) -> None:
+def test_an_endpoint_that_is_not_a_url_is_refused_in_one_sentence(url: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": url})
     assert str(raised.value) == (
@@ -119,7 +119,7 @@ def test_an_application_that_exports_its_spans_over_http_needs_only_the_endpoint
         ("10.0.0.1:1", False),
     ],
 )
-def test_loopback_is_known_by_its_address(target: str, *, loopback: bool) -> None:
+def test_a_loopback_endpoint_is_recognized_by_its_address(target: str, *, loopback: bool) -> None:
     assert Endpoint(target=target).is_loopback() is loopback
 
 

@@ -14,7 +14,7 @@ from otel_modeldata._settings.payload import PayloadSettings
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.environment import VARIABLES, Environment, Settings, read_environment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 SDK = Path(__file__).parents[3] / "sdk/otel_modeldata"
 NAMES = {variable.name for variable in VARIABLES}
@@ -58,7 +58,7 @@ def test_one_error_lists_the_problems_of_every_file_and_variable(tmp_path: Path)
     )
 
 
-def test_the_tools_that_explain_read_the_same(tmp_path: Path) -> None:
+def test_diagnostic_tools_read_the_same_settings(tmp_path: Path) -> None:
     environ = {"OTEL_MODELDATA_SPOOL": str(tmp_path), "OTEL_MODELDATA_SPOL": "x", "OTEL_MODELDATA_BATCH_MS": "0"}
     settings = Settings.from_env(environ)
     read = read_environment(environ)

@@ -1,6 +1,6 @@
-"""Reads the lines of many blobs in order and in parts: a few megabytes are in memory, however large the store is.
+"""Reads the lines of many blobs in order, a few megabytes at a time, however large the store is.
 
-Blobs are read up to the size that they had when they were listed, so they may be written meanwhile.
+Each blob is read up to the size it had when it was listed, so writers may continue meanwhile.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ RETRY_SECONDS: Final = 10.0
 """How long a request is retried before the audit gives up."""
 _READ_BYTES: Final = 4 << 20
 _READS_AHEAD: Final = 4
-"""Reads that run at the same time: an answer from far away takes as long as the work on its content."""
+"""Concurrent reads: a distant store takes about as long to answer as the audit takes to process the content."""
 _MAX_LINE_BYTES: Final = 64 << 20
-"""No more of one line is kept in memory; the receiver writes no line above 4 MiB."""
+"""Limit for the part of a line that is kept in memory; the receiver writes no line above 4 MiB."""
 
 
 class BlobLines(NamedTuple):
@@ -32,7 +32,7 @@ class BlobLines(NamedTuple):
 
     Attributes:
         blob: name of the blob.
-        before: how many lines of the blob are before these.
+        before: number of lines of the blob before these.
         lines: without their line breaks; the last line of a blob may be torn.
         size: bytes that were read for these lines.
     """

@@ -127,10 +127,10 @@ def audit(arguments: argparse.Namespace) -> None:
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.report and (arguments.first or arguments.last):
         raise ConfigError(
-            "expected --report without --from and --to, got both: a final report is about all hours; leave one out"
+            "expected --report without --from and --to, got both: a final report covers all hours; leave one out"
         )
     if arguments.first and arguments.last and arguments.first > arguments.last:
-        raise ConfigError(f"expected --from before --to, got {arguments.first} and {arguments.last}; exchange them")
+        raise ConfigError(f"expected --from before --to, got {arguments.first} and {arguments.last}; swap them")
 
 
 def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], *, show: bool) -> Audit:

@@ -1,8 +1,7 @@
 """The ledger of an audit: it counts every line of a store under its producer and collection, and checks it.
 
-A line is counted under the producer and collection that it names, not under the folder that it is in: a line in a wrong
-folder is one fault, not three. This module does not depend on stores or files: its input is lines and the path of their
-blob.
+A line is counted under the producer and collection it names, not under its folder, so a line in a wrong folder is one
+fault, not three. This module does not depend on stores or files: its input is lines and the path of their blob.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["Fault", "Ledger", "Location"]
 
 MAX_LOCATIONS: Final = 100
-"""Locations that are kept of one kind of fault; every fault is counted."""
+"""Locations kept for each kind of fault; every fault is counted."""
 _Key = tuple[str, str, str]
 """Producer, collection and source: the key of the counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """The line in which a fault is.
+    """The location of a line with a fault.
 
     Attributes:
         blob: name of the blob in the store.
         line: number of the line, from 1.
-        reason: what was expected, and what the line has.
+        reason: the expected content, and the content of the line.
     """
 
     blob: str
@@ -53,7 +52,7 @@ class Location:
 
 @dataclass(slots=True)
 class Fault:
-    """The faults of one kind: how many there are, and the first locations."""
+    """The number of faults of one kind, and their first locations."""
 
     count: int = 0
     locations: list[Location] = field(default_factory=list)
@@ -146,7 +145,7 @@ class Ledger:
             self._count(path, part)
 
     def add_lines_of_other_hours(self, lines: Sequence[bytes]) -> None:
-        """Note the numbers of events outside of the hours that are audited: these events are not missing."""
+        """Note the numbers of events outside the audited hours: these events are not missing."""
         numbers: dict[_Key, list[int]] = {}
         for raw in lines:
             try:
@@ -203,7 +202,7 @@ class Ledger:
             self._check_reference(path, number, line, url.replace("\\", "/"))
 
     def _check_reference(self, path: BlobPath, number: int, line: StoredLine, url: str) -> None:
-        """Check that the object exists to which a line refers. The end of a URL is the same in a copied store."""
+        """Check that the object a line refers to exists. In a copied store only the end of the URL is the same."""
         last = url.rpartition("/")[2]
         names = (f"{path.folder}/files/{last}", f"{path.folder}/{last}")
         if not url.endswith(tuple(f"/{name}" for name in names)):
@@ -228,7 +227,7 @@ class Ledger:
         return bool(self._open_references)
 
     def check_references(self, objects: Mapping[str, int]) -> None:
-        """Check the open references again, with the objects as they are now; objects still missing are a fault."""
+        """Check the open references again, against the current objects; an object that is still missing is a fault."""
         self.objects = objects
         for reference in self._open_references:
             if not self._exists(reference):
@@ -239,12 +238,12 @@ class Ledger:
     # --- quarantine ----------------------------------------------------------------------------------------------
 
     def add_quarantined(self, line_id: str, event: QuarantinedEvent, *, other_hour: bool = False) -> None:
-        """Count an event in quarantine; once, although a retry in another hour stores it again.
+        """Count an event in quarantine once, even if a retry in another hour stored it again.
 
         Args:
             line_id: the id of the quarantine line, the same for the same bytes.
             event: its producer, collection and number.
-            other_hour: it is outside of the hours that are audited.
+            other_hour: whether it is outside the audited hours.
         """
         if not self._quarantined_ids.add(np.array([hash(line_id)], np.int64))[0]:
             return
@@ -264,7 +263,7 @@ class Ledger:
         return {counts.producer for counts in self._counts.values()}
 
     def reconcile(self, reported: Mapping[tuple[str, str], ReportedCounts], *, whole: bool) -> list[Reconciliation]:
-        """Reconcile every producer and collection, including those that only a report names.
+        """Reconcile every producer and collection, including any that only a report names.
 
         Args:
             reported: counts of final reports, by producer and collection; see `producer_report.combine`.

@@ -1,4 +1,4 @@
-"""Sets of numbers and of ids in little memory, so that an audit can read a store of any size.
+"""Compact sets of numbers and ids, so that an audit can read a store of any size.
 
 Sequence numbers are kept as ranges: the numbers of a producer that lost nothing are one range, however many there are.
 Ids are kept as 64-bit hashes in sorted arrays, 8 bytes each. The chance that two of n ids share a hash is n^2 / 2^65:
@@ -21,7 +21,7 @@ __all__ = ["MAX_SEQUENCE", "IdSet", "NumberRanges"]
 MAX_SEQUENCE: Final = 2**62
 """No producer reaches this number; sums and neighbors of smaller numbers fit into 64 bits."""
 _LOOSE_RANGES: Final = 1024
-"""Ranges that may wait for a merge. When there are more merged ranges than this, as many as those may wait."""
+"""Ranges that may wait for a merge; a larger set may have as many waiting ranges as merged ones."""
 
 
 class NumberRanges:

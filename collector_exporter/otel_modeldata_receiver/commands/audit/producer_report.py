@@ -1,8 +1,8 @@
 """The final reports of producers: how many events each accepted, delivered and lost.
 
-A process that runs with `OTEL_MODELDATA_REPORT=DIR` writes `DIR/{producer}.json` when it ends. With it an audit can
-account for events that nothing in the store refers to: those after the last stored one, and those that were lost. A
-process with a spool also sends what dead processes left behind, and reports that as `replayed`.
+A process that runs with `OTEL_MODELDATA_REPORT=DIR` writes `DIR/{producer}.json` when it ends. With these reports an
+audit can account for events that leave no trace in the store: events after the last stored one, and lost events. A
+process with a spool also sends events that dead processes left behind, and reports them as `replayed`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from otel_modeldata.problems import Problem
 from otel_modeldata.report import CollectionReport, DeliveryReport
+from otel_modeldata.validation.problems import Problem
 
 from ...exceptions import ConfigError
 
@@ -60,7 +60,7 @@ def _reports(collections: Mapping[str, _CollectionJson]) -> dict[str, Collection
 
 
 class ReportedCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """The counts of one producer and collection in all reports together.
+    """The counts of one producer and collection, summed over all reports.
 
     Attributes:
         accepted: taken by `collect`, with the numbers 0 to accepted - 1; None without the producer's own report.
@@ -87,7 +87,7 @@ def load(paths: Iterable[Path]) -> list[DeliveryReport]:
     """The reports in these files and in the `.json` files of these folders.
 
     Raises:
-        ConfigError: a file is not a report, or two reports of one producer differ; it has all problems.
+        ConfigError: a file is not a report, or two reports of one producer differ; lists all problems.
     """
     reports: dict[str, DeliveryReport] = {}
     problems: list[Problem] = []
@@ -105,7 +105,7 @@ def load(paths: Iterable[Path]) -> list[DeliveryReport]:
                 problems.append(Problem(str(file), message))
                 continue
             if _details(reports.setdefault(report.producer, report)) != _details(report):
-                message = f"expected one report of {report.producer!r}, got a second one; name the last"
+                message = f"expected one report of {report.producer!r}, got a second one; give only the last one"
                 problems.append(Problem(str(file), message))
     if problems:
         raise ConfigError(*problems)
@@ -119,7 +119,7 @@ def _details(report: DeliveryReport) -> tuple[object, object]:
 def combine(reports: Iterable[DeliveryReport]) -> Mapping[tuple[str, str], ReportedCounts]:
     """The counts of all reports together, by producer and collection.
 
-    What a process replayed for another one is added to the counts of that one.
+    Events that a process replayed for another one are added to the counts of the other one.
     """
     own: dict[tuple[str, str], CollectionReport] = {}
     replayed: dict[tuple[str, str], list[CollectionReport]] = {}

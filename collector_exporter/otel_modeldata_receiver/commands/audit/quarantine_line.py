@@ -103,7 +103,7 @@ def _event_name(record: bytes) -> str:
 
 
 def _texts(message: bytes, attributes: int) -> dict[str, str]:
-    """The text attributes of a message; each is decoded on its own, and those that cannot be decoded are left out."""
+    """The text attributes of a message; each is decoded on its own, and undecodable ones are left out."""
     texts = {}
     for raw in _members(message, attributes):
         try:
@@ -117,13 +117,13 @@ def _texts(message: bytes, attributes: int) -> dict[str, str]:
 
 
 def _members(message: bytes, number: int) -> list[bytes]:
-    """The contents of the length-delimited fields `number`: a message type without fields knows none of them."""
+    """The contents of the length-delimited fields `number`, read as unknown fields of an empty message type."""
     try:
         empty: Message = Empty.FromString(message)
     except DecodeError:
         return []
     return [
         field.data
-        for field in UnknownFieldSet(empty)  # type: ignore[attr-defined] # its stubs know only the older access
+        for field in UnknownFieldSet(empty)  # type: ignore[attr-defined] # its stubs have only the older API
         if field.field_number == number and field.wire_type == _LENGTH_DELIMITED
     ]

@@ -1,10 +1,10 @@
-"""Reconciliation of one producer and collection: the numbers in the store against the numbers that were given.
+"""Compares the sequence numbers in the store with the numbers that a producer assigned, for one collection.
 
 The SDK numbers the events of a collection from 0, and the receiver stores or quarantines each under its number. So a
-gap in the numbers is an event that is nowhere, and the highest number tells how many events there must be. Events above
-the highest number are known from the producer's final report only: how many it accepted, and how many of them it gave
-up. An event that was given up may be stored nevertheless (the process ended before the answer arrived). So losses
-explain gaps, and a stored event is never counted as lost.
+gap in the numbers is a missing event, and the highest number shows how many events there must be. Events above the
+highest number appear only in the producer's final report, which has the number of accepted and of lost events. An event
+that was reported lost may still be stored (the process ended before the answer arrived). So losses explain gaps, and a
+stored event is never counted as lost.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ProducerCounts:
         unnumbered: events without a number, stored or in quarantine.
         stored_numbers: numbers of stored events.
         quarantined_numbers: numbers of events in quarantine.
-        other_hours: numbers of events outside of the hours that are audited.
+        other_hours: numbers of events outside the audited hours.
     """
 
     producer: str
@@ -58,7 +58,7 @@ class ProducerCounts:
     other_hours: NumberRanges = field(default_factory=NumberRanges)
 
     def add_lines(self, numbers: Sequence[int], is_new: NDArray[np.bool_]) -> None:
-        """Count lines by their numbers (-1 for none); those that are not `is_new` are duplicates."""
+        """Count lines by their numbers (-1 for none); lines that are not `is_new` are duplicates."""
         kept = np.array(numbers, np.int64)[is_new]
         new = len(kept)
         kept = kept[kept >= 0]
@@ -85,7 +85,7 @@ class Reconciliation:
     the difference.
 
     Attributes:
-        reused: stored events whose number another event has, too.
+        reused: stored events that share their number with another event.
         first: lowest number in the store, None without numbers.
         last: highest number in the store.
         gaps: ranges of numbers that are neither stored nor in quarantine.
@@ -93,7 +93,7 @@ class Reconciliation:
         lost: events that were reported lost and are not in the store.
         missing: events that were accepted and are neither in the store nor reported lost.
         beyond: events with numbers above those in the report.
-        doubtful: events that were reported lost and are in the store nevertheless.
+        doubtful: events that were reported lost but are in the store.
     """
 
     producer: str
@@ -125,7 +125,7 @@ class Reconciliation:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with the numbers, part of a sentence each; duplicates are reported by line."""
+        """The problems with the numbers, each as part of a sentence; duplicates are reported by line."""
         problems = []
         if self.missing:
             lost = f", in addition to {self.lost:,} reported lost" if self.lost else ""
@@ -136,7 +136,9 @@ class Reconciliation:
         if self.beyond:
             problems.append(f"{counted(self.beyond, 'event')} with numbers above those in its final report")
         if self.reused:
-            problems.append(f"{counted(self.reused, 'event')} with the number of another: is a producer id shared?")
+            problems.append(
+                f"{counted(self.reused, 'event')} with the number of another event: is a producer id shared?"
+            )
         return problems
 
 
@@ -160,7 +162,7 @@ def reconcile(
     absent = max(0, sum(end - start + 1 for start, end in gaps) - (0 if accepted is None else counts.unnumbered))
     losses = excused
     if report is not None:
-        # The receiver stores in quarantine what it rejects: such a loss is counted there, and explains no gap.
+        # The receiver quarantines rejected records: such a loss is counted there, and explains no gap.
         losses += report.lost_in_total - min(report.lost.get(REJECTED, 0), counts.quarantined)
     return Reconciliation(
         producer=counts.producer,

@@ -1,8 +1,8 @@
-"""Runs an audit: lists the store, reads its blobs into a `Ledger`, and looks again where needed. Never writes.
+"""Runs an audit: lists the store, reads its blobs into a `Ledger`, and checks again where needed. Never writes.
 
-The listing defines what is audited, so the store may be written meanwhile. Two things can look wrong for this reason
-alone, and are looked at a second time: an object that was stored after the listing, and, if only some hours are
-audited, events that are missing in these hours and may be in another one.
+The listing defines what is audited, so writers may continue meanwhile. Two findings may be wrong at first and are
+checked again: a missing object may have been stored after the listing, and, if only some hours are audited, a missing
+event may be in another hour.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Selection:
         return self.first is None and self.last is None
 
     def names(self, *names: str) -> bool:
-        """Whether endpoint, deployment and collection are selected; a name that is unknown (empty) always is."""
+        """Whether endpoint, deployment and collection are selected; an unknown (empty) name always is."""
         wanted = (self.endpoint, self.deployment, self.collection)
         return all(want is None or not name or name == want for want, name in zip(wanted, names, strict=True))
 
@@ -77,8 +77,8 @@ class Audit:
         reconciliations: the result for each producer and collection.
         selection: the part that was audited.
         blobs: how many blobs were read.
-        size: their bytes.
-        shadows: blobs that were left out, because Azure ML's reader made them as copies of others.
+        size: bytes in these blobs.
+        shadows: blobs that were left out, because they are copies made by Azure ML's reader.
     """
 
     ledger: Ledger
@@ -96,9 +96,9 @@ async def audit(
 
     Args:
         store: only read, never written.
-        selection: which part of it.
+        selection: the part to audit.
         reports: final reports of producers.
-        progress: called with the bytes that were read and the bytes to read.
+        progress: called with the bytes read so far and the bytes in total.
 
     Raises:
         StoreError: it cannot be read.
@@ -138,7 +138,7 @@ class _Auditor:
         )
 
     def _selected(self, objects: Sequence[StoredObject]) -> tuple[list[StoredObject], int]:
-        """The blobs that are selected by name, and how many more are copies."""
+        """The blobs that are selected by name, and the number of copies left out."""
         blobs, shadows = [], 0
         for one in objects:
             path = parse_blob_path(one.name)
@@ -153,7 +153,7 @@ class _Auditor:
         return self._selection.names(endpoint, deployment, collection)
 
     def _reported(self, reports: Sequence[DeliveryReport]) -> dict[tuple[str, str], ReportedCounts]:
-        """The counts of the reports for the part that is audited: reports name collections, but no deployments."""
+        """The reported counts for the audited part: reports name collections, but not deployments."""
         everywhere = self._selection.endpoint is None and self._selection.deployment is None
         present = self._ledger.producers()
         return {
@@ -192,7 +192,7 @@ class _Auditor:
                 self._ledger.add_quarantined(line.id, event, other_hour=other_hours)
 
     async def _content(self, path: BlobPath, inline: str, url: str) -> bytes:
-        """The bytes of a record or resource, which may be in an object of its own; empty when that is missing."""
+        """The bytes of a record or resource, inline or in an object of its own; empty when that object is missing."""
         if not url:
             return quarantine_line.decode_base64(inline)
         name = f"{path.folder}/files/{url.rpartition('/')[2]}"

@@ -29,7 +29,7 @@ class StoredLine(msgspec.Struct, kw_only=True, gc=False):
     """The keys of a line that an audit needs; see `cloudevent.CloudEvent`.
 
     Attributes:
-        timens: is in every line of the receiver, and in none of Azure ML's own collector.
+        timens: set in every line of the receiver, and never by Azure ML's own collector.
         datainblob: `"true"` where `data` is the URL of the payload.
     """
 
@@ -64,7 +64,7 @@ def decode(line: bytes) -> StoredLine:
 
 
 def sequence_of(line: StoredLine) -> int:
-    """The number of an event among those of its producer and collection; -1 without a number or a producer."""
+    """The sequence number of an event within its producer and collection; -1 without a number or a producer."""
     return number_of(line.sequence) if line.producer else -1
 
 
@@ -118,7 +118,7 @@ def referenced_size_problem(line: StoredLine, size: int) -> str | None:
 
 
 def range_size(text: str) -> int | None:
-    """The number of collected bytes in a `contentrange`; None when it has not the form that the receiver writes.
+    """The number of collected bytes in a `contentrange`; None for a form that the receiver does not write.
 
     The payload may be longer: the total is a number or, if it is unknown, `*`.
     """

@@ -29,14 +29,14 @@ _FAULTS: Final = {
 
 
 def findings(audit: Audit) -> list[str]:
-    """Everything that is wrong, one sentence each; empty when everything is accounted for."""
+    """All problems, one sentence each; empty when everything is accounted for."""
     problems = [f"{_name(one)}: {problem}" for one in audit.reconciliations for problem in one.problems]
     counts = {name: fault.count for name, fault in _faults(audit).items()}
     return problems + [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
 
 
 def notes(audit: Audit) -> list[str]:
-    """What is unknown, and facts that are no faults."""
+    """Gaps in what the audit could check, and facts that are not faults."""
     return list(_notes(audit))
 
 

@@ -29,16 +29,16 @@ line each, with its place in the file. Files are deployment YAMLs as Azure ML
 documents them (data_collector) and configurations of `otel-modeldata receive`.
 
 A problem stops a process from starting. A warning is about a setting that works
-here and surprises elsewhere, above all in Azure ML's own tools and monitors.
-Nothing is contacted.
+here but may cause problems elsewhere, mainly in Azure ML's own tools and
+monitors. Nothing is contacted.
 """
 _EPILOG: Final = """\
 examples:
   otel-modeldata check deployment.yml receiver.yaml
-      both, and whether the receiver has the datastores of the deployment
+      check both, and that the receiver has the datastores of the deployment
   otel-modeldata check --environment
-      what a Collector started with the variables of this shell collects, and
-      where it sends it
+      show what a Collector started with the variables of this shell collects,
+      and where it sends events
   otel-modeldata check --json deployment.yml
 
 exit codes:

@@ -1,6 +1,6 @@
 """Checks a deployment YAML: what the SDK refuses, and what Azure ML does differently.
 
-Facts about Azure's side: its documentation, the schema of the package azure-ai-ml, and the source of its monitoring.
+Facts about Azure are from its documentation, the schema of the package azure-ai-ml, and the source of its monitoring.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_modeldata.config import ROLLING_RATES, read_deployment
 from otel_modeldata.environment import read_environment
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem, child, item
 from otel_modeldata.semconv import PAYLOAD_COLLECTIONS, TRACE_COLLECTION
+from otel_modeldata.validation.problems import Problem, child, item
 
 from ...deployments.datastores import DatastorePath
 from .finding import Finding, problem, warning
@@ -42,7 +42,7 @@ _TOOL_RATES: Final = frozenset({"minute", "hour", "day"})
 
 
 def findings(path: Path, document: object, lines: YamlLines) -> Iterator[Finding]:
-    """Every problem of the file, and what else its author should know."""
+    """All problems and warnings of the file."""
     config = None
     refused: tuple[Problem, ...] = ()
     try:
@@ -87,7 +87,7 @@ def _same_names(collections: Mapping[str, Any]) -> Iterator[Problem]:
         other = first.setdefault(name.lower(), name)
         if other != name:
             message = (
-                f"expected names that differ in more than case, got this one beside {other!r}: only the last of them "
+                f"expected names that differ in more than case, got this one and {other!r}: only the last of them "
                 "counts"
             )
             yield Problem(child(_COLLECTIONS, name), message)
@@ -115,7 +115,7 @@ def _about_names(raw: Mapping[str, Any]) -> Iterator[Problem]:
     for key in ("endpoint_name", "name"):
         if raw.get(key) is None:
             message = (
-                "expected in this file, got nothing: the folders then take the names from OTEL_RESOURCE_ATTRIBUTES, "
+                "expected in this file, got nothing: the names are then read from OTEL_RESOURCE_ATTRIBUTES, "
                 "else from service.name, else they are 'local' and 'default'"
             )
             yield Problem(key, message)
@@ -125,12 +125,12 @@ def _about_rates(block: Mapping[str, Any]) -> Iterator[Problem]:
     rate = block.get("rolling_rate")
     if isinstance(rate, str) and rate.lower() in _OTHER_RATES:
         also = "" if rate.lower() in _TOOL_RATES else ", and azure-ai-ml refuses this value"
-        message = f"Azure ML's monitors read hour folders only, so they find nothing of {rate}{also}"
+        message = f"Azure ML's monitors read hour folders only, so they find no blobs at rate {rate}{also}"
         yield Problem(f"{_BLOCK}.rolling_rate", message)
     for where, entry in {_BLOCK: block, **_entries(_mapping(block.get("collections")))}.items():
         path = f"{where}.sampling_rate"
         if _is_zero(entry.get("sampling_rate")):
-            yield Problem(path, "0 collects nothing here, while Azure's own SDK takes 0 for everything")
+            yield Problem(path, "0 collects nothing here, but Azure's own SDK treats 0 as everything")
         elif where != _BLOCK and "sampling_rate" in entry:
             yield Problem(path, f"azure-ai-ml has one sampling_rate for all, in {_BLOCK}, and refuses this")
 
@@ -151,7 +151,7 @@ def _about_collections(collections: Mapping[str, Any], config: CollectorConfig |
         return
     names = config.collections.keys()
     if len(collections) > _MOST_COLLECTIONS:
-        message = f"Azure's documentation allows {_MOST_COLLECTIONS} collections, here are {len(collections)}"
+        message = f"Azure's documentation allows {_MOST_COLLECTIONS} collections, this file has {len(collections)}"
         yield Problem(_COLLECTIONS, message)
     if not any(entry.enabled for entry in config.collections.values()):
         yield Problem(_COLLECTIONS, "none of them is enabled, so nothing is collected")
@@ -167,7 +167,7 @@ def _about_collections(collections: Mapping[str, Any], config: CollectorConfig |
         yield Problem(child(_COLLECTIONS, name), message)
     present = [name for name in _MONITORED if name in names and config.collections[name].enabled]
     if len(present) == 1:
-        message = f"Azure ML's default monitor needs {' and '.join(_MONITORED)}, here is one of them"
+        message = f"Azure ML's default monitor needs {' and '.join(_MONITORED)}, this file has only one of them"
         yield Problem(child(_COLLECTIONS, present[0]), message)
 
 
@@ -175,7 +175,7 @@ def _about_assets(collections: Mapping[str, Any]) -> Iterator[Problem]:
     for where, entry in _entries(collections).items():
         version = _mapping(entry.get("data")).get("version")
         if version is not None and not isinstance(version, str):
-            yield Problem(f"{where}.data.version", f"azure-ai-ml takes text only, write '{version}' in quotes")
+            yield Problem(f"{where}.data.version", f"azure-ai-ml accepts text only, write '{version}' in quotes")
 
 
 def _about_headers(block: Mapping[str, Any], collections: Mapping[str, Any]) -> Iterator[Problem]:
@@ -185,6 +185,6 @@ def _about_headers(block: Mapping[str, Any], collections: Mapping[str, Any]) -> 
         return
     for index, header in enumerate(headers):
         if str(header).lower() in _SECRET_HEADERS:
-            yield Problem(item(where, index), f"{header!r} is a credential, and every reader of the store will have it")
+            yield Problem(item(where, index), f"{header!r} is a credential, and every reader of the store can read it")
     if PAYLOAD_COLLECTIONS.isdisjoint(str(name).lower() for name in collections):
         yield Problem(where, "headers are captured with request and response, and neither is listed in collections")

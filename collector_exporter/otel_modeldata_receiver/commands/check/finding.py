@@ -1,4 +1,4 @@
-"""One result of a check: a problem, or a warning about a setting that works here and surprises elsewhere."""
+"""One result of a check: a problem, or a warning about a setting that may cause problems elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from otel_modeldata.problems import Problem
+    from otel_modeldata.validation.problems import Problem
 
     from .yaml_lines import YamlLines
 
@@ -15,12 +15,12 @@ __all__ = ["Finding", "problem", "warning"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing about a file.
+    """A problem or a warning in a file.
 
     Attributes:
         severity: a problem stops a process from starting, a warning does not.
         about: the key and the message.
-        line: of that key, from 1; None where the file has no such line.
+        line: line number of that key, from 1; None where the file has no such line.
     """
 
     severity: Literal["problem", "warning"]
@@ -34,10 +34,10 @@ class Finding:
 
 
 def problem(about: Problem, lines: YamlLines) -> Finding:
-    """Something that stops a process from starting."""
+    """A problem, which stops a process from starting."""
     return Finding(severity="problem", about=about, line=lines.of(about.path))
 
 
 def warning(about: Problem, lines: YamlLines) -> Finding:
-    """Something that works here, and may not do what its author expects."""
+    """A warning: the setting works here, but may not do what its author expects."""
     return Finding(severity="warning", about=about, line=lines.of(about.path))

@@ -1,4 +1,4 @@
-"""Checks a receiver's configuration: what the receiver refuses, and what its author should know."""
+"""Checks a receiver's configuration for problems and warnings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from otel_modeldata.problems import Problem, is_loopback
+from otel_modeldata.validation.problems import Problem, is_loopback
 
 from ...config import receiver as configuration
 from ...config.store_access import DatastoreConfig
@@ -40,7 +40,7 @@ def keys() -> frozenset[str]:
 
 
 def findings(path: Path, lines: YamlLines) -> Iterator[Finding]:
-    """Every problem of the file, and what else its author should know."""
+    """All problems and warnings of the file."""
     try:
         config = configuration.load(path, {})
     except ConfigError as error:
@@ -53,7 +53,7 @@ def findings(path: Path, lines: YamlLines) -> Iterator[Finding]:
 
 
 def datastores(paths: Sequence[Path]) -> frozenset[str] | None:
-    """The datastores that receivers' files list, in lower case; None when they cannot be known."""
+    """The datastores listed in receiver files, in lower case; None when they cannot be determined."""
     known: set[str] = set()
     for path in paths:
         try:
@@ -75,7 +75,7 @@ def _tls_problems(tls: TlsConfig | None) -> Iterator[Problem]:
 
 
 def _opened(config: ReceiverConfig, lines: YamlLines) -> Iterator[Finding]:
-    """What the receiver refuses when it opens its stores and reads the deployment files; nothing is contacted."""
+    """The problems in opening the stores and reading the deployment files; nothing is contacted."""
     steps = {"store": msgspec.structs.replace(config, deployments=()), "deployments": config}
     for where, settings in steps.items():
         try:
@@ -93,7 +93,7 @@ async def _open(config: ReceiverConfig) -> None:
 
 
 def _assume(path: DatastorePath) -> DatastoreConfig:
-    """Any datastore: the workspace is asked when the receiver runs."""
+    """A placeholder for any datastore: the receiver looks it up in the workspace when it runs."""
     return DatastoreConfig(url=f"https://{path.name}.blob.core.windows.net/unknown")
 
 
@@ -112,7 +112,9 @@ def _about_network(config: ReceiverConfig) -> Iterator[Problem]:
 
 def _about_limits(config: ReceiverConfig) -> Iterator[Problem]:
     if config.rolling_rate is not None and config.rolling_rate is not RollingRate.HOUR:
-        message = f"Azure ML's monitors read hour folders only, so they find nothing of {config.rolling_rate.value}"
+        message = (
+            f"Azure ML's monitors read hour folders only, so they find no blobs at rate {config.rolling_rate.value}"
+        )
         yield Problem("rolling_rate", message)
     if config.max_message_bytes < _GATEWAY_BATCH_BYTES:
         yield Problem(
@@ -123,8 +125,8 @@ def _about_limits(config: ReceiverConfig) -> Iterator[Problem]:
     if config.deadline_seconds >= _GATEWAY_TIMEOUT_SECONDS:
         yield Problem(
             "deadline_seconds",
-            f"the gateway gives up after {_GATEWAY_TIMEOUT_SECONDS:g} s and sends again; stay below, so that the "
-            "receiver's answer comes first",
+            f"the gateway gives up after {_GATEWAY_TIMEOUT_SECONDS:g} s and sends again; use a lower value, so that "
+            "the receiver's answer comes first",
         )
 
 

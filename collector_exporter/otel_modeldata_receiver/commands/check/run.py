@@ -1,4 +1,4 @@
-"""Checks configuration files: which kind each is, and everything that its author should know."""
+"""Checks configuration files: detects the kind of each, and lists its problems and warnings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import yaml
 
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.problems import Problem
 
 from . import deployment, receiver
 from .finding import Finding, problem
@@ -30,7 +30,7 @@ class CheckedFile:
 
     Attributes:
         path: as it was given.
-        kind: what it was read as; None when that is not known.
+        kind: the kind it was read as; None when unknown.
         findings: in the order of their lines.
     """
 
@@ -40,16 +40,16 @@ class CheckedFile:
 
     @property
     def problems(self) -> list[Finding]:
-        """What stops a process from starting."""
+        """The findings that stop a process from starting."""
         return [one for one in self.findings if one.severity == "problem"]
 
 
 def check_files(paths: Iterable[Path], kind: Kind | None = None) -> list[CheckedFile]:
-    """The findings of files, and of deployment files beside the configuration of the receiver that serves them.
+    """Check each file, and deployment files against the receiver configurations among the files.
 
     Args:
-        paths: of deployment YAMLs and receivers' configurations.
-        kind: what to read them as; by their keys when None.
+        paths: deployment YAMLs and receiver configurations.
+        kind: the kind of all files; None detects it from their keys.
     """
     files = [_check_file(path, kind) for path in paths]
     known = receiver.datastores([one.path for one in files if one.kind == "receiver"])
@@ -68,7 +68,9 @@ def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
         return _unreadable(path, kind, "expected a YAML file, got a folder: name its files")
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        return _unreadable(path, kind, f"expected a YAML file in UTF-8, got {error.strerror or error}")
+    except UnicodeDecodeError as error:
         return _unreadable(path, kind, f"expected a YAML file in UTF-8, got {error}")
     try:
         document: object = yaml.safe_load(text)
@@ -77,7 +79,7 @@ def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
         message = f"expected YAML, got {' '.join(str(error).split())}"
         return _unreadable(path, kind, message, None if mark is None else mark.line + 1)
     except RecursionError:
-        return _unreadable(path, kind, "expected YAML, got more levels than can be read: nest it less")
+        return _unreadable(path, kind, "expected YAML, got too many nested levels: nest it less")
     lines = YamlLines(text)
     kind = kind or _kind_of(document)
     return _checked(path, kind, [*_repeated(lines), *_findings(path, kind, document, lines)])
@@ -92,7 +94,7 @@ def _checked(path: Path, kind: Kind | None, findings: Iterable[Finding]) -> Chec
 
 
 def _kind_of(document: object) -> Kind | None:
-    """What a file is for, by its keys; None when it could be either or neither."""
+    """The kind of a file, detected from its keys; None when both or neither fit."""
     keys = {str(key) for key in document} if isinstance(document, Mapping) else set()
     if "data_collector" in keys:
         return "deployment"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from otel_modeldata.problems import child, item
+from otel_modeldata.validation.problems import child, item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["YamlLines"]
 
 _MOST_KEYS: Final = 100_000
-"""Aliases of aliases can mean more keys than there are atoms: those beyond have no line."""
+"""Nested aliases can expand to any number of keys: keys above this limit have no line."""
 
 
 class YamlLines:
-    """The lines of all keys of a YAML text, from 1; a text that is no YAML has none.
+    """The line numbers of all keys of a YAML text, from 1; a text that is not YAML has none.
 
     Attributes:
-        repeated: keys that a mapping gives twice, by their path, with both lines; parsers use the last one silently.
+        repeated: keys that a mapping has twice, by their path, with both lines; parsers silently use the last one.
     """
 
     def __init__(self, text: str) -> None:
@@ -50,7 +50,7 @@ def _is_inside(path: str, above: str) -> bool:
 
 
 def _keys(node: yaml.Node | None, path: str, above: tuple[yaml.Node, ...]) -> Iterator[tuple[str, int]]:
-    """Path and line of every key; an alias that holds itself is not entered again."""
+    """Path and line of every key; an alias that contains itself is not entered again."""
     if node is None or node in above:
         return
     if isinstance(node, yaml.MappingNode):

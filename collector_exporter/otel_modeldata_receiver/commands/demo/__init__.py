@@ -1,1 +1,1 @@
-"""The command `demo`: the whole way of a record on this machine, verified."""
+"""The command `demo`: runs and verifies the whole path of a record on this machine."""

@@ -1,4 +1,4 @@
-"""The application of the demo. It stands for the code of a data science team, and does not depend on the receiver.
+"""The application of the demo. It represents the code of a data science team, and does not depend on the receiver.
 
 It has a model trained on the breast cancer dataset of scikit-learn (569 tumors, 30 measurements each), score.py as
 Azure documents it, an HTTP server that makes a span for each request, and a client that sends one row per request.
@@ -193,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _send(port: int, rows: Iterable[dict[str, float]]) -> Iterator[Request]:
-    """Send the rows one after the other over one connection, so that inputs and outputs are stored in one order."""
+    """Send the rows one by one over one connection, so that inputs and outputs are stored in the same order."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_SECONDS)) as connection:
         for row in rows:
             body = json.dumps({"data": {name: [value] for name, value in row.items()}})

@@ -95,7 +95,7 @@ def _verify(arguments: argparse.Namespace) -> Verification:
     settings = {
         "listen": "127.0.0.1:0",
         "store": arguments.store,
-        "instance_id": uuid.uuid4().hex,  # its own blobs, so that only those of this run are read
+        "instance_id": uuid.uuid4().hex,  # own blobs, so that only this run's are read
         "create_container": arguments.create_container,
     }
     config = configuration.load(None, settings)

@@ -86,7 +86,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _receiving(config: ReceiverConfig) -> Iterator[int]:
-    """Run a receiver on its own thread and event loop; return its port. Its stop waits for pending lines."""
+    """Run a receiver on its own thread and event loop; return its port. Stopping it waits for pending lines."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="otel-modeldata-demo-receiver", daemon=True)
     thread.start()

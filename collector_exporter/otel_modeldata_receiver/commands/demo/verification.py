@@ -95,7 +95,7 @@ class Verification:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, part of a sentence each; empty when everything is stored and joined."""
+        """The problems, each as part of a sentence; empty when everything is stored and joined."""
         return list(self._problems())
 
     def _problems(self) -> Iterator[str]:

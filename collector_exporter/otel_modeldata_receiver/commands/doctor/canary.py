@@ -1,4 +1,4 @@
-"""The canary: an event that is sent through the SDK itself, with a collection of its own, to follow it."""
+"""The canary: a test event that the SDK sends in a collection of its own, so that it can be followed."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Canary:
     """An event that was sent.
 
     Attributes:
-        correlation_id: of the event.
+        correlation_id: correlation id of the event.
         began: a moment before the event's own time, in seconds since the epoch.
         ended: a moment after it.
-        seconds: until the endpoint answered, or until the wait ended.
+        seconds: time until the endpoint answered, or until the wait ended.
         problem: why it was not acknowledged; None when it was.
-        reason: of a loss, as in `DeliveryError.reason`; None without one.
+        reason: the reason of its loss, as in `DeliveryError.reason`; None when it was not lost.
     """
 
     correlation_id: str
@@ -65,7 +65,7 @@ class Canary:
 def environment_of_canary(config: CollectorConfig, collection: str) -> Iterator[None]:
     """Set the variables of this process so that `collection` is collected whatever the configuration lists.
 
-    Names and rate stay those of the configuration. Records of other processes that wait in a spool are not sent.
+    Names and rate stay as configured. Records of other processes that wait in a spool are not sent.
     """
     block: dict[str, object] = {"collections": {collection: {"enabled": True}}}
     if config.rolling_rate is not None:
@@ -86,10 +86,10 @@ def environment_of_canary(config: CollectorConfig, collection: str) -> Iterator[
 
 
 class Sender:
-    """Sends canaries; to be used and closed inside `environment_of_canary`.
+    """Sends canaries; use and close it inside `environment_of_canary`.
 
     Args:
-        collection: of the canaries.
+        collection: collection of the canaries.
 
     Raises:
         otel_modeldata.exceptions.ConfigError: the SDK refuses to start.
@@ -157,17 +157,17 @@ class _LastMessage(logging.Handler):
         self._propagated = {name: logging.getLogger(name).propagate for name in _LOGGERS}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep its text."""
+        """Keep the text of `record`."""
         self.last = record.getMessage()
 
     def start(self) -> None:
-        """Take the messages."""
+        """Capture the SDK's messages from now on."""
         for name in _LOGGERS:
             logging.getLogger(name).addHandler(self)
             logging.getLogger(name).propagate = False
 
     def stop(self) -> None:
-        """Restore the loggers."""
+        """Restore the SDK's loggers."""
         for name, propagated in self._propagated.items():
             logging.getLogger(name).removeHandler(self)
             logging.getLogger(name).propagate = propagated

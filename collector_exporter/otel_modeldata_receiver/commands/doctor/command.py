@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .hop import Hop
 
 DEFAULT_COLLECTION: Final = "doctor"
-"""Its lines are in a folder of their own beside those of other collections."""
+"""Its lines are in their own folder, like those of any other collection."""
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 
 _DESCRIPTION: Final = """\
@@ -76,7 +76,7 @@ def add_parser(commands: Commands) -> None:
         help="how long to wait for the acknowledgment, and again for the line (default 30)",
     )
     parser.add_argument(
-        "--large", action="store_true", help="also send an event of 5 MiB, which finds limits of the gateway"
+        "--large", action="store_true", help="also send an event of 5 MiB, to find size limits of the gateway"
     )
     parser.add_argument(
         "--collection",

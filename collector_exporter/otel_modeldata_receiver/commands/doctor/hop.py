@@ -13,9 +13,9 @@ class Hop:
     """The result of one step.
 
     Attributes:
-        name: of the step.
+        name: name of the step.
         outcome: `not checked` when it could not be observed, which is neither good nor bad.
-        sentence: what was observed; of a failure: expected, got and what to do.
+        sentence: what was observed; for a failure: what was expected, what was observed and what to do.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The connection to an endpoint, layer by layer: name, TCP, TLS, HTTP/2, and whether it accepts the credentials.
 
-gRPC reports UNAVAILABLE for all of these. Each layer is tried on its own here, from below, and the first that fails
-ends the check: those above could only fail for the same reason.
+gRPC reports UNAVAILABLE for all of these. Each layer is tried on its own here, the lowest first. The first failure ends
+the check, because the layers above would fail for the same reason.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _PROTOCOL: Final = "protocol"
 _AUTHORIZED: Final = "authorized"
 
 _PROBE_SECONDS: Final = 5.0
-"""For each of connecting, the handshake and the first frame: all of them are one round trip."""
+"""Time limit for connecting, for the handshake and for the first frame; each takes about one round trip."""
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 """RFC 9113, 3.4: a client's preface and an empty SETTINGS frame; the server's first frame is its SETTINGS."""
 _FRAME_HEADER_BYTES: Final = 9
 _SETTINGS: Final = 4
 _TLS_ALERT: Final = b"\x15"
 _HTTP1: Final = (b"HTTP/1", b"<!DOCTYPE", b"<html")
-"""How the answers of servers begin that do not support HTTP/2."""
+"""The first bytes of answers from servers that do not support HTTP/2."""
 _PROXIES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
 """Variables that gRPC reads, in this order."""
 
@@ -52,7 +52,7 @@ _CURES: Final = {
     grpc.StatusCode.PERMISSION_DENIED: (
         "ask for the right to write, or put other credentials into OTEL_EXPORTER_OTLP_HEADERS"
     ),
-    grpc.StatusCode.UNIMPLEMENTED: "let the gateway's otlp receiver serve a pipeline of logs, or correct the port",
+    grpc.StatusCode.UNIMPLEMENTED: "use the gateway's otlp receiver in a logs pipeline, or correct the port",
     grpc.StatusCode.RESOURCE_EXHAUSTED: "it is overloaded: look at its memory and its queue",
 }
 _LOOK_AT_LOG: Final = "look at its log"
@@ -79,7 +79,7 @@ def hops(endpoint: Endpoint, timeout: float) -> Iterator[Hop]:
 
 
 def _proxy(endpoint: Endpoint, host: str) -> str | None:
-    """The variable whose proxy gRPC uses; never for this machine (`Endpoint.open_channel`)."""
+    """The variable that names gRPC's proxy; None for an endpoint on this machine (`Endpoint.open_channel`)."""
     if endpoint.is_loopback() or urllib.request.proxy_bypass(host):
         return None
     return next((name for name in _PROXIES if os.environ.get(name)), None)
@@ -169,7 +169,7 @@ def _protocol(connection: socket.socket, endpoint: Endpoint) -> Hop:
     except TimeoutError:
         return failed(
             _PROTOCOL,
-            f"expected gRPC on {endpoint.target}, got silence for {_PROBE_SECONDS:g} s: correct the port",
+            f"expected gRPC on {endpoint.target}, got no answer for {_PROBE_SECONDS:g} s: correct the port",
         )
     except OSError:  # reset, or an alert of TLS
         answer = b""
@@ -179,7 +179,7 @@ def _protocol(connection: socket.socket, endpoint: Endpoint) -> Hop:
 
 
 def _first_bytes(connection: socket.socket) -> bytes:
-    """As many bytes as a frame's header has; fewer when the other side ends before."""
+    """The bytes of a frame header; fewer when the peer closes the connection first."""
     answer = b""
     while len(answer) < _FRAME_HEADER_BYTES:
         part = connection.recv(_FRAME_HEADER_BYTES - len(answer))
@@ -199,17 +199,17 @@ def _no_http2(answer: bytes, endpoint: Endpoint) -> str:
         return f"expected gRPC on {endpoint.target}, got something else: correct the port"
     if endpoint.secure:
         return (
-            f"expected {endpoint.target} to accept this client, got an end of the connection: it may want a "
+            f"expected {endpoint.target} to accept this client, got a closed connection: it may want a "
             "certificate in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY"
         )
     return (
-        f"expected gRPC in plain text on {endpoint.target}, got an end of the connection: if it uses TLS, write "
+        f"expected gRPC in plain text on {endpoint.target}, got a closed connection: if it uses TLS, write "
         "https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
     )
 
 
 def _authorized(endpoint: Endpoint, timeout: float) -> Hop:
-    """Whether the endpoint accepts a request with these headers; an empty one stores nothing."""
+    """Whether the endpoint accepts an empty request with these headers; it stores nothing."""
     headers = ", ".join(name for name, _ in endpoint.headers)
     with_them = f"with the headers {headers}" if headers else "without any headers"
     with closing(endpoint.open_channel()) as channel:

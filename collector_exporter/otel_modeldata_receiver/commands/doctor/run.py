@@ -33,7 +33,7 @@ _CLOCK: Final = "clock"
 _LARGE: Final = "large event"
 _LARGE_STORED: Final = "large event stored"
 _MOST_SKEW_SECONDS: Final = 60.0
-"""With more than that a noticeable part of the events is stored in the folder of another hour."""
+"""With a larger difference a noticeable part of the events is stored in the folder of another hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class Examination:
     """What to check.
 
     Attributes:
-        environment: of the process that sends the events.
-        collection: of the canary.
-        store: where to look for the line; None does not look.
+        environment: the environment of the process that sends the events.
+        collection: collection of the canary.
+        store: where to look for the line; None skips this step.
         timeout: seconds to wait for the acknowledgment, and again for the line.
         large: also send an event of 5 MiB.
     """
@@ -56,7 +56,7 @@ class Examination:
 
 
 def examine(examination: Examination) -> Iterator[Hop]:
-    """Every hop that can be observed, in the order of an event; ends early where no event can pass."""
+    """Every observable hop, in the order in which an event passes them; stops at a hop that no event can pass."""
     environment = examination.environment
     if environment.problems or environment.config is None:
         yield from (failed(_CONFIGURATION, f"{problem}: correct it") for problem in environment.problems)
@@ -141,7 +141,7 @@ class _Journey:
             name,
             f"expected the event below {self._folder} of {shown} within {examination.timeout:g} s, got nothing: it was "
             "acknowledged, so a gateway has it in its queue (is the receiver up? see its log), or routed it elsewhere "
-            "(the route goes by the attribute azureml.collection.name), or the receiver writes to another store",
+            "(routes use the attribute azureml.collection.name), or the receiver writes to another store",
         )
 
     def _clock(self) -> Hop:
@@ -152,13 +152,13 @@ class _Journey:
         except (ReceiverError, OSError) as error:
             return not_checked(_CLOCK, f"the storage service does not report its time: {error}")
         if skew is None:
-            return not_checked(_CLOCK, "the store has no clock of its own; folders go by this machine's")
+            return not_checked(_CLOCK, "the store has no clock of its own; folders use this machine's")
         ahead = f"{abs(skew.seconds):.1f} s {'ahead of' if skew.seconds > 0 else 'behind'} the storage service's"
         within = f"this machine's clock is {ahead}, give or take {skew.uncertainty:.1f} s"
         if abs(skew.seconds) - skew.uncertainty <= _MOST_SKEW_SECONDS:
             return passed(_CLOCK, within)
         return failed(
             _CLOCK,
-            f"expected clocks that agree within {_MOST_SKEW_SECONDS:g} s, got that {within}: events are stored in the "
-            "folder of another hour; synchronize this machine (NTP)",
+            f"expected clocks that agree within {_MOST_SKEW_SECONDS:g} s, got a difference: {within}; events are "
+            "stored in the folder of another hour; synchronize this machine (NTP)",
         )

@@ -1,4 +1,4 @@
-"""The store: whether an event is in it, and how far its clock is from this one."""
+"""Looks for an event in the store, and compares the store's clock with this machine's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["CanaryLine", "Skew", "find", "skew"]
 _LOOK_SECONDS: Final = 0.25
 _CLOCK_SECONDS: Final = 5.0
 _RESOLUTION_SECONDS: Final = 1.0
-"""Of the HTTP header `Date` (RFC 9110, 6.6.1)."""
+"""Resolution of the HTTP header `Date` (RFC 9110, 6.6.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,21 +47,21 @@ class CanaryLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skew:
-    """How far this machine's clock is ahead of another's, in seconds, and how far that may be wrong."""
+    """How far this machine's clock is ahead of another one, in seconds, and the uncertainty of this value."""
 
     seconds: float
     uncertainty: float
 
 
 def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], timeout: float) -> CanaryLine | None:
-    """The line of an event below a collection's folder, as soon as it is there; None after `timeout` seconds.
+    """Wait for the line of an event below a collection's folder; None if it is not there after `timeout` seconds.
 
     Args:
-        url: of the store.
-        folder: of the collection, relative to the store.
-        correlation_id: of the event.
-        moments: times around the event's own, seconds since the epoch: only dated folders of these times are read.
-        timeout: seconds.
+        url: URL of the store.
+        folder: folder of the collection, relative to the store.
+        correlation_id: correlation id of the event.
+        moments: times around the event's own, in seconds since the epoch; only the folders of these times are read.
+        timeout: how long to wait, in seconds.
 
     Raises:
         ReceiverError: the store cannot be opened or read.
@@ -92,7 +92,7 @@ class _Search:
         self._read: dict[str, int] = {}
 
     async def look(self, store: Store) -> CanaryLine | None:
-        """Read what was appended since the last look; at every rolling rate the date of a blob begins a stamp."""
+        """Read the bytes appended since the last call. At every rolling rate a blob's date is a prefix of a stamp."""
         for blob in await store.walk(self._folder):
             date = parse_blob_path(blob.name).date
             if not blob.name.endswith(BLOB_SUFFIX) or not any(
@@ -112,9 +112,9 @@ class _Search:
 
 
 def skew(url: str) -> Skew | None:
-    """How far this clock is ahead of the storage service's; None where a store has no clock of its own.
+    """How far this machine's clock is ahead of the storage service's; None where a store has no clock of its own.
 
-    Every answer of the service has its time, a refusal too, so no credential is sent.
+    Every answer has the service's time, even a refusal, so no credential is sent.
 
     Raises:
         ReceiverError: the store's URL cannot be understood.

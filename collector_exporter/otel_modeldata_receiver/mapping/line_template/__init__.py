@@ -9,14 +9,14 @@ number, times. So the work that `log_record.py` does for one of them can be used
 2. Which attributes have slots is declared in `cloudevent.CloudEvent` (`Varies`). Attributes that no line has may
    always differ. Every other attribute belongs to the common bytes.
 3. `learn` (`learning.py`) passes a copy of a record, with a random marker in each slot, through `log_record.py`, and
-   looks where the markers are in the line that comes back. So a template knows where each slot is in the line without
-   knowing any line key. A marker that is not in the line belongs to a slot that lines do not depend on.
+   looks where the markers are in the line that comes back. So a template has the position of each slot in the line,
+   without a list of line keys. If a marker is not in the line, lines do not depend on its slot.
 4. A template is used only if it makes, for the record itself, exactly the line that `log_record.py` made.
 5. `ScopeTemplates` (`scope_templates.py`) finds the template whose common bytes a record has, checks the values, and
-   joins the parts of the line. A value that is not of the ordinary kind (a character that JSON or UTF-8 write in
-   another way, a zero time or id, rows that are not valid) is left to `log_record.py`.
+   joins the parts of the line. A value that is not ordinary (a character that JSON or UTF-8 encode differently, a zero
+   time or id, invalid rows) is left to `log_record.py`.
 6. `TemplateCache` (`template_cache.py`) remembers templates by sender. A template is learned only when a shape is seen
-   again, so senders that never repeat a shape cost nothing, and everything is bounded.
+   again, so senders that never repeat a shape cause no learning, and everything is bounded.
 
 The differential tests in `tests/receiver/mapping/line_template/` compare every line with that of `log_record.py`.
 """

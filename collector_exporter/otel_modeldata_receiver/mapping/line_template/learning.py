@@ -35,7 +35,7 @@ _MIN_MARKER_BYTES: Final = 16
 def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTemplate | None:
     """The template of the records of a shape; None where there is none.
 
-    Records without a time or an id have no template. Nor have the payload collections: their bodies may be anything.
+    Records without a time or an id have no template. Neither do the payload collections: their bodies may be anything.
 
     Args:
         shape: the shape of `record`.

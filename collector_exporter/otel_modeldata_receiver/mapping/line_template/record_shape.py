@@ -175,7 +175,7 @@ def _slot_in(raw: bytes, start: int, end: int, attribute: KeyValue, index: int) 
             return None
     else:
         return None
-    # Nothing but the key and the value, in the usual encoding: then it ends as the value does.
+    # Only the key and the value, in the usual encoding: then the attribute ends where the value ends.
     alone = [KeyValue(key=key).SerializeToString(), KeyValue(value=usual).SerializeToString()]
     if raw[start:end] == b"".join(alone):
         return Slot(end - size, end, kind, attribute=index)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ScopeTemplates"]
 
 _MAX_LEARNED: Final = 8
-"""Templates learned from one scope of a request; one if the sender has all that it may have."""
+"""Limit for templates learned from one scope of a request; one if the sender has its maximum already."""
 
 
 class _Second(msgspec.Struct):
@@ -69,7 +69,7 @@ class ScopeTemplates:
         """Whether the last record had the shape of a template."""
         self._last: LineTemplate | None = None
         self._followed_by: dict[LineTemplate | None, LineTemplate] = {}
-        """The template of the record that followed a record of each template, the last time: mostly, the next one."""
+        """For each template, the template of the record that followed it last time: a guess at the next one."""
 
     def line_of(self, raw: bytes) -> PlacedLine | None:
         """The line of an encoded `LogRecord`; None where it is not ordinary."""

@@ -21,11 +21,11 @@ MAX_TEMPLATES: Final = 32
 MAX_CANDIDATES: Final = 8
 """Shapes of one sender that have no template, or none yet."""
 _CUTS_WITHOUT_RESULT: Final = 8
-"""When so many shapes were not seen again, only one of `_CUT_INTERVAL` records becomes a candidate."""
+"""When this many shapes did not repeat, only one of `_CUT_INTERVAL` records becomes a candidate."""
 _CUT_INTERVAL: Final = 16
 
 Sender: TypeAlias = "tuple[DeploymentResource, str]"
-"""The resource and the agent: all that lines depend on beside the record and its time."""
+"""The resource and the agent: lines depend only on these, the record and its time."""
 
 
 class TemplateCache:
@@ -73,8 +73,8 @@ class SenderTemplates:
     def repeated_shape(self, raw: bytes, record: LogRecord) -> RecordShape | None:
         """The shape of a record that fits no template, if another record had that shape before.
 
-        To cut a record costs about as much as to read it. So the first record of a sender is not cut: it may be the
-        only one. And shapes that are never seen again are soon cut rarely.
+        Cutting a record costs about as much as reading it. So the first record of a sender is not cut, as it may be the
+        only one, and records of senders whose shapes never repeat are soon cut rarely.
         """
         self._unmatched += 1
         for shape, learnable in self._candidates.items():

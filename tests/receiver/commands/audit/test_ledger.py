@@ -1,4 +1,4 @@
-"""The ledger of an audit, compared with planted faults."""
+"""The ledger of an audit, tested with planted faults."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ROWS = '[{"age":42}]'
 
 
 def line(number: int | None = 0, /, rows: str = ROWS, **keys: Any) -> bytes:
-    """A line as the receiver writes it, of the hour 12 of 2026-11-22; a key that is None is left out."""
+    """A line as the receiver writes it, from hour 12 of 2026-11-22; keys that are None are left out."""
     event = {
         "specversion": "1.0",
         "id": f"event-{number}",
@@ -79,7 +79,7 @@ def stored(*numbers: int) -> Ledger:
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_number_between_two_others_that_is_not_stored_is_missing() -> None:
+def test_a_gap_between_two_numbers_is_a_missing_event() -> None:
     result = only(stored(0, 1, 4, 7))
     assert (result.gaps, result.missing, result.stored) == ([(2, 3), (5, 6)], 4, 4)
     assert result.problems == ["4 events missing, of the numbers 2-3, 5-6"]
@@ -89,17 +89,17 @@ def test_numbers_start_at_zero() -> None:
     assert only(stored(3, 4)).gaps == [(0, 2)]
 
 
-def test_if_only_some_hours_are_read_the_count_starts_at_the_first_number() -> None:
+def test_with_some_hours_only_the_count_starts_at_the_first_number() -> None:
     assert only(stored(3, 5), whole=False).gaps == [(4, 4)]
 
 
-def test_a_number_that_is_in_another_hour_is_not_missing() -> None:
+def test_an_event_in_another_hour_is_not_missing() -> None:
     ledger = stored(3, 6)
     ledger.add_lines_of_other_hours([line(4), b"torn", line(5, producer="other"), line(None)])
     assert only(ledger, whole=False).gaps == [(5, 5)]
 
 
-def test_the_order_of_lines_and_blobs_makes_no_gap() -> None:
+def test_the_order_of_lines_and_blobs_does_not_matter() -> None:
     ledger = stored(5, 3, 1)
     ledger.add_lines(parse_blob_path(BLOB.replace("000000.", "000001.")), 0, [line(4), line(0), line(2)])
     assert only(ledger).gaps == []
@@ -118,7 +118,7 @@ def test_each_collection_and_each_producer_has_numbers_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("sequence", ["", "-1", "1.0", "soon", "9" * 30, str(2**63), None])
-def test_a_malformed_number_is_no_number(sequence: str | None) -> None:
+def test_a_malformed_number_counts_as_absent(sequence: str | None) -> None:
     result = only(taken(line(0, sequence=sequence)))
     assert (result.stored, result.first, result.gaps, result.is_accounted_for) == (1, None, [], True)
 
@@ -193,7 +193,7 @@ def test_a_line_that_is_torn_or_not_an_event_is_unreadable(raw: bytes) -> None:
     assert only(ledger).stored == 2
 
 
-def test_blank_lines_are_skipped_as_readers_skip_them() -> None:
+def test_blank_lines_are_skipped() -> None:
     ledger = taken(line(0), b"", b" \r", line(1) + b"\r")
     assert (faults(ledger), ledger.lines) == ({}, 2)
 
@@ -230,7 +230,7 @@ def test_a_line_in_a_wrong_folder_is_reported_once(blob: str, keys: dict[str, st
         ("2026/11/22/12", "2026-11-22T12:00:00+00:00"),
     ],
 )
-def test_a_line_is_in_the_right_folder_at_every_rolling_rate_and_in_every_zone(date: str, time: str) -> None:
+def test_the_folder_is_checked_at_every_rolling_rate_and_time_zone(date: str, time: str) -> None:
     assert faults(taken(line(time=time), blob=f"credit/blue/model_inputs/{date}/x.jsonl")) == {}
 
 
@@ -242,11 +242,11 @@ def test_a_line_is_in_the_right_folder_at_every_rolling_rate_and_in_every_zone(d
         "https://example.org/scoring",
     ],
 )
-def test_a_source_that_names_this_deployment_or_none_is_in_the_right_folder(source: str) -> None:
+def test_a_source_of_this_deployment_or_of_none_is_in_the_right_folder(source: str) -> None:
     assert faults(taken(line(source=source))) == {}
 
 
-def test_the_locations_of_a_fault_are_bounded_and_its_count_is_not() -> None:
+def test_every_fault_is_counted_but_only_the_first_locations_are_kept() -> None:
     ledger = taken(*[b"torn"] * (MAX_LOCATIONS + 50))
     assert (ledger.unreadable.count, len(ledger.unreadable.locations)) == (MAX_LOCATIONS + 50, MAX_LOCATIONS)
 
@@ -259,26 +259,26 @@ def test_a_range_that_does_not_match_the_rows_is_reported(given: str) -> None:
     assert faults(taken(line(contentrange=given))) == {"content_range": 1}
 
 
-def test_the_range_of_several_rows_is_exact() -> None:
+def test_contentrange_of_several_rows_must_match_exactly() -> None:
     rows = '[{"a":1},{"a":2}]'
     assert faults(taken(line(rows=rows, contentrange=f"bytes 0-{len(rows) - 3}/{len(rows) - 2}"))) == {
         "content_range": 1
     }
 
 
-def test_a_lone_row_was_counted_before_it_was_put_into_an_array() -> None:
+def test_contentrange_of_a_single_row_may_exclude_the_array_brackets() -> None:
     assert faults(taken(line(contentrange="bytes 0-9/10"))) == {}
 
 
-def test_whitespace_around_the_rows_was_counted() -> None:
+def test_contentrange_includes_whitespace_around_the_rows() -> None:
     assert faults(taken(line(rows=' [ {"age": 42} ] \t'))) == {}
 
 
-def test_the_range_counts_bytes() -> None:
+def test_contentrange_counts_bytes() -> None:
     assert faults(taken(line(rows='[{"name":"Zoë \U0001f600"}]'))) == {}
 
 
-def test_text_of_a_payload_was_counted_before_it_became_a_json_string() -> None:
+def test_contentrange_of_a_text_payload_excludes_json_escapes() -> None:
     text = 'plain "text"\n\u00e9'
     size = len(text.encode())
     keys = {"type": "azureml.inference.request", "contentrange": f"bytes 0-{size - 1}/{size}"}
@@ -290,7 +290,7 @@ def test_text_of_a_payload_was_counted_before_it_became_a_json_string() -> None:
     }
 
 
-def test_lines_of_another_writer_that_escapes_again_are_not_checked() -> None:
+def test_contentrange_of_another_writer_is_not_checked() -> None:
     assert faults(taken(line(timens=None, contentrange="bytes 0-79/80"))) == {}
 
 
@@ -317,8 +317,8 @@ def test_an_object_that_was_stored_after_the_listing_is_found() -> None:
     assert (faults(ledger), ledger.has_open_references) == ({}, False)
 
 
-def test_the_size_of_the_object_is_the_range() -> None:
-    assert faults(taken(referring(4_999_998), **{f"{HOUR}/files/rows-1.json": 5_000_000})) == {}  # a lone row
+def test_contentrange_is_the_size_of_the_object() -> None:
+    assert faults(taken(referring(4_999_998), **{f"{HOUR}/files/rows-1.json": 5_000_000})) == {}  # a single row
     assert faults(taken(referring(4_999_999), **{f"{HOUR}/files/rows-1.json": 5_000_000})) == {"content_range": 1}
 
 
@@ -349,7 +349,9 @@ def test_a_payload_beside_its_line_is_checked() -> None:
         ('""', "bytes */*", {"content_range": 1}),
     ],
 )
-def test_a_payload_that_is_longer_than_its_line_has_the_total(rows: str, given: str, expected: dict[str, int]) -> None:
+def test_contentrange_has_the_total_size_of_a_truncated_payload(
+    rows: str, given: str, expected: dict[str, int]
+) -> None:
     """S51."""
     keys = {"type": "azureml.inference.request", "contentrange": given}
     assert faults(taken(line(rows=rows, **keys), blob=BLOB.replace("model_inputs", "request"))) == expected
@@ -358,7 +360,7 @@ def test_a_payload_that_is_longer_than_its_line_has_the_total(rows: str, given: 
 # --- final reports ----------------------------------------------------------------------------------------------------
 
 
-def test_accepted_is_stored_and_lost_and_in_quarantine() -> None:
+def test_accepted_events_are_stored_lost_or_in_quarantine() -> None:
     ledger = stored(0, 1, 2, 4)
     ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=3))
     result = only(ledger, ReportedCounts(accepted=7, delivered=4, lost={"refused": 2, "rejected": 1}))
@@ -378,12 +380,12 @@ def test_a_loss_that_is_in_quarantine_explains_no_gap() -> None:
     assert (result.missing, result.gaps) == (1, [(3, 3)])
 
 
-def test_an_event_that_was_given_up_and_is_stored_is_no_fault() -> None:
+def test_an_event_reported_lost_but_stored_is_not_a_fault() -> None:
     result = only(stored(0, 1, 2), ReportedCounts(accepted=3, delivered=1, lost={"shutdown": 2}))
     assert (result.missing, result.doubtful, result.is_accounted_for) == (0, 2, True)
 
 
-def test_more_than_was_accepted_is_a_problem() -> None:
+def test_more_events_than_accepted_are_a_problem() -> None:
     result = only(stored(0, 1, 2), ReportedCounts(accepted=1, delivered=1))
     assert (result.beyond, result.is_accounted_for) == (2, False)
 
@@ -486,7 +488,7 @@ def test_a_record_that_is_in_quarantine_in_another_hour_is_not_missing() -> None
     assert ledger.unattributed == 0
 
 
-def test_text_that_is_not_base64_is_no_record() -> None:
+def test_text_that_is_not_base64_identifies_no_record() -> None:
     assert (decode_base64("!"), decode_base64("é"), decode_base64("cGF5")) == (b"", b"", b"pay")
 
 
@@ -566,7 +568,7 @@ def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def truth(fates: list[str], *, has_report: bool) -> dict[str, Any] | None:
-    """The expected reconciliation, counted one by one; None when nothing names the producer."""
+    """The expected reconciliation, counted event by event; None when nothing names the producer."""
     seen = [number for number, fate in enumerate(fates) if fate in STORED or fate == "quarantined"]
     if not seen and not has_report:
         return None

@@ -1,4 +1,4 @@
-"""Sets of numbers and ids in little memory, compared with Python's own sets."""
+"""Compact sets of numbers and ids, compared with Python's own sets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_ranges_contain_the_added_numbers_and_no_others(batches: list[list[int]]
 
 
 @given(BATCHES)
-def test_between_two_ranges_there_is_always_a_gap(batches: list[list[int]]) -> None:
+def test_adjacent_ranges_are_merged(batches: list[list[int]]) -> None:
     ranges = filled(batches).ranges()
     assert all(first <= last for first, last in ranges)
     assert all(before[1] + 1 < after[0] for before, after in pairwise(ranges))
@@ -71,7 +71,7 @@ def test_alternating_events_of_two_receivers_become_one_range() -> None:
 
 
 @pytest.mark.parametrize("loose", [0, 3, 1024])
-def test_when_ranges_are_merged_makes_no_difference(loose: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_the_merge_does_not_matter(loose: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(number_ranges, "_LOOSE_RANGES", loose)
     numbers = filled([[number] for number in (5, 1, 9, 3, 1, 4, 8, 0)])
     assert numbers.ranges() == [(0, 1), (3, 5), (8, 9)]

@@ -1,4 +1,4 @@
-"""What a template knows of its records; `test_scope_templates.py` compares the lines."""
+"""The content of a template; `test_scope_templates.py` compares the lines."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def full(**fields: Any) -> bytes:
 
 
 @pytest.mark.parametrize("order", [bytes, backwards], ids=["forwards", "backwards"])
-def test_a_record_is_cut_where_records_differ(order: Callable[[bytes], bytes]) -> None:
+def test_a_record_is_cut_into_common_bytes_and_slots(order: Callable[[bytes], bytes]) -> None:
     raw = order(full())
     found = shape(raw)
     assert found is not None
@@ -75,7 +75,7 @@ def test_a_record_is_cut_where_records_differ(order: Callable[[bytes], bytes]) -
 
 
 @pytest.mark.parametrize("order", [bytes, backwards], ids=["forwards", "backwards"])
-def test_a_template_knows_which_slots_are_in_the_line(order: Callable[[bytes], bytes]) -> None:
+def test_a_template_lists_the_slots_that_are_in_the_line(order: Callable[[bytes], bytes]) -> None:
     raw = order(full())
     found = learned(raw)
     assert found is not None
@@ -90,7 +90,7 @@ def test_a_template_knows_which_slots_are_in_the_line(order: Callable[[bytes], b
     assert sorted(found.texts(pieces)) == [b"e-1", b"r-1", b"run"]
 
 
-def test_a_template_knows_the_constant_parts_of_the_line() -> None:
+def test_a_template_has_the_constant_parts_of_the_line() -> None:
     found = learned(record(event_id="e-1", time_ns=NOON).SerializeToString())
     assert found is not None
     at_id, at_time, at_rows, at_range, at_correlation, at_request, at_time_ns, end = found.line.split(b"%b")
@@ -169,8 +169,8 @@ def test_a_short_id_is_not_looked_for_in_the_line(monkeypatch: pytest.MonkeyPatc
     assert found.ids(fitting[1]) == ()
 
 
-def test_an_id_that_is_written_twice_in_its_attribute_is_no_slot() -> None:
-    """Which of them counts is not decided here."""
+def test_an_attribute_with_repeated_fields_is_not_a_slot() -> None:
+    """`log_record.py` decides which of them counts."""
     key, value = b"\n\x14cloudevents.event_id", b"\x12\x04\n\x02id"
     collection = TAIL[: TAIL.index(b"cloudevents.event_id") - 4]
 

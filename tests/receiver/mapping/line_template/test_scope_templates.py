@@ -58,7 +58,7 @@ ORDINARY = {
     semconv.AZUREML_PRODUCER_SEQUENCE: 300,
     semconv.AZUREML_CORRELATION_ID: OTHER_UUID,
 }
-"""What the SDK sends."""
+"""A record as the SDK sends it."""
 TEXTS = st.sampled_from(
     ["", "x", UUID, OTHER_UUID, 'quo"te', "back\\slash", "é", "\u2028", "\r\n", "a/../b", "x" * 600]
 )
@@ -85,9 +85,9 @@ def mapped(raw: bytes, signal: LogRecords = WITHOUT_TEMPLATES) -> Mapped:
 
 
 def by_both_ways(records: Iterable[bytes], raw_resource: bytes | None = None) -> tuple[Mapped, Mapped]:
-    """What a request becomes with templates, and without.
+    """The results for a request with templates, and without.
 
-    It is mapped several times, so that its shapes are seen again and have templates in the end.
+    It is mapped several times, so that its repeated shapes get templates.
     """
     raw = raw_request(records, raw_resource)
     with_templates = LogRecords()
@@ -228,7 +228,7 @@ def test_records_of_many_hours_collections_and_kinds_keep_their_order() -> None:
     assert [len(one.lines) for one in fast] == [4, 4]
 
 
-def test_a_broken_attribute_that_no_line_has_rejects_its_record_both_ways() -> None:
+def test_a_broken_ignored_attribute_rejects_its_record_with_and_without_templates() -> None:
     broken = invalid_utf8(ordinary({"code.text": "BADTEXT"}), "BADTEXT")
     good = ordinary({"code.text": "x" * 7}).SerializeToString()
     fast, plain = by_both_ways([good, broken, good])
@@ -247,8 +247,8 @@ def test_a_broken_attribute_that_no_line_has_rejects_its_record_both_ways() -> N
         (b"\x18\xac\x02", b"\x18\x02\xac"),
     ],
 )
-def test_a_value_that_is_not_ordinary_is_left_to_the_plain_way(slot: bytes, other: bytes) -> None:
-    """A zero time or id is none; the last one is a number of one byte and something else."""
+def test_a_value_that_is_not_ordinary_is_left_to_log_record(slot: bytes, other: bytes) -> None:
+    """A zero time or id counts as absent; the last value is a one-byte number followed by another byte."""
     forwards = ordinary().SerializeToString()
     for learned in (forwards, backwards(forwards)):
         assert learned.count(slot) == 1
@@ -258,7 +258,7 @@ def test_a_value_that_is_not_ordinary_is_left_to_the_plain_way(slot: bytes, othe
         assert fast == plain
 
 
-def test_attributes_that_no_line_has_may_differ_if_they_are_plain() -> None:
+def test_ignored_attributes_may_differ_if_they_are_plain() -> None:
     cache = TemplateCache()
     raw = [ordinary({"code.function": text}).SerializeToString() for text in "abcdefgh"]
     assert in_turn(raw, cache) == [False] * 3 + [True] * 5
@@ -285,7 +285,7 @@ def test_a_record_with_other_ids_and_times_is_not_learned_again() -> None:
 
 
 def unlike(number: int) -> bytes:
-    """A record of a shape that no other number has."""
+    """A record with a shape of its own for each number."""
     return ordinary({semconv.AZUREML_MODEL_VERSION: f"v{number:04}"}).SerializeToString()
 
 
@@ -298,10 +298,10 @@ def test_shapes_that_are_seen_once_are_never_learned(monkeypatch: pytest.MonkeyP
     assert known_templates(cache) == 0
     assert len(cuts) < 100
     again = ordinary().SerializeToString()
-    assert in_turn([again] * 100, cache)[-1]  # a new shape that is seen again is learned all the same
+    assert in_turn([again] * 100, cache)[-1]  # a new shape that repeats is still learned
 
 
-def test_senders_of_one_record_cost_no_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_senders_of_one_record_never_cause_learning(monkeypatch: pytest.MonkeyPatch) -> None:
     """More senders than are remembered, in rotation: no record is cut, and nothing is learned."""
     monkeypatch.setattr(template_cache, "shape_of", None)
     cache = TemplateCache()
@@ -322,7 +322,7 @@ def test_senders_that_are_remembered_have_their_own_templates() -> None:
     assert known_templates(cache) == 20
 
 
-def test_a_sender_has_a_limited_number_of_templates_and_one_request_teaches_few() -> None:
+def test_templates_per_sender_and_learned_per_request_are_limited() -> None:
     cache = TemplateCache()
     pairs = [unlike(number // 2) for number in range(4 * MAX_TEMPLATES)]
     in_turn(pairs, cache)
@@ -340,15 +340,17 @@ def test_a_repeated_shape_without_a_template_is_tried_once(monkeypatch: pytest.M
 
 
 def test_a_template_that_makes_another_line_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value declared to vary on which other keys depend: the probe shows another line than the record."""
+    """A value is declared to vary although other keys depend on it, so the probe gives another line than the record."""
     monkeypatch.setattr(log_record, "varies", lambda _: Varies.TEXT)
     raw = ordinary({semconv.URL_PATH: "/x"}).SerializeToString()
     assert not any(in_turn([raw] * 20, TemplateCache()))
 
 
 @pytest.mark.parametrize(("key", "attribute"), LINE_ATTRIBUTES.items())
-def test_each_attribute_of_the_table_is_in_the_line_by_both_ways(key: str, attribute: FromAttribute) -> None:
-    """A line key that is added to `CloudEvent` is tested here without a further change."""
+def test_each_attribute_of_the_table_is_in_the_line_with_and_without_templates(
+    key: str, attribute: FromAttribute
+) -> None:
+    """A new line key in `CloudEvent` is tested here without further changes."""
     numbers = attribute.varies is Varies.NUMBER
     values = [200 + number if numbers else f"value-{number}" for number in range(6)]
     raw = [ordinary({attribute.name: value}).SerializeToString() for value in values]
@@ -388,10 +390,10 @@ PAIRS = st.lists(st.tuples(KEYS, VALUES), max_size=4)
 @example([([(semconv.AZUREML_PRODUCER_SEQUENCE, 2**56)], ROWS, Moment())])
 @example([([(semconv.AZUREML_PRODUCER_SEQUENCE, "")], ROWS, Moment())])
 @example([([(semconv.AZUREML_MODEL_VERSION, "")], ROWS, Moment())])
-def test_both_ways_make_the_same_lines_and_rejections(
+def test_lines_and_rejections_are_the_same_with_and_without_templates(
     specified: list[tuple[list[tuple[str, object]], object, Moment]],
 ) -> None:
-    """An attribute may come twice, and then the last one counts."""
+    """An attribute may occur twice; then the last value counts."""
     records = []
     for pairs, body, moment in specified:
         one = ordinary(body=body, **moment._asdict())
@@ -423,9 +425,7 @@ ORDERS = pytest.mark.parametrize("learned", [LEARNED, backwards(LEARNED)], ids=[
 
 @ORDERS
 @given(st.lists(st.tuples(st.integers(0, len(LEARNED) - 1), st.integers(0, 255)), min_size=1, max_size=6))
-def test_changed_bytes_never_make_another_line_than_the_plain_way(
-    learned: bytes, changes: list[tuple[int, int]]
-) -> None:
+def test_changed_bytes_never_make_another_line_than_log_record(learned: bytes, changes: list[tuple[int, int]]) -> None:
     changed = bytearray(learned)
     for position, byte in changes:
         changed[position] = byte
@@ -434,7 +434,7 @@ def test_changed_bytes_never_make_another_line_than_the_plain_way(
 
 
 @ORDERS
-def test_every_single_byte_matters_or_is_a_slot(learned: bytes) -> None:
+def test_every_byte_is_compared_or_in_a_slot(learned: bytes) -> None:
     """Each byte of a record in turn, changed in its lowest and its highest bit."""
     for position in range(len(learned)):
         for bit in (0x01, 0x80):

@@ -1,4 +1,4 @@
-"""A document becomes a struct, or every problem of it with its path."""
+"""A document is decoded into a struct, or every problem is reported with its path."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata.decoding import Rule, decode
-from otel_modeldata.problems import Problem
+from otel_modeldata.validation.decoding import Rule, decode
+from otel_modeldata.validation.problems import Problem
 
 
 class Surrogate(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ def test_bytes_that_are_not_utf_8_are_a_wrong_value() -> None:
 
 
 @pytest.mark.parametrize(("raw", "given"), [(None, "nothing"), ([1], "a list"), ("x", "text"), (3, "3")])
-def test_a_document_that_is_no_mapping_has_no_struct(raw: object, given: str) -> None:
+def test_a_document_that_is_not_a_mapping_has_no_struct(raw: object, given: str) -> None:
     assert decode(raw, Outer) == (None, (Problem("", f"expected a mapping, got {given}"),))
 
 

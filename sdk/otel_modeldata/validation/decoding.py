@@ -1,11 +1,11 @@
-"""Decodes a parsed YAML or JSON document into a msgspec Struct, or into every problem of it with its path.
+"""Decodes a parsed YAML or JSON document into a msgspec Struct, and reports every problem with its path.
 
-`msgspec.convert` stops at its first error and words it for programmers. Here the walk through structs, mappings and
-lists is our own, one value at a time, so that each wrong value becomes a `Problem` with its path, unknown keys are
-refused with the key that was probably meant, and no message repeats a text that may be a secret.
+`msgspec.convert` stops at its first error, and its messages are for programmers. This module walks through structs,
+mappings and lists itself: each wrong value becomes a `Problem` with its path, an unknown key is refused with a
+suggestion, and no message repeats text that may be a secret.
 
-Text counts as a number or as true and false where one is expected: YAML writers quote them, and flags and environment
-variables are text. Choices are compared without case.
+Text is accepted where a number or boolean is expected: YAML authors quote them, and flags and environment variables are
+text. Choices are case-insensitive.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ T = TypeVar("T")
 Decoded = tuple[Any, tuple[Problem, ...]]
 
 _WRONG: Final = msgspec.UNSET
-"""In place of a value that is wrong."""
+"""Marks a wrong value."""
 _NAMES: Final[Mapping[Any, str]] = {
     bool: "true or false",
     int: "a whole number",
@@ -46,7 +46,7 @@ class Rule:
 
     Attributes:
         expected: completes the message "expected ...".
-        accepts: whether a value of the type is good.
+        accepts: whether a value of the type is valid.
         advice: what to do, appended to the message.
     """
 
@@ -56,7 +56,7 @@ class Rule:
 
 
 def decode(raw: object, kind: type[T], path: str = "") -> tuple[T | None, tuple[Problem, ...]]:
-    """The struct that a document means, and everything that is wrong with it.
+    """Decode a document into a struct, and find everything that is wrong with it.
 
     Args:
         raw: mappings, lists and scalars, as a parser returns them.
@@ -64,8 +64,8 @@ def decode(raw: object, kind: type[T], path: str = "") -> tuple[T | None, tuple[
         path: of `raw` in the document.
 
     Returns:
-        The struct, in which wrong values are left at their defaults, and the problems. None instead of the struct when
-        it is no mapping or lacks a key.
+        The struct, with defaults in place of wrong values, and the problems. The struct is None when `raw` is not a
+        mapping or lacks a required key.
     """
     value, problems = _decoded(raw, kind, path)
     return None if value is _WRONG else value, problems
@@ -150,7 +150,7 @@ def _list(raw: list[Any] | tuple[Any, ...], hint: Any, path: str) -> Decoded:
 
 
 def _scalar(raw: object, kind: Any) -> Any:
-    """`raw` as `kind`; `_WRONG` where it is none."""
+    """`raw` as `kind`; `_WRONG` if it is not one."""
     if choices := _choices(kind):
         known = {name.lower(): value for name, value in choices.items()}
         return known.get(raw.strip().lower(), _WRONG) if isinstance(raw, str) else _WRONG
@@ -164,7 +164,7 @@ def _scalar(raw: object, kind: Any) -> Any:
 
 
 def _choices(kind: Any) -> Mapping[str, Any]:
-    """The values of an enumeration or `Literal` by what a user writes."""
+    """The values of an enumeration or `Literal`, by the text that users write."""
     if get_origin(kind) is Literal:
         return {str(value): value for value in get_args(kind)}
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -211,7 +211,7 @@ def _problem(path: str, expected: str, raw: object, advice: str, kinds: tuple[An
 
 
 def _shown(raw: object, kinds: tuple[Any, ...]) -> str:
-    """A value for a message, without text in place of a mapping or list: it may be a secret, such as a signature."""
+    """A value for a message. Text where a mapping or list is expected is not shown: it may be a secret."""
     if isinstance(raw, Mapping | list | tuple) or raw is None:
         name = _NAMES[dict if isinstance(raw, Mapping) else type(raw)]
         return name if raw or raw is None else "an empty one"

@@ -1,4 +1,4 @@
-"""A problem has a path and a message; a sentence is made of them in one place."""
+"""A problem has a path and a message; one function makes sentences of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.problems import Problem, child, closest, is_loopback, item, sentence, shown
+from otel_modeldata.validation.problems import Problem, child, closest, is_loopback, item, sentence, shown
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_sentence_names_a_file_once_for_the_problems_that_follow() -> None:
         ("", "b c", "['b c']"),
     ],
 )
-def test_the_path_of_a_key_cannot_be_taken_for_another(path: str, key: object, expected: str) -> None:
+def test_paths_of_different_keys_differ(path: str, key: object, expected: str) -> None:
     assert child(path, key) == expected
 
 

@@ -1,6 +1,6 @@
-"""What is wrong with a setting: a value with a path and a message, and the parts that messages share.
+"""`Problem`: one error in a configuration, with its path and message; and helpers for messages.
 
-Validation makes `Problem`s; a sentence is made of one where a person reads it, and is never parsed back.
+Validation returns `Problem`s. They become sentences only where a person reads them, and are never parsed back.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _LIKELY: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a configuration; secrets in its texts are replaced.
+    """One error in a configuration; secrets in its texts are replaced.
 
     Attributes:
-        path: what it is about: a key with dots and indexes (`collections.a.data.version`), or the name of an
-            environment variable; empty where it is about the whole.
+        path: a key with dots and indexes (`collections.a.data.version`), or the name of an environment variable; empty
+            for the whole document.
         message: what was expected, what was given, and what to do.
-        source: the file that `path` is a key of, as the user named it; empty for an environment variable, and where
-            there is one file only.
+        source: the file that has the key `path`, as the user named it; empty for an environment variable, and if there
+            is only one file.
     """
 
     path: str
@@ -53,7 +53,7 @@ class Problem:
 
 
 def sentence(problems: Iterable[Problem]) -> str:
-    """All problems as one sentence, in which a file is named once for the problems that follow."""
+    """All problems as one sentence, which names each file once, before its problems."""
     source = ""
     parts = []
     for problem in problems:
@@ -85,10 +85,10 @@ def item(path: str, index: int) -> str:
 
 
 def closest(name: object, known: Iterable[str], *, cutoff: float = _LIKELY) -> str | None:
-    """The known name that `name` is most likely a misspelling of; None where none is close.
+    """The known name that is most similar to `name`; None if none is similar enough.
 
     Args:
-        name: as it was given.
+        name: the name that was given.
         known: names to choose from.
         cutoff: how similar two names must be, 0 to 1.
     """
