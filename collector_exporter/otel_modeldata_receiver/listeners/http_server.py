@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aiohttp import web
 
 from otel_modeldata.log_throttle import LogThrottle
-from otel_modeldata.validation.problems import is_loopback
+from otel_modeldata.validation.loopback import is_loopback
 
 from ..exceptions import ListenError, ReceiverError
 from .http_request import refusal_of

@@ -28,7 +28,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob.aio import BlobServiceClient
 
-from otel_modeldata.validation.problems import is_loopback
+from otel_modeldata.validation.loopback import is_loopback
 
 from ..config.store_access import AccessConfig, parse_url
 from ..exceptions import ConfigError, MissingVariableError

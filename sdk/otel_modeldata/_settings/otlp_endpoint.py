@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 from opentelemetry.util.re import parse_env_headers
 
 from ..exceptions import ConfigError
-from ..validation.problems import Problem, is_loopback, shown
+from ..validation.loopback import is_loopback
+from ..validation.problems import Problem, shown
 from .variables import (
     CERTIFICATE,
     CLIENT_CERTIFICATE,

@@ -6,7 +6,6 @@ Validation returns `Problem`s. They become sentences only where a person reads t
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Problem", "child", "closest", "is_loopback", "item", "sentence"]
+__all__ = ["Problem", "child", "closest", "item", "sentence", "shown"]
 
 _PLAIN_KEY: Final = re.compile(r"[\w$/-]+")
 _SECRETS: Final = re.compile(
@@ -93,14 +92,3 @@ def closest(name: object, known: Iterable[str], *, cutoff: float = _LIKELY) -> s
         cutoff: how similar two names must be, 0 to 1.
     """
     return next(iter(difflib.get_close_matches(str(name), list(known), n=1, cutoff=cutoff)), None)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine alone: `localhost`, 127.0.0.0/8 or `::1` (with or without brackets)."""
-    name = host.strip("[]")
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

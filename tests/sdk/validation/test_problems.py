@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.validation.problems import Problem, child, closest, is_loopback, item, sentence, shown
+from otel_modeldata.validation.problems import Problem, child, closest, item, sentence, shown
 
 
 @pytest.mark.parametrize(
@@ -57,16 +57,6 @@ def test_only_a_similar_name_is_suggested() -> None:
     assert closest("stroe", ["store", "listen"]) == "store"
     assert closest("stroe", ["store", "listen"], cutoff=0.95) is None
     assert closest(7, ["store"]) is None
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]"])
-def test_a_loopback_host_is_this_machine(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "10.0.0.1", "localhost.example.com", "::"])
-def test_any_other_host_is_not(host: str) -> None:
-    assert not is_loopback(host)
 
 
 def test_an_error_survives_pickling_as_its_text() -> None:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from otel_modeldata.validation.problems import Problem, is_loopback
+from otel_modeldata.validation.loopback import is_loopback
+from otel_modeldata.validation.problems import Problem
 
 from ...config import receiver as configuration
 from ...config.store_access import DatastoreConfig
