@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
+from ._delivery.on_error import call_on_error
 from ._settings.settings import Settings
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
@@ -43,7 +44,10 @@ class Collector:
         name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
-            `collect` for errors known there, by the delivery thread for events that are lost later.
+            `collect` for errors known there, by the delivery thread for events that are lost later. What it raises is
+            logged and goes no further, `SystemExit` and `KeyboardInterrupt` included; one that a signal handler raises
+            while it runs is raised. It may call `collect`, `flush` and `shutdown`: their errors are logged, not given
+            to it again.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
 
@@ -131,7 +135,7 @@ class Collector:
 
     def _report(self, error: Exception) -> None:
         if self._on_error is not None:
-            self._on_error(error)
+            call_on_error(self._on_error, error)
         elif error is not self._refusal or not self._switched_off:
             raise error
 

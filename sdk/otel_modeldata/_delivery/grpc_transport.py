@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import grpc
@@ -15,6 +13,7 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
+from .native_threads import Lock, sleep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +64,7 @@ class GrpcTransport:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._inside = threading.Lock()
+        self._inside = Lock()
         """Held by a thread inside gRPC, and by a fork."""
         self._is_held_for_fork = False
         self._interrupted: grpc.Channel | None = None
@@ -86,7 +85,7 @@ class GrpcTransport:
             if self._interrupted is not channel or self._is_closed:
                 return answer
             # The fork waits for the lock. Locks are not fair: without a pause this thread would get it each time.
-            time.sleep(FORK_WAITS_SECONDS)
+            sleep(FORK_WAITS_SECONDS)
 
     def _call(self, request: bytes) -> Answer:
         try:
@@ -111,7 +110,7 @@ class GrpcTransport:
             self._interrupted = self._channel
             self._channel.close()
             self._is_held_for_fork = self._inside.acquire(timeout=FORK_GIVES_UP_SECONDS)
-            time.sleep(_FORK_SETTLES_SECONDS)
+            sleep(_FORK_SETTLES_SECONDS)
 
     def go_on_after_fork(self) -> None:
         """Allow calls in the parent again."""

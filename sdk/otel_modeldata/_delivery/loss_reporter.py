@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import DeliveryError
 from ..log_throttle import LogThrottle
+from .on_error import call_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +17,27 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NO_SERVER = (
+    "start `otel-modeldata receive` or a gateway there, set OTEL_EXPORTER_OTLP_ENDPOINT to where one runs, or set "
+    "OTEL_MODELDATA_STORE to write to a store without one; `otel-modeldata doctor` looks for the cause"
+)
+_ANOTHER_PROTOCOL = (
+    "it speaks HTTP, not gRPC: set OTEL_EXPORTER_OTLP_ENDPOINT to the gRPC endpoint of the gateway, whose port is "
+    "usually 4317; that of OTLP/HTTP is 4318"
+)
+_HTTP_1_SIGNS = ("http1", "http/1", "failed parsing http/2", "http2 header with status")
+"""What gRPC says about an answer that is not HTTP/2 or not gRPC, in lower case."""
+
 
 class LossReporter:
-    """Reports for one delivery worker. Each reason is logged at most once a minute."""
+    """Reports for one delivery worker. Each reason is logged at most once a minute.
 
-    def __init__(self) -> None:
+    Args:
+        destination: where records are sent, for the log.
+    """
+
+    def __init__(self, destination: str = "the endpoint") -> None:
+        self._destination = destination
         self._throttle = LogThrottle(logger)
 
     def lost(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
@@ -33,13 +50,14 @@ class LossReporter:
             error = DeliveryError(outcome.reason, outcome.detail, tuple(ids), min(count, len(ids)))
             if on_error is None:
                 self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
-                continue
-            try:
-                on_error(error)
-            except Exception:  # an error in the user's function must not end the delivery thread
-                logger.exception("on_error itself failed for: %s", error)
+            else:
+                call_on_error(on_error, error)
 
-    def waiting(self, answer: Retry, count: int, nbytes: int) -> None:
+    def waiting(self, answer: Retry, count: int) -> None:
         """Report that the endpoint does not accept records now."""
-        message = "%d event(s), %d bytes, wait for the endpoint to come back; it answers %s: %s"
-        self._throttle.log(logging.WARNING, "waiting", message, count, nbytes, answer.code, answer.details)
+        message = "%d event(s) wait for %s, which answers %s: %s (%s)"
+        details = answer.details.lower()
+        hint = _ANOTHER_PROTOCOL if any(sign in details for sign in _HTTP_1_SIGNS) else _NO_SERVER
+        self._throttle.log(
+            logging.WARNING, "waiting", message, count, self._destination, answer.code, answer.details, hint
+        )

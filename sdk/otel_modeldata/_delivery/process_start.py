@@ -49,6 +49,7 @@ def start_process(settings: Settings, transport: Transport | None = None) -> Pro
         transport or open_transport(settings),
         limits,
         producer=producer,
+        destination="the store" if isinstance(settings.destination, str) else settings.destination.target,
         disk_queue=disk_queue,
         only_overflow=delivery.spool is not None and delivery.spool.only_overflow,
         between_batches=prepare_ids,
