@@ -222,7 +222,7 @@ class DeliveryQueue:
 
     def flush(self, timeout: float | None) -> None:
         """Wait until all records accepted so far are settled, at most `timeout` seconds."""
-        target = self._flush_up_to = self._read(lambda: self._settled + self.unsettled_here())
+        target = self._flush_up_to = self._read(lambda: self._settled + self.unsettled_here()) - self._held_up()
         self.wake()
         self._wait(lambda: self._read(lambda: self._is_settled(target)), timeout)
 
@@ -248,7 +248,7 @@ class DeliveryQueue:
     def _is_settled(self, target: int | None) -> bool:
         if self._holds_adopted():
             return False
-        return self.unsettled_here() == 0 or (target is not None and self._settled >= target)
+        return self.unsettled_here() <= self._held_up() or (target is not None and self._settled >= target)
 
     def pause(self, seconds: float) -> bool:
         """Wait before the next try; False when `shutdown` leaves no time for another try."""
@@ -328,6 +328,10 @@ class DeliveryQueue:
 
     def _deferred(self) -> Sequence[PendingRecord]:
         return () if self._writer is None else self._writer.deferred
+
+    def _held_up(self) -> int:
+        """How many records wait for the calling thread, because a signal handler interrupted its `put`."""
+        return 0 if self._writer is None else self._writer.held_up()
 
     def _read(self, read: Callable[[], _T]) -> _T:
         """Read counts that belong together."""

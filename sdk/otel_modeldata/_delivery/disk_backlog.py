@@ -82,6 +82,11 @@ class DiskBacklog:
             self._start = position, since, added
         self._added[collection] = self._added.get(collection, 0) + 1
 
+    def withdraw(self, collection: str, position: RecordPosition) -> None:
+        """Forget the event that was added last; called when the delivery thread has ended."""
+        self._added[collection] -= 1
+        self.disk_queue.withdraw(position)
+
     def holds_adopted(self) -> bool:
         """Whether records of a dead process remain to be taken."""
         return bool(self._dead or self._payloads)

@@ -77,23 +77,24 @@ class MemoryQueue:
         pending = self._joinable.get(key)
         if pending is None or time.monotonic() - pending.since > self._limits.merge_seconds:
             return False
+        self._charged.add(charge)
         first_row = _join(pending, record, charge)
         if first_row is None:
+            self._charged.add(-charge)
             return False
-        self._charged.add(charge)
         record.first_row, record.time_ns = first_row, cast("Record", pending.record).time_ns
         return True
 
     def add(self, pending: PendingRecord) -> None:
         """Append an event; later records with its key may join it."""
         key = pending.key
+        self._charged.add(pending.charge)
         if key is None or not self._limits.merge_seconds:
             self._waiting.append(pending)
         else:
             pending.joined = []
             self._waiting.append(pending)
             self._joinable[key] = pending
-        self._charged.add(pending.charge)
 
     def withdraw(self, pending: PendingRecord) -> bool:
         """Remove an event that was just added; False when the delivery thread has taken it."""

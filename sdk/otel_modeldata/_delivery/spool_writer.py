@@ -76,6 +76,9 @@ class SpoolWriter:
                 self._mend()
                 self._put_locked(record, charge, on_error, key)
         finally:
+            # An exception that is raised at the end of a `with` statement, but before it releases the lock, leaves it.
+            while self._disk_queue.is_locked_here():
+                self._disk_queue.lock.release()
             if self.deferred or self._must_close:
                 self._go_on()
 
@@ -121,6 +124,9 @@ class SpoolWriter:
             self._backlog.add(record.collection, position, since)
             self._numbers[record.collection] = number + 1
             self._intent = None
+            if self._must_close and self._backlog.overflowed:  # `shutdown` has ended: the thread takes nothing any more
+                self._backlog.withdraw(record.collection, position)
+                raise ShutDownError
             self._queue.wake_if_needed()
 
     def _has_memory(self, charge: int) -> bool:
@@ -146,6 +152,8 @@ class SpoolWriter:
             return
         if self._backlog.added > intent.overflow or (entered is not None and self._holds(entered)):
             self._numbers[intent.collection] = intent.number + 1
+            if entered is not None:
+                entered.is_taken = True
         else:
             segment, count = self._disk_queue.tail()
             before = intent.tail[1] if segment is intent.tail[0] else 0
@@ -154,7 +162,7 @@ class SpoolWriter:
         self._intent = self._entered = None
 
     def _holds(self, pending: PendingRecord) -> bool:
-        """Whether a record has been appended to the queue in memory; it may have been taken since."""
+        """Whether a record is in the queue in memory, or has left it since."""
         return any(one is pending for one in self._queue.memory.waiting()) or pending.is_taken
 
     def _go_on(self) -> None:
@@ -163,6 +171,10 @@ class SpoolWriter:
             self._write_deferred()
         if self._must_close:
             self.close()
+
+    def held_up(self) -> int:
+        """How many records wait for the thread that calls this."""
+        return len(self.deferred) if self._disk_queue.is_locked_here() else 0
 
     def write_deferred(self) -> bool:
         """Write deferred records if no thread holds the lock for long; returns whether none is left."""
@@ -190,7 +202,14 @@ class SpoolWriter:
                     if position is not None:
                         pending.position = position
                         pending.record = EncodedRecord(pending.record.collection, pending.record.event_id, data)
-                self._enter(pending, number)
+                if pending.position is not None and self._backlog.overflowed:
+                    self._entered = pending
+                    self._backlog.add(pending.record.collection, pending.position, pending.since)
+                    pending.is_taken = True
+                    self._numbers[pending.record.collection] = number + 1
+                    self._intent = None
+                else:
+                    self._enter(pending, number)
             self.deferred.popleft()
         self._queue.wake()
 
