@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +14,6 @@ from receiver_process import lines_below, wait_for_lines
 from recording_backend import RecordingBackend
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gateway import StartGateway
     from receiver_process import ReceiverProcess, StartReceiver
 
@@ -92,6 +91,13 @@ def test_content_on_spans_is_graded_wherever_the_call_is_made(
     assert "carry no prompts" not in receiver.log.read_text()
 
 
+def documented_join() -> str:
+    """The Python program of the guide that joins spans and events."""
+    page = Path(__file__).parents[2] / "docs/guides/tracing.md"
+    blocks = page.read_text().split("```python\n")[1:]
+    return next(block for block in blocks if "app_events" in block).split("```")[0]
+
+
 # The messages are log records of their own: before the call, and after the answer.
 def test_content_in_log_events_is_stored_and_joins_with_the_spans(receiver: ReceiverProcess, store: Path) -> None:
     run(receiver.endpoint, "older", **{CONTENT: "true"})
@@ -99,14 +105,12 @@ def test_content_in_log_events_is_stored_and_joins_with_the_spans(receiver: Rece
     receiver.stop()
     stored = collected(store)
     assert (stored["app_traces"], names(stored["app_spans"])) == ([], sorted(CALLS))
-    events = [line["data"][0] for line in stored["app_events"]]
-    spoken: dict[tuple[str, str], list[tuple[str, Any]]] = {}
-    for event in events:
-        ids = (event["context"]["trace_id"], event["context"]["span_id"])
-        spoken.setdefault(ids, []).append((event["name"], json.loads(event["body"])))
-    contexts = [line["data"][0]["context"] for line in stored["app_spans"]]
-    assert {(context["trace_id"], context["span_id"]) for context in contexts} > spoken.keys()
     answer = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": ANSWER}}
+    found: dict[str, Any] = {}
+    exec(documented_join().replace('"modeldata"', repr(str(store))), found)
+    spoken: dict[str, list[tuple[str, Any]]] = {}
+    for _, row in found["messages"].iterrows():
+        spoken.setdefault(row["context.span_id"], []).append((row["name_event"], json.loads(row["body"])))
     assert [
         ("gen_ai.system.message", {"content": SYSTEM}),
         ("gen_ai.user.message", {"content": LOAN}),

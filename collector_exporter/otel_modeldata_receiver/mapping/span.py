@@ -79,15 +79,16 @@ class SpanMapper:
         _check_ids(span)
         attributes = flat.plain(span.attributes, span.dropped_attributes_count)
         events = [(one.name, flat.plain(one.attributes, one.dropped_attributes_count)) for one in span.events]
-        found = genai.content_of(attributes, events)
-        if not found.is_whole and span.status.code != _FAILED and genai.span_type(attributes) == genai.LLM:
-            self.calls_without_content += 1
-        if not found.is_whole and self._kept is KeptSpans.CONTENT:
-            return None
-        framework = self._scope.agent.partition("/")[0]
-        complete = genai.completed(attributes, found, framework=framework)
-        is_graded = genai.is_graded(attributes, found)
+        content, kind = genai.content_of(attributes, events), genai.span_type(attributes)
+        if not content.is_whole:
+            if kind == genai.LLM and span.status.code != _FAILED:
+                self.calls_without_content += 1
+            if self._kept is KeptSpans.CONTENT:
+                return None
+        is_graded = genai.is_graded(attributes, content, kind)
         collection = semconv.TRACE_COLLECTION if is_graded else semconv.SPAN_COLLECTION
+        framework = self._scope.agent.partition("/")[0]
+        complete = genai.completed(attributes, content, kind=kind, framework=framework)
         read = _event(span, collection, complete, events, self._resource, self._scope)
         return event.outcome_of(read, span, self._scope)
 

@@ -21,7 +21,7 @@ import msgspec
 from . import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     Attributes = Mapping[str, object]
     Events = Sequence[tuple[str, Attributes]]
@@ -82,6 +82,8 @@ _OUTPUT: Final = _Side(
     ),
     lists=("gen_ai.completion.", "llm.output_messages."),
 )
+_PREFIXES: Final = ("gen_ai.", "input", "output", "llm.", "mlflow.", "traceloop.", _PAYLOAD)
+"""One of them begins each name above."""
 _MESSAGES: Final = frozenset({"gen_ai.input.messages", "gen_ai.output.messages"})
 """JSON that may hold messages without a word, for example of a library that records roles only."""
 _TYPE_NAMES: Final = (
@@ -135,6 +137,8 @@ def content_of(attributes: Attributes, events: Events) -> Content:
         attributes: of the span.
         events: names and attributes of its events.
     """
+    if not any(map(_may_have_content, (attributes, *(of_event for _, of_event in events)))):
+        return Content(None, None)
     inputs, output = _recorded(attributes, events, _INPUT), _recorded(attributes, events, _OUTPUT)
     if inputs is None or output is None:
         asked, answered = messages.of_events(events)
@@ -143,22 +147,24 @@ def content_of(attributes: Attributes, events: Events) -> Content:
     return Content(inputs, output)
 
 
-def is_graded(attributes: Attributes, content: Content) -> bool:
+def is_graded(attributes: Attributes, content: Content, kind: str) -> bool:
     """Whether a monitor gets a span: it has a question and an answer, or is of prompt flow, which marks its steps.
 
     Args:
         attributes: of the span.
         content: of the span.
+        kind: its `span_type`.
     """
-    return content.is_whole and (SPAN_TYPE in attributes or span_type(attributes) not in _STEPS)
+    return content.is_whole and (SPAN_TYPE in attributes or kind not in _STEPS)
 
 
-def completed(attributes: Attributes, content: Content, *, framework: str) -> dict[str, object]:
+def completed(attributes: Attributes, content: Content, *, kind: str, framework: str) -> dict[str, object]:
     """The attributes of a span, with those added that the preprocessor needs; see the module's docstring.
 
     Args:
         attributes: of the span.
         content: of the span.
+        kind: its `span_type`.
         framework: which library made the span.
     """
     complete = dict(attributes)
@@ -167,14 +173,23 @@ def completed(attributes: Attributes, content: Content, *, framework: str) -> di
     if content.output is not None:
         complete.setdefault(OUTPUT, content.output)
     # The job cannot write a column without any value.
-    complete.setdefault(SPAN_TYPE, span_type(attributes))
+    complete.setdefault(SPAN_TYPE, kind)
     complete.setdefault(FRAMEWORK, framework)
     return complete
 
 
 def span_type(attributes: Attributes) -> str:
     """The type that Azure gives to the kind of call that `attributes` name."""
-    return _TYPES.get(str(_first(attributes, _TYPE_NAMES)).lower(), _OTHER_TYPE)
+    for name in _TYPE_NAMES:
+        kind = attributes.get(name)
+        if kind is not None:
+            return _TYPES.get(str(kind).lower(), _OTHER_TYPE)
+    return _OTHER_TYPE
+
+
+def _may_have_content(attributes: Attributes) -> bool:
+    """Whether a name is one of a library's; most spans of a service have none, and need no search for each name."""
+    return any(key.startswith(_PREFIXES) for key in attributes)
 
 
 def _recorded(attributes: Attributes, events: Events, side: _Side) -> str | None:
@@ -199,7 +214,3 @@ def _said(name: str, value: object) -> str | None:
         return None
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if name not in _MESSAGES or messages.says_something(messages.parsed(text)) else None
-
-
-def _first(attributes: Attributes, names: Iterable[str]) -> object | None:
-    return next((attributes[name] for name in names if attributes.get(name) is not None), None)

@@ -22,6 +22,8 @@ _NOTHING: Final = frozenset({"", "[]", "{}", "null", '""', "__REDACTED__"})
 _LABELS: Final = frozenset({"role", "id", "type", "index", "finish_reason", "tool_call_id"})
 """Keys of messages that are recorded without content as well."""
 _MAX_NUMBER_DIGITS: Final = 6
+_MAX_PARSED_CHARS: Final = 64 * 1024
+"""Messages without words are shorter; to parse a longer text would take time and memory for nothing."""
 _PREFIX, _SUFFIX = "gen_ai.", ".message"
 _CHOICE: Final = "gen_ai.choice"
 _EVENT_CONTENT: Final = "gen_ai.event.content"
@@ -47,7 +49,9 @@ def _says_something(value: object) -> bool:
 
 
 def parsed(text: str) -> object:
-    """The value of a JSON text; any other text as it is."""
+    """The value of a JSON text; any other text, and a long one, as it is."""
+    if len(text) > _MAX_PARSED_CHARS:
+        return text
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):

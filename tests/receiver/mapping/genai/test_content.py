@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from genai_preprocessor import JobFailedError, preprocess
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otlp_requests import NOON, key_values, span, span_request
 
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.mapping import signal
-from otel_modeldata_receiver.mapping.genai.content import completed, content_of
+from otel_modeldata_receiver.mapping.genai.content import _INPUT, _OUTPUT, completed, content_of, span_type
+from otel_modeldata_receiver.mapping.genai.messages import _NOTHING
 from otel_modeldata_receiver.mapping.request import decode, map_records
 
 Events = list[tuple[str, dict[str, object]]]
@@ -22,7 +25,8 @@ NO_EVENTS: Events = []
 
 def added(attributes: dict[str, object], events: Events | None = None) -> dict[str, object]:
     """What is added to the attributes of a span."""
-    all_of_them = completed(attributes, content_of(attributes, events or NO_EVENTS), framework="library")
+    content = content_of(attributes, events or NO_EVENTS)
+    all_of_them = completed(attributes, content, kind=span_type(attributes), framework="library")
     assert {key: all_of_them[key] for key in attributes} == attributes
     return {key: value for key, value in all_of_them.items() if key not in attributes}
 
@@ -206,10 +210,45 @@ def test_what_a_library_records_without_content_is_not_content(attributes: dict[
     assert {"inputs", "output"}.isdisjoint(added(attributes, events))
 
 
-def test_a_text_that_nests_too_deep_for_a_message_is_content_as_it_is() -> None:
-    deep = "[" * 100_000
-    events: Events = [("gen_ai.choice", {"gen_ai.event.content": deep})]
-    assert content_of({"gen_ai.input.messages": deep}, events) == (deep, deep)
+@pytest.mark.parametrize("text", ["[" * 50_000, '{"a":' * 400 + "1" + "}" * 400, f"[{' ' * 100_000}]"])
+def test_a_text_that_is_too_deep_or_too_long_for_an_empty_message_is_content_as_it_is(text: str) -> None:
+    events: Events = [("gen_ai.choice", {"gen_ai.event.content": text})]
+    inputs, output = content_of({"gen_ai.input.messages": text}, events)
+    assert inputs == text
+    assert output in {text, f"[{text}]"}
+
+
+LABELS = st.sampled_from(["role", "id", "type", "index", "finish_reason", "tool_call_id"])
+EMPTY = st.sampled_from(["", " ", None, "[]", "{}", "null", "__REDACTED__", [], {}])
+SILENT = st.recursive(
+    EMPTY,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        | st.dictionaries(LABELS, st.text(max_size=5) | st.integers(), max_size=3)
+    ),
+    max_leaves=10,
+)
+NAMES_OF_CONTENT = st.sampled_from([*_INPUT.names, *_OUTPUT.names])
+
+
+@given(SILENT, NAMES_OF_CONTENT, st.sampled_from(["gen_ai.choice", "gen_ai.user.message"]))
+def test_labels_and_empty_values_are_never_content(value: object, name: str, event: str) -> None:
+    text = json.dumps(value)
+    assert content_of({}, [(event, {"gen_ai.event.content": text})]) == (None, None)
+    if name in {"gen_ai.input.messages", "gen_ai.output.messages"}:
+        assert content_of({name: text}, NO_EVENTS) == (None, None)
+
+
+@given(SILENT, st.text(min_size=1).filter(lambda words: words.strip() not in _NOTHING), NAMES_OF_CONTENT)
+def test_words_are_always_content_whatever_stands_around_them(around: object, words: str, name: str) -> None:
+    text = json.dumps([around, {"role": "user", "parts": [{"type": "text", "content": words}]}])
+    recorded = content_of({name: text}, NO_EVENTS)
+    assert text in recorded
+    asked, answered = content_of(
+        {}, [(event, {"gen_ai.event.content": text}) for event in ("gen_ai.user.message", "gen_ai.choice")]
+    )
+    assert json.loads(str(asked)) == json.loads(str(answered)) == [json.loads(text)]
 
 
 def test_the_attributes_of_prompt_flow_are_kept() -> None:

@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from otlp_requests import NOON, ROWS, record, request, span, span_request
 
 from otel_modeldata import semconv
@@ -82,6 +84,21 @@ def test_a_message_is_a_line_with_the_ids_of_its_span() -> None:
 def test_a_body_is_text_whatever_its_type(body: object, text: str | None) -> None:
     (line,) = lines_of(mapped(message(body=body)))
     assert line["data"][0]["body"] == text
+
+
+SCALARS = st.text(max_size=5) | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+
+
+@given(VALUES)
+def test_every_body_comes_back(body: object) -> None:
+    (line,) = lines_of(mapped(message(body=body)))
+    text = line["data"][0]["body"]
+    read = text if isinstance(body, str) else json.loads(text)
+    infinite = json.loads(json.dumps(body), parse_constant=lambda _: None)  # JSON has no infinity
+    assert read == infinite
 
 
 def test_the_messages_of_the_newer_convention_are_attributes_as_json_text() -> None:
