@@ -39,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 _CORRELATION_ID = semconv.AZUREML_CORRELATION_ID
 
+# Old releases of OpenTelemetry load their context on first use, under a lock that a forked child would inherit. Here
+# the first use is part of loading this module, which a fork waits for.
+get_current()
+
 
 class Emitter:
     """Emits the frames of one collector as records."""

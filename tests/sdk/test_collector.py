@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -32,7 +32,7 @@ FRAME = pd.DataFrame({"a": [1, 2]})
 
 
 def _hour(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime("%Y/%m/%d/%H")
+    return datetime.fromtimestamp(time_ns // 10**9, timezone.utc).strftime("%Y/%m/%d/%H")
 
 
 def _configure(monkeypatch: pytest.MonkeyPatch, folder: Path, block: str) -> None:

@@ -12,9 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
-from opentelemetry.util.re import parse_env_headers
+from urllib.parse import unquote, urlsplit
 
 from ..exceptions import ConfigError
 from ..validation.loopback import is_loopback
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _HEADER = re.compile(r"[!#-'*+.0-9A-Z^-z|~-]+[ \t]*=[ \t]*[ !#-+\--:<-\[\]-~]*")
-"""What `parse_env_headers` accepts."""
+"""What OpenTelemetry accepts."""
 DEFAULT_ENDPOINT = ENDPOINT.default
 """The OTLP specification's own default for gRPC."""
 
@@ -166,13 +164,14 @@ def _is_url(url: str) -> bool:
 
 
 def _headers(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """The headers; `parse_env_headers` would log an invalid one with its value, which is a credential."""
+    """The headers; OpenTelemetry's own parser would log an invalid one with its value, which is a credential."""
     pairs = [pair for part in (_text(env, HEADERS) or "").split(",") if (pair := part.strip(" \t"))]
     valid = [pair for pair in pairs if _HEADER.fullmatch(pair)]
     if len(valid) < len(pairs):
         name = _set(env, HEADERS).name
         logger.warning("%s: expected %s; others are not sent: %d", name, HEADERS.unit, len(pairs) - len(valid))
-    return tuple(parse_env_headers(",".join(valid), liberal=True).items())
+    named = (pair.split("=", 1) for pair in valid)
+    return tuple({unquote(name).strip().lower(): unquote(value).strip() for name, value in named}.items())
 
 
 def _timeout_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
