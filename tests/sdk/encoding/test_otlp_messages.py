@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.descriptor_pb2 import DescriptorProto
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -28,15 +27,16 @@ NEWER = {("LogRecord", "event_name")}
 
 def shape(message: Any) -> dict[str, tuple[object, ...]]:
     """Name to number, type, repetition, message type and group of each field."""
-    found: dict[str, tuple[object, ...]] = {}
-    copied = DescriptorProto()
-    message.DESCRIPTOR.CopyToProto(copied)
-    for field in copied.field:
-        group = copied.oneof_decl[field.oneof_index].name if field.HasField("oneof_index") else ""
-        kind = ENUM_IS_INT32.get(field.type, field.type)
-        of = field.type_name.rpartition(".")[2] if kind == field.TYPE_MESSAGE else ""
-        found[field.name] = field.number, kind, field.label, of, group
-    return found
+    return {
+        field.name: (
+            field.number,
+            ENUM_IS_INT32.get(field.type, field.type),
+            field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED,
+            None if field.message_type is None else field.message_type.name,
+            None if field.containing_oneof is None else field.containing_oneof.name,
+        )
+        for field in message.DESCRIPTOR.fields
+    }
 
 
 @pytest.mark.parametrize("name", sorted(otlp_messages._made))
