@@ -21,7 +21,7 @@ from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
 from ._encoding.log_record import Record, fixed_part
-from .context import REQUEST_ID_HEADER, BasicCorrelationContext, checked_text, event_time_ns, headers_of, new_uuid
+from .context import REQUEST_ID_HEADER, checked_text, event_time_ns, headers_of, new_uuid, set_collected_rows
 from .exceptions import UnsupportedDataError
 from .log_throttle import LogThrottle
 
@@ -104,8 +104,7 @@ class Emitter:
         count = rows.count
         process = this_process(self._settings)
         process.delivery.put(record, self._on_error, key)
-        if isinstance(context, BasicCorrelationContext):
-            context.collected_rows = (record.first_row, count)
+        set_collected_rows(context, record.first_row, count)
         if span is not None and is_recording:
             date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
             self._annotate(span, record, correlation_id, count, f"{process.deployment}/{self._name}/{date}")
