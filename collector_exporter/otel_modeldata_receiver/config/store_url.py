@@ -198,11 +198,16 @@ def has_secret(text: str) -> bool:
     return _SECRET.search(text) is not None
 
 
+def without_secrets(text: str) -> str:
+    """A text with signatures, keys and passwords replaced."""
+    return _SECRET.sub(lambda found: f"{found[1] or found[2]}REDACTED", text)
+
+
 def shown_store(url: str) -> str:
     """A store's URL for messages and logs: no query (it may hold a SAS), no user information, no keys."""
     scheme, separator, rest = url.partition("://")
     if not separator or "?" in scheme or scheme.lower() == "file":
-        return _SECRET.sub(lambda found: f"{found[1] or found[2]}REDACTED", url)
+        return without_secrets(url)
     authority, slash, path = rest.partition("?")[0].partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otel_modeldata_receiver.commands import main
 from otel_modeldata_receiver.config.store_url import has_secret, meant_store, shown_store
 from otel_modeldata_receiver.exceptions import ConfigError
 
@@ -132,3 +133,30 @@ def test_every_form_of_a_folder_is_the_same_folder(path: str, form: str) -> None
 )
 def test_what_is_shown_of_a_store_has_no_secret(text: str, secret: bool, shown: str) -> None:
     assert (has_secret(text), shown_store(text)) == (secret, shown)
+
+
+@pytest.mark.parametrize("command", [["receive", "--store"], ["audit"], ["doctor", "--store"], ["demo", "--store"]])
+@pytest.mark.parametrize(
+    "store",
+    [
+        f"{HOST}/c?sv=1&sig={SECRET}",
+        f"https://user:{SECRET}@acct.blob.core.windows.net/c",
+        f"AccountName=acct;AccountKey={SECRET}",
+        f"?sig={SECRET}",
+    ],
+)
+def test_a_secret_in_a_command_line_is_refused_without_being_shown(
+    command: list[str], store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main([*command, store])
+    said = capsys.readouterr()
+    assert (caught.value.code, said.out) == (2, "")
+    assert "put the signature into AZURE_STORAGE_SAS_TOKEN" in said.err
+    assert SECRET not in said.err
+
+
+def test_an_argument_too_much_is_reported_without_its_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["audit", "./modeldata", f"{HOST}/c?sv=1&sig={SECRET}"])
+    assert f"unrecognized arguments: {HOST}/c?sv=1&sig=REDACTED" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata import semconv
 
 from ...exceptions import ConfigError
+from ..store_argument import store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +68,12 @@ def add_parser(commands: Commands) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--store", metavar="URL", help="store to look for the event in (default: OTEL_MODELDATA_STORE)")
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        type=store_argument,
+        help="store to look for the event in (default: OTEL_MODELDATA_STORE)",
+    )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
