@@ -46,7 +46,7 @@ _SECRET: Final = re.compile(
 _CONNECTION: Final = re.compile(
     r"(?i)(DefaultEndpointsProtocol|UseDevelopmentStorage|BlobEndpoint|AccountName|AccountKey|SharedAccessSignature)\s*="
 )
-_FORMS: Final = "a folder, file:///dir, az://container/prefix or https://account.blob.core.windows.net/container/prefix"
+_FORMS: Final = "a store URL that starts with file://, az:// or https://, or a path"
 
 
 def cleaned_store(text: str) -> str:

@@ -252,7 +252,7 @@ def test_every_problem_of_a_receiver_is_reported_with_its_line(path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "line", "start"),
     [
-        pytest.param("store: ftp://x\n", 1, "problem store: expected a folder, file:///dir", id="unknown store"),
+        pytest.param("store: ftp://x\n", 1, "problem store: expected a store URL that starts", id="unknown store"),
         pytest.param(
             "tls: {cert_file: /no/c, key_file: /no/k}\nstore: /x\n", 1, "problem tls.cert_file: expected a PEM"
         ),

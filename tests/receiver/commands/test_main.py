@@ -50,14 +50,56 @@ def test_the_receiver_prints_its_address_stores_and_exits_with_zero(tmp_path: Pa
         facts = json.loads(process.stdout.readline())
         assert sorted(facts) == ["instance_id", "listen", "port", "store"]
         assert (facts["listen"], facts["store"]) == (f"127.0.0.1:{facts['port']}", "blobs")
+        sent = request(record(event_id="1", time_ns=NOON))
         with grpc.insecure_channel(facts["listen"]) as channel:
-            channel.unary_unary(EXPORT)(request(record(event_id="1", time_ns=NOON)), timeout=SECONDS)
+            channel.unary_unary(EXPORT)(sent, timeout=SECONDS)
         process.send_signal(number)
         assert process.wait(SECONDS) == 0
         assert process.stderr is not None
-        assert process.stderr.read() == ""
+        said = [line.partition(" INFO otel_modeldata_receiver.")[2] for line in process.stderr.read().splitlines()]
+    assert said == [
+        (
+            "deployments.first_lines: first event of credit/blue/model_inputs is stored, below "
+            "blobs/credit/blue/model_inputs"
+        ),
+        (
+            f"server: stopped: 1 events in 1 folders, from {len(sent)} bytes of requests; 0 duplicates, 0 in quarantine, "
+            "0 requests refused"
+        ),
+    ]
     stored = tmp_path / f"blobs/credit/blue/model_inputs/2026/11/22/12/{facts['instance_id']}000000.jsonl"
     assert json.loads(stored.read_bytes())["id"] == "1"
+
+
+def test_the_receiver_and_the_sdk_meet_at_their_defaults(tmp_path: Path) -> None:
+    """No option and no variable on either side; only where nothing listens on the port yet."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", 4317))
+        except OSError:
+            pytest.skip("another process listens on 4317")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AZUREML_"))}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path, "env": clean}
+    score = (
+        "import pandas as pd\nfrom otel_modeldata import Collector, shutdown\n"
+        "Collector(name='model_inputs').collect(pd.DataFrame({'a': [1]}))\n"
+        "raise SystemExit(shutdown(30).delivered != 1)"
+    )
+    with subprocess.Popen([*COMMAND, "receive"], **pipes) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line and process.wait(SECONDS) == 3:
+                pytest.skip("another process listens on 4317")
+            assert line.startswith("receiving on 127.0.0.1:4317, storing in ./modeldata, instance ")
+            sent = subprocess.run([sys.executable, "-c", score], timeout=SECONDS, check=False, **pipes)
+            assert (sent.returncode, sent.stdout, sent.stderr) == (0, "", "")
+        finally:
+            process.terminate()
+            process.wait(SECONDS)
+    (blob,) = tmp_path.glob("modeldata/local/default/model_inputs/**/*.jsonl")
+    assert [json.loads(stored)["data"] for stored in blob.read_bytes().splitlines()] == [[{"a": 1}]]
 
 
 def test_the_startup_is_one_line_of_text(tmp_path: Path) -> None:
