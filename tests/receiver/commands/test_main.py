@@ -63,8 +63,8 @@ def test_the_receiver_prints_its_address_stores_and_exits_with_zero(tmp_path: Pa
             "blobs/credit/blue/model_inputs"
         ),
         (
-            f"server: stopped: 1 events in 1 folders, from {len(sent)} bytes of requests; 0 duplicates, 0 in quarantine, "
-            "0 requests refused"
+            f"server: stopped: 1 events in 1 folders, from {len(sent)} bytes of requests; 0 duplicates, 0 in "
+            "quarantine, 0 requests refused"
         ),
     ]
     stored = tmp_path / f"blobs/credit/blue/model_inputs/2026/11/22/12/{facts['instance_id']}000000.jsonl"
