@@ -213,7 +213,7 @@ def test_help_needs_no_server_and_no_azure() -> None:
 def help_of(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
-        main.main([command, "--help"])
+        main.main([*filter(None, [command]), "--help"])
     return capsys.readouterr().out
 
 
@@ -229,7 +229,7 @@ def test_every_setting_of_the_file_is_in_the_help(
             assert setting.meaning.split()[0] in text
 
 
-@pytest.mark.parametrize("command", ["receive", "check", "doctor"])
+@pytest.mark.parametrize("command", ["", "receive", "audit", "check", "doctor", "demo"])
 def test_the_help_fits_80_columns(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

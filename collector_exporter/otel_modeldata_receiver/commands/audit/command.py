@@ -61,7 +61,7 @@ environment:
 
 exit codes:
   0  every event is accounted for
-  1  not every event is accounted for, or a final report is missing: see findings
+  1  not every event is accounted for, or a final report is missing: findings
   2  wrong command line, or a file that is not a final report
   3  the store cannot be read
 """
