@@ -162,10 +162,19 @@ def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], *, s
 
 @contextmanager
 def _progress(*, show: bool) -> Iterator[Callable[[int, int], object]]:
-    """A progress bar on stderr while the store is read, if stderr is a terminal."""
-    from rich.console import Console  # noqa: PLC0415 (see above)
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
-
+    """A progress bar on stderr while the store is read, if stderr is a terminal and rich is installed."""
+    try:
+        from rich.console import Console  # noqa: PLC0415 (optional)
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+    except ImportError:
+        yield lambda *_: None
+        return
     console = Console(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not (show and console.is_terminal))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from rich.console import Console
 
+from ..terminal import writer
 from .reconciliation import counted, shown_ranges
 
 if TYPE_CHECKING:
@@ -62,13 +62,7 @@ def facts(audit: Audit, store: str) -> dict[str, Any]:
 
 def show(audit: Audit, store: str) -> None:
     """Print the result on stdout."""
-    console = Console(highlight=False)
-
-    def say(text: str, style: str | None = None) -> None:
-        console.print(
-            text, style=style, markup=False, soft_wrap=True
-        )  # long lines are not wrapped, so that paths can be copied
-
+    say = writer()
     read = (counted(audit.blobs, "blob"), counted(audit.ledger.lines, "line"), counted(audit.size, "byte"))
     say(f"{store}: {', '.join(read)}", "bold")
     for one in audit.reconciliations:
