@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..config import CollectorConfig, config_origin, load_config
 from ..exceptions import ConfigError
+from ..validation.pasted import pasted
 from .delivery import DeliverySettings, load_settings
 from .otlp_endpoint import Endpoint, load_endpoint
 from .payload import PayloadSettings, load_payload_settings
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from ..validation.problems import Problem
 
 T = TypeVar("T")
+
+_NO_FOLDER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[$%<{~\"'`\\]")
+"""The beginning of a URL, and of what is no path as it is; the transport reads it, and refuses it where it must."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +114,8 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
 
 def _store(env: Mapping[str, str]) -> str | None:
     """The store, as an absolute path where it is a folder: the program may change its working directory."""
-    text = env.get(STORE.name)
-    if not text or "://" in text:
+    text = pasted(env.get(STORE.name, ""))
+    if not text or _NO_FOLDER.match(text) is not None:
         return text or None
     return str(Path(text).absolute())
 
