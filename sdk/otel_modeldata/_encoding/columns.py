@@ -6,6 +6,7 @@ a gap become floats, for example.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from .short_floats import shortest
 from .times import zoned_time_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+Positions = slice | Sequence[int]
+"""Of columns in a frame."""
 MASKED = (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.BooleanArray)
 
 
-def blocks_of(frame: pd.DataFrame) -> Iterator[tuple[Sequence[int], Any]]:
+def blocks_of(frame: pd.DataFrame) -> Iterator[tuple[Positions, Any]]:
     """Positions of columns, and an array with their values: of two dimensions, by column and row, or of one.
 
     This reads internals of pandas, because they are fast. Without them columns are read one by one.
@@ -30,10 +33,10 @@ def blocks_of(frame: pd.DataFrame) -> Iterator[tuple[Sequence[int], Any]]:
     blocks: Any = getattr(getattr(frame, "_mgr", None), "blocks", None)
     if blocks is not None:
         for block in blocks:
-            yield block.mgr_locs, block.values
+            yield block.mgr_locs.indexer, block.values
         return
     for position in range(len(frame.columns)):
-        yield (position,), column_of(frame, position)
+        yield slice(position, position + 1), column_of(frame, position)
 
 
 def column_of(frame: pd.DataFrame, position: int) -> Any:
@@ -52,9 +55,17 @@ def lists_of(frame: pd.DataFrame) -> list[list[Any]]:
     """
     lists: list[list[Any]] = [[]] * len(frame.columns)
     for positions, values in blocks_of(frame):
-        for position, cells in zip(positions, block_cells(values), strict=True):
-            lists[position] = cells
+        place(block_cells(values), positions, lists)
     return lists
+
+
+def place(cells: list[list[Any]], positions: Positions, lists: list[list[Any]]) -> None:
+    """Put the columns of a block into `lists`, which a caller is building."""
+    if isinstance(positions, slice):
+        lists[positions] = cells
+    else:
+        for position, column in zip(positions, cells, strict=True):
+            lists[position] = column
 
 
 def block_cells(values: Any) -> list[list[Any]]:
@@ -64,7 +75,9 @@ def block_cells(values: Any) -> list[list[Any]]:
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and values.dtype.itemsize <= 8:
         narrow = values.dtype.kind == "f" and values.dtype.itemsize < 8
         return (shortest(values) if narrow else values).tolist()  # type: ignore[no-any-return]
-    return [cells_of(column) for column in values]
+    if isinstance(values.dtype, np.dtype):
+        values = np.asarray(values)  # of times without a zone, which pandas takes apart slowly
+    return [cells_of(values[number]) for number in range(len(values))]
 
 
 def cells_of(values: Any) -> list[Any]:

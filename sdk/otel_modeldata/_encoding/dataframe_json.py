@@ -86,7 +86,7 @@ class Rows:
                 return
         self.count = len(frame)
         self._labels = frame.columns  # an Index is immutable
-        is_large = frame.size >= DEFERRED_CELLS
+        is_large = self.count * len(self._labels) >= DEFERRED_CELLS
         self._source = snapshot_of(frame, MAX_DEFERRED_BYTES) if is_large else None
         if self._source is None:
             self._text = _encode(frame, self._columns())
@@ -152,6 +152,8 @@ def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytearray:
 
 def _encode_lists(lists: list[list[Any]], count: int, columns: ColumnNames) -> bytearray:
     """The JSON of rows, from the cells of every column."""
+    if count <= _CHUNK_ROWS:
+        return _encode_chunks(lambda *_: lists, count, columns)
     return _encode_chunks(lambda start, end: [cells[start:end] for cells in lists], count, columns)
 
 

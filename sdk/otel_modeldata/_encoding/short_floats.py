@@ -19,6 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+_SMALL = 256
+"""Arrays of at most this many values are never split: calls cost more than values."""
+
 Floats = np.ndarray[Any, np.dtype[Any]]
 
 _EXACT_POWER = 22
@@ -32,17 +35,16 @@ _SELECTED = 4
 
 
 class _Format(NamedTuple):
-    """One type of narrow floats.
+    """One type of narrow floats. Arrays have an entry for every exponent, as it is in the bits of a value.
 
     Attributes:
         bits: the unsigned integer of the same size.
         shift: the number of bits of the fraction.
         mask: of the exponent, after the shift.
-        decimals: by exponent, the decimal places at which the search begins: enough for `precision` digits.
-        scale: by exponent, ten to the power of `decimals`.
-        least: the smallest value for which every power of ten of the search is exact.
-        large: from here on `decimals` is negative.
-        most: from here on powers of ten are not exact.
+        decimals: the decimal places at which the search begins.
+        scale: ten to the power of `decimals`.
+        is_usual: whether every power of ten of the search is exact, and none is below 1.
+        is_large: whether every power of ten of the search is exact, and some are below 1.
     """
 
     bits: str
@@ -50,29 +52,30 @@ class _Format(NamedTuple):
     mask: int
     decimals: np.ndarray[Any, np.dtype[np.int64]]
     scale: Floats
-    least: float
-    large: float
-    most: float
+    is_usual: np.ndarray[Any, np.dtype[np.bool_]]
+    is_large: np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def shortest(values: Floats) -> Floats:
     """The float64 values whose shortest text is that of float16 or float32 values; of any shape."""
     flat = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("=")).reshape(-1)
     form = _format(flat.dtype.char)
+    exponents = _exponents(flat, form)
     wide = flat.astype(np.float64)
-    size = np.abs(wide)
-    is_usual = ((size >= form.least) | (size == 0)) & (size < form.large)
-    if is_usual.all():
-        result = _search(flat, wide, form.scale[_exponents(flat, form)])
+    # Zeros have the exponent of the smallest values, which are rare.
+    if form.is_usual[exponents].all() and (exponents.all() or not wide[exponents == 0].any()):
+        result = _search(flat, wide, form.scale[exponents])
     else:
         result = wide.copy()  # NaN and infinities stay as they are
-        is_large = (size >= form.large) & (size < form.most)
-        is_rare = ~(is_usual | is_large) & (size < math.inf)
+        is_usual = form.is_usual[exponents] & ((exponents > 0) | (wide == 0))
+        is_large = form.is_large[exponents]
+        is_rare = ~(is_usual | is_large) & np.isfinite(wide)
         for chosen, function in ((is_usual, _usual), (is_large, _search_large), (is_rare, _printed)):
             if chosen.any():
                 result[chosen] = function(flat[chosen], form)
     for power, text in _UNEQUAL[flat.dtype.char]:
-        result[size == power] = np.copysign(text, wide[size == power])
+        is_power = np.abs(wide) == power
+        result[is_power] = np.copysign(text, wide[is_power])
     return result.reshape(values.shape)
 
 
@@ -89,9 +92,9 @@ def _search(flat: Floats, wide: Floats, scale: Floats) -> Floats:
     """Add decimals until the values read back equal; all powers of ten are at least 1."""
     found = np.rint(wide * scale) / scale
     left = found.astype(flat.dtype) != flat
-    while (count := np.count_nonzero(left)) :
+    while count := np.count_nonzero(left):
         scale = scale * 10
-        if count * _SELECTED < len(flat):
+        if count * _SELECTED < len(flat) > _SMALL:
             found[left] = _search(flat[left], wide[left], scale[left])
             break
         better = np.rint(wide * scale) / scale
@@ -101,7 +104,7 @@ def _search(flat: Floats, wide: Floats, scale: Floats) -> Floats:
 
 
 def _search_large(flat: Floats, form: _Format) -> Floats:
-    """The same for values of which trailing digits of the integer may be zeros."""
+    """The same for values of which the last digits before the point may be zeros."""
     wide = flat.astype(np.float64)
     decimals = form.decimals[_exponents(flat, form)]
     found, left = wide.copy(), np.ones(len(flat), dtype=bool)
@@ -126,18 +129,26 @@ def _exponents(flat: Floats, form: _Format) -> np.ndarray[Any, Any]:
 def _format(char: str) -> _Format:
     info = np.finfo(char)
     bias = (1 << (info.iexp - 1)) - 1
-    lowest = [math.ldexp(1.0, max(exponent, 1) - bias) for exponent in range(1 << info.iexp)]
-    # Decimals with `precision` digits survive a conversion to the narrow type and back, hence fewer are never needed.
+    count = 1 << info.iexp
+    lowest = [math.ldexp(1.0, max(exponent, 1) - bias) for exponent in range(count)]
+    # Decimals with `precision` digits survive a conversion to the narrow type and back: fewer are never needed. In the
+    # other direction, `precision` + 3 digits are always enough.
     decimals = [info.precision - 1 - _log10(Fraction(2 * low) * (1 - Fraction(1, 1 << info.nmant))) for low in lowest]
+    most = [info.precision + 2 - _log10(Fraction(low)) for low in lowest]
+    # The exponent 0 is here that of zeros, and the last one is that of infinities. The bound of the large values is
+    # lower than it has to be: there are powers of two above it for which the search is wrong, see `_UNEQUAL`.
+    is_exact = [
+        number == 0 or (number < count - 1 and last <= _EXACT_POWER and first >= 2 - _EXACT_POWER)
+        for number, (first, last) in enumerate(zip(decimals, most, strict=True))
+    ]
     return _Format(
         bits=f"u{info.bits // 8}",
         shift=info.nmant,
-        mask=(1 << info.iexp) - 1,
+        mask=count - 1,
         decimals=np.array(decimals, dtype=np.int64),
         scale=np.array([float(f"1e{places}") for places in decimals]),
-        least=max(float(f"1e{info.precision + 2 - _EXACT_POWER}"), float(info.smallest_normal)),
-        large=next(low for low, places in zip(lowest, decimals, strict=True) if places < 0),
-        most=float(f"1e{info.precision + _EXACT_POWER - 2}"),
+        is_usual=np.array(is_exact) & (np.array(decimals) >= 0),
+        is_large=np.array(is_exact) & (np.array(decimals) < 0),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from .cells import SCALARS
-from .columns import MASKED, block_cells, blocks_of, cells_of
+from .columns import MASKED, block_cells, blocks_of, cells_of, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,8 +54,7 @@ class Snapshot:
         """The cells of every column, in the order of the columns."""
         lists: list[list[Any]] = [[]] * self._width
         for positions, part in self._kept:
-            for position, cells in zip(positions, part.cells(), strict=True):
-                lists[position] = cells
+            place(part.cells(), positions, lists)
         return lists
 
 
