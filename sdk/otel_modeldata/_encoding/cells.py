@@ -59,7 +59,7 @@ def _read_floats(values: Array) -> list[Any]:
     if values.dtype.itemsize < 8:
         values = shortest(values)
     elif values.dtype.itemsize > 8:
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             values = values.astype(np.float64)
     return values.tolist()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Positions = slice | Sequence[int]
 """Of columns in a frame."""
+_NUMPY: Any = getattr(pd.arrays, "NumpyExtensionArray", None) or pd.arrays.PandasArray  # pandas 2.0 has the old name
 MASKED = (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.BooleanArray)
 
 
@@ -104,7 +105,7 @@ def cells_of(values: Any) -> list[Any]:
         from .arrow_cells import cells_of_arrow  # noqa: PLC0415 - pyarrow is optional
 
         return cells_of_arrow(values.__arrow_array__())
-    if isinstance(dtype, np.dtype):
+    if isinstance(dtype, np.dtype) or isinstance(values, _NUMPY):
         return array_cells(np.asarray(values))
     return array_cells(np.asarray(values, dtype=object))
 

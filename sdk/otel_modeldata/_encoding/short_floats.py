@@ -56,6 +56,7 @@ class _Format(NamedTuple):
     is_large: np.ndarray[Any, np.dtype[np.bool_]]
 
 
+@np.errstate(all="ignore")  # the application may have made errors of casts of NaN
 def shortest(values: Floats) -> Floats:
     """The float64 values whose shortest text is that of float16 or float32 values; of any shape."""
     flat = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("=")).reshape(-1)
