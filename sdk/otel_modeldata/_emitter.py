@@ -62,7 +62,7 @@ class Emitter:
         self._event_type = semconv.event_type(name)
         self._fixed = fixed_part(name, rate, model_version)
         self._folder_pattern = semconv.FOLDER_PATTERNS[config.rolling_rate or "Hour"]
-        self._column_names = ColumnNameCache(name)
+        self._column_names = ColumnNameCache(name, rename=settings.rename_columns)
         self._once = LogThrottle(logger, math.inf)
 
     def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext) -> None:

@@ -111,7 +111,9 @@ def test_anything_but_a_dataframe_is_refused_with_azures_text(data: Any) -> None
     with capture() as captured, pytest.raises(TypeError) as raised:
         Collector(name="model_inputs").collect(data)
     assert isinstance(raised.value, UnsupportedDataError)
-    assert str(raised.value) == f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame"
+    azures = f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame"
+    advice = frame_advice.advice(data)
+    assert str(raised.value) == (azures if advice is None else f"{azures}; {advice}")
     assert captured.events == []
 
 

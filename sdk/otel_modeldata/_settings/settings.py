@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..config import CollectorConfig, config_origin, load_config
 from ..exceptions import ConfigError
 from ..validation.pasted import pasted
+from .column_case import load_column_case
 from .delivery import DeliverySettings, load_settings
 from .otlp_endpoint import Endpoint, load_endpoint
 from .payload import PayloadSettings, load_payload_settings
@@ -37,12 +38,14 @@ class Settings:
             URL may hold a secret, hence not in `repr`.
         delivery: how records wait.
         payload: what payload logging keeps.
+        rename_columns: whether columns that are equal up to case get names of their own.
     """
 
     config: CollectorConfig
     destination: Endpoint | str = field(repr=False)
     delivery: DeliverySettings
     payload: PayloadSettings
+    rename_columns: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -58,7 +61,13 @@ class Settings:
         destination = read.store or read.endpoint
         if read.config is None or destination is None or read.delivery is None or read.payload is None:
             raise ConfigError(*read.problems)
-        return cls(config=read.config, destination=destination, delivery=read.delivery, payload=read.payload)
+        return cls(
+            config=read.config,
+            destination=destination,
+            delivery=read.delivery,
+            payload=read.payload,
+            rename_columns=read.rename_columns,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +83,7 @@ class Environment:
         payload: what payload logging keeps.
         problems: everything that is wrong.
         misspelled: variables that are not read and look like one of the SDK's.
+        rename_columns: whether columns that are equal up to case get names of their own.
     """
 
     config: CollectorConfig | None
@@ -84,6 +94,7 @@ class Environment:
     payload: PayloadSettings | None
     problems: tuple[Problem, ...]
     misspelled: tuple[Problem, ...]
+    rename_columns: bool = False
 
     @property
     def spool(self) -> Path | None:
@@ -99,6 +110,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     config, wrong_config = _attempted(lambda: load_config(env))
     delivery, wrong_delivery = _attempted(lambda: load_settings(env))
     payload, wrong_payload = _attempted(lambda: load_payload_settings(env))
+    rename_columns, wrong_case = _attempted(lambda: load_column_case(env))
     endpoint, wrong_endpoint = (None, ()) if store else _attempted(lambda: load_endpoint(env))
     return Environment(
         config=config,
@@ -107,8 +119,9 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         endpoint=endpoint,
         delivery=delivery,
         payload=payload,
-        problems=(*wrong_config, *wrong_delivery, *wrong_payload, *wrong_endpoint),
+        problems=(*wrong_config, *wrong_delivery, *wrong_payload, *wrong_case, *wrong_endpoint),
         misspelled=misspelled(env),
+        rename_columns=bool(rename_columns),
     )
 
 
