@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from .._settings.payload import collected_rates
 from ..config import load_config
 from ..exceptions import ConfigError
-from . import server_hooks
+from . import last_resort, server_hooks
 from .server_watch import watch
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module 
         return ()
 
     def _instrument(self, **_: Any) -> None:
+        last_resort.install()
         try:
             self._collects = bool(collected_rates(load_config()))
         except ConfigError as error:
@@ -51,6 +52,7 @@ class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module 
             server_hooks.install(self.around)
 
     def _uninstrument(self, **_: Any) -> None:
+        last_resort.remove()
         self._collects = False
 
     def around(self, middleware: str, app: Any) -> Any:

@@ -123,6 +123,10 @@ class _Chunks:
         finally:
             safely(self._exchange.end, is_whole=self._is_whole)
 
+    def __del__(self) -> None:
+        """For servers that do not call `close`, such as uvicorn's own adapter."""
+        safely(self._exchange.end, is_whole=self._is_whole)
+
 
 class _SizedChunks(_Chunks):
     """A response with a known number of chunks: servers use it to set Content-Length (PEP 3333)."""
