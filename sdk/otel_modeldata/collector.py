@@ -67,7 +67,8 @@ class Collector:
         application_names.add(str(name))
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
-        self._settings = Settings.from_env()  # errors are raised now, in init(), not in the first scoring request
+        with _forking.guard:  # OpenTelemetry's resource is loaded here
+            self._settings = Settings.from_env()  # errors are raised now, in init(), not in the first scoring request
         self._config = self._settings.config
         open_transport.check(self._settings)
         metrics.register_once()

@@ -186,7 +186,9 @@ def test_payload_logging_alone_refuses_frames_with_azures_text(monkeypatch: pyte
 def test_a_collection_that_was_switched_off_drops_its_frames_and_never_breaks_scoring(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    _configure(monkeypatch, tmp_path, "  collections: {model_inputs: {enabled: 'False'}, model_outputs: {}}")
+    _configure(
+        monkeypatch, tmp_path, "  collections: {model_inputs: {enabled: 'False'}, model_outputs: {enabled: 'True'}}"
+    )
     monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
     with capture() as captured:
         context = Collector(name="model_inputs").collect(FRAME)
@@ -234,7 +236,11 @@ def test_local_capture_prints_one_line_and_sends_nothing(
 
 
 def test_sampling_keeps_inputs_and_outputs_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _configure(monkeypatch, tmp_path, "  sampling_rate: 0.1\n  collections: {model_inputs: {}, model_outputs: {}}")
+    _configure(
+        monkeypatch,
+        tmp_path,
+        "  sampling_rate: 0.1\n  collections: {model_inputs: {enabled: 'True'}, model_outputs: {enabled: 'True'}}",
+    )
     monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
     with capture() as captured:
         inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")

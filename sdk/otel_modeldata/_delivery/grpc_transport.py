@@ -88,7 +88,7 @@ class GrpcTransport:
 
     def _call(self, request: bytes) -> Answer:
         try:
-            response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.headers)
+            response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.metadata())
         except ValueError:  # gRPC raises it when the channel was closed between two tries
             return Retry("CANCELLED", "the channel is closed")
         except grpc.RpcError as error:
