@@ -131,8 +131,13 @@ def start_metrics() -> Callable[[], None]:
 
 def _exporter(choice: str) -> MetricExporter:
     if choice == "otlp":
-        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
-
+        try:
+            from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"Expected OpenTelemetry's OTLP exporter for {METRICS_EXPORTER}=otlp, got no {error.name}; "
+                "pip install 'otel-modeldata[otlp]'."
+            ) from None
         return OTLPMetricExporter()
     if choice == "console":
         from opentelemetry.sdk.metrics.export import ConsoleMetricExporter  # noqa: PLC0415

@@ -31,12 +31,13 @@ from . import compression
 from .admission import Admission
 from .commit import commit, quarantine
 from .read_slots import ReadSlots
+from .totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from ..config.receiver import ReceiverConfig
-    from ..mapping.request import Decoded
+    from ..mapping.request import Decoded, Mapped
     from ..storage.sink import Sink
     from ..telemetry import Instruments
     from .commit import Committed
@@ -67,6 +68,9 @@ class Pipeline:
         destinations: where the lines of each collection are stored; by default the standard layout.
         on_stored: called with the folders of lines that became durable.
         clock_ns: wall clock, ns since the epoch.
+
+    Attributes:
+        totals: counts since the start.
     """
 
     def __init__(  # noqa: PLR0913 (the callbacks are optional)
@@ -89,6 +93,7 @@ class Pipeline:
         self.spans = signals.spans(config.spans)
         granted = config.tls.clients if config.tls else None
         self.clients = None if granted is None else Clients(granted)
+        self.totals = Totals()
         self._clock_ns = clock_ns
         self._log = LogThrottle(logger)
         self._log_once = LogThrottle(logger, math.inf)
@@ -237,9 +242,17 @@ class Pipeline:
         if committed.duplicates:
             self._instruments.duplicates.add(committed.duplicates)
         self._report_rejected(committed)
+        self._count(decoded, mapped, committed)
         if self._on_stored is not None:
             self._on_stored(mapped.folders)
         return signal.answer(len(committed.rejected), [rejected.reason for rejected in committed.rejected])
+
+    def _count(self, decoded: Decoded, mapped: Mapped, committed: Committed) -> None:
+        totals = self.totals
+        totals.stored += mapped.records - mapped.left_out - len(committed.rejected) - committed.duplicates
+        totals.duplicates += committed.duplicates
+        totals.size += len(decoded.request)
+        totals.add_folders(mapped.folders)
 
     async def _keep_undecodable(self, request: bytes, error: UndecodableError, arrival_ns: int) -> bytes:
         """Make the bytes durable, then raise `error`."""
@@ -260,6 +273,7 @@ class Pipeline:
     def _report_refused(self, error: Exception) -> None:
         """Count a refused request, and log its kind; `on_store_error` reports what the store refuses."""
         kind = type(error).__name__
+        self.totals.refused += 1
         self._instruments.refused_requests.add(1, {"error.type": kind})
         if isinstance(error, StoreError):
             return
@@ -280,6 +294,7 @@ class Pipeline:
             kind = type(defect).__name__
             message = "internal error (a bug), records are in quarantine: %s"
             self._log.log(logging.WARNING, ("defect", kind), message, kind, exc_info=defect)
+        self.totals.quarantined += len(committed.rejected)
         kinds: dict[str, int] = {}
         for record in committed.rejected:
             kinds[record.kind] = kinds.get(record.kind, 0) + 1
