@@ -122,7 +122,7 @@ def load_sender(config: CollectorConfig, environ: Mapping[str, str] | None = Non
         raise ConfigError(*problems)
     is_changed = bool(service) and not endpoint
     return Sender(
-        attributes={**names, **attributes, **names},
+        attributes={**attributes, **names},
         pid=os.getpid(),
         warnings=_warnings(service if is_changed else "", of_service if is_changed else "", env),
     )
