@@ -89,7 +89,11 @@ PAYLOAD_COLLECTIONS: Final = frozenset({"request", "response"})
 """Azure's payload logging: any JSON is allowed as `data`. Every other collection is tabular: an array of objects."""
 
 TRACE_COLLECTION: Final = "app_traces"
-"""Lines made of OTLP spans; each element of `data` is one span."""
+"""Lines made of OTLP spans that carry a question and its answer; each element of `data` is one span."""
+SPAN_COLLECTION: Final = "app_spans"
+"""Lines made of all other OTLP spans, in the same form."""
+EVENT_COLLECTION: Final = "app_events"
+"""Lines made of OTLP log records whose event name starts with `gen_ai.`, for example the messages of a chat."""
 
 RESERVED_LINE_KEYS: Final = frozenset({"data", "dataref", "correlationid"})
 """No other key of a line may equal one of these, ignoring case: Spark is case-insensitive, and the whole window

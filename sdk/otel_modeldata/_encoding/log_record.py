@@ -4,7 +4,7 @@ A record is encoded once, on its own, and the same bytes are sent each time: a r
 in protobuf the concatenation of two messages is their merge ("Protocol Buffers: Encoding, Last One Wins"). The part
 that is equal for all records of a collector is encoded once, too.
 
-The messages are those of `opentelemetry.proto`. The logs SDK of opentelemetry-python is not used: its names are still
+The messages are in `otlp_messages.py`. The logs SDK of opentelemetry-python is not used: its names are still
 private and differ between the two supported lines, its limits would truncate data, and with `OTEL_SDK_DISABLED` it
 would drop every event silently.
 """
@@ -15,24 +15,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 
 from .. import semconv
 from .._version import AGENT, NAME, VERSION
 from ..context import new_uuid
 from .dataframe_json import Rows
+from .otlp_messages import (
+    AnyValue,
+    ExportLogsServiceRequest,
+    InstrumentationScope,
+    KeyValue,
+    LogRecord,
+    ResourceLogs,
+    ScopeLogs,
+)
+from .otlp_messages import Resource as ResourceMessage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from google.protobuf.message import Message
     from opentelemetry.trace import SpanContext
-
-_HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
-"""OTLP 1.5 and later; the attribute `cloudevents.event_type` has the same value in every version."""
 
 
 Parts = tuple[bytes | bytearray, ...]
@@ -155,8 +158,7 @@ def fixed_part(collection: str, sampling_rate: float, model_version: str = semco
     attributes[semconv.AZUREML_AGENT] = AGENT
     attributes[semconv.AZUREML_SAMPLING_RATE] = float(sampling_rate)
     message = LogRecord(attributes=[_key_value(key, value) for key, value in attributes.items()])
-    if _HAS_EVENT_NAME:
-        message.event_name = semconv.event_type(collection)
+    message.event_name = semconv.event_type(collection)
     return message.SerializeToString()
 
 

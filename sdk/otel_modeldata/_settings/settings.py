@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..config import CollectorConfig, config_origin, config_warnings, load_config
 from ..exceptions import ConfigError
+from .column_case import load_column_case
 from .delivery import DeliverySettings, check_folders, load_settings
 from .otlp_endpoint import Endpoint, endpoint_warnings, load_endpoint, name_set
 from .payload import PayloadSettings, load_payload_settings
@@ -40,6 +41,7 @@ class Settings:
         delivery: how records wait.
         payload: what payload logging keeps.
         sender: the resource of this process, and the names of its endpoint and deployment.
+        rename_columns: whether columns that are equal up to case get names of their own.
         warnings: values that are accepted, but probably not meant.
     """
 
@@ -48,6 +50,7 @@ class Settings:
     delivery: DeliverySettings
     payload: PayloadSettings
     sender: Sender
+    rename_columns: bool = False
     warnings: tuple[Problem, ...] = ()
 
     @classmethod
@@ -72,6 +75,7 @@ class Settings:
             delivery=read.delivery,
             payload=read.payload,
             sender=read.sender,
+            rename_columns=read.rename_columns,
             warnings=read.warnings,
         )
 
@@ -91,6 +95,7 @@ class Environment:
         problems: everything that is wrong.
         warnings: values that are accepted, but probably not meant.
         misspelled: variables that are not read and look like one of the SDK's.
+        rename_columns: whether columns that are equal up to case get names of their own.
     """
 
     config: CollectorConfig | None
@@ -103,6 +108,7 @@ class Environment:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     misspelled: tuple[Problem, ...]
+    rename_columns: bool = False
 
     @property
     def spool(self) -> Path | None:
@@ -124,6 +130,7 @@ def read_environment(environ: Mapping[str, str] | None = None, *, is_local: bool
     if delivery is not None and is_local:
         wrong_delivery = _attempted(lambda: check_folders(delivery))[1]
     payload, wrong_payload = _attempted(lambda: load_payload_settings(env))
+    rename_columns, wrong_case = _attempted(lambda: load_column_case(env))
     store, wrong_store = _attempted(lambda: load_store(env))
     endpoint: Endpoint | None = None
     wrong_endpoint: tuple[Problem, ...] = ()
@@ -138,13 +145,17 @@ def read_environment(environ: Mapping[str, str] | None = None, *, is_local: bool
         delivery=delivery,
         payload=payload,
         sender=sender,
-        problems=(*wrong_config, *wrong_delivery, *wrong_payload, *wrong_store, *wrong_endpoint, *wrong_sender),
+        problems=(
+            *(*wrong_config, *wrong_delivery, *wrong_payload, *wrong_case),
+            *(*wrong_store, *wrong_endpoint, *wrong_sender),
+        ),
         warnings=(
             *(() if config is None else config_warnings(config)),
             *(() if endpoint is None else endpoint_warnings(endpoint, env)),
             *(() if sender is None else sender.warnings),
         ),
         misspelled=misspelled(env),
+        rename_columns=bool(rename_columns),
     )
 
 

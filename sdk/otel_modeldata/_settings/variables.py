@@ -114,6 +114,13 @@ REPORT: Final = Variable(
     default="none",
     meaning="folder for {producer}.json with the final counts, for `otel-modeldata audit`",
 )
+COLUMN_CASE: Final = Variable(
+    name="OTEL_MODELDATA_COLUMN_CASE",
+    unit="warn or rename",
+    default="warn",
+    meaning="columns equal up to case, or to correlationid, cost Azure's monitor its whole window: log a warning once, "
+    "or write them as X, x_1",
+)
 PAYLOAD_BYTES: Final = Variable(
     name="OTEL_MODELDATA_PAYLOAD_BYTES",
     unit=f"bytes from 0 to {MAX_PAYLOAD_BYTES}",
@@ -192,7 +199,7 @@ CLIENT_CERTIFICATE: Final = Variable(
 
 VARIABLES: Final[tuple[Variable, ...]] = (
     *(CONFIG, STORE, STORE_CONFIG, QUEUE_BYTES, OVERFLOW, SPOOL, SPOOL_BYTES, BATCH_MS, REPORT),
-    *(PAYLOAD_BYTES, PAYLOAD_PATHS),
+    *(COLUMN_CASE, PAYLOAD_BYTES, PAYLOAD_PATHS),
     *(ENDPOINT, INSECURE, PROTOCOL, HEADERS, TOKEN_FILE, COMPRESSION, TIMEOUT),
     *(CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE),
     Variable(

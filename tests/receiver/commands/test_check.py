@@ -95,7 +95,14 @@ AZURE = "data_collector."
             id="nothing is sampled",
         ),
         pytest.param(
-            GOOD.replace("model_inputs: {", "model_inputs: {sampling_rate: 0.5, "),
+            GOOD.replace("  collections", "  sampling_rate: 0.5\n  collections"),
+            4,
+            f"{AZURE}sampling_rate: samples by correlation id, so it needs ids that differ per request: requests that "
+            "share one are collected all or not at all",
+            id="a share is sampled",
+        ),
+        pytest.param(
+            GOOD.replace("model_inputs: {", "model_inputs: {sampling_rate: 1, "),
             5,
             f"{AZURE}collections.model_inputs.sampling_rate: azure-ai-ml has one sampling_rate for all, in "
             "data_collector, and refuses this",
@@ -218,6 +225,26 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
 )
 def test_wrong_values_that_the_parser_accepts_are_problems(path: Path, text: str, line: int, sentence: str) -> None:
     assert ("problem", line, sentence) in found(path, text)
+
+
+def test_the_condition_of_sampling_is_named_once_in_a_file(path: Path) -> None:
+    text = GOOD.replace("puts: {", "puts: {sampling_rate: '0.1', ").replace("  coll", "  sampling_rate: 1e-3\n  coll")
+    named = [line for _, line, sentence in found(path, text) if "samples by correlation id" in sentence]
+    assert named == [4]
+
+
+def test_findings_fit_the_columns_of_a_terminal_and_are_whole_in_a_pipe(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(path.parent)
+    path.write_text(GOOD.replace("'True'", "maybe") + "    other: {data: {path: /mnt/x, version: 1}}\n")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    _, whole = run(capsys, path.name)
+    monkeypatch.setenv("COLUMNS", "80")
+    _, wrapped = run(capsys, path.name)
+    assert max(map(len, whole.splitlines())) > 80
+    assert max(map(len, wrapped.splitlines())) <= 80
+    assert "".join(wrapped.split()) == "".join(whole.split())
 
 
 def test_a_data_path_outside_datastores_is_a_problem(path: Path) -> None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from otel_modeldata.config import CollectorConfig
     from otel_modeldata.environment import Environment
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from ..subparsers import Commands
     from .finding import Finding
     from .run import CheckedFile
+
+_LEAST_COLUMNS: Final = 40
 
 _DESCRIPTION: Final = """\
 Read configuration files and explain everything that is wrong with them, one
@@ -107,7 +112,7 @@ def _facts(finding: Finding) -> dict[str, Any]:
 
 
 def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> str:
-    """One line for each finding, as compilers write them, so that editors can jump to it."""
+    """One line for each finding, as compilers write them, so that editors can jump to it; wrapped for a person."""
     printed = []
     for one in files:
         printed += [
@@ -119,7 +124,17 @@ def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> s
         printed += [f"environment: {name}: {value}" for name, value in _shown(environment)]
         printed += [f"environment: problem: {about}" for about in environment.problems]
         printed += [f"environment: warning: {about}" for about in (*environment.warnings, *environment.misspelled)]
-    return "\n".join(printed) + "\n"
+    return "\n".join(_wrapped(printed)) + "\n"
+
+
+def _wrapped(lines: Iterable[str]) -> Iterator[str]:
+    """The lines as they fit a terminal, or the columns in COLUMNS; whole for a pipe or a file."""
+    if not (sys.stdout.isatty() or os.environ.get("COLUMNS")):
+        yield from lines
+        return
+    columns = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
+    for line in lines:
+        yield from textwrap.wrap(line, columns, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _collects(config: CollectorConfig) -> str:

@@ -6,6 +6,7 @@ Facts about Azure are from its documentation, the schema of the package azure-ai
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -56,7 +57,7 @@ def findings(path: Path, document: object, lines: YamlLines) -> Iterator[Finding
         yield problem(about, lines)
     for about in (*_about_names(raw), *_about_rates(block), *_about_collections(collections, config)):
         yield warning(about, lines)
-    for about in (*_about_assets(collections), *_about_headers(block, collections)):
+    for about in (*_about_sampling(block), *_about_assets(collections), *_about_headers(block, collections)):
         yield warning(about, lines)
 
 
@@ -123,15 +124,36 @@ def _about_rates(block: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"azure-ai-ml has one sampling_rate for all, in {_BLOCK}, and refuses this")
 
 
+def _about_sampling(block: Mapping[str, Any]) -> Iterator[Problem]:
+    """Once for a file: every rate between 0 and 1 has the same condition."""
+    for where, entry in {_BLOCK: block, **_entries(_mapping(block.get("collections")))}.items():
+        if _is_partial(entry.get("sampling_rate")):
+            message = (
+                "samples by correlation id, so it needs ids that differ per request: requests that share one are "
+                "collected all or not at all"
+            )
+            yield Problem(f"{where}.sampling_rate", message)
+            return
+
+
 def _entries(collections: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {child(_COLLECTIONS, name): _mapping(entry) for name, entry in collections.items()}
 
 
 def _is_zero(raw: object) -> bool:
+    return _number(raw) == 0
+
+
+def _is_partial(raw: object) -> bool:
+    return 0 < _number(raw) < 1
+
+
+def _number(raw: object) -> float:
+    """A number as the SDK reads it; NaN for anything else."""
     try:
-        return not isinstance(raw, bool) and float(str(raw)) == 0
+        return math.nan if isinstance(raw, bool) else float(str(raw))
     except ValueError:
-        return False
+        return math.nan
 
 
 def _about_collections(collections: Mapping[str, Any], config: CollectorConfig | None) -> Iterator[Problem]:

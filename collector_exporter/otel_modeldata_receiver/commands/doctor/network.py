@@ -128,7 +128,11 @@ def _no_connection(target: str, error: OSError) -> str:
     if isinstance(error, TimeoutError):
         cure = "a firewall may drop the connection, or the address is wrong"
         return f"expected a listener on {target}, got no answer within {_PROBE_SECONDS:g} s: {cure}"
-    return f"expected a listener on {target}, got {error.strerror or error}: start the gateway, or correct the port"
+    return (
+        f"expected a listener on {target}, got {error.strerror or error}: start the gateway or a receiver there "
+        "(otel-modeldata receive), correct the port in OTEL_EXPORTER_OTLP_ENDPOINT, or do without either "
+        "(OTEL_MODELDATA_STORE=./modeldata)"
+    )
 
 
 def _context(endpoint: Endpoint) -> ssl.SSLContext:
