@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .validation.frame_advice import advice
 from .validation.problems import Problem, sentence
 
 if TYPE_CHECKING:
@@ -81,10 +82,12 @@ class NotEnabledError(CollectError):
 
 
 class UnsupportedDataError(CollectError, TypeError):
-    """Not a pandas DataFrame."""
+    """Not a pandas DataFrame; the message names the call that makes one, if there is one."""
 
     def __init__(self, data: object) -> None:
-        super().__init__(f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame")
+        text = f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame"
+        call = advice(data)
+        super().__init__(text if call is None else f"{text}; {call}")
 
 
 class UnsupportedValueError(CollectError, TypeError):

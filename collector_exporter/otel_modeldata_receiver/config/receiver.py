@@ -205,7 +205,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         KeptSpans,
         Doc(
             unit="all or content",
-            meaning="which spans become lines of app_traces: all, or those that carry inputs and outputs",
+            meaning="which spans become lines: all, or those that carry inputs and outputs",
         ),
     ] = KeptSpans.ALL
     store_access: Annotated[

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata import semconv
 from otel_modeldata.log_throttle import LogThrottle
 
 from ..config.authorization import Clients
+from ..config.kept_spans import KeptSpans
 from ..exceptions import InternalError, ReceiverError, ShuttingDownError, StoreError, UndecodableError
 from ..layout import partition
 from ..layout.destination import Destinations
@@ -45,6 +48,11 @@ __all__ = ["Pipeline"]
 logger = logging.getLogger(__name__)
 
 _DRAIN_TURN_SECONDS: Final = 0.02
+_WITHOUT_CONTENT: Final = (
+    "calls of a language model in %s carry no prompts and answers: their spans %s; if they may be collected, set in "
+    "the application, with OpenTelemetry's instrumentation, OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental "
+    "and OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only"
+)
 _RECEIVER: Final = "otel-modeldata"
 """The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
 
@@ -88,6 +96,7 @@ class Pipeline:
         self.totals = Totals()
         self._clock_ns = clock_ns
         self._log = LogThrottle(logger)
+        self._log_once = LogThrottle(logger, math.inf)
         self._read_slots = ReadSlots(config.max_message_bytes)
         self._admission = Admission(config.max_in_flight_bytes)
         self._tasks: set[asyncio.Task[bytes]] = set()
@@ -228,6 +237,8 @@ class Pipeline:
         received.accepted.add(mapped.records - len(committed.rejected), attributes)
         if mapped.left_out:
             self._instruments.left_out.add(mapped.left_out)
+        if mapped.calls_without_content:
+            self._report_calls_without_content(mapped.calls_without_content, decoded.tenant)
         if committed.duplicates:
             self._instruments.duplicates.add(committed.duplicates)
         self._report_rejected(committed)
@@ -270,6 +281,12 @@ class Pipeline:
         message = "the store did not confirm in time" if isinstance(error, TimeoutError) else error
         exc_info = None if expected else error
         self._log.log(logging.WARNING, kind, "requests are refused: %s: %s", kind, message, exc_info=exc_info)
+
+    def _report_calls_without_content(self, calls: int, tenant: str) -> None:
+        """Count calls of a language model that no monitor can grade, and say once for a deployment what to set."""
+        self._instruments.without_content.add(calls)
+        outcome = "are not stored" if self._config.spans is KeptSpans.CONTENT else f"are in {semconv.SPAN_COLLECTION}"
+        self._log_once.log(logging.WARNING, tenant, _WITHOUT_CONTENT, tenant, outcome)
 
     def _report_rejected(self, committed: Committed) -> None:
         """Count and log the records that are in quarantine, by kind."""

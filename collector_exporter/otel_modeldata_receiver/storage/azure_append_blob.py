@@ -24,7 +24,6 @@ come from `azure_account.py`; no message, log line or repr contains a key, token
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import logging
@@ -44,6 +43,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import ContentSettings
 
 from ..exceptions import StoreCheckError, StoreError
+from ..time_limit import timeout
 from .azure_account import CONNECTION_STRING_VARIABLE, account_of, split_url
 from .chunked_body import LARGE_BYTES, ChunkedBody, md5
 from .store import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
@@ -176,7 +176,7 @@ class AzureBlobStore:
     async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
         """See `Store.append`; one request, and after an error one or two more to learn whether it was applied."""
         try:
-            async with asyncio.timeout(_REQUEST_SECONDS):
+            async with timeout(_REQUEST_SECONDS):
                 # Not `validate_content`: it computes the MD5 on the event loop, and takes no chunked body.
                 headers = {"Content-MD5": base64.b64encode(await md5(block)).decode()} if self._validate else {}
                 answer = await self._blob(name).append_block(
@@ -292,7 +292,7 @@ class AzureBlobStore:
     async def _request(self, act: str, *, seconds: float = _REQUEST_SECONDS) -> AsyncIterator[None]:
         """Bound the time of a request, and turn its failure into a `StoreError` that names what to do."""
         try:
-            async with asyncio.timeout(seconds):
+            async with timeout(seconds):
                 yield
         except (AzureError, OSError) as error:
             # Not chained: messages of libraries, and the URLs in them, may contain signatures.

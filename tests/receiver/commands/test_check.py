@@ -116,7 +116,7 @@ AZURE = "data_collector."
             id="only payload logging",
         ),
         pytest.param(
-            GOOD + "    other: {}\n",
+            GOOD + "    other: {enabled: 'True'}\n",
             7,
             f"{AZURE}collections.other: Azure ML's monitoring recognizes only model_inputs and model_outputs by "
             "themselves",
@@ -136,13 +136,20 @@ AZURE = "data_collector."
             id="all are off",
         ),
         pytest.param(
+            GOOD + "    request: {data: {name: a}}\n",
+            7,
+            f"{AZURE}collections.request.enabled: expected true or false, got nothing, so this collection is off, "
+            "as in Azure ML: write enabled: 'True'",
+            id="a collection that nothing switches on",
+        ),
+        pytest.param(
             GOOD.replace("inputs: {", "inputs: {data: {version: 1}, "),
             5,
             f"{AZURE}collections.model_inputs.data.version: azure-ai-ml accepts text only, write '1' in quotes",
             id="an unquoted version",
         ),
         pytest.param(
-            f"{GOOD}    request: {{}}\n  request_logging:\n    capture_headers: [x-a, Authorization]\n",
+            f"{GOOD}    request: {{enabled: 'True'}}\n  request_logging:\n    capture_headers: [x-a, Authorization]\n",
             9,
             f"{AZURE}request_logging.capture_headers[1]: 'Authorization' is a credential, and every reader of the "
             "store can read it",
@@ -194,14 +201,14 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
             GOOD + "    Model_Inputs: {}\n",
             7,
             "data_collector.collections.Model_Inputs: expected names that differ in more than case, got this one "
-            "and 'model_inputs': only the last of them counts",
+            "and 'model_inputs': remove one of them",
             id="names equal up to case",
         ),
         pytest.param(
             GOOD + "    model_inputs: {enabled: 'False'}\n",
             7,
-            "data_collector.collections.model_inputs: expected each key once, got it in line 5 and here: only this "
-            "one counts",
+            "data_collector.collections.model_inputs: expected each key once, got it in line 5 and in line 7: remove "
+            "one of them",
             id="a key twice",
         ),
         pytest.param(
@@ -210,7 +217,8 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
             ),
             3,
             "environment_variables.OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT, or https://HOST:PORT "
-            "for TLS, got 'gateway:4317'",
+            "for TLS, got 'gateway:4317': write the scheme, or set OTEL_EXPORTER_OTLP_INSECURE to true for plain text "
+            "or false for TLS",
             id="an endpoint without a scheme",
         ),
     ],
@@ -529,7 +537,7 @@ def test_the_command_prints_a_line_for_each_finding_as_compilers_do(
 
 
 def test_warnings_alone_exit_with_zero(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path.write_text(GOOD + "    other: {}\n")
+    path.write_text(GOOD + "    other: {enabled: 'True'}\n")
     code, out = run(capsys, "--json", str(path))
     assert code == 0
     assert json.loads(out) == {
@@ -563,12 +571,12 @@ def test_a_command_line_without_files_is_wrong(capsys: pytest.CaptureFixture[str
             ["configuration: defaults", "collects: every collection at 100 %", "sends to: http://localhost:4317"],
         ),
         (
-            {"OTEL_MODELDATA_STORE": "https://account.blob.core.windows.net/c?sig=secret"},
+            {"OTEL_MODELDATA_STORE": "https://account.blob.core.windows.net/data?sig=secret"},
             0,
             [
                 "configuration: defaults",
                 "collects: every collection at 100 %",
-                "writes to: https://account.blob.core.windows.net/c, in the same process",
+                "writes to: https://account.blob.core.windows.net/data, in the same process",
             ],
         ),
         (
@@ -606,7 +614,8 @@ def test_a_command_line_without_files_is_wrong(capsys: pytest.CaptureFixture[str
                 "problem: OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'many'",
                 (
                     "problem: OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT, or https://HOST:PORT for TLS, "
-                    "got 'gateway'"
+                    "got 'gateway': write the scheme, or set OTEL_EXPORTER_OTLP_INSECURE to true for plain text or "
+                    "false for TLS"
                 ),
             ],
         ),

@@ -103,7 +103,7 @@ def _as_json(files: Sequence[CheckedFile], environment: Environment | None) -> s
     }
     if environment is not None:
         facts["environment"] = {**dict(_shown(environment)), "problems": [str(one) for one in environment.problems]}
-        facts["environment"]["warnings"] = [str(one) for one in environment.misspelled]
+        facts["environment"]["warnings"] = [str(one) for one in (*environment.warnings, *environment.misspelled)]
     return json.dumps(facts) + "\n"
 
 
@@ -123,7 +123,7 @@ def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> s
     if environment is not None:
         printed += [f"environment: {name}: {value}" for name, value in _shown(environment)]
         printed += [f"environment: problem: {about}" for about in environment.problems]
-        printed += [f"environment: warning: {about}" for about in environment.misspelled]
+        printed += [f"environment: warning: {about}" for about in (*environment.warnings, *environment.misspelled)]
     return "\n".join(_wrapped(printed)) + "\n"
 
 
@@ -157,7 +157,7 @@ def _shown(environment: Environment) -> list[tuple[str, str]]:
         shown.append(("writes to", f"{shown_store(environment.store)}, in the same process"))
     elif environment.endpoint is not None:
         scheme = "https" if environment.endpoint.secure else "http"
-        names_sent = ", ".join(name for name, _ in environment.endpoint.headers)
+        names_sent = ", ".join(name for name, _ in environment.endpoint.metadata())
         shown.append(("sends to", f"{scheme}://{environment.endpoint.target}"))
         shown += [("headers", names_sent)] if names_sent else []
     if environment.spool is not None:

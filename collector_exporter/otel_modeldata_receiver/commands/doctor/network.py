@@ -214,12 +214,12 @@ def _no_http2(answer: bytes, endpoint: Endpoint) -> str:
 
 def _authorized(endpoint: Endpoint, timeout: float) -> Hop:
     """Whether the endpoint accepts an empty request with these headers; it stores nothing."""
-    headers = ", ".join(name for name, _ in endpoint.headers)
+    headers = ", ".join(name for name, _ in endpoint.metadata())
     with_them = f"with the headers {headers}" if headers else "without any headers"
     with closing(endpoint.open_channel()) as channel:
         export = channel.unary_unary(f"/{LOGS.service}/Export")
         try:
-            export(b"", timeout=min(timeout, endpoint.timeout), metadata=endpoint.headers)
+            export(b"", timeout=min(timeout, endpoint.timeout), metadata=endpoint.metadata())
         except grpc.RpcError as error:
             code = error.code()
             cure = _CURES.get(code, _LOOK_AT_LOG)

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -66,7 +66,7 @@ def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], t
     Raises:
         ReceiverError: the store cannot be opened or read.
     """
-    stamps = [datetime.fromtimestamp(moment, UTC).strftime("%Y/%m/%d/%H/%M") for moment in moments]
+    stamps = [datetime.fromtimestamp(moment, timezone.utc).strftime("%Y/%m/%d/%H/%M") for moment in moments]
     return asyncio.run(_find(url, _Search(folder, correlation_id, stamps), time.monotonic() + timeout))
 
 
