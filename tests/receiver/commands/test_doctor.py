@@ -242,11 +242,7 @@ def test_a_wrong_configuration_ends_the_check_at_once(variables: dict[str, str],
     ("attributes", "hop", "sentence"),
     [
         ("azureml.endpoint.name=credit risk", "configuration", "expected 1 to 128 characters of A-Z a-z 0-9"),
-        (
-            f"cloud.resource_id={'x' * 3000}",
-            "folder",
-            "the receiver would put every event into quarantine: name: expected at",
-        ),
+        (f"cloud.resource_id={'x' * 3000}", "folder", "the receiver would put every event into quarantine: name: exp"),
     ],
 )
 def test_names_that_the_receiver_refuses_are_reported(
