@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from ..exceptions import UnsupportedValueError
 from .columns import cells_of, column_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import msgspec
     import pandas as pd
 
 REFUSED: Final = (TypeError, ValueError, OverflowError, NotImplementedError, RecursionError)
