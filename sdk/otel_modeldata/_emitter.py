@@ -21,7 +21,7 @@ from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
 from ._encoding.log_record import Record, fixed_part
-from .context import REQUEST_ID_HEADER, BasicCorrelationContext, checked_text, event_time_ns, headers_of, new_uuid
+from .context import REQUEST_ID_HEADER, checked_text, event_time_ns, headers_of, new_uuid, set_collected_rows
 from .exceptions import UnsupportedDataError
 from .log_throttle import LogThrottle
 
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CORRELATION_ID = semconv.AZUREML_CORRELATION_ID
+
+# Old releases of OpenTelemetry load their context on first use, under a lock that a forked child would inherit. Here
+# the first use is part of loading this module, which a fork waits for.
+get_current()
 
 
 class Emitter:
@@ -100,8 +104,7 @@ class Emitter:
         count = rows.count
         process = this_process(self._settings)
         process.delivery.put(record, self._on_error, key)
-        if isinstance(context, BasicCorrelationContext):
-            context.collected_rows = (record.first_row, count)
+        set_collected_rows(context, record.first_row, count)
         if span is not None and is_recording:
             date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
             self._annotate(span, record, correlation_id, count, f"{process.deployment}/{self._name}/{date}")

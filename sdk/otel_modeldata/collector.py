@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
@@ -66,13 +67,16 @@ class Collector:
         application_names.add(str(name))
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
-        self._settings = Settings.from_env()  # errors are raised now, in init(), not in the first scoring request
+        with _forking.guard:  # OpenTelemetry's resource is loaded here
+            self._settings = Settings.from_env()  # errors are raised now, in init(), not in the first scoring request
         self._config = self._settings.config
         open_transport.check(self._settings)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
         self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
+        self._recent_ids = [""] * _SLOTS
+        self._repeated_ids = _RepeatedIds(str(name), self._rate)
         self._emitter: Emitter | None = None
         if self._switched_off:
             logger.info("collection %s is switched off: its frames are dropped", name)
@@ -98,7 +102,7 @@ class Collector:
         context: CorrelationContext | None = None
         try:
             context = resolve(correlation_context)
-            message = self._collect(data, context)
+            message = self._collect(data, context, is_given=correlation_context is not None)
         except Exception as error:  # noqa: BLE001 - error boundary to scoring: with on_error none is raised
             message = str(error)
             metrics.count_refused(self.name, error)
@@ -108,10 +112,15 @@ class Collector:
             return WrapperContext(context, message == _ACCEPTED, message)
         return context
 
-    def _collect(self, data: pd.DataFrame, context: CorrelationContext) -> str:
+    def _collect(self, data: pd.DataFrame, context: CorrelationContext, *, is_given: bool) -> str:
         if self._refusal is not None:
             raise self._refusal
         correlation_id = _correlation_id(context)
+        slot = hash(correlation_id) % _SLOTS
+        if self._recent_ids[slot] == correlation_id:
+            self._repeated_ids.count(slot, correlation_id, context if is_given else None)
+        else:
+            self._recent_ids[slot] = correlation_id
         if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
             metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
@@ -134,6 +143,69 @@ class Collector:
             self._on_error(error)
         elif error is not self._refusal or not self._switched_off:
             raise error
+
+
+class _RepeatedIds:
+    """Warns once if a collector gets one correlation id for many requests.
+
+    Frames of one request share an id: they come within a moment, with one context object. What counts as another
+    request is another object, or another second.
+    """
+
+    def __init__(self, collection: str, rate: float) -> None:
+        self._collection = collection
+        self._rate = rate
+        self._of_slot: dict[int, _Repeated] = {}
+        self._is_logged = False
+
+    def count(self, slot: int, correlation_id: str, context: CorrelationContext | None) -> None:
+        """Count a frame whose id came before; `context` is None if the caller gave none."""
+        if self._is_logged:
+            return
+        now = time.monotonic()
+        found = self._of_slot.get(slot)
+        if found is None or found.id != correlation_id:
+            found = self._of_slot[slot] = _Repeated(correlation_id, context, now)
+        found.frames += 1
+        if (context is not None and context is not found.context) or now - found.since > _MOMENT_SECONDS:
+            found.requests += 1
+            found.context, found.since = context, now
+        if found.requests >= _MANY_REQUESTS or found.frames >= _MANY_FRAMES:
+            self._is_logged = True
+            self._log(correlation_id)
+
+    def _log(self, correlation_id: str) -> None:
+        sampled = f"sampling at {self._rate} decides by it, so all of these are collected or none, and "
+        logger.warning(
+            "collection %s: expected a correlation id for each request, got %.80r again and again: %stheir rows have "
+            "the same row ids, %.80s_0 and so on; give each request its own id, or no context",
+            self._collection,
+            correlation_id,
+            sampled if self._rate < 1 else "",
+            correlation_id,
+        )
+
+
+class _Repeated:
+    """An id that came more than once: its requests and frames, and the last request's context and time."""
+
+    __slots__ = ("context", "frames", "id", "requests", "since")
+
+    def __init__(self, correlation_id: str, context: CorrelationContext | None, since: float) -> None:
+        self.id = correlation_id
+        self.context = context
+        self.since = since
+        self.requests = self.frames = 1
+
+
+_SLOTS = 16
+"""How many ids are remembered, each in the slot of its hash: threads may have one constant id each."""
+_MOMENT_SECONDS = 1.0
+"""Frames of one request are closer in time."""
+_MANY_REQUESTS = 5
+"""More than a client repeats a request."""
+_MANY_FRAMES = 50
+"""More than one request has, even if it is collected in parts."""
 
 
 def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:

@@ -326,6 +326,23 @@ PNG = bytes.fromhex("89504e470d0a1a0a0000")
         ("Text/CSV", "ä,ö".encode(), "ä,ö"),
         ("text/plain", b"\xff\xfe", b"\xff\xfe"),
         ("application/json", b'{"cut', '{"cut'),
+        ("application/json", b"\xef\xbb\xbf{}", "{}"),
+        ("application/json; charset=utf-16", "{}".encode("utf-16"), "{}"),
+        ("application/json; charset=latin-1", '{"ü": 1}'.encode(), '{"ü": 1}'),
+        ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', '{"a":1}\n{"a":2}\n'),
+        ("application/jsonlines", b'{"a":1}\n', '{"a":1}\n'),
+        ("application/json-seq", b'\x1e{"a":1}\n', '\x1e{"a":1}\n'),
+        ("application/soap+xml; charset=utf-8", "<ñ/>".encode(), "<ñ/>"),
+        ("application/yaml", b"a: 1", "a: 1"),
+        ("application/graphql", b"{a}", "{a}"),
+        ("application/x-www-form-urlencoded", b"a=1&b=2", "a=1&b=2"),
+        ("text/event-stream", b"data: 1\n\n", "data: 1\n\n"),
+        ("text/csv; charset=ISO-8859-1", "año".encode("latin-1"), "año"),
+        ("text/plain; charset=utf-16", "año".encode("utf-16"), "año"),
+        ("text/plain; charset=utf-16le", "ano".encode("utf-16-le"), "ano"),
+        ("image/svg+xml", b"<svg/>", b"<svg/>"),
+        ("application/octet-stream", b"{}", b"{}"),
+        ("application/x-npy", b"\x93NUMPY", b"\x93NUMPY"),
         ("image/png", PNG, PNG),
         ("application/msgpack", b"\x81\xa1a\x01", b"\x81\xa1a\x01"),
         ("multipart/form-data; boundary=x", b"--x", b"--x"),
@@ -343,11 +360,26 @@ def test_json_and_text_are_collected_as_text_and_all_else_as_bytes(
     assert {event.attributes["azureml.data.content_type"] for event in events} == {content_type}
 
 
-def test_a_body_without_a_type_is_bytes(send: Send) -> None:
+@pytest.mark.parametrize("declared", ["", "json", "application/x-www-form-urlencoded"])
+def test_json_is_json_without_a_usable_type_and_under_the_type_that_curl_sends_by_default(
+    send: Send, declared: str
+) -> None:
+    """KServe's models, Flask's `get_json(force=True)` and Azure's `run(raw_data)` read such a body as JSON, too."""
+    headers = [("Content-Type", declared)] if declared else []
     with capture() as captured:
-        send(lambda body: Answer(), Call(headers=[]))
+        send(lambda body: Answer(), Call(headers=headers))
         request = by_collection(captured)["request"]
-    assert request.payload == REQUEST_BODY
+    assert (request.payload, request.attributes["azureml.data.content_type"]) == (
+        REQUEST_BODY.decode(),
+        "application/json",
+    )
+
+
+def test_a_body_without_a_type_that_is_not_json_is_bytes(send: Send) -> None:
+    with capture() as captured:
+        send(lambda body: Answer(), Call(headers=[], chunks=(b"1 2",)))
+        request = by_collection(captured)["request"]
+    assert request.payload == b"1 2"
     assert request.attributes["azureml.data.content_type"] == "application/octet-stream"
 
 

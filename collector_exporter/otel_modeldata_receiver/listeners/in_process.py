@@ -118,6 +118,20 @@ class StoreTransport:
         except ReceiverError as error:
             raise _refused(error) from None
 
+    @staticmethod
+    def validate(url: str) -> None:
+        """Check the URL and the settings of the store, without contacting it.
+
+        Raises:
+            ConfigError: they cannot be used; the message gives the reason.
+        """
+        config = _config(url)
+        try:
+            with ThreadPoolExecutor(1) as thread:  # as in `check`
+                thread.submit(asyncio.run, _check(config, is_contacted=False)).result()
+        except ReceiverError as error:
+            raise _refused(error) from None
+
     def send(self, request: bytes) -> Answer:
         """Return when every line of the request is durable, or when this attempt has failed."""
         with self._inside:
@@ -209,10 +223,11 @@ async def _open(config: configuration.ReceiverConfig, instruments: telemetry.Ins
     return Output(config, instruments)
 
 
-async def _check(config: configuration.ReceiverConfig) -> None:
+async def _check(config: configuration.ReceiverConfig, *, is_contacted: bool = True) -> None:
     output = await _open(config, telemetry.instruments())
     try:
-        await output.sink.check()
+        if is_contacted:
+            await output.sink.check()
     finally:
         await output.close()
 

@@ -10,10 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 import grpc
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from .._encoding.otlp_messages import ExportLogsServiceResponse, RetryInfo, Status
 from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
 
 if TYPE_CHECKING:
@@ -90,7 +88,7 @@ class GrpcTransport:
 
     def _call(self, request: bytes) -> Answer:
         try:
-            response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.headers)
+            response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.metadata())
         except ValueError:  # gRPC raises it when the channel was closed between two tries
             return Retry("CANCELLED", "the channel is closed")
         except grpc.RpcError as error:
@@ -138,13 +136,14 @@ def answer_of(code: grpc.StatusCode, details: str, metadata: Iterable[tuple[str,
 
 def retry_delay(metadata: Iterable[tuple[str, str | bytes]]) -> float | None:
     """Delay in seconds of the RetryInfo in trailing metadata, in OTLP's form or in that of opentelemetry-python."""
-    info = RetryInfo()
     for key, value in metadata:
         raw = value if isinstance(value, bytes) else value.encode()
         if key == "grpc-status-details-bin":
-            found = any(detail.Unpack(info) for detail in Status.FromString(raw).details)
-        elif found := key == "google.rpc.retryinfo-bin":
-            info = RetryInfo.FromString(raw)
-        if found:
-            return float(info.retry_delay.seconds) + float(info.retry_delay.nanos) / 1e9
+            details = Status.FromString(raw).details
+            infos = [detail.value for detail in details if detail.type_url.endswith("/google.rpc.RetryInfo")]
+        else:
+            infos = [raw] if key == "google.rpc.retryinfo-bin" else []
+        for info in infos:
+            delay = RetryInfo.FromString(info).retry_delay
+            return float(delay.seconds) + float(delay.nanos) / 1e9
     return None

@@ -271,7 +271,11 @@ def test_a_port_where_nothing_listens_is_reported() -> None:
         "name": ("ok", "127.0.0.1 is 127.0.0.1"),
         "connection": (
             "failed",
-            f"expected a listener on {target}, got Connection refused: start the gateway, or correct the port",
+            (
+                f"expected a listener on {target}, got Connection refused: start the gateway or a receiver there "
+                "(otel-modeldata receive), correct the port in OTEL_EXPORTER_OTLP_ENDPOINT, or do without either "
+                "(OTEL_MODELDATA_STORE=./modeldata)"
+            ),
         ),
     }
 
@@ -505,8 +509,9 @@ def test_the_text_output_has_a_line_for_each_hop() -> None:
     assert done.stdout.splitlines()[1:] == [
         "ok          name: 127.0.0.1 is 127.0.0.1",
         (
-            f"failed      connection: expected a listener on {target}, got Connection refused: start the gateway, or "
-            "correct the port"
+            f"failed      connection: expected a listener on {target}, got Connection refused: start the gateway or a "
+            "receiver there (otel-modeldata receive), correct the port in OTEL_EXPORTER_OTLP_ENDPOINT, or do without "
+            "either (OTEL_MODELDATA_STORE=./modeldata)"
         ),
     ]
 
@@ -517,3 +522,18 @@ def test_a_wrong_command_line_is_reported(wrong: tuple[str, ...], capsys: pytest
         main.main(["doctor", *wrong])
     assert end.value.code == 2
     assert "expected" in capsys.readouterr().err
+
+
+def test_the_endpoint_of_the_command_line_wins_over_the_environment() -> None:
+    target = f"127.0.0.1:{free_port()}"
+    variables = {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://127.0.0.1:1", "OTEL_MODELDATA_STORE": "./modeldata"}
+    done = subprocess.run(
+        [sys.executable, "-m", "otel_modeldata_receiver", "doctor", "--endpoint", f"http://{target}"],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"failed      connection: expected a listener on {target}, got" in done.stdout

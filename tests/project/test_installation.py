@@ -1,0 +1,134 @@
+"""An installation into a working image replaces nothing: what was installed stays, and its requirements still hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from prerequisites import need_uv
+from scoring_host import clean_environment
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 900
+
+
+COLLECT = """
+import pandas as pd
+from otel_modeldata import Collector
+from otel_modeldata.testing import capture
+with capture() as captured:
+    Collector(name="model_inputs").collect(pd.DataFrame({"n": [1]}))
+    assert captured.events[0].rows == [{"n": 1}], captured.events
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An environment as people have it: packages, and the day on which they were installed."""
+
+    name: str
+    packages: tuple[str, ...]
+    day: str | None = None
+    has: dict[str, str]
+
+
+AZURE_MONITOR = "azure-monitor-opentelemetry"
+MAY_CHANGE = {"typing-extensions"}
+"""Every release of gRPC of the last years requires a recent one; it takes nothing away."""
+IMAGES = [
+    Image(
+        name="azure-monitor-otel-1.24",
+        packages=(f"{AZURE_MONITOR}==1.4.0", "pandas==2.0.3", "numpy<1.25", "scikit-learn"),
+        day="2024-04-15",
+        has={"opentelemetry-sdk": "1.24.0", "pandas": "2.0.3", "numpy": "1.24.4", AZURE_MONITOR: "1.4.0"},
+    ),
+    Image(
+        name="azure-monitor-otel-1.27",
+        packages=(f"{AZURE_MONITOR}==1.6.2", "opentelemetry-exporter-otlp", "pandas==2.0.3", "numpy<1.25"),
+        day="2024-09-25",
+        has={"opentelemetry-sdk": "1.27.0", "pandas": "2.0.3", AZURE_MONITOR: "1.6.2"},
+    ),
+    Image(
+        name="azureml-inference-server",
+        packages=("azureml-inference-server-http==1.5.1", "pandas==2.2.3", "numpy==1.26.4"),
+        has={"opentelemetry-sdk": "1.33.0", "pandas": "2.2.3", "numpy": "1.26.4"},
+    ),
+    Image(
+        name="mlflow-2",
+        packages=("mlflow-skinny==2.16.2", "pandas==2.1.4", "numpy==1.26.4"),
+        day="2024-10-01",
+        has={"opentelemetry-sdk": "1.27.0", "pandas": "2.1.4", "numpy": "1.26.4", "protobuf": "5.28.2"},
+    ),
+    Image(
+        name="protobuf-4",
+        packages=("opentelemetry-sdk==1.24.0", "tensorboard==2.15.2", "pandas==2.0.3", "numpy<1.25"),
+        day="2024-04-15",
+        has={"opentelemetry-sdk": "1.24.0", "pandas": "2.0.3", "protobuf": "4.25.3"},
+    ),
+]
+
+
+def run(*command: str | Path) -> str:
+    """The output of a command that must succeed."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-20_000:]}")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(need_uv(), "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def environment(folder: Path, image: Image) -> Path:
+    """The interpreter of an environment with the packages of an image, and pip."""
+    uv = need_uv()
+    run(uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder)
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    until = ("--exclude-newer", image.day) if image.day else ()
+    run(uv, "pip", "install", "--quiet", "--python", python, *until, *image.packages)
+    return python
+
+
+def installed(python: Path) -> dict[str, str]:
+    listed = json.loads(run(need_uv(), "pip", "list", "--quiet", "--format", "json", "--python", python))
+    return {package["name"]: package["version"] for package in listed}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2 * SECONDS)
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_an_installation_replaces_no_package_of_an_image(
+    tmp_path: Path, wheel: Path, image: Image, installer: str
+) -> None:
+    python = environment(tmp_path / "image", image)
+    before = installed(python)
+    assert {name: before.get(name) for name in image.has} == image.has
+    if installer == "pip":
+        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
+    else:
+        run(need_uv(), "pip", "install", "--quiet", "--python", python, wheel)
+    after = installed(python)
+    replaced = {name: after.get(name) for name, version in before.items() if after.get(name) != version}
+    assert set(replaced) <= MAY_CHANGE, replaced
+    run(python, "-m", "pip", "check", "--disable-pip-version-check")
+    run(python, "-c", COLLECT)
