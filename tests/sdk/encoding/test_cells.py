@@ -35,7 +35,7 @@ class Level(enum.IntEnum):
     HIGH = 3
 
 
-class Mood(str, enum.Enum):  # noqa: UP042 - Python 3.10 has no StrEnum
+class Mood(str, enum.Enum):
     GOOD = "good"
 
 

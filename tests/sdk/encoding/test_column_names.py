@@ -24,7 +24,7 @@ class Color(enum.Enum):
     RED = "red"
 
 
-class Shape(str, enum.Enum):  # noqa: UP042 - Python 3.10 has no StrEnum
+class Shape(str, enum.Enum):
     ROUND = "round"
 
 
