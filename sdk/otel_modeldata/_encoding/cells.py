@@ -6,6 +6,7 @@ Equal values of a type have equal results, wherever they come from: a column, a 
 
 from __future__ import annotations
 
+import array
 import collections
 import dataclasses
 import datetime as dt
@@ -245,6 +246,7 @@ _FAMILIES: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (decimal.Decimal, _decimal),
     ((uuid.UUID, PurePath), str),
     (bytearray, bytes),
+    (array.array, lambda value: _array(np.asarray(value))),
     (Mapping, _object),
     ((Sequence, AbstractSet, collections.deque), _list),
 )

@@ -107,6 +107,13 @@ def test_arrow_values_in_cells_are_written_by_their_type() -> None:
     assert array == [BIG, None]
 
 
+def test_a_zone_that_this_machine_does_not_know_is_refused_by_collect() -> None:
+    array = pa.chunked_array([pa.array([0], type=pa.timestamp("us", "Moon/Crater"))])
+    frame = pd.DataFrame({"c": pd.arrays.ArrowExtensionArray(array)})
+    with pytest.raises(UnsupportedValueError, match=r"^column 'c', row 0: expected a value .*Moon/Crater"):
+        Rows(frame, ColumnNameCache("test"))
+
+
 def _not_utf8(count: int) -> Any:
     offsets = np.arange(count + 1, dtype=np.int64) * 3
     data = b"ok." * (count - 1) + b"\xed\xa0\xbd"  # half an emoji, as some programs write it

@@ -1,6 +1,7 @@
 # ruff: noqa: DTZ001 - times without a zone are cells, too
 from __future__ import annotations
 
+import array
 import collections
 import dataclasses
 import datetime as dt
@@ -155,6 +156,7 @@ CELLS: dict[str, tuple[object, object]] = {
     "float32 in a dict": ({"a": [np.float32(0.1)]}, {"a": [0.1]}),
     "set": ({7}, [7]),
     "range": (range(3), [0, 1, 2]),
+    "array of Python": (array.array("f", [0.1]), [0.1]),
     "deque": (collections.deque([1, np.int64(BIG)]), [1, BIG]),
     "named tuple": (Pair(1, np.float32(0.1)), [1, 0.1]),  # type: ignore[arg-type] # as applications do it
     "dataclass": (Point(1, dt.datetime(2024, 1, 1, tzinfo=UTC)), {"x": 1, "when": "2024-01-01T00:00:00+00:00"}),
