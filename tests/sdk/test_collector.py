@@ -26,6 +26,7 @@ from otel_modeldata.exceptions import (
     UnsupportedValueError,
 )
 from otel_modeldata.testing import capture
+from otel_modeldata.validation import frame_advice
 
 if TYPE_CHECKING:
     from pathlib import Path

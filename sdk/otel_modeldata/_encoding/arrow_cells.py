@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 from pyarrow import types
 
 from .cells import array_cells, plain_all
@@ -23,7 +23,7 @@ _NAT: Final = -(2**63)
 """NumPy's integer for a missing time."""
 
 
-def cells_of_arrow(array: Any) -> list[Any]:
+def cells_of_arrow(array: Any) -> list[Any]:  # noqa: PLR0911 - one line per family of types reads best
     """The cells of an array or chunked array.
 
     Raises:
@@ -80,7 +80,8 @@ def _nested(array: Any, kind: Any) -> list[Any]:
 
 
 def _lists(array: Any) -> list[Any]:
-    cells, start, result = cells_of_arrow(pc.list_flatten(array)), 0, []
+    cells, start = cells_of_arrow(pc.list_flatten(array)), 0
+    result: list[Any] = []
     gaps = array.is_null().to_pylist()
     # A list of fixed size has a length where it is null, but no elements in the flat array.
     for length, gap in zip(pc.list_value_length(array).to_pylist(), gaps, strict=True):

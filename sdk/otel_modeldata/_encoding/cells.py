@@ -6,13 +6,15 @@ Equal values of a type have equal results, wherever they come from: a column, a 
 
 from __future__ import annotations
 
+import array
 import collections
 import dataclasses
 import datetime as dt
 import decimal
 import enum
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import PurePath
 from types import NoneType
 from typing import Any, Final
@@ -24,7 +26,7 @@ import pandas as pd
 from .short_floats import shortest, shortest_of
 from .times import duration_text, duration_texts, time_texts
 
-SCALARS: Final = frozenset({str, int, float, bool, NoneType})
+SCALARS: Final[frozenset[type]] = frozenset({str, int, float, bool, NoneType})
 """Types of cells that are written as they are. Such cells are also immutable."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -61,7 +63,7 @@ def _read_floats(values: Array) -> list[Any]:
     elif values.dtype.itemsize > 8:
         with np.errstate(all="ignore"):
             values = values.astype(np.float64)
-    return values.tolist()
+    return values.tolist()  # type: ignore[no-any-return]
 
 
 def _read_objects(values: Array) -> list[Any]:
@@ -152,7 +154,7 @@ def _product(numbers: Iterable[int]) -> int:
     return result
 
 
-def _numpy_scalar(value: np.generic) -> Any:  # noqa: PLR0911 - one line per kind reads best
+def _numpy_scalar(value: np.generic) -> Any:
     kind = value.dtype.kind
     if kind == "f":
         return shortest_of(value) if value.dtype.itemsize < 8 else float(value)  # type: ignore[arg-type]
@@ -171,7 +173,7 @@ def _attributes(value: Any, names: Iterable[str]) -> dict[str, Any]:
     return _object({name: getattr(value, name) for name in names})
 
 
-def _other(value: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line per family of types reads best
+def _other(value: Any) -> Any:  # noqa: PLR0911 - one line per family of types reads best
     """A type that `_CONVERTERS` does not name: scalars of NumPy and Arrow, arrays, subclasses, containers."""
     if isinstance(value, np.ndarray):
         return _array(value)
@@ -197,7 +199,9 @@ def _other(value: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line per family o
     if type(value).__module__.partition(".")[0] == "pyarrow" and hasattr(value, "type"):
         from .arrow_cells import cells_of_arrow, cells_of_scalar  # noqa: PLC0415 - pyarrow is optional
 
-        return cells_of_arrow(value) if hasattr(value, "__len__") and hasattr(value, "slice") else cells_of_scalar(value)
+        return (
+            cells_of_arrow(value) if hasattr(value, "__len__") and hasattr(value, "slice") else cells_of_scalar(value)
+        )
     raise TypeError(type(value).__name__)
 
 
@@ -242,7 +246,8 @@ _FAMILIES: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (decimal.Decimal, _decimal),
     ((uuid.UUID, PurePath), str),
     (bytearray, bytes),
+    (array.array, lambda value: _array(np.asarray(value))),
     (Mapping, _object),
-    ((Sequence, Set, collections.deque), _list),
+    ((Sequence, AbstractSet, collections.deque), _list),
 )
 """Subclasses of Python's own types, and containers."""

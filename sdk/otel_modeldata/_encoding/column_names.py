@@ -116,10 +116,9 @@ def _texts(index: pd.Index[Any]) -> list[str]:
 def _text_of_label(label: object) -> str:
     if isinstance(label, tuple):
         return "_".join(part for part in map(_text_of_label, label) if part)
-    if isinstance(label, str):
-        text = str.__str__(label)  # of an enum of texts, `str` would be its name
-    else:
-        text = str(label.value if isinstance(label, enum.Enum) else label)
+    if isinstance(label, enum.Enum):
+        label = label.value
+    text = str.__str__(label) if isinstance(label, str) else str(label)
     # A lone surrogate becomes "?": a name must never fail a frame that was already accepted.
     return text.encode(errors="replace").decode()
 
@@ -175,5 +174,7 @@ def _what_breaks_consumers(names: list[str]) -> tuple[str, ...]:
         if "." in name:
             found.append(f"column {name!r} has a '.', which Azure's data quality and drift monitors refuse")
         if by_case.setdefault(folded, name) != name:
-            found.append(f"columns {by_case[folded]!r} and {name!r} are equal up to case, which Spark refuses: {_ADVICE}")
+            found.append(
+                f"columns {by_case[folded]!r} and {name!r} are equal up to case, which Spark refuses: {_ADVICE}"
+            )
     return tuple(found)

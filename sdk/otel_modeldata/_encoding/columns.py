@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Positions = slice | Sequence[int]
 """Of columns in a frame."""
-_NUMPY: Any = getattr(pd.arrays, "NumpyExtensionArray", None) or pd.arrays.PandasArray  # pandas 2.0 has the old name
+_NUMPY: Any = getattr(pd.arrays, "NumpyExtensionArray", None) or getattr(pd.arrays, "PandasArray")  # noqa: B009 - pandas 2.0 has the old name
 MASKED = (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.BooleanArray)
 
 
@@ -81,13 +81,13 @@ def block_cells(values: Any) -> list[list[Any]]:
     return [cells_of(values[number]) for number in range(len(values))]
 
 
-def cells_of(values: Any) -> list[Any]:
+def cells_of(values: Any) -> list[Any]:  # noqa: PLR0911 - one line per family of types reads best
     """The cells of one column: a NumPy or pandas array of one dimension."""
     if isinstance(values, np.ndarray):
         return array_cells(values)
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
-        return plain_all(values.to_numpy(dtype=object, na_value=None).tolist())
+        return plain_all(_texts(values))
     if isinstance(dtype, pd.CategoricalDtype):
         return _chosen(values.codes, values.categories)
     if isinstance(dtype, pd.DatetimeTZDtype):
@@ -117,6 +117,13 @@ def row_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{name: cells[row] for name, cells in zip(names, lists, strict=True)} for row in range(len(frame))]
 
 
+def _texts(values: Any) -> list[Any]:
+    try:
+        return values.to_numpy(dtype=object, na_value=None).tolist()  # type: ignore[no-any-return]
+    except Exception:  # noqa: BLE001 - Arrow has no better class for text that is not UTF-8; this raises Python's error:
+        return values.__arrow_array__().to_pylist()  # type: ignore[no-any-return]
+
+
 def _with_gaps(cells: list[Any], gaps: Any) -> list[Any]:
     if not gaps.any():
         return cells
@@ -126,7 +133,7 @@ def _with_gaps(cells: list[Any], gaps: Any) -> list[Any]:
 def _chosen(codes: Any, categories: pd.Index[Any]) -> list[Any]:
     """The categories of codes; a code of -1 is a gap."""
     if len(categories) > len(codes):
-        used, codes = np.unique(codes[codes >= 0]), codes
+        used = np.unique(codes[codes >= 0])
         cells = dict(zip(used.tolist(), cells_of(categories.take(used).array), strict=True))
         return [cells.get(code) for code in codes.tolist()]
     values = [*cells_of(categories.array), None]

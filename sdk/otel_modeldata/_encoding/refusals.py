@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from ..exceptions import UnsupportedValueError
 from .columns import cells_of, column_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import msgspec
     import pandas as pd
 
-REFUSED: Final = (TypeError, ValueError, OverflowError, NotImplementedError, RecursionError)
-"""What a cell raises that has no JSON form."""
+REFUSED: Final = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RuntimeError)
+"""What a cell raises that has no JSON form, or whose own code fails: an unknown time zone is a LookupError."""
 
 _AT_ONCE: Final = 1024
 """Rows that are tried in one go, to find the first that fails."""
@@ -65,5 +64,13 @@ def _reason(values: Any, encoder: msgspec.json.Encoder) -> str | None:
     except TypeError as error:
         return f"expected a value that JSON can carry, got {error}: convert it first"
     except REFUSED:
-        return f"expected a value that JSON can carry, got {type(values[0]).__name__}: convert it first"
+        return f"expected a value that JSON can carry, got {_type_of(values)}: convert it first"
     return None
+
+
+def _type_of(values: Any) -> str:
+    """The type of the first cell, or of the column if the cell cannot be read."""
+    try:
+        return type(values[0]).__name__
+    except REFUSED:
+        return str(values.dtype)

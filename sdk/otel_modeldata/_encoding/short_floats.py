@@ -101,7 +101,7 @@ def _search(flat: Floats, wide: Floats, scale: Floats) -> Floats:
         better = np.rint(wide * scale) / scale
         np.copyto(found, better, where=left)
         left &= better.astype(flat.dtype) != flat
-    return found
+    return found  # type: ignore[no-any-return]
 
 
 def _search_large(flat: Floats, form: _Format) -> Floats:

@@ -73,7 +73,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
     return snapshot if snapshot.nbytes <= max_bytes else None
 
 
-def _keep(values: Any) -> _Kept | None:
+def _keep(values: Any) -> _Kept | None:  # noqa: PLR0911 - one line per family of types reads best
     dtype = values.dtype
     if isinstance(dtype, np.dtype):
         if dtype.kind in _HARMLESS_KINDS:
@@ -106,7 +106,7 @@ def _text_bytes(cells: Iterable[Any]) -> int:
 
 
 def _keep_arrow(values: Any) -> _Kept:
-    import pyarrow.compute as pc  # noqa: PLC0415 - a frame with this column has loaded it
+    import pyarrow.compute as pc  # type: ignore[import-untyped]  # noqa: PLC0415 - this column has loaded it
 
     array = values.__arrow_array__()
     for chunk in getattr(array, "chunks", (array,)):

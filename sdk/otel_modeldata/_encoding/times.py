@@ -7,12 +7,9 @@ because they cannot have years above 9999 or digits below a nanosecond.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Times = np.ndarray[Any, np.dtype[Any]]
 

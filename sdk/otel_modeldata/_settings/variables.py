@@ -118,8 +118,8 @@ COLUMN_CASE: Final = Variable(
     name="OTEL_MODELDATA_COLUMN_CASE",
     unit="warn or rename",
     default="warn",
-    meaning="columns equal up to case, or to correlationid, cost Azure's monitor its whole window: log a warning once, "
-    "or write them as X, x_1",
+    meaning="columns equal up to case, or to correlationid, make Azure's monitor refuse its whole window: warn once, "
+    "or give them numbers (X, x_1)",
 )
 PAYLOAD_BYTES: Final = Variable(
     name="OTEL_MODELDATA_PAYLOAD_BYTES",

@@ -59,7 +59,7 @@ def _call(data: object, kind: type) -> str | None:  # noqa: PLR0911 - one line p
     for method, call in _METHODS.items():
         if callable(getattr(kind, method, None)):
             return call
-    if _SPARSE <= set(dir(kind)):
+    if set(dir(kind)) >= _SPARSE:
         return "pandas.DataFrame.sparse.from_spmatrix(data)"
     if (record := _record(kind, "data")) is not None:
         return f"pandas.DataFrame([{record}])"

@@ -91,4 +91,7 @@ def test_a_complex_column_is_refused() -> None:
     for frame in (pd.DataFrame({"c": [1j]}), pd.DataFrame({"c": [1j], "s": ["x"]})):
         with pytest.raises(UnsupportedValueError) as raised:
             Rows(frame, _NAMES)
-        assert str(raised.value) == "column 'c', row 0: expected a value that JSON can carry, got complex: convert it first"
+        assert (
+            str(raised.value)
+            == "column 'c', row 0: expected a value that JSON can carry, got complex: convert it first"
+        )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime as dt
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from otel_modeldata._encoding.times import clock_text, duration_text, duration_texts, time_texts, zoned_time_texts
 
+if TYPE_CHECKING:
+    import datetime as dt
+
 UNITS = ["s", "ms", "us", "ns"]
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _SECONDS = st.integers(-9 * 10**9, 9 * 10**9)
@@ -18,7 +21,9 @@ _SECONDS = st.integers(-9 * 10**9, 9 * 10**9)
 
 def _counts(unit: str) -> st.SearchStrategy[list[int]]:
     per_second = _PER_SECOND[unit]
-    count = st.builds(lambda whole, part: whole * per_second + part, _SECONDS, st.sampled_from([0, 0, 1, per_second // 2]))
+    count = st.builds(
+        lambda whole, part: whole * per_second + part, _SECONDS, st.sampled_from([0, 0, 1, per_second // 2])
+    )
     return st.lists(count | st.just(-(2**63)), max_size=8)
 
 
