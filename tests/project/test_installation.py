@@ -66,7 +66,7 @@ IMAGES = [
     ),
     Image(
         name="protobuf-4",
-        packages=("opentelemetry-sdk==1.24.0", "tensorboard==2.15.2", "pandas==2.0.3", "numpy<1.25"),
+        packages=("opentelemetry-sdk==1.24.0", "protobuf==4.25.3", "pandas==2.0.3", "numpy<1.25"),
         day="2024-04-15",
         has={"opentelemetry-sdk": "1.24.0", "pandas": "2.0.3", "protobuf": "4.25.3"},
     ),
