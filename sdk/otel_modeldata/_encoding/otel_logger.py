@@ -12,13 +12,14 @@ from __future__ import annotations
 import inspect
 import itertools
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import NoOpLogger, SeverityNumber, get_logger_provider
 from opentelemetry.context import get_current
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
-from .. import _forking, semconv
+from .. import semconv
 from .._version import NAME, VERSION
 from ..context import new_uuid
 
@@ -32,10 +33,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_sequences: dict[str, Iterator[int]] = {}
-"""The numbers of the events of each collection in this process, as the delivery side of the SDK gives them."""
-
-_forking.on_fork(after_in_child=_sequences.clear)
+_sequences: dict[tuple[int, str], Iterator[int]] = {}
+"""The numbers of the events by process and collection, as the delivery side of the SDK gives them; a forked child has
+its own."""
 
 
 class OtelLogger:
@@ -78,9 +78,7 @@ class OtelLogger:
     def emit(self, record: Record) -> None:
         """Give a record to the provider."""
         record.event_id = record.event_id or new_uuid()
-        # One dictionary for all threads: `setdefault` keeps the first counter.
-        numbers = _sequences.get(self._collection) or _sequences.setdefault(self._collection, itertools.count())
-        record.sequence = next(numbers)
+        record.sequence = _next_number(self._collection)
         parts: dict[str, Any] = {
             "timestamp": record.time_ns,
             "observed_timestamp": record.time_ns,
@@ -113,6 +111,11 @@ class OtelLogger:
         if "resource" in known:
             parts["resource"] = getattr(self._logger, "resource", None)
         return record_class(**parts)
+
+
+def _next_number(collection: str) -> int:
+    key = os.getpid(), collection
+    return next(_sequences.get(key) or _sequences.setdefault(key, itertools.count()))  # of many threads, one wins
 
 
 def _is_set(provider: LoggerProvider) -> bool:
