@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
-from ..exceptions import DeliveryError
+from ..exceptions import CredentialsError, DeliveryError
 from ..log_throttle import LogThrottle
 from .on_error import call_on_error
 
@@ -29,6 +30,9 @@ _HTTP_1_SIGNS = ("http1", "http/1", "failed parsing http/2", "http2 header with 
 """What gRPC says about an answer that is not HTTP/2 or not gRPC, in lower case."""
 
 
+_QUIET_SECONDS = 60.0
+
+
 class LossReporter:
     """Reports for one delivery worker. Each reason is logged at most once a minute.
 
@@ -39,6 +43,7 @@ class LossReporter:
     def __init__(self, destination: str = "the endpoint") -> None:
         self._destination = destination
         self._throttle = LogThrottle(logger)
+        self._quiet_until: dict[OnError, float] = {}
 
     def lost(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
         """Report that all but `outcome.delivered` of these events are lost: once for each `on_error`."""
@@ -51,6 +56,14 @@ class LossReporter:
             if on_error is None:
                 self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
             else:
+                call_on_error(on_error, error)
+
+    def unauthorized(self, items: Sequence[PendingRecord], answer: Retry) -> None:
+        """Report to each `on_error` of these events, at most once a minute, that the credentials are not accepted."""
+        error = CredentialsError(answer.code, answer.details)
+        for on_error in dict.fromkeys(item.on_error for item in items):
+            if on_error is not None and time.monotonic() >= self._quiet_until.get(on_error, 0.0):
+                self._quiet_until[on_error] = time.monotonic() + _QUIET_SECONDS
                 call_on_error(on_error, error)
 
     def waiting(self, answer: Retry, count: int) -> None:
