@@ -1,8 +1,8 @@
 """`Collector`: the class that score.py uses.
 
 A drop-in replacement for `azureml.ai.monitoring.Collector`: change `azureml.ai.monitoring` in the import to
-`otel_modeldata`. The first `collect` loads the rest of the package; until then neither pandas nor gRPC nor the
-OpenTelemetry SDK is imported.
+`otel_modeldata`. `import otel_modeldata` imports neither pandas nor gRPC nor the OpenTelemetry SDK. `Collector(...)`
+loads the rest of the package if the program has imported pandas, else the first `collect` does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
+from ._delivery.ending.hooks import install_hooks
 from ._settings.settings import Settings
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
@@ -70,6 +71,7 @@ class Collector:
         self._config = self._settings.config
         open_transport.check(self._settings)
         metrics.register_once()
+        install_hooks(on_sigterm=self._settings.delivery.on_sigterm)
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
         self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
@@ -78,6 +80,9 @@ class Collector:
             logger.info("collection %s is switched off: its frames are dropped", name)
         if self._refusal is not None:
             self._report(self._refusal)
+        elif "pandas" in sys.modules:
+            # Now, not in the first request, nor in a thread that outlives the main one, when Python refuses imports.
+            self._load()
 
     def collect(self, data: pd.DataFrame, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
         """Collect a frame; later changes of the frame do not change the record.
@@ -120,12 +125,16 @@ class Collector:
         return _ACCEPTED
 
     def _make_emitter(self, data: object) -> Emitter:
-        """Load the heavy part of the package; a fork waits for it, else its child would have half-imported modules."""
         if "pandas" not in sys.modules:  # then `data` cannot be a DataFrame: pandas need not be loaded
             raise UnsupportedDataError(data)
-        with _forking.guard:
-            from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
+        return self._load()
 
+    def _load(self) -> Emitter:
+        """Load the heavy part of the package; a fork waits for it, else its child would have half-imported modules."""
+        with _forking.guard:
+            from ._emitter import Emitter  # noqa: PLC0415 - not with the package
+
+            open_transport.load(self._settings)
             self._emitter = Emitter(self.name, self._settings, self._rate, self._on_error, self._model_version)
             return self._emitter
 

@@ -192,14 +192,20 @@ class DeliveryQueue:
 
     def stop(self, timeout: float) -> None:
         """Accept no more records, and wait until all are settled, at most `timeout` seconds."""
+        self.refuse(timeout)
+        with self.changed:
+            end = time.monotonic() + timeout if self.stop_at is None else self.stop_at
+            self.changed.wait_for(
+                lambda: self._settled == self._accepted and not self._holds_adopted(), end - time.monotonic()
+            )
+
+    def refuse(self, timeout: float) -> None:
+        """Accept no more records; those that are not settled in `timeout` seconds are lost, or stay on disk."""
         with self.changed:
             end = time.monotonic() + timeout
             self.stop_at = end if self.stop_at is None else min(end, self.stop_at)
             self._flush_up_to = self._accepted
             self.changed.notify_all()
-            self.changed.wait_for(
-                lambda: self._settled == self._accepted and not self._holds_adopted(), self.stop_at - time.monotonic()
-            )
 
     def pause(self, seconds: float) -> bool:
         """Wait before the next try; False when `shutdown` leaves no time for another try."""

@@ -22,6 +22,8 @@ class LossReporter:
 
     def __init__(self) -> None:
         self._throttle = LogThrottle(logger)
+        self.outage = ""
+        """What the endpoint answered last if it does not accept records; "" if it does."""
 
     def lost(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
         """Report that all but `outcome.delivered` of these events are lost: once for each `on_error`."""
@@ -32,7 +34,8 @@ class LossReporter:
         for on_error, ids in event_ids.items():
             error = DeliveryError(outcome.reason, outcome.detail, tuple(ids), min(count, len(ids)))
             if on_error is None:
-                self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
+                if outcome.reason != "shutdown":  # `Process.shutdown` reports these together
+                    self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
                 continue
             try:
                 on_error(error)
@@ -41,5 +44,6 @@ class LossReporter:
 
     def waiting(self, answer: Retry, count: int, nbytes: int) -> None:
         """Report that the endpoint does not accept records now."""
+        self.outage = f"{answer.code}: {answer.details}"
         message = "%d event(s), %d bytes, wait for the endpoint to come back; it answers %s: %s"
         self._throttle.log(logging.WARNING, "waiting", message, count, nbytes, answer.code, answer.details)

@@ -140,6 +140,7 @@ class RetrySender:
         while True:
             answer = self._try(request)
             if not isinstance(answer, Retry):
+                self._reporter.outage = ""
                 return answer
             self._reporter.waiting(answer, *self._queue.unsettled())
             delay = answer.delay if answer.delay is not None else backoff * random.uniform(0.8, 1.2)  # noqa: S311

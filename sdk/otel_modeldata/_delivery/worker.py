@@ -79,7 +79,8 @@ class Worker:
             only_overflow=only_overflow,
         )
         self._source = BatchSource(self._queue)
-        self._sender = RetrySender(self._queue, transport, LossReporter())
+        self._reporter = LossReporter()
+        self._sender = RetrySender(self._queue, transport, self._reporter)
         self._thread: threading.Thread | None = None
         self._in_flight_since: float | None = None
 
@@ -92,13 +93,18 @@ class Worker:
     def _start(self) -> None:
         with self._queue.lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="otel-modeldata-delivery", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="otel-modeldata-delivery", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is ending: `shutdown`, which follows, sends
+                    return
+                self._thread = thread
 
     def flush(self, timeout: float | None = None) -> DeliveryReport:
         """Wait until all records accepted so far are settled, at most `timeout` seconds; then report."""
         self._prepare_to_wait()
-        self._queue.flush(timeout)
+        if self._thread is not None:
+            self._queue.flush(timeout)
         return self._queue.report()
 
     def shutdown(self, timeout: float) -> DeliveryReport:
@@ -107,6 +113,9 @@ class Worker:
         The rest stays in the spool, or is counted as lost.
         """
         self._prepare_to_wait()
+        self._queue.refuse(timeout)
+        if self._thread is None:
+            self._run()
         self._queue.stop(timeout)
         self._transport.close()  # ends a try in progress; the thread then counts what is left
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -114,6 +123,10 @@ class Worker:
         if self._thread is None or not self._thread.is_alive():
             self._queue.close()
         return self._queue.report()
+
+    def outage(self) -> str:
+        """What the endpoint answered if it does not accept records now; "" if it does."""
+        return self._reporter.outage
 
     def report(self) -> DeliveryReport:
         """The counts as they are now."""

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from .. import semconv
 from .._version import AGENT, NAME, VERSION
@@ -251,7 +251,11 @@ def _resource(config: CollectorConfig, producer: str) -> Resource:
         semconv.AZUREML_DEPLOYMENT_NAME: config.deployment,
         semconv.AZUREML_ROLLING_RATE: config.rolling_rate,
     }
-    resource = Resource.create({key: value for key, value in given.items() if value is not None})
+    own = {key: value for key, value in given.items() if value is not None}
+    try:
+        resource = Resource.create(own)
+    except RuntimeError:  # it starts threads, which an interpreter that is ending refuses
+        resource = OTELResourceDetector().detect().merge(Resource(own))
     service = str(resource.attributes.get(semconv.SERVICE_NAME, ""))
     # OTel's default for a missing name, "unknown_service:python", is not an endpoint.
     named = service if service and not service.startswith("unknown_service") else semconv.DEFAULT_ENDPOINT

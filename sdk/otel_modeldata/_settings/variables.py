@@ -110,6 +110,13 @@ REPORT: Final = Variable(
     default="none",
     meaning="folder for {producer}.json with the final counts, for `otel-modeldata audit`",
 )
+SIGTERM: Final = Variable(
+    name="OTEL_MODELDATA_SIGTERM",
+    unit="deliver or leave",
+    default="deliver",
+    meaning="what SIGTERM does if the application has no handler for it: deliver waiting events, then end as before; "
+    "leave installs no handler",
+)
 PAYLOAD_BYTES: Final = Variable(
     name="OTEL_MODELDATA_PAYLOAD_BYTES",
     unit=f"bytes from 0 to {MAX_PAYLOAD_BYTES}",
@@ -172,7 +179,7 @@ CLIENT_CERTIFICATE: Final = Variable(
 )
 
 VARIABLES: Final[tuple[Variable, ...]] = (
-    *(CONFIG, STORE, STORE_CONFIG, QUEUE_BYTES, OVERFLOW, SPOOL, SPOOL_BYTES, BATCH_MS, REPORT),
+    *(CONFIG, STORE, STORE_CONFIG, QUEUE_BYTES, OVERFLOW, SPOOL, SPOOL_BYTES, BATCH_MS, REPORT, SIGTERM),
     *(PAYLOAD_BYTES, PAYLOAD_PATHS),
     *(ENDPOINT, PROTOCOL, HEADERS, COMPRESSION, TIMEOUT, CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE),
     Variable(

@@ -1,0 +1,71 @@
+"""The last delivery of a process: what waits is sent, within a bound, and what stays is reported in one line.
+
+`atexit` calls it at the end of the interpreter. It is registered when the package is imported, so that `atexit`
+handlers which the application registers later run before it and may still collect.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from ..process import current_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+EXIT_SECONDS = 10.0
+"""How long the end of a process waits for deliveries: within the 30 s grace period of Kubernetes."""
+
+
+def deliver_and_end(seconds: float = EXIT_SECONDS) -> None:
+    """Deliver while threads may still collect, then refuse further events; returns after at most about `seconds`.
+
+    Ctrl-C ends the wait: what is left is counted and reported.
+    """
+    process = current_process()
+    if process is None:
+        return
+
+    def deliver() -> None:
+        end = time.monotonic() + seconds
+        process.delivery.flush(seconds)
+        process.shutdown(max(end - time.monotonic(), 0.0))
+
+    _bounded_by_interrupt(deliver)
+
+
+def deliver_only(seconds: float = EXIT_SECONDS) -> None:
+    """Deliver what waits; the process goes on."""
+    process = current_process()
+    if process is not None:
+        _safely(lambda: process.delivery.flush(seconds))
+
+
+def _at_exit() -> None:
+    process = current_process()
+    if process is not None:  # no thread of the application is left that could collect
+        _bounded_by_interrupt(lambda: process.shutdown(EXIT_SECONDS))
+
+
+def _bounded_by_interrupt(deliver: Callable[[], object]) -> None:
+    try:
+        _safely(deliver)
+    except KeyboardInterrupt:  # the user does not want to wait
+        process = current_process()
+        if process is not None:
+            _safely(lambda: process.shutdown(0.0))
+
+
+def _safely(deliver: Callable[[], object]) -> None:
+    try:
+        deliver()
+    except Exception:  # an error here must not change how the application ends
+        logger.exception("the last delivery of this process failed")
+
+
+atexit.register(_at_exit)
