@@ -138,6 +138,10 @@ class Collector:
             self._emitter = Emitter(self.name, self._settings, self._rate, self._on_error, self._model_version)
             return self._emitter
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pools copy collectors to other processes (cloudpickle does so with globals): each loads its own emitter."""
+        return self.__dict__ | {"_emitter": None}
+
     def _report(self, error: Exception) -> None:
         if self._on_error is not None:
             self._on_error(error)

@@ -117,9 +117,11 @@ class Worker:
         if self._thread is None:
             self._run()
         self._queue.stop(timeout)
+        outage = self._reporter.outage
         self._transport.close()  # ends a try in progress; the thread then counts what is left
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_END_SECONDS)
+        self._reporter.outage = outage  # not the answer of the closed transport
         if self._thread is None or not self._thread.is_alive():
             self._queue.close()
         return self._queue.report()

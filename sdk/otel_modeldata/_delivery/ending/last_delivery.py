@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 EXIT_SECONDS = 10.0
 """How long the end of a process waits for deliveries: within the 30 s grace period of Kubernetes."""
 
+_ended: set[str] = set()
+"""The producers whose last delivery has begun: a server's hook and a signal handler may both call it."""
+
 
 def deliver_and_end(seconds: float = EXIT_SECONDS) -> None:
     """Deliver while threads may still collect, then refuse further events; returns after at most about `seconds`.
@@ -33,7 +36,9 @@ def deliver_and_end(seconds: float = EXIT_SECONDS) -> None:
 
     def deliver() -> None:
         end = time.monotonic() + seconds
-        process.delivery.flush(seconds)
+        if process.producer not in _ended:
+            _ended.add(process.producer)
+            process.delivery.flush(seconds)
         process.shutdown(max(end - time.monotonic(), 0.0))
 
     _bounded_by_interrupt(deliver)
