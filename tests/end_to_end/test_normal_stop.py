@@ -6,35 +6,19 @@ end of the process. Every request that was answered must have arrived when the s
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from gateway import free_port
 from recording_backend import RecordingBackend
-
-from otel_modeldata import semconv
+from stopped_server import Machine, expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
-REQUESTS = 40
-COLLECTIONS = ("model_inputs", "model_outputs")
-START_SECONDS = 90.0
-GRACE_SECONDS = 30
-"""As in Kubernetes."""
 NO_ONE_LISTENS = "http://127.0.0.1:9"
 
 UVICORN = ("uvicorn", "scored:asgi_app", "--log-level", "warning", "--port", "PORT")
@@ -61,92 +45,15 @@ SERVERS: dict[str, tuple[tuple[str, ...], int, int]] = {
     "granian, WSGI": (("granian", "--interface", "wsgi", "--port", "PORT", "scored:wsgi_app"), 1, 0),
     "waitress": (("waitress-serve", "--listen=127.0.0.1:PORT", "scored:wsgi_app"), 1, -signal.SIGTERM),
 }
-
-
-@dataclass
-class Stopped:
-    """What is left of a server: its answers, its exit status, and what it printed."""
-
-    answered: set[str]
-    status: int
-    log: str
-
-
-@dataclass
-class Machine:
-    """Starts servers that send to one backend."""
-
-    backend: RecordingBackend
-    folder: Path
-    variables: dict[str, str] = field(default_factory=dict)
-
-    def stop(
-        self, command: tuple[str, ...], *, workers: int = 1, signum: int = signal.SIGTERM, group: bool = False
-    ) -> Stopped:
-        """Start a server, score with it, and stop it: by a signal to its process, or to its group (Ctrl-C)."""
-        port = free_port()
-        program, *arguments = (part.replace("PORT", str(port)) for part in command)
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "AZUREML_", "PYTHON"))}
-        own = {"PYTHONPATH": str(FIXTURES), "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{self.backend.endpoint}"}
-        log = self.folder / "log"
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [str(Path(sys.executable).parent / program), *arguments],
-                env=clean | own | self.variables,
-                cwd=self.folder,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            wait_until_ready(port, process, log)
-            answered = ask_all(port, workers)
-            (os.killpg if group else os.kill)(process.pid, signum)
-            status = process.wait(GRACE_SECONDS)
-            return Stopped(answered, status, log.read_text("utf-8"))
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(60)
-
-    def stored(self) -> set[tuple[str, str]]:
-        """Collection and correlation id of each event that arrived."""
-        values = ({one.key: one.value.string_value for one in record.attributes} for record in self.backend.records())
-        return {(one[semconv.AZUREML_COLLECTION_NAME], one[semconv.AZUREML_CORRELATION_ID]) for one in values}
-
-
-def get(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=30) as response:
-        text: str = response.read().decode()
-        return text
-
-
-def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text("utf-8")
-        with contextlib.suppress(OSError):
-            get(port, "")
-            return
-        time.sleep(0.05)
-    pytest.fail(f"the server did not answer: {log.read_text('utf-8')}")
-
-
-def ask_all(port: int, workers: int) -> set[str]:
-    """Score, until there are enough answers, of all workers: one that still starts may not heed signals."""
-    answered: set[str] = set()
-    seen: set[str] = set()
-    for n in range(500):
-        with contextlib.suppress(OSError):  # a worker of --max-requests has just ended: not answered, not counted
-            seen.add(get(port, f"request-{n}"))
-            answered.add(f"request-{n}")
-        if len(answered) >= REQUESTS and len(seen) >= workers:
-            return answered
-    pytest.fail(f"{len(answered)} answers from {seen}")
-
-
-def expected(answered: set[str]) -> set[tuple[str, str]]:
-    return {(collection, name) for name in answered for collection in COLLECTIONS}
+QUICK = {
+    "uvicorn",
+    "uvicorn with two workers",
+    "gunicorn, uvicorn",
+    "gunicorn, gevent",
+    "hypercorn with two workers",
+    "granian",
+    "waitress",
+}
 
 
 @pytest.fixture
@@ -155,7 +62,9 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         yield Machine(backend, tmp_path)
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize(
+    "name", [one if one in QUICK else pytest.param(one, marks=pytest.mark.long) for one in SERVERS]
+)
 def test_sigterm_loses_nothing(machine: Machine, name: str) -> None:
     command, workers, status = SERVERS[name]
     stopped = machine.stop(command, workers=workers)
@@ -163,7 +72,9 @@ def test_sigterm_loses_nothing(machine: Machine, name: str) -> None:
     assert stopped.status == status, stopped.log
 
 
-@pytest.mark.parametrize("name", ["uvicorn", "gunicorn, gthread", "waitress"])
+@pytest.mark.parametrize(
+    "name", ["uvicorn", *(pytest.param(one, marks=pytest.mark.long) for one in ("gunicorn, gthread", "waitress"))]
+)
 def test_ctrl_c_loses_nothing(machine: Machine, name: str, interrupts: None) -> None:
     command, workers, _ = SERVERS[name]
     stopped = machine.stop(command, workers=workers, signum=signal.SIGINT, group=True)
