@@ -17,6 +17,7 @@ from .._settings.settings import Settings
 from ..context import prepare_ids
 from .disk_queue import DiskQueue
 from .ending.hooks import install_hooks
+from .ending.pool_child import ends_without_notice
 from .open_transport import open_transport
 from .process import Process, current_process, replace_process
 from .worker import Worker
@@ -30,6 +31,8 @@ def start_process(settings: Settings, transport: Transport | None = None) -> Pro
     config, delivery, producer = settings.config, settings.delivery, uuid.uuid4().hex
     envelope = RequestEnvelope(settings.sender.of_this_process().attributes, producer)
     limits = dataclasses.replace(delivery.limits, queue_records=config.queue_capacity)
+    if ends_without_notice():
+        limits = dataclasses.replace(limits, merge_seconds=0.0, linger_seconds=limits.busy_seconds)
     disk_queue = None
     if delivery.spool is not None:
         disk_queue = DiskQueue(delivery.spool.folder, producer, envelope.request([]), delivery.spool.max_bytes)

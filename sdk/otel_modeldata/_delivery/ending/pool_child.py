@@ -21,6 +21,8 @@ from .last_delivery import deliver_and_end, deliver_only
 _AFTER_QUEUES: Final = -100
 """Priority among multiprocessing's finalizers: after those of its queues, which may still hold results."""
 
+_RAY_WORKER_VARIABLE: Final = "RAY_RAYLET_PID"
+
 _registered_pid = 0
 
 
@@ -28,6 +30,11 @@ def deliver_when_child_ends() -> None:
     """Register with the library that made this process; does nothing in other processes, or when called again."""
     if _registered_pid != os.getpid():
         _register()
+
+
+def ends_without_notice() -> bool:
+    """Whether this process ends without a call of Python code: a worker of Ray, which its parent kills."""
+    return "ray" in sys.modules and _RAY_WORKER_VARIABLE in os.environ
 
 
 def _register(_: object = None) -> None:
