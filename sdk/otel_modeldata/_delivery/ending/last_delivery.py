@@ -21,8 +21,20 @@ logger = logging.getLogger(__name__)
 EXIT_SECONDS = 10.0
 """How long the end of a process waits for deliveries: within the 30 s grace period of Kubernetes."""
 
+_FORGET_SECONDS = 3 * EXIT_SECONDS
+
+_ends_since = -_FORGET_SECONDS
 _ended: set[str] = set()
 """The producers whose last delivery has begun: a server's hook and a signal handler may both call it."""
+
+
+def _remaining(seconds: float) -> float:
+    """What is left of `seconds`: the end of a lifespan, of a server and of the interpreter share their time."""
+    global _ends_since  # noqa: PLW0603 - a process ends once
+    now = time.monotonic()
+    if now - _ends_since > _FORGET_SECONDS:
+        _ends_since = now
+    return max(0.0, _ends_since + seconds - now)
 
 
 def deliver_and_end(seconds: float = EXIT_SECONDS) -> None:
@@ -35,11 +47,10 @@ def deliver_and_end(seconds: float = EXIT_SECONDS) -> None:
         return
 
     def deliver() -> None:
-        end = time.monotonic() + seconds
         if process.producer not in _ended:
             _ended.add(process.producer)
-            process.delivery.flush(seconds)
-        process.shutdown(max(end - time.monotonic(), 0.0))
+            process.delivery.flush(_remaining(seconds))
+        process.shutdown(_remaining(seconds))
 
     _bounded_by_interrupt(deliver)
 
@@ -48,13 +59,13 @@ def deliver_only(seconds: float = EXIT_SECONDS) -> None:
     """Deliver what waits; the process goes on."""
     process = current_process()
     if process is not None:
-        _safely(lambda: process.delivery.flush(seconds))
+        _safely(lambda: process.delivery.flush(_remaining(seconds)))
 
 
 def _at_exit() -> None:
     process = current_process()
     if process is not None:  # no thread of the application is left that could collect
-        _bounded_by_interrupt(lambda: process.shutdown(EXIT_SECONDS))
+        _bounded_by_interrupt(lambda: process.shutdown(_remaining(EXIT_SECONDS)))
 
 
 def _bounded_by_interrupt(deliver: Callable[[], object]) -> None:
