@@ -38,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 MARK: Final = "otel_modeldata.payload"
 """Key in a scope or environ: an outer middleware already collects this exchange."""
-LAST_FLUSH_SECONDS: Final = 10.0
-"""How long the shutdown of a server waits for deliveries; the end of the interpreter waits as long."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
