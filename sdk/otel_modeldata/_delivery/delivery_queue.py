@@ -228,11 +228,18 @@ class DeliveryQueue:
 
     def stop(self, timeout: float) -> None:
         """Accept no more records, and wait until all are settled, at most `timeout` seconds."""
-        end = time.monotonic() + timeout
-        stop_at = self.stop_at
+        end = self.refuse(timeout)
+        self._wait(lambda: self._read(lambda: self._is_settled(None)), end - time.monotonic())
+
+    def refuse(self, timeout: float) -> float:
+        """Accept no more records; what is not settled in `timeout` seconds is lost, or stays on disk.
+
+        Returns the time when that is.
+        """
+        end, stop_at = time.monotonic() + timeout, self.stop_at
         self.stop_at = end = end if stop_at is None else min(end, stop_at)
         self.wake()
-        self._wait(lambda: self._read(lambda: self._is_settled(None)), end - time.monotonic())
+        return end
 
     def await_look(self, timeout: float | None) -> None:
         """Wait until the delivery thread has looked for segments of dead processes."""

@@ -43,6 +43,8 @@ class LossReporter:
     def __init__(self, destination: str = "the endpoint") -> None:
         self._destination = destination
         self._throttle = LogThrottle(logger)
+        self.outage = ""
+        """What the endpoint answered last if it does not accept records; "" if it does."""
         self._quiet_until: dict[OnError, float] = {}
 
     def lost(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
@@ -54,7 +56,8 @@ class LossReporter:
         for on_error, ids in event_ids.items():
             error = DeliveryError(outcome.reason, outcome.detail, tuple(ids), min(count, len(ids)))
             if on_error is None:
-                self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
+                if outcome.reason != "shutdown":  # `Process.shutdown` reports these together
+                    self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
             else:
                 call_on_error(on_error, error)
 
@@ -68,6 +71,7 @@ class LossReporter:
 
     def waiting(self, answer: Retry, count: int) -> None:
         """Report that the endpoint does not accept records now."""
+        self.outage = f"{answer.code}: {answer.details}"
         message = "%d event(s) wait for %s, which answers %s: %s (%s)"
         details = answer.details.lower()
         hint = _ANOTHER_PROTOCOL if any(sign in details for sign in _HTTP_1_SIGNS) else _NO_SERVER

@@ -158,6 +158,7 @@ class RetrySender:
         while True:
             answer = self._try(request)
             if not isinstance(answer, Retry):
+                self._reporter.outage = ""
                 return answer
             self._reporter.waiting(answer, self._queue.unsettled())
             if answer.is_about_credentials:

@@ -85,7 +85,8 @@ class Worker:
             only_overflow=only_overflow,
         )
         self._source = BatchSource(self._queue)
-        self._sender = RetrySender(self._queue, transport, LossReporter(destination))
+        self._reporter = LossReporter(destination)
+        self._sender = RetrySender(self._queue, transport, self._reporter)
         self._is_started = False
         self._running = Lock()
         """Held by the thread as long as it runs. A signal handler may start a second one: it ends at once."""
@@ -98,14 +99,18 @@ class Worker:
             self._start()
 
     def _start(self) -> None:
-        start_thread(self._run)
+        try:
+            start_thread(self._run_in_thread)
+        except RuntimeError:  # the interpreter is ending: `shutdown`, which follows, sends
+            return
         self._is_started = True
 
     def flush(self, timeout: float | None = None) -> DeliveryReport:
         """Wait until all records accepted so far are settled, at most `timeout` seconds; then report."""
         begin = time.monotonic()
         self._prepare_to_wait(timeout)
-        self._queue.flush(None if timeout is None else timeout - (time.monotonic() - begin))
+        if self._is_started:
+            self._queue.flush(None if timeout is None else timeout - (time.monotonic() - begin))
         return self._queue.report()
 
     def shutdown(self, timeout: float) -> DeliveryReport:
@@ -115,15 +120,25 @@ class Worker:
         """
         begin = time.monotonic()
         self._prepare_to_wait(timeout)
-        self._queue.stop(timeout - (time.monotonic() - begin))
+        left = timeout - (time.monotonic() - begin)
+        self._queue.refuse(left)
+        if not self._is_started and self._queue.holds_records():
+            self._run()
+        self._queue.stop(left)
+        outage = self._reporter.outage
         self._transport.close()  # ends a try in progress; the thread then counts what is left
         self._queue.wake()
         if self._queue.await_end(lambda: not self._running.locked(), _END_SECONDS):
             if self._queue.memory:  # accepted at the very end
                 self._start()
                 self._queue.await_end(lambda: not (self._queue.memory or self._running.locked()), _END_SECONDS)
+            self._reporter.outage = outage  # not the answer of the closed transport
             self._queue.close()
         return self._queue.report()
+
+    def outage(self) -> str:
+        """What the endpoint answered if it does not accept records now; "" if it does."""
+        return self._reporter.outage
 
     def report(self) -> DeliveryReport:
         """The counts as they are now."""
@@ -151,14 +166,17 @@ class Worker:
         adopts = self._queue.backlog is not None and self._queue.stop_at is None
         if not self._is_started and (adopts or self._queue.holds_records()):
             self._start()
-        if adopts:
+        if adopts and self._is_started:
             self._queue.await_look(timeout)
+
+    def _run_in_thread(self) -> None:
+        name_thread("otel-modeldata-delivery")
+        self._run()
 
     def _run(self) -> None:
         if not self._running.acquire(blocking=False):
             return
         try:
-            name_thread("otel-modeldata-delivery")
             with self._queue.as_sender():
                 self._deliver()
         finally:
