@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata_receiver.exceptions import ConfigError
@@ -24,7 +24,6 @@ PARTS = {
 }
 
 
-@settings(deadline=None)
 @given(
     order=st.permutations(list(PARTS)),
     case=st.sampled_from([str, str.lower, str.upper]),
