@@ -19,7 +19,8 @@ from typing import Final
 CLOUD_RESOURCE_ID: Final = "cloud.resource_id"
 """ARM id of the deployment, `/subscriptions/../onlineEndpoints/{endpoint}/deployments/{deployment}`: the `source`."""
 SERVICE_NAME: Final = "service.name"
-"""OTel's own; the endpoint's name, made legal (`legal_name`), when `AZUREML_ENDPOINT_NAME` is absent."""
+"""OTel's own; the endpoint's name when `azureml.endpoint.name` is absent: `-` takes the place of characters that no
+folder may have."""
 SERVICE_INSTANCE_ID: Final = "service.instance.id"
 """OTel's own; one per process, the *producer*: sequence numbers count within it."""
 AZUREML_ENDPOINT_NAME: Final = "azureml.endpoint.name"

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 from genai_application import CONTENT, EMBEDDED, LOAN, OPT_IN, STREAMED, SYSTEM, WEATHER, run
 from genai_preprocessor import preprocess
+from live_receiver import EXPORT
 from openai_stub import ANSWER
+from otlp_requests import record, request
 from receiver_process import lines_below, wait_for_lines
 from recording_backend import RecordingBackend
 
@@ -134,10 +137,13 @@ def test_the_gateway_sends_spans_and_events_to_the_receiver_and_to_the_backends(
             OTEL_MODELDATA_LOGS_ENDPOINT=backend.endpoint,
         )
         run(gateway.grpc, **OPT_IN, **{CONTENT: "span_and_event"})
-        wait_for_lines(store, len(CALLS) + 5)
-        backend.wait_until(lambda found: len(found.spans()) == len(CALLS) and len(found.records()) == 5)
-        sent = [record.event_name for record in backend.records()]
+        older = record("words", {"event.name": "gen_ai.choice"}, collection=None)
+        ordinary = record("a user logged in", {"event.name": "session.start"}, collection=None)
+        with grpc.insecure_channel(gateway.grpc) as channel:
+            channel.unary_unary(EXPORT)(request(older, ordinary), timeout=60)
+        wait_for_lines(store, len(CALLS) + 6)
+        backend.wait_until(lambda found: len(found.spans()) == len(CALLS) and len(found.records()) == 7)
     assert gateway.stop() == 0
     stored = collected(store)
-    assert names(stored["app_events"]) == sent == ["gen_ai.client.inference.operation.details"] * 5
+    assert names(stored["app_events"]) == ["gen_ai.choice"] + ["gen_ai.client.inference.operation.details"] * 5
     check_that_only_real_answers_are_graded(stored["app_traces"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import yaml
-from payload_client import JSON, Answer, Call, send_by_asgi, send_by_wsgi
+from payload_client import JSON, Answer, Call, run_asgi, scope_of, send_by_asgi, send_by_wsgi
 
 from otel_modeldata import Collector, semconv
 from otel_modeldata._version import AGENT
@@ -540,6 +540,45 @@ def test_an_application_wrapped_twice_is_collected_once(send: Send) -> None:
     with capture() as captured:
         send(lambda body: Answer(), times=2)
         assert len(captured.events) == 2
+
+
+def test_a_request_is_collected_once_if_an_adapter_is_between_two_middlewares() -> None:
+    """A Flask application with the middleware, inside FastAPI, on a server that is hooked."""
+    wsgi = pytest.importorskip("starlette.middleware.wsgi")
+    seen: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(environ["wsgi.input"].read().decode())
+        start_response("200 OK", JSON)
+        return [RESPONSE_BODY]
+
+    with capture() as captured:
+        adapter = wsgi.WSGIMiddleware(WSGIMiddleware(app))
+        assert run_asgi(ASGIMiddleware(adapter), Call())[2] == RESPONSE_BODY
+        events = by_collection(captured)
+    assert seen == [REQUEST_BODY.decode()] == [events["request"].payload]
+    assert events["response"].payload == RESPONSE_BODY.decode()
+
+
+def test_a_request_that_an_application_makes_to_another_one_in_its_process_is_collected_too() -> None:
+    inner = ASGIMiddleware(_answer)
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        async def nothing(message: Any) -> None:
+            """The inner answer is not used."""
+
+        await inner(scope_of(Call(path="/inner")), receive, nothing)
+        await _answer(scope, receive, send)
+
+    with capture() as captured:
+        run_asgi(ASGIMiddleware(outer), Call())
+        paths = [event.attributes["url.path"] for event in captured.events if event.collection == "request"]
+    assert paths == ["/inner", "/score"]
+
+
+async def _answer(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def test_an_error_of_collecting_changes_nothing_for_the_client(

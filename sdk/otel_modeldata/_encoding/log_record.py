@@ -145,8 +145,10 @@ class Record(msgspec.Struct, eq=False, gc=False):
         return self.fixed, message.SerializeToString(), _BODY, body, value, size, text
 
 
-def fixed_part(collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION) -> bytes:
-    """The attributes that every record of one collector has, encoded: the beginning of its bytes."""
+def fixed_attributes(
+    collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION
+) -> dict[str, str | float]:
+    """The attributes that every record of one collector has."""
     attributes: dict[str, str | float] = {
         semconv.AZUREML_COLLECTION_NAME: collection,
         semconv.CLOUDEVENTS_EVENT_TYPE: semconv.event_type(collection),
@@ -157,6 +159,12 @@ def fixed_part(collection: str, sampling_rate: float, model_version: str = semco
         attributes[semconv.AZUREML_DATA_CONTENT_TYPE] = semconv.JSON_CONTENT_TYPE
     attributes[semconv.AZUREML_AGENT] = AGENT
     attributes[semconv.AZUREML_SAMPLING_RATE] = float(sampling_rate)
+    return attributes
+
+
+def fixed_part(collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION) -> bytes:
+    """The same, encoded: the beginning of the bytes of each record."""
+    attributes = fixed_attributes(collection, sampling_rate, model_version)
     message = LogRecord(attributes=[_key_value(key, value) for key, value in attributes.items()])
     message.event_name = semconv.event_type(collection)
     return message.SerializeToString()

@@ -122,13 +122,15 @@ class CredentialFiles:
             problems = (_problem(CERTIFICATE, None, "files that change while they are read", "try again"),)
         if problems:
             raise ConfigError(*problems)
-        authority, key, certificate, token = contents
-        return Credentials(
-            authority=authority,
-            client_key=key,
-            client_certificate=certificate,
-            authorization=None if token is None else _authorization(token),
-        )
+        return _credentials(contents)
+
+    def hold(self, credentials: Credentials | None) -> bool:
+        """Whether the files have these credentials, as far as they can be read.
+
+        Raises:
+            ConfigError: lists every file that cannot be read.
+        """
+        return _credentials(self.contents()) == credentials
 
     def _problems(self, contents: Contents) -> tuple[Problem, ...]:
         _, key, _, token = contents
@@ -151,6 +153,16 @@ class CredentialFiles:
             got = "a file without a token of printable ASCII characters in one line"
             found.append(_problem(TOKEN_FILE, self.token, got, "correct it"))
         return tuple(found)
+
+
+def _credentials(contents: Contents) -> Credentials:
+    authority, key, certificate, token = contents
+    return Credentials(
+        authority=authority,
+        client_key=key,
+        client_certificate=certificate,
+        authorization=None if token is None else _authorization(token),
+    )
 
 
 def _client_problems(key_path: str, certificate_path: str, key: bytes) -> list[Problem]:

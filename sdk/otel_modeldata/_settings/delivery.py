@@ -119,7 +119,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
     batch_ms = env.get(BATCH_MS.name) or str(DEFAULT_BATCH_MS)
     problems = (
         *(*no_queue_bytes, *no_spool_bytes, *no_folder, *no_report),
-        *_overflow_problems(overflow, has_spool=bool(env.get(SPOOL.name))),
+        *_overflow_problems(overflow, has_spool=folder is not None or bool(no_folder)),
         *(() if _is_number(batch_ms, 0) and int(batch_ms) <= MAX_BATCH_MS else (BATCH_MS.problem(shown(batch_ms)),)),
         *_platform_problems(folder),
     )

@@ -47,12 +47,12 @@ class Sender:
 
     Attributes:
         attributes: of the resource, with legal names of endpoint and deployment, and values that OTLP can carry.
-        pid: the process whose attributes these are.
+        pid: the process whose attributes OpenTelemetry found; None before it has looked for them.
         warnings: what a user should know: a changed name, and text that is not an attribute.
     """
 
     attributes: Attributes
-    pid: int = dataclasses.field(compare=False, repr=False)
+    pid: int | None = dataclasses.field(default=None, compare=False, repr=False)
     warnings: tuple[Problem, ...] = dataclasses.field(default=(), compare=False)
 
     @property
@@ -66,13 +66,18 @@ class Sender:
         return str(self.attributes[semconv.AZUREML_DEPLOYMENT_NAME])
 
     def of_this_process(self) -> Sender:
-        """The same names with the attributes of this process: in a forked child, detectors run again."""
+        """The same names with the attributes of this process: in a forked child, detectors run again.
+
+        What they found in `init()` is used if they fail here.
+        """
         if self.pid == os.getpid():
             return self
         try:
             detected = _detected(*_key(os.environ), os.getpid())
+        except RuntimeError:  # OpenTelemetry starts threads, which an interpreter that is ending refuses
+            return self
         except Exception as error:  # noqa: BLE001 - a detector of another package must not stop a collect
-            logger.warning("resource detectors failed in a forked process, its parent's result is used: %s", error)
+            logger.warning("the attributes of the resource are those of init(), for detectors failed now: %s", error)
             return self
         return Sender(attributes={**detected, **self._chosen()}, pid=os.getpid())
 
@@ -86,14 +91,16 @@ def load_sender(config: CollectorConfig, environ: Mapping[str, str] | None = Non
 
     Args:
         config: its names take precedence.
-        environ: variables by name; detectors run only for the environment of this process.
+        environ: variables by name; detectors run only for the environment of this process. Without detectors, which may
+            name the service, OpenTelemetry reads two variables, so its SDK is not loaded here.
 
     Raises:
         ConfigError: a name that was chosen for a folder cannot be one, or the resource cannot be read.
     """
     env = os.environ if environ is None else environ
+    runs_detectors = env is os.environ and bool(env.get(_DETECTORS))
     try:
-        found = _detected(*_key(env), os.getpid()) if env is os.environ else _clean(_of_variables(env))
+        found = _detected(*_key(env), os.getpid()) if runs_detectors else _clean(_of_variables(env))
     except RuntimeError:  # OpenTelemetry starts threads, which an interpreter that is ending refuses
         found = _clean(_of_variables(env))
     except Exception as error:  # of a detector in another package, which the variable names
@@ -122,8 +129,8 @@ def load_sender(config: CollectorConfig, environ: Mapping[str, str] | None = Non
         raise ConfigError(*problems)
     is_changed = bool(service) and not endpoint
     return Sender(
-        attributes={**names, **attributes, **names},
-        pid=os.getpid(),
+        attributes={**attributes, **names},
+        pid=os.getpid() if runs_detectors else None,
         warnings=_warnings(service if is_changed else "", of_service if is_changed else "", env),
     )
 

@@ -156,6 +156,15 @@ def test_a_secret_in_a_command_line_is_refused_without_being_shown(
     assert SECRET not in said.err
 
 
+@pytest.mark.parametrize("url", [f"https://user:{SECRET}@gateway:4317", f"https://gateway:4317?token={SECRET}"])
+def test_a_secret_in_the_endpoint_of_a_command_line_is_refused(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(["doctor", "--endpoint", url])
+    said = capsys.readouterr().err
+    assert (caught.value.code, SECRET in said) == (2, False)
+    assert "put credentials into OTEL_EXPORTER_OTLP_HEADERS" in said
+
+
 def test_an_argument_too_much_is_reported_without_its_secret(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main.main(["audit", "./modeldata", f"{HOST}/c?sv=1&sig={SECRET}"])

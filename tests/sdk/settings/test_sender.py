@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -120,6 +121,7 @@ def test_text_that_is_not_an_attribute_is_counted_and_not_repeated(
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "a=1,s3cr3t,b=2,")
     sender = load_sender(CollectorConfig())
+    sender = dataclasses.replace(sender.of_this_process(), warnings=sender.warnings)
     assert "s3cr3t" not in caplog.text
     assert (sender.attributes["a"], sender.attributes["b"]) == ("1", "2")
     assert sender.warnings == (
@@ -130,13 +132,45 @@ def test_text_that_is_not_an_attribute_is_counted_and_not_repeated(
     )
 
 
-def test_the_first_collect_reads_no_resource(monkeypatch: pytest.MonkeyPatch) -> None:
-    collector = Collector(name="model_inputs")
-    monkeypatch.setattr(Resource, "create", None)
-    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "azureml.endpoint.name=../x")
+def test_the_names_stay_those_of_init(monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = Collector(name="model_inputs")._settings.sender
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "azureml.endpoint.name=../x,a=1")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "other")
-    collector._settings.sender.of_this_process()
-    assert (collector._settings.sender.endpoint, collector._settings.sender.pid) == ("local", os.getpid())
+    later = sender.of_this_process()
+    assert (later.endpoint, later.deployment, later.attributes["a"], later.pid) == (
+        "local",
+        "default",
+        "1",
+        os.getpid(),
+    )
+
+
+@pytest.mark.parametrize("error", [RuntimeError("cannot schedule new futures"), KeyError("x")])
+def test_a_resource_that_cannot_be_read_later_does_not_stop_a_collect(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", f"scorer-{type(error).__name__}")
+    sender = load_sender(CollectorConfig())
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(Resource, "create", fail)
+    assert sender.of_this_process() is sender
+
+
+def test_detectors_that_fail_are_an_error_of_init(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "broken")
+
+    def fail() -> None:
+        raise KeyError("s3cr3t")
+
+    monkeypatch.setattr(Resource, "create", fail)
+    with pytest.raises(ConfigError) as raised:
+        Collector(name="model_inputs")
+    assert str(raised.value) == (
+        "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS: expected resource detectors that work, got KeyError: correct or unset it"
+    )
 
 
 def test_a_forked_process_gets_the_names_of_its_parent_and_attributes_of_its_own(
@@ -146,7 +180,7 @@ def test_a_forked_process_gets_the_names_of_its_parent_and_attributes_of_its_own
     monkeypatch.setenv("OTEL_SERVICE_NAME", "a b")
     sender = load_sender(CollectorConfig(deployment="blue"))
     assert sender.attributes["process.pid"] == os.getpid()
-    pid = os.getpid() + 1
+    pid = os.getppid()
     monkeypatch.setattr(os, "getpid", lambda: pid)
     child = dict(sender.of_this_process().attributes)
     mine = dict(sender.attributes)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata import semconv
 
 from ...exceptions import ConfigError
-from ..store_argument import store_argument
+from ..store_argument import endpoint_argument, store_argument
 from ..terminal import writer
 
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ def add_parser(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--endpoint", metavar="URL", help="endpoint to send to, such as http://localhost:4317 (default: as a Collector)"
+        "--endpoint",
+        metavar="URL",
+        type=endpoint_argument,
+        help="endpoint to send to, such as http://localhost:4317 (default: as a Collector)",
     )
     parser.add_argument(
         "--store",

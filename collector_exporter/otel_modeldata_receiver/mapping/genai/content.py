@@ -90,10 +90,12 @@ _TYPE_NAMES: Final = (
     "gen_ai.operation.name",
     "openinference.span.kind",
     "traceloop.span.kind",
+    "llm.request.type",  # Traceloop before it followed OTel
     "mlflow.spanType",
 )
 _TYPES: Final = {
     "chat": LLM,
+    "completion": LLM,
     "text_completion": LLM,
     "generate_content": LLM,
     "llm": LLM,
@@ -102,6 +104,7 @@ _TYPES: Final = {
     "embedding": "Embedding",
     "retrieval": "Retrieval",
     "retriever": "Retrieval",
+    "rerank": "Retrieval",
     "reranker": "Retrieval",
     "execute_tool": "Tool",
     "tool": "Tool",

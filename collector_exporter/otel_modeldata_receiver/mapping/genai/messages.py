@@ -42,10 +42,15 @@ def _says_something(value: object) -> bool:
     if isinstance(value, str):
         return value.strip() not in _NOTHING
     if isinstance(value, dict):
-        return any(key not in _LABELS and _says_something(item) for key, item in value.items())
+        return any(not _is_label(key) and _says_something(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return any(map(_says_something, value))
     return value is not None
+
+
+def _is_label(key: str) -> bool:
+    """Whether a key of a message is a label; keys of attributes for one part each have a path before it."""
+    return key.rpartition(".")[2] in _LABELS
 
 
 def parsed(text: str) -> object:
@@ -88,8 +93,15 @@ def _text(messages: Sequence[object]) -> str | None:
     if not says_something(messages):
         return None
     if len(messages) == 1:
-        (message,) = messages
-        words = message.get("content") if isinstance(message, dict) else message
-        if isinstance(words, str) and not (isinstance(message, dict) and message.keys() - _LABELS - {"content"}):
+        words = _only_words(messages[0])
+        if words is not None:
             return words
     return msgspec.json.encode(messages).decode()
+
+
+def _only_words(message: object) -> str | None:
+    """The words of a message that has nothing else but labels; None for any other message."""
+    if isinstance(message, dict):
+        has_more = any(key != "content" and not _is_label(key) for key in message)
+        message = None if has_more else message.get("content")
+    return message if isinstance(message, str) else None
