@@ -86,8 +86,8 @@ class Rows:
                 return
         self.count = len(frame)
         self._labels = frame.columns  # an Index is immutable
-        is_large = self.count * len(self._labels) >= DEFERRED_CELLS
-        self._source = snapshot_of(frame, MAX_DEFERRED_BYTES) if is_large else None
+        is_deferrable = DEFERRED_CELLS <= self.count * len(self._labels) <= MAX_DEFERRED_BYTES // 8
+        self._source = snapshot_of(frame, MAX_DEFERRED_BYTES) if is_deferrable else None
         if self._source is None:
             self._text = _encode(frame, self._columns())
             self.nbytes = len(self._text)
