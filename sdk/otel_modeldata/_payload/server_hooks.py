@@ -269,6 +269,7 @@ _HOOKS: Final[Mapping[str, Mapping[str, Hook]]] = {
     "tornado.wsgi": {"WSGIContainer.__init__": _wraps(WSGI, "wsgi_application")},
     # Servers that cannot be hooked.
     "aiohttp.web_runner": {"BaseRunner.setup": _cannot_be_hooked("aiohttp")},
+    "robyn": {"Robyn.start": _cannot_be_hooked("robyn")},
     "tornado.httpserver": {"HTTPServer.initialize": _cannot_be_hooked("tornado")},
     "socket": {"socket.listen": _listen},
 }
