@@ -19,6 +19,7 @@ from .listeners import otlp_grpc
 from .listeners.health import PROBE_SECONDS, StoreHealth
 from .listeners.http_listeners import http_listeners
 from .mapping.signal import LOGS, TRACE_SERVICE
+from .time_limit import timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,7 +111,7 @@ class Server:
         self._pipeline.stop()
         await self._health.stop()
         try:
-            async with asyncio.timeout(self._config.grace_seconds):
+            async with timeout(self._config.grace_seconds):
                 await self._pipeline.drain()
         except TimeoutError:
             logger.warning(
@@ -119,8 +120,10 @@ class Server:
                 self._config.grace_seconds,
             )
         await self._stop_http()
-        if self._grpc is not None:
-            await self._grpc.stop(_CLOSE_SECONDS)
+        grpc_server, self._grpc = self._grpc, None
+        if grpc_server is not None:
+            await grpc_server.stop(_CLOSE_SECONDS)
+            logger.info("stopped: %s", self._pipeline.totals.sentence)
         await self._output.close()
 
     async def _stop_http(self) -> None:

@@ -20,45 +20,47 @@ from . import semconv
 from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
-from ._encoding.log_record import Record, fixed_part
-from .context import REQUEST_ID_HEADER, BasicCorrelationContext, checked_text, event_time_ns, headers_of, new_uuid
+from ._encoding.log_record import Record, fixed_attributes, fixed_part
+from ._encoding.otel_logger import OtelLogger
+from .context import REQUEST_ID_HEADER, checked_text, event_time_ns, headers_of, new_uuid, set_collected_rows
 from .exceptions import UnsupportedDataError
 from .log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.trace import Span, SpanContext
 
     from ._delivery.pending import OnError
     from ._encoding.log_record import PayloadBody
     from ._settings.settings import Settings
+    from .config import CollectorConfig
     from .context import CorrelationContext
+
+    JoinKey = tuple[str, str, int | None, int | None]
 
 logger = logging.getLogger(__name__)
 
 _CORRELATION_ID = semconv.AZUREML_CORRELATION_ID
 
+# Old releases of OpenTelemetry load their context on first use, under a lock that a forked child would inherit. Here
+# the first use is part of loading this module, which a fork waits for.
+get_current()
 
-class Emitter:
-    """Emits the frames of one collector as records."""
+
+class FrameEmitter:
+    """Emits the frames of one collector as records; subclasses say where to."""
 
     def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        rate: float,
-        on_error: OnError | None,
-        model_version: str = semconv.DEFAULT_MODEL_VERSION,
+        self, name: str, config: CollectorConfig, rate: float, model_version: str, *, rename_columns: bool
     ) -> None:
         self._name = name
-        self._settings = settings
-        self._config = config = settings.config
-        self._on_error = on_error
+        self._config = config
         self._event_type = semconv.event_type(name)
         self._fixed = fixed_part(name, rate, model_version)
         self._folder_pattern = semconv.FOLDER_PATTERNS[config.rolling_rate or "Hour"]
-        self._column_names = ColumnNameCache(name)
+        self._column_names = ColumnNameCache(name, rename=rename_columns)
         self._once = LogThrottle(logger, math.inf)
 
     def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext) -> None:
@@ -98,13 +100,19 @@ class Emitter:
             record.event_id = new_uuid()
         key = (self._name, correlation_id, span_context and span_context.trace_id, chosen_ns)
         count = rows.count
-        process = this_process(self._settings)
-        process.delivery.put(record, self._on_error, key)
-        if isinstance(context, BasicCorrelationContext):
-            context.collected_rows = (record.first_row, count)
+        deployment = self._put(record, key)
+        set_collected_rows(context, record.first_row, count)
         if span is not None and is_recording:
             date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
-            self._annotate(span, record, correlation_id, count, f"{process.deployment}/{self._name}/{date}")
+            self._annotate(span, record, correlation_id, count, f"{deployment}/{self._name}/{date}")
+
+    def _put(self, record: Record, key: JoinKey) -> str:
+        """Emit a record; frames of the same key may join it.
+
+        Returns:
+            The first two folders of the record, `{endpoint}/{deployment}`.
+        """
+        raise NotImplementedError
 
     def _annotate(self, span: Span, record: Record, correlation_id: str, count: int, folder: str) -> None:
         about: dict[str, str | int] = {
@@ -116,6 +124,44 @@ class Emitter:
         }
         span.set_attributes(about)  # of the last collect: backends search by attributes
         span.add_event(self._event_type, about)  # of every collect, with its time
+
+    def _attributes(self, correlation_id: str, headers: Mapping[str, str]) -> dict[str, str]:
+        attributes = {_CORRELATION_ID: correlation_id}
+        for header, value in headers.items():
+            name = str(header).lower()
+            if name == REQUEST_ID_HEADER:
+                attributes[semconv.AZUREML_REQUEST_ID] = checked_text(str(value))
+            elif semconv.is_extension_name(name) and name not in semconv.RESERVED_LINE_KEYS:
+                attributes[semconv.CLOUDEVENTS_EXTENSION_PREFIX + name] = checked_text(str(value))
+            else:
+                self._warn_once(
+                    f"context header {name!r} is not collected: expected lower-case letters and digits, at most 20"
+                )
+        return attributes
+
+    def _warn_once(self, sentence: str) -> None:
+        self._once.log(logging.WARNING, sentence, "collection %s: %s", self._name, sentence)
+
+
+class Emitter(FrameEmitter):
+    """Emits into the queue of this process."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        rate: float,
+        on_error: OnError | None,
+        model_version: str = semconv.DEFAULT_MODEL_VERSION,
+    ) -> None:
+        super().__init__(name, settings.config, rate, model_version, rename_columns=settings.rename_columns)
+        self._settings = settings
+        self._on_error = on_error
+
+    def _put(self, record: Record, key: JoinKey) -> str:
+        process = this_process(self._settings)
+        process.delivery.put(record, self._on_error, key)
+        return process.deployment
 
     def emit_payload(
         self, payload: PayloadBody, attributes: Mapping[str, str | float], time_ns: int, span_context: SpanContext
@@ -141,22 +187,26 @@ class Emitter:
         )
         this_process(self._settings).delivery.put(record, self._on_error)
 
-    def _attributes(self, correlation_id: str, headers: Mapping[str, str]) -> dict[str, str]:
-        attributes = {_CORRELATION_ID: correlation_id}
-        for header, value in headers.items():
-            name = str(header).lower()
-            if name == REQUEST_ID_HEADER:
-                attributes[semconv.AZUREML_REQUEST_ID] = checked_text(str(value))
-            elif semconv.is_extension_name(name) and name not in semconv.RESERVED_LINE_KEYS:
-                attributes[semconv.CLOUDEVENTS_EXTENSION_PREFIX + name] = checked_text(str(value))
-            else:
-                self._warn_once(
-                    f"context header {name!r} is not collected: expected lower-case letters and digits, at most 20"
-                )
-        return attributes
 
-    def _warn_once(self, sentence: str) -> None:
-        self._once.log(logging.WARNING, sentence, "collection %s: %s", self._name, sentence)
+class LoggerEmitter(FrameEmitter):
+    """Emits through a LoggerProvider of the application."""
+
+    def __init__(  # noqa: PLR0913 - the settings of a collector, and where it emits
+        self,
+        name: str,
+        config: CollectorConfig,
+        rate: float,
+        model_version: str,
+        provider: LoggerProvider,
+        *,
+        rename_columns: bool,
+    ) -> None:
+        super().__init__(name, config, rate, model_version, rename_columns=rename_columns)
+        self._logger = OtelLogger(provider, fixed_attributes(name, rate, model_version), config)
+
+    def _put(self, record: Record, key: JoinKey) -> str:  # noqa: ARG002 - frames never join
+        self._logger.emit(record)
+        return self._logger.deployment
 
 
 def _print(name: str, correlation_id: str, rows: Rows) -> None:

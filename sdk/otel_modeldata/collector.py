@@ -8,12 +8,16 @@ OpenTelemetry SDK is imported.
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
+from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
+from .config import load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
@@ -21,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
+    from opentelemetry._logs import LoggerProvider
 
-    from ._emitter import Emitter
+    from ._emitter import FrameEmitter
     from .config import CollectorConfig
 
 __all__ = ["Collector"]
@@ -46,34 +51,58 @@ class Collector:
             `collect` for errors known there, by the delivery thread for events that are lost later.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
+        logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
+            `OTEL_EXPORTER_OTLP_*` and the queue's variables have no effect on this collector, and `flush`, `shutdown`
+            and their reports do not include its events.
 
     Raises:
         ConfigError: the configuration or the endpoint is wrong; always raised, never given to `on_error`, because
             nothing could ever be collected.
         CollectionNameError: `name` is empty or cannot be a folder (or given to `on_error`).
         NotEnabledError: the configuration lists other collections only (or given to `on_error`).
-        TypeError: `on_error` cannot be called.
+        TypeError: `on_error` cannot be called, or `logger_provider` is none.
     """
 
     def __init__(
-        self, *, name: str, on_error: Callable[[Exception], Any] | None = None, model_version: str | None = None
+        self,
+        *,
+        name: str,
+        on_error: Callable[[Exception], Any] | None = None,
+        model_version: str | None = None,
+        logger_provider: LoggerProvider | None = None,
     ) -> None:
         if on_error is not None and not callable(on_error):
             raise TypeError(
                 f"expected a function in on_error, got {type(on_error).__name__}: it is called with each error"
             )
+        if logger_provider is not None and not callable(getattr(logger_provider, "get_logger", None)):
+            raise TypeError(
+                f"expected an OpenTelemetry LoggerProvider in logger_provider, got {type(logger_provider).__name__}: "
+                "opentelemetry.sdk._logs has one"
+            )
         self.name = name
         application_names.add(str(name))
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
-        self._settings = Settings.from_env()  # errors are raised now, in init(), not in the first scoring request
-        self._config = self._settings.config
-        open_transport.check(self._settings)
+        # Errors are raised now, in init(), not in the first scoring request.
+        self._sends_to: Settings | LoggerProvider
+        if logger_provider is None:
+            with _forking.guard:  # OpenTelemetry's resource is loaded here
+                self._sends_to = settings = Settings.from_env()
+            self._config = settings.config
+            self._rename_columns = settings.rename_columns
+            open_transport.check(settings)
+        else:
+            self._sends_to = logger_provider
+            self._config = load_config()
+            self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
         self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
-        self._emitter: Emitter | None = None
+        self._recent_ids = [""] * _SLOTS
+        self._repeated_ids = _RepeatedIds(str(name), self._rate)
+        self._emitter: FrameEmitter | None = None
         if self._switched_off:
             logger.info("collection %s is switched off: its frames are dropped", name)
         if self._refusal is not None:
@@ -98,7 +127,7 @@ class Collector:
         context: CorrelationContext | None = None
         try:
             context = resolve(correlation_context)
-            message = self._collect(data, context)
+            message = self._collect(data, context, is_given=correlation_context is not None)
         except Exception as error:  # noqa: BLE001 - error boundary to scoring: with on_error none is raised
             message = str(error)
             metrics.count_refused(self.name, error)
@@ -108,10 +137,15 @@ class Collector:
             return WrapperContext(context, message == _ACCEPTED, message)
         return context
 
-    def _collect(self, data: pd.DataFrame, context: CorrelationContext) -> str:
+    def _collect(self, data: pd.DataFrame, context: CorrelationContext, *, is_given: bool) -> str:
         if self._refusal is not None:
             raise self._refusal
         correlation_id = _correlation_id(context)
+        slot = hash(correlation_id) % _SLOTS
+        if self._recent_ids[slot] == correlation_id:
+            self._repeated_ids.count(slot, correlation_id, context if is_given else None)
+        else:
+            self._recent_ids[slot] = correlation_id
         if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
             metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
@@ -119,21 +153,96 @@ class Collector:
         emitter.emit(data, correlation_id, context)
         return _ACCEPTED
 
-    def _make_emitter(self, data: object) -> Emitter:
+    def _make_emitter(self, data: object) -> FrameEmitter:
         """Load the heavy part of the package; a fork waits for it, else its child would have half-imported modules."""
         if "pandas" not in sys.modules:  # then `data` cannot be a DataFrame: pandas need not be loaded
             raise UnsupportedDataError(data)
         with _forking.guard:
-            from ._emitter import Emitter  # noqa: PLC0415 - not before the first collect
+            from ._emitter import Emitter, LoggerEmitter  # noqa: PLC0415 - not before the first collect
 
-            self._emitter = Emitter(self.name, self._settings, self._rate, self._on_error, self._model_version)
-            return self._emitter
+            emitter: FrameEmitter
+            if isinstance(self._sends_to, Settings):
+                emitter = Emitter(self.name, self._sends_to, self._rate, self._on_error, self._model_version)
+            else:
+                emitter = LoggerEmitter(
+                    self.name,
+                    self._config,
+                    self._rate,
+                    self._model_version,
+                    self._sends_to,
+                    rename_columns=self._rename_columns,
+                )
+            self._emitter = emitter
+            return emitter
 
     def _report(self, error: Exception) -> None:
         if self._on_error is not None:
             self._on_error(error)
         elif error is not self._refusal or not self._switched_off:
             raise error
+
+
+class _RepeatedIds:
+    """Warns once if a collector gets one correlation id for many requests.
+
+    Frames of one request share an id: they come within a moment, with one context object. What counts as another
+    request is another object, or another second.
+    """
+
+    def __init__(self, collection: str, rate: float) -> None:
+        self._collection = collection
+        self._rate = rate
+        self._of_slot: dict[int, _Repeated] = {}
+        self._is_logged = False
+
+    def count(self, slot: int, correlation_id: str, context: CorrelationContext | None) -> None:
+        """Count a frame whose id came before; `context` is None if the caller gave none."""
+        if self._is_logged:
+            return
+        now = time.monotonic()
+        found = self._of_slot.get(slot)
+        if found is None or found.id != correlation_id:
+            found = self._of_slot[slot] = _Repeated(correlation_id, context, now)
+        found.frames += 1
+        if (context is not None and context is not found.context) or now - found.since > _MOMENT_SECONDS:
+            found.requests += 1
+            found.context, found.since = context, now
+        if found.requests >= _MANY_REQUESTS or found.frames >= _MANY_FRAMES:
+            self._is_logged = True
+            self._log(correlation_id)
+
+    def _log(self, correlation_id: str) -> None:
+        sampled = f"sampling at {self._rate} decides by it, so all of these are collected or none, and "
+        logger.warning(
+            "collection %s: expected a correlation id for each request, got %.80r again and again: %stheir rows have "
+            "the same row ids, %.80s_0 and so on; give each request its own id, or no context",
+            self._collection,
+            correlation_id,
+            sampled if self._rate < 1 else "",
+            correlation_id,
+        )
+
+
+class _Repeated:
+    """An id that came more than once: its requests and frames, and the last request's context and time."""
+
+    __slots__ = ("context", "frames", "id", "requests", "since")
+
+    def __init__(self, correlation_id: str, context: CorrelationContext | None, since: float) -> None:
+        self.id = correlation_id
+        self.context = context
+        self.since = since
+        self.requests = self.frames = 1
+
+
+_SLOTS = 64
+"""How many ids are remembered, each in the slot of its hash: threads may have one constant id each."""
+_MOMENT_SECONDS = 1.0
+"""Frames of one request are closer in time."""
+_MANY_REQUESTS = 5
+"""More than a client repeats a request."""
+_MANY_FRAMES = 50
+"""More than one request has, even if it is collected in parts."""
 
 
 def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:

@@ -122,9 +122,13 @@ class BasicCorrelationContext(CorrelationContext):
         """The row ids of the frame last collected with this context: `{id}_{n}`, as Azure's consumer makes them.
 
         n starts above 0 when the frame joined the event of one collected just before (`OTEL_MODELDATA_BATCH_MS`). Later
-        frames of the same id have separate events, and Azure's consumer numbers the rows of each from 0.
+        frames of the same id have separate events, and Azure's consumer numbers the rows of each from 0: if requests
+        share an id, their rows have the same row ids.
+
+        If threads or tasks share the context, each has the row ids of its own last frame.
         """
-        start, count = self.collected_rows
+        last = _last_collected.get()
+        start, count = last[1] if last is not None and last[0] is self else self.collected_rows
         return [f"{self.id}_{number}" for number in range(start, start + count)]
 
     def get_id(self) -> str:
@@ -138,6 +142,19 @@ class BasicCorrelationContext(CorrelationContext):
     def get_headers(self) -> dict[str, str]:
         """The headers, as given."""
         return self.headers
+
+
+_last_collected: ContextVar[tuple[BasicCorrelationContext, tuple[int, int]] | None] = ContextVar(
+    "otel_modeldata_last_collected", default=None
+)
+"""The context of the frame that this thread or task collected last, and its rows."""
+
+
+def set_collected_rows(context: CorrelationContext, first_row: int, count: int) -> None:
+    """Remember which rows of its event the frame has that was just collected with `context`, for `row_ids`."""
+    if isinstance(context, BasicCorrelationContext):
+        context.collected_rows = rows = (first_row, count)
+        _last_collected.set((context, rows))
 
 
 _END_OF_TIME = 2**63 // 1_000_000_000

@@ -21,11 +21,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-
 from . import semconv
 from ._delivery.process import replace_process
 from ._delivery.process_start import start_process
+from ._encoding.otlp_messages import ExportLogsServiceRequest
 from ._settings.delivery import DeliverySettings
 from ._settings.settings import Settings
 from .transport import Answer, Delivered
@@ -33,8 +32,7 @@ from .transport import Answer, Delivered
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+    from ._encoding.otlp_messages import AnyValue, LogRecord
 
 __all__ = ["Captured", "CollectedEvent", "capture"]
 

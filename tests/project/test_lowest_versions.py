@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from lowest_python import VERSION as LOWEST_PYTHON
+from lowest_python import lowest_python
 from prerequisites import need_uv
 from scoring_host import clean_environment
 
@@ -18,7 +20,8 @@ INSTALL_SECONDS = 900
 RUN_SECONDS = 900
 OF_THE_TESTS = "setuptools==65.5.0"
 """The oldest opentelemetry-instrumentation imports pkg_resources, which later versions deprecate and then remove."""
-DIRECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+DIRECT = PROJECT["dependencies"]
 VERSIONS = "import sys, importlib.metadata as m; print(*(m.version(name) for name in sys.argv[1:]))"
 
 
@@ -50,7 +53,7 @@ def released(version: str) -> tuple[int, ...]:
 def test_the_sdks_own_tests_pass_on_the_lowest_versions(tmp_path: Path) -> None:
     uv, folder = need_uv(), tmp_path / "lowest"
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(uv, "venv", "--quiet", "--python", sys.executable, folder, seconds=INSTALL_SECONDS)
+    run(uv, "venv", "--quiet", "--python", lowest_python(), folder, seconds=INSTALL_SECONDS)
     install = (uv, "pip", "install", "--quiet", "--python", python, "--resolution", "lowest-direct")
     run(*install, "--editable", ".", "--group", "test", OF_THE_TESTS, seconds=INSTALL_SECONDS)
 
@@ -61,3 +64,11 @@ def test_the_sdks_own_tests_pass_on_the_lowest_versions(tmp_path: Path) -> None:
     # tests/conftest.py belongs to the receiver's tests, whose dependencies are not in this environment.
     command = ("-m", "pytest", "tests/sdk", "--confcutdir=tests/sdk", "-p", "no:cacheprovider", "-q")
     run(python, *command, seconds=RUN_SECONDS)
+
+
+@pytest.mark.slow
+def test_the_packages_use_no_name_that_the_oldest_python_lacks() -> None:
+    assert PROJECT["requires-python"] == f">={LOWEST_PYTHON}"
+    # pandas-stubs cannot be read as Python 3.10, so what pandas returns is unknown then.
+    options = ("--python-version", LOWEST_PYTHON, "--disable-error-code", "no-any-return")
+    run(Path(sys.executable).parent / "mypy", *options, seconds=RUN_SECONDS)

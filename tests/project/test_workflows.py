@@ -87,9 +87,13 @@ def test_a_workflow_calls_only_tasks_that_exist(workflow: Path) -> None:
 
 
 def test_the_python_versions_of_the_matrix_equal_the_classifiers() -> None:
-    matrix = yaml.safe_load((GITHUB / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]["tests"]["strategy"]["matrix"]
+    jobs = yaml.safe_load((GITHUB / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]
     claimed = re.findall(r"Python :: (3\.\d+)", "\n".join(PYPROJECT["project"]["classifiers"]))
-    assert matrix["python"] == claimed
+    oldest = [step["run"] for step in jobs["lowest-versions"]["steps"] if "uv python install" in step.get("run", "")]
+    assert [*oldest, *jobs["tests"]["strategy"]["matrix"]["python"]] == [
+        f"uv python install {claimed[0]}",
+        *claimed[1:],
+    ]
     assert PYPROJECT["project"]["requires-python"] == f">={claimed[0]}"
 
 

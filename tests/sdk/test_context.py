@@ -76,7 +76,8 @@ def test_only_a_given_timestamp_becomes_the_event_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["now", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 1_700_000_000_000, -1, 1e30, float("nan"), float("inf")]
+    "given",
+    ["now", dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc), 1_700_000_000_000, -1, 1e30, float("nan"), float("inf")],
 )
 def test_an_invalid_timestamp_is_refused_before_it_is_multiplied(given: Any) -> None:
     """Text times a billion would take three gigabytes, and milliseconds would give a year in the far future."""

@@ -20,6 +20,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import NoRequestError, OverloadedError, SlowSenderError
+from ..time_limit import Timeout, timeout
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -49,7 +50,7 @@ class ReadSlots:
         self._max_bytes = max_bytes
         self._free = SLOTS
         self._waiting: list[asyncio.Future[None]] = []
-        self._slow: dict[asyncio.Timeout, float] = {}
+        self._slow: dict[Timeout, float] = {}
 
     def message(self, read: Callable[[], Awaitable[object]]) -> _Slot:
         """Read a message; its slot is held to the end of the block, which should wait for no other peer.
@@ -69,7 +70,7 @@ class ReadSlots:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            async with asyncio.timeout(None) as limit:  # a quick read needs no limit
+            async with timeout(None) as limit:  # a quick read needs no limit
                 if self._free:
                     self._free -= 1
                 else:
@@ -82,7 +83,7 @@ class ReadSlots:
                 f"{clock() - started:.1f} s; send again, in smaller requests on a slow network"
             ) from None
 
-    async def _read(self, read: Callable[[], Awaitable[object]], limit: asyncio.Timeout, started: float) -> bytes:
+    async def _read(self, read: Callable[[], Awaitable[object]], limit: Timeout, started: float) -> bytes:
         """The message of a call that has a slot; the slot is released unless this returns."""
         becomes_slow = asyncio.get_running_loop().call_later(QUICK_SECONDS, self._mark_slow, limit, started)
         message: object = None
@@ -125,7 +126,7 @@ class ReadSlots:
                 return
         self._free += 1
 
-    def _mark_slow(self, limit: asyncio.Timeout, started: float) -> None:
+    def _mark_slow(self, limit: Timeout, started: float) -> None:
         limit.reschedule(started + MOST_SECONDS)
         self._slow[limit] = asyncio.get_running_loop().time()
         if self._waiting:

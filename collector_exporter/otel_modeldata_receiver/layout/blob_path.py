@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Final
 
@@ -15,6 +15,7 @@ from .partition import QUARANTINE
 __all__ = ["BlobPath", "parse_blob_path", "tenant_of"]
 
 _DATE: Final = r"(?P<date>\d{4}(?:/\d\d){0,4})"
+_FRACTION: Final = re.compile(r"\.[0-9]+")
 _BLOB: Final = re.compile(rf"(?P<endpoint>[^/]+)/(?P<deployment>[^/]+)/(?P<collection>[^/]+)/{_DATE}/[^/]+", re.ASCII)
 _QUARANTINE_BLOB: Final = re.compile(rf"{QUARANTINE}/{_DATE}/[^/]+", re.ASCII)
 _DEPLOYMENT: Final = re.compile(r"/(?:onlineEndpoints|endpoints)/([^/]+)/deployments/([^/]+)", re.IGNORECASE)
@@ -102,7 +103,8 @@ def _time_prefix(date: str) -> str:
 
 def _utc_text(time: str) -> str | None:
     try:
-        moment = datetime.fromisoformat(time)
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment.tzinfo is not None else None
+        # Python 3.10 reads neither "Z" nor fractions of other than 3 or 6 digits; no folder depends on fractions.
+        moment = datetime.fromisoformat(_FRACTION.sub("", time.upper()).replace("Z", "+00:00"))
+        return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Final
 
@@ -66,7 +66,7 @@ def quarantine_folder(time_ns: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _dated(rate: RollingRate, minutes: int) -> str:
-    return datetime.fromtimestamp(minutes * 60, UTC).strftime(_PATTERNS[rate])
+    return datetime.fromtimestamp(minutes * 60, timezone.utc).strftime(_PATTERNS[rate])
 
 
 @lru_cache(maxsize=len(RollingRate))

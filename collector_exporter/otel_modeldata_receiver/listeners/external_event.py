@@ -116,7 +116,7 @@ def _written_time(text: str) -> int | None:
         return None
     day, clock, fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}{zone.upper()}")
+        moment = datetime.fromisoformat(f"{day}T{clock}{zone.upper().replace('Z', '+00:00')}")
     except ValueError:
         return None
     return int(moment.timestamp()) * NS_PER_SECOND + int((fraction or "").ljust(9, "0"))

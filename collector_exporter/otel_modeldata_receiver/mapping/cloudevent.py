@@ -17,7 +17,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, get_type_hints
 
@@ -201,6 +201,11 @@ def time_text(time_ns: int) -> str:
     return _second_text(time_ns // NS_PER_SECOND)
 
 
+def moment_text(time_ns: int) -> str:
+    """ISO 8601 in UTC with microseconds, the form that Azure's GenAI preprocessor reads as a time."""
+    return f"{time_text(time_ns)[:-1]}.{time_ns % NS_PER_SECOND // 1000:06d}Z"
+
+
 @lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -61,7 +61,7 @@ class Rejected:
         """A digest that is the same for the same bytes; 64 hex digits."""
         digest = hashlib.sha256()
         for part in (self.request, self.resource, self.record):
-            digest.update(len(part).to_bytes(8))
+            digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
         return digest.hexdigest()
 

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import StoreError
 from ..retry import retry_for
+from ..time_limit import timeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,7 +182,7 @@ class PartitionWriter:
             return
         self._enough.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left):
+            async with timeout(left):
                 await self._enough.wait()
 
     async def _store_block(self) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from .. import semconv
+from .._encoding.otlp_messages import LogRecord
 
 if TYPE_CHECKING:
     from .._encoding.log_record import Parts, Record, RequestEnvelope

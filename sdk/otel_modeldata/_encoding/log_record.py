@@ -4,7 +4,7 @@ A record is encoded once, on its own, and the same bytes are sent each time: a r
 in protobuf the concatenation of two messages is their merge ("Protocol Buffers: Encoding, Last One Wins"). The part
 that is equal for all records of a collector is encoded once, too.
 
-The messages are those of `opentelemetry.proto`. The logs SDK of opentelemetry-python is not used: its names are still
+The messages are in `otlp_messages.py`. The logs SDK of opentelemetry-python is not used: its names are still
 private and differ between the two supported lines, its limits would truncate data, and with `OTEL_SDK_DISABLED` it
 would drop every event silently.
 """
@@ -15,30 +15,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
-from opentelemetry.sdk.resources import Resource
 
 from .. import semconv
 from .._version import AGENT, NAME, VERSION
 from ..context import new_uuid
-from ..exceptions import ConfigError
-from ..validation.problems import Problem
 from .dataframe_json import Rows
+from .otlp_messages import (
+    AnyValue,
+    ExportLogsServiceRequest,
+    InstrumentationScope,
+    KeyValue,
+    LogRecord,
+    ResourceLogs,
+    ScopeLogs,
+)
+from .otlp_messages import Resource as ResourceMessage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from google.protobuf.message import Message
     from opentelemetry.trace import SpanContext
-
-    from ..config import CollectorConfig
-
-_RESOURCE = "OpenTelemetry resource (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES)"
-_HAS_EVENT_NAME = "event_name" in LogRecord.DESCRIPTOR.fields_by_name
-"""OTLP 1.5 and later; the attribute `cloudevents.event_type` has the same value in every version."""
 
 
 Parts = tuple[bytes | bytearray, ...]
@@ -148,8 +145,10 @@ class Record(msgspec.Struct, eq=False, gc=False):
         return self.fixed, message.SerializeToString(), _BODY, body, value, size, text
 
 
-def fixed_part(collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION) -> bytes:
-    """The attributes that every record of one collector has, encoded: the beginning of its bytes."""
+def fixed_attributes(
+    collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION
+) -> dict[str, str | float]:
+    """The attributes that every record of one collector has."""
     attributes: dict[str, str | float] = {
         semconv.AZUREML_COLLECTION_NAME: collection,
         semconv.CLOUDEVENTS_EVENT_TYPE: semconv.event_type(collection),
@@ -160,25 +159,40 @@ def fixed_part(collection: str, sampling_rate: float, model_version: str = semco
         attributes[semconv.AZUREML_DATA_CONTENT_TYPE] = semconv.JSON_CONTENT_TYPE
     attributes[semconv.AZUREML_AGENT] = AGENT
     attributes[semconv.AZUREML_SAMPLING_RATE] = float(sampling_rate)
+    return attributes
+
+
+def fixed_part(collection: str, sampling_rate: float, model_version: str = semconv.DEFAULT_MODEL_VERSION) -> bytes:
+    """The same, encoded: the beginning of the bytes of each record."""
+    attributes = fixed_attributes(collection, sampling_rate, model_version)
     message = LogRecord(attributes=[_key_value(key, value) for key, value in attributes.items()])
-    if _HAS_EVENT_NAME:
-        message.event_name = semconv.event_type(collection)
+    message.event_name = semconv.event_type(collection)
     return message.SerializeToString()
 
 
 def _key_value(key: str, value: str | float) -> KeyValue:
     if isinstance(value, str):
         return KeyValue(key=key, value=AnyValue(string_value=value))
+    if isinstance(value, bool):  # of a resource
+        return KeyValue(key=key, value=AnyValue(bool_value=value))
     if isinstance(value, int):
         return KeyValue(key=key, value=AnyValue(int_value=value))
     return KeyValue(key=key, value=AnyValue(double_value=value))
 
 
 _DEPLOYMENT = (semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME)
+_DEFAULTS = {
+    semconv.AZUREML_ENDPOINT_NAME: semconv.DEFAULT_ENDPOINT,
+    semconv.AZUREML_DEPLOYMENT_NAME: semconv.DEFAULT_DEPLOYMENT,
+}
 
 
 class RequestEnvelope:
     """The constant parts of `ExportLogsServiceRequest` around the records of one process.
+
+    Args:
+        attributes: of the resource; endpoint and deployment have defaults.
+        producer: the id of the process.
 
     Attributes:
         deployment: `{endpoint}/{deployment}`, the first two folders.
@@ -187,12 +201,12 @@ class RequestEnvelope:
     `ScopeLogs{scope (1), log_records (2)}`; each of the three is a length-delimited field.
     """
 
-    def __init__(self, config: CollectorConfig, producer: str) -> None:
-        resource = _resource(config, producer)
-        self.deployment = "/".join(str(resource.attributes[key]) for key in _DEPLOYMENT)
-        attributes = [_key_value(k, v) for k, v in resource.attributes.items() if isinstance(v, (str, int, float))]
+    def __init__(self, attributes: Mapping[str, str | bool | int | float], producer: str) -> None:
+        resource = {**_DEFAULTS, **attributes, semconv.SERVICE_INSTANCE_ID: producer}
+        self.deployment = "/".join(str(resource[key]) for key in _DEPLOYMENT)
+        message = ResourceMessage(attributes=[_key_value(key, value) for key, value in resource.items()])
         scope = InstrumentationScope(name=NAME, version=VERSION)
-        self._set(ResourceLogs(resource=ResourceMessage(attributes=attributes)), ScopeLogs(scope=scope))
+        self._set(ResourceLogs(resource=message), ScopeLogs(scope=scope))
 
     @classmethod
     def of_request(cls, request: bytes) -> RequestEnvelope:
@@ -241,28 +255,3 @@ def _varint(number: int) -> bytes:
         number >>= 7
     result.append(number)
     return bytes(result)
-
-
-def _resource(config: CollectorConfig, producer: str) -> Resource:
-    """Names from the deployment YAML, else OTEL_RESOURCE_ATTRIBUTES and service.name, else `local`/`default`."""
-    given = {
-        semconv.SERVICE_INSTANCE_ID: producer,
-        semconv.AZUREML_ENDPOINT_NAME: config.endpoint,
-        semconv.AZUREML_DEPLOYMENT_NAME: config.deployment,
-        semconv.AZUREML_ROLLING_RATE: config.rolling_rate,
-    }
-    resource = Resource.create({key: value for key, value in given.items() if value is not None})
-    service = str(resource.attributes.get(semconv.SERVICE_NAME, ""))
-    # OTel's default for a missing name, "unknown_service:python", is not an endpoint.
-    named = service if service and not service.startswith("unknown_service") else semconv.DEFAULT_ENDPOINT
-    endpoint = str(resource.attributes.get(semconv.AZUREML_ENDPOINT_NAME, named))
-    deployment = str(resource.attributes.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
-    problems = [
-        Problem(key, f"expected {semconv.NAME_RULE}, got {name!r}", _RESOURCE)
-        for key, name in ((semconv.AZUREML_ENDPOINT_NAME, endpoint), (semconv.AZUREML_DEPLOYMENT_NAME, deployment))
-        if not semconv.is_name(name)
-    ]
-    if problems:
-        raise ConfigError(*problems)
-    names = {semconv.AZUREML_ENDPOINT_NAME: endpoint, semconv.AZUREML_DEPLOYMENT_NAME: deployment}
-    return Resource(names).merge(resource)

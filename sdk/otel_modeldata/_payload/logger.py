@@ -65,7 +65,8 @@ class PayloadLogger:
     """
 
     def __init__(self) -> None:
-        settings = Settings.from_env()
+        with _forking.guard:  # OpenTelemetry's resource is loaded here
+            settings = Settings.from_env()
         self._config, self._settings = settings.config, settings.payload
         open_transport.check(settings)
         metrics.register_once()

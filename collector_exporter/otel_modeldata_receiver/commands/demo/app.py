@@ -146,7 +146,7 @@ def _serving(script: ModuleType, tracer: Tracer) -> Iterator[int]:
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a client that closes its connection early, as an interrupted one does."""
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 

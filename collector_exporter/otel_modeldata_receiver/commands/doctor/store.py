@@ -8,13 +8,13 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from ...config.store_access import parse_url
+from ...config.store_url import is_azure, meant_store
 from ...layout.blob_path import parse_blob_path
 from ...storage.open_store import open_store
 from ...storage.store import BLOB_SUFFIX
@@ -66,7 +66,7 @@ def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], t
     Raises:
         ReceiverError: the store cannot be opened or read.
     """
-    stamps = [datetime.fromtimestamp(moment, UTC).strftime("%Y/%m/%d/%H/%M") for moment in moments]
+    stamps = [datetime.fromtimestamp(moment, timezone.utc).strftime("%Y/%m/%d/%H/%M") for moment in moments]
     return asyncio.run(_find(url, _Search(folder, correlation_id, stamps), time.monotonic() + timeout))
 
 
@@ -120,7 +120,8 @@ def skew(url: str) -> Skew | None:
         ReceiverError: the store's URL cannot be understood.
         OSError: the service does not answer.
     """
-    if parse_url(url).scheme not in {"az", "https"}:
+    url = meant_store(url)
+    if not is_azure(url):
         return None
     request = urllib.request.Request(asyncio.run(_service_url(url)), method="HEAD")  # noqa: S310 (of a storage account)
     before = time.time()
