@@ -17,7 +17,7 @@ from . import _forking, semconv
 from ._delivery import metrics, open_transport
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
-from .config import load_config
+from .config import config_warnings, load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
@@ -95,6 +95,7 @@ class Collector:
         else:
             self._sends_to = logger_provider
             self._config = load_config()
+            open_transport.log_once(config_warnings(self._config))
             self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
