@@ -18,7 +18,7 @@ from otel_modeldata._delivery.credential_renewal import PATIENCE_SECONDS, Creden
 from otel_modeldata._delivery.grpc_transport import GrpcTransport
 from otel_modeldata._settings.otlp_endpoint import Endpoint
 from otel_modeldata.exceptions import CredentialsError
-from otel_modeldata.transport import Delivered
+from otel_modeldata.transport import Delivered, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,3 +276,19 @@ def test_a_process_that_forks_after_a_renewal_needs_no_file_in_its_first_collect
     transport = GrpcTransport(endpoint)
     assert transport._endpoint == endpoint
     transport.close()
+
+
+def test_a_server_that_is_down_is_not_blamed_on_credentials_even_after_a_renewal(
+    server: TlsBackend, served: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("a")
+    endpoint = Endpoint(
+        target=server.endpoint, secure=True, certificate=str(served / "ca.crt"), token_file=str(tmp_path / "token")
+    )
+    transport = GrpcTransport(endpoint.checked())
+    server.stop()
+    (tmp_path / "token").write_text("b")
+    answer = transport.send(b"")
+    transport.close()
+    assert isinstance(answer, Retry)
+    assert (answer.code, answer.is_about_credentials) == ("UNAVAILABLE", False)
