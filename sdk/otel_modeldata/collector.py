@@ -48,7 +48,8 @@ class Collector:
         name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
-            `collect` for errors known there, by the delivery thread for events that are lost later.
+            `collect` for errors known there, by the delivery thread for events that are lost later and for credentials
+            that the endpoint does not accept.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
         logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
