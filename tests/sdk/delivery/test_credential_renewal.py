@@ -239,6 +239,30 @@ def test_a_rotated_token_is_used_and_an_expired_one_is_heard(
     )
 
 
+@pytest.mark.slow
+def test_a_refusal_that_lasts_is_heard_once_a_minute_and_an_on_error_that_fails_stops_nothing(
+    backend: RecordingBackend,
+) -> None:
+    tries: list[grpc.ServicerContext] = []
+
+    def judge(context: grpc.ServicerContext) -> None:
+        tries.append(context)
+        if len(tries) < 3:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yours")
+        backend.refuse(None)
+
+    heard: list[Exception] = []
+
+    def fail(error: Exception) -> None:
+        heard.append(error)
+        raise LookupError("an error of the application")
+
+    backend.refuse(judge)
+    assert _sent(Collector(name="model_inputs", on_error=fail), 1) == 1
+    assert len(tries) == 3
+    assert [type(error) for error in heard] == [CredentialsError]
+
+
 def test_another_token_keeps_the_connection_and_other_certificates_open_a_new_one(
     server: TlsBackend, served: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
