@@ -19,7 +19,7 @@ from ._delivery.ending.hooks import install_hooks
 from ._delivery.on_error import call_on_error
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
-from .config import load_config
+from .config import config_warnings, load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
@@ -50,10 +50,10 @@ class Collector:
         name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
-            `collect` for errors known there, by the delivery thread for events that are lost later. What it raises is
-            logged and goes no further, `SystemExit` and `KeyboardInterrupt` included; one that a signal handler raises
-            while it runs is raised. It may call `collect`, `flush` and `shutdown`: their errors are logged, not given
-            to it again.
+            `collect` for errors known there, by the delivery thread for events that are lost later and for credentials
+            that the endpoint does not accept. What it raises is logged and goes no further, `SystemExit` and
+            `KeyboardInterrupt` included; one that a signal handler raises while it runs is raised. It may call
+            `collect`, `flush` and `shutdown`: their errors are logged, not given to it again.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
         logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
@@ -101,6 +101,7 @@ class Collector:
         else:
             self._sends_to = logger_provider
             self._config = load_config()
+            open_transport.log_once(config_warnings(self._config))
             self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
