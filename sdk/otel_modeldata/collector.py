@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
@@ -117,6 +118,7 @@ class Collector:
         elif "pandas" in sys.modules:
             # Now, not in the first request, nor in a thread that outlives the main one, when Python refuses imports.
             self._load()
+            _collect_early_frames()
 
     def collect(self, data: pd.DataFrame, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
         """Collect a frame; later changes of the frame do not change the record.
@@ -160,13 +162,24 @@ class Collector:
             metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
         emitter = self._emitter or self._make_emitter(data)
-        emitter.emit(data, correlation_id, context)
+        if emitter is None:
+            _early_frames.append((self, data.copy(deep=True), context))
+        else:
+            emitter.emit(data, correlation_id, context)
         return _ACCEPTED
 
-    def _make_emitter(self, data: object) -> FrameEmitter:
-        if "pandas" not in sys.modules:  # then `data` cannot be a DataFrame: pandas need not be loaded
+    def _make_emitter(self, data: object) -> FrameEmitter | None:
+        """Load the emitter; None if a signal handler has interrupted this thread while it loads one."""
+        pandas = sys.modules.get("pandas")
+        if pandas is None:  # then `data` cannot be a DataFrame: pandas need not be loaded
             raise UnsupportedDataError(data)
-        return self._load()
+        if _forking.guard.is_held_here():
+            if not isinstance(data, getattr(pandas, "DataFrame", ())):
+                raise UnsupportedDataError(data)
+            return None
+        emitter = self._load()
+        _collect_early_frames()
+        return emitter
 
     def _load(self) -> FrameEmitter:
         """Load the heavy part of the package; a fork waits for it, else its child would have half-imported modules."""
@@ -261,6 +274,17 @@ _MANY_REQUESTS = 5
 """More than a client repeats a request."""
 _MANY_FRAMES = 50
 """More than one request has, even if it is collected in parts."""
+
+
+_early_frames: deque[tuple[Collector, pd.DataFrame, CorrelationContext]] = deque()
+"""What a signal handler collected while the thread that it interrupted loaded the package: half-imported modules cannot
+be used, so these frames are collected as soon as they are loaded."""
+
+
+def _collect_early_frames() -> None:
+    while _early_frames:
+        collector, frame, context = _early_frames.popleft()
+        collector.collect(frame, context)
 
 
 def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:
