@@ -68,6 +68,8 @@ def log_once(warnings: Iterable[Problem]) -> None:
 
 def load(settings: Settings) -> None:
     """Import what carries the records, so that the first `collect` need not."""
+    import opentelemetry.sdk.resources  # noqa: F401, PLC0415 - the resource of this process, not with the package
+
     if not isinstance(settings.destination, str):
         from . import grpc_transport  # noqa: F401, PLC0415 - gRPC, not with the package
 

@@ -1,0 +1,110 @@
+"""Model servers that are stopped as a platform stops them, and which of the collected events are stored."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from recording_backend import RecordingBackend
+from stopped_server import REQUESTS, Machine, expected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scoring_host import StartScoringHost
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+LITSERVE = """
+import sys
+import litserve
+from scored import score
+
+class Model(litserve.LitAPI):
+    def setup(self, device): ...
+    def decode_request(self, request): return request["name"]
+    def predict(self, name): return score(name).decode()
+    def encode_response(self, output): return output
+
+if __name__ == "__main__":
+    server = litserve.LitServer(Model(), accelerator="cpu")
+    server.run(port=int(sys.argv[1]), generate_client_file=False, log_level="warning")
+"""
+MLFLOW = """
+import sys
+import mlflow
+
+class Model(mlflow.pyfunc.PythonModel):
+    def load_context(self, context):
+        import scored
+
+        self.score = scored.score
+
+    def predict(self, context, model_input, params=None):
+        return [self.score(str(model_input["name"].iloc[0])).decode()]
+
+mlflow.pyfunc.save_model(sys.argv[1], python_model=Model(), pip_requirements=[])
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with RecordingBackend() as backend:
+        yield Machine(backend, tmp_path)
+
+
+def _post(url: str, body: object) -> str:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        text: str = response.read().decode()
+        return text
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_the_workers_of_litserve_deliver_before_they_end(machine: Machine, signum: int, interrupts: None) -> None:
+    program = machine.folder / "serve.py"
+    program.write_text(LITSERVE, "utf-8")
+    stopped = machine.stop(
+        ("python", str(program), "PORT"),
+        signum=signum,
+        group=True,  # LitServe's main process does not pass SIGTERM on
+        ready="health",
+        ask=lambda port, name: _post(f"http://127.0.0.1:{port}/predict", {"name": name}),
+    )
+    assert machine.stored() >= expected(stopped.answered), stopped.log
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_mlflows_scoring_server_delivers_before_it_ends(
+    machine: Machine, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = machine.folder / "model"
+    code = [sys.executable, "-W", "ignore", "-c", MLFLOW, str(model)]
+    subprocess.run(code, check=True, timeout=120, capture_output=True)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    command = ("mlflow", "models", "serve", "-m", str(model), "--env-manager", "local", "-p", "PORT")
+    stopped = machine.stop(
+        (*command, "-w", str(workers)),
+        workers=workers,
+        group=True,
+        ready="ping",
+        ask=lambda port, name: _post(f"http://127.0.0.1:{port}/invocations", {"dataframe_records": [{"name": name}]}),
+    )
+    assert machine.stored() >= expected(stopped.answered), stopped.log
+
+
+def test_azures_scoring_server_delivers_before_it_ends(start_scoring_host: StartScoringHost) -> None:
+    with RecordingBackend() as backend:
+        host = start_scoring_host(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{backend.endpoint}")
+        for n in range(REQUESTS):
+            host.score({"age": [n], "income": [1.0]})
+        host.terminate()
+        assert host.wait() == 0
+        assert len(backend.records()) == 2 * REQUESTS
