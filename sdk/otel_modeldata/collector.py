@@ -18,6 +18,7 @@ from . import _forking, semconv
 from ._delivery import metrics, open_transport
 from ._delivery.ending.hooks import install_hooks
 from ._delivery.on_error import call_on_error
+from ._delivery.process import current_process
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
 from .config import config_warnings, load_config
@@ -118,7 +119,6 @@ class Collector:
         elif "pandas" in sys.modules:
             # Now, not in the first request, nor in a thread that outlives the main one, when Python refuses imports.
             self._load()
-            _collect_early_frames()
 
     def collect(self, data: pd.DataFrame, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
         """Collect a frame; later changes of the frame do not change the record.
@@ -161,25 +161,25 @@ class Collector:
         if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
             metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
-        emitter = self._emitter or self._make_emitter(data)
-        if emitter is None:
-            _early_frames.append((self, data.copy(deep=True), context))
+        if current_process() is None and _forking.guard.is_held_here():
+            self._collect_later(data, context)
         else:
+            emitter = self._emitter or self._make_emitter(data)
             emitter.emit(data, correlation_id, context)
+            if _early_frames:
+                _collect_early_frames()
         return _ACCEPTED
 
-    def _make_emitter(self, data: object) -> FrameEmitter | None:
-        """Load the emitter; None if a signal handler has interrupted this thread while it loads one."""
-        pandas = sys.modules.get("pandas")
-        if pandas is None:  # then `data` cannot be a DataFrame: pandas need not be loaded
+    def _collect_later(self, data: pd.DataFrame, context: CorrelationContext) -> None:
+        """A signal handler has interrupted this thread, which starts the delivery side."""
+        if not isinstance(data, getattr(sys.modules.get("pandas"), "DataFrame", ())):
             raise UnsupportedDataError(data)
-        if _forking.guard.is_held_here():
-            if not isinstance(data, getattr(pandas, "DataFrame", ())):
-                raise UnsupportedDataError(data)
-            return None
-        emitter = self._load()
-        _collect_early_frames()
-        return emitter
+        _early_frames.append((self, data.copy(deep=True), context))
+
+    def _make_emitter(self, data: object) -> FrameEmitter:
+        if "pandas" not in sys.modules:  # then `data` cannot be a DataFrame: pandas need not be loaded
+            raise UnsupportedDataError(data)
+        return self._load()
 
     def _load(self) -> FrameEmitter:
         """Load the heavy part of the package; a fork waits for it, else its child would have half-imported modules."""
@@ -277,8 +277,8 @@ _MANY_FRAMES = 50
 
 
 _early_frames: deque[tuple[Collector, pd.DataFrame, CorrelationContext]] = deque()
-"""What a signal handler collected while the thread that it interrupted loaded the package: half-imported modules cannot
-be used, so these frames are collected as soon as they are loaded."""
+"""What a signal handler collected while the thread that it interrupted started the delivery side: half-imported modules
+cannot be used, so these frames are collected at the end of the next `collect`."""
 
 
 def _collect_early_frames() -> None:

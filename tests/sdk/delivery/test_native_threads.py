@@ -12,6 +12,8 @@ import pytest
 from recording_backend import RecordingBackend, unavailable_with_retry_info
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import grpc
 
 pytestmark = pytest.mark.slow
@@ -77,3 +79,30 @@ def test_greenlets_run_while_the_gateway_does_not_answer(beginning: str) -> None
                 answers.set()
                 process.kill()
         assert [record.body.string_value for record in backend.records()] == ['[{"n":0}]', '[{"n":1}]']
+
+
+STORE = """
+import pandas as pd
+from otel_modeldata import Collector, shutdown
+collector = Collector(name="model_inputs")
+collector.collect(pd.DataFrame({"n": [1]}))
+print(shutdown(60).delivered)
+"""
+
+
+def test_a_store_is_written_in_a_process_that_gevent_has_patched(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", f"{GEVENT}\n{STORE}"]
+    env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
+    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "1\n"
+    assert len(list(tmp_path.rglob("*.jsonl"))) == 1
+
+
+def test_a_store_is_refused_in_a_process_that_eventlet_has_patched(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", f"{EVENTLET}\n{STORE}"]
+    env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
+    assert done.stderr.strip().splitlines()[-1] == (
+        "otel_modeldata.exceptions.ConfigError: OTEL_MODELDATA_STORE: expected a process without eventlet's patches, "
+        "got one with them: send to an endpoint instead"
+    )

@@ -23,7 +23,7 @@ from otel_modeldata._settings.delivery import DeliveryLimits
 from otel_modeldata.exceptions import QueueFullError, ShutDownError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 SECONDS = 30.0
 """How long a wait may last before it counts as a hang."""
@@ -205,6 +205,11 @@ while True:
 """
 
 
+def _run(env: Mapping[str, str], code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=1700)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("spool", [False, True], ids=["memory", "spool"])
 def test_real_signals_while_the_main_thread_collects_lose_nothing(*, spool: bool, tmp_path: Path) -> None:
@@ -212,7 +217,7 @@ def test_real_signals_while_the_main_thread_collects_lose_nothing(*, spool: bool
         env = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{backend.endpoint}", "OTEL_MODELDATA_BATCH_MS": "0"}
         if spool:
             env["OTEL_MODELDATA_SPOOL"] = str(tmp_path / "spool")
-        done = subprocess.run([sys.executable, "-c", REAL], env=env, capture_output=True, text=True, timeout=200)
+        done = _run(env, REAL)
         assert (done.returncode, done.stderr) == (0, "")
         accepted, delivered, pending, lost = map(int, done.stdout.split())
         assert (accepted, lost) == (delivered + pending, 0)
@@ -279,7 +284,6 @@ def test_a_signal_handler_may_collect_and_wait_during_the_first_collect(
         env = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{backend.endpoint}", "OTEL_MODELDATA_BATCH_MS": "0"}
         if spool:
             env["OTEL_MODELDATA_SPOOL"] = str(tmp_path / "spool")
-        command = [sys.executable, "-c", FIRST, str(Path(interruption.__file__).parent), "7", str(step)]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1700)
+        done = _run(env, FIRST, str(Path(interruption.__file__).parent), "7", str(step))
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) > 3 * step
