@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import grpc
 import pandas as pd
 import pytest
-from certificate_files import make_certificates
 from recording_backend import RecordingBackend
 
 import otel_modeldata
@@ -19,6 +18,10 @@ from otel_modeldata._delivery.grpc_transport import GrpcTransport
 from otel_modeldata._settings.otlp_endpoint import Endpoint
 from otel_modeldata.exceptions import CredentialsError
 from otel_modeldata.transport import Delivered, Retry
+
+pytest.importorskip("cryptography")
+
+from certificate_files import make_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
