@@ -17,7 +17,7 @@ from . import _forking, semconv
 from ._delivery import metrics, open_transport
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
-from .config import load_config
+from .config import config_warnings, load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
@@ -48,7 +48,8 @@ class Collector:
         name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
-            `collect` for errors known there, by the delivery thread for events that are lost later.
+            `collect` for errors known there, by the delivery thread for events that are lost later and for credentials
+            that the endpoint does not accept.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
         logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
@@ -95,6 +96,7 @@ class Collector:
         else:
             self._sends_to = logger_provider
             self._config = load_config()
+            open_transport.log_once(config_warnings(self._config))
             self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))

@@ -141,6 +141,7 @@ ASGIMiddleware>ASGI2Middleware>function
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "kinds"),
     [
