@@ -13,8 +13,8 @@ from recording_backend import RecordingBackend
 
 import otel_modeldata
 from otel_modeldata import Collector
-from otel_modeldata._delivery.credential_renewal import PATIENCE_SECONDS, CredentialRenewal
 from otel_modeldata._delivery.grpc_transport import GrpcTransport
+from otel_modeldata._settings.credential_renewal import PATIENCE_SECONDS, CredentialRenewal
 from otel_modeldata._settings.otlp_endpoint import Endpoint
 from otel_modeldata.exceptions import CredentialsError
 from otel_modeldata.transport import Delivered, Retry
