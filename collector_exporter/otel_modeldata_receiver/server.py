@@ -120,8 +120,10 @@ class Server:
                 self._config.grace_seconds,
             )
         await self._stop_http()
-        if self._grpc is not None:
-            await self._grpc.stop(_CLOSE_SECONDS)
+        grpc_server, self._grpc = self._grpc, None
+        if grpc_server is not None:
+            await grpc_server.stop(_CLOSE_SECONDS)
+            logger.info("stopped: %s", self._pipeline.totals.sentence)
         await self._output.close()
 
     async def _stop_http(self) -> None:

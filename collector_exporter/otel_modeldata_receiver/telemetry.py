@@ -45,6 +45,7 @@ class Instruments:
     Attributes:
         received: accepted and refused records by the name of their signal, `log_records` or `spans`.
         left_out: spans that the setting `spans` excludes.
+        without_content: spans of calls of a language model that succeeded and carry no prompts and answers.
         duplicates: records that were stored already and not written again.
         quarantined: records that cannot become lines, by `reason`.
         refused_requests: requests answered with an error, by `error.type`.
@@ -59,6 +60,7 @@ class Instruments:
 
     received: Mapping[str, ReceivedCounters]
     left_out: Counter
+    without_content: Counter
     duplicates: Counter
     quarantined: Counter
     refused_requests: Counter
@@ -92,6 +94,9 @@ def instruments(meter: Meter | None = None) -> Instruments:
             ),
         },
         left_out=meter.create_counter("otel_modeldata.spans.left_out", "{spans}", "Excluded by the setting."),
+        without_content=meter.create_counter(
+            "otel_modeldata.spans.without_content", "{spans}", "Calls of a language model without prompts and answers."
+        ),
         duplicates=meter.create_counter("otel_modeldata.duplicates", "{records}", "Stored already, not written again."),
         quarantined=meter.create_counter("otel_modeldata.quarantined", "{records}", "In quarantine, by reason."),
         refused_requests=meter.create_counter("otel_modeldata.refused_requests", "{requests}", "By type of error."),

@@ -52,13 +52,15 @@ get_current()
 class FrameEmitter:
     """Emits the frames of one collector as records; subclasses say where to."""
 
-    def __init__(self, name: str, config: CollectorConfig, rate: float, model_version: str) -> None:
+    def __init__(
+        self, name: str, config: CollectorConfig, rate: float, model_version: str, *, rename_columns: bool
+    ) -> None:
         self._name = name
         self._config = config
         self._event_type = semconv.event_type(name)
         self._fixed = fixed_part(name, rate, model_version)
         self._folder_pattern = semconv.FOLDER_PATTERNS[config.rolling_rate or "Hour"]
-        self._column_names = ColumnNameCache(name)
+        self._column_names = ColumnNameCache(name, rename=rename_columns)
         self._once = LogThrottle(logger, math.inf)
 
     def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext) -> None:
@@ -152,7 +154,7 @@ class Emitter(FrameEmitter):
         on_error: OnError | None,
         model_version: str = semconv.DEFAULT_MODEL_VERSION,
     ) -> None:
-        super().__init__(name, settings.config, rate, model_version)
+        super().__init__(name, settings.config, rate, model_version, rename_columns=settings.rename_columns)
         self._settings = settings
         self._on_error = on_error
 
@@ -189,10 +191,17 @@ class Emitter(FrameEmitter):
 class LoggerEmitter(FrameEmitter):
     """Emits through a LoggerProvider of the application."""
 
-    def __init__(
-        self, name: str, config: CollectorConfig, rate: float, model_version: str, provider: LoggerProvider
+    def __init__(  # noqa: PLR0913 - the settings of a collector, and where it emits
+        self,
+        name: str,
+        config: CollectorConfig,
+        rate: float,
+        model_version: str,
+        provider: LoggerProvider,
+        *,
+        rename_columns: bool,
     ) -> None:
-        super().__init__(name, config, rate, model_version)
+        super().__init__(name, config, rate, model_version, rename_columns=rename_columns)
         self._logger = OtelLogger(provider, fixed_attributes(name, rate, model_version), config)
 
     def _put(self, record: Record, key: JoinKey) -> str:  # noqa: ARG002 - frames never join

@@ -8,12 +8,14 @@ OpenTelemetry SDK is imported.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
+from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
 from .config import load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
@@ -85,12 +87,15 @@ class Collector:
         # Errors are raised now, in init(), not in the first scoring request.
         self._sends_to: Settings | LoggerProvider
         if logger_provider is None:
-            self._sends_to = settings = Settings.from_env()
+            with _forking.guard:  # OpenTelemetry's resource is loaded here
+                self._sends_to = settings = Settings.from_env()
             self._config = settings.config
+            self._rename_columns = settings.rename_columns
             open_transport.check(settings)
         else:
             self._sends_to = logger_provider
             self._config = load_config()
+            self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
@@ -159,7 +164,14 @@ class Collector:
             if isinstance(self._sends_to, Settings):
                 emitter = Emitter(self.name, self._sends_to, self._rate, self._on_error, self._model_version)
             else:
-                emitter = LoggerEmitter(self.name, self._config, self._rate, self._model_version, self._sends_to)
+                emitter = LoggerEmitter(
+                    self.name,
+                    self._config,
+                    self._rate,
+                    self._model_version,
+                    self._sends_to,
+                    rename_columns=self._rename_columns,
+                )
             self._emitter = emitter
             return emitter
 

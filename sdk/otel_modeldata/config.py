@@ -9,7 +9,8 @@ The first of these sources that is present is used:
 3. `AZUREML_MDC_ENABLED` and the other variables of azureml-ai-monitoring's legacy mode.
 4. Nothing: every collection is on, at 100 %.
 
-A file decodes into one validated `CollectorConfig`, or into one `ConfigError` that lists every problem.
+A file decodes into one validated `CollectorConfig`, or into one `ConfigError` that lists every problem. In the first
+two, a collection without `enabled` is off, as in Azure ML.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ import msgspec
 from .exceptions import ConfigError
 from .semconv import NAME_RULE, PAYLOAD_COLLECTIONS, is_name
 from .validation.decoding import Rule, decode
-from .validation.problems import Problem
+from .validation.path_text import read_path
+from .validation.problems import Problem, child
+from .validation.repeated_keys import repeated_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 CONFIG_VARIABLE = "OTEL_MODELDATA_CONFIG"
 AZURE_CONFIG_VARIABLE = "AZUREML_MDC_CONFIG_PATH"
@@ -49,9 +52,19 @@ class DataAsset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collection(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of `data_collector.collections`."""
+    """One entry of `data_collector.collections`.
+
+    Attributes:
+        enabled: whether it is collected.
+        is_switched: whether the file says so; if not, it is off.
+        sampling_rate: share of correlation ids to collect; None means the rate of the whole block.
+        rolling_rate: how its folders are partitioned; None means the rate of the whole block.
+        data: the data asset that it is registered as.
+        client_id: of the identity that writes it.
+    """
 
     enabled: bool = True
+    is_switched: bool = True
     sampling_rate: float | None = None
     rolling_rate: RollingRate | None = None
     data: DataAsset | None = None
@@ -181,9 +194,9 @@ def load_config(environ: Mapping[str, str] | None = None) -> CollectorConfig:
     env = os.environ if environ is None else environ
     debug = _is_true(env.get("AZUREML_MDC_DEBUG"))
     if path := env.get(CONFIG_VARIABLE):
-        config = read_deployment(Path(path), f"{CONFIG_VARIABLE}={path}")
+        config = read_deployment(_path(CONFIG_VARIABLE, path), f"{CONFIG_VARIABLE}={path}")
     elif path := env.get(AZURE_CONFIG_VARIABLE):
-        config = _read_azure_file(Path(path), f"{AZURE_CONFIG_VARIABLE}={path}")
+        config = _read_azure_file(_path(AZURE_CONFIG_VARIABLE, path), f"{AZURE_CONFIG_VARIABLE}={path}")
     elif LEGACY_VARIABLE in env:
         config = _from_legacy_variables(env)
     else:
@@ -199,6 +212,24 @@ def config_origin(environ: Mapping[str, str]) -> str:
     return LEGACY_VARIABLE if LEGACY_VARIABLE in environ else "defaults"
 
 
+def config_warnings(config: CollectorConfig) -> tuple[Problem, ...]:
+    """What a user should know about a configuration: collections that are off because nothing switches them on."""
+    message = "expected true or false, got nothing, so this collection is off, as in Azure ML: write enabled: 'True'"
+    entries = (config.collections or {}).items()
+    return tuple(
+        Problem(f"{child('data_collector.collections', name)}.enabled", message)
+        for name, entry in entries
+        if not entry.is_switched
+    )
+
+
+def _path(variable: str, text: str) -> Path:
+    path, wrong = read_path(text)
+    if wrong or not path:
+        raise ConfigError(Problem(variable, f"expected a file, got {text!r}, {wrong or 'an empty path'}"))
+    return Path(path)
+
+
 def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
     """Read a deployment YAML, or a file that holds only its `data_collector` block.
 
@@ -212,11 +243,15 @@ def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
     import yaml  # noqa: PLC0415 - only processes that have a YAML pay for its parser
 
     origin = origin or str(path)
+    text = _text_of(path, origin)
     try:
-        document = yaml.safe_load(_text_of(path, origin))
-    except yaml.YAMLError as error:
+        document = yaml.safe_load(text)
+        repeated = repeated_keys(text)
+    except RecursionError:
+        raise ConfigError(Problem("", "expected YAML, got too many nested levels: nest it less", origin)) from None
+    except (yaml.YAMLError, ValueError) as error:  # the latter: a date that does not exist, for example
         raise ConfigError(Problem("", f"expected YAML, got {' '.join(str(error).split())}", origin)) from None
-    file = _checked(document, _DeploymentFile, origin)
+    file = _checked(document, _DeploymentFile, origin, repeated)
     block = file.data_collector
     logging = block.request_logging or _RequestLogging()
     return CollectorConfig(
@@ -232,7 +267,8 @@ def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
 def _collection(entry: _Entry) -> Collection:
     data = entry.data
     return Collection(
-        enabled=entry.enabled is not False,
+        enabled=entry.enabled is True,
+        is_switched=entry.enabled is not None,
         sampling_rate=entry.sampling_rate,
         rolling_rate=entry.rolling_rate,
         client_id=entry.client_id,
@@ -245,7 +281,9 @@ def _collection(entry: _Entry) -> Collection:
 def _read_azure_file(path: Path, origin: str) -> CollectorConfig:
     try:
         document = json.loads(_text_of(path, origin))
-    except json.JSONDecodeError as error:
+    except RecursionError:
+        raise ConfigError(Problem("", "expected JSON, got too many nested levels: nest it less", origin)) from None
+    except ValueError as error:
         raise ConfigError(Problem("", f"expected JSON, got {error}", origin)) from None
     file = _checked(document, _AzureFile, origin)
     entries = {name.lower(): entry or _AzureEntry() for name, entry in file.collections.items()}
@@ -275,11 +313,27 @@ def _from_legacy_variables(env: Mapping[str, str]) -> CollectorConfig:
     )
 
 
-def _checked(document: object, kind: type[T], origin: str = "") -> T:
+def _checked(document: object, kind: type[T], origin: str = "", also: Iterable[Problem] = ()) -> T:
     value, problems = decode(document, kind)
+    problems = (*also, *problems, *_same_names(document))
     if value is None or problems:
         raise ConfigError(*(replace(problem, source=origin) for problem in problems))
     return value
+
+
+def _same_names(document: object) -> Iterator[Problem]:
+    """Collections whose names differ only in case: they are one collection."""
+    names = document
+    path = ""
+    for key in ("data_collector", "collections"):
+        if isinstance(names, dict) and key in names:
+            names, path = names[key], child(path, key)
+    first: dict[str, str] = {}
+    for name in map(str, names) if isinstance(names, dict) and path.endswith("collections") else ():
+        other = first.setdefault(name.lower(), name)
+        if other != name:
+            message = f"expected names that differ in more than case, got this one and {other!r}: remove one of them"
+            yield Problem(child(path, name), message)
 
 
 def _lower(headers: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ ModelDataError
 │   ├── QueueFullError          delivery is slower than `collect`, and the limit of the queue is reached
 │   ├── SpoolError              the folder of the spool cannot be written to
 │   └── ShutDownError           `shutdown` was called before
-└── DeliveryError               known only later: passed to `on_error` by the delivery thread
+├── DeliveryError               known only later: passed to `on_error` by the delivery thread
+└── CredentialsError            the same, but nothing is lost yet: the endpoint does not accept the credentials
 ```
 
 Where azureml-ai-monitoring has a text for a refusal, the text here is the same, because programs match on it.
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .validation.frame_advice import advice
 from .validation.problems import Problem, sentence
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ __all__ = [
     "CollectionNameError",
     "ConfigError",
     "ContextError",
+    "CredentialsError",
     "DeliveryError",
     "ModelDataError",
     "NotEnabledError",
@@ -81,10 +84,12 @@ class NotEnabledError(CollectError):
 
 
 class UnsupportedDataError(CollectError, TypeError):
-    """Not a pandas DataFrame."""
+    """Not a pandas DataFrame; the message names the call that makes one, if there is one."""
 
     def __init__(self, data: object) -> None:
-        super().__init__(f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame")
+        text = f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame"
+        call = advice(data)
+        super().__init__(text if call is None else f"{text}; {call}")
 
 
 class UnsupportedValueError(CollectError, TypeError):
@@ -143,3 +148,18 @@ class DeliveryError(ModelDataError):
         self.event_ids = event_ids
         self.count = count
         super().__init__(f"{count} event(s) lost, {reason}: {detail}")
+
+
+class CredentialsError(ModelDataError):
+    """TLS fails, or the endpoint refuses the token: events wait, and are sent when the credentials are accepted.
+
+    Attributes:
+        code: the gRPC status, `UNAVAILABLE` for a failure of TLS.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        super().__init__(
+            f"expected the endpoint to accept the certificates, headers and token of this process, got {code}: "
+            f"{detail}; events wait: renew the files, which are read again, or correct the endpoint"
+        )

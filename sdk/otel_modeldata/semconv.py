@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from typing import Final
 
 # --- Resource attributes: the sender ----------------------------------------------------------------------------
@@ -18,11 +19,12 @@ from typing import Final
 CLOUD_RESOURCE_ID: Final = "cloud.resource_id"
 """ARM id of the deployment, `/subscriptions/../onlineEndpoints/{endpoint}/deployments/{deployment}`: the `source`."""
 SERVICE_NAME: Final = "service.name"
-"""OTel's own; the endpoint's name when `AZUREML_ENDPOINT_NAME` is absent."""
+"""OTel's own; the endpoint's name when `azureml.endpoint.name` is absent: `-` takes the place of characters that no
+folder may have."""
 SERVICE_INSTANCE_ID: Final = "service.instance.id"
 """OTel's own; one per process, the *producer*: sequence numbers count within it."""
 AZUREML_ENDPOINT_NAME: Final = "azureml.endpoint.name"
-"""First segment of the path. Default: `service.name`, else `local`."""
+"""First segment of the path. Default: `service.name` made legal, else `local`."""
 AZUREML_DEPLOYMENT_NAME: Final = "azureml.deployment.name"
 """Second segment of the path. Default: `default`."""
 AZUREML_ROLLING_RATE: Final = "azureml.data_collector.rolling_rate"
@@ -87,7 +89,11 @@ PAYLOAD_COLLECTIONS: Final = frozenset({"request", "response"})
 """Azure's payload logging: any JSON is allowed as `data`. Every other collection is tabular: an array of objects."""
 
 TRACE_COLLECTION: Final = "app_traces"
-"""Lines made of OTLP spans; each element of `data` is one span."""
+"""Lines made of OTLP spans that carry a question and its answer; each element of `data` is one span."""
+SPAN_COLLECTION: Final = "app_spans"
+"""Lines made of all other OTLP spans, in the same form."""
+EVENT_COLLECTION: Final = "app_events"
+"""Lines made of OTLP log records whose event name starts with `gen_ai.`, for example the messages of a chat."""
 
 RESERVED_LINE_KEYS: Final = frozenset({"data", "dataref", "correlationid"})
 """No other key of a line may equal one of these, ignoring case: Spark is case-insensitive, and the whole window
@@ -114,6 +120,30 @@ def is_name(text: str) -> bool:
     An allow-list, because `..` in a blob name crosses containers and a trailing dot is not portable.
     """
     return _NAME.fullmatch(text) is not None
+
+
+_NAME_CHARS: Final = 128
+_MARK_CHARS: Final = 8
+
+
+def legal_name(text: str) -> str:
+    """A name that follows `NAME_RULE`, made of one that was chosen for traces (`service.name`).
+
+    A legal name stays as it is. In another one, accents are removed, each run of other characters becomes `-`, and `-`
+    and `.` are removed at both ends, `_` at the beginning: `ms/cart` becomes `ms-cart`. If letters or digits are lost,
+    because they are not Latin or the name is too long, the first 8 hex digits of the SHA-256 of the name's UTF-8 are
+    appended, so that two such names stay different. Without any letter or digit, the name is `service-` and these
+    digits; only an empty name, or one of spaces, becomes empty.
+    """
+    if is_name(text):
+        return text
+    plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    name = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", plain)).lstrip("-._").rstrip("-.")
+    is_lossy = not name or len(name) > _NAME_CHARS or any(one.isalnum() and not one.isascii() for one in plain)
+    if not is_lossy or not text.strip():
+        return name
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK_CHARS]
+    return f"{name[: _NAME_CHARS - _MARK_CHARS - 1].rstrip('-.') or 'service'}-{mark}"
 
 
 _EXTENSION_NAME: Final = re.compile(r"[a-z0-9]{1,20}", re.ASCII)

@@ -25,11 +25,15 @@ class Delivered(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """The same request may succeed later; `delay` in seconds when the endpoint named one (RetryInfo)."""
+    """The same request may succeed later; `delay` in seconds when the endpoint named one (RetryInfo).
+
+    If credentials are probably the reason, `is_about_credentials`: `on_error` then hears it, as it may need a person.
+    """
 
     code: str
     details: str
     delay: float | None = None
+    is_about_credentials: bool = False
 
 
 class Refused(NamedTuple):

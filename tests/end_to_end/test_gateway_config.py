@@ -112,6 +112,13 @@ def test_records_are_routed_by_the_attribute_of_the_wire_contract(name: str) -> 
     assert route["condition"] == f'attributes["{AZUREML_COLLECTION_NAME}"] != nil'
 
 
+def test_log_events_of_language_models_are_routed_beside_model_data_and_stay_ordinary_logs() -> None:
+    (route,) = config("gateway.yaml")["connectors"]["routing"]["table"]
+    same, events = config("gateway-traces.yaml")["connectors"]["routing"]["table"]
+    assert same == route
+    assert events["pipelines"] == ["logs/genai", *config("gateway.yaml")["connectors"]["routing"]["default_pipelines"]]
+
+
 def test_builder_and_core_modules_have_one_release() -> None:
     core = {
         part["gomod"].split()[1]

@@ -137,7 +137,7 @@ def test_processes_that_score_mini_batches_into_one_store_lose_nothing_and_share
     for collection in ("model_inputs", "model_outputs"):
         blobs = {blob.name[:32] for blob in (tmp_path / "modeldata/local/default" / collection).rglob("*.jsonl")}
         assert len(blobs) == 3
-    assert audit(tmp_path, "modeldata")[0] == 0
+    assert audit(tmp_path, "modeldata", "--running")[0] == 0
 
 
 FORKS = """

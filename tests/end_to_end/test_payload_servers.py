@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from gateway import free_port
-from receiver_process import lines_below, wait_for_lines
+from receiver_process import lines_below, wait_for_lines, wait_until
 from scoring_host import DEPLOY, clean_environment
 
 if TYPE_CHECKING:
@@ -222,8 +222,9 @@ def after_continue(served: Served, body: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         connection.sendall(f"{head}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode())
         with connection.makefile("rb") as stream:
-            assert stream.readline() == b"HTTP/1.1 100 Continue\r\n"
-            assert stream.readline() == b"\r\n"
+            assert stream.readline().startswith(b"HTTP/1.1 100 ")
+            while stream.readline() != b"\r\n":  # hypercorn's answer has headers
+                pass
             connection.sendall(body)
             return stream.readline()
 
@@ -254,9 +255,42 @@ def assert_one_story(lines: list[dict[str, Any]], request_id: str, trace_id: str
     assert {line["traceparent"].split("-")[1] for line in lines} == {trace_id}
 
 
+VARYING = ("id", "time", "timens", "producer", "sequence", "latencyms", "correlationid", "traceparent", "agent")
+
+
+def whole(line: dict[str, Any]) -> dict[str, Any]:
+    """A line without the keys that differ from run to run."""
+    assert set(VARYING) - set(line) <= {"latencyms"}
+    return {key: value for key, value in line.items() if key not in VARYING}
+
+
+IN_CODE_UVICORN = """
+import sys
+import uvicorn
+uvicorn.Server(uvicorn.Config(app, port=int(sys.argv[1]))).run()
+"""
+IN_CODE_WAITRESS = """
+import sys
+import waitress
+waitress.serve(app, host="127.0.0.1", port=int(sys.argv[1]), send_bytes=1)
+"""
+IN_CODE_WSGIREF = """
+import sys
+from wsgiref.simple_server import make_server
+make_server("127.0.0.1", int(sys.argv[1]), app).serve_forever()
+"""
+IN_CODE_GEVENT = """
+import sys
+from gevent.pywsgi import WSGIServer
+WSGIServer(("127.0.0.1", int(sys.argv[1])), app).serve_forever()
+"""
+WAITRESS = ("waitress-serve", "--listen=127.0.0.1:PORT", "--send-bytes=1", "application:app")
 SERVERS = {
     "uvicorn": (FASTAPI, "uvicorn", "application:app", "--port=PORT"),
     "gunicorn": (FLASK, "gunicorn", "application:app", "--bind=127.0.0.1:PORT"),
+    "hypercorn": (FASTAPI, "hypercorn", "application:app", "--bind=127.0.0.1:PORT"),
+    "granian": (FASTAPI, "granian", "--interface=asgi", "--port=PORT", "application:app"),
+    "waitress": (FLASK, *WAITRESS),
 }
 MORE_SERVERS = {
     "uvicorn-factory-h11": (FASTAPI, "uvicorn", "--factory", "application:make", "--port=PORT", "--http=h11"),
@@ -271,6 +305,14 @@ MORE_SERVERS = {
         "--worker-class=uvicorn.workers.UvicornWorker",
     ),
     "flask": (FLASK, "flask", "--app=application", "run", "--port=PORT"),
+    "uvicorn-wsgi": (FLASK, "uvicorn", "--interface=wsgi", "application:app", "--port=PORT"),
+    "uvicorn-in-code": (FASTAPI + IN_CODE_UVICORN, "python", "application.py", "PORT"),
+    "hypercorn-wsgi-workers": (FLASK, "hypercorn", "application:app", "--bind=127.0.0.1:PORT", "--workers=2"),
+    "granian-workers": (FASTAPI, "granian", "--interface=asginl", "--port=PORT", "--workers=2", "application:app"),
+    "granian-wsgi": (FLASK, "granian", "--interface=wsgi", "--port=PORT", "application:app"),
+    "waitress-in-code": (FLASK + IN_CODE_WAITRESS, "python", "application.py", "PORT"),
+    "wsgiref": (FLASK + IN_CODE_WSGIREF, "python", "application.py", "PORT"),
+    "gevent": (FLASK + IN_CODE_GEVENT, "python", "application.py", "PORT"),
 }
 
 
@@ -289,11 +331,11 @@ def test_the_lines_of_every_request_are_consistent(
     assert served.send("/echo", png, Content_Type="image/png") == (200, png)
     assert chunk_by_chunk(served) == b"firstsecond"
     # Even without the middleware, one server never sends 100 Continue and one sends it twice.
-    asks = server not in {"gunicorn-asgi", "flask"}
+    asks = server not in {"gunicorn-asgi", "flask", "wsgiref"}
     if asks:
         assert b" 200 " in after_continue(served, body)
     counts = {"request": 4 + asks, "response": 4 + asks, "model_inputs": 1 + asks, "model_outputs": 1 + asks}
-    if server == "flask":  # Ctrl-C ends it without waiting for threads that still serve
+    if server not in {"uvicorn", "gunicorn"}:  # Ctrl-C and SIGTERM end some without waiting for threads that serve
         wait_for_lines(tmp_path / "store", sum(counts.values()))
     served.stop(signal.SIGINT if server == "flask" else signal.SIGTERM)
     lines = by_type(tmp_path / "store")
@@ -303,17 +345,119 @@ def test_the_lines_of_every_request_are_consistent(
     frames = [line for line in lines["model_inputs"] + lines["model_outputs"] if line["xrequestid"] == "request-1"]
     assert len(frames) == 2
     assert_one_story([first, answered, *frames], "request-1")
-    assert (first["path"], first["method"], first["data"]) == ("/score?size=1", "POST", {"data": DATA})
-    assert (answered["statuscode"], answered["data"]) == ("200", {"prediction": [0.5]})
-    assert first["contentrange"] == f"bytes 0-{len(body) - 1}/{len(body)}"
-    assert answered["contentrange"] == f"bytes 0-{len(answer) - 1}/{len(answer)}"
-    assert first["xtenantid"] == answered["xtenantid"] == "contoso"
+    common = {
+        "specversion": "1.0",
+        "source": "/endpoints/my-endpoint/deployments/blue",
+        "datacontenttype": "application/json",
+        "xrequestid": "request-1",
+        "modelversion": "default",
+        "samplingrate": "1.0",
+        "xtenantid": "contoso",
+    }
+    assert whole(first) == common | {
+        "type": "azureml.inference.request",
+        "path": "/score?size=1",
+        "method": "POST",
+        "data": {"data": DATA},
+        "contentrange": f"bytes 0-{len(body) - 1}/{len(body)}",
+    }
+    assert whole(answered) == common | {
+        "type": "azureml.inference.response",
+        "statuscode": "200",
+        "data": {"prediction": [0.5]},
+        "contentrange": f"bytes 0-{len(answer) - 1}/{len(answer)}",
+    }
     assert (broken["data"], refused["statuscode"]) in {("{broken", "400"), ("{broken", "422")}
     assert (streamed["data"], streamed["contentrange"]) == ("firstsecond", "bytes 0-10/11")
     for line in (image, echoed):
         assert (line["datacontenttype"], line["datainblob"]) == ("image/png", "true")
     assert "hunter2" not in served.log.read_text() + json.dumps(lines)
     assert "Traceback" not in served.log.read_text()
+
+
+TORNADO = """
+import asyncio, sys
+import tornado.web
+
+class Score(tornado.web.RequestHandler):
+    def get(self):
+        self.write("Healthy")
+
+async def main():
+    tornado.web.Application([("/", Score)]).listen(int(sys.argv[1]), "127.0.0.1")
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+AIOHTTP = """
+import sys
+from aiohttp import web
+
+async def score(request):
+    return web.Response(text="Healthy")
+
+app = web.Application()
+app.router.add_get("/", score)
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]))
+"""
+RSGI = """
+async def app(scope, protocol):
+    protocol.response_str(200, [], "Healthy")
+"""
+UNKNOWN = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from otel_modeldata._payload import server_watch
+
+class Score(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+server_watch.watch._grace_seconds = 0.1
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Score).serve_forever()
+"""
+IN_CODE = (
+    "wrap it in code: `from otel_modeldata.payload import ASGIMiddleware`, then `app = ASGIMiddleware(app)`, or "
+    "WSGIMiddleware"
+)
+NO_INTERFACE = (
+    "it serves no ASGI or WSGI application; collect frames with a Collector, or serve the model with an ASGI or WSGI "
+    "application"
+)
+COLLECTS_NOTHING = "payload logging collects nothing"
+CANNOT_BE_HOOKED = {
+    "tornado": (TORNADO, f"{COLLECTS_NOTHING} from tornado: {NO_INTERFACE}"),
+    "aiohttp": (AIOHTTP, f"{COLLECTS_NOTHING} from aiohttp: {NO_INTERFACE}"),
+    "unknown": (
+        UNKNOWN,
+        (
+            f"{COLLECTS_NOTHING}: this process listens on 127.0.0.1:PORT, and it runs none of the servers that payload "
+            f"logging hooks; if it serves an ASGI or WSGI application, {IN_CODE}"
+        ),
+    ),
+    "rsgi": (
+        RSGI,
+        f"{COLLECTS_NOTHING} from granian's interface rsgi: start granian with --interface asgi or --interface wsgi",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", CANNOT_BE_HOOKED)
+def test_a_server_that_cannot_be_hooked_is_one_log_line_that_says_what_to_do(
+    serve: Callable[..., Served], server: str
+) -> None:
+    application, line = CANNOT_BE_HOOKED[server]
+    command = ("python", "application.py", "PORT")
+    if server == "rsgi":
+        command = ("granian", "--port=PORT", "application:app")
+    served = serve(application, *command)
+    expected = line.replace("PORT", str(served.port))
+    wait_until(lambda: expected in served.log.read_text())
+    assert served.send("/", method="GET")[0] == 200
+    served.stop()
+    assert [found for found in served.log.read_text().splitlines() if "payload logging" in found] == [expected]
 
 
 @pytest.mark.parametrize("collections", [("model_inputs", "model_outputs"), ()])

@@ -86,7 +86,7 @@ def test_spans_are_at_the_backend_and_in_the_store_and_link_to_the_lines_of_thei
 
     (span,) = tracing.spans()
     (inputs,), (outputs,), (trace,) = (
-        collected(store, name) for name in ("model_inputs", "model_outputs", "app_traces")
+        collected(store, name) for name in ("model_inputs", "model_outputs", "app_spans")
     )
     assert inputs["correlationid"] == outputs["correlationid"] == trace["correlationid"] == answer["correlation_id"]
     # From every line to the span.
@@ -100,9 +100,8 @@ def test_spans_are_at_the_backend_and_in_the_store_and_link_to_the_lines_of_thei
     assert (shape["name"], shape["kind"], shape["parent_id"]) == (span.name, "SpanKind.SERVER", None)
     assert shape["attributes"]["azureml.correlation.id"] == answer["correlation_id"]
     assert [event["name"] for event in shape["events"]] == [event.name for event in span.events]
-    (row,) = preprocess([trace])
-    assert inputs["id"] in row["input"]
-    assert outputs["id"] in row["output"]
+    # Azure's monitor of generated text gets nothing to grade: a score has no question and no answer.
+    assert preprocess(collected(store, "app_traces")) == []
 
 
 # S10 across processes, without code that passes the context.
@@ -127,10 +126,10 @@ def test_inputs_and_outputs_of_two_services_join_by_the_id_in_the_baggage(
     # The trace joins them as well, under a span of each service.
     traces = {line["correlationid"]: span_ids(line)[0] for line in inputs}
     assert {line["correlationid"]: span_ids(line)[0] for line in outputs} == traces
-    spans = collected(store, "app_traces")
+    spans = collected(store, "app_spans")
     assert sorted(line["correlationid"] for line in spans) == sorted(ids * 2)
-    for service in ("features", "model"):  # each collection has its own folder, which the monitor reads alone
-        assert len(preprocess(line for line in spans if line["source"].split("/")[2] == service)) == 3
+    for service in ("features", "model"):
+        assert len([line for line in spans if line["source"].split("/")[2] == service]) == 3
 
 
 def test_spans_sent_during_a_receiver_outage_are_at_the_backend_at_once_and_stored_once_later(
@@ -151,4 +150,4 @@ def test_spans_sent_during_a_receiver_outage_are_at_the_backend_at_once_and_stor
     assert receiver.stop() == 0
     ids = [line["id"] for line in lines_below(store)]
     assert len(ids) == len(set(ids)) == 18
-    assert sorted(map(span_ids, collected(store, "app_traces"))) == sorted(map(ids_of, tracing.spans()))
+    assert sorted(map(span_ids, collected(store, "app_spans"))) == sorted(map(ids_of, tracing.spans()))

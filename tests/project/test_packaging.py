@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -119,3 +120,37 @@ def test_the_command_without_the_receiver_extra_names_what_to_install() -> None:
     assert result.returncode == 2
     assert "pip install 'otel-modeldata[receiver]'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.long
+def test_the_wheel_alone_has_doctor_audit_and_check(wheel: Path, tmp_path: Path) -> None:
+    """As in the image of a scoring container: no extra, so nothing of Azure's and no terminal library."""
+    folder, uv = tmp_path / "venv", need_uv()
+    for command in (
+        [uv, "venv", "--quiet", "--python", sys.executable, str(folder)],
+        [uv, "pip", "install", "--quiet", "--python", str(folder), str(wheel)],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 0, done.stderr
+    scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AZURE", "PYTHON"))}
+    clean |= {"OTEL_MODELDATA_STORE": "./modeldata", "OTEL_MODELDATA_REPORT": "./reports"}
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        command = [str(scripts / "otel-modeldata"), *arguments]
+        done = subprocess.run(
+            command, env=clean, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    installed = subprocess.run(
+        [uv, "pip", "list", "--python", str(folder), "--format", "freeze"], capture_output=True, text=True, check=True
+    )
+    names = {line.partition("=")[0].lower() for line in installed.stdout.splitlines()}
+    assert {"rich", "aiohttp", "azure-core", "uvloop", "grpcio-health-checking"} & names == set()
+    assert run("doctor")[::2] == (0, "")
+    code, out, err = run("audit", "./modeldata", "--report", "./reports")
+    assert (code, out.splitlines()[-1], err) == (0, "everything is accounted for", "")
+    assert run("check", "--environment")[::2] == (0, "")
+    code, _, err = run("receive")
+    assert (code, "pip install 'otel-modeldata[receiver]'" in err) == (2, True)

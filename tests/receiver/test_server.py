@@ -385,6 +385,16 @@ async def test_an_outage_of_a_datastore_is_logged_once_at_its_start_and_once_at_
                 "WARNING",
                 "lines for a datastore are not stored, requests with them are refused: datastore 'lake': disk full",
             ),
+            (
+                "deployments.first_lines",
+                "INFO",
+                f"first event of credit/blue/model_outputs is stored, below {tmp_path}/store/credit/blue/model_outputs",
+            ),
+            (
+                "deployments.first_lines",
+                "INFO",
+                "first event of credit/blue/model_inputs is stored, below azureml://datastores/lake/paths/in",
+            ),
             ("listeners.health", "WARNING", "lines for a datastore are stored again: datastore 'lake'"),
         ]
     await sink.close()

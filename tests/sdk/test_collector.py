@@ -27,6 +27,7 @@ from otel_modeldata.exceptions import (
     UnsupportedValueError,
 )
 from otel_modeldata.testing import capture
+from otel_modeldata.validation import frame_advice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +113,9 @@ def test_anything_but_a_dataframe_is_refused_with_azures_text(data: Any) -> None
     with capture() as captured, pytest.raises(TypeError) as raised:
         Collector(name="model_inputs").collect(data)
     assert isinstance(raised.value, UnsupportedDataError)
-    assert str(raised.value) == f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame"
+    azures = f"data type ({type(data).__name__}) not supported, supported types: pandas.DataFrame"
+    advice = frame_advice.advice(data)
+    assert str(raised.value) == (azures if advice is None else f"{azures}; {advice}")
     assert captured.events == []
 
 
@@ -185,7 +188,9 @@ def test_payload_logging_alone_refuses_frames_with_azures_text(monkeypatch: pyte
 def test_a_collection_that_was_switched_off_drops_its_frames_and_never_breaks_scoring(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    _configure(monkeypatch, tmp_path, "  collections: {model_inputs: {enabled: 'False'}, model_outputs: {}}")
+    _configure(
+        monkeypatch, tmp_path, "  collections: {model_inputs: {enabled: 'False'}, model_outputs: {enabled: 'True'}}"
+    )
     monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
     with capture() as captured:
         context = Collector(name="model_inputs").collect(FRAME)
@@ -233,7 +238,11 @@ def test_local_capture_prints_one_line_and_sends_nothing(
 
 
 def test_sampling_keeps_inputs_and_outputs_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _configure(monkeypatch, tmp_path, "  sampling_rate: 0.1\n  collections: {model_inputs: {}, model_outputs: {}}")
+    _configure(
+        monkeypatch,
+        tmp_path,
+        "  sampling_rate: 0.1\n  collections: {model_inputs: {enabled: 'True'}, model_outputs: {enabled: 'True'}}",
+    )
     monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
     with capture() as captured:
         inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")

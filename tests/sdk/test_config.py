@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from otel_modeldata.config import Collection, CollectorConfig, DataAsset, load_config, read_deployment
+from otel_modeldata.config import Collection, CollectorConfig, DataAsset, config_warnings, load_config, read_deployment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.validation.problems import Problem
 
@@ -296,3 +296,86 @@ def test_text_in_place_of_a_mapping_is_not_repeated_because_it_may_be_a_secret(t
 def test_a_rate_is_a_number_from_0_to_1(tmp_path: Path, rate: str) -> None:
     with pytest.raises(ConfigError, match=r"data_collector\.sampling_rate: expected a number from 0 to 1, got "):
         _block(tmp_path, f"  collections: {{}}\n  sampling_rate: {rate}\n")
+
+
+def test_a_collection_that_nothing_switches_on_is_off_as_in_azure_and_a_warning_says_so(tmp_path: Path) -> None:
+    text = "  collections:\n    a: {enabled: 'True'}\n    b: {sampling_rate: 0.5}\n    c:\n    d: {enabled: 'False'}\n"
+    config = _block(tmp_path, text)
+    assert {name: entry.enabled for name, entry in (config.collections or {}).items()} == {
+        "a": True,
+        "b": False,
+        "c": False,
+        "d": False,
+    }
+    message = "expected true or false, got nothing, so this collection is off, as in Azure ML: write enabled: 'True'"
+    assert config_warnings(config) == (
+        Problem("data_collector.collections.b.enabled", message),
+        Problem("data_collector.collections.c.enabled", message),
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (
+            "model_inputs",
+            "model_inputs: expected each key once, got it in line 3 and in line 4: remove one of them",
+        ),
+        (
+            "Model_Inputs",
+            (
+                "Model_Inputs: expected names that differ in more than case, got this one and 'model_inputs': remove "
+                "one of them"
+            ),
+        ),
+    ],
+)
+def test_a_collection_that_is_listed_twice_is_refused(tmp_path: Path, second: str, reason: str) -> None:
+    text = f"  collections:\n    model_inputs: {{enabled: 'True'}}\n    {second}: {{enabled: 'False'}}\n"
+    with pytest.raises(ConfigError) as raised:
+        _block(tmp_path, text)
+    assert texts(raised.value) == [f"data_collector.collections.{reason}"]
+
+
+def test_a_key_of_azures_own_that_is_repeated_is_refused_too(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="name: expected each key once, got it in line 1 and in line"):
+        read_deployment(_deployment(tmp_path, SEED_YAML.partition("\n")[2] + "name: green\n"))
+
+
+def test_a_collection_that_azures_host_lists_twice_up_to_case_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mdc.json"
+    path.write_text('{"collections": {"a": {"enabled": true}, "A": {"enabled": false}}}')
+    with pytest.raises(ConfigError) as raised:
+        load_config({"AZUREML_MDC_CONFIG_PATH": str(path)})
+    message = "collections.A: expected names that differ in more than case, got this one and 'a': remove one of them"
+    assert texts(raised.value) == [message]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("data_collector: {}\ntags: {created: 2024-02-30}\n", "expected YAML, got day is out of range for month"),
+        ("x: " + "[" * 2000 + "]" * 2000, "expected YAML, got too many nested levels: nest it less"),
+    ],
+)
+def test_what_the_parser_of_yaml_raises_is_an_error_of_the_configuration(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read_deployment(_deployment(tmp_path, text))
+    assert texts(raised.value) == [reason]
+
+
+@pytest.mark.parametrize("name", ["OTEL_MODELDATA_CONFIG", "AZUREML_MDC_CONFIG_PATH"])
+def test_the_path_of_a_file_is_taken_as_it_was_meant_or_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    document = "data_collector: {collections: {}}" if "MODELDATA" in name else '{"collections": {}}'
+    (tmp_path / "file.yml").write_text(document)
+    assert load_config({name: " '~/file.yml'\n"}).collections == {}
+    with pytest.raises(ConfigError) as raised:
+        load_config({name: "$HOME/file.yml"})
+    assert str(raised.value) == (
+        f"{name}: expected a file, got '$HOME/file.yml', a variable that no shell has replaced: write the whole path"
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import yaml
-from payload_client import JSON, Answer, Call, send_by_asgi, send_by_wsgi
+from payload_client import JSON, Answer, Call, run_asgi, scope_of, send_by_asgi, send_by_wsgi
 
 from otel_modeldata import Collector, semconv
 from otel_modeldata._version import AGENT
@@ -326,6 +326,23 @@ PNG = bytes.fromhex("89504e470d0a1a0a0000")
         ("Text/CSV", "ä,ö".encode(), "ä,ö"),
         ("text/plain", b"\xff\xfe", b"\xff\xfe"),
         ("application/json", b'{"cut', '{"cut'),
+        ("application/json", b"\xef\xbb\xbf{}", "{}"),
+        ("application/json; charset=utf-16", "{}".encode("utf-16"), "{}"),
+        ("application/json; charset=latin-1", '{"ü": 1}'.encode(), '{"ü": 1}'),
+        ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', '{"a":1}\n{"a":2}\n'),
+        ("application/jsonlines", b'{"a":1}\n', '{"a":1}\n'),
+        ("application/json-seq", b'\x1e{"a":1}\n', '\x1e{"a":1}\n'),
+        ("application/soap+xml; charset=utf-8", "<ñ/>".encode(), "<ñ/>"),
+        ("application/yaml", b"a: 1", "a: 1"),
+        ("application/graphql", b"{a}", "{a}"),
+        ("application/x-www-form-urlencoded", b"a=1&b=2", "a=1&b=2"),
+        ("text/event-stream", b"data: 1\n\n", "data: 1\n\n"),
+        ("text/csv; charset=ISO-8859-1", "año".encode("latin-1"), "año"),
+        ("text/plain; charset=utf-16", "año".encode("utf-16"), "año"),
+        ("text/plain; charset=utf-16le", "ano".encode("utf-16-le"), "ano"),
+        ("image/svg+xml", b"<svg/>", b"<svg/>"),
+        ("application/octet-stream", b"{}", b"{}"),
+        ("application/x-npy", b"\x93NUMPY", b"\x93NUMPY"),
         ("image/png", PNG, PNG),
         ("application/msgpack", b"\x81\xa1a\x01", b"\x81\xa1a\x01"),
         ("multipart/form-data; boundary=x", b"--x", b"--x"),
@@ -343,11 +360,26 @@ def test_json_and_text_are_collected_as_text_and_all_else_as_bytes(
     assert {event.attributes["azureml.data.content_type"] for event in events} == {content_type}
 
 
-def test_a_body_without_a_type_is_bytes(send: Send) -> None:
+@pytest.mark.parametrize("declared", ["", "json", "application/x-www-form-urlencoded"])
+def test_json_is_json_without_a_usable_type_and_under_the_type_that_curl_sends_by_default(
+    send: Send, declared: str
+) -> None:
+    """KServe's models, Flask's `get_json(force=True)` and Azure's `run(raw_data)` read such a body as JSON, too."""
+    headers = [("Content-Type", declared)] if declared else []
     with capture() as captured:
-        send(lambda body: Answer(), Call(headers=[]))
+        send(lambda body: Answer(), Call(headers=headers))
         request = by_collection(captured)["request"]
-    assert request.payload == REQUEST_BODY
+    assert (request.payload, request.attributes["azureml.data.content_type"]) == (
+        REQUEST_BODY.decode(),
+        "application/json",
+    )
+
+
+def test_a_body_without_a_type_that_is_not_json_is_bytes(send: Send) -> None:
+    with capture() as captured:
+        send(lambda body: Answer(), Call(headers=[], chunks=(b"1 2",)))
+        request = by_collection(captured)["request"]
+    assert request.payload == b"1 2"
     assert request.attributes["azureml.data.content_type"] == "application/octet-stream"
 
 
@@ -508,6 +540,45 @@ def test_an_application_wrapped_twice_is_collected_once(send: Send) -> None:
     with capture() as captured:
         send(lambda body: Answer(), times=2)
         assert len(captured.events) == 2
+
+
+def test_a_request_is_collected_once_if_an_adapter_is_between_two_middlewares() -> None:
+    """A Flask application with the middleware, inside FastAPI, on a server that is hooked."""
+    wsgi = pytest.importorskip("starlette.middleware.wsgi")
+    seen: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(environ["wsgi.input"].read().decode())
+        start_response("200 OK", JSON)
+        return [RESPONSE_BODY]
+
+    with capture() as captured:
+        adapter = wsgi.WSGIMiddleware(WSGIMiddleware(app))
+        assert run_asgi(ASGIMiddleware(adapter), Call())[2] == RESPONSE_BODY
+        events = by_collection(captured)
+    assert seen == [REQUEST_BODY.decode()] == [events["request"].payload]
+    assert events["response"].payload == RESPONSE_BODY.decode()
+
+
+def test_a_request_that_an_application_makes_to_another_one_in_its_process_is_collected_too() -> None:
+    inner = ASGIMiddleware(_answer)
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        async def nothing(message: Any) -> None:
+            """The inner answer is not used."""
+
+        await inner(scope_of(Call(path="/inner")), receive, nothing)
+        await _answer(scope, receive, send)
+
+    with capture() as captured:
+        run_asgi(ASGIMiddleware(outer), Call())
+        paths = [event.attributes["url.path"] for event in captured.events if event.collection == "request"]
+    assert paths == ["/inner", "/score"]
+
+
+async def _answer(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def test_an_error_of_collecting_changes_nothing_for_the_client(

@@ -56,6 +56,41 @@ def test_no_allowed_name_leaves_its_folder(name: str) -> None:
         assert 1 <= len(name) <= 128
 
 
+@pytest.mark.parametrize(
+    ("name", "legal"),
+    [
+        ("scorer", "scorer"),
+        ("Credit Scoring API", "Credit-Scoring-API"),
+        ("ms/cart", "ms-cart"),
+        ("Drupal/Apache/8.17", "Drupal-Apache-8.17"),
+        ("puntuación", "puntuacion"),
+        ("_private", "private"),
+        ("scoring:v2", "scoring-v2"),
+        ("@acme/scoring", "acme-scoring"),
+        ("scoring.", "scoring"),
+        ("../x", "x"),
+        ("a...b", "a.b"),
+        ("a / b", "a-b"),
+        ("", ""),
+        ("  ", ""),
+        ("/", "service-8a5edab2"),
+        ("服务", "service-ec309ab2"),
+        ("straße", "stra-e-787f4770"),
+        ("x" * 129, f"{'x' * 119}-0ec9eb33"),
+    ],
+)
+def test_a_name_that_was_chosen_for_traces_is_made_legal(name: str, legal: str) -> None:
+    assert semconv.legal_name(name) == legal
+
+
+@given(st.text(max_size=300))
+def test_a_name_made_legal_is_legal_and_stays_as_it_is(name: str) -> None:
+    legal = semconv.legal_name(name)
+    assert semconv.is_name(legal) or not name.strip()
+    assert semconv.legal_name(legal) == legal
+    assert legal == name or not semconv.is_name(name)
+
+
 @pytest.mark.parametrize(("name", "allowed"), [("tenant", True), ("a1", True), ("", False), ("Tenant", False)])
 def test_extension_names_are_those_of_cloudevents(name: str, *, allowed: bool) -> None:
     assert semconv.is_extension_name(name) is allowed

@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
+from ..config.store_url import without_secrets
 from ..exceptions import ConfigError, ReceiverError
 from . import receive
 from .audit import command as audit
@@ -44,8 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_OK
 
 
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong arguments without secrets in them; the parsers of commands are of this class too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and `message`, and exit with code 2."""
+        super().error(without_secrets(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="otel-modeldata",
         description="Inference data of models in production, over OpenTelemetry, in Azure ML's file\nformat.",
         epilog="otel-modeldata COMMAND --help explains a command.",

@@ -17,6 +17,7 @@ from otel_modeldata.memory_hint import keep_freed_memory
 from .. import telemetry
 from ..config import receiver as configuration
 from ..exceptions import ConfigError
+from .store_argument import store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -112,7 +113,8 @@ def _add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
     elif setting.unit.startswith("["):
         parser.add_argument(flag, dest=setting.key, action="append", metavar=setting.unit.strip("[]"), help=text)
     else:
-        parser.add_argument(flag, dest=setting.key, metavar=setting.unit.upper(), help=text)
+        kind = store_argument if setting.key == "store" else str
+        parser.add_argument(flag, dest=setting.key, type=kind, metavar=setting.unit.upper(), help=text)
 
 
 def _keys() -> str:

@@ -11,8 +11,7 @@ class KeptSpans(enum.Enum):
     ALL = "all"
     """Every span that is sent."""
     CONTENT = "content"
-    """Spans that carry the inputs and the outputs of a call. Evaluations of generated text need only these: a line of a
-    request span has no question and no answer."""
+    """Spans that carry the input and the output of a call. Evaluations of generated text need only these."""
 
     @classmethod
     def _missing_(cls, value: object) -> KeptSpans | None:

@@ -11,7 +11,6 @@ import socket
 import uuid
 from os import environ
 from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -24,7 +23,8 @@ from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the anno
 from .authorization import Grants  # noqa: TC001
 from .kept_spans import KeptSpans
 from .setting import MIB, Doc, Setting, settings_of
-from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig, is_store, shown_store
+from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig
+from .store_url import cleaned_store, is_store, shown_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +38,7 @@ _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s\[\]]+):([0-9]{1,5})", re
 _INSTANCE_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _INSTANCE_NAMESPACE: Final = uuid.UUID("0d3c5f7e-52f6-5b57-8a2e-3f6d1f0b9a41")
 _MAX_LINGER_MS: Final = 60_000
+_REMOTE: Final = ("az:", "https:", "http:", "azureml:")
 
 Address = Annotated[
     str,
@@ -204,7 +205,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         KeptSpans,
         Doc(
             unit="all or content",
-            meaning="which spans become lines of app_traces: all, or those that carry inputs and outputs",
+            meaning="which spans become lines: all, or those that carry inputs and outputs",
         ),
     ] = KeptSpans.ALL
     store_access: Annotated[
@@ -281,7 +282,7 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """How long a first line waits for others."""
         if self.linger_ms is not None:
             return self.linger_ms / 1000
-        return AZURE_LINGER_SECONDS if urlsplit(self.store).scheme in {"az", "https", "azureml"} else 0.0
+        return AZURE_LINGER_SECONDS if self.store.lower().startswith(_REMOTE) else 0.0
 
 
 SETTINGS: Final[tuple[Setting, ...]] = tuple(settings_of(ReceiverConfig))
@@ -295,6 +296,8 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
         ConfigError: the file cannot be read, or settings are wrong; lists all of them.
     """
     settings = (_read(path) if path else {}) | dict(overrides)
+    if isinstance(store := settings.get("store"), str):
+        settings["store"] = cleaned_store(store)
     config, problems = decode(settings, ReceiverConfig)
     if config is not None:
         problems += tuple(_conflicts(config))

@@ -6,18 +6,14 @@ access signature in the query of a URL, which is never shown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import msgspec
 
 from otel_modeldata.validation.decoding import Rule
 
-from ..exceptions import ConfigError
 from .setting import Doc
-
-if TYPE_CHECKING:
-    from urllib.parse import SplitResult
+from .store_url import is_store, shown_store
 
 __all__ = [
     "AccessConfig",
@@ -25,9 +21,6 @@ __all__ = [
     "DatastoreName",
     "IdentityConfig",
     "WorkspaceConfig",
-    "is_store",
-    "parse_url",
-    "shown_store",
 ]
 
 
@@ -96,33 +89,3 @@ def _is_datastore_name(text: str) -> bool:
 DatastoreName = Annotated[
     str, Rule(expected="NAME or SUBSCRIPTION/RESOURCEGROUP/WORKSPACE/NAME", accepts=_is_datastore_name)
 ]
-
-
-def shown_store(url: str) -> str:
-    """A store's URL for messages and logs: no query (it may hold a SAS), no user information."""
-    scheme, separator, rest = url.partition("?")[0].partition("://")
-    if not separator:
-        return scheme
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
-
-
-def is_store(text: str) -> bool:
-    """Whether `text` may be a folder or a URL: neither empty nor a URL that cannot be read."""
-    try:
-        parse_url(text)
-    except ConfigError:
-        return False
-    return bool(text)
-
-
-def parse_url(url: str) -> SplitResult:
-    """The parts of the URL of a store or a storage account.
-
-    Raises:
-        ConfigError: it is no URL, for example one with half of the brackets of an IPv6 address.
-    """
-    try:
-        return urlsplit(url)
-    except ValueError as error:
-        raise ConfigError(f"expected a URL, got one that cannot be read ({error}): correct it") from None

@@ -9,12 +9,14 @@ from ..storage.sink import Sink
 from .azureml_workspace import AzureWorkspace
 from .data_assets import AssetPublisher
 from .datastores import is_datastore_path
+from .first_lines import FirstLines
 from .watcher import Deployments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from ..config.receiver import ReceiverConfig
+    from ..layout.destination import Destination
     from ..telemetry import Instruments
 
 __all__ = ["Output"]
@@ -41,6 +43,7 @@ class Output:
     def __init__(self, config: ReceiverConfig, instruments: Instruments, *, sink: Sink | None = None) -> None:
         self._deployments: Deployments | None = None
         self._assets: AssetPublisher | None = None
+        self._first_lines = FirstLines(config.shown_store)
         if sink is not None:
             self.sink, self.destinations = sink, Destinations(config.rolling_rate)
             return
@@ -55,19 +58,23 @@ class Output:
                 store_path=config.store.rstrip("/") if is_datastore_path(config.store) else None,
                 register=workspace.register if workspace else None,
             )
-        self.destinations = Destinations(
-            config.rolling_rate, deployments.plans, on_new=self._assets.expect if self._assets else None
-        )
+        self.destinations = Destinations(config.rolling_rate, deployments.plans, on_new=self._expect)
 
     def start(self) -> None:
         """Watch the deployment files from now on."""
         if self._deployments is not None:
             self._deployments.start(self.destinations)
 
-    def stored(self, folders: Iterable[str]) -> None:
+    def stored(self, folders: Sequence[str]) -> None:
         """Note that lines became durable in `folders`."""
+        self._first_lines.stored(folders)
         if self._assets is not None:
             self._assets.stored(folders)
+
+    def _expect(self, destination: Destination) -> None:
+        self._first_lines.expect(destination)
+        if self._assets is not None:
+            self._assets.expect(destination)
 
     async def close(self) -> None:
         """Stop the background tasks, refuse pending lines and release the stores."""

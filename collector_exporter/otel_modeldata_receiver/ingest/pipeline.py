@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata import semconv
 from otel_modeldata.log_throttle import LogThrottle
 
 from ..config.authorization import Clients
+from ..config.kept_spans import KeptSpans
 from ..exceptions import InternalError, ReceiverError, ShuttingDownError, StoreError, UndecodableError
 from ..layout import partition
 from ..layout.destination import Destinations
@@ -28,12 +31,13 @@ from . import compression
 from .admission import Admission
 from .commit import commit, quarantine
 from .read_slots import ReadSlots
+from .totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from ..config.receiver import ReceiverConfig
-    from ..mapping.request import Decoded
+    from ..mapping.request import Decoded, Mapped
     from ..storage.sink import Sink
     from ..telemetry import Instruments
     from .commit import Committed
@@ -44,6 +48,11 @@ __all__ = ["Pipeline"]
 logger = logging.getLogger(__name__)
 
 _DRAIN_TURN_SECONDS: Final = 0.02
+_WITHOUT_CONTENT: Final = (
+    "calls of a language model in %s carry no prompts and answers: their spans %s; if they may be collected, set in "
+    "the application, with OpenTelemetry's instrumentation, OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental "
+    "and OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only"
+)
 _RECEIVER: Final = "otel-modeldata"
 """The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
 
@@ -59,6 +68,9 @@ class Pipeline:
         destinations: where the lines of each collection are stored; by default the standard layout.
         on_stored: called with the folders of lines that became durable.
         clock_ns: wall clock, ns since the epoch.
+
+    Attributes:
+        totals: counts since the start.
     """
 
     def __init__(  # noqa: PLR0913 (the callbacks are optional)
@@ -81,8 +93,10 @@ class Pipeline:
         self.spans = signals.spans(config.spans)
         granted = config.tls.clients if config.tls else None
         self.clients = None if granted is None else Clients(granted)
+        self.totals = Totals()
         self._clock_ns = clock_ns
         self._log = LogThrottle(logger)
+        self._log_once = LogThrottle(logger, math.inf)
         self._read_slots = ReadSlots(config.max_message_bytes)
         self._admission = Admission(config.max_in_flight_bytes)
         self._tasks: set[asyncio.Task[bytes]] = set()
@@ -223,12 +237,22 @@ class Pipeline:
         received.accepted.add(mapped.records - len(committed.rejected), attributes)
         if mapped.left_out:
             self._instruments.left_out.add(mapped.left_out)
+        if mapped.calls_without_content:
+            self._report_calls_without_content(mapped.calls_without_content, decoded.tenant)
         if committed.duplicates:
             self._instruments.duplicates.add(committed.duplicates)
         self._report_rejected(committed)
+        self._count(decoded, mapped, committed)
         if self._on_stored is not None:
             self._on_stored(mapped.folders)
         return signal.answer(len(committed.rejected), [rejected.reason for rejected in committed.rejected])
+
+    def _count(self, decoded: Decoded, mapped: Mapped, committed: Committed) -> None:
+        totals = self.totals
+        totals.stored += mapped.records - mapped.left_out - len(committed.rejected) - committed.duplicates
+        totals.duplicates += committed.duplicates
+        totals.size += len(decoded.request)
+        totals.add_folders(mapped.folders)
 
     async def _keep_undecodable(self, request: bytes, error: UndecodableError, arrival_ns: int) -> bytes:
         """Make the bytes durable, then raise `error`."""
@@ -249,6 +273,7 @@ class Pipeline:
     def _report_refused(self, error: Exception) -> None:
         """Count a refused request, and log its kind; `on_store_error` reports what the store refuses."""
         kind = type(error).__name__
+        self.totals.refused += 1
         self._instruments.refused_requests.add(1, {"error.type": kind})
         if isinstance(error, StoreError):
             return
@@ -257,12 +282,19 @@ class Pipeline:
         exc_info = None if expected else error
         self._log.log(logging.WARNING, kind, "requests are refused: %s: %s", kind, message, exc_info=exc_info)
 
+    def _report_calls_without_content(self, calls: int, tenant: str) -> None:
+        """Count calls of a language model that no monitor can grade, and say once for a deployment what to set."""
+        self._instruments.without_content.add(calls)
+        outcome = "are not stored" if self._config.spans is KeptSpans.CONTENT else f"are in {semconv.SPAN_COLLECTION}"
+        self._log_once.log(logging.WARNING, tenant, _WITHOUT_CONTENT, tenant, outcome)
+
     def _report_rejected(self, committed: Committed) -> None:
         """Count and log the records that are in quarantine, by kind."""
         for defect in committed.defects:
             kind = type(defect).__name__
             message = "internal error (a bug), records are in quarantine: %s"
             self._log.log(logging.WARNING, ("defect", kind), message, kind, exc_info=defect)
+        self.totals.quarantined += len(committed.rejected)
         kinds: dict[str, int] = {}
         for record in committed.rejected:
             kinds[record.kind] = kinds.get(record.kind, 0) + 1

@@ -35,6 +35,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Delivered, OpenTransports, Refused, Retry
+from otel_modeldata.validation.path_text import read_path
 from otel_modeldata.validation.problems import Problem
 
 from .. import telemetry
@@ -118,6 +119,20 @@ class StoreTransport:
         except ReceiverError as error:
             raise _refused(error) from None
 
+    @staticmethod
+    def validate(url: str) -> None:
+        """Check the URL and the settings of the store, without contacting it.
+
+        Raises:
+            ConfigError: they cannot be used; the message gives the reason.
+        """
+        config = _config(url)
+        try:
+            with ThreadPoolExecutor(1) as thread:  # as in `check`
+                thread.submit(asyncio.run, _check(config, is_contacted=False)).result()
+        except ReceiverError as error:
+            raise _refused(error) from None
+
     def send(self, request: bytes) -> Answer:
         """Return when every line of the request is durable, or when this attempt has failed."""
         with self._inside:
@@ -183,13 +198,21 @@ def _answer(attempt: concurrent.futures.Future[bytes]) -> Answer:
 
 def _config(url: str, instance: str | None = None) -> configuration.ReceiverConfig:
     settings: dict[str, object] = {"store": url, "instance_id": instance or uuid.uuid4().hex}
-    if (deployment := os.environ.get(CONFIG_VARIABLE)) and _is_named(Path(deployment)):
+    if (deployment := _path(CONFIG_VARIABLE)) and _is_named(Path(deployment)):
         settings["deployments"] = [deployment]
-    file = os.environ.get(CONFIG_FILE_VARIABLE)
+    file = _path(CONFIG_FILE_VARIABLE)
     try:
         return configuration.load(Path(file) if file else None, settings)
     except ReceiverError as error:
         raise _refused(error) from None
+
+
+def _path(variable: str) -> str:
+    text = os.environ.get(variable, "")
+    path, wrong = read_path(text)
+    if wrong:
+        raise ConfigError(Problem(variable, f"expected a file, got {text!r}, {wrong}"))
+    return path
 
 
 def _refused(error: ReceiverError) -> ConfigError:
@@ -209,10 +232,11 @@ async def _open(config: configuration.ReceiverConfig, instruments: telemetry.Ins
     return Output(config, instruments)
 
 
-async def _check(config: configuration.ReceiverConfig) -> None:
+async def _check(config: configuration.ReceiverConfig, *, is_contacted: bool = True) -> None:
     output = await _open(config, telemetry.instruments())
     try:
-        await output.sink.check()
+        if is_contacted:
+            await output.sink.check()
     finally:
         await output.close()
 

@@ -26,6 +26,7 @@ from urllib.parse import unquote
 import msgspec
 
 from otel_modeldata import semconv
+from otel_modeldata.validation.media_type import type_of_body
 
 from ..exceptions import UndecodableError
 from ..mapping.signal import LOGS
@@ -57,7 +58,6 @@ _CONTEXT: Final = frozenset(
 )
 _STRUCTURED: Final = "application/cloudevents+json"
 _BATCHED: Final = "application/cloudevents-batch+json"
-_FORM: Final = "application/x-www-form-urlencoded"
 _PREFIX: Final = "ce-"
 _ID_NAMESPACE: Final = uuid.UUID("2f1f4f6e-6f0e-5a6f-9c38-0d7c5c1b7a54")
 T = TypeVar("T")
@@ -131,7 +131,7 @@ def _event(attributes: Mapping[str, str], payload: bytes) -> ExternalEvent:
             semconv.AZUREML_COLLECTION_NAME: collection,
             semconv.CLOUDEVENTS_EVENT_ID: _line_id(attributes),
             semconv.AZUREML_CORRELATION_ID: attributes.get("id", ""),
-            semconv.AZUREML_DATA_CONTENT_TYPE: _content_type(attributes.get("datacontenttype", ""), payload),
+            semconv.AZUREML_DATA_CONTENT_TYPE: type_of_body(attributes.get("datacontenttype", ""), payload),
             semconv.AZUREML_AGENT: _AGENT,
         },
         resource={
@@ -150,17 +150,6 @@ def _line_id(attributes: Mapping[str, str]) -> str:
         return ""
     keys = ("type", "namespace", "inferenceservicename", "component", "endpoint", "source", "id", "time")
     return str(uuid.uuid5(_ID_NAMESPACE, "\n".join(attributes.get(key, "") for key in keys)))
-
-
-def _content_type(declared: str, payload: bytes) -> str:
-    """`declared`, or JSON where `curl -d` declared a form: KServe's models read such a body as JSON as well."""
-    if declared.partition(";")[0].strip().lower() != _FORM:
-        return declared
-    try:
-        msgspec.json.decode(payload, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
-        return declared
-    return semconv.JSON_CONTENT_TYPE
 
 
 def _of_batch(raw: msgspec.Raw) -> ExternalEvent:

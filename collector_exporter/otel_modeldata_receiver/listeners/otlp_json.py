@@ -1,9 +1,10 @@
 """Converts OTLP in its JSON encoding to OTLP in Protocol Buffers, record by record.
 
-The encoding is that of Protocol Buffers (keys in lowerCamelCase, 64-bit integers as text or numbers, bytes in base64),
-except for trace and span ids, which are hexadecimal (OTLP "JSON Protobuf Encoding"). A record that cannot be read does
-not affect the others: it is replaced by a record that contains only its JSON, which cannot become a line and ends in
-quarantine.
+The encoding is that of Protocol Buffers (keys in lowerCamelCase or as in the .proto file, null as if the key were
+absent, 64-bit integers as text or numbers, bytes in base64), except for trace and span ids, which are hexadecimal (OTLP
+"JSON Protobuf Encoding"). A record that cannot be read does not affect the others: it is replaced by a record that
+contains only its JSON, which cannot become a line and ends in quarantine. A resource or scope that cannot be read costs
+its own records in the same way.
 
 This is slow, 0.1 ms a record and more: senders that have the choice should use the binary encoding.
 """
@@ -12,9 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -28,7 +31,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from ..exceptions import UndecodableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
 
@@ -36,6 +39,10 @@ _LARGE_BYTES: Final = 64 * 1024
 """A larger request is converted in a thread, so that other calls go on."""
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 _UNREADABLE: Final = "undecodable OTLP/JSON record"
+_UNREADABLE_RESOURCE: Final = "otlp.json"
+_ERRORS: Final = (ParseError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, SystemError)
+"""What reading JSON of another structure raises; errors of Unicode and of msgspec are ValueErrors. Protocol Buffers'
+C implementation raises SystemError when it looks up a name with half a surrogate pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +52,7 @@ class JsonSignal:
     Attributes:
         request: the message type of a request.
         keys: the keys of resources, scopes and records in JSON.
-        fields: the names of the same fields in Protocol Buffers.
+        fields: the names of the same fields in Protocol Buffers, which are keys in JSON too.
         record: the message type of a record.
         unreadable: the replacement for a record that cannot be read, from its JSON.
     """
@@ -87,13 +94,13 @@ async def request_of(text: bytes, signal: JsonSignal) -> bytes:
 
 def _request_of(text: bytes, signal: JsonSignal) -> bytes:
     try:
-        outline = msgspec.json.decode(text, type=dict[str, Any])
-        records = list(_removed_records(outline, signal))
-        request = ParseDict(outline, signal.request(), ignore_unknown_fields=True)
-        for resource, scope, record in records:
-            _scope_of(request, signal, resource, scope).append(_record(record, signal))
+        request = signal.request()
+        resources = getattr(request, signal.fields[0])
+        for outline in _removed(_decoded(text), signal, 0):
+            if outline is not None:
+                _add(outline, resources.add(), signal)
         encoded: bytes = request.SerializeToString()
-    except (msgspec.DecodeError, ParseError, UnicodeError, RecursionError, AttributeError, TypeError) as error:
+    except _ERRORS as error:
         # The messages of these errors may quote the data that was sent.
         raise UndecodableError(
             f"undecodable request: expected OTLP in JSON, got a body of {len(text)} bytes that is not "
@@ -102,35 +109,60 @@ def _request_of(text: bytes, signal: JsonSignal) -> bytes:
     return encoded
 
 
-def _removed_records(outline: dict[str, Any], signal: JsonSignal) -> Iterator[tuple[int, int, Any]]:
-    """Remove the records from `outline`, and yield each with the indexes of its resource and scope."""
-    resources, scopes, items = signal.keys
-    for resource, by_resource in enumerate(_list_of(outline, resources)):
-        for scope, by_scope in enumerate(_list_of(by_resource, scopes)):
-            records = _list_of(by_scope, items)
-            by_scope.pop(items, None)
-            for record in records:
-                yield resource, scope, record
+def _decoded(text: bytes) -> dict[str, Any]:
+    """The request as a mapping. What msgspec refuses may be in one record only: `1e400`, or half a surrogate pair."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        outline = json.loads(text.decode("utf-8", "surrogateescape"))
+        if not isinstance(outline, dict):
+            raise
+        return outline
 
 
-def _list_of(message: dict[str, Any], key: str) -> list[Any]:
-    value = message.get(key) or []
-    if not isinstance(value, list):
-        raise TypeError(key)
-    return value
+def _removed(message: dict[str, Any], signal: JsonSignal, level: int) -> list[Any]:
+    """Remove the list of resources (level 0), scopes (1) or records (2) from `message` and return it."""
+    given = [message.pop(key, None) for key in (signal.keys[level], signal.fields[level])]
+    lists = [value for value in given if value is not None]
+    if not all(isinstance(value, list) for value in lists):
+        raise TypeError(signal.keys[level])
+    return list(chain.from_iterable(lists))
 
 
-def _scope_of(request: Any, signal: JsonSignal, resource: int, scope: int) -> Any:
-    """The records of one scope in `request`."""
-    resources, scopes, items = signal.fields
-    return getattr(getattr(getattr(request, resources)[resource], scopes)[scope], items)
+def _add(outline: dict[str, Any], resource: Any, signal: JsonSignal) -> None:
+    """Fill `resource` with what `outline` has."""
+    scopes = [scope for scope in _removed(outline, signal, 1) if scope is not None]
+    records = [_removed(scope, signal, 2) for scope in scopes]
+    outline[signal.keys[1]] = scopes
+    try:
+        ParseDict(outline, resource, ignore_unknown_fields=True)
+    except _ERRORS:
+        if not any(records):
+            raise
+        resource.Clear()
+        resource.resource.attributes.add(key=_UNREADABLE_RESOURCE).value.string_value = _as_json(outline)
+        unreadable = [signal.unreadable(_as_json(record)) for group in records for record in group]
+        getattr(getattr(resource, signal.fields[1]).add(), signal.fields[2]).extend(unreadable)
+        return
+    for scope, group in zip(getattr(resource, signal.fields[1]), records, strict=True):
+        getattr(scope, signal.fields[2]).extend([_record(record, signal) for record in group])
 
 
 def _record(record: Any, signal: JsonSignal) -> Any:
     for fix in (_unchanged, _with_large_numbers):
-        with contextlib.suppress(ParseError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        with contextlib.suppress(*_ERRORS):
             return ParseDict(fix(_with_base64_ids(record)), signal.record(), ignore_unknown_fields=True)
-    return signal.unreadable(msgspec.json.encode(record).decode())
+    return signal.unreadable(_as_json(record))
+
+
+def _as_json(value: Any) -> str:
+    """Not by msgspec, which refuses half a surrogate pair and writes an infinite number as null."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def _unchanged(value: Any) -> Any:
@@ -143,7 +175,7 @@ def _with_large_numbers(value: Any) -> Any:
         return [_with_large_numbers(item) for item in value]
     if not isinstance(value, dict):
         return value
-    number = value.get("intValue")
+    number = value.get("intValue", value.get("int_value"))
     if isinstance(number, (int, float)) and not -(2**63) <= number < 2**63:
         return {"doubleValue": float(number)}
     return {key: _with_large_numbers(item) for key, item in value.items()}
@@ -152,7 +184,8 @@ def _with_large_numbers(value: Any) -> Any:
 def _with_base64_ids(record: dict[str, Any]) -> dict[str, Any]:
     """`record`, and the links of a span in it, with their ids in base64, as `ParseDict` reads bytes."""
     changed: dict[str, Any] = {
-        key: b64encode(bytes.fromhex(value)).decode() if key in _IDS else value for key, value in record.items()
+        key: b64encode(bytes.fromhex(value)).decode() if key in _IDS and value is not None else value
+        for key, value in record.items()
     }
     if links := changed.get("links"):
         changed["links"] = [_with_base64_ids(link) for link in links]

@@ -201,6 +201,11 @@ def time_text(time_ns: int) -> str:
     return _second_text(time_ns // NS_PER_SECOND)
 
 
+def moment_text(time_ns: int) -> str:
+    """ISO 8601 in UTC with microseconds, the form that Azure's GenAI preprocessor reads as a time."""
+    return f"{time_text(time_ns)[:-1]}.{time_ns % NS_PER_SECOND // 1000:06d}Z"
+
+
 @lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -78,8 +78,8 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
             contentrange=content.range,
             timens=str(time_ns),
             producer=scope.resource.producer or UNSET,
-            traceparent=_traceparent(record) or UNSET,
-            **_keys(texts, _event_id(texts, record, scope), scope, content),
+            traceparent=traceparent(record) or UNSET,
+            **_keys(texts, event_id(texts.get(semconv.CLOUDEVENTS_EVENT_ID), record, scope), scope, content),
         ),
         extensions=extensions,
         content=content.content,
@@ -87,14 +87,14 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
     )
 
 
-def _keys(texts: Mapping[str, str], event_id: str, scope: ScopeContext, content: _Content) -> dict[str, Any]:
+def _keys(texts: Mapping[str, str], known_id: str, scope: ScopeContext, content: _Content) -> dict[str, Any]:
     """The line keys that are attributes, with defaults for the keys that every line has."""
     sent = {key: text for key, attribute in LINE_ATTRIBUTES.items() if (text := texts.get(attribute.name))}
     defaults = {
-        "id": event_id,
+        "id": known_id,
         # Empty is absent: readers join on the correlation id and would join all empty ones with each other.
-        "correlationid": event_id,
-        "xrequestid": sent.get("correlationid", event_id),
+        "correlationid": known_id,
+        "xrequestid": sent.get("correlationid", known_id),
         "modelversion": semconv.DEFAULT_MODEL_VERSION,
         "agent": scope.agent,
     }
@@ -227,19 +227,35 @@ def _collection(texts: Mapping[str, str], event_name: str) -> KnownCollection:
     )
 
 
-def _event_id(texts: Mapping[str, str], record: LogRecord, scope: ScopeContext) -> str:
-    event_id = texts.get(semconv.CLOUDEVENTS_EVENT_ID)
-    if event_id is None:
-        return scope.ids.make(scope.encoded_resource, record)
-    if not (1 <= len(event_id) <= MAX_ID_CHARS and event_id.isprintable()):
-        raise BadRecordError(
-            f"event id: expected 1 to {MAX_ID_CHARS} printable characters, got {event_id[:80]!r} "
-            f"({len(event_id)} characters); send a uuid"
+def names_no_collection(record: LogRecord) -> bool:
+    """Whether no attribute names the collection of `record`."""
+    return not any(
+        attribute.key == semconv.AZUREML_COLLECTION_NAME
+        or (
+            attribute.key == semconv.CLOUDEVENTS_EVENT_TYPE
+            and attribute.value.string_value.startswith(semconv.EVENT_TYPE_PREFIX)
         )
-    return event_id
+        for attribute in record.attributes
+    )
 
 
-def _traceparent(record: LogRecord) -> str:
+def event_id(sent: str | None, record: LogRecord, scope: ScopeContext) -> str:
+    """The id of the event: the one that the sender gave it, else one that is made of `record`.
+
+    Raises:
+        BadRecordError: the id that was sent is invalid.
+    """
+    if sent is None:
+        return scope.ids.make(scope.encoded_resource, record)
+    if not (1 <= len(sent) <= MAX_ID_CHARS and sent.isprintable()):
+        raise BadRecordError(
+            f"event id: expected 1 to {MAX_ID_CHARS} printable characters, got {sent[:80]!r} "
+            f"({len(sent)} characters); send a uuid"
+        )
+    return sent
+
+
+def traceparent(record: LogRecord) -> str:
     """W3C Trace Context `traceparent`; empty where an id has another size or is zero (OTLP LogRecord)."""
     trace_id, span_id = record.trace_id, record.span_id
     if len(trace_id) != len(_NO_TRACE) or len(span_id) != len(_NO_SPAN) or trace_id == _NO_TRACE or span_id == _NO_SPAN:

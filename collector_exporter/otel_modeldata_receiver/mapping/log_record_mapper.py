@@ -1,4 +1,4 @@
-"""Maps the log records of one scope: by a line template where one fits, else by `log_record.py`.
+"""Maps the log records of one scope: by a line template, by `log_record.py`, or by `genai/log_event.py`.
 
 A line template is a memo of what `log_record.py` does with records of one shape (`line_template/`). It never decides
 anything: without templates every line is the same.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import event, log_record, otlp
+from .genai import log_event
 from .line_template.scope_templates import ScopeTemplates
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ class LogRecordMapper:
     Args:
         scope: what they share.
         templates: the line templates of known senders, if templates are used.
+
+    Attributes:
+        calls_without_content: log records are no calls; see `SpanMapper`.
     """
+
+    calls_without_content = 0
 
     def __init__(self, scope: ScopeContext, templates: TemplateCache | None) -> None:
         self._scope = scope
@@ -41,6 +47,8 @@ class LogRecordMapper:
             if placed is not None:
                 return placed
         record = otlp.log_record(raw)
+        if log_event.is_genai_event(record):
+            return event.outcome_of(log_event.read(record, self._scope), raw, self._scope)
         outcome = event.outcome_of(log_record.read(record, self._scope), raw, self._scope)
         if templates is not None:
             templates.learn(raw, record, outcome)

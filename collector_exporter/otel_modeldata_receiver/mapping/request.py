@@ -79,6 +79,7 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
         defects: internal errors that caused a rejection; the reasons contain only the names of their types.
         records: how many records the request has.
         left_out: how many of them are spans that the settings exclude.
+        calls_without_content: how many of them are calls of a language model that succeeded and carry no content.
     """
 
     lines: Mapping[str, Sequence[Line]] = msgspec.field(default_factory=dict)
@@ -87,6 +88,7 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
     defects: tuple[Exception, ...] = ()
     records: int = 0
     left_out: int = 0
+    calls_without_content: int = 0
 
     @property
     def folders(self) -> list[str]:
@@ -147,6 +149,7 @@ class _Outcomes:
         self._defects: list[Exception] = []
         self._records = 0
         self._left_out = 0
+        self._calls_without_content = 0
 
     def mapped(self) -> Mapped:
         return Mapped(
@@ -156,6 +159,7 @@ class _Outcomes:
             defects=tuple(self._defects),
             records=self._records,
             left_out=self._left_out,
+            calls_without_content=self._calls_without_content,
         )
 
     def map_all(self, records: otlp.ScopeRecords[Any], scope: ScopeContext, mapper: RecordMapper) -> None:
@@ -176,6 +180,7 @@ class _Outcomes:
                     self._large.append(outcome)
                 else:
                     self._left_out += 1
+        self._calls_without_content += mapper.calls_without_content
         self._reject_damaged(records, endpoint)
 
     def reject_all(self, records: otlp.ScopeRecords[Any], error: Exception) -> None:

@@ -91,8 +91,7 @@ def _cached(resource: bytes) -> DeploymentResource:
 def _read(resource: bytes) -> DeploymentResource:
     texts = _texts(resource)
     service = texts.get(semconv.SERVICE_NAME, "")
-    if service.startswith(_UNKNOWN_SERVICE):
-        service = ""
+    service = "" if service.startswith(_UNKNOWN_SERVICE) else semconv.legal_name(service.strip())
     endpoint = checked_name("endpoint", texts.get(semconv.AZUREML_ENDPOINT_NAME, service or semconv.DEFAULT_ENDPOINT))
     deployment = checked_name("deployment", texts.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
     source = texts.get(semconv.CLOUD_RESOURCE_ID) or semconv.local_source(endpoint, deployment)

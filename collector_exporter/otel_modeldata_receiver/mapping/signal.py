@@ -30,6 +30,9 @@ TRACE_SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 class RecordMapper(Protocol):
     """Maps the records of one scope."""
 
+    calls_without_content: int
+    """How many of them are calls of a language model that succeeded and carry no content."""
+
     def map(self, record: Any, /) -> Outcome:
         """Map a record; None where the settings exclude it.
 
@@ -96,7 +99,7 @@ class LogRecords:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Spans, which become lines of `app_traces`.
+    """Spans, which become lines of `app_traces` or `app_spans`.
 
     Attributes:
         kept: which of them become lines.

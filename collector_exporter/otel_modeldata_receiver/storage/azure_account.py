@@ -15,8 +15,6 @@ A secret of one account is never sent to another.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
 from dataclasses import dataclass, field
@@ -28,20 +26,24 @@ from azure.core.credentials import AzureSasCredential
 from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob.aio import BlobServiceClient
 
-from otel_modeldata.validation.loopback import is_loopback
+from otel_modeldata.validation.pasted import pasted
 
-from ..config.store_access import AccessConfig, parse_url
+from ..config.store_access import AccessConfig
+from ..config.store_url import parse_url
 from ..exceptions import ConfigError, MissingVariableError
+from .account_url import SAS_VARIABLE, account_url, checked_key, checked_sas, is_path_style
+from .connection_string import cleaned_connection_string
 from .store import checked_name
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+    from .account_url import AccountUrl
+
 __all__ = ["ACCOUNT_URL_VARIABLE", "CONNECTION_STRING_VARIABLE", "StorageAccount", "account_of", "split_url"]
 
 CONNECTION_STRING_VARIABLE: Final = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL_VARIABLE: Final = "AZURE_STORAGE_ACCOUNT_URL"
-SAS_VARIABLE: Final = "AZURE_STORAGE_SAS_TOKEN"
 KEY_VARIABLE: Final = "AZURE_STORAGE_KEY"
 """The names that Azure's command line uses. Only the URL is different: an account's name does not include the cloud."""
 
@@ -63,10 +65,17 @@ _CONTAINER: Final = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.AS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageAccount:
-    """The client of a storage account, and the token credential to close with it, if there is one."""
+    """The client of a storage account.
+
+    Attributes:
+        service: the client.
+        credential: token credential to close with it, if there is one.
+        origin: what names and opens the account, for messages.
+    """
 
     service: BlobServiceClient = field(repr=False)
     credential: DefaultAzureCredential | None = field(default=None, repr=False)
+    origin: str = "the machine's identity"
 
 
 class _SasFile(AzureSasCredential):
@@ -75,7 +84,7 @@ class _SasFile(AzureSasCredential):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen = path.stat().st_mtime_ns
-        super().__init__(_sas(_secret(path), str(path)))
+        super().__init__(checked_sas(_secret(path), str(path)))
 
     @property
     def signature(self) -> str:
@@ -83,7 +92,7 @@ class _SasFile(AzureSasCredential):
         try:
             seen = self._path.stat().st_mtime_ns
             if seen != self._seen:
-                self.update(_sas(_secret(self._path), str(self._path)))
+                self.update(checked_sas(_secret(self._path), str(self._path)))
                 self._seen = seen
         except (OSError, ConfigError):
             pass  # the service refuses it when it is too old, and that error is reported
@@ -102,7 +111,7 @@ def split_url(url: str) -> tuple[str, str]:
             "expected a store URL without '?', '#' and '@', got one that has them: "
             f"put a shared access signature into {CONNECTION_STRING_VARIABLE} or {SAS_VARIABLE}"
         )
-    path = f"{parts.netloc}{parts.path}" if parts.scheme == "az" else parts.path.removeprefix("/")
+    path = f"{parts.netloc}{parts.path}" if parts.scheme == "az" else _path_below_account(parts)
     container, _, prefix = path.partition("/")
     if _CONTAINER.fullmatch(container) is None:
         raise ConfigError(
@@ -110,10 +119,23 @@ def split_url(url: str) -> tuple[str, str]:
             f"got {container!r}: write az://container/prefix"
         )
     prefix = prefix.rstrip("/")
+    if "%" in prefix:
+        raise ConfigError(
+            f"expected a prefix without '%', got {prefix!r}: readers do not decode it; use letters, digits and ._-="
+        )
     try:
         return container, checked_name(prefix) if prefix else ""
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    except ValueError:
+        raise ConfigError(
+            f"expected a relative name without '.', '..', '//' and backslashes below the container, got {prefix!r}: "
+            f"write for example az://{container}/prod"
+        ) from None
+
+
+def _path_below_account(parts: SplitResult) -> str:
+    """Container and prefix in the path of an `https://` URL; an emulator has the account before them."""
+    path = parts.path.removeprefix("/")
+    return path.partition("/")[2] if is_path_style(parts.hostname or "", path) else path
 
 
 def account_of(url: str, access: AccessConfig | None = None) -> StorageAccount:
@@ -133,16 +155,15 @@ def account_of(url: str, access: AccessConfig | None = None) -> StorageAccount:
     if access.connection_string_file is not None:
         path = Path(access.connection_string_file)
         return _by_connection_string(_secret(path), str(path))
-    connection = os.environ.get(CONNECTION_STRING_VARIABLE)
-    if connection and not access.chosen:
-        return _by_connection_string(connection, CONNECTION_STRING_VARIABLE)
-    account = os.environ.get(ACCOUNT_URL_VARIABLE)
-    if not account:
+    environment = _environment()
+    if CONNECTION_STRING_VARIABLE in environment and not access.chosen:
+        return _by_connection_string(environment[CONNECTION_STRING_VARIABLE], CONNECTION_STRING_VARIABLE)
+    if ACCOUNT_URL_VARIABLE not in environment:
         raise MissingVariableError(
             f"expected {CONNECTION_STRING_VARIABLE} or {ACCOUNT_URL_VARIABLE} in the environment, got neither: "
             "az://container/prefix does not name the storage account"
         )
-    return _open(account, access, _environment_secrets())
+    return _open(account_url(environment[ACCOUNT_URL_VARIABLE], ACCOUNT_URL_VARIABLE), access, environment)
 
 
 def _account_of_https(parts: SplitResult, access: AccessConfig) -> StorageAccount:
@@ -151,34 +172,58 @@ def _account_of_https(parts: SplitResult, access: AccessConfig) -> StorageAccoun
             f"expected an az:// URL beside connection_string_file, got {parts.scheme}://{parts.hostname}: "
             "a connection string names the account itself"
         )
-    account = f"https://{parts.netloc}"
+    account = _account_of_store(parts)
     if parts.query:
-        sas = _sas(parts.query, "the store's URL")
-        return _open(account, AccessConfig(), {SAS_VARIABLE: sas})
-    own = parse_url(os.environ.get(ACCOUNT_URL_VARIABLE, "")).hostname == parts.hostname
-    return _open(account, access, _environment_secrets() if own else {})
+        return _open(account, AccessConfig(), {SAS_VARIABLE: checked_sas(parts.query, "the store's URL")})
+    environment = _environment()
+    if is_path_style(account.host, account.name or "") and not access.chosen:
+        return _open_emulator(account, environment)
+    own = environment.get(ACCOUNT_URL_VARIABLE)
+    is_own = own is not None and account_url(own, ACCOUNT_URL_VARIABLE).host == account.host
+    return _open(account, access, environment if is_own else {})
 
 
-def _environment_secrets() -> dict[str, str]:
-    return {name: os.environ[name] for name in (SAS_VARIABLE, KEY_VARIABLE) if os.environ.get(name)}
+def _account_of_store(parts: SplitResult) -> AccountUrl:
+    path = parts.path.strip("/")
+    account = path.partition("/")[0] if is_path_style(parts.hostname or "", path) else ""
+    return account_url(f"{parts.scheme}://{parts.netloc}/{account}", "the store")
 
 
-def _open(url: str, access: AccessConfig, environment: dict[str, str]) -> StorageAccount:
-    """The account at `url`, opened by the settings, else by a secret of the environment, else by identity."""
+def _open_emulator(account: AccountUrl, environment: dict[str, str]) -> StorageAccount:
+    """An account in an emulator: by the connection string, too, if it is that of this account."""
+    if CONNECTION_STRING_VARIABLE in environment:
+        given = _by_connection_string(environment[CONNECTION_STRING_VARIABLE], CONNECTION_STRING_VARIABLE)
+        if str(given.service.url).partition("?")[0].rstrip("/") == account.url:
+            return given
+    own = environment.get(ACCOUNT_URL_VARIABLE)
+    is_own = own is not None and account_url(own, ACCOUNT_URL_VARIABLE).url == account.url
+    return _open(account, AccessConfig(), environment if is_own else {})
+
+
+def _environment() -> dict[str, str]:
+    """The variables of an account that are set, without what was pasted with them."""
+    names = (CONNECTION_STRING_VARIABLE, ACCOUNT_URL_VARIABLE, SAS_VARIABLE, KEY_VARIABLE)
+    return {name: value for name in names if (value := pasted(os.environ.get(name, "")))}
+
+
+def _open(account: AccountUrl, access: AccessConfig, environment: dict[str, str]) -> StorageAccount:
+    """The account, opened by the settings, else by a secret of the environment, else by identity."""
     if access.sas_file is not None:
-        return _by_secret(url, _sas_file(Path(access.sas_file)))
+        return _by_secret(account, _sas_file(Path(access.sas_file)), access.sas_file)
     if access.account_key_file is not None:
-        return _by_key(url, _secret(Path(access.account_key_file)), access.account_key_file)
+        return _by_key(account, _secret(Path(access.account_key_file)), access.account_key_file)
     if access.identity is not None:
-        return _by_identity(url, access.identity.client_id)
+        return _by_identity(account, access.identity.client_id)
     if SAS_VARIABLE in environment:
-        return _by_secret(url, AzureSasCredential(_sas(environment[SAS_VARIABLE], SAS_VARIABLE)))
+        sas = AzureSasCredential(checked_sas(environment[SAS_VARIABLE], SAS_VARIABLE))
+        return _by_secret(account, sas, f"the signature in {SAS_VARIABLE}")
     if KEY_VARIABLE in environment:
-        return _by_key(url, environment[KEY_VARIABLE], KEY_VARIABLE)
-    return _by_identity(url, None)
+        return _by_key(account, environment[KEY_VARIABLE], KEY_VARIABLE)
+    return _by_identity(account, None)
 
 
 def _by_connection_string(connection: str, where: str) -> StorageAccount:
+    connection = cleaned_connection_string(connection, where)
     try:
         service = BlobServiceClient.from_connection_string(connection, **_options())
         if _is_emulator(str(service.primary_hostname)):
@@ -191,50 +236,38 @@ def _by_connection_string(connection: str, where: str) -> StorageAccount:
             f"expected a storage connection string in {where}, got one that is malformed: "
             "copy it from the account's access keys"
         ) from None
-    return StorageAccount(service=service)
+    return StorageAccount(service=service, origin=f"the connection string in {where}")
 
 
-def _by_key(url: str, key: str, where: str) -> StorageAccount:
-    try:
-        base64.b64decode(key, validate=True)
-    except binascii.Error:
+def _by_key(account: AccountUrl, key: str, where: str) -> StorageAccount:
+    key = checked_key(key, where)
+    if account.name is None:
         raise ConfigError(
-            f"expected an account key in base64 in {where}, got something else: copy it from the account's access keys"
-        ) from None
-    parts = parse_url(url)
-    # The account is the path of an emulator's URL, and the first label of the host of Azure's.
-    name = parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
-    return _by_secret(url, {"account_name": name, "account_key": key})
+            f"expected a URL with the name of the account beside the key in {where}, got host {account.host!r}: write "
+            "https://account.blob.core.windows.net"
+        )
+    return _by_secret(account, {"account_name": account.name, "account_key": key}, f"the key in {where}")
 
 
-def _by_secret(url: str, credential: AzureSasCredential | dict[str, str]) -> StorageAccount:
-    return StorageAccount(service=_service(_checked_url(url, loopback_http=True), credential))
+def _by_secret(account: AccountUrl, credential: AzureSasCredential | dict[str, str], origin: str) -> StorageAccount:
+    account.check_secure(loopback_http=True)
+    return StorageAccount(service=_service(account, credential), origin=origin)
 
 
-def _by_identity(url: str, client_id: str | None) -> StorageAccount:
-    url = _checked_url(url)
+def _by_identity(account: AccountUrl, client_id: str | None) -> StorageAccount:
+    account.check_secure()
     chosen = {"managed_identity_client_id": client_id, "workload_identity_client_id": client_id} if client_id else {}
     credential = DefaultAzureCredential(**chosen)
-    return StorageAccount(service=_service(url, credential), credential=credential)
+    return StorageAccount(service=_service(account, credential), credential=credential)
 
 
-def _service(url: str, credential: AzureSasCredential | dict[str, str] | DefaultAzureCredential) -> BlobServiceClient:
+def _service(
+    account: AccountUrl, credential: AzureSasCredential | dict[str, str] | DefaultAzureCredential
+) -> BlobServiceClient:
     options = _options()
-    if _is_emulator(parse_url(url).hostname or ""):
+    if _is_emulator(account.host):
         options["api_version"] = EMULATOR_API_VERSION
-    return BlobServiceClient(url, credential=credential, **options)
-
-
-def _checked_url(url: str, *, loopback_http: bool = False) -> str:
-    """`url` without a slash at its end; `loopback_http` allows http to this machine, for an emulator."""
-    parts = parse_url(url)
-    secure = parts.scheme == "https" or (loopback_http and parts.scheme == "http" and is_loopback(parts.hostname or ""))
-    if not secure or not parts.hostname or parts.query or "@" in parts.netloc:
-        raise ConfigError(
-            "expected an account URL like https://account.blob.core.windows.net, "
-            f"got scheme {parts.scheme!r} and host {parts.hostname!r}: tokens are sent over https only"
-        )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    return BlobServiceClient(account.url, credential=credential, **options)
 
 
 def _options() -> dict[str, Any]:
@@ -251,16 +284,6 @@ def _sas_file(path: Path) -> _SasFile:
         return _SasFile(path)
     except OSError as error:
         raise _unreadable(path, error) from None
-
-
-def _sas(text: str, where: str) -> str:
-    signature = text.removeprefix("?")
-    if "sig=" not in signature:
-        raise ConfigError(
-            f"expected a shared access signature with 'sig=' in {where}, got something else: "
-            "copy the whole token, from 'sv=' on"
-        )
-    return signature
 
 
 def _secret(path: Path) -> str:

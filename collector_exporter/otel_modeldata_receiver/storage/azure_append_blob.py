@@ -51,11 +51,11 @@ from .store import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_na
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from azure.identity.aio import DefaultAzureCredential
     from azure.storage.blob import BlobProperties
-    from azure.storage.blob.aio import BlobClient, BlobServiceClient
+    from azure.storage.blob.aio import BlobClient
 
     from ..config.store_access import AccessConfig
+    from .azure_account import StorageAccount
 
 __all__ = ["AzureBlobStore"]
 
@@ -83,30 +83,29 @@ class AzureBlobStore:
     """Append blobs below `{container}/{prefix}`.
 
     Args:
-        service: the account; closed with the store.
+        account: closed with the store.
         container: its container.
         prefix: path below it, without slashes at its ends; empty for none.
-        credential: token credential to close with the store, if it has one.
         create_container: whether `check` may create a missing container.
     """
 
     def __init__(
         self,
-        service: BlobServiceClient,
+        account: StorageAccount,
         container: str,
         prefix: str = "",
         *,
-        credential: DefaultAzureCredential | None = None,
         create_container: bool = False,
     ) -> None:
-        self._service = service
-        self._container = service.get_container_client(container)
+        self._service = account.service
+        self._container = account.service.get_container_client(container)
         self._name = container
         self._prefix = f"{prefix}/" if prefix else ""
-        self._credential = credential
+        self._credential = account.credential
+        self._opened_by = account.origin
         self._create_container = create_container
         # Over TLS every byte is authenticated already; without it (an emulator) an MD5 finds what a proxy broke.
-        self._validate = urlsplit(service.url).scheme == "http"
+        self._validate = urlsplit(self._service.url).scheme == "http"
 
     def __repr__(self) -> str:
         return f"AzureBlobStore({self._url!r}, prefix={self._prefix!r})"
@@ -121,8 +120,7 @@ class AzureBlobStore:
             ConfigError: the URL or the account cannot be understood.
         """
         container, prefix = split_url(url)
-        account = account_of(url, access)
-        return cls(account.service, container, prefix, credential=account.credential, create_container=create_container)
+        return cls(account_of(url, access), container, prefix, create_container=create_container)
 
     async def check(self) -> None:
         """Write the probe blob and list it."""
@@ -312,14 +310,17 @@ class AzureBlobStore:
         if status in {401, 403}:
             return StoreCheckError(
                 f"{expected}, got {status} {code or 'refused'}: give the receiver's identity the role "
-                f"{_PERMISSION!r} on this container, or renew its key or signature"
+                f"{_PERMISSION!r} on this container, or renew its key or signature (opened by {self._opened_by})"
             )
         if isinstance(error, ClientAuthenticationError):
             return StoreCheckError(
                 f"{expected}, got no credential: set {CONNECTION_STRING_VARIABLE}, or sign in with an identity "
                 f"that has the role {_PERMISSION!r}"
             )
-        return StoreError(f"{expected}, got {_reason(error, status, code)}: check that the account can be reached")
+        return StoreError(
+            f"{expected}, got {_reason(error, status, code)}: check that the account can be reached (opened by "
+            f"{self._opened_by})"
+        )
 
 
 def _code(error: Exception) -> str:

@@ -1,12 +1,11 @@
-"""Opens the store that a URL names. The URL schemes of all stores are listed here; add a new store here."""
+"""Opens the store that a URL names. Add a new store here; `config/store_url.py` reads the URL."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
-from ..config.store_access import parse_url
+from ..config.store_url import is_azure, meant_store
 from ..exceptions import ConfigError
 from .local import LocalStore
 
@@ -26,31 +25,15 @@ def open_store(url: str, *, create_container: bool = False, access: AccessConfig
         access: how an account in Azure is opened, see `azure_account.py`.
 
     Raises:
-        ConfigError: anything else, or credentials that cannot be used.
+        ConfigError: anything else, or credentials that cannot be used; see `config/store_url.py`.
     """
-    if not url.strip():
-        raise ConfigError("expected a store URL like 'file:///dir' or 'az://container/prefix', got an empty one")
-    scheme = parse_url(url).scheme if "://" in url else "file"
-    if scheme == "file":
-        return LocalStore(_local_path(url))
-    if scheme in {"az", "https"}:
-        try:
-            from .azure_append_blob import AzureBlobStore  # noqa: PLC0415 (needs an extra that a local store does not)
-        except ImportError as error:
-            raise ConfigError(
-                f"expected the Azure libraries, got {error}: install them with pip install 'otel-modeldata[receiver]'"
-            ) from error
-        return AzureBlobStore.from_url(url, create_container=create_container, access=access)
-    raise ConfigError(
-        f"expected a store URL that starts with file://, az:// or https://, or a path, got scheme {scheme!r}: "
-        "use for example 'file:///var/lib/modeldata' or 'az://container/prefix'"
-    )
-
-
-def _local_path(url: str) -> Path:
-    if not url.startswith("file:"):
-        return Path(url)
-    parts = parse_url(url)
-    if parts.netloc not in {"", "localhost"} or not parts.path:
-        raise ConfigError(f"expected file:///dir with an absolute path, got {url!r}: put three slashes after 'file:'")
-    return Path(unquote(parts.path))
+    url = meant_store(url)
+    if not is_azure(url):
+        return LocalStore(Path(url))
+    try:
+        from .azure_append_blob import AzureBlobStore  # noqa: PLC0415 (needs an extra that a local store does not)
+    except ImportError as error:
+        raise ConfigError(
+            f"expected the Azure libraries, got {error}: install them with pip install 'otel-modeldata[receiver]'"
+        ) from error
+    return AzureBlobStore.from_url(url, create_container=create_container, access=access)

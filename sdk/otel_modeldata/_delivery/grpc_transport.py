@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -13,11 +14,14 @@ import grpc
 
 from .._encoding.otlp_messages import ExportLogsServiceResponse, RetryInfo, Status
 from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
+from .credential_renewal import CredentialRenewal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._settings.otlp_endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
@@ -47,6 +51,14 @@ _RETRYABLE = frozenset(
 )
 
 
+_ABOUT_CREDENTIALS = frozenset({grpc.StatusCode.UNAUTHENTICATED.name, grpc.StatusCode.PERMISSION_DENIED.name})
+_TLS_FAILURES = ("TSI_", "security handshaker", "SSL_ERROR", "CERTIFICATE_VERIFY", "Hostname Verification")
+"""Parts of gRPC's texts for a handshake that failed; a server that is down or restarts has other ones."""
+_CLOSED = ("Socket closed", "Connection reset")
+_MANY_CLOSED = 3
+"""A server that restarts closes a connection once or twice."""
+
+
 class GrpcTransport:
     """OTLP/gRPC over one channel.
 
@@ -57,12 +69,20 @@ class GrpcTransport:
     fork waits for the call in progress. If that takes too long, it cancels the call by closing the channel. The parent
     opens a new channel and retries; the receiver recognizes the events by their ids.
 
+    Before each try the credential files are looked at (`credential_renewal.py`): other certificates need a new channel,
+    another token does not.
+
     Raises:
-        ConfigError: a certificate file cannot be read.
+        ConfigError: the endpoint has no credentials yet, and a file cannot be read.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+        self._endpoint = endpoint if endpoint.credentials or not endpoint.files() else endpoint.checked()
+        self._renewal = CredentialRenewal(self._endpoint)
+        self._is_renewed = False
+        """Whether no try has succeeded since the credentials changed."""
+        self._closed_in_row = 0
+        """How many tries ended with a closed connection since one ended in another way."""
         self._inside = threading.Lock()
         """Held by a thread inside gRPC, and by a fork."""
         self._is_held_for_fork = False
@@ -79,6 +99,7 @@ class GrpcTransport:
         """Try once, for at most the endpoint's timeout."""
         while True:
             with self._inside:
+                self._renew()
                 channel = self._channel
                 answer = self._call(request)
             if self._interrupted is not channel or self._is_closed:
@@ -86,15 +107,46 @@ class GrpcTransport:
             # The fork waits for the lock. Locks are not fair: without a pause this thread would get it each time.
             time.sleep(FORK_WAITS_SECONDS)
 
+    def _renew(self) -> None:
+        """Use the credentials that the files have now, if they changed."""
+        renewed = self._renewal.renewed()
+        if renewed is None or renewed.credentials is None:
+            return
+        before, self._endpoint, self._is_renewed = self._endpoint, renewed, True
+        if before.credentials is None or not renewed.credentials.is_same_channel(before.credentials):
+            old = self._channel
+            self._open()
+            if self._interrupted is old:  # a fork waits
+                self._interrupted = self._channel
+                self._channel.close()
+            elif self._is_closed:
+                self._channel.close()
+            old.close()
+        logger.info("the credentials of %s changed and are used now", self._endpoint.target)
+
     def _call(self, request: bytes) -> Answer:
         try:
-            response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.headers)
+            response = self._export(request, timeout=self._endpoint.timeout, metadata=self._endpoint.metadata())
         except ValueError:  # gRPC raises it when the channel was closed between two tries
             return Retry("CANCELLED", "the channel is closed")
         except grpc.RpcError as error:
-            return answer_of(error.code(), error.details() or "", error.trailing_metadata() or ())
+            answer = answer_of(error.code(), error.details() or "", error.trailing_metadata() or ())
+            return self._with_blame(answer) if isinstance(answer, Retry) else answer
+        self._is_renewed, self._closed_in_row = False, 0
         partial = ExportLogsServiceResponse.FromString(response).partial_success
         return Delivered(partial.rejected_log_records, partial.error_message)
+
+    def _with_blame(self, answer: Retry) -> Retry:
+        """The answer, which says whether credentials are probably the reason."""
+        is_refused = answer.code in _ABOUT_CREDENTIALS
+        # With TLS 1.3 a server refuses a client's certificate after the handshake: only the connection is closed.
+        is_closed = self._endpoint.client_certificate is not None and any(sign in answer.details for sign in _CLOSED)
+        self._closed_in_row = self._closed_in_row + 1 if is_closed else 0
+        is_after_renewal = self._is_renewed and answer.code == grpc.StatusCode.UNAVAILABLE.name
+        is_tls = self._endpoint.secure and any(sign in answer.details for sign in _TLS_FAILURES)
+        return answer._replace(
+            is_about_credentials=is_refused or is_after_renewal or is_tls or self._closed_in_row >= _MANY_CLOSED
+        )
 
     def close(self) -> None:
         """Close the channel, which cancels a try in progress."""

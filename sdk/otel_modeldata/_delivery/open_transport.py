@@ -7,17 +7,22 @@ through an entry point, because the SDK never imports the receiver. The variable
 
 from __future__ import annotations
 
+import logging
+import math
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .. import _forking
 from .._settings.delivery import make_folders
 from .._settings.variables import STORE
 from ..exceptions import ConfigError
+from ..log_throttle import LogThrottle
 from ..validation.problems import Problem
 
 if TYPE_CHECKING:
     from .._settings.settings import Settings
     from ..transport import Transport
+
+logger = logging.getLogger(__name__)
 
 _GROUP: Final = "otel_modeldata_transport"
 _NAME: Final = "store"
@@ -25,10 +30,14 @@ _EXTRA: Final = "pip install 'otel-modeldata[receiver]'"
 
 _checked: set[str] = set()
 """Stores that have been checked: each is checked once."""
+_once = LogThrottle(logger, math.inf)
 
 
 class _StoreTransport(Protocol):
-    """The object behind the entry point."""
+    """The object behind the entry point.
+
+    It may also have `validate(url)`, which raises `ConfigError` for a URL that cannot be used, and contacts nothing.
+    """
 
     def __call__(self, url: str) -> Transport:
         """Open a store; raises `ConfigError` with the reason when it cannot be written."""
@@ -38,7 +47,7 @@ class _StoreTransport(Protocol):
 
 
 def check(settings: Settings) -> None:
-    """Check the store and the folders before the first `collect`; called in `init()`.
+    """Check the store and the folders before the first `collect`, and log the warnings; called in `init()`.
 
     Raises:
         ConfigError: the store or a folder cannot be written.
@@ -46,6 +55,8 @@ def check(settings: Settings) -> None:
     if isinstance(settings.destination, str):
         _check_store(settings.destination)
     make_folders(settings.delivery)
+    for warning in settings.warnings:
+        _once.log(logging.WARNING, warning, "%s", warning)
 
 
 def open_transport(settings: Settings) -> Transport:
@@ -67,6 +78,18 @@ def _check_store(url: str) -> None:
         with _forking.guard:  # the receiver is loaded here
             _factory().check(url)
             _checked.add(url)
+
+
+def store_problems(url: str) -> tuple[Problem, ...]:
+    """What is wrong with the URL of a store, without contacting it."""
+    try:
+        with _forking.guard:  # the receiver is loaded here
+            validate = getattr(_factory(), "validate", None)
+            if validate is not None:
+                validate(url)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def _factory() -> _StoreTransport:

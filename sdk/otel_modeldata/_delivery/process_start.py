@@ -38,7 +38,7 @@ _AFTER_QUEUES = -100
 def start_process(settings: Settings, transport: Transport | None = None) -> Process:
     """Make the delivery side of a process: its queue, its transport, and the thread that sends."""
     config, delivery, producer = settings.config, settings.delivery, uuid.uuid4().hex
-    envelope = RequestEnvelope(config, producer)
+    envelope = RequestEnvelope(settings.sender.of_this_process().attributes, producer)
     limits = dataclasses.replace(delivery.limits, queue_records=config.queue_capacity)
     disk_queue = None
     if delivery.spool is not None:

@@ -111,7 +111,7 @@ class RetrySender:
         while parts:
             part = parts.pop()
             items = [item.pending for item in part]
-            answer = self._send(items[0].producer.envelope.request([item.parts for item in part]))
+            answer = self._send(items[0].producer.envelope.request([item.parts for item in part]), items)
             if isinstance(answer, Delivered):
                 rejected = min(answer.rejected, len(part))
                 detail = f"{rejected} of {len(part)} by the endpoint: {answer.message}" if rejected else ""
@@ -134,7 +134,7 @@ class RetrySender:
             self._reporter.lost(items, outcome)
         self._queue.settle(items, outcome)
 
-    def _send(self, request: bytes) -> Delivered | Refused | Retry:
+    def _send(self, request: bytes, items: Sequence[PendingRecord]) -> Delivered | Refused | Retry:
         """Try until the answer is final; returns a `Retry` only when the deadline of `shutdown` is reached."""
         backoff = self._limits.first_retry_seconds
         while True:
@@ -142,6 +142,8 @@ class RetrySender:
             if not isinstance(answer, Retry):
                 return answer
             self._reporter.waiting(answer, *self._queue.unsettled())
+            if answer.is_about_credentials:
+                self._reporter.unauthorized(items, answer)
             delay = answer.delay if answer.delay is not None else backoff * random.uniform(0.8, 1.2)  # noqa: S311
             backoff = min(backoff * 2, self._limits.max_retry_seconds)
             if not self._queue.pause(min(delay, self._limits.max_retry_seconds)):

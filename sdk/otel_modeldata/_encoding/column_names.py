@@ -2,31 +2,44 @@
 
 A label that is not text is converted to text (`0` -> `"0"`, as in Azure's own scripts). The levels of a MultiIndex are
 joined by `_`. A repeated name gets `_1`, `_2`... A lone surrogate becomes `?`.
+
+Names that are equal up to case, and `correlationid`, make Azure's consumer refuse a whole window of lines. These are
+logged, or renamed if the settings say so.
 """
 
 from __future__ import annotations
 
+import enum
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import numpy as np
+import pandas as pd
 
 from ..log_throttle import LogThrottle
+from .short_floats import shortest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pandas as pd
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
 logger = logging.getLogger(__name__)
 
 _MAX_CACHED = 32
 """Maximum number of cached sets of columns; a collection has one or two."""
+_ROW_ID: Final = "correlationid"
+"""The column to which Azure's consumer writes its row ids. Its names are equal up to case."""
+
+_ADVICE: Final = "choose another, or set OTEL_MODELDATA_COLUMN_CASE=rename"
 
 
 class ColumnNames:
     """The names of one set of columns.
+
+    Args:
+        labels: of the columns, in order.
+        rename: names that Azure's consumer takes for equal get names of their own.
 
     Attributes:
         names: the keys of a row's JSON object.
@@ -36,8 +49,9 @@ class ColumnNames:
 
     __slots__ = ("names", "row", "warnings")
 
-    def __init__(self, labels: Sequence[object]) -> None:
-        self.names = _unique([_text_of_label(label) for label in labels])
+    def __init__(self, labels: Sequence[object], *, rename: bool = False) -> None:
+        names = _unique([_text_of_label(label) for label in labels])
+        self.names = _unique_up_to_case(names) if rename else names
         self.row = _row_maker(self.names)
         self.warnings = _what_breaks_consumers(self.names)
 
@@ -47,22 +61,30 @@ class ColumnNameCache:
 
     Args:
         collection: its name, for warnings.
+        rename: as in `ColumnNames`.
     """
 
-    def __init__(self, collection: str) -> None:
+    def __init__(self, collection: str, *, rename: bool = False) -> None:
         self._collection = collection
-        self._known: dict[tuple[object, ...], ColumnNames] = {}
+        self._rename = rename
+        self._known: dict[Hashable, ColumnNames] = {}
         self._once = LogThrottle(logger, math.inf)
 
     def names_of(self, index: pd.Index[Any]) -> ColumnNames:
         """The names of a frame's columns; logs what would break Azure's consumer, once."""
-        labels = tuple(index.tolist())
-        columns = self._known.get(labels)
+        if type(index) is pd.RangeIndex:
+            key: Hashable = index.start, index.stop, index.step
+        else:
+            key = tuple(index.tolist())
+            if type(index.dtype) is not pd.StringDtype and not _are_texts(key):
+                # Labels may be equal and have different texts: False, 0 and 0.0, or one moment in two zones.
+                key = tuple(_texts(index))
+        columns = self._known.get(key)
         if columns is None:
-            columns = ColumnNames(labels)
+            columns = ColumnNames(_texts(index), rename=self._rename)
             if len(self._known) >= _MAX_CACHED:
                 self._known.clear()
-            self._known[labels] = columns
+            self._known[key] = columns
             for sentence in columns.warnings:
                 self._once.log(logging.WARNING, sentence, "collection %s: %s", self._collection, sentence)
         return columns
@@ -76,11 +98,29 @@ def _row_maker(names: list[str]) -> Callable[..., object]:
         return lambda *cells: dict(zip(names, cells, strict=True))
 
 
+def _are_texts(labels: Iterable[Any]) -> bool:
+    try:
+        "".join(labels)  # the fastest test
+    except TypeError:
+        return False
+    return True
+
+
+def _texts(index: pd.Index[Any]) -> list[str]:
+    dtype = index.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < 8:
+        return [str(label) for label in shortest(index.to_numpy()).tolist()]
+    return [_text_of_label(label) for label in index.tolist()]
+
+
 def _text_of_label(label: object) -> str:
     if isinstance(label, tuple):
         return "_".join(part for part in map(_text_of_label, label) if part)
+    if isinstance(label, enum.Enum):
+        label = label.value
+    text = str.__str__(label) if isinstance(label, str) else str(label)
     # A lone surrogate becomes "?": a name must never fail a frame that was already accepted.
-    return str(label).encode(errors="replace").decode()
+    return text.encode(errors="replace").decode()
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -99,14 +139,42 @@ def _unique(names: list[str]) -> list[str]:
     return result
 
 
+def _unique_up_to_case(names: list[str]) -> list[str]:
+    """Give names that are equal up to case a number; the first one in alphabetical order keeps its name.
+
+    The result does not depend on the order of the columns.
+    """
+    taken = set(map(_folded, names))
+    if len(taken) == len(names) and _ROW_ID not in taken:
+        return names
+    seen = {_ROW_ID}
+    result = {}
+    for name in sorted(names):
+        unique, number = name, 0
+        while _folded(unique) in seen or (number and _folded(unique) in taken):
+            number += 1
+            unique = f"{name}_{number}"
+        seen.add(_folded(unique))
+        result[name] = unique
+    return [result[name] for name in names]
+
+
+def _folded(name: str) -> str:
+    """Equal for names that Spark's comparison without case may take for equal."""
+    return name.upper().casefold()
+
+
 def _what_breaks_consumers(names: list[str]) -> tuple[str, ...]:
     found = []
     by_case: dict[str, str] = {}
     for name in names:
-        if name.lower() == "correlationid":
-            found.append(f"column {name!r} has the name that Azure's consumer gives its row ids: choose another")
+        folded = _folded(name)
+        if folded == _ROW_ID:
+            found.append(f"column {name!r} has the name that Azure's consumer gives its row ids: {_ADVICE}")
         if "." in name:
             found.append(f"column {name!r} has a '.', which Azure's data quality and drift monitors refuse")
-        if by_case.setdefault(name.lower(), name) != name:
-            found.append(f"columns {by_case[name.lower()]!r} and {name!r} are equal up to case, which Spark refuses")
+        if by_case.setdefault(folded, name) != name:
+            found.append(
+                f"columns {by_case[folded]!r} and {name!r} are equal up to case, which Spark refuses: {_ADVICE}"
+            )
     return tuple(found)

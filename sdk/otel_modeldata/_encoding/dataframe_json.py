@@ -2,11 +2,12 @@
 
 Rules for values (every one has a test named after it):
 
-- float64 round-trips (shortest text that reads back equal); int64, uint64 and Python ints are exact.
-- NaN, NaT, None and `pandas.NA` become null; so do +inf and -inf, for which strict JSON has no number.
+- One value is written one way, whatever is beside it: each column is read by its own type, `columns.py`.
+- float64, float32 and float16 round-trip, each in its own shortest text; int64, uint64 and Python ints are exact.
+- NaN, NaT, None, `pandas.NA` and masked values become null; so do +inf and -inf, for which strict JSON has no number.
 - Timestamps become ISO 8601 text with all their digits (ns) and their offset; Timedeltas ISO 8601 durations.
-- Decimal becomes a JSON number with its own digits; bytes become base64 text; categories their values;
-  Period and Interval their text; lists, arrays, tuples and sets become arrays; dicts become objects.
+- Decimal becomes a JSON number with its own digits; bytes become base64 text; categories and enums their values;
+  Period and Interval their text; lists, arrays, tuples and sets become arrays; dicts and dataclasses become objects.
 - Anything else, and text with a lone surrogate, is refused; the error names the column and row.
 
 Rules for the names of columns: `column_names.py`. The index is not collected.
@@ -17,16 +18,21 @@ frame, and the delivery thread encodes it. Copying 1000 x 23 floats takes 15 us,
 
 from __future__ import annotations
 
-import decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-import pandas as pd
 
-from ..exceptions import UnsupportedValueError
+from .columns import lists_of
+from .refusals import REFUSED, refusal
+from .short_floats import shortest
+from .snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
     from .column_names import ColumnNameCache, ColumnNames
 
 DEFERRED_CELLS = 2048
@@ -41,15 +47,10 @@ MAX_JOINED_BYTES = 2**20
 _CHUNK_ROWS = 128
 """Rows encoded in one go. Between chunks the interpreter may run the scoring thread, which encoding would block."""
 
-_HARMLESS_KINDS = "fiub"
-"""NumPy kinds whose values all have a JSON form."""
-
-
-class _AnyRow(msgspec.Struct):
-    """Matches any JSON object: decoding into it checks the syntax and builds nothing."""
-
-
-_CHECK = msgspec.json.Decoder(list[_AnyRow])
+_NUMBERS = "?bhilqBHILQefd"
+"""NumPy types of numbers that a list of Python has, too."""
+_NARROW = "ef"
+"""Those of floats with a text of their own."""
 
 
 class Rows:
@@ -77,20 +78,21 @@ class Rows:
         if numbers is not None:
             self._labels, values = numbers
             self.nbytes = values.nbytes
-            if self.nbytes <= MAX_DEFERRED_BYTES:
+            if values.size <= MAX_DEFERRED_BYTES // 8:
                 # Copied column by column, as in memory. Copying into another array takes twice the time.
-                self._source: bytes | pd.DataFrame | None = values.tobytes()
+                self._source: bytes | Snapshot | None = values.tobytes()
                 self._dtype, self._shape = values.dtype, values.shape
                 self.count = values.shape[1]
                 return
         self.count = len(frame)
         self._labels = frame.columns  # an Index is immutable
-        self._source = None if numbers is not None else _frozen(frame)
+        is_large = self.count * len(self._labels) >= DEFERRED_CELLS
+        self._source = snapshot_of(frame, MAX_DEFERRED_BYTES) if is_large else None
         if self._source is None:
             self._text = _encode(frame, self._columns())
             self.nbytes = len(self._text)
         else:
-            self.nbytes = _memory_of(self._source)
+            self.nbytes = self._source.nbytes
 
     def join(self, later: Rows) -> bool:
         """Append other rows to these; False when the columns differ, or both are too large for one event."""
@@ -107,10 +109,9 @@ class Rows:
         """The rows as a JSON array of objects, UTF-8."""
         if self._source is not None:
             if isinstance(self._source, bytes):
-                values = np.frombuffer(self._source, self._dtype).reshape(self._shape)
-                self._text = _encode_values(values.T, self._columns(), checked=False)
+                self._text = _encode_numbers(np.frombuffer(self._source, self._dtype), self._shape, self._columns())
             else:
-                self._text = _encode(self._source, self._columns())
+                self._text = _encode_lists(self._source.lists(), self.count, self._columns())
             self._source = None
         if self._later is not None:
             self._text = _joined([self._text, *(rows.text() for rows in self._later)])
@@ -137,115 +138,49 @@ def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, 
     blocks: Any = getattr(manager, "blocks", ())
     if len(blocks) == 1:
         values = blocks[0].values
-        if isinstance(values, np.ndarray) and values.dtype.kind in _HARMLESS_KINDS:
+        if isinstance(values, np.ndarray) and values.dtype.char in _NUMBERS and values.dtype.isnative:
             return manager.axes[0], values
     return None
 
 
-def _frozen(frame: pd.DataFrame) -> pd.DataFrame | None:
-    """A copy that can safely be encoded later; None when encoding now is cheaper, or could be refused."""
-    if len(frame) * len(frame.columns) < DEFERRED_CELLS or not all(map(_is_harmless, frame.dtypes)):
-        return None
-    frozen = frame.copy(deep=True)
-    return frozen if _memory_of(frozen) <= MAX_DEFERRED_BYTES else None
-
-
-def _is_harmless(dtype: object) -> bool:
-    if isinstance(dtype, np.dtype):
-        return dtype.kind in _HARMLESS_KINDS + "mM"
-    return isinstance(dtype, (pd.StringDtype, pd.DatetimeTZDtype))
-
-
-def _memory_of(frame: pd.DataFrame) -> int:
-    held = frame.size * 8
-    for position, dtype in enumerate(frame.dtypes):
-        if isinstance(dtype, pd.StringDtype):
-            texts = frame.iloc[:, position].to_numpy(dtype=object)
-            held += sum(len(text) for text in texts if isinstance(text, str))
-    return held
-
-
 def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytearray:
-    values = frame.to_numpy(dtype=object)
     try:
-        return _encode_values(values, columns, checked=True)
-    except (TypeError, ValueError, RecursionError):
-        pass
-    # The rare case: a Decimal NaN, which the encoder prints as NaN, or a cell that the error has to name.
-    finite = np.empty(values.shape, dtype=object)
-    for position, cell in np.ndenumerate(values):
-        finite[position] = None if isinstance(cell, decimal.Decimal) and not cell.is_finite() else cell
-    try:
-        return _encode_values(finite, columns, checked=True)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _refusal(finite, columns.names, error) from None
+        return _encode_lists(lists_of(frame), len(frame), columns)
+    except REFUSED as error:
+        raise refusal(frame, columns.names, _ENCODER, error) from None
 
 
-def _encode_values(values: np.ndarray[Any, Any], columns: ColumnNames, *, checked: bool) -> bytearray:
-    """The JSON of an array of rows and columns; `checked` for objects: the JSON of numbers cannot be wrong."""
+def _encode_lists(lists: list[list[Any]], count: int, columns: ColumnNames) -> bytearray:
+    """The JSON of rows, from the cells of every column."""
+    if count <= _CHUNK_ROWS:
+        return _encode_chunks(lambda *_: lists, count, columns)
+    return _encode_chunks(lambda start, end: [cells[start:end] for cells in lists], count, columns)
+
+
+def _encode_numbers(numbers: np.ndarray[Any, Any], shape: tuple[int, int], columns: ColumnNames) -> bytearray:
+    values = (shortest(numbers) if numbers.dtype.char in _NARROW else numbers).reshape(shape)
+    return _encode_chunks(lambda start, end: values[:, start:end].tolist(), shape[1], columns)
+
+
+def _encode_chunks(cells: Callable[[int, int], list[list[Any]]], count: int, columns: ColumnNames) -> bytearray:
+    """The JSON of rows, some at a time.
+
+    Args:
+        cells: the lists of all columns from one row to another.
+        count: number of rows.
+        columns: their names.
+    """
     row = columns.row
     text = bytearray()
-    for start in range(0, len(values), _CHUNK_ROWS):
-        rows = [row(*cells) for cells in values[start : start + _CHUNK_ROWS].tolist()]
+    for start in range(0, count, _CHUNK_ROWS):
+        lists = cells(start, start + _CHUNK_ROWS)
+        rows = list(map(row, *lists)) if lists else [row()] * min(_CHUNK_ROWS, count - start)
         # Its opening bracket is written over the closing one of the rows before, and becomes the comma between them.
         seam = max(0, len(text) - 1)
         _ENCODER.encode_into(rows, text, seam)
         if seam:
             text[seam] = ord(",")
-    text = text or bytearray(b"[]")
-    if checked:
-        _CHECK.decode(text)
-    return text
+    return text or bytearray(b"[]")
 
 
-def _refusal(values: np.ndarray[Any, Any], names: list[str], error: Exception) -> UnsupportedValueError:
-    for (row, column), cell in np.ndenumerate(values):
-        if reason := _reason(cell):
-            return UnsupportedValueError(f"column {names[column]!r}, row {row}: {reason}")
-    return UnsupportedValueError(f"the frame cannot be written as JSON: {error}")
-
-
-def _reason(cell: object) -> str | None:
-    """Why one cell cannot be written; None when it can. Without its content, which may be personal."""
-    try:
-        msgspec.json.decode(_ENCODER.encode(cell))
-    except UnicodeEncodeError:
-        return "expected text, got a lone surrogate in it, which UTF-8 cannot carry: clean the text"
-    except RecursionError:
-        return "expected values nested at most about 1000 deep, got more: flatten them"
-    except (TypeError, ValueError):
-        return f"expected a value that JSON can carry, got {type(cell).__name__}: convert it first"
-    return None
-
-
-def _plain(value: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line per family of types reads best
-    """Convert what msgspec does not support: scalars of pandas, NumPy and Arrow, and subclasses of Python's types."""
-    if value is pd.NA or value is pd.NaT:
-        return None
-    if isinstance(value, (pd.Timestamp, pd.Timedelta)):
-        return value.isoformat()
-    if isinstance(value, (pd.Period, pd.Interval)):
-        return str(value)
-    if isinstance(value, np.ndarray):
-        if not value.ndim:
-            return value[()]
-        return list(value) if value.dtype.kind in "mM" else value.tolist()
-    if isinstance(value, np.datetime64):
-        return pd.Timestamp(value)
-    if isinstance(value, np.timedelta64):
-        return pd.Timedelta(value)
-    if isinstance(value, np.longdouble):
-        return float(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (pd.Series, pd.Index)):
-        return value.tolist()
-    for kind in (str, bytes, int, float):
-        if isinstance(value, kind):
-            return kind(value)  # type: ignore[arg-type] # `value` is of this kind
-    if callable(as_py := getattr(value, "as_py", None)):
-        return as_py()
-    raise TypeError(type(value).__name__)
-
-
-_ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")

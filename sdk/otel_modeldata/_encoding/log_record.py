@@ -15,13 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-from opentelemetry.sdk.resources import Resource
 
 from .. import semconv
 from .._version import AGENT, NAME, VERSION
 from ..context import new_uuid
-from ..exceptions import ConfigError
-from ..validation.problems import Problem
 from .dataframe_json import Rows
 from .otlp_messages import (
     AnyValue,
@@ -40,9 +37,6 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from opentelemetry.trace import SpanContext
 
-    from ..config import CollectorConfig
-
-_RESOURCE = "OpenTelemetry resource (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES)"
 
 Parts = tuple[bytes | bytearray, ...]
 """An encoded message in pieces."""
@@ -179,16 +173,26 @@ def fixed_part(collection: str, sampling_rate: float, model_version: str = semco
 def _key_value(key: str, value: str | float) -> KeyValue:
     if isinstance(value, str):
         return KeyValue(key=key, value=AnyValue(string_value=value))
+    if isinstance(value, bool):  # of a resource
+        return KeyValue(key=key, value=AnyValue(bool_value=value))
     if isinstance(value, int):
         return KeyValue(key=key, value=AnyValue(int_value=value))
     return KeyValue(key=key, value=AnyValue(double_value=value))
 
 
 _DEPLOYMENT = (semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME)
+_DEFAULTS = {
+    semconv.AZUREML_ENDPOINT_NAME: semconv.DEFAULT_ENDPOINT,
+    semconv.AZUREML_DEPLOYMENT_NAME: semconv.DEFAULT_DEPLOYMENT,
+}
 
 
 class RequestEnvelope:
     """The constant parts of `ExportLogsServiceRequest` around the records of one process.
+
+    Args:
+        attributes: of the resource; endpoint and deployment have defaults.
+        producer: the id of the process.
 
     Attributes:
         deployment: `{endpoint}/{deployment}`, the first two folders.
@@ -197,12 +201,12 @@ class RequestEnvelope:
     `ScopeLogs{scope (1), log_records (2)}`; each of the three is a length-delimited field.
     """
 
-    def __init__(self, config: CollectorConfig, producer: str) -> None:
-        resource = _resource(config, producer)
-        self.deployment = "/".join(str(resource.attributes[key]) for key in _DEPLOYMENT)
-        attributes = [_key_value(k, v) for k, v in resource.attributes.items() if isinstance(v, (str, int, float))]
+    def __init__(self, attributes: Mapping[str, str | bool | int | float], producer: str) -> None:
+        resource = {**_DEFAULTS, **attributes, semconv.SERVICE_INSTANCE_ID: producer}
+        self.deployment = "/".join(str(resource[key]) for key in _DEPLOYMENT)
+        message = ResourceMessage(attributes=[_key_value(key, value) for key, value in resource.items()])
         scope = InstrumentationScope(name=NAME, version=VERSION)
-        self._set(ResourceLogs(resource=ResourceMessage(attributes=attributes)), ScopeLogs(scope=scope))
+        self._set(ResourceLogs(resource=message), ScopeLogs(scope=scope))
 
     @classmethod
     def of_request(cls, request: bytes) -> RequestEnvelope:
@@ -251,28 +255,3 @@ def _varint(number: int) -> bytes:
         number >>= 7
     result.append(number)
     return bytes(result)
-
-
-def _resource(config: CollectorConfig, producer: str) -> Resource:
-    """Names from the deployment YAML, else OTEL_RESOURCE_ATTRIBUTES and service.name, else `local`/`default`."""
-    given = {
-        semconv.SERVICE_INSTANCE_ID: producer,
-        semconv.AZUREML_ENDPOINT_NAME: config.endpoint,
-        semconv.AZUREML_DEPLOYMENT_NAME: config.deployment,
-        semconv.AZUREML_ROLLING_RATE: config.rolling_rate,
-    }
-    resource = Resource.create({key: value for key, value in given.items() if value is not None})
-    service = str(resource.attributes.get(semconv.SERVICE_NAME, ""))
-    # OTel's default for a missing name, "unknown_service:python", is not an endpoint.
-    named = service if service and not service.startswith("unknown_service") else semconv.DEFAULT_ENDPOINT
-    endpoint = str(resource.attributes.get(semconv.AZUREML_ENDPOINT_NAME, named))
-    deployment = str(resource.attributes.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
-    problems = [
-        Problem(key, f"expected {semconv.NAME_RULE}, got {name!r}", _RESOURCE)
-        for key, name in ((semconv.AZUREML_ENDPOINT_NAME, endpoint), (semconv.AZUREML_DEPLOYMENT_NAME, deployment))
-        if not semconv.is_name(name)
-    ]
-    if problems:
-        raise ConfigError(*problems)
-    names = {semconv.AZUREML_ENDPOINT_NAME: endpoint, semconv.AZUREML_DEPLOYMENT_NAME: deployment}
-    return Resource(names).merge(resource)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import lifecycle
-from ..context import use_correlation_context
 from .exchange import BAGGAGE_HEADER, CLIENT_CLOSED_REQUEST, FAILED, RequestHead
 from .logger import LAST_FLUSH_SECONDS, MARK, PayloadLogger, safely
 
@@ -65,13 +64,13 @@ class ASGIMiddleware:
         if exchange.sends_on:
             others = [pair for pair in scope["headers"] if pair[0].lower() != BAGGAGE_HEADER.encode()]
             scope["headers"] = [*others, (BAGGAGE_HEADER.encode(), exchange.sends_on.encode("latin-1"))]
-        with use_correlation_context(exchange.context):
+        with exchange.current():
             if exchange.is_observed:
                 await _ObservedMessages(self.app, exchange, receive, send).run(scope)
             else:
                 await self.app(scope, receive, send)
 
-    def _open(self, scope: Scope) -> Exchange:
+    def _open(self, scope: Scope) -> Exchange | None:
         return self._log.open(_head(scope))
 
 

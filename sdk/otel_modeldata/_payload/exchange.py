@@ -15,6 +15,8 @@ This module does not depend on ASGI or WSGI, or on whether a record is accepted.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -28,11 +30,12 @@ from ..context import (
     checked_text,
     current_correlation_context,
     sent_correlation_id,
+    use_correlation_context,
 )
 from .http_message import HttpMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Protocol
 
     from opentelemetry.context import Context
@@ -69,6 +72,9 @@ MAX_PATH_CHARS: Final = 8192
 """Maximum length of a path, and of a query; servers accept about as much."""
 _SPAN_PER_MESSAGE: Final = "asgi.event.type"
 """The attribute of the short spans that OpenTelemetry's ASGI middleware makes for each message."""
+
+
+_current: ContextVar[Exchange | None] = ContextVar("otel_modeldata_exchange", default=None)
 
 
 class RequestHead(NamedTuple):
@@ -116,6 +122,7 @@ class Exchange:
         self._span_context = self._caller
         self._began_ns = self._answered_ns = time.time_ns()
         self._clock_ns = time.perf_counter_ns()
+        self._is_open = True
         self._emit: Emit | None = None
         self._attributes: dict[str, str] = {}
 
@@ -135,6 +142,21 @@ class Exchange:
             self._attributes[semconv.AZUREML_REQUEST_ID] = request_id[:MAX_ID_CHARS]
         self.request = HttpMessage(self._head.header, self._max_bytes) if request else None
         self.wants_response = response
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """The application runs: it has the correlation context, and a middleware inside of it opens no exchange."""
+        token = _current.set(self)
+        try:
+            with use_correlation_context(self.context):
+                yield
+        finally:
+            _current.reset(token)
+
+    def is_of(self, head: RequestHead) -> bool:
+        """Whether `head` is that of this request, which has not ended."""
+        own = self._head
+        return self._is_open and (own.method, own.path, own.query) == (head.method, head.path, head.query)
 
     @property
     def is_observed(self) -> bool:
@@ -170,6 +192,7 @@ class Exchange:
             is_whole: whether the response was sent to its end.
             status: the status if the application never answered.
         """
+        self._is_open = False
         emit, self._emit = self._emit, None
         if emit is None:
             return
@@ -200,6 +223,12 @@ class Exchange:
         if self._head.query:
             line[semconv.URL_QUERY] = semconv.without_secrets(self._head.query)[:MAX_PATH_CHARS]
         return line
+
+
+def is_open(head: RequestHead) -> bool:
+    """Whether this code runs in an exchange of the same request."""
+    exchange = _current.get()
+    return exchange is not None and exchange.is_of(head)
 
 
 def _no_header(_: str) -> None:

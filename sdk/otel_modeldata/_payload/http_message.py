@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import semconv
 from .._encoding.log_record import PayloadBody
+from ..validation.media_type import BOM, parse, type_of_body, utf8_of
 
 if TYPE_CHECKING:
     from .captured_headers import Header
@@ -19,8 +20,6 @@ _OCTETS: Final = "application/octet-stream"
 _MAX_TYPE_CHARS: Final = 256
 _ENCODING: Final = semconv.CLOUDEVENTS_EXTENSION_PREFIX + "contentencoding"
 _MAX_ENCODING_CHARS: Final = 64
-_MAX_CHARACTER_BYTES: Final = 4
-"""Of UTF-8 (RFC 3629)."""
 
 
 class HttpMessage:
@@ -32,7 +31,7 @@ class HttpMessage:
     """
 
     def __init__(self, header: Header, max_bytes: int) -> None:
-        self.content_type = (header("content-type") or _OCTETS).strip()[:_MAX_TYPE_CHARS] or _OCTETS
+        self._declared_type = _one_type((header("content-type") or "").strip())[:_MAX_TYPE_CHARS]
         self.declared_bytes = _length(header("content-length"))
         self.size = 0
         self._encoding = (header("content-encoding") or "identity").strip().lower()
@@ -54,42 +53,45 @@ class HttpMessage:
         """
         content = bytes(self._kept)
         is_cut = total_bytes is None or total_bytes > len(content)
-        text = self._text(content, is_cut=is_cut)
-        attributes: dict[str, str | int] = {semconv.AZUREML_DATA_CONTENT_TYPE: self.content_type}
+        content_type, text = self._text(content, is_cut=is_cut, is_beginning=is_cut and total_bytes is not None)
+        attributes: dict[str, str | int] = {semconv.AZUREML_DATA_CONTENT_TYPE: content_type}
         if self._encoding != "identity":
             attributes[_ENCODING] = self._encoding[:_MAX_ENCODING_CHARS]
         kept = content if text is None else text
+        if not content.startswith(kept):  # from another charset, or without its mark: sizes are those of the text
+            total_bytes = None if is_cut else len(kept)
         if total_bytes is None:
             attributes[semconv.AZUREML_DATA_TOTAL_BYTES] = "*"
         elif total_bytes > len(kept):
             attributes[semconv.AZUREML_DATA_TOTAL_BYTES] = total_bytes
         return PayloadBody(kept, is_text=text is not None), attributes
 
-    def _text(self, content: bytes, *, is_cut: bool) -> bytes | None:
-        """The part of `content` that is text; None if it is not text, or its headers declare another type."""
-        if not content:
-            return content
-        if self._encoding != "identity" or not _is_text_type(self.content_type):
-            return None
-        return _whole_characters(content, is_cut=is_cut)
+    def _text(self, content: bytes, *, is_cut: bool, is_beginning: bool) -> tuple[str, bytes | None]:
+        """The type of the body, and what of `content` is text; None if it is not text.
+
+        Args:
+            content: what was kept.
+            is_cut: whether bytes may be missing.
+            is_beginning: whether bytes are missing.
+        """
+        declared = self._declared_type
+        if not content or self._encoding != "identity":
+            return declared or _OCTETS, None if content else content
+        if not is_beginning and self.size <= self._max_bytes:
+            declared = type_of_body(declared, content)
+        media_type = parse(declared)
+        text = utf8_of(content, media_type, is_cut=is_cut)
+        if text is not None and media_type is not None and media_type.is_json:
+            text = text.removeprefix(BOM)  # with it the receiver could not store JSON as JSON
+        return declared or _OCTETS, text
 
 
-def _whole_characters(content: bytes, *, is_cut: bool) -> bytes | None:
-    """UTF-8 up to its last whole character; None if it is not UTF-8, or ends in half a character without being cut."""
-    if content.isascii():
-        return content
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        is_half = error.reason == "unexpected end of data" and len(content) - error.start < _MAX_CHARACTER_BYTES
-        return content[: error.start] if is_cut and is_half else None
-    return content
-
-
-def _is_text_type(content_type: str) -> bool:
-    """Whether it is `text/*`, `*/json` or `*/*+json`."""
-    main, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
-    return main == "text" or subtype == "json" or subtype.endswith("+json")
+def _one_type(declared: str) -> str:
+    """The last valid one of several types (RFC 9110 section 8.3); a header that was sent twice arrives as a list."""
+    if "," in declared and parse(declared) is None:
+        valid = [part.strip() for part in declared.split(",") if parse(part.strip()) is not None]
+        return valid[-1] if valid else declared
+    return declared
 
 
 def _length(text: str | None) -> int | None:

@@ -21,7 +21,8 @@ from .._settings.payload import collected_rates
 from .._settings.settings import Settings
 from ..log_throttle import LogThrottle
 from .captured_headers import CapturedHeaders
-from .exchange import REQUEST, RESPONSE, Exchange
+from .exchange import REQUEST, RESPONSE, Exchange, is_open
+from .server_watch import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +65,8 @@ class PayloadLogger:
     """
 
     def __init__(self) -> None:
-        settings = Settings.from_env()
+        with _forking.guard:  # OpenTelemetry's resource is loaded here
+            settings = Settings.from_env()
         self._config, self._settings = settings.config, settings.payload
         open_transport.check(settings)
         metrics.register_once()
@@ -73,6 +75,7 @@ class PayloadLogger:
         if self._config.enabled and self._config.collections is None:
             self._rates = dict.fromkeys((REQUEST, RESPONSE), self._config.sampling_rate)
         self._emitters = self._make_emitters(settings)
+        watch.wraps()
 
     def _make_emitters(self, settings: Settings) -> dict[str, Emitter]:
         """Load the heavy part of the package now, so that the first request does not wait for it."""
@@ -83,8 +86,13 @@ class PayloadLogger:
 
             return {name: Emitter(name, settings, rate, None) for name, rate in self._rates.items()}
 
-    def open(self, head: RequestHead) -> Exchange:
-        """The exchange of a request; it has a correlation context even if nothing of it is collected."""
+    def open(self, head: RequestHead) -> Exchange | None:
+        """The exchange of a request; it has a correlation context even if nothing of it is collected.
+
+        None if an outer middleware has opened one: `MARK` does not pass an adapter from ASGI to WSGI.
+        """
+        if is_open(head):
+            return None
         exchange = Exchange(head, self._settings.max_bytes)
         if self._rates and self._settings.is_scoring(head.method, head.path):
             names = [name for name, rate in self._rates.items() if self._is_sampled(name, rate, exchange)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..context import REQUEST_ID_HEADER, use_correlation_context
+from ..context import REQUEST_ID_HEADER
 from .exchange import BAGGAGE_HEADER, RequestHead
 from .logger import MARK, PayloadLogger, safely
 
@@ -60,11 +60,11 @@ class WSGIMiddleware:
             environ.setdefault(_key(REQUEST_ID_HEADER), exchange.correlation_id)
         if exchange.is_observed:
             return self._observe(exchange, environ, start_response)
-        with use_correlation_context(exchange.context):
+        with exchange.current():
             chunks = self.app(environ, start_response)
         return chunks if _is_made(chunks, environ) else _Chunks(chunks, exchange)
 
-    def _open(self, environ: Environ) -> Exchange:
+    def _open(self, environ: Environ) -> Exchange | None:
         return self._log.open(_head(environ))
 
     def _observe(self, exchange: Exchange, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -81,7 +81,7 @@ class WSGIMiddleware:
         if exchange.request is not None:
             environ["wsgi.input"] = _Input(environ["wsgi.input"], exchange.take_request)
         try:
-            with use_correlation_context(exchange.context):
+            with exchange.current():
                 chunks = self.app(environ, begin)
         except BaseException:  # only to end the exchange; raised again
             safely(exchange.end, is_whole=False)
@@ -102,7 +102,7 @@ class _Chunks:
         return self
 
     def __next__(self) -> bytes:
-        with use_correlation_context(self._exchange.context):
+        with self._exchange.current():
             if self._iterator is None:
                 self._iterator = iter(self._chunks)
             try:
@@ -118,10 +118,14 @@ class _Chunks:
         try:
             close = getattr(self._chunks, "close", None)
             if close is not None:
-                with use_correlation_context(self._exchange.context):
+                with self._exchange.current():
                     close()
         finally:
             safely(self._exchange.end, is_whole=self._is_whole)
+
+    def __del__(self) -> None:
+        """For servers that do not call `close`, such as uvicorn's own adapter."""
+        safely(self._exchange.end, is_whole=self._is_whole)
 
 
 class _SizedChunks(_Chunks):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigError
+from ..validation.path_text import read_path
 from ..validation.problems import Problem, shown
 from .variables import (
     BATCH_MS,
@@ -118,7 +119,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
     batch_ms = env.get(BATCH_MS.name) or str(DEFAULT_BATCH_MS)
     problems = (
         *(*no_queue_bytes, *no_spool_bytes, *no_folder, *no_report),
-        *_overflow_problems(overflow, has_spool=bool(env.get(SPOOL.name))),
+        *_overflow_problems(overflow, has_spool=folder is not None or bool(no_folder)),
         *(() if _is_number(batch_ms, 0) and int(batch_ms) <= MAX_BATCH_MS else (BATCH_MS.problem(shown(batch_ms)),)),
         *_platform_problems(folder),
     )
@@ -135,30 +136,61 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
     )
 
 
+def check_folders(settings: DeliverySettings) -> None:
+    """Check that the folders can be made and written to, without making them.
+
+    Raises:
+        ConfigError: lists the folders that cannot.
+    """
+    folders = ((SPOOL, None if settings.spool is None else settings.spool.folder), (REPORT, settings.report))
+    problems = [_unwritable(variable, folder, reason) for variable, folder in folders if (reason := _obstacle(folder))]
+    if problems:
+        raise ConfigError(*problems)
+
+
 def make_folders(settings: DeliverySettings) -> None:
     """Make the folders that the settings name; called in `init()`, where a host can still refuse to start.
 
     Raises:
         ConfigError: a folder cannot be written to.
     """
+    check_folders(settings)
     spool = None if settings.spool is None else settings.spool.folder
-    problems = (*_unwritable(SPOOL, spool, 0o700), *_unwritable(REPORT, settings.report, 0o777))
+    problems = []
+    for variable, folder, mode in ((SPOOL, spool, 0o700), (REPORT, settings.report, 0o777)):
+        try:
+            if folder is not None:
+                folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        except OSError as error:
+            problems.append(_unwritable(variable, folder, str(error)))
     if problems:
         raise ConfigError(*problems)
 
 
-def _unwritable(variable: Variable, folder: Path | None, mode: int) -> tuple[Problem, ...]:
+def _obstacle(folder: Path | None) -> str:
+    """Why a folder cannot be made or written to; empty if nothing is known that prevents it."""
     if folder is None:
-        return ()
+        return ""
     try:
-        folder.mkdir(mode=mode, parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK):
-            return ()
-        given = "one without write access"
+        there = next(parent for parent in (folder, *folder.parents) if _is_there(parent))
+        for name in folder.relative_to(there).parts:
+            _is_there(there / name)  # raises for a name that is too long
     except OSError as error:
-        given = str(error)
+        return str(error)
+    return "" if os.access(there, os.W_OK | os.X_OK) else "one without write access"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _unwritable(variable: Variable, folder: Path | None, given: str) -> Problem:
     message = f"expected a folder to write to in {str(folder)!r}, got {given}: correct it or choose another"
-    return (Problem(variable.name, message),)
+    return Problem(variable.name, message)
 
 
 def _overflow_problems(overflow: str, *, has_spool: bool) -> tuple[Problem, ...]:
@@ -189,10 +221,13 @@ def _is_number(text: str, least: int = 1) -> bool:
 
 
 def _folder(env: Mapping[str, str], variable: Variable) -> tuple[Path | None, tuple[Problem, ...]]:
-    text = env.get(variable.name)
-    if not text:
+    text = env.get(variable.name) or ""
+    path, wrong = read_path(text)
+    if wrong:
+        return None, (variable.problem(f"{text!r}, {wrong}"),)
+    if not path:
         return None, ()
-    folder = Path(text).absolute()  # the program may change its working directory
+    folder = Path(path).absolute()  # the program may change its working directory
     if os.path.exists(folder) and not os.path.isdir(folder):  # noqa: PTH110, PTH112 (Path.exists raises some errors)
         return None, (variable.problem(repr(text)),)
     return folder, ()

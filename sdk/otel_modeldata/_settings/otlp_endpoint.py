@@ -1,22 +1,25 @@
 """Reads the standard `OTEL_EXPORTER_OTLP_*` variables into an `Endpoint`, and opens its gRPC channel.
 
 The stock OTLP exporter is not used: it retries for seven seconds and then drops, encodes every batch again on each
-try, ignores the RetryInfo that the OTLP specification names, and silently uses TLS for `localhost:4317`.
+try, ignores the RetryInfo that the OTLP specification names, and silently uses TLS for `localhost:4317`. Here an
+endpoint without a scheme needs `OTEL_EXPORTER_OTLP_INSECURE`, which then has the meaning of the specification.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from ..exceptions import ConfigError
 from ..validation.loopback import is_loopback
+from ..validation.pasted import pasted
+from ..validation.path_text import read_path
 from ..validation.problems import Problem, shown
+from .credentials import CredentialFiles, Credentials
+from .headers import read_headers
 from .variables import (
     CERTIFICATE,
     CLIENT_CERTIFICATE,
@@ -25,20 +28,28 @@ from .variables import (
     DEFAULT_TIMEOUT_SECONDS,
     ENDPOINT,
     HEADERS,
+    INSECURE,
+    LONG_TIMEOUT_SECONDS,
+    MIN_MILLISECONDS,
     PROTOCOL,
     TIMEOUT,
+    TOKEN_FILE,
     Variable,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
     import grpc
 
-logger = logging.getLogger(__name__)
-
-_HEADER = re.compile(r"[!#-'*+.0-9A-Z^-z|~-]+[ \t]*=[ \t]*[ !#-+\--:<-\[\]-~]*")
-"""What OpenTelemetry accepts."""
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
+"""A name or an address: what a name server and gRPC can look up."""
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_GRPC_PORT: Final = 4317
+_HTTP_PORT: Final = 4318
+_AUTHORIZATION: Final = "authorization"
+_FILES: Final = (CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE, TOKEN_FILE)
 DEFAULT_ENDPOINT = ENDPOINT.default
 """The OTLP specification's own default for gRPC."""
 
@@ -56,6 +67,8 @@ class Endpoint:
         certificate: file of the CA that signed the server; None means the system's.
         client_key: file of the client's key, for mTLS.
         client_certificate: file of the client's certificate, for mTLS.
+        token_file: file of a token that is sent in the header `authorization`.
+        credentials: what the files contained when they were checked; None before that.
     """
 
     target: str
@@ -66,16 +79,42 @@ class Endpoint:
     certificate: str | None = None
     client_key: str | None = None
     client_certificate: str | None = None
+    token_file: str | None = None
+    credentials: Credentials | None = field(default=None, repr=False)
 
     def is_loopback(self) -> bool:
         """Whether the host is this machine: requests to it never use a proxy."""
         return is_loopback(urlsplit(f"//{self.target}").hostname or "")
 
+    def files(self) -> CredentialFiles:
+        """The files that are used: without TLS, only the token's."""
+        if not self.secure:
+            return CredentialFiles(token=self.token_file)
+        return CredentialFiles(
+            authority=self.certificate,
+            client_key=self.client_key,
+            client_certificate=self.client_certificate,
+            token=self.token_file,
+        )
+
+    def checked(self) -> Endpoint:
+        """This endpoint with its credentials.
+
+        Raises:
+            ConfigError: a file cannot be read, or gRPC cannot use it.
+        """
+        return replace(self, credentials=self.files().read())
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The headers, with the token of the credentials."""
+        token = None if self.credentials is None else self.credentials.authorization
+        return self.headers if token is None else (*self.headers, (_AUTHORIZATION, token))
+
     def open_channel(self) -> grpc.Channel:
         """A new gRPC channel; connects on first use and again after each failure.
 
         Raises:
-            ConfigError: a certificate file cannot be read.
+            ConfigError: the credentials were not read before, and a file cannot be read, or gRPC cannot use it.
         """
         import grpc  # noqa: PLC0415 - not before the first collect
 
@@ -90,40 +129,74 @@ class Endpoint:
         compression = grpc.Compression.Gzip if self.gzip else grpc.Compression.NoCompression
         if not self.secure:
             return grpc.insecure_channel(self.target, options, compression)
-        files = (self.certificate, self.client_key, self.client_certificate)
-        credentials = grpc.ssl_channel_credentials(*(_content(name) for name in files))
+        found = self.credentials or self.files().read()
+        credentials = grpc.ssl_channel_credentials(found.authority, found.client_key, found.client_certificate)
         return grpc.secure_channel(self.target, credentials, options, compression)
 
 
 def load_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
     """Read the endpoint from the standard variables; those for logs take precedence.
 
+    Credential files are not opened; `Endpoint.checked` does that.
+
     Raises:
-        ConfigError: no scheme, no host, another protocol than gRPC, an unknown compression or a bad timeout.
+        ConfigError: lists every variable that is wrong. No message repeats a header.
     """
     env = os.environ if environ is None else environ
     url = _text(env, ENDPOINT) or DEFAULT_ENDPOINT
-    compression = (_text(env, COMPRESSION) or "none").strip().lower()
+    compression = (_text(env, COMPRESSION) or "none").lower()
+    headers, wrong_headers = _headers(env)
+    paths, wrong_paths = _paths(env)
     problems = (
         *_url_problems(env, url),
         *_protocol_problems(env),
+        *wrong_headers,
         *(() if compression in ("none", "gzip") else (_set(env, COMPRESSION).problem(shown(compression)),)),
         *_timeout_problems(env),
+        *wrong_paths,
     )
     if problems:
         raise ConfigError(*problems)
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
+    parts = _parts(url)
+    host = parts.netloc
+    certificate, client_key, client_certificate, token_file = paths
     return Endpoint(
-        target=host if parts.port else f"{host.rstrip(':')}:4317",
-        secure=parts.scheme == "https",
-        headers=_headers(env),
+        target=host if parts.port else f"{host.rstrip(':')}:{_GRPC_PORT}",
+        secure=parts.scheme == "https" or (not parts.scheme and _insecure(env) == "false"),
+        headers=headers,
         gzip=compression == "gzip",
-        timeout=float(_text(env, TIMEOUT) or DEFAULT_TIMEOUT_SECONDS),
-        certificate=_text(env, CERTIFICATE),
-        client_key=_text(env, CLIENT_KEY),
-        client_certificate=_text(env, CLIENT_CERTIFICATE),
+        timeout=_timeout(env)[0],
+        certificate=certificate,
+        client_key=client_key,
+        client_certificate=client_certificate,
+        token_file=token_file,
     )
+
+
+def endpoint_warnings(endpoint: Endpoint, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Values that are accepted, but probably not meant."""
+    found = []
+    timeout = _set(environ, TIMEOUT).name
+    if note := _timeout(environ)[1]:
+        found.append(Problem(timeout, note))
+    if endpoint.target.endswith(f":{_HTTP_PORT}"):
+        message = (
+            f"port {_HTTP_PORT} is usually OTLP over HTTP, but records use OTLP over gRPC, usually on port {_GRPC_PORT}"
+        )
+        found.append(Problem(_set(environ, ENDPOINT).name, message))
+    if not endpoint.secure:
+        files = (endpoint.certificate, endpoint.client_key, endpoint.client_certificate)
+        found += [
+            Problem(_set(environ, variable).name, "not used: the endpoint is plain text, use https:// for TLS")
+            for variable, path in zip(_FILES, files, strict=False)
+            if path is not None
+        ]
+    return tuple(found)
+
+
+def name_set(environ: Mapping[str, str], name: str) -> str:
+    """The name under which a variable is set: its own, or the one for logs alone."""
+    return next((_set(environ, variable).name for variable in _FILES if variable.name == name), name)
 
 
 def _for_logs(variable: Variable) -> str:
@@ -136,59 +209,90 @@ def _set(env: Mapping[str, str], variable: Variable) -> Variable:
 
 
 def _text(env: Mapping[str, str], variable: Variable) -> str | None:
-    return env.get(_set(env, variable).name) or None
+    return pasted(env.get(_set(env, variable).name) or "") or None
+
+
+def _insecure(env: Mapping[str, str]) -> str:
+    return (_text(env, INSECURE) or "").lower()
+
+
+def _parts(url: str) -> SplitResult:
+    return urlsplit(url if _SCHEME.match(url) else f"//{url}")
 
 
 def _url_problems(env: Mapping[str, str], url: str) -> tuple[Problem, ...]:
-    if _is_url(url):
-        return ()
-    given = f"one with credentials in it (use {HEADERS.name} for them)" if "@" in url else shown(url)
-    return (_set(env, ENDPOINT).problem(given),)
+    variable = _set(env, ENDPOINT)
+    if "@" in url:
+        return (variable.problem(f"one with credentials in it (use {HEADERS.name} for them)"),)
+    try:
+        parts = _parts(url)
+        is_port = parts.port is None or parts.port > 0
+    except ValueError:  # a port that is not a number, or above 65535; half of the brackets of an address
+        return (variable.problem(shown(url)),)
+    if parts.scheme not in ("http", "https", "") or not is_port or _HOST.fullmatch(parts.hostname or "") is None:
+        return (variable.problem(shown(url)),)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        cure = f"write it without the path, with the port of gRPC (usually {_GRPC_PORT})"
+        return (variable.problem(f"{shown(url)}, whose path is for OTLP over HTTP, but records use gRPC: {cure}"),)
+    if not parts.scheme and _insecure(env) not in ("true", "false"):
+        cure = f"write the scheme, or set {INSECURE.name} to true for plain text or false for TLS"
+        return (variable.problem(f"{shown(url)}: {cure}"),)
+    return ()
 
 
 def _protocol_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
-    protocol = _text(env, PROTOCOL) or PROTOCOL.default
-    if protocol == "grpc" or env.get(_for_logs(ENDPOINT)):
+    """Records always use gRPC. Another protocol for all signals needs an endpoint for logs alone."""
+    protocol = (_text(env, PROTOCOL) or PROTOCOL.default).lower()
+    for_logs = bool(env.get(_for_logs(PROTOCOL)))
+    if protocol == "grpc" or (env.get(_for_logs(ENDPOINT)) and not for_logs):
         return ()
-    cure = f"set {_for_logs(ENDPOINT)} to the gRPC endpoint of the gateway (its port is usually 4317)"
+    cure = f"set {_for_logs(ENDPOINT)} to the gRPC endpoint of the gateway (its port is usually {_GRPC_PORT})"
+    if for_logs:
+        cure = f"set it to grpc, and {cure.removeprefix('set ')}"
     return (_set(env, PROTOCOL).problem(f"{shown(protocol)}: {cure}"),)
 
 
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_port = parts.port is None or parts.port > 0
-    except ValueError:  # a port that is not a number, or above 65535; half of the brackets of an address
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_port
+def _headers(env: Mapping[str, str]) -> tuple[tuple[tuple[str, str], ...], tuple[Problem, ...]]:
+    variable = _set(env, HEADERS)
+    headers, problems = read_headers(env.get(variable.name) or "", variable)
+    if _text(env, TOKEN_FILE) and _AUTHORIZATION in dict(headers):
+        message = f"expected one source of the header {_AUTHORIZATION}, got {TOKEN_FILE.name} as well: remove one"
+        problems = (*problems, Problem(variable.name, message))
+    return headers, problems
 
 
-def _headers(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """The headers; OpenTelemetry's own parser would log an invalid one with its value, which is a credential."""
-    pairs = [pair for part in (_text(env, HEADERS) or "").split(",") if (pair := part.strip(" \t"))]
-    valid = [pair for pair in pairs if _HEADER.fullmatch(pair)]
-    if len(valid) < len(pairs):
-        name = _set(env, HEADERS).name
-        logger.warning("%s: expected %s; others are not sent: %d", name, HEADERS.unit, len(pairs) - len(valid))
-    named = (pair.split("=", 1) for pair in valid)
-    return tuple({unquote(name).strip().lower(): unquote(value).strip() for name, value in named}.items())
+def _paths(env: Mapping[str, str]) -> tuple[list[str | None], tuple[Problem, ...]]:
+    """The credential files, in the order of `_FILES`."""
+    paths: list[str | None] = []
+    problems = []
+    for variable in _FILES:
+        text = _text(env, variable)
+        path, wrong = read_path(text or "")
+        paths.append(path or None)
+        if wrong:
+            problems.append(_set(env, variable).problem(f"{shown(text)}, {wrong}"))
+    return paths, tuple(problems)
 
 
 def _timeout_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
     text = _text(env, TIMEOUT)
     try:
-        if text is None or float(text) > 0:
+        if text is None or 0 < float(text) < float("inf"):
             return ()
     except ValueError:
         pass
     return (_set(env, TIMEOUT).problem(shown(text)),)
 
 
-def _content(name: str | None) -> bytes | None:
-    if name is None:
-        return None
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        message = f"certificate file cannot be read: {error}"
-        raise ConfigError(Problem("OTEL_EXPORTER_OTLP_*", message)) from None
+def _timeout(env: Mapping[str, str]) -> tuple[float, str]:
+    """Seconds for one try, and a warning if the variable is probably in another unit."""
+    given = float(_text(env, TIMEOUT) or DEFAULT_TIMEOUT_SECONDS)
+    if given <= LONG_TIMEOUT_SECONDS:
+        return given, ""
+    if given < MIN_MILLISECONDS:
+        return given, f"{given:g} seconds for one try: after a failure that gives no answer, the next try waits as long"
+    seconds = min(given / 1000, LONG_TIMEOUT_SECONDS)
+    return seconds, (
+        f"{given:g} is read as milliseconds, so one try may take {seconds:g} s: the unit is seconds here, at most "
+        f"{LONG_TIMEOUT_SECONDS:g} of them are plausible; write {seconds:g}"
+    )

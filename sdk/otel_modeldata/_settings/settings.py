@@ -1,21 +1,29 @@
-"""`Settings`: everything that the SDK reads from the environment of a process, read once and passed down."""
+"""`Settings`: everything that the SDK reads from the environment of a process, read once and passed down.
+
+`read_environment` is the one function that reads it: for collectors, payload logging, MLflow, `otel-modeldata check
+--environment` and `doctor`. It opens files, and it contacts nothing and writes nothing. What has to be tried
+(`open_transport.check`) is tried with its result. Nothing is read first by the first `collect`.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from ..config import CollectorConfig, config_origin, load_config
+from ..config import CollectorConfig, config_origin, config_warnings, load_config
 from ..exceptions import ConfigError
-from .delivery import DeliverySettings, load_settings
-from .otlp_endpoint import Endpoint, load_endpoint
+from .column_case import load_column_case
+from .delivery import DeliverySettings, check_folders, load_settings
+from .otlp_endpoint import Endpoint, endpoint_warnings, load_endpoint, name_set
 from .payload import PayloadSettings, load_payload_settings
+from .sender import Sender, load_sender
+from .store import load_store
 from .variables import STORE, misspelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from ..validation.problems import Problem
 
@@ -32,12 +40,18 @@ class Settings:
             URL may hold a secret, hence not in `repr`.
         delivery: how records wait.
         payload: what payload logging keeps.
+        sender: the resource of this process, and the names of its endpoint and deployment.
+        rename_columns: whether columns that are equal up to case get names of their own.
+        warnings: values that are accepted, but probably not meant.
     """
 
     config: CollectorConfig
     destination: Endpoint | str = field(repr=False)
     delivery: DeliverySettings
     payload: PayloadSettings
+    sender: Sender
+    rename_columns: bool = False
+    warnings: tuple[Problem, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -51,9 +65,19 @@ class Settings:
         """
         read = read_environment(environ)
         destination = read.store or read.endpoint
-        if read.config is None or destination is None or read.delivery is None or read.payload is None:
+        parts = (read.config, destination, read.delivery, read.payload, read.sender)
+        if read.problems or any(part is None for part in parts):
             raise ConfigError(*read.problems)
-        return cls(config=read.config, destination=destination, delivery=read.delivery, payload=read.payload)
+        assert read.config and destination and read.delivery and read.payload and read.sender  # noqa: PT018, S101
+        return cls(
+            config=read.config,
+            destination=destination,
+            delivery=read.delivery,
+            payload=read.payload,
+            sender=read.sender,
+            rename_columns=read.rename_columns,
+            warnings=read.warnings,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +91,11 @@ class Environment:
         endpoint: where records are sent; None with a store.
         delivery: how records wait.
         payload: what payload logging keeps.
+        sender: the resource of this process, and the names of its endpoint and deployment.
         problems: everything that is wrong.
+        warnings: values that are accepted, but probably not meant.
         misspelled: variables that are not read and look like one of the SDK's.
+        rename_columns: whether columns that are equal up to case get names of their own.
     """
 
     config: CollectorConfig | None
@@ -77,8 +104,11 @@ class Environment:
     endpoint: Endpoint | None
     delivery: DeliverySettings | None
     payload: PayloadSettings | None
+    sender: Sender | None
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
     misspelled: tuple[Problem, ...]
+    rename_columns: bool = False
 
     @property
     def spool(self) -> Path | None:
@@ -87,14 +117,26 @@ class Environment:
         return None if spool is None else spool.folder
 
 
-def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
-    """Read every variable as `Collector` does, without raising."""
+def read_environment(environ: Mapping[str, str] | None = None, *, is_local: bool = True) -> Environment:
+    """Read every variable as `Collector` does, without raising.
+
+    Args:
+        environ: variables by name; the environment of this process when missing.
+        is_local: whether files and folders in the variables are on this machine, so that they are checked.
+    """
     env = os.environ if environ is None else environ
-    store = _store(env)
     config, wrong_config = _attempted(lambda: load_config(env))
     delivery, wrong_delivery = _attempted(lambda: load_settings(env))
+    if delivery is not None and is_local:
+        wrong_delivery = _attempted(lambda: check_folders(delivery))[1]
     payload, wrong_payload = _attempted(lambda: load_payload_settings(env))
-    endpoint, wrong_endpoint = (None, ()) if store else _attempted(lambda: load_endpoint(env))
+    rename_columns, wrong_case = _attempted(lambda: load_column_case(env))
+    store, wrong_store = _attempted(lambda: load_store(env))
+    endpoint: Endpoint | None = None
+    wrong_endpoint: tuple[Problem, ...] = ()
+    if not env.get(STORE.name):
+        endpoint, wrong_endpoint = _attempted(lambda: _endpoint(env, is_local=is_local))
+    sender, wrong_sender = _attempted(lambda: load_sender(config or CollectorConfig(), environ))
     return Environment(
         config=config,
         config_origin=config_origin(env),
@@ -102,17 +144,29 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         endpoint=endpoint,
         delivery=delivery,
         payload=payload,
-        problems=(*wrong_config, *wrong_delivery, *wrong_payload, *wrong_endpoint),
+        sender=sender,
+        problems=(
+            *(*wrong_config, *wrong_delivery, *wrong_payload, *wrong_case),
+            *(*wrong_store, *wrong_endpoint, *wrong_sender),
+        ),
+        warnings=(
+            *(() if config is None else config_warnings(config)),
+            *(() if endpoint is None else endpoint_warnings(endpoint, env)),
+            *(() if sender is None else sender.warnings),
+        ),
         misspelled=misspelled(env),
+        rename_columns=bool(rename_columns),
     )
 
 
-def _store(env: Mapping[str, str]) -> str | None:
-    """The store, as an absolute path where it is a folder: the program may change its working directory."""
-    text = env.get(STORE.name)
-    if not text or "://" in text:
-        return text or None
-    return str(Path(text).absolute())
+def _endpoint(env: Mapping[str, str], *, is_local: bool) -> Endpoint:
+    endpoint = load_endpoint(env)
+    if not is_local or not endpoint.files():
+        return endpoint
+    try:
+        return endpoint.checked()
+    except ConfigError as error:
+        raise ConfigError(*(replace(one, path=name_set(env, one.path)) for one in error.problems)) from None
 
 
 def _attempted(load: Callable[[], T]) -> tuple[T | None, tuple[Problem, ...]]:

@@ -22,6 +22,10 @@ MAX_BATCH_MS: Final = 10_000
 DEFAULT_PAYLOAD_BYTES: Final = 10 * MIB
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 """For one try. OTLP's default is 10 s, but a gateway without a queue answers only after the receiver's append."""
+LONG_TIMEOUT_SECONDS: Final = 300.0
+"""A longer time for one try is a mistake in most cases, and the longest that is used for a value in milliseconds."""
+MIN_MILLISECONDS: Final = 1000
+"""From here on a timeout is read as milliseconds, the unit of OTLP's specification and of other SDKs."""
 MAX_PAYLOAD_BYTES: Final = 60 * MIB
 """One record may hold 64 MiB (`DeliveryLimits.record_bytes`), its attributes included."""
 
@@ -110,6 +114,13 @@ REPORT: Final = Variable(
     default="none",
     meaning="folder for {producer}.json with the final counts, for `otel-modeldata audit`",
 )
+COLUMN_CASE: Final = Variable(
+    name="OTEL_MODELDATA_COLUMN_CASE",
+    unit="warn or rename",
+    default="warn",
+    meaning="columns equal up to case, or to correlationid, make Azure's monitor refuse its whole window: warn once, "
+    "or give them numbers (X, x_1)",
+)
 PAYLOAD_BYTES: Final = Variable(
     name="OTEL_MODELDATA_PAYLOAD_BYTES",
     unit=f"bytes from 0 to {MAX_PAYLOAD_BYTES}",
@@ -126,19 +137,33 @@ ENDPOINT: Final = Variable(
     name="OTEL_EXPORTER_OTLP_ENDPOINT",
     unit="http://HOST:PORT, or https://HOST:PORT for TLS",
     default="http://localhost:4317",
-    meaning="where records are sent over gRPC",
+    meaning="where records are sent over gRPC; HOST:PORT needs OTEL_EXPORTER_OTLP_INSECURE",
+)
+INSECURE: Final = Variable(
+    name="OTEL_EXPORTER_OTLP_INSECURE",
+    unit="true or false",
+    default="none: the scheme of the endpoint decides",
+    meaning="for an endpoint without a scheme: true for plain text, false for TLS",
 )
 PROTOCOL: Final = Variable(
     name="OTEL_EXPORTER_OTLP_PROTOCOL",
     unit="grpc",
     default="grpc",
-    meaning="the protocol; records always use gRPC, so another value needs OTEL_EXPORTER_OTLP_LOGS_ENDPOINT to be set",
+    meaning="the protocol; records always use gRPC, so another value needs OTEL_EXPORTER_OTLP_LOGS_ENDPOINT to be set, "
+    "and OTEL_EXPORTER_OTLP_LOGS_PROTOCOL may only be grpc",
 )
 HEADERS: Final = Variable(
     name="OTEL_EXPORTER_OTLP_HEADERS",
     unit="name=value pairs, percent-encoded and separated by commas",
     default="none",
     meaning="headers of each request, for example authorization=Bearer%20TOKEN",
+)
+TOKEN_FILE: Final = Variable(
+    name="OTEL_MODELDATA_TOKEN_FILE",
+    unit="a file with a token",
+    default="none",
+    meaning="sent as the header `authorization: Bearer TOKEN`, and read again when it changes; a content with a space, "
+    "like `Basic abc`, is sent as it is",
 )
 COMPRESSION: Final = Variable(
     name="OTEL_EXPORTER_OTLP_COMPRESSION",
@@ -150,36 +175,39 @@ TIMEOUT: Final = Variable(
     name="OTEL_EXPORTER_OTLP_TIMEOUT",
     unit="seconds above 0",
     default=f"{DEFAULT_TIMEOUT_SECONDS:g}",
-    meaning="how long one try may take",
+    meaning="how long one try may take, in seconds as in OpenTelemetry's Python SDK; above "
+    f"{LONG_TIMEOUT_SECONDS:g} with a warning, and from {MIN_MILLISECONDS} as milliseconds, as in OTLP's specification",
 )
 CERTIFICATE: Final = Variable(
     name="OTEL_EXPORTER_OTLP_CERTIFICATE",
     unit="a PEM file",
     default="none: the authorities of the system",
-    meaning="certificate authority that signed the endpoint's certificate",
+    meaning="certificate authority that signed the endpoint's certificate; read again when it changes",
 )
 CLIENT_KEY: Final = Variable(
     name="OTEL_EXPORTER_OTLP_CLIENT_KEY",
     unit="a PEM file",
     default="none",
-    meaning="private key of this client, for mTLS",
+    meaning="private key of this client, for mTLS; read again when it changes",
 )
 CLIENT_CERTIFICATE: Final = Variable(
     name="OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
     unit="a PEM file",
     default="none",
-    meaning="certificate of this client, for mTLS",
+    meaning="certificate of this client, for mTLS; read again when it changes",
 )
 
 VARIABLES: Final[tuple[Variable, ...]] = (
     *(CONFIG, STORE, STORE_CONFIG, QUEUE_BYTES, OVERFLOW, SPOOL, SPOOL_BYTES, BATCH_MS, REPORT),
-    *(PAYLOAD_BYTES, PAYLOAD_PATHS),
-    *(ENDPOINT, PROTOCOL, HEADERS, COMPRESSION, TIMEOUT, CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE),
+    *(COLUMN_CASE, PAYLOAD_BYTES, PAYLOAD_PATHS),
+    *(ENDPOINT, INSECURE, PROTOCOL, HEADERS, TOKEN_FILE, COMPRESSION, TIMEOUT),
+    *(CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE),
     Variable(
         name="OTEL_SERVICE_NAME",
         unit="a name",
         default="local",
-        meaning="the endpoint's name if the configuration has no endpoint_name (read by the OpenTelemetry SDK)",
+        meaning="the endpoint's name if the configuration has no endpoint_name; characters that a folder cannot have "
+        "become '-' (read by the OpenTelemetry SDK)",
     ),
     Variable(
         name="OTEL_RESOURCE_ATTRIBUTES",

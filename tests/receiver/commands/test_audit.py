@@ -48,9 +48,11 @@ HOUR_NS = 3600 * 10**9
 DATA = Path(__file__).parents[3] / "tests" / "data"
 
 
-def raw_event(number: int, body: str = '[{"age":42}]', *, collection: str = "model_inputs", hour: int = 12) -> bytes:
+def raw_event(
+    number: int, body: str = '[{"age":42}]', *, collection: str = "model_inputs", hour: int = 12, prefix: str = ""
+) -> bytes:
     attributes = {semconv.AZUREML_PRODUCER_SEQUENCE: number}
-    event_id, time_ns = f"{collection}-{number}", NOON + (hour - 12) * HOUR_NS + number
+    event_id, time_ns = f"{prefix}{collection}-{number}", NOON + (hour - 12) * HOUR_NS + number
     return record(body, attributes, collection=collection, event_id=event_id, time_ns=time_ns).SerializeToString()
 
 
@@ -123,8 +125,8 @@ def test_everything_in_a_store_without_faults_is_accounted_for_and_nothing_chang
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
-    code, facts = audited(capsys, store)
-    assert (code, facts["findings"], facts["everything_accounted_for"]) == (0, [], True)
+    code, facts = audited(capsys, store, "--running")
+    assert (code, facts["findings"], facts["everything_accounted_for"]) == (0, [], False)
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
     assert [
         (one["collection"], one["stored"], one["quarantined"], one["gaps"]) for one in facts["reconciliations"]
@@ -134,9 +136,53 @@ def test_everything_in_a_store_without_faults_is_accounted_for_and_nothing_chang
     ]
     assert (facts["lines"], facts["blobs"]) == (39, 7)
     assert facts["notes"] == [
-        f"credit/blue {name}, producer p: no final report, so events after 19 are unknown"
+        f"credit/blue {name}, producer p: events after 19 cannot be known: it still runs, or it ended without a final "
+        "report"
         for name in ("model_inputs", "model_outputs")
     ]
+
+
+def test_the_end_of_a_producer_without_a_final_report_is_a_finding(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs, outputs = (
+        f"credit/blue {name}, producer p: events after 19 cannot be known: it still runs, or it ended without a final "
+        "report"
+        for name in ("model_inputs", "model_outputs")
+    )
+    code, facts = audited(capsys, store)
+    assert (code, facts["findings"], facts["notes"], facts["everything_accounted_for"]) == (
+        1,
+        [inputs, outputs],
+        [],
+        False,
+    )
+    code, out, err = run(capsys, store)
+    assert (code, "accounted for" in out) == (1, False)
+    assert f"finding: {inputs}\n" in out
+    assert err == f"otel-modeldata: 2 findings: not everything in {store} is accounted for\n"
+    report = write_report(tmp_path / "reports", "p", model_inputs={"accepted": 20, "lost": {}})
+    code, facts = audited(capsys, store, "--report", report)
+    assert (code, facts["findings"]) == (1, [outputs])
+    assert audited(capsys, store, "--from", "2026-11-22T10", "--to", "2026-11-22T12")[0] == 0
+
+
+def test_producers_that_still_run_are_noted_and_not_called_accounted_for(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, store, "--running")
+    assert (code, err) == (0, "")
+    assert out.endswith("\neverything up to the last stored event of each producer is accounted for\n")
+
+
+def test_many_producers_without_a_final_report_are_a_few_findings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(30):
+        _write(tmp_path, 0, 12, "stored", producer=f"p{number:02d}")
+    code, facts = audited(capsys, tmp_path)
+    assert (code, len(facts["findings"])) == (1, 11)
+    assert facts["findings"][-1] == "20 more producers and collections without a final report"
 
 
 def test_with_final_reports_everything_accepted_is_accounted_for(
@@ -176,7 +222,7 @@ def test_every_fault_that_is_planted_is_found(store: Path, capsys: pytest.Captur
     stray = store / "credit/green/model_inputs/2026/11/22/12" / last.name
     stray.parent.mkdir(parents=True)
     stray.write_bytes(ten[0])
-    code, facts = audited(capsys, store)
+    code, facts = audited(capsys, store, "--running")
     assert code == 1
     assert statement(facts)["gaps"] == [[2, 3]]
     assert (statement(facts)["missing"], statement(facts)["duplicates"]) == (2, 2)
@@ -196,7 +242,7 @@ def test_the_text_output_has_the_location_and_the_meaning_of_each_fault(
 ) -> None:
     path = blob(store)
     path.write_bytes(b"".join(lines_of(path)[1:]) + b"torn\n" * 12)
-    code, out, err = run(capsys, store)
+    code, out, err = run(capsys, store, "--running")
     assert code == 1
     assert err == f"otel-modeldata: 2 findings: not everything in {store} is accounted for\n"
     name = path.relative_to(store).as_posix()
@@ -208,7 +254,10 @@ def test_the_text_output_has_the_location_and_the_meaning_of_each_fault(
         "    stored 18, quarantined 1, duplicates 0, missing 1, gaps 14\n",
         "finding: credit/blue model_inputs, producer p: 1 event missing, of the numbers 14\n",
         "finding: 12 lines torn, or not a CloudEvent in JSON\n",
-        "note: credit/blue model_outputs, producer p: no final report, so events after 19 are unknown\n",
+        (
+            "note: credit/blue model_outputs, producer p: events after 19 cannot be known: it still runs, or it ended "
+            "without a final report\n"
+        ),
     ):
         assert text in out, text
 
@@ -274,14 +323,14 @@ def test_damaged_records_in_quarantine_are_identified_by_producer_and_number(
     send(receiver.endpoint, raw_event(0), damaged, large, raw_event(3))
     with grpc.insecure_channel(receiver.endpoint) as channel, pytest.raises(grpc.RpcError):
         channel.unary_unary(LOGS)(b"\xff\xff", timeout=60)
-    code, facts = audited(capsys, folder)
+    code, facts = audited(capsys, folder, "--running")
     assert (code, facts["findings"]) == (0, [])
     assert (statement(facts)["stored"], statement(facts)["quarantined"], statement(facts)["gaps"]) == (2, 2, [])
     assert facts["unattributed_quarantined"] == 1
     assert facts["notes"][-1] == "1 record in quarantine without a producer and collection"
     (kept,) = folder.glob("_quarantine/**/files/*.bin")
     kept.unlink()
-    assert statement(audited(capsys, folder)[1])["gaps"] == [[2, 2]]
+    assert statement(audited(capsys, folder, "--running")[1])["gaps"] == [[2, 2]]
 
 
 def test_rows_in_an_object_of_their_own_must_exist(
@@ -292,12 +341,12 @@ def test_rows_in_an_object_of_their_own_must_exist(
     send(receiver.endpoint, raw_event(0), raw_event(1, json.dumps([{"x": "y" * 5_000_000}], separators=(",", ":"))))
     receiver.stop()
     moved = folder.rename(tmp_path / "moved")
-    assert audited(capsys, moved)[0] == 0
+    assert audited(capsys, moved, "--running")[0] == 0
     (rows,) = moved.glob("credit/**/files/*.json")
     rows.write_bytes(rows.read_bytes()[:-9])
-    assert counts(audited(capsys, moved)[1]) == {"content_range": 1}
+    assert counts(audited(capsys, moved, "--running")[1]) == {"content_range": 1}
     rows.unlink()
-    assert counts(audited(capsys, moved)[1]) == {"dataref": 1}
+    assert counts(audited(capsys, moved, "--running")[1]) == {"dataref": 1}
 
 
 def test_lines_of_azures_own_collector_are_not_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -317,7 +366,7 @@ def test_lines_of_azures_own_collector_are_not_faults(tmp_path: Path, capsys: py
 
 def test_a_part_of_a_store_is_audited_alone(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     blob(store, "model_outputs").write_bytes(b"torn\n")
-    assert audited(capsys, store, "--collection", "model_inputs")[0] == 0
+    assert audited(capsys, store, "--running", "--collection", "model_inputs")[0] == 0
     assert audited(capsys, store, "--collection", "model_outputs")[0] == 1
     assert audited(capsys, store, "--endpoint", "credit", "--deployment", "green")[1]["reconciliations"] == []
     code, facts = audited(capsys, store, "--endpoint", "debit")
@@ -344,9 +393,9 @@ def test_a_report_of_another_deployment_is_ignored(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = write_report(tmp_path / "reports", "other", model_inputs={"accepted": 5, "delivered": 5, "lost": {}})
-    assert audited(capsys, store, "--report", report)[0] == 1
-    assert audited(capsys, store, "--report", report, "--endpoint", "credit")[0] == 0
-    assert audited(capsys, store, "--report", report, "--collection", "model_outputs")[0] == 0
+    assert audited(capsys, store, "--running", "--report", report)[0] == 1
+    assert audited(capsys, store, "--running", "--report", report, "--endpoint", "credit")[0] == 0
+    assert audited(capsys, store, "--running", "--report", report, "--collection", "model_outputs")[0] == 0
 
 
 @given(st.integers(0, 23), st.integers(0, 23), st.integers(0, 23))
@@ -381,17 +430,17 @@ def _between(numbers: list[int], number: int | None) -> bool:
     return number is not None and numbers[0] < number < numbers[-1]
 
 
-def _write(folder: Path, number: int, hour: int, fate: str) -> None:
+def _write(folder: Path, number: int, hour: int, fate: str, *, producer: str = "p") -> None:
     name = "_quarantine" if fate == "quarantined" else "credit/blue/model_inputs"
     path = folder / f"{name}/2026/11/22/{hour}/{'0' * 32}000000.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    origin = resource(DEPLOYMENT | {semconv.SERVICE_INSTANCE_ID: "p"}).SerializeToString()
+    origin = resource(DEPLOYMENT | {semconv.SERVICE_INSTANCE_ID: producer}).SerializeToString()
     time_ns = NOON + (hour - 12) * HOUR_NS
     if fate == "quarantined":
         rejected = Rejected(reason="x: y", record=raw_event(number, "no rows"), resource=origin)
         line = quarantine.encode(rejected, arrival_ns=time_ns, urls={})
     else:
-        sent = raw_request([raw_event(number, hour=hour)], origin)
+        sent = raw_request([raw_event(number, hour=hour, prefix=f"{producer}-")], origin)
         taken = map_records(decode(sent), arrival_ns=time_ns, destinations=Destinations())
         ((_, (one,)),) = taken.lines.items()
         line = one.data
@@ -423,7 +472,7 @@ def test_copies_that_azures_reader_makes_are_left_out(store: Path, capsys: pytes
     shadow = store / path.relative_to(store).as_posix().replace("model_inputs", "model_inputs_block_blob")
     shadow.parent.mkdir(parents=True)
     shadow.write_bytes(path.read_bytes())
-    code, facts = audited(capsys, store)
+    code, facts = audited(capsys, store, "--running")
     assert (code, facts["notes"][-1][:7]) == (0, "1 blob ")
 
 
@@ -485,12 +534,16 @@ def test_all_wrong_reports_are_listed(tmp_path: Path) -> None:
     ]
 
 
-def test_a_missing_extra_is_reported_with_the_command_to_install_it(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['rich'] = None\nfrom otel_modeldata_receiver.commands.main import main\n"
-    code += f"sys.exit(main(['audit', {str(tmp_path)!r}]))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert "pip install 'otel-modeldata[receiver]'" in done.stderr
+def test_the_text_is_the_same_without_rich(tmp_path: Path) -> None:
+    _write(tmp_path, 0, 12, "stored")
+    texts = []
+    for block in ("", "sys.modules['rich'] = None\n"):
+        code = f"import sys\n{block}from otel_modeldata_receiver.commands.main import main\n"
+        code += f"sys.exit(main(['audit', {str(tmp_path)!r}, '--running']))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        texts.append(done.stdout)
+    assert texts[0] == texts[1]
 
 
 def test_the_help_loads_no_large_library() -> None:
@@ -596,7 +649,7 @@ def test_a_store_in_azure_is_audited_below_its_prefix_alone(
     send(receiver.endpoint, raw_event(0), raw_event(1, "no rows"), raw_event(2, rows), raw_event(3))
     receiver.stop()
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
-    code, facts = audited(capsys, f"az://{container}/prod")
+    code, facts = audited(capsys, f"az://{container}/prod", "--running")
     assert (code, facts["findings"]) == (0, [])
     assert (statement(facts)["stored"], statement(facts)["quarantined"], facts["blobs"]) == (3, 1, 2)
     with azurite.open(container) as client:
@@ -606,7 +659,7 @@ def test_a_store_in_azure_is_audited_below_its_prefix_alone(
         client.upload_blob(name.replace("prod/", "prod-2/"), line * 2)
         (payload,) = (one for one in client.list_blob_names(name_starts_with="prod/credit") if "/files/" in one)
         client.delete_blob(payload)
-    code, facts = audited(capsys, f"az://{container}/prod")
+    code, facts = audited(capsys, f"az://{container}/prod", "--running")
     assert (code, counts(facts), statement(facts)["gaps"]) == (1, {"duplicated": 1, "dataref": 1}, [[4, 6]])
     assert azurite.key not in json.dumps(facts)
 

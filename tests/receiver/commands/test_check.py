@@ -95,7 +95,14 @@ AZURE = "data_collector."
             id="nothing is sampled",
         ),
         pytest.param(
-            GOOD.replace("model_inputs: {", "model_inputs: {sampling_rate: 0.5, "),
+            GOOD.replace("  collections", "  sampling_rate: 0.5\n  collections"),
+            4,
+            f"{AZURE}sampling_rate: samples by correlation id, so it needs ids that differ per request: requests that "
+            "share one are collected all or not at all",
+            id="a share is sampled",
+        ),
+        pytest.param(
+            GOOD.replace("model_inputs: {", "model_inputs: {sampling_rate: 1, "),
             5,
             f"{AZURE}collections.model_inputs.sampling_rate: azure-ai-ml has one sampling_rate for all, in "
             "data_collector, and refuses this",
@@ -109,7 +116,7 @@ AZURE = "data_collector."
             id="only payload logging",
         ),
         pytest.param(
-            GOOD + "    other: {}\n",
+            GOOD + "    other: {enabled: 'True'}\n",
             7,
             f"{AZURE}collections.other: Azure ML's monitoring recognizes only model_inputs and model_outputs by "
             "themselves",
@@ -129,13 +136,20 @@ AZURE = "data_collector."
             id="all are off",
         ),
         pytest.param(
+            GOOD + "    request: {data: {name: a}}\n",
+            7,
+            f"{AZURE}collections.request.enabled: expected true or false, got nothing, so this collection is off, "
+            "as in Azure ML: write enabled: 'True'",
+            id="a collection that nothing switches on",
+        ),
+        pytest.param(
             GOOD.replace("inputs: {", "inputs: {data: {version: 1}, "),
             5,
             f"{AZURE}collections.model_inputs.data.version: azure-ai-ml accepts text only, write '1' in quotes",
             id="an unquoted version",
         ),
         pytest.param(
-            f"{GOOD}    request: {{}}\n  request_logging:\n    capture_headers: [x-a, Authorization]\n",
+            f"{GOOD}    request: {{enabled: 'True'}}\n  request_logging:\n    capture_headers: [x-a, Authorization]\n",
             9,
             f"{AZURE}request_logging.capture_headers[1]: 'Authorization' is a credential, and every reader of the "
             "store can read it",
@@ -187,14 +201,14 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
             GOOD + "    Model_Inputs: {}\n",
             7,
             "data_collector.collections.Model_Inputs: expected names that differ in more than case, got this one "
-            "and 'model_inputs': only the last of them counts",
+            "and 'model_inputs': remove one of them",
             id="names equal up to case",
         ),
         pytest.param(
             GOOD + "    model_inputs: {enabled: 'False'}\n",
             7,
-            "data_collector.collections.model_inputs: expected each key once, got it in line 5 and here: only this "
-            "one counts",
+            "data_collector.collections.model_inputs: expected each key once, got it in line 5 and in line 7: remove "
+            "one of them",
             id="a key twice",
         ),
         pytest.param(
@@ -203,13 +217,34 @@ def test_enabled_may_be_written_in_any_way_that_yaml_and_azure_know(path: Path, 
             ),
             3,
             "environment_variables.OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT, or https://HOST:PORT "
-            "for TLS, got 'gateway:4317'",
+            "for TLS, got 'gateway:4317': write the scheme, or set OTEL_EXPORTER_OTLP_INSECURE to true for plain text "
+            "or false for TLS",
             id="an endpoint without a scheme",
         ),
     ],
 )
 def test_wrong_values_that_the_parser_accepts_are_problems(path: Path, text: str, line: int, sentence: str) -> None:
     assert ("problem", line, sentence) in found(path, text)
+
+
+def test_the_condition_of_sampling_is_named_once_in_a_file(path: Path) -> None:
+    text = GOOD.replace("puts: {", "puts: {sampling_rate: '0.1', ").replace("  coll", "  sampling_rate: 1e-3\n  coll")
+    named = [line for _, line, sentence in found(path, text) if "samples by correlation id" in sentence]
+    assert named == [4]
+
+
+def test_findings_fit_the_columns_of_a_terminal_and_are_whole_in_a_pipe(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(path.parent)
+    path.write_text(GOOD.replace("'True'", "maybe") + "    other: {data: {path: /mnt/x, version: 1}}\n")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    _, whole = run(capsys, path.name)
+    monkeypatch.setenv("COLUMNS", "80")
+    _, wrapped = run(capsys, path.name)
+    assert max(map(len, whole.splitlines())) > 80
+    assert max(map(len, wrapped.splitlines())) <= 80
+    assert "".join(wrapped.split()) == "".join(whole.split())
 
 
 def test_a_data_path_outside_datastores_is_a_problem(path: Path) -> None:
@@ -502,7 +537,7 @@ def test_the_command_prints_a_line_for_each_finding_as_compilers_do(
 
 
 def test_warnings_alone_exit_with_zero(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path.write_text(GOOD + "    other: {}\n")
+    path.write_text(GOOD + "    other: {enabled: 'True'}\n")
     code, out = run(capsys, "--json", str(path))
     assert code == 0
     assert json.loads(out) == {
@@ -536,12 +571,12 @@ def test_a_command_line_without_files_is_wrong(capsys: pytest.CaptureFixture[str
             ["configuration: defaults", "collects: every collection at 100 %", "sends to: http://localhost:4317"],
         ),
         (
-            {"OTEL_MODELDATA_STORE": "https://account.blob.core.windows.net/c?sig=secret"},
+            {"OTEL_MODELDATA_STORE": "https://account.blob.core.windows.net/data?sig=secret"},
             0,
             [
                 "configuration: defaults",
                 "collects: every collection at 100 %",
-                "writes to: https://account.blob.core.windows.net/c, in the same process",
+                "writes to: https://account.blob.core.windows.net/data, in the same process",
             ],
         ),
         (
@@ -579,7 +614,8 @@ def test_a_command_line_without_files_is_wrong(capsys: pytest.CaptureFixture[str
                 "problem: OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'many'",
                 (
                     "problem: OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT, or https://HOST:PORT for TLS, "
-                    "got 'gateway'"
+                    "got 'gateway': write the scheme, or set OTEL_EXPORTER_OTLP_INSECURE to true for plain text or "
+                    "false for TLS"
                 ),
             ],
         ),

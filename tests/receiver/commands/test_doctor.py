@@ -239,20 +239,20 @@ def test_a_wrong_configuration_ends_the_check_at_once(variables: dict[str, str],
 
 
 @pytest.mark.parametrize(
-    ("attributes", "sentence"),
+    ("attributes", "hop", "sentence"),
     [
-        ("azureml.endpoint.name=credit risk", "expected 1 to 128 characters of A-Z a-z 0-9"),
-        (f"cloud.resource_id={'x' * 3000}", "the receiver would put every event into quarantine: name: expected at"),
+        ("azureml.endpoint.name=credit risk", "configuration", "expected 1 to 128 characters of A-Z a-z 0-9"),
+        (f"cloud.resource_id={'x' * 3000}", "folder", "the receiver would put every event into quarantine: name: exp"),
     ],
 )
 def test_names_that_the_receiver_refuses_are_reported(
-    start_receiver: StartReceiver, tmp_path: Path, attributes: str, sentence: str
+    start_receiver: StartReceiver, tmp_path: Path, attributes: str, hop: str, sentence: str
 ) -> None:
     receiver = start_receiver(str(tmp_path))
     endpoint = f"http://{receiver.endpoint}"
     code, hops = doctor(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_RESOURCE_ATTRIBUTES=attributes)
-    assert (code, hops["folder"][0]) == (1, "failed")
-    assert sentence in hops["folder"][1]
+    assert (code, hops[hop][0]) == (1, "failed")
+    assert sentence in hops[hop][1]
     assert lines_below(tmp_path) == []
 
 
@@ -271,7 +271,11 @@ def test_a_port_where_nothing_listens_is_reported() -> None:
         "name": ("ok", "127.0.0.1 is 127.0.0.1"),
         "connection": (
             "failed",
-            f"expected a listener on {target}, got Connection refused: start the gateway, or correct the port",
+            (
+                f"expected a listener on {target}, got Connection refused: start the gateway or a receiver there "
+                "(otel-modeldata receive), correct the port in OTEL_EXPORTER_OTLP_ENDPOINT, or do without either "
+                "(OTEL_MODELDATA_STORE=./modeldata)"
+            ),
         ),
     }
 
@@ -505,8 +509,9 @@ def test_the_text_output_has_a_line_for_each_hop() -> None:
     assert done.stdout.splitlines()[1:] == [
         "ok          name: 127.0.0.1 is 127.0.0.1",
         (
-            f"failed      connection: expected a listener on {target}, got Connection refused: start the gateway, or "
-            "correct the port"
+            f"failed      connection: expected a listener on {target}, got Connection refused: start the gateway or a "
+            "receiver there (otel-modeldata receive), correct the port in OTEL_EXPORTER_OTLP_ENDPOINT, or do without "
+            "either (OTEL_MODELDATA_STORE=./modeldata)"
         ),
     ]
 
@@ -517,3 +522,18 @@ def test_a_wrong_command_line_is_reported(wrong: tuple[str, ...], capsys: pytest
         main.main(["doctor", *wrong])
     assert end.value.code == 2
     assert "expected" in capsys.readouterr().err
+
+
+def test_the_endpoint_of_the_command_line_wins_over_the_environment() -> None:
+    target = f"127.0.0.1:{free_port()}"
+    variables = {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://127.0.0.1:1", "OTEL_MODELDATA_STORE": "./modeldata"}
+    done = subprocess.run(
+        [sys.executable, "-m", "otel_modeldata_receiver", "doctor", "--endpoint", f"http://{target}"],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"failed      connection: expected a listener on {target}, got" in done.stdout

@@ -50,14 +50,57 @@ def test_the_receiver_prints_its_address_stores_and_exits_with_zero(tmp_path: Pa
         facts = json.loads(process.stdout.readline())
         assert sorted(facts) == ["instance_id", "listen", "port", "store"]
         assert (facts["listen"], facts["store"]) == (f"127.0.0.1:{facts['port']}", "blobs")
+        sent = request(record(event_id="1", time_ns=NOON))
         with grpc.insecure_channel(facts["listen"]) as channel:
-            channel.unary_unary(EXPORT)(request(record(event_id="1", time_ns=NOON)), timeout=SECONDS)
+            channel.unary_unary(EXPORT)(sent, timeout=SECONDS)
         process.send_signal(number)
         assert process.wait(SECONDS) == 0
         assert process.stderr is not None
-        assert process.stderr.read() == ""
+        said = [line.partition(" INFO otel_modeldata_receiver.")[2] for line in process.stderr.read().splitlines()]
+    assert said == [
+        (
+            "deployments.first_lines: first event of credit/blue/model_inputs is stored, below "
+            "blobs/credit/blue/model_inputs"
+        ),
+        (
+            f"server: stopped: 1 events in 1 folders, from {len(sent)} bytes of requests; 0 duplicates, 0 in "
+            "quarantine, 0 requests refused"
+        ),
+    ]
     stored = tmp_path / f"blobs/credit/blue/model_inputs/2026/11/22/12/{facts['instance_id']}000000.jsonl"
     assert json.loads(stored.read_bytes())["id"] == "1"
+
+
+@pytest.mark.slow
+def test_the_receiver_and_the_sdk_meet_at_their_defaults(tmp_path: Path) -> None:
+    """No option and no variable on either side; only where nothing listens on the port yet."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", 4317))
+        except OSError:
+            pytest.skip("another process listens on 4317")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AZUREML_"))}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path, "env": clean}
+    score = (
+        "import pandas as pd\nfrom otel_modeldata import Collector, shutdown\n"
+        "Collector(name='model_inputs').collect(pd.DataFrame({'a': [1]}))\n"
+        "raise SystemExit(shutdown(30).delivered != 1)"
+    )
+    with subprocess.Popen([*COMMAND, "receive"], **pipes) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line and process.wait(SECONDS) == 3:
+                pytest.skip("another process listens on 4317")
+            assert line.startswith("receiving on 127.0.0.1:4317, storing in ./modeldata, instance ")
+            sent = subprocess.run([sys.executable, "-c", score], timeout=SECONDS, check=False, **pipes)
+            assert (sent.returncode, sent.stdout, sent.stderr) == (0, "", "")
+        finally:
+            process.terminate()
+            process.wait(SECONDS)
+    (blob,) = tmp_path.glob("modeldata/local/default/model_inputs/**/*.jsonl")
+    assert [json.loads(stored)["data"] for stored in blob.read_bytes().splitlines()] == [[{"a": 1}]]
 
 
 def test_the_startup_is_one_line_of_text(tmp_path: Path) -> None:
@@ -126,7 +169,7 @@ def test_an_address_in_use_is_reported_in_one_line_with_code_3(tmp_path: Path) -
     assert "choose another --listen (is a gateway on 4317? then use 127.0.0.1:4327" in errors
 
 
-@pytest.mark.parametrize(("command", "missing"), [("receive", "grpc"), ("doctor", "rich.console")])
+@pytest.mark.parametrize(("command", "missing"), [("receive", "grpc"), ("doctor", "grpc"), ("receive", "aiohttp")])
 def test_a_missing_extra_is_reported_with_the_command_to_install_it(tmp_path: Path, command: str, missing: str) -> None:
     code = (
         f"import sys; sys.modules[{missing!r}] = None; from otel_modeldata_receiver.commands.main import main; "
@@ -142,6 +185,79 @@ def test_a_missing_extra_is_reported_with_the_command_to_install_it(tmp_path: Pa
             "pip install 'otel-modeldata[receiver]'\n"
         ),
     )
+
+
+WITHOUT_EXTRAS = """
+import sys
+for name in ("aiohttp", "azure", "grpc_health", "rich", "sklearn", "uvloop"):
+    sys.modules[name] = None
+from otel_modeldata_receiver.commands.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run_without_extras(*arguments: str, cwd: Path, **variables: str) -> tuple[int, str, str]:
+    """The command where only the dependencies of the SDK are installed."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AZURE", "COLUMNS"))}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, *arguments],
+        env=clean | variables,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        cwd=cwd,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_doctor_audit_and_check_need_no_extra(tmp_path: Path) -> None:
+    """As in the image of a scoring container: events to a folder, followed, and accounted for."""
+    to_folder = {"OTEL_MODELDATA_STORE": "./modeldata", "OTEL_MODELDATA_REPORT": "./reports"}
+    code, out, err = run_without_extras("doctor", cwd=tmp_path, **to_folder)
+    outcomes = [(line[:11].strip(), line[11:].partition(":")[0].strip()) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert outcomes == [
+        ("ok", "configuration"),
+        ("not checked", "network"),
+        ("ok", "folder"),
+        ("ok", "acknowledged"),
+        ("ok", "stored"),
+        ("not checked", "clock"),
+        ("not checked", "large event"),
+    ]
+    code, out, err = run_without_extras("audit", "./modeldata", "--report", "./reports", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[2:] == [
+        "    accepted 1, stored 1, lost 0, quarantined 0, duplicates 0, missing 0",
+        "everything is accounted for",
+    ]
+    code, out, err = run_without_extras("check", "--environment", cwd=tmp_path, **to_folder)
+    assert (code, err) == (0, "")
+    assert "environment: writes to: " in out
+
+
+@pytest.mark.parametrize("arguments", [["receive"], ["demo"], ["audit", "az://modeldata"]], ids=" ".join)
+def test_what_needs_an_extra_names_it(arguments: list[str], tmp_path: Path) -> None:
+    account = {"AZURE_STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net"}
+    code, out, err = run_without_extras(*arguments, cwd=tmp_path, **account)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"pip install 'otel-modeldata[{'demo' if arguments == ['demo'] else 'receiver'}]'" in err
+
+
+def test_every_help_needs_no_extra(tmp_path: Path) -> None:
+    commands = ("", "receive", "audit", "check", "doctor", "demo")
+    code = WITHOUT_EXTRAS.replace(
+        "sys.exit(main(sys.argv[1:]))",
+        f"for command in {commands}:\n    try: main([*filter(None, [command]), '--help'])\n    except SystemExit: pass",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=True, cwd=tmp_path
+    )
+    usages = [line.split()[:3] for line in done.stdout.splitlines() if line.startswith("usage: ")]
+    assert [usage[2] for usage in usages] == ["[-h]", *commands[1:]]
+    assert done.stderr == ""
 
 
 def test_ctrl_c_before_the_receiver_runs_ends_without_a_traceback(
@@ -171,7 +287,7 @@ def test_help_needs_no_server_and_no_azure() -> None:
 def help_of(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
-        main.main([command, "--help"])
+        main.main([*filter(None, [command]), "--help"])
     return capsys.readouterr().out
 
 
@@ -187,7 +303,7 @@ def test_every_setting_of_the_file_is_in_the_help(
             assert setting.meaning.split()[0] in text
 
 
-@pytest.mark.parametrize("command", ["receive", "check", "doctor"])
+@pytest.mark.parametrize("command", ["", "receive", "audit", "check", "doctor", "demo"])
 def test_the_help_fits_80_columns(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -276,7 +276,7 @@ async def test_traces_follow_the_same_rule(tmp_path: Path, authority: Path) -> N
         assert await sent(port, authority, "credit-pod", own + foreign, EXPORT_SPANS) is DENIED
         assert receiver.blobs() == []
         assert await sent(port, authority, "credit-pod", own, EXPORT_SPANS) is OK
-        assert len(receiver.lines("credit/blue/app_traces/**/*.jsonl")) == len(receiver.lines()) == 1
+        assert len(receiver.lines("credit/blue/app_spans/**/*.jsonl")) == len(receiver.lines()) == 1
 
 
 @pytest.mark.anyio

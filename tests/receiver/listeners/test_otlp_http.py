@@ -141,7 +141,7 @@ async def test_spans_have_their_own_path(tmp_path: Path) -> None:
     async with http_receiver(tmp_path) as receiver:
         assert (await receiver.post(HTTP, TRACES, export.SerializeToString(), PROTOBUF)).body == b""
         assert (await receiver.post(HTTP, TRACES, json.dumps(in_json(export)), JSON)).body == b"{}"
-        (line,) = receiver.live.lines("*/*/app_traces/**/*.jsonl")
+        (line,) = receiver.live.lines("*/*/app_spans/**/*.jsonl")
     assert (line["data"][0]["name"], line["data"][0]["context"]["trace_id"]) == ("POST /score", f"0x{TRACE_ID}")
 
 

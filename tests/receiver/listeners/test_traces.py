@@ -32,8 +32,9 @@ from otel_modeldata_receiver.config.receiver import ReceiverConfig
 from otel_modeldata_receiver.exceptions import ConfigError, StoreError, UndecodableError
 from otel_modeldata_receiver.ingest.pipeline import Pipeline
 from otel_modeldata_receiver.ingest.request_info import RequestInfo
-from otel_modeldata_receiver.mapping import genai, otlp, signal
+from otel_modeldata_receiver.mapping import otlp, signal
 from otel_modeldata_receiver.mapping import span as span_module
+from otel_modeldata_receiver.mapping.genai import content as genai_content
 from otel_modeldata_receiver.mapping.otlp import ScopeRecords
 from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-FOLDER = "credit/blue/app_traces/2026/11/22/12"
+FOLDER = "credit/blue/app_spans/2026/11/22/12"
+WITH_CONTENT = "credit/blue/app_traces/2026/11/22/12"
 EVERYTHING_ACCEPTED = ExportTraceServiceResponse()
 
 
@@ -139,13 +141,13 @@ async def test_a_span_above_4_mib_is_stored_beside_its_line(tmp_path: Path) -> N
     async with live_receiver(tmp_path) as receiver:
         assert await receiver.export_spans(span_request(numbered(1), large, numbered(2))) == EVERYTHING_ACCEPTED
         lines = {line["id"]: line for line in receiver.lines()}
-    (kept,) = (tmp_path / FOLDER / "files").iterdir()
+    (kept,) = (tmp_path / WITH_CONTENT / "files").iterdir()
     (shape,) = json.loads(kept.read_bytes())
     pointing = lines.pop(f"{(b't' * 16).hex()}-{(b's' * 8).hex()}")
     assert set(lines) == {event_id(1), event_id(2)}
     assert len(shape["attributes"]["inputs"]) == 5 << 20
     assert "data" not in pointing
-    assert pointing["dataref"].endswith(f"{FOLDER}/files/{kept.name}")
+    assert pointing["dataref"].endswith(f"{WITH_CONTENT}/files/{kept.name}")
 
 
 async def test_spans_that_the_setting_excludes_are_acknowledged_and_not_stored(tmp_path: Path) -> None:
@@ -208,6 +210,28 @@ async def test_spans_are_counted_as_spans() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("kept", "outcome"), [(KeptSpans.ALL, "are in app_spans"), (KeptSpans.CONTENT, "are not stored")]
+)
+async def test_calls_without_content_are_counted_and_reported_once_for_a_deployment(
+    kept: KeptSpans, outcome: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Service(MemoryStore(), spans=kept)
+    for number in range(1, 4):
+        call = numbered(number, name="what is a loan?", attributes={"gen_ai.operation.name": "chat"})
+        assert await service.accept(span_request(call, numbered(number + 10))) == b""
+    (message,) = caplog.messages
+    assert message == (
+        "calls of a language model in credit/blue carry no prompts and answers: their spans "
+        f"{outcome}; if they may be collected, set in the application, with OpenTelemetry's instrumentation, "
+        "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental and "
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only"
+    )
+    counted = service.counted()
+    assert counted["otel_modeldata.spans.without_content"] == 3
+    assert counted["otelcol_receiver_accepted_spans"] == 6
+
+
 async def test_spans_are_refused_while_the_store_is_down() -> None:
     store = MemoryStore(["ok", "refused"])
     service = Service(store)
@@ -220,17 +244,17 @@ async def test_spans_are_refused_while_the_store_is_down() -> None:
 
 
 async def test_an_internal_error_affects_only_the_span_that_causes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = genai.completed
+    whole = genai_content.completed
 
-    def defective(attributes: Any, events: Any, **about: Any) -> dict[str, object]:
-        if about["entry"] == ("bad", "UNSET"):
+    def defective(attributes: Any, *about: Any, **more: Any) -> dict[str, object]:
+        if "bad" in attributes:
             raise RuntimeError("secret")
-        return whole(attributes, events, **about)
+        return whole(attributes, *about, **more)
 
-    monkeypatch.setattr(genai, "completed", defective)
+    monkeypatch.setattr(genai_content, "completed", defective)
     store = MemoryStore()
     service = Service(store)
-    answer = await service.accept(span_request(numbered(1), numbered(2, name="bad"), numbered(3)))
+    answer = await service.accept(span_request(numbered(1), numbered(2, attributes={"bad": True}), numbered(3)))
     assert ExportTraceServiceResponse.FromString(answer).partial_success == ExportTracePartialSuccess(
         rejected_spans=1,
         error_message="defect: expected to make a line, got RuntimeError; report it with the receiver's log",

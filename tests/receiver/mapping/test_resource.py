@@ -62,10 +62,15 @@ def test_a_name_outside_the_allow_list_is_rejected(key: str, name: str) -> None:
         resources.read(resource({key: name}).SerializeToString())
 
 
-def test_a_bad_service_name_is_rejected_with_the_rule() -> None:
+def test_a_bad_endpoint_name_is_rejected_with_the_rule() -> None:
     with pytest.raises(BadRecordError) as caught:
-        read(service__name="../x")
+        read(azureml__endpoint__name="../x")
     assert str(caught.value) == f"name: expected as endpoint {semconv.NAME_RULE}, got '../x'; rename the endpoint"
+
+
+def test_a_service_name_that_cannot_be_a_folder_is_made_one_as_in_the_sdk() -> None:
+    assert read(service__name="ms/cart").endpoint == "ms-cart"
+    assert read(service__name=" ").endpoint == "local"
 
 
 def test_the_source_is_always_a_uri_reference() -> None:

@@ -31,12 +31,14 @@ from otlp_requests import NOON, key_values, span, span_request
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.mapping import signal
+from otel_modeldata_receiver.mapping.attributes import MAX_ATTRIBUTES, MAX_ID_CHARS
 from otel_modeldata_receiver.mapping.request import Mapped, decode, map_records
-from otel_modeldata_receiver.mapping.span import MAX_ATTRIBUTES, MAX_ID_CHARS, MAX_RESOURCE_BYTES, MAX_SCHEMA_CHARS
+from otel_modeldata_receiver.mapping.span import MAX_RESOURCE_BYTES, MAX_SCHEMA_CHARS
 
 TRACE_ID, SPAN_ID = (b"t" * 16).hex(), (b"s" * 8).hex()
 ADDED = {"inputs", "output", "span_type", "framework"}
-FOLDER = "credit/blue/app_traces/2026/11/22/12"
+FOLDER = "credit/blue/app_spans/2026/11/22/12"
+WITH_CONTENT = "credit/blue/app_traces/2026/11/22/12"
 
 
 def read(request: bytes, kept: KeptSpans = KeptSpans.ALL) -> Mapped:
@@ -67,7 +69,8 @@ def test_a_span_becomes_one_line_of_the_hour_it_ended_in_with_its_ids_as_the_eve
                 attributes={
                     "azureml.correlation.id": "order-7",
                     "azureml.request.id": "req-1",
-                    "http.request.method": "POST",
+                    "gen_ai.input.messages": "question",
+                    "gen_ai.output.messages": "answer",
                 },
                 status=Status(code=Status.STATUS_CODE_OK),
                 flags=1,
@@ -79,7 +82,7 @@ def test_a_span_becomes_one_line_of_the_hour_it_ended_in_with_its_ids_as_the_eve
             },
         )
     )
-    assert list(mapped.lines) == [FOLDER]
+    assert list(mapped.lines) == [WITH_CONTENT]
     ((line,),) = mapped.lines.values()
     event = json.loads(line.data)
     data = line.data[line.data.index(b'"data":') + 7 : line.data.index(b',"contentrange"')]
@@ -115,9 +118,10 @@ def test_a_span_becomes_one_line_of_the_hour_it_ended_in_with_its_ids_as_the_eve
             "attributes": {
                 "azureml.correlation.id": "order-7",
                 "azureml.request.id": "req-1",
-                "http.request.method": "POST",
-                "inputs": '{"method":"POST","target":"POST /score"}',
-                "output": '{"status":"OK"}',
+                "gen_ai.input.messages": "question",
+                "gen_ai.output.messages": "answer",
+                "inputs": "question",
+                "output": "answer",
                 "span_type": "Function",
                 "framework": "test-sdk",
             },
@@ -183,29 +187,33 @@ def test_a_span_is_what_opentelemetry_python_prints(
     assert without_additions(shape) == without_additions(json.loads(finished.to_json()))
 
 
-def test_a_child_span_of_the_same_service_has_no_added_input_or_output() -> None:
-    child = span(kind=Span.SPAN_KIND_INTERNAL, parent_span_id=b"p" * 8)
-    assert stored(child)["attributes"] == {"span_type": "Function", "framework": "test-sdk"}
-
-
 @pytest.mark.parametrize(
     "fields",
     [
         {"parent_span_id": b""},
-        {"parent_span_id": b"\0" * 8},
+        {"parent_span_id": b"p" * 8},
         {"parent_span_id": b"p" * 8, "flags": 0x300},
-        {"parent_span_id": b"p" * 8, "kind": Span.SPAN_KIND_SERVER},
-        {"parent_span_id": b"p" * 8, "kind": Span.SPAN_KIND_CONSUMER},
+        {"kind": Span.SPAN_KIND_CLIENT, "name": "chat gpt-4o-mini"},
+        {"kind": Span.SPAN_KIND_CONSUMER},
+        {"attributes": key_values({"http.request.method": "POST", "http.response.status_code": 200})},
+        {"attributes": key_values({"gen_ai.input.messages": "question"})},
+        {"attributes": key_values({"output": "answer"})},
     ],
 )
-def test_a_span_at_the_entry_of_a_service_has_an_input_and_an_output(fields: dict[str, Any]) -> None:
-    attributes = {"http.request.method": "POST", "url.path": "/score", "http.response.status_code": 200}
-    shape = stored(span(attributes=attributes, **({"kind": Span.SPAN_KIND_INTERNAL} | fields)))
-    added = {key: shape["attributes"][key] for key in ("inputs", "output")}
-    assert added == {
-        "inputs": '{"method":"POST","target":"/score"}',
-        "output": '{"status_code":200,"status":"UNSET"}',
-    }
+def test_a_span_without_an_input_and_an_output_is_kept_where_no_monitor_reads_it_and_nothing_is_made_up(
+    fields: dict[str, Any],
+) -> None:
+    one = span(**{key: value for key, value in fields.items() if key != "attributes"})
+    one.attributes.extend(fields.get("attributes", ()))
+    mapped = read(span_request(one))
+    assert list(mapped.lines) == [FOLDER]
+    (line,) = lines_of(mapped)
+    assert line["type"] == "azureml.inference.app_spans"
+    sent = {pair.key: pair.value.string_value or pair.value.int_value for pair in one.attributes}
+    added = {"span_type": "Function", "framework": "test-sdk"}
+    if "gen_ai.input.messages" in sent:
+        added["inputs"] = "question"
+    assert line["data"][0]["attributes"] == {**sent, **added}
 
 
 def test_values_are_flat_so_that_each_is_one_column() -> None:
@@ -248,7 +256,8 @@ def test_names_that_are_equal_up_to_case_and_too_many_names_are_left_out_and_cou
     shape = stored(span(events=events, links=[Span.Link(attributes=key_values({"B": 1, "b": 2}))]))
     assert shape["events"][0]["attributes"] == {"A": 1, "otel.dropped_attributes_count": 1}
     assert shape["links"][0]["attributes"] == {"B": 1, "otel.dropped_attributes_count": 1}
-    assert len(preprocess(lines_of(read(span_request(span(attributes={"User": 1, "user": 2})))))) == 1
+    talking = span(attributes={"User": 1, "user": 2, "inputs": "i", "output": "o"})
+    assert len(preprocess(lines_of(read(span_request(talking))))) == 1
 
 
 def test_a_large_resource_is_not_repeated_in_every_line() -> None:
@@ -347,8 +356,24 @@ def test_the_data_of_a_span_above_4_mib_is_stored_as_an_object() -> None:
 
 
 def test_with_the_setting_content_only_spans_with_content_become_lines() -> None:
-    talking = span(span_id=b"2" * 8, attributes={"gen_ai.input.messages": "[]", "gen_ai.output.messages": "[]"})
-    half = span(span_id=b"3" * 8, attributes={"gen_ai.input.messages": "[]"})
+    talking = span(span_id=b"2" * 8, attributes={"gen_ai.input.messages": "q", "gen_ai.output.messages": "a"})
+    half = span(span_id=b"3" * 8, attributes={"gen_ai.input.messages": "q"})
     mapped = read(span_request(span(), talking, half), KeptSpans.CONTENT)
-    assert [line.id for line in mapped.lines[FOLDER]] == [f"{TRACE_ID}-{(b'2' * 8).hex()}"]
+    assert [line.id for line in mapped.lines[WITH_CONTENT]] == [f"{TRACE_ID}-{(b'2' * 8).hex()}"]
     assert (mapped.records, mapped.left_out, mapped.rejected) == (3, 2, ())
+
+
+def test_successful_calls_of_a_language_model_without_content_are_counted() -> None:
+    call = {"gen_ai.operation.name": "chat"}
+    content = {"gen_ai.input.messages": "q", "gen_ai.output.messages": "a"}
+    failed = Status(code=Status.STATUS_CODE_ERROR)
+    spans = [
+        span(span_id=b"1" * 8, attributes=call),
+        span(span_id=b"2" * 8, attributes={"openinference.span.kind": "LLM", "input.value": "q"}),
+        span(span_id=b"3" * 8, attributes=call | content),
+        span(span_id=b"4" * 8, attributes=call, status=failed),  # it has no answer, whatever is captured
+        span(span_id=b"5" * 8, attributes={"gen_ai.operation.name": "embeddings"}),
+        span(span_id=b"6" * 8),
+    ]
+    assert read(span_request(*spans)).calls_without_content == 2
+    assert read(span_request(*spans), KeptSpans.CONTENT).calls_without_content == 2

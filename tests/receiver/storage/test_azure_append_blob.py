@@ -188,7 +188,8 @@ async def test_requests_go_through_the_proxy_that_the_environment_names(
     monkeypatch.setenv("http_proxy", f"http://{proxy.host}")
     proxy.plan = always(Fault.FORBIDDEN)
     store = open_store(f"az://{container}")
-    with pytest.raises(StoreCheckError, match="got 403 AuthenticationFailed"):
+    named = r"got 403 AuthenticationFailed: .* \(opened by the connection string in AZURE_STORAGE_CONNECTION_STRING\)"
+    with pytest.raises(StoreCheckError, match=named):
         await store.check()
     await store.close()
     assert [seen.path.split("/")[2] for seen in proxy.seen] == [container]

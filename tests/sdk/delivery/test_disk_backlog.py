@@ -17,7 +17,6 @@ from otel_modeldata._delivery.disk_queue import DiskQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
-from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, ShutDownError
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata.transport import Answer, Delivered, Refused, Retry
@@ -47,7 +46,7 @@ def delivery_to(folder: Path) -> Iterator[Callable[..., Worker]]:
         only_overflow: bool = False,
         **limits: object,
     ) -> Worker:
-        envelope = RequestEnvelope(CollectorConfig(), producer)
+        envelope = RequestEnvelope({}, producer)
         disk_queue = DiskQueue(folder, producer, envelope.request([]), max_bytes)
         opened.append(
             Worker(
@@ -314,7 +313,7 @@ def test_every_record_is_settled_exactly_once_with_any_room_in_memory(
         return Delivered(1 if step == "reject" else 0, "")
 
     errors: list[DeliveryError] = []
-    envelope = RequestEnvelope(CollectorConfig(), "p")
+    envelope = RequestEnvelope({}, "p")
     folder = tmp_path_factory.mktemp("spool")
     limits = DeliveryLimits(**FAST, batch_bytes=4000, queue_bytes=5000 + room)  # type: ignore[arg-type]
     delivery = Worker(

@@ -56,7 +56,9 @@ def test_every_event_is_counted_by_collection_and_outcome(
 ) -> None:
     path = tmp_path / "deployment.yml"
     path.write_text(
-        "data_collector: {collections: {model_inputs: {}, model_outputs: {sampling_rate: 0.0000001}}}", "utf-8"
+        "data_collector: {collections: {model_inputs: {enabled: 'True'}, "
+        "model_outputs: {enabled: 'True', sampling_rate: 0.0000001}}}",
+        "utf-8",
     )
     monkeypatch.setenv("OTEL_MODELDATA_CONFIG", str(path))
     inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")

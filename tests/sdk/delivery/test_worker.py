@@ -17,7 +17,6 @@ from otel_modeldata._delivery.delivery_queue import DeliveryQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
-from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata.transport import Answer, Delivered, Refused, Retry
@@ -31,7 +30,7 @@ def delivery_to() -> Iterator[Callable[..., Worker]]:
     opened: list[Worker] = []
 
     def open_delivery(endpoint: Endpoint, **limits: object) -> Worker:
-        envelope = RequestEnvelope(CollectorConfig(), "producer")
+        envelope = RequestEnvelope({}, "producer")
         opened.append(Worker(envelope, endpoint, DeliveryLimits(**{**FAST, **limits})))  # type: ignore[arg-type]
         return opened[-1]
 
@@ -261,7 +260,7 @@ def test_every_record_is_settled_exactly_once_with_any_answers(sizes: list[int],
     errors: list[DeliveryError] = []
     endpoint = Endpoint(answer)
     delivery = Worker(
-        RequestEnvelope(CollectorConfig(), "p"),
+        RequestEnvelope({}, "p"),
         endpoint,
         DeliveryLimits(**FAST, batch_bytes=4000),  # type: ignore[arg-type]
     )
@@ -460,7 +459,7 @@ def test_the_thread_does_work_for_collect_before_each_batch() -> None:
     seen: list[tuple[threading.Thread, list[str]]] = []
     endpoint = Endpoint()
     delivery = Worker(
-        RequestEnvelope(CollectorConfig(), "producer"),
+        RequestEnvelope({}, "producer"),
         endpoint,
         DeliveryLimits(**FAST),  # type: ignore[arg-type]
         between_batches=lambda: seen.append((threading.current_thread(), list(endpoint.stored))),

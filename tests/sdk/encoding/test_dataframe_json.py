@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata._encoding.column_names import ColumnNameCache, ColumnNames
+from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, MAX_DEFERRED_BYTES, Rows
 from otel_modeldata.exceptions import UnsupportedValueError
 
@@ -170,35 +170,6 @@ def test_endless_nesting_is_refused() -> None:
         _rows(pd.DataFrame({"a": [endless]}))
 
 
-def test_a_lone_surrogate_in_a_column_name_becomes_a_question_mark() -> None:
-    labels = pd.Index(["a\ud800"], dtype=object)  # pandas refuses it in an Arrow index, where there is Arrow
-    assert _text(pd.DataFrame([[1]], columns=labels)) == '[{"a?":1}]'
-
-
-@pytest.mark.parametrize(
-    ("labels", "names"),
-    [
-        (["a", "a"], ["a", "a_1"]),
-        (["a", "a", "a_1"], ["a", "a_2", "a_1"]),
-        (["a_1", "a", "a", "a"], ["a_1", "a", "a_2", "a_3"]),
-        ([0, 1], ["0", "1"]),
-        ([("x", "y"), ("x", ""), ("z", 1)], ["x_y", "x", "z_1"]),
-        ([None, 1.5], ["None", "1.5"]),
-    ],
-)
-def test_every_label_has_a_unique_name(labels: list[object], names: list[str]) -> None:
-    assert ColumnNames(labels).names == names
-
-
-@given(st.lists(st.sampled_from(["a", "b", "a_1", "a_2", "", "b_1"]), max_size=8))
-def test_names_are_unique_and_a_unique_label_keeps_its_name(labels: list[str]) -> None:
-    names = ColumnNames(labels).names
-    assert len(set(names)) == len(names) == len(labels)
-    for label, name in zip(labels, names, strict=True):
-        if labels.count(label) == 1:
-            assert name == label
-
-
 def test_duplicate_columns_and_a_multiindex_are_collected() -> None:
     assert _text(pd.DataFrame([[1, 2]], columns=["a", "a"])) == '[{"a":1,"a_1":2}]'
     assert _text(pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")]))) == '[{"a_b":1}]'
@@ -214,15 +185,6 @@ def test_duplicate_columns_and_a_multiindex_are_collected() -> None:
 )
 def test_a_frame_without_rows_or_columns_is_defined(frame: pd.DataFrame, text: str) -> None:
     assert _text(frame) == text
-
-
-def test_names_that_break_azures_consumer_are_reported() -> None:
-    assert ColumnNames(["correlationId", "a.b", "x", "X"]).warnings == (
-        "column 'correlationId' has the name that Azure's consumer gives its row ids: choose another",
-        "column 'a.b' has a '.', which Azure's data quality and drift monitors refuse",
-        "columns 'x' and 'X' are equal up to case, which Spark refuses",
-    )
-    assert ColumnNames(["a", "b c", "0", "(x)"]).warnings == ()
 
 
 def _large(**columns: Any) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.trace import SpanContext, TraceFlags
@@ -15,8 +14,6 @@ from otel_modeldata._encoding.dataframe_json import Rows
 from otel_modeldata._encoding.log_record import Record, RequestEnvelope, fixed_part
 from otel_modeldata._encoding.otlp_messages import AnyValue, ExportLogsServiceRequest, KeyValue, LogRecord
 from otel_modeldata._version import VERSION
-from otel_modeldata.config import CollectorConfig
-from otel_modeldata.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +73,7 @@ def test_outside_of_a_span_a_record_has_no_trace() -> None:
 def test_a_request_is_the_concatenation_of_its_records(sizes: Sequence[int]) -> None:
     records = [LogRecord(body=AnyValue(string_value="x" * size)) for size in sizes]
     request = ExportLogsServiceRequest.FromString(
-        RequestEnvelope(CollectorConfig(), "p").request([(r.SerializeToString(),) for r in records])
+        RequestEnvelope({}, "p").request([(r.SerializeToString(),) for r in records])
     )
     (resource,) = request.resource_logs
     (scope,) = resource.scope_logs
@@ -84,49 +81,27 @@ def test_a_request_is_the_concatenation_of_its_records(sizes: Sequence[int]) -> 
     assert (scope.scope.name, scope.scope.version) == ("otel-modeldata", VERSION)
 
 
-def _resource(config: CollectorConfig) -> dict[str, str]:
-    request = ExportLogsServiceRequest.FromString(RequestEnvelope(config, "producer-1").request([]))
-    return {item.key: item.value.string_value for item in request.resource_logs[0].resource.attributes}
-
-
-def test_without_any_name_the_endpoint_is_local_and_the_deployment_default() -> None:
-    resource = _resource(CollectorConfig())
-    assert resource[semconv.AZUREML_ENDPOINT_NAME] == "local"
-    assert resource[semconv.AZUREML_DEPLOYMENT_NAME] == "default"
-    assert resource[semconv.SERVICE_INSTANCE_ID] == "producer-1"
-    assert semconv.AZUREML_ROLLING_RATE not in resource
-
-
-def test_the_service_name_is_the_endpoint_of_a_host_that_is_not_azure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "scorer")
-    assert _resource(CollectorConfig())[semconv.AZUREML_ENDPOINT_NAME] == "scorer"
-
-
-def test_precedence_of_names_is_yaml_then_resource_attributes_then_service_name(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "scorer")
-    monkeypatch.setenv(
-        "OTEL_RESOURCE_ATTRIBUTES",
-        "azureml.endpoint.name=e,azureml.deployment.name=d,cloud.resource_id=/subscriptions/1",
-    )
-    resource = _resource(CollectorConfig())
-    assert (resource[semconv.AZUREML_ENDPOINT_NAME], resource[semconv.AZUREML_DEPLOYMENT_NAME]) == ("e", "d")
-    assert resource[semconv.CLOUD_RESOURCE_ID] == "/subscriptions/1"
-    resource = _resource(CollectorConfig(endpoint="my_endpoint", deployment="blue", rolling_rate="Day"))
-    assert (resource[semconv.AZUREML_ENDPOINT_NAME], resource[semconv.AZUREML_DEPLOYMENT_NAME]) == (
-        "my_endpoint",
-        "blue",
-    )
-    assert resource[semconv.AZUREML_ROLLING_RATE] == "Day"
-
-
-def test_a_service_name_that_cannot_be_a_folder_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "../other")
-    with pytest.raises(
-        ConfigError, match=r"azureml\.endpoint\.name: expected 1 to 128 characters .*, got '\.\./other'"
-    ):
-        RequestEnvelope(CollectorConfig(), "p")
+def test_the_resource_of_a_request_names_the_deployment_and_the_process() -> None:
+    attributes = {
+        "azureml.endpoint.name": "e",
+        "service.name": "s",
+        "process.pid": 7,
+        "x": 0.5,
+        "service.instance.id": "",
+        "yes": True,
+    }
+    envelope = RequestEnvelope(attributes, "producer-1")
+    request = ExportLogsServiceRequest.FromString(envelope.request([]))
+    assert envelope.deployment == "e/default"
+    assert {item.key: item.value for item in request.resource_logs[0].resource.attributes} == {
+        "azureml.endpoint.name": AnyValue(string_value="e"),
+        "azureml.deployment.name": AnyValue(string_value="default"),
+        "service.name": AnyValue(string_value="s"),
+        "process.pid": AnyValue(int_value=7),
+        "x": AnyValue(double_value=0.5),
+        "yes": AnyValue(bool_value=True),
+        "service.instance.id": AnyValue(string_value="producer-1"),
+    }
 
 
 def test_a_large_frame_is_encoded_later_with_the_same_text() -> None:

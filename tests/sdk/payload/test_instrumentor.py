@@ -116,6 +116,146 @@ print(loaded())
     assert run(code, tmp_path, "request") == [*line.split(), "function"]
 
 
+WRAPPED = """
+instrumentor.instrument()
+
+def application(environ, start_response):
+    return []
+
+async def asgi(scope, receive, send):
+    pass
+
+def kinds(app):
+    found = []
+    while app is not None:
+        found.append(type(app).__name__)
+        app = getattr(app, "app", None)
+    return ">".join(found)
+"""
+
+
+UVICORN = """
+ASGIMiddleware>function
+ProxyHeadersMiddleware>_WSGIMiddleware>WSGIMiddleware>function
+ASGIMiddleware>ASGI2Middleware>function
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "kinds"),
+    [
+        (
+            """
+from hypercorn.utils import wrap_app
+print(kinds(wrap_app(asgi, 0, None)), kinds(wrap_app(application, 0, "wsgi")))
+""",
+            "ASGIWrapper>ASGIMiddleware>function WSGIWrapper>WSGIMiddleware>function",
+        ),
+        (
+            """
+from waitress.server import create_server
+server = create_server(application, listen="127.0.0.1:0", trusted_proxy="127.0.0.1", trusted_proxy_headers="forwarded")
+print(kinds(server.application))
+server.close()
+server.trigger.close()
+server.task_dispatcher.shutdown()
+""",
+            "WSGIMiddleware>function",
+        ),
+        (
+            """
+import uvicorn, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+for app, interface in ((asgi, "auto"), (application, "wsgi"), (lambda scope: asgi, "asgi2")):
+    config = uvicorn.Config(app, interface=interface, proxy_headers=interface == "wsgi")
+    config.load()
+    print(kinds(config.loaded_app))
+""",
+            UVICORN,
+        ),
+        (
+            """
+from wsgiref.simple_server import make_server
+with make_server("127.0.0.1", 0, application) as server:
+    print(kinds(server.get_app()))
+""",
+            "WSGIMiddleware>function",
+        ),
+        (
+            """
+from tornado.wsgi import WSGIContainer
+print(kinds(WSGIContainer(application).wsgi_application))
+""",
+            "WSGIMiddleware>function",
+        ),
+        (
+            """
+from granian.server.mp import MPServer
+server = MPServer("app", interface="wsgi")
+server._start_ipc()
+server._ssp = server._shd = server._sso = None
+worker = server._spawn_worker(idx=0, target=print, callback_loader=lambda: application)
+import pickle
+(loader,) = (one for one in worker.inner._args if type(one).__name__ == "GranianLoader")
+print(kinds(loader()))
+""",
+            "WSGIMiddleware>function",
+        ),
+    ],
+    ids=["hypercorn", "waitress", "uvicorn", "wsgiref", "tornado-wsgi", "granian"],
+)
+def test_every_server_wraps_the_application_that_it_serves(code: str, kinds: str, tmp_path: Path) -> None:
+    assert run(WRAPPED + code, tmp_path, "request") == kinds.split()
+
+
+def test_a_metrics_page_beside_the_model_is_not_wrapped(tmp_path: Path) -> None:
+    code = """
+application.__module__ = "prometheus_client.exposition"
+from wsgiref.simple_server import make_server
+with make_server("127.0.0.1", 0, application) as server:
+    print(kinds(server.get_app()))
+"""
+    assert run(WRAPPED + code, tmp_path, "request") == ["function"]
+
+
+def test_a_server_whose_names_differ_is_one_log_line_and_starts(tmp_path: Path) -> None:
+    code = f"""
+import types, logging
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+{WRAPPED}
+other = types.ModuleType("waitress.server")
+other.BaseWSGIServer = type("BaseWSGIServer", (), {{}})
+from otel_modeldata._payload import server_hooks
+server_hooks._patch(None, "waitress.server", {{"Server.__init__": None}})(other)
+class Base:
+    def __init__(self): pass
+other.Server = Base
+hooks = {{"Server.__init__": server_hooks._wraps("WSGIMiddleware", "application")}}
+server_hooks._patch(instrumentor.around, "waitress.server", hooks)(other)
+other.Server()
+"""
+    lines = (
+        "payload logging cannot hook waitress.server: module 'waitress.server' has no attribute 'Server'; wrap the "
+        "application in code "
+        "payload logging is off: expected a server of a known version, got AttributeError(\"'Base' object has no "
+        "attribute 'application'\"); wrap the application in code"
+    )
+    assert run(code, tmp_path, "request") == lines.split()
+
+
+def test_a_process_that_a_server_spawns_is_instrumented(tmp_path: Path) -> None:
+    code = f"""
+{WRAPPED}
+import pickle
+from otel_modeldata._payload.server_hooks import InChild
+instrumentor.uninstrument()
+child = pickle.loads(pickle.dumps(InChild(print)))
+child(PayloadInstrumentor().is_instrumented_by_opentelemetry, sep="")
+print(PayloadInstrumentor().is_instrumented_by_opentelemetry)
+"""
+    assert run(code, tmp_path, "request") == ["False", "True"]
+
+
 def test_without_opentelemetry_distro_the_error_names_the_package(tmp_path: Path) -> None:
     code = """
 sys.modules["wrapt"] = None

@@ -191,6 +191,18 @@ def test_azures_server_gets_the_correlation_id_as_a_missing_request_id() -> None
     assert app.request_ids == [first.correlation_id, "request-1", None]
 
 
+def test_a_response_that_its_server_never_closes_is_collected_when_it_is_forgotten() -> None:
+    """uvicorn's own adapter for WSGI does not call `close`, which PEP 3333 demands."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", JSON)
+        return iter([b"[1", b"]"])
+
+    with capture() as captured:
+        assert list(WSGIMiddleware(app)(environ_of(Call()), ignore)) == [b"[1", b"]"]
+        assert [event.payload for event in captured.events] == ["", "[1]"]
+
+
 # --- spans ------------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from otel_modeldata import Collector
 from otel_modeldata._settings.delivery import DeliveryLimits, DeliverySettings, SpoolSettings, load_settings
+from otel_modeldata.environment import read_environment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.validation.problems import Problem
 
@@ -108,3 +109,42 @@ def test_one_error_lists_every_problem() -> None:
         "OTEL_MODELDATA_QUEUE_BYTES: expected bytes above 0, got 'x'; "
         "OTEL_MODELDATA_OVERFLOW: expected a folder in OTEL_MODELDATA_SPOOL to spill to, got none"
     )
+
+
+@pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
+def test_a_folder_is_taken_as_it_was_meant_or_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = load_settings({f"OTEL_MODELDATA_{name}": "'~/x'\n"})
+    assert (settings.report if settings.spool is None else settings.spool.folder) == tmp_path / "x"
+    with pytest.raises(ConfigError) as raised:
+        load_settings({f"OTEL_MODELDATA_{name}": "${HOME}/x"})
+    assert str(raised.value) == (
+        f"OTEL_MODELDATA_{name}: expected a folder, or a path where one can be made, got '${{HOME}}/x', a variable "
+        "that no shell has replaced: write the whole path"
+    )
+
+
+@pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
+@pytest.mark.parametrize("kind", ["too long", "too long below a new folder", "below a file", "right"])
+def test_diagnosis_finds_what_init_finds_and_makes_nothing(
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    folder = {
+        "too long": tmp_path / ("x" * 300),
+        "too long below a new folder": tmp_path / "new" / ("x" * 300),
+        "below a file": tmp_path / "file" / "folder",
+        "right": tmp_path / "a" / "b",
+    }[kind]
+    monkeypatch.setenv(f"OTEL_MODELDATA_{name}", str(folder))
+    problems = read_environment().problems
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+    if kind == "right":
+        Collector(name="model_inputs")
+        assert (problems, folder.is_dir()) == ((), True)
+    else:
+        with pytest.raises(ConfigError) as raised:
+            Collector(name="model_inputs")
+        assert (len(problems), raised.value.problems) == (1, problems)

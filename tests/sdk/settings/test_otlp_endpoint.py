@@ -1,15 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from otel_modeldata._settings.otlp_endpoint import Endpoint, load_endpoint
+from otel_modeldata._settings.otlp_endpoint import Endpoint, endpoint_warnings, load_endpoint
 from otel_modeldata._settings.variables import DEFAULT_TIMEOUT_SECONDS
 from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.validation.problems import Problem
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def _milliseconds(given: str, seconds: str) -> str:
+    return (
+        f"{given} is read as milliseconds, so one try may take {seconds} s: the unit is seconds here, at most 300 of "
+        f"them are plausible; write {seconds}"
+    )
 
 
 def test_without_variables_the_endpoint_is_otlps_default() -> None:
@@ -47,14 +52,36 @@ def test_variables_for_logs_take_precedence() -> None:
 
 @pytest.mark.parametrize(
     ("url", "target"),
-    [("http://gateway", "gateway:4317"), ("http://[::1]:9", "[::1]:9"), ("http://gateway:1/v1/logs", "gateway:1")],
+    [
+        ("http://gateway", "gateway:4317"),
+        ("http://gateway:", "gateway:4317"),
+        ("http://gateway:1/", "gateway:1"),
+        ("http://my_gateway.svc:1", "my_gateway.svc:1"),
+        ("http://[::1]:9", "[::1]:9"),
+        ("HTTP://gateway:1", "gateway:1"),
+        ('"http://gateway:1"', "gateway:1"),
+        ("http://gateway:1\n", "gateway:1"),
+    ],
 )
 def test_a_url_becomes_host_and_port(url: str, target: str) -> None:
     assert load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": url}).target == target
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:4317", "gateway", "grpc://x:1", "http://", "http://x:port", "http://x:99999", "http://[::1"]
+    "url",
+    [
+        *(
+            "grpc://x:1",
+            "http://",
+            "http://x:port",
+            "http://x:99999",
+            "http://x:0",
+            "http://[::1",
+            "dns:///x:1",
+            "http:x:1",
+        ),
+        *("http://gate way:1", "http://$GATEWAY:1", "http://<gateway>:1", "http://gätewäy:1", "::1"),
+    ],
 )
 def test_an_endpoint_that_is_not_a_url_is_refused_in_one_sentence(url: str) -> None:
     with pytest.raises(ConfigError) as raised:
@@ -64,22 +91,50 @@ def test_an_endpoint_that_is_not_a_url_is_refused_in_one_sentence(url: str) -> N
     )
 
 
+@pytest.mark.parametrize("url", ["localhost:4317", "gateway"])
+def test_an_endpoint_without_a_scheme_needs_the_variable_that_says_whether_it_uses_tls(url: str) -> None:
+    """OTLP's default is TLS, for which most gateways on a port like 4317 are not configured."""
+    with pytest.raises(ConfigError) as raised:
+        load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_INSECURE": "1"})
+    assert str(raised.value) == (
+        f"OTEL_EXPORTER_OTLP_ENDPOINT: expected http://HOST:PORT, or https://HOST:PORT for TLS, got {url!r}: write the "
+        "scheme, or set OTEL_EXPORTER_OTLP_INSECURE to true for plain text or false for TLS"
+    )
+
+
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_INSECURE", "OTEL_EXPORTER_OTLP_LOGS_INSECURE"])
+@pytest.mark.parametrize(("insecure", "secure"), [("true", False), ("True", False), ("false", True)])
+@pytest.mark.parametrize(
+    ("url", "target"), [("gateway", "gateway:4317"), ("gateway:1", "gateway:1"), ("[::1]:1", "[::1]:1")]
+)
+def test_insecure_has_the_meaning_of_the_specification(
+    name: str, insecure: str, url: str, target: str, *, secure: bool
+) -> None:
+    assert load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": url, name: insecure}) == Endpoint(target=target, secure=secure)
+
+
+@pytest.mark.parametrize("insecure", ["true", "false"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_scheme_of_an_endpoint_wins_over_insecure(scheme: str, insecure: str) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{scheme}://x:1", "OTEL_EXPORTER_OTLP_INSECURE": insecure}
+    assert load_endpoint(environ).secure is (scheme == "https")
+
+
+@pytest.mark.parametrize("url", ["http://gateway:4318/v1/logs", "https://gateway/otlp", "http://gateway:1/?a=b"])
+def test_an_endpoint_with_a_path_is_for_http_and_is_refused_with_what_to_write(url: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_endpoint({"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": url})
+    assert str(raised.value) == (
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: expected http://HOST:PORT, or https://HOST:PORT for TLS, got "
+        f"{url!r}, whose path is for OTLP over HTTP, but records use gRPC: write it without the path, with the port of "
+        "gRPC (usually 4317)"
+    )
+
+
 def test_credentials_in_an_endpoint_are_not_repeated_in_the_error() -> None:
     with pytest.raises(ConfigError) as raised:
         load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://me:s3cret@x:1"})
     assert "s3cret" not in str(raised.value)
-
-
-@pytest.mark.parametrize("wrong", ["Authorization: Bearer s3cret", "s3cret", 'key="s3cret"'])
-def test_a_header_that_is_no_pair_is_reported_without_its_value(wrong: str, caplog: pytest.LogCaptureFixture) -> None:
-    environ = {"OTEL_EXPORTER_OTLP_HEADERS": f"a=1,{wrong},, b = x y ,c=%20z"}
-    assert load_endpoint(environ).headers == (("a", "1"), ("b", "x y"), ("c", "z"))
-    assert "s3cret" not in caplog.text
-    (record,) = caplog.records
-    assert record.getMessage() == (
-        "OTEL_EXPORTER_OTLP_HEADERS: expected name=value pairs, percent-encoded and separated by commas; "
-        "others are not sent: 1"
-    )
 
 
 def test_every_wrong_variable_is_named_in_one_error() -> None:
@@ -123,7 +178,82 @@ def test_a_loopback_endpoint_is_recognized_by_its_address(target: str, *, loopba
     assert Endpoint(target=target).is_loopback() is loopback
 
 
-def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    endpoint = Endpoint(target="x:1", secure=True, certificate=str(tmp_path / "ca.pem"))
-    with pytest.raises(ConfigError, match=r"certificate file cannot be read: .*ca\.pem"):
-        endpoint.open_channel()
+@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json"])
+def test_another_protocol_for_logs_is_refused_with_what_to_set(protocol: str) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://x:1", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": protocol}
+    with pytest.raises(ConfigError) as raised:
+        load_endpoint(environ)
+    assert str(raised.value) == (
+        f"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: expected grpc, got {protocol!r}: set it to grpc, and "
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT to the gRPC endpoint of the gateway (its port is usually 4317)"
+    )
+
+
+def test_grpc_for_logs_wins_over_another_protocol_for_all_signals() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "GRPC"}
+    assert load_endpoint(environ) == Endpoint(target="localhost:4317")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "note"),
+    [
+        ("0.5", 0.5, None),
+        ("300", 300.0, None),
+        ("600", 600.0, "600 seconds for one try: after a failure that gives no answer, the next try waits as long"),
+        ("10000", 10.0, _milliseconds("10000", "10")),
+        ("1000", 1.0, _milliseconds("1000", "1")),
+        ("900000", 300.0, _milliseconds("900000", "300")),
+    ],
+)
+def test_a_timeout_that_is_too_long_for_seconds_is_read_as_milliseconds(
+    text: str, seconds: float, note: str | None
+) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": text}
+    endpoint = load_endpoint(environ)
+    assert endpoint.timeout == seconds
+    warnings = () if note is None else (Problem("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", note),)
+    assert endpoint_warnings(endpoint, environ) == warnings
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e999", "10s", "ten"])
+def test_a_timeout_that_is_no_number_of_seconds_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_TIMEOUT: expected seconds above 0, got"):
+        load_endpoint({"OTEL_EXPORTER_OTLP_TIMEOUT": text})
+
+
+def test_the_port_of_http_and_certificates_without_tls_are_warnings() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318", "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE": "/no/ca.pem"}
+    endpoint = load_endpoint(environ)
+    assert endpoint_warnings(endpoint, environ) == (
+        Problem(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "port 4318 is usually OTLP over HTTP, but records use OTLP over gRPC, usually on port 4317",
+        ),
+        Problem("OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "not used: the endpoint is plain text, use https:// for TLS"),
+    )
+    assert not endpoint.files()
+
+
+def test_a_path_that_no_shell_expanded_is_expanded_or_refused() -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": "'~/ca.pem'\n",
+        "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY": "$CERTS/key.pem",
+    }
+    with pytest.raises(ConfigError) as raised:
+        load_endpoint(environ)
+    assert str(raised.value) == (
+        "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY: expected a PEM file, got '$CERTS/key.pem', a variable that no shell has "
+        "replaced: write the whole path"
+    )
+    del environ["OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY"]
+    assert load_endpoint(environ).certificate == str(Path.home() / "ca.pem")
+
+
+def test_a_token_file_and_a_header_for_the_same_thing_are_refused() -> None:
+    environ = {"OTEL_MODELDATA_TOKEN_FILE": "/t", "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20s3cret"}
+    with pytest.raises(ConfigError) as raised:
+        load_endpoint(environ)
+    assert str(raised.value) == (
+        "OTEL_EXPORTER_OTLP_HEADERS: expected one source of the header authorization, got OTEL_MODELDATA_TOKEN_FILE as "
+        "well: remove one"
+    )

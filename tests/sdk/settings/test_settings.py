@@ -11,6 +11,8 @@ from otel_modeldata import Collector
 from otel_modeldata._settings.delivery import DeliverySettings
 from otel_modeldata._settings.otlp_endpoint import Endpoint
 from otel_modeldata._settings.payload import PayloadSettings
+from otel_modeldata._settings.sender import load_sender
+from otel_modeldata._settings.store import load_store
 from otel_modeldata.config import CollectorConfig
 from otel_modeldata.environment import VARIABLES, Environment, Settings, read_environment
 from otel_modeldata.exceptions import ConfigError
@@ -26,6 +28,7 @@ def test_without_variables_everything_has_a_default() -> None:
         destination=Endpoint(target="localhost:4317"),
         delivery=DeliverySettings(),
         payload=PayloadSettings(),
+        sender=load_sender(CollectorConfig(), {}),
     )
 
 
@@ -69,7 +72,9 @@ def test_diagnostic_tools_read_the_same_settings(tmp_path: Path) -> None:
         endpoint=Endpoint(target="localhost:4317"),
         delivery=settings.delivery,
         payload=settings.payload,
+        sender=settings.sender,
         problems=(),
+        warnings=(),
         misspelled=(Problem("OTEL_MODELDATA_SPOL", "this variable is not read; did you mean OTEL_MODELDATA_SPOOL?"),),
     )
     assert read.spool == tmp_path
@@ -78,6 +83,35 @@ def test_diagnostic_tools_read_the_same_settings(tmp_path: Path) -> None:
 def test_a_secret_in_the_url_of_a_store_is_in_no_repr() -> None:
     environ = {"OTEL_MODELDATA_STORE": "https://account.blob.core.windows.net/c?sig=s3cret"}
     assert "s3cret" not in f"{Settings.from_env(environ)} {read_environment(environ)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "store"),
+    [
+        ("./here", str(Path.cwd() / "here")),
+        (" '~/x'\n", str(Path.home() / "x")),
+        ('"az://container/prefix"', "az://container/prefix"),
+        ("az:/container", "az:/container"),
+        ('""', None),
+    ],
+)
+def test_a_store_is_a_folder_or_what_the_receiver_reads(text: str, store: str | None) -> None:
+    assert load_store({"OTEL_MODELDATA_STORE": text}) == store
+
+
+def test_a_store_that_cannot_be_used_is_a_problem_before_anything_is_contacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_STORE", "ftp://somewhere")
+    (problem,) = read_environment().problems
+    assert "got scheme 'ftp'" in str(problem)
+    with pytest.raises(ConfigError) as raised:
+        Collector(name="model_inputs")
+    assert raised.value.problems == (problem,)
+    monkeypatch.setenv("OTEL_MODELDATA_STORE", "$DATA/x")
+    (problem,) = read_environment().problems
+    assert problem == Problem(
+        "OTEL_MODELDATA_STORE",
+        "expected a folder or a store URL, got '$DATA/x', a variable that no shell has replaced: write the whole path",
+    )
 
 
 def test_a_collector_reads_the_environment_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

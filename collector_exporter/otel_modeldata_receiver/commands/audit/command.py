@@ -11,12 +11,14 @@ import json
 import re
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...config import receiver as configuration
 from ...exceptions import ConfigError
 from ...storage.open_store import open_store
+from ..store_argument import store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,8 +36,9 @@ unreadable or in a wrong folder. It only reads; nothing in the store changes.
 """
 _EPILOG: Final = """\
 examples:
-  otel-modeldata audit ./modeldata
-      check a local store; a gap in the numbers of a producer is a missing event
+  otel-modeldata audit ./modeldata --running
+      check a local store that is being written; a gap in the numbers of a
+      producer is a missing event
   otel-modeldata audit az://modeldata/prod --report reports/
       compare with the final reports of the producers, which each of them writes
       if it runs with OTEL_MODELDATA_REPORT=DIR: an accepted event that is not
@@ -46,9 +49,10 @@ examples:
       for in the other hours
 
 what an audit cannot find:
-  without a final report, events that a producer sent after its last stored one;
-  without sequence numbers, any missing event. While a store is being written,
-  events that are on their way count as missing.
+  without a final report, events that a producer sent after its last stored one:
+  a finding, unless --running says that producers have not ended, or only some
+  hours are audited; without sequence numbers, any missing event. While a store
+  is being written, events that are on their way count as missing.
 
 environment:
   AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
@@ -57,7 +61,7 @@ environment:
 
 exit codes:
   0  every event is accounted for
-  1  not every event is accounted for; the findings are printed
+  1  not every event is accounted for, or a final report is missing: findings
   2  wrong command line, or a file that is not a final report
   3  the store cannot be read
 """
@@ -74,7 +78,10 @@ def add_parser(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "store", metavar="STORE", help="a folder, az://container/prefix, or the https URL of a container"
+        "store",
+        metavar="STORE",
+        type=store_argument,
+        help="a folder, az://container/prefix, or the https URL of a container",
     )
     parser.add_argument("--endpoint", metavar="NAME", help="audit only this endpoint")
     parser.add_argument("--deployment", metavar="NAME", help="audit only this deployment")
@@ -91,6 +98,11 @@ def add_parser(commands: Commands) -> None:
         action="extend",
         default=[],
         help="files of final reports, or folders of them",
+    )
+    parser.add_argument(
+        "--running",
+        action="store_true",
+        help="producers still run: one without a final report is a note, not a finding",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=audit)
@@ -114,6 +126,7 @@ def audit(arguments: argparse.Namespace) -> None:
     names = ("endpoint", "deployment", "collection", "first", "last")
     selection = Selection(**{name: getattr(arguments, name) for name in names})
     result = _run(arguments.store, selection, producer_report.load(arguments.report), show=not arguments.json)
+    result = replace(result, running=arguments.running)
     store = configuration.shown_store(arguments.store)
     if arguments.json:
         sys.stdout.write(json.dumps(summary.facts(result, store)) + "\n")
@@ -149,10 +162,19 @@ def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], *, s
 
 @contextmanager
 def _progress(*, show: bool) -> Iterator[Callable[[int, int], object]]:
-    """A progress bar on stderr while the store is read, if stderr is a terminal."""
-    from rich.console import Console  # noqa: PLC0415 (see above)
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
-
+    """A progress bar on stderr while the store is read, if stderr is a terminal and rich is installed."""
+    try:
+        from rich.console import Console  # noqa: PLC0415 (optional)
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+    except ImportError:
+        yield lambda *_: None
+        return
     console = Console(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not (show and console.is_terminal))

@@ -79,6 +79,7 @@ class Audit:
         blobs: how many blobs were read.
         size: bytes in these blobs.
         shadows: blobs that were left out, because they are copies made by Azure ML's reader.
+        running: whether producers may still run, so that one without a final report is no finding.
     """
 
     ledger: Ledger
@@ -87,6 +88,7 @@ class Audit:
     blobs: int
     size: int
     shadows: int
+    running: bool = False
 
 
 async def audit(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from rich.console import Console
 
+from ..terminal import writer
 from .reconciliation import counted, shown_ranges
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ _FAULTS: Final = {
 
 
 def findings(audit: Audit) -> list[str]:
-    """All problems, one sentence each; empty when everything is accounted for."""
+    """All problems, one sentence each; empty when everything is accounted for, as far as producers have ended."""
     problems = [f"{_name(one)}: {problem}" for one in audit.reconciliations for problem in one.problems]
     counts = {name: fault.count for name, fault in _faults(audit).items()}
-    return problems + [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
+    problems += [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
+    return problems if audit.running else problems + _open_ends(audit)
 
 
 def notes(audit: Audit) -> list[str]:
@@ -44,7 +45,7 @@ def facts(audit: Audit, store: str) -> dict[str, Any]:
     """The whole result, for JSON."""
     return {
         "store": store,
-        "everything_accounted_for": not findings(audit),
+        "everything_accounted_for": not (findings(audit) or _open_ends(audit)),
         "blobs": audit.blobs,
         "bytes": audit.size,
         "lines": audit.ledger.lines,
@@ -61,13 +62,7 @@ def facts(audit: Audit, store: str) -> dict[str, Any]:
 
 def show(audit: Audit, store: str) -> None:
     """Print the result on stdout."""
-    console = Console(highlight=False)
-
-    def say(text: str, style: str | None = None) -> None:
-        console.print(
-            text, style=style, markup=False, soft_wrap=True
-        )  # long lines are not wrapped, so that paths can be copied
-
+    say = writer()
     read = (counted(audit.blobs, "blob"), counted(audit.ledger.lines, "line"), counted(audit.size, "byte"))
     say(f"{store}: {', '.join(read)}", "bold")
     for one in audit.reconciliations:
@@ -82,7 +77,8 @@ def show(audit: Audit, store: str) -> None:
     for text in notes(audit):
         say(f"note: {text}", "dim")
     if not findings(audit) and (audit.blobs or audit.reconciliations):
-        say("everything is accounted for", "bold green")
+        known = "everything up to the last stored event of each producer" if _open_ends(audit) else "everything"
+        say(f"{known} is accounted for", "bold green")
 
 
 def _faults(audit: Audit) -> dict[str, Fault]:
@@ -96,11 +92,8 @@ def _name(one: Reconciliation) -> str:
 def _notes(audit: Audit) -> Iterator[str]:
     if not audit.blobs:
         yield "no blobs found, so nothing was checked; correct the store or the names if there should be some"
-    unreported = [one for one in audit.reconciliations if one.accepted is None and one.last is not None]
-    for one in unreported[:_SHOWN_LOCATIONS]:
-        yield f"{_name(one)}: no final report, so events after {one.last} are unknown"
-    if len(unreported) > _SHOWN_LOCATIONS:
-        yield f"{len(unreported) - _SHOWN_LOCATIONS} more producers and collections have no final report"
+    if audit.running:
+        yield from _open_ends(audit)
     if unnumbered := sum(one.stored for one in audit.reconciliations if one.last is None):
         yield f"{counted(unnumbered, 'event')} without producer and sequence: missing ones cannot be detected"
     for one in audit.reconciliations:
@@ -115,6 +108,20 @@ def _notes(audit: Audit) -> Iterator[str]:
         yield f"{foreign} with a reference to an object outside of their folder, which was not checked"
     if audit.shadows:
         yield f"{counted(audit.shadows, 'blob')} left out: copies that Azure ML's reader makes in *_block_blob"
+
+
+def _open_ends(audit: Audit) -> list[str]:
+    """The producers whose last events cannot be known; hours of a store have no such end."""
+    if not audit.selection.whole:
+        return []
+    unreported = [one for one in audit.reconciliations if one.accepted is None and one.last is not None]
+    ends = [
+        f"{_name(one)}: events after {one.last} cannot be known: it still runs, or it ended without a final report"
+        for one in unreported[:_SHOWN_LOCATIONS]
+    ]
+    if more := unreported[_SHOWN_LOCATIONS:]:
+        ends.append(f"{len(more):,} more producers and collections without a final report")
+    return ends
 
 
 def _figures(one: Reconciliation) -> str:

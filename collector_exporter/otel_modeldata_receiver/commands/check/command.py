@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from otel_modeldata.config import CollectorConfig
     from otel_modeldata.environment import Environment
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from ..subparsers import Commands
     from .finding import Finding
     from .run import CheckedFile
+
+_LEAST_COLUMNS: Final = 40
 
 _DESCRIPTION: Final = """\
 Read configuration files and explain everything that is wrong with them, one
@@ -98,7 +103,7 @@ def _as_json(files: Sequence[CheckedFile], environment: Environment | None) -> s
     }
     if environment is not None:
         facts["environment"] = {**dict(_shown(environment)), "problems": [str(one) for one in environment.problems]}
-        facts["environment"]["warnings"] = [str(one) for one in environment.misspelled]
+        facts["environment"]["warnings"] = [str(one) for one in (*environment.warnings, *environment.misspelled)]
     return json.dumps(facts) + "\n"
 
 
@@ -107,7 +112,7 @@ def _facts(finding: Finding) -> dict[str, Any]:
 
 
 def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> str:
-    """One line for each finding, as compilers write them, so that editors can jump to it."""
+    """One line for each finding, as compilers write them, so that editors can jump to it; wrapped for a person."""
     printed = []
     for one in files:
         printed += [
@@ -118,8 +123,18 @@ def _as_text(files: Sequence[CheckedFile], environment: Environment | None) -> s
     if environment is not None:
         printed += [f"environment: {name}: {value}" for name, value in _shown(environment)]
         printed += [f"environment: problem: {about}" for about in environment.problems]
-        printed += [f"environment: warning: {about}" for about in environment.misspelled]
-    return "\n".join(printed) + "\n"
+        printed += [f"environment: warning: {about}" for about in (*environment.warnings, *environment.misspelled)]
+    return "\n".join(_wrapped(printed)) + "\n"
+
+
+def _wrapped(lines: Iterable[str]) -> Iterator[str]:
+    """The lines as they fit a terminal, or the columns in COLUMNS; whole for a pipe or a file."""
+    if not (sys.stdout.isatty() or os.environ.get("COLUMNS")):
+        yield from lines
+        return
+    columns = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
+    for line in lines:
+        yield from textwrap.wrap(line, columns, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _collects(config: CollectorConfig) -> str:
@@ -142,7 +157,7 @@ def _shown(environment: Environment) -> list[tuple[str, str]]:
         shown.append(("writes to", f"{shown_store(environment.store)}, in the same process"))
     elif environment.endpoint is not None:
         scheme = "https" if environment.endpoint.secure else "http"
-        names_sent = ", ".join(name for name, _ in environment.endpoint.headers)
+        names_sent = ", ".join(name for name, _ in environment.endpoint.metadata())
         shown.append(("sends to", f"{scheme}://{environment.endpoint.target}"))
         shown += [("headers", names_sent)] if names_sent else []
     if environment.spool is not None:

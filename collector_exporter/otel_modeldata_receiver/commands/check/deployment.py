@@ -6,11 +6,12 @@ Facts about Azure are from its documentation, the schema of the package azure-ai
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_modeldata.config import ROLLING_RATES, read_deployment
+from otel_modeldata.config import ROLLING_RATES, config_warnings, read_deployment
 from otel_modeldata.environment import read_environment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.semconv import PAYLOAD_COLLECTIONS, TRACE_COLLECTION
@@ -52,11 +53,11 @@ def findings(path: Path, document: object, lines: YamlLines) -> Iterator[Finding
     raw = _mapping(document)
     block = _mapping(raw.get(_BLOCK))
     collections = _mapping(block.get("collections"))
-    for about in (*refused, *_same_names(collections), *_path_problems(collections), *_endpoint_problems(raw)):
+    for about in (*refused, *_path_problems(collections), *_endpoint_problems(raw)):
         yield problem(about, lines)
     for about in (*_about_names(raw), *_about_rates(block), *_about_collections(collections, config)):
         yield warning(about, lines)
-    for about in (*_about_assets(collections), *_about_headers(block, collections)):
+    for about in (*_about_sampling(block), *_about_assets(collections), *_about_headers(block, collections)):
         yield warning(about, lines)
 
 
@@ -81,18 +82,6 @@ def _mapping(raw: object) -> Mapping[str, Any]:
     return raw if isinstance(raw, Mapping) else {}
 
 
-def _same_names(collections: Mapping[str, Any]) -> Iterator[Problem]:
-    first: dict[str, str] = {}
-    for name in map(str, collections):
-        other = first.setdefault(name.lower(), name)
-        if other != name:
-            message = (
-                f"expected names that differ in more than case, got this one and {other!r}: only the last of them "
-                "counts"
-            )
-            yield Problem(child(_COLLECTIONS, name), message)
-
-
 def _path_problems(collections: Mapping[str, Any]) -> Iterator[Problem]:
     for where, entry in _entries(collections).items():
         path = _mapping(entry.get("data")).get("path")
@@ -107,7 +96,7 @@ def _endpoint_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     """The OTLP variables that the file sets for its container."""
     variables = {str(name): str(value) for name, value in _mapping(raw.get("environment_variables")).items()}
     otlp = {name: value for name, value in variables.items() if name.startswith("OTEL_EXPORTER_OTLP_")}
-    for about in read_environment(otlp).problems:
+    for about in read_environment(otlp, is_local=False).problems:
         yield replace(about, path=child("environment_variables", about.path))
 
 
@@ -135,21 +124,43 @@ def _about_rates(block: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"azure-ai-ml has one sampling_rate for all, in {_BLOCK}, and refuses this")
 
 
+def _about_sampling(block: Mapping[str, Any]) -> Iterator[Problem]:
+    """Once for a file: every rate between 0 and 1 has the same condition."""
+    for where, entry in {_BLOCK: block, **_entries(_mapping(block.get("collections")))}.items():
+        if _is_partial(entry.get("sampling_rate")):
+            message = (
+                "samples by correlation id, so it needs ids that differ per request: requests that share one are "
+                "collected all or not at all"
+            )
+            yield Problem(f"{where}.sampling_rate", message)
+            return
+
+
 def _entries(collections: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {child(_COLLECTIONS, name): _mapping(entry) for name, entry in collections.items()}
 
 
 def _is_zero(raw: object) -> bool:
+    return _number(raw) == 0
+
+
+def _is_partial(raw: object) -> bool:
+    return 0 < _number(raw) < 1
+
+
+def _number(raw: object) -> float:
+    """A number as the SDK reads it; NaN for anything else."""
     try:
-        return not isinstance(raw, bool) and float(str(raw)) == 0
+        return math.nan if isinstance(raw, bool) else float(str(raw))
     except ValueError:
-        return False
+        return math.nan
 
 
 def _about_collections(collections: Mapping[str, Any], config: CollectorConfig | None) -> Iterator[Problem]:
     if config is None or config.collections is None:
         return
     names = config.collections.keys()
+    yield from config_warnings(config)
     if len(collections) > _MOST_COLLECTIONS:
         message = f"Azure's documentation allows {_MOST_COLLECTIONS} collections, this file has {len(collections)}"
         yield Problem(_COLLECTIONS, message)

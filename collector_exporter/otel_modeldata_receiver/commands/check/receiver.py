@@ -6,7 +6,6 @@ import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,6 +14,7 @@ from otel_modeldata.validation.problems import Problem
 
 from ...config import receiver as configuration
 from ...config.store_access import DatastoreConfig
+from ...config.store_url import is_azure, meant_store
 from ...deployments.watcher import Deployments
 from ...exceptions import ConfigError, MissingVariableError
 from ...layout.partition import RollingRate
@@ -132,8 +132,10 @@ def _about_limits(config: ReceiverConfig) -> Iterator[Problem]:
 
 
 def _about_store(config: ReceiverConfig) -> Iterator[Problem]:
-    if urlsplit(config.store).scheme == "file" or "://" not in config.store:
-        path = config.store.removeprefix("file://")
-        if not Path(path).is_absolute():
-            message = f"{path!r} is relative to the folder in which the receiver is started; write an absolute path"
-            yield Problem("store", message)
+    try:
+        store = meant_store(config.store)
+    except ConfigError:  # reported already, or a datastore path
+        return
+    if not is_azure(store) and not Path(store).is_absolute():
+        message = f"{store!r} is relative to the folder in which the receiver is started; write an absolute path"
+        yield Problem("store", message)

@@ -82,7 +82,7 @@ def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
         return _unreadable(path, kind, "expected YAML, got too many nested levels: nest it less")
     lines = YamlLines(text)
     kind = kind or _kind_of(document)
-    return _checked(path, kind, [*_repeated(lines), *_findings(path, kind, document, lines)])
+    return _checked(path, kind, [*_repeated(kind, lines), *_findings(path, kind, document, lines)])
 
 
 def _unreadable(path: Path, kind: Kind | None, message: str, line: int | None = None) -> CheckedFile:
@@ -117,7 +117,10 @@ def _findings(path: Path, kind: Kind | None, document: object, lines: YamlLines)
         yield problem(Problem("", message), lines)
 
 
-def _repeated(lines: YamlLines) -> Iterator[Finding]:
+def _repeated(kind: Kind | None, lines: YamlLines) -> Iterator[Finding]:
+    """Repeated keys; those of a deployment are problems of the SDK, which refuses them."""
+    if kind == "deployment":
+        return
     for path, (first, second) in lines.repeated.items():
         message = f"expected each key once, got it in line {first} and here: only this one counts"
         yield Finding(severity="problem", about=Problem(path, message), line=second)

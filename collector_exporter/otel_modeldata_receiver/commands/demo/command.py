@@ -17,6 +17,7 @@ from otel_modeldata.exceptions import ModelDataError
 
 from ...config import receiver as configuration
 from ...exceptions import ConfigError
+from ..store_argument import store_argument
 
 if TYPE_CHECKING:
     from ..subparsers import Commands
@@ -64,7 +65,11 @@ def add_parser(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--store", metavar="URL", default="./modeldata", help="where to store the blobs (default ./modeldata)"
+        "--store",
+        metavar="URL",
+        type=store_argument,
+        default="./modeldata",
+        help="where to store the blobs (default ./modeldata)",
     )
     parser.add_argument(
         "--requests", metavar="N", type=_count, default=300, help="number of requests to score (default 300)"

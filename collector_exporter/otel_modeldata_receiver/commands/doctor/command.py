@@ -9,16 +9,17 @@ import argparse
 import json
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
 
 from ...exceptions import ConfigError
+from ..store_argument import endpoint_argument, store_argument
+from ..terminal import writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rich.console import Console
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..subparsers import Commands
     from .hop import Hop
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 DEFAULT_COLLECTION: Final = "doctor"
 """Its lines are in their own folder, like those of any other collection."""
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
+_ENDPOINT_VARIABLE: Final = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
+"""Wins over the endpoint of all signals."""
 
 _DESCRIPTION: Final = """\
 Send one event as a Collector in this shell would, and report each step: name,
@@ -43,7 +46,7 @@ examples:
       otel-modeldata doctor --store az://modeldata/prod
       and look for the event in the store: a gateway acknowledges an event that
       it has queued, not one that is stored
-  otel-modeldata doctor --large --json
+  otel-modeldata doctor --endpoint http://gateway:4317 --large --json
 
 environment:
   OTEL_EXPORTER_OTLP_*, OTEL_MODELDATA_*
@@ -67,7 +70,18 @@ def add_parser(commands: Commands) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--store", metavar="URL", help="store to look for the event in (default: OTEL_MODELDATA_STORE)")
+    parser.add_argument(
+        "--endpoint",
+        metavar="URL",
+        type=endpoint_argument,
+        help="endpoint to send to, such as http://localhost:4317 (default: as a Collector)",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        type=store_argument,
+        help="store to look for the event in (default: OTEL_MODELDATA_STORE)",
+    )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
@@ -97,31 +111,44 @@ def doctor(arguments: argparse.Namespace) -> None:
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # failures are reported here, in sentences
     try:
-        from rich.console import Console  # noqa: PLC0415 (only this command needs them)
-
-        from otel_modeldata.environment import read_environment  # noqa: PLC0415
+        from otel_modeldata.environment import STORE_VARIABLE, read_environment  # noqa: PLC0415 (only for this)
 
         from .run import Examination, examine  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
         ) from None
-    environment = read_environment()
-    examination = Examination(
-        environment=environment,
-        collection=arguments.collection,
-        store=arguments.store or environment.store,
-        timeout=arguments.timeout,
-        large=arguments.large,
-    )
-    hops = _printed(examine(examination), None if arguments.json else Console(highlight=False, soft_wrap=True))
+    with _sending_to(arguments.endpoint, _ENDPOINT_VARIABLE, STORE_VARIABLE):
+        environment = read_environment()
+        examination = Examination(
+            environment=environment,
+            collection=arguments.collection,
+            store=arguments.store or environment.store,
+            timeout=arguments.timeout,
+            large=arguments.large,
+        )
+        hops = _printed(examine(examination), None if arguments.json else writer())
     if any(hop.outcome == "failed" for hop in hops):
         sys.exit(1)
 
 
-def _printed(hops: Iterable[Hop], console: Console | None) -> list[Hop]:
-    """Print each hop when it is known or, without a console, all of them as JSON."""
-    if console is None:
+@contextmanager
+def _sending_to(endpoint: str | None, variable: str, without: str) -> Iterator[None]:
+    """Name `endpoint`, if there is one, in the environment of this process, and restore it."""
+    before = dict(os.environ)
+    if endpoint is not None:
+        os.environ[variable] = endpoint
+        os.environ.pop(without, None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _printed(hops: Iterable[Hop], write: Callable[..., None] | None) -> list[Hop]:
+    """Print each hop when it is known or, without a function that writes, all of them as JSON."""
+    if write is None:
         done = list(hops)
         facts = [{"hop": hop.name, "outcome": hop.outcome, "sentence": hop.sentence} for hop in done]
         ok = all(hop.outcome != "failed" for hop in done)
@@ -131,8 +158,8 @@ def _printed(hops: Iterable[Hop], console: Console | None) -> list[Hop]:
     done = []
     for hop in hops:
         done.append(hop)
-        console.print(f"[{styles[hop.outcome]}]{hop.outcome:11}[/]", end=" ")
-        console.print(f"{hop.name}: {hop.sentence}", markup=False)
+        write(f"{hop.outcome:11}", styles[hop.outcome], end=" ")
+        write(f"{hop.name}: {hop.sentence}")
     return done
 
 

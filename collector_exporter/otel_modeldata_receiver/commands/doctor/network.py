@@ -128,7 +128,11 @@ def _no_connection(target: str, error: OSError) -> str:
     if isinstance(error, TimeoutError):
         cure = "a firewall may drop the connection, or the address is wrong"
         return f"expected a listener on {target}, got no answer within {_PROBE_SECONDS:g} s: {cure}"
-    return f"expected a listener on {target}, got {error.strerror or error}: start the gateway, or correct the port"
+    return (
+        f"expected a listener on {target}, got {error.strerror or error}: start the gateway or a receiver there "
+        "(otel-modeldata receive), correct the port in OTEL_EXPORTER_OTLP_ENDPOINT, or do without either "
+        "(OTEL_MODELDATA_STORE=./modeldata)"
+    )
 
 
 def _context(endpoint: Endpoint) -> ssl.SSLContext:
@@ -210,12 +214,12 @@ def _no_http2(answer: bytes, endpoint: Endpoint) -> str:
 
 def _authorized(endpoint: Endpoint, timeout: float) -> Hop:
     """Whether the endpoint accepts an empty request with these headers; it stores nothing."""
-    headers = ", ".join(name for name, _ in endpoint.headers)
+    headers = ", ".join(name for name, _ in endpoint.metadata())
     with_them = f"with the headers {headers}" if headers else "without any headers"
     with closing(endpoint.open_channel()) as channel:
         export = channel.unary_unary(f"/{LOGS.service}/Export")
         try:
-            export(b"", timeout=min(timeout, endpoint.timeout), metadata=endpoint.headers)
+            export(b"", timeout=min(timeout, endpoint.timeout), metadata=endpoint.metadata())
         except grpc.RpcError as error:
             code = error.code()
             cure = _CURES.get(code, _LOOK_AT_LOG)

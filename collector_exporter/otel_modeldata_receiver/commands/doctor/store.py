@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from ...config.store_access import parse_url
+from ...config.store_url import is_azure, meant_store
 from ...layout.blob_path import parse_blob_path
 from ...storage.open_store import open_store
 from ...storage.store import BLOB_SUFFIX
@@ -120,7 +120,8 @@ def skew(url: str) -> Skew | None:
         ReceiverError: the store's URL cannot be understood.
         OSError: the service does not answer.
     """
-    if parse_url(url).scheme not in {"az", "https"}:
+    url = meant_store(url)
+    if not is_azure(url):
         return None
     request = urllib.request.Request(asyncio.run(_service_url(url)), method="HEAD")  # noqa: S310 (of a storage account)
     before = time.time()

@@ -1,0 +1,38 @@
+"""The types of command-line arguments that name a store or an endpoint; command lines are no place for secrets."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..config.store_url import has_secret
+
+__all__ = ["endpoint_argument", "store_argument"]
+
+
+def store_argument(text: str) -> str:
+    """`text`, unless it has a signature or a key in it: every user of a machine can list its command lines.
+
+    Raises:
+        argparse.ArgumentTypeError: it has one; the message says where to put it.
+    """
+    if has_secret(text):
+        raise argparse.ArgumentTypeError(
+            "expected a store without a signature, key or password, got one in the command line, which every user of "
+            "this machine can read: put the signature into AZURE_STORAGE_SAS_TOKEN, the account's URL into "
+            "AZURE_STORAGE_ACCOUNT_URL, and write az://container/prefix"
+        )
+    return text
+
+
+def endpoint_argument(text: str) -> str:
+    """`text`, unless it has a password or a token in it; see `store_argument`.
+
+    Raises:
+        argparse.ArgumentTypeError: it has one; the message says where to put it.
+    """
+    if has_secret(text) or "@" in text or "?" in text:
+        raise argparse.ArgumentTypeError(
+            "expected an endpoint like http://localhost:4317, got one with '@' or '?': put credentials into "
+            "OTEL_EXPORTER_OTLP_HEADERS, because every user of this machine can read command lines"
+        )
+    return text

@@ -1,0 +1,48 @@
+"""What a receiver has received since it started, for the line that it logs when it stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Totals"]
+
+_MOST_FOLDERS: Final = 10_000
+"""Folders that are counted; senders choose their number."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts of records and requests.
+
+    Attributes:
+        stored: records that became durable lines.
+        duplicates: records that were stored already.
+        quarantined: records that could not become lines, and requests that could not be read.
+        refused: requests that were answered with an error.
+        size: bytes of the requests whose records were stored, decompressed.
+    """
+
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    refused: int = 0
+    size: int = 0
+    _folders: set[str] = field(default_factory=set)
+
+    def add_folders(self, folders: Iterable[str]) -> None:
+        """Count the folders that have lines now."""
+        if len(self._folders) < _MOST_FOLDERS:
+            self._folders.update(folders)
+
+    @property
+    def sentence(self) -> str:
+        """All counts, for a log line."""
+        folders = f"{len(self._folders):,}" if len(self._folders) < _MOST_FOLDERS else f"{_MOST_FOLDERS:,} or more"
+        return (
+            f"{self.stored:,} events in {folders} folders, from {self.size:,} bytes of requests; "
+            f"{self.duplicates:,} duplicates, {self.quarantined:,} in quarantine, {self.refused:,} requests refused"
+        )

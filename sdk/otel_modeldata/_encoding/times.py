@@ -1,0 +1,100 @@
+"""ISO 8601 text of times and durations of every unit, equal for equal values.
+
+The text of a time has no fraction, or 6, 9, 12... digits: as few of these as it needs, as in `Timestamp.isoformat`. The
+text of a duration is that of `Timedelta.isoformat`. These methods are not used for arrays, because NumPy is faster, and
+because they cannot have years above 9999 or digits below a nanosecond.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+Times = np.ndarray[Any, np.dtype[Any]]
+
+_DIGITS: Final = {"ms": 3, "us": 6, "ns": 9, "ps": 12, "fs": 15, "as": 18}
+"""Decimal digits of a second, by unit."""
+_SECONDS: Final = {"W": 604_800, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
+_CALENDAR: Final = {"Y": "Y", "M": "M"}
+"""Units of durations that have no fixed length, and their ISO 8601 designator."""
+
+
+def time_texts(values: Times) -> list[str | None]:
+    """The texts of a datetime64 array of one dimension; None for NaT."""
+    unit, _ = np.datetime_data(values.dtype)
+    digits = _DIGITS.get(unit, 0)
+    if unit == "generic":  # only NaT has no unit
+        return [None] * len(values)
+    if not digits or _are_whole_seconds(values, digits):
+        texts = np.datetime_as_string(values, unit="s").tolist()
+        return [None if text == "NaT" else text for text in texts]
+    return [None if text == "NaT" else _shortened(text, digits) for text in np.datetime_as_string(values).tolist()]
+
+
+def zoned_time_texts(values: Any) -> list[str | None]:
+    """The texts of a `DatetimeArray` with a zone, each with the offset of its moment."""
+    local = values.tz_localize(None)
+    per_second = 10 ** _DIGITS.get(values.unit, 0)
+    offsets = (local.asi8 - values.asi8) // per_second
+    texts = {seconds: _offset(seconds) for seconds in set(offsets.tolist())}
+    times = time_texts(local.asi8.view(f"M8[{values.unit}]"))
+    return [None if time is None else time + texts[of] for time, of in zip(times, offsets.tolist(), strict=True)]
+
+
+def duration_texts(values: Times) -> list[str | None]:
+    """The texts of a timedelta64 array of one dimension; None for NaT.
+
+    Raises:
+        TypeError: a duration has no unit.
+    """
+    unit, multiple = np.datetime_data(values.dtype)
+    gaps = np.isnat(values).tolist()
+    if unit == "generic" and not all(gaps):
+        raise TypeError("timedelta64 without a unit")
+    counts = values.view(np.int64).tolist()
+    return [None if gap else duration_text(n * multiple, unit) for n, gap in zip(counts, gaps, strict=True)]
+
+
+def duration_text(count: int, unit: str) -> str:
+    """The text of a duration, given as a number of units of NumPy."""
+    if unit in _CALENDAR:
+        return f"P{count}{_CALENDAR[unit]}"
+    digits = _DIGITS.get(unit, 0)
+    seconds, fraction = divmod(count * _SECONDS.get(unit, 1), 10**digits)
+    days, seconds = divmod(seconds, 86_400)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    decimals = f".{fraction:0{digits}d}".rstrip("0") if fraction else ""
+    return f"P{days}DT{hours}H{minutes}M{seconds}{decimals}S"
+
+
+def clock_text(count: int, unit: str) -> str:
+    """The text of a time of day, given as a number of units since midnight."""
+    digits = _DIGITS.get(unit, 0)
+    seconds, fraction = divmod(count, 10**digits)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{hours:02d}:{minutes:02d}:{seconds:02d}"
+    return _shortened(f"{text}.{fraction:0{digits}d}", digits) if fraction else text
+
+
+def _are_whole_seconds(values: Times, digits: int) -> bool:
+    counts = values.view(np.int64)
+    # NaT counts as whole: it is the same in every unit.
+    return bool(((counts % 10**digits == 0) | np.isnat(values)).all())
+
+
+def _shortened(text: str, digits: int) -> str:
+    if digits == 3:
+        text, digits = text + "000", 6
+    while digits > 6 and text.endswith("000"):
+        text, digits = text[:-3], digits - 3
+    return text.removesuffix(".000000") if digits == 6 else text
+
+
+def _offset(seconds: int) -> str:
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("+", seconds)
+    minutes, seconds = divmod(seconds, 60)
+    text = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+    return f"{text}:{seconds:02d}" if seconds else text

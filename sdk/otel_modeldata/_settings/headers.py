@@ -1,0 +1,84 @@
+"""Reads `OTEL_EXPORTER_OTLP_HEADERS` into pairs that gRPC sends, or refuses it.
+
+The values are credentials. OpenTelemetry's own parser logs an entry that it cannot read, and then sends requests
+without it, so it is not used here; what it accepts is read in the same way. No message repeats any part of an entry
+that cannot be read, because a token may be in every part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from ..validation.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .variables import Variable
+
+Pairs = tuple[tuple[str, str], ...]
+
+_NAME: Final = re.compile(r"[0-9a-z_.-]+")
+"""Names of gRPC's metadata ("Custom-Metadata" in its specification of HTTP/2)."""
+_ENCODED: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")
+"""A value as OTLP defines it: percent-encoded."""
+_PLAIN: Final = re.compile(r"[ !#-+\--:<-\[\]-~]*")
+"""A value with spaces, as many write it: it is not percent-decoded, as in OpenTelemetry."""
+_SENDABLE: Final = re.compile(r"[ -~]+")
+"""Values of gRPC's metadata: printable ASCII."""
+_OF_GRPC: Final = frozenset(
+    {
+        *("te", "content-type", "content-length", "user-agent", "host"),
+        # RFC 9113, 8.2.2: not in HTTP/2
+        *("connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"),
+    }
+)
+"""Headers that gRPC sets or drops itself."""
+_COLON_FORM: Final = re.compile(r"\s*[\w-]+\s*:")
+
+
+def read_headers(text: str, variable: Variable) -> tuple[Pairs, tuple[Problem, ...]]:
+    """The headers in a variable, and everything that is wrong with it.
+
+    Args:
+        text: the value of the variable.
+        variable: for the problems.
+    """
+    headers: dict[str, str] = {}
+    problems = []
+    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
+        pair = _pair(entry)
+        if isinstance(pair, str):
+            problems.append(Problem(variable.name, f"expected {variable.unit}, in entry {number} got {pair}"))
+        else:
+            headers.update((pair,))
+    return tuple(headers.items()), tuple(problems)
+
+
+def _pair(entry: str) -> tuple[str, str] | str:
+    """Name and value of an entry, or what is wrong with it and what to do."""
+    if entry[0] in "\"'":
+        return "quotes: remove them, because env files and YAML blocks pass them on"
+    name, equals, value = (part.strip() for part in entry.partition("="))
+    name = unquote(name).strip().lower()
+    if not equals or _NAME.fullmatch(name) is None:
+        cure = "write 'name=value'" if _COLON_FORM.match(entry) else "write 'name=value', a space as %20"
+        return f"an entry without a name that gRPC sends: {cure}"
+    if _ENCODED.fullmatch(value):
+        value = unquote(value).strip()
+    elif _PLAIN.fullmatch(value) is None:
+        return f"a value of {name!r} with characters that must be percent-encoded: encode it"
+    return next(_wrong(name, value), (name, value))
+
+
+def _wrong(name: str, value: str) -> Iterator[str]:
+    if not value.strip("="):  # else a bare token in base64, which ends with "=", would be a name
+        yield "a header without a value: give it one, or remove it"
+    elif _SENDABLE.fullmatch(value) is None:
+        yield f"a value of {name!r} that gRPC cannot send: use printable ASCII characters"
+    elif name.endswith("-bin"):
+        yield f"{name!r}, whose name says that its value is bytes: choose another name"
+    elif name in _OF_GRPC or name.startswith("grpc-"):
+        yield f"{name!r}, which gRPC sets itself: remove it"

@@ -1,0 +1,181 @@
+"""OTLP in JSON is read as Protocol Buffers read JSON, but for hexadecimal ids; what is wrong costs only itself."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.json_format import MessageToDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+from otel_modeldata_receiver.listeners.otlp_json import JSON_LOGS, JSON_SPANS, JsonSignal, _request_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.descriptor import Descriptor
+    from google.protobuf.message import Message
+
+Draw = Any
+"""The function that Hypothesis gives to a composite strategy."""
+IDS = {"trace_id", "span_id", "parent_span_id", "traceId", "spanId", "parentSpanId"}
+MOST_DEPTH = 7
+"""A request, resource, scope, record, attribute, value and list; deeper ones have no further kinds of fields."""
+SCALARS: dict[int, st.SearchStrategy[Any]] = {
+    FieldDescriptor.TYPE_STRING: st.text(st.characters(codec="utf-8"), max_size=5),
+    FieldDescriptor.TYPE_BYTES: st.binary(max_size=17),
+    FieldDescriptor.TYPE_BOOL: st.booleans(),
+    FieldDescriptor.TYPE_DOUBLE: st.floats(allow_nan=False),
+    FieldDescriptor.TYPE_INT64: st.integers(-(2**63), 2**63 - 1),
+    FieldDescriptor.TYPE_FIXED64: st.integers(0, 2**64 - 1),
+    FieldDescriptor.TYPE_UINT32: st.integers(0, 2**32 - 1),
+    FieldDescriptor.TYPE_FIXED32: st.integers(0, 2**32 - 1),
+    FieldDescriptor.TYPE_INT32: st.integers(-(2**31), 2**31 - 1),
+}
+
+
+def fill(draw: Draw, message: Message, depth: int = MOST_DEPTH) -> None:
+    """Give values to some fields of `message`."""
+    for field in message.DESCRIPTOR.fields:
+        is_message = field.type == FieldDescriptor.TYPE_MESSAGE
+        # The parts that lead to a record are there more often than not.
+        if (is_message and depth == 0) or not draw(st.integers(0, 3 if depth > MOST_DEPTH - 3 else 1)):
+            continue
+        if is_message and field.is_repeated:
+            for _ in range(draw(st.integers(1, 2))):
+                fill(draw, getattr(message, field.name).add(), depth - 1)
+        elif is_message:
+            getattr(message, field.name).SetInParent()
+            fill(draw, getattr(message, field.name), depth - 1)
+        elif field.is_repeated:
+            getattr(message, field.name).extend(draw(st.lists(SCALARS[field.type], max_size=2)))
+        elif field.type == FieldDescriptor.TYPE_ENUM:
+            setattr(message, field.name, draw(st.sampled_from(list(field.enum_type.values_by_number))))
+        else:
+            setattr(message, field.name, draw(SCALARS[field.type]))
+
+
+def as_otlp(value: Any, descriptor: Descriptor, change: Callable[[str, Any], Any], null: Callable[[], bool]) -> Any:
+    """A message from `MessageToDict` in OTLP's encoding; `change` encodes ids, `null` adds absent members as null."""
+    snake = any(name in value for name in descriptor.fields_by_name if "_" in name)
+    encoded = {}
+    for field in descriptor.fields:
+        name = field.name if snake or field.json_name not in value else field.json_name
+        if name not in value:
+            if null() and field.containing_oneof is None:
+                encoded[field.json_name] = None
+            continue
+        inner = value[name]
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            items = inner if field.is_repeated else [inner]
+            made = [as_otlp(item, field.message_type, change, null) for item in items]
+            inner = made if field.is_repeated else made[0]
+        encoded[name] = change(name, inner)
+    return encoded
+
+
+@st.composite
+def requests(draw: Draw, kind: type[Message]) -> tuple[Message, bytes]:
+    """A request, and one of its forms in JSON."""
+    request = kind()
+    fill(draw, request)
+    upper, snake, numbers, nulls = (draw(st.booleans()) for _ in range(4))
+    plain = MessageToDict(request, preserving_proto_field_name=snake, use_integers_for_enums=numbers)
+
+    def change(name: str, value: Any) -> Any:
+        if name not in IDS:
+            return value
+        text = b64decode(value).hex()
+        return text.upper() if upper else text
+
+    encoded = as_otlp(plain, request.DESCRIPTOR, change, lambda: nulls and draw(st.booleans()))
+    return request, json.dumps(encoded).encode()
+
+
+@settings(deadline=None, max_examples=60)
+@given(requests(ExportLogsServiceRequest))
+def test_every_field_of_logs_is_read_as_protocol_buffers_do(given: tuple[Message, bytes]) -> None:
+    request, text = given
+    assert ExportLogsServiceRequest.FromString(_request_of(text, JSON_LOGS)) == request
+
+
+@settings(deadline=None, max_examples=60)
+@given(requests(ExportTraceServiceRequest))
+def test_every_field_of_spans_is_read_as_protocol_buffers_do(given: tuple[Message, bytes]) -> None:
+    request, text = given
+    assert ExportTraceServiceRequest.FromString(_request_of(text, JSON_SPANS)) == request
+
+
+def members(kind: type[Message]) -> list[str]:
+    """The names of a message's fields, in both forms."""
+    return [name for field in kind.DESCRIPTOR.fields for name in (field.json_name, field.name)]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just("\ud800"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from(members(LogRecord)), ANYTHING)
+def test_a_member_of_a_record_costs_its_own_record_at_most(name: str, value: object) -> None:
+    neighbor = {"body": {"stringValue": "[1]"}, "traceId": "0a" * 16}
+    body = {"resourceLogs": [{"scopeLogs": [{"logRecords": [neighbor, {name: value}, neighbor]}]}]}
+    made = ExportLogsServiceRequest.FromString(_request_of(json.dumps(body).encode(), JSON_LOGS))
+    first, middle, last = made.resource_logs[0].scope_logs[0].log_records
+    assert first == last == LogRecord(body={"string_value": "[1]"}, trace_id=b"\n" * 16)
+    if middle.event_name == "undecodable OTLP/JSON record":
+        assert json.loads(middle.body.string_value).keys() == {name}
+    if value is None:
+        assert middle == LogRecord()
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('{"body":{"stringValue":"\\ud800"}}', '{"body":{"stringValue":"\\ud800"}}'),
+        ("null", "null"),
+        ('{"traceId":"CgoKCgoKCgoKCgoKCgoKCg=="}', '{"traceId":"CgoKCgoKCgoKCgoKCgoKCg=="}'),
+        ('{"body":{"doubleValue":1e400}}', '{"body":{"doubleValue":Infinity}}'),
+        ('{"body":{"doubleValue":NaN}}', '{"body":{"doubleValue":NaN}}'),
+    ],
+)
+def test_what_only_a_record_has_wrong_costs_that_record(text: str, kept: str) -> None:
+    body = f'{{"resource_logs":[null,{{"scope_logs":[null,{{"log_records":[{text},{{"flags":1}}]}}]}}]}}'
+    made = ExportLogsServiceRequest.FromString(_request_of(body.encode(), JSON_LOGS))
+    wrong, right = made.resource_logs[0].scope_logs[0].log_records
+    assert (wrong.event_name, wrong.body.string_value) == ("undecodable OTLP/JSON record", kept)
+    assert right == LogRecord(flags=1)
+
+
+def test_text_that_is_not_utf_8_costs_its_record() -> None:
+    body = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityText":"\xff"},{"flags":1}]}]}]}'
+    made = ExportLogsServiceRequest.FromString(_request_of(body, JSON_LOGS))
+    wrong, right = made.resource_logs[0].scope_logs[0].log_records
+    assert (wrong.body.string_value, right) == ('{"severityText":"\\udcff"}', LogRecord(flags=1))
+
+
+@pytest.mark.parametrize("signal", [JSON_LOGS, JSON_SPANS])
+def test_a_resource_that_cannot_be_read_costs_its_own_records(signal: JsonSignal) -> None:
+    resources, scopes, records = signal.keys
+    good = {scopes: [{records: [{"flags": 1}]}]}
+    bad = {"resource": {"attributes": 5}, scopes: [{records: [{"flags": 2}, {"flags": 3}]}]}
+    made: Any = signal.request().FromString(_request_of(json.dumps({resources: [bad, good]}).encode(), signal))
+    kept, read = getattr(made, signal.fields[0])
+    assert [one.flags for one in getattr(getattr(read, signal.fields[1])[0], signal.fields[2])] == [1]
+    assert [(one.key, json.loads(one.value.string_value)) for one in kept.resource.attributes] == [
+        ("otlp.json", {"resource": {"attributes": 5}, scopes: [{}]})
+    ]
+    assert list(getattr(getattr(kept, signal.fields[1])[0], signal.fields[2])) == [
+        signal.unreadable('{"flags":2}'),
+        signal.unreadable('{"flags":3}'),
+    ]

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import logging
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_modeldata import Collector
+from otel_modeldata._encoding.column_names import ColumnNameCache, ColumnNames
+from otel_modeldata._encoding.dataframe_json import Rows
+from otel_modeldata.testing import capture
+
+_ADVICE = "choose another, or set OTEL_MODELDATA_COLUMN_CASE=rename"
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Shape(str, enum.Enum):
+    ROUND = "round"
+
+
+def test_a_lone_surrogate_in_a_column_name_becomes_a_question_mark() -> None:
+    labels = pd.Index(["a\ud800"], dtype=object)  # pandas refuses it in an Arrow index, where there is Arrow
+    frame = pd.DataFrame([[1]], columns=labels)
+    assert Rows(frame, ColumnNameCache("test")).text() == b'[{"a?":1}]'
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["a", "a"], ["a", "a_1"]),
+        (["a", "a", "a_1"], ["a", "a_2", "a_1"]),
+        (["a_1", "a", "a", "a"], ["a_1", "a", "a_2", "a_3"]),
+        ([0, 1], ["0", "1"]),
+        ([("x", "y"), ("x", ""), ("z", 1)], ["x_y", "x", "z_1"]),
+        ([None, 1.5], ["None", "1.5"]),
+        ([Color.RED, Shape.ROUND], ["red", "round"]),
+        ([np.int64(7), np.float32(0.1), np.str_("n")], ["7", "0.1", "n"]),
+        ([b"raw", dt.date(2024, 2, 29)], ["b'raw'", "2024-02-29"]),
+    ],
+)
+def test_every_label_has_a_unique_name(labels: list[object], names: list[str]) -> None:
+    assert ColumnNames(labels).names == names
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a_1", "a_2", "", "b_1"]), max_size=8))
+def test_names_are_unique_and_a_unique_label_keeps_its_name(labels: list[str]) -> None:
+    names = ColumnNames(labels).names
+    assert len(set(names)) == len(names) == len(labels)
+    for label, name in zip(labels, names, strict=True):
+        if labels.count(label) == 1:
+            assert name == label
+
+
+_UTC = pd.Timestamp("2024-01-01", tz="UTC")
+_EQUAL_LABELS: list[list[Any]] = [
+    [False, True],
+    [0, 1],
+    [0.0, 1.0],
+    [-0.0, 1.0],
+    [np.int64(0), np.bool_(True)],
+    [Decimal(0), Decimal(1)],
+    [Decimal("0.0"), Decimal("1.00")],
+    ["0", "1"],
+    [_UTC, _UTC + pd.Timedelta(1, "D")],
+    [_UTC.tz_convert("Asia/Tokyo"), (_UTC + pd.Timedelta(1, "D")).tz_convert("Asia/Tokyo")],
+    [("p", False), ("p", 1)],
+    [("p", 0), ("p", True)],
+    [Shape.ROUND, "x"],
+    ["round", "x"],
+    [float("nan"), None],
+]
+
+
+@given(st.lists(st.sampled_from(_EQUAL_LABELS), min_size=1, max_size=6))
+def test_columns_have_the_same_names_after_equal_labels_of_other_types_as_alone(sets: list[list[Any]]) -> None:
+    names = ColumnNameCache("test")
+    for labels in sets:
+        index = pd.Index(labels, dtype=object, tupleize_cols=False)
+        assert names.names_of(index).names == ColumnNames(labels).names
+
+
+def test_the_same_labels_are_looked_up_once() -> None:
+    names = ColumnNameCache("test")
+    for index in (pd.Index(["a", "b"]), pd.RangeIndex(2), pd.Index([0.5, 1.5]), pd.Index([True, False])):
+        assert names.names_of(index) is names.names_of(index.copy())
+
+
+def test_labels_of_float32_have_their_own_text() -> None:
+    index = pd.Index(np.array([0.1, 16777216], dtype=np.float32))
+    assert ColumnNameCache("test").names_of(index).names == ["0.1", "16777216.0"]
+
+
+def test_names_that_break_azures_consumer_are_reported() -> None:
+    assert ColumnNames(["correlationId", "a.b", "x", "X"]).warnings == (
+        f"column 'correlationId' has the name that Azure's consumer gives its row ids: {_ADVICE}",
+        "column 'a.b' has a '.', which Azure's data quality and drift monitors refuse",
+        f"columns 'x' and 'X' are equal up to case, which Spark refuses: {_ADVICE}",
+    )
+    assert ColumnNames(["a", "b c", "0", "(x)"]).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["x", "X"], ["x_1", "X"]),
+        (["X", "x"], ["X", "x_1"]),
+        (["x", "X", "x_1"], ["x_2", "X", "x_1"]),
+        (["x", "X", "X_1"], ["x_2", "X", "X_1"]),
+        (["x", "X", "x", "X"], ["x_2", "X", "x_1_1", "X_1"]),
+        (["correlationid"], ["correlationid_1"]),
+        (["CorrelationId", "correlationid_1"], ["CorrelationId_2", "correlationid_1"]),
+        (["Straße", "STRASSE"], ["Straße_1", "STRASSE"]),
+        (["a", "b"], ["a", "b"]),
+    ],
+)
+def test_columns_that_are_equal_up_to_case_are_renamed_on_request(labels: list[str], names: list[str]) -> None:
+    renamed = ColumnNames(labels, rename=True)
+    assert renamed.names == names
+    assert renamed.warnings == ()
+
+
+_SIMILAR = st.lists(
+    st.sampled_from(
+        ["x", "X", "x_1", "X_1", "correlationid", "CORRELATIONID_1", "y", "\N{LATIN SMALL LETTER DOTLESS I}", "I"]
+    ),
+    max_size=9,
+)
+
+
+@given(_SIMILAR, st.randoms(use_true_random=False))
+def test_renamed_columns_never_collide_and_do_not_depend_on_their_order(labels: list[str], random: Any) -> None:
+    names = ColumnNames(labels, rename=True).names
+    assert len({name.upper().casefold() for name in names} - {"correlationid"}) == len(labels)
+    different = sorted(set(labels))
+    shuffled = random.sample(different, len(different))
+    by_label = dict(zip(different, ColumnNames(different, rename=True).names, strict=True))
+    assert ColumnNames(shuffled, rename=True).names == [by_label[label] for label in shuffled]
+
+
+def test_the_variable_renames_columns_of_a_collector(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = pd.DataFrame([[1, 2]], columns=["x", "X"])
+    written = []
+    for choice in ("warn", "rename"):
+        monkeypatch.setenv("OTEL_MODELDATA_COLUMN_CASE", choice)
+        with capture() as captured:
+            collector = Collector(name="model_inputs")
+            collector.collect(frame)
+            collector.collect(frame)
+        written.append(captured.events[0].rows)
+    assert written == [[{"x": 1, "X": 2}], [{"x_1": 1, "X": 2}]]
+    assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
+        f"collection model_inputs: columns 'x' and 'X' are equal up to case, which Spark refuses: {_ADVICE}"
+    ]

@@ -1,0 +1,94 @@
+"""Headers hold credentials: each is sent as it was meant, or refused without any part of it."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_modeldata import Collector
+from otel_modeldata._settings.otlp_endpoint import load_endpoint
+from otel_modeldata.exceptions import ConfigError
+
+
+def _headers(text: str) -> tuple[tuple[str, str], ...]:
+    return load_endpoint({"OTEL_EXPORTER_OTLP_HEADERS": text}).headers
+
+
+@pytest.mark.parametrize(
+    ("text", "headers"),
+    [
+        ("", ()),
+        (" ,, ", ()),
+        ("Authorization=Bearer abc.def", (("authorization", "Bearer abc.def"),)),
+        ("Authorization=Bearer%20abc.def", (("authorization", "Bearer abc.def"),)),
+        ("authorization=Basic MTE2NjAwMTpXWFhY==", (("authorization", "Basic MTE2NjAwMTpXWFhY=="),)),
+        ("x-team=k, x-dataset = d ", (("x-team", "k"), ("x-dataset", "d"))),
+        ("a=1,a=2", (("a", "2"),)),
+        ("x-key=abc%0A", (("x-key", "abc"),)),
+        ("x-key=abc\n", (("x-key", "abc"),)),
+        ("x-list=a%2Cb%3Bc", (("x-list", "a,b;c"),)),
+        ("x.y_z=1", (("x.y_z", "1"),)),
+        ("x-half=100% sure", (("x-half", "100% sure"),)),
+    ],
+)
+def test_headers_are_read_as_opentelemetry_reads_them(text: str, headers: tuple[tuple[str, str], ...]) -> None:
+    assert _headers(text) == headers
+
+
+_NO_NAME = "got an entry without a name that gRPC sends: write 'name=value'"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('"Authorization=Bearer s3cr3t"', "got quotes: remove them, because env files and YAML blocks pass them on"),
+        ("'Authorization=Bearer s3cr3t'", "got quotes: remove them, because env files and YAML blocks pass them on"),
+        ("Authorization: Bearer s3cr3t", _NO_NAME),
+        ("Authorization: Basic s3cr3t==", _NO_NAME),
+        ("Authorization Bearer s3cr3t", f"{_NO_NAME}, a space as %20"),
+        ("api key=s3cr3t", f"{_NO_NAME}, a space as %20"),
+        ("Bearer s3cr3t", f"{_NO_NAME}, a space as %20"),
+        ("s3cr3t", f"{_NO_NAME}, a space as %20"),
+        ("s3cr3t==", "got a header without a value: give it one, or remove it"),
+        ("authorization=", "got a header without a value: give it one, or remove it"),
+        ('{"Authorization": "Bearer s3cr3t"}', f"{_NO_NAME}, a space as %20"),
+        ("=s3cr3t", f"{_NO_NAME}, a space as %20"),
+        ("authorization=Basic s3cr3té", "got a value of 'authorization' with characters that must be percent-encoded"),
+        ('key="s3cr3t"', "got a value of 'key' with characters that must be percent-encoded: encode it"),
+        ("a=1\nb=s3cr3t", "got a value of 'a' with characters that must be percent-encoded: encode it"),
+        ("x-team=s3cr3t%C3%A9", "got a value of 'x-team' that gRPC cannot send: use printable ASCII characters"),
+        ("x-key=s3cr3t%0Ab", "got a value of 'x-key' that gRPC cannot send: use printable ASCII characters"),
+        ("x-key-bin=s3cr3t", "got 'x-key-bin', whose name says that its value is bytes: choose another name"),
+        ("grpc-timeout=s3cr3t", "got 'grpc-timeout', which gRPC sets itself: remove it"),
+        ("Content-Type=s3cr3t", "got 'content-type', which gRPC sets itself: remove it"),
+        ("TE=s3cr3t", "got 'te', which gRPC sets itself: remove it"),
+        ("x!=s3cr3t", f"{_NO_NAME}, a space as %20"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_in_init_and_no_part_of_it_is_repeated(
+    text: str, reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_HEADERS", f"x-other=1,{text}")
+    with pytest.raises(ConfigError) as raised:
+        Collector(name="model_inputs")
+    expected = "expected name=value pairs, percent-encoded and separated by commas"
+    start = f"OTEL_EXPORTER_OTLP_LOGS_HEADERS: {expected}, in entry 2 {reason}"
+    assert str(raised.value).startswith(start)
+    assert "s3cr3t" not in f"{raised.value!r} {caplog.text}"
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60))
+def test_no_value_fails_in_another_way_and_every_header_can_be_sent(text: str) -> None:
+    try:
+        headers = _headers(text)
+    except ConfigError:
+        return
+    for name, value in headers:
+        assert name.islower() or not any(map(str.isalpha, name))
+        assert value.isascii()
+        assert value.isprintable()
+        assert value == value.strip()
