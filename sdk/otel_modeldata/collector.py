@@ -63,6 +63,9 @@ class Collector:
         TypeError: `on_error` cannot be called, or `logger_provider` is none.
     """
 
+    _settings: Settings
+    """Not with `logger_provider`."""
+
     def __init__(
         self,
         *,
@@ -85,15 +88,14 @@ class Collector:
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
         # Errors are raised now, in init(), not in the first scoring request.
-        self._sends_to: Settings | LoggerProvider
+        self._logger_provider = logger_provider
         if logger_provider is None:
             with _forking.guard:  # OpenTelemetry's resource is loaded here
-                self._sends_to = settings = Settings.from_env()
-            self._config = settings.config
-            self._rename_columns = settings.rename_columns
-            open_transport.check(settings)
+                self._settings = Settings.from_env()
+            self._config = self._settings.config
+            self._rename_columns = self._settings.rename_columns
+            open_transport.check(self._settings)
         else:
-            self._sends_to = logger_provider
             self._config = load_config()
             self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
@@ -161,15 +163,15 @@ class Collector:
             from ._emitter import Emitter, LoggerEmitter  # noqa: PLC0415 - not before the first collect
 
             emitter: FrameEmitter
-            if isinstance(self._sends_to, Settings):
-                emitter = Emitter(self.name, self._sends_to, self._rate, self._on_error, self._model_version)
+            if self._logger_provider is None:
+                emitter = Emitter(self.name, self._settings, self._rate, self._on_error, self._model_version)
             else:
                 emitter = LoggerEmitter(
                     self.name,
                     self._config,
                     self._rate,
                     self._model_version,
-                    self._sends_to,
+                    self._logger_provider,
                     rename_columns=self._rename_columns,
                 )
             self._emitter = emitter
