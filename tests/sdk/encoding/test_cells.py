@@ -24,7 +24,7 @@ from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, Rows
 from otel_modeldata.exceptions import UnsupportedValueError
 
-UTC = dt.UTC
+UTC = dt.timezone.utc
 BIG = 2**53 + 1
 
 

@@ -100,6 +100,7 @@ def test_a_store_is_a_folder_or_what_the_receiver_reads(text: str, store: str | 
 
 
 def test_a_store_that_cannot_be_used_is_a_problem_before_anything_is_contacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("aiohttp", reason="the receiver reads the URL")
     monkeypatch.setenv("OTEL_MODELDATA_STORE", "ftp://somewhere")
     (problem,) = read_environment().problems
     assert "got scheme 'ftp'" in str(problem)
