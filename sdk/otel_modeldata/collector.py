@@ -255,7 +255,7 @@ def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | Not
     if not name:
         return CollectionNameError("collection name is not provided")
     if not isinstance(name, str) or not semconv.is_name(name):
-        return CollectionNameError(f"collection name: expected {semconv.NAME_RULE}, got {str(name)[:140]!r}")
+        return CollectionNameError(f"collection name: expected {semconv.NAME_RULE}, got {str(name)[:140]!r}: rename it")
     if not config.collects_frames():
         return NotEnabledError("custom logging is not enabled, drop the data")
     entry = config.collection(name)
@@ -279,5 +279,7 @@ def _is_switched_off(name: object, config: CollectorConfig) -> bool:
 def _correlation_id(context: CorrelationContext) -> str:
     given: object = context.get_id()
     if given is None or given == "":
-        raise ContextError("expected a correlation context with an id, got one without")
+        raise ContextError(
+            "expected a correlation context with an id, got one without: its get_id() must return the request's id"
+        )
     return checked_text(str(given))

@@ -279,5 +279,8 @@ def checked_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ContextError("expected text, got a lone surrogate in an id or header: UTF-8 cannot carry it") from None
+        raise ContextError(
+            "expected text, got a lone surrogate in an id or header, which UTF-8 cannot carry: "
+            "text.encode('utf-8', 'replace').decode() replaces it"
+        ) from None
     return text
