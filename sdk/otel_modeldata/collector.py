@@ -17,8 +17,8 @@ from . import _forking, semconv
 from ._delivery import metrics, open_transport
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
-from .config import load_config
-from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
+from .config import config_warnings, load_config
+from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, known_context
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Collector:
         name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
-            `collect` for errors known there, by the delivery thread for events that are lost later.
+            `collect` for errors known there, by the delivery thread for events that are lost later and for credentials
+            that the endpoint does not accept.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
         logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
@@ -97,6 +98,7 @@ class Collector:
             open_transport.check(self._settings)
         else:
             self._config = load_config()
+            open_transport.log_once(config_warnings(self._config))
             self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
@@ -128,8 +130,11 @@ class Collector:
         """
         context: CorrelationContext | None = None
         try:
-            context = resolve(correlation_context)
-            message = self._collect(data, context, is_given=correlation_context is not None)
+            context = known_context(correlation_context)
+            is_new = context is None
+            if context is None:
+                context = BasicCorrelationContext()
+            message = self._collect(data, context, is_new=is_new, is_given=correlation_context is not None)
         except Exception as error:  # noqa: BLE001 - error boundary to scoring: with on_error none is raised
             message = str(error)
             metrics.count_refused(self.name, error)
@@ -139,20 +144,21 @@ class Collector:
             return WrapperContext(context, message == _ACCEPTED, message)
         return context
 
-    def _collect(self, data: pd.DataFrame, context: CorrelationContext, *, is_given: bool) -> str:
+    def _collect(self, data: pd.DataFrame, context: CorrelationContext, *, is_new: bool, is_given: bool) -> str:
         if self._refusal is not None:
             raise self._refusal
         correlation_id = _correlation_id(context)
-        slot = hash(correlation_id) % _SLOTS
-        if self._recent_ids[slot] == correlation_id:
-            self._repeated_ids.count(slot, correlation_id, context if is_given else None)
-        else:
-            self._recent_ids[slot] = correlation_id
+        if not is_new:
+            slot = hash(correlation_id) % _SLOTS
+            if self._recent_ids[slot] == correlation_id:
+                self._repeated_ids.count(slot, correlation_id, context if is_given else None)
+            else:
+                self._recent_ids[slot] = correlation_id
         if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
             metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
         emitter = self._emitter or self._make_emitter(data)
-        emitter.emit(data, correlation_id, context)
+        emitter.emit(data, correlation_id, context, is_new=is_new)
         return _ACCEPTED
 
     def _make_emitter(self, data: object) -> FrameEmitter:

@@ -142,11 +142,9 @@ class GrpcTransport:
         # With TLS 1.3 a server refuses a client's certificate after the handshake: only the connection is closed.
         is_closed = self._endpoint.client_certificate is not None and any(sign in answer.details for sign in _CLOSED)
         self._closed_in_row = self._closed_in_row + 1 if is_closed else 0
-        is_after_renewal = self._is_renewed and answer.code == grpc.StatusCode.UNAVAILABLE.name
+        is_unwanted = is_closed and (self._is_renewed or self._closed_in_row >= _MANY_CLOSED)
         is_tls = self._endpoint.secure and any(sign in answer.details for sign in _TLS_FAILURES)
-        return answer._replace(
-            is_about_credentials=is_refused or is_after_renewal or is_tls or self._closed_in_row >= _MANY_CLOSED
-        )
+        return answer._replace(is_about_credentials=is_refused or is_unwanted or is_tls)
 
     def close(self) -> None:
         """Close the channel, which cancels a try in progress."""

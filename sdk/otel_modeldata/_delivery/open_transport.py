@@ -19,6 +19,8 @@ from ..log_throttle import LogThrottle
 from ..validation.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .._settings.settings import Settings
     from ..transport import Transport
 
@@ -55,7 +57,12 @@ def check(settings: Settings) -> None:
     if isinstance(settings.destination, str):
         _check_store(settings.destination)
     make_folders(settings.delivery)
-    for warning in settings.warnings:
+    log_once(settings.warnings)
+
+
+def log_once(warnings: Iterable[Problem]) -> None:
+    """Log warnings about settings, each once per process."""
+    for warning in warnings:
         _once.log(logging.WARNING, warning, "%s", warning)
 
 
