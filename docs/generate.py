@@ -18,7 +18,7 @@ import msgspec
 
 from otel_modeldata import semconv
 from otel_modeldata._delivery import metrics as sdk_metrics
-from otel_modeldata._delivery import process_start as sdk_process
+from otel_modeldata._delivery.ending import last_delivery
 from otel_modeldata._settings import delivery as delivery_settings
 from otel_modeldata.environment import VARIABLES
 from otel_modeldata_receiver import telemetry
@@ -144,7 +144,7 @@ def _limits_page() -> str:
         ("Longest pause before a retry", _seconds(sdk.max_retry_seconds), "max_retry_seconds"),
         ("Largest request with several records", _bytes(sdk.batch_bytes), "batch_bytes"),
         ("Largest record", _bytes(sdk.record_bytes), "record_bytes"),
-        ("Delivery at the end of a process", _seconds(sdk_process.EXIT_SECONDS), "EXIT_SECONDS"),
+        ("Delivery at the end of a process", _seconds(last_delivery.EXIT_SECONDS), "EXIT_SECONDS"),
     ]
     worst = _seconds(sdk.merge_seconds + sdk.linger_seconds)
     ingest_rows = [

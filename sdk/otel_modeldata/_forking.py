@@ -23,7 +23,42 @@ _FORK_WAITS_SECONDS = 10.0
 """The forking thread may itself hold an import lock that the other thread needs: after this time the fork proceeds
 anyway."""
 
-guard = threading.RLock()
+
+class Guard:
+    """A reentrant lock that can say whether this thread holds it: a signal handler may interrupt its holder."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._holder = 0
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self, timeout: float = -1) -> bool:
+        """Wait for the lock, at most `timeout` seconds unless negative; False after a timeout."""
+        if not self._lock.acquire(timeout=timeout):
+            return False
+        self._holder = threading.get_ident()
+        self._depth += 1
+        return True
+
+    def release(self) -> None:
+        """Undo one `acquire`."""
+        self._depth -= 1
+        if self._depth == 0:
+            self._holder = 0
+        self._lock.release()
+
+    def is_held_here(self) -> bool:
+        """Whether the calling thread holds the lock."""
+        return self._holder == threading.get_ident()
+
+
+guard = Guard()
 """Held while `collector.py` loads modules and `_delivery/process_start.py` makes the delivery side of the process."""
 _is_held_for_fork = False
 
@@ -58,7 +93,7 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     global guard  # noqa: PLW0603 - the inherited one may be held by a thread that does not exist here
-    guard = threading.RLock()
+    guard = Guard()
 
 
 on_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -1,8 +1,8 @@
 """`Collector`: the class that score.py uses.
 
 A drop-in replacement for `azureml.ai.monitoring.Collector`: change `azureml.ai.monitoring` in the import to
-`otel_modeldata`. The first `collect` loads the rest of the package; until then neither pandas nor gRPC nor the
-OpenTelemetry SDK is imported.
+`otel_modeldata`. `import otel_modeldata` imports neither pandas nor gRPC nor the OpenTelemetry SDK. `Collector(...)`
+loads the rest of the package if the program has imported pandas, else the first `collect` does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
+from ._delivery.ending.hooks import install_hooks
+from ._delivery.on_error import call_on_error
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
 from .config import config_warnings, load_config
@@ -49,7 +51,9 @@ class Collector:
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
             `collect` for errors known there, by the delivery thread for events that are lost later and for credentials
-            that the endpoint does not accept.
+            that the endpoint does not accept. What it raises is logged and goes no further, `SystemExit` and
+            `KeyboardInterrupt` included; one that a signal handler raises while it runs is raised. It may call
+            `collect`, `flush` and `shutdown`: their errors are logged, not given to it again.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
         logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
@@ -96,6 +100,7 @@ class Collector:
             self._config = self._settings.config
             self._rename_columns = self._settings.rename_columns
             open_transport.check(self._settings)
+            install_hooks(on_sigterm=self._settings.delivery.on_sigterm)
         else:
             self._config = load_config()
             open_transport.log_once(config_warnings(self._config))
@@ -111,6 +116,9 @@ class Collector:
             logger.info("collection %s is switched off: its frames are dropped", name)
         if self._refusal is not None:
             self._report(self._refusal)
+        elif logger_provider is None and "pandas" in sys.modules:
+            # Now, not in the first request, nor in a thread that outlives the main one, when Python refuses imports.
+            self._load()
 
     def collect(self, data: pd.DataFrame, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
         """Collect a frame; later changes of the frame do not change the record.
@@ -162,14 +170,18 @@ class Collector:
         return _ACCEPTED
 
     def _make_emitter(self, data: object) -> FrameEmitter:
-        """Load the heavy part of the package; a fork waits for it, else its child would have half-imported modules."""
         if "pandas" not in sys.modules:  # then `data` cannot be a DataFrame: pandas need not be loaded
             raise UnsupportedDataError(data)
+        return self._load()
+
+    def _load(self) -> FrameEmitter:
+        """Load the heavy part of the package; a fork waits for it, else its child would have half-imported modules."""
         with _forking.guard:
-            from ._emitter import Emitter, LoggerEmitter  # noqa: PLC0415 - not before the first collect
+            from ._emitter import Emitter, LoggerEmitter  # noqa: PLC0415 - not with the package
 
             emitter: FrameEmitter
             if self._logger_provider is None:
+                open_transport.load(self._settings)
                 emitter = Emitter(self.name, self._settings, self._rate, self._on_error, self._model_version)
             else:
                 emitter = LoggerEmitter(
@@ -183,9 +195,13 @@ class Collector:
             self._emitter = emitter
             return emitter
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pools copy collectors to other processes (cloudpickle does so with globals): each loads its own emitter."""
+        return self.__dict__ | {"_emitter": None}
+
     def _report(self, error: Exception) -> None:
         if self._on_error is not None:
-            self._on_error(error)
+            call_on_error(self._on_error, error)
         elif error is not self._refusal or not self._switched_off:
             raise error
 

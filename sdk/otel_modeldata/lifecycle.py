@@ -5,26 +5,35 @@ Events that were accepted and are not yet delivered when a process ends (tests/e
 | end of the process | in memory | with `OTEL_MODELDATA_SPOOL` |
 |---|---|---|
 | end of the program, `sys.exit`, uncaught exception, SIGINT | delivered, within 10 s | delivered, else kept |
-| SIGTERM with a handler that ends in `sys.exit` (gunicorn's workers) | delivered, within 10 s | delivered, else kept |
-| child of `multiprocessing`, worker of `ProcessPoolExecutor` | delivered, within 10 s | delivered, else kept |
+| threads that outlive the main one, exit handlers that collect | delivered, within 10 s | delivered, else kept |
+| SIGTERM under uvicorn, gunicorn, hypercorn, granian, KServe | delivered, within 10 s | delivered, else kept |
+| SIGTERM without a handler: waitress, scripts (1) | delivered, within 10 s | delivered, else kept |
+| child of `multiprocessing`, joblib, Celery, billiard, Dask | delivered, within 10 s | delivered, else kept |
+| SIGTERM to such a child: `Pool.terminate` (1) | delivered, within 4 s | delivered, else kept |
 | `shutdown()`, then anything | delivered, within its timeout | delivered, else kept |
-| uvicorn, which raises SIGTERM again: `shutdown()` at the end of the lifespan | delivered | kept |
-| SIGTERM without a handler, `Pool.terminate`, `os._exit`, `kill -9`, crash | lost: everything pending | kept |
+| first process of a container, SIGTERM without a handler (2) | delivered, all but the last moment | kept |
+| `os._exit`, `os.execv`, `kill -9`, crash, worker of Ray | lost: everything pending | kept |
 | forked child | starts empty; the parent's events stay the parent's | same |
 | power cut | lost | kept, except what the kernel had not written back |
+
+(1) If a collector was made in the main thread. The SDK then handles SIGTERM: it delivers, restores the default and
+raises the signal again. It replaces no handler of the application; `OTEL_MODELDATA_SIGTERM=leave` installs none.
+(2) The kernel does not end such a process by SIGTERM: it works on until SIGKILL, and delivers without a pause.
 
 Without an outage, the events of the last `merge_seconds` and `linger_seconds` (`_settings/delivery.py`) are pending;
 during an outage, all events since it began.
 
 *Kept* events are sent by the next process that collects with the same folder, by a running one within ten seconds, or
 by `python -c "import otel_modeldata; otel_modeldata.shutdown(60)"`. An orderly end reports undelivered events as lost,
-with the reason `shutdown`. An abrupt end cannot report its losses: the producer's last sequence numbers are missing.
+with the reason `shutdown`, and logs one line with their number. An abrupt end cannot report its losses: the producer's
+last sequence numbers are missing. `_delivery/ending/` has the code for each end.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import _forking
 from ._delivery.process import current_process
 from ._settings.delivery import names_spool
 from .report import DeliveryReport
@@ -71,8 +80,10 @@ def _process_with_events() -> Process | None:
 
     With a spool it is made here, because a dead process may have left events there.
     """
-    if names_spool():
+    process = current_process()
+    if process is not None or not names_spool() or _forking.guard.is_held_here():  # called while this thread loads it
+        return process
+    with _forking.guard:
         from ._delivery.process_start import process_for_spool  # noqa: PLC0415 - loads gRPC, only when it is needed
 
         return process_for_spool()
-    return current_process()

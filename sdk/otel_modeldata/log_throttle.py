@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -33,9 +31,7 @@ class LogThrottle:
         self._logger = logger
         self._seconds = seconds
         self._clock = clock
-        self._quiet_until: dict[Hashable, float] = {}
-        self._lock = threading.RLock()
-        self._pid = os.getpid()
+        self._quiet_until: dict[Hashable, list[float]] = {}
 
     def log(
         self, level: int, key: Hashable, message: str, *args: object, exc_info: BaseException | bool | None = None
@@ -53,14 +49,19 @@ class LogThrottle:
             self._logger.log(level, message, *args, exc_info=exc_info, stacklevel=2)
 
     def _is_due(self, key: Hashable) -> bool:
-        if self._pid != os.getpid():  # a thread of the parent may have held the lock during the fork
-            self._lock, self._pid = threading.RLock(), os.getpid()
-        with self._lock:
-            now = self._clock()
-            if now < self._quiet_until.get(key, now):
+        """Whether the line is due; without a lock, which a signal handler or a forked child could find held."""
+        quiet_until, now = self._quiet_until, self._clock()
+        entry = quiet_until.get(key)
+        if entry is not None:
+            if now < entry[0]:
                 return False
-            self._quiet_until.pop(key, None)  # so that the first one is always the oldest
-            self._quiet_until[key] = now + self._seconds
-            if len(self._quiet_until) > MAX_KEYS:
-                del self._quiet_until[next(iter(self._quiet_until))]
-            return True
+            entry = quiet_until.pop(key, None)  # so that the first one is always the oldest
+            if entry is not None and now < entry[0]:  # of another thread, which has logged in the meantime
+                quiet_until.setdefault(key, entry)
+                return False
+        own = [now + self._seconds]
+        if quiet_until.setdefault(key, own) is not own:
+            return False
+        if len(quiet_until) > MAX_KEYS:
+            quiet_until.pop(next(iter(list(quiet_until))), None)
+        return True

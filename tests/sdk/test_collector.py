@@ -439,7 +439,7 @@ def test_an_unreachable_endpoint_never_raises_in_collect_and_shows_in_the_report
     report = otel_modeldata.shutdown(timeout=0.5)
     assert (report.accepted, report.delivered, report.lost, report.pending) == (10, 0, {"shutdown": 10}, 0)
     assert sum(error.count for error in errors) == 10  # type: ignore[attr-defined]
-    assert "wait for the endpoint to come back; it answers UNAVAILABLE" in caplog.text
+    assert "10 event(s) wait for 127.0.0.1:9, which answers UNAVAILABLE" in caplog.text
 
 
 # ---- one id for many requests

@@ -158,7 +158,6 @@ def test_a_fork_while_another_thread_loads_the_delivery_side_waits_for_it(backen
         import os, sys, threading
         import pandas as pd
         from otel_modeldata import Collector, flush
-        collector = Collector(name="model_inputs")
         frame = pd.DataFrame({"n": [1]})
         loading = threading.Event()
 
@@ -168,12 +167,15 @@ def test_a_fork_while_another_thread_loads_the_delivery_side_waits_for_it(backen
                     loading.set()
 
         sys.meta_path.insert(0, Finder())
-        thread = threading.Thread(target=collector.collect, args=(frame,))
+        def collect():
+            Collector(name="model_inputs").collect(frame)
+
+        thread = threading.Thread(target=collect)
         thread.start()
         assert loading.wait(60)
         child = os.fork()
         if not child:
-            collector.collect(frame)
+            collect()
             assert flush(60).delivered == 1
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0

@@ -95,18 +95,19 @@ def test_many_threads_log_a_key_once(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_logs_although_a_thread_of_its_parent_held_the_lock() -> None:
-    throttle = LogThrottle(logger)
-    held, release = threading.Event(), threading.Event()
+def test_a_forked_child_logs_although_a_thread_of_its_parent_was_logging() -> None:
+    inside, release = threading.Event(), threading.Event()
 
-    def hold() -> None:
-        with throttle._lock:
-            held.set()
+    def clock() -> float:
+        if threading.current_thread() is thread:
+            inside.set()
             release.wait(60)
+        return 0.0
 
-    thread = threading.Thread(target=hold)
+    throttle = LogThrottle(logger, clock=clock)
+    thread = threading.Thread(target=throttle.log, args=(logging.DEBUG, "a", "of the parent"))
     thread.start()
-    assert held.wait(30)
+    assert inside.wait(30)
     child = os.fork()
     if not child:
         os._exit(0 if throttle._is_due("a") else 1)

@@ -33,21 +33,19 @@ class BatchSource:
     def next_batch(self) -> Sequence[PendingRecord]:
         """Wait until records are due and take at most one batch; it may be empty."""
         queue, backlog = self._queue, self._queue.backlog
-        limit = queue.limits.batch_bytes
         self._is_adopted_turn = not self._is_adopted_turn
         if backlog is not None and self._is_adopted_turn and backlog.holds_adopted():
-            return backlog.take_adopted(limit)
-        with queue.changed:
-            self._await_records()
-            batch = queue.memory.take(urgent=queue.is_urgent())
+            return backlog.take_adopted(queue.limits.batch_bytes)
+        self._await_records()
+        batch = queue.take()
         if not batch and backlog is not None and backlog.overflowed:
-            batch = backlog.take_own(limit)
+            batch = queue.take_overflow(backlog)
         if batch:
             self._empty_looks = 0
         return batch
 
     def _await_records(self) -> None:
-        """Return when a batch is due or `shutdown` was called; may also return early.
+        """Return when a batch is due or the thread is notified; may also return early.
 
         Waking a thread costs `collect` 15 us. So the thread looks once per `linger_seconds`, and asks to be notified
         only after it has found nothing for a while.
@@ -56,13 +54,15 @@ class BatchSource:
         while not queue.is_urgent() and not queue.holds_backlog():
             if queue.memory:
                 wait = queue.memory.wait_seconds()
-                if wait <= 0:
+                if wait <= 0 or queue.wait(wait):
                     return
-                queue.changed.wait(wait)
                 continue
+            queue.check_charges()
             queue.is_idle = self._empty_looks >= _LOOKS_BEFORE_IDLE
             self._empty_looks += 1
-            notified = queue.changed.wait(self._idle_seconds if queue.is_idle else queue.limits.linger_seconds)
-            if queue.is_idle and not notified:
+            if queue.memory:  # added before the collecting thread could know that this one is idle
+                continue
+            notified = queue.wait(self._idle_seconds if queue.is_idle else queue.limits.linger_seconds)
+            if notified or queue.is_idle:
                 break
         queue.is_idle = False

@@ -29,11 +29,6 @@ class Counters:
     def __init__(self) -> None:
         self._by_collection: dict[str, _CollectionCounters] = {}
 
-    def next_sequence(self, collection: str) -> int:
-        """The sequence number of the collection's next accepted event, from 0."""
-        counters = self._by_collection.get(collection)
-        return 0 if counters is None else counters.accepted
-
     def accept(self, collection: str, count: int = 1) -> int:
         """Count accepted events; returns the sequence number of the first of them."""
         counters = self._counters(collection)
@@ -54,14 +49,20 @@ class Counters:
             counters = self._by_collection[collection] = _CollectionCounters()
         return counters
 
-    def report(self) -> Mapping[str, CollectionReport]:
-        """A copy of the counts as they are now."""
+    def report(self, waiting: Mapping[str, int] | None = None) -> Mapping[str, CollectionReport]:
+        """A copy of the counts as they are now.
+
+        Args:
+            waiting: events by collection that were accepted and are not counted here yet.
+        """
+        more = waiting or {}
+        collections = {**self._by_collection, **{name: _CollectionCounters() for name in more}} | self._by_collection
         return {
             collection: CollectionReport(
-                accepted=counters.accepted,
+                accepted=counters.accepted + more.get(collection, 0),
                 delivered=counters.delivered,
                 lost=dict(counters.lost),
-                pending=counters.accepted - counters.delivered - counters.lost.total(),
+                pending=counters.accepted + more.get(collection, 0) - counters.delivered - counters.lost.total(),
             )
-            for collection, counters in self._by_collection.items()
+            for collection, counters in collections.items()
         }

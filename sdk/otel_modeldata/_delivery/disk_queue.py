@@ -27,11 +27,12 @@ import logging
 import math
 import os
 import sys
-import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from ..exceptions import SpoolError
 from ..log_throttle import LogThrottle
+from .native_threads import RLock
 from .segment_file import RecordPosition, SegmentFile
 from .segment_format import HEAD_BYTES, SegmentContent, beginning, scan
 
@@ -49,15 +50,25 @@ SEGMENT_BYTES = 8 * 2**20
 
 SUFFIX = ".spool"
 
+MARK_WAITS_SECONDS = 0.05
+"""How long the delivery thread waits for a thread that writes: usually microseconds. It does not wait longer, because a
+signal handler may have interrupted that thread, and wait for the delivery thread."""
+
 
 class DiskQueue:
-    """The segments of this process, in a folder that it shares with other processes. Thread-safe.
+    """The segments of this process, in a folder that it shares with other processes.
+
+    Any thread may call `append`, `settle` and `close`; the delivery thread calls the rest.
 
     Args:
         folder: made if it is missing.
         producer: names the segments of this process.
         source: an OTLP request without records: resource and scope of this process.
         max_bytes: limit for all segments of this process, including adopted ones.
+
+    Attributes:
+        lock: held by a thread that writes. Reentrant: a signal handler may interrupt that thread, and then call any
+            method. The delivery thread never waits long for it, because the interrupted thread may wait for delivery.
     """
 
     def __init__(self, folder: Path, producer: str, source: bytes, max_bytes: int) -> None:
@@ -66,81 +77,125 @@ class DiskQueue:
         self._source = source
         self._max_bytes = max_bytes
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // 8)
-        self._lock = threading.Lock()
+        self.lock = RLock()
         self._own: list[SegmentFile] = []
         self._adopted: list[SegmentFile] = []
+        self._unmarked: deque[RecordPosition] = deque()
         self._names = itertools.count()
         self._once = LogThrottle(logger, math.inf)
+        self._removals = LogThrottle(logger)
+
+    def is_locked_here(self) -> bool:
+        """Whether this thread writes at the moment: a signal handler interrupted it."""
+        return self.lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001 - as `threading` does
 
     def nbytes(self) -> int:
         """Bytes that the segments of this process take on disk."""
-        with self._lock:
-            return self._nbytes()
-
-    def _nbytes(self) -> int:
         return sum(segment.size for segment in (*self._own, *self._adopted))
 
-    def append(self, payload: bytes) -> RecordPosition | None:
-        """Write a record; None when the limit is reached.
+    def append(self, payload: bytes, collection: str = "") -> RecordPosition | None:
+        """Write a record of a collection; None when the limit is reached.
 
         Raises:
             SpoolError: the folder cannot be written to.
         """
-        with self._lock:
+        with self.lock:
             try:
                 waiting = sum(segment.unsettled for segment in (*self._own, *self._adopted))
-                if waiting and self._nbytes() + HEAD_BYTES + len(payload) > self._max_bytes:
+                if waiting and self.nbytes() + HEAD_BYTES + len(payload) > self._max_bytes:
                     return None
-                return self._current().append(payload)
+                return self._current().append(payload, collection)
             except OSError as error:
                 raise SpoolError(self._folder, error) from error
 
     def _current(self) -> SegmentFile:
-        if not self._own or self._own[-1].size >= self._segment_bytes:
-            self._own.append(self._create())
+        if self._own:
+            last = self._own[-1]
+            if not last.is_in_place():
+                self._restore()
+            if last.size < self._segment_bytes and last.is_in_place():
+                return last
+        self._own.append(self._create())
         return self._own[-1]
 
     def _create(self) -> SegmentFile:
+        path, fd = self._open_new(self._producer)
+        segment = SegmentFile(path, fd)
+        try:
+            segment.begin(beginning(self._source))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            segment.close()
+            raise
+        return segment
+
+    def _open_new(self, producer: str) -> tuple[Path, int]:
+        """A new file for records of a producer, locked."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own = "" if producer == self._producer else self._producer
         while True:
-            path = self._folder / f"{self._producer}-{next(self._names):06d}{SUFFIX}"
+            path = self._folder / f"{producer}-{own}{next(self._names):06d}{SUFFIX}"
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            if not _lock_file(path, fd):  # another process has adopted the new file, and removes it
-                os.close(fd)
-                continue
-            segment = SegmentFile(path, fd)
-            try:
-                segment.begin(beginning(self._source))
-            except OSError:
-                path.unlink()
-                segment.close()
-                raise
-            return segment
+            if _lock_file(path, fd):
+                return path, fd
+            os.close(fd)  # another process has adopted the new file, and removes it
+
+    def tail(self) -> tuple[SegmentFile | None, int]:
+        """The segment that is written to, and how many records it holds; the caller has the lock.
+
+        Raises:
+            SpoolError: the bytes of an interrupted write cannot be removed.
+        """
+        if not self._own:
+            return None, 0
+        try:
+            self._own[-1].mend()
+        except OSError as error:
+            raise SpoolError(self._folder, error) from error
+        return self._own[-1], len(self._own[-1])
+
+    def withdraw(self, position: RecordPosition) -> None:
+        """Forget a record that was written, but not accepted."""
+        position.segment.withdrawn.add(position.ordinal)
+        self.settle([position])
 
     def read(self, position: RecordPosition) -> bytes:
         """A record that this process wrote."""
-        with self._lock:
-            return position.segment.read(position.ordinal)
+        return position.segment.read(position.ordinal)
 
     def after(self, position: RecordPosition) -> RecordPosition:
-        """The position of the record that was appended after this one."""
-        with self._lock:
-            if position.ordinal + 1 < len(position.segment):
-                return RecordPosition(position.segment, position.ordinal + 1)
-            return RecordPosition(self._own[self._own.index(position.segment) + 1], 0)
+        """The position of the next accepted record after this one."""
+        segment, ordinal = position
+        while True:
+            ordinal += 1
+            if ordinal >= len(segment):
+                segment, ordinal = self._own[self._own.index(segment) + 1], 0
+            if ordinal not in segment.withdrawn:
+                return RecordPosition(segment, ordinal)
 
     def settle(self, positions: Iterable[RecordPosition]) -> None:
-        """Mark records as delivered or reported lost: they are never sent again."""
+        """Mark records as delivered or reported lost: they are never sent again.
+
+        If another thread writes for long, the marks are written later: at the latest, by `close`.
+        """
+        self._unmarked.extend(positions)
+        if self._unmarked and self.lock.acquire(timeout=MARK_WAITS_SECONDS):
+            try:
+                self._mark()
+            finally:
+                self.lock.release()
+
+    def _mark(self) -> None:
         by_segment: dict[SegmentFile, list[int]] = {}
-        for position in positions:
+        while self._unmarked:
+            position = self._unmarked.popleft()
             by_segment.setdefault(position.segment, []).append(position.ordinal)
-        with self._lock:
-            for segment, ordinals in by_segment.items():
-                segment.unsettled -= len(ordinals)
-                try:
-                    self._forget(segment, ordinals)
-                except OSError as error:
-                    self._warn("cannot be marked as delivered, so it may be sent again", error)
+        for segment, ordinals in by_segment.items():
+            segment.settle(len(ordinals))
+            try:
+                self._forget(segment, ordinals)
+            except OSError as error:
+                self._warn("cannot be marked as delivered, so it may be sent again", error)
 
     def _forget(self, segment: SegmentFile, ordinals: Sequence[int]) -> None:
         if segment.unsettled:
@@ -152,17 +207,55 @@ class DiskQueue:
 
     def _remove(self, segment: SegmentFile) -> None:
         (self._own if segment in self._own else self._adopted).remove(segment)
-        segment.path.unlink(missing_ok=True)
+        if segment.is_in_place():
+            segment.path.unlink(missing_ok=True)
         segment.close()
+
+    def restore(self) -> None:
+        """Write segments again that were removed while they were open; called now and then by the delivery thread."""
+        if self.lock.acquire(timeout=MARK_WAITS_SECONDS):
+            try:
+                self._restore()
+            except OSError as error:
+                self._removals.log(
+                    logging.ERROR,
+                    "restore",
+                    "files of the spool in %s are gone and cannot be written again: %s. What is not delivered before "
+                    "the process ends is lost",
+                    self._folder,
+                    error,
+                )
+            finally:
+                self.lock.release()
+
+    def _restore(self) -> None:
+        for segment in (*self._own, *self._adopted):
+            if segment.is_in_place() or segment.is_damaged:
+                continue
+            if segment in self._own and not segment.unsettled:
+                self._remove(segment)
+                continue
+            path, fd = self._open_new(segment.producer)
+            try:
+                is_moved = segment.move_to(path, fd)
+            finally:
+                os.close(fd)
+            if not is_moved:
+                path.unlink(missing_ok=True)
+            what = "was removed, and is written again" if is_moved else "was emptied by another program"
+            self._removals.log(logging.ERROR, what, "a file of the spool in %s %s", self._folder, what)
+
+    def is_whole(self) -> bool:
+        """Whether all own segments are where the next process will look for them."""
+        return all(segment.is_in_place() for segment in self._own)
 
     def adopt(self) -> list[SegmentFile]:
         """Lock and return the segments of dead processes."""
-        with self._lock:
-            held = {segment.path for segment in (*self._own, *self._adopted)}
-            paths = sorted(path for path in self._folder.glob(f"*{SUFFIX}") if path not in held)
-            found = [segment for path in paths if (segment := _open_dead(path)) is not None]
-            self._adopted += found
-            return found
+        held = {segment.path for segment in (*self._own, *self._adopted)}
+        paths = sorted(path for path in self._folder.glob(f"*{SUFFIX}") if path not in held)
+        found = [segment for path in paths if (segment := _open_dead(path)) is not None]
+        self._adopted += found
+        return found
 
     def examine(self, segment: SegmentFile) -> tuple[bytes, SegmentContent]:
         """Read an adopted segment: its bytes and their content. Damaged bytes are kept in a `.corrupt` file beside it.
@@ -178,14 +271,13 @@ class DiskQueue:
             content = SegmentContent(
                 corrupt=content.corrupt + len(content.records), damaged=[(0, len(data))], end=len(data)
             )
-        with self._lock:
-            if content.damaged:
-                self._quarantine(segment, [data[start:end] for start, end in content.damaged], content.corrupt)
-            if content.end < segment.size:
-                segment.cut(content.end)
-            segment.unsettled = len(content.records)
-            if not content.records:
-                self._remove(segment)
+        if content.damaged:
+            self._quarantine(segment, [data[start:end] for start, end in content.damaged], content.corrupt)
+        if content.end < segment.size:
+            segment.cut(content.end)
+        segment.hold(len(content.records))
+        if not content.records:
+            self._remove(segment)
         return data, content
 
     def _quarantine(self, segment: SegmentFile, damaged: Iterable[bytes], count: int) -> None:
@@ -203,13 +295,14 @@ class DiskQueue:
 
     def close(self) -> None:
         """Close all segments; records that are not settled wait for the next process."""
-        with self._lock:
-            for segment in self._own:
-                if not segment.unsettled:
+        with self.lock:
+            self._mark()
+            own, adopted, self._own, self._adopted = self._own, self._adopted, [], []
+            for segment in own:
+                if not segment.unsettled and segment.is_in_place():
                     segment.path.unlink(missing_ok=True)
-            for segment in (*self._own, *self._adopted):
+            for segment in (*own, *adopted):
                 segment.close()
-            self._own, self._adopted = [], []
 
     def abandon(self) -> None:
         """In a forked child: close the parent's files, which stay locked by the parent."""

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import grpc
@@ -15,6 +13,7 @@ import grpc
 from .._encoding.otlp_messages import ExportLogsServiceResponse, RetryInfo, Status
 from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
 from .credential_renewal import CredentialRenewal
+from .native_threads import Lock, sleep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +82,7 @@ class GrpcTransport:
         """Whether no try has succeeded since the credentials changed."""
         self._closed_in_row = 0
         """How many tries ended with a closed connection since one ended in another way."""
-        self._inside = threading.Lock()
+        self._inside = Lock()
         """Held by a thread inside gRPC, and by a fork."""
         self._is_held_for_fork = False
         self._interrupted: grpc.Channel | None = None
@@ -105,7 +104,7 @@ class GrpcTransport:
             if self._interrupted is not channel or self._is_closed:
                 return answer
             # The fork waits for the lock. Locks are not fair: without a pause this thread would get it each time.
-            time.sleep(FORK_WAITS_SECONDS)
+            sleep(FORK_WAITS_SECONDS)
 
     def _renew(self) -> None:
         """Use the credentials that the files have now, if they changed."""
@@ -159,7 +158,7 @@ class GrpcTransport:
             self._interrupted = self._channel
             self._channel.close()
             self._is_held_for_fork = self._inside.acquire(timeout=FORK_GIVES_UP_SECONDS)
-            time.sleep(_FORK_SETTLES_SECONDS)
+            sleep(_FORK_SETTLES_SECONDS)
 
     def go_on_after_fork(self) -> None:
         """Allow calls in the parent again."""

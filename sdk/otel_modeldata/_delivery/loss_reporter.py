@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import CredentialsError, DeliveryError
 from ..log_throttle import LogThrottle
+from .on_error import call_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,15 +18,33 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NO_SERVER = (
+    "start `otel-modeldata receive` or a gateway there, set OTEL_EXPORTER_OTLP_ENDPOINT to where one runs, or set "
+    "OTEL_MODELDATA_STORE to write to a store without one; `otel-modeldata doctor` looks for the cause"
+)
+_ANOTHER_PROTOCOL = (
+    "it speaks HTTP, not gRPC: set OTEL_EXPORTER_OTLP_ENDPOINT to the gRPC endpoint of the gateway, whose port is "
+    "usually 4317; that of OTLP/HTTP is 4318"
+)
+_HTTP_1_SIGNS = ("http1", "http/1", "failed parsing http/2", "http2 header with status")
+"""What gRPC says about an answer that is not HTTP/2 or not gRPC, in lower case."""
+
 
 _QUIET_SECONDS = 60.0
 
 
 class LossReporter:
-    """Reports for one delivery worker. Each reason is logged at most once a minute."""
+    """Reports for one delivery worker. Each reason is logged at most once a minute.
 
-    def __init__(self) -> None:
+    Args:
+        destination: where records are sent, for the log.
+    """
+
+    def __init__(self, destination: str = "the endpoint") -> None:
+        self._destination = destination
         self._throttle = LogThrottle(logger)
+        self.outage = ""
+        """What the endpoint answered last if it does not accept records; "" if it does."""
         self._quiet_until: dict[OnError, float] = {}
 
     def lost(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
@@ -37,12 +56,10 @@ class LossReporter:
         for on_error, ids in event_ids.items():
             error = DeliveryError(outcome.reason, outcome.detail, tuple(ids), min(count, len(ids)))
             if on_error is None:
-                self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
-                continue
-            try:
-                on_error(error)
-            except Exception:  # an error in the user's function must not end the delivery thread
-                logger.exception("on_error itself failed for: %s", error)
+                if outcome.reason != "shutdown":  # `Process.shutdown` reports these together
+                    self._throttle.log(logging.WARNING, outcome.reason, "%s", error)
+            else:
+                call_on_error(on_error, error)
 
     def unauthorized(self, items: Sequence[PendingRecord], answer: Retry) -> None:
         """Report to each `on_error` of these events, at most once a minute, that the credentials are not accepted."""
@@ -50,12 +67,14 @@ class LossReporter:
         for on_error in dict.fromkeys(item.on_error for item in items):
             if on_error is not None and time.monotonic() >= self._quiet_until.get(on_error, 0.0):
                 self._quiet_until[on_error] = time.monotonic() + _QUIET_SECONDS
-                try:
-                    on_error(error)
-                except Exception:  # an error in the user's function must not end the delivery thread
-                    logger.exception("on_error itself failed for: %s", error)
+                call_on_error(on_error, error)
 
-    def waiting(self, answer: Retry, count: int, nbytes: int) -> None:
+    def waiting(self, answer: Retry, count: int) -> None:
         """Report that the endpoint does not accept records now."""
-        message = "%d event(s), %d bytes, wait for the endpoint to come back; it answers %s: %s"
-        self._throttle.log(logging.WARNING, "waiting", message, count, nbytes, answer.code, answer.details)
+        self.outage = f"{answer.code}: {answer.details}"
+        message = "%d event(s) wait for %s, which answers %s: %s (%s)"
+        details = answer.details.lower()
+        hint = _ANOTHER_PROTOCOL if any(sign in details for sign in _HTTP_1_SIGNS) else _NO_SERVER
+        self._throttle.log(
+            logging.WARNING, "waiting", message, count, self._destination, answer.code, answer.details, hint
+        )

@@ -4,7 +4,9 @@ An event waits `merge_seconds`: frames of the same collection, correlation id an
 join it. (Azure's collector merges frames, too, but gives all of them one id.) Then it is sent with the next batch.
 Pauses between batches save CPU, which scoring needs.
 
-Not thread-safe: the owner of a `MemoryQueue` serializes the calls.
+Any number of threads may call `join` and `add`; a signal handler may do so in the middle of another call. One thread at
+a time may call `take`. No lock is needed, because each of them changes shared state by single steps: a record is in the
+queue when it is appended, and a frame has joined an event if it is in the event's list before the end mark.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from typing import TYPE_CHECKING, cast
+
+from .atomic_sum import AtomicSum
+from .pending import JoinedFrame
 
 if TYPE_CHECKING:
     from .._encoding.log_record import Record
@@ -24,15 +29,12 @@ class MemoryQueue:
 
     Args:
         limits: bounds and pace.
-
-    Attributes:
-        nbytes: bytes charged for all records in memory, until they are settled.
     """
 
     def __init__(self, limits: DeliveryLimits) -> None:
-        self.nbytes = 0
         self._limits = limits
         self._most_bytes, self._most_records = limits.queue_bytes, limits.queue_records
+        self._charged = AtomicSum()
         self._waiting: deque[PendingRecord] = deque()
         self._joinable: dict[MergeKey, PendingRecord] = {}
         self._next_at = 0.0
@@ -41,9 +43,21 @@ class MemoryQueue:
         return len(self._waiting)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes charged for all records in memory, until they are settled."""
+        return self._charged.value
+
+    @property
     def oldest(self) -> float | None:
         """When the first event was accepted (monotonic clock, seconds); None when the queue is empty."""
-        return self._waiting[0].since if self._waiting else None
+        try:
+            return self._waiting[0].since
+        except IndexError:
+            return None
+
+    def waiting(self) -> list[PendingRecord]:
+        """A copy of the events that wait."""
+        return list(self._waiting)
 
     def is_crowded(self, unsettled: int) -> bool:
         """Whether half of a limit is used, with `unsettled` events not settled: then batches are sent without delay."""
@@ -52,27 +66,44 @@ class MemoryQueue:
 
     def has_room(self, charge: int, unsettled: int) -> bool:
         """Whether one more event of `charge` bytes may wait."""
-        return self.nbytes + charge <= self._most_bytes and unsettled != self._most_records
+        most = self._most_records
+        return self.nbytes + charge <= self._most_bytes and (most is None or unsettled < most)
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
-        """Add the rows of `record` to the pending event with that key; False if there is none with room."""
+        """Add the rows of `record` to the pending event with that key; False if there is none with room.
+
+        Afterwards `record` has the id and time of that event, and the index of its first row there.
+        """
         pending = self._joinable.get(key)
-        if pending is None:
+        if pending is None or time.monotonic() - pending.since > self._limits.merge_seconds:
             return False
-        if time.monotonic() - pending.since > self._limits.merge_seconds:
+        self._charged.add(charge)
+        first_row = _join(pending, record, charge)
+        if first_row is None:
+            self._charged.add(-charge)
             return False
-        if not cast("Record", pending.record).join(record):
-            return False
-        pending.charge += charge
-        self.nbytes += charge
+        record.first_row, record.time_ns = first_row, cast("Record", pending.record).time_ns
         return True
 
     def add(self, pending: PendingRecord) -> None:
         """Append an event; later records with its key may join it."""
-        self._waiting.append(pending)
-        self.nbytes += pending.charge
-        if pending.key is not None and self._limits.merge_seconds:
-            self._joinable[pending.key] = pending
+        key = pending.key
+        self._charged.add(pending.charge)
+        if key is None or not self._limits.merge_seconds:
+            self._waiting.append(pending)
+        else:
+            pending.joined = []
+            self._waiting.append(pending)
+            self._joinable[key] = pending
+
+    def withdraw(self, pending: PendingRecord) -> bool:
+        """Remove an event that was just added; False when the delivery thread has taken it."""
+        try:
+            self._waiting.remove(pending)
+        except ValueError:
+            return False
+        self._charged.add(-pending.charge)
+        return True
 
     def wait_seconds(self) -> float:
         """Seconds until the first record is due; there must be one."""
@@ -84,14 +115,43 @@ class MemoryQueue:
         until = now if urgent else now - self._limits.merge_seconds
         batch: list[PendingRecord] = []
         size = 0
-        while queue and queue[0].since <= until and (not batch or size + queue[0].charge <= limit):
-            pending = queue.popleft()
+        while queue and queue[0].since <= until:
+            pending = queue[0]
+            if batch and size + pending.charge > limit:
+                break
+            pending.is_taken = True
+            try:
+                queue.remove(pending)
+            except ValueError:  # withdrawn in the meantime
+                continue
+            self._end_joining(pending)
             batch.append(pending)
             size += pending.charge
-            if pending.key is not None and self._joinable.get(pending.key) is pending:
-                del self._joinable[pending.key]
         self._next_at = now + self._pause(until)
         return batch
+
+    def _end_joining(self, pending: PendingRecord) -> None:
+        joined = pending.joined
+        if pending.key is None or joined is None:
+            return
+        self._joinable.pop(pending.key, None)  # at worst that of a later event, which then gets no more frames
+        joined.append(None)
+        for frame in joined[: joined.index(None)]:
+            if frame is not None:
+                cast("Record", pending.record).join(frame.record)
+                pending.charge += frame.charge
+        pending.joined = None
+
+    def settle(self, charge: int) -> None:
+        """Free the bytes of settled records."""
+        self._charged.add(-charge)
+
+    def settle_all(self) -> None:
+        """Free all bytes; called when the queue is empty and nothing is sent.
+
+        Corrects the sum if an exception, raised by a signal handler, interrupted an addition.
+        """
+        self._charged.add(-self._charged.value)
 
     def _pause(self, until: float) -> float:
         """Seconds until the next batch; 0 when this batch was full and due records are left."""
@@ -99,3 +159,27 @@ class MemoryQueue:
             return 0.0
         many = len(self._waiting) >= self._limits.linger_records
         return self._limits.busy_seconds if many else self._limits.linger_seconds
+
+
+def _join(pending: PendingRecord, record: Record, charge: int) -> int | None:
+    """Add a frame to an event; returns the index of its first row, None if it cannot be added."""
+    joined, first = pending.joined, cast("Record", pending.record)
+    if joined is None:
+        return None
+    rows, nbytes = first.size()  # of the event's own frame: as long as the list has no end, they do not change
+    before = list(joined)
+    if None in before or not first.may_join(record, nbytes + sum(frame.nbytes for frame in before if frame)):
+        return None
+    own_rows, own_bytes = record.size()
+    own = JoinedFrame(record, charge, own_rows, own_bytes)
+    joined.append(own)  # from here on it has joined, or it is too late
+    event_id = first.event_id
+    for frame in list(joined):
+        if frame is None:
+            return None
+        event_id = event_id or frame.record.event_id
+        if frame is own:
+            record.event_id = event_id
+            return rows
+        rows += frame.rows
+    raise AssertionError  # pragma: no cover - a list keeps what was appended

@@ -66,6 +66,12 @@ def log_once(warnings: Iterable[Problem]) -> None:
         _once.log(logging.WARNING, warning, "%s", warning)
 
 
+def load(settings: Settings) -> None:
+    """Import what carries the records, so that the first `collect` need not."""
+    if not isinstance(settings.destination, str):
+        from . import grpc_transport  # noqa: F401, PLC0415 - gRPC, not with the package
+
+
 def open_transport(settings: Settings) -> Transport:
     """The transport for the records of this process.
 

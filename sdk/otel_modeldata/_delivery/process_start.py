@@ -1,17 +1,12 @@
-"""Starts the delivery side of a process, and shuts it down at the end of the process.
+"""Starts the delivery side of a process. `ending/` shuts it down at the end of the process.
 
 The first `collect` starts it, so that importing the package loads neither pandas nor gRPC. A forked child starts empty:
 it has another producer id and never sends what its parent had accepted.
-
-`atexit` delivers pending records. Children of `multiprocessing` end by `os._exit` after their own finalizers, so they
-use a finalizer instead.
 """
 
 from __future__ import annotations
 
-import atexit
 import dataclasses
-import multiprocessing
 import uuid
 from typing import TYPE_CHECKING
 
@@ -21,6 +16,8 @@ from .._settings.delivery import names_spool
 from .._settings.settings import Settings
 from ..context import prepare_ids
 from .disk_queue import DiskQueue
+from .ending.hooks import install_hooks
+from .ending.pool_child import ends_without_notice
 from .open_transport import open_transport
 from .process import Process, current_process, replace_process
 from .worker import Worker
@@ -28,18 +25,14 @@ from .worker import Worker
 if TYPE_CHECKING:
     from ..transport import Transport
 
-EXIT_SECONDS = 10.0
-"""How long the end of the interpreter waits for deliveries: within the 30 s grace period of Kubernetes."""
-
-_AFTER_QUEUES = -100
-"""Priority among multiprocessing's finalizers: after those of its queues, which may still hold results."""
-
 
 def start_process(settings: Settings, transport: Transport | None = None) -> Process:
     """Make the delivery side of a process: its queue, its transport, and the thread that sends."""
     config, delivery, producer = settings.config, settings.delivery, uuid.uuid4().hex
     envelope = RequestEnvelope(settings.sender.of_this_process().attributes, producer)
     limits = dataclasses.replace(delivery.limits, queue_records=config.queue_capacity)
+    if ends_without_notice():
+        limits = dataclasses.replace(limits, merge_seconds=0.0, linger_seconds=limits.busy_seconds)
     disk_queue = None
     if delivery.spool is not None:
         disk_queue = DiskQueue(delivery.spool.folder, producer, envelope.request([]), delivery.spool.max_bytes)
@@ -49,11 +42,20 @@ def start_process(settings: Settings, transport: Transport | None = None) -> Pro
         transport or open_transport(settings),
         limits,
         producer=producer,
+        destination="the store" if isinstance(settings.destination, str) else settings.destination.target,
         disk_queue=disk_queue,
         only_overflow=delivery.spool is not None and delivery.spool.only_overflow,
         between_batches=prepare_ids,
     )
-    return Process(producer=producer, deployment=envelope.deployment, delivery=worker, report_folder=delivery.report)
+    destination = settings.destination
+    return Process(
+        producer=producer,
+        deployment=envelope.deployment,
+        delivery=worker,
+        report_folder=delivery.report,
+        destination="the store" if isinstance(destination, str) else destination.target,
+        spool_folder=None if delivery.spool is None else delivery.spool.folder,
+    )
 
 
 _of_parents: list[Process] = []
@@ -68,10 +70,19 @@ def this_process(settings: Settings) -> Process:
         with _forking.guard:
             process = current_process()
             if process is None:
-                process = start_process(settings)
-                replace_process(process)
-                _end_with_multiprocessing()
+                process = _start_once(settings)
     return process
+
+
+def _start_once(settings: Settings) -> Process:
+    started = start_process(settings)
+    earlier = current_process()
+    if earlier is not None:  # a signal handler of this thread collected in between
+        started.delivery.shutdown(0.0)
+        return earlier
+    replace_process(started)
+    install_hooks(on_sigterm=settings.delivery.on_sigterm)
+    return started
 
 
 def process_for_spool() -> Process | None:
@@ -79,22 +90,6 @@ def process_for_spool() -> Process | None:
     if current_process() is None and names_spool():
         return this_process(Settings.from_env())
     return current_process()
-
-
-def _at_exit() -> None:
-    process = current_process()
-    if process is not None:
-        try:
-            process.shutdown(EXIT_SECONDS)
-        except KeyboardInterrupt:  # the user does not want to wait: what is left is counted and reported
-            process.shutdown(0.0)
-
-
-def _end_with_multiprocessing() -> None:
-    if multiprocessing.parent_process() is not None:
-        from multiprocessing.util import Finalize  # noqa: PLC0415 - loaded already in such a child
-
-        Finalize(None, _at_exit, exitpriority=_AFTER_QUEUES)
 
 
 def _after_fork_in_child() -> None:
@@ -105,5 +100,4 @@ def _after_fork_in_child() -> None:
         replace_process(None)
 
 
-atexit.register(_at_exit)
 _forking.on_fork(after_in_child=_after_fork_in_child)

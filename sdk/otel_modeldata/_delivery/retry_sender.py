@@ -16,13 +16,14 @@ This module does not depend on the source of events or on gRPC.
 from __future__ import annotations
 
 import random
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..transport import Delivered, Refused, Retry
+from .native_threads import Lock, start_thread
 from .pending import Outcome
 
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Iterator, Sequence
 
     from .._encoding.log_record import Parts
@@ -58,22 +59,32 @@ class RetrySender:
 
         If a batch fills several requests, the next one is encoded while the previous one is sent.
         """
-        sending: threading.Thread | None = None
+        sent = Lock()  # held while the other thread sends
         for request, is_last in self._requests(batch):
-            if sending is not None:
-                sending.join()
-            sending = None if is_last else self._deliver_in_thread(request)
-            if sending is None:
+            with sent:
+                pass
+            if is_last or not self._deliver_in_thread(request, sent):
                 self._deliver(request)
+        with sent:
+            pass
 
-    def _deliver_in_thread(self, request: list[_Encoded]) -> threading.Thread | None:
-        """Deliver in a new thread; None when the interpreter is ending and cannot start threads."""
-        thread = threading.Thread(target=self._deliver, args=(request,), name="otel-modeldata-sending", daemon=True)
+    def _deliver_in_thread(self, request: list[_Encoded], sent: LockType) -> bool:
+        """Deliver in a new thread; False when the interpreter is ending and cannot start threads."""
+
+        def deliver() -> None:
+            try:
+                with self._queue.as_sender():
+                    self._deliver(request)
+            finally:
+                sent.release()
+
+        sent.acquire()
         try:
-            thread.start()
+            start_thread(deliver)
         except RuntimeError:
-            return None
-        return thread
+            sent.release()
+            return False
+        return True
 
     def _encode(self, pending: PendingRecord) -> _Encoded | None:
         try:
@@ -117,13 +128,20 @@ class RetrySender:
                 detail = f"{rejected} of {len(part)} by the endpoint: {answer.message}" if rejected else ""
                 self._settle(items, Outcome(len(part) - rejected, "rejected", detail))
             elif isinstance(answer, Retry):
-                in_memory_only = [item for item in items if item.position is None]
-                self._lose(in_memory_only, "shutdown", f"{answer.code}: {answer.details}")
+                self.give_up(items, f"{answer.code}: {answer.details}")
             elif len(part) > 1:
                 middle = len(part) // 2
                 parts += (part[middle:], part[:middle])
             else:
                 self._lose(items, *_why(answer, part[0].size))
+
+    def give_up(self, items: Sequence[PendingRecord], detail: str) -> None:
+        """Count the records as lost that the next process will not find on disk."""
+        requests: dict[tuple[str, str], list[PendingRecord]] = {}
+        for item in self._queue.not_kept(items):
+            requests.setdefault((item.producer.producer_id, item.record.collection), []).append(item)
+        for lost in requests.values():
+            self._lose(lost, "shutdown", detail)
 
     def _lose(self, items: Sequence[PendingRecord], reason: str, detail: str) -> None:
         if items:
@@ -140,8 +158,9 @@ class RetrySender:
         while True:
             answer = self._try(request)
             if not isinstance(answer, Retry):
+                self._reporter.outage = ""
                 return answer
-            self._reporter.waiting(answer, *self._queue.unsettled())
+            self._reporter.waiting(answer, self._queue.unsettled())
             if answer.is_about_credentials:
                 self._reporter.unauthorized(items, answer)
             delay = answer.delay if answer.delay is not None else backoff * random.uniform(0.8, 1.2)  # noqa: S311

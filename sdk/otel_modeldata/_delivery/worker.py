@@ -3,12 +3,12 @@
 The path of a record: `Worker.put` adds it to the queue (`delivery_queue.py`). The thread takes batches from the queue
 (`batch_source.py`), sends them and settles each record (`retry_sender.py`).
 
-The thread is a daemon and starts with the first record. This module does not depend on frames, files or gRPC.
+The thread is a daemon and starts with the first record. It is a thread of the operating system in a process that gevent
+or eventlet has patched, too (`native_threads.py`). This module does not depend on frames, files or gRPC.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +18,8 @@ from .batch_source import BatchSource
 from .counters import Counters
 from .delivery_queue import DeliveryQueue
 from .loss_reporter import LossReporter
+from .native_threads import Lock, name_thread, sleep, start_thread
+from .on_error import is_in_on_error
 from .pending import Producer
 from .retry_sender import RetrySender
 
@@ -36,6 +38,9 @@ CPU time of a 1000x23 frame."""
 
 _END_SECONDS = 5.0
 """How long `shutdown` waits for the thread after it closed the transport, which cancels a call in progress."""
+
+_DEFERRED_SECONDS = 0.005
+"""Pause between two looks at records that only another thread can write."""
 
 
 class Gauges(NamedTuple):
@@ -66,6 +71,7 @@ class Worker:
         limits: DeliveryLimits | None = None,
         *,
         producer: str = "",
+        destination: str = "the endpoint",
         disk_queue: DiskQueue | None = None,
         only_overflow: bool = False,
         between_batches: Callable[[], None] = lambda: None,
@@ -79,26 +85,32 @@ class Worker:
             only_overflow=only_overflow,
         )
         self._source = BatchSource(self._queue)
-        self._sender = RetrySender(self._queue, transport, LossReporter())
-        self._thread: threading.Thread | None = None
+        self._reporter = LossReporter(destination)
+        self._sender = RetrySender(self._queue, transport, self._reporter)
+        self._is_started = False
+        self._running = Lock()
+        """Held by the thread as long as it runs. A signal handler may start a second one: it ends at once."""
         self._in_flight_since: float | None = None
 
     def put(self, record: Record, on_error: OnError | None, key: MergeKey | None = None) -> None:
         """Accept a record or refuse it, see `DeliveryQueue.put`."""
-        self._queue.put(record, on_error, key)
-        if self._thread is None:
+        self._queue.put(record, None if is_in_on_error() else on_error, key)
+        if not self._is_started:
             self._start()
 
     def _start(self) -> None:
-        with self._queue.lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="otel-modeldata-delivery", daemon=True)
-                self._thread.start()
+        try:
+            start_thread(self._run_in_thread)
+        except RuntimeError:  # the interpreter is ending: `shutdown`, which follows, sends
+            return
+        self._is_started = True
 
     def flush(self, timeout: float | None = None) -> DeliveryReport:
         """Wait until all records accepted so far are settled, at most `timeout` seconds; then report."""
-        self._prepare_to_wait()
-        self._queue.flush(timeout)
+        begin = time.monotonic()
+        self._prepare_to_wait(timeout)
+        if self._is_started:
+            self._queue.flush(None if timeout is None else timeout - (time.monotonic() - begin))
         return self._queue.report()
 
     def shutdown(self, timeout: float) -> DeliveryReport:
@@ -106,14 +118,27 @@ class Worker:
 
         The rest stays in the spool, or is counted as lost.
         """
-        self._prepare_to_wait()
-        self._queue.stop(timeout)
+        begin = time.monotonic()
+        self._prepare_to_wait(timeout)
+        left = timeout - (time.monotonic() - begin)
+        self._queue.refuse(left)
+        if not self._is_started and self._queue.holds_records():
+            self._run()
+        self._queue.stop(left)
+        outage = self._reporter.outage
         self._transport.close()  # ends a try in progress; the thread then counts what is left
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_END_SECONDS)
-        if self._thread is None or not self._thread.is_alive():
+        self._queue.wake()
+        if self._queue.await_end(lambda: not self._running.locked(), _END_SECONDS):
+            if self._queue.memory:  # accepted at the very end
+                self._start()
+                self._queue.await_end(lambda: not (self._queue.memory or self._running.locked()), _END_SECONDS)
+            self._reporter.outage = outage  # not the answer of the closed transport
             self._queue.close()
         return self._queue.report()
+
+    def outage(self) -> str:
+        """What the endpoint answered if it does not accept records now; "" if it does."""
+        return self._reporter.outage
 
     def report(self) -> DeliveryReport:
         """The counts as they are now."""
@@ -121,11 +146,10 @@ class Worker:
 
     def gauges(self) -> Gauges:
         """What is pending, for the metrics."""
-        with self._queue.lock:
-            since = self._in_flight_since
-            if since is None:
-                since = self._queue.memory.oldest
-            nbytes = self._queue.memory.nbytes
+        since = self._in_flight_since
+        if since is None:
+            since = self._queue.memory.oldest
+        nbytes = self._queue.memory.nbytes
         backlog = self._queue.backlog
         spooled = 0 if backlog is None else backlog.disk_queue.nbytes()
         return Gauges(nbytes, spooled, 0.0 if since is None else time.monotonic() - since)
@@ -134,26 +158,44 @@ class Worker:
         """In a forked child: close the parent's files; nothing else of this worker may be used."""
         self._queue.abandon()
 
-    def _prepare_to_wait(self) -> None:
+    def _prepare_to_wait(self, timeout: float | None) -> None:
         """Adopt segments of dead processes, and start the thread if there is anything to send.
 
         A signal handler may call this during a `put` that has not started the thread yet.
         """
-        backlog = self._queue.backlog
-        if backlog is not None and self._queue.stop_at is None:
-            backlog.look(now=True)
-        pending, _ = self._queue.unsettled()
-        if self._thread is None and (pending or self._queue.holds_backlog()):
+        adopts = self._queue.backlog is not None and self._queue.stop_at is None
+        if not self._is_started and (adopts or self._queue.holds_records()):
             self._start()
+        if adopts and self._is_started:
+            self._queue.await_look(timeout)
+
+    def _run_in_thread(self) -> None:
+        name_thread("otel-modeldata-delivery")
+        self._run()
 
     def _run(self) -> None:
+        if not self._running.acquire(blocking=False):
+            return
+        try:
+            with self._queue.as_sender():
+                self._deliver()
+        finally:
+            self._is_started = False
+            self._running.release()
+
+    def _deliver(self) -> None:
         keep_freed_memory(_KEPT_BYTES)
-        while not self._queue.is_done():
-            if self._queue.backlog is not None:
-                self._queue.backlog.look()
+        queue = self._queue
+        while not queue.is_done():
+            if queue.backlog is not None:
+                queue.backlog.look()
+                if not queue.write_deferred() and queue.stop_at is not None:
+                    sleep(_DEFERRED_SECONDS)
             self._between_batches()
             batch = self._source.next_batch()
             if batch:
                 self._in_flight_since = batch[0].since
                 self._sender.send(batch)
                 self._in_flight_since = None
+        if lost := queue.lose_overflow():
+            self._sender.give_up(lost, "its file in the spool was removed and cannot be written again")

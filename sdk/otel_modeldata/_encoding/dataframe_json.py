@@ -94,16 +94,17 @@ class Rows:
         else:
             self.nbytes = self._source.nbytes
 
-    def join(self, later: Rows) -> bool:
-        """Append other rows to these; False when the columns differ, or both are too large for one event."""
-        if self.nbytes + later.nbytes > MAX_JOINED_BYTES or self._columns().names != later._columns().names:
-            return False
+    def may_join(self, later: Rows, nbytes: int) -> bool:
+        """Whether one event of `nbytes` may hold both: their columns are equal, and the sum is small."""
+        return nbytes + later.nbytes <= MAX_JOINED_BYTES and self._columns().names == later._columns().names
+
+    def join(self, later: Rows) -> None:
+        """Append other rows to these, after `may_join`."""
         if self._later is None:
             self._later = []
         self._later.append(later)
         self.count += later.count
         self.nbytes += later.nbytes
-        return True
 
     def text(self) -> bytes | bytearray:
         """The rows as a JSON array of objects, UTF-8."""

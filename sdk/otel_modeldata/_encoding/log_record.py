@@ -104,18 +104,23 @@ class Record(msgspec.Struct, eq=False, gc=False):
     sequence: int = 0
     first_row: int = 0
 
-    def join(self, other: Record) -> bool:
-        """Append the rows of `other`, if one event may hold both; `other` then has the id of this event."""
+    def size(self) -> tuple[int, int]:
+        """How many rows the record has, none for a payload, and how many bytes they take."""
+        return (self.body.count if isinstance(self.body, Rows) else 0), self.body.nbytes
+
+    def may_join(self, other: Record, nbytes: int) -> bool:
+        """Whether one event may hold the rows of both; `nbytes` are those that it holds already."""
         if self.attributes != other.attributes or self.fixed != other.fixed:  # e.g. another model version
             return False
         if not isinstance(self.body, Rows) or not isinstance(other.body, Rows):
             return False
-        first_row = self.body.count
-        if not self.body.join(other.body):
-            return False
+        return self.body.may_join(other.body, nbytes)
+
+    def join(self, other: Record) -> None:
+        """Append the rows of `other`, after `may_join`."""
+        if isinstance(self.body, Rows) and isinstance(other.body, Rows):
+            self.body.join(other.body)
         self.event_id = self.event_id or other.event_id
-        other.event_id, other.time_ns, other.first_row = self.event_id, self.time_ns, first_row
-        return True
 
     def encode(self) -> bytes:
         """The OTLP `LogRecord`."""

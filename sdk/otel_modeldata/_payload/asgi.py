@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import lifecycle
+from .._delivery.ending.last_delivery import deliver_only
 from .exchange import BAGGAGE_HEADER, CLIENT_CLOSED_REQUEST, FAILED, RequestHead
-from .logger import LAST_FLUSH_SECONDS, MARK, PayloadLogger, safely
+from .logger import MARK, PayloadLogger, safely
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -77,7 +77,7 @@ class ASGIMiddleware:
 def _flushing(send: Send) -> Send:
     async def flushing(message: ASGIMessage) -> None:
         if message["type"].startswith("lifespan.shutdown."):
-            safely(lifecycle.flush, LAST_FLUSH_SECONDS)  # no connection is left, so blocking the loop is fine
+            deliver_only()  # no connection is left, so blocking the loop is fine
         await send(message)
 
     return flushing

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from .. import _forking, semconv
 from .._delivery import metrics, open_transport
+from .._delivery.ending.hooks import install_hooks
 from .._settings.payload import collected_rates
 from .._settings.settings import Settings
 from ..log_throttle import LogThrottle
@@ -37,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 MARK: Final = "otel_modeldata.payload"
 """Key in a scope or environ: an outer middleware already collects this exchange."""
-LAST_FLUSH_SECONDS: Final = 10.0
-"""How long the shutdown of a server waits for deliveries; the end of the interpreter waits as long."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,6 +69,7 @@ class PayloadLogger:
         self._config, self._settings = settings.config, settings.payload
         open_transport.check(settings)
         metrics.register_once()
+        install_hooks(on_sigterm=settings.delivery.on_sigterm)
         self._headers = CapturedHeaders(self._config.capture_headers)
         self._rates = collected_rates(self._config)
         if self._config.enabled and self._config.collections is None:

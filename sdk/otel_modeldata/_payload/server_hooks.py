@@ -131,15 +131,6 @@ def _uvicorn_wrap(around: Around, config: Any) -> None:
     config.loaded_app = around(ASGI, config.loaded_app)
 
 
-async def _uvicorn_shut_down(_: Around, wrapped: Callable[..., Any], __: Any, args: Any, kwargs: Any) -> None:
-    """Deliver pending records now: uvicorn then raises the signal again, which ends the process."""
-    from .. import lifecycle  # noqa: PLC0415 - loaded already
-    from .logger import LAST_FLUSH_SECONDS, safely  # noqa: PLC0415
-
-    await wrapped(*args, **kwargs)
-    safely(lifecycle.flush, LAST_FLUSH_SECONDS)
-
-
 def _gunicorn_load(around: Around, wrapped: Callable[..., Any], worker: Any, args: Any, kwargs: Any) -> Any:
     result = wrapped(*args, **kwargs)
     if _WSGI_WORKERS.intersection(kind.__name__ for kind in type(worker).__mro__):
@@ -264,7 +255,6 @@ _HOOKS: Final[Mapping[str, Mapping[str, Hook]]] = {
     },
     "hypercorn.run": {"_populate": _spawns(2, "worker_func")},
     "uvicorn.config": {"Config.load": _uvicorn_load},
-    "uvicorn.server": {"Server.shutdown": _uvicorn_shut_down},
     "uvicorn.supervisors.basereload": {"get_subprocess": _spawns(1, "target")},
     "uvicorn.supervisors.multiprocess": {"get_subprocess": _spawns(1, "target")},
     "waitress.server": {"BaseWSGIServer.__init__": _wraps(WSGI, "application")},

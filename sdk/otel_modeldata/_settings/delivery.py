@@ -28,6 +28,7 @@ from .variables import (
     OVERFLOW,
     QUEUE_BYTES,
     REPORT,
+    SIGTERM,
     SPOOL,
     SPOOL_BYTES,
     Variable,
@@ -92,11 +93,13 @@ class DeliverySettings:
         limits: of the queue in memory.
         spool: None keeps everything in memory.
         report: folder for the final counts; None writes none.
+        on_sigterm: deliver on SIGTERM where the application does not handle it.
     """
 
     limits: DeliveryLimits = field(default_factory=DeliveryLimits)
     spool: SpoolSettings | None = None
     report: Path | None = None
+    on_sigterm: bool = True
 
 
 def names_spool(environ: Mapping[str, str] | None = None) -> bool:
@@ -117,10 +120,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
     report, no_report = _folder(env, REPORT)
     overflow = env.get(OVERFLOW.name) or "report"
     batch_ms = env.get(BATCH_MS.name) or str(DEFAULT_BATCH_MS)
+    sigterm = env.get(SIGTERM.name) or "deliver"
     problems = (
         *(*no_queue_bytes, *no_spool_bytes, *no_folder, *no_report),
         *_overflow_problems(overflow, has_spool=folder is not None or bool(no_folder)),
         *(() if _is_number(batch_ms, 0) and int(batch_ms) <= MAX_BATCH_MS else (BATCH_MS.problem(shown(batch_ms)),)),
+        *(() if sigterm in ("deliver", "leave") else (SIGTERM.problem(shown(sigterm)),)),
         *_platform_problems(folder),
     )
     if problems:
@@ -133,6 +138,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
         ),
         spool=None if folder is None else SpoolSettings(folder, spool_bytes, only_overflow=overflow == "spill"),
         report=report,
+        on_sigterm=sigterm == "deliver",
     )
 
 

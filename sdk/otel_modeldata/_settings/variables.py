@@ -114,6 +114,13 @@ REPORT: Final = Variable(
     default="none",
     meaning="folder for {producer}.json with the final counts, for `otel-modeldata audit`",
 )
+SIGTERM: Final = Variable(
+    name="OTEL_MODELDATA_SIGTERM",
+    unit="deliver or leave",
+    default="deliver",
+    meaning="what SIGTERM does if the application has no handler for it: deliver waiting events, then end as before; "
+    "leave installs no handler",
+)
 COLUMN_CASE: Final = Variable(
     name="OTEL_MODELDATA_COLUMN_CASE",
     unit="warn or rename",
@@ -198,7 +205,7 @@ CLIENT_CERTIFICATE: Final = Variable(
 )
 
 VARIABLES: Final[tuple[Variable, ...]] = (
-    *(CONFIG, STORE, STORE_CONFIG, QUEUE_BYTES, OVERFLOW, SPOOL, SPOOL_BYTES, BATCH_MS, REPORT),
+    *(CONFIG, STORE, STORE_CONFIG, QUEUE_BYTES, OVERFLOW, SPOOL, SPOOL_BYTES, BATCH_MS, REPORT, SIGTERM),
     *(COLUMN_CASE, PAYLOAD_BYTES, PAYLOAD_PATHS),
     *(ENDPOINT, INSECURE, PROTOCOL, HEADERS, TOKEN_FILE, COMPRESSION, TIMEOUT),
     *(CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE),

@@ -195,7 +195,9 @@ def test_joined_rows_count_against_the_limit_of_the_queue() -> None:
 def test_joined_rows_are_the_concatenation_of_all(parts: list[list[int]]) -> None:
     names = ColumnNameCache("test")
     first, *later = [Rows(pd.DataFrame({"a": part}, dtype="int64"), names) for part in parts]
-    assert all(first.join(rows) for rows in later)
+    for rows in later:
+        assert first.may_join(rows, first.nbytes)
+        first.join(rows)
     assert first.count == sum(map(len, parts))
     expected = pd.DataFrame({"a": [value for part in parts for value in part]}, dtype="int64")
     assert first.text() == Rows(expected, names).text()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 from otel_modeldata._delivery.delivery_queue import DeliveryQueue
+from otel_modeldata._delivery.loss_reporter import _NO_SERVER
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
@@ -301,6 +302,7 @@ def test_each_collection_has_its_own_numbers_and_refused_records_take_none(deliv
         delivery.put(FakeRecord("large", 20_000, collection="c0"), None)
     for record in records[4:]:
         delivery.put(record, None)
+    delivery.flush(30)
     assert [record.sequence for record in records] == [0, 0, 1, 1, 2, 2]
 
 
@@ -425,7 +427,7 @@ def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: 
             delivery.put(FakeRecord(f"r{n}"), None)
             delivery.flush(30)
     assert [record.getMessage() for record in caplog.records] == [
-        "1 event(s), 1360 bytes, wait for the endpoint to come back; it answers UNAVAILABLE: down",
+        f"1 event(s) wait for the endpoint, which answers UNAVAILABLE: down ({_NO_SERVER})",
         "1 event(s) lost, refused: INTERNAL: bad",
         "1 event(s) lost, rejected: 1 of 1 by the endpoint: quarantined",
     ]
@@ -479,10 +481,10 @@ def test_an_ending_interpreter_that_lets_no_thread_start_delivers(
     delivery.put(FakeRecord("first"), None)
     delivery.flush(30)
 
-    def refuse(_: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    monkeypatch.setattr("otel_modeldata._delivery.retry_sender.threading.Thread.start", refuse)
+    monkeypatch.setattr("otel_modeldata._delivery.retry_sender.start_thread", refuse)
     with delivery._queue.lock:
         for n in range(3):
             record = FakeRecord(f"r{n}", 2000)
