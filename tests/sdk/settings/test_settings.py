@@ -115,7 +115,7 @@ def test_a_store_that_no_shell_has_filled_in_is_a_problem(monkeypatch: pytest.Mo
 def test_a_collector_reads_the_environment_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     collector = Collector(name="a")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "gateway")
-    settings = collector._sends_to
+    settings = collector._settings
     assert isinstance(settings, Settings)
     assert settings.destination == Endpoint(target="localhost:4317")
     with pytest.raises(ConfigError):
