@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import grpc
 
 from .._encoding.otlp_messages import ExportLogsServiceResponse, RetryInfo, Status
+from .._settings.credential_renewal import CredentialRenewal
 from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
-from .credential_renewal import CredentialRenewal
 from .native_threads import Lock, sleep
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class GrpcTransport:
     fork waits for the call in progress. If that takes too long, it cancels the call by closing the channel. The parent
     opens a new channel and retries; the receiver recognizes the events by their ids.
 
-    Before each try the credential files are looked at (`credential_renewal.py`): other certificates need a new channel,
-    another token does not.
+    Before each try the credential files are read (`_settings/credential_renewal.py`): other certificates need a new
+    channel, another token does not.
 
     Raises:
         ConfigError: the endpoint has no credentials yet, and a file cannot be read.

@@ -13,6 +13,8 @@ from otlp_requests import NOON, record, request
 from receiver_process import lines_below, wait_until
 from recorded_metrics import RecordedMetrics
 
+from otel_modeldata import Collector
+from otel_modeldata.environment import read_environment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Delivered, Refused, Retry
 from otel_modeldata_receiver import telemetry
@@ -229,3 +231,11 @@ def test_the_path_of_its_settings_is_taken_as_it_was_meant_or_refused(
         "OTEL_MODELDATA_STORE_CONFIG: expected a file, got '$HOME/receiver.yml', a variable that no shell has "
         "replaced: write the whole path"
     )
+
+
+def test_diagnosis_finds_the_same_as_a_collector_without_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_STORE", "ftp://somewhere")
+    (problem,) = read_environment().problems
+    with pytest.raises(ConfigError) as raised:
+        Collector(name="model_inputs")
+    assert raised.value.problems == (problem,)

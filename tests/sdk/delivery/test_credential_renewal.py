@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import grpc
 import pandas as pd
 import pytest
-from certificate_files import make_certificates
 from recording_backend import RecordingBackend
 
 import otel_modeldata
 from otel_modeldata import Collector
-from otel_modeldata._delivery.credential_renewal import PATIENCE_SECONDS, CredentialRenewal
 from otel_modeldata._delivery.grpc_transport import GrpcTransport
+from otel_modeldata._settings.credential_renewal import PATIENCE_SECONDS, CredentialRenewal
 from otel_modeldata._settings.otlp_endpoint import Endpoint
 from otel_modeldata.exceptions import CredentialsError
 from otel_modeldata.transport import Delivered, Retry
+
+pytest.importorskip("cryptography")
+
+from certificate_files import make_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
