@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from gateway import REPOSITORY, cache_root
+from prerequisites import need
 from recording_backend import RecordingBackend
 from stopped_server import REQUESTS, Machine, expected
 
@@ -52,6 +55,51 @@ class Model(mlflow.pyfunc.PythonModel):
 
 mlflow.pyfunc.save_model(sys.argv[1], python_model=Model(), pip_requirements=[])
 """
+
+KSERVE = """
+import sys
+from kserve import Model, ModelServer
+from scored import score
+
+class Scored(Model):
+    def __init__(self):
+        super().__init__("scored")
+        self.ready = True
+
+    def predict(self, payload, headers=None, response_headers=None):
+        return {"predictions": [score(payload["name"]).decode()]}
+
+if __name__ == "__main__":
+    ModelServer(http_port=int(sys.argv[1]), enable_grpc=False).start([Scored()])
+"""
+
+
+@pytest.fixture(scope="session")
+def kserve_python() -> Path:
+    """Python of an environment of its own, kept in the cache: KServe pins versions of libraries."""
+    uv = (
+        [sys.executable, "-m", "uv"]
+        if find_spec("uv")
+        else [need("uv", "pip install uv, it makes KServe's environment")]
+    )
+    folder = cache_root().absolute() / "kserve"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True, timeout=120)
+    install = [
+        *uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(python),
+        "kserve>=0.15",
+        "pandas",
+        "-e",
+        str(REPOSITORY),
+    ]
+    subprocess.run(install, check=True, timeout=900)
+    return python
 
 
 @pytest.fixture
@@ -108,3 +156,22 @@ def test_azures_scoring_server_delivers_before_it_ends(start_scoring_host: Start
         host.terminate()
         assert host.wait() == 0
         assert len(backend.records()) == 2 * REQUESTS
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_kserves_model_server_delivers_before_it_ends(
+    machine: Machine, kserve_python: Path, signum: int, interrupts: None
+) -> None:
+    program = machine.folder / "serve.py"
+    program.write_text(KSERVE, "utf-8")
+    stopped = machine.stop(
+        (str(kserve_python), str(program), "PORT"),
+        signum=signum,
+        ready="v1/models",
+        ask=lambda port, name: _post(
+            f"http://127.0.0.1:{port}/v1/models/scored:predict", {"instances": [1], "name": name}
+        ),
+    )
+    assert machine.stored() >= expected(stopped.answered), stopped.log
+    assert stopped.status == 0, stopped.log
