@@ -3,23 +3,91 @@
 A `ThreadPoolExecutor` accepts no calls after the main thread has ended, which is before the functions of `atexit` run.
 From Python 3.12 on, no thread can be started then either. But the SDK delivers its last events in such a function, and
 with a store in the same process (`listeners/in_process.py`) it must still write files.
+
+The threads are threads of the operating system, also in a process that gevent has patched, before or after this import:
+as a greenlet, a thread that waits for the next call would stop all others.
 """
 
 from __future__ import annotations
 
+import _thread
+import sys
 import threading
+import time
+import types
 import weakref
+from _queue import SimpleQueue  # the one of `queue` may be replaced by gevent's
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DaemonExecutor"]
+__all__ = ["DaemonExecutor", "DaemonThread", "result_of"]
+
+_LOOK_SECONDS = 0.001
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+def _native(name: str) -> Any:
+    """A function of `_thread` as it was before gevent replaced it."""
+    found = getattr(_thread, name)
+    if isinstance(found, types.BuiltinFunctionType) or "gevent.monkey" not in sys.modules:
+        return found
+    return sys.modules["gevent.monkey"].get_original("_thread", name)
+
+
+_start_new_thread: Callable[[Callable[[], object], tuple[()]], int] = _native("start_new_thread")
+_allocate_lock: Callable[[], _thread.LockType] = _native("allocate_lock")
+
+
+def result_of(future: Future[_T], timeout: float | None = None) -> _T:
+    """The result of a call on such a thread.
+
+    A greenlet looks again and again, so that others run: gevent takes a wait for another thread for one that never
+    ends (LoopExit).
+
+    Raises:
+        concurrent.futures.TimeoutError: there is none in time.
+    """
+    if isinstance(time.sleep, types.BuiltinFunctionType):
+        return future.result(timeout)
+    end = None if timeout is None else time.monotonic() + timeout
+    while not future.done() and (end is None or time.monotonic() < end):
+        time.sleep(_LOOK_SECONDS)
+    return future.result(0)
+
+
+class DaemonThread:
+    """A thread of the operating system that has started, and does not keep the process alive.
+
+    Args:
+        work: what it runs.
+        name: for logs and debuggers, in a process that is not patched.
+    """
+
+    def __init__(self, work: Callable[[], object], name: str) -> None:
+        self._work = work
+        self._running = _allocate_lock()
+        self._running.acquire()
+        if isinstance(_thread.start_new_thread, types.BuiltinFunctionType):
+            threading.Thread(target=self._run, name=name, daemon=True).start()
+        else:
+            _start_new_thread(self._run, ())
+
+    def join(self, timeout: float = -1) -> None:
+        """Wait for its end, at most `timeout` seconds unless negative."""
+        if self._running.acquire(timeout=timeout):
+            self._running.release()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._running.release()
 
 
 class DaemonExecutor(ThreadPoolExecutor):
@@ -38,8 +106,8 @@ class DaemonExecutor(ThreadPoolExecutor):
         self._count = count
         self._name = name
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._workers: list[threading.Thread] = []
-        self._state = threading.Lock()
+        self._workers: list[DaemonThread] = []
+        self._state = _allocate_lock()
         self._is_shut_down = False
         weakref.finalize(self, _end, self._calls, count).atexit = False
 
@@ -66,9 +134,7 @@ class DaemonExecutor(ThreadPoolExecutor):
 
     def _start(self) -> None:
         for number in range(self._count):
-            thread = threading.Thread(target=_work, args=(self._calls,), name=f"{self._name}_{number}", daemon=True)
-            thread.start()
-            self._workers.append(thread)
+            self._workers.append(DaemonThread(partial(_work, self._calls), f"{self._name}_{number}"))
 
 
 def _work(calls: SimpleQueue[Callable[[], None] | None]) -> None:

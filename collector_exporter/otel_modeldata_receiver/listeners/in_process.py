@@ -26,7 +26,6 @@ import contextlib
 import os
 import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -40,7 +39,7 @@ from otel_modeldata.validation.problems import Problem
 
 from .. import telemetry
 from ..config import receiver as configuration
-from ..daemon_executor import DaemonExecutor
+from ..daemon_executor import DaemonExecutor, result_of
 from ..deployments.outputs import Output
 from ..exceptions import ReceiverError
 from ..ingest.pipeline import Pipeline
@@ -86,10 +85,11 @@ class StoreTransport:
         self._is_held_for_fork = False
         self._is_closed = False
         self._attempt: concurrent.futures.Future[bytes] | None = None
-        self._loop = asyncio.new_event_loop()
+        self._thread = DaemonExecutor(1, "otel-modeldata-store")
+        # On the thread that runs it: gevent's selectors belong to a thread.
+        self._loop = result_of(self._thread.submit(asyncio.new_event_loop))
         self._loop.set_default_executor(DaemonExecutor(_LOOP_THREADS, "otel-modeldata-loop"))
-        self._thread = threading.Thread(target=self._loop.run_forever, name="otel-modeldata-store", daemon=True)
-        self._thread.start()
+        self._thread.submit(self._loop.run_forever)
         instruments = telemetry.instruments()
         try:
             self._output = self._run(_open(config, instruments))
@@ -114,8 +114,7 @@ class StoreTransport:
         """
         config = _config(url)
         try:
-            with ThreadPoolExecutor(1) as thread:  # this thread may run an event loop, as in a notebook
-                thread.submit(asyncio.run, _check(config)).result()
+            _run_elsewhere(_check(config))
         except ReceiverError as error:
             raise _refused(error) from None
 
@@ -128,8 +127,7 @@ class StoreTransport:
         """
         config = _config(url)
         try:
-            with ThreadPoolExecutor(1) as thread:  # as in `check`
-                thread.submit(asyncio.run, _check(config, is_contacted=False)).result()
+            _run_elsewhere(_check(config, is_contacted=False))
         except ReceiverError as error:
             raise _refused(error) from None
 
@@ -161,13 +159,14 @@ class StoreTransport:
         await self._pipeline.drain()
 
     def _run(self, work: Coroutine[object, object, _T], timeout: float | None = None) -> _T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+        return result_of(asyncio.run_coroutine_threadsafe(work, self._loop), timeout)
 
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_CLOSE_SECONDS)
-        if not self._thread.is_alive():
-            self._loop.close()
+        closed = self._thread.submit(self._loop.close)
+        self._thread.shutdown(wait=False)
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            result_of(closed, _CLOSE_SECONDS)
 
     def hold_for_fork(self) -> None:
         """Wait until no request is in progress, and let none begin."""
@@ -184,7 +183,7 @@ _CLOSED: Final = Retry("CANCELLED", "the store is closed")
 
 def _answer(attempt: concurrent.futures.Future[bytes]) -> Answer:
     try:
-        answer = attempt.result()
+        answer = result_of(attempt)
     except concurrent.futures.CancelledError:
         return _CLOSED
     except (ReceiverError, TimeoutError) as error:
@@ -230,6 +229,15 @@ def _is_named(deployment: Path) -> bool:
 async def _open(config: configuration.ReceiverConfig, instruments: telemetry.Instruments) -> Output:
     """A coroutine, because clients of stores must be made on the loop that runs them."""
     return Output(config, instruments)
+
+
+def _run_elsewhere(work: Coroutine[object, object, None]) -> None:
+    """Run a coroutine on another thread: this one may run an event loop, as in a notebook."""
+    threads = DaemonExecutor(1, "otel-modeldata-check")
+    try:
+        result_of(threads.submit(asyncio.run, work))
+    finally:
+        threads.shutdown(wait=False)
 
 
 async def _check(config: configuration.ReceiverConfig, *, is_contacted: bool = True) -> None:

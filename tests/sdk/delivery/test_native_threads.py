@@ -90,11 +90,50 @@ print(shutdown(60).delivered)
 """
 
 
-def test_a_store_is_written_in_a_process_that_gevent_has_patched(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", f"{GEVENT}\n{STORE}"]
+MADE = """
+import pandas as pd
+from otel_modeldata import Collector, flush, shutdown
+collector = Collector(name="model_inputs")
+"""
+COLLECTS = """
+def collect():
+    collector.collect(pd.DataFrame({"n": [1]}))
+collect()
+"""
+FORKS = """
+import os
+child = os.fork()
+if child:
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+CHECKS_ANOTHER_STORE = """
+import os
+flush(60)
+os.environ["OTEL_MODELDATA_STORE"] += "/other"
+Collector(name="model_inputs")
+"""
+ENDS = """
+print(shutdown(60).delivered, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param((GEVENT, MADE, COLLECTS), id="before the import"),
+        pytest.param((MADE, GEVENT, COLLECTS), id="after the collector is made"),
+        pytest.param((MADE, COLLECTS, GEVENT), id="after the first collect"),
+        pytest.param((MADE, FORKS, GEVENT, COLLECTS), id="in a forked child, as with gunicorn --preload"),
+        pytest.param((GEVENT, MADE, FORKS, COLLECTS), id="before a fork"),
+        pytest.param((GEVENT, MADE, COLLECTS, CHECKS_ANOTHER_STORE), id="while another store is checked"),
+    ],
+)
+def test_a_store_is_written_in_a_process_that_gevent_patches(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", "\n".join(("import os", *parts, ENDS))]
     env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
-    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
-    assert done.stdout == "1\n"
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
     assert len(list(tmp_path.rglob("*.jsonl"))) == 1
 
 
