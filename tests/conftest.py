@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it; what commands print must not depend on it
+
 pytest_plugins = ["gateway", "receiver_process", "azurite", "scoring_host"]
 """Servers that tests start; the modules are in `fixtures/`."""
 

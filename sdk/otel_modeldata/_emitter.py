@@ -63,7 +63,7 @@ class FrameEmitter:
         self._column_names = ColumnNameCache(name, rename=rename_columns)
         self._once = LogThrottle(logger, math.inf)
 
-    def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext) -> None:
+    def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext, *, is_new: bool = False) -> None:
         """Queue a frame, or print it if Azure's local capture is on.
 
         Raises:
@@ -77,9 +77,9 @@ class FrameEmitter:
         if self._config.local_capture:
             _print(self._name, correlation_id, rows)
         else:
-            self._send(rows, correlation_id, context)
+            self._send(rows, correlation_id, context, is_new=is_new)
 
-    def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext) -> None:
+    def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext, *, is_new: bool) -> None:
         chosen_ns = event_time_ns(context)
         otel_context = get_current()
         span = trace.get_current_span(otel_context) if otel_context else None  # no context, no span
@@ -101,7 +101,7 @@ class FrameEmitter:
         key = (self._name, correlation_id, span_context and span_context.trace_id, chosen_ns)
         count = rows.count
         deployment = self._put(record, key)
-        set_collected_rows(context, record.first_row, count)
+        set_collected_rows(context, (record.first_row, count), is_new=is_new)
         if span is not None and is_recording:
             date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
             self._annotate(span, record, correlation_id, count, f"{deployment}/{self._name}/{date}")

@@ -21,8 +21,8 @@ from ._delivery.on_error import call_on_error
 from ._delivery.process import current_process
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
-from .config import load_config
-from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, resolve
+from .config import config_warnings, load_config
+from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, known_context
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ class Collector:
         name: the collection, a folder of the store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`. Azure ML's monitoring
             recognizes `model_inputs` and `model_outputs`.
         on_error: called with each error instead of raising it, so that scoring goes on; by the thread that calls
-            `collect` for errors known there, by the delivery thread for events that are lost later. What it raises is
-            logged and goes no further, `SystemExit` and `KeyboardInterrupt` included; one that a signal handler raises
-            while it runs is raised. It may call `collect`, `flush` and `shutdown`: their errors are logged, not given
-            to it again.
+            `collect` for errors known there, by the delivery thread for events that are lost later and for credentials
+            that the endpoint does not accept. What it raises is logged and goes no further, `SystemExit` and
+            `KeyboardInterrupt` included; one that a signal handler raises while it runs is raised. It may call
+            `collect`, `flush` and `shutdown`: their errors are logged, not given to it again.
         model_version: the line key `modelversion`; `default` when missing, the value that Azure's collector always
             writes.
         logger_provider: a LoggerProvider of the application, which then sends the records instead of the SDK; the
@@ -69,6 +69,9 @@ class Collector:
         NotEnabledError: the configuration lists other collections only (or given to `on_error`).
         TypeError: `on_error` cannot be called, or `logger_provider` is none.
     """
+
+    _settings: Settings
+    """Not with `logger_provider`."""
 
     def __init__(
         self,
@@ -92,17 +95,17 @@ class Collector:
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
         # Errors are raised now, in init(), not in the first scoring request.
-        self._sends_to: Settings | LoggerProvider
+        self._logger_provider = logger_provider
         if logger_provider is None:
             with _forking.guard:  # OpenTelemetry's resource is loaded here
-                self._sends_to = settings = Settings.from_env()
-            self._config = settings.config
-            self._rename_columns = settings.rename_columns
-            open_transport.check(settings)
-            install_hooks(on_sigterm=settings.delivery.on_sigterm)
+                self._settings = Settings.from_env()
+            self._config = self._settings.config
+            self._rename_columns = self._settings.rename_columns
+            open_transport.check(self._settings)
+            install_hooks(on_sigterm=self._settings.delivery.on_sigterm)
         else:
-            self._sends_to = logger_provider
             self._config = load_config()
+            open_transport.log_once(config_warnings(self._config))
             self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
@@ -115,7 +118,7 @@ class Collector:
             logger.info("collection %s is switched off: its frames are dropped", name)
         if self._refusal is not None:
             self._report(self._refusal)
-        elif "pandas" in sys.modules:
+        elif logger_provider is None and "pandas" in sys.modules:
             # Now, not in the first request, nor in a thread that outlives the main one, when Python refuses imports.
             self._load()
 
@@ -137,8 +140,11 @@ class Collector:
         """
         context: CorrelationContext | None = None
         try:
-            context = resolve(correlation_context)
-            message = self._collect(data, context, is_given=correlation_context is not None)
+            context = known_context(correlation_context)
+            is_new = context is None
+            if context is None:
+                context = BasicCorrelationContext()
+            message = self._collect(data, context, is_new=is_new, is_given=correlation_context is not None)
         except Exception as error:  # noqa: BLE001 - error boundary to scoring: with on_error none is raised
             message = str(error)
             metrics.count_refused(self.name, error)
@@ -148,15 +154,16 @@ class Collector:
             return WrapperContext(context, message == _ACCEPTED, message)
         return context
 
-    def _collect(self, data: pd.DataFrame, context: CorrelationContext, *, is_given: bool) -> str:
+    def _collect(self, data: pd.DataFrame, context: CorrelationContext, *, is_new: bool, is_given: bool) -> str:
         if self._refusal is not None:
             raise self._refusal
         correlation_id = _correlation_id(context)
-        slot = hash(correlation_id) % _SLOTS
-        if self._recent_ids[slot] == correlation_id:
-            self._repeated_ids.count(slot, correlation_id, context if is_given else None)
-        else:
-            self._recent_ids[slot] = correlation_id
+        if not is_new:
+            slot = hash(correlation_id) % _SLOTS
+            if self._recent_ids[slot] == correlation_id:
+                self._repeated_ids.count(slot, correlation_id, context if is_given else None)
+            else:
+                self._recent_ids[slot] = correlation_id
         if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
             metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
@@ -164,7 +171,7 @@ class Collector:
             self._collect_later(data, context)
         else:
             emitter = self._emitter or self._make_emitter(data)
-            emitter.emit(data, correlation_id, context)
+            emitter.emit(data, correlation_id, context, is_new=is_new)
             if _early_frames:
                 _collect_early_frames()
         return _ACCEPTED
@@ -186,16 +193,16 @@ class Collector:
             from ._emitter import Emitter, LoggerEmitter  # noqa: PLC0415 - not with the package
 
             emitter: FrameEmitter
-            if isinstance(self._sends_to, Settings):
-                open_transport.load(self._sends_to)
-                emitter = Emitter(self.name, self._sends_to, self._rate, self._on_error, self._model_version)
+            if self._logger_provider is None:
+                open_transport.load(self._settings)
+                emitter = Emitter(self.name, self._settings, self._rate, self._on_error, self._model_version)
             else:
                 emitter = LoggerEmitter(
                     self.name,
                     self._config,
                     self._rate,
                     self._model_version,
-                    self._sends_to,
+                    self._logger_provider,
                     rename_columns=self._rename_columns,
                 )
             self._emitter = emitter
@@ -294,7 +301,7 @@ def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | Not
     if not name:
         return CollectionNameError("collection name is not provided")
     if not isinstance(name, str) or not semconv.is_name(name):
-        return CollectionNameError(f"collection name: expected {semconv.NAME_RULE}, got {str(name)[:140]!r}")
+        return CollectionNameError(f"collection name: expected {semconv.NAME_RULE}, got {str(name)[:140]!r}: rename it")
     if not config.collects_frames():
         return NotEnabledError("custom logging is not enabled, drop the data")
     entry = config.collection(name)
@@ -318,5 +325,7 @@ def _is_switched_off(name: object, config: CollectorConfig) -> bool:
 def _correlation_id(context: CorrelationContext) -> str:
     given: object = context.get_id()
     if given is None or given == "":
-        raise ContextError("expected a correlation context with an id, got one without")
+        raise ContextError(
+            "expected a correlation context with an id, got one without: its get_id() must return the request's id"
+        )
     return checked_text(str(given))

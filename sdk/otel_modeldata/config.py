@@ -280,7 +280,7 @@ def _collection(entry: _Entry) -> Collection:
 
 def _read_azure_file(path: Path, origin: str) -> CollectorConfig:
     try:
-        document = json.loads(_text_of(path, origin))
+        document = json.loads(_text_of(path, origin), object_pairs_hook=_once_each)
     except RecursionError:
         raise ConfigError(Problem("", "expected JSON, got too many nested levels: nest it less", origin)) from None
     except ValueError as error:
@@ -296,6 +296,14 @@ def _read_azure_file(path: Path, origin: str) -> CollectorConfig:
         capture_headers=tuple(header for group in headers for header in _lower(group)),
         local_capture=file.run_mode == "local",
     )
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
+        raise ValueError(f"the key {name!r} twice: remove one of them")
+    return found
 
 
 def _azure_rate(entry: _AzureEntry) -> float | None:

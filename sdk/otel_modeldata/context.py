@@ -150,11 +150,18 @@ _last_collected: ContextVar[tuple[BasicCorrelationContext, tuple[int, int]] | No
 """The context of the frame that this thread or task collected last, and its rows."""
 
 
-def set_collected_rows(context: CorrelationContext, first_row: int, count: int) -> None:
-    """Remember which rows of its event the frame has that was just collected with `context`, for `row_ids`."""
+def set_collected_rows(context: CorrelationContext, rows: tuple[int, int], *, is_new: bool) -> None:
+    """Remember which rows of its event the frame has that was just collected with `context`, for `row_ids`.
+
+    Args:
+        context: of the frame.
+        rows: the first one and their number.
+        is_new: no other thread or task has the context yet.
+    """
     if isinstance(context, BasicCorrelationContext):
-        context.collected_rows = rows = (first_row, count)
-        _last_collected.set((context, rows))
+        context.collected_rows = rows
+        if not is_new:
+            _last_collected.set((context, rows))
 
 
 _END_OF_TIME = 2**63 // 1_000_000_000
@@ -232,8 +239,22 @@ def resolve(context: CorrelationContext | None) -> CorrelationContext:
     Raises:
         ContextError: `context` is not a correlation context.
     """
+    known = known_context(context)
+    return BasicCorrelationContext() if known is None else known
+
+
+def known_context(context: CorrelationContext | None) -> CorrelationContext | None:
+    """The given context, else the current one, else one with the id of the calling service; None without these.
+
+    Raises:
+        ContextError: `context` is not a correlation context.
+    """
     if context is None:
-        return _current.get() or BasicCorrelationContext(_baggage.current())
+        current = _current.get()
+        if current is not None:
+            return current
+        sent = _baggage.current()
+        return None if sent is None else BasicCorrelationContext(sent)
     if isinstance(context, WrapperContext):
         return context.wrapped
     if isinstance(context, CorrelationContext) or callable(getattr(context, "get_id", None)):
@@ -279,5 +300,8 @@ def checked_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ContextError("expected text, got a lone surrogate in an id or header: UTF-8 cannot carry it") from None
+        raise ContextError(
+            "expected text, got a lone surrogate in an id or header, which UTF-8 cannot carry: "
+            "text.encode('utf-8', 'replace').decode() replaces it"
+        ) from None
     return text

@@ -27,7 +27,8 @@ class Delivered(NamedTuple):
 class Retry(NamedTuple):
     """The same request may succeed later; `delay` in seconds when the endpoint named one (RetryInfo).
 
-    If credentials are probably the reason, `is_about_credentials`: `on_error` then hears it, as it may need a person.
+    `is_about_credentials` if credentials are probably the reason: `on_error` is then called, because a person may have
+    to act.
     """
 
     code: str

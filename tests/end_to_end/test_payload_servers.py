@@ -375,6 +375,68 @@ def test_the_lines_of_every_request_are_consistent(
     assert "Traceback" not in served.log.read_text()
 
 
+LITSERVE = """
+import sys
+import litserve
+
+class Credit(litserve.LitAPI):
+    def setup(self, device):
+        pass
+
+    def decode_request(self, request):
+        return request["a"]
+
+    def predict(self, value):
+        return 0.5
+
+    def encode_response(self, output):
+        return {"prediction": output}
+
+if __name__ == "__main__":
+    server = litserve.LitServer(Credit(), accelerator="cpu", healthcheck_path="/")
+    server.run(port=int(sys.argv[1]), host="127.0.0.1", generate_client_file=False)
+"""
+
+
+@pytest.mark.long
+def test_litserves_server_collects_payloads(serve: Callable[..., Served], tmp_path: Path) -> None:
+    served = serve(LITSERVE, "python", "application.py", "PORT")
+    assert served.send("/predict", b'{"a": 1}', Content_Type="application/json", X_Request_Id="r") == (
+        200,
+        b'{"prediction":0.5}',
+    )
+    wait_for_lines(tmp_path / "store", 2)
+    served.stop(signal.SIGINT)
+    lines = by_type(tmp_path / "store")
+    common = {
+        "specversion": "1.0",
+        "source": "/endpoints/my-endpoint/deployments/blue",
+        "datacontenttype": "application/json",
+        "xrequestid": "r",
+        "modelversion": "default",
+        "samplingrate": "1.0",
+    }
+    assert [whole(line) for line in lines["request"]] == [
+        common
+        | {
+            "type": "azureml.inference.request",
+            "path": "/predict",
+            "method": "POST",
+            "data": {"a": 1},
+            "contentrange": "bytes 0-7/8",
+        }
+    ]
+    assert [whole(line) for line in lines["response"]] == [
+        common
+        | {
+            "type": "azureml.inference.response",
+            "statuscode": "200",
+            "data": {"prediction": 0.5},
+            "contentrange": "bytes 0-17/18",
+        }
+    ]
+
+
 TORNADO = """
 import asyncio, sys
 import tornado.web

@@ -8,12 +8,17 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from lowest_python import VERSION as LOWEST_PYTHON
 from lowest_python import lowest_python
 from prerequisites import need_uv
+from receiver_process import lines_below
 from scoring_host import clean_environment
+
+if TYPE_CHECKING:
+    from receiver_process import StartReceiver
 
 ROOT = Path(__file__).parents[2]
 INSTALL_SECONDS = 900
@@ -66,9 +71,41 @@ def test_the_sdks_own_tests_pass_on_the_lowest_versions(tmp_path: Path) -> None:
     run(python, *command, seconds=RUN_SECONDS)
 
 
+COLLECT = """
+import pandas as pd
+from otel_modeldata import Collector, flush
+collector = Collector(name="model_inputs")
+for number in range(30):
+    collector.collect(pd.DataFrame({"n": [number]}))
+print(flush(60).delivered)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(INSTALL_SECONDS + RUN_SECONDS)
+def test_the_receiver_works_on_the_oldest_python(
+    tmp_path: Path, start_receiver: StartReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv, folder = need_uv(), tmp_path / "receiver"
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    run(uv, "venv", "--quiet", "--python", lowest_python(), folder, seconds=INSTALL_SECONDS)
+    run(uv, "pip", "install", "--quiet", "--python", python, "--editable", ".[receiver]", seconds=INSTALL_SECONDS)
+
+    monkeypatch.setattr(sys, "executable", str(python))
+    receiver = start_receiver(str(tmp_path / "store"))
+    endpoint = f"http://{receiver.endpoint}"
+    sent = run("env", f"OTEL_EXPORTER_OTLP_ENDPOINT={endpoint}", python, "-c", COLLECT, seconds=RUN_SECONDS)
+    stored = run("env", f"OTEL_MODELDATA_STORE={tmp_path / 'direct'}", python, "-c", COLLECT, seconds=RUN_SECONDS)
+    assert (sent, stored) == ("30\n", "30\n")
+    for store in ("store", "direct"):
+        rows = [row for line in lines_below(tmp_path / store) for row in line["data"]]
+        assert rows == [{"n": number} for number in range(30)]
+    run(python, "-m", "otel_modeldata_receiver", "doctor", "--endpoint", endpoint, seconds=RUN_SECONDS)
+
+
 @pytest.mark.slow
 def test_the_packages_use_no_name_that_the_oldest_python_lacks() -> None:
     assert PROJECT["requires-python"] == f">={LOWEST_PYTHON}"
     # pandas-stubs cannot be read as Python 3.10, so what pandas returns is unknown then.
-    options = ("--python-version", LOWEST_PYTHON, "--disable-error-code", "no-any-return")
+    options = ("--python-version", LOWEST_PYTHON, "--disable-error-code", "no-any-return", "--no-warn-unused-ignores")
     run(Path(sys.executable).parent / "mypy", *options, seconds=RUN_SECONDS)

@@ -311,7 +311,7 @@ def test_an_id_with_a_lone_surrogate_is_refused() -> None:
 
 
 def test_a_context_without_an_id_is_refused() -> None:
-    with pytest.raises(ContextError, match=r"^expected a correlation context with an id, got one without$"):
+    with pytest.raises(ContextError, match=r"^expected a correlation context with an id, got one without: its get_id"):
         Collector(name="model_inputs").collect(FRAME, CorrelationContext())
 
 

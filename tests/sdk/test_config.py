@@ -342,12 +342,18 @@ def test_a_key_of_azures_own_that_is_repeated_is_refused_too(tmp_path: Path) -> 
         read_deployment(_deployment(tmp_path, SEED_YAML.partition("\n")[2] + "name: green\n"))
 
 
-def test_a_collection_that_azures_host_lists_twice_up_to_case_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ("A", "collections.A: expected names that differ in more than case, got this one and 'a': remove one of them"),
+        ("a", "expected JSON, got the key 'a' twice: remove one of them"),
+    ],
+)
+def test_a_collection_that_azures_host_lists_twice_is_refused(tmp_path: Path, second: str, message: str) -> None:
     path = tmp_path / "mdc.json"
-    path.write_text('{"collections": {"a": {"enabled": true}, "A": {"enabled": false}}}')
+    path.write_text(f'{{"collections": {{"a": {{"enabled": true}}, "{second}": {{"enabled": false}}}}}}')
     with pytest.raises(ConfigError) as raised:
         load_config({"AZUREML_MDC_CONFIG_PATH": str(path)})
-    message = "collections.A: expected names that differ in more than case, got this one and 'a': remove one of them"
     assert texts(raised.value) == [message]
 
 

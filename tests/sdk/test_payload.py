@@ -502,6 +502,44 @@ def test_a_wrong_configuration_is_raised_when_the_middleware_is_made(monkeypatch
 
 
 @pytest.mark.parametrize(
+    "variables",
+    [
+        {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
+        {"OTEL_EXPORTER_OTLP_HEADERS": "authorization Bearer hunter2"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:http"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://gateway:4317", "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere/ca.pem"},
+        {"OTEL_RESOURCE_ATTRIBUTES": "azureml.endpoint.name=../up"},
+        {"OTEL_MODELDATA_SPOOL": "/dev/null/spool"},
+    ],
+    ids=lambda variables: list(variables)[-1],
+)
+@pytest.mark.parametrize("kind", [ASGIMiddleware, WSGIMiddleware])
+def test_every_variable_that_is_read_is_checked_when_the_middleware_is_made(
+    kind: Any, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        kind(_answer)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_service_name_that_is_no_folder_is_one_line_at_the_start_and_none_per_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "ms/payloads")
+    with capture() as captured:
+        app = ASGIMiddleware(_answer)
+        at_start = len(caplog.messages)
+        for _ in range(2):
+            run_asgi(app, Call())
+        events = captured.events
+    assert len(events) == 4
+    assert len(caplog.messages) == at_start == 1
+    assert "'ms/payloads' cannot be a folder, so events are stored below 'ms-payloads'" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("method", "path", "is_scoring"),
     [
         ("POST", "/score", True),

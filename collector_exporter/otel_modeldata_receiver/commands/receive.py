@@ -9,7 +9,6 @@ import logging
 import os
 import sys
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata.memory_hint import keep_freed_memory
@@ -17,7 +16,7 @@ from otel_modeldata.memory_hint import keep_freed_memory
 from .. import telemetry
 from ..config import receiver as configuration
 from ..exceptions import ConfigError
-from .store_argument import store_argument
+from .store_argument import path_argument, store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -98,7 +97,9 @@ def add_parser(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("--config", metavar="FILE", type=Path, default=None, help="YAML file with settings, see below")
+    parser.add_argument(
+        "--config", metavar="FILE", type=path_argument, default=None, help="YAML file with settings, see below"
+    )
     for setting in configuration.SETTINGS:
         if setting.key in _FLAGS:
             _add_flag(parser, setting)

@@ -1,12 +1,15 @@
-"""The types of command-line arguments that name a store or an endpoint; command lines are no place for secrets."""
+"""The types of command-line arguments that name a store, an endpoint or a path; none may hold a secret."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+
+from otel_modeldata.validation.path_text import read_path
 
 from ..config.store_url import has_secret
 
-__all__ = ["endpoint_argument", "store_argument"]
+__all__ = ["endpoint_argument", "path_argument", "store_argument"]
 
 
 def store_argument(text: str) -> str:
@@ -36,3 +39,15 @@ def endpoint_argument(text: str) -> str:
             "OTEL_EXPORTER_OTLP_HEADERS, because every user of this machine can read command lines"
         )
     return text
+
+
+def path_argument(text: str) -> Path:
+    """The path in `text`; a shell does not expand `~` in `--config=~/x`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no path as it is.
+    """
+    path, wrong = read_path(text)
+    if wrong:
+        raise argparse.ArgumentTypeError(f"expected a path, got {text!r}, {wrong}")
+    return Path(path)

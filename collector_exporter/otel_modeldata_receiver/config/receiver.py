@@ -22,9 +22,10 @@ from ..exceptions import ConfigError
 from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the annotations)
 from .authorization import Grants  # noqa: TC001
 from .kept_spans import KeptSpans
+from .paths import with_meant_paths
 from .setting import MIB, Doc, Setting, settings_of
 from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig
-from .store_url import cleaned_store, is_store, shown_store
+from .store_url import is_store, shown_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -296,9 +297,9 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
         ConfigError: the file cannot be read, or settings are wrong; lists all of them.
     """
     settings = (_read(path) if path else {}) | dict(overrides)
-    if isinstance(store := settings.get("store"), str):
-        settings["store"] = cleaned_store(store)
+    settings, wrong_paths = with_meant_paths(settings)
     config, problems = decode(settings, ReceiverConfig)
+    problems = (*wrong_paths, *problems)
     if config is not None:
         problems += tuple(_conflicts(config))
     if config is None or problems:

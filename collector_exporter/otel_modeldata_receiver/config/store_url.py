@@ -35,6 +35,7 @@ __all__ = [
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
 """At least two letters: one letter is a drive of Windows."""
 _WINDOWS_PATH: Final = re.compile(r"/?[A-Za-z]:([/\\]|$)|\\\\", re.ASCII)
+_VARIABLE: Final = re.compile(r"\$[A-Za-z_]|\$[{(]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTES: Final = "\"'\u201c\u201d\u2018\u2019`"
 _HADOOP: Final = frozenset({"abfs", "abfss", "wasb", "wasbs"})
@@ -86,7 +87,10 @@ def is_azure(meant: str) -> bool:
 
 
 def _check_pasted(text: str) -> None:
-    if (what := unfilled(text)) is not None:
+    what = unfilled(text)
+    if what is None and _VARIABLE.search(text.partition("?")[0]) is not None:
+        what = "a variable that no shell has replaced"
+    if what is not None:
         raise ConfigError(f"expected {_FORMS}, got {what} ({shown_store(text)!r}): write the value itself")
     if text[0] in _QUOTES or text[-1] in _QUOTES:
         raise ConfigError(f"expected {_FORMS}, got one with a quote at one end ({shown_store(text)!r}): remove it")
@@ -110,6 +114,8 @@ def _path(text: str) -> str:
 
 
 def _file_path(text: str, rest: str) -> str:
+    if (home := rest.lstrip("/")).startswith("~"):
+        raise ConfigError(f"expected file:///dir with an absolute path, got {text!r}: write {home} without file:")
     authority, path = "", rest
     if rest.startswith("//"):
         authority, slash, path = rest[2:].partition("/")
@@ -119,8 +125,6 @@ def _file_path(text: str, rest: str) -> str:
             f"expected file:///dir with an absolute path, got {shown_store(text)!r}: put three slashes after 'file:'"
         )
     path = unquote(path)
-    if path.startswith("/~"):
-        raise ConfigError(f"expected file:///dir with an absolute path, got {text!r}: write {path[1:]} without file:")
     if _CONTROL.search(path):
         raise ConfigError(f"expected a folder, got one with control characters ({text!r}): write its name as it is")
     return _path(path.removeprefix("/") if os.name == "nt" and _WINDOWS_PATH.match(path) else path)

@@ -41,8 +41,14 @@ class Totals:
     @property
     def sentence(self) -> str:
         """All counts, for a log line."""
-        folders = f"{len(self._folders):,}" if len(self._folders) < _MOST_FOLDERS else f"{_MOST_FOLDERS:,} or more"
+        most = len(self._folders) >= _MOST_FOLDERS
+        folders = f"{_MOST_FOLDERS:,} or more folders" if most else _counted(len(self._folders), "folder")
         return (
-            f"{self.stored:,} events in {folders} folders, from {self.size:,} bytes of requests; "
-            f"{self.duplicates:,} duplicates, {self.quarantined:,} in quarantine, {self.refused:,} requests refused"
+            f"{_counted(self.stored, 'event')} in {folders}, from {_counted(self.size, 'byte')} of requests; "
+            f"{_counted(self.duplicates, 'duplicate')}, {self.quarantined:,} in quarantine, "
+            f"{_counted(self.refused, 'request')} refused"
         )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

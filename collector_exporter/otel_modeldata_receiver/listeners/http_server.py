@@ -162,7 +162,13 @@ class _BoundedServer(web.Server):
             asyncio.get_running_loop().call_soon(transport.abort)
 
 
-class _ThrottledLogger(logging.LoggerAdapter[logging.Logger]):
+if TYPE_CHECKING:
+    _LoggerAdapter = logging.LoggerAdapter[logging.Logger]
+else:
+    _LoggerAdapter = logging.LoggerAdapter  # Python 3.10 has no type arguments for it
+
+
+class _ThrottledLogger(_LoggerAdapter):
     """aiohttp's logger: one line a minute for requests that are not HTTP, so that clients cannot fill disks."""
 
     def __init__(self) -> None:

@@ -109,6 +109,8 @@ def _account(parts: SplitResult, where: str) -> AccountUrl:
             f"the store's URL, az://{path}"
         )
     name = host.partition(".")[0]
+    if ACCOUNT_NAME.fullmatch(name) is None:
+        raise ConfigError(f"expected {_FORM} in {where}, got {name!r} as the name of the account: write its own name")
     if name.endswith(_READ_ONLY):
         raise ConfigError(
             f"expected {_FORM} in {where}, got the host of a copy that is read-only: write it without {_READ_ONLY!r}"

@@ -15,6 +15,7 @@ A secret of one account is never sent to another.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from dataclasses import dataclass, field
@@ -45,8 +46,11 @@ __all__ = ["ACCOUNT_URL_VARIABLE", "CONNECTION_STRING_VARIABLE", "StorageAccount
 CONNECTION_STRING_VARIABLE: Final = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL_VARIABLE: Final = "AZURE_STORAGE_ACCOUNT_URL"
 KEY_VARIABLE: Final = "AZURE_STORAGE_KEY"
+_ACCOUNT_VARIABLE: Final = "AZURE_STORAGE_ACCOUNT"
 """The names that Azure's command line uses. Only the URL is different: an account's name does not include the cloud."""
 
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How a file begins that `>` of Windows PowerShell wrote."""
 EMULATOR_API_VERSION: Final = "2025-11-05"
 """The newest service version that released Azurites accept; they refuse the newer default of the library."""
 
@@ -159,9 +163,11 @@ def account_of(url: str, access: AccessConfig | None = None) -> StorageAccount:
     if CONNECTION_STRING_VARIABLE in environment and not access.chosen:
         return _by_connection_string(environment[CONNECTION_STRING_VARIABLE], CONNECTION_STRING_VARIABLE)
     if ACCOUNT_URL_VARIABLE not in environment:
+        name = pasted(os.environ.get(_ACCOUNT_VARIABLE, ""))
+        written = f" (write {ACCOUNT_URL_VARIABLE}=https://{name}.blob.core.windows.net)" if name else ""
         raise MissingVariableError(
             f"expected {CONNECTION_STRING_VARIABLE} or {ACCOUNT_URL_VARIABLE} in the environment, got neither: "
-            "az://container/prefix does not name the storage account"
+            f"az://container/prefix does not name the storage account{written}"
         )
     return _open(account_url(environment[ACCOUNT_URL_VARIABLE], ACCOUNT_URL_VARIABLE), access, environment)
 
@@ -293,7 +299,8 @@ def _secret(path: Path) -> str:
         ConfigError: it cannot be read, or is empty; the message contains nothing of it.
     """
     try:
-        text = path.read_text("utf-8").strip()
+        content = path.read_bytes()
+        text = pasted(content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from None
     if not text:

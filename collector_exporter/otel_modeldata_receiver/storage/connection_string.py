@@ -30,6 +30,7 @@ _NAMES: Final = {
         "EndpointSuffix",
         "BlobEndpoint",
         "UseDevelopmentStorage",
+        "DevelopmentStorageProxyUri",
     )
 }
 """The parts that matter here; others are of other services."""
@@ -48,6 +49,10 @@ def cleaned_connection_string(text: str, where: str) -> str:
     """
     parts = _parts(pasted(text), where)
     if parts.get("UseDevelopmentStorage", "").lower() == "true":
+        if "DevelopmentStorageProxyUri" in parts:
+            raise _malformed(
+                "one with DevelopmentStorageProxyUri: write AccountName, AccountKey and BlobEndpoint", where
+            )
         return "UseDevelopmentStorage=true"
     checked = {**_address(parts, where), **_secret(parts, where)}
     return ";".join(f"{name}={value}" for name, value in checked.items())
@@ -95,12 +100,20 @@ def _secret(parts: Mapping[str, str], where: str) -> dict[str, str]:
             raise _malformed("one with AccountKey and without AccountName", where)
         return {"AccountKey": checked_key(parts["AccountKey"], f"AccountKey of the connection string in {where}")}
     if "SharedAccessSignature" in parts:
+        if _is_plain(parts):
+            raise _malformed("one with a signature and http", where, "write https, because requests contain it")
         place = f"SharedAccessSignature of the connection string in {where}"
         return {"SharedAccessSignature": checked_sas(parts["SharedAccessSignature"], place)}
     raise _malformed("one without AccountKey and SharedAccessSignature", where)
 
 
-def _malformed(what: str, where: str) -> ConfigError:
-    return ConfigError(
-        f"expected a storage connection string in {where}, got {what}: copy it from the account's access keys"
-    )
+def _is_plain(parts: Mapping[str, str]) -> bool:
+    """Whether requests to Azure itself would not be encrypted; a key signs them, a signature is in them."""
+    endpoint = parts.get("BlobEndpoint", "").lower()
+    if endpoint:
+        return endpoint.startswith("http://") and ".blob." in endpoint
+    return parts.get("DefaultEndpointsProtocol", "").lower() == "http"
+
+
+def _malformed(what: str, where: str, cure: str = "copy it from the account's access keys") -> ConfigError:
+    return ConfigError(f"expected a storage connection string in {where}, got {what}: {cure}")

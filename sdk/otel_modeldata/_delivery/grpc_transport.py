@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import grpc
 
 from .._encoding.otlp_messages import ExportLogsServiceResponse, RetryInfo, Status
+from .._settings.credential_renewal import CredentialRenewal
 from ..transport import TOO_LARGE, Answer, Delivered, OpenTransports, Refused, Retry
-from .credential_renewal import CredentialRenewal
 from .native_threads import Lock, sleep
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class GrpcTransport:
     fork waits for the call in progress. If that takes too long, it cancels the call by closing the channel. The parent
     opens a new channel and retries; the receiver recognizes the events by their ids.
 
-    Before each try the credential files are looked at (`credential_renewal.py`): other certificates need a new channel,
-    another token does not.
+    Before each try the credential files are read (`_settings/credential_renewal.py`): other certificates need a new
+    channel, another token does not.
 
     Raises:
         ConfigError: the endpoint has no credentials yet, and a file cannot be read.
@@ -141,11 +141,9 @@ class GrpcTransport:
         # With TLS 1.3 a server refuses a client's certificate after the handshake: only the connection is closed.
         is_closed = self._endpoint.client_certificate is not None and any(sign in answer.details for sign in _CLOSED)
         self._closed_in_row = self._closed_in_row + 1 if is_closed else 0
-        is_after_renewal = self._is_renewed and answer.code == grpc.StatusCode.UNAVAILABLE.name
+        is_unwanted = is_closed and (self._is_renewed or self._closed_in_row >= _MANY_CLOSED)
         is_tls = self._endpoint.secure and any(sign in answer.details for sign in _TLS_FAILURES)
-        return answer._replace(
-            is_about_credentials=is_refused or is_after_renewal or is_tls or self._closed_in_row >= _MANY_CLOSED
-        )
+        return answer._replace(is_about_credentials=is_refused or is_unwanted or is_tls)
 
     def close(self) -> None:
         """Close the channel, which cancels a try in progress."""

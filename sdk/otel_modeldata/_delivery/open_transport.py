@@ -20,6 +20,8 @@ from ..log_throttle import LogThrottle
 from ..validation.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .._settings.settings import Settings
     from ..transport import Transport
 
@@ -57,7 +59,12 @@ def check(settings: Settings) -> None:
         _refuse_eventlet()
         _check_store(settings.destination)
     make_folders(settings.delivery)
-    for warning in settings.warnings:
+    log_once(settings.warnings)
+
+
+def log_once(warnings: Iterable[Problem]) -> None:
+    """Log warnings about settings, each once per process."""
+    for warning in warnings:
         _once.log(logging.WARNING, warning, "%s", warning)
 
 
@@ -71,6 +78,8 @@ def _refuse_eventlet() -> None:
 
 def load(settings: Settings) -> None:
     """Import what carries the records, so that the first `collect` need not."""
+    import opentelemetry.sdk.resources  # noqa: F401, PLC0415 - the resource of this process, not with the package
+
     if not isinstance(settings.destination, str):
         from . import grpc_transport  # noqa: F401, PLC0415 - gRPC, not with the package
 

@@ -199,9 +199,8 @@ def _other(value: Any) -> Any:  # noqa: PLR0911 - one line per family of types r
     if type(value).__module__.partition(".")[0] == "pyarrow" and hasattr(value, "type"):
         from .arrow_cells import cells_of_arrow, cells_of_scalar  # noqa: PLC0415 - pyarrow is optional
 
-        return (
-            cells_of_arrow(value) if hasattr(value, "__len__") and hasattr(value, "slice") else cells_of_scalar(value)
-        )
+        is_array = hasattr(value, "slice")
+        return cells_of_arrow(value) if is_array else cells_of_scalar(value)
     raise TypeError(type(value).__name__)
 
 

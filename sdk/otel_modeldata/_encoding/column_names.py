@@ -72,13 +72,7 @@ class ColumnNameCache:
 
     def names_of(self, index: pd.Index[Any]) -> ColumnNames:
         """The names of a frame's columns; logs what would break Azure's consumer, once."""
-        if type(index) is pd.RangeIndex:
-            key: Hashable = index.start, index.stop, index.step
-        else:
-            key = tuple(index.tolist())
-            if type(index.dtype) is not pd.StringDtype and not _are_texts(key):
-                # Labels may be equal and have different texts: False, 0 and 0.0, or one moment in two zones.
-                key = tuple(_texts(index))
+        key = _key(index)
         columns = self._known.get(key)
         if columns is None:
             columns = ColumnNames(_texts(index), rename=self._rename)
@@ -96,6 +90,20 @@ def _row_maker(names: list[str]) -> Callable[..., object]:
         return msgspec.defstruct("Row", [(field, Any) for field in fields], rename=fields, gc=False)
     except ValueError:  # msgspec writes keys unescaped: it refuses a quote, a backslash or a control character in one
         return lambda *cells: dict(zip(names, cells, strict=True))
+
+
+def _key(index: pd.Index[Any]) -> Hashable:
+    """Equal only for indexes whose labels have the same texts.
+
+    Labels themselves may be equal and have different texts: False, 0 and 0.0, or one moment in two zones.
+    """
+    if type(index) is pd.RangeIndex:
+        return "range", index.start, index.stop, index.step
+    labels = tuple(index.tolist())
+    dtype = index.dtype
+    if type(dtype) is pd.StringDtype or (isinstance(dtype, np.dtype) and dtype.kind in "iu") or _are_texts(labels):
+        return labels
+    return tuple(_texts(index))
 
 
 def _are_texts(labels: Iterable[Any]) -> bool:

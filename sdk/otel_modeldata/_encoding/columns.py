@@ -60,13 +60,24 @@ def lists_of(frame: pd.DataFrame) -> list[list[Any]]:
     return lists
 
 
-def place(cells: list[list[Any]], positions: Positions, lists: list[list[Any]]) -> None:
-    """Put the columns of a block into `lists`, which a caller is building."""
+def row_of(frame: pd.DataFrame) -> list[Any]:
+    """The cells of a frame of one row: the same as `lists_of`, but without a list for every column."""
+    row: list[Any] = [None] * len(frame.columns)
+    for positions, values in blocks_of(frame):
+        if values.ndim == 1:
+            place(cells_of(values), positions, row)
+        else:
+            place(cells_of(_by_numpy(values)[:, 0]), positions, row)
+    return row
+
+
+def place(columns: list[Any], positions: Positions, target: list[Any]) -> None:
+    """Put the columns of a block into `target`, which a caller is building."""
     if isinstance(positions, slice):
-        lists[positions] = cells
+        target[positions] = columns
     else:
-        for position, column in zip(positions, cells, strict=True):
-            lists[position] = column
+        for position, column in zip(positions, columns, strict=True):
+            target[position] = column
 
 
 def block_cells(values: Any) -> list[list[Any]]:
@@ -76,9 +87,13 @@ def block_cells(values: Any) -> list[list[Any]]:
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and values.dtype.itemsize <= 8:
         narrow = values.dtype.kind == "f" and values.dtype.itemsize < 8
         return (shortest(values) if narrow else values).tolist()  # type: ignore[no-any-return]
-    if isinstance(values.dtype, np.dtype):
-        values = np.asarray(values)  # of times without a zone, which pandas takes apart slowly
+    values = _by_numpy(values)
     return [cells_of(values[number]) for number in range(len(values))]
+
+
+def _by_numpy(values: Any) -> Any:
+    """Times without a zone as a NumPy array, because pandas is slow in taking their arrays apart."""
+    return np.asarray(values) if isinstance(values.dtype, np.dtype) else values
 
 
 def cells_of(values: Any) -> list[Any]:  # noqa: PLR0911 - one line per family of types reads best

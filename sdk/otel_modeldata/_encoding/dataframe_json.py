@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from .columns import lists_of
+from .columns import lists_of, row_of
 from .refusals import REFUSED, refusal
 from .short_floats import shortest
 from .snapshot import Snapshot, snapshot_of
@@ -86,8 +86,8 @@ class Rows:
                 return
         self.count = len(frame)
         self._labels = frame.columns  # an Index is immutable
-        is_large = self.count * len(self._labels) >= DEFERRED_CELLS
-        self._source = snapshot_of(frame, MAX_DEFERRED_BYTES) if is_large else None
+        is_deferrable = DEFERRED_CELLS <= self.count * len(self._labels) <= MAX_DEFERRED_BYTES // 8
+        self._source = snapshot_of(frame, MAX_DEFERRED_BYTES) if is_deferrable else None
         if self._source is None:
             self._text = _encode(frame, self._columns())
             self.nbytes = len(self._text)
@@ -144,11 +144,18 @@ def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, 
     return None
 
 
-def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytearray:
+def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:
     try:
+        if len(frame) == 1:
+            return _encode_row(row_of(frame), columns)
         return _encode_lists(lists_of(frame), len(frame), columns)
     except REFUSED as error:
         raise refusal(frame, columns.names, _ENCODER, error) from None
+
+
+def _encode_row(cells: list[Any], columns: ColumnNames) -> bytes:
+    """The JSON of the only row: most frames of scoring have one."""
+    return _ENCODER.encode((columns.row(*cells),))
 
 
 def _encode_lists(lists: list[list[Any]], count: int, columns: ColumnNames) -> bytearray:
@@ -158,8 +165,10 @@ def _encode_lists(lists: list[list[Any]], count: int, columns: ColumnNames) -> b
     return _encode_chunks(lambda start, end: [cells[start:end] for cells in lists], count, columns)
 
 
-def _encode_numbers(numbers: np.ndarray[Any, Any], shape: tuple[int, int], columns: ColumnNames) -> bytearray:
+def _encode_numbers(numbers: np.ndarray[Any, Any], shape: tuple[int, int], columns: ColumnNames) -> bytes | bytearray:
     values = (shortest(numbers) if numbers.dtype.char in _NARROW else numbers).reshape(shape)
+    if shape[1] == 1:
+        return _encode_row(values[:, 0].tolist(), columns)
     return _encode_chunks(lambda start, end: values[:, start:end].tolist(), shape[1], columns)
 
 

@@ -56,10 +56,20 @@ class _Format(NamedTuple):
     is_large: np.ndarray[Any, np.dtype[np.bool_]]
 
 
-@np.errstate(all="ignore")  # the application may have made errors of casts of NaN
 def shortest(values: Floats) -> Floats:
     """The float64 values whose shortest text is that of float16 or float32 values; of any shape."""
     flat = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("=")).reshape(-1)
+    # The application may have made errors of casts of NaN. Not a decorator: NumPy 1 shares its state among threads.
+    with np.errstate(all="ignore"):
+        return _shortest(flat).reshape(values.shape)
+
+
+def shortest_of(value: np.floating[Any]) -> float:
+    """The same of one value."""
+    return float(np.format_float_scientific(value))
+
+
+def _shortest(flat: Floats) -> Floats:
     form = _format(flat.dtype.char)
     exponents = _exponents(flat, form)
     wide = flat.astype(np.float64)
@@ -77,12 +87,7 @@ def shortest(values: Floats) -> Floats:
     for power, text in _UNEQUAL[flat.dtype.char]:
         is_power = np.abs(wide) == power
         result[is_power] = np.copysign(text, wide[is_power])
-    return result.reshape(values.shape)
-
-
-def shortest_of(value: np.floating[Any]) -> float:
-    """The same of one value."""
-    return float(np.format_float_scientific(value))
+    return result
 
 
 def _usual(flat: Floats, form: _Format) -> Floats:

@@ -47,13 +47,14 @@ class PayloadInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its module 
         except ConfigError as error:
             # If raised, it would prevent every other instrumentation from starting.
             logger.error("payload logging is off: %s", error)  # noqa: TRY400 - a wrong setting, not a bug
+        watch.is_on = self._collects
         if self._collects and not self._is_hooked:
             self._is_hooked = True
             server_hooks.install(self.around)
 
     def _uninstrument(self, **_: Any) -> None:
         last_resort.remove()
-        self._collects = False
+        self._collects = watch.is_on = False
 
     def around(self, middleware: str, app: Any) -> Any:
         """Wrap `app` in a middleware, once; returns `app` itself if nothing is collected or the middleware fails."""

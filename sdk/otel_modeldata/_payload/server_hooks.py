@@ -9,7 +9,7 @@ line, and the server serves without payload logging.
 | gunicorn | a worker loads it: sync, gthread, gevent, eventlet, asgi, and uvicorn's worker by the row above |
 | hypercorn | `wrap_app` has told ASGI from WSGI |
 | granian | a worker calls its target loader |
-| waitress, werkzeug, daphne, wsgiref, cheroot, gevent, tornado's `WSGIContainer` | the server is made |
+| waitress, werkzeug, daphne, wsgiref, cheroot, gevent, eventlet, tornado's `WSGIContainer` | the server is made |
 
 uvicorn and hypercorn start their workers in new interpreters (`spawn`). `opentelemetry-instrument` instruments those
 since 2025 only, hence `InChild`.
@@ -18,6 +18,7 @@ since 2025 only, hence `InChild`.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -202,10 +203,12 @@ class GranianLoader:
         self.is_loader = is_loader
         self._target = target
         self._interface = interface
+        self._pid = os.getpid()
 
     def __call__(self) -> Any:
         """The application, wrapped."""
-        _instrument()
+        if self._pid != os.getpid():
+            _instrument()
         from .instrumentor import PayloadInstrumentor  # noqa: PLC0415 - it imports this module
 
         app = self._target() if self.is_loader else self._target
@@ -238,6 +241,7 @@ def _listens(sock: socket.socket) -> None:
 _HOOKS: Final[Mapping[str, Mapping[str, Hook]]] = {
     "cheroot.wsgi": {"Server.__init__": _wraps(WSGI, "wsgi_app")},
     "daphne.server": {"Server.__init__": _wraps(ASGI, "application")},
+    "eventlet.wsgi": {"server": _wraps_argument(WSGI, 1, "site")},
     "gevent.pywsgi": {"WSGIServer.__init__": _wraps(WSGI, "application")},
     "granian.server.embed": {"Server._spawn_worker": _granian_spawn},
     "granian.server.mp": {"MPServer._spawn_worker": _granian_spawn},
@@ -259,6 +263,7 @@ _HOOKS: Final[Mapping[str, Mapping[str, Hook]]] = {
     "tornado.wsgi": {"WSGIContainer.__init__": _wraps(WSGI, "wsgi_application")},
     # Servers that cannot be hooked.
     "aiohttp.web_runner": {"BaseRunner.setup": _cannot_be_hooked("aiohttp")},
+    "robyn": {"Robyn.start": _cannot_be_hooked("robyn")},
     "tornado.httpserver": {"HTTPServer.initialize": _cannot_be_hooked("tornado")},
     "socket": {"socket.listen": _listen},
 }

@@ -30,9 +30,13 @@ class ServerWatch:
 
     Args:
         grace_seconds: see `GRACE_SECONDS`.
+
+    Attributes:
+        is_on: whether payload logging is switched on without code; nothing is reported if it is not.
     """
 
     def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        self.is_on = True
         self._grace_seconds = grace_seconds
         self._is_served = False
         self._listens = False
@@ -62,7 +66,7 @@ class ServerWatch:
         Args:
             address: for the report.
         """
-        if self._is_served or self._listens:
+        if not self.is_on or self._is_served or self._listens:
             return
         self._listens = True
         timer = threading.Timer(self._grace_seconds, self._check, (address,))
@@ -79,7 +83,7 @@ class ServerWatch:
             )
 
     def _report(self, sentence: str, *values: object) -> None:
-        if not self._has_reported:
+        if self.is_on and not self._has_reported:
             self._has_reported = True
             logger.warning(sentence, *values)
 

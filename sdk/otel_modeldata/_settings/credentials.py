@@ -3,7 +3,7 @@
 gRPC ends the whole process (SIGABRT) for half of a client certificate and for an empty file, and reports other files
 that it cannot read only as a failed connection. So every file is read with Python's `ssl` first.
 
-The files are read again while the process lives (`_delivery/grpc_transport.py`): certificates are renewed and tokens
+The files are read again while the process lives (`credential_renewal.py`): certificates are renewed and tokens
 rotate. A renewal may write two files one after the other, and may be in progress. `read` accepts only contents that
 fit together and did not change while they were read.
 """

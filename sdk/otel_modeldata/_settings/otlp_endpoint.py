@@ -49,6 +49,8 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _GRPC_PORT: Final = 4317
 _HTTP_PORT: Final = 4318
 _AUTHORIZATION: Final = "authorization"
+_PROXIES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
+"""Variables that gRPC reads, in this order."""
 _FILES: Final = (CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE, TOKEN_FILE)
 DEFAULT_ENDPOINT = ENDPOINT.default
 """The OTLP specification's own default for gRPC."""
@@ -191,7 +193,18 @@ def endpoint_warnings(endpoint: Endpoint, environ: Mapping[str, str]) -> tuple[P
             for variable, path in zip(_FILES, files, strict=False)
             if path is not None
         ]
-    return tuple(found)
+    return (*found, *_proxy_warnings(endpoint, environ))
+
+
+def _proxy_warnings(endpoint: Endpoint, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """A proxy that gRPC cannot use: it then connects without one."""
+    name = next((name for name in _PROXIES if environ.get(name)), None)
+    host = urlsplit(f"//{endpoint.target}").hostname or ""
+    without = ",".join(environ.get(name) or "" for name in ("no_grpc_proxy", "no_proxy")).split(",")
+    is_direct = endpoint.is_loopback() or any(part.strip() and host.endswith(part.strip()) for part in without)
+    if name is None or is_direct or environ[name].startswith("http://"):
+        return ()
+    return (Problem(name, "expected http://HOST:PORT, the only kind of proxy that gRPC uses, so this one is not used"),)
 
 
 def name_set(environ: Mapping[str, str], name: str) -> str:

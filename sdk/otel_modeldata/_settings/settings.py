@@ -19,7 +19,7 @@ from .otlp_endpoint import Endpoint, endpoint_warnings, load_endpoint, name_set
 from .payload import PayloadSettings, load_payload_settings
 from .sender import Sender, load_sender
 from .store import load_store
-from .variables import STORE, misspelled
+from .variables import misspelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,7 +134,7 @@ def read_environment(environ: Mapping[str, str] | None = None, *, is_local: bool
     store, wrong_store = _attempted(lambda: load_store(env))
     endpoint: Endpoint | None = None
     wrong_endpoint: tuple[Problem, ...] = ()
-    if not env.get(STORE.name):
+    if store is None and not wrong_store:
         endpoint, wrong_endpoint = _attempted(lambda: _endpoint(env, is_local=is_local))
     sender, wrong_sender = _attempted(lambda: load_sender(config or CollectorConfig(), environ))
     return Environment(

@@ -143,6 +143,15 @@ AZURE = "data_collector."
             id="a collection that nothing switches on",
         ),
         pytest.param(
+            GOOD.replace(
+                "data_coll", "environment_variables: {OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x:4318'}\ndata_coll"
+            ),
+            3,
+            "environment_variables.OTEL_EXPORTER_OTLP_ENDPOINT: port 4318 is usually OTLP over HTTP, but records use "
+            "OTLP over gRPC, usually on port 4317",
+            id="the port of another protocol",
+        ),
+        pytest.param(
             GOOD.replace("inputs: {", "inputs: {data: {version: 1}, "),
             5,
             f"{AZURE}collections.model_inputs.data.version: azure-ai-ml accepts text only, write '1' in quotes",

@@ -63,7 +63,7 @@ def test_the_receiver_prints_its_address_stores_and_exits_with_zero(tmp_path: Pa
             "blobs/credit/blue/model_inputs"
         ),
         (
-            f"server: stopped: 1 events in 1 folders, from {len(sent)} bytes of requests; 0 duplicates, 0 in "
+            f"server: stopped: 1 event in 1 folder, from {len(sent)} bytes of requests; 0 duplicates, 0 in "
             "quarantine, 0 requests refused"
         ),
     ]

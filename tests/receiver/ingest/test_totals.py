@@ -10,7 +10,7 @@ def test_the_totals_are_one_sentence() -> None:
     totals.add_folders(["a", "b"])
     totals.add_folders(["b"])
     assert totals.sentence == (
-        "1,200 events in 2 folders, from 45,000 bytes of requests; 1 duplicates, 2 in quarantine, 3 requests refused"
+        "1,200 events in 2 folders, from 45,000 bytes of requests; 1 duplicate, 2 in quarantine, 3 requests refused"
     )
 
 

@@ -13,6 +13,8 @@ from otlp_requests import NOON, record, request
 from receiver_process import lines_below, wait_until
 from recorded_metrics import RecordedMetrics
 
+from otel_modeldata import Collector
+from otel_modeldata.environment import read_environment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Delivered, Refused, Retry
 from otel_modeldata_receiver import telemetry
@@ -205,3 +207,35 @@ def test_a_wrong_settings_file_is_reported(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("OTEL_MODELDATA_STORE_CONFIG", str(tmp_path / "store.yml"))
     with pytest.raises(ConfigError, match=r"stroe: unknown key, did you mean 'store'\?"):
         StoreTransport.check(str(tmp_path))
+
+
+def test_a_store_is_validated_without_a_write(tmp_path: Path) -> None:
+    StoreTransport.validate(str(tmp_path / "not" / "yet"))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConfigError, match=r"OTEL_MODELDATA_STORE: .*got scheme 'ftp'"):
+        StoreTransport.validate("ftp://somewhere")
+
+
+def test_the_path_of_its_settings_is_taken_as_it_was_meant_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "receiver.yml").write_text("stroe: x\n")
+    monkeypatch.setenv("OTEL_MODELDATA_STORE_CONFIG", "'~/receiver.yml'\n")
+    with pytest.raises(ConfigError, match="stroe: unknown key"):
+        StoreTransport.validate(str(tmp_path))
+    monkeypatch.setenv("OTEL_MODELDATA_STORE_CONFIG", "$HOME/receiver.yml")
+    with pytest.raises(ConfigError) as raised:
+        StoreTransport.validate(str(tmp_path))
+    assert str(raised.value) == (
+        "OTEL_MODELDATA_STORE_CONFIG: expected a file, got '$HOME/receiver.yml', a variable that no shell has "
+        "replaced: write the whole path"
+    )
+
+
+def test_diagnosis_finds_the_same_as_a_collector_without_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_STORE", "ftp://somewhere")
+    (problem,) = read_environment().problems
+    with pytest.raises(ConfigError) as raised:
+        Collector(name="model_inputs")
+    assert raised.value.problems == (problem,)

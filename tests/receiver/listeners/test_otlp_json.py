@@ -99,14 +99,14 @@ def requests(draw: Draw, kind: type[Message]) -> tuple[Message, bytes]:
     return request, json.dumps(encoded).encode()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(requests(ExportLogsServiceRequest))
 def test_every_field_of_logs_is_read_as_protocol_buffers_do(given: tuple[Message, bytes]) -> None:
     request, text = given
     assert ExportLogsServiceRequest.FromString(_request_of(text, JSON_LOGS)) == request
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(requests(ExportTraceServiceRequest))
 def test_every_field_of_spans_is_read_as_protocol_buffers_do(given: tuple[Message, bytes]) -> None:
     request, text = given
@@ -125,7 +125,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(members(LogRecord)), ANYTHING)
 def test_a_member_of_a_record_costs_its_own_record_at_most(name: str, value: object) -> None:
     neighbor = {"body": {"stringValue": "[1]"}, "traceId": "0a" * 16}

@@ -162,6 +162,31 @@ def test_a_malformed_secret_of_the_environment_is_named_by_its_variable(
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_secret_is_read_from_files_of_windows_too(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "sas").write_bytes(f'"{SAS}"\r\n'.encode(encoding))
+    assert sas_of(HTTPS, AccessConfig(sas_file=str(tmp_path / "sas"))) == SAS
+
+
+def test_an_account_that_is_only_named_is_answered_with_the_url_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "acct")
+    with pytest.raises(ConfigError, match=r"write AZURE_STORAGE_ACCOUNT_URL=https://acct\.blob\.core\.windows\.net"):
+        open_store("az://container")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_connection_string_of_an_emulator_opens_the_url_of_its_account(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = f"{scheme}://127.0.0.1:10000/devstoreaccount1"
+    connection = f"AccountName=devstoreaccount1;AccountKey={KEY};BlobEndpoint={account}"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+    assert azure_account.split_url(f"{account}/container/prefix") == ("container", "prefix")
+    assert key_of(f"{account}/container") == ("devstoreaccount1", KEY)
+    with pytest.raises(ConfigError, match="tokens are sent over https only"):
+        account_of("http://127.0.0.1:10000/another/container")
+
+
 def test_secrets_are_in_no_repr_of_settings_and_stores(secrets: dict[str, str]) -> None:
     settings = load(
         None,

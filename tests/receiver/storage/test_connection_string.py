@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata_receiver.exceptions import ConfigError
@@ -24,7 +24,6 @@ PARTS = {
 }
 
 
-@settings(deadline=None)
 @given(
     order=st.permutations(list(PARTS)),
     case=st.sampled_from([str, str.lower, str.upper]),
@@ -80,6 +79,12 @@ def test_the_parts_that_matter_are_kept(given: str, clean: str) -> None:
             f"BlobEndpoint=https://acct.blob.core.windows.net;AccountKey={KEY}",
             "with AccountKey and without AccountName",
         ),
+        (
+            "UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://azurite",
+            "got one with DevelopmentStorageProxyUri: write AccountName, AccountKey and BlobEndpoint",
+        ),
+        (f"DefaultEndpointsProtocol=http;AccountName=acct;SharedAccessSignature={SAS}", "with a signature and http"),
+        (f"BlobEndpoint=http://a.blob.core.windows.net;SharedAccessSignature={SAS}", "with a signature and http"),
         ("AccountName=acct;SharedAccessSignature=hidden", "expected a shared access signature with 'sig=' in"),
         (f'{CLEAN}"', "an account key in base64"),
         (f"DefaultEndpointsProtocol=ftp;AccountName=acct;AccountKey={KEY}", "is neither https nor http"),
@@ -127,6 +132,8 @@ def test_an_account_url_is_taken_as_it_was_meant(given: str, url: str, name: str
         ("http://127.0.0.1:10000", "as its path, http://127.0.0.1:10000/devstoreaccount1"),
         ("http://127.0.0.1:10000/devstoreaccount1/c", "as its path, http://127.0.0.1:10000/devstoreaccount1"),
         ("https://acct.blob.core.windows.net'", "expected an account URL"),
+        ("https://<account>.blob.core.windows.net", "expected an account URL"),
+        ("https://YOUR_ACCOUNT.blob.core.windows.net", "got 'your_account' as the name of the account"),
         ("${ACCOUNT_URL}", "got a variable that no shell has replaced"),
         ("az://modeldata", "expected an account URL"),
     ],

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import grpc
 import pandas as pd
 import pytest
-from certificate_files import make_certificates
 from recording_backend import RecordingBackend
 
 import otel_modeldata
 from otel_modeldata import Collector
-from otel_modeldata._delivery.credential_renewal import PATIENCE_SECONDS, CredentialRenewal
 from otel_modeldata._delivery.grpc_transport import GrpcTransport
+from otel_modeldata._settings.credential_renewal import PATIENCE_SECONDS, CredentialRenewal
 from otel_modeldata._settings.otlp_endpoint import Endpoint
 from otel_modeldata.exceptions import CredentialsError
-from otel_modeldata.transport import Delivered
+from otel_modeldata.transport import Delivered, Retry
+
+pytest.importorskip("cryptography")
+
+from certificate_files import make_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,6 +242,30 @@ def test_a_rotated_token_is_used_and_an_expired_one_is_heard(
     )
 
 
+@pytest.mark.slow
+def test_a_refusal_that_lasts_is_heard_once_a_minute_and_an_on_error_that_fails_stops_nothing(
+    backend: RecordingBackend,
+) -> None:
+    tries: list[grpc.ServicerContext] = []
+
+    def judge(context: grpc.ServicerContext) -> None:
+        tries.append(context)
+        if len(tries) < 3:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yours")
+        backend.refuse(None)
+
+    heard: list[Exception] = []
+
+    def fail(error: Exception) -> None:
+        heard.append(error)
+        raise LookupError("an error of the application")
+
+    backend.refuse(judge)
+    assert _sent(Collector(name="model_inputs", on_error=fail), 1) == 1
+    assert len(tries) == 3
+    assert [type(error) for error in heard] == [CredentialsError]
+
+
 def test_another_token_keeps_the_connection_and_other_certificates_open_a_new_one(
     server: TlsBackend, served: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,3 +303,19 @@ def test_a_process_that_forks_after_a_renewal_needs_no_file_in_its_first_collect
     transport = GrpcTransport(endpoint)
     assert transport._endpoint == endpoint
     transport.close()
+
+
+def test_a_server_that_is_down_is_not_blamed_on_credentials_even_after_a_renewal(
+    server: TlsBackend, served: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("a")
+    endpoint = Endpoint(
+        target=server.endpoint, secure=True, certificate=str(served / "ca.crt"), token_file=str(tmp_path / "token")
+    )
+    transport = GrpcTransport(endpoint.checked())
+    server.stop()
+    (tmp_path / "token").write_text("b")
+    answer = transport.send(b"")
+    transport.close()
+    assert isinstance(answer, Retry)
+    assert (answer.code, answer.is_about_credentials) == ("UNAVAILABLE", False)

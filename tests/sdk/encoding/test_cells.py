@@ -24,7 +24,7 @@ from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, Rows
 from otel_modeldata.exceptions import UnsupportedValueError
 
-UTC = dt.UTC
+UTC = dt.timezone.utc
 BIG = 2**53 + 1
 
 
@@ -103,10 +103,10 @@ CELLS: dict[str, tuple[object, object]] = {
     "Timedelta": (pd.Timedelta(90, "s"), "P0DT0H1M30S"),
     "datetime64 month": (np.datetime64("2024-02"), "2024-02-01T00:00:00"),
     "datetime64 ps": (np.datetime64(1, "ps"), "1970-01-01T00:00:00.000000000001"),
-    "datetime64 NaT": (np.datetime64("NaT"), None),
+    "datetime64 NaT": (np.datetime64("NaT", "ns"), None),
     "timedelta64 day": (np.timedelta64(1, "D"), "P1DT0H0M0S"),
     "timedelta64 year": (np.timedelta64(2, "Y"), "P2Y"),
-    "timedelta64 NaT": (np.timedelta64("NaT"), None),
+    "timedelta64 NaT": (np.timedelta64("NaT", "ns"), None),
     "decimal": (Decimal("1.10"), 1.1),
     "negative zero": (Decimal("-0"), 0),
     "signaling NaN": (Decimal("sNaN"), None),

@@ -58,6 +58,7 @@ def test_a_value_is_written_by_its_own_type_whatever_is_beside_it(kind: Kind, da
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS, ids=str)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_many_values_are_written_by_their_own_type(kind: Kind, data: st.DataObject) -> None:
     _check_in_small_frames(kind, data.draw(_columns(kind)))

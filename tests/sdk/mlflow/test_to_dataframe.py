@@ -79,7 +79,7 @@ CUBE = np.arange(8).reshape(2, 2, 2)
         (1.5, [{"0": 1.5}]),
         (True, [{"0": True}]),
         (np.int64(2**62), [{"0": 2**62}]),
-        (dt.datetime(2026, 1, 2, tzinfo=dt.timezone.utc), [{"0": "2026-01-02T00:00:00Z"}]),
+        (dt.datetime(2026, 1, 2, tzinfo=dt.timezone.utc), [{"0": "2026-01-02T00:00:00+00:00"}]),
         ([], []),
         ({}, [{}]),
     ],

@@ -59,3 +59,13 @@ def test_a_worker_is_reported_whose_server_cannot_be_hooked(caplog: pytest.LogCa
     watch.starts("aiohttp", "do something")
     watch.starts("aiohttp", "do something")
     assert caplog.messages == ["payload logging collects nothing from aiohttp: do something"]
+
+
+def test_nothing_is_reported_after_payload_logging_is_switched_off(caplog: pytest.LogCaptureFixture) -> None:
+    watch = ServerWatch(grace_seconds=0.1)
+    watch.listens(ADDRESS)
+    watch.is_on = False
+    after_its_timers()
+    watch.listens(ADDRESS)
+    watch.starts("tornado", "do something")
+    assert caplog.messages == []

@@ -11,16 +11,19 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
-from certificate_files import make_certificates
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from otel_modeldata import Collector
 from otel_modeldata._settings.credentials import CredentialFiles, Credentials
 from otel_modeldata._settings.otlp_endpoint import Endpoint, load_endpoint
 from otel_modeldata.environment import read_environment
 from otel_modeldata.exceptions import ConfigError
+
+pytest.importorskip("cryptography")
+
+from certificate_files import make_certificates
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 if TYPE_CHECKING:
     from collections.abc import Callable

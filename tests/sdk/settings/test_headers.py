@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recording_backend import RecordingBackend
 
 from otel_modeldata import Collector
+from otel_modeldata._delivery.grpc_transport import GrpcTransport
 from otel_modeldata._settings.otlp_endpoint import load_endpoint
 from otel_modeldata.exceptions import ConfigError
+from otel_modeldata.transport import Delivered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import grpc
 
 
 def _headers(text: str) -> tuple[tuple[str, str], ...]:
@@ -92,3 +101,41 @@ def test_no_value_fails_in_another_way_and_every_header_can_be_sent(text: str) -
         assert value.isascii()
         assert value.isprintable()
         assert value == value.strip()
+
+
+class Listener:
+    """A server that keeps the headers of the last call."""
+
+    def __init__(self, backend: RecordingBackend) -> None:
+        self.endpoint = backend.endpoint
+        self.headers: dict[str, str | bytes] = {}
+        backend.refuse(self._keep)
+
+    def _keep(self, context: grpc.ServicerContext) -> None:
+        self.headers = dict(context.invocation_metadata())
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Listener]:
+    with RecordingBackend() as backend:
+        yield Listener(backend)
+
+
+_NAMES = st.text("abcXYZ019-_.", min_size=1, max_size=12) | st.sampled_from(
+    ["host", "accept", "accept-encoding", "cookie", "date", "x-bin", "grpc-x", "te", "trailer", "user-agent", "via"]
+)
+_VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
+
+
+@given(st.dictionaries(_NAMES, _VALUES, max_size=4))
+def test_every_header_that_is_accepted_arrives_as_it_is(listener: Listener, given_headers: dict[str, str]) -> None:
+    text = ",".join(f"{name}={value}" for name, value in given_headers.items())
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{listener.endpoint}", "OTEL_EXPORTER_OTLP_HEADERS": text}
+    try:
+        endpoint = load_endpoint(environ)
+    except ConfigError:
+        return
+    transport = GrpcTransport(endpoint)
+    assert transport.send(b"") == Delivered()
+    transport.close()
+    assert {name: listener.headers.get(name) for name, _ in endpoint.headers} == dict(endpoint.headers)

@@ -257,3 +257,22 @@ def test_a_token_file_and_a_header_for_the_same_thing_are_refused() -> None:
         "OTEL_EXPORTER_OTLP_HEADERS: expected one source of the header authorization, got OTEL_MODELDATA_TOKEN_FILE as "
         "well: remove one"
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "name"),
+    [
+        ("http://gateway:1", {"https_proxy": "socks5://me:s3cret@p:1", "http_proxy": "http://p:1"}, "https_proxy"),
+        ("http://gateway:1", {"http_proxy": "me:s3cret@p:1"}, "http_proxy"),
+        ("http://gateway:1", {"grpc_proxy": "http://p:1", "http_proxy": "socks5://p:1"}, None),
+        ("http://gateway:1", {"http_proxy": "socks5://p:1", "no_proxy": "other, gateway"}, None),
+        ("http://localhost:1", {"http_proxy": "socks5://p:1"}, None),
+        ("http://gateway:1", {"http_proxy": ""}, None),
+    ],
+)
+def test_a_proxy_that_grpc_cannot_use_is_a_warning_without_its_value(
+    url: str, environ: dict[str, str], name: str | None
+) -> None:
+    endpoint = load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": url})
+    message = "expected http://HOST:PORT, the only kind of proxy that gRPC uses, so this one is not used"
+    assert endpoint_warnings(endpoint, environ) == (() if name is None else (Problem(name, message),))

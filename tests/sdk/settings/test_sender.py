@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from otel_modeldata import Collector, semconv
 from otel_modeldata._settings.sender import load_sender
 from otel_modeldata.config import CollectorConfig
-from otel_modeldata.environment import read_environment
+from otel_modeldata.environment import Settings, read_environment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.payload import ASGIMiddleware, WSGIMiddleware
 from otel_modeldata.testing import capture
@@ -133,7 +133,7 @@ def test_text_that_is_not_an_attribute_is_counted_and_not_repeated(
 
 
 def test_the_names_stay_those_of_init(monkeypatch: pytest.MonkeyPatch) -> None:
-    sender = Collector(name="model_inputs")._settings.sender
+    sender = Settings.from_env().sender
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "azureml.endpoint.name=../x,a=1")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "other")
     later = sender.of_this_process()

@@ -86,7 +86,11 @@ def test_data_of_another_kind_is_refused_with_the_call_that_collects_it(
         ("polars", "polars.LazyFrame({'a': [1]})", "got a polars.LazyFrame: collect(data.collect().to_pandas())"),
         ("polars", "polars.Series('a', [1])", "got a polars.Series: collect(data.to_frame().to_pandas())"),
         ("pyarrow", "pyarrow.table({'a': [1]})", "got a pyarrow.Table: collect(data.to_pandas())"),
-        ("pyarrow", "pyarrow.record_batch({'a': [1]})", "got a pyarrow.RecordBatch: collect(data.to_pandas())"),
+        (
+            "pyarrow",
+            "pyarrow.RecordBatch.from_pydict({'a': [1]})",
+            "got a pyarrow.RecordBatch: collect(data.to_pandas())",
+        ),
         ("dask.dataframe", "dask.dataframe.from_dict({'a': [1]}, npartitions=1)", "collect(data.compute())"),
     ],
 )

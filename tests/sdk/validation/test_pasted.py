@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata.validation.pasted import pasted, unfilled
@@ -18,7 +18,6 @@ _VALUES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(before=_AROUND, after=_AROUND, inner=_AROUND, quotes=_QUOTES, name=_NAMES, value=_VALUES)
 def test_a_value_is_the_same_whatever_was_copied_with_it(
     *, before: str, after: str, inner: str, quotes: tuple[str, str], name: str, value: str

@@ -12,13 +12,12 @@ import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...config import receiver as configuration
 from ...exceptions import ConfigError
 from ...storage.open_store import open_store
-from ..store_argument import store_argument
+from ..store_argument import path_argument, store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +92,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--report",
         metavar="PATH",
-        type=Path,
+        type=path_argument,
         nargs="+",
         action="extend",
         default=[],

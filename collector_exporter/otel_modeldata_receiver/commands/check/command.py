@@ -11,10 +11,10 @@ import os
 import shutil
 import sys
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
+from ..store_argument import path_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,7 +62,9 @@ def add_parser(commands: Commands) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", metavar="FILE", type=Path, nargs="*", help="deployment YAML or receiver configuration")
+    parser.add_argument(
+        "files", metavar="FILE", type=path_argument, nargs="*", help="deployment YAML or receiver configuration"
+    )
     parser.add_argument(
         "--kind", choices=("deployment", "receiver"), help="what the files are (default: by their keys)"
     )

@@ -53,8 +53,11 @@ def findings(path: Path, document: object, lines: YamlLines) -> Iterator[Finding
     raw = _mapping(document)
     block = _mapping(raw.get(_BLOCK))
     collections = _mapping(block.get("collections"))
-    for about in (*refused, *_path_problems(collections), *_endpoint_problems(raw)):
+    endpoint_problems, endpoint_warnings = _about_endpoint(raw)
+    for about in (*refused, *_path_problems(collections), *endpoint_problems):
         yield problem(about, lines)
+    for about in endpoint_warnings:
+        yield warning(about, lines)
     for about in (*_about_names(raw), *_about_rates(block), *_about_collections(collections, config)):
         yield warning(about, lines)
     for about in (*_about_sampling(block), *_about_assets(collections), *_about_headers(block, collections)):
@@ -92,12 +95,16 @@ def _path_problems(collections: Mapping[str, Any]) -> Iterator[Problem]:
             yield from (replace(about, path=f"{where}.data.path") for about in error.problems)
 
 
-def _endpoint_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
-    """The OTLP variables that the file sets for its container."""
+def _about_endpoint(raw: Mapping[str, Any]) -> tuple[list[Problem], list[Problem]]:
+    """Problems and warnings of the OTLP variables that the file sets for its container."""
     variables = {str(name): str(value) for name, value in _mapping(raw.get("environment_variables")).items()}
     otlp = {name: value for name, value in variables.items() if name.startswith("OTEL_EXPORTER_OTLP_")}
-    for about in read_environment(otlp, is_local=False).problems:
-        yield replace(about, path=child("environment_variables", about.path))
+    read = read_environment(otlp, is_local=False)
+    problems, warnings = (
+        [replace(about, path=child("environment_variables", about.path)) for about in found]
+        for found in (read.problems, read.warnings)
+    )
+    return problems, warnings
 
 
 def _about_names(raw: Mapping[str, Any]) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ from ..log_throttle import LogThrottle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._settings.otlp_endpoint import Endpoint
+    from .otlp_endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
