@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import msgspec
 
 from .exceptions import ConfigError
-from .semconv import NAME_RULE, PAYLOAD_COLLECTIONS, is_name
+from .semconv import NAME_RULE, PAYLOAD_COLLECTIONS, is_name, without_secrets
 from .validation.decoding import Rule, decode
 from .validation.path_text import read_path
-from .validation.problems import Problem, child
+from .validation.problems import Problem, child, shown
 from .validation.repeated_keys import repeated_keys
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def config_origin(environ: Mapping[str, str]) -> str:
     """What `load_config` reads: the variable with its value, or "defaults"."""
     for name in (CONFIG_VARIABLE, AZURE_CONFIG_VARIABLE):
         if environ.get(name):
-            return f"{name}={environ[name]}"
+            return f"{name}={without_secrets(environ[name])}"
     return LEGACY_VARIABLE if LEGACY_VARIABLE in environ else "defaults"
 
 
@@ -227,7 +227,7 @@ def config_warnings(config: CollectorConfig) -> tuple[Problem, ...]:
 def _path(variable: str, text: str) -> Path:
     path, wrong = read_path(text)
     if wrong or not path:
-        raise ConfigError(Problem(variable, f"expected a file, got {text!r}, {wrong or 'an empty path'}"))
+        raise ConfigError(Problem(variable, f"expected a file, got {shown(text)}, {wrong or 'an empty path'}"))
     return Path(path)
 
 

@@ -136,6 +136,9 @@ def _az(rest: str) -> str:
         raise ConfigError(f"expected two slashes after 'az:', got {shown_store(f'az:{rest}')!r}: write {written}")
     authority, _, path = rest[2:].partition("/")
     container, at, account = authority.partition("@")
+    container, colon, _ = container.partition(":")
+    if colon and at:  # a password, which no message repeats
+        raise ConfigError("expected az://container/prefix, got a name and a password in it: remove them")
     if at:
         raise ConfigError(
             f"expected az://container/prefix, got an account in it: write {_https_of(container, account, path)}, or "

@@ -214,7 +214,7 @@ def _folder(env: Mapping[str, str], variable: Variable) -> tuple[Path | None, tu
     text = env.get(variable.name) or ""
     path, wrong = read_path(text)
     if wrong:
-        return None, (variable.problem(f"{text!r}, {wrong}"),)
+        return None, (variable.problem(f"{shown(text)}, {wrong}"),)
     if not path:
         return None, ()
     folder = Path(path).absolute()  # the program may change its working directory

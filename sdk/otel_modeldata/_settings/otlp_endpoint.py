@@ -48,6 +48,8 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BROKEN_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:/(?!/)|https?/", re.IGNORECASE)
 """A scheme that lacks a slash or its colon: what follows would be taken for a path."""
+_PLAIN_PATH: Final = re.compile(r"(/[a-z]{1,16}|/v\d)*/*")
+"""A path that may be shown: in another one, some backends have a token."""
 _GRPC_PORT: Final = 4317
 _HTTP_PORT: Final = 4318
 _AUTHORIZATION: Final = "authorization"
@@ -249,6 +251,8 @@ def _url_problems(env: Mapping[str, str], url: str) -> tuple[Problem, ...]:
         return (variable.problem(shown(url)),)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         cure = f"write it without the path, with the port of gRPC (usually {_GRPC_PORT})"
+        if _PLAIN_PATH.fullmatch(parts.path) is None:
+            url = url.replace(parts.path, "/...", 1)
         return (variable.problem(f"{shown(url)}, whose path is for OTLP over HTTP, but records use gRPC: {cure}"),)
     if not parts.scheme and _insecure(env) not in ("true", "false"):
         cure = f"write the scheme, or set {INSECURE.name} to true for plain text or false for TLS"

@@ -172,3 +172,9 @@ def test_an_argument_too_much_is_reported_without_its_secret(capsys: pytest.Capt
     with pytest.raises(SystemExit):
         main.main(["audit", "./modeldata", f"{HOST}/c?sv=1&sig={SECRET}"])
     assert f"unrecognized arguments: {HOST}/c?sv=1&sig=REDACTED" in capsys.readouterr().err
+
+
+def test_a_password_in_an_az_url_is_refused_without_being_repeated() -> None:
+    with pytest.raises(ConfigError) as raised:
+        meant_store("az://name:s3cret@container/prefix")
+    assert str(raised.value) == ("expected az://container/prefix, got a name and a password in it: remove them")

@@ -126,6 +126,14 @@ def test_a_folder_is_taken_as_it_was_meant_or_refused(
     )
 
 
+@pytest.mark.parametrize("name", ["SPOOL", "REPORT", "CONFIG"])
+def test_a_url_in_place_of_a_path_is_refused_without_its_signature(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"OTEL_MODELDATA_{name}", "https://account/container?sv=1&sig=s3cret")
+    with pytest.raises(ConfigError, match=r"got 'https://account/container.*', a URL: write a path of") as raised:
+        Collector(name="model_inputs")
+    assert "s3cret" not in f"{raised.value!r} {read_environment()!r}"
+
+
 @pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
 @pytest.mark.parametrize("kind", ["too long", "too long below a new folder", "below a file", "a broken link", "right"])
 def test_diagnosis_finds_what_init_finds_and_makes_nothing(

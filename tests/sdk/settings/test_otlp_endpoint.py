@@ -145,6 +145,12 @@ def test_an_endpoint_with_a_path_is_for_http_and_is_refused_with_what_to_write(u
     )
 
 
+def test_a_token_in_the_path_of_an_endpoint_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://gateway/s3cret/v1/logs"})
+    assert "got 'https://gateway/...', whose path is for OTLP over HTTP" in str(raised.value)
+
+
 def test_credentials_in_an_endpoint_are_not_repeated_in_the_error() -> None:
     with pytest.raises(ConfigError) as raised:
         load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://me:s3cret@x:1"})
