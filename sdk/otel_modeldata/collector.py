@@ -11,12 +11,14 @@ import logging
 import os
 import sys
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
 from ._delivery.ending.hooks import install_hooks
 from ._delivery.on_error import call_on_error
+from ._delivery.process import current_process
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
 from .config import config_warnings, load_config
@@ -165,9 +167,20 @@ class Collector:
         if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
             metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
-        emitter = self._emitter or self._make_emitter(data)
-        emitter.emit(data, correlation_id, context, is_new=is_new)
+        if current_process() is None and _forking.guard.is_held_here():
+            self._collect_later(data, context)
+        else:
+            emitter = self._emitter or self._make_emitter(data)
+            emitter.emit(data, correlation_id, context, is_new=is_new)
+            if _early_frames:
+                _collect_early_frames()
         return _ACCEPTED
+
+    def _collect_later(self, data: pd.DataFrame, context: CorrelationContext) -> None:
+        """A signal handler has interrupted this thread, which starts the delivery side."""
+        if not isinstance(data, getattr(sys.modules.get("pandas"), "DataFrame", ())):
+            raise UnsupportedDataError(data)
+        _early_frames.append((self, data.copy(deep=True), context))
 
     def _make_emitter(self, data: object) -> FrameEmitter:
         if "pandas" not in sys.modules:  # then `data` cannot be a DataFrame: pandas need not be loaded
@@ -267,6 +280,17 @@ _MANY_REQUESTS = 5
 """More than a client repeats a request."""
 _MANY_FRAMES = 50
 """More than one request has, even if it is collected in parts."""
+
+
+_early_frames: deque[tuple[Collector, pd.DataFrame, CorrelationContext]] = deque()
+"""What a signal handler collected while the thread that it interrupted started the delivery side: half-imported modules
+cannot be used, so these frames are collected at the end of the next `collect`."""
+
+
+def _collect_early_frames() -> None:
+    while _early_frames:
+        collector, frame, context = _early_frames.popleft()
+        collector.collect(frame, context)
 
 
 def _refusal(name: object, config: CollectorConfig) -> CollectionNameError | NotEnabledError | None:

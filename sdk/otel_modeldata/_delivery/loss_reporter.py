@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_DOCTOR = "`otel-modeldata doctor` looks for the cause"
 _NO_SERVER = (
     "start `otel-modeldata receive` or a gateway there, set OTEL_EXPORTER_OTLP_ENDPOINT to where one runs, or set "
-    "OTEL_MODELDATA_STORE to write to a store without one; `otel-modeldata doctor` looks for the cause"
+    f"OTEL_MODELDATA_STORE to write to a store without one; {_DOCTOR}"
 )
+_UNREACHABLE_SIGNS = ("failed to connect", "dns resolution", "name resolution", "socket closed", "connection reset")
+"""What gRPC says if no server answers, in lower case."""
 _ANOTHER_PROTOCOL = (
     "it speaks HTTP, not gRPC: set OTEL_EXPORTER_OTLP_ENDPOINT to the gRPC endpoint of the gateway, whose port is "
     "usually 4317; that of OTLP/HTTP is 4318"
@@ -73,8 +76,17 @@ class LossReporter:
         """Report that the endpoint does not accept records now."""
         self.outage = f"{answer.code}: {answer.details}"
         message = "%d event(s) wait for %s, which answers %s: %s (%s)"
-        details = answer.details.lower()
-        hint = _ANOTHER_PROTOCOL if any(sign in details for sign in _HTTP_1_SIGNS) else _NO_SERVER
+        hint = _hint(answer)
         self._throttle.log(
             logging.WARNING, "waiting", message, count, self._destination, answer.code, answer.details, hint
         )
+
+
+def _hint(answer: Retry) -> str:
+    """What to do about an endpoint that does not accept records."""
+    details = answer.details.lower()
+    if any(sign in details for sign in _HTTP_1_SIGNS):
+        return _ANOTHER_PROTOCOL
+    if answer.code == "DEADLINE_EXCEEDED" or any(sign in details for sign in _UNREACHABLE_SIGNS):
+        return _NO_SERVER
+    return _DOCTOR

@@ -15,7 +15,6 @@ global MeterProvider, which may be set later. A forked child counts from zero.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from opentelemetry.metrics import Observation, get_meter
 
 from .. import _forking, semconv
 from .._version import NAME, VERSION
+from .atomic_sum import AtomicSum
 from .process import current_process
 
 if TYPE_CHECKING:
@@ -38,32 +38,27 @@ if TYPE_CHECKING:
 _PREFIX = "otel_modeldata.sdk."
 _ERROR_TYPE = "error.type"
 
-_lock = threading.Lock()
-_sampled_out: Counter[str] = Counter()
-_refused: Counter[tuple[str, str]] = Counter()
-_is_registered = False
+_sampled_out: dict[str, AtomicSum] = {}
+_refused: dict[tuple[str, str], AtomicSum] = {}
+"""Counted without a lock, which a signal handler that collects could find held by the thread that it interrupted."""
+_registered: dict[str, object] = {}
 
 
 def count_sampled_out(collection: str) -> None:
     """Count a frame that was not collected because its correlation id is outside the sample."""
-    with _lock:
-        _sampled_out[collection] += 1
+    _sampled_out.setdefault(collection, AtomicSum()).add(1)
 
 
 def count_refused(collection: object, error: Exception) -> None:
     """Count a frame that `collect` refused."""
-    with _lock:
-        _refused[str(collection)[:128], type(error).__name__] += 1
+    _refused.setdefault((str(collection)[:128], type(error).__name__), AtomicSum()).add(1)
 
 
 def register_once() -> None:
     """Make the instruments; later calls do nothing."""
-    global _is_registered  # noqa: PLW0603 - instruments exist once per process
-    with _lock:
-        if _is_registered:
-            return
-        _is_registered = True
-    register(get_meter(NAME, VERSION))
+    this_call = object()
+    if _registered.setdefault(NAME, this_call) is this_call:
+        register(get_meter(NAME, VERSION))
 
 
 def register(meter: Meter) -> None:
@@ -134,16 +129,12 @@ def _observe_replayed(_: CallbackOptions) -> Iterator[Observation]:
 
 
 def _observe_sampled_out(_: CallbackOptions) -> Iterator[Observation]:
-    with _lock:
-        counts = dict(_sampled_out)
-    for collection, count in counts.items():
-        yield Observation(count, {semconv.AZUREML_COLLECTION_NAME: collection})
+    for collection, count in list(_sampled_out.items()):
+        yield Observation(count.value, {semconv.AZUREML_COLLECTION_NAME: collection})
 
 
 def _observe_refused(_: CallbackOptions) -> Iterator[Observation]:
-    with _lock:
-        counts = dict(_refused)
-    yield from _pairs(counts, _ERROR_TYPE)
+    yield from _pairs({key: count.value for key, count in list(_refused.items())}, _ERROR_TYPE)
 
 
 def _pairs(counts: Mapping[tuple[str, str], int], second: str) -> Iterator[Observation]:
@@ -152,8 +143,6 @@ def _pairs(counts: Mapping[tuple[str, str], int], second: str) -> Iterator[Obser
 
 
 def _after_fork_in_child() -> None:
-    global _lock  # noqa: PLW0603 - the parent's may be held by a thread that does not exist here
-    _lock = threading.Lock()
     _sampled_out.clear()
     _refused.clear()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .. import _forking
@@ -55,6 +56,7 @@ def check(settings: Settings) -> None:
         ConfigError: the store or a folder cannot be written.
     """
     if isinstance(settings.destination, str):
+        _refuse_eventlet()
         _check_store(settings.destination)
     make_folders(settings.delivery)
     log_once(settings.warnings)
@@ -66,8 +68,18 @@ def log_once(warnings: Iterable[Problem]) -> None:
         _once.log(logging.WARNING, warning, "%s", warning)
 
 
+def _refuse_eventlet() -> None:
+    """The store is written by an event loop in a thread, which cannot use eventlet's locks; gevent's can be used."""
+    patcher = sys.modules.get("eventlet.patcher")
+    if patcher is not None and patcher.is_monkey_patched("thread"):
+        problem = "expected a process without eventlet's patches, got one with them: send to an endpoint instead"
+        raise ConfigError(Problem(STORE.name, problem))
+
+
 def load(settings: Settings) -> None:
     """Import what carries the records, so that the first `collect` need not."""
+    import opentelemetry.sdk.resources  # noqa: F401, PLC0415 - the resource of this process, not with the package
+
     if not isinstance(settings.destination, str):
         from . import grpc_transport  # noqa: F401, PLC0415 - gRPC, not with the package
 

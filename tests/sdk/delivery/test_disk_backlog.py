@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 from otel_modeldata import semconv
-from otel_modeldata._delivery.disk_queue import DiskQueue
+from otel_modeldata._delivery.spool.disk_queue import DiskQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
-from otel_modeldata.exceptions import DeliveryError, QueueFullError, ShutDownError
+from otel_modeldata.exceptions import DeliveryError, QueueFullError, ShutDownError, SpoolError
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata.transport import Answer, Delivered, Refused, Retry
 
@@ -351,3 +352,71 @@ def test_a_replayed_event_keeps_its_sequence_number_and_id(delivery_to: OpenDeli
         if attribute.key == semconv.CLOUDEVENTS_EVENT_ID
     ]
     assert ids == ["r0", "r1", "r2"]
+
+
+def test_a_spool_that_is_removed_while_it_is_used_is_written_again(
+    delivery_to: OpenDelivery, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = delivery_to(Endpoint(lambda _: DOWN), queue_bytes=8000)
+    for n in range(10):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    shutil.rmtree(folder)
+    delivery.put(FakeRecord("r10"), None)
+    assert "was removed, and is written again" in caplog.text
+    assert delivery.shutdown(0.05) == DeliveryReport(accepted=11, pending=11)
+    heir = delivery_to(endpoint := Endpoint(), "bob")
+    assert heir.flush(60).replayed == {"alice": {"model_inputs": CollectionReport(accepted=11, delivered=11)}}
+    assert sorted(endpoint.stored) == sorted(f"r{n}" for n in range(11))
+
+
+def test_a_spool_that_is_removed_is_written_again_by_shutdown(delivery_to: OpenDelivery, folder: Path) -> None:
+    delivery = delivery_to(Endpoint(lambda _: DOWN), queue_bytes=5000)
+    for n in range(10):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    shutil.rmtree(folder)
+    assert delivery.shutdown(0.05) == DeliveryReport(accepted=10, pending=10)
+    heir = delivery_to(endpoint := Endpoint(), "bob")
+    heir.flush(60)
+    assert sorted(endpoint.stored) == sorted(f"r{n}" for n in range(10))
+
+
+def test_a_spool_that_cannot_be_written_again_is_an_error_and_its_records_are_delivered_or_lost(
+    delivery_to: OpenDelivery, folder: Path
+) -> None:
+    answers: list[Answer] = []
+    delivery = delivery_to(endpoint := Endpoint(lambda _: answers[0] if answers else DOWN), queue_bytes=5000)
+    errors: list[Exception] = []
+    for n in range(10):
+        delivery.put(FakeRecord(f"r{n}"), errors.append)
+    shutil.rmtree(folder)
+    folder.touch()
+    with pytest.raises(SpoolError):
+        delivery.put(FakeRecord("refused"), None)
+    assert delivery.report() == DeliveryReport(accepted=10, pending=10)
+    assert delivery.shutdown(0.05) == DeliveryReport(accepted=10, lost={"shutdown": 10})
+    assert sum(error.count for error in errors if isinstance(error, DeliveryError)) == 10
+    assert endpoint.stored == []
+
+
+def test_records_of_a_removed_spool_are_delivered_while_the_process_lives(
+    delivery_to: OpenDelivery, folder: Path
+) -> None:
+    gate, script = _gated()
+    delivery = delivery_to(endpoint := Endpoint(script), queue_bytes=5000)
+    for n in range(10):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    shutil.rmtree(folder)
+    folder.touch()
+    gate.set()
+    assert delivery.flush(60) == DeliveryReport(accepted=10, delivered=10)
+    assert endpoint.stored == [f"r{n}" for n in range(10)]
+
+
+def test_a_spool_that_another_program_empties_is_not_called_kept(delivery_to: OpenDelivery, folder: Path) -> None:
+    delivery = delivery_to(Endpoint(lambda _: DOWN))
+    for n in range(3):
+        delivery.put(FakeRecord(f"r{n}"), None)
+    (path,) = folder.iterdir()
+    path.write_bytes(b"")
+    delivery.put(FakeRecord("r3"), None)
+    assert delivery.shutdown(0.05) == DeliveryReport(accepted=4, lost={"shutdown": 3}, pending=1)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import interruption
 import pytest
 from interruption import interrupt
+from recording_backend import RecordingBackend
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
-from otel_modeldata._delivery.disk_queue import DiskQueue
+from otel_modeldata._delivery.spool.disk_queue import DiskQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
-from otel_modeldata.config import CollectorConfig
 from otel_modeldata.exceptions import QueueFullError, ShutDownError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
 SECONDS = 30.0
 """How long a wait may last before it counts as a hang."""
@@ -32,7 +36,7 @@ class Attempt:
         self.endpoint = Endpoint()
         self.put_whole: list[str] = []
         self.put_in_part: list[str] = []
-        envelope = RequestEnvelope(CollectorConfig(), "p")
+        envelope = RequestEnvelope({}, "p")
         spill = limits.pop("spill", False)
         self.worker = Worker(
             envelope,
@@ -142,6 +146,9 @@ def _interrupted_put(queue: str, case: Case, folder: Path, at: int) -> bool:
     return reached
 
 
+EACH = [pytest.mark.long, pytest.mark.timeout(1800)]
+
+
 def _every_opcode(step: int, start: int) -> itertools.count[int]:
     return itertools.count(start, step)
 
@@ -162,3 +169,121 @@ def test_a_put_that_a_signal_handler_interrupts_is_accounted_for(
             break
         count += 1
     assert count >= 2
+
+
+REAL = """
+import os, random, signal, sys
+import pandas as pd
+from otel_modeldata import Collector, flush, shutdown
+accepted = 0
+collector = Collector(name="model_inputs")
+frame = pd.DataFrame({"n": [1]})
+
+def handler(signum, _):
+    global accepted
+    if random.random() < 0.7:
+        collector.collect(frame)
+        accepted += 1
+    if random.random() < 0.2:
+        flush(0.001)
+
+def stop(signum, _):
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    report = shutdown(60)
+    print(report.accepted, report.delivered, report.pending, sum(report.lost.values()), flush=True)
+    sys.exit(0)
+
+signal.signal(signal.SIGALRM, handler)
+signal.signal(signal.SIGTERM, stop)
+signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0007)
+for n in range(400):
+    collector.collect(frame)
+while True:
+    collector.collect(frame)
+    if random.random() < 0.01:
+        signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def _run(env: Mapping[str, str], code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=1700)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spool", [False, True], ids=["memory", "spool"])
+def test_real_signals_while_the_main_thread_collects_lose_nothing(*, spool: bool, tmp_path: Path) -> None:
+    with RecordingBackend() as backend:
+        env = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{backend.endpoint}", "OTEL_MODELDATA_BATCH_MS": "0"}
+        if spool:
+            env["OTEL_MODELDATA_SPOOL"] = str(tmp_path / "spool")
+        done = _run(env, REAL)
+        assert (done.returncode, done.stderr) == (0, "")
+        accepted, delivered, pending, lost = map(int, done.stdout.split())
+        assert (accepted, lost) == (delivered + pending, 0)
+        if spool:  # what a `put` that the handler interrupted has left is kept
+            env["OTEL_MODELDATA_SPOOL"] = str(tmp_path / "spool")
+            code = "import otel_modeldata; otel_modeldata.shutdown(60)"
+            subprocess.run([sys.executable, "-c", code], env=env, check=True, timeout=200)
+        numbers = [
+            attribute.value.int_value
+            for record in backend.records()
+            for attribute in record.attributes
+            if attribute.key == "azureml.producer.sequence"
+        ]
+    assert sorted(set(numbers)) == list(range(max(numbers) + 1))
+    assert accepted <= len(set(numbers)) <= accepted + 1
+
+
+FIRST = """
+import os, sys
+import pandas as pd
+sys.path.insert(0, sys.argv[1])
+from interruption import interrupt
+from otel_modeldata import Collector, flush, shutdown
+start, step = int(sys.argv[2]), int(sys.argv[3])
+frame = pd.DataFrame({"n": [1]})
+at, reached = start, True
+while reached:
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        collectors = []
+        def handler():
+            if collectors:
+                collectors[0].collect(frame)
+            flush(20)
+        def first():
+            del sys.modules["pandas"]  # then the first `collect` loads the package
+            collectors.append(Collector(name="model_inputs"))
+            sys.modules["pandas"] = pd
+            collectors[0].collect(frame)
+        reached = interrupt(at, handler, first)
+        report = shutdown(20)
+        assert report.accepted == report.delivered, report
+        assert 1 <= report.accepted <= 2, report
+        os.write(write, b"1" if reached else b"0")
+        os._exit(0)
+    os.close(write)
+    status = os.waitpid(child, 0)[1]
+    assert status == 0, (at, status)
+    reached = os.read(read, 1) == b"1"
+    os.close(read)
+    at += step
+print(at)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spool", [False, True], ids=["memory", "spool"])
+@pytest.mark.parametrize("step", [pytest.param(41, marks=EACH), 1301], ids=["many", "some"])
+def test_a_signal_handler_may_collect_and_wait_during_the_first_collect(
+    *, spool: bool, step: int, tmp_path: Path
+) -> None:
+    with RecordingBackend() as backend:
+        env = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{backend.endpoint}", "OTEL_MODELDATA_BATCH_MS": "0"}
+        if spool:
+            env["OTEL_MODELDATA_SPOOL"] = str(tmp_path / "spool")
+        done = _run(env, FIRST, str(Path(interruption.__file__).parent), "7", str(step))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 3 * step

@@ -1,0 +1,108 @@
+"""In a process that gevent or eventlet has patched, greenlets run on while the gateway does not answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from recording_backend import RecordingBackend, unavailable_with_retry_info
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import grpc
+
+pytestmark = pytest.mark.slow
+
+GEVENT = "from gevent import monkey; monkey.patch_all()"
+EVENTLET = "import warnings; warnings.simplefilter('ignore'); import eventlet; eventlet.monkey_patch()"
+INIT_GRPC = "import grpc.experimental.gevent as support; support.init_gevent()"
+IMPORT = "import otel_modeldata, otel_modeldata._delivery.native_threads"
+SCRIPT = """
+import sys, time, threading
+import pandas as pd
+from otel_modeldata import Collector, flush, shutdown
+collector = Collector(name="model_inputs")
+ticks = []
+def tick():
+    while True:
+        time.sleep(0.001)
+        ticks.append(1)
+threading.Thread(target=tick, daemon=True).start()  # a greenlet
+collector.collect(pd.DataFrame({"n": [0]}))
+assert flush(0.5).pending == 1
+assert ticks
+print("waits", flush=True)
+assert sys.stdin.readline() == "answered\\n"
+collector.collect(pd.DataFrame({"n": [1]}))
+before = len(ticks)
+assert flush(60).delivered == 2
+assert len(ticks) > before
+assert shutdown(60).delivered == 2
+print("done", flush=True)
+""".replace("\\\\n", "\\n")
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [f"{GEVENT}", f"{IMPORT}\n{GEVENT}", f"{GEVENT}\n{INIT_GRPC}", f"{EVENTLET}", f"{IMPORT}\n{EVENTLET}"],
+    ids=["gevent", "gevent after the import", "gevent in gRPC", "eventlet", "eventlet after the import"],
+)
+def test_greenlets_run_while_the_gateway_does_not_answer(beginning: str) -> None:
+    answers = threading.Event()
+
+    def hold(context: grpc.ServicerContext) -> None:
+        answers.wait(120)
+        unavailable_with_retry_info(context)
+
+    with RecordingBackend() as backend:
+        backend.refuse(hold)
+        # A try that stopped the other greenlets would do so for longer than this test may last.
+        env = os.environ | {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{backend.endpoint}",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "200",
+            "OTEL_MODELDATA_BATCH_MS": "0",
+        }
+        command = [sys.executable, "-c", f"{beginning}\n{SCRIPT}"]
+        with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "waits\n"
+                backend.refuse(None)
+                answers.set()
+                assert process.communicate("answered\n", timeout=120)[0] == "done\n"
+            finally:
+                answers.set()
+                process.kill()
+        assert [record.body.string_value for record in backend.records()] == ['[{"n":0}]', '[{"n":1}]']
+
+
+STORE = """
+import pandas as pd
+from otel_modeldata import Collector, shutdown
+collector = Collector(name="model_inputs")
+collector.collect(pd.DataFrame({"n": [1]}))
+print(shutdown(60).delivered)
+"""
+
+
+def test_a_store_is_written_in_a_process_that_gevent_has_patched(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", f"{GEVENT}\n{STORE}"]
+    env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
+    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "1\n"
+    assert len(list(tmp_path.rglob("*.jsonl"))) == 1
+
+
+def test_a_store_is_refused_in_a_process_that_eventlet_has_patched(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", f"{EVENTLET}\n{STORE}"]
+    env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
+    assert done.stderr.strip().splitlines()[-1] == (
+        "otel_modeldata.exceptions.ConfigError: OTEL_MODELDATA_STORE: expected a process without eventlet's patches, "
+        "got one with them: send to an endpoint instead"
+    )
