@@ -30,8 +30,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-
 from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Delivered, OpenTransports, Refused, Retry
@@ -48,6 +46,7 @@ from ..exceptions import ReceiverError
 from ..ingest.pipeline import Pipeline
 from ..ingest.request_info import RequestInfo
 from ..mapping.signal import LOGS
+from ..otlp_messages import ExportLogsServiceResponse
 from .grpc_status import RETRY_SECONDS, refusal_of
 
 if TYPE_CHECKING:
