@@ -117,6 +117,7 @@ class CollectorConfig(msgspec.Struct, frozen=True, kw_only=True):
 _Name = Annotated[str, Rule(expected=NAME_RULE, accepts=is_name)]
 """A name that may become a folder."""
 _Share = Annotated[float, Rule(expected="a number from 0 to 1", accepts=lambda share: 0 <= share <= 1)]
+_Capacity = Annotated[int, Rule(expected="a whole number above 0", accepts=lambda count: count > 0)]
 _Percentage = Annotated[float, Rule(expected="a number from 0 to 100", accepts=lambda percent: 0 <= percent <= 100)]
 
 
@@ -182,7 +183,7 @@ class _LegacyVariables(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers among the variables of azureml-ai-monitoring's legacy mode."""
 
     sample_rate: _Percentage | None = msgspec.field(default=None, name="AZUREML_MDC_SAMPLE_RATE")
-    queue_capacity: int | None = msgspec.field(default=None, name="AZUREML_MDC_QUEUE_CAPACITY")
+    queue_capacity: _Capacity | None = msgspec.field(default=None, name="AZUREML_MDC_QUEUE_CAPACITY")
 
 
 def load_config(environ: Mapping[str, str] | None = None) -> CollectorConfig:

@@ -13,8 +13,8 @@ from .pasted import pasted, unfilled
 
 __all__ = ["read_path"]
 
-_VARIABLE: Final = re.compile(r"\$\w+|\$\{|\$\(|%\w+%")
-"""A variable in the syntax of a shell, of Kubernetes or of Windows."""
+_VARIABLE: Final = re.compile(r"\$\w+|\$\{|\$\(|%\w+%|`")
+"""A variable in the syntax of a shell, of Kubernetes or of Windows, or a command of a shell."""
 
 
 def read_path(text: str) -> tuple[str, str]:

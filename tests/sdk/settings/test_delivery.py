@@ -127,12 +127,14 @@ def test_a_folder_is_taken_as_it_was_meant_or_refused(
 
 
 @pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
-@pytest.mark.parametrize("kind", ["too long", "too long below a new folder", "below a file", "right"])
+@pytest.mark.parametrize("kind", ["too long", "too long below a new folder", "below a file", "a broken link", "right"])
 def test_diagnosis_finds_what_init_finds_and_makes_nothing(
     kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
     folder = {
+        "a broken link": tmp_path / "link" / "folder",
         "too long": tmp_path / ("x" * 300),
         "too long below a new folder": tmp_path / "new" / ("x" * 300),
         "below a file": tmp_path / "file" / "folder",
@@ -140,7 +142,7 @@ def test_diagnosis_finds_what_init_finds_and_makes_nothing(
     }[kind]
     monkeypatch.setenv(f"OTEL_MODELDATA_{name}", str(folder))
     problems = read_environment().problems
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
     if kind == "right":
         Collector(name="model_inputs")
         assert (problems, folder.is_dir()) == ((), True)
