@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from .._encoding.log_record import Record
     from .._settings.delivery import DeliveryLimits
     from ..report import CollectionReport
-    from .disk_queue import DiskQueue
     from .pending import MergeKey, OnError, Outcome, Producer
+    from .spool.disk_queue import DiskQueue
 
 _T = TypeVar("_T")
 

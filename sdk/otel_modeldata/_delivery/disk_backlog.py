@@ -16,15 +16,15 @@ from google.protobuf.message import DecodeError
 from .._encoding.log_record import RequestEnvelope
 from .counters import Counters
 from .pending import UNREADABLE, EncodedRecord, OnError, PendingRecord, Producer
-from .segment_file import RecordPosition
+from .spool.segment_file import RecordPosition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..report import CollectionReport
-    from .disk_queue import DiskQueue
-    from .segment_file import SegmentFile
-    from .segment_format import SegmentContent
+    from .spool.disk_queue import DiskQueue
+    from .spool.segment_file import SegmentFile
+    from .spool.segment_format import SegmentContent
 
 logger = logging.getLogger(__name__)
 

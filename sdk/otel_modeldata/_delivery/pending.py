@@ -15,7 +15,7 @@ from .._encoding.otlp_messages import LogRecord
 if TYPE_CHECKING:
     from .._encoding.log_record import Parts, Record, RequestEnvelope
     from .counters import Counters
-    from .segment_file import RecordPosition
+    from .spool.segment_file import RecordPosition
 
 OnError = Callable[[Exception], object]
 

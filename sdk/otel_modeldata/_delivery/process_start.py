@@ -15,11 +15,11 @@ from .._encoding.log_record import RequestEnvelope
 from .._settings.delivery import names_spool
 from .._settings.settings import Settings
 from ..context import prepare_ids
-from .disk_queue import DiskQueue
 from .ending.hooks import install_hooks
 from .ending.pool_child import ends_without_notice
 from .open_transport import open_transport
 from .process import Process, current_process, replace_process
+from .spool.disk_queue import DiskQueue
 from .worker import Worker
 
 if TYPE_CHECKING:

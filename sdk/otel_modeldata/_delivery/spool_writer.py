@@ -17,16 +17,16 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..exceptions import QueueFullError, RecordTooLargeError, ShutDownError
-from .disk_queue import MARK_WAITS_SECONDS
 from .pending import RECORD_OVERHEAD_BYTES, EncodedRecord, PendingRecord
-from .segment_file import RecordPosition
+from .spool.disk_queue import MARK_WAITS_SECONDS
+from .spool.segment_file import RecordPosition
 
 if TYPE_CHECKING:
     from .._encoding.log_record import Record
     from .delivery_queue import DeliveryQueue
     from .disk_backlog import DiskBacklog
     from .pending import MergeKey, OnError, Producer
-    from .segment_file import SegmentFile
+    from .spool.segment_file import SegmentFile
 
 
 class _Intent(NamedTuple):

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from .._encoding.log_record import Record, RequestEnvelope
     from ..report import DeliveryReport
     from ..transport import Transport
-    from .disk_queue import DiskQueue
     from .pending import MergeKey, OnError
+    from .spool.disk_queue import DiskQueue
 
 _KEPT_BYTES = 16 * 2**20
 """Larger than a request with its copies. Without this, getting freed memory back from the kernel took a third of the

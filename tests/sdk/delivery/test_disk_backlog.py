@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 from otel_modeldata import semconv
-from otel_modeldata._delivery.disk_queue import DiskQueue
+from otel_modeldata._delivery.spool.disk_queue import DiskQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits

@@ -16,7 +16,7 @@ from interruption import interrupt
 from recording_backend import RecordingBackend
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
-from otel_modeldata._delivery.disk_queue import DiskQueue
+from otel_modeldata._delivery.spool.disk_queue import DiskQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits

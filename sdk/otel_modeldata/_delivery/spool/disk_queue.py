@@ -30,9 +30,9 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..exceptions import SpoolError
-from ..log_throttle import LogThrottle
-from .native_threads import RLock
+from ...exceptions import SpoolError
+from ...log_throttle import LogThrottle
+from ..native_threads import RLock
 from .segment_file import RecordPosition, SegmentFile
 from .segment_format import HEAD_BYTES, SegmentContent, beginning, scan
 

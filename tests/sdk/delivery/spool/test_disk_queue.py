@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_modeldata._delivery.disk_queue import DiskQueue
-from otel_modeldata._delivery.segment_file import RecordPosition
-from otel_modeldata._delivery.segment_format import (
+from otel_modeldata._delivery.spool.disk_queue import DiskQueue
+from otel_modeldata._delivery.spool.segment_file import RecordPosition
+from otel_modeldata._delivery.spool.segment_format import (
     HEAD_BYTES,
     RECORD,
     SegmentContent,
@@ -319,8 +319,8 @@ def test_many_processes_adopt_each_dead_segment_exactly_once(spool: DiskQueue, t
     code = """
 import sys
 from pathlib import Path
-from otel_modeldata._delivery.disk_queue import DiskQueue
-from otel_modeldata._delivery.segment_file import RecordPosition
+from otel_modeldata._delivery.spool.disk_queue import DiskQueue
+from otel_modeldata._delivery.spool.segment_file import RecordPosition
 spool = DiskQueue(Path(sys.argv[1]), sys.argv[2], b"", 2**30)
 for segment in spool.adopt():
     data, found = spool.examine(segment)
