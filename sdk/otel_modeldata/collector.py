@@ -85,9 +85,11 @@ class Collector:
             raise TypeError(
                 f"expected a function in on_error, got {type(on_error).__name__}: it is called with each error"
             )
-        if logger_provider is not None and not callable(getattr(logger_provider, "get_logger", None)):
+        is_class = isinstance(logger_provider, type)
+        if logger_provider is not None and (is_class or not callable(getattr(logger_provider, "get_logger", None))):
+            got = repr(logger_provider) if is_class else type(logger_provider).__name__
             raise TypeError(
-                f"expected an OpenTelemetry LoggerProvider in logger_provider, got {type(logger_provider).__name__}: "
+                f"expected an OpenTelemetry LoggerProvider in logger_provider, got {got}: "
                 "opentelemetry.sdk._logs has one"
             )
         self.name = name

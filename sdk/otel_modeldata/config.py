@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import msgspec
 
 from .exceptions import ConfigError
-from .semconv import NAME_RULE, PAYLOAD_COLLECTIONS, is_name
+from .semconv import NAME_RULE, PAYLOAD_COLLECTIONS, is_name, without_secrets
 from .validation.decoding import Rule, decode
 from .validation.path_text import read_path
-from .validation.problems import Problem, child
+from .validation.problems import Problem, child, shown
 from .validation.repeated_keys import repeated_keys
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class CollectorConfig(msgspec.Struct, frozen=True, kw_only=True):
 _Name = Annotated[str, Rule(expected=NAME_RULE, accepts=is_name)]
 """A name that may become a folder."""
 _Share = Annotated[float, Rule(expected="a number from 0 to 1", accepts=lambda share: 0 <= share <= 1)]
+_Capacity = Annotated[int, Rule(expected="a whole number above 0", accepts=lambda count: count > 0)]
 _Percentage = Annotated[float, Rule(expected="a number from 0 to 100", accepts=lambda percent: 0 <= percent <= 100)]
 
 
@@ -182,7 +183,7 @@ class _LegacyVariables(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers among the variables of azureml-ai-monitoring's legacy mode."""
 
     sample_rate: _Percentage | None = msgspec.field(default=None, name="AZUREML_MDC_SAMPLE_RATE")
-    queue_capacity: int | None = msgspec.field(default=None, name="AZUREML_MDC_QUEUE_CAPACITY")
+    queue_capacity: _Capacity | None = msgspec.field(default=None, name="AZUREML_MDC_QUEUE_CAPACITY")
 
 
 def load_config(environ: Mapping[str, str] | None = None) -> CollectorConfig:
@@ -208,7 +209,7 @@ def config_origin(environ: Mapping[str, str]) -> str:
     """What `load_config` reads: the variable with its value, or "defaults"."""
     for name in (CONFIG_VARIABLE, AZURE_CONFIG_VARIABLE):
         if environ.get(name):
-            return f"{name}={environ[name]}"
+            return f"{name}={without_secrets(environ[name])}"
     return LEGACY_VARIABLE if LEGACY_VARIABLE in environ else "defaults"
 
 
@@ -226,7 +227,7 @@ def config_warnings(config: CollectorConfig) -> tuple[Problem, ...]:
 def _path(variable: str, text: str) -> Path:
     path, wrong = read_path(text)
     if wrong or not path:
-        raise ConfigError(Problem(variable, f"expected a file, got {text!r}, {wrong or 'an empty path'}"))
+        raise ConfigError(Problem(variable, f"expected a file, got {shown(text)}, {wrong or 'an empty path'}"))
     return Path(path)
 
 

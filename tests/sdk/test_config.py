@@ -257,6 +257,15 @@ def test_the_legacy_variables_are_read() -> None:
     assert not load_config({"AZUREML_MDC_ENABLED": "false"}).collects_frames()
 
 
+@pytest.mark.parametrize("text", ["0", "-5", "1.5", "many", ""])
+def test_a_queue_capacity_that_refuses_every_event_is_refused_in_init(text: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_config({"AZUREML_MDC_ENABLED": "true", "AZUREML_MDC_QUEUE_CAPACITY": text})
+    (problem,) = raised.value.problems
+    assert problem.path == "AZUREML_MDC_QUEUE_CAPACITY"
+    assert problem.message.startswith("expected a whole number above 0, got ")
+
+
 def test_a_wrong_legacy_variable_is_an_error_that_names_it() -> None:
     with pytest.raises(ConfigError) as raised:
         load_config({"AZUREML_MDC_ENABLED": "true", "AZUREML_MDC_SAMPLE_RATE": "150"})

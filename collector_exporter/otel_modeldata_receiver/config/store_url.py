@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
 __all__ = [
+    "OTHER_SERVICE",
     "blob_host",
     "cleaned_store",
     "has_secret",
@@ -39,7 +40,17 @@ _VARIABLE: Final = re.compile(r"\$[A-Za-z_]|\$[{(]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _QUOTES: Final = "\"'\u201c\u201d\u2018\u2019`"
 _HADOOP: Final = frozenset({"abfs", "abfss", "wasb", "wasbs"})
-_OTHER_SERVICE: Final = re.compile(r"\.(file|queue|table|web)\.")
+OTHER_SERVICE: Final = re.compile(r"\.(file|queue|table|web)\.")
+"""A host of a storage account that is not its blob service."""
+_NO_SCHEME: Final = re.compile(
+    r"/{0,2}(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:blob|dfs)\.[a-z0-9.-]+)(?::\d+)?(?:/|$)", re.IGNORECASE
+)
+"""The host of an account at the beginning of a text, where a folder would be meant otherwise."""
+_BROKEN_SCHEME: Final = re.compile(
+    r"(?P<scheme>https?|az|abfss?|wasbs?|file|dbfs)\s*:?(?P<rest>\s*//|\s+:.*)", re.IGNORECASE | re.DOTALL
+)
+"""`https//host` and `az ://container`: a colon too few, a space too much."""
+_ACCOUNT_ID: Final = re.compile(r"/?subscriptions/[^/]+/resourceGroups/", re.IGNORECASE)
 _SECRET: Final = re.compile(
     r"(?i)((?:^|[?&;\s\"'])(?:sig|AccountKey|SharedAccessSignature|SharedAccessKey)\s*=\s*)[^;&\s]+"
     r"|(://[^/@\s:]*:)[^/@\s]+(?=@)"
@@ -77,6 +88,11 @@ def meant_store(text: str) -> str:
     if scheme == "az":
         return _az(rest)
     if scheme in {"http", "https"}:
+        if not rest.startswith("//"):
+            written = f"{scheme}://{rest.lstrip('/')}"
+            raise ConfigError(
+                f"expected two slashes after '{scheme}:', got {shown_store(text)!r}: write {without_secrets(written)}"
+            )
         return _https(parse_url(f"{scheme}:{rest}"))
     raise ConfigError(f"expected {_FORMS}, got scheme {scheme!r}: {_cure(scheme, rest, text)}")
 
@@ -106,6 +122,15 @@ def _check_pasted(text: str) -> None:
 def _path(text: str) -> str:
     if text.startswith("~"):
         raise ConfigError(f"expected the name of a user of this machine after '~', got {text!r}: write the whole path")
+    if (named := _NO_SCHEME.match(text)) is not None:
+        written = f"https://{blob_host(text.lstrip('/'))}"
+        raise ConfigError(f"expected {_FORMS}, got the host {named['host']!r} without a scheme: write {written}")
+    if (broken := _BROKEN_SCHEME.match(text)) is not None:
+        raise ConfigError(f"expected {_FORMS}, got {shown_store(text)!r}: write {broken['scheme'].lower()}://...")
+    if _ACCOUNT_ID.match(text):
+        raise ConfigError(
+            f"expected {_FORMS}, got an id of Azure: write https://account.blob.core.windows.net/container"
+        )
     if os.name != "nt" and _WINDOWS_PATH.match(text):
         raise ConfigError(
             f"expected a folder of this machine, got the path {text!r} of Windows: write the path at which it is here"
@@ -132,10 +157,13 @@ def _file_path(text: str, rest: str) -> str:
 
 def _az(rest: str) -> str:
     if not rest.startswith("//"):
-        written = f"az://{rest.lstrip('/')}"
+        written = f"az://{rest.replace(chr(92), '/').lstrip('/') or 'container/prefix'}"
         raise ConfigError(f"expected two slashes after 'az:', got {shown_store(f'az:{rest}')!r}: write {written}")
     authority, _, path = rest[2:].partition("/")
     container, at, account = authority.partition("@")
+    container, colon, _ = container.partition(":")
+    if colon and at:  # a password, which no message repeats
+        raise ConfigError("expected az://container/prefix, got a name and a password in it: remove them")
     if at:
         raise ConfigError(
             f"expected az://container/prefix, got an account in it: write {_https_of(container, account, path)}, or "
@@ -158,7 +186,7 @@ def _https(parts: SplitResult) -> str:
             f"expected https, got http and the host {host!r}: tokens are sent over https only. For an emulator write "
             "az://container/prefix and set AZURE_STORAGE_CONNECTION_STRING"
         )
-    if (service := _OTHER_SERVICE.search(host)) is not None:
+    if (service := OTHER_SERVICE.search(host)) is not None:
         cure = f"write https://{host.replace(service[0], '.blob.', 1)}/container"
         raise ConfigError(f"expected the host of the blob service, got that of {service[1]!r}: {cure}")
     return parts._replace(netloc=blob_host(parts.netloc.lower())).geturl()
@@ -177,7 +205,8 @@ def _cure(scheme: str, rest: str, text: str) -> str:
             return f"write {_https_of(container, account, path)}"
         return f"write az://{container}"
     if scheme == "dbfs":
-        return f"write {PurePosixPath('/dbfs', rest.lstrip('/'))}, where Databricks mounts it"
+        is_volume = rest.lstrip("/").lower().startswith("volumes/")
+        return f"write {PurePosixPath('/' if is_volume else '/dbfs', rest.lstrip('/'))}, where Databricks mounts it"
     if scheme == "azureml":
         return (
             "only `otel-modeldata receive` knows datastores (settings datastores and workspace); write the URL of its "

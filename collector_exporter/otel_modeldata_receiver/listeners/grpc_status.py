@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import Final
 
 import grpc
-from google.protobuf.any_pb2 import Any
-from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
 
 from ..exceptions import ForbiddenError, OverloadedError, ReceiverError, TooLargeError, UndecodableError
+from ..otlp_messages import RetryInfo, RpcStatus
 
 RETRY_SECONDS: Final = 1
 """Short, because OTel's Python SDK gives up at once if the delay exceeds the rest of its deadline."""
 
 MAX_MESSAGE_CHARS: Final = 1000
 """Trailers share 8 KiB by default (gRPC `max_metadata_size`), and the message is in two of them."""
+
+
+_RETRY_INFO: Final = "type.googleapis.com/google.rpc.RetryInfo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +72,9 @@ def _message(error: Exception) -> str:
 
 def _retry_trailers(code: grpc.StatusCode, message: str) -> tuple[tuple[str, bytes], ...]:
     """RetryInfo in both forms: OTLP's (read by the Collector) and the bare one (read by OTel's Python SDK)."""
-    retry = RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))
-    detail = Any()
-    detail.Pack(retry)
-    status = Status(code=code.value[0], message=message, details=[detail])
+    retry = RetryInfo(retry_delay={"seconds": RETRY_SECONDS})
+    status = RpcStatus(code=code.value[0], message=message)
+    status.details.add(type_url=_RETRY_INFO, value=retry.SerializeToString())
     return (
         ("grpc-status-details-bin", status.SerializeToString()),
         ("google.rpc.retryinfo-bin", retry.SerializeToString()),

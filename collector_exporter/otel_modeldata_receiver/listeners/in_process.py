@@ -29,22 +29,23 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-
 from otel_modeldata.config import CONFIG_VARIABLE, read_deployment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.transport import Delivered, OpenTransports, Refused, Retry
+from otel_modeldata.validation.folder_access import obstacle
 from otel_modeldata.validation.path_text import read_path
 from otel_modeldata.validation.problems import Problem
 
 from .. import telemetry
 from ..config import receiver as configuration
+from ..config.store_url import is_azure, meant_store
 from ..daemon_executor import DaemonExecutor, result_of
 from ..deployments.outputs import Output
 from ..exceptions import ReceiverError
 from ..ingest.pipeline import Pipeline
 from ..ingest.request_info import RequestInfo
 from ..mapping.signal import LOGS
+from ..otlp_messages import ExportLogsServiceResponse
 from .grpc_status import RETRY_SECONDS, refusal_of
 
 if TYPE_CHECKING:
@@ -128,6 +129,10 @@ class StoreTransport:
         config = _config(url)
         try:
             _run_elsewhere(_check(config, is_contacted=False))
+            folder = None if config.store.startswith("azureml:") else meant_store(config.store)
+            if folder and not is_azure(folder) and (wrong := obstacle(Path(folder).absolute())):
+                message = f"expected to write into {folder!r}, got {wrong}: correct it or choose another"
+                raise ConfigError(Problem("", message, _ORIGIN))
         except ReceiverError as error:
             raise _refused(error) from None
 

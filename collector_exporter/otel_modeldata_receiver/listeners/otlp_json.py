@@ -29,6 +29,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from ..exceptions import UndecodableError
+from ..mapping.log_record import UNDECODABLE_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +39,18 @@ __all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
 _LARGE_BYTES: Final = 64 * 1024
 """A larger request is converted in a thread, so that other calls go on."""
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
-_UNREADABLE: Final = "undecodable OTLP/JSON record"
+"""The event name of a record that cannot be read, or the name of a span."""
 _UNREADABLE_RESOURCE: Final = "otlp.json"
-_ERRORS: Final = (ParseError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, SystemError)
+_ERRORS: Final = (
+    ParseError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    ArithmeticError,
+    RecursionError,
+    SystemError,
+)
 """What reading JSON of another structure raises; errors of Unicode and of msgspec are ValueErrors. Protocol Buffers'
 C implementation raises SystemError when it looks up a name with half a surrogate pair."""
 
@@ -69,7 +79,7 @@ JSON_LOGS: Final = JsonSignal(
     keys=("resourceLogs", "scopeLogs", "logRecords"),
     fields=("resource_logs", "scope_logs", "log_records"),
     record=LogRecord,
-    unreadable=lambda text: LogRecord(body=AnyValue(string_value=text), event_name=_UNREADABLE),
+    unreadable=lambda text: LogRecord(body=AnyValue(string_value=text), event_name=UNDECODABLE_JSON),
 )
 JSON_SPANS: Final = JsonSignal(
     request=ExportTraceServiceRequest,
@@ -77,7 +87,7 @@ JSON_SPANS: Final = JsonSignal(
     fields=("resource_spans", "scope_spans", "spans"),
     record=Span,
     unreadable=lambda text: Span(
-        name=_UNREADABLE, attributes=[KeyValue(key="otlp.json", value=AnyValue(string_value=text))]
+        name=UNDECODABLE_JSON, attributes=[KeyValue(key="otlp.json", value=AnyValue(string_value=text))]
     ),
 )
 
@@ -126,6 +136,8 @@ def _removed(message: dict[str, Any], signal: JsonSignal, level: int) -> list[An
     lists = [value for value in given if value is not None]
     if not all(isinstance(value, list) for value in lists):
         raise TypeError(signal.keys[level])
+    if not lists and any(isinstance(value, list) for value in message.values()):
+        raise KeyError(signal.keys[level])  # its list has another name: an empty answer would lose it silently
     return list(chain.from_iterable(lists))
 
 

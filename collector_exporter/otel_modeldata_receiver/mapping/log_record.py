@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 MAX_ID_CHARS: Final = 128
 """Ids of stored lines are remembered to recognize a retry: they must be small."""
+UNDECODABLE_JSON: Final = "undecodable OTLP/JSON record"
+"""The event name that a record gets if its JSON cannot be read; the name of such a span."""
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 
@@ -221,9 +223,11 @@ def _collection(texts: Mapping[str, str], event_name: str) -> KnownCollection:
     for event_type in (event_name, texts.get(semconv.CLOUDEVENTS_EVENT_TYPE, "")):
         if event_type.startswith(semconv.EVENT_TYPE_PREFIX):
             return collection_of(event_type.removeprefix(semconv.EVENT_TYPE_PREFIX))
+    is_undecodable = event_name == UNDECODABLE_JSON
+    cure = "correct its JSON: trace ids are hexadecimal" if is_undecodable else "route other logs elsewhere"
     raise BadRecordError(
         f"not model data: expected the attribute {semconv.AZUREML_COLLECTION_NAME} or an event name that starts with "
-        f"{semconv.EVENT_TYPE_PREFIX}, got event name {event_name[:80]!r}; route other logs elsewhere"
+        f"{semconv.EVENT_TYPE_PREFIX}, got event name {event_name[:80]!r}; {cure}"
     )
 
 

@@ -14,21 +14,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+
+from ..exceptions import BadRecordError, UndecodableError
+from ..otlp_messages import (
     ExportLogsPartialSuccess,
     ExportLogsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
+    InstrumentationScope,
+    LogRecord,
+    Resource,
+    Span,
 )
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
-from ..exceptions import BadRecordError, UndecodableError
 from . import protowire
 
 if TYPE_CHECKING:

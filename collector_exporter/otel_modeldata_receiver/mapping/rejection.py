@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
 from otel_modeldata import semconv
 
 from ..exceptions import BadRecordError
+from ..otlp_messages import Span
 from . import log_record, otlp
 from .quarantine import Rejected
 

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import msgspec
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_modeldata import semconv
 
 from ..exceptions import BadRecordError
 from ..layout.partition import RollingRate
+from ..otlp_messages import Resource
 from . import otlp
 
 _URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"

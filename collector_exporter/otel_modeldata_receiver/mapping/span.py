@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import UNSET
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.trace import TraceState
 
 from otel_modeldata import semconv
@@ -25,6 +23,7 @@ from otel_modeldata import semconv
 from ..config.kept_spans import KeptSpans
 from ..exceptions import BadRecordError
 from ..layout import partition
+from ..otlp_messages import Resource, Span
 from . import attributes as flat
 from . import cloudevent, event
 from .event import Event
@@ -44,7 +43,7 @@ MAX_SCHEMA_CHARS: Final = 256
 _KINDS: Final = ("INTERNAL", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 """By OTLP's number; 0 is unspecified, which "MAY" be read as internal (OTLP, `Span.SpanKind`)."""
 _STATUSES: Final = ("UNSET", "OK", "ERROR")
-_FAILED: Final = Status.STATUS_CODE_ERROR
+_FAILED: Final = 2  # STATUS_CODE_ERROR
 _SAMPLED: Final = 1
 """A span that is exported was sampled; not every SDK fills in the flags."""
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from otel_modeldata.validation.loopback import is_loopback
 from otel_modeldata.validation.pasted import pasted, unfilled
 
-from ..config.store_url import blob_host, parse_url
+from ..config.store_url import OTHER_SERVICE, blob_host, parse_url
 from ..exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +28,14 @@ SAS_VARIABLE: Final = "AZURE_STORAGE_SAS_TOKEN"
 ACCOUNT_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 _EMULATOR_ACCOUNT: Final = "devstoreaccount1"
 _HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]+", re.ASCII)
+_ACCOUNT_ID: Final = re.compile(r"/?subscriptions/", re.IGNORECASE)
+_ONE_SLASH: Final = re.compile(r"https?:?/", re.IGNORECASE)
 _FORM: Final = "an account URL like https://account.blob.core.windows.net"
+_NAME_OF_SAS: Final = re.compile(r"SharedAccessSignature\s*=\s*", re.IGNORECASE)
+"""Its name in a connection string, which may have been copied with it."""
+_SAS: Final = re.compile(r"[!#$%&'()*+,./:;=?@\[\]~\w-]+", re.ASCII)
+"""What a query may contain."""
+_ENCODED_TWICE: Final = re.compile(r"(?:^|&)sig=[^&]*%25")
 _READ_ONLY: Final = "-secondary"
 
 
@@ -73,6 +80,13 @@ def account_url(text: str, where: str) -> AccountUrl:
     if (what := unfilled(text)) is not None:
         raise ConfigError(f"expected {_FORM} in {where}, got {what}: write the value itself")
     if "://" not in text:
+        if _ACCOUNT_ID.match(text):
+            name = text.rstrip("/").rpartition("/")[2]
+            raise ConfigError(
+                f"expected {_FORM} in {where}, got an id of Azure: write https://{name}.blob.core.windows.net"
+            )
+        if _ONE_SLASH.match(text):
+            raise ConfigError(f"expected {_FORM} in {where}, got one without '//' behind its scheme: write both")
         if ACCOUNT_NAME.fullmatch(text):
             raise ConfigError(
                 f"expected {_FORM} in {where}, got the name of an account: write https://{text}.blob.core.windows.net"
@@ -90,11 +104,16 @@ def account_url(text: str, where: str) -> AccountUrl:
 def _account(parts: SplitResult, where: str) -> AccountUrl:
     host = blob_host((parts.hostname or "").lower())
     path = parts.path.strip("/")
-    if parts.scheme not in {"http", "https"} or _HOST.fullmatch(host) is None:
+    if parts.scheme not in {"http", "https"}:
         raise ConfigError(
             f"expected {_FORM} in {where}, got scheme {parts.scheme!r} and host {host!r}: tokens are sent over https "
             "only"
         )
+    if _HOST.fullmatch(host) is None:
+        raise ConfigError(f"expected {_FORM} in {where}, got the host {host!r}: write the account's own host")
+    if (service := OTHER_SERVICE.search(host)) is not None:
+        cure = f"write https://{host.replace(service[0], '.blob.', 1)}"
+        raise ConfigError(f"expected {_FORM} in {where}, got the host of {service[1]!r}: {cure}")
     root = f"{parts.scheme}://{blob_host(parts.netloc.lower())}"
     if ".blob." not in host:
         if "/" in path or (not path and is_path_style(host)):
@@ -157,14 +176,18 @@ def checked_sas(text: str, where: str) -> str:
     Raises:
         ConfigError: it is another text.
     """
-    signature = pasted(text).removeprefix("?")
+    signature = pasted(_NAME_OF_SAS.sub("", pasted(text))).lstrip("?&").rstrip("&")
     what = unfilled(signature)
     if what is None and "://" in signature.partition("sig=")[0]:
         raise ConfigError(
             f"expected a shared access signature in {where}, got a whole URL: keep what follows its '?', from 'sv=' on"
         )
     fields = dict(parse_qsl(signature))
-    if what is None and fields.get("sig") and not any(char.isspace() for char in signature):
+    if what is None and fields.get("sig") and _SAS.fullmatch(signature):
+        if _ENCODED_TWICE.search(signature):
+            raise ConfigError(
+                f"expected a shared access signature in {where}, got one that is encoded twice ('%25'): copy it again"
+            )
         return signature
     raise ConfigError(
         f"expected a shared access signature with 'sig=' in {where}, got {what or 'something else'}: copy the whole "

@@ -32,7 +32,7 @@ from otel_modeldata.validation.pasted import pasted
 from ..config.store_access import AccessConfig
 from ..config.store_url import parse_url
 from ..exceptions import ConfigError, MissingVariableError
-from .account_url import SAS_VARIABLE, account_url, checked_key, checked_sas, is_path_style
+from .account_url import ACCOUNT_NAME, SAS_VARIABLE, account_url, checked_key, checked_sas, is_path_style
 from .connection_string import cleaned_connection_string
 from .store import checked_name
 
@@ -163,8 +163,9 @@ def account_of(url: str, access: AccessConfig | None = None) -> StorageAccount:
     if CONNECTION_STRING_VARIABLE in environment and not access.chosen:
         return _by_connection_string(environment[CONNECTION_STRING_VARIABLE], CONNECTION_STRING_VARIABLE)
     if ACCOUNT_URL_VARIABLE not in environment:
-        name = pasted(os.environ.get(_ACCOUNT_VARIABLE, ""))
-        written = f" (write {ACCOUNT_URL_VARIABLE}=https://{name}.blob.core.windows.net)" if name else ""
+        name = pasted(os.environ.get(_ACCOUNT_VARIABLE, "")).lower()
+        is_name = ACCOUNT_NAME.fullmatch(name) is not None
+        written = f" (write {ACCOUNT_URL_VARIABLE}=https://{name}.blob.core.windows.net)" if is_name else ""
         raise MissingVariableError(
             f"expected {CONNECTION_STRING_VARIABLE} or {ACCOUNT_URL_VARIABLE} in the environment, got neither: "
             f"az://container/prefix does not name the storage account{written}"

@@ -49,6 +49,8 @@ def cleaned_connection_string(text: str, where: str) -> str:
     """
     parts = _parts(pasted(text), where)
     if parts.get("UseDevelopmentStorage", "").lower() == "true":
+        if parts.keys() & {"AccountName", "AccountKey", "BlobEndpoint", "SharedAccessSignature"}:
+            raise _malformed("one that names an account and the emulator", where, "write one of the two")
         if "DevelopmentStorageProxyUri" in parts:
             raise _malformed(
                 "one with DevelopmentStorageProxyUri: write AccountName, AccountKey and BlobEndpoint", where
@@ -81,13 +83,17 @@ def _address(parts: Mapping[str, str], where: str) -> dict[str, str]:
         raise _malformed(f"one whose AccountName is {'not a name' if name else 'empty'}", where)
     named = {"AccountName": name} if name else {}
     if "BlobEndpoint" in parts:
-        return {**named, "BlobEndpoint": account_url(parts["BlobEndpoint"], f"BlobEndpoint of {where}").url}
+        endpoint = account_url(parts["BlobEndpoint"], f"BlobEndpoint of {where}")
+        if name and endpoint.name not in {None, name}:
+            raise _malformed("one whose AccountName and BlobEndpoint name two accounts", where)
+        return {**named, "BlobEndpoint": endpoint.url}
     if not name:
         raise _malformed("one that is malformed: it has neither AccountName nor BlobEndpoint", where)
     protocol = parts.get("DefaultEndpointsProtocol", "https").lower()
     suffix = parts.get("EndpointSuffix", "core.windows.net").strip("./")
     if protocol not in {"http", "https"}:
         raise _malformed("one whose DefaultEndpointsProtocol is neither https nor http", where)
+    suffix = suffix.removeprefix("blob.")
     if _SUFFIX.fullmatch(suffix) is None:
         raise _malformed("one whose EndpointSuffix is not a name", where)
     return {"DefaultEndpointsProtocol": protocol, **named, "EndpointSuffix": suffix}

@@ -53,6 +53,7 @@ class BatchSource:
         queue = self._queue
         while not queue.is_urgent() and not queue.holds_backlog():
             if queue.memory:
+                queue.is_idle = False  # the thread wakes when the record is due
                 wait = queue.memory.wait_seconds()
                 if wait <= 0 or queue.wait(wait):
                     return

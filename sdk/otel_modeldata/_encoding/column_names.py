@@ -115,9 +115,9 @@ def _are_texts(labels: Iterable[Any]) -> bool:
 
 
 def _texts(index: pd.Index[Any]) -> list[str]:
-    dtype = index.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < 8:
-        return [str(label) for label in shortest(index.to_numpy()).tolist()]
+    dtype = getattr(index.dtype, "numpy_dtype", index.dtype)  # that of nullable and Arrow types
+    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < 8 and not index.hasnans:
+        return [str(label) for label in shortest(index.to_numpy(dtype=dtype)).tolist()]
     return [_text_of_label(label) for label in index.tolist()]
 
 

@@ -13,7 +13,7 @@ import inspect
 import itertools
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry._logs import NoOpLogger, SeverityNumber, get_logger_provider
 from opentelemetry.context import get_current
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NAMES: Final = (semconv.AZUREML_ENDPOINT_NAME, semconv.AZUREML_DEPLOYMENT_NAME)
+"""Attributes that were chosen for folders. `service.name` was not, so it is made legal."""
 _sequences: dict[tuple[int, str], Iterator[int]] = {}
 """The numbers of the events by process and collection, as the delivery side of the SDK gives them; a forked child has
 its own."""
@@ -65,6 +67,15 @@ class OtelLogger:
                 "collection %s: expected a logger provider that exports, got one that drops every record: give the "
                 "provider of your program, with a processor, and leave OTEL_SDK_DISABLED unset",
                 self._collection,
+            )
+        elif illegal := [key for key in _NAMES if key in resource and not semconv.is_name(str(resource[key]))]:
+            logger.warning(
+                "collection %s: expected %s in %s of the logger provider's resource, got %s, so a receiver refuses its "
+                "events: make the provider with other names",
+                self._collection,
+                semconv.NAME_RULE,
+                " and ".join(illegal),
+                " and ".join(repr(resource[key]) for key in illegal),
             )
         elif missing := _missing(config, resource):
             logger.warning(
@@ -126,7 +137,8 @@ def _is_set(provider: LoggerProvider) -> bool:
 def _deployment(resource: Mapping[str, object]) -> str:
     """As the receiver reads it."""
     service = str(resource.get(semconv.SERVICE_NAME, ""))
-    named = service if service and not service.startswith("unknown_service") else semconv.DEFAULT_ENDPOINT
+    is_named = not service.startswith("unknown_service")
+    named = (semconv.legal_name(service) if is_named else "") or semconv.DEFAULT_ENDPOINT
     endpoint = resource.get(semconv.AZUREML_ENDPOINT_NAME, named)
     return f"{endpoint}/{resource.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT)}"
 

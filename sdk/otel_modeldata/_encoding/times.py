@@ -28,8 +28,15 @@ def time_texts(values: Times) -> list[str | None]:
         return [None] * len(values)
     if not digits or _are_whole_seconds(values, digits):
         texts = np.datetime_as_string(values, unit="s").tolist()
-        return [None if text == "NaT" else text for text in texts]
-    return [None if text == "NaT" else _shortened(text, digits) for text in np.datetime_as_string(values).tolist()]
+    else:
+        texts = [text if text == "NaT" else _shortened(text, digits) for text in np.datetime_as_string(values).tolist()]
+    return [None if text == "NaT" else _year_of_four(text) if text[0] == "-" else text for text in texts]
+
+
+def _year_of_four(text: str) -> str:
+    """A year before Christ with four digits, as ISO 8601 has it: NumPy writes -044 for -44."""
+    year, dash, rest = text[1:].partition("-")
+    return f"-{year:0>4}{dash}{rest}"
 
 
 def zoned_time_texts(values: Any) -> list[str | None]:

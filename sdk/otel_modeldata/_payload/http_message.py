@@ -34,7 +34,7 @@ class HttpMessage:
         self._declared_type = _one_type((header("content-type") or "").strip())[:_MAX_TYPE_CHARS]
         self.declared_bytes = _length(header("content-length"))
         self.size = 0
-        self._encoding = (header("content-encoding") or "identity").strip().lower()
+        self._encoding = (header("content-encoding") or "").strip().lower() or "identity"
         self._kept = bytearray()
         self._max_bytes = max_bytes
 

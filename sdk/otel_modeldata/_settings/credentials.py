@@ -28,6 +28,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 _TOKEN: Final = re.compile(r"[!-~][ -~]*")
 _MAX_BYTES: Final = 8 * 2**20
 """The bundle of all public authorities has 0.3 MiB."""
+_OF_ANOTHER_CERTIFICATE: Final = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
+"""Of OpenSSL, for a key of another certificate: the last one if it is of another kind, such as RSA and EC."""
 _TRIES: Final = 3
 """How often files that change while they are read are read again."""
 
@@ -137,7 +139,7 @@ class CredentialFiles:
         found = []
         if self.authority is not None:
             try:
-                _context().load_verify_locations(self.authority)
+                _load_certificates(self.authority)
             except (OSError, ValueError) as error:
                 got = f"a file without certificates that can be read ({_reason(error)})"
                 found.append(_problem(CERTIFICATE, self.authority, got, "correct it"))
@@ -172,7 +174,7 @@ def _client_problems(key_path: str, certificate_path: str, key: bytes) -> list[P
         # Without the callback, OpenSSL asks for a password on the terminal.
         _context().load_cert_chain(certificate_path, key_path, password=lambda: b"")
     except (OSError, ValueError) as error:
-        if "KEY_VALUES_MISMATCH" in str(error):
+        if any(reason in str(error) for reason in _OF_ANOTHER_CERTIFICATE):
             got = f"a key that does not belong to the certificate in {CLIENT_CERTIFICATE.name}"
             return [_problem(CLIENT_KEY, key_path, got, "name two files that belong together")]
         if _is_certificate(certificate_path):
@@ -185,10 +187,18 @@ def _client_problems(key_path: str, certificate_path: str, key: bytes) -> list[P
 
 def _is_certificate(path: str) -> bool:
     try:
-        _context().load_verify_locations(path)
+        _load_certificates(path)
     except (OSError, ValueError):
         return False
     return True
+
+
+def _load_certificates(path: str) -> None:
+    """Raises OSError or ValueError unless a file has a certificate: OpenSSL also takes lists of revoked ones alone."""
+    context = _context()
+    context.load_verify_locations(path)
+    if not context.cert_store_stats()["x509"]:
+        raise ValueError("only lists of revoked certificates")
 
 
 def _context() -> ssl.SSLContext:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigError
+from ..validation.folder_access import obstacle
 from ..validation.path_text import read_path
 from ..validation.problems import Problem, shown
 from .variables import (
@@ -149,7 +150,11 @@ def check_folders(settings: DeliverySettings) -> None:
         ConfigError: lists the folders that cannot.
     """
     folders = ((SPOOL, None if settings.spool is None else settings.spool.folder), (REPORT, settings.report))
-    problems = [_unwritable(variable, folder, reason) for variable, folder in folders if (reason := _obstacle(folder))]
+    problems = [
+        _unwritable(variable, folder, reason)
+        for variable, folder in folders
+        if folder is not None and (reason := obstacle(folder))
+    ]
     if problems:
         raise ConfigError(*problems)
 
@@ -171,27 +176,6 @@ def make_folders(settings: DeliverySettings) -> None:
             problems.append(_unwritable(variable, folder, str(error)))
     if problems:
         raise ConfigError(*problems)
-
-
-def _obstacle(folder: Path | None) -> str:
-    """Why a folder cannot be made or written to; empty if nothing is known that prevents it."""
-    if folder is None:
-        return ""
-    try:
-        there = next(parent for parent in (folder, *folder.parents) if _is_there(parent))
-        for name in folder.relative_to(there).parts:
-            _is_there(there / name)  # raises for a name that is too long
-    except OSError as error:
-        return str(error)
-    return "" if os.access(there, os.W_OK | os.X_OK) else "one without write access"
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _unwritable(variable: Variable, folder: Path | None, given: str) -> Problem:
@@ -230,7 +214,7 @@ def _folder(env: Mapping[str, str], variable: Variable) -> tuple[Path | None, tu
     text = env.get(variable.name) or ""
     path, wrong = read_path(text)
     if wrong:
-        return None, (variable.problem(f"{text!r}, {wrong}"),)
+        return None, (variable.problem(f"{shown(text)}, {wrong}"),)
     if not path:
         return None, ()
     folder = Path(path).absolute()  # the program may change its working directory

@@ -36,6 +36,13 @@ _OF_GRPC: Final = frozenset(
     }
 )
 """Headers that gRPC sets or drops itself."""
+_SCHEME_ALONE: Final = re.compile(r"basic|bearer|token|api-?key|negotiate|digest", re.IGNORECASE)
+"""What is left of credentials whose variable was empty where a shell replaced it."""
+_UNFILLED: Final = re.compile(r"(.* )?(\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Z_][A-Z0-9_]*|\{\{.*\}\}|<[^<>]*>|%[A-Z_]+%)")
+"""A value that ends in a variable that no shell has replaced, or in a placeholder."""
+_VARIABLE: Final = "otel_exporter_otlp_"
+"""The beginning of an entry that was pasted with its variable, in lower case."""
+_AUTHORIZATION: Final = "authorization"
 _COLON_FORM: Final = re.compile(r"\s*[\w-]+\s*:")
 
 
@@ -66,6 +73,8 @@ def _pair(entry: str) -> tuple[str, str] | str:
     if not equals or _NAME.fullmatch(name) is None:
         cure = "write 'name=value'" if _COLON_FORM.match(entry) else "write 'name=value', a space as %20"
         return f"an entry without a name that gRPC sends: {cure}"
+    if reason := next(_not_meant(name, value), ""):
+        return reason
     if _ENCODED.fullmatch(value):
         value = unquote(value).strip()
     elif _PLAIN.fullmatch(value) is None:
@@ -73,9 +82,21 @@ def _pair(entry: str) -> tuple[str, str] | str:
     return next(_wrong(name, value), (name, value))
 
 
+def _not_meant(name: str, value: str) -> Iterator[str]:
+    """What is not meant as a value, and would be sent as one."""
+    if name.startswith(_VARIABLE):
+        yield "the name of a variable before it: write only what follows it"
+    elif len(value) > 1 and value[0] == value[-1] == "'":
+        yield f"quotes around the value of {name!r}: remove them, or write them as %27"
+    elif _UNFILLED.fullmatch(value):
+        yield f"a variable or placeholder in place of the value of {name!r}: write the value, a '$' in it as %24"
+
+
 def _wrong(name: str, value: str) -> Iterator[str]:
     if not value.strip("="):  # else a bare token in base64, which ends with "=", would be a name
         yield "a header without a value: give it one, or remove it"
+    elif name == _AUTHORIZATION and _SCHEME_ALONE.fullmatch(value):
+        yield f"a value of {name!r} that has a scheme and nothing after it: add the credentials, or remove it"
     elif _SENDABLE.fullmatch(value) is None:
         yield f"a value of {name!r} that gRPC cannot send: use printable ASCII characters"
     elif name.endswith("-bin"):

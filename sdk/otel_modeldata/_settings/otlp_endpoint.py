@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
 """A name or an address: what a name server and gRPC can look up."""
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_BROKEN_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:/(?!/)|https?/", re.IGNORECASE)
+"""A scheme that lacks a slash or its colon: what follows would be taken for a path."""
+_PLAIN_PATH: Final = re.compile(r"(/[a-z]{1,16}|/v\d)*/*")
+"""A path that may be shown: in another one, some backends have a token."""
 _GRPC_PORT: Final = 4317
 _HTTP_PORT: Final = 4318
 _AUTHORIZATION: Final = "authorization"
@@ -217,8 +221,8 @@ def _for_logs(variable: Variable) -> str:
 
 
 def _set(env: Mapping[str, str], variable: Variable) -> Variable:
-    """The variable under the name that is set; the name for logs takes precedence."""
-    return replace(variable, name=_for_logs(variable)) if env.get(_for_logs(variable)) else variable
+    """The variable under the name that is set; the name for logs takes precedence. A blank one counts as unset."""
+    return replace(variable, name=_for_logs(variable)) if pasted(env.get(_for_logs(variable)) or "") else variable
 
 
 def _text(env: Mapping[str, str], variable: Variable) -> str | None:
@@ -242,10 +246,13 @@ def _url_problems(env: Mapping[str, str], url: str) -> tuple[Problem, ...]:
         is_port = parts.port is None or parts.port > 0
     except ValueError:  # a port that is not a number, or above 65535; half of the brackets of an address
         return (variable.problem(shown(url)),)
-    if parts.scheme not in ("http", "https", "") or not is_port or _HOST.fullmatch(parts.hostname or "") is None:
+    is_host = _HOST.fullmatch(parts.hostname or "") is not None and not _BROKEN_SCHEME.match(url)
+    if parts.scheme not in ("http", "https", "") or not is_port or not is_host:
         return (variable.problem(shown(url)),)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         cure = f"write it without the path, with the port of gRPC (usually {_GRPC_PORT})"
+        if _PLAIN_PATH.fullmatch(parts.path) is None:
+            url = url.replace(parts.path, "/...", 1)
         return (variable.problem(f"{shown(url)}, whose path is for OTLP over HTTP, but records use gRPC: {cure}"),)
     if not parts.scheme and _insecure(env) not in ("true", "false"):
         cure = f"write the scheme, or set {INSECURE.name} to true for plain text or false for TLS"
@@ -256,8 +263,8 @@ def _url_problems(env: Mapping[str, str], url: str) -> tuple[Problem, ...]:
 def _protocol_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
     """Records always use gRPC. Another protocol for all signals needs an endpoint for logs alone."""
     protocol = (_text(env, PROTOCOL) or PROTOCOL.default).lower()
-    for_logs = bool(env.get(_for_logs(PROTOCOL)))
-    if protocol == "grpc" or (env.get(_for_logs(ENDPOINT)) and not for_logs):
+    for_logs = _set(env, PROTOCOL) != PROTOCOL
+    if protocol == "grpc" or (_set(env, ENDPOINT) != ENDPOINT and not for_logs):
         return ()
     cure = f"set {_for_logs(ENDPOINT)} to the gRPC endpoint of the gateway (its port is usually {_GRPC_PORT})"
     if for_logs:

@@ -31,6 +31,7 @@ _MEDIA_TYPE: Final = re.compile(r"([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(;[ -~]*)?", r
 _TEXT: Final = frozenset(
     {
         *("x-ndjson", "ndjson", "jsonlines", "x-jsonlines", "jsonl", "x-jsonl", "json-lines", "json-seq", "x-json"),
+        *("x-ldjson", "ldjson", "x-json-stream", "json-stream", "x-amz-json-1.0", "x-amz-json-1.1"),
         *("json5", "xml", "xml-dtd", "yaml", "x-yaml", "yml", "x-yml", "csv", "x-csv", "graphql", "javascript"),
         *("x-javascript", "ecmascript", "toml", "sql", "x-www-form-urlencoded"),
     }
@@ -104,7 +105,8 @@ def type_of_body(declared: str, body: bytes) -> str:
 def _is_json(body: bytes) -> bool:
     try:
         _decoder.decode(body.removeprefix(BOM))
-    except (msgspec.DecodeError, RecursionError):
+        body.decode()  # the decoder does not look into texts
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return False
     return True
 

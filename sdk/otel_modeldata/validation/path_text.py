@@ -13,8 +13,10 @@ from .pasted import pasted, unfilled
 
 __all__ = ["read_path"]
 
-_VARIABLE: Final = re.compile(r"\$\w+|\$\{|\$\(|%\w+%")
-"""A variable in the syntax of a shell, of Kubernetes or of Windows."""
+_URL: Final = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.-]+:/")
+"""Two letters at least: one is a drive of Windows."""
+_VARIABLE: Final = re.compile(r"\$\w+|\$\{|\$\(|%\w+%|`")
+"""A variable in the syntax of a shell, of Kubernetes or of Windows, or a command of a shell."""
 
 
 def read_path(text: str) -> tuple[str, str]:
@@ -37,6 +39,7 @@ def _wrong(path: str) -> str:
         return "more than one line: write one path"
     if _VARIABLE.search(path) is not None or unfilled(path) is not None:
         return f"{unfilled(path) or 'a variable that no shell has replaced'}: write the whole path"
-    if path.startswith("file:"):
-        return "a URL: write the path without 'file:'"
+    if _URL.match(path) is not None:
+        written = "the path without 'file:'" if path.startswith("file:") else "a path of this machine"
+        return f"a URL: write {written}"
     return ""

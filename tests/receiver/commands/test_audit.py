@@ -185,6 +185,16 @@ def test_many_producers_without_a_final_report_are_a_few_findings(
     assert facts["findings"][-1] == "20 more producers and collections without a final report"
 
 
+def test_no_final_report_is_expected_of_doctor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_MODELDATA_STORE", str(tmp_path))
+    assert main.main(["doctor"]) == 0
+    capsys.readouterr()
+    code, out, err = run(capsys, tmp_path)
+    assert (code, out.splitlines()[-1], err) == (0, "everything is accounted for", "")
+
+
 def test_with_final_reports_everything_accepted_is_accounted_for(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,8 @@ SECRET = "c2VjcmV0LW9mLWEtc3RvcmU="
         ("modeldata", "modeldata"),
         ("/data/a b/c:d", "/data/a b/c:d"),
         ("./a:b", "./a:b"),
+        ("./acct.blob.core.windows.net/c", "./acct.blob.core.windows.net/c"),
+        ("az/models", "az/models"),
         ("./modeldata?x#y", "./modeldata?x#y"),
         ("./my%20models", "./my%20models"),
         (" './modeldata'\n", "./modeldata"),
@@ -94,6 +96,21 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("UseDevelopmentStorage=true", "put it into AZURE_STORAGE_CONNECTION_STRING"),
         (f"?sv=2022&sig={SECRET}", "or AZURE_STORAGE_SAS_TOKEN"),
         (f"az:modeldata?sig={SECRET}", "write az://modeldata"),
+        ("az:\\\\modeldata\\prod", "write az://modeldata/prod"),
+        ("az:", "write az://container/prefix"),
+        ("az ://modeldata/prod", "write az://..."),
+        ("az//modeldata/prod", "write az://..."),
+        ("https//acct.blob.core.windows.net/c", "write https://..."),
+        ("https:/acct.blob.core.windows.net/c", f"write {HOST}/c"),
+        (f"https:acct.blob.core.windows.net/c?sig={SECRET}", "expected two slashes after 'https:'"),
+        ("acct.blob.core.windows.net/c/p", f"write {HOST}/c/p"),
+        ("//acct.dfs.core.windows.net/c", f"write {HOST}/c"),
+        ("acct.z01.blob.storage.azure.net", "without a scheme: write https://acct.z01.blob.storage.azure.net"),
+        (
+            "/subscriptions/1/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/acct",
+            "write https://account.blob.core.windows.net/container",
+        ),
+        ("dbfs:/Volumes/main/models/x", "write /Volumes/main/models/x, where Databricks mounts it"),
     ],
 )
 def test_a_store_that_is_not_certain_is_refused_with_what_to_write(given: str, cure: str) -> None:
@@ -172,3 +189,9 @@ def test_an_argument_too_much_is_reported_without_its_secret(capsys: pytest.Capt
     with pytest.raises(SystemExit):
         main.main(["audit", "./modeldata", f"{HOST}/c?sv=1&sig={SECRET}"])
     assert f"unrecognized arguments: {HOST}/c?sv=1&sig=REDACTED" in capsys.readouterr().err
+
+
+def test_a_password_in_an_az_url_is_refused_without_being_repeated() -> None:
+    with pytest.raises(ConfigError) as raised:
+        meant_store("az://name:s3cret@container/prefix")
+    assert str(raised.value) == ("expected az://container/prefix, got a name and a password in it: remove them")

@@ -216,6 +216,15 @@ def test_a_store_is_validated_without_a_write(tmp_path: Path) -> None:
         StoreTransport.validate("ftp://somewhere")
 
 
+@pytest.mark.parametrize("form", ["{}", "{}/below", "file://{}"])
+def test_a_store_that_cannot_be_a_folder_is_found_without_a_write(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ConfigError, match=r"OTEL_MODELDATA_STORE: expected to write into '.*/file") as raised:
+        StoreTransport.validate(form.format(file))
+    assert str(raised.value).endswith("correct it or choose another")
+
+
 def test_the_path_of_its_settings_is_taken_as_it_was_meant_or_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

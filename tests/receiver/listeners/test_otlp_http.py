@@ -163,12 +163,22 @@ async def test_a_bad_record_does_not_affect_the_others_in_either_encoding(tmp_pa
         answer = await receiver.post(HTTP, LOGS, json.dumps(encoded), JSON)
         partial_json = json.loads(answer.text)["partialSuccess"]
         assert (answer.status, partial_json["rejectedLogRecords"]) == (200, "7")
-        assert "got event name 'undecodable OTLP/JSON record'" in partial_json["errorMessage"]
+        wrong = "got event name 'undecodable OTLP/JSON record'; correct its JSON: trace ids are hexadecimal"
+        assert wrong in partial_json["errorMessage"]
         assert [line["id"] for line in receiver.live.lines()] == ["1"]
         assert len(receiver.live.quarantine()) == 7
 
 
 NOT_JSON = [b"", b"[]", b"{", b'{"resourceLogs":{}}', b'{"resourceLogs":[1]}', b'{"resourceLogs":[{"scopeLogs":[2]}]}']
+NOT_JSON += [
+    b'{"resourceSpans":[]}',
+    b'{"ResourceLogs":[{}]}',
+    b'{"resourceLogs":[{"instrumentationLibraryLogs":[{}]}]}',
+]
+NOT_JSON += [
+    b'{"resourceLogs":[{"scopeLogs":[{"logs":[{}]}]}]}',
+    b'{"resourceLogs":[{"scopeLogs":[{"logRecords":{}}]}]}',
+]
 NOT_JSON += [b"\xff", b'{"resourceLogs":[{"resource":{"attributes":[{"key":"\\ud800"}]}}]}', b'{"a":' + b"[" * 100_000]
 
 

@@ -172,6 +172,9 @@ def test_an_account_that_is_only_named_is_answered_with_the_url_to_write(monkeyp
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "acct")
     with pytest.raises(ConfigError, match=r"write AZURE_STORAGE_ACCOUNT_URL=https://acct\.blob\.core\.windows\.net"):
         open_store("az://container")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "https://acct.blob.core.windows.net")
+    with pytest.raises(ConfigError, match=r"does not name the storage account$"):
+        open_store("az://container")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

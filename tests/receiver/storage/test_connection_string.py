@@ -93,6 +93,11 @@ def test_the_parts_that_matter_are_kept(given: str, clean: str) -> None:
             f"AccountName=acct;AccountKey={KEY};BlobEndpoint=https://acct.blob.core.windows.net/container",
             "in BlobEndpoint of AZURE_STORAGE_CONNECTION_STRING, got one with a path ('container')",
         ),
+        (
+            f"AccountName=acct;AccountKey={KEY};BlobEndpoint=https://other.blob.core.windows.net",
+            "got one whose AccountName and BlobEndpoint name two accounts",
+        ),
+        (f"UseDevelopmentStorage=true;{CLEAN}", "got one that names an account and the emulator"),
     ],
 )
 def test_a_part_that_is_wrong_is_named_and_nothing_of_it_is_shown(given: str, got: str) -> None:
@@ -136,6 +141,13 @@ def test_an_account_url_is_taken_as_it_was_meant(given: str, url: str, name: str
         ("https://YOUR_ACCOUNT.blob.core.windows.net", "got 'your_account' as the name of the account"),
         ("${ACCOUNT_URL}", "got a variable that no shell has replaced"),
         ("az://modeldata", "expected an account URL"),
+        ("https:/acct.blob.core.windows.net", "got one without '//' behind its scheme"),
+        ("https//acct.blob.core.windows.net", "got one without '//' behind its scheme"),
+        ("https://acct.file.core.windows.net", "got the host of 'file': write https://acct.blob.core.windows.net"),
+        (
+            "/subscriptions/1/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/acct",
+            "got an id of Azure: write https://acct.blob.core.windows.net",
+        ),
     ],
 )
 def test_an_account_url_that_is_something_else_is_refused_with_what_to_write(given: str, cure: str) -> None:
@@ -145,13 +157,33 @@ def test_an_account_url_that_is_something_else_is_refused_with_what_to_write(giv
     assert "hidden" not in str(caught.value)
 
 
-@pytest.mark.parametrize("given", [f"{SAS}", f"?{SAS}\n", f'"?{SAS}"', f"AZURE_STORAGE_SAS_TOKEN='{SAS}'"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        f"{SAS}",
+        f"?{SAS}\n",
+        f'"?{SAS}"',
+        f"AZURE_STORAGE_SAS_TOKEN='{SAS}'",
+        f"SharedAccessSignature={SAS}",
+        f"??{SAS}&",
+    ],
+)
 def test_a_signature_is_taken_as_it_was_meant(given: str) -> None:
     assert checked_sas(given, "AZURE_STORAGE_SAS_TOKEN") == SAS
 
 
 @pytest.mark.parametrize(
-    "given", [f"https://acct.blob.core.windows.net/c?{SAS}", "sv=1&sig=", "sv=1&sig=hid den", "sv=1&amp;sig=hidden", ""]
+    "given",
+    [
+        f"https://acct.blob.core.windows.net/c?{SAS}",
+        "sv=1&sig=",
+        "sv=1&sig=hid den",
+        "sv=1&amp;sig=hidden",
+        "",
+        "sv=1&sig=hid%252Bden",
+        "sv=1\\&sig=hidden",
+        "sv=1&sig=hidé",
+    ],
 )
 def test_a_text_that_is_no_signature_is_refused(given: str) -> None:
     with pytest.raises(ConfigError, match="expected a shared access signature") as caught:

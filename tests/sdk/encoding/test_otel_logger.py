@@ -220,9 +220,31 @@ def test_a_provider_that_drops_everything_is_named(provider: str, caplog: pytest
     ]
 
 
-def test_something_else_than_a_provider_is_an_error_in_init() -> None:
-    with pytest.raises(TypeError, match="expected an OpenTelemetry LoggerProvider in logger_provider, got str: "):
-        Collector(name="raw", logger_provider="otlp")  # type: ignore[arg-type]
+@pytest.mark.parametrize(("given", "named"), [("otlp", "str"), (LoggerProvider, "<class .*LoggerProvider'>")])
+def test_something_else_than_a_provider_is_an_error_in_init(given: Any, named: str) -> None:
+    with pytest.raises(TypeError, match=f"expected an OpenTelemetry LoggerProvider in logger_provider, got {named}: "):
+        Collector(name="raw", logger_provider=given)
+
+
+def test_names_that_a_receiver_refuses_are_logged(backend: RecordingBackend, caplog: pytest.LogCaptureFixture) -> None:
+    with provider_to(backend, **{"azureml.endpoint.name": "team/credit"}) as provider:
+        Collector(name="raw", logger_provider=provider).collect(FRAME)
+    (message,) = caplog.messages
+    assert message.startswith("collection raw: expected 1 to 128 characters of A-Z a-z 0-9 . _ -, ")
+    assert message.endswith(
+        "in azureml.endpoint.name of the logger provider's resource, got 'team/credit', so a receiver refuses its "
+        "events: make the provider with other names"
+    )
+
+
+def test_the_folder_of_a_span_has_the_legal_name_of_the_service(backend: RecordingBackend) -> None:
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+    with (
+        provider_to(backend, **{"service.name": "ms/cart"}) as provider,
+        tracer.start_as_current_span("score", record_exception=False) as span,
+    ):
+        Collector(name="raw", logger_provider=provider).collect(FRAME)
+    assert span.attributes["azureml.data.folder"].startswith("ms-cart/default/raw/")  # type: ignore[attr-defined]
 
 
 def test_a_wrong_configuration_is_an_error_in_init(backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch) -> None:

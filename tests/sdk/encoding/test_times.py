@@ -74,6 +74,9 @@ def test_durations_have_the_text_of_pandas(unit: str, data: st.DataObject) -> No
         ("1970-01-01", "as", "1970-01-01T00:00:00"),
         ("0001-01-01", "s", "0001-01-01T00:00:00"),
         ("20000-01-01", "s", "20000-01-01T00:00:00"),
+        ("-0044-03-15", "D", "-0044-03-15T00:00:00"),
+        ("-0044-03-15T00:00:00.5", "ms", "-0044-03-15T00:00:00.500000"),
+        ("-12000-03-15", "s", "-12000-03-15T00:00:00"),
     ],
 )
 def test_times_of_every_unit_of_numpy_keep_their_digits(text: str, unit: str, expected: str) -> None:

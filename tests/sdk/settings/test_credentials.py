@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import shutil
@@ -22,7 +23,7 @@ pytest.importorskip("cryptography")
 
 from certificate_files import make_certificates
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "pkcs8.key": key.private_bytes(pem, pkcs8, serialization.NoEncryption()),  # type: ignore[union-attr]
         "public.key": key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo),  # type: ignore[union-attr]
     }
+    other = rsa.generate_private_key(65_537, 2048)  # the others are of elliptic curves
+    files["other.key"] = other.private_bytes(pem, pkcs8, serialization.NoEncryption())
+    now = dt.datetime.now(dt.timezone.utc)
+    revoked = x509.CertificateRevocationListBuilder().issuer_name(x509.Name([])).last_update(now)
+    files["revoked.crl"] = revoked.next_update(now + dt.timedelta(1)).sign(other, hashes.SHA256()).public_bytes(pem)
     for name, content in files.items():
         (folder / name).write_bytes(content)
     (folder / "folder").mkdir()
@@ -91,6 +97,7 @@ def _refusal(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
         ("client.key", "a file without certificates that can be read (no certificate or crl found)"),
         ("no.crt", "a file without certificates that can be read"),
         ("folder", "a folder"),
+        ("revoked.crl", "a file without certificates that can be read (only lists of revoked certificates)"),
         ("pipe", "something other than a file"),
         ("missing", "[Errno 2] No such file or directory"),
     ],
@@ -112,6 +119,7 @@ def test_a_file_of_authorities_that_cannot_be_used_is_refused_in_init(
         ("public.key", "client.crt", "KEY", "a file without a private key that can be read"),
         ("password.key", "client.crt", "KEY", "a key with a password: remove the password (openssl pkey)"),
         ("server.key", "client.crt", "KEY", "a key that does not belong to the certificate in"),
+        ("other.key", "client.crt", "KEY", "a key that does not belong to the certificate in"),
         ("client.key", "empty", "CERTIFICATE", "a file without a certificate that can be read"),
         ("client.key", "junk", "CERTIFICATE", "a file without a certificate that can be read"),
         ("client.key", "half.crt", "CERTIFICATE", "a file without a certificate that can be read"),

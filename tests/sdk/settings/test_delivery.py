@@ -126,13 +126,23 @@ def test_a_folder_is_taken_as_it_was_meant_or_refused(
     )
 
 
+@pytest.mark.parametrize("name", ["SPOOL", "REPORT", "CONFIG"])
+def test_a_url_in_place_of_a_path_is_refused_without_its_signature(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"OTEL_MODELDATA_{name}", "https://account/container?sv=1&sig=s3cret")
+    with pytest.raises(ConfigError, match=r"got 'https://account/container.*', a URL: write a path of") as raised:
+        Collector(name="model_inputs")
+    assert "s3cret" not in f"{raised.value!r} {read_environment()!r}"
+
+
 @pytest.mark.parametrize("name", ["SPOOL", "REPORT"])
-@pytest.mark.parametrize("kind", ["too long", "too long below a new folder", "below a file", "right"])
+@pytest.mark.parametrize("kind", ["too long", "too long below a new folder", "below a file", "a broken link", "right"])
 def test_diagnosis_finds_what_init_finds_and_makes_nothing(
     kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
     folder = {
+        "a broken link": tmp_path / "link" / "folder",
         "too long": tmp_path / ("x" * 300),
         "too long below a new folder": tmp_path / "new" / ("x" * 300),
         "below a file": tmp_path / "file" / "folder",
@@ -140,7 +150,7 @@ def test_diagnosis_finds_what_init_finds_and_makes_nothing(
     }[kind]
     monkeypatch.setenv(f"OTEL_MODELDATA_{name}", str(folder))
     problems = read_environment().problems
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
     if kind == "right":
         Collector(name="model_inputs")
         assert (problems, folder.is_dir()) == ((), True)

@@ -41,12 +41,15 @@ def _headers(text: str) -> tuple[tuple[str, str], ...]:
         ("x-list=a%2Cb%3Bc", (("x-list", "a,b;c"),)),
         ("x.y_z=1", (("x.y_z", "1"),)),
         ("x-half=100% sure", (("x-half", "100% sure"),)),
+        ("x-key=%24TOKEN,y=a$B,z='tis", (("x-key", "$TOKEN"), ("y", "a$B"), ("z", "'tis"))),
     ],
 )
 def test_headers_are_read_as_opentelemetry_reads_them(text: str, headers: tuple[tuple[str, str], ...]) -> None:
     assert _headers(text) == headers
 
 
+_UNFILLED = "got a variable or placeholder in place of the value of"
+_AS_CODE = ": write the value, a '$' in it as %24"
 _NO_NAME = "got an entry without a name that gRPC sends: write 'name=value'"
 
 
@@ -75,6 +78,15 @@ _NO_NAME = "got an entry without a name that gRPC sends: write 'name=value'"
         ("Content-Type=s3cr3t", "got 'content-type', which gRPC sets itself: remove it"),
         ("TE=s3cr3t", "got 'te', which gRPC sets itself: remove it"),
         ("x!=s3cr3t", f"{_NO_NAME}, a space as %20"),
+        ("key='s3cr3t'", "got quotes around the value of 'key': remove them, or write them as %27"),
+        ("OTEL_EXPORTER_OTLP_HEADERS=key=s3cr3t", "got the name of a variable before it: write only what follows it"),
+        ("authorization=Bearer ${s3cr3t}", f"{_UNFILLED} 'authorization'{_AS_CODE}"),
+        ("authorization=Bearer $(s3cr3t)", f"{_UNFILLED} 'authorization'{_AS_CODE}"),
+        ("key=$TOKEN", f"{_UNFILLED} 'key'{_AS_CODE}"),
+        ("key={{ s3cr3t }}", f"{_UNFILLED} 'key'{_AS_CODE}"),
+        ("key=<your s3cr3t>", f"{_UNFILLED} 'key'{_AS_CODE}"),
+        ("Authorization=Bearer ", "got a value of 'authorization' that has a scheme and nothing after it: add the"),
+        ("Authorization=Basic%20", "got a value of 'authorization' that has a scheme and nothing after it: add the"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_in_init_and_no_part_of_it_is_repeated(

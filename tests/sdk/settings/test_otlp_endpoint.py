@@ -50,6 +50,19 @@ def test_variables_for_logs_take_precedence() -> None:
     assert load_endpoint(environ).target == "b:2"
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\n", '""', "' '"])
+def test_a_blank_variable_for_logs_counts_as_unset(blank: str) -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "a:1",
+        "OTEL_EXPORTER_OTLP_INSECURE": "true",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer s3cret",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "5",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+    }
+    for_logs = {name.replace("OTLP_", "OTLP_LOGS_"): blank for name in environ}
+    assert load_endpoint(environ | for_logs) == load_endpoint(environ)
+
+
 @pytest.mark.parametrize(
     ("url", "target"),
     [
@@ -81,6 +94,7 @@ def test_a_url_becomes_host_and_port(url: str, target: str) -> None:
             "http:x:1",
         ),
         *("http://gate way:1", "http://$GATEWAY:1", "http://<gateway>:1", "http://gätewäy:1", "::1"),
+        *("http:/gateway:1", "http//gateway:1", "unix:/run/gateway"),
     ],
 )
 def test_an_endpoint_that_is_not_a_url_is_refused_in_one_sentence(url: str) -> None:
@@ -129,6 +143,12 @@ def test_an_endpoint_with_a_path_is_for_http_and_is_refused_with_what_to_write(u
         f"{url!r}, whose path is for OTLP over HTTP, but records use gRPC: write it without the path, with the port of "
         "gRPC (usually 4317)"
     )
+
+
+def test_a_token_in_the_path_of_an_endpoint_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_endpoint({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://gateway/s3cret/v1/logs"})
+    assert "got 'https://gateway/...', whose path is for OTLP over HTTP" in str(raised.value)
 
 
 def test_credentials_in_an_endpoint_are_not_repeated_in_the_error() -> None:

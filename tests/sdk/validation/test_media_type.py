@@ -50,7 +50,8 @@ def test_json_types(name: str) -> None:
         *("text/plain", "text/event-stream", "text/x-anything", "application/x-ndjson", "application/ndjson"),
         *("application/jsonlines", "application/x-jsonlines", "application/jsonl", "application/json-seq"),
         *("application/geo+json-seq", "application/xml", "application/soap+xml", "application/yaml"),
-        *("application/openapi+yaml", "application/graphql", "application/csv", FORM),
+        *("application/openapi+yaml", "application/graphql", "application/csv", "application/x-ldjson", FORM),
+        *("application/x-json-stream", "application/x-amz-json-1.1"),
     ],
 )
 def test_types_of_text_that_is_not_json(name: str) -> None:
@@ -103,7 +104,7 @@ def test_any_other_declared_type_counts_even_if_the_body_is_json(declared: str) 
     assert type_of_body(declared, b"{}") == declared
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":', b"\xff", b"", b"NaN"])
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":', b"\xff", b"", b"NaN", b'{"a":"\xff"}'])
 def test_what_is_not_json_keeps_its_type(body: bytes) -> None:
     assert type_of_body(FORM, body) == FORM
     assert type_of_body("", body) == ""

@@ -43,7 +43,10 @@ def test_a_path_is_taken_as_it_was_meant(text: str, path: str) -> None:
         ("/data/$(POD_NAME)", "a variable that no shell has replaced: write the whole path"),
         ("%USERPROFILE%\\x", "a variable that no shell has replaced: write the whole path"),
         ("<folder>", "a placeholder: write the whole path"),
+        ("`pwd`/x", "a variable that no shell has replaced: write the whole path"),
         ("$(pwd)", "a command that no shell has run: write the whole path"),
+        ("https://x/y?sig=s3cret", "a URL: write a path of this machine"),
+        ("dbfs:/x", "a URL: write a path of this machine"),
         ("file:///x", "a URL: write the path without 'file:'"),
     ],
 )

@@ -14,15 +14,13 @@ import msgspec
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_modeldata import semconv
 
 from ...exceptions import BadRecordError
 from ...mapping import otlp
 from ...mapping import resource as resources
+from ...otlp_messages import KeyValue, LogRecord, Resource
 from .stored_line import number_of
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..canary_collection import CANARY_COLLECTION
 from ..terminal import writer
 from .reconciliation import counted, shown_ranges
 
@@ -114,7 +115,11 @@ def _open_ends(audit: Audit) -> list[str]:
     """The producers whose last events cannot be known; hours of a store have no such end."""
     if not audit.selection.whole:
         return []
-    unreported = [one for one in audit.reconciliations if one.accepted is None and one.last is not None]
+    unreported = [
+        one
+        for one in audit.reconciliations
+        if one.accepted is None and one.last is not None and one.collection != CANARY_COLLECTION
+    ]
     ends = [
         f"{_name(one)}: events after {one.last} cannot be known: it still runs, or it ended without a final report"
         for one in unreported[:_SHOWN_LOCATIONS]

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import yaml
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 import otel_modeldata
 from otel_modeldata import Collector
@@ -25,6 +23,7 @@ from otel_modeldata.exceptions import DeliveryError
 from otel_modeldata.testing import capture
 
 from ...mapping import resource
+from ...otlp_messages import AnyValue, KeyValue, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

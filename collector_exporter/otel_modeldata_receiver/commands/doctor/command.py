@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata import semconv
 
 from ...exceptions import ConfigError
+from ..canary_collection import CANARY_COLLECTION
 from ..store_argument import endpoint_argument, store_argument
 from ..terminal import writer
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from ..subparsers import Commands
     from .hop import Hop
 
-DEFAULT_COLLECTION: Final = "doctor"
-"""Its lines are in their own folder, like those of any other collection."""
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 _ENDPOINT_VARIABLE: Final = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
 """Wins over the endpoint of all signals."""
@@ -96,7 +95,7 @@ def add_parser(commands: Commands) -> None:
         "--collection",
         metavar="NAME",
         type=_collection,
-        default=DEFAULT_COLLECTION,
+        default=CANARY_COLLECTION,
         help="collection of the event (default: doctor)",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -186,7 +186,8 @@ def span_type(attributes: Attributes) -> str:
     for name in _TYPE_NAMES:
         kind = attributes.get(name)
         if kind is not None:
-            return _TYPES.get(str(kind).lower(), _OTHER_TYPE)
+            # MLflow writes every attribute as JSON: a text is in quotes.
+            return _TYPES.get(str(kind).strip('"').lower(), _OTHER_TYPE)
     return _OTHER_TYPE
 
 

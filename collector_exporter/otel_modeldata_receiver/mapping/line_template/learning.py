@@ -5,11 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-
 from otel_modeldata import semconv
 
 from ...exceptions import BadRecordError
+from ...otlp_messages import LogRecord
 from .. import cloudevent, event, log_record
 from .record_shape import MAX_NUMBER, Kind
 from .template import DERIVED, make

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-
 from ...exceptions import UndecodableError
+from ...otlp_messages import AnyValue, KeyValue
 from .. import log_record, protowire
 from ..cloudevent import Varies
 

@@ -274,6 +274,8 @@ def test_the_attributes_of_prompt_flow_are_kept() -> None:
         ({"llm.request.type": "completion"}, "LLM"),
         ({"llm.request.type": "rerank"}, "Retrieval"),
         ({"mlflow.spanType": "CHAT_MODEL"}, "LLM"),
+        ({"mlflow.spanType": '"CHAT_MODEL"'}, "LLM"),
+        ({"mlflow.spanType": '"RETRIEVER"'}, "Retrieval"),
         ({"gen_ai.operation.name": "something new"}, "Function"),
         ({"gen_ai.operation.name": 7}, "Function"),
     ],
