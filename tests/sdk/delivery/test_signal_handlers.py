@@ -155,7 +155,7 @@ def _every_opcode(step: int, start: int) -> itertools.count[int]:
 
 @pytest.mark.parametrize("queue", QUEUES)
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("step", [pytest.param(17, marks=MANY), 97], ids=["many", "some"])
+@pytest.mark.parametrize("step", [pytest.param(41, marks=MANY), 97], ids=["many", "some"])
 def test_a_put_that_a_signal_handler_interrupts_is_accounted_for(
     queue: str, name: str, step: int, tmp_path: Path
 ) -> None:
