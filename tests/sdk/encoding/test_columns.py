@@ -83,8 +83,9 @@ def test_a_value_is_written_the_same_in_a_frame_that_is_encoded_later(kind: Kind
 @given(data=st.data())
 def test_frames_that_share_an_event_have_the_rows_that_they_have_alone(kind: Kind, data: st.DataObject) -> None:
     frames = [pd.DataFrame({"c": kind.column(data.draw(_columns(kind, 3)))}) for _ in range(2)]
-    merged = Rows(frames[0], _NAMES)
-    assert merged.join(Rows(frames[1], _NAMES))
+    merged, later = (Rows(frame, _NAMES) for frame in frames)
+    assert merged.may_join(later, merged.nbytes)
+    merged.join(later)
     assert _exactly(json.loads(merged.text())) == _exactly([row for frame in frames for row in _written(frame)])
 
 
