@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
+from otel_modeldata._delivery import on_error
 from otel_modeldata._delivery.delivery_queue import DeliveryQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
+from otel_modeldata.log_throttle import LogThrottle
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata.transport import Answer, Delivered, Refused, Retry
 
@@ -216,7 +218,11 @@ def test_losses_without_on_error_are_logged_once_a_minute(
     assert [r.getMessage() for r in caplog.records] == ["1 event(s) lost, refused: INTERNAL: bad"]
 
 
-def test_a_failing_on_error_does_not_stop_delivery(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_on_error_does_not_stop_delivery(
+    delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_error, "_throttle", LogThrottle(on_error.logger))  # another test may have logged the same
+
     def broken(_: Exception) -> None:
         raise RuntimeError("broken")
 
