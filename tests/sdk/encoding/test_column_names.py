@@ -97,6 +97,8 @@ def test_the_same_labels_are_looked_up_once() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "Float32", "float[pyarrow]"])
 def test_labels_of_float32_have_their_own_text(dtype: str) -> None:
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
     index = pd.Index(np.array([0.1, 16777216], dtype=np.float32)).astype(dtype)
     assert ColumnNameCache("test").names_of(index).names == ["0.1", "16777216.0"]
 

@@ -124,6 +124,7 @@ def test_a_collector_that_a_thread_makes_leaves_the_signal_alone() -> None:
 
 
 def test_leave_leaves_the_signal_and_uvicorn_alone() -> None:
+    pytest.importorskip("uvicorn")
     with RecordingBackend() as backend:
         code = """
         import uvicorn.server
