@@ -10,6 +10,7 @@ import logging
 import math
 import sys
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
@@ -49,7 +50,7 @@ _CORRELATION_ID = semconv.AZUREML_CORRELATION_ID
 get_current()
 
 
-class FrameEmitter:
+class FrameEmitter(ABC):
     """Emits the frames of one collector as records; subclasses say where to."""
 
     def __init__(
@@ -106,13 +107,13 @@ class FrameEmitter:
             date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
             self._annotate(span, record, correlation_id, count, f"{deployment}/{self._name}/{date}")
 
+    @abstractmethod
     def _put(self, record: Record, key: JoinKey) -> str:
         """Emit a record; frames of the same key may join it.
 
         Returns:
             The first two folders of the record, `{endpoint}/{deployment}`.
         """
-        raise NotImplementedError
 
     def _annotate(self, span: Span, record: Record, correlation_id: str, count: int, folder: str) -> None:
         about: dict[str, str | int] = {

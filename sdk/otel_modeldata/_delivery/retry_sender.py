@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from .pending import PendingRecord
 
 
+_jitter = random.Random()  # noqa: S311 - spreads retries, protects nothing
+"""A generator of its own: a program that seeds `random` must get the same numbers with this thread as without it."""
+
+
 class _Encoded(NamedTuple):
     pending: PendingRecord
     parts: Parts
@@ -163,7 +167,7 @@ class RetrySender:
             self._reporter.waiting(answer, self._queue.unsettled())
             if answer.is_about_credentials:
                 self._reporter.unauthorized(items, answer)
-            delay = answer.delay if answer.delay is not None else backoff * random.uniform(0.8, 1.2)  # noqa: S311
+            delay = answer.delay if answer.delay is not None else backoff * _jitter.uniform(0.8, 1.2)
             backoff = min(backoff * 2, self._limits.max_retry_seconds)
             if not self._queue.pause(min(delay, self._limits.max_retry_seconds)):
                 return answer

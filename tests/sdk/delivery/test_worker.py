@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import Counter
@@ -241,10 +242,12 @@ def test_the_retry_delay_of_the_endpoint_is_used(delivery_to: OpenDelivery, monk
     delivery = delivery_to(
         Endpoint(lambda _: next(answers, Delivered())), first_retry_seconds=1.0, max_retry_seconds=15.0
     )
+    state = random.getstate()
     delivery.put(FakeRecord("a"), None)
     delivery.flush(30)
     assert pauses[:2] == [0.25, 15.0]
     assert 4 * 0.8 <= pauses[2] <= 4 * 1.2
+    assert random.getstate() == state  # a program that seeds `random` gets the same numbers as without the SDK
 
 
 _ANSWERS = st.sampled_from(["ok", "later", "reject", "refuse_odd"])

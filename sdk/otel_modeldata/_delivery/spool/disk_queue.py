@@ -123,7 +123,7 @@ class DiskQueue:
         segment = SegmentFile(path, fd)
         try:
             segment.begin(beginning(self._source))
-        except BaseException:
+        except BaseException:  # only to remove the file, also when a signal handler raises; raised again
             path.unlink(missing_ok=True)
             segment.close()
             raise
