@@ -132,7 +132,6 @@ class Server:
 
     def _stored(self, folders: Sequence[str]) -> None:
         self._output.stored(folders)
-        self._health.stored(folders)
 
 
 async def run(config: ReceiverConfig, announce: Callable[[Server], None]) -> None:
