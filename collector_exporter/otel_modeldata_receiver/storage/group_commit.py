@@ -123,6 +123,8 @@ class PartitionWriter:
         """When the present block was begun, or was known not to be stored; None while no append is under way."""
         self.retry_seconds = limits.retry_seconds
         """How long a block is retried."""
+        self.trouble: StoreError | None = None
+        """Why the last attempt to store the present block failed."""
 
     def add(self, lines: Sequence[Line]) -> asyncio.Future[Appended]:
         """Queue `lines`. The future gets its result when all of them are durable; its error is a `StoreError`."""
@@ -179,7 +181,7 @@ class PartitionWriter:
                 await self._gather()
                 self.began = asyncio.get_running_loop().time()
                 try:
-                    await retry_for(self._store_block, self.retry_seconds, self._retries)
+                    await retry_for(self._try_block, self.retry_seconds, self._retries)
                 except StoreError as error:
                     self._give_up(error)
         finally:
@@ -197,6 +199,14 @@ class PartitionWriter:
         with contextlib.suppress(TimeoutError):
             async with timeout(left):
                 await self._enough.wait()
+
+    async def _try_block(self) -> None:
+        self.trouble = None
+        try:
+            await self._store_block()
+        except StoreError as error:
+            self.trouble = error
+            raise
 
     async def _store_block(self) -> None:
         """Make the front of the queue durable; safe to call again after a `StoreError`."""

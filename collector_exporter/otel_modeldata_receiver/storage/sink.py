@@ -129,11 +129,14 @@ class Sink:
                 self._objects.move_to_end(name)
             return url
 
-    def stalled(self, seconds: float, rate: float) -> list[tuple[str, float]]:
-        """The folders whose present block is not durable after `seconds` and its size by `rate`, and when it began."""
+    def stalled(self, seconds: float, rate: float) -> list[tuple[str, float, StoreError | None]]:
+        """The folders whose present block is not durable after `seconds` and its size by `rate`.
+
+        Each with the moment when the block began, and the error of the last attempt if there was one.
+        """
         now = asyncio.get_running_loop().time()
         return [
-            (folder, writer.began)
+            (folder, writer.began, writer.trouble)
             for folder, writer in self._writers.items()
             if writer.began is not None and now - writer.began > seconds + writer.block_bytes / rate
         ]

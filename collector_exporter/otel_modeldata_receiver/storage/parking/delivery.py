@@ -103,7 +103,7 @@ class Delivery:
         self._queue: list[tuple[float, int, ParkedFolder]] = []
         self._number = 0
         self._attempts: set[asyncio.Task[None]] = set()
-        self._mounts: set[str] = set()
+        self._running: set[ParkedFolder] = set()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._large = asyncio.Semaphore(1)
@@ -174,23 +174,21 @@ class Delivery:
             if due > now:
                 return due - now
             heapq.heappop(self._queue)
-            if due != folder.due or folder.ended:  # another time was set meanwhile
+            if due != folder.due or folder.ended or folder in self._running:  # its next attempt is set elsewhere
                 continue
-            if folder.mount is not None and folder.mount in self._mounts and self._folders.is_suspect(folder.mount):
+            if self._folders.is_suspect(folder.mount) and any(one.mount == folder.mount for one in self._running):
                 self._push(folder, folder.pause)
                 continue
             self._start(folder)
         return None
 
     def _start(self, folder: ParkedFolder) -> None:
-        if folder.mount is not None:
-            self._mounts.add(folder.mount)
+        self._running.add(folder)
         task = asyncio.get_running_loop().create_task(self._attempt(folder), name=f"delivery to {folder.name}")
         self._attempts.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._attempts.discard(task)
-            self._mounts.discard(folder.mount or "")
             self._news.set()
             _log_bug(task)
 
@@ -209,6 +207,8 @@ class Delivery:
             self._log.log(logging.WARNING, folder.place, "%s: parked lines stay parked: %s", folder.place, error)
         except Exception:  # a bug must not end the deliveries of others
             logger.exception("parked lines of %s are not delivered (bug)", folder.name)
+        finally:
+            self._running.discard(folder)
         if folder.delivered > before:
             folder.pause = 0.0
         self._schedule(folder)
@@ -259,9 +259,10 @@ class Delivery:
                 folder.kept, folder.kept_bytes = name, done
             elif is_kept:
                 return found
-            elif await self._is_removed(name, done):
-                folder.kept, folder.kept_bytes = "", 0
-                return found
+            else:
+                folder.kept, folder.kept_bytes = "", 0  # its name may be used again
+                if await self._is_removed(name, done):
+                    return found
 
     async def _is_removed(self, name: str, size: int) -> bool:
         """Remove a blob, unless it has grown."""

@@ -101,7 +101,13 @@ class ParkingSink:
         while not self._is_ready:
             if self._found is None or self._found.done():
                 self._found = asyncio.get_running_loop().create_task(self._find(), name="parked lines")
-            await asyncio.shield(self._found)
+            found = self._found
+            try:
+                await asyncio.shield(found)
+            except asyncio.CancelledError:
+                if not found.cancelled():  # the caller was cancelled
+                    raise
+                raise StoreError("expected an open sink, got one that stops: send the lines again") from None
 
     async def resume(self) -> None:
         """Deliver what was parked before this process started, as soon as the main store answers."""
@@ -300,13 +306,13 @@ class ParkingSink:
         self._timer = None
         if self._is_stopping:
             return
-        for folder, began in self._sink.stalled(PATIENCE_SECONDS, BYTES_PER_SECOND):
+        for folder, began, error in self._sink.stalled(PATIENCE_SECONDS, BYTES_PER_SECOND):
             if parked_names.is_parked(folder) or self._folders.get(folder) is not None:
                 continue
             if mount_of(folder) is None and self._served <= began:
                 self._ask()
                 continue
-            self._begin(folder, StoreError("expected an answer within about a second, got none"))
+            self._begin(folder, error or StoreError("expected an answer within about a second, got none"))
             self._sink.abandon(folder)
         if self._direct:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
