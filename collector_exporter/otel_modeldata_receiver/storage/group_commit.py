@@ -179,7 +179,7 @@ class PartitionWriter:
         try:
             while self._pending:
                 await self._gather()
-                self.began = asyncio.get_running_loop().time()
+                self.began, self.trouble = asyncio.get_running_loop().time(), None
                 try:
                     await retry_for(self._try_block, self.retry_seconds, self._retries)
                 except StoreError as error:
@@ -201,7 +201,6 @@ class PartitionWriter:
                 await self._enough.wait()
 
     async def _try_block(self) -> None:
-        self.trouble = None
         try:
             await self._store_block()
         except StoreError as error:

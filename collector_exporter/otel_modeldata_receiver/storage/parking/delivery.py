@@ -102,7 +102,7 @@ class Delivery:
         self._on_delivered = on_delivered
         self._queue: list[tuple[float, int, ParkedFolder]] = []
         self._number = 0
-        self._attempts: set[asyncio.Task[None]] = set()
+        self._attempts: dict[asyncio.Task[None], None] = {}  # in order
         self._running: set[ParkedFolder] = set()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -185,10 +185,10 @@ class Delivery:
     def _start(self, folder: ParkedFolder) -> None:
         self._running.add(folder)
         task = asyncio.get_running_loop().create_task(self._attempt(folder), name=f"delivery to {folder.name}")
-        self._attempts.add(task)
+        self._attempts[task] = None
 
         def ended(task: asyncio.Task[None]) -> None:
-            self._attempts.discard(task)
+            self._attempts.pop(task, None)
             self._news.set()
             _log_bug(task)
 
