@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...layout.blob_path import BlobPath
     from .producer_report import ReportedCounts
     from .quarantine_line import QuarantinedEvent
+    from .run import Selection
     from .stored_line import StoredLine
 
 __all__ = ["Fault", "Ledger", "Location"]
@@ -143,6 +144,25 @@ class Ledger:
             self._check_payload(path, number, line, raw)
         for part in parts.values():
             self._count(path, part)
+
+    def add_parked(self, lines: Sequence[bytes], selection: Selection) -> int:
+        """Count the selected lines that are parked and not in their folder too; return how many there are."""
+        count = 0
+        for raw in lines:
+            try:
+                line = stored_line.decode(raw)
+            except (ValueError, RecursionError):
+                continue
+            key = _key(line.producer, line.type, line.source)
+            tenant = tenant_of(line.source) or ("", "")
+            if not selection.names(*tenant, key[1]):
+                continue
+            if not selection.hours(line.time[:13].replace("-", "/").replace("T", "/")):
+                self.add_lines_of_other_hours([raw])
+            elif self._ids.setdefault((line.source, line.type), IdSet()).add(np.array([hash(line.id)], np.int64))[0]:
+                self._counts_of(key, tenant).add_lines([stored_line.sequence_of(line)], np.array([True]))
+                count += 1
+        return count
 
     def add_lines_of_other_hours(self, lines: Sequence[bytes]) -> None:
         """Note the numbers of events outside the audited hours: these events are not missing."""

@@ -46,6 +46,8 @@ BYTES_PER_SECOND: Final = float(1 << 20)
 """A store that takes bytes more slowly takes none."""
 _FIND_RETRY_SECONDS: Final = 2.0
 _LONGEST_RESUME_SECONDS: Final = 5.0
+_TIMES_SLOWER: Final = 5.0
+"""A folder of the main store takes none if the store serves others in this part of the time."""
 _LOOK_SECONDS: Final = 0.25
 """Pause between two looks at the appends that are under way."""
 
@@ -87,6 +89,8 @@ class ParkingSink:
         self._is_stopping = False
         self._served = -1.0
         """When the latest append began that the main store has served."""
+        self._took = 0.0
+        """How long that append took."""
         self._main_failed = False
         self._question: asyncio.Task[None] | None = None
         self._direct = 0
@@ -202,7 +206,7 @@ class ParkingSink:
         try:
             while not put.done():
                 await asyncio.wait({put}, timeout=_patience(len(content)))
-                if not put.done() and (mount_of(name) is not None or self._served > began):
+                if not put.done() and (mount_of(name) is not None or self._is_left_behind(began)):
                     raise TimeoutError
                 self._ask()
             return put.result()
@@ -296,7 +300,8 @@ class ParkingSink:
 
     def _serve(self, began: float) -> None:
         """The main store served an append that began at this moment."""
-        self._served = max(self._served, began)
+        if began > self._served:
+            self._served, self._took = began, asyncio.get_running_loop().time() - began
         if self._main_failed:
             self._main_failed = False
             self._delivery.hurry()
@@ -309,13 +314,17 @@ class ParkingSink:
         for folder, began, error in self._sink.stalled(PATIENCE_SECONDS, BYTES_PER_SECOND):
             if parked_names.is_parked(folder) or self._folders.get(folder) is not None:
                 continue
-            if mount_of(folder) is None and self._served <= began:
+            if mount_of(folder) is None and not self._is_left_behind(began):
                 self._ask()
                 continue
             self._begin(folder, error or StoreError("expected an answer within about a second, got none"))
             self._sink.abandon(folder)
         if self._direct:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+
+    def _is_left_behind(self, began: float) -> bool:
+        """Whether the main store has served others much faster than what began at this moment."""
+        return self._served > began and asyncio.get_running_loop().time() - began > _TIMES_SLOWER * self._took
 
     def _ask(self) -> None:
         """Find out whether the main store works, while no other append shows it."""
