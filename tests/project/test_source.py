@@ -13,6 +13,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
 MAX_LINES = 400
+MAX_TEST_LINES = 450
 MAX_MODULES = 18
 """Maximum number of modules in one folder."""
 MAX_STILTED = 15
@@ -51,6 +52,15 @@ def test_a_broad_except_gives_its_reason() -> None:
 def test_no_module_is_too_long() -> None:
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in _python_files()}
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_no_test_file_is_too_long() -> None:
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
+        for path in (ROOT / "tests").rglob("*.py")
+        if "node_modules" not in path.parts
+    }
+    assert {name: length for name, length in lengths.items() if length > MAX_TEST_LINES} == {}
 
 
 def test_no_folder_has_too_many_modules() -> None:
