@@ -9,6 +9,7 @@ import sys
 import textwrap
 
 import pytest
+from prerequisites import skip_without
 from recording_backend import RecordingBackend
 
 from otel_modeldata._settings.delivery import load_settings
@@ -124,7 +125,7 @@ def test_a_collector_that_a_thread_makes_leaves_the_signal_alone() -> None:
 
 
 def test_leave_leaves_the_signal_and_uvicorn_alone() -> None:
-    pytest.importorskip("uvicorn")
+    skip_without("uvicorn")
     with RecordingBackend() as backend:
         code = """
         import uvicorn.server
