@@ -26,9 +26,11 @@ _SECRETS: Final = re.compile(
 )
 """Passwords in URLs; keys, tokens and signatures in URLs, connection strings and headers; PEM blocks; and tokens that
 begin as those of well-known issuers."""
-_PLAUSIBLE: Final = re.compile(r"[a-z]{1,5}|[-+]?\d[\d.,_e]*\s?([a-z%]{0,3}|bytes|(milli)?seconds?|minutes?)")
+_PLAUSIBLE: Final = re.compile(
+    r"[A-Z]?[a-z]{1,10}|[A-Z]{1,5}|[-+]?\d[\d.,_e]*\s?([A-Za-z%]{0,3}|bytes|(milli)?seconds?|minutes?)"
+)
 """Short words, and numbers with a unit."""
-_WORDS: Final = ("default", "enabled", "disabled", "http/protobuf", "http/json", "deflate", "snappy", "infinity")
+_WORDS: Final = ("http/protobuf", "http/json")
 """What people write where another word is expected."""
 _SHOWN_CHARS: Final = 80
 _WORD_CHARS: Final = 24
@@ -85,8 +87,9 @@ def shown_choice(value: str, known: Iterable[str] = ()) -> str:
         value: that was given.
         known: values that are accepted; what is similar to one is shown.
     """
-    word = value.strip().lower()
-    if _PLAUSIBLE.fullmatch(word) or (len(word) <= _WORD_CHARS and closest(word, (*known, *_WORDS)) is not None):
+    word = value.strip()
+    is_similar = len(word) <= _WORD_CHARS and closest(word.lower(), (*known, *_WORDS)) is not None
+    if is_similar or _PLAUSIBLE.fullmatch(word):
         return shown(value)
     return f"a text of {len(value)} characters, which is not shown because it may be a secret"
 
