@@ -93,7 +93,7 @@ class Worker:
 
     def put(self, record: Record, on_error: OnError | None, key: MergeKey | None = None) -> None:
         """Accept a record or refuse it, see `DeliveryQueue.put`."""
-        self._queue.put(record, None if is_in_on_error() else on_error, key)
+        self._queue.put(record, None if on_error is None or is_in_on_error() else on_error, key)
         if not self._is_started:
             self._start()
 

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from prerequisites import skip_without
 from recording_backend import RecordingBackend, unavailable_with_retry_info
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ print("done", flush=True)
     ids=["gevent", "gevent after the import", "gevent in gRPC", "eventlet", "eventlet after the import"],
 )
 def test_greenlets_run_while_the_gateway_does_not_answer(beginning: str) -> None:
-    pytest.importorskip("eventlet" if "eventlet" in beginning else "gevent")
+    skip_without("eventlet" if "eventlet" in beginning else "gevent")
     answers = threading.Event()
 
     def hold(context: grpc.ServicerContext) -> None:
@@ -173,8 +174,7 @@ os._exit(0)
     ],
 )
 def test_a_store_is_written_in_a_process_that_gevent_patches(tmp_path: Path, parts: tuple[str, ...]) -> None:
-    pytest.importorskip("gevent")
-    pytest.importorskip("aiohttp", reason="the receiver writes to the store")
+    skip_without("gevent", "aiohttp")  # the receiver writes to the store
     command = [sys.executable, "-c", "\n".join(("import os", *parts, ENDS))]
     env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
@@ -183,8 +183,7 @@ def test_a_store_is_written_in_a_process_that_gevent_patches(tmp_path: Path, par
 
 
 def test_a_store_is_refused_in_a_process_that_eventlet_has_patched(tmp_path: Path) -> None:
-    pytest.importorskip("eventlet")
-    pytest.importorskip("aiohttp", reason="the receiver writes to the store")
+    skip_without("eventlet", "aiohttp")  # the receiver writes to the store
     command = [sys.executable, "-c", f"{EVENTLET}\n{STORE}"]
     env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)

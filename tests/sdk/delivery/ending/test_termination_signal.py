@@ -9,6 +9,7 @@ import sys
 import textwrap
 
 import pytest
+from prerequisites import skip_without
 from recording_backend import RecordingBackend
 
 from otel_modeldata._settings.delivery import load_settings
@@ -161,7 +162,7 @@ def test_sigterm_during_the_last_delivery_after_asyncio_handled_one_does_not_end
 
 
 def test_leave_leaves_the_signal_and_uvicorn_alone() -> None:
-    pytest.importorskip("uvicorn")
+    skip_without("uvicorn")
     with RecordingBackend() as backend:
         code = """
         import uvicorn.server
