@@ -202,7 +202,17 @@ async def test_metrics_have_the_transport_of_the_records(tmp_path: Path) -> None
         "otelcol_receiver_accepted_spans": {by_grpc: 2, by_http: 4},
         "otelcol_receiver_refused_log_records": {by_grpc: 1, by_http: 2},
         "otelcol_receiver_refused_spans": {by_grpc: 1, by_http: 3},
-        "otel_modeldata.refused_requests": {(("error.type", "StoreError"),): 4},
+        "otel_modeldata.refused_requests": {
+            (("error.type", "StoreError"), ("transport", "grpc")): 2,
+            (("error.type", "StoreError"), ("transport", "http")): 2,
+        },
+        "otel_modeldata.tenant.records": {
+            (("deployment", "blue"), ("endpoint", "credit"), ("outcome", "accepted")): 10,
+            (("deployment", "blue"), ("endpoint", "credit"), ("outcome", "refused")): 7,
+            (("deployment", "default"), ("endpoint", "credit"), ("outcome", "accepted")): 1,
+            (("deployment", "default"), ("endpoint", "local"), ("outcome", "accepted")): 1,
+        },
+        "otel_modeldata.delay": {(): 6},
         "otel_modeldata.in_flight": {(): 0},
         "otel_modeldata.appends": {(): 6},
         "otel_modeldata.append.duration": {(): 6},

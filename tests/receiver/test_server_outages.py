@@ -67,7 +67,10 @@ async def test_an_outage_of_the_store_is_logged_once_at_its_start_and_once_at_it
             ("listeners.health", "WARNING", "not ready: disk full"),
             ("listeners.health", "WARNING", "ready again: the store can be written"),
         ]
-        assert recorded.values()["otel_modeldata.refused_requests"] == {(("error.type", "StoreError"),): 13}
+        assert recorded.values()["otel_modeldata.refused_requests"] == {
+            (("error.type", "StoreError"), ("transport", "grpc")): 7,
+            (("error.type", "StoreError"), ("transport", "http")): 6,
+        }
     recorded.close()
 
 

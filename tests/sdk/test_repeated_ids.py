@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,21 @@ def test_requests_of_one_id_in_different_seconds_are_logged(
         monkeypatch.setattr("otel_modeldata.collector.time", SimpleNamespace(monotonic=lambda: next(seconds)))
         for _ in range(6):
             collector.collect(FRAME, context)
+    assert caplog.messages == [REPEATED.format(sampled="")]
+
+
+def test_one_id_in_a_collector_for_each_request_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    with capture():
+        for _ in range(20):
+            Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext(id="test"))
+    assert caplog.messages == [REPEATED.format(sampled="")]
+
+
+def test_a_copy_of_a_collector_counts_with_the_collectors_of_its_process(caplog: pytest.LogCaptureFixture) -> None:
+    with capture():
+        pickled = pickle.dumps(Collector(name="model_inputs"))
+        for _ in range(20):
+            pickle.loads(pickled).collect(FRAME, BasicCorrelationContext(id="test"))
     assert caplog.messages == [REPEATED.format(sampled="")]
 
 

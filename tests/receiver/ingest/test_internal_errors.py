@@ -90,4 +90,6 @@ async def test_an_unexpected_error_is_answered_as_an_internal_one_and_counted_by
     async with fixture(tmp_path) as made:
         with pytest.raises(InternalError, match=r"^unexpected KeyError in the receiver, see its log; send again$"):
             await made.pipeline.receive(read, LOGS_BY_GRPC)
-        assert made.recorded.values()["otel_modeldata.refused_requests"] == {(("error.type", "KeyError"),): 1}
+        assert made.recorded.values()["otel_modeldata.refused_requests"] == {
+            (("error.type", "KeyError"), ("transport", "grpc")): 1
+        }

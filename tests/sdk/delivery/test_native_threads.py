@@ -83,6 +83,48 @@ def test_greenlets_run_while_the_gateway_does_not_answer(beginning: str) -> None
         assert [record.body.string_value for record in backend.records()] == ['[{"n":0}]', '[{"n":1}]']
 
 
+NO_ONE_LISTENS = "http://127.0.0.1:9"
+UNANSWERED = """
+import sys, time, threading
+import pandas as pd
+from otel_modeldata import Collector, flush, shutdown
+collector = Collector(name="model_inputs")
+ticks = []
+def tick():
+    while True:
+        time.sleep(0.001)
+        ticks.append(1)
+threading.Thread(target=tick, daemon=True).start()  # a greenlet
+collector.collect(pd.DataFrame({"n": [0]}))
+flush(1)
+waited = len(ticks)
+report = shutdown(float(sys.argv[1]))
+print(waited > 10, len(ticks) > waited, report.accepted, report.delivered, report.pending, report.lost, flush=True)
+"""
+
+
+@pytest.mark.parametrize("beginning", [GEVENT, EVENTLET], ids=["gevent", "eventlet"])
+@pytest.mark.parametrize("is_dead", [False, True], ids=["slow", "dead"])
+def test_greenlets_run_while_the_gateway_is_slow_or_dead(beginning: str, *, is_dead: bool) -> None:
+    """A slow gateway answers "later" after a second."""
+    pytest.importorskip("eventlet" if beginning == EVENTLET else "gevent")
+
+    def answer_slowly(context: grpc.ServicerContext) -> None:
+        threading.Event().wait(1)
+        backend.refuse(None)
+        unavailable_with_retry_info(context)
+
+    with RecordingBackend() as backend:
+        backend.refuse(answer_slowly)
+        endpoint = NO_ONE_LISTENS if is_dead else f"http://{backend.endpoint}"
+        env = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_MODELDATA_BATCH_MS": "0"}
+        command = [sys.executable, "-c", f"{beginning}\n{UNANSWERED}", "0.5" if is_dead else "60"]
+        done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
+        counts = "1 0 0 {'shutdown': 1}" if is_dead else "1 1 0 {}"
+        assert (done.returncode, done.stdout) == (0, f"True True {counts}\n"), done.stderr
+        assert len(backend.records()) == (0 if is_dead else 1)
+
+
 STORE = """
 import pandas as pd
 from otel_modeldata import Collector, shutdown

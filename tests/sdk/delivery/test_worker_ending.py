@@ -70,6 +70,29 @@ def test_a_hung_endpoint_blocks_neither_collect_nor_a_flush_with_a_timeout(deliv
     assert delivery.flush(30) == DeliveryReport(accepted=2000, delivered=2000)
 
 
+@pytest.mark.parametrize("is_hung", [False, True], ids=["down", "hung"])
+def test_on_error_hears_at_the_end_what_the_endpoint_answered_last(
+    delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture, *, is_hung: bool
+) -> None:
+    answers: list[Answer] = [] if is_hung else [Retry("UNAVAILABLE", "down")]
+
+    def answer_or_hang(_: list[str]) -> Answer:
+        if answers:
+            return answers.pop()
+        assert endpoint.closed.wait(30)
+        return Retry("CANCELLED", "the channel is closed")
+
+    endpoint = Endpoint(answer_or_hang)
+    delivery = delivery_to(endpoint)
+    heard: list[Exception] = []
+    delivery.put(FakeRecord("a"), heard.append)
+    assert delivery.shutdown(0.3) == DeliveryReport(accepted=1, lost={"shutdown": 1})
+    state = "it did not answer in time" if is_hung else "UNAVAILABLE: down"
+    assert [str(error) for error in heard] == [f"1 event(s) lost, shutdown: {state}"]
+    assert delivery.outage() == ("" if is_hung else state)
+    assert "CANCELLED" not in caplog.text
+
+
 def test_a_second_shutdown_with_a_shorter_timeout_ends_the_wait_of_the_first(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
     delivery.put(FakeRecord("r"), None)

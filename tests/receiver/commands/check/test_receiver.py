@@ -52,7 +52,10 @@ def test_every_problem_of_a_receiver_is_reported_with_its_line(path: Path) -> No
             "tls: {cert_file: /no/c, key_file: /no/k}\nstore: /x\n", 1, "problem tls.cert_file: expected a PEM"
         ),
         pytest.param("store: /x\ndeployments: [/no/where]\n", 2, "problem deployments: ", id="no deployment file"),
-        pytest.param("listen: 0.0.0.0:4327\nstore: /x\n", 1, "warning listen: 0.0.0.0:4327 is open to the network"),
+        pytest.param("listen: 0.0.0.0:4327\nstore: /x\n", 1, "problem listen: expected an address of this machine"),
+        pytest.param(
+            "listen: 0.0.0.0:4327\nallow_insecure: true\nstore: /x\n", 1, "warning listen: 0.0.0.0:4327 is open to the"
+        ),
         pytest.param("store: ./x\n", 1, "warning store: './x' is relative to the folder in which"),
         pytest.param("store: /x\nrolling_rate: Day\n", 2, "warning rolling_rate: Azure ML's monitors read hour"),
         pytest.param("store: /x\nmax_message_bytes: 4194304\n", 2, "warning max_message_bytes: the gateway's"),
