@@ -18,6 +18,7 @@ from opentelemetry.context import get_current
 from pandas import DataFrame
 
 from . import semconv
+from ._delivery.process import current_process
 from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
@@ -160,7 +161,7 @@ class Emitter(FrameEmitter):
         self._on_error = on_error
 
     def _put(self, record: Record, key: JoinKey) -> str:
-        process = this_process(self._settings)
+        process = current_process() or this_process(self._settings)
         process.delivery.put(record, self._on_error, key)
         return process.deployment
 

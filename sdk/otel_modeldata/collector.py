@@ -142,10 +142,11 @@ class Collector:
         context: CorrelationContext | None = None
         try:
             context = known_context(correlation_context)
-            is_new = context is None
+            new_id: str | None = None
             if context is None:
-                context = BasicCorrelationContext()
-            message = self._collect(data, context, is_new=is_new, is_given=correlation_context is not None)
+                context = new = BasicCorrelationContext()
+                new_id = new.id
+            message = self._collect(data, context, new_id, is_given=correlation_context is not None)
         except Exception as error:  # noqa: BLE001 - error boundary to scoring: with on_error none is raised
             message = str(error)
             metrics.count_refused(self.name, error)
@@ -155,11 +156,14 @@ class Collector:
             return WrapperContext(context, message == _ACCEPTED, message)
         return context
 
-    def _collect(self, data: pd.DataFrame, context: CorrelationContext, *, is_new: bool, is_given: bool) -> str:
+    def _collect(self, data: pd.DataFrame, context: CorrelationContext, new_id: str | None, *, is_given: bool) -> str:
+        """Collect a frame; `new_id` is the context's id if the context was made for this frame."""
         if self._refusal is not None:
             raise self._refusal
-        correlation_id = _correlation_id(context)
-        if not is_new:
+        if new_id is not None:
+            correlation_id = new_id  # a UUID: it needs no check, and no other frame has it
+        else:
+            correlation_id = _correlation_id(context)
             slot, recent = hash(correlation_id) % _SLOTS, self._repeated_ids.recent
             if recent[slot] == correlation_id:
                 self._repeated_ids.count(slot, correlation_id, context if is_given else None)
@@ -172,7 +176,7 @@ class Collector:
             self._collect_later(data, context)
         else:
             emitter = self._emitter or self._make_emitter(data)
-            emitter.emit(data, correlation_id, context, is_new=is_new)
+            emitter.emit(data, correlation_id, context, is_new=new_id is not None)
             if _early_frames:
                 _collect_early_frames()
         return _ACCEPTED
@@ -352,4 +356,5 @@ def _correlation_id(context: CorrelationContext) -> str:
         raise ContextError(
             "expected a correlation context with an id, got one without: its get_id() must return the request's id"
         )
-    return checked_text(str(given))
+    text = str(given)
+    return text if text.isascii() else checked_text(text)  # the usual case without a call
