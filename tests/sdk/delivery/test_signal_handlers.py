@@ -271,7 +271,7 @@ print(at)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("spool", "step"), [(False, 499), (True, 503)], ids=["memory", "spool"])
+@pytest.mark.parametrize(("spool", "step"), [(False, 701), (True, 709)], ids=["memory", "spool"])
 def test_a_signal_handler_may_collect_and_wait_during_the_first_collect(
     *, spool: bool, step: int, tmp_path: Path
 ) -> None:
