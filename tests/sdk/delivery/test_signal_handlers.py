@@ -231,7 +231,8 @@ def test_real_signals_while_the_main_thread_collects_lose_nothing(*, spool: bool
 
 
 FIRST = """
-import os, sys
+import os, sys, warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # of `fork`, Python 3.12
 import pandas as pd
 sys.path.insert(0, sys.argv[1])
 from interruption import interrupt
