@@ -33,7 +33,7 @@ RECORDED = RECORDED_FILE.read_bytes().splitlines()
 SCHEMA = jsonschema.Draft202012Validator(json.loads((DATA / "cloudevents.json").read_text()))
 FIRST_SEVEN = ["specversion", "id", "source", "type", "datacontenttype", "time", "data"]
 KEYS = {*FIRST_SEVEN, "contentrange", "correlationid", "xrequestid", "modelversion", "collectdatatype", "agent"}
-OWN_KEYS = {"timens", "samplingrate", "producer", "sequence", "traceparent"}
+OWN_KEYS = {"timens", "samplingrate", "producer", "producersequence", "traceparent"}
 MIB = 1024 * 1024
 
 
@@ -199,7 +199,12 @@ async def test_every_value_but_data_is_a_string(tmp_path: Path) -> None:
     attributes |= {semconv.AZUREML_CORRELATION_ID: 123, "cloudevents.extension.attempt": 2}
     (line,) = await stored_lines(tmp_path, record(attributes=attributes))
     assert {key for key, value in line.items() if not isinstance(value, str)} == {"data"}
-    assert (line["correlationid"], line["sequence"], line["samplingrate"], line["attempt"]) == ("123", "1", "0.5", "2")
+    assert (line["correlationid"], line["producersequence"], line["samplingrate"], line["attempt"]) == (
+        "123",
+        "1",
+        "0.5",
+        "2",
+    )
 
 
 # S54, S74

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from otel_modeldata import semconv
 
 from ..exceptions import BadRecordError
+from ..layout.blob_path import tenant_of
 from ..layout.partition import RollingRate
 from ..otlp_messages import Resource
 from . import otlp
@@ -32,7 +33,7 @@ class DeploymentResource(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         endpoint: checked name, first segment of the blob path.
         deployment: checked name, second segment.
-        source: CloudEvents `source`, a URI reference.
+        source: CloudEvents `source`, a URI reference; it names this deployment or none.
         rolling_rate: the rate that the deployment asks for, if it is a known one.
         producer: the process, if it names itself.
     """
@@ -94,14 +95,26 @@ def _read(resource: bytes) -> DeploymentResource:
     service = "" if service.startswith(_UNKNOWN_SERVICE) else semconv.legal_name(service.strip())
     endpoint = checked_name("endpoint", texts.get(semconv.AZUREML_ENDPOINT_NAME, service or semconv.DEFAULT_ENDPOINT))
     deployment = checked_name("deployment", texts.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
-    source = texts.get(semconv.CLOUD_RESOURCE_ID) or semconv.local_source(endpoint, deployment)
+    source = quote(texts.get(semconv.CLOUD_RESOURCE_ID, ""), safe=_URI_CHARACTERS)
+    if not source or not _may_be_of(source, endpoint, deployment):
+        source = quote(semconv.local_source(endpoint, deployment), safe=_URI_CHARACTERS)
     return DeploymentResource(
         endpoint=endpoint,
         deployment=deployment,
-        source=quote(source, safe=_URI_CHARACTERS),
+        source=source,
         rolling_rate=RollingRate.parse(texts.get(semconv.AZUREML_ROLLING_RATE, "")),
         producer=texts.get(semconv.SERVICE_INSTANCE_ID),
     )
+
+
+def _may_be_of(source: str, endpoint: str, deployment: str) -> bool:
+    """Whether `source` names this deployment, or none (a virtual machine, for example).
+
+    The sender may write for the deployment, which the folder of its lines shows. It has no right to the name of another
+    one, in whose account its lines would be counted.
+    """
+    named = tenant_of(source)
+    return named is None or [name.lower() for name in named] == [endpoint.lower(), deployment.lower()]
 
 
 def checked_name(what: str, name: str) -> str:
