@@ -103,7 +103,7 @@ class Ledger:
         duplicated: lines with the id of another line of the same source and type.
         dataref: lines that refer to a missing object; complete after `check_references`.
         foreign_references: lines that refer to an object outside of their folder, which is not checked.
-        unattributed: records in quarantine whose producer or collection is unknown.
+        unattributed: records in quarantine whose deployment or collection is unknown; they settle no account.
     """
 
     def __init__(self, objects: Mapping[str, int]) -> None:
@@ -250,13 +250,12 @@ class Ledger:
         """
         if not self._quarantined_ids.add(np.array([hash(line_id)], np.int64))[0]:
             return
-        if not event.collection or not (event.producer or event.source):
+        if not event.collection or event.tenant is None:
             self.unattributed += not other_hour
             return
-        tenant = event.tenant or ("", "")
-        key = _key(event.producer, semconv.event_type(event.collection), tenant, event.source)
+        key = _key(event.producer, semconv.event_type(event.collection), event.tenant, event.source)
         if not other_hour:
-            self._counts_of(key, tenant).add_quarantined(event.number)
+            self._counts_of(key, event.tenant).add_quarantined(event.number)
         elif key in self._counts and event.number >= 0:
             self._counts[key].other_hours.add([event.number])
 

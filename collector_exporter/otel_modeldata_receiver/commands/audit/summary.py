@@ -107,7 +107,7 @@ def _notes(audit: Audit) -> Iterator[str]:
     if not audit.selection.whole:
         yield "not all hours were read: events before the first and after the last one of each producer are not checked"
     if audit.ledger.unattributed:
-        yield f"{counted(audit.ledger.unattributed, 'record')} in quarantine without a producer and collection"
+        yield f"{counted(audit.ledger.unattributed, 'record')} in quarantine without a deployment and collection"
     if audit.ledger.foreign_references:
         foreign = counted(audit.ledger.foreign_references, "line")
         yield f"{foreign} with a reference to an object outside of their folder, which was not checked"

@@ -287,7 +287,7 @@ def test_lines_of_azures_own_collector_are_not_faults(tmp_path: Path, capsys: py
     place.write_bytes(recorded.read_bytes())
     code, facts = audited(capsys, tmp_path)
     assert (code, facts["findings"]) == (0, [])
-    assert "events without producer and sequence" in facts["notes"][0]
+    assert "events without producer and number" in facts["notes"][0]
 
 
 # --- Azure ------------------------------------------------------------------------------------------------------------
