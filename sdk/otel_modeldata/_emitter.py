@@ -68,6 +68,12 @@ class FrameEmitter(ABC):
     def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext, *, is_new: bool = False) -> None:
         """Queue a frame, or print it if Azure's local capture is on.
 
+        Args:
+            frame: what the caller collects.
+            correlation_id: the context's id.
+            context: of the frame.
+            is_new: the context was made for this frame: it has no time and no headers of its own.
+
         Raises:
             CollectError: the frame is refused; UnsupportedDataError if it is not a DataFrame.
         """
@@ -82,13 +88,13 @@ class FrameEmitter(ABC):
             self._send(rows, correlation_id, context, is_new=is_new)
 
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext, *, is_new: bool) -> None:
-        chosen_ns = event_time_ns(context)
+        chosen_ns = None if is_new else event_time_ns(context)
         otel_context = get_current()
         span = trace.get_current_span(otel_context) if otel_context else None  # no context, no span
         span_context = None if span is None else span.get_span_context()
         if span_context is not None and not span_context.is_valid:
             span_context = None
-        headers = headers_of(context)
+        headers = None if is_new else headers_of(context)
         record = Record(
             self._name,
             self._fixed,

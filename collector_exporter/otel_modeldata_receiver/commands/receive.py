@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from otel_modeldata.memory_hint import keep_freed_memory
 
 from .. import telemetry
 from ..config import receiver as configuration
+from ..config.unused_secret import unused_secret
 from ..exceptions import ConfigError
 from .log_output import start_log
 from .store_argument import path_argument, store_argument
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ..config.setting import Setting
     from ..server import Server
     from .subparsers import Commands
+
+logger = logging.getLogger(__name__)
 
 _DESCRIPTION: Final = """\
 Receive model data over OTLP/gRPC and append it to rolled JSONL blobs in the
@@ -154,6 +158,8 @@ def receive(arguments: argparse.Namespace) -> None:
     given = {name: getattr(arguments, name) for name in _FLAGS if hasattr(arguments, name)}
     config = configuration.load(arguments.config, given)
     start_log(config.log_level, config.log_format)
+    for about in unused_secret(config):
+        logger.warning("%s", about)
     # Errors are reported in one sentence here, so gRPC's own log on stderr is off; set the variable to see it.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:

@@ -107,7 +107,7 @@ print(waited > 10, len(ticks) > waited, report.accepted, report.delivered, repor
 @pytest.mark.parametrize("is_dead", [False, True], ids=["slow", "dead"])
 def test_greenlets_run_while_the_gateway_is_slow_or_dead(beginning: str, *, is_dead: bool) -> None:
     """A slow gateway answers "later" after a second."""
-    pytest.importorskip("eventlet" if beginning == EVENTLET else "gevent")
+    skip_without("eventlet" if beginning == EVENTLET else "gevent")
 
     def answer_slowly(context: grpc.ServicerContext) -> None:
         threading.Event().wait(1)

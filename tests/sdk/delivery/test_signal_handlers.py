@@ -231,7 +231,8 @@ def test_real_signals_while_the_main_thread_collects_lose_nothing(*, spool: bool
 
 
 FIRST = """
-import os, sys
+import os, sys, warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # of `fork`, Python 3.12
 import pandas as pd
 sys.path.insert(0, sys.argv[1])
 from interruption import interrupt
@@ -270,7 +271,7 @@ print(at)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("spool", "step"), [(False, 499), (True, 503)], ids=["memory", "spool"])
+@pytest.mark.parametrize(("spool", "step"), [(False, 701), (True, 709)], ids=["memory", "spool"])
 def test_a_signal_handler_may_collect_and_wait_during_the_first_collect(
     *, spool: bool, step: int, tmp_path: Path
 ) -> None:

@@ -146,3 +146,26 @@ def test_a_secret_in_the_wrong_variable_is_in_no_message(name: str, secret: str)
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://localhost:1", "AZUREML_MDC_ENABLED": "true", name: secret}
     read = read_environment(environ)
     assert "S3cr3t" not in f"{[*map(str, read.problems), *map(str, read.warnings)]}"
+
+
+def test_a_misspelled_variable_is_found_whoever_named_it() -> None:
+    meant = {
+        "OTEL_EXPORTER_OTLP_ENDPONT": "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OLTP_HEADERS": "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_LOG_ENDPOINT": "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        "OTEL_RESOURCE_ATTRIBUTE": "OTEL_RESOURCE_ATTRIBUTES",
+        "AZUREML_MDC_CONFIG_PATHS": "AZUREML_MDC_CONFIG_PATH",
+    }
+    others = (
+        *(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_SPAN_INSECURE",
+        ),
+        *("OTEL_LOGS_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_SDK_DISABLED", "OTEL_EXPORTER_ZIPKIN_ENDPOINT"),
+        *("OTEL_PYTHON_LOG_LEVEL", "OTEL_METRIC_EXPORT_TIMEOUT", "OTEL_PROPAGATORS", "OTEL_EXPORTER_JAEGER_TIMEOUT"),
+        *("OTEL_MODELDATA_GATEWAY_QUEUE_BYTES", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT"),
+    )
+    assert read_environment(dict.fromkeys((*meant, *others), "1")).misspelled == tuple(
+        Problem(name, f"this variable is not read; did you mean {known}?") for name, known in sorted(meant.items())
+    )

@@ -113,6 +113,18 @@ def test_a_handler_of_native_code_stays() -> None:
         assert run(backend, code) == (0, "True\n")
 
 
+def test_a_handler_of_native_code_that_is_registered_later_chains_to_the_delivery() -> None:
+    with RecordingBackend() as backend:
+        code = """
+        import faulthandler, tempfile
+        collect()
+        faulthandler.register(signal.SIGTERM, tempfile.TemporaryFile("w+"), chain=True)
+        terminate()
+        """
+        assert run(backend, code) == (-signal.SIGTERM, "")
+        assert len(backend.records()) == 5
+
+
 def test_a_collector_that_a_thread_makes_leaves_the_signal_alone() -> None:
     with RecordingBackend() as backend:
         code = """
