@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
@@ -12,7 +13,6 @@ from google.protobuf.message import DecodeError
 from otel_modeldata import semconv
 
 from ..exceptions import BadRecordError
-from ..layout.blob_path import tenant_of
 from ..layout.partition import RollingRate
 from ..otlp_messages import Resource
 from . import otlp
@@ -23,6 +23,8 @@ MAX_TEXT_CHARS: Final = 2048
 """One resource is repeated in the line of every record under it: a large text would multiply."""
 _MAX_CACHED_BYTES: Final = 16 * 1024
 """Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
+_NAMED: Final = re.compile(r"/(?:online)?endpoints/([^/]*)(?:/deployments/([^/]*))?", re.IGNORECASE)
+"""An endpoint, and perhaps its deployment, in an ARM id or in `semconv.local_source`."""
 _UNKNOWN_SERVICE: Final = "unknown_service"
 """The service name that every OTel SDK sends when none is set."""
 
@@ -113,8 +115,10 @@ def _may_be_of(source: str, endpoint: str, deployment: str) -> bool:
     The sender may write for the deployment, which the folder of its lines shows. It has no right to the name of another
     one, in whose account its lines would be counted.
     """
-    named = tenant_of(source)
-    return named is None or [name.lower() for name in named] == [endpoint.lower(), deployment.lower()]
+    return all(
+        named_endpoint.lower() == endpoint.lower() and named_deployment.lower() in {"", deployment.lower()}
+        for named_endpoint, named_deployment in _NAMED.findall(source)
+    )
 
 
 def checked_name(what: str, name: str) -> str:

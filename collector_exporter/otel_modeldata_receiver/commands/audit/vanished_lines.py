@@ -1,4 +1,4 @@
-"""Notes that a receiver leaves in the store when lines that it had acknowledged are gone (`storage/vanished.py`)."""
+"""Notes that a receiver leaves in the store when lines that it had acknowledged are gone."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ def test_a_note_is_a_finding_of_the_audited_part(tmp_path: Path, capsys: pytest.
     (tmp_path / "_vanished" / "b.json").write_text("torn")
     code, facts = audited(capsys, tmp_path, "--running")
     finding = (
-        f"lines vanished from '{BLOB}': expected 5,000 bytes that were acknowledged, found 1,200 at 2026-11-23T08:00:00Z"
-        ", at least 13 line(s); was the store restored from a copy?"
+        f"lines vanished from '{BLOB}': expected 5,000 bytes that were acknowledged, found 1,200 at "
+        "2026-11-23T08:00:00Z, at least 13 line(s); was the store restored from a copy?"
     )
     assert (code, facts["findings"], facts["vanished"]) == (1, [finding], [NOTE])
     code, facts = audited(capsys, tmp_path, "--running", "--deployment", "blue", "--to", "2026-11-22T12")
