@@ -78,6 +78,11 @@ class Output:
         if self._parking is not None:
             self._task = asyncio.get_running_loop().create_task(self._parking.resume(), name="parked lines")
 
+    def reload(self) -> None:
+        """Read the deployment files again, as when they change."""
+        if self._deployments is not None:
+            self._deployments.reload()
+
     def stored(self, folders: Sequence[str]) -> None:
         """Note that lines became durable in `folders`, or are parked."""
         parking = self._parking

@@ -16,6 +16,10 @@ __all__ = ["LineSink"]
 class LineSink(Protocol):
     """`Sink`, or `ParkingSink` in front of it; see there."""
 
+    @property
+    def open_folders(self) -> int:
+        """How many folders are open."""
+
     async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
         """Store `lines` in `folder` in this order, and return when every one of them is durable."""
 

@@ -127,6 +127,11 @@ class ParkingSink:
         """See `Sink.check`."""
         await self._sink.check()
 
+    @property
+    def open_folders(self) -> int:
+        """See `Sink.open_folders`."""
+        return self._sink.open_folders
+
     def is_parked(self, folder: str) -> bool:
         """Whether the lines of `folder` are parked at present."""
         return self._folders.get(folder) is not None
