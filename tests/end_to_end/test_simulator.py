@@ -207,12 +207,16 @@ def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     async def directly(self: ParkingSink, folder: str, lines: Sequence[Line]) -> Appended:
         return await self._sink.append(folder, lines)
 
+    async def put(self: ParkingSink, name: str, content: bytes, content_type: str) -> str:
+        return await self._sink.put(name, content, content_type)
+
     async def nothing(self: World) -> None:
         """Nothing fails that only parking survives."""
 
     monkeypatch.setattr(SimulatedStore, "_apply", overlook)
     # Parked lines are repeated in the same block, so without parking it is found sooner.
     monkeypatch.setattr(ParkingSink, "append", directly)
+    monkeypatch.setattr(ParkingSink, "put", put)
     monkeypatch.setattr(World, "_break_places", nothing)
 
 

@@ -249,7 +249,7 @@ async def test_what_is_parked_for_a_datastore_that_is_not_configured_any_more_st
     await sink.close()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(["append", "append", "break", "hang", "repair", "kill", "wait"]), max_size=30),
     st.integers(0, 1 << 16),
