@@ -33,11 +33,11 @@ from otel_modeldata_receiver.mapping.line_template.scope_templates import _MAX_L
 from otel_modeldata_receiver.mapping.line_template.template_cache import MAX_SENDERS, MAX_TEMPLATES, TemplateCache
 from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
 from otel_modeldata_receiver.mapping.request import decode, map_records
-from otel_modeldata_receiver.mapping.scope import EventIds, ScopeContext
+from otel_modeldata_receiver.mapping.scope import ScopeContext
 from otel_modeldata_receiver.mapping.signal import LogRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
@@ -80,6 +80,14 @@ BODIES = st.sampled_from(
 SPANS = st.sampled_from([b"", bytes(8), bytes(16), b"12345678", b"1234567890123456"])
 
 
+@pytest.fixture(autouse=True, scope="module")
+def known_ids() -> Iterator[None]:
+    """Records without an id get the same one both ways."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_record, "new_event_id", lambda: "made-by-the-receiver")
+        yield
+
+
 def mapped(raw: bytes, signal: LogRecords = WITHOUT_TEMPLATES) -> Mapped:
     return map_records(decode(raw, signal), arrival_ns=NOON + 1, destinations=Destinations())
 
@@ -117,7 +125,6 @@ def scope(endpoint: str = "credit", agent: str = "test-sdk/1.0") -> ScopeContext
         agent=agent,
         destinations=Destinations().of_deployment(endpoint, "default", None),
         arrival_ns=NOON,
-        ids=EventIds(),
     )
 
 
