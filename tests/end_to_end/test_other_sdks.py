@@ -125,8 +125,7 @@ def test_500_equal_events_of_the_javascript_sdk_are_500_lines(
     """The SDK's clock has milliseconds, so most of these records are equal to their last byte."""
     receiver = start_receiver(str(tmp_path))
     endpoint = start_any_gateway(receiver.endpoint).grpc if gateway else receiver.endpoint
-    for _ in range(10):
-        emit(javascript, endpoint, [event("model_inputs", [{"a": 1}])] * 50)
+    emit(javascript, endpoint, [event("model_inputs", [{"a": 1}])] * 500, OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="50")
     wait_for_lines(tmp_path, 500)
     lines = lines_below(tmp_path)
     assert len({line["id"] for line in lines}) == len(lines) == 500
