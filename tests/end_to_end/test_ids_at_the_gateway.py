@@ -32,7 +32,15 @@ def variables(config: str, endpoint: str) -> dict[str, str]:
     return {"OTEL_MODELDATA_RECEIVER_ENDPOINT": endpoint, "OTEL_MODELDATA_RECEIVER_ENDPOINTS": f"[{endpoint}]"}
 
 
-@pytest.mark.parametrize("config", ["gateway.yaml", "gateway-balanced.yaml", "gateway-traces.yaml", "agent.yaml"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "gateway.yaml",
+        pytest.param("gateway-balanced.yaml", marks=pytest.mark.long),
+        pytest.param("gateway-traces.yaml", marks=pytest.mark.long),
+        pytest.param("agent.yaml", marks=pytest.mark.long),
+    ],
+)
 def test_equal_records_keep_their_ids_through_retries_and_restarts(
     start_gateway: StartGateway, start_receiver: StartReceiver, tmp_path: Path, config: str
 ) -> None:
