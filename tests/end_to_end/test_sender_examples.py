@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sender_examples
-from documents import text_of
+from documents import REPOSITORY_URL, text_of
 from lost_acks import LostAcks
 from receiver_process import lines_below
 
@@ -55,7 +55,7 @@ def test_equal_events_are_stored_once_each_even_if_answers_are_lost(
 
 def test_the_guide_names_each_example_and_its_command() -> None:
     page = text_of("docs/guides/other-senders.md")
-    links = re.findall(r"\]\(\.\./examples/senders/(\w+)/([^)]*)\)", page)
+    links = re.findall(rf"\]\({REPOSITORY_URL}/blob/main/docs/examples/senders/(\w+)/([^)]*)\)", page)
     folders = sorted(path.name for path in sender_examples.EXAMPLES.iterdir() if path.is_dir())
     assert sorted(language for language, _ in links) == folders
     assert all((sender_examples.EXAMPLES / language / file).is_file() for language, file in links)
