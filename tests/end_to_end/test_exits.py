@@ -62,7 +62,7 @@ def test_an_abrupt_end_without_a_spool_loses_the_last_sequence_numbers(without_s
     )
     lines = without_spool.lines()
     assert len(without_spool.accepted()) == 1000
-    assert [int(line["sequence"]) for line in lines] == list(range(len(lines)))
+    assert [int(line["producersequence"]) for line in lines] == list(range(len(lines)))
     assert len(lines) >= 500
     assert without_spool.reports() == {}
     without_spool.check(producers=1, lost=1000 - len(lines))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from receiver_process import StartReceiver
     from scoring_host import StartScoringHost
 
-VARYING = ("id", "time", "timens", "producer", "sequence", "latencyms", "correlationid", "traceparent", "agent")
+VARYING = ("id", "time", "timens", "producer", "producersequence", "latencyms", "correlationid", "traceparent", "agent")
 
 
 def whole(line: dict[str, Any]) -> dict[str, Any]:

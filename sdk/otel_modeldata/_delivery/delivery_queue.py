@@ -367,7 +367,12 @@ class DeliveryQueue:
         if self.backlog is not None:
             waiting += self.backlog.overflowed_by_collection()
             replayed = self.backlog.replayed()
-        return DeliveryReport.of(self._producer.producer_id, self._producer.counters.report(waiting), replayed)
+        return DeliveryReport.of(
+            self._producer.producer_id,
+            self._producer.counters.report(waiting),
+            replayed,
+            deployment=self._producer.envelope.deployment,
+        )
 
     def check_charges(self) -> None:
         """Called by the delivery thread while it finds nothing to send."""

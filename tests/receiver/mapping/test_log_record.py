@@ -82,7 +82,7 @@ def test_a_full_record_fills_every_key() -> None:
             agent="otel-modeldata/0.1.0",
             timens=str(NOON + 5),
             samplingrate="0.25",
-            sequence="0",
+            producersequence="0",
             traceparent="00-000102030405060708090a0b0c0d0e0f-0001020304050607-01",
         ),
         extensions={"tenant": "t", "attempt": "2"},

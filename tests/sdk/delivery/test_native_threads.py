@@ -118,7 +118,7 @@ def test_greenlets_run_while_the_gateway_is_slow_or_dead(beginning: str, *, is_d
         backend.refuse(answer_slowly)
         endpoint = NO_ONE_LISTENS if is_dead else f"http://{backend.endpoint}"
         env = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_MODELDATA_BATCH_MS": "0"}
-        command = [sys.executable, "-c", f"{beginning}\n{UNANSWERED}", "0.5" if is_dead else "60"]
+        command = [sys.executable, "-c", f"{beginning}\n{UNANSWERED}", "3" if is_dead else "60"]
         done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
         counts = "1 0 0 {'shutdown': 1}" if is_dead else "1 1 0 {}"
         assert (done.returncode, done.stdout) == (0, f"True True {counts}\n"), done.stderr

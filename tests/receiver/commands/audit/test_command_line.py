@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from audited_store import (
-    audited,
     run,
     write_event,
     write_report,
 )
 
 from otel_modeldata_receiver.commands.audit import producer_report
+from otel_modeldata_receiver.commands.audit.producer_report import ReportSource
 from otel_modeldata_receiver.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -24,12 +24,24 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-def test_an_empty_store_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    nothing = "no blobs found, so nothing was checked; correct the store or the names if there should be some"
-    code, facts = audited(capsys, tmp_path)
-    assert (code, facts["notes"]) == (0, [nothing])
-    code, out, _ = run(capsys, tmp_path)
-    assert (code, out.splitlines()[1:]) == (0, [f"note: {nothing}"])  # not "everything is accounted for"
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        ([], "a receiver"),
+        (["--endpoint", "credti"], "endpoint credti"),
+        (["--collection", "c", "--from", "2026-11-22T10"], "collection c and first 2026/11/22/10"),
+    ],
+)
+def test_nothing_to_audit_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], part: str
+) -> None:
+    if flags:
+        write_event(tmp_path, 0, 12, "stored")
+    code, out, err = run(capsys, tmp_path, *flags, "--json")
+    assert (code, out) == (3, "")
+    assert err == (
+        f"otel-modeldata: expected blobs of {part} in {tmp_path}, got none: correct the store or the names\n"
+    )
 
 
 def test_a_missing_store_has_code_3_and_is_not_created(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +82,7 @@ def test_all_wrong_reports_are_listed(tmp_path: Path) -> None:
     other = write_report(tmp_path / "b", "p", model_inputs={"accepted": 2, "delivered": 2, "lost": {}})
     negative = write_report(tmp_path / "c", "q", model_inputs={"accepted": -1})
     with pytest.raises(ConfigError) as caught:
-        producer_report.load([good, good, other, negative, tmp_path / "empty"])
+        producer_report.load([ReportSource(path=path) for path in (good, good, other, negative, tmp_path / "empty")])
     lines = str(caught.value).splitlines()
     assert [line.partition(": expected")[0] for line in lines] == [
         str(other),

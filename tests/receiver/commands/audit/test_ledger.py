@@ -25,7 +25,7 @@ def test_with_some_hours_only_the_count_starts_at_the_first_number() -> None:
 
 def test_an_event_in_another_hour_is_not_missing() -> None:
     ledger = stored(3, 6)
-    ledger.add_lines_of_other_hours([line(4), b"torn", line(5, producer="other"), line(None)])
+    ledger.add_lines_of_other_hours(parse_blob_path(BLOB), [line(4), b"torn", line(5, producer="other"), line(None)])
     assert only(ledger, whole=False).gaps == [(5, 5)]
 
 
@@ -49,7 +49,7 @@ def test_each_collection_and_each_producer_has_numbers_of_its_own() -> None:
 
 @pytest.mark.parametrize("sequence", ["", "-1", "1.0", "soon", "9" * 30, str(2**63), None])
 def test_a_malformed_number_counts_as_absent(sequence: str | None) -> None:
-    result = only(taken(line(0, sequence=sequence)))
+    result = only(taken(line(0, producersequence=sequence)))
     assert (result.stored, result.first, result.gaps, result.is_accounted_for) == (1, None, [], True)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 FATES = ["stored"] * 6 + ["twice", "missing", "lost", "quarantined", "torn", "hour", "tenant", "size", "doubtful"]
-STORED = {"stored", "twice", "hour", "tenant", "size", "doubtful"}
+STORED = {"stored", "twice", "hour", "size", "doubtful"}
 Key = tuple[str, str]
 """Producer and collection."""
 Event = tuple[str, int, int]
@@ -87,7 +87,10 @@ def reported(history: dict[Key, list[Event]], producers: Iterable[str]) -> list[
             lost = {"refused": fates["lost"], "shutdown": fates["doubtful"], "rejected": fates["quarantined"]}
             counts = CollectionReport(accepted=len(events), delivered=len(events) - sum(lost.values()), lost=lost)
             reports.setdefault(producer, {})[collection] = counts
-    return [DeliveryReport(producer=producer, collections=collections) for producer, collections in reports.items()]
+    return [
+        DeliveryReport(producer=producer, deployment="credit/blue", collections=collections)
+        for producer, collections in reports.items()
+    ]
 
 
 def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -141,6 +144,7 @@ def test_an_audit_finds_exactly_what_was_planted(
     found = {
         (one.producer, one.collection): {name: getattr(one, name) for name in COUNTS}
         for one in ledger.reconcile(combine(reported(history, reporting)), whole=True)
+        if one.deployment == "blue"  # a line in the folder of green is counted there, and missing here
     }
     expected = {
         key: truth([fate for fate, _, _ in events], has_report=key[0] in reporting) for key, events in history.items()

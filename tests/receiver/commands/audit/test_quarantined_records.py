@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from audited_lines import RESOURCE, SOURCE, numbered, only, stored
+from audited_lines import RESOURCE, SOURCE, numbered, only, quarantined, stored
 from otlp_requests import field, invalid_utf8, record, resource
 
 from otel_modeldata import semconv
@@ -44,14 +44,14 @@ def test_a_record_that_cannot_be_read_has_no_producer(raw: bytes) -> None:
 def test_the_same_record_in_quarantine_again_counts_once() -> None:
     ledger = stored(0)
     for _ in range(3):
-        ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=1))
+        ledger.add_quarantined("a", quarantined(1))
     assert (only(ledger).quarantined, only(ledger).last, only(ledger).is_accounted_for) == (1, 1, True)
 
 
 def test_a_record_that_is_in_quarantine_in_another_hour_is_not_missing() -> None:
     ledger = stored(3, 5)
-    ledger.add_quarantined("a", QuarantinedEvent(producer="p", collection="model_inputs", number=4), other_hour=True)
-    ledger.add_quarantined("b", QuarantinedEvent(producer="q", collection="model_inputs", number=4), other_hour=True)
+    ledger.add_quarantined("a", quarantined(4), other_hour=True)
+    ledger.add_quarantined("b", quarantined(4, "q"), other_hour=True)
     ledger.add_quarantined("c", QuarantinedEvent(), other_hour=True)
     assert (only(ledger, whole=False).gaps, only(ledger, whole=False).quarantined) == ([], 0)
     assert ledger.unattributed == 0

@@ -45,14 +45,14 @@ def test_only_the_chosen_hours_are_audited_and_events_in_other_hours_are_not_mis
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     late, early = blob(store, hour=12), blob(store, hour=11)
-    (swapped,) = (line for line in lines_of(early) if b'"sequence":"10"' in line)
+    (swapped,) = (line for line in lines_of(early) if b'"producersequence":"10"' in line)
     early.write_bytes(early.read_bytes().replace(swapped, b""))
     late.write_bytes(late.read_bytes() + swapped.replace(b"22T11", b"22T12"))  # as an event of another hour
     code, facts = audited(capsys, store, "--from", "2026-11-22T11", "--to", "2026-11-22T11")
     assert (code, facts["findings"]) == (0, [])
     assert (statement(facts)["first"], statement(facts)["last"], statement(facts)["stored"]) == (8, 13, 5)
     assert facts["notes"][-1].startswith("not all hours were read")
-    late.write_bytes(late.read_bytes().replace(b'"sequence":"10"', b'"sequence":"99"'))
+    late.write_bytes(late.read_bytes().replace(b'"producersequence":"10"', b'"producersequence":"99"'))
     code, facts = audited(capsys, store, "--from", "2026-11-22T11", "--to", "2026-11-22T11")
     assert (code, statement(facts)["gaps"]) == (1, [[10, 10]])
 
