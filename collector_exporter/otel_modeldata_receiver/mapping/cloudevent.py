@@ -69,7 +69,8 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         specversion: version of CloudEvents.
-        id: the event's id, a UUID made by `collect`. A retry has the same id, and each id is stored once.
+        id: the event's id, a UUID made by `collect`. A retry has the same id, and each id is stored once. For a record
+            of another SDK that has none, it is made by the gateway, or by the receiver each time the record arrives.
         source: the deployment: its ARM id (`cloud.resource_id`), else `/endpoints/{endpoint}/deployments/{name}`.
         type: `azureml.inference.{collection}`.
         datacontenttype: media type of `data`, usually `application/json`.

@@ -17,9 +17,8 @@ from ..exceptions import BadRecordError
 from . import otlp
 from . import resource as resources
 from .event import LargePayload, PlacedLine
-from .quarantine import Rejected
-from .rejection import rejected, rejected_by_bug
-from .scope import EventIds, ScopeContext, agent_of
+from .rejection import rejected, rejected_by_bug, rejected_bytes
+from .scope import ScopeContext, agent_of
 from .signal import LOGS
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from ..layout.destination import Destinations
     from ..line import Line
     from .event import Record
+    from .quarantine import Rejected
     from .resource import ReadResource
     from .signal import RecordMapper, Signal
 
@@ -119,7 +119,6 @@ def map_records(
         ForbiddenError: `client` may not send for one of the deployments in it.
     """
     outcomes = _Outcomes()
-    ids = EventIds()
     for records in decoded.scopes():
         deployment = decoded.resource_of(records).result
         if isinstance(deployment, Exception):
@@ -135,7 +134,6 @@ def map_records(
                 deployment.endpoint, deployment.deployment, deployment.rolling_rate
             ),
             arrival_ns=arrival_ns,
-            ids=ids,
         )
         outcomes.map_all(records, scope, decoded.signal.mapper(records, scope))
     return outcomes.mapped()
@@ -209,6 +207,5 @@ class _Outcomes:
 
     def _reject_damaged(self, records: otlp.ScopeRecords[Any], endpoint: str | None) -> None:
         self._rejected += [
-            Rejected(reason=one.reason, record=one.raw, resource=records.resource, endpoint=endpoint)
-            for one in records.damaged
+            rejected_bytes(one.raw, one.reason, resource=records.resource, endpoint=endpoint) for one in records.damaged
         ]
