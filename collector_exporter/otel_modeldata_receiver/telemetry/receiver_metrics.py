@@ -58,6 +58,10 @@ class Instruments:
         retries: requests to the store that were repeated after an error.
         fences: blobs that were left because another writer's bytes, or late ones of this process, were in them.
         rolls: blobs that were begun.
+        parked: lines that were parked because their own folder took none.
+        delivered: parked lines that were delivered to their folder.
+        parked_bytes: bytes of lines that are parked now.
+        parked_folders: folders whose lines are parked now.
     """
 
     received: Mapping[str, ReceivedCounters]
@@ -75,6 +79,10 @@ class Instruments:
     retries: Counter
     fences: Counter
     rolls: Counter
+    parked: Counter
+    delivered: Counter
+    parked_bytes: UpDownCounter
+    parked_folders: UpDownCounter
 
 
 def instruments(meter: Meter | None = None) -> Instruments:
@@ -119,6 +127,10 @@ def instruments(meter: Meter | None = None) -> Instruments:
         retries=meter.create_counter("otel_modeldata.store.retries", "{requests}", "Repeated after an error."),
         fences=meter.create_counter("otel_modeldata.fences", "{blobs}", "Left to another writer."),
         rolls=meter.create_counter("otel_modeldata.rolls", "{blobs}", "Blobs begun."),
+        parked=meter.create_counter("otel_modeldata.parked", "{records}", "Parked: their own folder took no lines."),
+        delivered=meter.create_counter("otel_modeldata.parked.delivered", "{records}", "Delivered after parking."),
+        parked_bytes=meter.create_up_down_counter("otel_modeldata.parked.bytes", "By", "Parked now."),
+        parked_folders=meter.create_up_down_counter("otel_modeldata.parked.folders", "{folders}", "Parked now."),
     )
 
 
