@@ -104,7 +104,7 @@ def deliver_lines_before_objects(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
-    return_to_direct_appends_too_early: "",
+    return_to_direct_appends_too_early: "stuck: these are still parked",
     acknowledge_before_parking: "I2 acknowledged, but not durable at this moment",
     remove_what_has_grown: "I2 acknowledged, but not durable at this moment",
     forget_what_was_parked: "stuck: these are still parked",
