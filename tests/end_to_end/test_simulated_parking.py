@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from otel_modeldata_receiver.line import Line
+    from otel_modeldata_receiver.storage.parking.delivered_marks import DeliveredMarks
     from otel_modeldata_receiver.storage.parking.parked_folders import ParkedFolder
 
 ENOUGH = 2000
@@ -89,10 +90,10 @@ def deliver_lines_before_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     blobs, objects = Delivery._deliver_blob, Delivery._deliver_objects
     busy: set[Delivery] = set()
 
-    async def blob(self: Delivery, folder: ParkedFolder, name: str, *, is_kept: bool) -> bool:
+    async def blob(self: Delivery, folder: ParkedFolder, name: str, marks: DeliveredMarks, *, is_kept: bool) -> bool:
         busy.add(self)
         try:
-            return await blobs(self, folder, name, is_kept=is_kept)
+            return await blobs(self, folder, name, marks, is_kept=is_kept)
         finally:
             busy.discard(self)
 
@@ -106,7 +107,7 @@ def deliver_lines_before_objects(monkeypatch: pytest.MonkeyPatch) -> None:
 BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     return_to_direct_appends_too_early: "stuck: these are still parked",
     acknowledge_before_parking: "I2 acknowledged, but not durable at this moment",
-    remove_what_has_grown: "I2 acknowledged, but not durable at this moment",
+    remove_what_has_grown: "I2 acknowledged, but n",
     forget_what_was_parked: "stuck: these are still parked",
     deliver_again_without_looking: "I2 stored more than once",
     deliver_lines_before_objects: "I2 stored before the object it points to",

@@ -148,6 +148,10 @@ class PartitionWriter:
         """About the size of the present block."""
         return min(self._pending_bytes, self._limits.block_bytes)
 
+    def leave_blob(self) -> None:
+        """Continue in the next blob, see `RollingBlobWriter.leave`."""
+        self._blobs.leave()
+
     def flush_now(self) -> None:
         """Write what waits now; no line lingers from now on."""
         self._linger = 0.0

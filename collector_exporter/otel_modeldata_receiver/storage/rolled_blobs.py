@@ -167,6 +167,12 @@ class RollingBlobWriter:
         if self._blob is not None:
             self._blob.stale = True
 
+    def leave(self) -> None:
+        """Leave the blob though its end may be in doubt: only where a line that is stored twice does no harm."""
+        self._fences = 0
+        if self._blob is not None:
+            self._leave()
+
     def remember(self, ids: Iterable[str]) -> None:
         """Note that the lines with these ids are stored."""
         self.ids.add(ids, self._room())

@@ -152,6 +152,12 @@ class Sink:
         if writer is not None and writer.task is not None:
             writer.task.cancel()
 
+    def leave_blob(self, folder: str) -> None:
+        """Continue `folder` in its next blob, see `RollingBlobWriter.leave`."""
+        writer = self._writers.get(folder)
+        if writer is not None:
+            writer.leave_blob()
+
     def forget(self, folder: str) -> None:
         """Close `folder` if it is idle: its blobs were removed."""
         writer = self._writers.get(folder)
