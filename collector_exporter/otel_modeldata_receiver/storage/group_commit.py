@@ -192,7 +192,8 @@ class PartitionWriter:
             self.task = None
             self.began = None
             if self._calls:
-                self._give_up(StoreError("expected the lines to be stored, got a sink that stopped: send them again"))
+                stopped = StoreError("expected the lines to be stored, got a sink that stopped: send them again")
+                self._give_up(self.trouble or stopped)
 
     async def _gather(self) -> None:
         """Wait until the oldest line has lingered, a block is full, or `flush_now` is called."""

@@ -15,7 +15,8 @@ from .. import telemetry
 from ..exceptions import StoreError
 from ..retry import retry_for
 from .group_commit import Appended, PartitionWriter
-from .parking.parked_names import is_parked, parked_limits
+from .parking.parked_names import is_parked, parked_limits, place_of
+from .place_turns import PlaceTurns
 from .rolled_blobs import RollingBlobWriter
 from .sink_limits import SinkLimits
 from .store import checked_name
@@ -63,8 +64,8 @@ class Sink:
         self._instruments = instruments or telemetry.instruments()
         self._writers: OrderedDict[str, PartitionWriter] = OrderedDict()
         self._objects: OrderedDict[str, str] = OrderedDict()
-        self._large_puts = asyncio.Semaphore(self._limits.large_puts)
-        self._small_puts = asyncio.Semaphore(self._limits.small_puts)
+        self._large_puts = PlaceTurns(self._limits.large_puts)
+        self._small_puts = PlaceTurns(self._limits.small_puts)
         self._closed = False
 
     @property
@@ -106,7 +107,7 @@ class Sink:
         return await writer.add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
-        """Store an object and return its URL, for `dataref`; only a few are sent at the same time.
+        """Store an object and return its URL, for `dataref`; only a few of a place are sent at the same time.
 
         Args:
             name: relative to the store. It contains a digest of the content, so one name has one content, and an
@@ -119,7 +120,8 @@ class Sink:
             ValueError: the name has other content already, or leaves the store.
         """
         self._refuse_when_closed()
-        async with self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts:
+        turns = self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts
+        async with turns.turn(place_of(name)):
             url = self._objects.get(name)
             if url is None:
                 url = await retry_for(

@@ -20,8 +20,8 @@ class SinkLimits:
         total_ids: most ids that all open folders remember together; an id takes about 150 bytes.
         open_folders: most folders that are open; above it the least recently used idle one is closed.
         large_put_bytes: an object above this size counts as large.
-        large_puts: large objects that are sent at the same time.
-        small_puts: other objects that are sent at the same time; they do not wait for large ones.
+        large_puts: large objects of one place that are sent at the same time.
+        small_puts: other objects of one place that are sent at the same time; they do not wait for large ones.
         known_objects: stored objects that are remembered; a name and its URL take about 500 bytes.
         idle_seconds: time without lines after which a folder is closed.
         retry_seconds: how long a block is retried before its callers get the error.

@@ -30,22 +30,21 @@ import math
 import random
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from otel_modeldata.log_throttle import LogThrottle
 
 from ...exceptions import StoreError
-from ...line import Line
 from ...retry import retry_for
 from ...time_limit import timeout
 from ..store import FencedError
 from . import parked_names
 from .delivered_marks import DeliveredMarks
 from .leftovers import Leftovers
+from .parked_lines import count_within, read_parked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ...line import Line
     from ..sink import Sink
     from ..store import Store, StoredObject
     from .parked_folders import ParkedFolder, ParkedFolders
@@ -69,13 +68,6 @@ _REMOVE_RETRY_SECONDS: Final = 0.1
 _REMOVE_SECONDS: Final = 2.0
 _LARGE_BYTES: Final = 1 << 20
 """Objects above this size are delivered one at a time."""
-
-
-class _Id(msgspec.Struct):
-    id: str
-
-
-_decode: Final = msgspec.json.Decoder(_Id).decode
 
 
 class Delivery:
@@ -307,17 +299,10 @@ class Delivery:
             self.add(self._folders.find(name, 0))
 
     async def _lines(self, folder: ParkedFolder, content: bytes) -> list[Line]:
-        """The lines in a part of a blob; what is no JSON any more is kept aside: its folder would not be readable."""
-        *texts, rest = content.split(b"\n")
-        lines = []
-        for text in texts:
-            key = _id(text)
-            if key is None:
-                await self._keep_damaged(folder, text)
-            else:
-                lines.append(Line(key, text + b"\n"))
-        if rest:
-            await self._keep_damaged(folder, rest)
+        """The lines in a part of a blob; what is damaged is kept aside."""
+        lines, damaged = read_parked(content)
+        for text in damaged:
+            await self._keep_damaged(folder, text)
         return lines
 
     async def _keep_damaged(self, folder: ParkedFolder, text: bytes) -> None:
@@ -333,11 +318,15 @@ class Delivery:
 
     async def _deliver_lines(self, folder: ParkedFolder, lines: Sequence[Line], *, is_first: bool) -> None:
         """Append lines to the folder; a small piece first, unless it has just taken lines."""
-        count = _count(lines, _PIECE_BYTES) if is_first else len(lines)
+        count = count_within(lines, _PIECE_BYTES) if is_first else len(lines)
         for piece in (lines[:count], lines[count:]):
             if piece:
-                async with timeout(self._patience(sum(len(line.data) for line in piece))):
-                    appended = await self._sink.append(folder.name, piece, retry_seconds=0.0)
+                try:
+                    async with timeout(self._patience(sum(len(line.data) for line in piece))):
+                        appended = await self._sink.append(folder.name, piece, retry_seconds=0.0)
+                except TimeoutError:
+                    self._sink.abandon(folder.name)
+                    raise
                 self._took(folder)
                 self._folders.delivered(folder, appended.stored)
 
@@ -356,10 +345,17 @@ class Delivery:
             for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
             if one.size and one.name not in folder.left and (unparked := parked_names.unparked_object(one.name))
         ]
+        if any(one.size > _LARGE_BYTES for one, _ in objects):
+            await self._probe(folder)
         for one, (name, content_type) in objects:
             async with self._large if one.size > _LARGE_BYTES else contextlib.nullcontext():
                 await self._deliver_object(folder, one, name, content_type)
         return bool(objects)
+
+    async def _probe(self, folder: ParkedFolder) -> None:
+        """Ask for any blob of the folder: a place that hangs must not keep large objects of others waiting."""
+        async with timeout(self._patience(0)):
+            await self._store.state(f"{folder.name}/{self._instance}000000.jsonl")
 
     async def _deliver_object(self, folder: ParkedFolder, one: StoredObject, name: str, content_type: str) -> None:
         content = await self._store.read(one.name, 0, one.size)
@@ -370,26 +366,6 @@ class Delivery:
             folder.left.add(one.name)  # it is delivered again after a restart, which changes nothing
             self._leave(folder, one.name, one.size)
         self._folders.removed(folder, one.size)
-
-
-def _id(line: bytes) -> str | None:
-    """The id of a parked line, None if it is no JSON; a line of another writer may have none, and is delivered."""
-    try:
-        return _decode(line).id
-    except msgspec.ValidationError:
-        return hashlib.sha256(line).hexdigest()
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
-def _count(lines: Sequence[Line], size: int) -> int:
-    """How many lines, but at least one, have together at most `size` bytes."""
-    total = 0
-    for number, line in enumerate(lines):
-        total += len(line.data)
-        if total > size:
-            return max(1, number)
-    return len(lines)
 
 
 def _log_bug(task: asyncio.Task[None]) -> None:
