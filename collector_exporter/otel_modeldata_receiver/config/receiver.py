@@ -22,6 +22,7 @@ from ..exceptions import ConfigError
 from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the annotations)
 from .authorization import Grants  # noqa: TC001
 from .kept_spans import KeptSpans
+from .limits import LimitsConfig
 from .paths import with_meant_paths
 from .setting import MIB, Doc, Setting, settings_of
 from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig
@@ -246,6 +247,9 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             meaning="write an MLTable and a data asset file when the first line of a collection is stored",
         ),
     ] = True
+    limits: Annotated[
+        LimitsConfig, Doc(unit="mapping", meaning="bounds of one request and of one deployment")
+    ] = LimitsConfig()
 
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "store": self.shown_store, "datastores": self.known_datastores}
