@@ -48,6 +48,7 @@ class Instruments:
         without_content: spans of calls of a language model that succeeded and carry no prompts and answers.
         duplicates: records that were stored already and not written again.
         quarantined: records that cannot become lines, by `reason`.
+        dropped: records that were answered as rejected and are not kept, by `reason`.
         refused_requests: requests answered with an error, by `error.type`.
         in_flight: bytes of requests admitted and not yet resolved.
         appends: blocks that the store confirmed.
@@ -63,6 +64,7 @@ class Instruments:
     without_content: Counter
     duplicates: Counter
     quarantined: Counter
+    dropped: Counter
     refused_requests: Counter
     in_flight: UpDownCounter
     appends: Counter
@@ -99,6 +101,7 @@ def instruments(meter: Meter | None = None) -> Instruments:
         ),
         duplicates=meter.create_counter("otel_modeldata.duplicates", "{records}", "Stored already, not written again."),
         quarantined=meter.create_counter("otel_modeldata.quarantined", "{records}", "In quarantine, by reason."),
+        dropped=meter.create_counter("otel_modeldata.dropped", "{records}", "Rejected and not kept, by reason."),
         refused_requests=meter.create_counter("otel_modeldata.refused_requests", "{requests}", "By type of error."),
         in_flight=meter.create_up_down_counter("otel_modeldata.in_flight", "By", "Admitted and not yet resolved."),
         appends=meter.create_counter("otel_modeldata.appends", "{appends}", "Blocks that the store confirmed."),

@@ -82,6 +82,7 @@ _FLAGS: Final = {
     "http_listen": "--http-listen",
     "old_protocol_listen": "--old-protocol-listen",
     "deployments": "--deployment",
+    "limits.backfill": "--backfill",
 }
 """Settings that have a flag; unset ones are absent from the namespace and leave the file's value as it is."""
 _COLUMNS: Final = 80

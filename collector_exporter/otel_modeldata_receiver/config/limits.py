@@ -105,7 +105,7 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             meaning="largest request in OTLP/JSON, decompressed, and largest batch of CloudEvents: JSON takes "
             "far more time and memory than Protocol Buffers",
         ),
-    ] = 16 * MIB
+    ] = 8 * MIB
     records_per_second: Annotated[
         int | None,
         _POSITIVE,

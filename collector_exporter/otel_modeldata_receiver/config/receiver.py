@@ -247,9 +247,9 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             meaning="write an MLTable and a data asset file when the first line of a collection is stored",
         ),
     ] = True
-    limits: Annotated[
-        LimitsConfig, Doc(unit="mapping", meaning="bounds of one request and of one deployment")
-    ] = LimitsConfig()
+    limits: Annotated[LimitsConfig, Doc(unit="mapping", meaning="bounds of one request and of one deployment")] = (
+        LimitsConfig()
+    )
 
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "store": self.shown_store, "datastores": self.known_datastores}
@@ -300,7 +300,7 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     Raises:
         ConfigError: the file cannot be read, or settings are wrong; lists all of them.
     """
-    settings = (_read(path) if path else {}) | dict(overrides)
+    settings = _with(_read(path) if path else {}, overrides)
     settings, wrong_paths = with_meant_paths(settings)
     config, problems = decode(settings, ReceiverConfig)
     problems = (*wrong_paths, *problems)
@@ -309,6 +309,16 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     if config is None or problems:
         raise ConfigError(*problems)
     return config
+
+
+def _with(settings: dict[object, object], overrides: Mapping[str, object]) -> dict[object, object]:
+    """`settings` with `overrides` on top; a key with a dot is a setting in a mapping."""
+    merged = dict(settings)
+    for key, value in overrides.items():
+        outer, dot, inner = key.partition(".")
+        within = merged.get(outer)
+        merged[outer] = {**(within if isinstance(within, dict) else {}), inner: value} if dot else value
+    return merged
 
 
 def _read(path: Path) -> dict[object, object]:

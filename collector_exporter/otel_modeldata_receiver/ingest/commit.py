@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ..layout import partition
 from ..line import Line
 from ..mapping import quarantine as quarantine_line
-from ..mapping.rejection import rejected_by_bug
+from ..mapping.rejection import Identity, rejected_by_bug
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -100,7 +100,10 @@ async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Comm
     try:
         url = await sink.put(name, large.content, large.content_type)
     except ValueError as error:  # the name has other content: like an internal error, this affects only this record
-        rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
+        identity = Identity(large.event.collection, int(large.event.line.timens))
+        rejected = rejected_by_bug(
+            large.record, error, resource=large.resource, endpoint=large.endpoint, identity=identity
+        )
         return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))
     return Committed(duplicates=(await sink.append(large.event.folder, [line])).duplicates)

@@ -11,7 +11,6 @@ This is slow, 0.1 ms a record and more: senders that have the choice should use 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from base64 import b64encode
@@ -28,16 +27,16 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from ..config.limits import LimitsConfig
 from ..exceptions import UndecodableError
 from ..mapping.log_record import UNDECODABLE_JSON
+from .json_bounds import check_json, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
 
-_LARGE_BYTES: Final = 64 * 1024
-"""A larger request is converted in a thread, so that other calls go on."""
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 """The event name of a record that cannot be read, or the name of a span."""
 _UNREADABLE_RESOURCE: Final = "otlp.json"
@@ -92,14 +91,15 @@ JSON_SPANS: Final = JsonSignal(
 )
 
 
-async def request_of(text: bytes, signal: JsonSignal) -> bytes:
+async def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | None = None) -> bytes:
     """The encoded request of `text`, a request in JSON.
 
     Raises:
-        UndecodableError: the structure of the request could not be read.
+        TooLargeError: the request is too large for this encoding.
+        UndecodableError: the structure of the request could not be read, or it has too many values.
     """
-    convert = partial(_request_of, text, signal)
-    return await asyncio.to_thread(convert) if len(text) > _LARGE_BYTES else convert()
+    check_json(text, limits or LimitsConfig())
+    return await in_thread(partial(_request_of, text, signal), len(text))
 
 
 def _request_of(text: bytes, signal: JsonSignal) -> bytes:

@@ -67,6 +67,7 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
     collection = _collection(texts, record.event_name)
     content = _rows_content(texts, record) if collection.tabular else _payload_content(texts, record)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or scope.arrival_ns
+    scope.times.check(time_ns)
     destination = scope.destinations[collection.name]
     return Event(
         collection=collection.name,

@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from otel_modeldata import semconv
 
 from ..exceptions import BadRecordError
-from ..otlp_messages import Span
 from . import log_record, otlp
 from .quarantine import Rejected
 
-if TYPE_CHECKING:
-    from .event import Record
+__all__ = ["Identity", "identity_of_log_record", "identity_of_span", "reason_of_bug", "rejected", "rejected_by_bug"]
 
 
-def rejected(record: Record, reason: str, *, resource: bytes, endpoint: str | None) -> Rejected:
-    """The rejection of `record`, sent with the encoded `resource`, for `reason`."""
-    raw, collection, time_ns = _identity(record)
+class Identity(NamedTuple):
+    """What is known of a rejected record.
+
+    Attributes:
+        collection: its collection, if it names a valid one.
+        time_ns: its time, ns since the epoch; 0 when it is not known.
+    """
+
+    collection: str | None = None
+    time_ns: int = 0
+
+
+def identity_of_log_record(raw: bytes) -> Identity:
+    """The collection and the time of an encoded log record, as far as they can be read."""
+    try:
+        record = otlp.log_record(raw)
+    except BadRecordError:
+        return Identity()
+    return Identity(log_record.collection_hint(record), record.time_unix_nano or record.observed_time_unix_nano)
+
+
+def identity_of_span(raw: bytes) -> Identity:
+    """The collection and the time of an encoded span, as far as they can be read."""
+    try:
+        return Identity(semconv.TRACE_COLLECTION, otlp.span(raw).end_time_unix_nano)
+    except BadRecordError:
+        return Identity()
+
+
+def rejected(
+    record: bytes, reason: str, *, resource: bytes, endpoint: str | None, identity: Identity | None = None
+) -> Rejected:
+    """The rejection of an encoded `record`, sent with the encoded `resource`, for `reason`."""
+    known = identity_of_log_record(record) if identity is None else identity
     return Rejected(
-        reason=reason, record=raw, resource=resource, endpoint=endpoint, collection=collection, time_ns=time_ns
+        reason=reason,
+        record=record,
+        resource=resource,
+        endpoint=endpoint,
+        collection=known.collection,
+        time_ns=known.time_ns,
     )
 
 
-def rejected_by_bug(record: Record, error: Exception, *, resource: bytes, endpoint: str | None) -> Rejected:
+def rejected_by_bug(
+    record: bytes, error: Exception, *, resource: bytes, endpoint: str | None, identity: Identity | None = None
+) -> Rejected:
     """The rejection of a record that hits an internal error; a retry of its request would fail again."""
+    return rejected(record, reason_of_bug(error), resource=resource, endpoint=endpoint, identity=identity)
+
+
+def reason_of_bug(error: Exception) -> str:
+    """Why a record is rejected that hits an internal error."""
     # Only the type: the message of an unexpected error may quote the record.
-    reason = f"defect: expected to make a line, got {type(error).__name__}; report it with the receiver's log"
-    return rejected(record, reason, resource=resource, endpoint=endpoint)
-
-
-def _identity(record: Record) -> tuple[bytes, str | None, int]:
-    """The bytes of a rejected record, and its collection and time if they are known."""
-    if isinstance(record, Span):
-        return record.SerializeToString(), semconv.TRACE_COLLECTION, record.end_time_unix_nano
-    try:
-        decoded = otlp.log_record(record)
-    except BadRecordError:
-        return record, None, 0
-    return record, log_record.collection_hint(decoded), decoded.time_unix_nano or decoded.observed_time_unix_nano
+    return f"defect: expected to make a line, got {type(error).__name__}; report it with the receiver's log"

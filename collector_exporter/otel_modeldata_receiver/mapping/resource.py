@@ -15,6 +15,7 @@ from ..exceptions import BadRecordError
 from ..layout.partition import RollingRate
 from ..otlp_messages import Resource
 from . import otlp
+from .record_cost import LIGHT_VALUES, is_light
 
 _URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"
 """RFC 3986 section 2.2 and `%`, in addition to the unreserved characters that `quote` keeps."""
@@ -137,6 +138,11 @@ _READ: Final = frozenset(
 
 def _texts(resource: bytes) -> dict[str, str]:
     texts = {}
+    if not is_light(resource, "Resource"):  # it is read before its request is admitted
+        raise BadRecordError(
+            f"resource too large: expected at most {LIGHT_VALUES} attributes and values in a resource, got more in "
+            f"{len(resource)} bytes; shorten it"
+        )
     try:
         attributes = Resource.FromString(resource).attributes
     except DecodeError:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from .event_time import ANY_TIME, EventTimes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,6 +35,7 @@ class ScopeContext(msgspec.Struct, frozen=True, kw_only=True):
         destinations: where their lines are stored, by collection.
         arrival_ns: when the request arrived, ns since the epoch: the time of records that have none.
         ids: makes ids for records that have none.
+        times: the times that events may have.
     """
 
     resource: DeploymentResource
@@ -41,6 +44,7 @@ class ScopeContext(msgspec.Struct, frozen=True, kw_only=True):
     destinations: Mapping[str, Destination]
     arrival_ns: int
     ids: EventIds
+    times: EventTimes = ANY_TIME
 
 
 class EventIds:

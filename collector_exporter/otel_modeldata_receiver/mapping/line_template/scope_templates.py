@@ -112,7 +112,7 @@ class ScopeTemplates:
     def _fill(self, template: LineTemplate, text: bytes, pieces: tuple[bytes, ...]) -> PlacedLine | None:
         """The line of a record with these pieces; None where a value is not ordinary."""
         time_ns = int.from_bytes(pieces[template.time], "little")
-        if not time_ns or b"".join(template.texts(pieces)).translate(None, PLAIN):
+        if not self._scope.times.has(time_ns or -1) or b"".join(template.texts(pieces)).translate(None, PLAIN):
             return None
         ids = template.ids(pieces)
         if not template.zero_ids.isdisjoint(ids):
