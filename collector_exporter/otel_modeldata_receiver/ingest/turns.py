@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Turns"]
 
-_TURN_SECONDS: Final = 0.003
+_TURN_SECONDS: Final = 0.005
 
 
 class Turns:

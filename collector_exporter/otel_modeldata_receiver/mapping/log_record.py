@@ -22,6 +22,7 @@ from . import body, cloudevent, http_attributes, otlp
 from .cloudevent import LINE_ATTRIBUTES, Varies
 from .event import Event
 from .resource import checked_name
+from .rows_check import OWN_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +107,8 @@ def _keys(texts: Mapping[str, str], known_id: str, scope: ScopeContext, content:
 
 def _rows_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
     content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
-    rows = body.rows(record.body, content_type)
+    is_own = texts.get(semconv.AZUREML_AGENT, "").startswith(OWN_AGENT)
+    rows = body.rows(record.body, content_type, is_own=is_own)
     return _Content(
         type=content_type,
         range=cloudevent.content_range(rows.size),

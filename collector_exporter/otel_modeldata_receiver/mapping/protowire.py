@@ -65,18 +65,21 @@ def run(message: bytes, position: int, end: int, tag: int, most: int) -> tuple[l
     """
     contents: list[bytes] = []
     last = end - 2
-    while position < last and message[position] == tag and len(contents) < most:
-        size = message[position + 1]
-        if size < 0x80:
-            start = position + 2
-        elif (high := message[position + 2]) < 0x80:
-            size, start = size & 0x7F | high << 7, position + 3
-        else:
-            size, start = varint(message, position + 1)
+    for _ in range(most):
+        if position >= last or message[position] != tag:
+            break
+        size, start = message[position + 1], position + 2
+        if size >= 0x80:
+            high = message[start]
+            if high < 0x80:
+                size += (high << 7) - 0x80
+                start += 1
+            else:
+                size, start = varint(message, position + 1)
         position = start + size
-        if position > end:
-            raise _too_long(size, end - start)
         contents.append(message[start:position])
+    if position > end:
+        raise undecodable(f"a field that ends {position - end} bytes after its message")
     return contents, position
 
 

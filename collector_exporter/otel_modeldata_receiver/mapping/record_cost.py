@@ -12,10 +12,12 @@ from typing import Final
 from ..exceptions import BadRecordError, UndecodableError
 from . import protowire
 
-__all__ = ["LARGE_BYTES", "LIGHT_VALUES", "check_values", "is_light"]
+__all__ = ["LARGE_BYTES", "check_values", "count_values", "is_light"]
 
 LARGE_BYTES: Final = 16 * 1024
 """A smaller record has too few values to matter."""
+_LONG_BYTES: Final = 256 * 1024
+"""The text of a larger record takes milliseconds too."""
 LIGHT_VALUES: Final = 2_000
 """They are decoded and mapped in a few milliseconds."""
 
@@ -36,22 +38,24 @@ _CONTAINERS: Final[dict[str, dict[int, str]]] = {
 """opentelemetry/proto: the messages in each message, by field number."""
 
 
-def is_light(raw: bytes, message: str) -> bool:
-    """Whether an encoded `LogRecord`, `Span` or `Resource` is read in a few milliseconds, apart from its text."""
-    return len(raw) <= LARGE_BYTES or _values(raw, message, LIGHT_VALUES) <= LIGHT_VALUES
+def is_light(raw: bytes, message: str, most: int = LIGHT_VALUES) -> bool:
+    """Whether an encoded `LogRecord`, `Span` or `Resource` is read in a few milliseconds, alone."""
+    return len(raw) <= _LONG_BYTES and count_values(raw, message, most) <= most
 
 
 def check_values(raw: bytes, message: str, most: int) -> None:
     """Raise BadRecordError if an encoded `LogRecord` or `Span` has more than `most` values."""
-    if _values(raw, message, most) > most:
+    if count_values(raw, message, most) > most:
         raise BadRecordError(
             f"too many values: expected at most {most} attributes, events, links and values in one record "
             "(limits.max_record_values), got more; send rows as JSON text in the body"
         )
 
 
-def _values(raw: bytes, message: str, most: int) -> int:
-    """How many fields are in an encoded message and the messages in it; stops above `most`."""
+def count_values(raw: bytes, message: str, most: int) -> int:
+    """How many values are in an encoded record or resource; stops above `most`, and is 0 for small ones."""
+    if len(raw) <= LARGE_BYTES:
+        return 0
     count = fields = 0
     waiting = [(message, 0, len(raw))]
     try:
