@@ -39,11 +39,7 @@ _LEAST_DIGITS: Final = 300
 _LONG_NUMBER: Final = b"0" * _LEAST_DIGITS
 DECIMAL_EXPONENT: Final = ord("E")
 """The floats that this project's SDK writes are finite; only its decimals may be out of range, and they have it."""
-_OUT_OF_RANGE: Final = re.compile(
-    rb"(?<![\d.])-?(?:\d[\d.]*[eE]\+?0*[1-9]\d\d+|\d{300,}[\d.]*(?:[eE][+-]?\d+)?)"
-)
-    rb"(?<![\d.])-?\d[\d.]*[eE]\+?0*[1-9]\d\d+|(?<![\d.])-?\d{300,}[\d.]*(?:[eE][+-]?\d+)?"
-)
+_OUT_OF_RANGE: Final = re.compile(rb"(?<![\d.])-?(?:\d[\d.]*[eE]\+?0*[1-9]\d\d+|\d{300,}[\d.]*(?:[eE][+-]?\d+)?)")
 _END_OF_NUMBER: Final = re.compile(rb"[^-0-9.eE+\\]")
 
 
