@@ -87,7 +87,7 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             unit="parts",
             meaning="most resources and scopes in one request; those beyond it are kept once, together, in quarantine",
         ),
-    ] = 65_536
+    ] = 16_384
     max_record_values: Annotated[
         int,
         _POSITIVE,

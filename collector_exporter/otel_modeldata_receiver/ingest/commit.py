@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..layout import partition
 from ..line import Line
@@ -18,7 +19,7 @@ from ..mapping import quarantine as quarantine_line
 from ..mapping.rejection import Identity, rejected_by_bug
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from ..mapping.event import LargePayload
     from ..mapping.quarantine import Rejected
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ..storage.sink import Sink
 
 __all__ = ["Committed", "commit", "quarantine"]
+
+_T = TypeVar("_T")
 
 _LONG_DIGEST: Final = 256 * 1024
 """Above this size, computing a digest takes longer than passing the work to a thread."""
@@ -85,12 +88,22 @@ async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) 
         urls = {}
         for key, part in one.large_parts.items():
             if part not in urls_by_part:
-                name = f"{folder}/files/{quarantine_line.object_name(part)}"
-                urls_by_part[part] = await sink.put(name, part, quarantine_line.OTLP_CONTENT_TYPE)
+                name = await _off_the_loop(partial(quarantine_line.object_name, part), len(part))
+                url = await sink.put(f"{folder}/files/{name}", part, quarantine_line.OTLP_CONTENT_TYPE)
+                urls_by_part[part] = url
             urls[key] = urls_by_part[part]
-        line = quarantine_line.encode(one, arrival_ns=arrival_ns, urls=urls)
-        lines.setdefault(folder, []).append(Line(one.id, line))
-    return replace(await _append(sink, lines), rejected=tuple(rejected))
+        line = await _off_the_loop(partial(_quarantine_line, one, arrival_ns, urls), one.size)
+        lines.setdefault(folder, []).append(line)
+    return replace(await _append(sink, lines), duplicates=0, rejected=tuple(rejected))
+
+
+def _quarantine_line(rejected: Rejected, arrival_ns: int, urls: dict[str, str]) -> Line:
+    return Line(rejected.id, quarantine_line.encode(rejected, arrival_ns=arrival_ns, urls=urls))
+
+
+async def _off_the_loop(work: Callable[[], _T], size: int) -> _T:
+    """The result of `work` on `size` bytes: in a thread if there are many."""
+    return await asyncio.to_thread(work) if size > _LONG_DIGEST else work()
 
 
 async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Committed:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Turns"]
 
-_TURN_SECONDS: Final = 0.005
+_TURN_SECONDS: Final = 0.003
 
 
 class Turns:
@@ -53,10 +53,10 @@ class Turns:
                 if step is None:
                     if self._clock() - began < _TURN_SECONDS:
                         continue
+                    await asyncio.sleep(0)  # with the turn, so that no other one begins before the sockets were read
                     if has_turn:
                         self._turn.release()
                         has_turn = False
-                    await asyncio.sleep(0)
                     has_turn = await self._turn.acquire()
                 elif isinstance(step, Mapped):
                     if has_turn:

@@ -21,7 +21,7 @@ __all__ = ["MOST_OBJECTS", "check_json", "check_json_size", "in_thread"]
 
 MOST_OBJECTS: Final = 131_072
 """Objects in a request in JSON: each takes up to 30 microseconds. A record of ten attributes has 25."""
-MOST_TEXTS: Final = 1_048_576
+MOST_TEXTS: Final = 393_216
 """Keys and texts in a request in JSON; a record of ten attributes has 60."""
 _MOST_ARRAYS: Final = 262_144
 _LARGE_BYTES: Final = 16 * 1024

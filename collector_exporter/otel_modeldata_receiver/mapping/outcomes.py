@@ -39,6 +39,8 @@ _CHUNK_RECORDS: Final = 16
 _STEP_RECORDS: Final = 32
 _STEP_BYTES: Final = 32 * 1024
 """Records and bytes that are mapped in one step, in less than a millisecond."""
+MOST_SINGLE: Final = 256
+"""Records of one deployment in one request that have a line of quarantine each; the others have one together."""
 _REST_STEP: Final = 2_048
 _QUARANTINE_LINE_BYTES: Final = 300
 """Of a line of quarantine, beside the bytes of its record and resource, which are in base64."""
@@ -111,6 +113,9 @@ class Outcomes:
         self._calls_without_content = 0
         self._surplus = 0
         """Bytes of the lines of this piece beyond twice the size of its records."""
+        self._together: list[bytes] = []
+        """Records of this scope that were rejected after `MOST_SINGLE` others."""
+        self._reason = ""
         self._steps = self._bytes = 0
         """Records and bytes since the last step ended."""
 
@@ -175,8 +180,11 @@ class Outcomes:
         self._count(share, done - counted, room)
         for one in (scope.mapper, scope.alone):
             self._calls_without_content += one.calls_without_content
+        if self._together:
+            together, self._together = self._together, []
+            yield from _keep_rest(part, together, self._reason)
         if done < len(records):
-            yield from _keep_rest(part, done, self._limits)
+            yield from _keep_rest(part, records[done:], _bytes_bound(share, self._limits))
 
     def _map_large(
         self, record: bytes, scope: Mappers
@@ -204,6 +212,11 @@ class Outcomes:
             reason = reason_of_bug(outcome)
             if not any(outcome is defect for defect in self._defects[-1:]):
                 self._defects.append(outcome)
+        share.rejected += 1
+        if share.rejected > MOST_SINGLE:
+            self._together.append(record)
+            self._reason = reason
+            return len(record)
         light = len(record) <= LARGE_BYTES or is_light(record, self._signal.message)
         identity = self._signal.identity(record) if light else Identity()
         if not scope.times.has(identity.time_ns):
@@ -288,20 +301,22 @@ def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values
         return error
 
 
-def _keep_rest(part: Part, done: int, limits: LimitsConfig) -> Iterator[None]:
-    """Keep the records of a scope that are beyond the bound on bytes, as a request of their own."""
-    records, share = part.records, part.share
+def _keep_rest(part: Part, rest: Sequence[bytes], bound: str) -> Iterator[None]:
+    """Keep records of a scope together, as a request of their own."""
+    records = part.records
     encoded = [field(1, records.scope.SerializeToString())]
-    for start in range(done, len(records.records), _REST_STEP):
-        encoded += [field(2, one) for one in records.records[start : start + _REST_STEP]]
+    for start in range(0, len(rest), _REST_STEP):
+        encoded += [field(2, one) for one in rest[start : start + _REST_STEP]]
         yield
     content = field(1, records.resource) + field(2, b"".join(encoded))
     if records.schema_url:
         content += field(3, records.schema_url.encode())
-    share.keep(
-        field(1, content),
-        len(records.records) - done,
+    part.share.keep(field(1, content), len(rest), bound)
+
+
+def _bytes_bound(share: Share, limits: LimitsConfig) -> str:
+    return (
         f"too many bytes of lines: expected at most {limits.max_growth:g} times the {share.size} bytes of a deployment "
         f"in a request, and at most {limits.max_request_line_bytes} (limits.max_growth, "
-        "limits.max_request_line_bytes), got more; shorten the resource, or put more rows into a record",
+        "limits.max_request_line_bytes), got more; shorten the resource, or put more rows into a record"
     )

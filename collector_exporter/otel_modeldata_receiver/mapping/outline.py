@@ -29,7 +29,7 @@ ALLOWANCE_BYTES: Final = 64 * 1024
 """Added to the bound on growth: a line has about a kilobyte beside its rows, however small its record is."""
 SMALL_PART_BYTES: Final = 64
 """A smaller part names no deployment and has no record of model data; beyond the bound on parts it is not opened."""
-MOST_FIELDS: Final = 4_000_000
+MOST_FIELDS: Final = 1_000_000
 """Of resources, scopes and records of a request; what follows is kept as it is."""
 _STEP: Final = 512
 """Fields that are read in one step, in less than a millisecond."""
@@ -51,6 +51,7 @@ class Share:
         tenant: `endpoint/deployment`; empty where the resource cannot be read.
         size: its bytes in the request.
         records: its records that are read.
+        rejected: how many of them were rejected so far.
         line_bytes: bytes of the lines that they became so far.
         rest: encoded `ResourceLogs` or `ResourceSpans` of what is beyond a bound.
         rest_records: how many records are in them, as far as they were counted.
@@ -60,6 +61,7 @@ class Share:
     tenant: str
     size: int = 0
     records: int = 0
+    rejected: int = 0
     line_bytes: int = 0
     rest: list[bytes] = field(default_factory=list)
     rest_records: int = 0
@@ -135,8 +137,15 @@ class _Reader:
             if not self._fields % _STEP:
                 yield
             if tag != _RESOURCE_LOGS or start == end:
+                if self._fields > MOST_FIELDS:
+                    small += request[end:]
+                    break
                 continue
-            if self._fields > MOST_FIELDS or self._is_beyond(end - start):
+            if self._fields > MOST_FIELDS:
+                small += protowire.field(1, request[start:end])
+                small += request[end:]  # as it is: reading on would take longer than the request is worth
+                break
+            if self._is_beyond(end - start):
                 small += protowire.field(1, request[start:end])
                 continue
             yield from self._resource_logs(start, end)
@@ -157,7 +166,10 @@ class _Reader:
             elif tag == _SCHEMA_URL:
                 schema_url = request[begin:stop]
             elif tag == _SCOPE_LOGS and begin < stop:
-                if self._fields > MOST_FIELDS or self._is_beyond(stop - begin):
+                if self._fields > MOST_FIELDS:
+                    small += protowire.field(2, request[begin:stop]) + request[stop:end]
+                    break
+                if self._is_beyond(stop - begin):
                     small += protowire.field(2, request[begin:stop])
                 else:
                     self._opened += 1

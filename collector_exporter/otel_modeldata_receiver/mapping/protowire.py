@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["field", "fields", "run", "string_at", "undecodable", "varint"]
 
 _LENGTH_DELIMITED: Final = 2
+_FIRST_TAG: Final = 8
+"""Fields are numbered from 1."""
 _FIXED_SIZES: Final = {1: 8, 5: 4}
 _STRING_VALUE: Final = 0x0A
 """The tag of `AnyValue.string_value`: number 1, length-delimited."""
@@ -38,6 +40,8 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
     while position < end:
         tag, position = varint(message, position)
         wire_type = tag & 7
+        if tag < _FIRST_TAG:
+            raise undecodable("a field with the number 0")
         stop = position
         if wire_type == _LENGTH_DELIMITED:
             size, position = varint(message, position)

@@ -81,10 +81,14 @@ def check_numbers(text: bytes) -> None:
     for outside in _outside_of_strings(text):
         for number in _OUT_OF_RANGE.finditer(outside):
             if math.isinf(float(number[0])):
-                raise BadRecordError(
-                    "number out of range: expected numbers of at most 1.8e308 in rows, got "
-                    f"{number[0][:20].decode()!r} ({len(number[0])} characters); send it as text or null"
-                )
+                raise _out_of_range(number[0])
+
+
+def _out_of_range(number: bytes) -> BadRecordError:
+    return BadRecordError(
+        "number out of range: expected numbers of at most 1.8e308 in rows, got "
+        f"{number[:20].decode()!r} ({len(number)} characters); send it as text or null"
+    )
 
 
 def _are_rows(text: bytes) -> bool:
@@ -112,6 +116,8 @@ def _outside_of_strings(text: bytes) -> Iterator[bytes]:
     while start < len(text):
         found = _END_OF_NUMBER.search(text, min(start + _PIECE_BYTES, len(text)))
         stop = len(text) if found is None else found.start()
+        if stop - start > _PIECE_BYTES + _SEARCHED_BYTES:
+            raise _out_of_range(text[start + _PIECE_BYTES : stop])
         parts = text[start:stop].replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
         yield b'"'.join(parts[is_inside::2])
         is_inside = (is_inside + len(parts) - 1) % 2
