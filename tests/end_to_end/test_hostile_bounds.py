@@ -88,7 +88,8 @@ def served_while(receiver: ReceiverProcess, store: Path, method: str, bomb: byte
         load.wait_for_acks(20)
         answers = {one.result() for one in bombs}
         load.wait_for_acks(20)
-    check(accepted=load.sent(), acked=load.acked, store=store / "good")
+    good = {str(blob.relative_to(store)): blob.read_bytes() for blob in (store / "good").rglob("*.jsonl")}
+    check(accepted=load.sent(), acked=load.acked, store=good)
     assert not load.refusals
     assert peak_rss(receiver) < 20 * MESSAGE_LIMIT
     return answers

@@ -35,7 +35,7 @@ def test_a_run_of_fields_ends_at_another_field_or_after_the_most(
 
 @pytest.mark.parametrize("raw", [b"\x12\x05abc", b"\x12\xff\x01abc", b"\x12\xff\xff\x01a"])
 def test_a_run_of_fields_that_are_too_long_is_undecodable(raw: bytes) -> None:
-    with pytest.raises(UndecodableError, match="got a field of"):
+    with pytest.raises(UndecodableError, match="got a field that ends"):
         run(raw, 0, len(raw), 0x12, 10)
 
 
