@@ -22,7 +22,9 @@ from ..exceptions import ForbiddenError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Client", "Clients", "Grants"]
+    from .receiver import TlsConfig
+
+__all__ = ["Client", "Clients", "Grants", "clients_of"]
 
 EVERYTHING: Final = "*"
 """As a grant: every deployment. After the slash of a grant: every deployment of the endpoint."""
@@ -46,8 +48,8 @@ class Client:
         """Raise ForbiddenError unless this client may send for some deployment."""
         if not self.grants:
             raise ForbiddenError(
-                f"expected a certificate that tls.clients names, got one of {self._shown}; add it there and restart "
-                "the receiver, or send with another certificate"
+                f"expected a certificate that tls.clients names, got one of {self._shown}; add it there, or "
+                "send with another certificate"
             )
 
     def check(self, endpoint: str, deployment: str) -> None:
@@ -55,7 +57,7 @@ class Client:
         if self.grants.isdisjoint((f"{endpoint}/{deployment}", f"{endpoint}/{EVERYTHING}")):
             raise ForbiddenError(
                 f"expected a deployment that tls.clients grants the certificate of {self._shown}, got "
-                f"'{endpoint}/{deployment}'; add it there and restart the receiver, or send with another certificate"
+                f"'{endpoint}/{deployment}'; add it there, or send with another certificate"
             )
 
     @property
@@ -108,3 +110,9 @@ Grants = Annotated[
     Rule(expected="the name of a certificate", accepts=bool, advice="name who may send, or leave it out"),
 ]
 """The type of the setting `tls.clients`: deployments by certificate name."""
+
+
+def clients_of(tls: TlsConfig | None) -> Clients | None:
+    """Who may send for which deployment; None where everybody may send for all."""
+    granted = tls.clients if tls else None
+    return None if granted is None else Clients(granted)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata import semconv
 from otel_modeldata.log_throttle import LogThrottle
 
-from ..config.authorization import Clients
+from ..config.authorization import clients_of
 from ..config.kept_spans import KeptSpans
 from ..exceptions import InternalError, ReceiverError, ShuttingDownError, StoreError, UndecodableError
 from ..layout import partition
@@ -28,9 +28,12 @@ from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
 from ..mapping.request import Mapped, decode
 from ..mapping.request import steps as map_steps
+from ..telemetry import tenant_attributes
+from ..telemetry.receiver_metrics import RECEIVER
 from . import compression
 from .admission import Admission
 from .commit import commit, quarantine
+from .line_time import event_time
 from .read_slots import ReadSlots
 from .tenant_rates import TenantRates
 from .totals import Totals
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
 
     from ..config.receiver import ReceiverConfig
     from ..mapping.request import Decoded
-    from ..storage.sink import Sink
+    from ..storage.line_sink import LineSink
     from ..telemetry import Instruments
     from .commit import Committed
     from .request_info import RequestInfo
@@ -60,8 +63,6 @@ _WITHOUT_CONTENT: Final = (
     "the application, with OpenTelemetry's instrumentation, OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental "
     "and OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only"
 )
-_RECEIVER: Final = "otel-modeldata"
-"""The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
 
 
 class Pipeline:
@@ -83,7 +84,7 @@ class Pipeline:
 
     def __init__(  # noqa: PLR0913 (the callbacks are optional)
         self,
-        sink: Sink,
+        sink: LineSink,
         config: ReceiverConfig,
         instruments: Instruments,
         *,
@@ -100,8 +101,7 @@ class Pipeline:
         self._destinations = destinations or Destinations(config.rolling_rate)
         self._on_stored = on_stored
         self.spans = signals.spans(config.spans)
-        granted = config.tls.clients if config.tls else None
-        self.clients = None if granted is None else Clients(granted)
+        self.clients = clients_of(config.tls)
         self.totals = Totals()
         self._clock_ns = clock_ns
         self._log = LogThrottle(logger)
@@ -151,10 +151,10 @@ class Pipeline:
                     self._admission.release(_NOT_READ, len(message))
             return await self._outcome(answer)
         except (ReceiverError, TimeoutError) as error:
-            self._report_refused(error)
+            self._report_refused(error, info)
             raise
         except Exception as error:  # error boundary: the sender keeps its data
-            self._report_refused(error)
+            self._report_refused(error, info)
             raise InternalError(
                 f"unexpected {type(error).__name__} in the receiver, see its log; send again"
             ) from error
@@ -167,6 +167,10 @@ class Pipeline:
             TimeoutError: it is not known to be durable in time.
         """
         return await self._outcome(self._begin(decode(request, info.signal), info))
+
+    def use(self, config: ReceiverConfig) -> None:
+        """Apply who may send for which deployment, to the requests that arrive from now on."""
+        self.clients = clients_of(config.tls)
 
     def stop(self) -> None:
         """Refuse calls from now on."""
@@ -285,19 +289,23 @@ class Pipeline:
     async def _store_piece(self, decoded: Decoded, mapped: Mapped, info: RequestInfo, arrival_ns: int) -> Committed:
         """Commit a piece of a request and count its records."""
         received = self._instruments.received[decoded.signal.name]
-        attributes = {"receiver": _RECEIVER, "transport": info.transport}
+        attributes = {"receiver": RECEIVER, "transport": info.transport}
         growth = max(0, mapped.line_bytes - 2 * len(decoded.request) - _SURPLUS_BYTES)
         self._admission.grow(decoded.tenant, growth)
         try:
             committed = await commit(self._sink, mapped, arrival_ns)
         except StoreError as error:
             received.refused.add(mapped.records, attributes)
+            self._count_tenants(mapped, "refused")
             self._store_failed(error)
             raise
         finally:
             self._admission.shrink(decoded.tenant, growth)
         kept, refused = sum(one.records for one in committed.rejected), sum(mapped.refused.values())
         received.accepted.add(mapped.records - kept - refused, attributes)
+        self._count_tenants(mapped, "accepted")
+        if mapped.lines and (time_ns := event_time(next(iter(mapped.lines.values()))[0].data)):
+            self._instruments.delay.record(max(0.0, (self._clock_ns() - time_ns) / 1e9))
         if mapped.left_out:
             self._instruments.left_out.add(mapped.left_out)
         if mapped.calls_without_content:
@@ -311,6 +319,10 @@ class Pipeline:
         if self._on_stored is not None:
             self._on_stored(mapped.folders)
         return committed
+
+    def _count_tenants(self, mapped: Mapped, outcome: str) -> None:
+        for tenant, records in mapped.records_by_tenant.items():
+            self._instruments.tenant_records.add(records, {**tenant_attributes(tenant), "outcome": outcome})
 
     def _count(self, mapped: Mapped, committed: Committed, rejected: int) -> None:
         totals = self.totals
@@ -336,11 +348,11 @@ class Pipeline:
         if self._on_store_error is not None:
             self._on_store_error(error)
 
-    def _report_refused(self, error: Exception) -> None:
+    def _report_refused(self, error: Exception, info: RequestInfo) -> None:
         """Count a refused request, and log its kind; `on_store_error` reports what the store refuses."""
         kind = type(error).__name__
         self.totals.refused += 1
-        self._instruments.refused_requests.add(1, {"error.type": kind})
+        self._instruments.refused_requests.add(1, {"error.type": kind, "transport": info.transport})
         if isinstance(error, StoreError):
             return
         expected = isinstance(error, (ReceiverError, TimeoutError))

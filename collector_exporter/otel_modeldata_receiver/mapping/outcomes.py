@@ -18,7 +18,7 @@ from .event import LargePayload, PlacedLine
 from .protowire import field
 from .quarantine import MAX_INLINE_RESOURCE_BYTES, Rejected
 from .record_cost import LARGE_BYTES, check_values, is_light
-from .rejection import Identity, reason_of_bug, rejected
+from .rejection import reason_of_bug, rejected, unknown_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
         left_out: how many of them are spans that the settings exclude.
         calls_without_content: how many of them are calls of a language model that succeeded and carry no content.
         bytes_by_tenant: bytes of the lines by deployment.
-        records_by_tenant: records by deployment.
+        records_by_tenant: how many records each tenant sent, `endpoint/deployment`; those of no tenant are left out.
         refused: how many records are neither stored nor kept, by reason.
     """
 
@@ -130,7 +130,7 @@ class Outcomes:
             left_out=self._left_out,
             calls_without_content=self._calls_without_content,
             bytes_by_tenant=dict(self._sizes),
-            records_by_tenant=dict(self._records),
+            records_by_tenant={tenant: count for tenant, count in self._records.items() if tenant},
             refused=dict(self._refused),
         )
         self._refused = defaultdict(int)
@@ -218,9 +218,9 @@ class Outcomes:
             self._reason = reason
             return len(record)
         light = len(record) <= LARGE_BYTES or is_light(record, self._signal.message)
-        identity = self._signal.identity(record) if light else Identity()
+        identity = self._signal.identity(record) if light else unknown_identity()
         if not scope.times.has(identity.time_ns):
-            identity = Identity(identity.collection)  # the folder follows from the time
+            identity = identity._replace(time_ns=0)  # the folder follows from the time
         kept = rejected(record, reason, resource=scope.resource, endpoint=scope.endpoint, identity=identity)
         self._rejected.append(replace(kept, tenant=share.tenant))
         return (len(record) + min(len(scope.resource), MAX_INLINE_RESOURCE_BYTES)) * 4 // 3 + _QUARANTINE_LINE_BYTES

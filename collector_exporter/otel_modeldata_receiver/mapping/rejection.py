@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+from typing import Final, NamedTuple
 
 from otel_modeldata import semconv
 
@@ -10,7 +11,17 @@ from ..exceptions import BadRecordError
 from . import log_record, otlp
 from .quarantine import Rejected
 
-__all__ = ["Identity", "identity_of_log_record", "identity_of_span", "reason_of_bug", "rejected", "rejected_by_bug"]
+__all__ = [
+    "Identity",
+    "identity_of_log_record",
+    "identity_of_span",
+    "reason_of_bug",
+    "rejected",
+    "rejected_by_bug",
+    "unknown_identity",
+]
+
+_NONCE_BYTES: Final = 16
 
 
 class Identity(NamedTuple):
@@ -19,10 +30,12 @@ class Identity(NamedTuple):
     Attributes:
         collection: its collection, if it names a valid one.
         time_ns: its time, ns since the epoch; 0 when it is not known.
+        nonce: random bytes if nothing in it is an identity: equal ones are different records.
     """
 
     collection: str | None = None
     time_ns: int = 0
+    nonce: bytes = b""
 
 
 def identity_of_log_record(raw: bytes) -> Identity:
@@ -30,8 +43,17 @@ def identity_of_log_record(raw: bytes) -> Identity:
     try:
         record = otlp.log_record(raw)
     except BadRecordError:
-        return Identity()
-    return Identity(log_record.collection_hint(record), record.time_unix_nano or record.observed_time_unix_nano)
+        return unknown_identity()
+    return Identity(
+        log_record.collection_hint(record),
+        record.time_unix_nano or record.observed_time_unix_nano,
+        b"" if log_record.has_event_id(record) else os.urandom(_NONCE_BYTES),
+    )
+
+
+def unknown_identity() -> Identity:
+    """The identity of a record that cannot be read."""
+    return Identity(nonce=os.urandom(_NONCE_BYTES))
 
 
 def identity_of_span(raw: bytes) -> Identity:
@@ -39,7 +61,7 @@ def identity_of_span(raw: bytes) -> Identity:
     try:
         return Identity(semconv.TRACE_COLLECTION, otlp.span(raw).end_time_unix_nano)
     except BadRecordError:
-        return Identity()
+        return unknown_identity()
 
 
 def rejected(
@@ -54,6 +76,7 @@ def rejected(
         endpoint=endpoint,
         collection=known.collection,
         time_ns=known.time_ns,
+        nonce=known.nonce,
     )
 
 

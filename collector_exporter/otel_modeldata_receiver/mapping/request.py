@@ -23,7 +23,7 @@ from . import resource as resources
 from .event_time import event_times
 from .outcomes import Mapped, Mappers, Outcomes, rejecting
 from .outline import outline
-from .scope import EventIds, ScopeContext, agent_of
+from .scope import ScopeContext, agent_of
 from .signal import LOGS
 
 if TYPE_CHECKING:
@@ -97,7 +97,6 @@ def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
     read = yield from outline(decoded.request, decoded.first_resource, limits, client)
     outcomes = Outcomes(decoded.signal, limits)
     refused = admit(read.shares) if admit is not None else {}
-    ids = EventIds()
     for part in read.parts:
         if part.share.tenant in refused:
             continue
@@ -112,7 +111,6 @@ def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
             agent=agent_of(part.records.scope),
             destinations=destinations.of_deployment(endpoint, name, deployment.rolling_rate),
             arrival_ns=arrival_ns,
-            ids=ids,
             times=event_times(limits, arrival_ns, endpoint, name),
         )
         mappers = Mappers(

@@ -52,10 +52,12 @@ class Appended(NamedTuple):
     Attributes:
         stored: lines that this call made durable.
         duplicates: lines that were durable, or waiting, before this call.
+        parked: those of `stored` that are parked, because their folder takes no lines now (`parking/`).
     """
 
     stored: int
     duplicates: int
+    parked: int = 0
 
 
 @dataclass(slots=True)
@@ -117,6 +119,12 @@ class PartitionWriter:
         """Runs while lines wait; None otherwise."""
         self.used_at = 0.0
         """Time of the last `add`, on the clock of the event loop."""
+        self.began: float | None = None
+        """When the present block was begun, or was known not to be stored; None while no append is under way."""
+        self.retry_seconds = limits.retry_seconds
+        """How long a block is retried."""
+        self.trouble: StoreError | None = None
+        """Why the last attempt to store the present block failed."""
 
     def add(self, lines: Sequence[Line]) -> asyncio.Future[Appended]:
         """Queue `lines`. The future gets its result when all of them are durable; its error is a `StoreError`."""
@@ -134,6 +142,11 @@ class PartitionWriter:
         else:
             call.answer.set_result(Appended(call.stored, call.duplicates))
         return call.answer
+
+    @property
+    def block_bytes(self) -> int:
+        """About the size of the present block."""
+        return min(self._pending_bytes, self._limits.block_bytes)
 
     def flush_now(self) -> None:
         """Write what waits now; no line lingers from now on."""
@@ -166,12 +179,14 @@ class PartitionWriter:
         try:
             while self._pending:
                 await self._gather()
+                self.began, self.trouble = asyncio.get_running_loop().time(), None
                 try:
-                    await retry_for(self._store_block, self._limits.retry_seconds, self._retries)
+                    await retry_for(self._try_block, self.retry_seconds, self._retries)
                 except StoreError as error:
                     self._give_up(error)
         finally:
             self.task = None
+            self.began = None
             if self._calls:
                 self._give_up(StoreError("expected the lines to be stored, got a sink that stopped: send them again"))
 
@@ -185,10 +200,18 @@ class PartitionWriter:
             async with timeout(left):
                 await self._enough.wait()
 
+    async def _try_block(self) -> None:
+        try:
+            await self._store_block()
+        except StoreError as error:
+            self.trouble = error
+            raise
+
     async def _store_block(self) -> None:
         """Make the front of the queue durable; safe to call again after a `StoreError`."""
         while True:
             if await self._blobs.locate():
+                self.began = asyncio.get_running_loop().time()
                 self._in_blob = {key for key in self._pending if key in self._blobs.ids}
             block = self._block = self._block or self._cut()
             if not block.data or await self._blobs.append(block.data):

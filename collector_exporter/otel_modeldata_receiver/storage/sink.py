@@ -15,6 +15,7 @@ from .. import telemetry
 from ..exceptions import StoreError
 from ..retry import retry_for
 from .group_commit import Appended, PartitionWriter
+from .parking.parked_names import is_parked, parked_limits
 from .rolled_blobs import RollingBlobWriter
 from .sink_limits import SinkLimits
 from .store import checked_name
@@ -66,6 +67,11 @@ class Sink:
         self._small_puts = asyncio.Semaphore(self._limits.small_puts)
         self._closed = False
 
+    @property
+    def open_folders(self) -> int:
+        """How many folders are open."""
+        return len(self._writers)
+
     async def check(self) -> None:
         """Prove that the store can be written.
 
@@ -74,10 +80,15 @@ class Sink:
         """
         await self._store.check()
 
-    async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
+    async def append(self, folder: str, lines: Sequence[Line], *, retry_seconds: float | None = None) -> Appended:
         """Store `lines` in `folder` in this order, and return when every one of them is durable.
 
         The lines of a cancelled call are stored nevertheless, and are duplicates when they are sent again.
+
+        Args:
+            folder: relative to the store.
+            lines: each at most a block.
+            retry_seconds: how long the folder's blocks are retried from now on; by default as the limits state.
 
         Raises:
             StoreError: not all of them are known to be durable; sending the same lines again is safe.
@@ -90,7 +101,9 @@ class Sink:
                 f"expected lines of at most {self._limits.block_bytes} bytes, got one of {largest}: "
                 "put its payload beside it and point to it with dataref"
             )
-        return await self._open(folder).add(lines)
+        writer = self._open(folder)
+        writer.retry_seconds = self._limits.retry_seconds if retry_seconds is None else retry_seconds
+        return await writer.add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object and return its URL, for `dataref`; only a few are sent at the same time.
@@ -120,6 +133,30 @@ class Sink:
             else:
                 self._objects.move_to_end(name)
             return url
+
+    def stalled(self, seconds: float, rate: float) -> list[tuple[str, float, StoreError | None]]:
+        """The folders whose present block is not durable after `seconds` and its size by `rate`.
+
+        Each with the moment when the block began, and the error of the last attempt if there was one.
+        """
+        now = asyncio.get_running_loop().time()
+        return [
+            (folder, writer.began, writer.trouble)
+            for folder, writer in self._writers.items()
+            if writer.began is not None and now - writer.began > seconds + writer.block_bytes / rate
+        ]
+
+    def abandon(self, folder: str) -> None:
+        """Give up every pending line of `folder` now; the outcome of the block that is under way is unknown."""
+        writer = self._writers.get(folder)
+        if writer is not None and writer.task is not None:
+            writer.task.cancel()
+
+    def forget(self, folder: str) -> None:
+        """Close `folder` if it is idle: its blobs were removed."""
+        writer = self._writers.get(folder)
+        if writer is not None and writer.task is None:
+            del self._writers[folder]
 
     def forget_objects(self) -> None:
         """Send every object again from now on: the store failed, and may have been replaced."""
@@ -156,7 +193,8 @@ class Sink:
         if writer is None:
             self._close_idle(self._limits.open_folders - 1)
             stem = f"{checked_name(folder)}/{self._instance}"
-            blobs = RollingBlobWriter(self._store, stem, self._limits, self._room, self._instruments)
+            limits = parked_limits(self._limits) if is_parked(folder) else self._limits
+            blobs = RollingBlobWriter(self._store, stem, limits, self._room, self._instruments)
             writer = PartitionWriter(
                 folder, blobs, self._limits, linger=self._linger, retries=self._instruments.retries
             )

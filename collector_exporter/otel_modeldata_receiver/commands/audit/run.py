@@ -8,6 +8,7 @@ event may be in another hour.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,21 +16,24 @@ from typing import TYPE_CHECKING
 from ...layout.blob_path import parse_blob_path
 from ...layout.partition import SHADOW_SUFFIX
 from ...retry import retry_for
+from ...storage.parking import parked_names
 from ...storage.store import BLOB_SUFFIX
 from . import quarantine_line
 from .blob_lines import RETRY_SECONDS, read_lines
 from .ledger import Ledger
 from .producer_report import UNREADABLE, combine
+from .vanished_lines import is_note, read_note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from otel_modeldata.report import DeliveryReport
 
     from ...layout.blob_path import BlobPath
     from ...storage.store import Store, StoredObject
-    from .producer_report import ReportedCounts
+    from .producer_report import Reported, ReportedCounts
     from .reconciliation import Reconciliation
+    from .vanished_lines import VanishedLines
 
 __all__ = ["Audit", "Selection", "audit"]
 
@@ -79,6 +83,8 @@ class Audit:
         blobs: how many blobs were read.
         size: bytes in these blobs.
         shadows: blobs that were left out, because they are copies made by Azure ML's reader.
+        parked: events that are parked and not in their folder, by whose place it is.
+        vanished: notes of receivers about lines that were acknowledged and are gone.
         running: whether producers may still run, so that one without a final report is no finding.
     """
 
@@ -88,7 +94,14 @@ class Audit:
     blobs: int
     size: int
     shadows: int
+    parked: Mapping[str, int]
+    vanished: Sequence[VanishedLines] = ()
     running: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to audit: no blob and no report."""
+        return not (self.blobs or self.reconciliations)
 
 
 async def audit(
@@ -119,11 +132,14 @@ class _Auditor:
         self._ledger = ledger
         self._read_bytes = 0
         self._total_bytes = 0
+        self._parked: Counter[str] = Counter()
 
     async def run(self, objects: Sequence[StoredObject], reports: Sequence[DeliveryReport]) -> Audit:
-        blobs, shadows = self._selected(objects)
+        parked = [one for one in objects if parked_names.parked_blob(one.name)]
+        blobs, shadows = self._selected([one for one in objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
         await self._read(within, other_hours=False)
+        await self._read_parked(parked)
         if self._ledger.has_open_references:
             now = await retry_for(lambda: self._store.walk(""), RETRY_SECONDS)
             self._ledger.check_references(_payloads(now))
@@ -137,7 +153,20 @@ class _Auditor:
             blobs=len(within),
             size=sum(blob.size for blob in within),
             shadows=shadows,
+            parked=dict(self._parked),
+            vanished=await self._vanished(objects),
         )
+
+    async def _vanished(self, objects: Sequence[StoredObject]) -> list[VanishedLines]:
+        """The notes about lines of the audited part that are gone."""
+        notes = [await self._note(one) for one in objects if is_note(one.name)]
+        return [note for note in notes if note is not None and self._is_selected(parse_blob_path(note.blob))]
+
+    async def _note(self, one: StoredObject) -> VanishedLines | None:
+        return read_note(await retry_for(lambda: self._store.read(one.name, 0, one.size), RETRY_SECONDS))
+
+    def _is_selected(self, path: BlobPath) -> bool:
+        return self._names(path.endpoint, path.deployment, path.collection) and self._selection.hours(path.date)
 
     def _selected(self, objects: Sequence[StoredObject]) -> tuple[list[StoredObject], int]:
         """The blobs that are selected by name, and the number of copies left out."""
@@ -154,14 +183,15 @@ class _Auditor:
     def _names(self, endpoint: str, deployment: str, collection: str) -> bool:
         return self._selection.names(endpoint, deployment, collection)
 
-    def _reported(self, reports: Sequence[DeliveryReport]) -> dict[tuple[str, str], ReportedCounts]:
-        """The reported counts for the audited part: reports name collections, but not deployments."""
+    def _reported(self, reports: Sequence[DeliveryReport]) -> dict[Reported, ReportedCounts]:
+        """The reported counts for the audited part: reports of older versions name no deployment."""
         everywhere = self._selection.endpoint is None and self._selection.deployment is None
         present = self._ledger.producers()
         return {
-            (producer, collection): counts
-            for (producer, collection), counts in combine(reports).items()
-            if (everywhere or producer in present) and (collection == UNREADABLE or self._names("", "", collection))
+            one: counts
+            for one, counts in combine(reports).items()
+            if (one.deployment or everywhere or one.producer in present)
+            and self._names(*_names_of(one.deployment), "" if one.collection == UNREADABLE else one.collection)
         }
 
     async def _read(self, blobs: Sequence[StoredObject], *, other_hours: bool) -> None:
@@ -172,11 +202,24 @@ class _Auditor:
                 if path.quarantine:
                     await self._add_quarantined(path, part.before, part.lines, other_hours=other_hours)
                 elif other_hours:
-                    await asyncio.to_thread(self._ledger.add_lines_of_other_hours, part.lines)
+                    await asyncio.to_thread(self._ledger.add_lines_of_other_hours, path, part.lines)
                 else:
                     await asyncio.to_thread(self._ledger.add_lines, path, part.before, part.lines)
                 self._read_bytes += part.size
                 self._progress(self._read_bytes, self._total_bytes)
+
+    async def _read_parked(self, blobs: Sequence[StoredObject]) -> None:
+        """Count what is parked, after everything else: a line that is delivered too is one event."""
+        async with aclosing(read_lines(self._store, blobs)) as parts:
+            async for part in parts:
+                path = parse_blob_path(part.blob.removeprefix(f"{parked_names.PARKED}/"))
+                if path.quarantine:
+                    await self._add_quarantined(path, part.before, part.lines, other_hours=False)
+                    count = sum(1 for line in part.lines if line)
+                else:
+                    count = await asyncio.to_thread(self._ledger.add_parked, path, part.lines, self._selection)
+                if count:
+                    self._parked[parked_names.place_of(path.folder)] += count
 
     async def _add_quarantined(self, path: BlobPath, before: int, lines: Sequence[bytes], *, other_hours: bool) -> None:
         for number, raw in enumerate(lines, before + 1):
@@ -202,6 +245,11 @@ class _Auditor:
         if size is None:
             return b""
         return await retry_for(lambda: self._store.read(name, 0, size), RETRY_SECONDS)
+
+
+def _names_of(deployment: str) -> tuple[str, str]:
+    endpoint, _, name = deployment.partition("/")
+    return (endpoint, name)
 
 
 def _payloads(objects: Sequence[StoredObject]) -> dict[str, int]:
