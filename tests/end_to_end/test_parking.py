@@ -6,8 +6,9 @@ the same requests as the others.
 
 from __future__ import annotations
 
+import os
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +56,12 @@ def lines_of(contents: dict[str, bytes], start: str) -> int:
 
 
 def files(folder: Path) -> dict[str, bytes]:
+    """Every blob in a folder from which others are removed meanwhile."""
     found = {}
-    for path in folder.rglob("*.jsonl"):
-        try:
-            found[path.relative_to(folder).as_posix()] = path.read_bytes()
-        except FileNotFoundError:  # delivered and removed meanwhile
-            continue
+    for here, _, names in os.walk(folder):  # which ignores folders that are gone
+        for path in (Path(here, name) for name in names if name.endswith(".jsonl")):
+            with suppress(FileNotFoundError):
+                found[path.relative_to(folder).as_posix()] = path.read_bytes()
     return found
 
 

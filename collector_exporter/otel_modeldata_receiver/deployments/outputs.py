@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..layout.destination import Destinations
+from ..storage.mounts import check_mount
 from ..storage.parking.parking_sink import ParkingSink
 from ..storage.sink import Sink
 from .azureml_workspace import AzureWorkspace
@@ -34,6 +35,7 @@ class Output:
         config: validated settings.
         instruments: metrics.
         sink: stores the lines; by default a sink on the stores that the settings name.
+        parks: whether lines of a folder that takes none are parked; without it their sender keeps them.
 
     Attributes:
         sink: stores the lines.
@@ -43,7 +45,9 @@ class Output:
         ConfigError: settings or deployment files are wrong, or name an unknown datastore.
     """
 
-    def __init__(self, config: ReceiverConfig, instruments: Instruments, *, sink: Sink | None = None) -> None:
+    def __init__(
+        self, config: ReceiverConfig, instruments: Instruments, *, sink: Sink | None = None, parks: bool = True
+    ) -> None:
         self._deployments: Deployments | None = None
         self._assets: AssetPublisher | None = None
         self._parking: ParkingSink | None = None
@@ -56,20 +60,35 @@ class Output:
         workspace = AzureWorkspace(config.workspace) if config.workspace is not None else None
         self._deployments = deployments = Deployments(config, ask=workspace.datastore if workspace else None)
         store, instance = deployments.store, config.instance
-        self.sink = self._parking = parking = ParkingSink(
-            Sink(store, instance=instance, linger=config.linger_seconds, instruments=instruments),
-            store,
-            instance=instance,
-            instruments=instruments,
-            on_delivered=lambda folder: self._note_stored([folder]),
-        )
+        self.sink = own = Sink(store, instance=instance, linger=config.linger_seconds, instruments=instruments)
+        put = own.put
+        if parks:
+            self.sink = self._parking = parking = ParkingSink(
+                own,
+                store,
+                instance=instance,
+                instruments=instruments,
+                on_delivered=lambda folder: self._note_stored([folder]),
+            )
+            put = parking.put_directly
         if config.assets:
             self._assets = AssetPublisher(
-                parking.put_directly,
+                put,
                 store_path=config.store.rstrip("/") if is_datastore_path(config.store) else None,
                 register=workspace.register if workspace else None,
             )
         self.destinations = Destinations(config.rolling_rate, deployments.plans, on_new=self._expect)
+
+    async def check(self) -> None:
+        """Prove that every store can be written; without parking, one that fails stops its sender.
+
+        Raises:
+            StoreCheckError: one cannot; the message names it.
+        """
+        await self.sink.check()
+        if self._deployments is not None:
+            for mount, store in self._deployments.store.mounts.items():
+                await check_mount(mount, store)
 
     def start(self) -> None:
         """Watch the deployment files from now on, and deliver what was parked before the start."""
