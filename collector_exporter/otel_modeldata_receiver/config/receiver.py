@@ -26,7 +26,7 @@ from .kept_spans import KeptSpans
 from .limits import LimitsConfig
 from .logs import LogFormat, LogLevel
 from .paths import with_meant_paths
-from .setting import MIB, Doc, Setting, settings_of
+from .setting import MIB, Doc, Setting, settings_of, with_overrides
 from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig
 from .store_url import is_store, shown_store
 
@@ -325,7 +325,7 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     Raises:
         ConfigError: the file cannot be read, or settings are wrong; lists all of them.
     """
-    settings = _with(_read(path) if path else {}, overrides)
+    settings = with_overrides(_read(path) if path else {}, overrides)
     settings, wrong_paths = with_meant_paths(settings)
     config, problems = decode(settings, ReceiverConfig)
     problems = (*wrong_paths, *problems)
@@ -334,16 +334,6 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     if config is None or problems:
         raise ConfigError(*problems)
     return config
-
-
-def _with(settings: dict[object, object], overrides: Mapping[str, object]) -> dict[object, object]:
-    """`settings` with `overrides` on top; a key with a dot is a setting in a mapping."""
-    merged = dict(settings)
-    for key, value in overrides.items():
-        outer, dot, inner = key.partition(".")
-        within = merged.get(outer)
-        merged[outer] = {**(within if isinstance(within, dict) else {}), inner: value} if dot else value
-    return merged
 
 
 def _read(path: Path) -> dict[object, object]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..config.limits import LimitsConfig
+    from ..mapping.bounds.outline import Share
     from ..mapping.outcomes import Mapped
-    from ..mapping.outline import Share
     from ..mapping.quarantine import Rejected
 
 __all__ = ["TenantRates"]

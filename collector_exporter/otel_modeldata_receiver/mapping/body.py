@@ -19,7 +19,7 @@ from otel_modeldata.validation import media_type
 
 from ..exceptions import BadRecordError
 from . import otlp
-from .rows_check import DECIMAL_EXPONENT, check_numbers, check_rows
+from .bounds.rows_check import DECIMAL_EXPONENT, check_numbers, check_rows
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue

@@ -19,10 +19,10 @@ from otel_modeldata import semconv
 from ..exceptions import BadRecordError
 from ..layout import partition
 from . import body, cloudevent, http_attributes, otlp
+from .bounds.rows_check import OWN_AGENT
 from .cloudevent import LINE_ATTRIBUTES, Varies
 from .event import Event
 from .resource import checked_name
-from .rows_check import OWN_AGENT
 from .scope import new_event_id
 
 if TYPE_CHECKING:

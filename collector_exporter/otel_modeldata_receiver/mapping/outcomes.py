@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from ..exceptions import BadRecordError
+from .bounds.record_cost import LARGE_BYTES, check_values, is_light
 from .event import LargePayload, PlacedLine
 from .protowire import field
 from .quarantine import MAX_INLINE_RESOURCE_BYTES, Rejected
-from .record_cost import LARGE_BYTES, check_values, is_light
 from .rejection import reason_of_bug, rejected, unknown_identity
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from ..config.limits import LimitsConfig
     from ..line import Line
+    from .bounds.event_time import EventTimes
+    from .bounds.outline import Part, Share
     from .event import Outcome
-    from .event_time import EventTimes
-    from .outline import Part, Share
     from .signal import RecordMapper, Signal
 
 __all__ = ["Mapped", "Mappers", "Outcomes", "Step", "Work", "rejecting"]

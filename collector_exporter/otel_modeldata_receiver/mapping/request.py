@@ -20,9 +20,9 @@ import msgspec
 from ..config.limits import LimitsConfig
 from . import otlp
 from . import resource as resources
-from .event_time import event_times
+from .bounds.event_time import event_times
+from .bounds.outline import outline
 from .outcomes import Mapped, Mappers, Outcomes, rejecting
-from .outline import outline
 from .scope import ScopeContext, agent_of
 from .signal import LOGS
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from ..config.authorization import Client
     from ..layout.destination import Destinations
     from ..line import Line
+    from .bounds.outline import Share
     from .event import Outcome
     from .outcomes import Step
-    from .outline import Share
     from .resource import ReadResource
     from .signal import Signal
 

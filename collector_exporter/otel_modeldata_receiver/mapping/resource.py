@@ -16,7 +16,7 @@ from ..exceptions import BadRecordError
 from ..layout.partition import RollingRate
 from ..otlp_messages import Resource
 from . import otlp
-from .record_cost import count_values
+from .bounds.record_cost import count_values
 
 _URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"
 """RFC 3986 section 2.2 and `%`, in addition to the unreserved characters that `quote` keeps."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from .event_time import ANY_TIME, EventTimes
+from .bounds.event_time import ANY_TIME, EventTimes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from otel_modeldata_receiver.config.limits import LimitsConfig
 from otel_modeldata_receiver.exceptions import OverloadedError
 from otel_modeldata_receiver.ingest import tenant_rates
 from otel_modeldata_receiver.ingest.tenant_rates import TenantRates
+from otel_modeldata_receiver.mapping.bounds.outline import Share
 from otel_modeldata_receiver.mapping.outcomes import Mapped
-from otel_modeldata_receiver.mapping.outline import Share
 from otel_modeldata_receiver.mapping.quarantine import Rejected
 
 

@@ -12,7 +12,7 @@ from otel_modeldata import semconv
 from ...exceptions import BadRecordError
 from ...otlp_messages import LogRecord
 from .. import cloudevent, event, log_record
-from ..event_time import ANY_TIME
+from ..bounds.event_time import ANY_TIME
 from .record_shape import MAX_NUMBER, Kind
 from .template import DERIVED, make
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..rows_check import OWN_AGENT
+from ..bounds.rows_check import OWN_AGENT
 from .record_shape import Kind
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ..exceptions import BadRecordError
-from ..layout.partition import NS_PER_SECOND
-from .cloudevent import time_text
+from ...exceptions import BadRecordError
+from ...layout.partition import NS_PER_SECOND
+from ..cloudevent import time_text
 
 if TYPE_CHECKING:
-    from ..config.limits import LimitsConfig
+    from ...config.limits import LimitsConfig
 
 __all__ = ["ANY_TIME", "EventTimes", "event_times"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..exceptions import BadRecordError, UndecodableError
-from . import protowire
+from ...exceptions import BadRecordError, UndecodableError
+from .. import protowire
 
 __all__ = ["LARGE_BYTES", "check_values", "count_values", "is_light"]
 

@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from . import otlp, protowire
-from . import resource as resources
+from .. import otlp, protowire
+from .. import resource as resources
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from ..config.authorization import Client
-    from ..config.limits import LimitsConfig
-    from .resource import ReadResource
+    from ...config.authorization import Client
+    from ...config.limits import LimitsConfig
+    from ..resource import ReadResource
 
 __all__ = ["ALLOWANCE_BYTES", "Part", "Share", "outline"]
 

@@ -13,10 +13,10 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.config.limits import LimitsConfig
 from otel_modeldata_receiver.layout.destination import Destinations
-from otel_modeldata_receiver.mapping import outline as outlines
-from otel_modeldata_receiver.mapping.event_time import ANY_TIME, event_times
+from otel_modeldata_receiver.mapping.bounds import outline as outlines
+from otel_modeldata_receiver.mapping.bounds.event_time import ANY_TIME, event_times
+from otel_modeldata_receiver.mapping.bounds.record_cost import check_values, is_light
 from otel_modeldata_receiver.mapping.outcomes import MOST_SINGLE, PIECE_BYTES, Mapped
-from otel_modeldata_receiver.mapping.record_cost import check_values, is_light
 from otel_modeldata_receiver.mapping.request import decode, map_records, steps
 from otel_modeldata_receiver.mapping.signal import spans
 

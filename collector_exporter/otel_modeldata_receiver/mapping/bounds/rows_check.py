@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ..exceptions import BadRecordError
+from ...exceptions import BadRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

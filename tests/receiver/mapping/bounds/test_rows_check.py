@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata_receiver.exceptions import BadRecordError
-from otel_modeldata_receiver.mapping import body, rows_check
-from otel_modeldata_receiver.mapping.rows_check import check_numbers, check_rows
+from otel_modeldata_receiver.mapping import body
+from otel_modeldata_receiver.mapping.bounds import rows_check
+from otel_modeldata_receiver.mapping.bounds.rows_check import check_numbers, check_rows
 
 BAD = ["1e400", "-1e400", "1E+400", "1e0400", "9" * 400, "-" + "1" * 5000, "1" * 5000 + ".5", "1.5e999999"]
 GOOD = ["1e308", "1e-400", "-1.5E-5000", "0e0", "1" * 300, "0." + "1" * 5000, str(2**64), '"1e400"', '"\\"1e400"']
