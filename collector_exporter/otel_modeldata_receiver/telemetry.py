@@ -56,6 +56,8 @@ class Instruments:
         retries: requests to the store that were repeated after an error.
         fences: blobs that were left because another writer's bytes, or late ones of this process, were in them.
         rolls: blobs that were begun.
+        vanished_lines: acknowledged lines that are not in the store any more, as far as they were known.
+        vanished_bytes: their size.
     """
 
     received: Mapping[str, ReceivedCounters]
@@ -71,6 +73,8 @@ class Instruments:
     retries: Counter
     fences: Counter
     rolls: Counter
+    vanished_lines: Counter
+    vanished_bytes: Counter
 
 
 def instruments(meter: Meter | None = None) -> Instruments:
@@ -107,6 +111,12 @@ def instruments(meter: Meter | None = None) -> Instruments:
         retries=meter.create_counter("otel_modeldata.store.retries", "{requests}", "Repeated after an error."),
         fences=meter.create_counter("otel_modeldata.fences", "{blobs}", "Left to another writer."),
         rolls=meter.create_counter("otel_modeldata.rolls", "{blobs}", "Blobs begun."),
+        vanished_lines=meter.create_counter(
+            "otel_modeldata.vanished.lines", "{lines}", "Acknowledged, and not in the store any more."
+        ),
+        vanished_bytes=meter.create_counter(
+            "otel_modeldata.vanished.bytes", "By", "Acknowledged, and not in the store any more."
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """The sink: stores lines, each exactly once, and returns when they are durable.
 
-`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module handles what all folders share: which
-of them are open, how many ids they may remember, and shutdown. Folders do not wait for each other.
+`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module joins what all folders share: which
+of them are open (`open_folders.py`), the memory of their ids (`known_ids.py`), the order in which their blocks are
+stored (`fair_turns.py`), and shutdown. The folders of a tenant do not wait for those of another one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from typing import TYPE_CHECKING
 
 from .. import telemetry
 from ..exceptions import StoreError
+from ..layout.partition import tenant_of_folder
 from ..retry import retry_for
+from .fair_turns import FairTurns
 from .group_commit import Appended, PartitionWriter
+from .known_ids import IdMemory
+from .open_folders import OpenFolders
 from .rolled_blobs import RollingBlobWriter
+from .sink_context import SinkContext
 from .sink_limits import SinkLimits
 from .store import checked_name
 
@@ -57,10 +63,19 @@ class Sink:
             raise ValueError(f"expected 32 lower-case hex digits as instance, got {instance!r}: use uuid4().hex")
         self._store = store
         self._instance = instance
-        self._linger = linger
         self._limits = limits or SinkLimits()
         self._instruments = instruments or telemetry.instruments()
-        self._writers: OrderedDict[str, PartitionWriter] = OrderedDict()
+        self._folders = OpenFolders(self._limits, _now)
+        self._context = SinkContext(
+            store=store,
+            limits=self._limits,
+            memory=IdMemory(self._limits, self._folders.close_one),
+            linger=linger,
+            instruments=self._instruments,
+        )
+        self._turns = FairTurns(
+            self._limits.blocks_under_way, self._limits.tenant_blocks_under_way, self._limits.turn_seconds
+        )
         self._objects: OrderedDict[str, str] = OrderedDict()
         self._large_puts = asyncio.Semaphore(self._limits.large_puts)
         self._small_puts = asyncio.Semaphore(self._limits.small_puts)
@@ -90,6 +105,9 @@ class Sink:
                 f"expected lines of at most {self._limits.block_bytes} bytes, got one of {largest}: "
                 "put its payload beside it and point to it with dataref"
             )
+        if not lines:
+            checked_name(folder)
+            return Appended(0, 0)
         return await self._open(folder).add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
@@ -127,7 +145,7 @@ class Sink:
 
     async def drain(self) -> None:
         """Write the lines that linger, and wait until no line is pending; new ones are still taken."""
-        for writer in self._writers.values():
+        for writer in self._folders.writers:
             writer.flush_now()
         while tasks := self._tasks():
             await asyncio.wait(tasks)
@@ -145,35 +163,25 @@ class Sink:
         await self._store.close()
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [writer.task for writer in self._writers.values() if writer.task is not None]
+        return [writer.task for writer in self._folders.writers if writer.task is not None]
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise StoreError("expected an open sink, got one that is closed: send the lines again to another receiver")
 
     def _open(self, folder: str) -> PartitionWriter:
-        writer = self._writers.get(folder)
+        writer = self._folders.use(folder)
         if writer is None:
-            self._close_idle(self._limits.open_folders - 1)
+            tenant = tenant_of_folder(folder)
             stem = f"{checked_name(folder)}/{self._instance}"
-            blobs = RollingBlobWriter(self._store, stem, self._limits, self._room, self._instruments)
+            self._folders.make_room(tenant)
+            blobs = RollingBlobWriter(stem, self._context, self._folders.marks(folder))
             writer = PartitionWriter(
-                folder, blobs, self._limits, linger=self._linger, retries=self._instruments.retries
+                folder, blobs, self._context, turn=self._turns.turn(tenant), on_idle=self._folders.idle
             )
-            self._writers[folder] = writer
-        else:
-            self._writers.move_to_end(folder)
+            self._folders.add(folder, writer)
         return writer
 
-    def _close_idle(self, keep: int) -> None:
-        """Close idle folders, the least recently used first: those idle for too long, and those above `keep`."""
-        idle_since = asyncio.get_running_loop().time() - self._limits.idle_seconds
-        for folder, writer in list(self._writers.items()):
-            if len(self._writers) <= keep and writer.used_at > idle_since:
-                break
-            if writer.task is None:
-                del self._writers[folder]
 
-    def _room(self) -> int:
-        """How many ids each folder may remember; all together stay below the total."""
-        return min(self._limits.folder_ids, self._limits.total_ids // max(1, len(self._writers)))
+def _now() -> float:
+    return asyncio.get_running_loop().time()
