@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ..exceptions import StoreCheckError
+from ..layout.partition import PARKED
 from .blob_mark import BlobMark, VanishedLines, mark, vanished
 from .store import BLOB_SUFFIX, BlobState, FencedError
 
@@ -138,8 +139,8 @@ class RollingBlobWriter:
 
     @property
     def marks(self) -> tuple[BlobMark, ...]:
-        """What the blobs must contain whose ids are known, for the next writer of the folder."""
-        return tuple(one.mark for one in self._marked.values())
+        """What the blobs must contain whose ids are known; nothing where delivered blobs are removed."""
+        return () if self._stem.startswith(f"{PARKED}/") else tuple(one.mark for one in self._marked.values())
 
     def close(self) -> None:
         """Release the memory of the ids."""
