@@ -45,7 +45,7 @@ class SinkLimits:
     open_folders: int = 4096
     closed_folders: int = 10_000
     blocks_under_way: int = 64
-    tenant_blocks_under_way: int = 16
+    tenant_blocks_under_way: int = 8
     turn_seconds: float = 2.0
     large_put_bytes: int = 1 << 20
     large_puts: int = 4
