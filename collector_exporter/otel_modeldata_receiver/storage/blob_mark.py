@@ -1,8 +1,8 @@
-"""What a blob must still contain: the size that was acknowledged, and a digest of the bytes before it.
+"""What a blob must still contain: the size that was acknowledged, and digests of some of its bytes.
 
 A store may change under a living receiver: it is restored from an older snapshot, or someone deletes or replaces a
-blob. A mark finds this with two small requests. It does not read the whole blob: lines are only appended, so a blob
-that ends as it did before has not lost any.
+blob. A mark finds this with small requests. It does not read the whole blob: lines are only appended, so a blob that
+ends as it did before has not lost any.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..layout.partition import NS_PER_SECOND, VANISHED
 
@@ -27,21 +27,28 @@ _MOUNTED: Final = re.compile(r"_at/[^/]+/")
 """How the names of a mounted store begin (`mounts.py`)."""
 
 
+class _Piece(NamedTuple):
+    """Some bytes of a blob: where they end, how many they are, and their digest."""
+
+    end: int
+    length: int
+    digest: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobMark:
-    """The end of a blob at some time.
+    """What a blob must contain.
 
     Attributes:
         name: of the blob.
         size: bytes that are durable.
-        length: how many of them, before `size`, the digest is of.
-        digest: of these bytes.
+        pieces: the bytes before `size`, and those before the size at the first mark: another blob of the same size,
+            to which lines were appended, ends as expected.
     """
 
     name: str
     size: int
-    length: int
-    digest: bytes
+    pieces: tuple[_Piece, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +101,11 @@ class VanishedLines:
         return f"{mounted[0] if mounted else ''}{VANISHED}/{digest}.json"
 
 
-def mark(name: str, size: int, end: bytes) -> BlobMark:
-    """The mark of a blob of `size` bytes that ends with `end`."""
+def mark(name: str, size: int, end: bytes, before: BlobMark | None = None) -> BlobMark:
+    """The mark of a blob of `size` bytes that ends with `end`; `before` is the mark that it had."""
     end = end[-_END_BYTES:]
-    return BlobMark(name=name, size=size, length=len(end), digest=_digest(end))
+    piece = _Piece(size, len(end), _digest(end))
+    return BlobMark(name=name, size=size, pieces=(piece,) if before is None else (before.pieces[0], piece))
 
 
 async def vanished(store: Store, expected: BlobMark) -> int | None:
@@ -109,11 +117,13 @@ async def vanished(store: Store, expected: BlobMark) -> int | None:
     state = await store.state(expected.name)
     if state is None:
         return 0
-    if state.size >= expected.size:
-        end = await store.read(expected.name, expected.size - expected.length, expected.size)
-        if _digest(end) == expected.digest:
-            return None
-    return state.size
+    if state.size < expected.size:
+        return state.size
+    for piece in expected.pieces:
+        content = await store.read(expected.name, piece.end - piece.length, piece.end)
+        if _digest(content) != piece.digest:
+            return state.size
+    return None
 
 
 def _digest(end: bytes) -> bytes:

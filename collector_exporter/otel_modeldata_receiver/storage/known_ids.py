@@ -39,8 +39,8 @@ _HYPHENS: Final = (8, 13, 18, 23)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _LONG_CHARS: Final = 64
 """A longer id is packed at once: its text would take more than `TEXT_BYTES`."""
-_MOST_IN_BUCKET: Final = 12
-_GROWTH: Final = 4
+_MOST_IN_BUCKET: Final = 14
+_GROWTH: Final = 2
 _LEAST_PACKED: Final = 256
 """Ids that are packed at a call, at least: a window of few ids is packed whole."""
 _PACKED_PER_ID: Final = 4

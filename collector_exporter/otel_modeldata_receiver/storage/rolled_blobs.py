@@ -347,7 +347,7 @@ class RollingBlobWriter:
                     break
                 del self._marked[old]
         else:
-            known.mark = mark(name, size, end)
+            known.mark = mark(name, size, end, known.mark)
         return known
 
     async def _blob_with_room(self, size: int) -> _Blob:

@@ -18,7 +18,7 @@ class SinkLimits:
         tail_bytes: bytes of the newest own blobs that are read for their ids when a folder is opened.
         folder_ids: ids of stored lines that an open folder remembers at least, while all of them fit into
             `known_ids_bytes`; at most one and a half times as many.
-        known_ids_bytes: memory for the ids of all open folders: about 1.7 million ids, and up to 9 million if they are
+        known_ids_bytes: memory for the ids of all open folders: about 1.3 million ids, and up to 7 million if they are
             packed, which is done when it is full. When that is not enough, folders that are idle are closed.
         least_ids: ids that an open folder remembers at least, also if all folders are busy and the memory is full.
         open_folders: most folders that are open; above it the least recently used idle one is closed. When it is opened
@@ -40,7 +40,7 @@ class SinkLimits:
     max_bytes: int = 1 << 30
     tail_bytes: int = 8 << 20
     folder_ids: int = 100_000
-    known_ids_bytes: int = 256 << 20
+    known_ids_bytes: int = 192 << 20
     least_ids: int = 1000
     open_folders: int = 4096
     closed_folders: int = 10_000
