@@ -21,12 +21,6 @@ _NS_PER_MINUTE: Final = 60 * NS_PER_SECOND
 QUARANTINE: Final = "_quarantine"
 """First segment of the folders for records that cannot become lines. No endpoint can have this name: names start with
 a letter or digit."""
-VANISHED: Final = "_vanished"
-"""The folder for notes about acknowledged lines that are not in the store any more."""
-MOUNTED: Final = "_at"
-"""First segment of the folders in a mounted store; the second is its name (`storage/mounts.py`)."""
-PARKED: Final = "_parked"
-"""First segment of the folders for lines whose own folder cannot be written; the rest is that folder."""
 SHADOW_SUFFIX: Final = "_block_blob"
 """Azure ML copies append blobs into a sibling folder `{collection}_block_blob` and reads the copy."""
 
@@ -68,16 +62,6 @@ def folder(root: str, time_ns: int, rate: RollingRate) -> str:
 def quarantine_folder(time_ns: int) -> str:
     """The folder of records of `time_ns` (ns since the epoch) that cannot become lines."""
     return f"{QUARANTINE}/{_dated(RollingRate.HOUR, time_ns // _NS_PER_MINUTE)}"
-
-
-def tenant_of_folder(folder: str) -> str:
-    """The tenant of a folder of the store, `endpoint/deployment`; for a folder of the receiver its first segment."""
-    parts = folder.split("/", 4)
-    if parts[0] == PARKED:
-        parts = parts[1:]
-    if parts[0] == MOUNTED:
-        parts = parts[2:]
-    return "" if not parts else parts[0] if parts[0].startswith("_") else "/".join(parts[:2])
 
 
 @lru_cache(maxsize=4096)

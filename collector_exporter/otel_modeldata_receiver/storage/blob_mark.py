@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..layout.partition import NS_PER_SECOND, VANISHED
+from .folder_names import MOUNTED, VANISHED
 
 if TYPE_CHECKING:
     from .store import Store
 
 __all__ = ["BlobMark", "VanishedLines", "mark", "vanished"]
 
+_NS_PER_SECOND: Final = 1_000_000_000
 _END_BYTES: Final = 4096
 _DIGEST_BYTES: Final = 16
-_MOUNTED: Final = re.compile(r"_at/[^/]+/")
+_MOUNTED: Final = re.compile(rf"{MOUNTED}/[^/]+/")
 """How the names of a mounted store begin (`mounts.py`)."""
 
 
@@ -82,7 +83,7 @@ class VanishedLines:
     @property
     def note(self) -> bytes:
         """The note for `audit`: one JSON object."""
-        moment = datetime.fromtimestamp(self.time_ns // NS_PER_SECOND, timezone.utc)
+        moment = datetime.fromtimestamp(self.time_ns // _NS_PER_SECOND, timezone.utc)
         mounted = _MOUNTED.match(self.blob)
         note = {
             "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),

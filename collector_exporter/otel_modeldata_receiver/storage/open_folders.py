@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from ..layout.partition import tenant_of_folder
+from .folder_names import tenant_of_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ..exceptions import StoreCheckError
-from ..layout.partition import PARKED
 from .blob_mark import BlobMark, VanishedLines, mark, vanished
+from .folder_names import PARKED
 from .store import BLOB_SUFFIX, BlobState, FencedError
 
 if TYPE_CHECKING:

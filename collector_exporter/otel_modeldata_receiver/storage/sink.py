@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from .. import telemetry
 from ..exceptions import StoreError
-from ..layout.partition import tenant_of_folder
 from ..retry import retry_for
 from .fair_turns import FairTurns
+from .folder_names import tenant_of_folder
 from .group_commit import Appended, PartitionWriter
 from .known_ids import IdMemory
 from .open_folders import OpenFolders

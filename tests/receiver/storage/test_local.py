@@ -471,3 +471,16 @@ async def test_acknowledged_lines_survive_a_kill_and_the_next_process_stores_not
     assert appended.duplicates >= len(acknowledged)
     assert appended == Appended(60 - appended.duplicates, appended.duplicates)
     assert len(list((tmp_path / FOLDER).iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "ä#?b"])
+async def test_the_reference_to_an_object_is_the_path_that_azures_reader_opens_as_it_is(
+    tmp_path: Path, name: str
+) -> None:
+    """`StoreUrl.read_file_content` removes `file://`, decodes nothing, and opens the rest."""
+    store = LocalStore(tmp_path / name)
+    reference = await store.put(f"{FOLDER}/files/rows.json", b"[]", "application/json")
+    await store.close()
+    assert content(Path(reference.removeprefix("file://"))) == b"[]"
+    moved = (tmp_path / name).rename(tmp_path / "moved elsewhere")
+    assert content(moved / FOLDER / "files" / reference.rpartition("/")[2]) == b"[]"
