@@ -27,6 +27,8 @@ from otel_modeldata_receiver.config import receiver as receiver_config
 from otel_modeldata_receiver.ingest import admission, read_slots
 from otel_modeldata_receiver.mapping.cloudevent import CloudEvent
 from otel_modeldata_receiver.storage.sink_limits import SinkLimits
+from otel_modeldata_receiver.telemetry import export, tenants
+from otel_modeldata_receiver.telemetry.prometheus_name import family_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -246,6 +248,8 @@ class _Instrument(NamedTuple):
     name: str
     unit: str
     description: str
+    kind: str
+    """`create_counter`, `create_histogram`, ..."""
 
 
 class _Meter:
@@ -258,7 +262,7 @@ class _Meter:
         def create(name: str, *values: Any, **named: Any) -> None:
             texts = [value for value in values if isinstance(value, str)]
             unit, description = (*texts, "", "")[:2]
-            self.made.append(_Instrument(name, named.get("unit", unit), named.get("description", description)))
+            self.made.append(_Instrument(name, named.get("unit", unit), named.get("description", description), method))
 
         return create
 
@@ -267,7 +271,12 @@ def _metrics_page() -> str:
     sdk, receiver = _Meter(), _Meter()
     sdk_metrics.register(sdk)  # type: ignore[arg-type]
     telemetry.instruments(receiver)  # type: ignore[arg-type]
+    telemetry.observe(_NO_GAUGES, receiver)  # type: ignore[arg-type]
     head = ("instrument", "unit", "meaning")
+    in_prometheus = [
+        (f"`{one.name}`", f"`{one.unit}`" if one.unit else "", f"`{_series(one)}`", one.description)
+        for one in receiver.made
+    ]
     return (
         "# Metrics\n\n"
         "## SDK\n\n"
@@ -276,11 +285,23 @@ def _metrics_page() -> str:
         "`lost` also has `reason`, `refused` has `error.type`.\n\n"
         f"{table(head, [(f'`{one.name}`', f'`{one.unit}`', one.description) for one in sdk.made])}\n"
         "## Receiver\n\n"
+        "`receive --admin-listen 127.0.0.1:9464` serves them as `/metrics` for Prometheus. "
         "`OTEL_METRICS_EXPORTER=otlp` sends them (`OTEL_EXPORTER_OTLP_*` name the endpoint), `console` prints them. "
+        f"Their resource has `service.name` `{export.SERVICE_NAME}` (`OTEL_SERVICE_NAME` changes it), the version and "
+        "the instance id; in Prometheus it is `target_info`. "
         "The names that begin with `otelcol_receiver_` are those of an OpenTelemetry Collector and have the attributes "
-        "`receiver` and `transport`.\n\n"
-        f"{table(head, [(f'`{one.name}`', f'`{one.unit}`', one.description) for one in receiver.made])}"
+        "`receiver` and `transport`. The attributes `endpoint` and `deployment` have "
+        f"{tenants.MOST_TENANTS} pairs of values at most; further deployments are counted as `{tenants.OTHER}`.\n\n"
+        f"{table(('instrument', 'unit', 'in Prometheus', 'meaning'), in_prometheus)}"
     )
+
+
+_NO_GAUGES = telemetry.Gauges(ready=bool, open_folders=int, certificate_expiry=float)
+
+
+def _series(one: _Instrument) -> str:
+    """The name of an instrument in Prometheus; a histogram's has the suffixes `_bucket`, `_count` and `_sum`."""
+    return family_name(one.name, one.unit) + ("_total" if one.kind == "create_counter" else "")
 
 
 def _commands_page() -> str:

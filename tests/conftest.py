@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it; what commands print must not depend on it
 
-pytest_plugins = ["gateway", "receiver_process", "azurite", "scoring_host"]
-"""Servers that tests start; the modules are in `fixtures/`."""
+pytest_plugins = [
+    "gateway",
+    "receiver_process",
+    "azurite",
+    "scoring_host",
+    "payload_servers",
+    "ending_host",
+    "unread_exceptions",
+]
+"""Servers and programs that tests start, and checks of the whole run; the modules are in `fixtures/`."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

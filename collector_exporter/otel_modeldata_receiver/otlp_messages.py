@@ -2,7 +2,7 @@
 
 The package with the generated classes, `opentelemetry-proto`, comes with the extra `receiver`. The image of a scoring
 container may not have it, because it requires a recent release of `protobuf`, or an old release. There `doctor`,
-`audit` and `OTEL_MODELDATA_STORE` use the classes that are made here, in a descriptor pool of their own.
+`audit` and `OTEL_MODELDATA_STORE` use the classes that are made here (`message_classes`).
 
 The tables are those of `opentelemetry/proto/**/*.proto` 1.5, `google/rpc/status.proto` and
 `google/rpc/error_details.proto`; a test compares them with the generated classes.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from otel_modeldata.validation.message_classes import ATTRIBUTE_TABLES, STATUS_DETAIL_TABLES, message_classes
 
 __all__ = [
     "AnyValue",
@@ -30,19 +30,8 @@ __all__ = [
     "Span",
 ]
 
-_MESSAGES: Final = {
-    "AnyValue": (
-        "string_value=1 string",
-        "bool_value=2 bool",
-        "int_value=3 int64",
-        "double_value=4 double",
-        "array_value=5 ArrayValue",
-        "kvlist_value=6 KeyValueList",
-        "bytes_value=7 bytes",
-    ),
-    "ArrayValue": ("values=1 AnyValue*",),
-    "KeyValueList": ("values=1 KeyValue*",),
-    "KeyValue": ("key=1 string", "value=2 AnyValue"),
+_TABLES: Final = {
+    **ATTRIBUTE_TABLES,
     "InstrumentationScope": (
         "name=1 string",
         "version=2 string",
@@ -103,51 +92,14 @@ _MESSAGES: Final = {
     "ExportTraceServiceRequest": ("resource_spans=1 ResourceSpans*",),
     "ExportTracePartialSuccess": ("rejected_spans=1 int64", "error_message=2 string"),
     "ExportTraceServiceResponse": ("partial_success=1 ExportTracePartialSuccess",),
-    # google.rpc: the details of a status are messages of google.protobuf.Any.
-    "Any": ("type_url=1 string", "value=2 bytes"),
-    "Duration": ("seconds=1 int64", "nanos=2 int32"),
+    **STATUS_DETAIL_TABLES,
     "RpcStatus": ("code=1 int32", "message=2 string", "details=3 Any*"),
-    "RetryInfo": ("retry_delay=1 Duration",),
 }
-"""Fields of each message: name, number, type, `*` for repeated ones. An enumeration is an int32 on the wire."""
-
-_ONE_OF: Final = {"AnyValue": "value"}
-"""Messages of which one field is set: the name of that group."""
-
-_PACKAGE: Final = "otel_modeldata_receiver.wire"
-
-
-def _field(message: descriptor_pb2.DescriptorProto, text: str) -> None:
-    name, _, rest = text.partition("=")
-    number, _, kind = rest.partition(" ")
-    is_repeated, kind = kind.endswith("*"), kind.rstrip("*")
-    field = message.field.add(name=name, number=int(number))
-    field.label = field.LABEL_REPEATED if is_repeated else field.LABEL_OPTIONAL
-    if kind in _MESSAGES:
-        field.type, field.type_name = field.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
-    else:
-        field.type = getattr(field, f"TYPE_{kind.upper()}")
-    if message.name in _ONE_OF:
-        field.oneof_index = 0
 
 
 def made_classes() -> dict[str, Any]:
     """The classes of all messages, by name."""
-    file = descriptor_pb2.FileDescriptorProto(name=f"{_PACKAGE}.proto", package=_PACKAGE, syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        if name in _ONE_OF:
-            message.oneof_decl.add(name=_ONE_OF[name])
-        for text in fields:
-            _field(message, text)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    try:
-        class_of: Any = message_factory.GetMessageClass
-    except AttributeError:  # protobuf before 4.22
-        factory: Any = message_factory.MessageFactory(pool)
-        class_of = factory.GetPrototype
-    return {name: class_of(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES}
+    return message_classes("otel_modeldata_receiver.wire", _TABLES)
 
 
 try:

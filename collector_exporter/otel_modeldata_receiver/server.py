@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -16,16 +17,22 @@ from .deployments.outputs import Output
 from .ingest.pipeline import Pipeline
 from .layout import partition
 from .listeners import otlp_grpc
+from .listeners.admin import admin_listener
+from .listeners.certificate_expiry import seconds_until_expiry
 from .listeners.health import PROBE_SECONDS, StoreHealth
 from .listeners.http_listeners import http_listeners
 from .mapping.signal import LOGS, TRACE_SERVICE
+from .reloading import Reloading
 from .time_limit import timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .config.receiver import ReceiverConfig
+    from .listeners.http_server import HttpServer
+    from .reloading import ConfigFile
     from .storage.sink import Sink
+    from .telemetry.prometheus import PrometheusReader
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +47,7 @@ class Server:
         config: validated settings.
         sink: where lines are stored; by default a sink on the configured store.
         instruments: metrics; by default those of the process's meter provider.
+        metrics: reads the metrics for the admin listener; None where nothing keeps them.
         probe_seconds: pause between two checks of a store that failed.
 
     Raises:
@@ -52,6 +60,7 @@ class Server:
         sink: Sink | None = None,
         *,
         instruments: telemetry.Instruments | None = None,
+        metrics: PrometheusReader | None = None,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
         self._config = config
@@ -69,6 +78,9 @@ class Server:
             on_stored=self._stored,
         )
         self._http = http_listeners(self._pipeline, config)
+        self._admin: HttpServer | None = None
+        if config.admin_listen is not None:
+            self._admin = admin_listener(config.admin_listen, lambda: self._health.reason, metrics)
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
@@ -76,7 +88,7 @@ class Server:
     @property
     def addresses(self) -> dict[str, str]:
         """`HOST:PORT` of every listener by the name of its setting."""
-        http = {listener.setting: listener.address for listener in self._http}
+        http = {listener.setting: listener.address for listener in (*self._http, *self._admins)}
         return {"listen": f"{self._config.host}:{self.port}", **http}
 
     async def start(self) -> None:
@@ -95,7 +107,7 @@ class Server:
             server.add_generic_rpc_handlers(otlp_grpc.handlers(self._pipeline))
             health_pb2_grpc.add_HealthServicer_to_server(self._health_servicer, server)
             self.port = otlp_grpc.bind(server, self._config)
-            for listener in self._http:
+            for listener in (*self._http, *self._admins):
                 await listener.start()
             await server.start()
         except BaseException:  # only to release what was opened; it is raised again
@@ -105,9 +117,21 @@ class Server:
         self._grpc = server
         self._output.start()
         await self._health.start()
+        self._observe()
+
+    def use(self, config: ReceiverConfig) -> None:
+        """Apply the settings of `config` that need no restart; the others are those of the present one."""
+        self._config = config
+        self._pipeline.use(config)
+
+    def reload_deployments(self) -> None:
+        """Read the deployment files again, as when they change."""
+        self._output.reload()
 
     async def stop(self) -> None:
         """Refuse new calls, make durable what was admitted, answer it, and release everything."""
+        for listener in self._http:
+            await listener.hand_over()
         self._pipeline.stop()
         await self._health.stop()
         try:
@@ -127,20 +151,42 @@ class Server:
         await self._output.close()
 
     async def _stop_http(self) -> None:
-        for listener in self._http:
+        for listener in (*self._http, *self._admins):
             await listener.stop()
+
+    @property
+    def _admins(self) -> tuple[HttpServer, ...]:
+        return () if self._admin is None else (self._admin,)
+
+    def _observe(self) -> None:
+        certificate = self._config.tls.cert_file if self._config.tls else None
+        telemetry.observe(
+            telemetry.Gauges(
+                ready=lambda: self._health.reason is None,
+                open_folders=lambda: self._sink.open_folders,
+                certificate_expiry=lambda: None if certificate is None else seconds_until_expiry(certificate),
+            )
+        )
 
     def _stored(self, folders: Sequence[str]) -> None:
         self._output.stored(folders)
         self._health.stored(folders)
 
 
-async def run(config: ReceiverConfig, announce: Callable[[Server], None]) -> None:
-    """Receive until SIGTERM or SIGINT, then stop gracefully.
+async def run(
+    config: ReceiverConfig,
+    announce: Callable[[Server], None],
+    *,
+    file: ConfigFile | None = None,
+    metrics: PrometheusReader | None = None,
+) -> None:
+    """Receive until SIGTERM or SIGINT, then stop gracefully; SIGHUP reads the configuration again.
 
     Args:
         config: validated settings.
         announce: called with the server when it accepts calls.
+        file: where the configuration is read again; None where it is fixed.
+        metrics: reads the metrics for the admin listener.
 
     Raises:
         ReceiverError: see `Server.start`.
@@ -150,10 +196,32 @@ async def run(config: ReceiverConfig, announce: Callable[[Server], None]) -> Non
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows: there Ctrl-C raises KeyboardInterrupt
             loop.add_signal_handler(signal_number, stop_requested.set)
-    server = Server(config)
+    instruments = telemetry.instruments()
+    telemetry.start_at_zero(instruments)
+    server = Server(config, instruments=instruments, metrics=metrics)
+    reloading = Reloading(config, file, server.use) if file is not None else None
+    if reloading is not None:
+
+        def reload() -> None:
+            reloading.reload()
+            server.reload_deployments()
+
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
+            loop.add_signal_handler(signal.SIGHUP, reload)
     await server.start()
     try:
+        if reloading is not None:
+            reloading.start()
+        logger.info(
+            "started: version %s, listening on %s, storing in %s, instance id %s",
+            version("otel-modeldata"),
+            ", ".join(f"{address} ({setting})" for setting, address in server.addresses.items()),
+            config.shown_store,
+            config.instance,
+        )
         announce(server)
         await stop_requested.wait()
     finally:
+        if reloading is not None:
+            await reloading.stop()
         await server.stop()

@@ -18,6 +18,7 @@ from opentelemetry.context import get_current
 from pandas import DataFrame
 
 from . import semconv
+from ._delivery.process import current_process
 from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
@@ -67,6 +68,12 @@ class FrameEmitter(ABC):
     def emit(self, frame: DataFrame, correlation_id: str, context: CorrelationContext, *, is_new: bool = False) -> None:
         """Queue a frame, or print it if Azure's local capture is on.
 
+        Args:
+            frame: what the caller collects.
+            correlation_id: the context's id.
+            context: of the frame.
+            is_new: the context was made for this frame: it has no time and no headers of its own.
+
         Raises:
             CollectError: the frame is refused; UnsupportedDataError if it is not a DataFrame.
         """
@@ -81,13 +88,13 @@ class FrameEmitter(ABC):
             self._send(rows, correlation_id, context, is_new=is_new)
 
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext, *, is_new: bool) -> None:
-        chosen_ns = event_time_ns(context)
+        chosen_ns = None if is_new else event_time_ns(context)
         otel_context = get_current()
         span = trace.get_current_span(otel_context) if otel_context else None  # no context, no span
         span_context = None if span is None else span.get_span_context()
         if span_context is not None and not span_context.is_valid:
             span_context = None
-        headers = headers_of(context)
+        headers = None if is_new else headers_of(context)
         record = Record(
             self._name,
             self._fixed,
@@ -160,7 +167,7 @@ class Emitter(FrameEmitter):
         self._on_error = on_error
 
     def _put(self, record: Record, key: JoinKey) -> str:
-        process = this_process(self._settings)
+        process = current_process() or this_process(self._settings)
         process.delivery.put(record, self._on_error, key)
         return process.deployment
 

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _forking, semconv
 from ._delivery import metrics, open_transport
@@ -21,7 +21,7 @@ from ._delivery.on_error import call_on_error
 from ._delivery.process import current_process
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
-from .config import config_warnings, load_config
+from .config import config_origin, config_warnings, load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, known_context
 from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
 
@@ -107,14 +107,13 @@ class Collector:
             install_hooks(on_sigterm=self._settings.delivery.on_sigterm)
         else:
             self._config = load_config()
-            open_transport.log_once(config_warnings(self._config))
+            open_transport.log_once(config_warnings(self._config, config_origin(os.environ)))
             self._rename_columns = load_column_case(os.environ)
         metrics.register_once()
         self._rate = self._config.rate_of(str(name))
         self._refusal = _refusal(name, self._config)
         self._switched_off = self._refusal is not None and _is_switched_off(name, self._config)
-        self._recent_ids = [""] * _SLOTS
-        self._repeated_ids = _RepeatedIds(str(name), self._rate)
+        self._repeated_ids = _RepeatedIds.of(str(name), self._rate)
         self._emitter: FrameEmitter | None = None
         if self._switched_off:
             logger.info("collection %s is switched off: its frames are dropped", name)
@@ -143,10 +142,11 @@ class Collector:
         context: CorrelationContext | None = None
         try:
             context = known_context(correlation_context)
-            is_new = context is None
+            new_id: str | None = None
             if context is None:
-                context = BasicCorrelationContext()
-            message = self._collect(data, context, is_new=is_new, is_given=correlation_context is not None)
+                context = new = BasicCorrelationContext()
+                new_id = new.id
+            message = self._collect(data, context, new_id, is_given=correlation_context is not None)
         except Exception as error:  # noqa: BLE001 - error boundary to scoring: with on_error none is raised
             message = str(error)
             metrics.count_refused(self.name, error)
@@ -156,16 +156,19 @@ class Collector:
             return WrapperContext(context, message == _ACCEPTED, message)
         return context
 
-    def _collect(self, data: pd.DataFrame, context: CorrelationContext, *, is_new: bool, is_given: bool) -> str:
+    def _collect(self, data: pd.DataFrame, context: CorrelationContext, new_id: str | None, *, is_given: bool) -> str:
+        """Collect a frame; `new_id` is the context's id if the context was made for this frame."""
         if self._refusal is not None:
             raise self._refusal
-        correlation_id = _correlation_id(context)
-        if not is_new:
-            slot = hash(correlation_id) % _SLOTS
-            if self._recent_ids[slot] == correlation_id:
+        if new_id is not None:
+            correlation_id = new_id  # a UUID: it needs no check, and no other frame has it
+        else:
+            correlation_id = _correlation_id(context)
+            slot, recent = hash(correlation_id) % _SLOTS, self._repeated_ids.recent
+            if recent[slot] == correlation_id:
                 self._repeated_ids.count(slot, correlation_id, context if is_given else None)
             else:
-                self._recent_ids[slot] = correlation_id
+                recent[slot] = correlation_id
         if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
             metrics.count_sampled_out(self.name)
             return _NOT_SAMPLED
@@ -173,7 +176,7 @@ class Collector:
             self._collect_later(data, context)
         else:
             emitter = self._emitter or self._make_emitter(data)
-            emitter.emit(data, correlation_id, context, is_new=is_new)
+            emitter.emit(data, correlation_id, context, is_new=new_id is not None)
             if _early_frames:
                 _collect_early_frames()
         return _ACCEPTED
@@ -222,17 +225,38 @@ class Collector:
 
 
 class _RepeatedIds:
-    """Warns once if a collector gets one correlation id for many requests.
+    """Warns once if collectors of one name get one correlation id for many requests.
 
     Frames of one request share an id: they come within a moment, with one context object. What counts as another
     request is another object, or another second.
     """
 
+    _shared: ClassVar[tuple[str, dict[tuple[str, float], _RepeatedIds]]] = ("", {})
+    """By name and rate, for the process whose producer id it is: a service may make a collector for each request."""
+
     def __init__(self, collection: str, rate: float) -> None:
+        self.recent = [""] * _SLOTS
         self._collection = collection
         self._rate = rate
         self._of_slot: dict[int, _Repeated] = {}
         self._is_logged = False
+
+    @classmethod
+    def of(cls, collection: str, rate: float) -> _RepeatedIds:
+        """The one that all collectors of this process with this name and rate share."""
+        process = current_process()
+        producer = "" if process is None else process.producer
+        of_producer, known = cls._shared
+        if producer != of_producer:
+            known = {} if of_producer else known  # the first collectors are made before delivery starts
+            cls._shared = (producer, known)
+        if len(known) >= _MOST_COLLECTIONS and (collection, rate) not in known:
+            return cls(collection, rate)
+        return known.setdefault((collection, rate), cls(collection, rate))
+
+    def __reduce__(self) -> tuple[Callable[..., _RepeatedIds], tuple[str, float]]:
+        """A copy in another process is that of its collectors."""
+        return _RepeatedIds.of, (self._collection, self._rate)
 
     def count(self, slot: int, correlation_id: str, context: CorrelationContext | None) -> None:
         """Count a frame whose id came before; `context` is None if the caller gave none."""
@@ -276,6 +300,8 @@ class _Repeated:
 
 _SLOTS = 64
 """How many ids are remembered, each in the slot of its hash: threads may have one constant id each."""
+_MOST_COLLECTIONS = 256
+"""How many names are remembered."""
 _MOMENT_SECONDS = 1.0
 """Frames of one request are closer in time."""
 _MANY_REQUESTS = 5
@@ -330,4 +356,5 @@ def _correlation_id(context: CorrelationContext) -> str:
         raise ContextError(
             "expected a correlation context with an id, got one without: its get_id() must return the request's id"
         )
-    return checked_text(str(given))
+    text = str(given)
+    return text if text.isascii() else checked_text(text)  # the usual case without a call

@@ -56,7 +56,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         enabled: whether it is collected.
-        is_switched: whether the file says so; if not, it is off.
+        is_switched: whether the file has `enabled` for it; without, it is off.
         sampling_rate: share of correlation ids to collect; None means the rate of the whole block.
         rolling_rate: how its folders are partitioned; None means the rate of the whole block.
         data: the data asset that it is registered as.
@@ -213,15 +213,19 @@ def config_origin(environ: Mapping[str, str]) -> str:
     return LEGACY_VARIABLE if LEGACY_VARIABLE in environ else "defaults"
 
 
-def config_warnings(config: CollectorConfig) -> tuple[Problem, ...]:
-    """What a user should know about a configuration: collections that are off because nothing switches them on."""
-    message = "expected true or false, got nothing, so this collection is off, as in Azure ML: write enabled: 'True'"
+def config_warnings(config: CollectorConfig, origin: str = "") -> tuple[Problem, ...]:
+    """What a user should know about a configuration: collections that are off because nothing switches them on.
+
+    Args:
+        config: a configuration.
+        origin: what it was read from, see `config_origin`; a deployment YAML when missing.
+    """
+    path, cure = "data_collector.collections", "enabled: 'True'"
+    if origin.startswith(f"{AZURE_CONFIG_VARIABLE}="):
+        path, cure = "collections", '"enabled": true'
+    message = f"expected true or false, got nothing, so this collection is off, as in Azure ML: write {cure}"
     entries = (config.collections or {}).items()
-    return tuple(
-        Problem(f"{child('data_collector.collections', name)}.enabled", message)
-        for name, entry in entries
-        if not entry.is_switched
-    )
+    return tuple(Problem(f"{child(path, name)}.enabled", message) for name, entry in entries if not entry.is_switched)
 
 
 def _path(variable: str, text: str) -> Path:
@@ -291,7 +295,11 @@ def _read_azure_file(path: Path, origin: str) -> CollectorConfig:
     headers = (file.capture_headers, *(entry.capture_headers for entry in entries.values()))
     return CollectorConfig(
         collections={
-            name: Collection(enabled=entry.enabled is True, sampling_rate=_azure_rate(entry))
+            name: Collection(
+                enabled=entry.enabled is True,
+                is_switched=entry.enabled is not None,
+                sampling_rate=_azure_rate(entry),
+            )
             for name, entry in entries.items()
         },
         capture_headers=tuple(header for group in headers for header in _lower(group)),

@@ -255,6 +255,8 @@ def known_context(context: CorrelationContext | None) -> CorrelationContext | No
             return current
         sent = _baggage.current()
         return None if sent is None else BasicCorrelationContext(sent)
+    if type(context) is BasicCorrelationContext:  # the usual case
+        return context
     if isinstance(context, WrapperContext):
         return context.wrapped
     if isinstance(context, CorrelationContext) or callable(getattr(context, "get_id", None)):

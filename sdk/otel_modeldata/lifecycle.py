@@ -1,6 +1,6 @@
 """`flush` and `shutdown`: wait until collected events are delivered, and report what was delivered or lost.
 
-Events that were accepted and are not yet delivered when a process ends (tests/end_to_end/test_exits.py):
+Events that were accepted and are not yet delivered when a process ends (tests/end_to_end/test_exits*.py):
 
 | end of the process | in memory | with `OTEL_MODELDATA_SPOOL` |
 |---|---|---|

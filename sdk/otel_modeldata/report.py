@@ -41,6 +41,7 @@ class DeliveryReport:
             in quarantine), `refused`, `too_large`, `unencodable`, `shutdown`.
         pending: not settled yet; after `shutdown` they are in the spool, for the next process.
         producer: the id of this process in the events' `producer`.
+        deployment: `endpoint/deployment` of its events; the report accounts for events of no other one.
         collections: the counts by collection.
         replayed: the counts of events adopted from dead processes, by their producer and collection; unreadable records
             are lost as `corrupt`, in the collection `(unreadable)`.
@@ -51,6 +52,7 @@ class DeliveryReport:
     lost: Mapping[str, int] = field(default_factory=dict)
     pending: int = 0
     producer: str = field(default="", compare=False)
+    deployment: str = field(default="", compare=False)
     collections: Mapping[str, CollectionReport] = field(default_factory=dict, compare=False)
     replayed: Mapping[str, Mapping[str, CollectionReport]] = field(default_factory=dict, compare=False)
 
@@ -60,6 +62,8 @@ class DeliveryReport:
         producer: str,
         collections: Mapping[str, CollectionReport],
         replayed: Mapping[str, Mapping[str, CollectionReport]],
+        *,
+        deployment: str = "",
     ) -> DeliveryReport:
         """The report whose totals are the sums over these collections."""
         lost: Counter[str] = Counter()
@@ -71,13 +75,18 @@ class DeliveryReport:
             lost=dict(lost),
             pending=sum(counts.pending for counts in collections.values()),
             producer=producer,
+            deployment=deployment,
             collections=collections,
             replayed=replayed,
         )
 
     def to_json(self) -> str:
         """The file that `otel-modeldata audit --report` reads: the producer and its counts by collection."""
-        document: dict[str, Any] = {"producer": self.producer, "collections": _as_dicts(self.collections)}
+        document: dict[str, Any] = {
+            "producer": self.producer,
+            "deployment": self.deployment,
+            "collections": _as_dicts(self.collections),
+        }
         if self.replayed:
             document["replayed"] = {producer: _as_dicts(counts) for producer, counts in self.replayed.items()}
         return json.dumps(document)

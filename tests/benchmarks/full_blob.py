@@ -41,7 +41,7 @@ def line(number: int) -> Line:
         "type": "azureml.inference.model_inputs",
         "time": "2026-11-22T12:00:00Z",
         "producer": "one",
-        "sequence": str(number),
+        "producersequence": str(number),
     }
     return Line(str(number), json.dumps(event).encode() + b"\n")
 

@@ -168,12 +168,21 @@ async def test_many_bad_records_do_not_affect_a_good_one(tmp_path: Path) -> None
         assert len(receiver.quarantine()) == 100
 
 
-async def test_equal_records_without_id_are_two_events_and_a_retry_adds_none(tmp_path: Path) -> None:
-    raw = request(*[record(time_ns=NOON)] * 2)
+async def test_each_arrival_of_a_record_without_id_is_a_line_even_in_quarantine(tmp_path: Path) -> None:
+    raw = request(*[record(time_ns=NOON)] * 2, *[record("no json", time_ns=NOON)] * 2)
     async with live_receiver(tmp_path) as receiver:
         for _ in range(2):
             await receiver.export(raw)
-        assert len({line["id"] for line in receiver.lines()}) == len(receiver.lines()) == 2
+        for lines in (receiver.lines(), receiver.quarantine()):
+            assert len({line["id"] for line in lines}) == len(lines) == 4
+
+
+async def test_a_bad_record_with_an_id_is_kept_once(tmp_path: Path) -> None:
+    raw = request(record("no json", event_id="x", time_ns=NOON), record("no json", event_id="y", time_ns=NOON))
+    async with live_receiver(tmp_path) as receiver:
+        for _ in range(2):
+            await receiver.export(raw)
+        assert len(receiver.quarantine()) == 2
 
 
 async def test_an_id_that_occurs_twice_in_a_request_is_stored_once_and_acknowledged(tmp_path: Path) -> None:

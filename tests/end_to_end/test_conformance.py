@@ -16,9 +16,10 @@ import msgspec
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 from live_receiver import live_receiver
-from otlp_requests import DEPLOYMENT, NOON, ROWS, record, request
+from otlp_requests import NOON, ROWS, record, request
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.layout.blob_path import tenant_of
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -33,7 +34,7 @@ RECORDED = RECORDED_FILE.read_bytes().splitlines()
 SCHEMA = jsonschema.Draft202012Validator(json.loads((DATA / "cloudevents.json").read_text()))
 FIRST_SEVEN = ["specversion", "id", "source", "type", "datacontenttype", "time", "data"]
 KEYS = {*FIRST_SEVEN, "contentrange", "correlationid", "xrequestid", "modelversion", "collectdatatype", "agent"}
-OWN_KEYS = {"timens", "samplingrate", "producer", "sequence", "traceparent"}
+OWN_KEYS = {"timens", "samplingrate", "producer", "producersequence", "traceparent"}
 MIB = 1024 * 1024
 
 
@@ -72,7 +73,15 @@ def sent(golden: bytes) -> bytes:
         event_id=line["id"],
         time_ns=int(seconds) * 1_000_000_000,
     )
-    return request(one, resource_values=DEPLOYMENT | {semconv.CLOUD_RESOURCE_ID: line["source"]})
+    return request(one, resource_values=deployment_of(line["source"]))
+
+
+def deployment_of(source: str) -> dict[str, object]:
+    """The resource of the deployment that an ARM id names."""
+    tenant = tenant_of(source)
+    assert tenant is not None
+    names = {semconv.AZUREML_ENDPOINT_NAME: tenant[0], semconv.AZUREML_DEPLOYMENT_NAME: tenant[1]}
+    return {**names, semconv.CLOUD_RESOURCE_ID: source}
 
 
 async def stored(folder: Path, *raw: bytes) -> list[bytes]:
@@ -139,9 +148,7 @@ async def test_the_documented_binary_request_is_reproduced_except_for_its_object
     values = {semconv.AZUREML_DATA_CONTENT_TYPE: "text/plain", semconv.HTTP_REQUEST_METHOD: "POST"}
     values |= {semconv.URL_PATH: path, semconv.URL_QUERY: query}
     one = record(raw, values, collection="request", event_id=golden["id"], time_ns=NOON)
-    (line,) = await stored(
-        tmp_path, request(one, resource_values=DEPLOYMENT | {semconv.CLOUD_RESOURCE_ID: golden["source"]})
-    )
+    (line,) = await stored(tmp_path, request(one, resource_values=deployment_of(golden["source"])))
     ours = json.loads(line)
     theirs = golden | {"time": ours["time"], "data": ours["data"]}
     assert {key: ours[key] for key in theirs} == theirs
@@ -174,7 +181,8 @@ async def test_recorded_files_have_the_same_folder_and_name_pattern_as_the_recei
         (blob,) = receiver.blobs()
     folder, _, name = blob.rpartition("/")
     theirs = RECORDED_FILE.relative_to(DATA / "azure-recorded")
-    assert folder == f"credit/blue/model_inputs/{theirs.parent.as_posix()}"
+    tenant = "/".join(tenant_of(json.loads(RECORDED[0])["source"]) or ())
+    assert folder == f"{tenant}/model_inputs/{theirs.parent.as_posix()}"
     for one in (name, theirs.name):
         assert re.fullmatch(r"[0-9a-f]{32}[0-9]{6}\.jsonl", one)
 
@@ -199,7 +207,12 @@ async def test_every_value_but_data_is_a_string(tmp_path: Path) -> None:
     attributes |= {semconv.AZUREML_CORRELATION_ID: 123, "cloudevents.extension.attempt": 2}
     (line,) = await stored_lines(tmp_path, record(attributes=attributes))
     assert {key for key, value in line.items() if not isinstance(value, str)} == {"data"}
-    assert (line["correlationid"], line["sequence"], line["samplingrate"], line["attempt"]) == ("123", "1", "0.5", "2")
+    assert (line["correlationid"], line["producersequence"], line["samplingrate"], line["attempt"]) == (
+        "123",
+        "1",
+        "0.5",
+        "2",
+    )
 
 
 # S54, S74

@@ -137,7 +137,14 @@ def test_the_image_of_the_receiver_listens_on_the_port_that_it_exposes() -> None
     scripts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"]
     assert image["ENTRYPOINT"] == tuple(scripts)
     command = image["CMD"]
-    assert command == ("receive", "--listen", f"0.0.0.0:{image['EXPOSE'][0]}", "--store", image["VOLUME"][0])
+    assert command == (
+        "receive",
+        "--listen",
+        f"0.0.0.0:{image['EXPOSE'][0]}",
+        "--allow-insecure",
+        "--store",
+        image["VOLUME"][0],
+    )
 
 
 def test_the_image_of_the_gateway_is_built_as_the_tests_build_it() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from receiver_process import ReceiverProcess, StartReceiver
 
     StartDeployed = Callable[..., Gateway]
+
+LOGS_SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,8 @@ def start_receiver_of(start_receiver: StartReceiver, tmp_path: Path) -> Callable
             if flag in flags:
                 position = flags.index(flag)
                 del flags[position : position + 2]
+        if any(flag.startswith("--config") for flag in flags):
+            flags += ["--admin-listen", "127.0.0.1:0"]  # the file names a port of the pod
         given.pop("AZURE_STORAGE_ACCOUNT_URL", None)
         return start_receiver(store, *flags, **given | variables)
 
@@ -90,6 +95,15 @@ def health(endpoint: str, service: str) -> str:
     with grpc.insecure_channel(endpoint) as channel:
         answer = HealthStub(channel).Check(HealthCheckRequest(service=service), timeout=10)
     return str(HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
+def probed(receiver: ReceiverProcess, path: str) -> int:
+    """The status that a kubelet gets from the admin port."""
+    try:
+        with urlopen(f"http://{receiver.startup['admin_listen']}{path}", timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
 
 
 # S38 and S39: agent, gateway and receivers of the manifests.
@@ -160,8 +174,8 @@ def test_the_readiness_probe_follows_the_store_and_the_liveness_probe_does_not(
     cluster: list[dict[str, Any]], start_receiver_of: Callable[..., ReceiverProcess], azurite: Azurite
 ) -> None:
     (spec,) = one(cluster, "StatefulSet", "receiver")["spec"]["template"]["spec"]["containers"]
-    probe = spec["readinessProbe"]["grpc"]
-    assert probe["port"] == spec["ports"][0]["containerPort"]
+    ready, alive = (spec[name]["httpGet"] for name in ("readinessProbe", "livenessProbe"))
+    assert (ready["port"], alive["port"]) == ("admin", "admin")
     store = azurite.new_container()
     with FaultProxy(azurite.host) as proxy:
         receiver = start_receiver_of(
@@ -169,17 +183,17 @@ def test_the_readiness_probe_follows_the_store_and_the_liveness_probe_does_not(
             f"az://{store}/modelDataCollector",
             AZURE_STORAGE_CONNECTION_STRING=azurite.connection_string_through(proxy.host),
         )
-        assert health(receiver.endpoint, probe["service"]) == "SERVING"
+        assert probed(receiver, ready["path"]) == 200
         proxy.plan = always(Fault.CUT_BEFORE)
         with pytest.raises(grpc.RpcError) as refused:
             send_once(receiver.endpoint, model_data("event-1"))
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        wait_until(lambda: health(receiver.endpoint, probe["service"]) == "NOT_SERVING")
-        assert list(spec["livenessProbe"]["tcpSocket"]) == ["port"]
-        host, port = receiver.endpoint.split(":")
-        socket.create_connection((host, int(port)), timeout=10).close()
+        wait_until(lambda: probed(receiver, ready["path"]) == 503)
+        assert health(receiver.endpoint, LOGS_SERVICE) == "NOT_SERVING"
+        assert probed(receiver, alive["path"]) == 200
         proxy.plan = no_faults
-        wait_until(lambda: health(receiver.endpoint, probe["service"]) == "SERVING")
+        wait_until(lambda: probed(receiver, ready["path"]) == 200)
+        assert health(receiver.endpoint, LOGS_SERVICE) == "SERVING"
         send(receiver.endpoint, model_data("event-1"))
     assert stored_ids(azurite, store) == ["event-1"]
 

@@ -20,7 +20,7 @@ from otel_modeldata_receiver.mapping import otlp, resource
 from otel_modeldata_receiver.mapping.line_template.scope_templates import ScopeTemplates
 from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
 from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
-from otel_modeldata_receiver.mapping.scope import EventIds, ScopeContext, agent_of
+from otel_modeldata_receiver.mapping.scope import ScopeContext, agent_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,6 @@ def test_records_as_the_gateway_writes_them_have_a_line_template_in_the_receiver
             agent=agent_of(scope.scope),
             destinations=Destinations().of_deployment("credit", "blue", None),
             arrival_ns=NOON,
-            ids=EventIds(),
         )
         cache = TemplateCache()
         for one in scope.records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,13 @@ import pytest
 import yaml
 from gateway import BELOW, BUILDER, CONFIGS, MANIFEST
 
-from otel_modeldata.semconv import AZUREML_COLLECTION_NAME, AZUREML_DEPLOYMENT_NAME, AZUREML_ENDPOINT_NAME, SERVICE_NAME
+from otel_modeldata.semconv import (
+    AZUREML_COLLECTION_NAME,
+    AZUREML_DEPLOYMENT_NAME,
+    AZUREML_ENDPOINT_NAME,
+    CLOUDEVENTS_EVENT_ID,
+    SERVICE_NAME,
+)
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
 
 if TYPE_CHECKING:
@@ -107,16 +114,58 @@ def test_the_distribution_accepts_all_files_of_the_gateway_at_once(gateway_binar
 
 
 @pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
-def test_records_are_routed_by_the_attribute_of_the_wire_contract(name: str) -> None:
-    (route,) = config(name)["connectors"]["routing"]["table"]
-    assert route["condition"] == f'attributes["{AZUREML_COLLECTION_NAME}"] != nil'
+def test_records_are_divided_by_the_attribute_of_the_wire_contract(name: str) -> None:
+    found = config(name)
+    conditions = {key: found["processors"][f"filter/{key}"]["log_conditions"] for key in ("modeldata", "ordinary")}
+    attribute = f'log.attributes["{AZUREML_COLLECTION_NAME}"]'
+    assert conditions == {"modeldata": [f"{attribute} == nil"], "ordinary": [f"{attribute} != nil"]}
+    assert found["service"]["pipelines"]["logs/modeldata"]["processors"] == ["filter/modeldata", "transform/event_id"]
 
 
-def test_log_events_of_language_models_are_routed_beside_model_data_and_stay_ordinary_logs() -> None:
-    (route,) = config("gateway.yaml")["connectors"]["routing"]["table"]
-    same, events = config("gateway-traces.yaml")["connectors"]["routing"]["table"]
-    assert same == route
-    assert events["pipelines"] == ["logs/genai", *config("gateway.yaml")["connectors"]["routing"]["default_pipelines"]]
+@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
+def test_a_record_without_an_event_id_gets_one_in_the_attribute_of_the_wire_contract(name: str) -> None:
+    attribute = f'log.attributes["{CLOUDEVENTS_EVENT_ID}"]'
+    assert config(name)["processors"]["transform/event_id"]["log_statements"] == [
+        f"set({attribute}, UUID()) where {attribute} == nil"
+    ]
+
+
+def test_log_events_of_language_models_go_to_the_receiver_beside_model_data_and_stay_ordinary_logs() -> None:
+    traces = config("gateway-traces.yaml")
+    model_data, *_ = traces["processors"]["filter/genai"]["log_conditions"]
+    assert [model_data] == config("gateway.yaml")["processors"]["filter/ordinary"]["log_conditions"]
+    assert traces["service"]["pipelines"]["logs/genai"]["processors"] == ["filter/genai", "transform/event_id"]
+    assert "logs/ordinary" not in traces["service"]["pipelines"]
+
+
+def tls_settings(value: object) -> list[dict[str, Any]]:
+    """Every `tls` section of a configuration."""
+    if not isinstance(value, dict):
+        return []
+    own = [value["tls"]] if "tls" in value else []
+    return own + [found for inner in value.values() for found in tls_settings(inner)]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_renewed_certificates_are_read_by_every_listener_and_every_client(name: str) -> None:
+    found = tls_settings(config(name))
+    assert found
+    assert [one["reload_interval"] for one in found] == ["10s"] * len(found)
+    assert all(one["client_ca_file_reload"] for one in found if "client_ca_file" in one)
+
+
+@pytest.mark.parametrize("name", ["gateway.yaml", "agent.yaml"])
+def test_a_listener_with_tls_and_no_certificate_does_not_start(gateway_binary: Path, name: str) -> None:
+    kind = "AGENT" if name == "agent.yaml" else "GATEWAY"
+    done = subprocess.run(
+        [gateway_binary, "validate", f"--config={CONFIGS / name}"],
+        env=os.environ | {f"OTEL_MODELDATA_{kind}_LISTEN_TLS": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "TLS configuration must include both certificate and key for server connections" in done.stderr
 
 
 def test_builder_and_core_modules_have_one_release() -> None:

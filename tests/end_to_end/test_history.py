@@ -48,7 +48,7 @@ def line_of(one: Sent, **changes: Any) -> bytes:
         "time": "2026-11-22T12:30:00Z",
         "data": [{"x": 1}],
         "producer": one.producer,
-        "sequence": str(one.sequence),
+        "producersequence": str(one.sequence),
     }
     return json.dumps(event | changes).encode() + b"\n"
 

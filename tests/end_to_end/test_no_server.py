@@ -93,12 +93,12 @@ def test_a_program_without_an_explicit_flush_stores_and_reports_everything(tmp_p
 def test_the_lines_are_those_of_a_receiver(tmp_path: Path) -> None:
     assert run(COLLECT, tmp_path, OTEL_SERVICE_NAME="notebook")[0] == 0
     (line,) = lines_below(tmp_path)
-    assert {key: line[key] for key in ("source", "type", "data", "contentrange", "sequence")} == {
+    assert {key: line[key] for key in ("source", "type", "data", "contentrange", "producersequence")} == {
         "source": "/endpoints/notebook/deployments/default",
         "type": "azureml.inference.model_inputs",
         "data": [{"a": 1}],
         "contentrange": "bytes 0-8/9",
-        "sequence": "0",
+        "producersequence": "0",
     }
     folder = tmp_path / "modeldata/notebook/default/model_inputs"
     (blob,) = folder.rglob("*.jsonl")
@@ -219,7 +219,7 @@ def test_a_kill_loses_nothing_with_a_spool(tmp_path: Path) -> None:
     first.communicate()
     drain = "import otel_modeldata; otel_modeldata.shutdown(60)"
     assert run(drain, tmp_path, OTEL_MODELDATA_SPOOL="spool") == (0, "", "")
-    assert {line["sequence"] for line in lines_below(tmp_path)} == {str(n) for n in range(201)}
+    assert {line["producersequence"] for line in lines_below(tmp_path)} == {str(n) for n in range(201)}
 
 
 def test_an_unavailable_store_is_handled_like_an_unavailable_endpoint(tmp_path: Path) -> None:

@@ -115,14 +115,30 @@ def _post(url: str, body: object) -> str:
         return text
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_the_workers_of_litserve_deliver_before_they_end(machine: Machine, signum: int, interrupts: None) -> None:
+LIKE_CTRL_C = LITSERVE.replace(
+    "    server = ", "    import signal; signal.signal(signal.SIGTERM, signal.default_int_handler)\n    server = "
+)
+"""LitServe's main process does not end its workers on SIGTERM, but on Ctrl-C: as the guide recommends."""
+
+
+@pytest.mark.parametrize(
+    ("code", "signum", "group"),
+    [
+        pytest.param(LITSERVE, signal.SIGTERM, True, id="SIGTERM to the group"),
+        pytest.param(LITSERVE, signal.SIGINT, True, id="SIGINT to the group"),
+        pytest.param(LITSERVE, signal.SIGINT, False, id="SIGINT"),
+        pytest.param(LIKE_CTRL_C, signal.SIGTERM, False, id="SIGTERM like Ctrl-C"),
+    ],
+)
+def test_the_workers_of_litserve_deliver_before_they_end(
+    machine: Machine, code: str, signum: int, interrupts: None, *, group: bool
+) -> None:
     program = machine.folder / "serve.py"
-    program.write_text(LITSERVE, "utf-8")
+    program.write_text(code, "utf-8")
     stopped = machine.stop(
         ("python", str(program), "PORT"),
         signum=signum,
-        group=True,  # LitServe's main process does not pass SIGTERM on
+        group=group,  # without it the workers that are left are killed when the main process has ended, as by an init
         ready="health",
         ask=lambda port, name: _post(f"http://127.0.0.1:{port}/predict", {"name": name}),
     )

@@ -39,7 +39,17 @@ from otel_modeldata.lifecycle import shutdown
 shutdown()
 """
 """Scoring scripts do not have these lines; without them the wheel loses queued events when its process ends."""
-DIFFERENT = {"id", "time", "timens", "agent", "correlationid", "xrequestid", "producer", "sequence", "samplingrate"}
+DIFFERENT = {
+    "id",
+    "time",
+    "timens",
+    "agent",
+    "correlationid",
+    "xrequestid",
+    "producer",
+    "producersequence",
+    "samplingrate",
+}
 """Keys that differ between calls or libraries: the old library has neither sequence numbers nor a sampling rate."""
 
 

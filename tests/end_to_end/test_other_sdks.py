@@ -109,8 +109,27 @@ def test_the_javascript_sdk_writes_the_same_line_over_http_in_json(
     emit(javascript, receiver.endpoint, [event("model_inputs", ROWS)])
     emit(javascript, receiver.startup["http_listen"], [event("model_inputs", ROWS)], **http_json)
     over_grpc, over_http = lines_below(tmp_path / "credit-scoring-js")
-    # The id of a record without one is a digest, which includes the time at which it was observed.
+    # Each record without an id gets one of its own.
     assert over_http | {"id": ""} == over_grpc | {"id": ""}
+
+
+@pytest.mark.parametrize("gateway", ["", "through a gateway"])
+def test_500_equal_events_of_the_javascript_sdk_are_500_lines(
+    javascript: Path,
+    start_any_gateway: StartAnyGateway,
+    start_receiver: StartReceiver,
+    tmp_path: Path,
+    *,
+    gateway: bool,
+) -> None:
+    """The SDK's clock has milliseconds, so most of these records are equal to their last byte."""
+    receiver = start_receiver(str(tmp_path))
+    endpoint = start_any_gateway(receiver.endpoint).grpc if gateway else receiver.endpoint
+    emit(javascript, endpoint, [event("model_inputs", [{"a": 1}])] * 500, OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="50")
+    wait_for_lines(tmp_path, 500)
+    lines = lines_below(tmp_path)
+    assert len({line["id"] for line in lines}) == len(lines) == 500
+    assert [line["data"] for line in lines] == [[{"a": 1}]] * 500
 
 
 def test_a_gateway_of_another_vendor_sends_the_same_over_http_and_over_grpc(

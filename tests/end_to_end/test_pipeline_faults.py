@@ -270,4 +270,4 @@ def test_losses_of_a_gateway_without_a_queue_file_are_gaps_in_the_sequence(
 
 
 def sequences(store: Path) -> list[int]:
-    return [int(line["sequence"]) for line in lines_below(store)]
+    return [int(line["producersequence"]) for line in lines_below(store)]

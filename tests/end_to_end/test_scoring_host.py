@@ -156,7 +156,7 @@ def test_every_worker_is_a_producer_of_its_own_and_none_loses_an_event(
     assert sorted(line["correlationid"] for line in inputs) == sorted(line["correlationid"] for line in outputs)
     sequences: dict[str, list[int]] = {}
     for line in inputs:
-        sequences.setdefault(line["producer"], []).append(int(line["sequence"]))
+        sequences.setdefault(line["producer"], []).append(int(line["producersequence"]))
     assert len(sequences) == 2
     assert sum(map(len, sequences.values())) == sent
     assert all(numbers == list(range(len(numbers))) for numbers in sequences.values())

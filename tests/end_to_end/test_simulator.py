@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.mapping.quarantine import Rejected
     from otel_modeldata_receiver.storage.sink import Sink
 
+pytestmark = pytest.mark.usefixtures("every_exception_is_read")
+
 BATCH = 100
 EMPTY = BlobState(size=0, blocks=0)
 ENOUGH = 2000

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from fresh_environment import INSTALL_SECONDS, ROOT, new_environment, run
 from prerequisites import need_uv
 from scoring_host import clean_environment
 
-ROOT = Path(__file__).parents[2]
-SECONDS = 900
-
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COLLECT = """
 import pandas as pd
@@ -79,23 +78,6 @@ IMAGES = [
 ]
 
 
-def run(*command: str | Path) -> str:
-    """The output of a command that must succeed."""
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        pytest.fail(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-20_000:]}")
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
@@ -106,11 +88,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment(folder: Path, image: Image) -> Path:
     """The interpreter of an environment with the packages of an image, and pip."""
-    uv = need_uv()
-    run(uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder)
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    python = new_environment(folder, sys.executable, "--seed")
     until = ("--exclude-newer", image.day) if image.day else ()
-    run(uv, "pip", "install", "--quiet", "--python", python, *until, *image.packages)
+    run(need_uv(), "pip", "install", "--quiet", "--python", python, *until, *image.packages)
     return python
 
 
@@ -120,7 +100,7 @@ def installed(python: Path) -> dict[str, str]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(2 * SECONDS)
+@pytest.mark.timeout(2 * INSTALL_SECONDS)
 @pytest.mark.parametrize("installer", ["pip", "uv"])
 @pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
 def test_an_installation_replaces_no_package_of_an_image(
@@ -229,7 +209,7 @@ os._exit(0)
 
 
 @pytest.mark.long
-@pytest.mark.timeout(2 * SECONDS)
+@pytest.mark.timeout(2 * INSTALL_SECONDS)
 @pytest.mark.parametrize("image", IMAGES[:2], ids=lambda image: image.name)
 def test_beside_azure_monitor_each_gets_what_is_its_own(tmp_path: Path, wheel: Path, image: Image) -> None:
     python = environment(tmp_path / "image", image)
@@ -243,7 +223,7 @@ def test_beside_azure_monitor_each_gets_what_is_its_own(tmp_path: Path, wheel: P
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=SECONDS,
+        timeout=INSTALL_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-20_000:]

@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from fresh_environment import INSTALL_SECONDS, ROOT, new_environment, run
 from lowest_python import VERSION as LOWEST_PYTHON
 from lowest_python import lowest_python
 from prerequisites import need_uv
 from receiver_process import lines_below
-from scoring_host import clean_environment
 
 if TYPE_CHECKING:
     from receiver_process import StartReceiver
 
-ROOT = Path(__file__).parents[2]
-INSTALL_SECONDS = 900
 RUN_SECONDS = 900
 OF_THE_TESTS = "setuptools==65.5.0"
 """The oldest opentelemetry-instrumentation imports pkg_resources, which later versions deprecate and then remove."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 DIRECT = PROJECT["dependencies"]
 VERSIONS = "import sys, importlib.metadata as m; print(*(m.version(name) for name in sys.argv[1:]))"
-
-
-def run(*command: str | Path, seconds: float) -> str:
-    """The output of a command that must succeed."""
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    if done.returncode != 0:
-        pytest.fail(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-20_000:]}")
-    return done.stdout
 
 
 def released(version: str) -> tuple[int, ...]:
@@ -56,11 +35,9 @@ def released(version: str) -> tuple[int, ...]:
 @pytest.mark.long
 @pytest.mark.timeout(INSTALL_SECONDS + RUN_SECONDS + 60)
 def test_the_sdks_own_tests_pass_on_the_lowest_versions(tmp_path: Path) -> None:
-    uv, folder = need_uv(), tmp_path / "lowest"
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(uv, "venv", "--quiet", "--python", lowest_python(), folder, seconds=INSTALL_SECONDS)
-    install = (uv, "pip", "install", "--quiet", "--python", python, "--resolution", "lowest-direct")
-    run(*install, "--editable", ".", "--group", "test", OF_THE_TESTS, seconds=INSTALL_SECONDS)
+    python = new_environment(tmp_path / "lowest", lowest_python())
+    install = (need_uv(), "pip", "install", "--quiet", "--python", python, "--resolution", "lowest-direct")
+    run(*install, "--editable", ".", "--group", "test", OF_THE_TESTS)
 
     names, bounds = zip(*(re.split(">=", text) for text in DIRECT), strict=True)
     installed = run(python, "-c", VERSIONS, *names, seconds=60).split()
@@ -86,10 +63,8 @@ print(flush(60).delivered)
 def test_the_receiver_works_on_the_oldest_python(
     tmp_path: Path, start_receiver: StartReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uv, folder = need_uv(), tmp_path / "receiver"
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(uv, "venv", "--quiet", "--python", lowest_python(), folder, seconds=INSTALL_SECONDS)
-    run(uv, "pip", "install", "--quiet", "--python", python, "--editable", ".[receiver]", seconds=INSTALL_SECONDS)
+    python = new_environment(tmp_path / "receiver", lowest_python())
+    run(need_uv(), "pip", "install", "--quiet", "--python", python, "--editable", ".[receiver]")
 
     monkeypatch.setattr(sys, "executable", str(python))
     receiver = start_receiver(str(tmp_path / "store"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,10 +14,14 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
 MAX_LINES = 400
+MAX_TEST_LINES = 450
 MAX_MODULES = 18
 """Maximum number of modules in one folder."""
 MAX_STILTED = 15
 """Maximum in source and documentation together."""
+IMPORTS = {"importorskip", "import_module", "__import__"}
+PATCHING = {"billiard", "celery", "eventlet", "gevent"}
+"""They change threads and forks of the process that imports them, so every later test would run in another one."""
 EMPTY_WORDS = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "handler", "misc"}
 
 
@@ -53,6 +58,15 @@ def test_no_module_is_too_long() -> None:
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
+def test_no_test_file_is_too_long() -> None:
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
+        for path in (ROOT / "tests").rglob("*.py")
+        if "node_modules" not in path.parts
+    }
+    assert {name: length for name, length in lengths.items() if length > MAX_TEST_LINES} == {}
+
+
 def test_no_folder_has_too_many_modules() -> None:
     folders = Counter(path.parent for path in _python_files() if path.stem != "__init__")
     assert {str(folder.relative_to(ROOT)): n for folder, n in folders.items() if n > MAX_MODULES} == {}
@@ -69,6 +83,25 @@ def test_property_tests_have_no_deadline() -> None:
     limited = re.compile(r"settings\([^)]*\bdeadline=")
     tests = sorted((ROOT / "tests").rglob("*.py"))
     assert [path.name for path in tests if limited.search(path.read_text("utf-8"))] == []
+
+
+def _imported(path: Path) -> set[str]:
+    """The packages that a file imports, also by `importorskip`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in IMPORTS:
+            found.update(str(part.value) for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return {name.partition(".")[0] for name in found}
+
+
+def test_no_test_imports_a_package_that_changes_the_process() -> None:
+    """`prerequisites.skip_without` looks for a package and does not import it."""
+    found = {path.name: _imported(path) & PATCHING for path in sorted((ROOT / "tests").rglob("*.py"))}
+    assert {name: packages for name, packages in found.items() if packages} == {}
 
 
 def test_stilted_words_are_rare() -> None:

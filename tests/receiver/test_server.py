@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from certificate_files import make_certificates
 from google.rpc.error_details_pb2 import RetryInfo
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from http_posts import HTTP, OLD, http_receiver
-from live_receiver import EXPORT, INSTANCE, live_receiver, until
+from live_receiver import INSTANCE, live_receiver, until
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from otlp_requests import NOON, record, request, span, span_request
 from recorded_metrics import RecordedMetrics
+from served_store import BrokenStore, broken_sink, health, one
 
-from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
-from otel_modeldata_receiver.exceptions import ConfigError, ListenError, StoreCheckError, StoreError
+from otel_modeldata_receiver.config.receiver import ReceiverConfig
+from otel_modeldata_receiver.exceptions import ListenError, StoreCheckError, StoreError
 from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.server import Server
 from otel_modeldata_receiver.storage.local import LocalStore
-from otel_modeldata_receiver.storage.mounts import MountedStores
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
 if TYPE_CHECKING:
@@ -36,37 +32,6 @@ pytestmark = pytest.mark.anyio
 
 FULL_SUCCESS = ExportLogsServiceResponse()
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
-
-
-class BrokenStore(LocalStore):
-    """A local store that fails while `broken` is set."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.broken: Exception | None = None
-
-    async def check(self) -> None:
-        if self.broken is not None:
-            raise StoreCheckError("broken")
-        await super().check()
-
-    async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
-        if self.broken is not None:
-            raise self.broken
-        return await super().append(name, state, block)
-
-
-def broken_sink(store: LocalStore) -> Sink:
-    return Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0))
-
-
-def one(event_id: str) -> bytes:
-    return request(record(event_id=event_id, time_ns=NOON))
-
-
-async def health(channel: grpc.aio.Channel, service: str = "") -> str:
-    answer = await HealthStub(channel).Check(HealthCheckRequest(service=service), timeout=10)
-    return str(HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
 async def test_a_request_over_the_wire_is_stored_in_the_hour_folder(tmp_path: Path) -> None:
@@ -198,208 +163,6 @@ async def test_stored_lines_survive_a_restart_and_a_retry_after_it(tmp_path: Pat
         assert [line["id"] for line in receiver.lines()] == ["1", "2"]
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority, a server certificate for localhost and a client certificate, all PEM files."""
-    return make_certificates(tmp_path_factory.mktemp("tls"))
-
-
-async def test_with_a_client_authority_only_clients_with_a_certificate_are_served(
-    tmp_path: Path, certificates: Path
-) -> None:
-    tls = TlsConfig(
-        cert_file=str(certificates / "server.crt"),
-        key_file=str(certificates / "server.key"),
-        client_ca_file=str(certificates / "ca.crt"),
-    )
-    authority = (certificates / "ca.crt").read_bytes()
-    known = grpc.ssl_channel_credentials(
-        authority, (certificates / "client.key").read_bytes(), (certificates / "client.crt").read_bytes()
-    )
-    async with live_receiver(tmp_path, tls=tls) as receiver:
-        address = f"localhost:{receiver.server.port}"
-        async with grpc.aio.secure_channel(address, known) as channel:
-            assert await channel.unary_unary(EXPORT)(one("1"), timeout=20) == b""
-        async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(authority)) as channel:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.unary_unary(EXPORT)(one("2"), timeout=20)
-            # UNAVAILABLE, not UNAUTHENTICATED, so a gateway with the wrong certificate keeps its data.
-            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert [line["id"] for line in receiver.lines()] == ["1"]
-
-
-def _client(folder: Path, authority: Path) -> grpc.ChannelCredentials:
-    key, chain = ((folder / f"client.{kind}").read_bytes() for kind in ("key", "crt"))
-    return grpc.ssl_channel_credentials((authority / "ca.crt").read_bytes(), key, chain)
-
-
-async def _outcome(port: int, credentials: grpc.ChannelCredentials, key: str) -> grpc.StatusCode:
-    async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
-        try:
-            await channel.unary_unary(EXPORT)(one(key), timeout=20)
-        except grpc.aio.AioRpcError as error:
-            return error.code()
-    return grpc.StatusCode.OK
-
-
-async def test_clients_of_another_authority_or_with_an_expired_certificate_store_nothing(
-    tmp_path: Path, certificates: Path
-) -> None:
-    """A failed handshake is UNAVAILABLE, so a gateway keeps its data meanwhile."""
-    stranger, expired = (tmp_path / name for name in ("stranger", "expired"))
-    for folder in (stranger, expired):
-        folder.mkdir()
-    make_certificates(stranger)
-    make_certificates(expired, authority=certificates, client_days=-1)
-    tls = TlsConfig(
-        cert_file=str(certificates / "server.crt"),
-        key_file=str(certificates / "server.key"),
-        client_ca_file=str(certificates / "ca.crt"),
-    )
-    async with live_receiver(tmp_path, tls=tls) as receiver:
-        port = receiver.server.port
-        for folder in (stranger, expired):
-            assert await _outcome(port, _client(folder, certificates), "refused") is grpc.StatusCode.UNAVAILABLE
-        assert await _outcome(port, _client(certificates, certificates), "served") is grpc.StatusCode.OK
-        assert [line["id"] for line in receiver.lines()] == ["served"]
-
-
-async def test_renewed_certificates_are_used_without_a_restart(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """While only some files are renewed, the previous ones are used."""
-    served, renewed = tmp_path / "served", tmp_path / "renewed"
-    for folder in (served, renewed):
-        folder.mkdir()
-        make_certificates(folder)
-    former, latter = _client(served, served), _client(renewed, renewed)
-    tls = TlsConfig(
-        cert_file=str(served / "server.crt"), key_file=str(served / "server.key"), client_ca_file=str(served / "ca.crt")
-    )
-    async with live_receiver(tmp_path, tls=tls) as receiver:
-        port = receiver.server.port
-        assert await _outcome(port, former, "1") is grpc.StatusCode.OK
-        (renewed / "server.crt").replace(served / "server.crt")
-        with caplog.at_level(logging.WARNING):
-            assert await _outcome(port, former, "2") is grpc.StatusCode.OK
-        assert "the files changed and do not belong together, the previous ones are used" in caplog.text
-        (renewed / "server.key").replace(served / "server.key")
-        (renewed / "ca.crt").replace(served / "ca.crt")
-        assert await _outcome(port, latter, "3") is grpc.StatusCode.OK
-        assert await _outcome(port, former, "4") is grpc.StatusCode.UNAVAILABLE
-        assert sorted(line["id"] for line in receiver.lines()) == ["1", "2", "3"]
-
-
-async def test_a_tls_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    tls = TlsConfig(cert_file=str(tmp_path / "no.crt"), key_file=str(tmp_path / "no.key"))
-    config = ReceiverConfig(listen="127.0.0.1:0", store=str(tmp_path), instance_id=INSTANCE, tls=tls)
-    with pytest.raises(
-        ConfigError, match=r"^tls: expected readable PEM files .* got No such file or directory in .*no\.crt"
-    ):
-        await Server(config).start()
-
-
-async def test_a_tls_file_that_is_not_a_certificate_is_reported(tmp_path: Path) -> None:
-    file = tmp_path / "noise.pem"
-    file.write_text("noise")
-    tls = TlsConfig(cert_file=str(file), key_file=str(file))
-    config = ReceiverConfig(listen="127.0.0.1:0", store=str(tmp_path / "s"), instance_id=INSTANCE, tls=tls)
-    with pytest.raises(ConfigError, match=r"^tls: expected readable PEM files that belong together, got "):
-        await Server(config).start()
-
-
-# --- Outages ---
-
-
-def outage_log(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str]]:
-    """All log records of the receiver: module, level, message."""
-    return [
-        (record.name.removeprefix("otel_modeldata_receiver."), record.levelname, record.getMessage())
-        for record in caplog.records
-        if record.name.startswith("otel_modeldata_receiver")
-    ]
-
-
-async def test_an_outage_of_the_store_is_logged_once_at_its_start_and_once_at_its_end(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The number of requests, their protocols and their folders do not matter."""
-    caplog.set_level(logging.DEBUG, "otel_modeldata_receiver")
-    store = BrokenStore(tmp_path)
-    recorded = RecordedMetrics()
-    sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0), instruments=recorded.instruments)
-    async with http_receiver(tmp_path, sink=sink, instruments=recorded.instruments) as receiver:
-        store.broken = StoreError("disk full")
-        for number in range(3):
-            for collection in ("model_inputs", "model_outputs"):
-                raw = request(record(event_id=str(number), collection=collection, time_ns=NOON))
-                with pytest.raises(grpc.aio.AioRpcError):
-                    await receiver.live.export(raw)
-                assert (await receiver.post(HTTP, "/v1/logs", raw, PROTOBUF)).status == 503
-        with pytest.raises(grpc.aio.AioRpcError):
-            await receiver.live.export(request(record("no json", time_ns=NOON)))
-        store.broken = None
-
-        async def ready() -> bool:
-            return await health(receiver.live.channel) == "SERVING"
-
-        await until(ready)
-        assert await receiver.live.export(one("1")) == FULL_SUCCESS
-        assert outage_log(caplog) == [
-            ("listeners.health", "WARNING", "not ready: disk full"),
-            ("listeners.health", "WARNING", "ready again: the store can be written"),
-        ]
-        assert recorded.values()["otel_modeldata.refused_requests"] == {(("error.type", "StoreError"),): 13}
-    recorded.close()
-
-
-async def test_an_outage_of_a_datastore_is_logged_once_at_its_start_and_once_at_its_end(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The receiver stays ready: only the lines of that datastore's collections are refused."""
-    caplog.set_level(logging.DEBUG, "otel_modeldata_receiver")
-    store, lake = MountedStores(LocalStore(tmp_path / "store")), BrokenStore(tmp_path / "lake")
-    store.mount("lake", lake)
-    (tmp_path / "blue.yml").write_text(
-        "endpoint_name: credit\nname: blue\ndata_collector: {collections: {model_inputs: {data: "
-        "{path: 'azureml://datastores/lake/paths/in', version: 1}}, model_outputs: {}}}\n"
-    )
-    settings = {"deployments": (str(tmp_path / "blue.yml"),), "datastores": {"lake": str(tmp_path / "lake")}}
-    sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0))
-    async with live_receiver(tmp_path / "store", **settings) as receiver:
-        # The default sink retries for seconds; this one does not.
-        receiver.server._pipeline._sink = sink
-        lake.broken = StoreError("disk full")
-        for number in range(3):
-            with pytest.raises(grpc.aio.AioRpcError):
-                await receiver.export(one(str(number)))
-            outputs = request(record(event_id=str(number), collection="model_outputs", time_ns=NOON))
-            assert await receiver.export(outputs) == FULL_SUCCESS
-        assert await health(receiver.channel) == "SERVING"
-        lake.broken = None
-        for number in range(2):
-            assert await receiver.export(one(str(number))) == FULL_SUCCESS
-        assert outage_log(caplog) == [
-            (
-                "listeners.health",
-                "WARNING",
-                "lines for a datastore are not stored, requests with them are refused: datastore 'lake': disk full",
-            ),
-            (
-                "deployments.first_lines",
-                "INFO",
-                f"first event of credit/blue/model_outputs is stored, below {tmp_path}/store/credit/blue/model_outputs",
-            ),
-            (
-                "deployments.first_lines",
-                "INFO",
-                "first event of credit/blue/model_inputs is stored, below azureml://datastores/lake/paths/in",
-            ),
-            ("listeners.health", "WARNING", "lines for a datastore are stored again: datastore 'lake'"),
-        ]
-    await sink.close()
-
-
 # --- Metrics ---
 
 
@@ -439,7 +202,17 @@ async def test_metrics_have_the_transport_of_the_records(tmp_path: Path) -> None
         "otelcol_receiver_accepted_spans": {by_grpc: 2, by_http: 4},
         "otelcol_receiver_refused_log_records": {by_grpc: 1, by_http: 2},
         "otelcol_receiver_refused_spans": {by_grpc: 1, by_http: 3},
-        "otel_modeldata.refused_requests": {(("error.type", "StoreError"),): 4},
+        "otel_modeldata.refused_requests": {
+            (("error.type", "StoreError"), ("transport", "grpc")): 2,
+            (("error.type", "StoreError"), ("transport", "http")): 2,
+        },
+        "otel_modeldata.tenant.records": {
+            (("deployment", "blue"), ("endpoint", "credit"), ("outcome", "accepted")): 10,
+            (("deployment", "blue"), ("endpoint", "credit"), ("outcome", "refused")): 7,
+            (("deployment", "default"), ("endpoint", "credit"), ("outcome", "accepted")): 1,
+            (("deployment", "default"), ("endpoint", "local"), ("outcome", "accepted")): 1,
+        },
+        "otel_modeldata.delay": {(): 6},
         "otel_modeldata.in_flight": {(): 0},
         "otel_modeldata.appends": {(): 6},
         "otel_modeldata.append.duration": {(): 6},

@@ -1,13 +1,10 @@
+"""`Collector`: names, contexts, ids, and what a call accepts or refuses."""
+
 from __future__ import annotations
 
-import asyncio
 import logging
-import re
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,12 +14,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import otel_modeldata
 from otel_modeldata import Collector, semconv
-from otel_modeldata.context import BasicCorrelationContext, CorrelationContext, WrapperContext, use_correlation_context
+from otel_modeldata.context import BasicCorrelationContext, CorrelationContext, use_correlation_context
 from otel_modeldata.exceptions import (
     CollectionNameError,
     ConfigError,
     ContextError,
-    NotEnabledError,
     UnsupportedDataError,
     UnsupportedValueError,
 )
@@ -30,8 +26,6 @@ from otel_modeldata.testing import capture
 from otel_modeldata.validation import frame_advice
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from recording_backend import RecordingBackend
 
 FRAME = pd.DataFrame({"a": [1, 2]})
@@ -39,12 +33,6 @@ FRAME = pd.DataFrame({"a": [1, 2]})
 
 def _hour(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns // 10**9, timezone.utc).strftime("%Y/%m/%d/%H")
-
-
-def _configure(monkeypatch: pytest.MonkeyPatch, folder: Path, block: str) -> None:
-    path = folder / "deployment.yml"
-    path.write_text(f"data_collector:\n{block}", "utf-8")
-    monkeypatch.setenv("OTEL_MODELDATA_CONFIG", str(path))
 
 
 def test_inputs_and_outputs_of_a_request_share_the_correlation_id() -> None:
@@ -163,101 +151,6 @@ def test_a_collector_without_a_name_is_refused_with_azures_text(name: Any) -> No
 def test_a_name_that_cannot_be_a_folder_is_refused(name: Any) -> None:
     with pytest.raises(CollectionNameError, match=r"^collection name: expected 1 to 128 characters .*, got '"):
         Collector(name=name)
-
-
-def test_a_collection_that_is_not_configured_is_refused_with_azures_text(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    _configure(monkeypatch, tmp_path, "  collections: {model_inputs: {}}")
-    sentence = "collection model_outputs is not enabled, drop the data"
-    with pytest.raises(NotEnabledError, match=f"^{sentence}$"):
-        Collector(name="model_outputs")
-    errors: list[Exception] = []
-    collector = Collector(name="model_outputs", on_error=errors.append)
-    collector.collect(FRAME)
-    assert [str(error) for error in errors] == [sentence, sentence]
-
-
-def test_payload_logging_alone_refuses_frames_with_azures_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _configure(monkeypatch, tmp_path, "  collections: {request: {}, response: {}}")
-    with pytest.raises(NotEnabledError, match=r"^custom logging is not enabled, drop the data$"):
-        Collector(name="model_inputs")
-
-
-# S40
-def test_a_collection_that_was_switched_off_drops_its_frames_and_never_breaks_scoring(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    _configure(
-        monkeypatch, tmp_path, "  collections: {model_inputs: {enabled: 'False'}, model_outputs: {enabled: 'True'}}"
-    )
-    monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
-    with capture() as captured:
-        context = Collector(name="model_inputs").collect(FRAME)
-        Collector(name="model_outputs").collect(FRAME, context)
-    assert [event.collection for event in captured.events] == ["model_outputs"]
-    assert isinstance(context, WrapperContext)
-    assert (context.is_success(), context.get_message()) == (
-        False,
-        "collection model_inputs is not enabled, drop the data",
-    )
-
-
-def test_on_error_is_called_for_a_collection_that_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AZUREML_MDC_ENABLED", "false")
-    errors: list[Exception] = []
-    Collector(name="model_inputs", on_error=errors.append).collect(FRAME)
-    assert [str(error) for error in errors] == ["custom logging is not enabled, drop the data"] * 2
-
-
-def test_debug_mode_returns_whether_the_call_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
-    with capture():
-        collector = Collector(name="model_inputs", on_error=lambda _: None)
-        accepted, refused = collector.collect(FRAME), collector.collect(5)  # type: ignore[arg-type]
-    assert isinstance(accepted, WrapperContext)
-    assert isinstance(refused, WrapperContext)
-    assert (accepted.is_success(), accepted.get_message()) == (True, "accepted")
-    assert (refused.is_success(), refused.get_message()) == (
-        False,
-        "data type (int) not supported, supported types: pandas.DataFrame",
-    )
-
-
-def test_local_capture_prints_one_line_and_sends_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("AZUREML_MDC_ENABLED", "true")
-    monkeypatch.setenv("AZUREML_MDC_LOCAL_CAPTURE", "true")
-    with capture() as captured:
-        Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext(id="test"))
-    line = capsys.readouterr().out
-    assert line.endswith(' | model_inputs | test | [{"a":1},{"a":2}]\n')
-    time.strptime(line.split(" | ")[0], "%Y-%m-%d %H:%M:%S")
-    assert captured.events == []
-
-
-def test_sampling_keeps_inputs_and_outputs_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _configure(
-        monkeypatch,
-        tmp_path,
-        "  sampling_rate: 0.1\n  collections: {model_inputs: {enabled: 'True'}, model_outputs: {enabled: 'True'}}",
-    )
-    monkeypatch.setenv("AZUREML_MDC_DEBUG", "true")
-    with capture() as captured:
-        inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
-        dropped = 0
-        for n in range(2000):
-            context = inputs.collect(FRAME, BasicCorrelationContext(id=f"r{n}"))
-            outputs.collect(FRAME, context)
-            dropped += context.get_message() == "dropped_sampling"  # type: ignore[attr-defined]
-        by_collection: dict[str, set[str]] = {"model_inputs": set(), "model_outputs": set()}
-        for event in captured.events:
-            by_collection[event.collection].add(event.correlation_id)
-            assert event.attributes[semconv.AZUREML_SAMPLING_RATE] == 0.1
-    assert by_collection["model_inputs"] == by_collection["model_outputs"]
-    assert by_collection["model_inputs"] == {f"r{n}" for n in range(2000) if semconv.is_sampled(f"r{n}", 0.1)}
-    assert len(by_collection["model_inputs"]) == 2000 - dropped
 
 
 def test_the_event_time_is_the_time_of_collect_or_the_contexts_timestamp() -> None:
@@ -440,99 +333,3 @@ def test_an_unreachable_endpoint_never_raises_in_collect_and_shows_in_the_report
     assert (report.accepted, report.delivered, report.lost, report.pending) == (10, 0, {"shutdown": 10}, 0)
     assert sum(error.count for error in errors) == 10  # type: ignore[attr-defined]
     assert "10 event(s) wait for 127.0.0.1:9, which answers UNAVAILABLE" in caplog.text
-
-
-# ---- one id for many requests
-
-
-REPEATED = (
-    "collection model_inputs: expected a correlation id for each request, got 'test' again and again: {sampled}their "
-    "rows have the same row ids, test_0 and so on; give each request its own id, or no context"
-)
-SAMPLED = "sampling at 0.5 decides by it, so all of these are collected or none, and "
-
-
-@pytest.mark.parametrize(("rate", "sampled"), [("0.5", SAMPLED), ("1.0", "")])
-def test_one_id_for_many_requests_is_logged_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rate: str, sampled: str
-) -> None:
-    block = f"  sampling_rate: {rate}\n  collections:\n    model_inputs: {{enabled: 'True'}}\n"
-    _configure(monkeypatch, tmp_path, block)
-    with capture():
-        collector = Collector(name="model_inputs")
-        for _ in range(20):
-            collector.collect(FRAME, BasicCorrelationContext(id="test"))
-    assert [(record.name, record.getMessage()) for record in caplog.records] == [
-        ("otel_modeldata.collector", REPEATED.format(sampled=sampled))
-    ]
-
-
-def test_one_context_for_many_requests_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with capture():
-        collector, context = Collector(name="model_inputs"), BasicCorrelationContext(id="test")
-        for _ in range(100):
-            collector.collect(FRAME, context)
-    assert caplog.messages == [REPEATED.format(sampled="")]
-
-
-def test_requests_of_one_id_in_different_seconds_are_logged(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seconds = iter(range(0, 100, 2))
-    with capture():
-        collector, context = Collector(name="model_inputs"), BasicCorrelationContext(id="test")
-        monkeypatch.setattr("otel_modeldata.collector.time", SimpleNamespace(monotonic=lambda: next(seconds)))
-        for _ in range(6):
-            collector.collect(FRAME, context)
-    assert caplog.messages == [REPEATED.format(sampled="")]
-
-
-def test_a_constant_id_of_each_thread_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with capture():
-        collector = Collector(name="model_inputs")
-        for _ in range(20):
-            for worker in range(8):  # ids may share a slot, but hardly all of them
-                collector.collect(FRAME, BasicCorrelationContext(id=f"worker-{worker}"))
-    (message,) = caplog.messages
-    assert re.sub("worker-[0-7]", "test", message) == REPEATED.format(sampled="")
-
-
-def test_frames_of_one_request_may_share_its_id(caplog: pytest.LogCaptureFixture) -> None:
-    with capture():
-        collectors = [Collector(name=name) for name in ("model_inputs", "model_outputs")]
-        for number in range(100):
-            context: CorrelationContext = BasicCorrelationContext(id=number)
-            for _ in range(10):
-                for collector in collectors:
-                    context = collector.collect(FRAME, context)
-            with use_correlation_context(BasicCorrelationContext(id=f"current-{number}")):
-                for _ in range(10):
-                    collectors[0].collect(FRAME)
-    assert caplog.messages == []
-
-
-def test_threads_that_share_a_context_each_have_their_own_row_ids() -> None:
-    barrier = threading.Barrier(4)
-
-    def collect(rows: int) -> set[int]:
-        barrier.wait(60)
-        frame = pd.DataFrame({"a": range(rows)})
-        return {len(collector.collect(frame, shared).row_ids) for _ in range(200)}  # type: ignore[attr-defined]
-
-    with capture(), ThreadPoolExecutor(4) as threads:
-        collector, shared = Collector(name="model_inputs"), BasicCorrelationContext(id="shared")
-        assert list(threads.map(collect, (1, 2, 3, 4))) == [{1}, {2}, {3}, {4}]
-
-
-def test_tasks_that_share_a_context_each_have_their_own_row_ids() -> None:
-    async def collect(rows: int) -> list[str]:
-        context = collector.collect(pd.DataFrame({"a": range(rows)}), shared)
-        await asyncio.sleep(0)
-        return [row_id.rpartition("_")[0] for row_id in context.row_ids]  # type: ignore[attr-defined]
-
-    async def collect_all() -> list[list[str]]:
-        return await asyncio.gather(*map(collect, (1, 2, 3)))
-
-    with capture():
-        collector, shared = Collector(name="model_inputs"), BasicCorrelationContext(id="shared")
-        assert asyncio.run(collect_all()) == [["shared"] * 1, ["shared"] * 2, ["shared"] * 3]

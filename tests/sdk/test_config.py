@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from otel_modeldata import Collector
+from otel_modeldata._settings.settings import read_environment
 from otel_modeldata.config import Collection, CollectorConfig, DataAsset, config_warnings, load_config, read_deployment
 from otel_modeldata.exceptions import ConfigError
 from otel_modeldata.validation.problems import Problem
@@ -321,6 +323,20 @@ def test_a_collection_that_nothing_switches_on_is_off_as_in_azure_and_a_warning_
         Problem("data_collector.collections.b.enabled", message),
         Problem("data_collector.collections.c.enabled", message),
     )
+
+
+def test_a_collection_that_azures_host_does_not_switch_on_is_off_and_a_warning_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    environ = _azure_file(tmp_path, {"collections": {"model_inputs": {"sampleRatePercentage": 50}, "b": None}})
+    message = 'expected true or false, got nothing, so this collection is off, as in Azure ML: write "enabled": true'
+    assert read_environment(environ).warnings == (
+        Problem("collections.model_inputs.enabled", message),
+        Problem("collections.b.enabled", message),
+    )
+    monkeypatch.setenv(*environ.popitem())
+    Collector(name="model_inputs")
+    assert f"collections.model_inputs.enabled: {message}" in caplog.messages
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from otel_modeldata.exceptions import ContextError
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:Using fork:DeprecationWarning")  # eventlet, if a test has imported it
 def test_a_forked_child_and_its_parent_never_make_the_same_id() -> None:
     BasicCorrelationContext()  # some ids are now made in advance
     reading, writing = os.pipe()

@@ -110,10 +110,12 @@ def test_a_report_as_json_holds_the_counts_of_each_collection() -> None:
             "model_outputs": CollectionReport(accepted=3, delivered=1, lost={"refused": 1}, pending=1),
         },
         {"dead": {"model_inputs": CollectionReport(accepted=2, delivered=2)}},
+        deployment="credit/blue",
     )
     assert report == DeliveryReport(accepted=13, delivered=9, lost={"refused": 2, "rejected": 1}, pending=1)
     assert json.loads(report.to_json()) == {
         "producer": "p",
+        "deployment": "credit/blue",
         "collections": {
             "model_inputs": {"accepted": 10, "delivered": 8, "lost": {"refused": 1, "rejected": 1}},
             "model_outputs": {"accepted": 3, "delivered": 1, "lost": {"refused": 1}, "pending": 1},

@@ -95,6 +95,7 @@ def test_many_threads_log_a_key_once(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Using fork:DeprecationWarning")  # eventlet, if a test has imported it
 def test_a_forked_child_logs_although_a_thread_of_its_parent_was_logging() -> None:
     inside, release = threading.Event(), threading.Event()
 

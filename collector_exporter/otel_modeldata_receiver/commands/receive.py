@@ -15,7 +15,9 @@ from otel_modeldata.memory_hint import keep_freed_memory
 
 from .. import telemetry
 from ..config import receiver as configuration
+from ..config.unused_secret import unused_secret
 from ..exceptions import ConfigError
+from .log_output import start_log
 from .store_argument import path_argument, store_argument
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ..config.setting import Setting
     from ..server import Server
     from .subparsers import Commands
+
+logger = logging.getLogger(__name__)
 
 _DESCRIPTION: Final = """\
 Receive model data over OTLP/gRPC and append it to rolled JSONL blobs in the
@@ -39,7 +43,9 @@ examples:
       beside a gateway, which listens on 4317 and sends to 4327
   otel-modeldata receive --listen 0.0.0.0:4327 --store az://modeldata/prod \\
       --config receiver.yaml
-      store in the container modeldata, below prod; more settings from a file
+      store in the container modeldata, below prod; TLS and more from a file
+  otel-modeldata receive --admin-listen 127.0.0.1:9464
+      and serve /livez, /readyz and Prometheus's /metrics there
   otel-modeldata receive --old-protocol-listen 127.0.0.1:50011 \\
       --deployment deployment.yml
       replace Azure's sidecar for an image that holds azureml-ai-monitoring
@@ -49,8 +55,12 @@ the configuration file is YAML with these keys; flags win over it:
   Only one key of store_access may be set. clients of tls, for example:
     clients: {{gateway: ["*"], "spiffe://corp/credit": [credit/*]}}
   A request for any other deployment is refused as a whole and nothing of it is
-  kept. A gateway drops refused requests, so its own certificate needs "*". The
-  files of tls are read again when they change; clients needs a restart.
+  kept. A gateway drops refused requests, so its own certificate needs "*".
+
+read again without a restart:
+  the files of tls and the deployment files when they change; tls.clients,
+  limits, log_level and log_format at SIGHUP and when the configuration file
+  changes; other settings need a restart, which one log line says
 
 environment:
   AZURE_STORAGE_CONNECTION_STRING
@@ -82,6 +92,10 @@ _FLAGS: Final = {
     "http_listen": "--http-listen",
     "old_protocol_listen": "--old-protocol-listen",
     "deployments": "--deployment",
+    "admin_listen": "--admin-listen",
+    "allow_insecure": "--allow-insecure",
+    "log_level": "--log-level",
+    "log_format": "--log-format",
 }
 """Settings that have a flag; unset ones are absent from the namespace and leave the file's value as it is."""
 _COLUMNS: Final = 80
@@ -143,23 +157,37 @@ def receive(arguments: argparse.Namespace) -> None:
     """
     given = {name: getattr(arguments, name) for name in _FLAGS if hasattr(arguments, name)}
     config = configuration.load(arguments.config, given)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Azure's client writes a dozen lines for every request at INFO.
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    start_log(config.log_level, config.log_format)
+    for about in unused_secret(config):
+        logger.warning("%s", about)
     # Errors are reported in one sentence here, so gRPC's own log on stderr is off; set the variable to see it.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
+        from ..reloading import ConfigFile  # noqa: PLC0415
         from ..server import run  # noqa: PLC0415 (gRPC, the store's client: only this command needs them)
     except ImportError as error:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
         ) from None
     keep_freed_memory()  # allocating it again for the next large request costs more than checking its rows
-    stop_metrics = telemetry.start_metrics()
+    exported = telemetry.start_metrics(config.instance, prometheus=config.admin_listen is not None)
+
+    file = ConfigFile(
+        path=arguments.config,
+        read=lambda: configuration.load(arguments.config, given),
+        changed=lambda renewed: start_log(renewed.log_level, renewed.log_format),
+    )
     try:
-        _run_loop(run(config, lambda server: _announce(config, server, as_json=arguments.json)))
+        _run_loop(
+            run(
+                config,
+                lambda server: _announce(config, server, as_json=arguments.json),
+                file=file,
+                metrics=exported.prometheus,
+            )
+        )
     finally:
-        stop_metrics()
+        exported.stop()
 
 
 def _run_loop(main: Coroutine[object, object, None]) -> None:

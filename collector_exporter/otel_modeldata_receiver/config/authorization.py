@@ -46,8 +46,8 @@ class Client:
         """Raise ForbiddenError unless this client may send for some deployment."""
         if not self.grants:
             raise ForbiddenError(
-                f"expected a certificate that tls.clients names, got one of {self._shown}; add it there and restart "
-                "the receiver, or send with another certificate"
+                f"expected a certificate that tls.clients names, got one of {self._shown}; add it there, or "
+                "send with another certificate"
             )
 
     def check(self, endpoint: str, deployment: str) -> None:
@@ -55,7 +55,7 @@ class Client:
         if self.grants.isdisjoint((f"{endpoint}/{deployment}", f"{endpoint}/{EVERYTHING}")):
             raise ForbiddenError(
                 f"expected a deployment that tls.clients grants the certificate of {self._shown}, got "
-                f"'{endpoint}/{deployment}'; add it there and restart the receiver, or send with another certificate"
+                f"'{endpoint}/{deployment}'; add it there, or send with another certificate"
             )
 
     @property

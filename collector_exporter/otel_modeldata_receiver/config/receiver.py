@@ -16,12 +16,14 @@ import msgspec
 
 from otel_modeldata import semconv
 from otel_modeldata.validation.decoding import Rule, decode
+from otel_modeldata.validation.loopback import is_loopback
 from otel_modeldata.validation.problems import Problem, child
 
 from ..exceptions import ConfigError
 from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the annotations)
 from .authorization import Grants  # noqa: TC001
 from .kept_spans import KeptSpans
+from .logs import LogFormat, LogLevel
 from .paths import with_meant_paths
 from .setting import MIB, Doc, Setting, settings_of
 from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig
@@ -202,6 +204,29 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     old_protocol: Annotated[
         OldProtocolConfig, Doc(unit="mapping", meaning="which deployment the events of that protocol belong to")
     ] = OldProtocolConfig()
+    admin_listen: Annotated[
+        Address | None,
+        Doc(
+            unit="HOST:PORT",
+            meaning="address for /livez, /readyz and Prometheus's /metrics in plain HTTP, usually 127.0.0.1:9464; it "
+            "takes no data",
+            default="off",
+        ),
+    ] = None
+    allow_insecure: Annotated[
+        bool,
+        Doc(
+            unit="true or false",
+            meaning="listen for data without TLS on addresses that other machines reach: every client that reaches "
+            "them may write",
+        ),
+    ] = False
+    log_level: Annotated[
+        LogLevel, Doc(unit="LEVEL", meaning="least level of what is logged: debug, info, warning or error")
+    ] = LogLevel.INFO
+    log_format: Annotated[
+        LogFormat, Doc(unit="text or json", meaning="format of the log on stderr: text, or one JSON object a line")
+    ] = LogFormat.TEXT
     spans: Annotated[
         KeptSpans,
         Doc(
@@ -329,6 +354,7 @@ def _conflicts(config: ReceiverConfig) -> Iterator[Problem]:
         yield Problem(
             "tls.clients", "expected client_ca_file beside it, got none; without it no client shows a certificate"
         )
+    yield from _open_doors(config)
     accesses = {"store_access": config.store_access}
     for name, datastore in config.known_datastores.items():
         accesses[child("datastores", name)] = datastore
@@ -347,3 +373,20 @@ def _conflicts(config: ReceiverConfig) -> Iterator[Problem]:
             f"expected at least max_message_bytes ({config.max_message_bytes}), got {config.max_in_flight_bytes}; the "
             "largest request would always be refused",
         )
+
+
+def _open_doors(config: ReceiverConfig) -> Iterator[Problem]:
+    """The listeners for data that other machines reach without TLS, unless the settings allow it."""
+    if config.allow_insecure:
+        return
+    doors = {"old_protocol_listen": config.old_protocol_listen}  # this protocol has no TLS
+    if config.tls is None:
+        doors = {"listen": config.listen, "http_listen": config.http_listen, **doors}
+    for setting, address in doors.items():
+        if address is not None and not is_loopback(address.rpartition(":")[0]):
+            cure = "listen on 127.0.0.1" if setting == "old_protocol_listen" else "set tls, or listen on 127.0.0.1"
+            yield Problem(
+                setting,
+                f"expected an address of this machine only, because there is no TLS, got {address!r}; {cure}, or set "
+                "allow_insecure where a network policy admits only known senders",
+            )

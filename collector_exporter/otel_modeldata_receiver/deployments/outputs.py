@@ -65,6 +65,11 @@ class Output:
         if self._deployments is not None:
             self._deployments.start(self.destinations)
 
+    def reload(self) -> None:
+        """Read the deployment files again, as when they change."""
+        if self._deployments is not None:
+            self._deployments.reload()
+
     def stored(self, folders: Sequence[str]) -> None:
         """Note that lines became durable in `folders`."""
         self._first_lines.stored(folders)

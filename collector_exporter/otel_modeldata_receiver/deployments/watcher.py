@@ -78,6 +78,10 @@ class Deployments:
             )
         self._task = asyncio.create_task(self._watch(destinations), name="deployment files")
 
+    def reload(self) -> None:
+        """Read the files again at the next look, even if they did not change."""
+        self._stamp = ()
+
     async def stop(self) -> None:
         """Stop watching; safe to call twice and before `start`."""
         task, self._task = self._task, None

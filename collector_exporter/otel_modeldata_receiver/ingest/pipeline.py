@@ -27,6 +27,8 @@ from ..layout.destination import Destinations
 from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
 from ..mapping.request import decode, map_records
+from ..telemetry import tenant_attributes
+from ..telemetry.receiver_metrics import RECEIVER
 from . import compression
 from .admission import Admission
 from .commit import commit, quarantine
@@ -53,8 +55,7 @@ _WITHOUT_CONTENT: Final = (
     "the application, with OpenTelemetry's instrumentation, OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental "
     "and OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only"
 )
-_RECEIVER: Final = "otel-modeldata"
-"""The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
+_TIME_KEY: Final = b'"timens":"'
 
 
 class Pipeline:
@@ -91,8 +92,7 @@ class Pipeline:
         self._destinations = destinations or Destinations(config.rolling_rate)
         self._on_stored = on_stored
         self.spans = signals.spans(config.spans)
-        granted = config.tls.clients if config.tls else None
-        self.clients = None if granted is None else Clients(granted)
+        self.clients = _clients(config)
         self.totals = Totals()
         self._clock_ns = clock_ns
         self._log = LogThrottle(logger)
@@ -132,10 +132,10 @@ class Pipeline:
                 answer = await self._begin_decompressed(message, info, convert)
             return await self._outcome(answer)
         except (ReceiverError, TimeoutError) as error:
-            self._report_refused(error)
+            self._report_refused(error, info)
             raise
         except Exception as error:  # error boundary: the sender keeps its data
-            self._report_refused(error)
+            self._report_refused(error, info)
             raise InternalError(
                 f"unexpected {type(error).__name__} in the receiver, see its log; send again"
             ) from error
@@ -150,6 +150,10 @@ class Pipeline:
         return await self._outcome(
             self._begin(decode(request, info.signal), lambda decoded: self._store(decoded, info))
         )
+
+    def use(self, config: ReceiverConfig) -> None:
+        """Apply who may send for which deployment, to the requests that arrive from now on."""
+        self.clients = _clients(config)
 
     def stop(self) -> None:
         """Refuse calls from now on."""
@@ -227,14 +231,18 @@ class Pipeline:
         except UndecodableError as error:
             return await self._keep_undecodable(decoded.request, error, arrival_ns)
         received = self._instruments.received[signal.name]
-        attributes = {"receiver": _RECEIVER, "transport": info.transport}
+        attributes = {"receiver": RECEIVER, "transport": info.transport}
         try:
             committed = await commit(self._sink, mapped, arrival_ns)
         except StoreError as error:
             received.refused.add(mapped.records, attributes)
+            self._count_tenants(mapped, "refused")
             self._store_failed(error)
             raise
         received.accepted.add(mapped.records - len(committed.rejected), attributes)
+        self._count_tenants(mapped, "accepted")
+        if mapped.lines and (time_ns := _time_of(next(iter(mapped.lines.values()))[0].data)):
+            self._instruments.delay.record(max(0.0, (self._clock_ns() - time_ns) / 1e9))
         if mapped.left_out:
             self._instruments.left_out.add(mapped.left_out)
         if mapped.calls_without_content:
@@ -246,6 +254,10 @@ class Pipeline:
         if self._on_stored is not None:
             self._on_stored(mapped.folders)
         return signal.answer(len(committed.rejected), [rejected.reason for rejected in committed.rejected])
+
+    def _count_tenants(self, mapped: Mapped, outcome: str) -> None:
+        for tenant, records in mapped.records_by_tenant.items():
+            self._instruments.tenant_records.add(records, {**tenant_attributes(tenant), "outcome": outcome})
 
     def _count(self, decoded: Decoded, mapped: Mapped, committed: Committed) -> None:
         totals = self.totals
@@ -270,11 +282,11 @@ class Pipeline:
         if self._on_store_error is not None:
             self._on_store_error(error)
 
-    def _report_refused(self, error: Exception) -> None:
+    def _report_refused(self, error: Exception, info: RequestInfo) -> None:
         """Count a refused request, and log its kind; `on_store_error` reports what the store refuses."""
         kind = type(error).__name__
         self.totals.refused += 1
-        self._instruments.refused_requests.add(1, {"error.type": kind})
+        self._instruments.refused_requests.add(1, {"error.type": kind, "transport": info.transport})
         if isinstance(error, StoreError):
             return
         expected = isinstance(error, (ReceiverError, TimeoutError))
@@ -307,3 +319,16 @@ class Pipeline:
 def _expire(answer: asyncio.Future[bytes]) -> None:
     if not answer.done():
         answer.set_exception(TimeoutError())
+
+
+def _clients(config: ReceiverConfig) -> Clients | None:
+    """Who may send for which deployment; None where everybody may send for all."""
+    granted = config.tls.clients if config.tls else None
+    return None if granted is None else Clients(granted)
+
+
+def _time_of(line: bytes) -> int:
+    """The time of the event in a line, ns since the epoch; 0 where the line has none. Its keys follow its rows."""
+    start = line.rfind(_TIME_KEY) + len(_TIME_KEY)
+    digits = line[start : line.find(b'"', start)]
+    return int(digits) if digits.isdigit() else 0

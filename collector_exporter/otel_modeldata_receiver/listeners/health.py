@@ -1,7 +1,8 @@
-"""Readiness, through the gRPC health service, and the only log lines about an outage of a store.
+"""Readiness, through the gRPC health service and `/readyz`, and the only log lines about an outage of a store.
 
 Own store: a receiver that is not ready gets no traffic in Kubernetes, so no request can show that the
-store works again. It checks the store itself, but only while the store is down.
+store works again. It checks the store itself while the store is down, and while no data arrives: a store that is gone
+is noticed before the first request needs it.
 
 Datastores of deployment files: only lines of their collections wait, and the receiver stays ready. Requests still
 arrive, so the next line stored there ends the outage.
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 PROBE_SECONDS: Final = 3.0
 """Pause between two checks of a store that failed."""
+IDLE_PROBE_SECONDS: Final = 15.0
+"""Pause between two checks of a store that works, while no line is stored in it."""
 
 
 class StoreHealth:
@@ -39,7 +42,8 @@ class StoreHealth:
         servicer: the gRPC health service that reports the status.
         services: the names under which clients ask; "" is the whole server.
         check: raises `StoreError` while the store cannot be written.
-        probe_seconds: pause between two checks.
+        probe_seconds: pause between two checks while the store is down.
+        idle_seconds: pause between two checks while no line is stored.
     """
 
     def __init__(
@@ -48,11 +52,16 @@ class StoreHealth:
         services: tuple[str, ...],
         check: Callable[[], Awaitable[None]],
         probe_seconds: float = PROBE_SECONDS,
+        idle_seconds: float = IDLE_PROBE_SECONDS,
     ) -> None:
         self._servicer = servicer
         self._services = services
         self._check = check
         self._probe_seconds = probe_seconds
+        self._idle_seconds = idle_seconds
+        self._idle_probe: asyncio.Task[None] | None = None
+        self._has_stored = False
+        self._reason: str | None = "starting"
         self._probe: asyncio.Task[None] | None = None
         self._failing_datastores: set[str] = set()
         self._stopped = False
@@ -60,6 +69,13 @@ class StoreHealth:
     async def start(self) -> None:
         """Report SERVING: the store was checked."""
         await self._set(HealthCheckResponse.SERVING)
+        self._reason = None
+        self._idle_probe = asyncio.create_task(self._probe_while_idle(), name="probe of the store")
+
+    @property
+    def reason(self) -> str | None:
+        """Why the receiver is not ready; None when it is."""
+        return self._reason
 
     def store_failed(self, error: StoreError) -> None:
         """Note a failure: the first one begins an outage, further ones change nothing.
@@ -74,10 +90,12 @@ class StoreHealth:
                 logger.warning("lines for a datastore are not stored, requests with them are refused: %s", error)
         elif self._probe is None or self._probe.done():
             logger.warning("not ready: %s", error)
+            self._reason = str(error)
             self._probe = asyncio.create_task(self._until_usable())
 
     def stored(self, folders: Sequence[str]) -> None:
         """Note that lines were stored in `folders`: the datastores that contain them work."""
+        self._has_stored = True
         for datastore in tuple(self._failing_datastores):
             if any(folder.startswith(mounted_path(datastore, "") + "/") for folder in folders):
                 self._failing_datastores.remove(datastore)
@@ -86,10 +104,12 @@ class StoreHealth:
     async def stop(self) -> None:
         """Report NOT_SERVING permanently."""
         self._stopped = True
-        if self._probe is not None:
-            self._probe.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._probe
+        self._reason = "stopping"
+        for probe in (self._probe, self._idle_probe):
+            if probe is not None:
+                probe.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await probe
         await self._servicer.enter_graceful_shutdown()
 
     async def _until_usable(self) -> None:
@@ -97,7 +117,20 @@ class StoreHealth:
         while not await self._is_usable():
             pass
         logger.warning("ready again: the store can be written")
+        self._reason = None
         await self._set(HealthCheckResponse.SERVING)
+
+    async def _probe_while_idle(self) -> None:
+        """Check the store whenever nothing was stored for a while and no outage is known."""
+        while True:
+            self._has_stored = False
+            await asyncio.sleep(self._idle_seconds)
+            if self._has_stored or self._reason is not None:
+                continue
+            try:
+                await self._check()
+            except StoreError as error:
+                self.store_failed(error)
 
     async def _is_usable(self) -> bool:
         """Whether the receiver's own store can be written, after a pause."""

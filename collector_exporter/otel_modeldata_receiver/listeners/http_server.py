@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from aiohttp import web
 
@@ -25,6 +25,7 @@ from otel_modeldata.validation.loopback import is_loopback
 
 from ..exceptions import ListenError, ReceiverError
 from .http_request import refusal_of
+from .inherited_sockets import inherited_socket
 
 if TYPE_CHECKING:
     import ssl
@@ -43,12 +44,17 @@ IDLE_SECONDS: Final = 100.0
 for less (90 s), so a connection is not closed at the moment when it is used again."""
 _LINGER_SECONDS: Final = 10.0
 """How long a refused body is read and dropped, so that its sender can read the answer."""
+_BACKLOG: Final = 1024
+"""Connections that the kernel keeps until they are accepted."""
+_HAND_OVER_SECONDS: Final = 1.0
+_HAND_OVER_TURN_SECONDS: Final = 0.02
+"""How long accepted connections have for their requests before the receiver stops, and how often that is looked at."""
 _CLOSE_SECONDS: Final = 1.0
 """How long a stop waits for answers in progress."""
 
 
 class Route(Protocol):
-    """Answers `POST` requests to one path."""
+    """Answers the requests to one path."""
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """The answer once everything is durable; any error is passed to `refused`."""
@@ -66,19 +72,29 @@ class HttpServer:
         setting: the name of the setting with the address, for messages.
         listen: `HOST:PORT`.
         routes: by path.
+        method: the only method that the routes answer.
         tls: serve TLS instead of plain text.
     """
 
     def __init__(
-        self, setting: str, listen: str, routes: Mapping[str, Route], *, tls: ssl.SSLContext | None = None
+        self,
+        setting: str,
+        listen: str,
+        routes: Mapping[str, Route],
+        *,
+        method: Literal["GET", "POST"] = "POST",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.setting = setting
+        self._method = method
         self._listen = listen
         self._routes = routes
         self._tls = tls
         self._log = LogThrottle(logger)
         self._connections: _BoundedServer | None = None
         self._runner: web.ServerRunner | None = None
+        self._site: web.BaseSite | None = None
+        self._is_inherited = False
         self._port = 0
 
     @property
@@ -104,22 +120,49 @@ class HttpServer:
         )
         self._runner = web.ServerRunner(self._connections, shutdown_timeout=_CLOSE_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, int(port), ssl_context=self._tls, reuse_port=False, backlog=1024)
         try:
-            await site.start()
+            self._site, self._port = await self._listening_site(self._runner, host, int(port))
         except OSError:
             raise ListenError(
                 f"expected a free address of this machine as {self.setting}, got {self._listen!r}, which is in use, "
                 "not of this machine, or not resolvable; choose another"
             ) from None
-        self._port = site.port
-        if not (is_loopback(host) or (self._tls and self._tls.verify_mode)):
+        if self._method == "POST" and not (is_loopback(host) or (self._tls and self._tls.verify_mode)):
             logger.warning(
                 "%s %s accepts data from every client that can reach it, without authentication; listen on 127.0.0.1, "
                 "or use a network policy",
                 self.setting,
                 self._listen,
             )
+
+    async def _listening_site(self, runner: web.ServerRunner, host: str, port: int) -> tuple[web.BaseSite, int]:
+        """Listen on the socket that this process inherited for the address, else on a new one; return its port."""
+        loop = asyncio.get_running_loop()
+        held = await loop.run_in_executor(None, inherited_socket, host, port) if port else None
+        if held is not None:
+            logger.info("%s %s: the socket that another process holds is used", self.setting, self._listen)
+            inherited = web.SockSite(runner, held, ssl_context=self._tls, backlog=_BACKLOG)
+            await inherited.start()
+            self._is_inherited = True
+            return inherited, port
+        site = web.TCPSite(runner, host, port, ssl_context=self._tls, reuse_port=False, backlog=_BACKLOG)
+        await site.start()
+        return site, site.port
+
+    async def hand_over(self) -> None:
+        """Accept no more connections on a socket that another process holds, and answer those that were accepted.
+
+        The kernel keeps further connections for the next process. On a socket of its own the listener goes on: it
+        answers that it stops, which tells senders to try again.
+        """
+        if not self._is_inherited or self._site is None or self._connections is None:
+            return
+        site, self._site = self._site, None
+        await site.stop()
+        for _ in range(round(_HAND_OVER_SECONDS / _HAND_OVER_TURN_SECONDS)):
+            if not self._connections.connections:
+                break
+            await asyncio.sleep(_HAND_OVER_TURN_SECONDS)
 
     async def stop(self) -> None:
         """Stop listening, wait for answers in progress, and close every connection; safe twice and before `start`."""
@@ -132,8 +175,8 @@ class HttpServer:
         if route is None:
             paths = " or ".join(self._routes)
             return self._wrong(HTTPStatus.NOT_FOUND, f"expected the path {paths}, got {request.path[:200]!r}")
-        if request.method != "POST":
-            return self._wrong(HTTPStatus.METHOD_NOT_ALLOWED, f"expected POST, got {request.method[:20]!r}")
+        if request.method != self._method:
+            return self._wrong(HTTPStatus.METHOD_NOT_ALLOWED, f"expected {self._method}, got {request.method[:20]!r}")
         try:
             return await route.answer(request)
         except Exception as error:  # noqa: BLE001 (error boundary, as for gRPC: the sender keeps its data)
@@ -148,7 +191,7 @@ class HttpServer:
     def _wrong(self, status: HTTPStatus, problem: str) -> web.Response:
         message = "%s: requests are refused: %s"
         self._log.log(logging.WARNING, status.phrase, message, self.setting, problem)
-        headers = {"Allow": "POST"} if status is HTTPStatus.METHOD_NOT_ALLOWED else {}
+        headers = {"Allow": self._method} if status is HTTPStatus.METHOD_NOT_ALLOWED else {}
         return web.Response(status=status, text=f"{problem}; correct the sender\n", headers=headers)
 
 

@@ -13,7 +13,8 @@ receiver may use the structured and the batched mode of the CloudEvents HTTP bin
 | `time`, `traceparent`, the other attributes | `time`, `traceparent`, keys of their own names |
 
 The line's `id` is made of everything that distinguishes two events. The logger's id is not enough (a request and its
-response share it), nor is an id that a client chose (`Ce-Id`). An event that a broker delivers twice is recognized.
+response share it), nor is an id that a client chose (`Ce-Id`). An event that a broker delivers twice is recognized,
+unless it has no id or no time.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 The encoding is that of Protocol Buffers (keys in lowerCamelCase or as in the .proto file, null as if the key were
 absent, 64-bit integers as text or numbers, bytes in base64), except for trace and span ids, which are hexadecimal (OTLP
-"JSON Protobuf Encoding"). A record that cannot be read does not affect the others: it is replaced by a record that
-contains only its JSON, which cannot become a line and ends in quarantine. A resource or scope that cannot be read costs
-its own records in the same way.
+"JSON Protobuf Encoding"). Both forms of a key may be mixed, at every level; a message that has both forms of one key,
+with two values, cannot be read. A record that cannot be read does not affect the others: it is replaced by a record
+that contains only its JSON, which cannot become a line and ends in quarantine. A resource or scope that cannot be read
+costs its own records in the same way.
 
 This is slow, 0.1 ms a record and more: senders that have the choice should use the binary encoding.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import partial
@@ -34,12 +36,14 @@ from ..mapping.log_record import UNDECODABLE_JSON
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from google.protobuf.descriptor import Descriptor
+
 __all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
 
 _LARGE_BYTES: Final = 64 * 1024
 """A larger request is converted in a thread, so that other calls go on."""
-_IDS: Final = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
-"""The event name of a record that cannot be read, or the name of a span."""
+_IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
+_ARRAY: Final = "arrayValue"
 _UNREADABLE_RESOURCE: Final = "otlp.json"
 _ERRORS: Final = (
     ParseError,
@@ -106,9 +110,10 @@ def _request_of(text: bytes, signal: JsonSignal) -> bytes:
     try:
         request = signal.request()
         resources = getattr(request, signal.fields[0])
+        plain = _plain if _SNAKE_OR_NULL.search(text) else _unchanged
         for outline in _removed(_decoded(text), signal, 0):
             if outline is not None:
-                _add(outline, resources.add(), signal)
+                _add(outline, resources.add(), signal, plain)
         encoded: bytes = request.SerializeToString()
     except _ERRORS as error:
         # The messages of these errors may quote the data that was sent.
@@ -141,13 +146,13 @@ def _removed(message: dict[str, Any], signal: JsonSignal, level: int) -> list[An
     return list(chain.from_iterable(lists))
 
 
-def _add(outline: dict[str, Any], resource: Any, signal: JsonSignal) -> None:
-    """Fill `resource` with what `outline` has."""
+def _add(outline: dict[str, Any], resource: Any, signal: JsonSignal, plain: Callable[[Any], Any]) -> None:
+    """Fill `resource` with what `outline` has; `plain` is applied to each part."""
     scopes = [scope for scope in _removed(outline, signal, 1) if scope is not None]
     records = [_removed(scope, signal, 2) for scope in scopes]
     outline[signal.keys[1]] = scopes
     try:
-        ParseDict(outline, resource, ignore_unknown_fields=True)
+        ParseDict(plain(outline), resource, ignore_unknown_fields=True)
     except _ERRORS:
         if not any(records):
             raise
@@ -157,13 +162,13 @@ def _add(outline: dict[str, Any], resource: Any, signal: JsonSignal) -> None:
         getattr(getattr(resource, signal.fields[1]).add(), signal.fields[2]).extend(unreadable)
         return
     for scope, group in zip(getattr(resource, signal.fields[1]), records, strict=True):
-        getattr(scope, signal.fields[2]).extend([_record(record, signal) for record in group])
+        getattr(scope, signal.fields[2]).extend([_record(record, signal, plain) for record in group])
 
 
-def _record(record: Any, signal: JsonSignal) -> Any:
+def _record(record: Any, signal: JsonSignal, plain: Callable[[Any], Any]) -> Any:
     for fix in (_unchanged, _with_large_numbers):
         with contextlib.suppress(*_ERRORS):
-            return ParseDict(fix(_with_base64_ids(record)), signal.record(), ignore_unknown_fields=True)
+            return ParseDict(fix(_with_base64_ids(plain(record))), signal.record(), ignore_unknown_fields=True)
     return signal.unreadable(_as_json(record))
 
 
@@ -177,6 +182,56 @@ def _as_json(value: Any) -> str:
     return text
 
 
+def _plain(value: Any) -> Any:
+    """`value` with all keys in lowerCamelCase and without null; see `_plain_message`."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value if item is not None]
+    return _plain_message(value) if isinstance(value, dict) else value
+
+
+def _plain_message(message: dict[str, Any]) -> dict[str, Any]:
+    """`message` in the form of `_plain`.
+
+    Raises:
+        ValueError: it has both forms of a key, with two values. `ParseDict` would take the last one.
+    """
+    plain: dict[str, Any] = {}
+    for key, inner in message.items():
+        if inner is None:
+            continue
+        name = _JSON_NAMES.get(key, key)
+        read = _plain(_with_empty_values(inner) if name == _ARRAY else inner)
+        if plain.setdefault(name, read) != read:
+            raise ValueError(name)
+    return plain
+
+
+def _with_empty_values(array: Any) -> Any:
+    """An `ArrayValue` with empty values in place of null: there, leaving null out would move the other values."""
+    if not isinstance(array, dict) or not isinstance(array.get("values"), list):
+        return array
+    return array | {"values": [{} if item is None else item for item in array["values"]]}
+
+
+def _json_names(*messages: Descriptor) -> dict[str, str]:
+    """The names of all fields of `messages`, and of the messages in them, in JSON by their names in the .proto file."""
+    names: dict[str, str] = {}
+    seen: set[str] = set()
+    left = list(messages)
+    while left:
+        message = left.pop()
+        if message.full_name not in seen:
+            seen.add(message.full_name)
+            names |= {field.name: field.json_name for field in message.fields}
+            left += [field.message_type for field in message.fields if field.message_type is not None]
+    return names
+
+
+_JSON_NAMES: Final = _json_names(ExportLogsServiceRequest.DESCRIPTOR, ExportTraceServiceRequest.DESCRIPTOR)
+_SNAKE_OR_NULL: Final = re.compile(rb'null|\\u|"[a-z]+_[a-z_]+"\s*:')
+"""What is in every request that `_plain` changes: keys with an underscore, perhaps escaped, and null."""
+
+
 def _unchanged(value: Any) -> Any:
     return value
 
@@ -187,7 +242,7 @@ def _with_large_numbers(value: Any) -> Any:
         return [_with_large_numbers(item) for item in value]
     if not isinstance(value, dict):
         return value
-    number = value.get("intValue", value.get("int_value"))
+    number = value.get("intValue")
     if isinstance(number, (int, float)) and not -(2**63) <= number < 2**63:
         return {"doubleValue": float(number)}
     return {key: _with_large_numbers(item) for key, item in value.items()}
@@ -196,8 +251,7 @@ def _with_large_numbers(value: Any) -> Any:
 def _with_base64_ids(record: dict[str, Any]) -> dict[str, Any]:
     """`record`, and the links of a span in it, with their ids in base64, as `ParseDict` reads bytes."""
     changed: dict[str, Any] = {
-        key: b64encode(bytes.fromhex(value)).decode() if key in _IDS and value is not None else value
-        for key, value in record.items()
+        key: b64encode(bytes.fromhex(value)).decode() if key in _IDS else value for key, value in record.items()
     }
     if links := changed.get("links"):
         changed["links"] = [_with_base64_ids(link) for link in links]

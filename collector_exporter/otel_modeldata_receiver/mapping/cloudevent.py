@@ -69,7 +69,8 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         specversion: version of CloudEvents.
-        id: the event's id, a UUID made by `collect`. A retry has the same id, and each id is stored once.
+        id: the event's id, a UUID made by `collect`. A retry has the same id, and each id is stored once. For a record
+            of another SDK that has none, it is made by the gateway, or by the receiver each time the record arrives.
         source: the deployment: its ARM id (`cloud.resource_id`), else `/endpoints/{endpoint}/deployments/{name}`.
         type: `azureml.inference.{collection}`.
         datacontenttype: media type of `data`, usually `application/json`.
@@ -91,8 +92,9 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
         latencyms: from the first byte of a request to the end of its response.
         timens: nanoseconds since the epoch; a string, because JSON readers lose digits of such integers.
         samplingrate: share of correlation ids that are collected: the event represents 1/samplingrate events.
-        producer: the process that collected; `sequence` counts its events per collection.
-        sequence: number of the event among those of its producer and collection, from 0.
+        producer: the process that collected.
+        producersequence: number of the event among those of its producer and collection, from 0. It is not CloudEvents'
+            extension `sequence`, which orders all events of a source as texts.
         traceparent: CloudEvents extension "Distributed Tracing": the span in which the event was collected.
     """
 
@@ -118,7 +120,9 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     timens: str
     samplingrate: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_SAMPLING_RATE)] = UNSET
     producer: str | UnsetType = UNSET
-    sequence: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_PRODUCER_SEQUENCE, Varies.NUMBER)] = UNSET
+    producersequence: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_PRODUCER_SEQUENCE, Varies.NUMBER)] = (
+        UNSET
+    )
     traceparent: str | UnsetType = UNSET
 
 

@@ -22,6 +22,7 @@ from . import body, cloudevent, http_attributes, otlp
 from .cloudevent import LINE_ATTRIBUTES, Varies
 from .event import Event
 from .resource import checked_name
+from .scope import new_event_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,7 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
             timens=str(time_ns),
             producer=scope.resource.producer or UNSET,
             traceparent=traceparent(record) or UNSET,
-            **_keys(texts, event_id(texts.get(semconv.CLOUDEVENTS_EVENT_ID), record, scope), scope, content),
+            **_keys(texts, event_id(texts.get(semconv.CLOUDEVENTS_EVENT_ID)), scope, content),
         ),
         extensions=extensions,
         content=content.content,
@@ -243,14 +244,22 @@ def names_no_collection(record: LogRecord) -> bool:
     )
 
 
-def event_id(sent: str | None, record: LogRecord, scope: ScopeContext) -> str:
-    """The id of the event: the one that the sender gave it, else one that is made of `record`.
+def has_event_id(record: LogRecord) -> bool:
+    """Whether the sender gave `record` an event id, valid or not."""
+    return any(
+        attribute.key == semconv.CLOUDEVENTS_EVENT_ID and attribute.value.WhichOneof("value") is not None
+        for attribute in record.attributes
+    )
+
+
+def event_id(sent: str | None) -> str:
+    """The id of the event: the one that the sender gave it, else a new one.
 
     Raises:
         BadRecordError: the id that was sent is invalid.
     """
     if sent is None:
-        return scope.ids.make(scope.encoded_resource, record)
+        return new_event_id()
     if not (1 <= len(sent) <= MAX_ID_CHARS and sent.isprintable()):
         raise BadRecordError(
             f"event id: expected 1 to {MAX_ID_CHARS} printable characters, got {sent[:80]!r} "

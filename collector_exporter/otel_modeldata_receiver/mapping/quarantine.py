@@ -2,14 +2,16 @@
 
 A quarantine line is stored through the same sink as every other line, and is durable before the sender gets its answer.
 Its id is a digest of the bytes, and its folder is the record's hour (the hour of arrival if it has no time), so a retry
-is a duplicate. The folder is outside every collection, where readers do not look.
+of a record with an event id, of a span or of a whole request is a duplicate. A log record without an event id is kept
+each time it arrives, as it would be if it could become a line. The folder is outside every collection, where readers do
+not look.
 """
 
 from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -41,6 +43,7 @@ class Rejected:
         endpoint: the endpoint, if its name is known and valid.
         collection: the collection, if its name is known and valid.
         time_ns: event time, ns since the epoch; 0 when it is not known.
+        nonce: random bytes if two records with these bytes are two records, because nothing in them is an identity.
     """
 
     reason: str
@@ -50,6 +53,7 @@ class Rejected:
     endpoint: str | None = None
     collection: str | None = None
     time_ns: int = 0
+    nonce: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def kind(self) -> str:
@@ -58,8 +62,8 @@ class Rejected:
 
     @property
     def id(self) -> str:
-        """A digest that is the same for the same bytes; 64 hex digits."""
-        digest = hashlib.sha256()
+        """A digest that is the same for the same bytes and nonce; 64 hex digits."""
+        digest = hashlib.sha256(self.nonce)
         for part in (self.request, self.resource, self.record):
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
 
@@ -14,13 +15,38 @@ from .quarantine import Rejected
 if TYPE_CHECKING:
     from .event import Record
 
+_NONCE_BYTES: Final = 16
+
 
 def rejected(record: Record, reason: str, *, resource: bytes, endpoint: str | None) -> Rejected:
     """The rejection of `record`, sent with the encoded `resource`, for `reason`."""
-    raw, collection, time_ns = _identity(record)
+    if isinstance(record, Span):
+        return Rejected(
+            reason=reason,
+            record=record.SerializeToString(),
+            resource=resource,
+            endpoint=endpoint,
+            collection=semconv.TRACE_COLLECTION,
+            time_ns=record.end_time_unix_nano,
+        )
+    try:
+        decoded = otlp.log_record(record)
+    except BadRecordError:
+        return rejected_bytes(record, reason, resource=resource, endpoint=endpoint)
     return Rejected(
-        reason=reason, record=raw, resource=resource, endpoint=endpoint, collection=collection, time_ns=time_ns
+        reason=reason,
+        record=record,
+        resource=resource,
+        endpoint=endpoint,
+        collection=log_record.collection_hint(decoded),
+        time_ns=decoded.time_unix_nano or decoded.observed_time_unix_nano,
+        nonce=b"" if log_record.has_event_id(decoded) else os.urandom(_NONCE_BYTES),
     )
+
+
+def rejected_bytes(raw: bytes, reason: str, *, resource: bytes, endpoint: str | None) -> Rejected:
+    """The rejection of an encoded record that cannot be decoded, so that no event id is known."""
+    return Rejected(reason=reason, record=raw, resource=resource, endpoint=endpoint, nonce=os.urandom(_NONCE_BYTES))
 
 
 def rejected_by_bug(record: Record, error: Exception, *, resource: bytes, endpoint: str | None) -> Rejected:
@@ -28,14 +54,3 @@ def rejected_by_bug(record: Record, error: Exception, *, resource: bytes, endpoi
     # Only the type: the message of an unexpected error may quote the record.
     reason = f"defect: expected to make a line, got {type(error).__name__}; report it with the receiver's log"
     return rejected(record, reason, resource=resource, endpoint=endpoint)
-
-
-def _identity(record: Record) -> tuple[bytes, str | None, int]:
-    """The bytes of a rejected record, and its collection and time if they are known."""
-    if isinstance(record, Span):
-        return record.SerializeToString(), semconv.TRACE_COLLECTION, record.end_time_unix_nano
-    try:
-        decoded = otlp.log_record(record)
-    except BadRecordError:
-        return record, None, 0
-    return record, log_record.collection_hint(decoded), decoded.time_unix_nano or decoded.observed_time_unix_nano

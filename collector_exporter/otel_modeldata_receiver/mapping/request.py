@@ -17,9 +17,8 @@ from ..exceptions import BadRecordError
 from . import otlp
 from . import resource as resources
 from .event import LargePayload, PlacedLine
-from .quarantine import Rejected
-from .rejection import rejected, rejected_by_bug
-from .scope import EventIds, ScopeContext, agent_of
+from .rejection import rejected, rejected_by_bug, rejected_bytes
+from .scope import ScopeContext, agent_of
 from .signal import LOGS
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from ..layout.destination import Destinations
     from ..line import Line
     from .event import Record
+    from .quarantine import Rejected
     from .resource import ReadResource
     from .signal import RecordMapper, Signal
 
@@ -80,6 +80,7 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
         records: how many records the request has.
         left_out: how many of them are spans that the settings exclude.
         calls_without_content: how many of them are calls of a language model that succeeded and carry no content.
+        records_by_tenant: how many records each tenant sent, `endpoint/deployment`; those of no tenant are left out.
     """
 
     lines: Mapping[str, Sequence[Line]] = msgspec.field(default_factory=dict)
@@ -89,6 +90,7 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 0
     left_out: int = 0
     calls_without_content: int = 0
+    records_by_tenant: Mapping[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def folders(self) -> list[str]:
@@ -117,7 +119,6 @@ def map_records(
         ForbiddenError: `client` may not send for one of the deployments in it.
     """
     outcomes = _Outcomes()
-    ids = EventIds()
     for records in decoded.scopes():
         deployment = decoded.resource_of(records).result
         if isinstance(deployment, Exception):
@@ -133,7 +134,6 @@ def map_records(
                 deployment.endpoint, deployment.deployment, deployment.rolling_rate
             ),
             arrival_ns=arrival_ns,
-            ids=ids,
         )
         outcomes.map_all(records, scope, decoded.signal.mapper(records, scope))
     return outcomes.mapped()
@@ -150,6 +150,7 @@ class _Outcomes:
         self._records = 0
         self._left_out = 0
         self._calls_without_content = 0
+        self._by_tenant: dict[str, int] = {}
 
     def mapped(self) -> Mapped:
         return Mapped(
@@ -160,11 +161,14 @@ class _Outcomes:
             records=self._records,
             left_out=self._left_out,
             calls_without_content=self._calls_without_content,
+            records_by_tenant=self._by_tenant,
         )
 
     def map_all(self, records: otlp.ScopeRecords[Any], scope: ScopeContext, mapper: RecordMapper) -> None:
         """Map the records of one scope."""
-        self._records += len(records.records) + len(records.damaged)
+        count, tenant = len(records.records) + len(records.damaged), scope.resource.tenant
+        self._records += count
+        self._by_tenant[tenant] = self._by_tenant.get(tenant, 0) + count
         resource, endpoint = scope.encoded_resource, scope.resource.endpoint
         for record in records.records:
             try:
@@ -203,6 +207,5 @@ class _Outcomes:
 
     def _reject_damaged(self, records: otlp.ScopeRecords[Any], endpoint: str | None) -> None:
         self._rejected += [
-            Rejected(reason=one.reason, record=one.raw, resource=records.resource, endpoint=endpoint)
-            for one in records.damaged
+            rejected_bytes(one.raw, one.reason, resource=records.resource, endpoint=endpoint) for one in records.damaged
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
@@ -22,6 +23,8 @@ MAX_TEXT_CHARS: Final = 2048
 """One resource is repeated in the line of every record under it: a large text would multiply."""
 _MAX_CACHED_BYTES: Final = 16 * 1024
 """Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
+_NAMED: Final = re.compile(r"/(?:online)?endpoints/([^/]*)(?:/deployments/([^/]*))?", re.IGNORECASE)
+"""An endpoint, and perhaps its deployment, in an ARM id or in `semconv.local_source`."""
 _UNKNOWN_SERVICE: Final = "unknown_service"
 """The service name that every OTel SDK sends when none is set."""
 
@@ -32,7 +35,7 @@ class DeploymentResource(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         endpoint: checked name, first segment of the blob path.
         deployment: checked name, second segment.
-        source: CloudEvents `source`, a URI reference.
+        source: CloudEvents `source`, a URI reference; it names this deployment or none.
         rolling_rate: the rate that the deployment asks for, if it is a known one.
         producer: the process, if it names itself.
     """
@@ -94,13 +97,27 @@ def _read(resource: bytes) -> DeploymentResource:
     service = "" if service.startswith(_UNKNOWN_SERVICE) else semconv.legal_name(service.strip())
     endpoint = checked_name("endpoint", texts.get(semconv.AZUREML_ENDPOINT_NAME, service or semconv.DEFAULT_ENDPOINT))
     deployment = checked_name("deployment", texts.get(semconv.AZUREML_DEPLOYMENT_NAME, semconv.DEFAULT_DEPLOYMENT))
-    source = texts.get(semconv.CLOUD_RESOURCE_ID) or semconv.local_source(endpoint, deployment)
+    source = quote(texts.get(semconv.CLOUD_RESOURCE_ID, ""), safe=_URI_CHARACTERS)
+    if not source or not _may_be_of(source, endpoint, deployment):
+        source = quote(semconv.local_source(endpoint, deployment), safe=_URI_CHARACTERS)
     return DeploymentResource(
         endpoint=endpoint,
         deployment=deployment,
-        source=quote(source, safe=_URI_CHARACTERS),
+        source=source,
         rolling_rate=RollingRate.parse(texts.get(semconv.AZUREML_ROLLING_RATE, "")),
         producer=texts.get(semconv.SERVICE_INSTANCE_ID),
+    )
+
+
+def _may_be_of(source: str, endpoint: str, deployment: str) -> bool:
+    """Whether `source` names this deployment, or none (a virtual machine, for example).
+
+    The sender may write for the deployment, which the folder of its lines shows. It has no right to the name of another
+    one, in whose account its lines would be counted.
+    """
+    return all(
+        named_endpoint.lower() == endpoint.lower() and named_deployment.lower() in {"", deployment.lower()}
+        for named_endpoint, named_deployment in _NAMED.findall(source)
     )
 
 

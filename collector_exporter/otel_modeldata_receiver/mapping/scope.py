@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
     from ..layout.destination import Destination
     from .resource import DeploymentResource
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 MAX_AGENT_CHARS: Final = 256
 """One scope is repeated in the line of every record under it: a large text would multiply."""
 _DEFAULT_AGENT: Final = "opentelemetry"
-_ID_NAMESPACE: Final = uuid.UUID("6f6d1c0e-6b52-5d0c-9a51-4c8f4a8f1f2e")
 
 
 class ScopeContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +29,6 @@ class ScopeContext(msgspec.Struct, frozen=True, kw_only=True):
         agent: the library that collected them, unless a record names another one.
         destinations: where their lines are stored, by collection.
         arrival_ns: when the request arrived, ns since the epoch: the time of records that have none.
-        ids: makes ids for records that have none.
     """
 
     resource: DeploymentResource
@@ -40,23 +36,15 @@ class ScopeContext(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     destinations: Mapping[str, Destination]
     arrival_ns: int
-    ids: EventIds
 
 
-class EventIds:
-    """Makes ids for the records of one request that have none: a retry of the request gets the same ids.
+def new_event_id() -> str:
+    """A random id for a record that brings none.
 
-    Equal records of one request get different ids: they are counted.
+    It is not made of the record: two equal records are two events. So only a sender that sets ids, or a gateway that
+    sets them before its queue, can send a record again without a copy.
     """
-
-    def __init__(self) -> None:
-        self._seen: dict[bytes, int] = {}
-
-    def make(self, resource: bytes, record: LogRecord) -> str:
-        """The id of `record`, sent with the encoded `resource`."""
-        digest = hashlib.sha256(hashlib.sha256(resource).digest() + record.SerializeToString()).digest()
-        self._seen[digest] = self._seen.get(digest, 0) + 1
-        return str(uuid.uuid5(_ID_NAMESPACE, f"{digest.hex()}#{self._seen[digest]}"))
+    return str(uuid.uuid4())
 
 
 def agent_of(scope: InstrumentationScope) -> str:

@@ -15,24 +15,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from msgspec import UNSET
 from opentelemetry.trace import TraceState
 
 from otel_modeldata import semconv
 
 from ..config.kept_spans import KeptSpans
 from ..exceptions import BadRecordError
-from ..layout import partition
 from ..otlp_messages import Resource, Span
 from . import attributes as flat
 from . import cloudevent, event
-from .event import Event
 from .genai import content as genai
+from .row_event import RowIds, row_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .event import Outcome
+    from .event import Event, Outcome
     from .otlp import ScopeRecords
     from .scope import ScopeContext
 
@@ -112,32 +110,10 @@ def _event(  # noqa: PLR0917, PLR0913 (the parts of one line)
     correlation_id = flat.id_in(attributes, semconv.AZUREML_CORRELATION_ID) or span.trace_id.hex()
     request_id = flat.id_in(attributes, semconv.AZUREML_REQUEST_ID) or correlation_id
     end_ns = span.end_time_unix_nano or span.start_time_unix_nano or scope.arrival_ns
-    data = _encoder.encode([_shape(span, attributes, events, end_ns, resource)])
-    line = cloudevent.CloudEvent(
-        id=f"{span.trace_id.hex()}-{span.span_id.hex()}",
-        source=scope.resource.source,
-        type=semconv.event_type(collection),
-        datacontenttype=semconv.JSON_CONTENT_TYPE,
-        time=cloudevent.time_text(end_ns),
-        data=msgspec.Raw(data),
-        contentrange=cloudevent.content_range(len(data)),
-        correlationid=correlation_id,
-        xrequestid=request_id,
-        modelversion=semconv.DEFAULT_MODEL_VERSION,
-        collectdatatype=semconv.DATAFRAME_TYPE,
-        agent=scope.agent,
-        timens=str(end_ns),
-        producer=scope.resource.producer or UNSET,
-        traceparent=f"00-{span.trace_id.hex()}-{span.span_id.hex()}-{span.flags & 0xFF | _SAMPLED:02x}",
-    )
-    destination = scope.destinations[collection]
-    return Event(
-        collection=collection,
-        folder=partition.folder(destination.root, end_ns, destination.rolling_rate),
-        line=line,
-        extensions={},
-        content=data,
-    )
+    trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
+    traceparent = f"00-{trace_id}-{span_id}-{span.flags & 0xFF | _SAMPLED:02x}"
+    ids = RowIds(f"{trace_id}-{span_id}", correlation_id, request_id, traceparent)
+    return row_event(_shape(span, attributes, events, end_ns, resource), scope, collection, ids, end_ns)
 
 
 def _check_ids(span: Span) -> None:

@@ -40,6 +40,9 @@ class OpenFolders:
         self._idle_of: dict[str, OrderedDict[str, None]] = {}  # the same, by tenant
         self._marks: OrderedDict[str, tuple[BlobMark, ...]] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._writers)
+
     @property
     def names(self) -> list[str]:
         """The open folders, in the order in which they were opened."""

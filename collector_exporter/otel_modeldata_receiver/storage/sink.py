@@ -81,6 +81,11 @@ class Sink:
         self._small_puts = asyncio.Semaphore(self._limits.small_puts)
         self._closed = False
 
+    @property
+    def open_folders(self) -> int:
+        """How many folders are open."""
+        return len(self._folders)
+
     async def check(self) -> None:
         """Prove that the store can be written.
 

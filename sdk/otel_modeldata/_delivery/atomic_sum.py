@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class AtomicSum:
-    """A sum that is never below 0.
+    """A sum that is never below 0: the position of a file in memory.
 
-    `total += n` is several steps: what a signal handler or another thread adds between them is lost. A lock does not
-    help, because a signal handler may interrupt the thread that holds it. Moving the position of a file in memory is
-    one step, and takes no memory.
+    `total += n` reads, adds and writes: what another thread or a signal handler adds in between is lost. A lock does
+    not help, because a signal handler may interrupt the thread that holds it. Moving a position by `n` is one call of
+    C, in which Python switches to no thread and runs no signal handler. The file stays empty.
+
+    Attributes:
+        value: returns the sum. It is the file's own method, because `collect` calls it.
     """
 
-    __slots__ = ("_position",)
+    __slots__ = ("_move", "value")
 
     def __init__(self) -> None:
-        self._position = io.BytesIO()
-
-    @property
-    def value(self) -> int:
-        """The sum."""
-        return self._position.tell()
+        file = io.BytesIO()
+        self.value: Callable[[], int] = file.tell
+        self._move = file.seek
 
     def add(self, number: int) -> None:
         """Add a number, which may be negative."""
-        self._position.seek(number, io.SEEK_CUR)
+        self._move(number, io.SEEK_CUR)

@@ -78,7 +78,7 @@ class DeliveryQueue:
     ) -> None:
         self.limits = limits
         self.lock = Lock()
-        self.memory = MemoryQueue(limits)
+        self.memory = MemoryQueue(limits, self.unsettled_here)
         self.backlog = None if disk_queue is None else DiskBacklog(disk_queue, producer)
         self.stop_at: float | None = None
         self.is_idle = False
@@ -141,7 +141,7 @@ class DeliveryQueue:
         memory = self.memory
         if self.stop_at is not None:
             raise ShutDownError
-        if not memory.has_room(charge, self.unsettled_here()):
+        if not memory.has_room(charge):
             raise QueueFullError
         if key is not None and memory.join(key, record, charge):
             return
@@ -159,7 +159,7 @@ class DeliveryQueue:
 
     def wake_if_needed(self) -> None:
         """Wake the thread if it sleeps, or if the queue fills up."""
-        if self.is_idle or self.memory.is_crowded(self.unsettled_here()):
+        if self.is_idle or self.memory.is_crowded():
             self.wake()
 
     # --- taking --------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ class DeliveryQueue:
     def is_urgent(self) -> bool:
         """Whether batches are sent without delay; always while records wait only on disk."""
         overflowed = self.backlog is not None and self.backlog.overflowed > 0
-        crowded = self.memory.is_crowded(self.unsettled_here())
+        crowded = self.memory.is_crowded()
         return overflowed or crowded or self.stop_at is not None or self._flush_up_to > self._settled
 
     def is_done(self) -> bool:
@@ -367,7 +367,12 @@ class DeliveryQueue:
         if self.backlog is not None:
             waiting += self.backlog.overflowed_by_collection()
             replayed = self.backlog.replayed()
-        return DeliveryReport.of(self._producer.producer_id, self._producer.counters.report(waiting), replayed)
+        return DeliveryReport.of(
+            self._producer.producer_id,
+            self._producer.counters.report(waiting),
+            replayed,
+            deployment=self._producer.envelope.deployment,
+        )
 
     def check_charges(self) -> None:
         """Called by the delivery thread while it finds nothing to send."""

@@ -31,7 +31,8 @@ _ANOTHER_PROTOCOL = (
 )
 _HTTP_1_SIGNS = ("http1", "http/1", "failed parsing http/2", "http2 header with status")
 """What gRPC says about an answer that is not HTTP/2 or not gRPC, in lower case."""
-
+NO_ANSWER = "it did not answer in time"
+"""About an endpoint whose last try had no answer when the process ended."""
 
 _QUIET_SECONDS = 60.0
 

@@ -19,6 +19,8 @@ from .atomic_sum import AtomicSum
 from .pending import JoinedFrame
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._encoding.log_record import Record
     from .._settings.delivery import DeliveryLimits
     from .pending import MergeKey, PendingRecord
@@ -29,10 +31,13 @@ class MemoryQueue:
 
     Args:
         limits: bounds and pace.
+        unsettled: counts the events of this process that are not settled; if missing, those that wait here.
     """
 
-    def __init__(self, limits: DeliveryLimits) -> None:
+    def __init__(self, limits: DeliveryLimits, unsettled: Callable[[], int] | None = None) -> None:
         self._limits = limits
+        self._unsettled = unsettled or self.__len__
+        self._merges = limits.merge_seconds > 0
         self._most_bytes, self._most_records = limits.queue_bytes, limits.queue_records
         self._charged = AtomicSum()
         self._waiting: deque[PendingRecord] = deque()
@@ -45,7 +50,7 @@ class MemoryQueue:
     @property
     def nbytes(self) -> int:
         """Bytes charged for all records in memory, until they are settled."""
-        return self._charged.value
+        return self._charged.value()
 
     @property
     def oldest(self) -> float | None:
@@ -59,15 +64,15 @@ class MemoryQueue:
         """A copy of the events that wait."""
         return list(self._waiting)
 
-    def is_crowded(self, unsettled: int) -> bool:
-        """Whether half of a limit is used, with `unsettled` events not settled: then batches are sent without delay."""
+    def is_crowded(self) -> bool:
+        """Whether half of a limit is used: then batches are sent without delay."""
         most = self._most_records
-        return self.nbytes * 2 > self._most_bytes or (most is not None and unsettled > most // 2)
+        return self._charged.value() * 2 > self._most_bytes or (most is not None and self._unsettled() > most // 2)
 
-    def has_room(self, charge: int, unsettled: int) -> bool:
+    def has_room(self, charge: int) -> bool:
         """Whether one more event of `charge` bytes may wait."""
         most = self._most_records
-        return self.nbytes + charge <= self._most_bytes and (most is None or unsettled < most)
+        return self._charged.value() + charge <= self._most_bytes and (most is None or self._unsettled() < most)
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
         """Add the rows of `record` to the pending event with that key; False if there is none with room.
@@ -89,12 +94,12 @@ class MemoryQueue:
         """Append an event; later records with its key may join it."""
         key = pending.key
         self._charged.add(pending.charge)
-        if key is None or not self._limits.merge_seconds:
-            self._waiting.append(pending)
-        else:
+        if key is not None and self._merges:
             pending.joined = []
             self._waiting.append(pending)
             self._joinable[key] = pending
+        else:
+            self._waiting.append(pending)
 
     def withdraw(self, pending: PendingRecord) -> bool:
         """Remove an event that was just added; False when the delivery thread has taken it."""
@@ -151,7 +156,7 @@ class MemoryQueue:
 
         Corrects the sum if an exception, raised by a signal handler, interrupted an addition.
         """
-        self._charged.add(-self._charged.value)
+        self._charged.add(-self._charged.value())
 
     def _pause(self, until: float) -> float:
         """Seconds until the next batch; 0 when this batch was full and due records are left."""
@@ -167,19 +172,20 @@ def _join(pending: PendingRecord, record: Record, charge: int) -> int | None:
     if joined is None:
         return None
     rows, nbytes = first.size()  # of the event's own frame: as long as the list has no end, they do not change
-    before = list(joined)
-    if None in before or not first.may_join(record, nbytes + sum(frame.nbytes for frame in before if frame)):
+    before = _joined_before(len(joined), joined)
+    if before is None or not first.may_join(record, nbytes + sum(frame.nbytes for frame in before)):
         return None
-    own_rows, own_bytes = record.size()
-    own = JoinedFrame(record, charge, own_rows, own_bytes)
+    own = JoinedFrame(record, charge, *record.size())
     joined.append(own)  # from here on it has joined, or it is too late
-    event_id = first.event_id
-    for frame in list(joined):
-        if frame is None:
-            return None
-        event_id = event_id or frame.record.event_id
-        if frame is own:
-            record.event_id = event_id
-            return rows
-        rows += frame.rows
-    raise AssertionError  # pragma: no cover - a list keeps what was appended
+    before = _joined_before(joined.index(own), joined)
+    if before is None:
+        return None
+    ids = (first.event_id, *(frame.record.event_id for frame in before), record.event_id)
+    record.event_id = next(filter(None, ids), "")
+    return rows + sum(frame.rows for frame in before)
+
+
+def _joined_before(index: int, joined: list[JoinedFrame | None]) -> list[JoinedFrame] | None:
+    """The frames that joined before the one with this index; None if the list ends before it."""
+    frames = [frame for frame in joined[:index] if frame is not None]
+    return frames if len(frames) == index else None

@@ -130,11 +130,11 @@ def _observe_replayed(_: CallbackOptions) -> Iterator[Observation]:
 
 def _observe_sampled_out(_: CallbackOptions) -> Iterator[Observation]:
     for collection, count in list(_sampled_out.items()):
-        yield Observation(count.value, {semconv.AZUREML_COLLECTION_NAME: collection})
+        yield Observation(count.value(), {semconv.AZUREML_COLLECTION_NAME: collection})
 
 
 def _observe_refused(_: CallbackOptions) -> Iterator[Observation]:
-    yield from _pairs({key: count.value for key, count in list(_refused.items())}, _ERROR_TYPE)
+    yield from _pairs({key: count.value() for key, count in list(_refused.items())}, _ERROR_TYPE)
 
 
 def _pairs(counts: Mapping[tuple[str, str], int], second: str) -> Iterator[Observation]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import _forking
 from ..log_throttle import LogThrottle
+from .loss_reporter import NO_ANSWER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,23 +58,47 @@ class Process:
 
     def _report_missing(self, report: DeliveryReport) -> None:
         """Say in one line what is not delivered at the end; a later `shutdown` repeats it only with other counts."""
-        lost, pending = report.lost.get("shutdown", 0), report.pending
-        if not lost and not pending:
-            return
-        state = self.delivery.outage() or "it did not answer in time"
-        if self.spool_folder is not None and not lost:
-            outcome = f"wait in {self.spool_folder}: the next process with this folder sends them"
-            cure = "or run python -c 'import otel_modeldata; otel_modeldata.shutdown(60)'"
-        else:
-            outcome = "are lost"
-            cure = (
-                "check it with `otel-modeldata doctor`; OTEL_MODELDATA_SPOOL=FOLDER keeps events for the next process"
-            )
-        message = "at the end of this process %d of %d accepted event(s) %s (%s: %s); %s"
-        key = (self.producer, lost, pending)
-        _once.log(
-            logging.WARNING, key, message, lost + pending, report.accepted, outcome, self.destination, state, cure
-        )
+        earlier = [counts for collections in report.replayed.values() for counts in collections.values()]
+        missing = _Missing(
+            report.accepted, report.lost.get("shutdown", 0), report.pending,
+            sum(counts.lost.get("shutdown", 0) for counts in earlier), sum(counts.pending for counts in earlier),
+        )  # fmt: skip
+        if self.spool_folder is None:  # what the delivery thread could not even count as lost
+            missing = missing._replace(lost=missing.lost + missing.kept, kept=0)
+        if outcome := missing.outcome(self.spool_folder):
+            state = self.delivery.outage() or NO_ANSWER
+            message = "at the end of this process %s (%s: %s); %s"
+            cure = _cure(missing, self.spool_folder)
+            _once.log(logging.WARNING, (self.producer, missing), message, outcome, self.destination, state, cure)
+
+
+class _Missing(NamedTuple):
+    """Events that are not delivered at the end of a process: its own, and those of earlier ones from the spool."""
+
+    accepted: int
+    lost: int
+    kept: int
+    lost_of_earlier: int
+    kept_of_earlier: int
+
+    def outcome(self, folder: Path | None) -> str:
+        """What happens to them; "" if there are none."""
+        counts = {
+            f"{self.lost} of {self.accepted} accepted event(s) are lost": self.lost,
+            f"{self.lost_of_earlier} event(s) of earlier processes are lost": self.lost_of_earlier,
+            f"{self.kept} of {self.accepted} accepted event(s) wait in {folder}": self.kept,
+            f"{self.kept_of_earlier} event(s) of earlier processes wait in {folder}": self.kept_of_earlier,
+        }
+        waits = ": the next process with this folder sends them" if self.kept or self.kept_of_earlier else ""
+        return ", ".join(text for text, count in counts.items() if count) + waits
+
+
+def _cure(missing: _Missing, folder: Path | None) -> str:
+    if folder is None:
+        return "check it with `otel-modeldata doctor`; OTEL_MODELDATA_SPOOL=FOLDER keeps events for the next process"
+    if missing.lost or missing.lost_of_earlier:
+        return "check it with `otel-modeldata doctor`; those that are lost were not in the spool"
+    return "or run python -c 'import otel_modeldata; otel_modeldata.shutdown(60)'"
 
 
 def _write(folder: Path, report: DeliveryReport) -> None:

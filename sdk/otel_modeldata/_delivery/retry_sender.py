@@ -19,6 +19,7 @@ import random
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..transport import Delivered, Refused, Retry
+from .loss_reporter import NO_ANSWER
 from .native_threads import Lock, start_thread
 from .pending import Outcome
 
@@ -57,6 +58,12 @@ class RetrySender:
         self._limits = queue.limits
         self._transport = transport
         self._reporter = reporter
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Close the transport: a try in progress ends. Its answer is then not the endpoint's, and is not reported."""
+        self._is_closed = True
+        self._transport.close()
 
     def send(self, batch: Sequence[PendingRecord]) -> None:
         """Send a batch; returns when every event is settled, or the deadline of `shutdown` is reached.
@@ -132,7 +139,7 @@ class RetrySender:
                 detail = f"{rejected} of {len(part)} by the endpoint: {answer.message}" if rejected else ""
                 self._settle(items, Outcome(len(part) - rejected, "rejected", detail))
             elif isinstance(answer, Retry):
-                self.give_up(items, f"{answer.code}: {answer.details}")
+                self.give_up(items, self._reporter.outage or NO_ANSWER)
             elif len(part) > 1:
                 middle = len(part) // 2
                 parts += (part[middle:], part[:middle])
@@ -157,12 +164,17 @@ class RetrySender:
         self._queue.settle(items, outcome)
 
     def _send(self, request: bytes, items: Sequence[PendingRecord]) -> Delivered | Refused | Retry:
-        """Try until the answer is final; returns a `Retry` only when the deadline of `shutdown` is reached."""
+        """Try until the answer is final; returns a `Retry` only when the deadline of `shutdown` is reached.
+
+        That may be the answer of the closed transport: `LossReporter.outage` is the last one of the endpoint.
+        """
         backoff = self._limits.first_retry_seconds
         while True:
             answer = self._try(request)
             if not isinstance(answer, Retry):
                 self._reporter.outage = ""
+                return answer
+            if self._is_closed:
                 return answer
             self._reporter.waiting(answer, self._queue.unsettled())
             if answer.is_about_credentials:

@@ -131,8 +131,7 @@ class SpoolWriter:
 
     def _has_memory(self, charge: int) -> bool:
         """Whether a record may wait in memory: not behind those that wait on disk, which would change the order."""
-        queue = self._queue
-        return not self._backlog.overflowed and queue.memory.has_room(charge, queue.unsettled_here())
+        return not self._backlog.overflowed and self._queue.memory.has_room(charge)
 
     def _begin(self, collection: str, number: int) -> None:
         self._entered = None

@@ -76,7 +76,6 @@ class Worker:
         only_overflow: bool = False,
         between_batches: Callable[[], None] = lambda: None,
     ) -> None:
-        self._transport = transport
         self._between_batches = between_batches
         self._queue = DeliveryQueue(
             Producer(producer, envelope, Counters()),
@@ -94,16 +93,16 @@ class Worker:
 
     def put(self, record: Record, on_error: OnError | None, key: MergeKey | None = None) -> None:
         """Accept a record or refuse it, see `DeliveryQueue.put`."""
-        self._queue.put(record, None if is_in_on_error() else on_error, key)
+        self._queue.put(record, None if on_error is None or is_in_on_error() else on_error, key)
         if not self._is_started:
             self._start()
 
     def _start(self) -> None:
+        self._is_started = True  # before the start: a thread that ends at once sets it to False
         try:
             start_thread(self._run_in_thread)
         except RuntimeError:  # the interpreter is ending: `shutdown`, which follows, sends
-            return
-        self._is_started = True
+            self._is_started = False
 
     def flush(self, timeout: float | None = None) -> DeliveryReport:
         """Wait until all records accepted so far are settled, at most `timeout` seconds; then report."""
@@ -125,14 +124,12 @@ class Worker:
         if not self._is_started and self._queue.holds_records():
             self._run()
         self._queue.stop(left)
-        outage = self._reporter.outage
-        self._transport.close()  # ends a try in progress; the thread then counts what is left
+        self._sender.close()  # ends a try in progress; the thread then counts what is left
         self._queue.wake()
         if self._queue.await_end(lambda: not self._running.locked(), _END_SECONDS):
             if self._queue.memory:  # accepted at the very end
                 self._start()
                 self._queue.await_end(lambda: not (self._queue.memory or self._running.locked()), _END_SECONDS)
-            self._reporter.outage = outage  # not the answer of the closed transport
             self._queue.close()
         return self._queue.report()
 

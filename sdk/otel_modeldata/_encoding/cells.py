@@ -129,12 +129,20 @@ def _array(values: Array) -> Any:
         return None
     if not values.ndim and not isinstance(values, np.ma.MaskedArray):
         return plain(values[()])
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.names:
+        return _nested(_masked_records(values), values.shape)
     flat = np.asarray(values).reshape(-1)
     cells = array_cells(flat)
     mask = np.ma.getmask(values)
     if mask is not np.ma.nomask and mask.dtype.kind == "b":
         cells = [None if hidden else cell for cell, hidden in zip(cells, mask.reshape(-1).tolist(), strict=True)]
     return _nested(cells, values.shape)
+
+
+def _masked_records(values: np.ma.MaskedArray[Any, Any]) -> list[Any]:
+    """Records as lists, like those of an array without a mask; each field has a mask of its own."""
+    flat = values.reshape(-1)
+    return [list(record) for record in zip(*(_array(flat[name]) for name in values.dtype.names), strict=True)]
 
 
 def _nested(cells: list[Any], shape: tuple[int, ...]) -> Any:

@@ -139,8 +139,10 @@ def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, 
     blocks: Any = getattr(manager, "blocks", ())
     if len(blocks) == 1:
         values = blocks[0].values
-        if isinstance(values, np.ndarray) and values.dtype.char in _NUMBERS and values.dtype.isnative:
-            return manager.axes[0], values
+        if isinstance(values, np.ndarray):
+            dtype = values.dtype
+            if dtype.char in _NUMBERS and dtype.isnative:
+                return manager.axes[0], values
     return None
 
 

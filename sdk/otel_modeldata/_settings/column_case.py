@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import ConfigError
-from ..validation.problems import shown
+from ..validation.problems import shown_choice
 from .variables import COLUMN_CASE
 
 if TYPE_CHECKING:
@@ -24,5 +24,5 @@ def load_column_case(environ: Mapping[str, str]) -> bool:
     text = environ.get(COLUMN_CASE.name) or _WARN
     choice = text.strip().lower()
     if choice not in (_WARN, _RENAME):
-        raise ConfigError(COLUMN_CASE.problem(shown(text)))
+        raise ConfigError(COLUMN_CASE.problem(shown_choice(text, (_WARN, _RENAME))))
     return choice == _RENAME

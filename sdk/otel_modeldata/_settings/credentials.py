@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import ConfigError
-from ..validation.problems import Problem
+from ..validation.problems import Problem, may_be_token
 from .variables import CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, TOKEN_FILE, Variable
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class CredentialFiles:
             try:
                 found.append(None if path is None else _bytes(path))
             except (OSError, ValueError) as error:
-                problems.append(_problem(variable, path, str(error) or type(error).__name__, "correct the path"))
+                problems.append(_unreadable(variable, path or "", error))
         if problems:
             raise ConfigError(*problems)
         authority, key, certificate, token = found
@@ -236,6 +236,13 @@ def _authorization(token: bytes) -> str | None:
     if _TOKEN.fullmatch(text) is None:
         return None
     return text if " " in text else f"Bearer {text}"
+
+
+def _unreadable(variable: Variable, path: str, error: OSError | ValueError) -> Problem:
+    if isinstance(error, FileNotFoundError) and may_be_token(path):
+        got = "a name that may be the secret itself, so it is not shown"
+        return _problem(variable, None, got, "write the secret to a file, and set this to its path")
+    return _problem(variable, path, str(error) or type(error).__name__, "correct the path")
 
 
 def _problem(variable: Variable, path: str | None, got: str, cure: str) -> Problem:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..exceptions import ConfigError
 from ..validation.folder_access import obstacle
 from ..validation.path_text import read_path
-from ..validation.problems import Problem, shown
+from ..validation.problems import Problem, shown, shown_choice
 from .variables import (
     BATCH_MS,
     DEFAULT_BATCH_MS,
@@ -125,8 +125,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> DeliverySettings:
     problems = (
         *(*no_queue_bytes, *no_spool_bytes, *no_folder, *no_report),
         *_overflow_problems(overflow, has_spool=folder is not None or bool(no_folder)),
-        *(() if _is_number(batch_ms, 0) and int(batch_ms) <= MAX_BATCH_MS else (BATCH_MS.problem(shown(batch_ms)),)),
-        *(() if sigterm in ("deliver", "leave") else (SIGTERM.problem(shown(sigterm)),)),
+        *_batch_problems(batch_ms),
+        *(() if sigterm in ("deliver", "leave") else (SIGTERM.problem(shown_choice(sigterm, ("deliver", "leave"))),)),
         *_platform_problems(folder),
     )
     if problems:
@@ -183,11 +183,17 @@ def _unwritable(variable: Variable, folder: Path | None, given: str) -> Problem:
     return Problem(variable.name, message)
 
 
+def _batch_problems(batch_ms: str) -> tuple[Problem, ...]:
+    if _is_number(batch_ms, 0) and int(batch_ms) <= MAX_BATCH_MS:
+        return ()
+    return (BATCH_MS.problem(shown_choice(batch_ms)),)
+
+
 def _overflow_problems(overflow: str, *, has_spool: bool) -> tuple[Problem, ...]:
     name, colon, milliseconds = overflow.partition(":")
     known = name == "block" and _is_number(milliseconds) if colon else overflow in ("report", "spill")
     if not known:
-        return (OVERFLOW.problem(shown(overflow)),)
+        return (OVERFLOW.problem(shown_choice(overflow, ("report", "spill", "block:250"))),)
     if overflow == "spill" and not has_spool:
         return (Problem(OVERFLOW.name, f"expected a folder in {SPOOL.name} to spill to, got none"),)
     return ()
@@ -203,7 +209,7 @@ def _bytes(env: Mapping[str, str], variable: Variable, default: int) -> tuple[in
     text = env.get(variable.name)
     if not text:
         return default, ()
-    return (int(text), ()) if _is_number(text) else (default, (variable.problem(shown(text)),))
+    return (int(text), ()) if _is_number(text) else (default, (variable.problem(shown_choice(text)),))
 
 
 def _is_number(text: str, least: int = 1) -> bool:

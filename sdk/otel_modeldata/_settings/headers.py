@@ -40,6 +40,16 @@ _SCHEME_ALONE: Final = re.compile(r"basic|bearer|token|api-?key|negotiate|digest
 """What is left of credentials whose variable was empty where a shell replaced it."""
 _UNFILLED: Final = re.compile(r"(.* )?(\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Z_][A-Z0-9_]*|\{\{.*\}\}|<[^<>]*>|%[A-Z_]+%)")
 """A value that ends in a variable that no shell has replaced, or in a placeholder."""
+_WORDS_OF_NAMES: Final = frozenset(
+    {
+        *("access", "account", "api", "apikey", "app", "auth", "authorization", "client", "cookie", "database"),
+        *("dataset", "dd", "env", "environment", "honeycomb", "id", "ingest", "ingestion", "key", "license", "list"),
+        *("name", "org", "organization", "orgid", "otlp", "project", "proxy", "scope", "secret", "service", "session"),
+        *("signoz", "stream", "team", "tenant", "token", "trace", "uptrace", "user", "version", "workspace", "x"),
+    }
+)
+"""Only names of these words are in messages: any other one may be a token."""
+_SEPARATORS: Final = re.compile(r"[-_.]")
 _VARIABLE: Final = "otel_exporter_otlp_"
 """The beginning of an entry that was pasted with its variable, in lower case."""
 _AUTHORIZATION: Final = "authorization"
@@ -78,7 +88,7 @@ def _pair(entry: str) -> tuple[str, str] | str:
     if _ENCODED.fullmatch(value):
         value = unquote(value).strip()
     elif _PLAIN.fullmatch(value) is None:
-        return f"a value of {name!r} with characters that must be percent-encoded: encode it"
+        return f"a value{_of(name)} with characters that must be percent-encoded: encode it"
     return next(_wrong(name, value), (name, value))
 
 
@@ -87,9 +97,9 @@ def _not_meant(name: str, value: str) -> Iterator[str]:
     if name.startswith(_VARIABLE):
         yield "the name of a variable before it: write only what follows it"
     elif len(value) > 1 and value[0] == value[-1] == "'":
-        yield f"quotes around the value of {name!r}: remove them, or write them as %27"
+        yield f"quotes around the value{_of(name)}: remove them, or write them as %27"
     elif _UNFILLED.fullmatch(value):
-        yield f"a variable or placeholder in place of the value of {name!r}: write the value, a '$' in it as %24"
+        yield f"a variable or placeholder in place of the value{_of(name)}: write the value, a '$' in it as %24"
 
 
 def _wrong(name: str, value: str) -> Iterator[str]:
@@ -98,8 +108,15 @@ def _wrong(name: str, value: str) -> Iterator[str]:
     elif name == _AUTHORIZATION and _SCHEME_ALONE.fullmatch(value):
         yield f"a value of {name!r} that has a scheme and nothing after it: add the credentials, or remove it"
     elif _SENDABLE.fullmatch(value) is None:
-        yield f"a value of {name!r} that gRPC cannot send: use printable ASCII characters"
+        yield f"a value{_of(name)} that gRPC cannot send: use printable ASCII characters"
     elif name.endswith("-bin"):
-        yield f"{name!r}, whose name says that its value is bytes: choose another name"
-    elif name in _OF_GRPC or name.startswith("grpc-"):
+        yield "a name that ends in '-bin', which says that its value is bytes: choose another name"
+    elif name in _OF_GRPC:
         yield f"{name!r}, which gRPC sets itself: remove it"
+    elif name.startswith("grpc-"):
+        yield "a name that begins with 'grpc-', as those that gRPC sets itself: remove it"
+
+
+def _of(name: str) -> str:
+    """Which header, for a message."""
+    return f" of {name!r}" if _WORDS_OF_NAMES.issuperset(_SEPARATORS.split(name)) else ""

@@ -17,7 +17,7 @@ from ..exceptions import ConfigError
 from ..validation.loopback import is_loopback
 from ..validation.pasted import pasted
 from ..validation.path_text import read_path
-from ..validation.problems import Problem, shown
+from ..validation.problems import Problem, may_be_token, shown, shown_choice
 from .credentials import CredentialFiles, Credentials
 from .headers import read_headers
 from .variables import (
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
 """A name or an address: what a name server and gRPC can look up."""
+_DOMAIN: Final = re.compile(r"[a-z0-9-]{1,24}(\.[a-z0-9-]{1,24})*")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BROKEN_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:/(?!/)|https?/", re.IGNORECASE)
 """A scheme that lacks a slash or its colon: what follows would be taken for a path."""
@@ -52,6 +53,7 @@ _PLAIN_PATH: Final = re.compile(r"(/[a-z]{1,16}|/v\d)*/*")
 """A path that may be shown: in another one, some backends have a token."""
 _GRPC_PORT: Final = 4317
 _HTTP_PORT: Final = 4318
+_COMPRESSIONS: Final = ("none", "gzip")
 _AUTHORIZATION: Final = "authorization"
 _PROXIES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
 """Variables that gRPC reads, in this order."""
@@ -157,7 +159,7 @@ def load_endpoint(environ: Mapping[str, str] | None = None) -> Endpoint:
         *_url_problems(env, url),
         *_protocol_problems(env),
         *wrong_headers,
-        *(() if compression in ("none", "gzip") else (_set(env, COMPRESSION).problem(shown(compression)),)),
+        *_compression_problems(env, compression),
         *_timeout_problems(env),
         *wrong_paths,
     )
@@ -248,7 +250,7 @@ def _url_problems(env: Mapping[str, str], url: str) -> tuple[Problem, ...]:
         return (variable.problem(shown(url)),)
     is_host = _HOST.fullmatch(parts.hostname or "") is not None and not _BROKEN_SCHEME.match(url)
     if parts.scheme not in ("http", "https", "") or not is_port or not is_host:
-        return (variable.problem(shown(url)),)
+        return (variable.problem(_shown_host(url)),)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         cure = f"write it without the path, with the port of gRPC (usually {_GRPC_PORT})"
         if _PLAIN_PATH.fullmatch(parts.path) is None:
@@ -256,8 +258,13 @@ def _url_problems(env: Mapping[str, str], url: str) -> tuple[Problem, ...]:
         return (variable.problem(f"{shown(url)}, whose path is for OTLP over HTTP, but records use gRPC: {cure}"),)
     if not parts.scheme and _insecure(env) not in ("true", "false"):
         cure = f"write the scheme, or set {INSECURE.name} to true for plain text or false for TLS"
-        return (variable.problem(f"{shown(url)}: {cure}"),)
+        return (variable.problem(f"{_shown_host(url)}: {cure}"),)
     return ()
+
+
+def _shown_host(url: str) -> str:
+    """A URL for a message; a text without scheme, port and domain may be a token in the wrong variable."""
+    return shown(url) if ":" in url or _DOMAIN.fullmatch(url) or not may_be_token(url) else shown_choice(url)
 
 
 def _protocol_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -269,7 +276,7 @@ def _protocol_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
     cure = f"set {_for_logs(ENDPOINT)} to the gRPC endpoint of the gateway (its port is usually {_GRPC_PORT})"
     if for_logs:
         cure = f"set it to grpc, and {cure.removeprefix('set ')}"
-    return (_set(env, PROTOCOL).problem(f"{shown(protocol)}: {cure}"),)
+    return (_set(env, PROTOCOL).problem(f"{shown_choice(protocol, ('grpc',))}: {cure}"),)
 
 
 def _headers(env: Mapping[str, str]) -> tuple[tuple[tuple[str, str], ...], tuple[Problem, ...]]:
@@ -294,14 +301,20 @@ def _paths(env: Mapping[str, str]) -> tuple[list[str | None], tuple[Problem, ...
     return paths, tuple(problems)
 
 
+def _compression_problems(env: Mapping[str, str], compression: str) -> tuple[Problem, ...]:
+    if compression in _COMPRESSIONS:
+        return ()
+    return (_set(env, COMPRESSION).problem(shown_choice(compression, _COMPRESSIONS)),)
+
+
 def _timeout_problems(env: Mapping[str, str]) -> tuple[Problem, ...]:
-    text = _text(env, TIMEOUT)
+    text = _text(env, TIMEOUT) or str(DEFAULT_TIMEOUT_SECONDS)
     try:
-        if text is None or 0 < float(text) < float("inf"):
+        if 0 < float(text) < float("inf"):
             return ()
     except ValueError:
         pass
-    return (_set(env, TIMEOUT).problem(shown(text)),)
+    return (_set(env, TIMEOUT).problem(shown_choice(text)),)
 
 
 def _timeout(env: Mapping[str, str]) -> tuple[float, str]:

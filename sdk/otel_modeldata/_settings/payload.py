@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import semconv
 from ..exceptions import ConfigError
-from ..validation.problems import shown
+from ..validation.problems import may_be_token, shown, shown_choice
 from .variables import DEFAULT_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, PAYLOAD_BYTES, PAYLOAD_PATHS
 
 if TYPE_CHECKING:
@@ -78,9 +78,13 @@ def load_payload_settings(environ: Mapping[str, str] | None = None) -> PayloadSe
     is_size = size.isascii() and size.isdigit() and len(size) <= _MAX_DIGITS and int(size) <= MAX_PAYLOAD_BYTES
     paths = tuple(filter(None, (path.strip() for path in env.get(PAYLOAD_PATHS.name, "").split(","))))
     problems = (
-        *(() if is_size else (PAYLOAD_BYTES.problem(shown(size)),)),
-        *(PAYLOAD_PATHS.problem(shown(path)) for path in paths if path[0] not in "/*"),
+        *(() if is_size else (PAYLOAD_BYTES.problem(shown_choice(size)),)),
+        *(PAYLOAD_PATHS.problem(_shown_path(path)) for path in paths if path[0] not in "/*"),
     )
     if problems:
         raise ConfigError(*problems)
     return PayloadSettings(max_bytes=int(size), paths=paths)
+
+
+def _shown_path(path: str) -> str:
+    return shown_choice(path) if may_be_token(path) else shown(path)

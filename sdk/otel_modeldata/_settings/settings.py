@@ -150,7 +150,7 @@ def read_environment(environ: Mapping[str, str] | None = None, *, is_local: bool
             *(*wrong_store, *wrong_endpoint, *wrong_sender),
         ),
         warnings=(
-            *(() if config is None else config_warnings(config)),
+            *(() if config is None else config_warnings(config, config_origin(env))),
             *(() if endpoint is None else endpoint_warnings(endpoint, env)),
             *(() if sender is None else sender.warnings),
         ),

@@ -29,10 +29,10 @@ MIN_MILLISECONDS: Final = 1000
 MAX_PAYLOAD_BYTES: Final = 60 * MIB
 """One record may hold 64 MiB (`DeliveryLimits.record_bytes`), its attributes included."""
 
-_PREFIX: Final = "OTEL_MODELDATA_"
+_PREFIXES: Final = ("OTEL_", "AZUREML_MDC_")
 _SAME_NAME: Final = 0.92
-"""How similar an unknown variable must be to a known one to be reported; variables of gateway and agent share the
-prefix."""
+"""How similar an unknown variable must be to a known one to be reported; variables of gateway and agent, and of
+other exporters, share the prefixes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,14 +262,24 @@ VARIABLES: Final[tuple[Variable, ...]] = (
 )
 """Each `OTEL_EXPORTER_OTLP_NAME` may be written `OTEL_EXPORTER_OTLP_LOGS_NAME`, which takes precedence."""
 
-_NAMES: Final = tuple(variable.name for variable in VARIABLES if variable.name.startswith(_PREFIX))
+_OTLP: Final = "OTEL_EXPORTER_OTLP_"
+_NAMES: Final = (
+    *(variable.name for variable in VARIABLES),
+    *(f"{_OTLP}LOGS_{variable.name.removeprefix(_OTLP)}" for variable in VARIABLES if variable.name.startswith(_OTLP)),
+)
+_OF_OTHER_SIGNALS: Final = ("_TRACES_", "_METRICS_", "_PROFILES_", "_SPAN_")
 
 
 def misspelled(environ: Mapping[str, str]) -> tuple[Problem, ...]:
-    """Variables that are not read and are similar to one of this package."""
-    close = {name: closest(name, _NAMES, cutoff=_SAME_NAME) for name in sorted(environ) if name.startswith(_PREFIX)}
+    """Variables that are not read and are similar to one that is."""
+    unknown = [
+        name
+        for name in sorted(environ)
+        if name.startswith(_PREFIXES) and name not in _NAMES and not any(other in name for other in _OF_OTHER_SIGNALS)
+    ]
+    close = {name: closest(name, _NAMES, cutoff=_SAME_NAME) for name in unknown}
     return tuple(
         Problem(name, f"this variable is not read; did you mean {known}?")
         for name, known in close.items()
-        if known is not None and name not in _NAMES
+        if known is not None
     )

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 
 import msgspec
 
-from .problems import Problem, child, closest, item, shown
+from .problems import Problem, child, closest, item, may_be_token, shown, shown_choice
 
 __all__ = ["Rule", "decode"]
 
@@ -205,6 +205,9 @@ def _missing(path: str, hint: Any) -> Problem:
     return Problem(path, f"expected {rules[0].expected if rules else _expected(kinds)}, got nothing")
 
 
+_PLAIN_KINDS: Final = frozenset({bool, int, float, type(None)})
+
+
 def _problem(path: str, expected: str, raw: object, advice: str, kinds: tuple[Any, ...] = ()) -> Problem:
     message = f"expected {expected}, got {_shown(raw, kinds)}"
     return Problem(path, f"{message}; {advice}" if advice else message)
@@ -217,4 +220,6 @@ def _shown(raw: object, kinds: tuple[Any, ...]) -> str:
         return name if raw or raw is None else "an empty one"
     if isinstance(raw, str) and any(_name(kind) in ("a mapping", "a list") for kind in kinds):
         return "text"
+    if isinstance(raw, str) and _PLAIN_KINDS.issuperset(kinds) and may_be_token(raw):
+        return shown_choice(raw)
     return shown(raw)

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Final
 
 __all__ = ["obstacle"]
+
+_OF_THE_KERNEL: Final = frozenset(
+    {
+        *(
+            "proc",
+            "sysfs",
+            "cgroup",
+            "cgroup2",
+            "debugfs",
+            "tracefs",
+            "securityfs",
+            "devpts",
+            "mqueue",
+            "bpf",
+            "pstore",
+        ),
+        *("configfs", "efivarfs", "fusectl", "binfmt_misc", "selinuxfs", "autofs", "rpc_pipefs", "nsfs"),
+    }
+)
+"""Here root may write, as `access` sees it, and nothing can be made."""
 
 
 def obstacle(folder: Path) -> str:
@@ -27,7 +45,21 @@ def obstacle(folder: Path) -> str:
         return f"a link to nothing in {str(there)!r}"
     if not there.is_dir():
         return "a file"
-    return "" if os.access(there, os.W_OK | os.X_OK) else "one without write access"
+    if not os.access(there, os.W_OK | os.X_OK):
+        return "one without write access"
+    kind = _kind_of_mount(there)
+    return f"one in a file system of the kernel ({kind}), which stores no files" if kind in _OF_THE_KERNEL else ""
+
+
+def _kind_of_mount(path: Path) -> str:
+    """The type of the file system that a path is on, such as `ext4`; empty where the system does not list them."""
+    try:
+        lines = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    kinds = {fields[1]: fields[2] for fields in map(str.split, lines) if len(fields) > 2}  # the last mount is on top
+    real = path.resolve()
+    return next((kinds[str(place)] for place in (real, *real.parents) if str(place) in kinds), "")
 
 
 def _is_there(path: Path) -> bool:

@@ -13,16 +13,28 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Problem", "child", "closest", "item", "sentence", "shown"]
+__all__ = ["Problem", "child", "closest", "item", "may_be_token", "sentence", "shown", "shown_choice"]
 
 _PLAIN_KEY: Final = re.compile(r"[\w$/-]+")
 _SECRETS: Final = re.compile(
     r"(?i)(?P<before>:/{1,2}[^/?#\s'\"@:]*:)[^/?#\s'\"]+(?=@)"
     r"|(?P<key>\b(?:\w*(?:sig|signature|key|token|secret|password|pwd|authorization))=)[^&;,\s'\"]+"
     r"|(?P<scheme>\b(?:bearer|basic)(?:\s|%20)+)[^\s,;'\"]+"
+    r"|(?P<pem>-----BEGIN\s)[^'\"]+"
+    r"|(?P<token>\b(?:eyJ|gh[opsu]_|github_pat_|gl(?:c|pat|sa)[_-]|xox[abp]-|sk-|hc[abim][a-z]_|dt0c01\.|dapi))"
+    r"(?=[\w.-]*\d)[\w.-]{12,}"
 )
-"""Passwords in URLs, and keys, tokens and signatures in URLs, connection strings and headers."""
+"""Passwords in URLs; keys, tokens and signatures in URLs, connection strings and headers; PEM blocks; and tokens that
+begin as those of well-known issuers."""
+_PLAUSIBLE: Final = re.compile(
+    r"[A-Z]?[a-z]{1,10}|[A-Z]{1,5}|[-+]?\d[\d.,_e]*\s?([A-Za-z%]{0,3}|bytes|(milli)?seconds?|minutes?)"
+)
+"""Short words, and numbers with a unit."""
+_WORDS: Final = ("http/protobuf", "http/json")
+"""What people write where another word is expected."""
 _SHOWN_CHARS: Final = 80
+_WORD_CHARS: Final = 24
+_TOKEN_CHARS: Final = 16
 _LIKELY: Final = 0.6
 """The cutoff of `difflib`: how similar two names are, 0 to 1."""
 
@@ -64,6 +76,30 @@ def sentence(problems: Iterable[Problem]) -> str:
 def shown(value: object) -> str:
     """A value for a message: its beginning, without secrets."""
     return _without_secrets(repr(value))[:_SHOWN_CHARS]
+
+
+def shown_choice(value: str, known: Iterable[str] = ()) -> str:
+    """A value for a message of a setting that accepts a few words or a number: shown unless it may be a secret.
+
+    Whoever takes one line of a table of variables for another puts a token here.
+
+    Args:
+        value: that was given.
+        known: values that are accepted; what is similar to one is shown.
+    """
+    word = value.strip()
+    is_similar = len(word) <= _WORD_CHARS and closest(word.lower(), (*known, *_WORDS)) is not None
+    if is_similar or _PLAUSIBLE.fullmatch(word):
+        return shown(value)
+    return f"a text of {len(value)} characters, which is not shown because it may be a secret"
+
+
+def may_be_token(text: str) -> bool:
+    """Whether a text looks more like a token than like a path: its characters are mixed, and no folder begins it."""
+    is_mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+    return _without_secrets(text) != text or (
+        len(text) >= _TOKEN_CHARS and is_mixed and not text.startswith(("/", ".", "~")) and "\\" not in text
+    )
 
 
 def _without_secrets(text: str) -> str:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import grpc
@@ -58,6 +59,10 @@ def test_the_receiver_prints_its_address_stores_and_exits_with_zero(tmp_path: Pa
         assert process.stderr is not None
         said = [line.partition(" INFO otel_modeldata_receiver.")[2] for line in process.stderr.read().splitlines()]
     assert said == [
+        (
+            f"server: started: version {version('otel-modeldata')}, listening on {facts['listen']} (listen), storing "
+            f"in blobs, instance id {facts['instance_id']}"
+        ),
         (
             "deployments.first_lines: first event of credit/blue/model_inputs is stored, below "
             "blobs/credit/blue/model_inputs"

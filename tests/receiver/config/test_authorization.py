@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import grpc
+import msgspec
 import pytest
 from certificate_files import make_certificates
 from http_posts import HTTP, http_receiver
@@ -133,7 +134,7 @@ def test_a_refusal_names_the_certificate_and_the_deployment_within_bounds() -> N
         client.check("fraud", "blue")
     assert str(caught.value) == (
         f"expected a deployment that tls.clients grants the certificate of 'pod\\n7' alias '{'x' * 80}' alias 'c', "
-        "got 'fraud/blue'; add it there and restart the receiver, or send with another certificate"
+        "got 'fraud/blue'; add it there, or send with another certificate"
     )
 
 
@@ -263,9 +264,21 @@ async def test_a_client_stores_for_its_own_deployments_only(
     (line,) = (message for message in caplog.messages if message.startswith("requests are refused"))
     assert line == (
         "requests are refused: ForbiddenError: expected a deployment that tls.clients grants the certificate of "
-        "'credit-pod' alias 'localhost' alias 'spiffe://corp/credit', got 'fraud/blue'; add it there and restart the "
-        "receiver, or send with another certificate"
+        "'credit-pod' alias 'localhost' alias 'spiffe://corp/credit', got 'fraud/blue'; add it there, or "
+        "send with another certificate"
     )
+
+
+@pytest.mark.anyio
+async def test_who_may_send_changes_without_a_restart(tmp_path: Path, authority: Path) -> None:
+    before = tls_of(authority, GRANTED)
+    async with live_receiver(tmp_path, tls=before) as receiver:
+        port, server = receiver.server.port, receiver.server
+        assert await sent(port, authority, "credit-pod", one("1", OTHER)) is DENIED
+        server.use(msgspec.structs.replace(server._config, tls=tls_of(authority, {"credit-pod": ["fraud/*"]})))
+        assert await sent(port, authority, "credit-pod", one("2", OTHER)) is OK
+        assert await sent(port, authority, "credit-pod", one("3")) is DENIED
+        assert [line["id"] for line in receiver.lines()] == ["2"]
 
 
 @pytest.mark.anyio
@@ -373,7 +386,7 @@ async def test_refused_requests_are_counted_by_their_error(tmp_path: Path) -> No
         for point in metric.data.data_points
     }
     assert counted == {
-        ("otel_modeldata.refused_requests", "ForbiddenError"): 2,
+        ("otel_modeldata.refused_requests", "ForbiddenError", "grpc"): 2,
         ("otel_modeldata.in_flight",): 0,
     }
     await sink.close()

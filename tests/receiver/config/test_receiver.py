@@ -268,3 +268,23 @@ def test_a_store_whose_url_cannot_be_read_is_named_by_its_key() -> None:
     assert [problem.path for problem in raised.value.problems] == ["datastores.b.url", "datastores.a"]
     with pytest.raises(ConfigError, match=r"store: expected a folder or a URL, got 'http://\[::1'"):
         receiver.load(None, {"store": "http://[::1"})
+
+
+OPEN = "expected an address of this machine only, because there is no TLS, got '0.0.0.0:1'"
+CURE = "or set allow_insecure where a network policy admits only known senders"
+
+
+@pytest.mark.parametrize("tls", [None, {"cert_file": "c", "key_file": "k"}])
+def test_a_door_to_the_network_without_tls_is_refused(tls: dict[str, str] | None) -> None:
+    doors = dict.fromkeys(("listen", "http_listen", "old_protocol_listen", "admin_listen"), "0.0.0.0:1")
+    with pytest.raises(ConfigError) as caught:
+        receiver.load(None, {**doors, "tls": tls})
+    every = [f"{name}: {OPEN}; set tls, or listen on 127.0.0.1, {CURE}" for name in ("listen", "http_listen")]
+    old = f"old_protocol_listen: {OPEN}; listen on 127.0.0.1, {CURE}"  # this protocol has no TLS
+    assert str(caught.value).splitlines() == [*([] if tls else every), old]
+    assert receiver.load(None, {**doors, "tls": tls, "allow_insecure": True}).listen == "0.0.0.0:1"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.8.8.8"])
+def test_loopback_needs_no_tls(host: str) -> None:
+    assert receiver.load(None, {"listen": f"{host}:1"}).listen == f"{host}:1"

@@ -86,7 +86,7 @@ def test_at_most_two_bombs_are_in_memory() -> None:
     bomb = gzip_of_zeros(512 * MIB)
 
     async def main() -> list[object]:
-        return await asyncio.gather(*(decompress(bomb, 64 * MIB) for _ in range(16)), return_exceptions=True)
+        return await asyncio.gather(*(decompress(bomb, 24 * MIB) for _ in range(16)), return_exceptions=True)
 
     tracemalloc.start()
     try:

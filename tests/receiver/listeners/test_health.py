@@ -133,3 +133,19 @@ async def test_a_datastore_that_fails_does_not_keep_the_receiver_from_being_read
     await until_status(servicer, "NOT_SERVING")
     await until_status(servicer, "SERVING")
     await watched.stop()
+
+
+async def test_a_store_that_is_gone_without_traffic_is_noticed_and_its_return_too() -> None:
+    store, servicer = Store(), health.aio.HealthServicer()
+    watched = StoreHealth(servicer, ("",), store.check, probe_seconds=0.001, idle_seconds=0.001)
+    assert watched.reason == "starting"
+    await watched.start()
+    assert watched.reason is None
+    store.broken = True
+    await until_status(servicer, "NOT_SERVING")
+    assert watched.reason == "broken"
+    store.broken = False
+    await until_status(servicer, "SERVING")
+    assert watched.reason is None
+    await watched.stop()
+    assert watched.reason == "stopping"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from otlp_requests import record as record_of
 
 from otel_modeldata_receiver.listeners.otlp_json import JSON_LOGS, JSON_SPANS, JsonSignal, _request_of
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 Draw = Any
 """The function that Hypothesis gives to a composite strategy."""
-IDS = {"trace_id", "span_id", "parent_span_id", "traceId", "spanId", "parentSpanId"}
+IDS = {"trace_id", "span_id", "parent_span_id"}
 MOST_DEPTH = 7
 """A request, resource, scope, record, attribute, value and list; deeper ones have no further kinds of fields."""
 SCALARS: dict[int, st.SearchStrategy[Any]] = {
@@ -62,22 +64,36 @@ def fill(draw: Draw, message: Message, depth: int = MOST_DEPTH) -> None:
             setattr(message, field.name, draw(SCALARS[field.type]))
 
 
-def as_otlp(value: Any, descriptor: Descriptor, change: Callable[[str, Any], Any], null: Callable[[], bool]) -> Any:
-    """A message from `MessageToDict` in OTLP's encoding; `change` encodes ids, `null` adds absent members as null."""
-    snake = any(name in value for name in descriptor.fields_by_name if "_" in name)
-    encoded = {}
+class Form(NamedTuple):
+    """How a request is written in JSON.
+
+    Attributes:
+        snake: whether a key is written as in the .proto file.
+        null: whether an absent key, or the other form of a present one, is there as null.
+        upper: whether ids are in upper case.
+    """
+
+    snake: Callable[[], bool]
+    null: Callable[[], bool]
+    upper: bool
+
+
+def as_otlp(value: Any, descriptor: Descriptor, form: Form) -> Any:
+    """A message from `MessageToDict` in OTLP's encoding."""
+    encoded: dict[str, Any] = {}
     for field in descriptor.fields:
-        name = field.name if snake or field.json_name not in value else field.json_name
-        if name not in value:
-            if null() and field.containing_oneof is None:
-                encoded[field.json_name] = None
-            continue
-        inner = value[name]
-        if field.type == FieldDescriptor.TYPE_MESSAGE:
+        name, other = (field.name, field.json_name) if form.snake() else (field.json_name, field.name)
+        inner = value.get(field.json_name)
+        if inner is not None and field.type == FieldDescriptor.TYPE_MESSAGE:
             items = inner if field.is_repeated else [inner]
-            made = [as_otlp(item, field.message_type, change, null) for item in items]
+            made = [as_otlp(item, field.message_type, form) for item in items]
             inner = made if field.is_repeated else made[0]
-        encoded[name] = change(name, inner)
+        elif inner is not None and field.name in IDS:
+            inner = b64decode(inner).hex()
+            inner = inner.upper() if form.upper else inner
+        pairs = {name: inner} if inner is not None or form.null() else {}
+        pairs |= {other: None} if other != name and form.null() else {}
+        encoded |= pairs if form.snake() else dict(reversed(pairs.items()))
     return encoded
 
 
@@ -86,17 +102,11 @@ def requests(draw: Draw, kind: type[Message]) -> tuple[Message, bytes]:
     """A request, and one of its forms in JSON."""
     request = kind()
     fill(draw, request)
-    upper, snake, numbers, nulls = (draw(st.booleans()) for _ in range(4))
-    plain = MessageToDict(request, preserving_proto_field_name=snake, use_integers_for_enums=numbers)
-
-    def change(name: str, value: Any) -> Any:
-        if name not in IDS:
-            return value
-        text = b64decode(value).hex()
-        return text.upper() if upper else text
-
-    encoded = as_otlp(plain, request.DESCRIPTOR, change, lambda: nulls and draw(st.booleans()))
-    return request, json.dumps(encoded).encode()
+    snake = draw(st.sampled_from([lambda: True, lambda: False, lambda: draw(st.booleans())]))
+    null = draw(st.sampled_from([lambda: False, lambda: draw(st.booleans())]))
+    form = Form(snake, null, upper=draw(st.booleans()))
+    plain = MessageToDict(request, use_integers_for_enums=draw(st.booleans()))
+    return request, json.dumps(as_otlp(plain, request.DESCRIPTOR, form)).encode()
 
 
 @settings(max_examples=60)
@@ -179,3 +189,35 @@ def test_a_resource_that_cannot_be_read_costs_its_own_records(signal: JsonSignal
         signal.unreadable('{"flags":2}'),
         signal.unreadable('{"flags":3}'),
     ]
+
+
+@pytest.mark.parametrize("names", [("traceId", "trace_id"), ("trace_id", "traceId")])
+def test_a_record_with_both_forms_of_a_key_is_read_if_one_is_null_or_both_are_equal(names: tuple[str, str]) -> None:
+    first, second = names
+
+    def read(record: str) -> LogRecord:
+        body = f'{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}'
+        made = ExportLogsServiceRequest.FromString(_request_of(body.encode(), JSON_LOGS))
+        return made.resource_logs[0].scope_logs[0].log_records[0]
+
+    ids = LogRecord(trace_id=b"\n" * 16)
+    assert read(f'{{"{first}":"{"0a" * 16}","{second}":null}}') == ids
+    assert read(f'{{"{first}":null,"{second}":"{"0a" * 16}"}}') == ids
+    assert read(f'{{"{first}":"{"0a" * 16}","{second}":"{"0a" * 16}"}}') == ids
+    assert read(f'{{"{first}":"{"0a" * 16}","{second}":"{"0b" * 16}"}}').event_name == "undecodable OTLP/JSON record"
+
+
+def test_null_in_a_list_is_an_empty_value_in_an_array_and_absent_elsewhere() -> None:
+    record = {
+        "attributes": [None, {"key": "a", "value": {"kvlistValue": {"values": [None, {"key": "b", "value": None}]}}}],
+        "body": {"array_value": {"values": [{"intValue": "1"}, None, {"stringValue": "x", "intValue": None}]}},
+    }
+    span = {"links": [None, {"traceId": "0a" * 16, "spanId": None}], "events": None}
+    logs = {"resource_logs": [{"scope_logs": [{"log_records": [record]}]}]}
+    made = ExportLogsServiceRequest.FromString(_request_of(json.dumps(logs).encode(), JSON_LOGS))
+    expected = record_of([1, None, "x"], {"a": {"b": None}}, collection=None, time_ns=0)
+    expected.attributes[0].value.kvlist_value.values[0].ClearField("value")
+    assert made.resource_logs[0].scope_logs[0].log_records[0] == expected
+    traces = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    spans = ExportTraceServiceRequest.FromString(_request_of(json.dumps(traces).encode(), JSON_SPANS))
+    assert spans.resource_spans[0].scope_spans[0].spans[0] == Span(links=[Span.Link(trace_id=b"\n" * 16)])

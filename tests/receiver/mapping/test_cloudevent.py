@@ -39,8 +39,10 @@ def test_the_line_begins_with_the_seven_keys_and_has_the_rows_unchanged() -> Non
 
 
 def test_optional_keys_follow_in_a_fixed_order() -> None:
-    event = msgspec.structs.replace(EVENT, samplingrate="0.5", producer="p", sequence="7", traceparent="00-1-2-01")
-    expected = LINE[:-2] + b',"samplingrate":"0.5","producer":"p","sequence":"7","traceparent":"00-1-2-01"}\n'
+    event = msgspec.structs.replace(
+        EVENT, samplingrate="0.5", producer="p", producersequence="7", traceparent="00-1-2-01"
+    )
+    expected = LINE[:-2] + b',"samplingrate":"0.5","producer":"p","producersequence":"7","traceparent":"00-1-2-01"}\n'
     assert cloudevent.encode(event, {}) == expected
 
 

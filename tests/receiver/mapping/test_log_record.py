@@ -19,7 +19,7 @@ from otel_modeldata_receiver.mapping import http_attributes, log_record
 from otel_modeldata_receiver.mapping import resource as resources
 from otel_modeldata_receiver.mapping.cloudevent import CloudEvent
 from otel_modeldata_receiver.mapping.event import Event
-from otel_modeldata_receiver.mapping.scope import EventIds, ScopeContext, agent_of
+from otel_modeldata_receiver.mapping.scope import ScopeContext, agent_of
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -28,14 +28,13 @@ RESOURCE = resource().SerializeToString()
 ARRIVAL = NOON + 3_600_000_000_000
 
 
-def scope(ids: EventIds | None = None) -> ScopeContext:
+def scope() -> ScopeContext:
     return ScopeContext(
         resource=resources.read(RESOURCE),
         encoded_resource=RESOURCE,
         agent="test-sdk/1.0",
         destinations=Destinations().of_deployment("credit", "blue", None),
         arrival_ns=ARRIVAL,
-        ids=ids or EventIds(),
     )
 
 
@@ -83,7 +82,7 @@ def test_a_full_record_fills_every_key() -> None:
             agent="otel-modeldata/0.1.0",
             timens=str(NOON + 5),
             samplingrate="0.25",
-            sequence="0",
+            producersequence="0",
             traceparent="00-000102030405060708090a0b0c0d0e0f-0001020304050607-01",
         ),
         extensions={"tenant": "t", "attempt": "2"},
@@ -108,7 +107,7 @@ def test_a_record_that_names_its_collection_only_gets_every_default() -> None:
         agent="test-sdk/1.0",
         timens=str(NOON),
     )
-    assert uuid.UUID(line.id).version == 5
+    assert uuid.UUID(line.id).version == 4
 
 
 @pytest.mark.parametrize(
@@ -232,19 +231,12 @@ def test_the_time_is_that_of_the_event_else_of_its_observation_else_of_its_arriv
     assert (arrived.line.timens, arrived.folder) == (str(ARRIVAL), "credit/blue/model_inputs/2026/11/22/13")
 
 
-def test_records_without_an_id_get_the_same_ids_when_the_request_is_sent_again() -> None:
-    records = [record(time_ns=1), record(time_ns=1), record(time_ns=2)]
-
-    def ids() -> list[str]:
-        shared = scope(EventIds())
-        return [log_record.read(one, shared).line.id for one in records]
-
-    assert ids() == ids()
-    assert len(set(ids())) == 3
-
-
-def test_equal_records_of_two_resources_get_two_ids() -> None:
-    assert EventIds().make(b"a", record(time_ns=1)) != EventIds().make(b"b", record(time_ns=1))
+def test_equal_records_without_an_id_are_different_events_in_one_request_and_in_two() -> None:
+    shared = scope()
+    ids = [log_record.read(record(time_ns=1), shared).line.id for _ in range(2)]
+    ids += [read(record(time_ns=1)).line.id, read(record(attributes={semconv.CLOUDEVENTS_EVENT_ID: None})).line.id]
+    assert len(set(ids)) == len(ids)
+    assert [str(uuid.UUID(one)) for one in ids] == ids
 
 
 @pytest.mark.parametrize("event_id", ["x", "x" * 128, "ünï", "a b", "../.."])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from otlp_requests import NOON, record, span
 
+from otel_modeldata import semconv
 from otel_modeldata_receiver.mapping.quarantine import Rejected
 from otel_modeldata_receiver.mapping.rejection import rejected, rejected_by_bug
 
@@ -25,6 +26,17 @@ def test_a_rejected_record_that_cannot_be_decoded_has_only_its_bytes() -> None:
     assert rejected(b"\xff", "reason", resource=b"resource", endpoint=None) == Rejected(
         reason="reason", record=b"\xff", resource=b"resource"
     )
+
+
+def test_equal_records_are_kept_twice_unless_they_have_an_event_id() -> None:
+    def ids(raw: bytes) -> int:
+        return len({rejected(raw, "reason", resource=b"r", endpoint=None).id for _ in range(2)})
+
+    known = {semconv.CLOUDEVENTS_EVENT_ID: "x"}, {semconv.CLOUDEVENTS_EVENT_ID: 7}, {semconv.CLOUDEVENTS_EVENT_ID: ""}
+    assert [ids(record("no json", attributes).SerializeToString()) for attributes in known] == [1, 1, 1]
+    unknown = {}, {"other": "x"}, {semconv.CLOUDEVENTS_EVENT_ID: None}
+    assert [ids(record("no json", attributes, time_ns=1).SerializeToString()) for attributes in unknown] == [2, 2, 2]
+    assert ids(b"\xff") == 2
 
 
 def test_a_rejected_span_belongs_to_the_collection_of_traces() -> None:

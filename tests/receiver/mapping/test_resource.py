@@ -20,7 +20,8 @@ def read(**values: object) -> DeploymentResource:
 
 def test_a_resource_of_azure_ml_names_everything() -> None:
     arm_id = (
-        "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/onlineEndpoints/e"
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+        "/onlineEndpoints/credit"
     )
     values = {
         semconv.AZUREML_ENDPOINT_NAME: "credit",
@@ -75,6 +76,41 @@ def test_a_service_name_that_cannot_be_a_folder_is_made_one_as_in_the_sdk() -> N
 
 def test_the_source_is_always_a_uri_reference() -> None:
     assert read(cloud__resource_id="/a b/<c>/%20/é?q=1#f").source == "/a%20b/%3Cc%3E/%20/%C3%A9?q=1#f"
+
+
+ARM = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        f"{ARM}/onlineEndpoints/credit/deployments/blue",
+        f"{ARM.upper()}/ONLINEENDPOINTS/Credit/DEPLOYMENTS/BLUE",
+        "/endpoints/credit/deployments/blue",
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm",
+    ],
+)
+def test_a_source_of_this_deployment_or_of_none_is_kept(own: str) -> None:
+    assert (
+        read(azureml__endpoint__name="credit", azureml__deployment__name="blue", cloud__resource_id=own).source == own
+    )
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        f"{ARM}/onlineEndpoints/credit/deployments/blue",
+        f"{ARM}/onlineEndpoints/fraud/deployments/green",
+        "/endpoints/credit/deployments/blue",
+        f"{ARM}/onlineEndpoints/credit",
+        f"{ARM}/onlineEndpoints/fraud/deployments/blue/onlineEndpoints/credit/deployments/blue",
+        f"{ARM}/onlineEndpoints/credit/deployments/blue/",
+        "",
+    ],
+)
+def test_a_source_that_names_another_deployment_is_replaced(foreign: str) -> None:
+    given = read(azureml__endpoint__name="fraud", azureml__deployment__name="blue", cloud__resource_id=foreign)
+    assert given.source == "/endpoints/fraud/deployments/blue"
 
 
 def test_an_unknown_rolling_rate_is_ignored() -> None:

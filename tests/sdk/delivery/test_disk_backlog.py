@@ -398,6 +398,22 @@ def test_a_spool_that_cannot_be_written_again_is_an_error_and_its_records_are_de
     assert endpoint.stored == []
 
 
+def test_the_delivery_thread_lives_on_if_the_folder_cannot_be_searched(
+    delivery_to: OpenDelivery, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with too many open files: searching is not possible, sending over an open connection is."""
+
+    def fail(*_: object) -> Iterator[Path]:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(type(folder), "glob", fail)
+    delivery = delivery_to(Endpoint())
+    for name in ("a", "b"):
+        delivery.put(FakeRecord(name), None)
+        delivery.flush(30)
+    assert delivery.shutdown(30) == DeliveryReport(accepted=2, delivered=2)
+
+
 def test_records_of_a_removed_spool_are_delivered_while_the_process_lives(
     delivery_to: OpenDelivery, folder: Path
 ) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interruption import interrupt
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -180,7 +181,7 @@ def test_joined_rows_count_against_the_limit_of_the_queue() -> None:
     queue = MemoryQueue(DeliveryLimits(merge_seconds=1000.0, queue_bytes=5000))
     key = ("model_inputs", "a", 0, None)
     charges = []
-    while not charges or queue.has_room(charges[-1], 0):
+    while not charges or queue.has_room(charges[-1]):
         record = _record("x" * 400)
         charges.append(record.body.nbytes)
         if not queue.join(key, record, charges[-1]):
@@ -216,3 +217,70 @@ def test_a_batch_holds_due_records_or_all_records_when_urgent() -> None:
     queue.add(PendingRecord(None, 20, 0.0, None, None, None))  # type: ignore[arg-type]
     assert queue.take(urgent=True) == [waiting[2]]
     assert len(queue) == 1
+
+
+_KEY = ("model_inputs", "a", None, None)
+
+
+class _Joining:
+    """A queue whose records all have one key, and the records and events of it."""
+
+    def __init__(self) -> None:
+        self.queue = MemoryQueue(DeliveryLimits(merge_seconds=1000.0))
+        self.records: dict[str, Record] = {}
+        self.taken: list[PendingRecord] = []
+
+    def put(self, name: str, event_id: str = "") -> None:
+        record = _record(name)
+        record.event_id = event_id
+        charge = record.body.nbytes
+        if not self.queue.join(_KEY, record, charge):
+            self.queue.add(PendingRecord(record, charge, time.monotonic(), None, None, None, _KEY))  # type: ignore[arg-type]
+        self.records[name] = record
+
+    def take(self) -> None:
+        self.taken += self.queue.take(urgent=True)
+
+    def check(self) -> None:
+        """Every record is in one event, at the row that it knows, and under its id if it has one."""
+        self.take()
+        found = {}
+        for event in self.taken:
+            rows = json.loads(LogRecord.FromString(event.record.encode()).body.string_value)
+            found.update({row["a"]: (event.record.event_id, number) for number, row in enumerate(rows)})
+            self.queue.settle(event.charge)
+        own = {name: (record.event_id or found[name][0], record.first_row) for name, record in self.records.items()}
+        assert own == found
+        assert self.queue.nbytes == 0
+
+
+def _put(joining: _Joining) -> None:
+    joining.put("nested", "id of nested")
+
+
+def _take_and_put(joining: _Joining) -> None:
+    joining.take()
+    joining.put("nested", "id of nested")
+
+
+def _put_and_take(joining: _Joining) -> None:
+    joining.put("nested", "id of nested")
+    joining.take()
+
+
+@pytest.mark.parametrize("meanwhile", [_Joining.take, _take_and_put, _put, _put_and_take])
+def test_frames_that_join_while_others_join_or_are_taken_know_their_rows(
+    meanwhile: Callable[[_Joining], object],
+) -> None:
+    """At every third opcode, to save time."""
+    for at in itertools.count(0, 3):
+        joining = _Joining()
+        joining.put("first")
+        joining.put("second")
+        reached = interrupt(
+            at, lambda joining=joining: meanwhile(joining), lambda joining=joining: joining.put("third", "id of third")
+        )
+        joining.check()
+        if not reached:
+            break
+    assert at > 100

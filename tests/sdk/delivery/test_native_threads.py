@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from prerequisites import skip_without
 from recording_backend import RecordingBackend, unavailable_with_retry_info
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ print("done", flush=True)
     ids=["gevent", "gevent after the import", "gevent in gRPC", "eventlet", "eventlet after the import"],
 )
 def test_greenlets_run_while_the_gateway_does_not_answer(beginning: str) -> None:
-    pytest.importorskip("eventlet" if "eventlet" in beginning else "gevent")
+    skip_without("eventlet" if "eventlet" in beginning else "gevent")
     answers = threading.Event()
 
     def hold(context: grpc.ServicerContext) -> None:
@@ -80,6 +81,48 @@ def test_greenlets_run_while_the_gateway_does_not_answer(beginning: str) -> None
                 answers.set()
                 process.kill()
         assert [record.body.string_value for record in backend.records()] == ['[{"n":0}]', '[{"n":1}]']
+
+
+NO_ONE_LISTENS = "http://127.0.0.1:9"
+UNANSWERED = """
+import sys, time, threading
+import pandas as pd
+from otel_modeldata import Collector, flush, shutdown
+collector = Collector(name="model_inputs")
+ticks = []
+def tick():
+    while True:
+        time.sleep(0.001)
+        ticks.append(1)
+threading.Thread(target=tick, daemon=True).start()  # a greenlet
+collector.collect(pd.DataFrame({"n": [0]}))
+flush(1)
+waited = len(ticks)
+report = shutdown(float(sys.argv[1]))
+print(waited > 10, len(ticks) > waited, report.accepted, report.delivered, report.pending, report.lost, flush=True)
+"""
+
+
+@pytest.mark.parametrize("beginning", [GEVENT, EVENTLET], ids=["gevent", "eventlet"])
+@pytest.mark.parametrize("is_dead", [False, True], ids=["slow", "dead"])
+def test_greenlets_run_while_the_gateway_is_slow_or_dead(beginning: str, *, is_dead: bool) -> None:
+    """A slow gateway answers "later" after a second."""
+    skip_without("eventlet" if beginning == EVENTLET else "gevent")
+
+    def answer_slowly(context: grpc.ServicerContext) -> None:
+        threading.Event().wait(1)
+        backend.refuse(None)
+        unavailable_with_retry_info(context)
+
+    with RecordingBackend() as backend:
+        backend.refuse(answer_slowly)
+        endpoint = NO_ONE_LISTENS if is_dead else f"http://{backend.endpoint}"
+        env = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_MODELDATA_BATCH_MS": "0"}
+        command = [sys.executable, "-c", f"{beginning}\n{UNANSWERED}", "3" if is_dead else "60"]
+        done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
+        counts = "1 0 0 {'shutdown': 1}" if is_dead else "1 1 0 {}"
+        assert (done.returncode, done.stdout) == (0, f"True True {counts}\n"), done.stderr
+        assert len(backend.records()) == (0 if is_dead else 1)
 
 
 STORE = """
@@ -131,8 +174,7 @@ os._exit(0)
     ],
 )
 def test_a_store_is_written_in_a_process_that_gevent_patches(tmp_path: Path, parts: tuple[str, ...]) -> None:
-    pytest.importorskip("gevent")
-    pytest.importorskip("aiohttp", reason="the receiver writes to the store")
+    skip_without("gevent", "aiohttp")  # the receiver writes to the store
     command = [sys.executable, "-c", "\n".join(("import os", *parts, ENDS))]
     env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
@@ -141,8 +183,7 @@ def test_a_store_is_written_in_a_process_that_gevent_patches(tmp_path: Path, par
 
 
 def test_a_store_is_refused_in_a_process_that_eventlet_has_patched(tmp_path: Path) -> None:
-    pytest.importorskip("eventlet")
-    pytest.importorskip("aiohttp", reason="the receiver writes to the store")
+    skip_without("eventlet", "aiohttp")  # the receiver writes to the store
     command = [sys.executable, "-c", f"{EVENTLET}\n{STORE}"]
     env = os.environ | {"OTEL_MODELDATA_STORE": str(tmp_path)}
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)

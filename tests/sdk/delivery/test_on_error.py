@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 from typing import TYPE_CHECKING
 
@@ -109,10 +110,51 @@ def test_a_signal_handler_that_exits_while_on_error_runs_ends_the_program() -> N
         signal.signal(signal.SIGUSR1, before)
 
 
+class _Stop:
+    def __call__(self, *_: object) -> None:
+        raise SystemExit
+
+    def stop(self, *_: object) -> None:
+        raise SystemExit
+
+
+def _time_out(*_: object) -> None:
+    raise TimeoutError
+
+
+HANDLERS = {
+    "a partial function": (functools.partial(_Stop.stop, _Stop()), SystemExit),
+    "an object": (_Stop(), SystemExit),
+    "a method": (_Stop().stop, SystemExit),
+    "a timeout": (_time_out, TimeoutError),
+}
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_what_a_handler_of_any_kind_raises_while_on_error_runs_is_raised(name: str) -> None:
+    handler, raised = HANDLERS[name]
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with pytest.raises(raised):
+            call_on_error(lambda _: signal.raise_signal(signal.SIGALRM), ValueError())
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_ctrl_c_while_on_error_runs_is_raised() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             call_on_error(lambda _: signal.raise_signal(signal.SIGINT), ValueError())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_of_ctrl_c_that_on_error_installs_stays() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        call_on_error(lambda _: signal.signal(signal.SIGINT, signal.SIG_IGN), ValueError())
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

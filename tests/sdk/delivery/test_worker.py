@@ -5,42 +5,20 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
-from otel_modeldata._delivery import on_error
 from otel_modeldata._delivery.delivery_queue import DeliveryQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
-from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError, ShutDownError
-from otel_modeldata.log_throttle import LogThrottle
+from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata.transport import Answer, Delivered, Refused, Retry
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-@pytest.fixture
-def delivery_to() -> Iterator[Callable[..., Worker]]:
-    opened: list[Worker] = []
-
-    def open_delivery(endpoint: Endpoint, **limits: object) -> Worker:
-        envelope = RequestEnvelope({}, "producer")
-        opened.append(Worker(envelope, endpoint, DeliveryLimits(**{**FAST, **limits})))  # type: ignore[arg-type]
-        return opened[-1]
-
-    yield open_delivery
-    for delivery in opened:
-        delivery.shutdown(timeout=0.0)
-
 
 OpenDelivery = "Callable[..., Worker]"
 
@@ -123,42 +101,6 @@ def test_a_transport_that_fails_unexpectedly_neither_ends_the_thread_nor_loses_d
     assert endpoint.stored == ["a"]
 
 
-def test_flush_reports_pending_records_when_its_time_is_over(delivery_to: OpenDelivery) -> None:
-    delivery = delivery_to(endpoint := Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
-    delivery.put(FakeRecord("a"), None)
-    assert endpoint.tried.wait(30)
-    assert delivery.flush(0.01) == DeliveryReport(accepted=1, pending=1)
-
-
-def test_flush_starts_the_thread_if_a_signal_interrupted_the_first_put(delivery_to: OpenDelivery) -> None:
-    delivery = delivery_to(endpoint := Endpoint())
-    delivery._queue.put(FakeRecord("a"), None)  # a signal handler calls `flush` before the thread is started
-    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
-    assert endpoint.stored == ["a"]
-
-
-def test_shutdown_delivers_waiting_records_and_then_refuses_new_ones(delivery_to: OpenDelivery) -> None:
-    delivery = delivery_to(endpoint := Endpoint(), linger_seconds=60.0)
-    for n in range(3):
-        delivery.put(FakeRecord(f"r{n}"), None)
-    assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
-    assert endpoint.stored == ["r0", "r1", "r2"]
-    assert endpoint.closed.is_set()
-    with pytest.raises(ShutDownError, match=r"^queue closed$"):
-        delivery.put(FakeRecord("late"), None)
-    assert delivery.shutdown(30) == DeliveryReport(accepted=3, delivered=3)
-
-
-def test_records_that_shutdown_cannot_deliver_in_time_are_lost_and_reported(delivery_to: OpenDelivery) -> None:
-    errors: list[Exception] = []
-    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down", 3600.0)), batch_bytes=600)
-    for n in range(5):
-        delivery.put(FakeRecord(f"r{n}"), errors.append)
-    assert delivery.shutdown(0.05) == DeliveryReport(accepted=5, lost={"shutdown": 5})
-    assert sum(e.count for e in errors if isinstance(e, DeliveryError)) == 5
-    assert {e.reason for e in errors if isinstance(e, DeliveryError)} == {"shutdown"}
-
-
 def test_records_count_against_the_queue_limit_until_they_are_settled(delivery_to: OpenDelivery) -> None:
     gate = threading.Event()
 
@@ -188,51 +130,6 @@ def test_the_queue_can_be_bounded_in_records_as_azures_is(delivery_to: OpenDeliv
         delivery.put(FakeRecord(f"r{n}"), None)
     with pytest.raises(QueueFullError):
         delivery.put(FakeRecord("r3"), None)
-
-
-def test_a_record_above_the_limit_is_refused_with_its_size_and_the_limit(delivery_to: OpenDelivery) -> None:
-    delivery = delivery_to(Endpoint(), record_bytes=100_000)
-    with pytest.raises(RecordTooLargeError) as raised:
-        delivery.put(FakeRecord("large", 100_000), None)
-    assert str(raised.value) == (
-        "the frame takes 100000 bytes as JSON, at most 98650 can be sent in one event: collect it in parts"
-    )
-    assert delivery.report() == DeliveryReport()
-
-
-def test_a_record_that_turns_out_too_large_is_lost_and_reported(delivery_to: OpenDelivery) -> None:
-    record = FakeRecord("grown", 5000)
-    record.body.nbytes = 10
-    delivery = delivery_to(Endpoint(), record_bytes=4000)
-    delivery.put(record, None)
-    assert delivery.flush(30) == DeliveryReport(accepted=1, lost={"too_large": 1})
-
-
-def test_losses_without_on_error_are_logged_once_a_minute(
-    delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture
-) -> None:
-    delivery = delivery_to(Endpoint(lambda _: Refused("INTERNAL", "bad")), linger_records=1)
-    with caplog.at_level(logging.WARNING):
-        for n in range(50):
-            delivery.put(FakeRecord(f"r{n}"), None)
-        delivery.flush(30)
-    assert [r.getMessage() for r in caplog.records] == ["1 event(s) lost, refused: INTERNAL: bad"]
-
-
-def test_a_failing_on_error_does_not_stop_delivery(
-    delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(on_error, "_throttle", LogThrottle(on_error.logger))  # another test may have logged the same
-
-    def broken(_: Exception) -> None:
-        raise RuntimeError("broken")
-
-    delivery = delivery_to(Endpoint(lambda names: Refused("INTERNAL", "") if "a" in names else Delivered()))
-    delivery.put(FakeRecord("a"), broken)
-    delivery.flush(30)
-    delivery.put(FakeRecord("b"), broken)
-    assert delivery.flush(30) == DeliveryReport(accepted=2, delivered=1, lost={"refused": 1})
-    assert "on_error itself failed" in caplog.text
 
 
 def test_the_retry_delay_of_the_endpoint_is_used(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,53 +231,6 @@ def test_a_record_the_endpoint_finds_too_large_alone_is_lost_with_its_size_and_t
     assert str(error).endswith(f"bytes, more than the endpoint takes: RESOURCE_EXHAUSTED: {text}")
 
 
-def test_a_hung_endpoint_blocks_neither_collect_nor_a_flush_with_a_timeout(delivery_to: OpenDelivery) -> None:
-    """Nothing is answered until every `put` and `flush` below has returned."""
-    returned = threading.Event()
-
-    def script(_: list[str]) -> Answer:
-        assert returned.wait(60)
-        return Delivered()
-
-    delivery = delivery_to(endpoint := Endpoint(script))
-    for n in range(2000):
-        delivery.put(FakeRecord(f"r{n}"), None)
-        if n == 0:
-            assert endpoint.tried.is_set() or delivery.flush(0.001).pending == 1
-    assert delivery.flush(0.01) == DeliveryReport(accepted=2000, pending=2000)
-    returned.set()
-    assert delivery.flush(30) == DeliveryReport(accepted=2000, delivered=2000)
-
-
-def test_a_second_shutdown_with_a_shorter_timeout_ends_the_wait_of_the_first(delivery_to: OpenDelivery) -> None:
-    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")))
-    delivery.put(FakeRecord("r"), None)
-    patient = threading.Thread(target=delivery.shutdown, args=(3600.0,))
-    patient.start()
-    while delivery._queue.stop_at is None:
-        time.sleep(0.001)
-    assert delivery.shutdown(0.0) == DeliveryReport(accepted=1, lost={"shutdown": 1})
-    patient.join(30)
-    assert not patient.is_alive()
-
-
-def test_a_transport_that_does_not_end_when_closed_does_not_block_shutdown(
-    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("otel_modeldata._delivery.worker._END_SECONDS", 0.01)
-    released = threading.Event()
-
-    def script(_: list[str]) -> Answer:
-        assert released.wait(60)
-        return Delivered()
-
-    delivery = delivery_to(Endpoint(script))
-    delivery.put(FakeRecord("a"), None)
-    assert delivery.shutdown(0.01) == DeliveryReport(accepted=1, pending=1)
-    released.set()
-    assert delivery.flush(30) == DeliveryReport(accepted=1, delivered=1)
-
-
 def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch) -> None:
     waits = threading.Event()
     await_room = DeliveryQueue._await_room
@@ -400,30 +250,6 @@ def test_collect_may_wait_for_room_and_gets_it(delivery_to: OpenDelivery, monkey
     assert waits.is_set()
     assert delivery.flush(30) == DeliveryReport(accepted=4, delivered=4)
     assert endpoint.stored == ["r0", "r1", "r2", "r3"]
-
-
-def test_shutdown_ends_a_collect_that_waits_for_room(
-    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await_room = DeliveryQueue._await_room
-
-    def await_room_while_it_shuts_down(queue: DeliveryQueue, seen: int, end: float) -> bool:
-        threading.Thread(target=delivery.shutdown, args=(0.0,)).start()
-        return await_room(queue, seen, end)
-
-    monkeypatch.setattr(DeliveryQueue, "_await_room", await_room_while_it_shuts_down)
-    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=60.0)
-    delivery.put(FakeRecord("r0"), None)
-    with pytest.raises(ShutDownError):
-        delivery.put(FakeRecord("r1"), None)
-
-
-def test_collect_is_refused_if_it_waited_for_room_without_success(delivery_to: OpenDelivery) -> None:
-    delivery = delivery_to(Endpoint(lambda _: Retry("UNAVAILABLE", "down")), queue_records=1, block_seconds=0.02)
-    delivery.put(FakeRecord("r0"), None)
-    with pytest.raises(QueueFullError):
-        delivery.put(FakeRecord("r1"), None)
-    assert delivery.report() == DeliveryReport(accepted=1, pending=1)
 
 
 def test_each_condition_has_its_own_log_line(delivery_to: OpenDelivery, caplog: pytest.LogCaptureFixture) -> None:
@@ -481,23 +307,3 @@ def test_the_thread_does_work_for_collect_before_each_batch() -> None:
     delivery.shutdown(timeout=30)
     assert {thread.name for thread, _ in seen} == {"otel-modeldata-delivery"}
     assert {tuple(stored) for _, stored in seen} >= {(), ("a",)}
-
-
-def test_an_ending_interpreter_that_lets_no_thread_start_delivers(
-    delivery_to: OpenDelivery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    delivery = delivery_to(endpoint := Endpoint(), linger_seconds=5.0, batch_bytes=3000)
-    delivery.put(FakeRecord("first"), None)
-    delivery.flush(30)
-
-    def refuse(*_: object) -> None:
-        raise RuntimeError("can't create new thread at interpreter shutdown")
-
-    monkeypatch.setattr("otel_modeldata._delivery.retry_sender.start_thread", refuse)
-    with delivery._queue.lock:
-        for n in range(3):
-            record = FakeRecord(f"r{n}", 2000)
-            record.body.nbytes = 10
-            delivery.put(record, None)
-    assert delivery.flush(60) == DeliveryReport(accepted=4, delivered=4)
-    assert endpoint.stored == ["first", "r0", "r1", "r2"]

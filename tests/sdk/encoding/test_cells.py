@@ -28,6 +28,15 @@ UTC = dt.timezone.utc
 BIG = 2**53 + 1
 
 
+def _masked_records() -> np.ma.MaskedArray[Any, Any]:
+    nested = [("d", "U1"), ("e", "i8")]
+    return np.ma.array(
+        [(1, 0.1, ("x", 2), [3, 4]), (5, 0.2, ("y", 6), [7, 8])],
+        dtype=[("a", "i4"), ("b", "f4"), ("c", nested), ("f", "i2", (2,))],
+        mask=[(True, False, (False, True), [True, False]), (False, False, (False, False), [False, True])],
+    )
+
+
 class Color(enum.Enum):
     RED = "red"
 
@@ -131,6 +140,10 @@ CELLS: dict[str, tuple[object, object]] = {
     "masked array": (np.ma.array([[1, 2], [BIG, 4]], mask=[[0, 1], [0, 0]]), [[1, None], [BIG, 4]]),
     "masked float32": (np.ma.array(np.array([0.1, 2], dtype="f4"), mask=[False, True]), [0.1, None]),
     "masked without a dimension": (np.ma.array(5, mask=True), None),
+    "masked records": (_masked_records(), [[None, 0.1, ["x", None], [None, 4]], [5, 0.2, ["y", 6], [7, None]]]),
+    "masked record": (_masked_records()[0], [None, 0.1, ["x", None], [None, 4]]),
+    "no masked records": (_masked_records()[:0], []),
+    "table of masked records": (np.ma.array(np.zeros((2, 1), [("a", "i4")]), mask=[[1], [0]]), [[[None]], [[0]]]),
     "no dimension": (np.array(BIG), BIG),
     "no dimension, float32": (np.array(0.1, dtype="f4"), 0.1),
     "float32 array": (np.array([[0.1, np.nan]], dtype="f4"), [[0.1, None]]),
@@ -208,7 +221,7 @@ REFUSED: dict[str, tuple[object, str]] = {
     "function": (print, "builtin_function_or_method"),
     "iterator": (iter([1]), "list_iterator"),
     "raw JSON": (msgspec.Raw(b"nonsense"), "Raw"),
-    "duration without a unit": (np.timedelta64(5), "timedelta64 without a unit"),
+    "duration without a unit": (np.array([5]).view("m8")[0], "timedelta64 without a unit"),
     "a tuple as a key": ({(1, 2): 3}, "dict"),
     "keys that are equal as text": ({1: "a", "1": "b"}, "dict with keys that are equal as text"),
     "offset": (pd.DateOffset(1), "DateOffset"),

@@ -254,6 +254,7 @@ def test_a_wrong_configuration_is_an_error_in_init(backend: RecordingBackend, mo
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:Using fork:DeprecationWarning")  # eventlet, if a test has imported it
 def test_a_forked_child_counts_from_zero() -> None:
     assert [otel_logger._next_number("raw") for _ in range(3)] == [0, 1, 2]
     child = os.fork()

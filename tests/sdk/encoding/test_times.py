@@ -110,10 +110,11 @@ def test_a_duration_of_a_multiple_of_a_unit_is_multiplied() -> None:
 
 
 def test_without_a_unit_only_a_gap_can_be_written() -> None:
-    assert time_texts(np.array(["NaT"], dtype="M8")) == [None]
-    assert duration_texts(np.array(["NaT"], dtype="m8")) == [None]
+    gap = np.array([-(2**63)])  # by views: NumPy 2.5 warns about other ways
+    assert time_texts(gap.view("M8")) == [None]
+    assert duration_texts(gap.view("m8")) == [None]
     with pytest.raises(TypeError, match="timedelta64 without a unit"):
-        duration_texts(np.array([5], dtype="m8"))
+        duration_texts(np.array([5]).view("m8"))
 
 
 @given(st.times())

@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
+from prerequisites import skip_without
 
 pytest.importorskip("opentelemetry.instrumentation.instrumentor")
 
@@ -209,8 +209,7 @@ print(kinds(loader()))
 def test_every_server_wraps_the_application_that_it_serves(
     code: str, kinds: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    if find_spec(request.node.callspec.id) is None:
-        pytest.skip("this server is not installed")
+    skip_without(request.node.callspec.id)
     assert run(WRAPPED + code, tmp_path, "request") == kinds.split()
 
 

@@ -20,6 +20,8 @@ from otel_modeldata.validation.problems import Problem
 
 SDK = Path(__file__).parents[3] / "sdk/otel_modeldata"
 NAMES = {variable.name for variable in VARIABLES}
+FOLDERS = ("OTEL_MODELDATA_STORE", "OTEL_MODELDATA_SPOOL", "OTEL_MODELDATA_REPORT", "OTEL_SERVICE_NAME")
+"""Any text is a path, or a name."""
 
 
 def test_without_variables_everything_has_a_default() -> None:
@@ -134,3 +136,36 @@ def test_every_variable_in_the_code_is_in_the_table() -> None:
 def test_every_variable_is_explained() -> None:
     assert len(NAMES) == len(VARIABLES)
     assert all(variable.unit and variable.default and variable.meaning for variable in VARIABLES)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - {"OTEL_EXPORTER_OTLP_HEADERS", *FOLDERS}))
+@pytest.mark.parametrize(
+    "secret", ["glc_eyJvIjoiS3cr3tS3cr3t9", "-----BEGIN PRIVATE KEY-----\nS3cr3t\n-----END PRIVATE KEY-----\n"]
+)
+def test_a_secret_in_the_wrong_variable_is_in_no_message(name: str, secret: str) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://localhost:1", "AZUREML_MDC_ENABLED": "true", name: secret}
+    read = read_environment(environ)
+    assert "S3cr3t" not in f"{[*map(str, read.problems), *map(str, read.warnings)]}"
+
+
+def test_a_misspelled_variable_is_found_whoever_named_it() -> None:
+    meant = {
+        "OTEL_EXPORTER_OTLP_ENDPONT": "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OLTP_HEADERS": "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_LOG_ENDPOINT": "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        "OTEL_RESOURCE_ATTRIBUTE": "OTEL_RESOURCE_ATTRIBUTES",
+        "AZUREML_MDC_CONFIG_PATHS": "AZUREML_MDC_CONFIG_PATH",
+    }
+    others = (
+        *(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_SPAN_INSECURE",
+        ),
+        *("OTEL_LOGS_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_SDK_DISABLED", "OTEL_EXPORTER_ZIPKIN_ENDPOINT"),
+        *("OTEL_PYTHON_LOG_LEVEL", "OTEL_METRIC_EXPORT_TIMEOUT", "OTEL_PROPAGATORS", "OTEL_EXPORTER_JAEGER_TIMEOUT"),
+        *("OTEL_MODELDATA_GATEWAY_QUEUE_BYTES", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT"),
+    )
+    assert read_environment(dict.fromkeys((*meant, *others), "1")).misspelled == tuple(
+        Problem(name, f"this variable is not read; did you mean {known}?") for name, known in sorted(meant.items())
+    )

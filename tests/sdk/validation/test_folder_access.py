@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
 
 from otel_modeldata.validation.folder_access import obstacle
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_folder_that_is_there_or_can_be_made_has_no_obstacle(tmp_path: Path) -> None:
@@ -26,6 +24,15 @@ def test_each_obstacle_is_named(tmp_path: Path) -> None:
     assert "Not a directory" in obstacle(tmp_path / "file" / "below")
     assert obstacle(tmp_path / "broken" / "below") == f"a link to nothing in {str(tmp_path / 'broken')!r}"
     assert "name too long" in obstacle(tmp_path / "new" / ("x" * 300))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of Linux")
+def test_a_folder_in_a_file_system_of_the_kernel_is_an_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/proc")
+    expected = "one in a file system of the kernel (proc), which stores no files"
+    if os.geteuid():
+        expected = "one without write access"
+    assert obstacle(Path("/proc/x")) == obstacle(tmp_path / "link" / "x") == expected
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

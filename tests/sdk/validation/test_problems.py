@@ -7,7 +7,16 @@ import pickle
 import pytest
 
 from otel_modeldata.exceptions import ConfigError
-from otel_modeldata.validation.problems import Problem, child, closest, item, sentence, shown
+from otel_modeldata.validation.problems import (
+    Problem,
+    child,
+    closest,
+    item,
+    may_be_token,
+    sentence,
+    shown,
+    shown_choice,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +87,9 @@ def test_an_error_survives_pickling_as_its_text() -> None:
         "Authorization: Basic SECRET",
         "api-key=SECRET",
         "https://user:SECRET" + "x" * 100 + "@host",
+        "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----",
+        "eyJhbGciOiJIUzI1NiJ9.SECRET.x",
+        "ghp_SECRETSECRET1",
     ],
 )
 def test_secrets_are_in_no_message(text: str) -> None:
@@ -97,3 +109,22 @@ def test_secrets_are_in_no_message(text: str) -> None:
 )
 def test_a_message_without_secrets_is_not_changed(message: str) -> None:
     assert Problem("key", message).message == message
+
+
+@pytest.mark.parametrize(
+    "text", ["zip", "ignore", "False", "10s", "128MiB", "1e9", "2.5 seconds", "-1", "gzipp", "http/protobuf", "7" * 40]
+)
+def test_a_plausible_choice_is_shown(text: str) -> None:
+    assert shown_choice(text, ["gzip"]) == shown(text)
+
+
+@pytest.mark.parametrize("text", ["s3cr3t", "SECRETS", "Ab3" * 8, "gzip but s3cr3t is longer than words", "5 s3cr3t"])
+def test_another_text_in_place_of_a_choice_is_not_shown(text: str) -> None:
+    said = f"a text of {len(text)} characters, which is not shown because it may be a secret"
+    assert shown_choice(text, ["gzip", "none"]) == said
+
+
+def test_a_token_is_not_taken_for_a_path() -> None:
+    tokens = ["eyJhbGciOiJIUzI1NiJ9.s3cr3t", "a1b2c3d4e5f6a7b8", "glc_s3cr3ts3cr3t", "dG9rZW4gNDIgaXMgaGVyZQ=="]
+    paths = ["token", "/var/run/secrets/token-1234567890", "./ca-2026-11-28.pem", "~/keys/client-12345678.pem"]
+    assert [may_be_token(text) for text in (*tokens, *paths)] == [True] * 4 + [False] * 4

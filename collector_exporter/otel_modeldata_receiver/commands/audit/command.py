@@ -12,10 +12,13 @@ import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata import semconv
+
 from ...config import receiver as configuration
-from ...exceptions import ConfigError
+from ...exceptions import ConfigError, StoreCheckError
 from ...storage.open_store import open_store
 from ..store_argument import path_argument, store_argument
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from otel_modeldata.report import DeliveryReport
 
     from ..subparsers import Commands
+    from .producer_report import ReportSource
     from .run import Audit, Selection
 
 _DESCRIPTION: Final = """\
@@ -62,7 +66,7 @@ exit codes:
   0  every event is accounted for
   1  not every event is accounted for, or a final report is missing: findings
   2  wrong command line, or a file that is not a final report
-  3  the store cannot be read
+  3  the store cannot be read, or has no blob to audit
 """
 _HOUR: Final = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T/](\d\d)(?::00(?::00)?Z?)?", re.ASCII)
 
@@ -92,11 +96,11 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--report",
         metavar="PATH",
-        type=path_argument,
+        type=_report_source,
         nargs="+",
         action="extend",
         default=[],
-        help="files of final reports, or folders of them",
+        help="files of final reports, or folders of them; credit/blue=PATH takes only those of credit/blue",
     )
     parser.add_argument(
         "--running",
@@ -127,6 +131,10 @@ def audit(arguments: argparse.Namespace) -> None:
     result = _run(arguments.store, selection, producer_report.load(arguments.report), show=not arguments.json)
     result = replace(result, running=arguments.running)
     store = configuration.shown_store(arguments.store)
+    if result.is_empty:
+        raise StoreCheckError(
+            f"expected blobs of {_selected(arguments)} in {store}, got none: correct the store or the names"
+        )
     if arguments.json:
         sys.stdout.write(json.dumps(summary.facts(result, store)) + "\n")
     else:
@@ -134,6 +142,13 @@ def audit(arguments: argparse.Namespace) -> None:
     if findings := summary.findings(result):
         sys.stdout.flush()
         sys.exit(f"otel-modeldata: {counted(len(findings), 'finding')}: not everything in {store} is accounted for")
+
+
+def _selected(arguments: argparse.Namespace) -> str:
+    """The audited part, for a message."""
+    names = ("endpoint", "deployment", "collection", "first", "last")
+    given = [f"{name} {getattr(arguments, name)}" for name in names if getattr(arguments, name) is not None]
+    return " and ".join(given) or "a receiver"
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -180,6 +195,17 @@ def _progress(*, show: bool) -> Iterator[Callable[[int, int], object]]:
     task = bar.add_task("audit", total=None)
     with bar:
         yield lambda read, total: bar.update(task, completed=read, total=total)
+
+
+def _report_source(text: str) -> ReportSource:
+    """`PATH`, or `ENDPOINT/DEPLOYMENT=PATH`; a path that exists is one, whatever characters it has."""
+    from .producer_report import ReportSource  # noqa: PLC0415 (see above)
+
+    deployment, equals, path = text.partition("=")
+    names = deployment.split("/")
+    if equals and len(names) == 2 and all(map(semconv.is_name, names)) and not Path(text).exists():
+        return ReportSource(path=path_argument(path), deployment=deployment.lower())
+    return ReportSource(path=path_argument(text))
 
 
 def _hour(text: str) -> str:

@@ -1,7 +1,9 @@
 """The ledger of an audit: it counts every line of a store under its producer and collection, and checks it.
 
-A line is counted under the producer and collection it names, not under its folder, so a line in a wrong folder is one
-fault, not three. This module does not depend on stores or files: its input is lines and the path of their blob.
+A line is counted under the deployment of its folder, because its sender may write there; what a line names itself
+proves nothing. There it is counted under the producer and collection that it names. So a sender changes no account of
+another deployment, whatever ids it sends. This module does not depend on stores or files: its input is lines and the
+path of their blob.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...layout.blob_path import BlobPath
-    from .producer_report import ReportedCounts
+    from .producer_report import Reported, ReportedCounts
     from .quarantine_line import QuarantinedEvent
     from .stored_line import StoredLine
 
@@ -32,7 +34,7 @@ __all__ = ["Fault", "Ledger", "Location"]
 MAX_LOCATIONS: Final = 100
 """Locations kept for each kind of fault; every fault is counted."""
 _Key = tuple[str, str, str]
-"""Producer, collection and source: the key of the counts."""
+"""Producer, collection and account: the key of the counts; an account is `endpoint/deployment` in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ class Ledger:
         duplicated: lines with the id of another line of the same source and type.
         dataref: lines that refer to a missing object; complete after `check_references`.
         foreign_references: lines that refer to an object outside of their folder, which is not checked.
-        unattributed: records in quarantine whose producer or collection is unknown.
+        unattributed: records in quarantine whose deployment or collection is unknown; they settle no account.
     """
 
     def __init__(self, objects: Mapping[str, int]) -> None:
@@ -123,7 +125,7 @@ class Ledger:
 
     def add_lines(self, path: BlobPath, before: int, lines: Sequence[bytes]) -> None:
         """Count and check the lines of a blob that follow its first `before` ones."""
-        parts: dict[_Key, _Part] = {}
+        parts: dict[tuple[str, str, str], _Part] = {}
         time_prefix = path.time_prefix
         for number, raw in enumerate(lines, before + 1):
             line = self._decode(path, number, raw)
@@ -144,7 +146,7 @@ class Ledger:
         for part in parts.values():
             self._count(path, part)
 
-    def add_lines_of_other_hours(self, lines: Sequence[bytes]) -> None:
+    def add_lines_of_other_hours(self, path: BlobPath, lines: Sequence[bytes]) -> None:
         """Note the numbers of events outside the audited hours: these events are not missing."""
         numbers: dict[_Key, list[int]] = {}
         for raw in lines:
@@ -153,7 +155,8 @@ class Ledger:
             except (ValueError, RecursionError):
                 continue
             if (number := stored_line.sequence_of(line)) >= 0:
-                numbers.setdefault(_key(line.producer, line.type, line.source), []).append(number)
+                key = _key(line.producer, line.type, _tenant(path, line.source), line.source)
+                numbers.setdefault(key, []).append(number)
         for key, present in numbers.items():
             if key in self._counts:
                 self._counts[key].other_hours.add(present)
@@ -169,8 +172,8 @@ class Ledger:
             return None
 
     def _part(self, path: BlobPath, line: StoredLine) -> _Part:
-        tenant = tenant_of(line.source) or (path.endpoint, path.deployment)
-        counts = self._counts_of(_key(line.producer, line.type, line.source), tenant)
+        tenant = _tenant(path, line.source)
+        counts = self._counts_of(_key(line.producer, line.type, tenant, line.source), tenant)
         ids = self._ids.setdefault((line.source, line.type), IdSet())
         return _Part(counts, ids, path.misplaced(line.source, line.type))
 
@@ -247,12 +250,12 @@ class Ledger:
         """
         if not self._quarantined_ids.add(np.array([hash(line_id)], np.int64))[0]:
             return
-        if not event.collection or not (event.producer or event.source):
+        if not event.collection or event.tenant is None:
             self.unattributed += not other_hour
             return
-        key = _key(event.producer, semconv.event_type(event.collection), event.source)
+        key = _key(event.producer, semconv.event_type(event.collection), event.tenant, event.source)
         if not other_hour:
-            self._counts_of(key, event.tenant or ("", "")).add_quarantined(event.number)
+            self._counts_of(key, event.tenant).add_quarantined(event.number)
         elif key in self._counts and event.number >= 0:
             self._counts[key].other_hours.add([event.number])
 
@@ -262,34 +265,76 @@ class Ledger:
         """Every producer in the store."""
         return {counts.producer for counts in self._counts.values()}
 
-    def reconcile(self, reported: Mapping[tuple[str, str], ReportedCounts], *, whole: bool) -> list[Reconciliation]:
+    def reconcile(self, reported: Mapping[Reported, ReportedCounts], *, whole: bool) -> list[Reconciliation]:
         """Reconcile every producer and collection, including any that only a report names.
 
         Args:
-            reported: counts of final reports, by producer and collection; see `producer_report.combine`.
+            reported: counts of final reports; see `producer_report.combine`.
             whole: whether all hours were read; else numbers below the first one belong to other hours.
         """
-        named = {(key[0], key[1]) for key in self._counts if key[0]}
+        reports = self._by_account(reported)
         only_reported = [
-            ProducerCounts(producer=producer, collection=collection)
-            for producer, collection in reported
-            if collection != UNREADABLE and (producer, collection) not in named
+            ProducerCounts(producer=key[0], collection=key[1], tenant=_names_of(one.deployment))
+            for one, key in ((one, key) for key, (one, _) in reports.items())
+            if key[1] != UNREADABLE and key not in self._counts
         ]
-        excuses = {producer: one.lost_in_total for (producer, name), one in reported.items() if name == UNREADABLE}
+        excuses = {
+            (key[0], key[2]): counts.lost_in_total for key, (_, counts) in reports.items() if key[1] == UNREADABLE
+        }
         reconciliations = []
         for counts in sorted([*self._counts.values(), *only_reported], key=_order):
-            report = reported.get((counts.producer, counts.collection))
+            account = _account(counts.tenant)
+            _, report = reports.get((counts.producer, counts.collection, account), (None, None))
             one = reconcile(counts, report, whole=whole)
-            if one.missing and (excused := min(one.missing, excuses.get(counts.producer, 0))):
-                excuses[counts.producer] -= excused
+            if one.missing and (excused := min(one.missing, excuses.get((counts.producer, account), 0))):
+                excuses[counts.producer, account] -= excused
                 one = reconcile(counts, report, whole=whole, excused=excused)
             reconciliations.append(one)
         return reconciliations
 
+    def _by_account(self, reported: Mapping[Reported, ReportedCounts]) -> dict[_Key, tuple[Reported, ReportedCounts]]:
+        """The counts of reports by the account that they belong to.
 
-def _key(producer: str, event_type: str, source: str) -> _Key:
-    """The key of the counts. A producer numbers its events per collection; without a producer the source is used."""
-    return (producer, event_type.removeprefix(semconv.EVENT_TYPE_PREFIX), "" if producer else source)
+        A report without a deployment, of an older version, belongs to the only account of its producer. If a second
+        deployment has lines of that producer, it belongs to none: whose it is cannot be known.
+        """
+        accounts: dict[str, set[str]] = {}
+        for producer, _, account in self._counts:
+            accounts.setdefault(producer, set()).add(account)
+        found = {}
+        for one, counts in reported.items():
+            account = one.deployment.lower()
+            if not account:
+                known = accounts.get(one.producer, {""})
+                if len(known) > 1:
+                    continue
+                (account,) = known
+            found[one.producer, one.collection, account] = (one, counts)
+        return found
+
+
+def _tenant(path: BlobPath, source: str) -> tuple[str, str]:
+    """The deployment of a folder; outside of the layout, in a folder that the operator chose, that of the source."""
+    return (path.endpoint, path.deployment) if path.endpoint else tenant_of(source) or ("", "")
+
+
+def _key(producer: str, event_type: str, tenant: tuple[str, str], source: str) -> _Key:
+    """The key of the counts. A producer numbers its events per collection; without one the source is a part of it."""
+    account = _account(tenant)
+    return (
+        producer,
+        event_type.removeprefix(semconv.EVENT_TYPE_PREFIX),
+        account if producer else f"{account} {source}",
+    )
+
+
+def _account(tenant: tuple[str, str]) -> str:
+    return "/".join(tenant).lower() if any(tenant) else ""
+
+
+def _names_of(deployment: str) -> tuple[str, str]:
+    endpoint, _, name = deployment.partition("/")
+    return (endpoint, name)
 
 
 def _order(counts: ProducerCounts) -> tuple[str, ...]:

@@ -3,12 +3,17 @@
 A process that runs with `OTEL_MODELDATA_REPORT=DIR` writes `DIR/{producer}.json` when it ends. With these reports an
 audit can account for events that leave no trace in the store: events after the last stored one, and lost events. A
 process with a spool also sends events that dead processes left behind, and reports them as `replayed`.
+
+A report counts for the deployment that it names only, and can be held to one: `--report credit/blue=DIR` takes no
+report of another deployment from that folder. So a process that writes reports there cannot settle the account of
+another one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Final
+from pathlib import Path  # noqa: TC003 (msgspec reads the annotations)
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import msgspec
 
@@ -19,9 +24,8 @@ from ...exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
-__all__ = ["REJECTED", "UNREADABLE", "ReportedCounts", "combine", "load"]
+__all__ = ["REJECTED", "UNREADABLE", "ReportSource", "Reported", "ReportedCounts", "combine", "load"]
 
 REJECTED: Final = "rejected"
 """The reason of events that the receiver answered with `partial_success`: it stores them in quarantine."""
@@ -47,16 +51,43 @@ class _ReportJson(msgspec.Struct, frozen=True, kw_only=True):
     """See `DeliveryReport.to_json`; other keys are ignored."""
 
     producer: str
+    deployment: str = ""
     collections: dict[str, _CollectionJson]
     replayed: dict[str, dict[str, _CollectionJson]] = {}
 
     def report(self) -> DeliveryReport:
         replayed = {producer: _reports(collections) for producer, collections in self.replayed.items()}
-        return DeliveryReport.of(self.producer, _reports(self.collections), replayed)
+        return DeliveryReport.of(self.producer, _reports(self.collections), replayed, deployment=self.deployment)
 
 
 def _reports(collections: Mapping[str, _CollectionJson]) -> dict[str, CollectionReport]:
     return {name: counts.report() for name, counts in collections.items()}
+
+
+class ReportSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where reports are read.
+
+    Attributes:
+        path: a file, or a folder of them.
+        deployment: `endpoint/deployment` in lower case, the only one whose reports are taken from there; None for all.
+    """
+
+    path: Path
+    deployment: str | None = None
+
+
+class Reported(NamedTuple):
+    """What counts of reports are about.
+
+    Attributes:
+        producer: the process that accepted the events.
+        collection: their collection.
+        deployment: `endpoint/deployment`; empty in reports of older versions.
+    """
+
+    producer: str
+    collection: str
+    deployment: str
 
 
 class ReportedCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,19 +114,19 @@ class ReportedCounts(msgspec.Struct, frozen=True, kw_only=True):
 _decode: Final = msgspec.json.Decoder(_ReportJson).decode
 
 
-def load(paths: Iterable[Path]) -> list[DeliveryReport]:
+def load(sources: Iterable[ReportSource]) -> list[DeliveryReport]:
     """The reports in these files and in the `.json` files of these folders.
 
     Raises:
         ConfigError: a file is not a report, or two reports of one producer differ; lists all problems.
     """
-    reports: dict[str, DeliveryReport] = {}
+    reports: dict[tuple[str, str], DeliveryReport] = {}
     problems: list[Problem] = []
-    for path in paths:
-        files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    for source in sources:
+        files = sorted(source.path.glob("*.json")) if source.path.is_dir() else [source.path]
         if not files:
             message = "expected final reports, got no .json file; name the folder of OTEL_MODELDATA_REPORT"
-            problems.append(Problem(str(path), message))
+            problems.append(Problem(str(source.path), message))
         for file in files:
             try:
                 report = _decode(file.read_bytes()).report()
@@ -104,7 +135,10 @@ def load(paths: Iterable[Path]) -> list[DeliveryReport]:
                 message = f"expected a final report of the SDK, got {type(error).__name__}: {reason}"
                 problems.append(Problem(str(file), message))
                 continue
-            if _details(reports.setdefault(report.producer, report)) != _details(report):
+            key = (report.producer, report.deployment.lower())
+            if source.deployment not in {None, key[1]}:
+                continue
+            if _details(reports.setdefault(key, report)) != _details(report):
                 message = f"expected one report of {report.producer!r}, got a second one; give only the last one"
                 problems.append(Problem(str(file), message))
     if problems:
@@ -116,18 +150,19 @@ def _details(report: DeliveryReport) -> tuple[object, object]:
     return report.collections, report.replayed
 
 
-def combine(reports: Iterable[DeliveryReport]) -> Mapping[tuple[str, str], ReportedCounts]:
-    """The counts of all reports together, by producer and collection.
+def combine(reports: Iterable[DeliveryReport]) -> Mapping[Reported, ReportedCounts]:
+    """The counts of all reports together.
 
-    Events that a process replayed for another one are added to the counts of the other one.
+    Events that a process replayed for another one are added to the counts of the other one, in the same deployment.
     """
-    own: dict[tuple[str, str], CollectionReport] = {}
-    replayed: dict[tuple[str, str], list[CollectionReport]] = {}
+    own: dict[Reported, CollectionReport] = {}
+    replayed: dict[Reported, list[CollectionReport]] = {}
     for report in reports:
-        own.update({(report.producer, name): counts for name, counts in report.collections.items()})
+        for name, counts in report.collections.items():
+            own[Reported(report.producer, name, report.deployment)] = counts
         for producer, collections in report.replayed.items():
             for name, counts in collections.items():
-                replayed.setdefault((producer, name), []).append(counts)
+                replayed.setdefault(Reported(producer, name, report.deployment), []).append(counts)
     return {key: _sum(own.get(key), replayed.get(key, [])) for key in own | replayed}
 
 

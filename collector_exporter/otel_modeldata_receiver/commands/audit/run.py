@@ -20,6 +20,7 @@ from . import quarantine_line
 from .blob_lines import RETRY_SECONDS, read_lines
 from .ledger import Ledger
 from .producer_report import UNREADABLE, combine
+from .vanished_lines import is_note, read_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
     from ...layout.blob_path import BlobPath
     from ...storage.store import Store, StoredObject
-    from .producer_report import ReportedCounts
+    from .producer_report import Reported, ReportedCounts
     from .reconciliation import Reconciliation
+    from .vanished_lines import VanishedLines
 
 __all__ = ["Audit", "Selection", "audit"]
 
@@ -79,6 +81,7 @@ class Audit:
         blobs: how many blobs were read.
         size: bytes in these blobs.
         shadows: blobs that were left out, because they are copies made by Azure ML's reader.
+        vanished: notes of receivers about lines that were acknowledged and are gone.
         running: whether producers may still run, so that one without a final report is no finding.
     """
 
@@ -88,7 +91,13 @@ class Audit:
     blobs: int
     size: int
     shadows: int
+    vanished: Sequence[VanishedLines] = ()
     running: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to audit: no blob and no report."""
+        return not (self.blobs or self.reconciliations)
 
 
 async def audit(
@@ -137,7 +146,19 @@ class _Auditor:
             blobs=len(within),
             size=sum(blob.size for blob in within),
             shadows=shadows,
+            vanished=await self._vanished(objects),
         )
+
+    async def _vanished(self, objects: Sequence[StoredObject]) -> list[VanishedLines]:
+        """The notes about lines of the audited part that are gone."""
+        notes = [await self._note(one) for one in objects if is_note(one.name)]
+        return [note for note in notes if note is not None and self._is_selected(parse_blob_path(note.blob))]
+
+    async def _note(self, one: StoredObject) -> VanishedLines | None:
+        return read_note(await retry_for(lambda: self._store.read(one.name, 0, one.size), RETRY_SECONDS))
+
+    def _is_selected(self, path: BlobPath) -> bool:
+        return self._names(path.endpoint, path.deployment, path.collection) and self._selection.hours(path.date)
 
     def _selected(self, objects: Sequence[StoredObject]) -> tuple[list[StoredObject], int]:
         """The blobs that are selected by name, and the number of copies left out."""
@@ -154,14 +175,15 @@ class _Auditor:
     def _names(self, endpoint: str, deployment: str, collection: str) -> bool:
         return self._selection.names(endpoint, deployment, collection)
 
-    def _reported(self, reports: Sequence[DeliveryReport]) -> dict[tuple[str, str], ReportedCounts]:
-        """The reported counts for the audited part: reports name collections, but not deployments."""
+    def _reported(self, reports: Sequence[DeliveryReport]) -> dict[Reported, ReportedCounts]:
+        """The reported counts for the audited part: reports of older versions name no deployment."""
         everywhere = self._selection.endpoint is None and self._selection.deployment is None
         present = self._ledger.producers()
         return {
-            (producer, collection): counts
-            for (producer, collection), counts in combine(reports).items()
-            if (everywhere or producer in present) and (collection == UNREADABLE or self._names("", "", collection))
+            one: counts
+            for one, counts in combine(reports).items()
+            if (one.deployment or everywhere or one.producer in present)
+            and self._names(*_names_of(one.deployment), "" if one.collection == UNREADABLE else one.collection)
         }
 
     async def _read(self, blobs: Sequence[StoredObject], *, other_hours: bool) -> None:
@@ -172,7 +194,7 @@ class _Auditor:
                 if path.quarantine:
                     await self._add_quarantined(path, part.before, part.lines, other_hours=other_hours)
                 elif other_hours:
-                    await asyncio.to_thread(self._ledger.add_lines_of_other_hours, part.lines)
+                    await asyncio.to_thread(self._ledger.add_lines_of_other_hours, path, part.lines)
                 else:
                     await asyncio.to_thread(self._ledger.add_lines, path, part.before, part.lines)
                 self._read_bytes += part.size
@@ -202,6 +224,11 @@ class _Auditor:
         if size is None:
             return b""
         return await retry_for(lambda: self._store.read(name, 0, size), RETRY_SECONDS)
+
+
+def _names_of(deployment: str) -> tuple[str, str]:
+    endpoint, _, name = deployment.partition("/")
+    return (endpoint, name)
 
 
 def _payloads(objects: Sequence[StoredObject]) -> dict[str, int]:

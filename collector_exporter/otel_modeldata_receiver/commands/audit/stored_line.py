@@ -31,6 +31,7 @@ class StoredLine(msgspec.Struct, kw_only=True, gc=False):
     Attributes:
         timens: set in every line of the receiver, and never by Azure ML's own collector.
         datainblob: `"true"` where `data` is the URL of the payload.
+        sequence: the name of `producersequence` in lines of versions before 0.2.
     """
 
     id: str
@@ -43,6 +44,7 @@ class StoredLine(msgspec.Struct, kw_only=True, gc=False):
     contentrange: str | UnsetType = UNSET
     timens: str | UnsetType = UNSET
     producer: str = ""
+    producersequence: str = ""
     sequence: str = ""
 
 
@@ -65,7 +67,7 @@ def decode(line: bytes) -> StoredLine:
 
 def sequence_of(line: StoredLine) -> int:
     """The sequence number of an event within its producer and collection; -1 without a number or a producer."""
-    return number_of(line.sequence) if line.producer else -1
+    return number_of(line.producersequence or line.sequence) if line.producer else -1
 
 
 def number_of(text: str) -> int:

@@ -34,6 +34,9 @@ def findings(audit: Audit) -> list[str]:
     problems = [f"{_name(one)}: {problem}" for one in audit.reconciliations for problem in one.problems]
     counts = {name: fault.count for name, fault in _faults(audit).items()}
     problems += [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
+    problems += [f"lines vanished from {one.sentence}" for one in audit.vanished[:_SHOWN_LOCATIONS]]
+    if more := audit.vanished[_SHOWN_LOCATIONS:]:
+        problems.append(f"lines vanished from {counted(len(more), 'further blob')}")
     return problems if audit.running else problems + _open_ends(audit)
 
 
@@ -55,6 +58,7 @@ def facts(audit: Audit, store: str) -> dict[str, Any]:
             name: {"count": fault.count, "first": [_plain(location) for location in fault.locations]}
             for name, fault in _faults(audit).items()
         },
+        "vanished": [msgspec.to_builtins(one) for one in audit.vanished],
         "unattributed_quarantined": audit.ledger.unattributed,
         "findings": findings(audit),
         "notes": notes(audit),
@@ -92,18 +96,18 @@ def _name(one: Reconciliation) -> str:
 
 def _notes(audit: Audit) -> Iterator[str]:
     if not audit.blobs:
-        yield "no blobs found, so nothing was checked; correct the store or the names if there should be some"
+        yield "no blobs found, so no line was checked; correct the store or the names if there should be some"
     if audit.running:
         yield from _open_ends(audit)
     if unnumbered := sum(one.stored for one in audit.reconciliations if one.last is None):
-        yield f"{counted(unnumbered, 'event')} without producer and sequence: missing ones cannot be detected"
+        yield f"{counted(unnumbered, 'event')} without producer and number: missing ones cannot be detected"
     for one in audit.reconciliations:
         if one.doubtful:
             yield f"{_name(one)}: {counted(one.doubtful, 'event')} reported lost, but in the store"
     if not audit.selection.whole:
         yield "not all hours were read: events before the first and after the last one of each producer are not checked"
     if audit.ledger.unattributed:
-        yield f"{counted(audit.ledger.unattributed, 'record')} in quarantine without a producer and collection"
+        yield f"{counted(audit.ledger.unattributed, 'record')} in quarantine without a deployment and collection"
     if audit.ledger.foreign_references:
         foreign = counted(audit.ledger.foreign_references, "line")
         yield f"{foreign} with a reference to an object outside of their folder, which was not checked"

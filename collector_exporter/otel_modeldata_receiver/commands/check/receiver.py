@@ -15,6 +15,7 @@ from otel_modeldata.validation.problems import Problem
 from ...config import receiver as configuration
 from ...config.store_access import DatastoreConfig
 from ...config.store_url import is_azure, meant_store
+from ...config.unused_secret import unused_secret
 from ...deployments.watcher import Deployments
 from ...exceptions import ConfigError, MissingVariableError
 from ...layout.partition import RollingRate
@@ -49,7 +50,7 @@ def findings(path: Path, lines: YamlLines) -> Iterator[Finding]:
         return
     yield from (problem(about, lines) for about in _tls_problems(config.tls))
     yield from _opened(config, lines)
-    for about in (*_about_network(config), *_about_limits(config), *_about_store(config)):
+    for about in (*_about_network(config), *_about_limits(config), *_about_store(config), *unused_secret(config)):
         yield warning(about, lines)
 
 

@@ -59,7 +59,7 @@ def examine(examination: Examination) -> Iterator[Hop]:
     """Every observable hop, in the order in which an event passes them; stops at a hop that no event can pass."""
     environment = examination.environment
     if environment.problems or environment.config is None:
-        yield from (failed(_CONFIGURATION, f"{problem}: correct it") for problem in environment.problems)
+        yield from (failed(_CONFIGURATION, str(problem)) for problem in environment.problems)
         return
     yield passed(_CONFIGURATION, f"read from {environment.config_origin}")
     if environment.endpoint is None:

@@ -15,18 +15,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from msgspec import UNSET
 
 from otel_modeldata import semconv
 
-from ...layout import partition
 from .. import attributes as flat
 from .. import cloudevent, log_record
-from ..event import Event
+from ..row_event import RowIds, row_event
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+    from ..event import Event
     from ..scope import ScopeContext
 
 __all__ = ["is_genai_event", "read"]
@@ -52,7 +51,7 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
         BadRecordError: an attribute or the body nests too deep, or the event id is invalid.
     """
     attributes = flat.plain(record.attributes, record.dropped_attributes_count)
-    event_id = log_record.event_id(flat.id_in(attributes, semconv.CLOUDEVENTS_EVENT_ID), record, scope)
+    event_id = log_record.event_id(flat.id_in(attributes, semconv.CLOUDEVENTS_EVENT_ID))
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or scope.arrival_ns
     traceparent = log_record.traceparent(record)
     trace_id = record.trace_id.hex() if traceparent else None
@@ -68,31 +67,8 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
         "attributes": attributes,
         "body": _body(record),
     }
-    data = _encoder.encode([row])
-    destination = scope.destinations[semconv.EVENT_COLLECTION]
-    return Event(
-        collection=semconv.EVENT_COLLECTION,
-        folder=partition.folder(destination.root, time_ns, destination.rolling_rate),
-        line=cloudevent.CloudEvent(
-            id=event_id,
-            source=scope.resource.source,
-            type=semconv.event_type(semconv.EVENT_COLLECTION),
-            datacontenttype=semconv.JSON_CONTENT_TYPE,
-            time=cloudevent.time_text(time_ns),
-            data=msgspec.Raw(data),
-            contentrange=cloudevent.content_range(len(data)),
-            correlationid=correlation_id,
-            xrequestid=correlation_id,
-            modelversion=semconv.DEFAULT_MODEL_VERSION,
-            collectdatatype=semconv.DATAFRAME_TYPE,
-            agent=scope.agent,
-            timens=str(time_ns),
-            producer=scope.resource.producer or UNSET,
-            traceparent=traceparent or UNSET,
-        ),
-        extensions={},
-        content=data,
-    )
+    ids = RowIds(event_id, correlation_id, correlation_id, traceparent)
+    return row_event(row, scope, semconv.EVENT_COLLECTION, ids, time_ns)
 
 
 def _name(record: LogRecord) -> str:

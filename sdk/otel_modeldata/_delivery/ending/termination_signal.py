@@ -13,6 +13,7 @@ to wait for it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -36,7 +37,13 @@ _is_ending = False
 
 
 def handle_sigterm() -> None:
-    """Install the handler where SIGTERM would end the process at once; does nothing outside the main thread."""
+    """Install the handler where SIGTERM would end the process at once; does nothing outside the main thread.
+
+    It does so again when the interpreter ends: a handler that asyncio or the application has removed in the meantime
+    leaves the default action, which would end the last delivery.
+    """
+    atexit.unregister(handle_sigterm)
+    atexit.register(handle_sigterm)
     if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or _has_native_handler():

@@ -22,6 +22,7 @@ preloading servers fork. persist-queue uses sqlite3, or syncs in every put.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import math
@@ -136,8 +137,13 @@ class DiskQueue:
         while True:
             path = self._folder / f"{producer}-{own}{next(self._names):06d}{SUFFIX}"
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            if _lock_file(path, fd):
-                return path, fd
+            try:
+                if _lock_file(path, fd):
+                    return path, fd
+            except OSError:  # a file system without locks
+                os.close(fd)
+                path.unlink(missing_ok=True)
+                raise
             os.close(fd)  # another process has adopted the new file, and removes it
 
     def tail(self) -> tuple[SegmentFile | None, int]:
@@ -250,9 +256,13 @@ class DiskQueue:
         return all(segment.is_in_place() for segment in self._own)
 
     def adopt(self) -> list[SegmentFile]:
-        """Lock and return the segments of dead processes."""
+        """Lock and return the segments of dead processes; those that cannot be opened now are left for later."""
         held = {segment.path for segment in (*self._own, *self._adopted)}
-        paths = sorted(path for path in self._folder.glob(f"*{SUFFIX}") if path not in held)
+        try:
+            paths = sorted(path for path in self._folder.glob(f"*{SUFFIX}") if path not in held)
+        except OSError as error:  # too many open files, for example
+            self._warn("cannot be searched for events of earlier processes now", error)
+            return []
         found = [segment for path in paths if (segment := _open_dead(path)) is not None]
         self._adopted += found
         return found
@@ -300,9 +310,15 @@ class DiskQueue:
             own, adopted, self._own, self._adopted = self._own, self._adopted, [], []
             for segment in own:
                 if not segment.unsettled and segment.is_in_place():
-                    segment.path.unlink(missing_ok=True)
+                    self._delete(segment)
             for segment in (*own, *adopted):
                 segment.close()
+
+    def _delete(self, segment: SegmentFile) -> None:
+        try:
+            segment.path.unlink(missing_ok=True)
+        except OSError as error:
+            self._warn("has a file without events that cannot be deleted", error)
 
     def abandon(self) -> None:
         """In a forked child: close the parent's files, which stay locked by the parent."""
@@ -311,13 +327,14 @@ class DiskQueue:
 
 
 def _open_dead(path: Path) -> SegmentFile | None:
-    """The segment of a dead process, locked; None when its process lives."""
+    """The segment of a dead process, locked; None when its process lives, or it cannot be opened now."""
     try:
         fd = os.open(path, os.O_RDWR)
-    except (FileNotFoundError, PermissionError):  # finished by another process; owned by another user
+    except OSError:  # finished by another process; owned by another user; too many open files; not a file
         return None
-    if _lock_file(path, fd):
-        return SegmentFile(path, fd)
+    with contextlib.suppress(OSError):
+        if _lock_file(path, fd):
+            return SegmentFile(path, fd)
     os.close(fd)
     return None
 

@@ -14,7 +14,7 @@ from otel_modeldata_receiver.mapping import resource as resources
 from otel_modeldata_receiver.mapping.line_template import learning
 from otel_modeldata_receiver.mapping.line_template.learning import learn
 from otel_modeldata_receiver.mapping.line_template.record_shape import Kind, RecordShape, shape_of
-from otel_modeldata_receiver.mapping.scope import EventIds, ScopeContext
+from otel_modeldata_receiver.mapping.scope import ScopeContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,6 @@ SCOPE = ScopeContext(
     agent="agent/1",
     destinations=Destinations().of_deployment("credit", "blue", None),
     arrival_ns=NOON,
-    ids=EventIds(),
 )
 TIME = b"\x09" + NOON.to_bytes(8, "little")
 BODY = b"\x2a" + bytes([len(ROWS) + 2]) + any_value(ROWS).SerializeToString()

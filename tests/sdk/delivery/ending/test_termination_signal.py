@@ -9,6 +9,7 @@ import sys
 import textwrap
 
 import pytest
+from prerequisites import skip_without
 from recording_backend import RecordingBackend
 
 from otel_modeldata._settings.delivery import load_settings
@@ -112,6 +113,18 @@ def test_a_handler_of_native_code_stays() -> None:
         assert run(backend, code) == (0, "True\n")
 
 
+def test_a_handler_of_native_code_that_is_registered_later_chains_to_the_delivery() -> None:
+    with RecordingBackend() as backend:
+        code = """
+        import faulthandler, tempfile
+        collect()
+        faulthandler.register(signal.SIGTERM, tempfile.TemporaryFile("w+"), chain=True)
+        terminate()
+        """
+        assert run(backend, code) == (-signal.SIGTERM, "")
+        assert len(backend.records()) == 5
+
+
 def test_a_collector_that_a_thread_makes_leaves_the_signal_alone() -> None:
     with RecordingBackend() as backend:
         code = """
@@ -123,8 +136,33 @@ def test_a_collector_that_a_thread_makes_leaves_the_signal_alone() -> None:
         assert run(backend, code) == (0, "True\n")
 
 
+def test_sigterm_during_the_last_delivery_after_asyncio_handled_one_does_not_end_it() -> None:
+    """`loop.remove_signal_handler`, which the end of the loop calls, restores the default action."""
+    with RecordingBackend() as backend:
+        code = """
+        import asyncio
+        async def main():
+            stopped = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+            collect(500)
+            terminate()
+            await stopped.wait()
+        asyncio.run(main())
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        import otel_modeldata._delivery.worker as module
+        shutdown = module.Worker.shutdown
+        def terminated(self, timeout):
+            module.Worker.shutdown = shutdown
+            terminate()
+            return shutdown(self, timeout)
+        module.Worker.shutdown = terminated
+        """
+        assert run(backend, code) == (-signal.SIGTERM, "")
+        assert len(backend.records()) == 500
+
+
 def test_leave_leaves_the_signal_and_uvicorn_alone() -> None:
-    pytest.importorskip("uvicorn")
+    skip_without("uvicorn")
     with RecordingBackend() as backend:
         code = """
         import uvicorn.server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -298,6 +299,34 @@ def test_a_full_disk_gives_one_clear_error_and_leaves_no_partial_record(spool: D
     assert [data[r.start : r.end] for r in found.records] == [b"before", b"after"]
     assert (found.corrupt, found.damaged) == (0, [])
     heir.close()
+
+
+@contextlib.contextmanager
+def _no_file_can_be_opened() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unused = os.open(os.devnull, os.O_RDONLY)
+    os.close(unused)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (unused, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_process_with_too_many_open_files_adopts_segments_later(spool: DiskQueue, tmp_path: Path) -> None:
+    _append(spool, b"before")
+    spool.close()
+    heir = DiskQueue(tmp_path / "spool", "b" * 32, SOURCE, 2**20)
+    with _no_file_can_be_opened():
+        assert heir.adopt() == []
+    (segment,) = heir.adopt()
+    assert len(heir.examine(segment)[1].records) == 1
+    heir.close()
+
+
+def test_what_looks_like_a_segment_and_is_a_folder_is_left_alone(spool: DiskQueue, tmp_path: Path) -> None:
+    (tmp_path / "spool" / "folder.spool").mkdir(parents=True)
+    assert spool.adopt() == []
 
 
 def test_a_folder_that_cannot_be_made_gives_one_clear_error(tmp_path: Path) -> None:

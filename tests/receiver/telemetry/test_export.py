@@ -12,6 +12,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, InMemoryMetr
 
 from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.exceptions import ConfigError
+from otel_modeldata_receiver.telemetry import export
 
 
 def test_instruments_have_the_otel_collectors_names_where_they_exist() -> None:
@@ -25,8 +26,9 @@ def test_instruments_have_the_otel_collectors_names_where_they_exist() -> None:
         counter.add(1)
     for counter in (instruments.refused_requests, instruments.appends, instruments.append_bytes):
         counter.add(1)
-    for counter in (instruments.retries, instruments.fences, instruments.rolls):
+    for counter in (instruments.retries, instruments.fences, instruments.rolls, instruments.tenant_records):
         counter.add(1)
+    instruments.delay.record(0.1)
     instruments.in_flight.add(1)
     instruments.append_duration.record(0.1)
     data = reader.get_metrics_data()
@@ -48,6 +50,8 @@ def test_instruments_have_the_otel_collectors_names_where_they_exist() -> None:
         "otel_modeldata.fences",
         "otel_modeldata.rolls",
         "otel_modeldata.in_flight",
+        "otel_modeldata.tenant.records",
+        "otel_modeldata.delay",
     }
     provider.shutdown()
 
@@ -55,23 +59,22 @@ def test_instruments_have_the_otel_collectors_names_where_they_exist() -> None:
 @pytest.mark.parametrize("choice", ["", "none", " None "])
 def test_metrics_are_not_exported_by_default(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", choice)
-    stop = telemetry.start_metrics()
-    stop()
-    monkeypatch.delenv("OTEL_METRICS_EXPORTER")
-    telemetry.start_metrics()()
+    exported = telemetry.start_metrics("0" * 32)
+    exported.stop()
+    assert exported.prometheus is None
 
 
 def test_an_unknown_exporter_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
     with pytest.raises(ConfigError) as caught:
-        telemetry.start_metrics()
+        telemetry.start_metrics("0" * 32)
     assert str(caught.value) == (
         "Expected otlp, console or none in OTEL_METRICS_EXPORTER, got 'prometheus'; set one of them."
     )
 
 
 def test_the_variable_chooses_the_exporter() -> None:
-    console, otlp = telemetry._exporter("console"), telemetry._exporter("otlp")
+    console, otlp = export._exporter("console"), export._exporter("otlp")
     assert isinstance(console, ConsoleMetricExporter)
     assert isinstance(otlp, OTLPMetricExporter)
     console.shutdown()
@@ -82,7 +85,7 @@ def test_metrics_are_written_when_the_receiver_stops() -> None:
     # In a separate process: a meter provider can be set only once.
     code = (
         "from otel_modeldata_receiver import telemetry\n"
-        "stop = telemetry.start_metrics()\n"
+        "stop = telemetry.start_metrics('0' * 32).stop\n"
         "telemetry.instruments().received['log_records'].accepted.add(3)\n"
         "stop()\n"
     )

@@ -6,23 +6,23 @@ Without a meter provider every instrument is a no-op.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import metrics
-
-from .exceptions import ConfigError
+from opentelemetry.metrics import Counter, Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from opentelemetry.metrics import Counter, Histogram, Meter, UpDownCounter
-    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.metrics import CallbackOptions, Histogram, Meter, UpDownCounter
 
-METRICS_EXPORTER: Final = "OTEL_METRICS_EXPORTER"
-"""OTel's own environment variable: `otlp`, `console` or `none`."""
 _METER: Final = "otel_modeldata_receiver"
+RECEIVER: Final = "otel-modeldata"
+"""The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
+_WITH_ATTRIBUTES: Final = frozenset({"quarantined", "refused_requests", "tenant_records"})
+"""Counters whose attributes are not known before they count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,9 @@ class Instruments:
         without_content: spans of calls of a language model that succeeded and carry no prompts and answers.
         duplicates: records that were stored already and not written again.
         quarantined: records that cannot become lines, by `reason`.
-        refused_requests: requests answered with an error, by `error.type`.
+        refused_requests: requests answered with an error, by `error.type` and `transport`.
+        tenant_records: records by `endpoint`, `deployment` and `outcome`: accepted or refused.
+        delay: seconds from the time of a request's first event until the request is durable.
         in_flight: bytes of requests admitted and not yet resolved.
         appends: blocks that the store confirmed.
         append_bytes: their size.
@@ -66,6 +68,8 @@ class Instruments:
     duplicates: Counter
     quarantined: Counter
     refused_requests: Counter
+    tenant_records: Counter
+    delay: Histogram
     in_flight: UpDownCounter
     appends: Counter
     append_bytes: Counter
@@ -103,7 +107,15 @@ def instruments(meter: Meter | None = None) -> Instruments:
         ),
         duplicates=meter.create_counter("otel_modeldata.duplicates", "{records}", "Stored already, not written again."),
         quarantined=meter.create_counter("otel_modeldata.quarantined", "{records}", "In quarantine, by reason."),
-        refused_requests=meter.create_counter("otel_modeldata.refused_requests", "{requests}", "By type of error."),
+        refused_requests=meter.create_counter(
+            "otel_modeldata.refused_requests", "{requests}", "Answered with an error, by type of error and transport."
+        ),
+        tenant_records=meter.create_counter(
+            "otel_modeldata.tenant.records", "{records}", "By endpoint, deployment and outcome: accepted or refused."
+        ),
+        delay=meter.create_histogram(
+            "otel_modeldata.delay", "s", "From the time of a request's first event until the request is durable."
+        ),
         in_flight=meter.create_up_down_counter("otel_modeldata.in_flight", "By", "Admitted and not yet resolved."),
         appends=meter.create_counter("otel_modeldata.appends", "{appends}", "Blocks that the store confirmed."),
         append_bytes=meter.create_counter("otel_modeldata.append.bytes", "By", "Size of confirmed blocks."),
@@ -120,37 +132,51 @@ def instruments(meter: Meter | None = None) -> Instruments:
     )
 
 
-def start_metrics() -> Callable[[], None]:
-    """Export metrics as `OTEL_METRICS_EXPORTER` states; the returned function exports the last ones and stops.
+def start_at_zero(instruments: Instruments) -> None:
+    """Count 0 where the attributes are known, so that a rate over the first event is not lost."""
+    for counters in instruments.received.values():
+        for transport in ("grpc", "http"):
+            for counter in (counters.accepted, counters.refused):
+                counter.add(0, {"receiver": RECEIVER, "transport": transport})
+    for name in instruments.__slots__:
+        counter = getattr(instruments, name)
+        if isinstance(counter, Counter) and name not in _WITH_ATTRIBUTES:
+            counter.add(0)
 
-    Raises:
-        ConfigError: the variable names an exporter that this program does not have.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauges:
+    """Values that are read when the metrics are exported; they are read on another thread.
+
+    Attributes:
+        ready: whether the receiver is ready: its store can be written.
+        open_folders: folders of the store that are open.
+        certificate_expiry: seconds until the certificate of the listeners expires; None without TLS.
     """
-    choice = os.environ.get(METRICS_EXPORTER, "").strip().lower()
-    if choice in {"", "none"}:
-        return lambda: None
-    exporter = _exporter(choice)
-    # The metrics SDK is loaded only where it is asked for.
-    from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
 
-    provider = MeterProvider(metric_readers=[PeriodicExportingMetricReader(exporter)])
-    metrics.set_meter_provider(provider)
-    return provider.shutdown
+    ready: Callable[[], bool]
+    open_folders: Callable[[], int]
+    certificate_expiry: Callable[[], float | None]
 
 
-def _exporter(choice: str) -> MetricExporter:
-    if choice == "otlp":
-        try:
-            from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"Expected OpenTelemetry's OTLP exporter for {METRICS_EXPORTER}=otlp, got no {error.name}; "
-                "pip install 'otel-modeldata[otlp]'."
-            ) from None
-        return OTLPMetricExporter()
-    if choice == "console":
-        from opentelemetry.sdk.metrics.export import ConsoleMetricExporter  # noqa: PLC0415
+def observe(gauges: Gauges, meter: Meter | None = None) -> None:
+    """Export `gauges`, and the receiver's version, in `meter` or in the process's own meter provider."""
+    meter = meter or metrics.get_meter(_METER)
 
-        return ConsoleMetricExporter()
-    raise ConfigError(f"Expected otlp, console or none in {METRICS_EXPORTER}, got {choice!r}; set one of them.")
+    def gauge(name: str, unit: str, meaning: str, read: Callable[[], float | None]) -> None:
+        def observations(_: CallbackOptions) -> Iterable[Observation]:
+            value = read()
+            return [] if value is None else [Observation(value)]
+
+        meter.create_observable_gauge(name, [observations], unit, meaning)
+
+    gauge("otel_modeldata.ready", "", "1 while the store can be written, else 0.", lambda: int(gauges.ready()))
+    gauge("otel_modeldata.open_folders", "{folders}", "Folders of the store that are open.", gauges.open_folders)
+    gauge(
+        "otel_modeldata.certificate.expiry",
+        "s",
+        "Until the certificate of the listeners expires.",
+        gauges.certificate_expiry,
+    )
+    build = [Observation(1, {"version": version("otel-modeldata")})]
+    meter.create_observable_gauge("otel_modeldata.build", [lambda _: build], "", "1, with the version of the program.")

@@ -1,0 +1,128 @@
+"""Reads the configuration again at SIGHUP and when its file changes, and applies what needs no restart.
+
+A configuration that is wrong changes nothing: the previous one stays in use, and one log line has the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from .exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .config.receiver import ReceiverConfig
+
+__all__ = ["POLL_SECONDS", "ConfigFile", "Reloading", "changed_keys"]
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 1.0
+"""Pause between two looks at the file. A Kubernetes ConfigMap changes without a signal."""
+APPLIED: Final = frozenset({"tls.clients", "log_level", "log_format"})
+"""Settings that are applied without a restart; `tls.clients` unless all of TLS is new."""
+
+
+class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The configuration as it can be read again.
+
+    Attributes:
+        path: the file; None where there is none, and SIGHUP reads only the deployment files again.
+        read: returns the present settings, flags included, or raises ConfigError.
+        changed: called with the settings in use when some of them changed.
+    """
+
+    path: Path | None
+    read: Callable[[], ReceiverConfig]
+    changed: Callable[[ReceiverConfig], None]
+
+
+class Reloading:
+    """Applies changes of the configuration while the receiver runs.
+
+    Args:
+        config: the settings in use.
+        file: where they are read again.
+        apply: takes the new settings of `APPLIED`; every other setting is as before.
+    """
+
+    def __init__(self, config: ReceiverConfig, file: ConfigFile, apply: Callable[[ReceiverConfig], None]) -> None:
+        self._config = config
+        self._file = file
+        self._apply = apply
+        self._seen = self._stamp()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Watch the file from now on."""
+        if self._file.path is not None:
+            self._task = asyncio.create_task(self._watch(), name="configuration file")
+
+    async def stop(self) -> None:
+        """Stop watching; safe to call twice and before `start`."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def reload(self) -> None:
+        """Read the configuration again, apply what can be applied, and log what needs a restart."""
+        self._seen = self._stamp()
+        try:
+            given = self._file.read()
+        except ConfigError as error:
+            problems = "; ".join(map(str, error.problems))
+            logger.warning("the configuration is wrong, the previous one stays in use: %s", problems)
+            return
+        changed = changed_keys(self._config, given)
+        applied = [key for key in changed if key in APPLIED]
+        logger.info("the configuration was read again: %s", f"{', '.join(applied)} changed" if applied else "no change")
+        if applied:
+            self._config = _with(self._config, given, applied)
+            self._apply(self._config)
+            self._file.changed(self._config)
+        if others := [key for key in changed if key not in APPLIED]:
+            logger.warning("the configuration changed, restart the receiver to apply it: %s", ", ".join(others))
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if await loop.run_in_executor(None, self._stamp) != self._seen:
+                self.reload()
+
+    def _stamp(self) -> tuple[int, int, int]:
+        """Changes whenever the file is written or replaced."""
+        try:
+            status = self._file.path.stat() if self._file.path is not None else None
+        except OSError:
+            status = None
+        return (0, 0, 0) if status is None else (status.st_mtime_ns, status.st_ino, status.st_size)
+
+
+def changed_keys(before: ReceiverConfig, after: ReceiverConfig) -> tuple[str, ...]:
+    """The settings that differ; those of `tls` by name where both have TLS."""
+    changed = _differing(before, after)
+    if "tls" in changed and before.tls is not None and after.tls is not None:
+        changed.remove("tls")
+        changed += [f"tls.{key}" for key in _differing(before.tls, after.tls)]
+    return tuple(changed)
+
+
+def _differing(before: msgspec.Struct, after: msgspec.Struct) -> list[str]:
+    return [key for key in before.__struct_fields__ if getattr(before, key) != getattr(after, key)]
+
+
+def _with(config: ReceiverConfig, given: ReceiverConfig, keys: list[str]) -> ReceiverConfig:
+    """`config` with the settings `keys` of `given`."""
+    if "tls.clients" in keys and config.tls is not None and given.tls is not None:
+        config = msgspec.structs.replace(config, tls=msgspec.structs.replace(config.tls, clients=given.tls.clients))
+    return msgspec.structs.replace(config, **{key: getattr(given, key) for key in keys if "." not in key})

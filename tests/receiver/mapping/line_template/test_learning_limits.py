@@ -1,0 +1,96 @@
+"""Which templates are learned, by which senders, and how many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from otlp_requests import NOON
+from template_records import OTHER_UUID, UUID, in_turn, known_templates, ordinary, scope
+
+from otel_modeldata import semconv
+from otel_modeldata_receiver.mapping import log_record
+from otel_modeldata_receiver.mapping.cloudevent import Varies
+from otel_modeldata_receiver.mapping.line_template import scope_templates, template_cache
+from otel_modeldata_receiver.mapping.line_template.scope_templates import _MAX_LEARNED
+from otel_modeldata_receiver.mapping.line_template.template_cache import MAX_SENDERS, MAX_TEMPLATES, TemplateCache
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_a_record_with_other_ids_and_times_is_not_learned_again() -> None:
+    cache = TemplateCache()
+    raw = []
+    for number in range(1, 9):
+        values = {
+            semconv.CLOUDEVENTS_EVENT_ID: f"{UUID[:-1]}{number}",
+            semconv.AZUREML_PRODUCER_SEQUENCE: 300 + number,
+            semconv.AZUREML_CORRELATION_ID: f"{OTHER_UUID[:-1]}{number}",
+            "code.function": f"f{number}",
+        }
+        time = {"time_ns": NOON + number, "trace_id": bytes([number]) * 16, "observed_time_unix_nano": NOON - number}
+        raw.append(ordinary(values, f'[{{"a":{"1" * number}}}]', **time).SerializeToString())
+    assert in_turn(raw, cache) == [False] * 3 + [True] * 5
+    assert known_templates(cache) == 1
+
+
+def unlike(number: int) -> bytes:
+    """A record with a shape of its own for each number."""
+    return ordinary({semconv.AZUREML_MODEL_VERSION: f"v{number:04}"}).SerializeToString()
+
+
+def test_shapes_that_are_seen_once_are_never_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuts = []
+    original = template_cache.shape_of
+    monkeypatch.setattr(template_cache, "shape_of", lambda raw, record: cuts.append(raw) or original(raw, record))
+    cache = TemplateCache()
+    assert in_turn(map(unlike, range(1000)), cache) == [False] * 1000
+    assert known_templates(cache) == 0
+    assert len(cuts) < 100
+    again = ordinary().SerializeToString()
+    assert in_turn([again] * 100, cache)[-1]  # a new shape that repeats is still learned
+
+
+def test_senders_of_one_record_never_cause_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More senders than are remembered, in rotation: no record is cut, and nothing is learned."""
+    monkeypatch.setattr(template_cache, "shape_of", None)
+    cache = TemplateCache()
+    one = [ordinary().SerializeToString()]
+    for _ in range(4):
+        for number in range(MAX_SENDERS + 1):
+            assert in_turn(one, cache, scope(endpoint=f"e-{number}")) == [False]
+    assert known_templates(cache) == 0
+    assert len(cache) == MAX_SENDERS
+
+
+def test_senders_that_are_remembered_have_their_own_templates() -> None:
+    cache = TemplateCache()
+    one = [ordinary().SerializeToString()]
+    for expected in (False, False, False, True):
+        for number in range(20):
+            assert in_turn(one, cache, scope(endpoint=f"e-{number}")) == [expected]
+    assert known_templates(cache) == 20
+
+
+def test_templates_per_sender_and_learned_per_request_are_limited() -> None:
+    cache = TemplateCache()
+    pairs = [unlike(number // 2) for number in range(4 * MAX_TEMPLATES)]
+    in_turn(pairs, cache)
+    assert known_templates(cache) == _MAX_LEARNED
+    for start in range(0, len(pairs), 8):
+        in_turn(pairs[start : start + 8] * 2, cache)
+    assert known_templates(cache) == MAX_TEMPLATES
+
+
+def test_a_repeated_shape_without_a_template_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(scope_templates, "learn", lambda *_: tried.append(1))
+    assert in_turn([ordinary().SerializeToString()] * 20, TemplateCache()) == [False] * 20
+    assert tried == [1]
+
+
+def test_a_template_that_makes_another_line_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value is declared to vary although other keys depend on it, so the probe gives another line than the record."""
+    monkeypatch.setattr(log_record, "varies", lambda _: Varies.TEXT)
+    raw = ordinary({semconv.URL_PATH: "/x"}).SerializeToString()
+    assert not any(in_turn([raw] * 20, TemplateCache()))

@@ -1,0 +1,126 @@
+"""Any record makes the same line with and without templates."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from otlp_requests import NOON, ROWS, any_value, backwards, key_values, raw_request, record
+from template_records import (
+    BODIES,
+    KEYS,
+    SPANS,
+    VALUES,
+    by_both_ways,
+    in_both_orders,
+    in_turn,
+    known_templates,
+    mapped,
+    ordinary,
+)
+
+from otel_modeldata import semconv
+from otel_modeldata_receiver.mapping.cloudevent import LINE_ATTRIBUTES, FromAttribute, Varies
+from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
+from otel_modeldata_receiver.mapping.signal import LogRecords
+
+
+@pytest.mark.parametrize(("key", "attribute"), LINE_ATTRIBUTES.items())
+def test_each_attribute_of_the_table_is_in_the_line_with_and_without_templates(
+    key: str, attribute: FromAttribute
+) -> None:
+    """A new line key in `CloudEvent` is tested here without further changes."""
+    numbers = attribute.varies is Varies.NUMBER
+    values = [200 + number if numbers else f"value-{number}" for number in range(6)]
+    raw = [ordinary({attribute.name: value}).SerializeToString() for value in values]
+    for one in (raw, [raw[0]] * 6):
+        fast, plain = by_both_ways(one)
+        assert fast == plain
+    lines = [msgspec.json.decode(line.data) for group in by_both_ways(raw)[0].lines.values() for line in group]
+    assert [line[key] for line in lines] == list(map(str, values))
+    assert in_turn(raw, TemplateCache())[3:] == [attribute.varies is not Varies.NO] * 3
+
+
+class Moment(NamedTuple):
+    """When and in which span a record was made, and under which event name."""
+
+    time_ns: int = NOON
+    trace_id: bytes = b""
+    span_id: bytes = b""
+    flags: int = 0
+    event_name: str = ""
+
+
+MOMENTS = st.builds(
+    Moment,
+    st.sampled_from([0, NOON, NOON + 1, 2**64 - 1]),
+    SPANS,
+    SPANS,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["", "azureml.inference.by_event_name"]),
+)
+
+
+PAIRS = st.lists(st.tuples(KEYS, VALUES), max_size=4)
+
+
+@given(st.lists(st.tuples(PAIRS, BODIES, MOMENTS), min_size=1, max_size=3))
+@example([([(semconv.AZUREML_COLLECTION_NAME, None)], ROWS, Moment(event_name="azureml.inference.by_event_name"))])
+@example([([(semconv.AZUREML_PRODUCER_SEQUENCE, 2**56)], ROWS, Moment())])
+@example([([(semconv.AZUREML_PRODUCER_SEQUENCE, "")], ROWS, Moment())])
+@example([([(semconv.AZUREML_MODEL_VERSION, "")], ROWS, Moment())])
+def test_lines_and_rejections_are_the_same_with_and_without_templates(
+    specified: list[tuple[list[tuple[str, object]], object, Moment]],
+) -> None:
+    """An attribute may occur twice; then the last value counts."""
+    records = []
+    for pairs, body, moment in specified:
+        one = ordinary(body=body, **moment._asdict())
+        for key, value in pairs:
+            one.attributes.add(key=key, value=any_value(value))
+        only_these = record(body, collection=None, time_ns=moment.time_ns)
+        only_these.attributes.extend(key_values(dict(pairs)))
+        records += [one, only_these, one]
+    fast, plain = in_both_orders(*records, **{semconv.SERVICE_INSTANCE_ID: "p-1"})
+    assert fast == plain
+
+
+LEARNED = ordinary(
+    {semconv.AZUREML_REQUEST_ID: "r-1", "code.function": "f"}, severity_text="*", observed_time_unix_nano=NOON + 2
+).SerializeToString()
+
+
+def taught(learned: bytes) -> LogRecords:
+    """Log records with the template of `learned`."""
+    with_templates = LogRecords()
+    mapped(raw_request([learned] * 3), with_templates)
+    assert with_templates.templates is not None
+    assert known_templates(with_templates.templates) == 1
+    return with_templates
+
+
+ORDERS = pytest.mark.parametrize("learned", [LEARNED, backwards(LEARNED)], ids=["forwards", "backwards"])
+
+
+@ORDERS
+@given(st.lists(st.tuples(st.integers(0, len(LEARNED) - 1), st.integers(0, 255)), min_size=1, max_size=6))
+def test_changed_bytes_never_make_another_line_than_log_record(learned: bytes, changes: list[tuple[int, int]]) -> None:
+    changed = bytearray(learned)
+    for position, byte in changes:
+        changed[position] = byte
+    raw = raw_request([bytes(changed), learned])
+    assert mapped(raw, taught(learned)) == mapped(raw)
+
+
+@ORDERS
+def test_every_byte_is_compared_or_in_a_slot(learned: bytes) -> None:
+    """Each byte of a record in turn, changed in its lowest and its highest bit."""
+    for position in range(len(learned)):
+        for bit in (0x01, 0x80):
+            changed = bytearray(learned)
+            changed[position] ^= bit
+            raw = raw_request([bytes(changed), learned])
+            assert mapped(raw, taught(learned)) == mapped(raw), position
