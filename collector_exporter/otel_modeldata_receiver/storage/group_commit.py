@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..line import Line
-    from .blob_mark import BlobMark
-    from .fair_turns import Turn
+    from .folders.blob_mark import BlobMark
+    from .folders.fair_turns import Turn
     from .rolled_blobs import RollingBlobWriter
     from .sink_context import SinkContext
 

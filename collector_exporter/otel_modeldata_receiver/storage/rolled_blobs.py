@@ -17,8 +17,9 @@ A process that died leaves the same doubt. So the first use of a folder continue
 the same rules, after reading the last `tail_bytes` of its own blobs for the ids in them.
 
 The store may lose lines that were acknowledged: it is restored from an older snapshot, or a blob is deleted or
-replaced. So an id is called stored only after the blobs were looked at (`suspect`, `blob_mark.py`). When lines have
-vanished, the ids are forgotten and learned again from what is there, and no more is written to a blob that lost lines.
+replaced. So an id is called stored only after the blobs were looked at (`suspect`, `folders/blob_mark.py`). When lines
+have vanished, the ids are forgotten and learned again from what is there, and no more is written to a blob that lost
+lines.
 
 This module does not depend on callers and queues (`group_commit.py`), nor on anything in a line but its `id`.
 """
@@ -34,14 +35,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ..exceptions import StoreCheckError
-from .blob_mark import BlobMark, VanishedLines, mark, vanished
-from .folder_names import PARKED
+from .folders.blob_mark import BlobMark, VanishedLines, mark, vanished
+from .folders.folder_names import PARKED
 from .store import BLOB_SUFFIX, BlobState, FencedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .known_ids import IdWindow
+    from .folders.known_ids import IdWindow
     from .sink_context import SinkContext
 
 __all__ = ["RollingBlobWriter"]

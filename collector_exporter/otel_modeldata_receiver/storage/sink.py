@@ -1,8 +1,8 @@
 """The sink: stores lines, each exactly once, and returns when they are durable.
 
-`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module joins what all folders share: which
-of them are open (`open_folders.py`), the memory of their ids (`known_ids.py`), the order in which their blocks are
-stored (`fair_turns.py`), and shutdown. The folders of a tenant do not wait for those of another one.
+`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module joins what all folders share
+(`folders/`): which of them are open, the memory of their ids, the order in which their blocks are stored; and shutdown.
+The folders of a tenant do not wait for those of another one.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from .. import telemetry
 from ..exceptions import StoreError
 from ..retry import retry_for
-from .fair_turns import FairTurns
-from .folder_names import tenant_of_folder
+from .folders.fair_turns import FairTurns
+from .folders.folder_names import tenant_of_folder
+from .folders.known_ids import IdMemory
+from .folders.open_folders import OpenFolders
 from .group_commit import Appended, PartitionWriter
-from .known_ids import IdMemory
-from .open_folders import OpenFolders
 from .rolled_blobs import RollingBlobWriter
 from .sink_context import SinkContext
 from .sink_limits import SinkLimits

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..telemetry import Instruments
-    from .known_ids import IdMemory
+    from .folders.known_ids import IdMemory
     from .sink_limits import SinkLimits
     from .store import Store
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_modeldata_receiver.storage.folder_names import tenant_of_folder
+from otel_modeldata_receiver.storage.folders.folder_names import tenant_of_folder
 
 
 @pytest.mark.parametrize(

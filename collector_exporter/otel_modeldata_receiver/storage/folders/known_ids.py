@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .sink_limits import SinkLimits
+    from ..sink_limits import SinkLimits
 
 __all__ = ["PACKED_BYTES", "TEXT_BYTES", "IdMemory", "IdWindow"]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_time import now, run
 
-from otel_modeldata_receiver.storage.fair_turns import FairTurns
+from otel_modeldata_receiver.storage.folders.fair_turns import FairTurns
 
 
 def test_a_tenant_with_many_blocks_does_not_delay_another_one() -> None:

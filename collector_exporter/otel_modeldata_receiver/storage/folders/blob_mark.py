@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .folder_names import MOUNTED, VANISHED
 
 if TYPE_CHECKING:
-    from .store import Store
+    from ..store import Store
 
 __all__ = ["BlobMark", "VanishedLines", "mark", "vanished"]
 
@@ -25,7 +25,7 @@ _NS_PER_SECOND: Final = 1_000_000_000
 _END_BYTES: Final = 4096
 _DIGEST_BYTES: Final = 16
 _MOUNTED: Final = re.compile(rf"{MOUNTED}/[^/]+/")
-"""How the names of a mounted store begin (`mounts.py`)."""
+"""How the names of a mounted store begin (`../mounts.py`)."""
 
 
 class _Piece(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Final
 __all__ = ["MOUNTED", "PARKED", "VANISHED", "tenant_of_folder"]
 
 MOUNTED: Final = "_at"
-"""Of folders in a mounted store; the second segment is its name (`mounts.py`)."""
+"""Of folders in a mounted store; the second segment is its name (`../mounts.py`)."""
 PARKED: Final = "_parked"
 """Of folders for lines whose own folder cannot be written; the rest is that folder."""
 VANISHED: Final = "_vanished"

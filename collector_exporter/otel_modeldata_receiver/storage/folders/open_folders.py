@@ -14,9 +14,9 @@ from .folder_names import tenant_of_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ..group_commit import PartitionWriter
+    from ..sink_limits import SinkLimits
     from .blob_mark import BlobMark
-    from .group_commit import PartitionWriter
-    from .sink_limits import SinkLimits
 
 __all__ = ["OpenFolders"]
 

@@ -11,7 +11,7 @@ from memory_store import MemoryStore, line, sink_on
 from virtual_time import run
 
 from otel_modeldata_receiver.line import Line
-from otel_modeldata_receiver.storage.known_ids import (
+from otel_modeldata_receiver.storage.folders.known_ids import (
     PACKED_BYTES,
     TEXT_BYTES,
     IdMemory,
