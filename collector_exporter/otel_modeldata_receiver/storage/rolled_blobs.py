@@ -26,6 +26,7 @@ This module does not depend on callers and queues (`group_commit.py`), nor on an
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -53,6 +54,8 @@ _MOST_FENCES: Final = 8
 """Limit for blobs in a row that are fenced before the block is refused; more means that the store accepts no block."""
 _READ_BYTES: Final = 8 << 20
 """Most bytes of a blob that are in memory while its ids are read."""
+_LOOKS_AT_ONCE: Final = 16
+"""Blobs that are looked at at the same time; a folder usually has one or two whose ids are known."""
 _TAILS_AFTER_LOSS: Final = 64
 """After a loss, this many times `tail_bytes` are read, so that lines that are still there are recognized."""
 
@@ -276,7 +279,11 @@ class RollingBlobWriter:
         if self._loss is not None:
             return
         marks = self.marks
-        lost = [(mark, size) for mark in marks if (size := await vanished(self._store, mark)) is not None]
+        lost: list[tuple[BlobMark, int]] = []
+        for start in range(0, len(marks), _LOOKS_AT_ONCE):
+            some = marks[start : start + _LOOKS_AT_ONCE]
+            sizes = await asyncio.gather(*(vanished(self._store, mark) for mark in some))
+            lost += [(mark, size) for mark, size in zip(some, sizes, strict=True) if size is not None]
         if not lost:
             return
         self._loss = _Loss(blobs=lost, before=self.ids, time_ns=time.time_ns())
