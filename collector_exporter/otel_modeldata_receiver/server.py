@@ -170,7 +170,7 @@ class Server:
 
     def _stored(self, folders: Sequence[str]) -> None:
         self._output.stored(folders)
-        self._health.stored(folders)
+        self._health.stored()
 
 
 async def run(

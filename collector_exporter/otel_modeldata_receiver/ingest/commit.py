@@ -1,5 +1,7 @@
 """Makes a mapped request durable: its lines, its large payloads, and the records that cannot become lines.
 
+A folder that takes no lines does not fail a request: its lines are parked (`storage/parking/`), which is durable too.
+
 Everything is stored concurrently, with one rule: an object is stored before the line that points to it. So a line
 without an object never waits for an object, of its own request or of another one; the request is answered when
 everything is durable. There is no other order between requests, or between lines with and without an object: the ids in
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from ..mapping.event import LargePayload
     from ..mapping.quarantine import Rejected
     from ..mapping.request import Mapped
-    from ..storage.sink import Sink
+    from ..storage.line_sink import LineSink
 
 __all__ = ["Committed", "commit", "quarantine"]
 
@@ -40,16 +42,18 @@ class Committed:
 
     Attributes:
         duplicates: lines that were stored already.
+        parked: lines whose own place takes none at present; they are delivered later, see `storage/parking/`.
         rejected: records that are in quarantine instead of becoming lines.
         defects: internal errors that caused a rejection; the reasons contain only the names of their types.
     """
 
     duplicates: int = 0
+    parked: int = 0
     rejected: tuple[Rejected, ...] = ()
     defects: tuple[Exception, ...] = ()
 
 
-async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
+async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int) -> Committed:
     """Make `mapped` durable.
 
     Args:
@@ -70,7 +74,7 @@ async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
     return replace(committed, defects=(*mapped.defects, *committed.defects))
 
 
-async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
+async def quarantine(sink: LineSink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
     """Make the bytes of rejected records durable; bytes that are too large for a line become objects first.
 
     Args:
@@ -96,7 +100,7 @@ async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) 
     return replace(await _append(sink, lines), rejected=tuple(rejected))
 
 
-async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Committed:
+async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> Committed:
     """Store a payload, then the line that points to it."""
     is_long = len(large.content) > _LONG_DIGEST
     name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
@@ -106,19 +110,20 @@ async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Comm
         rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
         return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))
-    return Committed(duplicates=(await sink.append(large.event.folder, [line])).duplicates)
+    return await _append(sink, {large.event.folder: [line]})
 
 
-async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> Committed:
+async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]]) -> Committed:
     """Append to all folders concurrently, to some at a time."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
-        return Committed(duplicates=(await sink.append(folder, group)).duplicates)
+        appended = await sink.append(folder, group)
+        return Committed(duplicates=appended.duplicates, parked=appended.parked)
     folders = iter(lines.items())
     return await _all(*(_append_in_turn(sink, folders) for _ in range(min(len(lines), _FOLDERS_AT_ONCE))))
 
 
-async def _append_in_turn(sink: Sink, folders: Iterator[tuple[str, Sequence[Line]]]) -> Committed:
+async def _append_in_turn(sink: LineSink, folders: Iterator[tuple[str, Sequence[Line]]]) -> Committed:
     """Append to one folder after the other; several tasks share `folders`."""
     committed: list[Committed] = []
     failures: list[StoreError] = []
@@ -145,6 +150,7 @@ async def _all(*parts: Coroutine[object, object, Committed]) -> Committed:
 def _joined(committed: Sequence[Committed]) -> Committed:
     return Committed(
         duplicates=sum(part.duplicates for part in committed),
+        parked=sum(part.parked for part in committed),
         rejected=tuple(rejected for part in committed for rejected in part.rejected),
         defects=tuple(defect for part in committed for defect in part.defects),
     )

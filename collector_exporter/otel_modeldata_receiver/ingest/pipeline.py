@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ..config.receiver import ReceiverConfig
     from ..mapping.request import Decoded, Mapped
-    from ..storage.sink import Sink
+    from ..storage.line_sink import LineSink
     from ..telemetry import Instruments
     from .commit import Committed
     from .request_info import RequestInfo
@@ -76,7 +76,7 @@ class Pipeline:
 
     def __init__(  # noqa: PLR0913 (the callbacks are optional)
         self,
-        sink: Sink,
+        sink: LineSink,
         config: ReceiverConfig,
         instruments: Instruments,
         *,

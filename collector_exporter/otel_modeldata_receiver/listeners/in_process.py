@@ -233,7 +233,7 @@ def _is_named(deployment: Path) -> bool:
 
 async def _open(config: configuration.ReceiverConfig, instruments: telemetry.Instruments) -> Output:
     """A coroutine, because clients of stores must be made on the loop that runs them."""
-    return Output(config, instruments)
+    return Output(config, instruments, parks=False)  # the SDK keeps what is not stored
 
 
 def _run_elsewhere(work: Coroutine[object, object, None]) -> None:
@@ -249,7 +249,7 @@ async def _check(config: configuration.ReceiverConfig, *, is_contacted: bool = T
     output = await _open(config, telemetry.instruments())
     try:
         if is_contacted:
-            await output.sink.check()
+            await output.check()
     finally:
         await output.close()
 

@@ -53,10 +53,12 @@ class Appended(NamedTuple):
     Attributes:
         stored: lines that this call made durable.
         duplicates: lines that were durable, or waiting, before this call.
+        parked: those of `stored` that are parked, because their folder takes no lines now (`parking/`).
     """
 
     stored: int
     duplicates: int
+    parked: int = 0
 
 
 @dataclass(slots=True)
@@ -126,6 +128,12 @@ class PartitionWriter:
         self._enough = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         """Runs while lines wait; None otherwise."""
+        self.began: float | None = None
+        """When the present block was begun, or was known not to be stored; None while no append is under way."""
+        self.retry_seconds = context.limits.retry_seconds
+        """How long a block is retried."""
+        self.trouble: StoreError | None = None
+        """Why the last attempt to store the present block failed."""
 
     def add(self, lines: Sequence[Line]) -> asyncio.Future[Appended]:
         """Queue `lines`. The future gets its result when all of them are durable; its error is a `StoreError`."""
@@ -147,6 +155,11 @@ class PartitionWriter:
         """Forget the ids of an idle folder, and return what its blobs must contain."""
         self._blobs.close()
         return self._blobs.marks
+
+    @property
+    def block_bytes(self) -> int:
+        """About the size of the present block."""
+        return min(self._pending_bytes, self._limits.block_bytes)
 
     def flush_now(self) -> None:
         """Write what waits now; no line lingers from now on."""
@@ -179,12 +192,14 @@ class PartitionWriter:
         try:
             while self._pending:
                 await self._gather()
+                self.began = self.trouble = None
                 try:
-                    await retry_for(self._store_in_turn, self._limits.retry_seconds, self._retries)
+                    await retry_for(self._store_in_turn, self.retry_seconds, self._retries)
                 except StoreError as error:
                     self._give_up(error)
         finally:
             self.task = None
+            self.began = None
             if self._calls:
                 self._give_up(StoreError("expected the lines to be stored, got a sink that stopped: send them again"))
             self._on_idle(self._name)
@@ -206,12 +221,19 @@ class PartitionWriter:
     async def _store_in_turn(self) -> None:
         """`_store_block`, when it is the turn of this folder among those of its tenant."""
         async with self._turn:
-            await self._store_block()
+            if self.began is None:
+                self.began = asyncio.get_running_loop().time()
+            try:
+                await self._store_block()
+            except StoreError as error:
+                self.trouble = error
+                raise
 
     async def _store_block(self) -> None:
         """Make the front of the queue durable; safe to call again after a `StoreError`."""
         while True:
             if await self._blobs.locate():
+                self.began = asyncio.get_running_loop().time()
                 self._in_blob = self._blobs.ids.known(list(self._pending))
             block = self._block = self._block or self._cut()
             if not block.data or await self._blobs.append(block.data):

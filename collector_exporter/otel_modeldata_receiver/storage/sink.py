@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import telemetry
@@ -20,6 +21,7 @@ from .folders.folder_names import tenant_of_folder
 from .folders.known_ids import IdMemory
 from .folders.open_folders import OpenFolders
 from .group_commit import Appended, PartitionWriter
+from .parking.parked_names import is_parked, parked_limits
 from .rolled_blobs import RollingBlobWriter
 from .sink_context import SinkContext
 from .sink_limits import SinkLimits
@@ -94,10 +96,15 @@ class Sink:
         """
         await self._store.check()
 
-    async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
+    async def append(self, folder: str, lines: Sequence[Line], *, retry_seconds: float | None = None) -> Appended:
         """Store `lines` in `folder` in this order, and return when every one of them is durable.
 
         The lines of a cancelled call are stored nevertheless, and are duplicates when they are sent again.
+
+        Args:
+            folder: relative to the store.
+            lines: each at most a block.
+            retry_seconds: how long the folder's blocks are retried from now on; by default as the limits state.
 
         Raises:
             StoreError: not all of them are known to be durable; sending the same lines again is safe.
@@ -113,7 +120,9 @@ class Sink:
         if not lines:
             checked_name(folder)
             return Appended(0, 0)
-        return await self._open(folder).add(lines)
+        writer = self._open(folder)
+        writer.retry_seconds = self._limits.retry_seconds if retry_seconds is None else retry_seconds
+        return await writer.add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object and return its URL, for `dataref`; only a few are sent at the same time.
@@ -143,6 +152,28 @@ class Sink:
             else:
                 self._objects.move_to_end(name)
             return url
+
+    def stalled(self, seconds: float, rate: float) -> list[tuple[str, float, StoreError | None]]:
+        """The folders whose present block is not durable after `seconds` and its size by `rate`.
+
+        Each with the moment when the block began, and the error of the last attempt if there was one.
+        """
+        now = asyncio.get_running_loop().time()
+        return [
+            (folder, writer.began, writer.trouble)
+            for folder, writer in self._folders.items
+            if writer.began is not None and now - writer.began > seconds + writer.block_bytes / rate
+        ]
+
+    def abandon(self, folder: str) -> None:
+        """Give up every pending line of `folder` now; the outcome of the block that is under way is unknown."""
+        writer = self._folders.get(folder)
+        if writer is not None and writer.task is not None:
+            writer.task.cancel()
+
+    def forget(self, folder: str) -> None:
+        """Close `folder` if it is idle: its blobs were removed."""
+        self._folders.forget(folder)
 
     def forget_objects(self) -> None:
         """Send every object again from now on: the store failed, and may have been replaced."""
@@ -180,7 +211,10 @@ class Sink:
             tenant = tenant_of_folder(folder)
             stem = f"{checked_name(folder)}/{self._instance}"
             self._folders.make_room(tenant)
-            blobs = RollingBlobWriter(stem, self._context, self._folders.marks(folder))
+            context = self._context
+            if is_parked(folder):
+                context = replace(context, limits=parked_limits(self._limits))
+            blobs = RollingBlobWriter(stem, context, self._folders.marks(folder))
             writer = PartitionWriter(
                 folder, blobs, self._context, turn=self._turns.turn(tenant), on_idle=self._folders.idle
             )

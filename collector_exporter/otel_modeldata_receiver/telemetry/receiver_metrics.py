@@ -60,6 +60,10 @@ class Instruments:
         rolls: blobs that were begun.
         vanished_lines: acknowledged lines that are not in the store any more, as far as they were known.
         vanished_bytes: their size.
+        parked: lines that were parked because their own folder took none.
+        delivered: parked lines that were delivered to their folder.
+        parked_bytes: bytes of lines that are parked now.
+        parked_folders: folders whose lines are parked now.
     """
 
     received: Mapping[str, ReceivedCounters]
@@ -79,6 +83,10 @@ class Instruments:
     rolls: Counter
     vanished_lines: Counter
     vanished_bytes: Counter
+    parked: Counter
+    delivered: Counter
+    parked_bytes: UpDownCounter
+    parked_folders: UpDownCounter
 
 
 def instruments(meter: Meter | None = None) -> Instruments:
@@ -129,6 +137,10 @@ def instruments(meter: Meter | None = None) -> Instruments:
         vanished_bytes=meter.create_counter(
             "otel_modeldata.vanished.bytes", "By", "Acknowledged, and not in the store any more."
         ),
+        parked=meter.create_counter("otel_modeldata.parked", "{records}", "Parked: their own folder took no lines."),
+        delivered=meter.create_counter("otel_modeldata.parked.delivered", "{records}", "Delivered after parking."),
+        parked_bytes=meter.create_up_down_counter("otel_modeldata.parked.bytes", "By", "Parked now."),
+        parked_folders=meter.create_up_down_counter("otel_modeldata.parked.folders", "{folders}", "Parked now."),
     )
 
 

@@ -53,6 +53,22 @@ class OpenFolders:
         """The writers of all open folders."""
         return self._writers.values()
 
+    @property
+    def items(self) -> Iterable[tuple[str, PartitionWriter]]:
+        """The open folders and their writers."""
+        return self._writers.items()
+
+    def get(self, folder: str) -> PartitionWriter | None:
+        """The writer of a folder, if it is open."""
+        return self._writers.get(folder)
+
+    def forget(self, folder: str) -> None:
+        """Close a folder if it is idle, and forget what its blobs must contain: they were removed."""
+        if folder in self._idle:
+            self._not_idle(folder)
+            self._writers.pop(folder).close()
+        self._marks.pop(folder, None)
+
     def use(self, folder: str) -> PartitionWriter | None:
         """The writer of a folder, if it is open; it is busy from now on."""
         writer = self._writers.get(folder)
