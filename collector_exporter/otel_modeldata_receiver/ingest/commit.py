@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ..exceptions import StoreError
 from ..layout import partition
 from ..line import Line
 from ..mapping import quarantine as quarantine_line
 from ..mapping.rejection import Identity, rejected_by_bug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
     from ..mapping.event import LargePayload
     from ..mapping.quarantine import Rejected
@@ -32,6 +33,8 @@ __all__ = ["Committed", "commit", "quarantine"]
 
 _T = TypeVar("_T")
 
+_FOLDERS_AT_ONCE: Final = 64
+"""Folders of a request that are appended to at the same time: thousands of tasks at once would stop all others."""
 _LONG_DIGEST: Final = 256 * 1024
 """Above this size, computing a digest takes longer than passing the work to a thread."""
 
@@ -127,12 +130,27 @@ async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> 
 
 
 async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]]) -> Committed:
-    """Append to all folders concurrently."""
+    """Append to all folders concurrently, to some at a time."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
         appended = await sink.append(folder, group)
         return Committed(duplicates=appended.duplicates, parked=appended.parked)
-    return await _all(*(_append(sink, {folder: group}) for folder, group in lines.items()))
+    folders = iter(lines.items())
+    return await _all(*(_append_in_turn(sink, folders) for _ in range(min(len(lines), _FOLDERS_AT_ONCE))))
+
+
+async def _append_in_turn(sink: LineSink, folders: Iterator[tuple[str, Sequence[Line]]]) -> Committed:
+    """Append to one folder after the other; several tasks share `folders`."""
+    committed: list[Committed] = []
+    failures: list[StoreError] = []
+    for folder, group in folders:
+        try:
+            committed.append(await _append(sink, {folder: group}))
+        except StoreError as error:  # the other folders do not wait for this one
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return _joined(committed)
 
 
 async def _all(*parts: Coroutine[object, object, Committed]) -> Committed:
@@ -142,6 +160,10 @@ async def _all(*parts: Coroutine[object, object, Committed]) -> Committed:
         if isinstance(outcome, BaseException):
             raise outcome
         committed.append(outcome)
+    return _joined(committed)
+
+
+def _joined(committed: Sequence[Committed]) -> Committed:
     return Committed(
         duplicates=sum(part.duplicates for part in committed),
         parked=sum(part.parked for part in committed),

@@ -59,6 +59,8 @@ class Instruments:
         retries: requests to the store that were repeated after an error.
         fences: blobs that were left because another writer's bytes, or late ones of this process, were in them.
         rolls: blobs that were begun.
+        vanished_lines: acknowledged lines that are not in the store any more, as far as they were known.
+        vanished_bytes: their size.
         parked: lines that were parked because their own folder took none.
         delivered: parked lines that were delivered to their folder.
         parked_bytes: bytes of lines that are parked now.
@@ -81,6 +83,8 @@ class Instruments:
     retries: Counter
     fences: Counter
     rolls: Counter
+    vanished_lines: Counter
+    vanished_bytes: Counter
     parked: Counter
     delivered: Counter
     parked_bytes: UpDownCounter
@@ -130,6 +134,12 @@ def instruments(meter: Meter | None = None) -> Instruments:
         retries=meter.create_counter("otel_modeldata.store.retries", "{requests}", "Repeated after an error."),
         fences=meter.create_counter("otel_modeldata.fences", "{blobs}", "Left to another writer."),
         rolls=meter.create_counter("otel_modeldata.rolls", "{blobs}", "Blobs begun."),
+        vanished_lines=meter.create_counter(
+            "otel_modeldata.vanished.lines", "{lines}", "Acknowledged, and not in the store any more."
+        ),
+        vanished_bytes=meter.create_counter(
+            "otel_modeldata.vanished.bytes", "By", "Acknowledged, and not in the store any more."
+        ),
         parked=meter.create_counter("otel_modeldata.parked", "{records}", "Parked: their own folder took no lines."),
         delivered=meter.create_counter("otel_modeldata.parked.delivered", "{records}", "Delivered after parking."),
         parked_bytes=meter.create_up_down_counter("otel_modeldata.parked.bytes", "By", "Parked now."),
