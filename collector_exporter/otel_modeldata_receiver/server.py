@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SWITCH_SECONDS: Final = 0.001
 _CLOSE_SECONDS: Final = 1.0
 """For calls that remain after draining: answers that are being sent, and health watches, which never end."""
 
@@ -197,6 +199,8 @@ async def run(
     Raises:
         ReceiverError: see `Server.start`.
     """
+    # Threads that read JSON or large records hold the interpreter's lock for less long, so that calls go on.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

@@ -77,9 +77,9 @@ def deliver_again_without_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     original = Delivery._deliver_lines
 
     async def blind(self: Delivery, folder: ParkedFolder, lines: Sequence[Line], *, is_first: bool) -> None:
-        writer = self._sink._open(folder.name)
-        writer._blobs.ids.young.clear()
-        writer._blobs.ids.old.clear()
+        blobs = self._sink._open(folder.name)._blobs
+        blobs._memory.forget(blobs.ids)
+        blobs.ids = blobs._memory.window()
         await original(self, folder, lines, is_first=is_first)
 
     monkeypatch.setattr(Delivery, "_deliver_lines", blind)

@@ -20,9 +20,10 @@ from otel_modeldata_receiver.ingest.admission import Admission
 from otel_modeldata_receiver.layout import partition
 from otel_modeldata_receiver.line import Line
 from otel_modeldata_receiver.storage import group_commit
+from otel_modeldata_receiver.storage.folders.known_ids import IdWindow
 from otel_modeldata_receiver.storage.group_commit import Appended, PartitionWriter
 from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
-from otel_modeldata_receiver.storage.rolled_blobs import IdWindow, RollingBlobWriter
+from otel_modeldata_receiver.storage.rolled_blobs import RollingBlobWriter
 from otel_modeldata_receiver.storage.store import BlobState
 
 if TYPE_CHECKING:
@@ -221,8 +222,8 @@ def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
 def forget_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tail of its own blobs is not read."""
 
-    async def learns_nothing(self: RollingBlobWriter, name: str, start: int, end: int) -> bool:
-        return True
+    async def learns_nothing(self: RollingBlobWriter, name: str, start: int, end: int) -> tuple[bool, int]:
+        return True, 0
 
     monkeypatch.setattr(RollingBlobWriter, "_learn", learns_nothing)
 

@@ -1,7 +1,8 @@
 """The sink: stores lines, each exactly once, and returns when they are durable.
 
-`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module handles what all folders share: which
-of them are open, how many ids they may remember, and shutdown. Folders do not wait for each other.
+`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module joins what all folders share
+(`folders/`): which of them are open, the memory of their ids, the order in which their blocks are stored; and shutdown.
+The folders of a tenant do not wait for those of another one.
 """
 
 from __future__ import annotations
@@ -9,17 +10,23 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import telemetry
 from ..exceptions import StoreError
 from ..retry import retry_for
+from .folders.fair_turns import FairTurns
+from .folders.folder_names import tenant_of_folder
+from .folders.known_ids import IdMemory
+from .folders.open_folders import OpenFolders
 from .group_commit import Appended, PartitionWriter
-from .parking.parked_names import is_parked, parked_limits, place_of
-from .place_turns import PlaceTurns
+from .parking.parked_names import is_parked, parked_limits
 from .rolled_blobs import RollingBlobWriter
+from .sink_context import SinkContext
 from .sink_limits import SinkLimits
 from .store import checked_name
+from .upload_turns import UploadTurns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,19 +66,28 @@ class Sink:
             raise ValueError(f"expected 32 lower-case hex digits as instance, got {instance!r}: use uuid4().hex")
         self._store = store
         self._instance = instance
-        self._linger = linger
         self._limits = limits or SinkLimits()
         self._instruments = instruments or telemetry.instruments()
-        self._writers: OrderedDict[str, PartitionWriter] = OrderedDict()
+        self._folders = OpenFolders(self._limits, _now)
+        self._context = SinkContext(
+            store=store,
+            limits=self._limits,
+            memory=IdMemory(self._limits, self._folders.close_one),
+            linger=linger,
+            instruments=self._instruments,
+        )
+        self._turns = FairTurns(
+            self._limits.blocks_under_way, self._limits.tenant_blocks_under_way, self._limits.turn_seconds
+        )
         self._objects: OrderedDict[str, str] = OrderedDict()
-        self._large_puts = PlaceTurns(self._limits.large_puts)
-        self._small_puts = PlaceTurns(self._limits.small_puts)
+        self._large_puts = UploadTurns(self._limits.large_puts)
+        self._small_puts = UploadTurns(self._limits.small_puts)
         self._closed = False
 
     @property
     def open_folders(self) -> int:
         """How many folders are open."""
-        return len(self._writers)
+        return len(self._folders)
 
     async def check(self) -> None:
         """Prove that the store can be written.
@@ -102,12 +118,15 @@ class Sink:
                 f"expected lines of at most {self._limits.block_bytes} bytes, got one of {largest}: "
                 "put its payload beside it and point to it with dataref"
             )
+        if not lines:
+            checked_name(folder)
+            return Appended(0, 0)
         writer = self._open(folder)
         writer.retry_seconds = self._limits.retry_seconds if retry_seconds is None else retry_seconds
         return await writer.add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
-        """Store an object and return its URL, for `dataref`; only a few of a place are sent at the same time.
+        """Store an object and return its URL, for `dataref`; only a few of a tenant are sent at the same time.
 
         Args:
             name: relative to the store. It contains a digest of the content, so one name has one content, and an
@@ -121,7 +140,7 @@ class Sink:
         """
         self._refuse_when_closed()
         turns = self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts
-        async with turns.turn(place_of(name)):
+        async with turns.turn(tenant_of_folder(name)):
             url = self._objects.get(name)
             if url is None:
                 url = await retry_for(
@@ -144,27 +163,25 @@ class Sink:
         now = asyncio.get_running_loop().time()
         return [
             (folder, writer.began, writer.trouble)
-            for folder, writer in self._writers.items()
+            for folder, writer in self._folders.items
             if writer.began is not None and now - writer.began > seconds + writer.block_bytes / rate
         ]
 
     def abandon(self, folder: str) -> None:
         """Give up every pending line of `folder` now; the outcome of the block that is under way is unknown."""
-        writer = self._writers.get(folder)
+        writer = self._folders.get(folder)
         if writer is not None and writer.task is not None:
             writer.task.cancel()
 
     def leave_blob(self, folder: str) -> None:
         """Continue `folder` in its next blob, see `RollingBlobWriter.leave`."""
-        writer = self._writers.get(folder)
+        writer = self._folders.get(folder)
         if writer is not None:
             writer.leave_blob()
 
     def forget(self, folder: str) -> None:
         """Close `folder` if it is idle: its blobs were removed."""
-        writer = self._writers.get(folder)
-        if writer is not None and writer.task is None:
-            del self._writers[folder]
+        self._folders.forget(folder)
 
     def forget_objects(self) -> None:
         """Send every object again from now on: the store failed, and may have been replaced."""
@@ -172,7 +189,7 @@ class Sink:
 
     async def drain(self) -> None:
         """Write the lines that linger, and wait until no line is pending; new ones are still taken."""
-        for writer in self._writers.values():
+        for writer in self._folders.writers:
             writer.flush_now()
         while tasks := self._tasks():
             await asyncio.wait(tasks)
@@ -190,36 +207,28 @@ class Sink:
         await self._store.close()
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [writer.task for writer in self._writers.values() if writer.task is not None]
+        return [writer.task for writer in self._folders.writers if writer.task is not None]
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise StoreError("expected an open sink, got one that is closed: send the lines again to another receiver")
 
     def _open(self, folder: str) -> PartitionWriter:
-        writer = self._writers.get(folder)
+        writer = self._folders.use(folder)
         if writer is None:
-            self._close_idle(self._limits.open_folders - 1)
+            tenant = tenant_of_folder(folder)
             stem = f"{checked_name(folder)}/{self._instance}"
-            limits = parked_limits(self._limits) if is_parked(folder) else self._limits
-            blobs = RollingBlobWriter(self._store, stem, limits, self._room, self._instruments)
+            self._folders.make_room(tenant)
+            context = self._context
+            if is_parked(folder):
+                context = replace(context, limits=parked_limits(self._limits))
+            blobs = RollingBlobWriter(stem, context, self._folders.marks(folder))
             writer = PartitionWriter(
-                folder, blobs, self._limits, linger=self._linger, retries=self._instruments.retries
+                folder, blobs, self._context, turn=self._turns.turn(tenant), on_idle=self._folders.idle
             )
-            self._writers[folder] = writer
-        else:
-            self._writers.move_to_end(folder)
+            self._folders.add(folder, writer)
         return writer
 
-    def _close_idle(self, keep: int) -> None:
-        """Close idle folders, the least recently used first: those idle for too long, and those above `keep`."""
-        idle_since = asyncio.get_running_loop().time() - self._limits.idle_seconds
-        for folder, writer in list(self._writers.items()):
-            if len(self._writers) <= keep and writer.used_at > idle_since:
-                break
-            if writer.task is None:
-                del self._writers[folder]
 
-    def _room(self) -> int:
-        """How many ids each folder may remember; all together stay below the total."""
-        return min(self._limits.folder_ids, self._limits.total_ids // max(1, len(self._writers)))
+def _now() -> float:
+    return asyncio.get_running_loop().time()

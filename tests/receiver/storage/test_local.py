@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import mmap
 import os
 import re
 import resource
 import signal
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -383,17 +382,21 @@ async def test_a_lock_that_is_not_released_refuses_the_block(
 async def test_one_of_many_writers_at_one_position_wins(store: LocalStore, file: Path) -> None:
     await store.create(FIRST)
     blocks = [f"block {number} {'x' * 10_000}\n".encode() for number in range(8)]
-    start = threading.Barrier(len(blocks))
-
-    def write(block: bytes) -> bool:
-        start.wait()
-        try:
-            local._append(file, EMPTY, block)
-        except FencedError:
-            return False
-        return True
-
-    with ThreadPoolExecutor(len(blocks)) as threads:
-        won = list(threads.map(write, blocks))
+    outcomes = await asyncio.gather(*(store.append(FIRST, EMPTY, block) for block in blocks), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {BlobState, FencedError}
+    won = [isinstance(outcome, BlobState) for outcome in outcomes]
     assert won.count(True) == 1
     assert content(file) == blocks[won.index(True)]
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "ä#?b"])
+async def test_the_reference_to_an_object_is_the_path_that_azures_reader_opens_as_it_is(
+    tmp_path: Path, name: str
+) -> None:
+    """`StoreUrl.read_file_content` removes `file://`, decodes nothing, and opens the rest."""
+    store = LocalStore(tmp_path / name)
+    reference = await store.put(f"{FOLDER}/files/rows.json", b"[]", "application/json")
+    await store.close()
+    assert content(Path(reference.removeprefix("file://"))) == b"[]"
+    moved = (tmp_path / name).rename(tmp_path / "moved elsewhere")
+    assert content(moved / FOLDER / "files" / reference.rpartition("/")[2]) == b"[]"
