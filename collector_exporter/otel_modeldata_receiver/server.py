@@ -203,8 +203,9 @@ async def run(
     if reloading is not None:
 
         def reload() -> None:
-            reloading.reload()
-            server.reload_deployments()
+            if not stop_requested.is_set():
+                reloading.request()
+                server.reload_deployments()
 
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
             loop.add_signal_handler(signal.SIGHUP, reload)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Final
@@ -17,6 +19,7 @@ from .. import telemetry
 from ..config import receiver as configuration
 from ..config.unused_secret import unused_secret
 from ..exceptions import ConfigError
+from ..open_files import raise_limit
 from .log_output import start_log
 from .store_argument import path_argument, store_argument
 
@@ -155,6 +158,7 @@ def receive(arguments: argparse.Namespace) -> None:
     Raises:
         ReceiverError: wrong settings, an unusable store or address.
     """
+    _ignore_hangup()  # until the receiver can reload: a reload must never end it
     given = {name: getattr(arguments, name) for name in _FLAGS if hasattr(arguments, name)}
     config = configuration.load(arguments.config, given)
     start_log(config.log_level, config.log_format)
@@ -169,6 +173,7 @@ def receive(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
         ) from None
+    raise_limit()
     keep_freed_memory()  # allocating it again for the next large request costs more than checking its rows
     exported = telemetry.start_metrics(config.instance, prometheus=config.admin_listen is not None)
 
@@ -187,7 +192,13 @@ def receive(arguments: argparse.Namespace) -> None:
             )
         )
     finally:
+        _ignore_hangup()  # the loop restores the default, which ends the process
         exported.stop()
+
+
+def _ignore_hangup() -> None:
+    with contextlib.suppress(AttributeError, ValueError):  # Windows has no SIGHUP, and only a main thread may set it
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _run_loop(main: Coroutine[object, object, None]) -> None:
