@@ -21,6 +21,7 @@ from .listeners.admin import admin_listener
 from .listeners.certificate_expiry import seconds_until_expiry
 from .listeners.health import PROBE_SECONDS, StoreHealth
 from .listeners.http_listeners import http_listeners
+from .listeners.open_files import raise_limit
 from .mapping.signal import LOGS, TRACE_SERVICE
 from .reloading import Reloading
 from .time_limit import timeout
@@ -191,6 +192,7 @@ async def run(
     Raises:
         ReceiverError: see `Server.start`.
     """
+    raise_limit()
     stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

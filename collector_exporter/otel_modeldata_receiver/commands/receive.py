@@ -19,7 +19,6 @@ from .. import telemetry
 from ..config import receiver as configuration
 from ..config.unused_secret import unused_secret
 from ..exceptions import ConfigError
-from ..open_files import raise_limit
 from .log_output import start_log
 from .store_argument import path_argument, store_argument
 
@@ -173,7 +172,6 @@ def receive(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
         ) from None
-    raise_limit()
     keep_freed_memory()  # allocating it again for the next large request costs more than checking its rows
     exported = telemetry.start_metrics(config.instance, prometheus=config.admin_listen is not None)
 

@@ -24,9 +24,9 @@ from otel_modeldata.log_throttle import LogThrottle
 from otel_modeldata.validation.loopback import is_loopback
 
 from ..exceptions import ListenError, ReceiverError
-from ..open_files import most_open_files
 from .http_request import refusal_of
 from .inherited_sockets import inherited_socket
+from .open_files import most_open_files
 
 if TYPE_CHECKING:
     import ssl

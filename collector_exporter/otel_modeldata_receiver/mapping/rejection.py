@@ -28,6 +28,7 @@ def rejected(record: Record, reason: str, *, resource: bytes, endpoint: str | No
             endpoint=endpoint,
             collection=semconv.TRACE_COLLECTION,
             time_ns=record.end_time_unix_nano,
+            nonce=b"" if any(record.trace_id) and any(record.span_id) else os.urandom(_NONCE_BYTES),
         )
     try:
         decoded = otlp.log_record(record)

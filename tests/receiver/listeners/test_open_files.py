@@ -11,7 +11,7 @@ resource = pytest.importorskip("resource")
 
 CODE = """
 import resource, sys
-from otel_modeldata_receiver.open_files import most_open_files, raise_limit
+from otel_modeldata_receiver.listeners.open_files import most_open_files, raise_limit
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512))
 raise_limit()
