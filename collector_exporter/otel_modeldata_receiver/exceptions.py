@@ -18,7 +18,7 @@ ReceiverError
 ├── ShuttingDownError     the receiver is stopping; the client is asked to retry
 └── StoreError            the store cannot make lines durable now; nothing was acknowledged, the client retries
     ├── StoreCheckError   the store cannot be used at all (missing container, no permission); startup exits with code 3
-    └── DatastoreError    a datastore of a deployment file cannot make lines durable now; the receiver stays ready
+    └── DatastoreError    a datastore of a deployment file cannot make lines durable now; they are parked
         └── DatastoreCheckError  a datastore cannot be used at all; also a StoreCheckError
 ```
 """

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SWITCH_SECONDS: Final = 0.001
 _CLOSE_SECONDS: Final = 1.0
 """For calls that remain after draining: answers that are being sent, and health watches, which never end."""
 
@@ -171,7 +173,7 @@ class Server:
 
     def _stored(self, folders: Sequence[str]) -> None:
         self._output.stored(folders)
-        self._health.stored(folders)
+        self._health.stored()
 
 
 async def run(
@@ -193,6 +195,8 @@ async def run(
         ReceiverError: see `Server.start`.
     """
     raise_limit()
+    # Threads that read JSON or large records hold the interpreter's lock for less long, so that calls go on.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

@@ -19,7 +19,6 @@ from managed_identity import managed_identity
 from otlp_requests import NOON, record, request
 
 from otel_modeldata_receiver.commands.audit.run import BLOB_SUFFIX
-from otel_modeldata_receiver.commands.main import EXIT_UNUSABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +88,7 @@ def test_each_collection_is_stored_in_its_container_with_its_own_signature(
     assert "sig=" not in receiver.log.read_text()
 
 
-def test_a_signature_without_write_permission_stops_the_start_with_the_role_in_one_line(
+def test_a_signature_without_write_permission_is_logged_with_the_role_and_the_lines_are_parked(
     tmp_path: Path, azurite: Azurite, start_receiver: StartReceiver, configured: tuple[str, ...]
 ) -> None:
     """S33."""
@@ -98,19 +97,24 @@ def test_a_signature_without_write_permission_stops_the_start_with_the_role_in_o
     (tmp_path / "receiver.conf").write_text(
         f"datastores: {{lake: {{url: 'az://{lake}', sas_file: '{tmp_path}/lake.sas'}}}}\n"
     )
-    with pytest.raises(pytest.fail.Exception) as caught:
-        start_receiver(
-            f"az://{store}",
-            *configured,
-            AZURE_STORAGE_ACCOUNT_URL=f"http://{azurite.host}/{ACCOUNT}",
-            AZURE_STORAGE_KEY=azurite.key,
-        )
-    (line,) = [line for line in str(caught.value).splitlines() if line.startswith("otel-modeldata: ")]
-    assert line.startswith(f"otel-modeldata: datastore 'lake': expected to create a blob in container '{lake}' ")
+    receiver = start_receiver(
+        f"az://{store}",
+        *configured,
+        AZURE_STORAGE_ACCOUNT_URL=f"http://{azurite.host}/{ACCOUNT}",
+        AZURE_STORAGE_KEY=azurite.key,
+    )
+    send(receiver, "model_inputs", "model_outputs")
+    receiver.stop()
+    log = receiver.log.read_text()
+    (line,) = [line for line in log.splitlines() if "lines for a datastore are parked until it can be written" in line]
+    assert f"datastore 'lake': expected to create a blob in container '{lake}' " in line
     assert "got 403 " in line
     assert "give the receiver's identity the role 'Storage Blob Data Contributor' on this container" in line
-    assert "sig=" not in str(caught.value)
-    assert EXIT_UNUSABLE == 3
+    assert "sig=" not in log
+    assert list(azurite.blobs(store)) == [
+        f"_parked/_at/lake/my/inputs/{LINES}",
+        f"credit/blue/model_outputs/{LINES}",
+    ]
 
 
 def test_managed_identities_open_the_store_and_each_datastore(

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 from http_posts import HTTP, http_receiver
-from live_receiver import INSTANCE, live_receiver, until
+from live_receiver import INSTANCE, until
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from otlp_requests import NOON, record, request
 from recorded_metrics import RecordedMetrics
 from served_store import BrokenStore, health, one
 
 from otel_modeldata_receiver.exceptions import StoreError
-from otel_modeldata_receiver.storage.local import LocalStore
-from otel_modeldata_receiver.storage.mounts import MountedStores
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
 
 if TYPE_CHECKING:
@@ -72,50 +70,3 @@ async def test_an_outage_of_the_store_is_logged_once_at_its_start_and_once_at_it
             (("error.type", "StoreError"), ("transport", "http")): 6,
         }
     recorded.close()
-
-
-async def test_an_outage_of_a_datastore_is_logged_once_at_its_start_and_once_at_its_end(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The receiver stays ready: only the lines of that datastore's collections are refused."""
-    caplog.set_level(logging.DEBUG, "otel_modeldata_receiver")
-    store, lake = MountedStores(LocalStore(tmp_path / "store")), BrokenStore(tmp_path / "lake")
-    store.mount("lake", lake)
-    (tmp_path / "blue.yml").write_text(
-        "endpoint_name: credit\nname: blue\ndata_collector: {collections: {model_inputs: {data: "
-        "{path: 'azureml://datastores/lake/paths/in', version: 1}}, model_outputs: {}}}\n"
-    )
-    settings = {"deployments": (str(tmp_path / "blue.yml"),), "datastores": {"lake": str(tmp_path / "lake")}}
-    sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=0.0))
-    async with live_receiver(tmp_path / "store", **settings) as receiver:
-        # The default sink retries for seconds; this one does not.
-        receiver.server._pipeline._sink = sink
-        lake.broken = StoreError("disk full")
-        for number in range(3):
-            with pytest.raises(grpc.aio.AioRpcError):
-                await receiver.export(one(str(number)))
-            outputs = request(record(event_id=str(number), collection="model_outputs", time_ns=NOON))
-            assert await receiver.export(outputs) == FULL_SUCCESS
-        assert await health(receiver.channel) == "SERVING"
-        lake.broken = None
-        for number in range(2):
-            assert await receiver.export(one(str(number))) == FULL_SUCCESS
-        assert outage_log(caplog) == [
-            (
-                "listeners.health",
-                "WARNING",
-                "lines for a datastore are not stored, requests with them are refused: datastore 'lake': disk full",
-            ),
-            (
-                "deployments.first_lines",
-                "INFO",
-                f"first event of credit/blue/model_outputs is stored, below {tmp_path}/store/credit/blue/model_outputs",
-            ),
-            (
-                "deployments.first_lines",
-                "INFO",
-                "first event of credit/blue/model_inputs is stored, below azureml://datastores/lake/paths/in",
-            ),
-            ("listeners.health", "WARNING", "lines for a datastore are stored again: datastore 'lake'"),
-        ]
-    await sink.close()

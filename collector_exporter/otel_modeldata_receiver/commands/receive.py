@@ -94,6 +94,7 @@ _FLAGS: Final = {
     "http_listen": "--http-listen",
     "old_protocol_listen": "--old-protocol-listen",
     "deployments": "--deployment",
+    "limits.backfill": "--backfill",
     "admin_listen": "--admin-listen",
     "allow_insecure": "--allow-insecure",
     "log_level": "--log-level",

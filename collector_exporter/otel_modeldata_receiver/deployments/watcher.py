@@ -1,7 +1,8 @@
 """Watches the deployment files: they are read when the receiver starts, and again when they change.
 
-A file that is wrong, or that names a datastore which cannot be written, changes nothing: the previous version of the
-files stays in use, and one log line has the reason.
+A file that is wrong changes nothing: the previous version of the files stays in use, and one log line has the reason.
+A datastore that cannot be written is logged, and its lines are parked: it keeps neither the receiver from starting nor
+other deployments from their changes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ..daemon_executor import DaemonExecutor
 from ..exceptions import ConfigError, StoreError
 from ..storage.mounts import MountedStores, check_mount
 from ..storage.open_store import open_store
+from ..time_limit import timeout
 from .datastores import DatastorePath, Datastores, is_datastore_path
 from .files import DeploymentFiles
 from .plan import make_plan
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
 """Pause between two checks of the files."""
+_CHECK_SECONDS: Final = 10.0
+"""How long a datastore may take to answer at the start."""
 
 
 class Deployments:
@@ -61,6 +65,7 @@ class Deployments:
         self._last_error = ""
         self._threads = DaemonExecutor(1, "otel-modeldata-files")  # a stop does not wait for Azure ML
         self._task: asyncio.Task[None] | None = None
+        self._checks: asyncio.Future[list[None]] | None = None
         plan = self._plan()
         self.plans: Plans = plan.deployments
         self.store = MountedStores(_default_store(config, self._datastores))
@@ -71,6 +76,7 @@ class Deployments:
         """Watch the files from now on, if there are any, and give each change to `destinations`."""
         if not self._paths:
             return
+        self._check(self.store.mounts)
         if not self.plans:
             logger.warning(
                 "expected a deployment file with data_collector in %s, got none so far: the defaults apply",
@@ -84,6 +90,8 @@ class Deployments:
 
     async def stop(self) -> None:
         """Stop watching; safe to call twice and before `start`."""
+        if self._checks is not None:
+            self._checks.cancel()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -107,13 +115,10 @@ class Deployments:
         try:
             plan = await asyncio.get_running_loop().run_in_executor(self._threads, self._plan)
             self._stamp = stamp
-            await self._mount(plan.mounts)
+            self._mount(plan.mounts)
         except ConfigError as error:
             self._stamp = stamp
             self._log_once("; ".join(map(str, error.problems)))
-        except StoreError as error:
-            self._stamp = ()
-            self._log_once(str(error))
         except Exception as error:  # a bug here must not end the watch
             self._stamp = stamp
             logger.exception("deployment files are not read again (bug): %s", type(error).__name__)
@@ -123,24 +128,38 @@ class Deployments:
             self._last_error = ""
             logger.info("deployment files were read again: %d deployments", len(plan.deployments))
 
-    async def _mount(self, mounts: Mapping[str, DatastoreConfig]) -> None:
-        """Check and mount the stores that are new."""
-        for mount, datastore in mounts.items():
-            if self.store.has(mount):
-                continue
-            store = open_store(datastore.url, access=datastore)
-            try:
-                await check_mount(mount, store)
-            except BaseException:  # only to close the store, which nothing else uses yet; raised again
-                await store.close()
-                raise
-            self.store.mount(mount, store)
+    def _mount(self, mounts: Mapping[str, DatastoreConfig]) -> None:
+        """Mount the stores that are new, and check them."""
+        new = {mount: datastore for mount, datastore in mounts.items() if not self.store.has(mount)}
+        for mount, datastore in new.items():
+            self.store.mount(mount, open_store(datastore.url, access=datastore))
+        self._check({mount: self.store.mounts[mount] for mount in new})
+
+    def _check(self, stores: Mapping[str, Store]) -> None:
+        """Log each store that cannot be written, in a background task."""
+        if stores:
+            self._checks = asyncio.gather(*(_warn_unless_usable(mount, store) for mount, store in stores.items()))
 
     def _log_once(self, error: str) -> None:
         """Log an error, unless it is the same as at the last attempt."""
         if error != self._last_error:
             self._last_error = error
             logger.error("deployment files changed, the previous ones stay in use: %s", error)
+
+
+async def _warn_unless_usable(mount: str, store: Store) -> None:
+    try:
+        async with timeout(_CHECK_SECONDS):
+            await check_mount(mount, store)
+    except StoreError as error:
+        logger.error("lines for a datastore are parked until it can be written: %s", error)  # noqa: TRY400 (no bug)
+    except TimeoutError:
+        logger.error(  # noqa: TRY400 (no bug)
+            "lines for a datastore are parked until it can be written: datastore %r: expected an answer within %d s, "
+            "got none: check that it can be reached",
+            mount,
+            _CHECK_SECONDS,
+        )
 
 
 def _default_store(config: ReceiverConfig, datastores: Datastores) -> Store:

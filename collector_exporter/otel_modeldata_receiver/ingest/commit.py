@@ -1,5 +1,7 @@
 """Makes a mapped request durable: its lines, its large payloads, and the records that cannot become lines.
 
+A folder that takes no lines does not fail a request: its lines are parked (`storage/parking/`), which is durable too.
+
 Everything is stored concurrently, with one rule: an object is stored before the line that points to it. So a line
 without an object never waits for an object, of its own request or of another one; the request is answered when
 everything is durable. There is no other order between requests, or between lines with and without an object: the ids in
@@ -10,23 +12,29 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from ..exceptions import StoreError
 from ..layout import partition
 from ..line import Line
 from ..mapping import quarantine as quarantine_line
-from ..mapping.rejection import rejected_by_bug
+from ..mapping.rejection import Identity, rejected_by_bug
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
     from ..mapping.event import LargePayload
     from ..mapping.quarantine import Rejected
     from ..mapping.request import Mapped
-    from ..storage.sink import Sink
+    from ..storage.line_sink import LineSink
 
 __all__ = ["Committed", "commit", "quarantine"]
 
+_T = TypeVar("_T")
+
+_FOLDERS_AT_ONCE: Final = 64
+"""Folders of a request that are appended to at the same time: thousands of tasks at once would stop all others."""
 _LONG_DIGEST: Final = 256 * 1024
 """Above this size, computing a digest takes longer than passing the work to a thread."""
 
@@ -37,16 +45,18 @@ class Committed:
 
     Attributes:
         duplicates: lines that were stored already.
+        parked: lines whose own place takes none at present; they are delivered later, see `storage/parking/`.
         rejected: records that are in quarantine instead of becoming lines.
         defects: internal errors that caused a rejection; the reasons contain only the names of their types.
     """
 
     duplicates: int = 0
+    parked: int = 0
     rejected: tuple[Rejected, ...] = ()
     defects: tuple[Exception, ...] = ()
 
 
-async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
+async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int) -> Committed:
     """Make `mapped` durable.
 
     Args:
@@ -67,7 +77,7 @@ async def commit(sink: Sink, mapped: Mapped, arrival_ns: int) -> Committed:
     return replace(committed, defects=(*mapped.defects, *committed.defects))
 
 
-async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
+async def quarantine(sink: LineSink, rejected: Sequence[Rejected], arrival_ns: int) -> Committed:
     """Make the bytes of rejected records durable; bytes that are too large for a line become objects first.
 
     Args:
@@ -85,33 +95,62 @@ async def quarantine(sink: Sink, rejected: Sequence[Rejected], arrival_ns: int) 
         urls = {}
         for key, part in one.large_parts.items():
             if part not in urls_by_part:
-                name = f"{folder}/files/{quarantine_line.object_name(part)}"
-                urls_by_part[part] = await sink.put(name, part, quarantine_line.OTLP_CONTENT_TYPE)
+                name = await _off_the_loop(partial(quarantine_line.object_name, part), len(part))
+                url = await sink.put(f"{folder}/files/{name}", part, quarantine_line.OTLP_CONTENT_TYPE)
+                urls_by_part[part] = url
             urls[key] = urls_by_part[part]
-        line = quarantine_line.encode(one, arrival_ns=arrival_ns, urls=urls)
-        lines.setdefault(folder, []).append(Line(one.id, line))
-    return replace(await _append(sink, lines), rejected=tuple(rejected))
+        line = await _off_the_loop(partial(_quarantine_line, one, arrival_ns, urls), one.size)
+        lines.setdefault(folder, []).append(line)
+    return replace(await _append(sink, lines), duplicates=0, rejected=tuple(rejected))
 
 
-async def _store_large(sink: Sink, large: LargePayload, arrival_ns: int) -> Committed:
+def _quarantine_line(rejected: Rejected, arrival_ns: int, urls: dict[str, str]) -> Line:
+    return Line(rejected.id, quarantine_line.encode(rejected, arrival_ns=arrival_ns, urls=urls))
+
+
+async def _off_the_loop(work: Callable[[], _T], size: int) -> _T:
+    """The result of `work` on `size` bytes: in a thread if there are many."""
+    return await asyncio.to_thread(work) if size > _LONG_DIGEST else work()
+
+
+async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> Committed:
     """Store a payload, then the line that points to it."""
     is_long = len(large.content) > _LONG_DIGEST
     name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
     try:
         url = await sink.put(name, large.content, large.content_type)
     except ValueError as error:  # the name has other content: like an internal error, this affects only this record
-        rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
+        identity = Identity(large.event.collection, int(large.event.line.timens))
+        rejected = rejected_by_bug(
+            large.record, error, resource=large.resource, endpoint=large.endpoint, identity=identity
+        )
         return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))
-    return Committed(duplicates=(await sink.append(large.event.folder, [line])).duplicates)
+    return await _append(sink, {large.event.folder: [line]})
 
 
-async def _append(sink: Sink, lines: Mapping[str, Sequence[Line]]) -> Committed:
-    """Append to all folders concurrently."""
+async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]]) -> Committed:
+    """Append to all folders concurrently, to some at a time."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
-        return Committed(duplicates=(await sink.append(folder, group)).duplicates)
-    return await _all(*(_append(sink, {folder: group}) for folder, group in lines.items()))
+        appended = await sink.append(folder, group)
+        return Committed(duplicates=appended.duplicates, parked=appended.parked)
+    folders = iter(lines.items())
+    return await _all(*(_append_in_turn(sink, folders) for _ in range(min(len(lines), _FOLDERS_AT_ONCE))))
+
+
+async def _append_in_turn(sink: LineSink, folders: Iterator[tuple[str, Sequence[Line]]]) -> Committed:
+    """Append to one folder after the other; several tasks share `folders`."""
+    committed: list[Committed] = []
+    failures: list[StoreError] = []
+    for folder, group in folders:
+        try:
+            committed.append(await _append(sink, {folder: group}))
+        except StoreError as error:  # the other folders do not wait for this one
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return _joined(committed)
 
 
 async def _all(*parts: Coroutine[object, object, Committed]) -> Committed:
@@ -121,8 +160,13 @@ async def _all(*parts: Coroutine[object, object, Committed]) -> Committed:
         if isinstance(outcome, BaseException):
             raise outcome
         committed.append(outcome)
+    return _joined(committed)
+
+
+def _joined(committed: Sequence[Committed]) -> Committed:
     return Committed(
         duplicates=sum(part.duplicates for part in committed),
+        parked=sum(part.parked for part in committed),
         rejected=tuple(rejected for part in committed for rejected in part.rejected),
         defects=tuple(defect for part in committed for defect in part.defects),
     )

@@ -1,11 +1,11 @@
-"""Readiness, through the gRPC health service and `/readyz`, and the only log lines about an outage of a store.
+"""Readiness, through the gRPC health service and `/readyz`, and the only log lines about an outage of the main store.
 
-Own store: a receiver that is not ready gets no traffic in Kubernetes, so no request can show that the
-store works again. It checks the store itself while the store is down, and while no data arrives: a store that is gone
-is noticed before the first request needs it.
+A receiver that is not ready gets no traffic in Kubernetes, so no request can show that the store works again. It checks
+the store itself while the store is down, and while no data arrives: a store that is gone is noticed before the first
+request needs it.
 
-Datastores of deployment files: only lines of their collections wait, and the receiver stays ready. Requests still
-arrive, so the next line stored there ends the outage.
+A tenant whose own place takes no lines is no outage: its lines are parked (`storage/parking/`). A failure arrives here
+only when the main store does not take them either.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Final
 
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from ..exceptions import DatastoreError, StoreError
-from ..storage.mounts import mounted_path
+from ..exceptions import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from grpc_health.v1.health import aio as health_aio
 
@@ -63,7 +62,6 @@ class StoreHealth:
         self._has_stored = False
         self._reason: str | None = "starting"
         self._probe: asyncio.Task[None] | None = None
-        self._failing_datastores: set[str] = set()
         self._stopped = False
 
     async def start(self) -> None:
@@ -84,22 +82,14 @@ class StoreHealth:
         """
         if self._stopped:
             return
-        if isinstance(error, DatastoreError):
-            if error.datastore not in self._failing_datastores:
-                self._failing_datastores.add(error.datastore)
-                logger.warning("lines for a datastore are not stored, requests with them are refused: %s", error)
-        elif self._probe is None or self._probe.done():
+        if self._probe is None or self._probe.done():
             logger.warning("not ready: %s", error)
             self._reason = str(error)
             self._probe = asyncio.create_task(self._until_usable())
 
-    def stored(self, folders: Sequence[str]) -> None:
-        """Note that lines were stored in `folders`: the datastores that contain them work."""
+    def stored(self) -> None:
+        """Note that something was stored: the store need not be checked."""
         self._has_stored = True
-        for datastore in tuple(self._failing_datastores):
-            if any(folder.startswith(mounted_path(datastore, "") + "/") for folder in folders):
-                self._failing_datastores.remove(datastore)
-                logger.warning("lines for a datastore are stored again: datastore %r", datastore)
 
     async def stop(self) -> None:
         """Report NOT_SERVING permanently."""
@@ -133,12 +123,10 @@ class StoreHealth:
                 self.store_failed(error)
 
     async def _is_usable(self) -> bool:
-        """Whether the receiver's own store can be written, after a pause."""
+        """Whether the main store can be written, after a pause."""
         await asyncio.sleep(self._probe_seconds)
         try:
             await self._check()
-        except DatastoreError:  # the receiver's own store is checked first
-            return True
         except StoreError:
             return False
         return True

@@ -201,7 +201,12 @@ def _answer(attempt: concurrent.futures.Future[bytes]) -> Answer:
 
 
 def _config(url: str, instance: str | None = None) -> configuration.ReceiverConfig:
-    settings: dict[str, object] = {"store": url, "instance_id": instance or uuid.uuid4().hex}
+    # No other sender has this store: events that waited for long, or that a notebook makes of old data, are welcome.
+    settings: dict[str, object] = {
+        "store": url,
+        "instance_id": instance or uuid.uuid4().hex,
+        "limits.backfill": ["*"],
+    }
     if (deployment := _path(CONFIG_VARIABLE)) and _is_named(Path(deployment)):
         settings["deployments"] = [deployment]
     file = _path(CONFIG_FILE_VARIABLE)
@@ -233,7 +238,7 @@ def _is_named(deployment: Path) -> bool:
 
 async def _open(config: configuration.ReceiverConfig, instruments: telemetry.Instruments) -> Output:
     """A coroutine, because clients of stores must be made on the loop that runs them."""
-    return Output(config, instruments)
+    return Output(config, instruments, parks=False)  # the SDK keeps what is not stored
 
 
 def _run_elsewhere(work: Coroutine[object, object, None]) -> None:
@@ -249,7 +254,7 @@ async def _check(config: configuration.ReceiverConfig, *, is_contacted: bool = T
     output = await _open(config, telemetry.instruments())
     try:
         if is_contacted:
-            await output.sink.check()
+            await output.check()
     finally:
         await output.close()
 

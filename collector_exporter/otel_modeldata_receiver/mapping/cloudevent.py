@@ -76,7 +76,9 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
         datacontenttype: media type of `data`, usually `application/json`.
         time: `YYYY-MM-DDTHH:MM:SSZ`; Azure's lines have whole seconds, `timens` has the rest.
         data: JSON text, inserted as it is; unset in a line with `dataref`.
-        dataref: the URL of rows that are too large for a line.
+        dataref: the URL of rows that are too large for a line; in a local store the absolute path, not encoded, which
+            is the only form that Azure ML's reader opens. The object is `files/{last segment}` beside the blob, also
+            after the store was moved or copied.
         path: of a request, with its query.
         method: HTTP method of a request.
         contentrange: `bytes 0-{n-1}/{n}`, n = bytes of the body as it was collected; see `content_range`.

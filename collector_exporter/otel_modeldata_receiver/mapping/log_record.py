@@ -19,6 +19,7 @@ from otel_modeldata import semconv
 from ..exceptions import BadRecordError
 from ..layout import partition
 from . import body, cloudevent, http_attributes, otlp
+from .bounds.rows_check import OWN_AGENT
 from .cloudevent import LINE_ATTRIBUTES, Varies
 from .event import Event
 from .resource import checked_name
@@ -68,6 +69,7 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
     collection = _collection(texts, record.event_name)
     content = _rows_content(texts, record) if collection.tabular else _payload_content(texts, record)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or scope.arrival_ns
+    scope.times.check(time_ns)
     destination = scope.destinations[collection.name]
     return Event(
         collection=collection.name,
@@ -106,7 +108,8 @@ def _keys(texts: Mapping[str, str], known_id: str, scope: ScopeContext, content:
 
 def _rows_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
     content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
-    rows = body.rows(record.body, content_type)
+    is_own = texts.get(semconv.AZUREML_AGENT, "").startswith(OWN_AGENT)
+    rows = body.rows(record.body, content_type, is_own=is_own)
     return _Content(
         type=content_type,
         range=cloudevent.content_range(rows.size),

@@ -16,11 +16,14 @@ from ..exceptions import BadRecordError
 from ..layout.partition import RollingRate
 from ..otlp_messages import Resource
 from . import otlp
+from .bounds.record_cost import count_values
 
 _URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"
 """RFC 3986 section 2.2 and `%`, in addition to the unreserved characters that `quote` keeps."""
 MAX_TEXT_CHARS: Final = 2048
 """One resource is repeated in the line of every record under it: a large text would multiply."""
+MAX_VALUES: Final = 8_000
+"""Attributes of a resource, and values in them; the arguments of a process may be thousands."""
 _MAX_CACHED_BYTES: Final = 16 * 1024
 """Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
 _SEPARATORS: Final = re.compile(r"[/\\?#;&]")
@@ -175,6 +178,11 @@ _READ: Final = frozenset(
 
 def _texts(resource: bytes) -> dict[str, str]:
     texts = {}
+    if count_values(resource, "Resource", MAX_VALUES) > MAX_VALUES:  # it is read before its request is admitted
+        raise BadRecordError(
+            f"resource too large: expected at most {MAX_VALUES} attributes and values in a resource, got more in "
+            f"{len(resource)} bytes; shorten it"
+        )
     try:
         attributes = Resource.FromString(resource).attributes
     except DecodeError:

@@ -38,6 +38,7 @@ from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
     ResourceExistsError,
+    ResourceModifiedError,
     ResourceNotFoundError,
 )
 from azure.storage.blob import ContentSettings
@@ -68,6 +69,7 @@ _UPLOAD_SECONDS: Final = 120.0
 _WALK_SECONDS: Final = 1800.0
 """Longest time of a listing of the whole store, which arrives in pages of 5000 names."""
 
+_FORBIDDEN: Final = 403
 _PERMISSION: Final = "Storage Blob Data Contributor"
 _PROBE: Final = ".otel-modeldata-write-check"
 """An empty append blob that proves the permission to write. It stays, because nothing else needs permission to
@@ -207,7 +209,34 @@ class AzureBlobStore:
                 except ResourceExistsError:
                     if not await self._holds(name, content, digest):  # deleted meanwhile
                         raise
-        return str(blob.url).partition("?")[0]
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """See `Store.url`."""
+        return str(self._blob(name).url).partition("?")[0]
+
+    async def remove(self, name: str, size: int) -> None:
+        """See `Store.remove`; where deleting is not allowed, an empty blob takes its place."""
+        async with self._request("remove a blob"):
+            properties = await self._properties(name)
+            if properties is None:
+                return
+            if properties.size != size:
+                raise FencedError
+            same, etag = MatchConditions.IfNotModified, properties.etag
+            try:
+                try:
+                    await self._blob(name).delete_blob(etag=etag, match_condition=same)
+                except HttpResponseError as error:
+                    if error.status_code != _FORBIDDEN:
+                        raise
+                    if size:
+                        await self._blob(name).create_append_blob(etag=etag, match_condition=same)
+            except ResourceModifiedError:
+                raise FencedError from None
+            except ResourceNotFoundError as error:
+                if _code(error) != "BlobNotFound":
+                    raise
 
     async def close(self) -> None:
         """Close the connections and the credential."""

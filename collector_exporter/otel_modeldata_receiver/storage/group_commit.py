@@ -3,7 +3,8 @@
 Theory of operation.
 
 1. The queue. Lines wait in `_pending` until they are durable. It is a dict in the order of arrival, so it is the queue
-   and the index by id at the same time. A line whose id already waits is not queued twice.
+   and the index by id at the same time. A line whose id already waits is not queued twice. A line whose id is stored is
+   queued, and left out of its block after the blobs were looked at: the line in the store may have vanished.
 2. The commit. One task exists while lines wait. It takes lines from the front of the queue until a block is full, and
    appends the block. Lines that arrive during the append form the next block.
 3. The block. Its bytes do not change until it is durable or given up: after an error the same bytes are repeated at
@@ -33,13 +34,13 @@ from ..retry import retry_for
 from ..time_limit import timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from opentelemetry.metrics import Counter
+    from collections.abc import Callable, Sequence
 
     from ..line import Line
+    from .folders.blob_mark import BlobMark
+    from .folders.fair_turns import Turn
     from .rolled_blobs import RollingBlobWriter
-    from .sink_limits import SinkLimits
+    from .sink_context import SinkContext
 
 __all__ = ["Appended", "PartitionWriter"]
 
@@ -52,10 +53,12 @@ class Appended(NamedTuple):
     Attributes:
         stored: lines that this call made durable.
         duplicates: lines that were durable, or waiting, before this call.
+        parked: those of `stored` that are parked, because their folder takes no lines now (`parking/`).
     """
 
     stored: int
     duplicates: int
+    parked: int = 0
 
 
 @dataclass(slots=True)
@@ -75,12 +78,14 @@ class _Block:
 
     Attributes:
         ids: ids of the lines that are resolved when the block is durable.
+        new_ids: those of them that `data` has.
         data: bytes to append: those lines without the ones that are in a blob already; may be empty.
         repeated: for each line that was left out, the call that queued it.
         queued_bytes: size of all its lines.
     """
 
     ids: list[str]
+    new_ids: list[str]
     data: bytes
     repeated: list[_Call]
     queued_bytes: int
@@ -90,21 +95,29 @@ class PartitionWriter:
     """Writes the lines of one partition, which is one folder of the store.
 
     Args:
-        name: path of the folder in the store, for messages.
+        name: path of the folder in the store.
         blobs: this receiver's blobs in the folder.
-        limits: see `SinkLimits`.
-        linger: seconds that a first line waits for others while no append is in flight.
-        retries: counts the attempts after the first one.
+        context: what all folders share.
+        turn: entered for each block.
+        on_idle: called with `name` when no line waits any more.
     """
 
     def __init__(
-        self, name: str, blobs: RollingBlobWriter, limits: SinkLimits, *, linger: float, retries: Counter
+        self,
+        name: str,
+        blobs: RollingBlobWriter,
+        context: SinkContext,
+        *,
+        turn: Turn,
+        on_idle: Callable[[str], None],
     ) -> None:
         self._name = name
         self._blobs = blobs
-        self._limits = limits
-        self._linger = linger
-        self._retries = retries
+        self._limits = context.limits
+        self._linger = context.linger
+        self._retries = context.instruments.retries
+        self._turn = turn
+        self._on_idle = on_idle
         self._pending: dict[str, bytes] = {}
         self._pending_bytes = 0
         self._in_blob: set[str] = set()  # ids in `_pending` that turned out to be stored
@@ -115,18 +128,21 @@ class PartitionWriter:
         self._enough = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         """Runs while lines wait; None otherwise."""
-        self.used_at = 0.0
-        """Time of the last `add`, on the clock of the event loop."""
+        self.began: float | None = None
+        """When the present block was begun, or was known not to be stored; None while no append is under way."""
+        self.retry_seconds = context.limits.retry_seconds
+        """How long a block is retried."""
+        self.trouble: StoreError | None = None
+        """Why the last attempt to store the present block failed."""
 
     def add(self, lines: Sequence[Line]) -> asyncio.Future[Appended]:
         """Queue `lines`. The future gets its result when all of them are durable; its error is a `StoreError`."""
         loop = asyncio.get_running_loop()
-        self.used_at = loop.time()
-        call = _Call(answer=loop.create_future(), arrived=self.used_at)
+        call = _Call(answer=loop.create_future(), arrived=loop.time())
         if self._queue(lines, call):
             call.last = self._arrived
             self._calls.append(call)
-            if self._pending_bytes >= self._limits.block_bytes:
+            if self._pending_bytes >= self._limits.block_bytes or self._blobs.is_suspected:
                 self._enough.set()
             if self.task is None:
                 self.task = loop.create_task(self._run(), name=f"folder {self._name}")
@@ -135,61 +151,90 @@ class PartitionWriter:
             call.answer.set_result(Appended(call.stored, call.duplicates))
         return call.answer
 
+    def close(self) -> tuple[BlobMark, ...]:
+        """Forget the ids of an idle folder, and return what its blobs must contain."""
+        self._blobs.close()
+        return self._blobs.marks
+
+    @property
+    def block_bytes(self) -> int:
+        """About the size of the present block."""
+        return min(self._pending_bytes, self._limits.block_bytes)
+
     def flush_now(self) -> None:
         """Write what waits now; no line lingers from now on."""
         self._linger = 0.0
         self._enough.set()
 
     def _queue(self, lines: Sequence[Line], call: _Call) -> bool:
-        """Queue the new lines of a call; return whether the call has to wait.
+        """Queue the lines of a call; return whether the call has to wait.
 
-        This method, `_cut` and `_resolve` are the only code that runs once for every line.
+        A line whose id is stored waits too, until the blobs were looked at (`locate`). This method, `_cut` and
+        `_resolve` are the only code that runs once for every line.
         """
-        pending, young, old = self._pending, self._blobs.ids.young, self._blobs.ids.old
-        before, size, waiting = len(pending), 0, 0
+        pending = self._pending
+        before, size = len(pending), 0
         for line in lines:
             key = line.id
-            if key in young or key in old:
-                continue
-            waiting += 1
             if key not in pending:
                 pending[key] = data = line.data
                 size += len(data)
         call.stored = len(pending) - before
         call.duplicates = len(lines) - call.stored
+        if call.stored and self._blobs.ids.has_any([line.id for line in lines]):
+            self._blobs.suspect()
         self._arrived += call.stored
         self._pending_bytes += size
-        return waiting > 0
+        return len(lines) > 0
 
     async def _run(self) -> None:
         """Store what waits, one block after the other."""
         try:
             while self._pending:
                 await self._gather()
+                self.began = self.trouble = None
                 try:
-                    await retry_for(self._store_block, self._limits.retry_seconds, self._retries)
+                    await retry_for(self._store_in_turn, self.retry_seconds, self._retries)
                 except StoreError as error:
                     self._give_up(error)
         finally:
             self.task = None
+            self.began = None
             if self._calls:
                 self._give_up(StoreError("expected the lines to be stored, got a sink that stopped: send them again"))
+            self._on_idle(self._name)
 
     async def _gather(self) -> None:
-        """Wait until the oldest line has lingered, a block is full, or `flush_now` is called."""
+        """Wait until the oldest line has lingered, a block is full, or `flush_now` is called.
+
+        Lines that are stored already do not linger.
+        """
         left = self._calls[0].arrived + self._linger - asyncio.get_running_loop().time()
-        if self._linger <= 0 or left <= 0 or self._pending_bytes >= self._limits.block_bytes:
+        are_stored = self._blobs.is_suspected or bool(self._in_blob)
+        if self._linger <= 0 or left <= 0 or are_stored or self._pending_bytes >= self._limits.block_bytes:
             return
         self._enough.clear()
         with contextlib.suppress(TimeoutError):
             async with timeout(left):
                 await self._enough.wait()
 
+    async def _store_in_turn(self) -> None:
+        """`_store_block`, when it is the turn of this folder among those of its tenant."""
+        async with self._turn:
+            if self.began is None:
+                self.began = asyncio.get_running_loop().time()
+            try:
+                await self._store_block()
+            except StoreError as error:
+                self.trouble = error
+                raise
+
     async def _store_block(self) -> None:
         """Make the front of the queue durable; safe to call again after a `StoreError`."""
         while True:
             if await self._blobs.locate():
-                self._in_blob = {key for key in self._pending if key in self._blobs.ids}
+                self.began = asyncio.get_running_loop().time()
+                self._in_blob = self._blobs.ids.known(list(self._pending))
             block = self._block = self._block or self._cut()
             if not block.data or await self._blobs.append(block.data):
                 return self._resolve(block)
@@ -199,8 +244,10 @@ class PartitionWriter:
         """The next block: as many whole lines from the front of the queue as fit."""
         in_blob, room = self._in_blob, self._limits.block_bytes
         if self._pending_bytes <= room and not in_blob:  # the usual case
-            return _Block(list(self._pending), b"".join(self._pending.values()), [], self._pending_bytes)
+            all_ids = list(self._pending)
+            return _Block(all_ids, all_ids, b"".join(self._pending.values()), [], self._pending_bytes)
         ids: list[str] = []
+        new_ids: list[str] = []
         parts: list[bytes] = []
         repeated: list[_Call] = []
         size = 0
@@ -212,8 +259,9 @@ class PartitionWriter:
             if key in in_blob:
                 repeated.append(self._call_of(self._resolved + len(ids)))
             else:
+                new_ids.append(key)
                 parts.append(data)
-        return _Block(ids, b"".join(parts), repeated, size)
+        return _Block(ids, new_ids, b"".join(parts), repeated, size)
 
     def _call_of(self, number: int) -> _Call:
         """The call that queued line `number`, counted by arrival: the first call whose `last` is not below it."""
@@ -222,9 +270,10 @@ class PartitionWriter:
     def _resolve(self, block: _Block) -> None:
         """Note that the lines of `block` are durable, and answer the calls that wait for no others."""
         self._block = None
-        self._blobs.remember(block.ids)
+        self._blobs.remember(block.new_ids)
         for key in block.ids:
             del self._pending[key]
+        self._in_blob.difference_update(block.ids)
         for call in block.repeated:
             call.stored -= 1
             call.duplicates += 1

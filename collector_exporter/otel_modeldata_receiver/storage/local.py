@@ -94,6 +94,14 @@ class LocalStore:
         """See `Store.put`; the absolute path, which Azure ML's own reader accepts in `dataref`."""
         return await self._in_thread(self._put, self._path(name), content)
 
+    def url(self, name: str) -> str:
+        """See `Store.url`."""
+        return str(self._path(name))
+
+    async def remove(self, name: str, size: int) -> None:
+        """See `Store.remove`; folders that are empty then are removed too."""
+        await self._in_thread(self._remove, self._path(name), size)
+
     async def close(self) -> None:
         """Wait for the threads: a write that has begun is completed."""
         await asyncio.to_thread(self._threads.shutdown)
@@ -132,7 +140,7 @@ class LocalStore:
         return sorted(parent + name for name in names if name.startswith(start) and name.endswith(BLOB_SUFFIX))
 
     def _walk(self, folder: str) -> list[StoredObject]:
-        if not self._root.is_dir():
+        if not folder and not self._root.is_dir():
             raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
         start = self._path(folder) if folder else self._root
         objects = []
@@ -193,6 +201,26 @@ class LocalStore:
             f"expected a new name or equal content, got other content for {str(path)!r}: ids must be unique"
         )
 
+    def _remove(self, path: Path, size: int) -> None:
+        try:
+            with _opened(path, os.O_RDWR) as file, _locked(file, path):
+                if os.fstat(file).st_size != size:
+                    raise FencedError
+                if os.name != "nt":  # Windows removes no file that is open
+                    path.unlink()
+            if os.name == "nt":
+                path.unlink()
+            _sync_folder(path.parent)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _failure("remove", path, error) from error
+        with contextlib.suppress(OSError):  # the first one that has other content
+            for folder in path.parents:
+                if folder == self._root:
+                    break
+                folder.rmdir()
+
     def _make_folder(self, folder: Path) -> None:
         """Create `folder` so that it survives a power failure: each new entry is flushed in its parent."""
         if folder.is_dir():
@@ -232,7 +260,8 @@ def _locked(file: int, path: Path) -> Iterator[None]:
 def _append(path: Path, state: BlobState, block: bytes) -> BlobState:
     try:
         with _opened(path, os.O_RDWR) as file, _locked(file, path):
-            if os.fstat(file).st_size != state.size:
+            found = os.fstat(file)
+            if found.st_size != state.size or not found.st_nlink:  # no link: removed after it was opened
                 raise FencedError
             try:
                 _write(file, block, state.size)

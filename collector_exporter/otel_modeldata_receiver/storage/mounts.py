@@ -16,11 +16,11 @@ from ..exceptions import DatastoreCheckError, DatastoreError, StoreCheckError, S
 from .store import checked_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .store import BlobState, Store, StoredObject
 
-__all__ = ["MountedStores", "check_mount", "mounted_path"]
+__all__ = ["MountedStores", "check_mount", "mount_of", "mounted_path"]
 
 _PREFIX: Final = "_at/"
 
@@ -28,6 +28,11 @@ _PREFIX: Final = "_at/"
 def mounted_path(mount: str, path: str) -> str:
     """The folder `path` of the store that is mounted as `mount`, as a name in `MountedStores`."""
     return f"{_PREFIX}{mount}/{path}" if path else f"{_PREFIX}{mount}"
+
+
+def mount_of(name: str) -> str | None:
+    """The mount that has `name`; None for a name in the default store."""
+    return name.removeprefix(_PREFIX).partition("/")[0] if name.startswith(_PREFIX) else None
 
 
 class MountedStores:
@@ -54,15 +59,18 @@ class MountedStores:
             raise ValueError(f"expected a new name without '/' for a mount, got {mount!r}: choose another")
         self._mounts[mount] = store
 
+    @property
+    def mounts(self) -> Mapping[str, Store]:
+        """The mounted stores by their names."""
+        return dict(self._mounts)
+
     def has(self, mount: str) -> bool:
         """Whether a store is mounted under this name."""
         return mount in self._mounts
 
     async def check(self) -> None:
-        """Check the default store, then the mounted ones; the error names the one that fails."""
+        """Check the default store; lines of a mounted store that fails are parked."""
         await self._default.check()
-        for mount, store in self._mounts.items():
-            await check_mount(mount, store)
 
     async def blobs(self, prefix: str) -> Sequence[str]:
         """See `Store.blobs`."""
@@ -99,6 +107,16 @@ class MountedStores:
         """See `Store.put`."""
         with self._at(name) as (store, rest):
             return await store.put(rest, content, content_type)
+
+    def url(self, name: str) -> str:
+        """See `Store.url`."""
+        with self._at(name) as (store, rest):
+            return store.url(rest)
+
+    async def remove(self, name: str, size: int) -> None:
+        """See `Store.remove`."""
+        with self._at(name) as (store, rest):
+            await store.remove(rest, size)
 
     async def close(self) -> None:
         """Close all stores."""

@@ -1,7 +1,8 @@
 """The sink: stores lines, each exactly once, and returns when they are durable.
 
-`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module handles what all folders share: which
-of them are open, how many ids they may remember, and shutdown. Folders do not wait for each other.
+`group_commit.py` and `rolled_blobs.py` store the lines of one folder. This module joins what all folders share
+(`folders/`): which of them are open, the memory of their ids, the order in which their blocks are stored; and shutdown.
+The folders of a tenant do not wait for those of another one.
 """
 
 from __future__ import annotations
@@ -9,13 +10,20 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import telemetry
 from ..exceptions import StoreError
 from ..retry import retry_for
+from .folders.fair_turns import FairTurns
+from .folders.folder_names import tenant_of_folder
+from .folders.known_ids import IdMemory
+from .folders.open_folders import OpenFolders
 from .group_commit import Appended, PartitionWriter
+from .parking.parked_names import is_parked, parked_limits
 from .rolled_blobs import RollingBlobWriter
+from .sink_context import SinkContext
 from .sink_limits import SinkLimits
 from .store import checked_name
 
@@ -57,10 +65,19 @@ class Sink:
             raise ValueError(f"expected 32 lower-case hex digits as instance, got {instance!r}: use uuid4().hex")
         self._store = store
         self._instance = instance
-        self._linger = linger
         self._limits = limits or SinkLimits()
         self._instruments = instruments or telemetry.instruments()
-        self._writers: OrderedDict[str, PartitionWriter] = OrderedDict()
+        self._folders = OpenFolders(self._limits, _now)
+        self._context = SinkContext(
+            store=store,
+            limits=self._limits,
+            memory=IdMemory(self._limits, self._folders.close_one),
+            linger=linger,
+            instruments=self._instruments,
+        )
+        self._turns = FairTurns(
+            self._limits.blocks_under_way, self._limits.tenant_blocks_under_way, self._limits.turn_seconds
+        )
         self._objects: OrderedDict[str, str] = OrderedDict()
         self._large_puts = asyncio.Semaphore(self._limits.large_puts)
         self._small_puts = asyncio.Semaphore(self._limits.small_puts)
@@ -69,7 +86,7 @@ class Sink:
     @property
     def open_folders(self) -> int:
         """How many folders are open."""
-        return len(self._writers)
+        return len(self._folders)
 
     async def check(self) -> None:
         """Prove that the store can be written.
@@ -79,10 +96,15 @@ class Sink:
         """
         await self._store.check()
 
-    async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
+    async def append(self, folder: str, lines: Sequence[Line], *, retry_seconds: float | None = None) -> Appended:
         """Store `lines` in `folder` in this order, and return when every one of them is durable.
 
         The lines of a cancelled call are stored nevertheless, and are duplicates when they are sent again.
+
+        Args:
+            folder: relative to the store.
+            lines: each at most a block.
+            retry_seconds: how long the folder's blocks are retried from now on; by default as the limits state.
 
         Raises:
             StoreError: not all of them are known to be durable; sending the same lines again is safe.
@@ -95,7 +117,12 @@ class Sink:
                 f"expected lines of at most {self._limits.block_bytes} bytes, got one of {largest}: "
                 "put its payload beside it and point to it with dataref"
             )
-        return await self._open(folder).add(lines)
+        if not lines:
+            checked_name(folder)
+            return Appended(0, 0)
+        writer = self._open(folder)
+        writer.retry_seconds = self._limits.retry_seconds if retry_seconds is None else retry_seconds
+        return await writer.add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object and return its URL, for `dataref`; only a few are sent at the same time.
@@ -126,13 +153,35 @@ class Sink:
                 self._objects.move_to_end(name)
             return url
 
+    def stalled(self, seconds: float, rate: float) -> list[tuple[str, float, StoreError | None]]:
+        """The folders whose present block is not durable after `seconds` and its size by `rate`.
+
+        Each with the moment when the block began, and the error of the last attempt if there was one.
+        """
+        now = asyncio.get_running_loop().time()
+        return [
+            (folder, writer.began, writer.trouble)
+            for folder, writer in self._folders.items
+            if writer.began is not None and now - writer.began > seconds + writer.block_bytes / rate
+        ]
+
+    def abandon(self, folder: str) -> None:
+        """Give up every pending line of `folder` now; the outcome of the block that is under way is unknown."""
+        writer = self._folders.get(folder)
+        if writer is not None and writer.task is not None:
+            writer.task.cancel()
+
+    def forget(self, folder: str) -> None:
+        """Close `folder` if it is idle: its blobs were removed."""
+        self._folders.forget(folder)
+
     def forget_objects(self) -> None:
         """Send every object again from now on: the store failed, and may have been replaced."""
         self._objects.clear()
 
     async def drain(self) -> None:
         """Write the lines that linger, and wait until no line is pending; new ones are still taken."""
-        for writer in self._writers.values():
+        for writer in self._folders.writers:
             writer.flush_now()
         while tasks := self._tasks():
             await asyncio.wait(tasks)
@@ -150,35 +199,28 @@ class Sink:
         await self._store.close()
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [writer.task for writer in self._writers.values() if writer.task is not None]
+        return [writer.task for writer in self._folders.writers if writer.task is not None]
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise StoreError("expected an open sink, got one that is closed: send the lines again to another receiver")
 
     def _open(self, folder: str) -> PartitionWriter:
-        writer = self._writers.get(folder)
+        writer = self._folders.use(folder)
         if writer is None:
-            self._close_idle(self._limits.open_folders - 1)
+            tenant = tenant_of_folder(folder)
             stem = f"{checked_name(folder)}/{self._instance}"
-            blobs = RollingBlobWriter(self._store, stem, self._limits, self._room, self._instruments)
+            self._folders.make_room(tenant)
+            context = self._context
+            if is_parked(folder):
+                context = replace(context, limits=parked_limits(self._limits))
+            blobs = RollingBlobWriter(stem, context, self._folders.marks(folder))
             writer = PartitionWriter(
-                folder, blobs, self._limits, linger=self._linger, retries=self._instruments.retries
+                folder, blobs, self._context, turn=self._turns.turn(tenant), on_idle=self._folders.idle
             )
-            self._writers[folder] = writer
-        else:
-            self._writers.move_to_end(folder)
+            self._folders.add(folder, writer)
         return writer
 
-    def _close_idle(self, keep: int) -> None:
-        """Close idle folders, the least recently used first: those idle for too long, and those above `keep`."""
-        idle_since = asyncio.get_running_loop().time() - self._limits.idle_seconds
-        for folder, writer in list(self._writers.items()):
-            if len(self._writers) <= keep and writer.used_at > idle_since:
-                break
-            if writer.task is None:
-                del self._writers[folder]
 
-    def _room(self) -> int:
-        """How many ids each folder may remember; all together stay below the total."""
-        return min(self._limits.folder_ids, self._limits.total_ids // max(1, len(self._writers)))
+def _now() -> float:
+    return asyncio.get_running_loop().time()

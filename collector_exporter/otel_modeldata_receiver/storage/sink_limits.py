@@ -16,9 +16,17 @@ class SinkLimits:
         max_blocks: most blocks of a blob; Azure takes 50,000.
         max_bytes: most bytes of a blob, if more than one block is in it.
         tail_bytes: bytes of the newest own blobs that are read for their ids when a folder is opened.
-        folder_ids: most ids of stored lines that a folder remembers; never less than the latest half of them.
-        total_ids: most ids that all open folders remember together; an id takes about 150 bytes.
-        open_folders: most folders that are open; above it the least recently used idle one is closed.
+        folder_ids: ids of stored lines that an open folder remembers at least, while all of them fit into
+            `known_ids_bytes`; at most one and a half times as many.
+        known_ids_bytes: memory for the ids of all open folders: about 1.3 million ids, and up to 7 million if they are
+            packed, which is done when it is full. When that is not enough, folders that are idle are closed.
+        least_ids: ids that an open folder remembers at least, also if all folders are busy and the memory is full.
+        open_folders: most folders that are open; above it the least recently used idle one is closed. When it is opened
+            again, its `tail_bytes` are read.
+        closed_folders: closed folders whose size is remembered, to notice lines that have vanished.
+        blocks_under_way: most blocks that are stored at the same time; a block that takes long does not count.
+        tenant_blocks_under_way: most of them that are of one tenant.
+        turn_seconds: how long a block counts.
         large_put_bytes: an object above this size counts as large.
         large_puts: large objects that are sent at the same time.
         small_puts: other objects that are sent at the same time; they do not wait for large ones.
@@ -32,8 +40,13 @@ class SinkLimits:
     max_bytes: int = 1 << 30
     tail_bytes: int = 8 << 20
     folder_ids: int = 100_000
-    total_ids: int = 1_000_000
-    open_folders: int = 256
+    known_ids_bytes: int = 192 << 20
+    least_ids: int = 1000
+    open_folders: int = 4096
+    closed_folders: int = 10_000
+    blocks_under_way: int = 64
+    tenant_blocks_under_way: int = 8
+    turn_seconds: float = 2.0
     large_put_bytes: int = 1 << 20
     large_puts: int = 4
     small_puts: int = 8

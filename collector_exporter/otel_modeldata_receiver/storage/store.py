@@ -103,6 +103,18 @@ class Store(Protocol):
             ValueError: the name has other content, which is not changed.
         """
 
+    def url(self, name: str) -> str:
+        """What `put` returns for this name, without asking the store."""
+
+    async def remove(self, name: str, size: int) -> None:
+        """Remove a blob or an object of this size; later appends to it are fenced. A name that is gone is no error.
+
+        Where the permission to remove is missing, it is emptied instead.
+
+        Raises:
+            FencedError: it has another size, so that something was appended meanwhile; nothing was removed.
+        """
+
     async def close(self) -> None:
         """Release the connections and threads."""
 

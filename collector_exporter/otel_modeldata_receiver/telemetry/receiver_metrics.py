@@ -48,6 +48,7 @@ class Instruments:
         without_content: spans of calls of a language model that succeeded and carry no prompts and answers.
         duplicates: records that were stored already and not written again.
         quarantined: records that cannot become lines, by `reason`.
+        dropped: records that were answered as rejected and are not kept, by `reason`.
         refused_requests: requests answered with an error, by `error.type` and `transport`.
         tenant_records: records by `endpoint`, `deployment` and `outcome`: accepted or refused.
         delay: seconds from the time of a request's first event until the request is durable.
@@ -58,6 +59,12 @@ class Instruments:
         retries: requests to the store that were repeated after an error.
         fences: blobs that were left because another writer's bytes, or late ones of this process, were in them.
         rolls: blobs that were begun.
+        vanished_lines: acknowledged lines that are not in the store any more, as far as they were known.
+        vanished_bytes: their size.
+        parked: lines that were parked because their own folder took none.
+        delivered: parked lines that were delivered to their folder.
+        parked_bytes: bytes of lines that are parked now.
+        parked_folders: folders whose lines are parked now.
     """
 
     received: Mapping[str, ReceivedCounters]
@@ -65,6 +72,7 @@ class Instruments:
     without_content: Counter
     duplicates: Counter
     quarantined: Counter
+    dropped: Counter
     refused_requests: Counter
     tenant_records: Counter
     delay: Histogram
@@ -75,6 +83,12 @@ class Instruments:
     retries: Counter
     fences: Counter
     rolls: Counter
+    vanished_lines: Counter
+    vanished_bytes: Counter
+    parked: Counter
+    delivered: Counter
+    parked_bytes: UpDownCounter
+    parked_folders: UpDownCounter
 
 
 def instruments(meter: Meter | None = None) -> Instruments:
@@ -103,6 +117,7 @@ def instruments(meter: Meter | None = None) -> Instruments:
         ),
         duplicates=meter.create_counter("otel_modeldata.duplicates", "{records}", "Stored already, not written again."),
         quarantined=meter.create_counter("otel_modeldata.quarantined", "{records}", "In quarantine, by reason."),
+        dropped=meter.create_counter("otel_modeldata.dropped", "{records}", "Rejected and not kept, by reason."),
         refused_requests=meter.create_counter(
             "otel_modeldata.refused_requests", "{requests}", "Answered with an error, by type of error and transport."
         ),
@@ -119,6 +134,16 @@ def instruments(meter: Meter | None = None) -> Instruments:
         retries=meter.create_counter("otel_modeldata.store.retries", "{requests}", "Repeated after an error."),
         fences=meter.create_counter("otel_modeldata.fences", "{blobs}", "Left to another writer."),
         rolls=meter.create_counter("otel_modeldata.rolls", "{blobs}", "Blobs begun."),
+        vanished_lines=meter.create_counter(
+            "otel_modeldata.vanished.lines", "{lines}", "Acknowledged, and not in the store any more."
+        ),
+        vanished_bytes=meter.create_counter(
+            "otel_modeldata.vanished.bytes", "By", "Acknowledged, and not in the store any more."
+        ),
+        parked=meter.create_counter("otel_modeldata.parked", "{records}", "Parked: their own folder took no lines."),
+        delivered=meter.create_counter("otel_modeldata.parked.delivered", "{records}", "Delivered after parking."),
+        parked_bytes=meter.create_up_down_counter("otel_modeldata.parked.bytes", "By", "Parked now."),
+        parked_folders=meter.create_up_down_counter("otel_modeldata.parked.folders", "{folders}", "Parked now."),
     )
 
 

@@ -187,6 +187,8 @@ def test_a_folder_of_several_deployments_is_named(tmp_path: Path, caplog: pytest
         (tmp_path / f"{name}.yml").write_text(deployment(name, shared))
     make_plan(DeploymentFiles([str(tmp_path)]).read(), WORKSPACE_STORE)
     assert caplog.messages == [
-        "azureml://datastores/workspaceblobstore/paths/shared takes events of the deployments e/blue, e/green: an event "
-        "with an id of another one is not stored, give each a path of its own"
+        (
+            "azureml://datastores/workspaceblobstore/paths/shared takes events of the deployments e/blue, e/green: an "
+            "event with an id of another one is not stored, give each a path of its own"
+        )
     ]

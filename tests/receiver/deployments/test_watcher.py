@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path  # noqa: TC003 (a fixture's type)
 
 import pytest
 from live_receiver import INSTANCE, LiveReceiver, live_receiver, until
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from otlp_requests import NOON, record, request
 
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
 from otel_modeldata_receiver.deployments.watcher import Deployments
-from otel_modeldata_receiver.exceptions import ConfigError, StoreCheckError
+from otel_modeldata_receiver.exceptions import ConfigError
 from otel_modeldata_receiver.ingest.request_info import RequestInfo
 from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.server import Server
 
 pytestmark = pytest.mark.anyio
+
+FULL_SUCCESS = ExportLogsServiceResponse()
 
 NAME = f"{INSTANCE}000000.jsonl"
 POLL = "otel_modeldata_receiver.deployments.watcher.POLL_SECONDS"
@@ -144,7 +148,6 @@ async def test_changed_files_are_used_without_a_restart(
         ("data_collector: [", "expected YAML"),
         (blue("azureml://datastores/nowhere/paths/x"), "expected a known datastore, got 'nowhere'"),
         (blue("wasbs://x"), "expected a path like azureml://"),
-        (blue("azureml://datastores/broken/paths/x"), "datastore 'broken': expected to write into"),
     ],
 )
 async def test_a_broken_change_is_logged_once_and_the_previous_files_stay_in_use(
@@ -156,8 +159,6 @@ async def test_a_broken_change_is_logged_once_and_the_previous_files_stay_in_use
 ) -> None:
     content, reason = broken
     monkeypatch.setattr(POLL, 0.01)
-    (tmp_path / "occupied").write_text("no folder")
-    settings["datastores"] |= {"broken": str(tmp_path / "occupied/x")}  # type: ignore[operator]
 
     def errors() -> list[str]:
         return [
@@ -182,22 +183,39 @@ async def test_a_broken_change_is_logged_once_and_the_previous_files_stay_in_use
     assert "\n" not in errors()[0]
 
 
-async def test_a_datastore_that_fails_affects_its_own_collection_only(
-    tmp_path: Path, settings: dict[str, object]
+PARKED = f"_parked/_at/lake/my/inputs/2026/11/22/12/{NAME}"
+
+
+async def test_the_lines_of_a_datastore_that_fails_are_parked_and_delivered_by_themselves(
+    tmp_path: Path, settings: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And the receiver stays ready for the others."""
-    async with live_receiver(tmp_path / "store", **settings) as receiver:
+    """And the receiver stays ready."""
+    async with live_receiver(tmp_path / "store", assets=True, **settings) as receiver:
+        (tmp_path / "lake").mkdir(exist_ok=True)
         (tmp_path / "lake").rmdir()
         (tmp_path / "lake").write_text("no folder any more")
-        failed = receiver.channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")(
-            one("1"), timeout=60
-        )
-        await receiver.export(one("2", "model_outputs"))
+        both = one("1") + one("2", "model_outputs")  # encoded requests one after the other are one request
+        assert await receiver.export(both) == FULL_SUCCESS
+        assert PARKED in receiver.blobs()
+        assert [line["id"] for line in receiver.lines()] == ["2"]
         (tmp_path / "lake").unlink()
-        assert await failed == b""
+
+        async def delivered() -> bool:
+            return "my/inputs/MLTable" in files_below(tmp_path / "lake")
+
+        await until(delivered)
+        assert await receiver.export(one("3")) == FULL_SUCCESS
         assert receiver.server._health._probe is None
-    assert stored(tmp_path / "lake") == [f"my/inputs/2026/11/22/12/{NAME}"]
-    assert [line["id"] for line in receiver.lines()] == ["2"]
+    blob = tmp_path / "lake/my/inputs/2026/11/22/12" / NAME
+    assert [json.loads(line)["id"] for line in blob.read_text().splitlines()] == ["1", "3"]
+    assert not (tmp_path / "store/_parked").exists()
+    said = [text for text in caplog.messages if "takes" in text]
+    assert said[0].startswith("datastore 'lake' takes no lines, they are parked in the main store until it does: ")
+    assert said[1:] == ["datastore 'lake' takes lines again: 1 parked lines are delivered"]
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 async def test_the_store_itself_may_be_a_datastore(tmp_path: Path, settings: dict[str, object]) -> None:
@@ -234,10 +252,31 @@ async def test_wrong_destinations_are_errors_at_the_start(
         Deployments(ReceiverConfig(**{**settings, **change}))  # type: ignore[arg-type]
 
 
-async def test_a_datastore_that_cannot_be_written_is_named_at_the_start(
-    tmp_path: Path, settings: dict[str, object]
+async def test_a_datastore_that_cannot_be_written_is_logged_and_its_lines_are_parked(
+    tmp_path: Path,
+    settings: dict[str, object],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "lake").write_text("no folder")
-    with pytest.raises(StoreCheckError, match=r"^datastore 'lake': expected to write into "):
-        async with live_receiver(tmp_path / "store", **settings):
-            pass
+    """At the start, and when a changed file names it; both keep no other deployment from its lines."""
+    monkeypatch.setattr(POLL, 0.01)
+    for name in ("lake", "sea"):
+        (tmp_path / name).write_text("no folder")
+
+    def logged() -> list[str]:
+        return [text for text in caplog.messages if text.startswith("lines for a datastore are parked until")]
+
+    async def is_logged() -> bool:
+        return len(logged()) == 1
+
+    async def is_logged_twice() -> bool:
+        return len(logged()) == 2
+
+    async with live_receiver(tmp_path / "store", **settings) as receiver:
+        await until(is_logged)
+        assert await receiver.export(one("1")) == FULL_SUCCESS
+        assert PARKED in receiver.blobs()
+        (tmp_path / "blue.yml").write_text(blue("azureml://datastores/sea/paths/p"))
+        await until(is_logged_twice)
+    assert "datastore 'lake': expected to write into" in logged()[0]
+    assert "datastore 'sea': expected to write into" in logged()[1]

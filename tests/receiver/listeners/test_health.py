@@ -9,7 +9,7 @@ from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from live_receiver import until
 
-from otel_modeldata_receiver.exceptions import DatastoreCheckError, DatastoreError, StoreCheckError, StoreError
+from otel_modeldata_receiver.exceptions import StoreCheckError, StoreError
 from otel_modeldata_receiver.listeners.health import StoreHealth
 
 pytestmark = pytest.mark.anyio
@@ -95,44 +95,6 @@ async def test_stopping_ends_the_probe_and_stays_not_ready(caplog: pytest.LogCap
     await watched.start()
     assert await status(servicer) == "NOT_SERVING"
     assert caplog.messages == ["not ready: down"]
-
-
-async def test_a_datastore_that_fails_leaves_the_receiver_ready_and_is_logged_until_lines_are_stored_there_again(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    store, servicer = Store(), health.aio.HealthServicer()
-    watched = StoreHealth(servicer, ("",), store.check, probe_seconds=0.001)
-    await watched.start()
-    for datastore in ("lake", "lake", "sea", "lake"):
-        watched.store_failed(DatastoreError(datastore, "disk full"))
-    assert (await status(servicer), store.checks) == ("SERVING", 0)
-    watched.stored(["credit/blue/model_inputs/2026/11/22/12", "_at/lakes/2026/11/22/12"])
-    watched.stored(["credit/blue/model_inputs/2026/11/22/12", "_at/lake/in/2026/11/22/12"])
-    watched.stored(["_at/lake/in/2026/11/22/12"])
-    watched.store_failed(DatastoreCheckError("lake", "no permission"))
-    await watched.stop()
-    begins = "lines for a datastore are not stored, requests with them are refused: "
-    assert caplog.messages == [
-        f"{begins}datastore 'lake': disk full",
-        f"{begins}datastore 'sea': disk full",
-        "lines for a datastore are stored again: datastore 'lake'",
-        f"{begins}datastore 'lake': no permission",
-    ]
-
-
-async def test_a_datastore_that_fails_does_not_keep_the_receiver_from_being_ready_again() -> None:
-    """A check covers all stores, the receiver's own first."""
-    servicer = health.aio.HealthServicer()
-
-    async def check() -> None:
-        raise DatastoreCheckError("lake", "no permission")
-
-    watched = StoreHealth(servicer, ("",), check, probe_seconds=0.001)
-    await watched.start()
-    watched.store_failed(StoreError("disk full"))
-    await until_status(servicer, "NOT_SERVING")
-    await until_status(servicer, "SERVING")
-    await watched.stop()
 
 
 async def test_a_store_that_is_gone_without_traffic_is_noticed_and_its_return_too() -> None:

@@ -397,3 +397,16 @@ async def test_one_of_many_writers_at_one_position_wins(store: LocalStore, file:
         won = list(threads.map(write, blocks))
     assert won.count(True) == 1
     assert content(file) == blocks[won.index(True)]
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "ä#?b"])
+async def test_the_reference_to_an_object_is_the_path_that_azures_reader_opens_as_it_is(
+    tmp_path: Path, name: str
+) -> None:
+    """`StoreUrl.read_file_content` removes `file://`, decodes nothing, and opens the rest."""
+    store = LocalStore(tmp_path / name)
+    reference = await store.put(f"{FOLDER}/files/rows.json", b"[]", "application/json")
+    await store.close()
+    assert content(Path(reference.removeprefix("file://"))) == b"[]"
+    moved = (tmp_path / name).rename(tmp_path / "moved elsewhere")
+    assert content(moved / FOLDER / "files" / reference.rpartition("/")[2]) == b"[]"

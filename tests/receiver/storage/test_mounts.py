@@ -10,6 +10,7 @@ from memory_store import INSTANCE, MemoryStore, line, sink_on
 from otel_modeldata_receiver.exceptions import DatastoreCheckError, DatastoreError, StoreCheckError, StoreError
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.mounts import MountedStores, mounted_path
+from otel_modeldata_receiver.storage.store import FencedError
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +65,7 @@ async def test_the_error_of_a_mounted_store_names_it_and_keeps_its_kind() -> Non
     store = MountedStores(MemoryStore(["ok"]))
     store.mount("lake", MemoryStore(["refused"]))
     with pytest.raises(DatastoreError, match=r"^datastore 'lake': planned$") as caught:
-        await store.check()
+        await store.state(mounted_path("lake", "x.jsonl"))
     assert not isinstance(caught.value, StoreCheckError)
     missing = MemoryStore()
     missing.create = _forbidden  # type: ignore[method-assign]
@@ -72,6 +73,27 @@ async def test_the_error_of_a_mounted_store_names_it_and_keeps_its_kind() -> Non
     with pytest.raises(DatastoreCheckError, match=r"^datastore 'forbidden': 403$") as caught:
         await store.create(mounted_path("forbidden", "x.jsonl"))
     assert isinstance(caught.value, StoreCheckError)
+
+
+async def test_a_check_is_about_the_default_store() -> None:
+    """The lines of a mounted store that fails are parked, so it keeps no receiver from starting."""
+    store = MountedStores(MemoryStore())
+    store.mount("lake", MemoryStore(["refused"]))
+    await store.check()
+
+
+async def test_what_is_in_a_mounted_store_is_removed_there(tmp_path: Path) -> None:
+    store = MountedStores(LocalStore(tmp_path / "default"))
+    store.mount("lake", LocalStore(tmp_path / "lake"))
+    name = mounted_path("lake", "p/x.txt")
+    url = await store.put(name, b"x", "text/plain")
+    assert store.url(name) == url == str(tmp_path / "lake/p/x.txt")
+    with pytest.raises(FencedError):
+        await store.remove(name, 2)
+    await store.remove(name, 1)
+    await store.remove(name, 1)
+    assert list((tmp_path / "lake").iterdir()) == []
+    await store.close()
 
 
 async def test_the_error_of_the_default_store_names_no_datastore() -> None:

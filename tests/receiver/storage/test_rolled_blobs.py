@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from memory_store import (
     FIRST,
     FOLDER,
@@ -22,7 +20,6 @@ from memory_store import (
 )
 from virtual_time import run
 
-from otel_modeldata_receiver.storage.rolled_blobs import IdWindow
 from otel_modeldata_receiver.storage.sink import Appended, SinkLimits
 from otel_modeldata_receiver.storage.store import BlobState, FencedError
 
@@ -242,21 +239,3 @@ def test_a_deleted_blob_is_replaced_by_the_next() -> None:
 
     run(main())
     assert store.contents == {SECOND: line(2).data}
-
-
-# --- Remembering ---
-
-
-@given(
-    batches=st.lists(st.lists(st.integers(0, 500).map(str), unique=True, max_size=30)),
-    room=st.integers(2, 40),
-)
-def test_a_window_remembers_the_latest_ids_and_stays_bounded(batches: list[list[str]], room: int) -> None:
-    window = IdWindow()
-    seen: list[str] = []
-    for batch in batches:
-        window.add(batch, room)
-        seen.extend(batch)
-        assert all(key in window for key in [*batch, *seen[-(room // 2) :]])
-        assert len(window.young) < room // 2 + 30
-        assert len(window.old) < room // 2 + 30

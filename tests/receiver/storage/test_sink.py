@@ -64,7 +64,7 @@ def test_idle_folders_are_closed_and_recognize_stored_lines_when_reopened() -> N
         await sink.append(FOLDER, lines(1))
         await asyncio.sleep(61.0)
         await sink.append("other", lines(1))
-        closed = len(sink._writers)
+        closed = len(sink._folders.names)
         listed = store.count("blobs")
         return closed, await sink.append(FOLDER, lines(1, 2)), store.count("blobs") - listed
 
@@ -84,25 +84,11 @@ def test_no_more_folders_stay_open_than_allowed_and_busy_ones_are_kept() -> None
             await sink.append(f"idle/{number}", lines(1))
         await sink.append("idle/3", lines(1))
         await sink.append("idle/5", lines(1))
-        kept = list(sink._writers)
+        kept = sink._folders.names
         await busy
         return kept
 
     assert run(main()) == ["busy/folder", "idle/3", "idle/5"]
-
-
-def test_the_remembered_ids_of_all_folders_stay_below_the_total() -> None:
-    store = MemoryStore()
-    limits = SinkLimits(folder_ids=1000, total_ids=200)
-
-    async def main() -> int:
-        sink = sink_on(store, limits=limits)
-        for number in range(400):
-            await sink.append(f"folder/{number % 4}", lines(number))
-        windows = [writer._blobs.ids for writer in sink._writers.values()]
-        return sum(len(window.young) + len(window.old) for window in windows)
-
-    assert 100 <= run(main()) <= 200
 
 
 # --- Wrong use, and shutdown ---

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ...layout.blob_path import BlobPath
     from .producer_report import Reported, ReportedCounts
     from .quarantine_line import QuarantinedEvent
+    from .run import Selection
     from .stored_line import StoredLine
 
 __all__ = ["Fault", "Ledger", "Location"]
@@ -152,6 +153,32 @@ class Ledger:
             self._check_payload(path, number, line, raw)
         for part in parts.values():
             self._count(path, part)
+
+    def add_parked(self, path: BlobPath, lines: Sequence[bytes], selection: Selection) -> int:
+        """Count the selected lines that are parked and not in their folder too; return how many there are.
+
+        Args:
+            path: where they are delivered.
+            lines: parked lines.
+            selection: the audited part.
+        """
+        count = 0
+        for raw in lines:
+            try:
+                line = stored_line.decode(raw)
+            except (ValueError, RecursionError):
+                continue
+            tenant = _tenant(path, line.source)
+            if not selection.names(*tenant, line.type.removeprefix(semconv.EVENT_TYPE_PREFIX)):
+                continue
+            if not selection.hours(line.time[:13].replace("-", "/").replace("T", "/")):
+                self.add_lines_of_other_hours(path, [raw])
+                continue
+            if self._ids_of(_account(tenant), line).add(np.array([hash(line.id)], np.int64))[0]:
+                counts = self._counts_of(_key(line.producer, line.type, tenant, line.source), tenant)
+                counts.add_lines([stored_line.sequence_of(line)], np.array([True]))
+                count += 1
+        return count
 
     def add_lines_of_other_hours(self, path: BlobPath, lines: Sequence[bytes]) -> None:
         """Note the numbers of events outside the audited hours: these events are not missing."""

@@ -8,6 +8,7 @@ event may be in another hour.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from ...layout.blob_path import parse_blob_path
 from ...layout.partition import SHADOW_SUFFIX
 from ...retry import retry_for
+from ...storage.parking import parked_names
 from ...storage.store import BLOB_SUFFIX
 from . import quarantine_line
 from .blob_lines import RETRY_SECONDS, read_lines
@@ -23,7 +25,7 @@ from .producer_report import UNREADABLE, combine
 from .vanished_lines import is_note, read_note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from otel_modeldata.report import DeliveryReport
 
@@ -86,6 +88,7 @@ class Audit:
         blobs: how many blobs were read.
         size: bytes in these blobs.
         shadows: blobs that were left out, because they are copies made by Azure ML's reader.
+        parked: events that are parked and not in their folder, by whose place it is.
         vanished: notes of receivers about lines that were acknowledged and are gone.
         torn_notes: names of such notes that cannot be read.
         running: whether producers may still run, so that one without a final report is no finding.
@@ -97,6 +100,7 @@ class Audit:
     blobs: int
     size: int
     shadows: int
+    parked: Mapping[str, int]
     vanished: Sequence[VanishedLines] = ()
     torn_notes: Sequence[str] = ()
     running: bool = False
@@ -107,7 +111,7 @@ class Audit:
 
         Blobs of unknown names are read for any selection, so they do not show that the selected names exist.
         """
-        found = self.reconciliations or self.ledger.unreadable.count or self.vanished
+        found = self.reconciliations or self.ledger.unreadable.count or self.vanished or self.parked
         shared = self.ledger.unattributed or self.torn_notes
         return not (found or (self.selection.is_everything and shared))
 
@@ -140,11 +144,14 @@ class _Auditor:
         self._ledger = ledger
         self._read_bytes = 0
         self._total_bytes = 0
+        self._parked: Counter[str] = Counter()
 
     async def run(self, objects: Sequence[StoredObject], reports: Sequence[DeliveryReport]) -> Audit:
-        blobs, shadows = self._selected(objects)
+        parked = [one for one in objects if parked_names.parked_blob(one.name)]
+        blobs, shadows = self._selected([one for one in objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
         await self._read(within, other_hours=False)
+        await self._read_parked(parked)
         if self._ledger.has_open_references:
             now = await retry_for(lambda: self._store.walk(""), RETRY_SECONDS)
             self._ledger.check_references(_payloads(now))
@@ -159,6 +166,7 @@ class _Auditor:
             blobs=len(within),
             size=sum(blob.size for blob in within),
             shadows=shadows,
+            parked=dict(self._parked),
             vanished=vanished,
             torn_notes=torn_notes,
         )
@@ -215,6 +223,19 @@ class _Auditor:
                     await asyncio.to_thread(self._ledger.add_lines, path, part.before, part.lines)
                 self._read_bytes += part.size
                 self._progress(self._read_bytes, self._total_bytes)
+
+    async def _read_parked(self, blobs: Sequence[StoredObject]) -> None:
+        """Count what is parked, after everything else: a line that is delivered too is one event."""
+        async with aclosing(read_lines(self._store, blobs)) as parts:
+            async for part in parts:
+                path = parse_blob_path(part.blob.removeprefix(f"{parked_names.PARKED}/"))
+                if path.quarantine:
+                    await self._add_quarantined(path, part.before, part.lines, other_hours=False)
+                    count = sum(1 for line in part.lines if line)
+                else:
+                    count = await asyncio.to_thread(self._ledger.add_parked, path, part.lines, self._selection)
+                if count:
+                    self._parked[parked_names.place_of(path.folder)] += count
 
     async def _add_quarantined(self, path: BlobPath, before: int, lines: Sequence[bytes], *, other_hours: bool) -> None:
         for number, raw in enumerate(lines, before + 1):

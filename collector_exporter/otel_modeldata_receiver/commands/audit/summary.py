@@ -34,6 +34,11 @@ def findings(audit: Audit) -> list[str]:
     problems = [f"{_name(one)}: {problem}" for one in audit.reconciliations for problem in one.problems]
     counts = {name: fault.count for name, fault in _faults(audit).items()}
     problems += [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
+    problems += [
+        f"{counted(count, 'event')} {'is' if count == 1 else 'are'} parked for {place}: nothing is lost; repair the "
+        "place, and a running receiver delivers them"
+        for place, count in audit.parked.items()
+    ]
     problems += [f"lines vanished from {one.sentence}" for one in audit.vanished[:_SHOWN_LOCATIONS]]
     if more := audit.vanished[_SHOWN_LOCATIONS:]:
         problems.append(f"lines vanished from {counted(len(more), 'further blob')}")
@@ -55,6 +60,7 @@ def facts(audit: Audit, store: str) -> dict[str, Any]:
         "blobs": audit.blobs,
         "bytes": audit.size,
         "lines": audit.ledger.lines,
+        "parked": dict(audit.parked),
         "reconciliations": [_reconciliation_facts(one) for one in audit.reconciliations],
         "faults": {
             name: {"count": fault.count, "first": [_plain(location) for location in fault.locations]}

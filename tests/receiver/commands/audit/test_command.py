@@ -265,11 +265,11 @@ def test_damaged_records_in_quarantine_are_identified_by_producer_and_number(
 def test_rows_in_an_object_of_their_own_must_exist(
     tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "store"
+    folder = tmp_path / "a store"
     receiver = start_receiver(str(folder))
     send(receiver.endpoint, raw_event(0), raw_event(1, json.dumps([{"x": "y" * 5_000_000}], separators=(",", ":"))))
     receiver.stop()
-    moved = folder.rename(tmp_path / "moved")
+    moved = folder.rename(tmp_path / "moved elsewhere")
     assert audited(capsys, moved, "--running")[0] == 0
     (rows,) = moved.glob("credit/**/files/*.json")
     rows.write_bytes(rows.read_bytes()[:-9])

@@ -1,0 +1,340 @@
+"""Delivers parked lines to their folders, in order, when these take lines again.
+
+Theory of operation.
+
+1. One attempt for a folder reads its parked blobs in their order, and appends their lines to the folder. Ids that are
+   stored there already are left out by the folder's own window (`rolled_blobs.py`): those of an append whose outcome
+   was unknown when its lines were parked, and those that were delivered before a crash.
+2. A blob is removed when all its lines are durable in the folder, and before the next blob is begun. So after a crash
+   at most one blob is delivered again, and it is smaller than the tail of the folder that is read for ids.
+3. A blob is removed only if its size is still the size that was delivered (`Store.remove`). So a line that is parked at
+   the same moment is kept, and is delivered in the next round. A late append to a removed blob is fenced.
+4. Back to direct appends: the folder is closed, so that lines which arrive now wait for a moment. When nothing is being
+   parked any more and nothing is left, the folder is no longer parked, and what waits is stored directly. If this takes
+   too long, the folder is opened again, and its lines are parked.
+5. An object is delivered before the lines that were parked after it, so no line refers to a missing object.
+
+Few attempts run at the same time, of folders in one datastore only one while it is suspect. The first piece of a blob
+is small, so a place that hangs keeps little in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+import logging
+import math
+import random
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from otel_modeldata.log_throttle import LogThrottle
+
+from ...exceptions import StoreError
+from ...line import Line
+from ...retry import retry_for
+from ...time_limit import timeout
+from ..store import FencedError
+from . import parked_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..sink import Sink
+    from ..store import Store, StoredObject
+    from .parked_folders import ParkedFolder, ParkedFolders
+
+__all__ = ["Delivery"]
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 8
+"""Attempts that run at the same time; each has at most a blob of 4 MiB in memory, a few times."""
+_FIRST_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+_LONGEST_PAUSE_UNPROVEN_SECONDS: Final = 1.0
+"""For folders of which nothing is parked: the main store failed too, and its own return ends their outage."""
+_CLOSED_SECONDS: Final = 1.0
+"""How long the lines of a folder may wait for its return to direct appends."""
+_PIECE_BYTES: Final = 64 << 10
+"""The first piece of a blob; whether the place takes lines is unknown."""
+_READ_RETRY_SECONDS: Final = 8.0
+_LARGE_BYTES: Final = 1 << 20
+"""Objects above this size are delivered one at a time."""
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+_decode: Final = msgspec.json.Decoder(_Id).decode
+
+
+class Delivery:
+    """Delivers what is parked, in background tasks that exist only while something is parked.
+
+    Args:
+        sink: appends to the folders.
+        store: the store of the sink.
+        instance: that of the sink: only its own parked blobs are delivered.
+        folders: the parked folders.
+        patience: seconds that an append of this many bytes may take.
+        on_delivered: called with each folder whose lines are all delivered.
+    """
+
+    def __init__(  # noqa: PLR0913 (made in one place)
+        self,
+        *,
+        sink: Sink,
+        store: Store,
+        instance: str,
+        folders: ParkedFolders,
+        patience: Callable[[int], float],
+        on_delivered: Callable[[str], None],
+    ) -> None:
+        self._sink = sink
+        self._store = store
+        self._instance = instance
+        self._folders = folders
+        self._patience = patience
+        self._on_delivered = on_delivered
+        self._queue: list[tuple[float, int, ParkedFolder]] = []
+        self._number = 0
+        self._attempts: dict[asyncio.Task[None], None] = {}  # in order
+        self._running: set[ParkedFolder] = set()
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._large = asyncio.Semaphore(1)
+        self._log = LogThrottle(logger, math.inf)
+        self._is_stopped = False
+
+    def add(self, folder: ParkedFolder) -> None:
+        """Deliver what is parked of `folder`, now or when that is possible."""
+        self._schedule(folder)
+
+    def hurry(self) -> None:
+        """The main store works again: look at folders at once of which nothing may be parked."""
+        for folder in self._folders:
+            if not folder.proven and folder.pause:
+                self._schedule_now(folder)
+
+    async def stop(self) -> None:
+        """Stop; what is parked stays parked, and is delivered after the next start."""
+        self._is_stopped = True
+        tasks = [*self._attempts, *([] if self._task is None else [self._task])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for folder in self._folders:  # nothing that hangs may hold up the end
+            self._sink.abandon(folder.name)
+
+    def _schedule(self, folder: ParkedFolder) -> None:
+        """Set when the next attempt is due, each time later."""
+        longest = _LONGEST_PAUSE_SECONDS if folder.proven else _LONGEST_PAUSE_UNPROVEN_SECONDS
+        folder.pause = min(2 * folder.pause or _FIRST_PAUSE_SECONDS, longest)
+        # Not all at the same moment: places that failed together would be asked together.
+        self._push(folder, folder.pause * random.Random(self._number).uniform(0.75, 1.0))  # noqa: S311
+
+    def _schedule_now(self, folder: ParkedFolder) -> None:
+        folder.pause = _FIRST_PAUSE_SECONDS
+        self._push(folder, 0.0)
+
+    def _push(self, folder: ParkedFolder, pause: float) -> None:
+        if self._is_stopped:
+            return
+        self._number += 1
+        folder.due = asyncio.get_running_loop().time() + pause
+        heapq.heappush(self._queue, (folder.due, self._number, folder))
+        self._news.set()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="delivery of parked lines")
+            self._task.add_done_callback(_log_bug)
+
+    async def _run(self) -> None:
+        try:
+            while self._queue or self._attempts:
+                self._news.clear()
+                pause = self._start_due()
+                try:
+                    async with timeout(pause):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            self._task = None
+
+    def _start_due(self) -> float | None:
+        """Start the attempts that are due; return the seconds until the next one is."""
+        now = asyncio.get_running_loop().time()
+        while self._queue and len(self._attempts) < _AT_ONCE:
+            due, _, folder = self._queue[0]
+            if due > now:
+                return due - now
+            heapq.heappop(self._queue)
+            if due != folder.due or folder.ended or folder in self._running:  # its next attempt is set elsewhere
+                continue
+            if self._folders.is_suspect(folder.mount) and any(one.mount == folder.mount for one in self._running):
+                self._push(folder, folder.pause)
+                continue
+            self._start(folder)
+        return None
+
+    def _start(self, folder: ParkedFolder) -> None:
+        self._running.add(folder)
+        task = asyncio.get_running_loop().create_task(self._attempt(folder), name=f"delivery to {folder.name}")
+        self._attempts[task] = None
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._attempts.pop(task, None)
+            self._news.set()
+            _log_bug(task)
+
+        task.add_done_callback(ended)
+
+    async def _attempt(self, folder: ParkedFolder) -> None:
+        before = folder.delivered
+        try:
+            self._store.url(f"{folder.name}/files")  # is its datastore known?
+            if await self._deliver(folder):
+                self._on_delivered(folder.name)
+                return
+        except (StoreError, TimeoutError) as error:
+            logger.debug("%s: %s", folder.name, error)
+        except ValueError as error:  # a datastore is not configured any more, or an object has other content
+            self._log.log(logging.WARNING, folder.place, "%s: parked lines stay parked: %s", folder.place, error)
+        except Exception:  # a bug must not end the deliveries of others
+            logger.exception("parked lines of %s are not delivered (bug)", folder.name)
+        finally:
+            self._running.discard(folder)
+        if folder.delivered > before:
+            folder.pause = 0.0
+        self._schedule(folder)
+
+    async def _deliver(self, folder: ParkedFolder) -> bool:
+        """Deliver everything, and return to direct appends; False when lines arrive faster than they are delivered."""
+        await self._deliver_parked(folder, keep_newest=True)
+        folder.close()
+        try:
+            async with timeout(_CLOSED_SECONDS):
+                await folder.empty()
+                while await self._deliver_parked(folder, keep_newest=False):
+                    pass
+            self._folders.end(folder)
+            self._sink.forget(parked_names.parked_folder(folder.name))
+        except TimeoutError:
+            return False
+        finally:
+            folder.open()
+        return True
+
+    async def _deliver_parked(self, folder: ParkedFolder, *, keep_newest: bool) -> bool:
+        """Deliver the blobs and objects that are there now; return whether there were any.
+
+        The newest blob is delivered, but not removed with `keep_newest`: it may be appended to.
+        """
+        stem = f"{parked_names.parked_folder(folder.name)}/{self._instance}"
+        names = await retry_for(lambda: self._store.blobs(stem), _READ_RETRY_SECONDS)
+        found = False
+        for name in names:
+            found |= await self._deliver_blob(folder, name, is_kept=keep_newest and name == names[-1])
+        return await self._deliver_objects(folder) or found
+
+    async def _deliver_blob(self, folder: ParkedFolder, name: str, *, is_kept: bool) -> bool:
+        """Deliver the lines of a blob, then remove it; return whether there were any."""
+        done = folder.kept_bytes if folder.kept == name else 0
+        found = done > 0
+        while True:
+            state = await retry_for(lambda: self._store.state(name), _READ_RETRY_SECONDS)
+            if state is None:
+                return found
+            if state.size > done:
+                found = True
+                content = await self._store.read(name, done, state.size)
+                await self._deliver_objects(folder)
+                await self._deliver_lines(folder, _lines(content), is_first=done == 0)
+                done = state.size
+                folder.kept, folder.kept_bytes = name, done
+            elif is_kept:
+                return found
+            else:
+                folder.kept, folder.kept_bytes = "", 0  # its name may be used again
+                if await self._is_removed(name, done):
+                    return found
+
+    async def _is_removed(self, name: str, size: int) -> bool:
+        """Remove a blob, unless it has grown."""
+        try:
+            await retry_for(lambda: self._store.remove(name, size), _READ_RETRY_SECONDS)
+        except FencedError:
+            state = await self._store.state(name)
+            if state is not None and state.size <= size:
+                raise StoreError(f"expected to remove {name!r}, got a refusal: look for a lease on it") from None
+            return state is None
+        return True
+
+    async def _deliver_lines(self, folder: ParkedFolder, lines: Sequence[Line], *, is_first: bool) -> None:
+        """Append lines to the folder; a small piece first, unless it has just taken lines."""
+        count = _count(lines, _PIECE_BYTES) if is_first else len(lines)
+        for piece in (lines[:count], lines[count:]):
+            if piece:
+                async with timeout(self._patience(sum(len(line.data) for line in piece))):
+                    appended = await self._sink.append(folder.name, piece, retry_seconds=0.0)
+                self._took(folder)
+                self._folders.delivered(folder, appended.stored)
+
+    def _took(self, folder: ParkedFolder) -> None:
+        """The place takes lines: others in the same datastore need not wait for their time."""
+        if self._folders.absolve(folder.mount):
+            for other in self._folders:
+                if other.mount == folder.mount and other is not folder:
+                    self._schedule_now(other)
+
+    async def _deliver_objects(self, folder: ParkedFolder) -> bool:
+        """Deliver the objects that are parked now; return whether there were any."""
+        below = parked_names.parked_objects(folder.name)
+        objects = [one for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS) if one.size]
+        for one in objects:
+            if one.size > _LARGE_BYTES:
+                async with self._large:
+                    await self._deliver_object(folder, one)
+            else:
+                await self._deliver_object(folder, one)
+        return bool(objects)
+
+    async def _deliver_object(self, folder: ParkedFolder, one: StoredObject) -> None:
+        name, content_type = parked_names.unparked_object(one.name)
+        content = await self._store.read(one.name, 0, one.size)
+        async with timeout(self._patience(one.size)):
+            await self._store.put(name, content, content_type)
+        self._took(folder)
+        await self._store.remove(one.name, one.size)
+
+
+def _lines(content: bytes) -> list[Line]:
+    return [Line(_id(line), line + b"\n") for line in content.split(b"\n")[:-1]]
+
+
+def _id(line: bytes) -> str:
+    """The id of a parked line; a line of another writer may have none, and is delivered as it is."""
+    try:
+        return _decode(line).id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return hashlib.sha256(line).hexdigest()
+
+
+def _count(lines: Sequence[Line], size: int) -> int:
+    """How many lines, but at least one, have together at most `size` bytes."""
+    total = 0
+    for number, line in enumerate(lines):
+        total += len(line.data)
+        if total > size:
+            return max(1, number)
+    return len(lines)
+
+
+def _log_bug(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("%s stopped (bug)", task.get_name(), exc_info=error)

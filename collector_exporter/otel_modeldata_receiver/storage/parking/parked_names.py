@@ -1,0 +1,100 @@
+"""Names of what is parked: lines of folder F are in the folder `_parked/F` of the main store, objects below it.
+
+The name of an endpoint cannot begin with `_`, so no name that a client chooses leads here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote, unquote
+
+from ..mounts import mount_of
+
+if TYPE_CHECKING:
+    from ..sink_limits import SinkLimits
+
+__all__ = [
+    "PARKED",
+    "ParkedBlob",
+    "folder_of_object",
+    "is_parked",
+    "parked_blob",
+    "parked_folder",
+    "parked_limits",
+    "parked_object",
+    "parked_objects",
+    "place_of",
+    "unparked_object",
+]
+
+PARKED: Final = "_parked"
+"""First segment of the folders with parked lines, in the main store."""
+_FILES: Final = "files"
+_BLOB: Final = re.compile(rf"{PARKED}/(?P<folder>.+)/(?P<instance>[0-9a-f]{{32}})\d+\.jsonl", re.ASCII)
+_LONGEST_TYPE: Final = 200
+_OTHER_TYPE: Final = "application/octet-stream"
+
+
+class ParkedBlob(NamedTuple):
+    """The parts of the name of a blob with parked lines: the folder of the lines, and who wrote it."""
+
+    folder: str
+    instance: str
+
+
+def parked_folder(folder: str) -> str:
+    """Where the lines of `folder` are parked."""
+    return f"{PARKED}/{folder}"
+
+
+def is_parked(name: str) -> bool:
+    """Whether this is the name of something parked."""
+    return name.startswith(f"{PARKED}/")
+
+
+def parked_blob(name: str) -> ParkedBlob | None:
+    """The parts of the name of a blob with parked lines; None for another name."""
+    match = _BLOB.fullmatch(name)
+    return None if match is None else ParkedBlob(match["folder"], match["instance"])
+
+
+def parked_limits(limits: SinkLimits) -> SinkLimits:
+    """The limits for folders with parked lines.
+
+    A blob is delivered line by line and then removed. If the process ends in between, its lines are recognized in the
+    tail of the folder's own blobs, so a blob is smaller than that tail.
+    """
+    return replace(limits, max_bytes=min(limits.max_bytes, limits.tail_bytes // 2))
+
+
+def folder_of_object(name: str) -> str:
+    """The folder whose lines refer to the object `name`."""
+    return name.rpartition(f"/{_FILES}/")[0] or name.rpartition("/")[0]
+
+
+def parked_objects(folder: str) -> str:
+    """Where the objects of `folder` are parked."""
+    return f"{parked_folder(folder)}/{_FILES}"
+
+
+def parked_object(name: str, content_type: str) -> str:
+    """Where the object `name` is parked; a segment of the name has its media type."""
+    encoded = quote(content_type, safe="")
+    encoded = encoded if 0 < len(encoded) <= _LONGEST_TYPE else quote(_OTHER_TYPE, safe="")
+    return f"{parked_objects(folder_of_object(name))}/{encoded}/{name.rpartition('/')[2]}"
+
+
+def unparked_object(name: str) -> tuple[str, str]:
+    """The name and the media type of the object that is parked as `name`."""
+    place, encoded, last = name.rsplit("/", 2)
+    return f"{place.removeprefix(f'{PARKED}/')}/{last}", unquote(encoded)
+
+
+def place_of(folder: str) -> str:
+    """Whose place `folder` is, for messages: a datastore, or the tenant."""
+    mount = mount_of(folder)
+    if mount is not None:
+        return f"datastore {mount!r}"
+    return "/".join(folder.split("/")[:2]) if not folder.startswith("_") else folder.partition("/")[0]

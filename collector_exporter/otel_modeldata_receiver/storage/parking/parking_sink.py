@@ -1,0 +1,362 @@
+"""A sink in front of another one: lines of a folder that takes none are parked, so no tenant stops another.
+
+A folder takes no lines when its append fails while the main store takes the same lines, or when it is not durable after
+about a second while the store answers others. Then the lines are parked (`parked_folders.py`) in the main store, which
+acknowledges them, and further lines of the folder are parked at once. `delivery.py` brings them to their folder.
+
+Only if parking fails as well is the whole store in an outage, and the caller gets the error.
+
+An append that was given up may still become durable in its folder. So its lines may be there and be parked too; the
+ids known to the folder decide when they are delivered, as for every line that is sent again. At the moment of giving up
+all waiting lines of the folder are dropped, so at most one block is in doubt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final
+
+from ...exceptions import StoreError
+from ...retry import backoff, retry_for
+from ...time_limit import timeout
+from ..group_commit import Appended
+from ..mounts import mount_of
+from . import parked_names
+from .delivery import Delivery
+from .parked_folders import ParkedFolders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ...line import Line
+    from ...telemetry import Instruments
+    from ..sink import Sink
+    from ..store import Store
+    from .parked_folders import ParkedFolder
+
+__all__ = ["ParkingSink"]
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS: Final = 1.0
+"""How long an append may take, without its size, before its lines are parked."""
+BYTES_PER_SECOND: Final = float(1 << 20)
+"""A store that takes bytes more slowly takes none."""
+_FIND_RETRY_SECONDS: Final = 2.0
+_LONGEST_RESUME_SECONDS: Final = 5.0
+_TIMES_SLOWER: Final = 5.0
+"""A folder of the main store takes none if the store serves others in this part of the time."""
+_LOOK_SECONDS: Final = 0.25
+"""Pause between two looks at the appends that are under way."""
+
+
+class ParkingSink:
+    """See `Sink` for the methods that are not explained here.
+
+    Args:
+        sink: appends to all folders; closed with this one.
+        store: the store of the sink; parked lines are in its main store.
+        instance: the instance of the sink.
+        instruments: metrics.
+        on_delivered: called with each folder whose parked lines are all delivered.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        store: Store,
+        *,
+        instance: str,
+        instruments: Instruments,
+        on_delivered: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._sink = sink
+        self._store = store
+        self._instance = instance
+        self._folders = ParkedFolders(instruments)
+        self._delivery = Delivery(
+            sink=sink,
+            store=store,
+            instance=instance,
+            folders=self._folders,
+            patience=_patience,
+            on_delivered=on_delivered,
+        )
+        self._found: asyncio.Task[None] | None = None
+        self._is_ready = False
+        self._is_stopping = False
+        self._served = -1.0
+        """When the latest append began that the main store has served."""
+        self._took = 0.0
+        """How long that append took."""
+        self._main_failed = False
+        self._question: asyncio.Task[None] | None = None
+        self._direct = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Find what was parked before this process started, and deliver it; appends wait for that by themselves.
+
+        Raises:
+            StoreError: the main store does not answer; calling again is safe.
+        """
+        while not self._is_ready:
+            if self._found is None or self._found.done():
+                self._found = asyncio.get_running_loop().create_task(self._find(), name="parked lines")
+            found = self._found
+            try:
+                await asyncio.shield(found)
+            except asyncio.CancelledError:
+                if not found.cancelled():  # the caller was cancelled
+                    raise
+                raise StoreError("expected an open sink, got one that stops: send the lines again") from None
+
+    async def resume(self) -> None:
+        """Deliver what was parked before this process started, as soon as the main store answers."""
+        for pause in backoff(_LOOK_SECONDS, _LONGEST_RESUME_SECONDS):
+            try:
+                await self.start()
+            except StoreError:
+                await asyncio.sleep(pause)
+            else:
+                break
+
+    async def check(self) -> None:
+        """See `Sink.check`."""
+        await self._sink.check()
+
+    @property
+    def open_folders(self) -> int:
+        """See `Sink.open_folders`."""
+        return self._sink.open_folders
+
+    def is_parked(self, folder: str) -> bool:
+        """Whether the lines of `folder` are parked at present."""
+        return self._folders.get(folder) is not None
+
+    async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
+        """Make `lines` durable in `folder`, or park them; `Appended.parked` is the number of parked ones.
+
+        Raises:
+            StoreError: the main store does not take them either; sending the same lines again is safe.
+            ValueError: as for `Sink.append`.
+        """
+        if not self._is_ready:
+            await self.start()
+        size = 0
+        while True:
+            parked = self._folders.get(folder) or self._suspected(folder)
+            retry_seconds = None
+            if parked is None:
+                began = asyncio.get_running_loop().time()
+                appended, parked = await self._append_directly(folder, lines, began)
+                if appended is not None:
+                    return appended
+                if mount_of(folder) is None and self._served <= began:
+                    retry_seconds = 0.0  # perhaps the main store itself failed, and was retried already
+            if parked is None or not await parked.enter():
+                continue
+            try:
+                began = asyncio.get_running_loop().time()
+                name = parked_names.parked_folder(folder)
+                appended = await self._sink.append(name, lines, retry_seconds=retry_seconds)
+                self._serve(began)
+            except StoreError:
+                self._main_failed = True
+                raise
+            finally:
+                parked.leave()
+            size = sum(len(line.data) for line in lines)
+            self._folders.parked(parked, appended.stored, size)
+            return Appended(appended.stored, appended.duplicates, appended.stored)
+
+    async def put(self, name: str, content: bytes, content_type: str) -> str:
+        """Store an object, or park it; the URL is that of `name` in both cases, where it will be.
+
+        Raises:
+            StoreError: the main store does not take it either.
+            ValueError: as for `Sink.put`.
+        """
+        if not self._is_ready:
+            await self.start()
+        folder = parked_names.folder_of_object(name)
+        while True:
+            parked = self._folders.get(folder) or self._suspected(folder)
+            if parked is None:
+                try:
+                    return await self._put_in_time(name, content, content_type)
+                except (StoreError, TimeoutError) as error:
+                    if self._is_stopping:
+                        raise
+                    parked = self._begin(folder, error)
+            if not await parked.enter():
+                continue
+            try:
+                await self._sink.put(parked_names.parked_object(name, content_type), content, content_type)
+            finally:
+                parked.leave()
+            self._folders.parked(parked, 0, len(content))
+            return self._store.url(name)
+
+    async def _put_in_time(self, name: str, content: bytes, content_type: str) -> str:
+        """Store an object.
+
+        Raises:
+            TimeoutError: it is not stored in time, though the main store served others meanwhile.
+        """
+        began = asyncio.get_running_loop().time()
+        put = asyncio.ensure_future(self._sink.put(name, content, content_type))
+        try:
+            while not put.done():
+                await asyncio.wait({put}, timeout=_patience(len(content)))
+                if not put.done() and (mount_of(name) is not None or self._is_left_behind(began)):
+                    raise TimeoutError
+                self._ask()
+            return put.result()
+        finally:
+            put.cancel()
+
+    async def put_directly(self, name: str, content: bytes, content_type: str) -> str:
+        """Store an object that may wait, such as a data asset; it is never parked.
+
+        Raises:
+            StoreError: it is not stored; its place may take none at present.
+            ValueError: as for `Sink.put`.
+        """
+        mount = mount_of(name)
+        if self._folders.is_suspect(mount):
+            raise StoreError(f"expected to write {name!r}, got no answer of datastore {mount!r} before: repair it")
+        try:
+            async with timeout(_patience(len(content))):
+                return await self._sink.put(name, content, content_type)
+        except TimeoutError:
+            raise StoreError(f"expected to write {name!r} in time, got no answer: check that store") from None
+
+    def forget_objects(self) -> None:
+        """See `Sink.forget_objects`."""
+        self._sink.forget_objects()
+
+    async def drain(self) -> None:
+        """See `Sink.drain`; what is parked stays parked from now on."""
+        await self._stop()
+        await self._sink.drain()
+
+    async def close(self) -> None:
+        """See `Sink.close`."""
+        await self._stop()
+        await self._sink.close()
+
+    async def _stop(self) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            for task in (self._found, self._question):
+                if task is not None:
+                    task.cancel()
+            await self._delivery.stop()
+
+    async def _find(self) -> None:
+        """Find what is parked."""
+        sizes: dict[str, int] = {}
+        others: set[str] = set()
+        for one in await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS):
+            blob = parked_names.parked_blob(one.name)
+            if blob is None:
+                folder = parked_names.folder_of_object(parked_names.unparked_object(one.name)[0])
+            elif blob.instance == self._instance:
+                folder = blob.folder
+            else:
+                if one.size:
+                    others.add(blob.instance)
+                continue
+            sizes[folder] = sizes.get(folder, 0) + one.size
+        for folder, size in sizes.items():
+            self._delivery.add(self._folders.find(folder, size))
+        self._is_ready = True
+        if sizes:
+            logger.warning("lines of %d folders are parked since before the start, they are delivered now", len(sizes))
+        if others:
+            logger.warning(
+                "lines are parked that only receivers with the instance ids %s deliver: start one with --instance-id",
+                ", ".join(sorted(others)[:10]),
+            )
+
+    async def _append_directly(
+        self, folder: str, lines: Sequence[Line], began: float
+    ) -> tuple[Appended | None, ParkedFolder | None]:
+        """What was appended, or the folder if its lines are to be parked."""
+        self._direct += 1
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+        try:
+            appended = await self._sink.append(folder, lines)
+        except StoreError as error:
+            if self._is_stopping:
+                raise
+            return None, self._begin(folder, error)
+        finally:
+            self._direct -= 1
+        if mount_of(folder) is None:
+            self._serve(began)
+        else:
+            self._folders.absolve(mount_of(folder))
+        return appended, None
+
+    def _serve(self, began: float) -> None:
+        """The main store served an append that began at this moment."""
+        if began > self._served:
+            self._served, self._took = began, asyncio.get_running_loop().time() - began
+        if self._main_failed:
+            self._main_failed = False
+            self._delivery.hurry()
+
+    def _look(self) -> None:
+        """Park the lines of folders whose append takes too long, unless the main store answers no one."""
+        self._timer = None
+        if self._is_stopping:
+            return
+        for folder, began, error in self._sink.stalled(PATIENCE_SECONDS, BYTES_PER_SECOND):
+            if parked_names.is_parked(folder) or self._folders.get(folder) is not None:
+                continue
+            if mount_of(folder) is None and not self._is_left_behind(began):
+                self._ask()
+                continue
+            self._begin(folder, error or StoreError("expected an answer within about a second, got none"))
+            self._sink.abandon(folder)
+        if self._direct:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+
+    def _is_left_behind(self, began: float) -> bool:
+        """Whether the main store has served others much faster than what began at this moment."""
+        return self._served > began and asyncio.get_running_loop().time() - began > _TIMES_SLOWER * self._took
+
+    def _ask(self) -> None:
+        """Find out whether the main store works, while no other append shows it."""
+        if self._question is None or self._question.done():
+            self._question = asyncio.get_running_loop().create_task(self._check_main(), name="check of the main store")
+
+    async def _check_main(self) -> None:
+        began = asyncio.get_running_loop().time()
+        with contextlib.suppress(StoreError):
+            await self._sink.check()
+            self._serve(began)
+
+    def _suspected(self, folder: str) -> ParkedFolder | None:
+        """The folder, if it is in a datastore whose last append failed."""
+        if not self._folders.is_suspect(mount_of(folder)):
+            return None
+        return self._begin(folder, StoreError("expected an answer of its datastore, got an error for another folder"))
+
+    def _begin(self, folder: str, error: StoreError | TimeoutError) -> ParkedFolder:
+        """Park the lines of `folder` from now on."""
+        is_new = self._folders.get(folder) is None
+        parked = self._folders.begin(folder, str(error) or "expected an answer in time, got none")
+        if is_new:
+            self._delivery.add(parked)
+        return parked
+
+
+def _patience(size: int) -> float:
+    """Seconds that an append of this size may take."""
+    return PATIENCE_SECONDS + size / BYTES_PER_SECOND

@@ -1,0 +1,123 @@
+"""Bugs of parking that the simulator must find."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from simulated_store import Connection
+from simulator import first_broken
+
+from otel_modeldata_receiver.storage.group_commit import Appended
+from otel_modeldata_receiver.storage.parking.delivery import Delivery
+from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from otel_modeldata_receiver.line import Line
+    from otel_modeldata_receiver.storage.parking.parked_folders import ParkedFolder
+
+ENOUGH = 2000
+"""Seeds within which each planted bug must be found."""
+
+
+def return_to_direct_appends_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder takes lines directly while others of it are still parked."""
+
+    async def deliver(self: Delivery, folder: ParkedFolder) -> bool:
+        await self._deliver_parked(folder, keep_newest=True)
+        self._folders.end(folder)
+        return True
+
+    monkeypatch.setattr(Delivery, "_deliver", deliver)
+
+
+def acknowledge_before_parking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are acknowledged when they are about to be parked."""
+
+    async def hasty(self: ParkingSink, folder: str, lines: Sequence[Line]) -> Appended:
+        appended, parked = await self._append_directly(folder, lines, asyncio.get_running_loop().time())
+        if parked is not None:
+            task = asyncio.ensure_future(self._sink.append(f"_parked/{folder}", lines))
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return appended or Appended(len(lines), 0)
+
+    monkeypatch.setattr(ParkingSink, "append", hasty)
+
+
+def remove_what_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parked blob is removed though lines were appended to it after it was read."""
+    removes = Connection.remove
+
+    async def remove(self: Connection, name: str, size: int) -> None:
+        await removes(self, name, len(self._memory.contents.get(name, b"")) or size)
+
+    async def unguarded(self: Delivery, folder: ParkedFolder, *, keep_newest: bool) -> bool:
+        return await original(self, folder, keep_newest=False)
+
+    original = Delivery._deliver_parked
+    monkeypatch.setattr(Connection, "remove", remove)
+    monkeypatch.setattr(Delivery, "_deliver_parked", unguarded)
+
+
+def forget_what_was_parked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a restart nobody looks for parked lines."""
+
+    async def finds_nothing(self: ParkingSink) -> None:
+        self._is_ready = True
+
+    monkeypatch.setattr(ParkingSink, "_find", finds_nothing)
+
+
+def deliver_again_without_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parked line is appended even if an append whose outcome was unknown has stored it."""
+    original = Delivery._deliver_lines
+
+    async def blind(self: Delivery, folder: ParkedFolder, lines: Sequence[Line], *, is_first: bool) -> None:
+        writer = self._sink._open(folder.name)
+        writer._blobs.ids.young.clear()
+        writer._blobs.ids.old.clear()
+        await original(self, folder, lines, is_first=is_first)
+
+    monkeypatch.setattr(Delivery, "_deliver_lines", blind)
+
+
+def deliver_lines_before_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object of a parked line is delivered after the line."""
+    blobs, objects = Delivery._deliver_blob, Delivery._deliver_objects
+    busy: set[Delivery] = set()
+
+    async def blob(self: Delivery, folder: ParkedFolder, name: str, *, is_kept: bool) -> bool:
+        busy.add(self)
+        try:
+            return await blobs(self, folder, name, is_kept=is_kept)
+        finally:
+            busy.discard(self)
+
+    async def later(self: Delivery, folder: ParkedFolder) -> bool:
+        return False if self in busy else await objects(self, folder)
+
+    monkeypatch.setattr(Delivery, "_deliver_blob", blob)
+    monkeypatch.setattr(Delivery, "_deliver_objects", later)
+
+
+BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
+    return_to_direct_appends_too_early: "stuck: these are still parked",
+    acknowledge_before_parking: "I2 acknowledged, but not durable at this moment",
+    remove_what_has_grown: "I2 acknowledged, but not durable at this moment",
+    forget_what_was_parked: "stuck: these are still parked",
+    deliver_again_without_looking: "I2 stored more than once",
+    deliver_lines_before_objects: "I2 stored before the object it points to",
+}
+
+
+@pytest.mark.parametrize(("plant", "finding"), BUGS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_planted_bug_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], finding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    verdict = first_broken(range(ENOUGH))
+    assert verdict is not None, f"{plant.__doc__} Not found in {ENOUGH} runs."
+    assert finding in verdict.broken

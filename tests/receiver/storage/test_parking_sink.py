@@ -1,0 +1,312 @@
+"""A folder that takes no lines: they are parked in the main store, and delivered in order, each exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+import virtual_time
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from memory_store import INSTANCE, MemoryStore, line, lines
+from recorded_metrics import RecordedMetrics
+
+from otel_modeldata_receiver import telemetry
+from otel_modeldata_receiver.exceptions import StoreError
+from otel_modeldata_receiver.storage.group_commit import Appended
+from otel_modeldata_receiver.storage.mounts import MountedStores
+from otel_modeldata_receiver.storage.parking import parked_names
+from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
+from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+BAD, GOOD = (f"credit/{name}/model_inputs/2026/11/22/13" for name in ("bad", "good"))
+PARKED = f"_parked/{BAD}/{INSTANCE}000000.jsonl"
+
+
+class PartlyBroken(MemoryStore):
+    """A store whose names that begin with one of `broken` are refused, and with one of `hung` get no answer in time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latency = 0.001
+        self.broken: set[str] = set()
+        self.hung: set[str] = set()
+
+    async def _fate(self, method: str, name: str) -> str:
+        fate = await super()._fate(method, name)
+        if any(name.startswith(start) for start in self.hung):
+            await asyncio.sleep(30.0)
+            raise StoreError("no answer within 30 s")
+        if any(name.startswith(start) for start in self.broken):
+            raise StoreError("412 LeaseIdMissing")
+        return fate
+
+    def parked(self) -> list[str]:
+        return [name for name, content in {**self.contents, **self.objects}.items() if name.startswith("_parked/")]
+
+
+def sink_on(store: MemoryStore | MountedStores, instruments: telemetry.Instruments | None = None) -> ParkingSink:
+    instruments = instruments or telemetry.instruments()
+    sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=8.0), instruments=instruments)
+    return ParkingSink(sink, store, instance=INSTANCE, instruments=instruments)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait, in virtual time, for an hour at most."""
+    async with asyncio.timeout(3600.0):
+        while not condition():  # noqa: ASYNC110 (there is no event to wait for)
+            await asyncio.sleep(0.1)
+
+
+def in_virtual_time(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    def run() -> None:
+        virtual_time.run(test())  # type: ignore[arg-type]
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
+
+
+@in_virtual_time
+async def test_lines_are_parked_within_two_seconds_and_delivered_in_order() -> None:
+    store = PartlyBroken()
+    sink = sink_on(store)
+    store.broken = {BAD}
+    appended = await asyncio.gather(sink.append(BAD, lines(1, 2)), sink.append(GOOD, lines("a")))
+    assert appended == [Appended(2, 0, 2), Appended(1, 0)]
+    assert virtual_time.now() < 2.0
+    began = virtual_time.now()
+    assert await sink.append(BAD, lines(3)) == Appended(1, 0, 1)
+    assert virtual_time.now() - began < 0.1  # the breaker is open: no further wait
+    assert await sink.append(BAD, lines(1)) == Appended(0, 1)
+    assert store.stored(BAD) == []
+    store.broken = set()
+    await until(lambda: not store.parked())
+    assert await sink.append(BAD, lines(4)) == Appended(1, 0)
+    assert store.stored(BAD) == ["1", "2", "3", "4"]
+    assert await sink.append(BAD, lines(2)) == Appended(0, 1)
+    await sink.close()
+
+
+@in_virtual_time
+async def test_a_folder_that_hangs_is_parked_too() -> None:
+    """Even without another append that shows that the main store works."""
+    store = PartlyBroken()
+    sink = sink_on(store)
+    store.hung = {BAD}
+    assert await sink.append(BAD, lines(1)) == Appended(1, 0, 1)
+    assert virtual_time.now() < 2.0
+    store.hung = set()
+    await until(lambda: not store.parked())
+    assert store.stored(BAD) == ["1"]
+    await sink.close()
+
+
+@in_virtual_time
+async def test_a_store_that_is_slow_for_all_parks_nothing() -> None:
+    store = PartlyBroken()
+    store.latency = 5.0
+    sink = sink_on(store)
+    appended = await asyncio.gather(sink.append(BAD, lines(1)), sink.append(GOOD, lines(2)))
+    assert appended == [Appended(1, 0), Appended(1, 0)]
+    await sink.close()
+
+
+@in_virtual_time
+async def test_if_the_main_store_takes_no_parked_lines_either_the_caller_gets_the_error() -> None:
+    store = PartlyBroken()
+    sink = sink_on(store)
+    assert await sink.append(GOOD, lines(0)) == Appended(1, 0)
+    store.broken = {""}
+    for _ in range(2):
+        with pytest.raises(StoreError, match="412"):
+            await sink.append(BAD, lines(1))
+    store.broken = set()
+    assert (await sink.append(BAD, lines(1)))[:2] == (1, 0)
+    await until(lambda: not store.parked())
+    assert store.stored(BAD) == ["1"]
+    await sink.close()
+
+
+@in_virtual_time
+async def test_the_next_process_delivers_what_was_parked_before_anything_else() -> None:
+    store = PartlyBroken()
+    store.broken = {BAD}
+    await sink_on(store).append(BAD, lines(1, 2))  # killed
+    store.broken = set()
+    sink = sink_on(store)
+    assert (await sink.append(BAD, lines(3))).parked == 1
+    await until(lambda: not store.parked())
+    assert store.stored(BAD) == ["1", "2", "3"]
+    await sink.close()
+
+
+@in_virtual_time
+async def test_a_process_that_dies_between_delivery_and_removal_delivers_nothing_twice() -> None:
+    store = PartlyBroken()
+    store.broken = {BAD}
+    await sink_on(store).append(BAD, lines(1, 2))
+    store.broken = set()
+    content = store.contents[PARKED]
+    await sink_on(store).start()
+    await until(lambda: not store.parked())
+    store.contents[PARKED], store.blocks[PARKED] = content, [content]  # as if it had not been removed
+    await sink_on(store).start()
+    await until(lambda: not store.parked())
+    assert store.stored(BAD) == ["1", "2"]
+
+
+@in_virtual_time
+async def test_objects_are_parked_and_delivered_before_their_lines() -> None:
+    store = PartlyBroken()
+    sink = sink_on(store)
+    store.broken = {BAD}
+    name = f"{BAD}/files/x.png"
+    assert await sink.put(name, b"png", "image/png") == store.url(name)
+    assert store.objects == {f"_parked/{BAD}/files/image%2Fpng/x.png": b"png"}
+    await sink.append(BAD, lines(1))
+    store.broken = set()
+    await until(lambda: not store.parked())
+    assert (store.objects, store.stored(BAD)) == ({name: b"png"}, ["1"])
+    put = store.requests.index(("put", name))
+    assert put < store.requests.index(("append", f"{BAD}/{INSTANCE}000000.jsonl"))
+    await sink.close()
+
+
+@in_virtual_time
+async def test_a_datastore_that_failed_once_is_not_waited_for_in_its_other_folders() -> None:
+    store, lake = MountedStores(PartlyBroken()), PartlyBroken()
+    store.mount("lake", lake)
+    sink = sink_on(store)
+    lake.hung = {""}
+    folders = [f"_at/lake/{number}/2026/11/22/13" for number in range(100)]
+    assert (await sink.append(folders[0], lines(0))).parked == 1
+    began = virtual_time.now()
+    for number, folder in enumerate(folders[1:]):
+        assert (await sink.append(folder, lines(number))).parked == 1
+    assert virtual_time.now() - began < 1.0
+    lake.hung = set()
+    await until(lambda: len(lake.contents) == 100 and not any(sink.is_parked(folder) for folder in folders))
+    lake.hung = {"1000"}
+    with pytest.raises(StoreError, match="in time"):
+        await sink.put_directly("_at/lake/1000/MLTable", b"x", "application/yaml")
+    await sink.close()
+
+
+@in_virtual_time
+async def test_hundreds_of_broken_folders_take_few_tasks_and_are_all_delivered() -> None:
+    store = PartlyBroken()
+    sink = sink_on(store)
+    store.broken = {"credit/"}
+    folders = [f"credit/{number}/model_inputs/2026/11/22/13" for number in range(300)]
+    for start in range(0, 300, 100):
+        await asyncio.gather(*(sink.append(folder, lines(1)) for folder in folders[start : start + 100]))
+    most = 0
+    for _ in range(100):
+        await asyncio.sleep(0.2)
+        most = max(most, len(asyncio.all_tasks()))
+    assert most <= 30
+    store.broken = set()
+    await until(lambda: not store.parked())
+    assert all(store.stored(folder) == ["1"] for folder in folders)
+    await sink.close()
+
+
+@in_virtual_time
+async def test_an_outage_has_one_log_line_at_its_beginning_and_one_at_its_end_and_is_counted() -> None:
+    recorded = RecordedMetrics()
+    store = PartlyBroken()
+    sink = sink_on(store, recorded.instruments)
+    store.broken = {BAD}
+    for number in range(3):
+        await sink.append(BAD, lines(number))
+    names = ("parked", "parked.bytes", "parked.folders", "parked.delivered")
+    size = sum(len(line(number).data) for number in range(3))
+    assert [recorded.values().get(f"otel_modeldata.{name}") for name in names] == [{(): 3}, {(): size}, {(): 1}, None]
+    store.broken = set()
+    await until(lambda: not store.parked())
+    await asyncio.sleep(1.0)
+    assert [recorded.values()[f"otel_modeldata.{name}"] for name in names] == [{(): 3}, {(): 0}, {(): 0}, {(): 3}]
+    await sink.close()
+    recorded.close()
+
+
+@in_virtual_time
+async def test_what_is_parked_for_a_datastore_that_is_not_configured_any_more_stays_parked() -> None:
+    store = MountedStores(main := PartlyBroken())
+    store.mount("lake", lake := PartlyBroken())
+    lake.broken = {""}
+    await sink_on(store).append("_at/lake/x/2026", lines(1))
+    sink = sink_on(MountedStores(main))
+    await sink.start()
+    await asyncio.sleep(100.0)
+    assert len(main.parked()) == 1
+    assert await sink.append(GOOD, lines(2)) == Appended(1, 0)
+    await sink.close()
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from(["append", "append", "break", "hang", "repair", "kill", "wait"]), max_size=30),
+    st.integers(0, 1 << 16),
+)
+def test_every_acknowledged_line_is_stored_once_and_in_order_whatever_happens(steps: list[str], seed: int) -> None:
+    async def history() -> None:
+        rng = random.Random(seed)
+        store = PartlyBroken()
+        sink = sink_on(store)
+        number = 0
+        for step in steps:
+            match step:
+                case "append":
+                    new = lines(*range(number, number + rng.randint(1, 3)))
+                    number += len(new)
+                    await sink.append(BAD, new)
+                case "break":
+                    store.broken = {BAD}
+                case "hang":
+                    store.hung = {BAD}
+                case "repair":
+                    store.broken, store.hung = set(), set()
+                case "kill":  # what runs is not awaited any more, and stops at its next request
+                    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                        task.cancel()
+                    await asyncio.sleep(0)
+                    sink = sink_on(store)
+                case "wait":
+                    await asyncio.sleep(rng.choice([0.01, 1.0, 100.0]))
+        store.broken, store.hung = set(), set()
+        await sink.start()
+        await until(lambda: not store.parked())
+        store.land()
+        assert store.stored(BAD) == [str(key) for key in range(number)]
+        await sink.close()
+
+    virtual_time.run(history())
+
+
+@given(st.text(max_size=80), st.sampled_from(["a/b/c/2026/files/x", "_at/lake/p/2026/files/x"]))
+def test_the_name_of_a_parked_object_has_its_place_and_its_media_type(content_type: str, name: str) -> None:
+    content_type = content_type.encode("utf-8", "ignore").decode()
+    parked = parked_names.parked_object(name, content_type)
+    assert parked.isprintable()
+    assert "//" not in parked
+    found, found_type = parked_names.unparked_object(parked)
+    assert found == name
+    assert found_type in {content_type, "application/octet-stream"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "place"),
+    [
+        ("credit/blue/model_inputs/2026", "credit/blue"),
+        ("_quarantine/2026", "_quarantine"),
+        ("_at/lake/in/2026", "datastore 'lake'"),
+    ],
+)
+def test_an_outage_is_that_of_a_tenant_or_a_datastore(folder: str, place: str) -> None:
+    assert parked_names.place_of(folder) == place
