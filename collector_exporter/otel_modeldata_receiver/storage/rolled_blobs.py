@@ -9,7 +9,7 @@ again. Three rules keep a line from being stored twice:
    else is written to it. The ids found there are stored.
 2. Leave only without doubt. The writer goes on to the next blob (the next ordinal) only when nothing can be applied at
    the end of this one any more: after a successful append, or when the store reports other bytes at the position
-   (`FencedError`) and these were read. So the limits of size and blocks are not applied while the end is in doubt.
+   (`FencedError`) and these were read. So the limits of size and blocks do not apply in doubt. Or `leave` is called.
 3. One winner. Of two blocks at one position only one is applied. The writer of the other one reads the ids of the
    winner, and leaves the blob.
 
@@ -18,8 +18,7 @@ the same rules, after reading the last `tail_bytes` of its own blobs for the ids
 
 The store may lose lines that were acknowledged: it is restored from an older snapshot, or a blob is deleted or
 replaced. So an id is called stored only after the blobs were looked at (`suspect`, `folders/blob_mark.py`). When lines
-have vanished, the ids are forgotten and learned again from what is there, and no more is written to a blob that lost
-lines.
+have vanished, the ids are forgotten and learned again from what is there, and a blob that lost lines is left.
 
 This module does not depend on callers and queues (`group_commit.py`), nor on anything in a line but its `id`.
 """
@@ -68,8 +67,7 @@ class _Blob:
         name: its name in the store.
         state: where the next block goes.
         certain: no request that was sent before can still be applied at `state.size`.
-        stale: it must be read again before it is used.
-        fenced: it must be left, after it was read again.
+        stale: it must be read again before it is used; if it is fenced, it must be left after that.
     """
 
     name: str
@@ -208,8 +206,7 @@ class RollingBlobWriter:
             self._blob.stale = True
 
     def leave(self) -> None:
-        """Leave the blob though its end may be in doubt: only where a line that is stored twice does no harm."""
-        self._fences = 0
+        """Leave the blob even in doubt: only for parked lines, which are recognized when they are delivered."""
         if self._blob is not None:
             self._leave()
 
@@ -390,7 +387,7 @@ class RollingBlobWriter:
         return f"{self._stem}{ordinal:06d}{BLOB_SUFFIX}"
 
     def _ordinals(self, names: Iterable[str]) -> list[int]:
-        digits = [name[len(self._stem) : -len(BLOB_SUFFIX)] for name in names]
+        digits = (name[len(self._stem) : -len(BLOB_SUFFIX)] for name in names)
         return sorted(int(text) for text in digits if text.isascii() and text.isdigit())
 
 
