@@ -215,6 +215,7 @@ class Outcomes:
         share.rejected += 1
         if share.rejected > MOST_SINGLE:
             self._together.append(record)
+            self._records[share.tenant] -= 1  # it is counted with the rest of its share
             self._reason = reason
             return len(record)
         light = len(record) <= LARGE_BYTES or is_light(record, self._signal.message)

@@ -331,17 +331,20 @@ class RollingBlobWriter:
             Whether the last line is whole, and how many of the ids were known before a loss.
         """
         rest, tail, found, count, begin = b"", b"", 0, 0, start
+        is_cut = 0 < start < end
+        start -= is_cut  # the byte before tells whether a line begins here, or the end of one may look like a line
         while start < end:
             stop = min(start + _READ_BYTES, end)
             content = await self._store.read(name, start, stop)
             *lines, rest = (rest + content).split(b"\n")
+            if is_cut and lines:
+                is_cut, lines = False, lines[1:]
             ids = _stored_ids(lines)
             self._memory.add(self.ids, ids)
             count += len(ids)
             if self._loss is not None:
                 found += len(self._loss.before.known(ids))
-            tail = content
-            start = stop
+            tail, start = content, stop
         if end > begin:
             self._mark(name, end, tail).ids += count
         return not rest, found
@@ -392,7 +395,7 @@ class RollingBlobWriter:
 
 
 def _stored_ids(lines: Iterable[bytes]) -> list[str]:
-    """The ids of stored lines; a line that cannot be read is skipped (the first one may be cut in two)."""
+    """The ids of stored lines; a line that cannot be read is skipped."""
     ids = []
     for line in lines:
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):

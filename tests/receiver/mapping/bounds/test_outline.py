@@ -105,7 +105,7 @@ def test_the_rejected_records_of_a_deployment_have_a_line_each_up_to_a_bound() -
     found = mapped(raw_request([*bad, good]))
     assert ids(found) == ["good"]
     assert kept(found) == [("body not JSON", 50, "credit/blue")]
-    assert sum(one.records for one in found.rejected) == MOST_SINGLE + 50
+    assert (sum(one.records for one in found.rejected), found.records) == (MOST_SINGLE + 50, MOST_SINGLE + 51)
 
 
 def test_the_lines_of_a_bomb_come_in_pieces() -> None:
