@@ -53,6 +53,7 @@ class Share:
         records: its records that are read.
         rejected: how many of them were rejected so far.
         line_bytes: bytes of the lines that they became so far.
+        folders: folders of the lines so far; a folder counts again in the next piece.
         rest: encoded `ResourceLogs` or `ResourceSpans` of what is beyond a bound.
         rest_records: how many records are in them, as far as they were counted.
         bound: which bound it was, as a sentence.
@@ -63,6 +64,7 @@ class Share:
     records: int = 0
     rejected: int = 0
     line_bytes: int = 0
+    folders: int = 0
     rest: list[bytes] = field(default_factory=list)
     rest_records: int = 0
     bound: str = ""
