@@ -36,6 +36,8 @@ PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
 _CHUNK_RECORDS: Final = 16
+_CHUNK_BYTES: Final = 16 * 1024
+"""Larger records are mapped fewer at a time: each of them may have thousands of values."""
 _STEP_RECORDS: Final = 32
 _STEP_BYTES: Final = 32 * 1024
 """Records and bytes that are mapped in one step, in less than a millisecond."""
@@ -150,6 +152,10 @@ class Outcomes:
         most_folders = self._limits.folders_per_request
         while done < len(records) and room >= 0 and share.folders <= most_folders:
             chunk = records[done : done + min(_CHUNK_RECORDS, most_folders - share.folders + 1)]
+            sent = sum(map(len, chunk))
+            if sent > _CHUNK_BYTES:
+                chunk = chunk[: max(1, _CHUNK_BYTES * len(chunk) // sent)]
+                sent = sum(map(len, chunk))
             size, folders = 0, len(lines)
             for record in chunk:  # the hot path: nothing is counted here that can be counted for all of them
                 outcome: Outcome | Exception
@@ -172,7 +178,6 @@ class Outcomes:
                 done -= 1
                 size -= self._take_back(outcome)
             room -= size
-            sent = sum(map(len, chunk))
             self._steps += len(chunk)
             self._bytes += size + sent
             self._surplus += size - 2 * sent

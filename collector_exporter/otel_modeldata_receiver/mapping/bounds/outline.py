@@ -168,14 +168,14 @@ class _Reader:
             elif tag == _SCHEMA_URL:
                 schema_url = request[begin:stop]
             elif tag == _SCOPE_LOGS and begin < stop:
-                if self._fields > MOST_FIELDS:
-                    small += protowire.field(2, request[begin:stop]) + request[stop:end]
-                    break
-                if self._is_beyond(stop - begin):
+                if self._fields > MOST_FIELDS or self._is_beyond(stop - begin):
                     small += protowire.field(2, request[begin:stop])
                 else:
                     self._opened += 1
                     scopes.append((begin, stop))
+            if self._fields > MOST_FIELDS:  # of any kind: fields that are unknown take as long
+                small += request[stop:end]
+                break
         resource = b"".join(encoded)  # a message field that occurs twice is merged, as joined bytes are
         yield from self._count(len(resource) // _BYTES_OF_A_FIELD)
         known = self._first if resource == self._first.encoded else resources.try_read(resource)
@@ -192,7 +192,7 @@ class _Reader:
         """The records of one scope; the first byte of those beyond the bound is where the rest begins."""
         request, position, encoded_scope = self._request, start, []
         records: list[bytes] = []
-        rest_start, rest_records = end, 0
+        rest_start, rest_records, bound = end, 0, self._records_bound
         while position < end:
             room = self._limits.max_request_records - share.records
             before = position
@@ -210,12 +210,14 @@ class _Reader:
                 rest_start = min(rest_start, before)
                 rest_records += len(found)
             yield from self._count(max(1, len(found)))
-            if self._fields > MOST_FIELDS and rest_start < end:
+            if self._fields > MOST_FIELDS:
+                if position < rest_start:
+                    rest_start, rest_records, bound = position, 1, self._parts_bound
                 break
         scope = otlp.scope(b"".join(encoded_scope))
         if rest_start < end:
             rest = protowire.field(1, resource.encoded) + protowire.field(2, request[rest_start:end])
-            share.keep(protowire.field(1, rest), rest_records, self._records_bound)
+            share.keep(protowire.field(1, rest), rest_records, bound)
         if records:
             of_scope = otlp.ScopeRecords(resource=resource.encoded, scope=scope, records=records, schema_url=schema_url)
             self.parts.append(Part(records=of_scope, resource=resource, share=share))
