@@ -291,16 +291,14 @@ class Pipeline:
         received = self._instruments.received[decoded.signal.name]
         attributes = {"receiver": RECEIVER, "transport": info.transport}
         growth = max(0, mapped.line_bytes - 2 * len(decoded.request) - _SURPLUS_BYTES)
-        self._admission.grow(decoded.tenant, growth)
         try:
-            committed = await commit(self._sink, mapped, arrival_ns)
+            async with self._admission.growth(decoded.tenant, growth):
+                committed = await commit(self._sink, mapped, arrival_ns)
         except StoreError as error:
             received.refused.add(mapped.records, attributes)
             self._count_tenants(mapped, "refused")
             self._store_failed(error)
             raise
-        finally:
-            self._admission.shrink(decoded.tenant, growth)
         kept, refused = sum(one.records for one in committed.rejected), sum(mapped.refused.values())
         received.accepted.add(mapped.records - kept - refused, attributes)
         self._count_tenants(mapped, "accepted")
