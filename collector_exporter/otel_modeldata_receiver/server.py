@@ -22,6 +22,7 @@ from .listeners.admin import admin_listener
 from .listeners.certificate_expiry import seconds_until_expiry
 from .listeners.health import PROBE_SECONDS, StoreHealth
 from .listeners.http_listeners import http_listeners
+from .listeners.open_files import raise_limit
 from .mapping.signal import LOGS, TRACE_SERVICE
 from .reloading import Reloading
 from .time_limit import timeout
@@ -193,6 +194,7 @@ async def run(
     Raises:
         ReceiverError: see `Server.start`.
     """
+    raise_limit()
     # Threads that read JSON or large records hold the interpreter's lock for less long, so that calls go on.
     sys.setswitchinterval(_SWITCH_SECONDS)
     stop_requested = asyncio.Event()
@@ -207,8 +209,9 @@ async def run(
     if reloading is not None:
 
         def reload() -> None:
-            reloading.reload()
-            server.reload_deployments()
+            if not stop_requested.is_set():
+                reloading.request()
+                server.reload_deployments()
 
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
             loop.add_signal_handler(signal.SIGHUP, reload)

@@ -341,7 +341,7 @@ def _read(path: Path) -> dict[object, object]:
         settings = msgspec.yaml.decode(path.read_bytes())
     except OSError as error:
         raise ConfigError(Problem("", f"expected a YAML file, got {error.strerror or error}", str(path))) from None
-    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+    except Exception as error:  # noqa: BLE001 (the constructors of YAML values raise many types, for a wrong date for one)
         given = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ConfigError(Problem("", f"expected a YAML file, got {given}", str(path))) from None
     if settings is None:

@@ -248,9 +248,11 @@ def names_no_collection(record: LogRecord) -> bool:
 
 
 def has_event_id(record: LogRecord) -> bool:
-    """Whether the sender gave `record` an event id, valid or not."""
+    """Whether the sender gave `record` an event id, valid or not; an empty one identifies nothing."""
     return any(
-        attribute.key == semconv.CLOUDEVENTS_EVENT_ID and attribute.value.WhichOneof("value") is not None
+        attribute.key == semconv.CLOUDEVENTS_EVENT_ID
+        and (kind := attribute.value.WhichOneof("value")) is not None
+        and (kind != "string_value" or attribute.value.string_value != "")
         for attribute in record.attributes
     )
 

@@ -59,9 +59,11 @@ def unknown_identity() -> Identity:
 def identity_of_span(raw: bytes) -> Identity:
     """The collection and the time of an encoded span, as far as they can be read."""
     try:
-        return Identity(semconv.TRACE_COLLECTION, otlp.span(raw).end_time_unix_nano)
+        span = otlp.span(raw)
     except BadRecordError:
         return unknown_identity()
+    nonce = b"" if any(span.trace_id) and any(span.span_id) else os.urandom(_NONCE_BYTES)
+    return Identity(semconv.TRACE_COLLECTION, span.end_time_unix_nano, nonce)
 
 
 def rejected(

@@ -32,11 +32,22 @@ def test_equal_records_are_kept_twice_unless_they_have_an_event_id() -> None:
     def ids(raw: bytes) -> int:
         return len({rejected(raw, "reason", resource=b"r", endpoint=None).id for _ in range(2)})
 
-    known = {semconv.CLOUDEVENTS_EVENT_ID: "x"}, {semconv.CLOUDEVENTS_EVENT_ID: 7}, {semconv.CLOUDEVENTS_EVENT_ID: ""}
+    known = {semconv.CLOUDEVENTS_EVENT_ID: "x"}, {semconv.CLOUDEVENTS_EVENT_ID: 7}, {semconv.CLOUDEVENTS_EVENT_ID: " "}
     assert [ids(record("no json", attributes).SerializeToString()) for attributes in known] == [1, 1, 1]
-    unknown = {}, {"other": "x"}, {semconv.CLOUDEVENTS_EVENT_ID: None}
-    assert [ids(record("no json", attributes, time_ns=1).SerializeToString()) for attributes in unknown] == [2, 2, 2]
+    unknown = {}, {"other": "x"}, {semconv.CLOUDEVENTS_EVENT_ID: None}, {semconv.CLOUDEVENTS_EVENT_ID: ""}
+    assert [ids(record("no json", attributes, time_ns=1).SerializeToString()) for attributes in unknown] == [2] * 4
     assert ids(b"\xff") == 2
+
+
+def test_equal_spans_are_kept_once_if_they_have_ids() -> None:
+    def ids(**fields: bytes) -> int:
+        raw = span(**fields).SerializeToString()
+        found = (
+            rejected(raw, "reason", resource=b"r", endpoint=None, identity=identity_of_span(raw)) for _ in range(2)
+        )
+        return len({one.id for one in found})
+
+    assert (ids(), ids(trace_id=b""), ids(span_id=bytes(8)), ids(trace_id=b"short")) == (1, 2, 2, 1)
 
 
 def test_a_rejected_span_belongs_to_the_collection_of_traces() -> None:
