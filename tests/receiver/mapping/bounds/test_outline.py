@@ -87,6 +87,19 @@ def test_what_follows_too_many_fields_is_kept_as_it_is(monkeypatch: pytest.Monke
     assert ids(mapped(rest[-len(GOOD) :])) == ["good"]
 
 
+@pytest.mark.parametrize("number", [1, 2], ids=["of a resource", "of a scope"])
+def test_what_follows_too_many_unknown_fields_is_kept_as_it_is(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """They take as long to skip as others to read."""
+    monkeypatch.setattr(outlines, "MOST_FIELDS", 100)
+    unknown, one = b"\x78\x00" * 2_000, field(2, events(1)[0])
+    first = field(1, resource().SerializeToString())
+    scope = field(2, one) if number == 1 else field(2, unknown + one)
+    found = mapped(field(1, first + (unknown if number == 1 else b"") + scope))
+    (rest,) = found.rejected
+    assert (ids(found), rest.kind, rest.tenant) == ([], "too many parts", "credit/blue")
+    assert rest.request.count(one) == 1
+
+
 def test_lines_that_grow_beyond_the_bound_are_kept_as_records() -> None:
     """A resource id of 2,000 characters is repeated in each line, as 12,000 bytes."""
     long_id = resource({semconv.AZUREML_ENDPOINT_NAME: "evil", semconv.CLOUD_RESOURCE_ID: "é" * 2000})
