@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from .exceptions import ConfigError
+from .time_limit import timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,8 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS: Final = 1.0
 """Pause between two looks at the file. A Kubernetes ConfigMap changes without a signal."""
 APPLIED: Final = frozenset({"tls.clients", "log_level", "log_format"})
-"""Settings that are applied without a restart; `tls.clients` unless all of TLS is new."""
+"""Settings that are applied without a restart; `tls.clients` unless all of TLS is new, or no grants are left at all."""
+_Stamp: TypeAlias = tuple[int, int, int]
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,19 +53,27 @@ class Reloading:
         config: the settings in use.
         file: where they are read again.
         apply: takes the new settings of `APPLIED`; every other setting is as before.
+        poll_seconds: pause between two looks at the file.
     """
 
-    def __init__(self, config: ReceiverConfig, file: ConfigFile, apply: Callable[[ReceiverConfig], None]) -> None:
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        file: ConfigFile,
+        apply: Callable[[ReceiverConfig], None],
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
         self._config = config
         self._file = file
         self._apply = apply
+        self._poll_seconds = poll_seconds
         self._seen = self._stamp()
+        self._requested = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Watch the file from now on."""
-        if self._file.path is not None:
-            self._task = asyncio.create_task(self._watch(), name="configuration file")
+        """Watch the file from now on, and answer requests to read it."""
+        self._task = asyncio.create_task(self._watch(), name="configuration file")
 
     async def stop(self) -> None:
         """Stop watching; safe to call twice and before `start`."""
@@ -73,33 +83,66 @@ class Reloading:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    def request(self) -> None:
+        """Read the configuration again soon; requests that arrive meanwhile are one."""
+        self._requested.set()
+
     def reload(self) -> None:
         """Read the configuration again, apply what can be applied, and log what needs a restart."""
         self._seen = self._stamp()
         try:
             given = self._file.read()
         except ConfigError as error:
-            problems = "; ".join(map(str, error.problems))
-            logger.warning("the configuration is wrong, the previous one stays in use: %s", problems)
-            return
+            self._refuse(error)
+        else:
+            self._use(given)
+
+    async def _reload(self, stamp: _Stamp) -> None:
+        """The same, without a wait for the file on the event loop."""
+        self._seen = stamp
+        try:
+            given = await asyncio.get_running_loop().run_in_executor(None, self._file.read)
+            self._use(given)
+        except ConfigError as error:
+            self._refuse(error)
+        except Exception as error:  # a bug here must not end the watch
+            logger.exception("the configuration is not read again (bug): %s", type(error).__name__)
+
+    def _refuse(self, error: ConfigError) -> None:
+        problems = "; ".join(map(str, error.problems))
+        logger.warning("the configuration is wrong, the previous one stays in use: %s", problems)
+
+    def _use(self, given: ReceiverConfig) -> None:
         changed = changed_keys(self._config, given)
-        applied = [key for key in changed if key in APPLIED]
+        applied = [key for key in changed if key in APPLIED and not _opens(key, given)]
         logger.info("the configuration was read again: %s", f"{', '.join(applied)} changed" if applied else "no change")
         if applied:
             self._config = _with(self._config, given, applied)
             self._apply(self._config)
             self._file.changed(self._config)
-        if others := [key for key in changed if key not in APPLIED]:
+        if others := [key for key in changed if key not in applied]:
             logger.warning("the configuration changed, restart the receiver to apply it: %s", ", ".join(others))
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if await loop.run_in_executor(None, self._stamp) != self._seen:
-                self.reload()
+        """Read the file when that is requested, or when it changed and the last two looks found it the same.
 
-    def _stamp(self) -> tuple[int, int, int]:
+        A file that is being written is valid up to some of its lines, and without the rest, which may be the grants of
+        clients, it means something else.
+        """
+        loop = asyncio.get_running_loop()
+        last = self._seen
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with timeout(None if self._file.path is None else self._poll_seconds):
+                    await self._requested.wait()
+            is_requested = self._requested.is_set()
+            self._requested.clear()
+            stamp = await loop.run_in_executor(None, self._stamp)
+            if is_requested or (stamp != self._seen and stamp == last):
+                await self._reload(stamp)
+            last = stamp
+
+    def _stamp(self) -> _Stamp:
         """Changes whenever the file is written or replaced."""
         try:
             status = self._file.path.stat() if self._file.path is not None else None
@@ -115,6 +158,11 @@ def changed_keys(before: ReceiverConfig, after: ReceiverConfig) -> tuple[str, ..
         changed.remove("tls")
         changed += [f"tls.{key}" for key in _differing(before.tls, after.tls)]
     return tuple(changed)
+
+
+def _opens(key: str, given: ReceiverConfig) -> bool:
+    """Whether a change admits every client: this needs a restart, since a file may lack a part by mistake."""
+    return key == "tls.clients" and (given.tls is None or given.tls.clients is None)
 
 
 def _differing(before: msgspec.Struct, after: msgspec.Struct) -> list[str]:

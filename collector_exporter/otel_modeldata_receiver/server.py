@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from .listeners.admin import admin_listener
 from .listeners.certificate_expiry import seconds_until_expiry
 from .listeners.health import PROBE_SECONDS, StoreHealth
 from .listeners.http_listeners import http_listeners
+from .listeners.open_files import raise_limit
 from .mapping.signal import LOGS, TRACE_SERVICE
 from .reloading import Reloading
 from .time_limit import timeout
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SWITCH_SECONDS: Final = 0.001
 _CLOSE_SECONDS: Final = 1.0
 """For calls that remain after draining: answers that are being sent, and health watches, which never end."""
 
@@ -191,6 +194,9 @@ async def run(
     Raises:
         ReceiverError: see `Server.start`.
     """
+    raise_limit()
+    # Threads that read JSON or large records hold the interpreter's lock for less long, so that calls go on.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -203,8 +209,9 @@ async def run(
     if reloading is not None:
 
         def reload() -> None:
-            reloading.reload()
-            server.reload_deployments()
+            if not stop_requested.is_set():
+                reloading.request()
+                server.reload_deployments()
 
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
             loop.add_signal_handler(signal.SIGHUP, reload)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 from certificate_files import make_certificates
-from otlp_requests import NOON, ROWS, record, request
+from otlp_requests import NOON, ROWS, record, request, scopes_of
 from otlp_sender import LOGS, model_data, send, send_request
 from receiver_process import lines_below, wait_for_lines, wait_until
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.destination import Destinations
-from otel_modeldata_receiver.mapping import otlp, resource
+from otel_modeldata_receiver.mapping import resource
 from otel_modeldata_receiver.mapping.line_template.scope_templates import ScopeTemplates
 from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
 from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
@@ -82,7 +82,7 @@ def test_records_as_the_gateway_writes_them_have_a_line_template_in_the_receiver
     span = {"trace_id": b"t" * 16, "span_id": b"s" * 8, "flags": 1, "event_name": "azureml.inference.model_inputs"}
     for fields in (span, {}):
         send(gateway.grpc, *(record(ROWS, values, event_id=f"e-{n}", time_ns=NOON + n, **fields) for n in range(3)))
-        (scope,) = otlp.decode(arrived.get(timeout=60))
+        (scope,) = scopes_of(arrived.get(timeout=60))
         context = ScopeContext(
             resource=resource.read(scope.resource),
             encoded_resource=scope.resource,

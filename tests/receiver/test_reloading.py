@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from otel_modeldata.validation.problems import Problem
 from otel_modeldata_receiver.config.logs import LogLevel
 from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ConfigError
 from otel_modeldata_receiver.reloading import ConfigFile, Reloading, changed_keys
+from otel_modeldata_receiver.time_limit import timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    import pytest
 
 TLS = TlsConfig(cert_file="c", key_file="k", client_ca_file="ca", clients={"pod": ("credit/blue",)})
 BEFORE = ReceiverConfig(tls=TLS)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another task does."""
+    async with timeout(30):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
 
 
 def reloaded(given: ReceiverConfig) -> tuple[list[ReceiverConfig], list[ReceiverConfig]]:
@@ -73,3 +85,50 @@ def test_a_wrong_configuration_changes_nothing(caplog: pytest.LogCaptureFixture)
             "store: expected a URL, got ''"
         )
     ]
+
+
+def test_grants_that_are_gone_need_a_restart(caplog: pytest.LogCaptureFixture) -> None:
+    """A file that was cut off, or edited by mistake, must not admit every client."""
+    given = msgspec.structs.replace(BEFORE, tls=msgspec.structs.replace(TLS, clients=None), log_level=LogLevel.DEBUG)
+    expected = msgspec.structs.replace(BEFORE, log_level=LogLevel.DEBUG)
+    assert reloaded(given) == ([expected], [expected])
+    assert caplog.messages == ["the configuration changed, restart the receiver to apply it: tls.clients"]
+
+
+@pytest.mark.anyio
+async def test_a_file_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "receiver.yaml"
+    path.write_text("log_level: info\n")
+    applied: list[ReceiverConfig] = []
+    read: list[str] = []
+
+    def config() -> ReceiverConfig:
+        read.append(path.read_text())
+        if "defect" in read[-1]:
+            raise RuntimeError
+        return ReceiverConfig(log_level=LogLevel(read[-1].split()[1]))
+
+    file = ConfigFile(path=path, read=config, changed=lambda _: None)
+    reloading = Reloading(ReceiverConfig(), file, applied.append, poll_seconds=0.05)
+    stamps = iter(range(1, 5))
+    settled, stamp = asyncio.Event(), reloading._stamp
+
+    def growing() -> tuple[int, int, int]:
+        """The file grows between the first looks."""
+        return (0, 0, next(stamps, 5)) if not settled.is_set() else stamp()
+
+    reloading._stamp = growing  # type: ignore[method-assign]
+    path.write_text("log_level: debug\n")
+    reloading.start()
+    await until(lambda: bool(applied))
+    assert (next(stamps, None), [one.log_level for one in applied]) == (None, [LogLevel.DEBUG])
+    settled.set()
+    path.write_text("a defect, which does not end the watch")
+    await until(lambda: "defect" in read[-1])
+    path.write_text("log_level: error\n")
+    for _ in range(100):
+        reloading.request()
+    await until(lambda: len(applied) == 2)
+    assert applied[1].log_level is LogLevel.ERROR
+    await reloading.stop()
+    await reloading.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,9 @@ from ..config.logs import LogFormat
 if TYPE_CHECKING:
     from ..config.logs import LogLevel
 
-__all__ = ["start_log"]
+__all__ = ["end_with", "start_log"]
+
+logger = logging.getLogger(__name__)
 
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -25,11 +28,21 @@ class _JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
-        if record.exc_info:
+        if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+        # Surrogates, from names that are no UTF-8, are no valid JSON for most readers.
+        return json.dumps({key: value.encode(errors="replace").decode() for key, value in line.items()})
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message; its unformatted text if its arguments do not fit, because every line must be JSON."""
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 (a value's own `__str__` may raise anything)
+        text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        return f"{text} ({type(error).__name__} in its arguments)"
 
 
 def start_log(level: LogLevel, form: LogFormat) -> None:
@@ -37,5 +50,14 @@ def start_log(level: LogLevel, form: LogFormat) -> None:
     output = logging.StreamHandler()
     output.setFormatter(_JsonFormatter() if form is LogFormat.JSON else logging.Formatter(_TEXT))
     logging.basicConfig(level=level.value.upper(), handlers=[output], force=True)
+    logging.captureWarnings(capture=True)  # warnings of Python are lines of the log too
     # Azure's client writes a dozen lines for every request at INFO.
     logging.getLogger("azure").setLevel(logging.WARNING)
+
+
+def end_with(error: Exception) -> None:
+    """Write the error that ends a command on stderr: a line of the log if that is JSON, else one sentence."""
+    if any(isinstance(handler.formatter, _JsonFormatter) for handler in logging.getLogger().handlers):
+        logger.error("%s", error)
+    else:
+        sys.stderr.write(f"otel-modeldata: {error}\n")

@@ -6,7 +6,6 @@ To add a command, write a module with `add_parser(commands)`, which sets the def
 from __future__ import annotations
 
 import argparse
-import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -17,6 +16,7 @@ from .audit import command as audit
 from .check import command as check
 from .demo import command as demo
 from .doctor import command as doctor
+from .log_output import end_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed.run(parsed)
     except ReceiverError as error:
-        sys.stderr.write(f"otel-modeldata: {error}\n")
+        end_with(error)
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Final
@@ -92,6 +94,7 @@ _FLAGS: Final = {
     "http_listen": "--http-listen",
     "old_protocol_listen": "--old-protocol-listen",
     "deployments": "--deployment",
+    "limits.backfill": "--backfill",
     "admin_listen": "--admin-listen",
     "allow_insecure": "--allow-insecure",
     "log_level": "--log-level",
@@ -155,6 +158,7 @@ def receive(arguments: argparse.Namespace) -> None:
     Raises:
         ReceiverError: wrong settings, an unusable store or address.
     """
+    _ignore_hangup()  # until the receiver can reload: a reload must never end it
     given = {name: getattr(arguments, name) for name in _FLAGS if hasattr(arguments, name)}
     config = configuration.load(arguments.config, given)
     start_log(config.log_level, config.log_format)
@@ -187,7 +191,13 @@ def receive(arguments: argparse.Namespace) -> None:
             )
         )
     finally:
+        _ignore_hangup()  # the loop restores the default, which ends the process
         exported.stop()
+
+
+def _ignore_hangup() -> None:
+    with contextlib.suppress(AttributeError, ValueError):  # Windows has no SIGHUP, and only a main thread may set it
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _run_loop(main: Coroutine[object, object, None]) -> None:

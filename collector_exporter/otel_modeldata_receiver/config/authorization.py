@@ -22,7 +22,9 @@ from ..exceptions import ForbiddenError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Client", "Clients", "Grants"]
+    from .receiver import TlsConfig
+
+__all__ = ["Client", "Clients", "Grants", "clients_of"]
 
 EVERYTHING: Final = "*"
 """As a grant: every deployment. After the slash of a grant: every deployment of the endpoint."""
@@ -108,3 +110,9 @@ Grants = Annotated[
     Rule(expected="the name of a certificate", accepts=bool, advice="name who may send, or leave it out"),
 ]
 """The type of the setting `tls.clients`: deployments by certificate name."""
+
+
+def clients_of(tls: TlsConfig | None) -> Clients | None:
+    """Who may send for which deployment; None where everybody may send for all."""
+    granted = tls.clients if tls else None
+    return None if granted is None else Clients(granted)

@@ -23,9 +23,10 @@ from ..exceptions import ConfigError
 from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the annotations)
 from .authorization import Grants  # noqa: TC001
 from .kept_spans import KeptSpans
+from .limits import LimitsConfig
 from .logs import LogFormat, LogLevel
 from .paths import with_meant_paths
-from .setting import MIB, Doc, Setting, settings_of
+from .setting import MIB, Doc, Setting, settings_of, with_overrides
 from .store_access import AccessConfig, DatastoreConfig, DatastoreName, WorkspaceConfig
 from .store_url import is_store, shown_store
 
@@ -271,6 +272,9 @@ class ReceiverConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             meaning="write an MLTable and a data asset file when the first line of a collection is stored",
         ),
     ] = True
+    limits: Annotated[LimitsConfig, Doc(unit="mapping", meaning="bounds of one request and of one deployment")] = (
+        LimitsConfig()
+    )
 
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "store": self.shown_store, "datastores": self.known_datastores}
@@ -321,7 +325,7 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     Raises:
         ConfigError: the file cannot be read, or settings are wrong; lists all of them.
     """
-    settings = (_read(path) if path else {}) | dict(overrides)
+    settings = with_overrides(_read(path) if path else {}, overrides)
     settings, wrong_paths = with_meant_paths(settings)
     config, problems = decode(settings, ReceiverConfig)
     problems = (*wrong_paths, *problems)
@@ -337,7 +341,7 @@ def _read(path: Path) -> dict[object, object]:
         settings = msgspec.yaml.decode(path.read_bytes())
     except OSError as error:
         raise ConfigError(Problem("", f"expected a YAML file, got {error.strerror or error}", str(path))) from None
-    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+    except Exception as error:  # noqa: BLE001 (the constructors of YAML values raise many types, for a wrong date for one)
         given = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ConfigError(Problem("", f"expected a YAML file, got {given}", str(path))) from None
     if settings is None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import msgspec
 
-__all__ = ["MIB", "Doc", "Setting", "settings_of"]
+__all__ = ["MIB", "Doc", "Setting", "settings_of", "with_overrides"]
 
 MIB: Final = 1024 * 1024
 
@@ -96,3 +96,13 @@ def _structs(hint: Any) -> Iterator[tuple[type[msgspec.Struct], str]]:
         yield from ((inner, f"NAME.{name}") for inner, name in _structs(get_args(hint)[1]))
     elif isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         yield hint, ""
+
+
+def with_overrides(settings: dict[object, object], overrides: Mapping[str, object]) -> dict[object, object]:
+    """`settings` with `overrides` on top; a key with a dot is a setting in a mapping."""
+    merged = dict(settings)
+    for key, value in overrides.items():
+        outer, dot, inner = key.partition(".")
+        within = merged.get(outer)
+        merged[outer] = {**(within if isinstance(within, dict) else {}), inner: value} if dot else value
+    return merged

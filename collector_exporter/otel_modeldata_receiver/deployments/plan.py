@@ -132,16 +132,28 @@ def _mount_name(path: DatastorePath, datastore: DatastoreConfig) -> str:
 
 
 def _warn_of_shared_folders(plans: Plans) -> None:
-    """Log the folders that are used by several collections: Azure ML merges their rows into one table."""
+    """Log the folders of several collections, whose rows Azure ML merges into one table, and of several deployments.
+
+    In one folder an event whose id is stored already is a copy, whoever sent it.
+    """
     users: dict[str, set[str]] = {}
-    for plan in plans.values():
+    deployments: dict[str, set[str]] = {}
+    for tenant, plan in plans.items():
         for name, collection in plan.collections.items():
             if collection.root is not None and collection.path is not None:
                 users.setdefault(collection.path, set()).add(name)
+                deployments.setdefault(collection.path, set()).add("/".join(tenant))
     for path, names in users.items():
         if len(names) > 1:
             logger.warning(
                 "%s takes the collections %s: Azure ML reads them as one table, give each a path of its own",
                 path,
                 ", ".join(sorted(names)),
+            )
+        if len(deployments[path]) > 1:
+            logger.warning(
+                "%s takes events of the deployments %s: an event with an id of another one is not stored, give each a "
+                "path of its own",
+                path,
+                ", ".join(sorted(deployments[path])),
             )

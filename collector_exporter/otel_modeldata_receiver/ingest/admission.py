@@ -67,3 +67,13 @@ class Admission:
             self._tenants[tenant] = held
         else:
             self._tenants.pop(tenant, None)
+
+    def grow(self, tenant: str, size: int) -> None:
+        """Count bytes that an admitted request takes beyond its size; needs one `shrink`."""
+        self.in_flight_bytes += size
+        self._tenants[tenant] = self._tenants.get(tenant, 0) + size
+
+    def shrink(self, tenant: str, size: int) -> None:
+        """Give back what `grow` took."""
+        self._requests += 1
+        self.release(tenant, size)

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..exceptions import StoreError
 from ..layout import partition
 from ..line import Line
 from ..mapping import quarantine as quarantine_line
-from ..mapping.rejection import rejected_by_bug
+from ..mapping.rejection import Identity, rejected_by_bug
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
     from ..mapping.event import LargePayload
     from ..mapping.quarantine import Rejected
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ..storage.line_sink import LineSink
 
 __all__ = ["Committed", "commit", "quarantine"]
+
+_T = TypeVar("_T")
 
 _FOLDERS_AT_ONCE: Final = 64
 """Folders of a request that are appended to at the same time: thousands of tasks at once would stop all others."""
@@ -92,12 +95,22 @@ async def quarantine(sink: LineSink, rejected: Sequence[Rejected], arrival_ns: i
         urls = {}
         for key, part in one.large_parts.items():
             if part not in urls_by_part:
-                name = f"{folder}/files/{quarantine_line.object_name(part)}"
-                urls_by_part[part] = await sink.put(name, part, quarantine_line.OTLP_CONTENT_TYPE)
+                name = await _off_the_loop(partial(quarantine_line.object_name, part), len(part))
+                url = await sink.put(f"{folder}/files/{name}", part, quarantine_line.OTLP_CONTENT_TYPE)
+                urls_by_part[part] = url
             urls[key] = urls_by_part[part]
-        line = quarantine_line.encode(one, arrival_ns=arrival_ns, urls=urls)
-        lines.setdefault(folder, []).append(Line(one.id, line))
-    return replace(await _append(sink, lines), rejected=tuple(rejected))
+        line = await _off_the_loop(partial(_quarantine_line, one, arrival_ns, urls), one.size)
+        lines.setdefault(folder, []).append(line)
+    return replace(await _append(sink, lines), duplicates=0, rejected=tuple(rejected))
+
+
+def _quarantine_line(rejected: Rejected, arrival_ns: int, urls: dict[str, str]) -> Line:
+    return Line(rejected.id, quarantine_line.encode(rejected, arrival_ns=arrival_ns, urls=urls))
+
+
+async def _off_the_loop(work: Callable[[], _T], size: int) -> _T:
+    """The result of `work` on `size` bytes: in a thread if there are many."""
+    return await asyncio.to_thread(work) if size > _LONG_DIGEST else work()
 
 
 async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> Committed:
@@ -107,7 +120,10 @@ async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> 
     try:
         url = await sink.put(name, large.content, large.content_type)
     except ValueError as error:  # the name has other content: like an internal error, this affects only this record
-        rejected = rejected_by_bug(large.record, error, resource=large.resource, endpoint=large.endpoint)
+        identity = Identity(large.event.collection, int(large.event.line.timens))
+        rejected = rejected_by_bug(
+            large.record, error, resource=large.resource, endpoint=large.endpoint, identity=identity
+        )
         return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))
     return await _append(sink, {large.event.folder: [line]})

@@ -19,27 +19,31 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata import semconv
 from otel_modeldata.log_throttle import LogThrottle
 
-from ..config.authorization import Clients
+from ..config.authorization import clients_of
 from ..config.kept_spans import KeptSpans
 from ..exceptions import InternalError, ReceiverError, ShuttingDownError, StoreError, UndecodableError
 from ..layout import partition
 from ..layout.destination import Destinations
 from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
-from ..mapping.request import decode, map_records
+from ..mapping.request import Mapped, decode
+from ..mapping.request import steps as map_steps
 from ..telemetry import tenant_attributes
 from ..telemetry.receiver_metrics import RECEIVER
 from . import compression
 from .admission import Admission
 from .commit import commit, quarantine
+from .line_time import event_time
 from .read_slots import ReadSlots
+from .tenant_rates import TenantRates
 from .totals import Totals
+from .turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ..config.receiver import ReceiverConfig
-    from ..mapping.request import Decoded, Mapped
+    from ..mapping.request import Decoded
     from ..storage.line_sink import LineSink
     from ..telemetry import Instruments
     from .commit import Committed
@@ -49,13 +53,16 @@ __all__ = ["Pipeline"]
 
 logger = logging.getLogger(__name__)
 
+_NOT_READ: Final = "requests that are decompressed or converted"
+"""The tenant of a request whose resource is not known yet."""
+_SURPLUS_BYTES: Final = 4096
+"""Lines that are this much larger than twice their request are counted as bytes in flight."""
 _DRAIN_TURN_SECONDS: Final = 0.02
 _WITHOUT_CONTENT: Final = (
     "calls of a language model in %s carry no prompts and answers: their spans %s; if they may be collected, set in "
     "the application, with OpenTelemetry's instrumentation, OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental "
     "and OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only"
 )
-_TIME_KEY: Final = b'"timens":"'
 
 
 class Pipeline:
@@ -69,6 +76,7 @@ class Pipeline:
         destinations: where the lines of each collection are stored; by default the standard layout.
         on_stored: called with the folders of lines that became durable.
         clock_ns: wall clock, ns since the epoch.
+        work_clock: seconds that mapping takes.
 
     Attributes:
         totals: counts since the start.
@@ -84,6 +92,7 @@ class Pipeline:
         destinations: Destinations | None = None,
         on_stored: Callable[[Sequence[str]], None] | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
+        work_clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._sink = sink
         self._config = config
@@ -92,13 +101,15 @@ class Pipeline:
         self._destinations = destinations or Destinations(config.rolling_rate)
         self._on_stored = on_stored
         self.spans = signals.spans(config.spans)
-        self.clients = _clients(config)
+        self.clients = clients_of(config.tls)
         self.totals = Totals()
         self._clock_ns = clock_ns
         self._log = LogThrottle(logger)
         self._log_once = LogThrottle(logger, math.inf)
         self._read_slots = ReadSlots(config.max_message_bytes)
         self._admission = Admission(config.max_in_flight_bytes)
+        self._rates = TenantRates(config.limits)
+        self._turns = Turns(work_clock)
         self._tasks: set[asyncio.Task[bytes]] = set()
         self._stopping = False
 
@@ -129,7 +140,15 @@ class Pipeline:
             if info.client is not None:
                 info.client.check_known()
             async with self._read_slots.message(read) as message:
-                answer = await self._begin_decompressed(message, info, convert)
+                answer = None if convert else self._begin_small(message, info)
+                if answer is None:
+                    self._admission.admit(_NOT_READ, len(message))
+            if answer is None:
+                # Without the slot: what takes long must not keep others from being read.
+                try:
+                    answer = await self._begin_large(message, info, convert)
+                finally:
+                    self._admission.release(_NOT_READ, len(message))
             return await self._outcome(answer)
         except (ReceiverError, TimeoutError) as error:
             self._report_refused(error, info)
@@ -147,13 +166,11 @@ class Pipeline:
             ReceiverError: it is not durable; see `exceptions.py`.
             TimeoutError: it is not known to be durable in time.
         """
-        return await self._outcome(
-            self._begin(decode(request, info.signal), lambda decoded: self._store(decoded, info))
-        )
+        return await self._outcome(self._begin(decode(request, info.signal), info))
 
     def use(self, config: ReceiverConfig) -> None:
         """Apply who may send for which deployment, to the requests that arrive from now on."""
-        self.clients = _clients(config)
+        self.clients = clients_of(config.tls)
 
     def stop(self) -> None:
         """Refuse calls from now on."""
@@ -166,33 +183,54 @@ class Pipeline:
             # A request that was still being mapped has passed its lines to the sink by the next turn.
             await asyncio.wait(tasks, timeout=_DRAIN_TURN_SECONDS)
 
-    async def _begin_decompressed(
+    def _begin_small(self, message: bytes, info: RequestInfo) -> asyncio.Future[bytes] | None:
+        """Begin to store the request that `message` contains; None where that takes a thread."""
+        try:
+            request = self._small(message, info)
+        except UndecodableError as error:
+            return self._begin_undecodable(message, info, error)
+        return None if request is None else self._begin(decode(request, info.signal), info)
+
+    def _small(self, message: bytes, info: RequestInfo) -> bytes | None:
+        is_compressed = compression.is_compressed(message) if info.compressed is None else info.compressed
+        return compression.decompress_small(message, self._config.max_message_bytes) if is_compressed else message
+
+    async def _begin_large(
         self, message: bytes, info: RequestInfo, convert: Callable[[bytes], Awaitable[bytes]] | None
     ) -> asyncio.Future[bytes]:
         """Begin to store the request that `message` contains; a damaged one is kept as it arrived."""
-        compressed = compression.is_compressed(message) if info.compressed is None else info.compressed
         try:
-            request = await compression.decompress(message, self._config.max_message_bytes) if compressed else message
+            request = self._small(message, info)
+            if request is None:
+                request = await compression.decompress(message, self._config.max_message_bytes)
             if convert is not None:
                 request = await convert(request)
         except UndecodableError as error:
-            reason = error
-            return self._begin(
-                decode(message, info.signal),
-                lambda decoded: self._keep_undecodable(decoded.request, reason, self._clock_ns()),
-            )
-        return self._begin(decode(request, info.signal), lambda decoded: self._store(decoded, info))
+            return self._begin_undecodable(message, info, error)
+        return self._begin(decode(request, info.signal), info)
+
+    def _begin_undecodable(self, message: bytes, info: RequestInfo, reason: UndecodableError) -> asyncio.Future[bytes]:
+        return self._begin(decode(message, info.signal), info, reason)
 
     def _begin(
-        self, decoded: Decoded, work: Callable[[Decoded], Coroutine[object, object, bytes]]
+        self, decoded: Decoded, info: RequestInfo, reason: UndecodableError | None = None
     ) -> asyncio.Future[bytes]:
-        """Admit a request and start `work` on it; cancelling the returned future does not end the work."""
+        """Admit a request and begin to store it; cancelling the returned future does not end the work.
+
+        Args:
+            decoded: the request.
+            info: what the listener reports about it.
+            reason: why it is kept as it is, in quarantine.
+        """
         self._refuse_when_stopping()
         tenant, size = decoded.tenant, len(decoded.request)
         self._admission.admit(tenant, size)
         self._instruments.in_flight.add(size)
         answer = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(work(decoded))
+        work = (
+            self._store(decoded, info) if reason is None else self._keep_undecodable(decoded, reason, self._clock_ns())
+        )
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._resolved(done, answer, tenant, size))
         return answer
@@ -224,14 +262,36 @@ class Pipeline:
             answer.set_result(task.result())
 
     async def _store(self, decoded: Decoded, info: RequestInfo) -> bytes:
-        """Map and commit a request, count its records, and return the encoded answer."""
-        signal, arrival_ns = decoded.signal, self._clock_ns()
+        """Map and commit a request, piece by piece, count its records, and return the encoded answer."""
+        arrival_ns = self._clock_ns()
+        steps = map_steps(
+            decoded,
+            arrival_ns=arrival_ns,
+            destinations=self._destinations,
+            limits=self._config.limits,
+            client=info.client,
+            admit=self._rates.admit,
+        )
+        rejected = 0
+        reasons: dict[str, None] = {}
         try:
-            mapped = map_records(decoded, arrival_ns=arrival_ns, destinations=self._destinations, client=info.client)
+            async for mapped in self._turns.pieces(steps):
+                piece = self._rates.within_quarantine(mapped)
+                committed = await self._store_piece(decoded, piece, info, arrival_ns)
+                rejected += sum(one.records for one in committed.rejected) + sum(piece.refused.values())
+                reasons.update(dict.fromkeys(one.reason for one in committed.rejected))
+                reasons.update(dict.fromkeys(piece.refused))
         except UndecodableError as error:
-            return await self._keep_undecodable(decoded.request, error, arrival_ns)
-        received = self._instruments.received[signal.name]
+            return await self._keep_undecodable(decoded, error, arrival_ns)
+        self.totals.size += len(decoded.request)
+        return decoded.signal.answer(rejected, [*reasons])
+
+    async def _store_piece(self, decoded: Decoded, mapped: Mapped, info: RequestInfo, arrival_ns: int) -> Committed:
+        """Commit a piece of a request and count its records."""
+        received = self._instruments.received[decoded.signal.name]
         attributes = {"receiver": RECEIVER, "transport": info.transport}
+        growth = max(0, mapped.line_bytes - 2 * len(decoded.request) - _SURPLUS_BYTES)
+        self._admission.grow(decoded.tenant, growth)
         try:
             committed = await commit(self._sink, mapped, arrival_ns)
         except StoreError as error:
@@ -239,9 +299,12 @@ class Pipeline:
             self._count_tenants(mapped, "refused")
             self._store_failed(error)
             raise
-        received.accepted.add(mapped.records - len(committed.rejected), attributes)
+        finally:
+            self._admission.shrink(decoded.tenant, growth)
+        kept, refused = sum(one.records for one in committed.rejected), sum(mapped.refused.values())
+        received.accepted.add(mapped.records - kept - refused, attributes)
         self._count_tenants(mapped, "accepted")
-        if mapped.lines and (time_ns := _time_of(next(iter(mapped.lines.values()))[0].data)):
+        if mapped.lines and (time_ns := event_time(next(iter(mapped.lines.values()))[0].data)):
             self._instruments.delay.record(max(0.0, (self._clock_ns() - time_ns) / 1e9))
         if mapped.left_out:
             self._instruments.left_out.add(mapped.left_out)
@@ -249,28 +312,31 @@ class Pipeline:
             self._report_calls_without_content(mapped.calls_without_content, decoded.tenant)
         if committed.duplicates:
             self._instruments.duplicates.add(committed.duplicates)
+        self._rates.stored(mapped.bytes_by_tenant)
         self._report_rejected(committed)
-        self._count(decoded, mapped, committed)
+        self._report_dropped(mapped.refused)
+        self._count(mapped, committed, kept + refused)
         if self._on_stored is not None:
             self._on_stored(mapped.folders)
-        return signal.answer(len(committed.rejected), [rejected.reason for rejected in committed.rejected])
+        return committed
 
     def _count_tenants(self, mapped: Mapped, outcome: str) -> None:
         for tenant, records in mapped.records_by_tenant.items():
             self._instruments.tenant_records.add(records, {**tenant_attributes(tenant), "outcome": outcome})
 
-    def _count(self, decoded: Decoded, mapped: Mapped, committed: Committed) -> None:
+    def _count(self, mapped: Mapped, committed: Committed, rejected: int) -> None:
         totals = self.totals
-        totals.stored += mapped.records - mapped.left_out - len(committed.rejected) - committed.duplicates
+        totals.stored += mapped.records - mapped.left_out - rejected - committed.duplicates
         totals.duplicates += committed.duplicates
-        totals.size += len(decoded.request)
         totals.add_folders(mapped.folders)
 
-    async def _keep_undecodable(self, request: bytes, error: UndecodableError, arrival_ns: int) -> bytes:
+    async def _keep_undecodable(self, decoded: Decoded, error: UndecodableError, arrival_ns: int) -> bytes:
         """Make the bytes durable, then raise `error`."""
-        rejected = Rejected(reason=str(error), request=request)
+        rejected = Rejected(reason=str(error), request=decoded.request, tenant=decoded.tenant)
+        kept = self._rates.within_quarantine(Mapped(rejected=(rejected,)))
+        self._report_dropped(kept.refused)
         try:
-            committed = await quarantine(self._sink, (rejected,), arrival_ns)
+            committed = await quarantine(self._sink, kept.rejected, arrival_ns)
         except StoreError as store_error:
             self._store_failed(store_error)
             raise
@@ -306,29 +372,25 @@ class Pipeline:
             kind = type(defect).__name__
             message = "internal error (a bug), records are in quarantine: %s"
             self._log.log(logging.WARNING, ("defect", kind), message, kind, exc_info=defect)
-        self.totals.quarantined += len(committed.rejected)
+        self.totals.quarantined += sum(one.records for one in committed.rejected)
         kinds: dict[str, int] = {}
-        for record in committed.rejected:
-            kinds[record.kind] = kinds.get(record.kind, 0) + 1
+        for one in committed.rejected:
+            if one.records:
+                kinds[one.kind] = kinds.get(one.kind, 0) + one.records
         for kind, count in kinds.items():
             self._instruments.quarantined.add(count, {"reason": kind})
             message = "%d records went to %s: %s"
             self._log.log(logging.WARNING, ("quarantine", kind), message, count, partition.QUARANTINE, kind)
 
+    def _report_dropped(self, refused: Mapping[str, int]) -> None:
+        """Count and log the records that are neither stored nor kept, by reason."""
+        for reason, count in refused.items():
+            kind = reason.partition(":")[0]
+            self.totals.dropped += count
+            self._instruments.dropped.add(count, {"reason": kind})
+            self._log.log(logging.WARNING, ("dropped", kind), "%d records were answered as rejected: %s", count, reason)
+
 
 def _expire(answer: asyncio.Future[bytes]) -> None:
     if not answer.done():
         answer.set_exception(TimeoutError())
-
-
-def _clients(config: ReceiverConfig) -> Clients | None:
-    """Who may send for which deployment; None where everybody may send for all."""
-    granted = config.tls.clients if config.tls else None
-    return None if granted is None else Clients(granted)
-
-
-def _time_of(line: bytes) -> int:
-    """The time of the event in a line, ns since the epoch; 0 where the line has none. Its keys follow its rows."""
-    start = line.rfind(_TIME_KEY) + len(_TIME_KEY)
-    digits = line[start : line.find(b'"', start)]
-    return int(digits) if digits.isdigit() else 0

@@ -22,6 +22,7 @@ class Totals:
         stored: records that became durable lines.
         duplicates: records that were stored already.
         quarantined: records that could not become lines, and requests that could not be read.
+        dropped: records that were answered as rejected and are not kept.
         refused: requests that were answered with an error.
         size: bytes of the requests whose records were stored, decompressed.
     """
@@ -29,6 +30,7 @@ class Totals:
     stored: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    dropped: int = 0
     refused: int = 0
     size: int = 0
     _folders: set[str] = field(default_factory=set)
@@ -43,9 +45,10 @@ class Totals:
         """All counts, for a log line."""
         most = len(self._folders) >= _MOST_FOLDERS
         folders = f"{_MOST_FOLDERS:,} or more folders" if most else _counted(len(self._folders), "folder")
+        dropped = f"{self.dropped:,} not kept, " if self.dropped else ""
         return (
             f"{_counted(self.stored, 'event')} in {folders}, from {_counted(self.size, 'byte')} of requests; "
-            f"{_counted(self.duplicates, 'duplicate')}, {self.quarantined:,} in quarantine, "
+            f"{_counted(self.duplicates, 'duplicate')}, {self.quarantined:,} in quarantine, {dropped}"
             f"{_counted(self.refused, 'request')} refused"
         )
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from aiohttp import web
 
@@ -26,10 +26,11 @@ from otel_modeldata.validation.loopback import is_loopback
 from ..exceptions import ListenError, ReceiverError
 from .http_request import refusal_of
 from .inherited_sockets import inherited_socket
+from .open_files import most_open_files
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from .http_request import HttpRefusal
 
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 MOST_CONNECTIONS: Final = 2000
 """Connections of one listener; each holds up to 64 KiB that was read ahead."""
+_SHARE: Final = 8
+"""A listener has this part of the files that the process may open at most: others, and the store, need theirs."""
 IDLE_SECONDS: Final = 100.0
 """Time limit until a connection has sent the headers of its first or next request. Go's clients keep an idle connection
 for less (90 s), so a connection is not closed at the moment when it is used again."""
@@ -72,7 +75,7 @@ class HttpServer:
         setting: the name of the setting with the address, for messages.
         listen: `HOST:PORT`.
         routes: by path.
-        method: the only method that the routes answer.
+        method: the only method that the routes answer; HEAD is GET without a body.
         tls: serve TLS instead of plain text.
     """
 
@@ -112,6 +115,7 @@ class HttpServer:
         host = host.strip("[]")
         self._connections = _BoundedServer(
             self._answer,
+            closes_oldest=self._method == "GET",
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=_LINGER_SECONDS,
             auto_decompress=False,
@@ -175,7 +179,7 @@ class HttpServer:
         if route is None:
             paths = " or ".join(self._routes)
             return self._wrong(HTTPStatus.NOT_FOUND, f"expected the path {paths}, got {request.path[:200]!r}")
-        if request.method != self._method:
+        if request.method != self._method and (request.method, self._method) != ("HEAD", "GET"):
             return self._wrong(HTTPStatus.METHOD_NOT_ALLOWED, f"expected {self._method}, got {request.method[:20]!r}")
         try:
             return await route.answer(request)
@@ -191,18 +195,48 @@ class HttpServer:
     def _wrong(self, status: HTTPStatus, problem: str) -> web.Response:
         message = "%s: requests are refused: %s"
         self._log.log(logging.WARNING, status.phrase, message, self.setting, problem)
-        headers = {"Allow": self._method} if status is HTTPStatus.METHOD_NOT_ALLOWED else {}
+        headers = (
+            {"Allow": "GET, HEAD" if self._method == "GET" else self._method}
+            if status is HTTPStatus.METHOD_NOT_ALLOWED
+            else {}
+        )
         return web.Response(status=status, text=f"{problem}; correct the sender\n", headers=headers)
 
 
 class _BoundedServer(web.Server):
-    """All connections of a listener; a connection above the bound is closed at once."""
+    """All connections of a listener; a connection above the bound is closed at once.
+
+    Args:
+        handler: answers requests.
+        closes_oldest: close the oldest connection in place of the new one. It suits requests that are answered at once:
+            whoever holds connections open keeps no probe out. A request for data takes its time, and is not cut off.
+        options: of `web.Server`.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        closes_oldest: bool,
+        **options: Any,
+    ) -> None:
+        super().__init__(handler, **options)
+        self._closes_oldest = closes_oldest
+        limit = most_open_files()
+        self._most = MOST_CONNECTIONS if limit is None else min(MOST_CONNECTIONS, max(1, limit // _SHARE))
+        self._transports: dict[web.RequestHandler, asyncio.Transport] = {}
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        self._transports[handler] = transport
+        if len(self._transports) > self._most:
+            closed = next(iter(self._transports)) if self._closes_oldest else handler
             # In the next turn: aiohttp starts the connection after this call, and cannot start a closed one.
-            asyncio.get_running_loop().call_soon(transport.abort)
+            asyncio.get_running_loop().call_soon(self._transports.pop(closed).abort)
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._transports.pop(handler, None)
 
 
 if TYPE_CHECKING:

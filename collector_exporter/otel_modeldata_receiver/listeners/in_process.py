@@ -201,7 +201,12 @@ def _answer(attempt: concurrent.futures.Future[bytes]) -> Answer:
 
 
 def _config(url: str, instance: str | None = None) -> configuration.ReceiverConfig:
-    settings: dict[str, object] = {"store": url, "instance_id": instance or uuid.uuid4().hex}
+    # No other sender has this store: events that waited for long, or that a notebook makes of old data, are welcome.
+    settings: dict[str, object] = {
+        "store": url,
+        "instance_id": instance or uuid.uuid4().hex,
+        "limits.backfill": ["*"],
+    }
     if (deployment := _path(CONFIG_VARIABLE)) and _is_named(Path(deployment)):
         settings["deployments"] = [deployment]
     file = _path(CONFIG_FILE_VARIABLE)

@@ -3,7 +3,7 @@
 A service manager binds the socket and passes it on (systemd's `sd_listen_fds`): the sockets are the file descriptors
 from 3 on, `LISTEN_FDS` is their number, and `LISTEN_PID` the process they are for. While the receiver restarts, the
 kernel keeps connections in the queue of the socket, and the next process accepts them. systemd does this for a
-`.socket` unit, `systemd-socket-activate` for any command.
+`.socket` unit. (`systemd-socket-activate` passes a socket too, but it becomes the command: the socket ends with it.)
 
 Only the HTTP listeners take such sockets: gRPC cannot, and its senders (the SDK, a gateway) try again by themselves.
 """

@@ -33,6 +33,7 @@ from ..exceptions import UndecodableError
 from ..mapping.signal import LOGS
 from .external_event import ExternalEvent, request_of, time_of
 from .http_request import media_type, plain_answer, plain_refusal, read_body, request_info
+from .json_bounds import check_json, check_json_size, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,13 +102,20 @@ class KServeLogger:
     def __init__(self, pipeline: Pipeline, config: ReceiverConfig) -> None:
         self._pipeline = pipeline
         self._max_bytes = config.max_message_bytes
+        self._limits = config.limits
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """200 when every event is durable; 400 with the reason when one is durable in quarantine only."""
 
         async def convert(body: bytes) -> bytes:
+            content_type = media_type(request)
             headers = {name.lower(): value for name, value in request.headers.items()}
-            return request_of(read(headers, media_type(request), body))
+            if content_type == _STRUCTURED:
+                check_json_size(body, self._limits)
+            if content_type != _BATCHED:
+                return request_of(read(headers, content_type, body))
+            check_json(body, self._limits)
+            return await in_thread(lambda: request_of(read(headers, content_type, body)), len(body))
 
         info = request_info(request, LOGS, self._pipeline.clients)
         return plain_answer(await self._pipeline.receive(lambda: read_body(request, self._max_bytes), info, convert))

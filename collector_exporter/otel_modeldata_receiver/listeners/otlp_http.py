@@ -22,6 +22,8 @@ from . import otlp_json
 from .http_request import media_type, read_body, request_info
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from google.protobuf.message import Message
 
     from ..config.receiver import ReceiverConfig
@@ -38,8 +40,10 @@ _JSON: Final = "application/json"
 def otlp_routes(pipeline: Pipeline, config: ReceiverConfig) -> dict[str, OtlpRoute]:
     """The routes of both signals, by path (OTLP/HTTP "Request")."""
     limit = config.max_message_bytes
-    logs = OtlpRoute(pipeline, LOGS, otlp_json.JSON_LOGS, ExportLogsServiceResponse, max_bytes=limit)
-    spans = OtlpRoute(pipeline, pipeline.spans, otlp_json.JSON_SPANS, ExportTraceServiceResponse, max_bytes=limit)
+    to_logs = partial(otlp_json.request_of, signal=otlp_json.JSON_LOGS, limits=config.limits)
+    to_spans = partial(otlp_json.request_of, signal=otlp_json.JSON_SPANS, limits=config.limits)
+    logs = OtlpRoute(pipeline, LOGS, to_logs, ExportLogsServiceResponse, max_bytes=limit)
+    spans = OtlpRoute(pipeline, pipeline.spans, to_spans, ExportTraceServiceResponse, max_bytes=limit)
     return {"/v1/logs": logs, "/v1/traces": spans}
 
 
@@ -49,7 +53,7 @@ class OtlpRoute:
     Args:
         pipeline: makes requests durable.
         signal: log records or spans.
-        json: the JSON encoding of this signal.
+        convert: turns a request in JSON into an encoded one.
         response: the message type of an answer.
         max_bytes: the largest body, compressed or decompressed.
     """
@@ -58,14 +62,14 @@ class OtlpRoute:
         self,
         pipeline: Pipeline,
         signal: Signal,
-        json: otlp_json.JsonSignal,
+        convert: Callable[[bytes], Awaitable[bytes]],
         response: type[ExportLogsServiceResponse | ExportTraceServiceResponse],
         *,
         max_bytes: int,
     ) -> None:
         self._pipeline = pipeline
         self._signal = signal
-        self._json = json
+        self._convert = convert
         self._response = response
         self._max_bytes = max_bytes
 
@@ -77,7 +81,7 @@ class OtlpRoute:
             return await read_body(request, self._max_bytes)
 
         as_json = media_type(request) == _JSON
-        convert = partial(otlp_json.request_of, signal=self._json) if as_json else None
+        convert = self._convert if as_json else None
         info = request_info(request, self._signal, self._pipeline.clients)
         answer = await self._pipeline.receive(read, info, convert)
         if as_json:

@@ -12,7 +12,6 @@ This is slow, 0.1 ms a record and more: senders that have the choice should use 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import re
@@ -30,8 +29,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from ..config.limits import LimitsConfig
 from ..exceptions import UndecodableError
 from ..mapping.log_record import UNDECODABLE_JSON
+from .json_bounds import check_json, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
 
-_LARGE_BYTES: Final = 64 * 1024
-"""A larger request is converted in a thread, so that other calls go on."""
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 _ARRAY: Final = "arrayValue"
 _UNREADABLE_RESOURCE: Final = "otlp.json"
@@ -96,14 +95,15 @@ JSON_SPANS: Final = JsonSignal(
 )
 
 
-async def request_of(text: bytes, signal: JsonSignal) -> bytes:
+async def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | None = None) -> bytes:
     """The encoded request of `text`, a request in JSON.
 
     Raises:
-        UndecodableError: the structure of the request could not be read.
+        TooLargeError: the request is too large for this encoding.
+        UndecodableError: the structure of the request could not be read, or it has too many values.
     """
-    convert = partial(_request_of, text, signal)
-    return await asyncio.to_thread(convert) if len(text) > _LARGE_BYTES else convert()
+    check_json(text, limits or LimitsConfig())
+    return await in_thread(partial(_request_of, text, signal), len(text))
 
 
 def _request_of(text: bytes, signal: JsonSignal) -> bytes:

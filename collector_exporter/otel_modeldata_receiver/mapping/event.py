@@ -13,12 +13,10 @@ from ..line import Line
 from . import cloudevent
 
 if TYPE_CHECKING:
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
     from .scope import ScopeContext
 
-Record: TypeAlias = "bytes | Span"
-"""A log record stays encoded until it is read."""
+Record: TypeAlias = bytes
+"""A log record or a span stays encoded until it is read."""
 
 
 class Event(msgspec.Struct, frozen=True):

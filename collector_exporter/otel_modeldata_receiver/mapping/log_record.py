@@ -19,6 +19,7 @@ from otel_modeldata import semconv
 from ..exceptions import BadRecordError
 from ..layout import partition
 from . import body, cloudevent, http_attributes, otlp
+from .bounds.rows_check import OWN_AGENT
 from .cloudevent import LINE_ATTRIBUTES, Varies
 from .event import Event
 from .resource import checked_name
@@ -68,6 +69,7 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
     collection = _collection(texts, record.event_name)
     content = _rows_content(texts, record) if collection.tabular else _payload_content(texts, record)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or scope.arrival_ns
+    scope.times.check(time_ns)
     destination = scope.destinations[collection.name]
     return Event(
         collection=collection.name,
@@ -106,7 +108,8 @@ def _keys(texts: Mapping[str, str], known_id: str, scope: ScopeContext, content:
 
 def _rows_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
     content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
-    rows = body.rows(record.body, content_type)
+    is_own = texts.get(semconv.AZUREML_AGENT, "").startswith(OWN_AGENT)
+    rows = body.rows(record.body, content_type, is_own=is_own)
     return _Content(
         type=content_type,
         range=cloudevent.content_range(rows.size),
@@ -245,9 +248,11 @@ def names_no_collection(record: LogRecord) -> bool:
 
 
 def has_event_id(record: LogRecord) -> bool:
-    """Whether the sender gave `record` an event id, valid or not."""
+    """Whether the sender gave `record` an event id, valid or not; an empty one identifies nothing."""
     return any(
-        attribute.key == semconv.CLOUDEVENTS_EVENT_ID and attribute.value.WhichOneof("value") is not None
+        attribute.key == semconv.CLOUDEVENTS_EVENT_ID
+        and (kind := attribute.value.WhichOneof("value")) is not None
+        and (kind != "string_value" or attribute.value.string_value != "")
         for attribute in record.attributes
     )
 

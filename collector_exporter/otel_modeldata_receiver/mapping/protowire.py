@@ -1,8 +1,9 @@
-"""The wire format of Protocol Buffers: the outline of an encoded OTLP message, and its fields, without decoding it.
+"""The wire format of Protocol Buffers: the fields of an encoded OTLP message, without decoding what is in them.
 
 Protocol Buffers encode an embedded message, a string and bytes in the same way: a length and that many bytes. So the
-messages of `logs.proto` can be read with other types, in which records are bytes, in half the time of the whole
-message. A damaged record is found when it is read, and does not affect the others.
+outline of a request is read without decoding its records, in steps of any size: a decoder would make an object of each
+of 36 million empty messages, which fit into one request, before anybody can count them. A damaged record is found when
+it is decoded, and does not affect the others.
 
 A message is a sequence of fields; a field is a varint `number << 3 | wire type`, then a varint (0), 8 bytes (1), a
 varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occur in OTLP.
@@ -10,45 +11,18 @@ varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from typing import TYPE_CHECKING, Final
 
 from ..exceptions import UndecodableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LogsRequest", "fields", "string_at", "undecodable", "varint"]
-
-_Field = descriptor_pb2.FieldDescriptorProto
-_BYTES: Final = _Field.TYPE_BYTES
-_MESSAGES: Final[dict[str, dict[str, tuple[int, _Field.Type.ValueType, str]]]] = {
-    "LogsRequest": {"resource_logs": (1, _Field.TYPE_MESSAGE, "ResourceLogs")},
-    "ResourceLogs": {"resource": (1, _BYTES, ""), "scope_logs": (2, _Field.TYPE_MESSAGE, "ScopeLogs")},
-    "ScopeLogs": {"scope": (1, _BYTES, ""), "log_records": (2, _BYTES, "*")},
-}
-"""opentelemetry/proto/logs/v1/logs.proto: number and type of each field, and the message type of repeated ones."""
-
-
-def _request_class() -> Any:
-    file = descriptor_pb2.FileDescriptorProto(name="outline.proto", package="outline", syntax="proto3")
-    for name, members in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for member, (number, kind, of) in members.items():
-            label = _Field.LABEL_REPEATED if of else _Field.LABEL_OPTIONAL
-            field = message.field.add(name=member, number=number, type=kind, label=label)
-            if kind == _Field.TYPE_MESSAGE:
-                field.type_name = f".outline.{of}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("outline.LogsRequest"))
-
-
-LogsRequest: Final = _request_class()
-"""`ExportLogsServiceRequest`."""
+__all__ = ["field", "fields", "run", "string_at", "undecodable", "varint"]
 
 _LENGTH_DELIMITED: Final = 2
+_FIRST_TAG: Final = 8
+"""Fields are numbered from 1."""
 _FIXED_SIZES: Final = {1: 8, 5: 4}
 _STRING_VALUE: Final = 0x0A
 """The tag of `AnyValue.string_value`: number 1, length-delimited."""
@@ -66,6 +40,8 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
     while position < end:
         tag, position = varint(message, position)
         wire_type = tag & 7
+        if tag < _FIRST_TAG:
+            raise undecodable("a field with the number 0")
         stop = position
         if wire_type == _LENGTH_DELIMITED:
             size, position = varint(message, position)
@@ -77,9 +53,49 @@ def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, 
         else:
             raise undecodable(f"wire type {wire_type}")
         if stop > end:
-            raise undecodable(f"a field of {stop - position} bytes where {end - position} are left")
+            raise _too_long(stop - position, end - position)
         yield tag, position, stop
         position = stop
+
+
+def run(message: bytes, position: int, end: int, tag: int, most: int) -> tuple[list[bytes], int]:
+    """The contents of adjacent length-delimited fields with a one-byte `tag`, at most `most` of them.
+
+    Returns:
+        The contents, and the position after them: that of another field, or `end`.
+
+    Raises:
+        UndecodableError: a field is longer than what is left.
+    """
+    contents: list[bytes] = []
+    last = end - 2
+    for _ in range(most):
+        if position >= last or message[position] != tag:
+            break
+        size, start = message[position + 1], position + 2
+        if size >= 0x80:
+            high = message[start]
+            if high < 0x80:
+                size += (high << 7) - 0x80
+                start += 1
+            else:
+                size, start = varint(message, position + 1)
+        position = start + size
+        contents.append(message[start:position])
+    if position > end:
+        raise undecodable(f"a field that ends {position - end} bytes after its message")
+    return contents, position
+
+
+def field(number: int, content: bytes) -> bytes:
+    """An encoded length-delimited field."""
+    encoded = bytearray([number << 3 | _LENGTH_DELIMITED])
+    size = len(content)
+    while size >= 0x80:
+        encoded.append(size & 0x7F | 0x80)
+        size >>= 7
+    encoded.append(size)
+    return bytes(encoded) + content
 
 
 def string_at(message: bytes, position: int) -> tuple[int, int] | None:
@@ -125,3 +141,7 @@ def varint(message: bytes, position: int) -> tuple[int, int]:
 def undecodable(found: str) -> UndecodableError:
     """The error for bytes that are not a request."""
     return UndecodableError(f"undecodable request: expected an OTLP export request, got {found}; correct the sender")
+
+
+def _too_long(size: int, left: int) -> UndecodableError:
+    return undecodable(f"a field of {size} bytes where {left} are left")

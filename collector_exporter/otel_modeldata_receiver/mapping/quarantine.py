@@ -39,10 +39,13 @@ class Rejected:
         reason: `{kind}: expected .., got ..`; it may quote a name, never a body.
         record: the encoded `LogRecord`, empty when the whole request is kept.
         resource: the encoded `Resource` of the record.
-        request: the whole request, when not even its outline can be read.
+        request: the whole request, when not even its outline can be read, or a request of the records of one
+            deployment that are beyond a bound.
         endpoint: the endpoint, if its name is known and valid.
         collection: the collection, if its name is known and valid.
-        time_ns: event time, ns since the epoch; 0 when it is not known.
+        time_ns: event time, ns since the epoch; 0 when it is not known, or out of bounds.
+        records: how many records are in it.
+        tenant: `endpoint/deployment`; empty when it is not known.
         nonce: random bytes if two records with these bytes are two records, because nothing in them is an identity.
     """
 
@@ -53,7 +56,14 @@ class Rejected:
     endpoint: str | None = None
     collection: str | None = None
     time_ns: int = 0
+    records: int = 1
+    tenant: str = ""
     nonce: bytes = field(default=b"", compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return len(self.record) + len(self.resource) + len(self.request)
 
     @property
     def kind(self) -> str:
@@ -82,6 +92,7 @@ class QuarantineLine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         time: when the record arrived.
         size: bytes of the record or request.
+        records: how many records are in the request, if they are known.
     """
 
     reason: str
@@ -96,6 +107,7 @@ class QuarantineLine(msgspec.Struct, frozen=True, kw_only=True):
     resourceref: str | UnsetType = UNSET
     request: str | UnsetType = UNSET
     requestref: str | UnsetType = UNSET
+    records: int | UnsetType = UNSET
 
 
 _encoder: Final = msgspec.json.Encoder()
@@ -122,6 +134,7 @@ def encode(rejected: Rejected, *, arrival_ns: int, urls: dict[str, str]) -> byte
         resourceref=urls.get("resource", UNSET),
         request=_inline(rejected.request, urls.get("request")),
         requestref=urls.get("request", UNSET),
+        records=rejected.records if rejected.records > 1 else UNSET,
     )
     return _encoder.encode(line) + b"\n"
 

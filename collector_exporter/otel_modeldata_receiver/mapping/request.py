@@ -1,38 +1,47 @@
 """Maps a request to lines by folder; does no I/O.
 
-`decode` opens a request, `map_records` maps it: both are pure and return frozen values. A bad record never affects
-others: each is read on its own, and one that cannot become a line becomes a `Rejected` with its bytes and the reason.
-This includes a record that hits an internal error: otherwise its request would be sent again and fail again, forever,
-with everything that waits behind it.
+`decode` opens a request, `steps` maps it: both are pure and return frozen values. A bad record never affects others:
+each is read on its own, and one that cannot become a line becomes a `Rejected` with its bytes and the reason. This
+includes a record that hits an internal error: otherwise its request would be sent again and fail again, forever, with
+everything that waits behind it.
+
+A request may be far larger than it was on the wire, and its lines far larger than the request. So it is mapped in
+steps, between which other requests go on, and in pieces that are stored before the next one is mapped. `outline.py`
+has the bounds on what one deployment may have in it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ..exceptions import BadRecordError
+from ..config.limits import LimitsConfig
 from . import otlp
 from . import resource as resources
-from .event import LargePayload, PlacedLine
-from .rejection import rejected, rejected_by_bug, rejected_bytes
+from .bounds.event_time import event_times
+from .bounds.outline import outline
+from .outcomes import Mapped, Mappers, Outcomes, rejecting
 from .scope import ScopeContext, agent_of
 from .signal import LOGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from ..config.authorization import Client
     from ..layout.destination import Destinations
     from ..line import Line
-    from .event import Record
-    from .quarantine import Rejected
+    from .bounds.outline import Share
+    from .event import Outcome
+    from .outcomes import Step
     from .resource import ReadResource
-    from .signal import RecordMapper, Signal
+    from .signal import Signal
 
-__all__ = ["Decoded", "Mapped", "decode", "map_records"]
+__all__ = ["Decoded", "Mapped", "decode", "map_records", "steps"]
+
+
+_ANY_TIME: Final = LimitsConfig(backfill=("*",))
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,157 +64,115 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
         """`endpoint/deployment` of the first resource; empty if unknown."""
         return self.first_resource.tenant
 
-    def scopes(self) -> Sequence[otlp.ScopeRecords[Any]]:
-        """The records by scope.
-
-        Raises:
-            UndecodableError: not even the outline of the request can be read.
-        """
-        return self.signal.decode(self.request)
-
-    def resource_of(self, records: otlp.ScopeRecords[Any]) -> ReadResource:
-        """The resource of `records`."""
-        first = self.first_resource
-        return first if records.resource == first.encoded else resources.try_read(records.resource)
-
-
-class Mapped(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapped request: the lines and objects for the sink to store.
-
-    Attributes:
-        lines: the lines by folder, in the order of the records.
-        large: events whose payload is stored as an object before their line.
-        rejected: records that cannot become lines.
-        defects: internal errors that caused a rejection; the reasons contain only the names of their types.
-        records: how many records the request has.
-        left_out: how many of them are spans that the settings exclude.
-        calls_without_content: how many of them are calls of a language model that succeeded and carry no content.
-        records_by_tenant: how many records each tenant sent, `endpoint/deployment`; those of no tenant are left out.
-    """
-
-    lines: Mapping[str, Sequence[Line]] = msgspec.field(default_factory=dict)
-    large: tuple[LargePayload, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
-    defects: tuple[Exception, ...] = ()
-    records: int = 0
-    left_out: int = 0
-    calls_without_content: int = 0
-    records_by_tenant: Mapping[str, int] = msgspec.field(default_factory=dict)
-
-    @property
-    def folders(self) -> list[str]:
-        """The folders of all lines, large payloads included."""
-        return [*self.lines, *(large.event.folder for large in self.large)]
-
 
 def decode(request: bytes, signal: Signal = LOGS) -> Decoded:
     """Open an encoded export request of `signal`; a damaged one is reported when it is mapped."""
     return Decoded(request=request, signal=signal, first_resource=resources.try_read(otlp.first_resource(request)))
 
 
-def map_records(
-    decoded: Decoded, *, arrival_ns: int, destinations: Destinations, client: Client | None = None
-) -> Mapped:
-    """Map the records of a request.
+def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
+    decoded: Decoded,
+    *,
+    arrival_ns: int,
+    destinations: Destinations,
+    limits: LimitsConfig,
+    client: Client | None = None,
+    admit: Callable[[Sequence[Share]], Mapping[str, str]] | None = None,
+) -> Generator[Step, Outcome | Exception | None, None]:
+    """Map the records of a request, step by step; the last piece comes even when it is empty.
 
     Args:
         decoded: the request.
         arrival_ns: when it arrived, ns since the epoch.
         destinations: where the lines of each collection are stored.
+        limits: the bounds on what one deployment may have in a request.
         client: the client that sent it, unless it may send for every deployment.
+        admit: called with what the deployments have in the request; returns those whose records are refused, with the
+            reason, or raises for all.
 
     Raises:
-        UndecodableError: not even the outline of the request can be read.
-        ForbiddenError: `client` may not send for one of the deployments in it.
+        UndecodableError: not even the outline of the request can be read; no piece came before.
+        ForbiddenError: `client` may not send for one of the deployments in it; no piece came before.
     """
-    outcomes = _Outcomes()
-    for records in decoded.scopes():
-        deployment = decoded.resource_of(records).result
-        if isinstance(deployment, Exception):
-            outcomes.reject_all(records, deployment)
+    read = yield from outline(decoded.request, decoded.first_resource, limits, client)
+    outcomes = Outcomes(decoded.signal, limits)
+    refused = admit(read.shares) if admit is not None else {}
+    for part in read.parts:
+        if part.share.tenant in refused:
             continue
-        if client is not None:
-            client.check(deployment.endpoint, deployment.deployment)
+        deployment, resource = part.resource.result, part.records.resource
+        if isinstance(deployment, Exception):
+            yield from outcomes.map_all(part, rejecting(deployment, resource, event_times(limits, arrival_ns)))
+            continue
+        endpoint, name = deployment.endpoint, deployment.deployment
         scope = ScopeContext(
             resource=deployment,
-            encoded_resource=records.resource,
-            agent=agent_of(records.scope),
-            destinations=destinations.of_deployment(
-                deployment.endpoint, deployment.deployment, deployment.rolling_rate
-            ),
+            encoded_resource=resource,
+            agent=agent_of(part.records.scope),
+            destinations=destinations.of_deployment(endpoint, name, deployment.rolling_rate),
             arrival_ns=arrival_ns,
+            times=event_times(limits, arrival_ns, endpoint, name),
         )
-        outcomes.map_all(records, scope, decoded.signal.mapper(records, scope))
-    return outcomes.mapped()
-
-
-class _Outcomes:
-    """Collects what the records of one request become."""
-
-    def __init__(self) -> None:
-        self._lines: defaultdict[str, list[Line]] = defaultdict(list)
-        self._large: list[LargePayload] = []
-        self._rejected: list[Rejected] = []
-        self._defects: list[Exception] = []
-        self._records = 0
-        self._left_out = 0
-        self._calls_without_content = 0
-        self._by_tenant: dict[str, int] = {}
-
-    def mapped(self) -> Mapped:
-        return Mapped(
-            lines={folder: tuple(lines) for folder, lines in self._lines.items()},
-            large=tuple(self._large),
-            rejected=tuple(self._rejected),
-            defects=tuple(self._defects),
-            records=self._records,
-            left_out=self._left_out,
-            calls_without_content=self._calls_without_content,
-            records_by_tenant=self._by_tenant,
+        mappers = Mappers(
+            mapper=decoded.signal.mapper(part.records, scope),
+            alone=decoded.signal.mapper(part.records, scope, is_shared=False),
+            resource=resource,
+            endpoint=endpoint,
+            times=scope.times,
         )
-
-    def map_all(self, records: otlp.ScopeRecords[Any], scope: ScopeContext, mapper: RecordMapper) -> None:
-        """Map the records of one scope."""
-        count, tenant = len(records.records) + len(records.damaged), scope.resource.tenant
-        self._records += count
-        self._by_tenant[tenant] = self._by_tenant.get(tenant, 0) + count
-        resource, endpoint = scope.encoded_resource, scope.resource.endpoint
-        for record in records.records:
-            try:
-                outcome = mapper.map(record)
-            except BadRecordError as error:
-                self._rejected.append(rejected(record, str(error), resource=resource, endpoint=endpoint))
-            except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only the record that hits it)
-                self._reject_by_bug((record,), error, resource, endpoint)
-            else:
-                if isinstance(outcome, PlacedLine):
-                    self._lines[outcome.folder].append(outcome.line)
-                elif isinstance(outcome, LargePayload):
-                    self._large.append(outcome)
-                else:
-                    self._left_out += 1
-        self._calls_without_content += mapper.calls_without_content
-        self._reject_damaged(records, endpoint)
-
-    def reject_all(self, records: otlp.ScopeRecords[Any], error: Exception) -> None:
-        """Reject the records of a resource that cannot be read because of `error`."""
-        self._records += len(records.records) + len(records.damaged)
-        if isinstance(error, BadRecordError):
-            reason = str(error)
-            self._rejected += [
-                rejected(one, reason, resource=records.resource, endpoint=None) for one in records.records
-            ]
+        yield from outcomes.map_all(part, mappers)
+    for share in read.shares:
+        if share.tenant in refused:
+            outcomes.refuse(share, refused[share.tenant])
         else:
-            self._reject_by_bug(records.records, error, records.resource, None)
-        self._reject_damaged(records, None)
+            outcomes.reject_rest(share)
+    yield outcomes.taken()
 
-    def _reject_by_bug(
-        self, records: Iterable[Record], error: Exception, resource: bytes, endpoint: str | None
-    ) -> None:
-        self._defects.append(error)
-        self._rejected += [rejected_by_bug(one, error, resource=resource, endpoint=endpoint) for one in records]
 
-    def _reject_damaged(self, records: otlp.ScopeRecords[Any], endpoint: str | None) -> None:
-        self._rejected += [
-            rejected_bytes(one.raw, one.reason, resource=records.resource, endpoint=endpoint) for one in records.damaged
-        ]
+def map_records(
+    decoded: Decoded,
+    *,
+    arrival_ns: int,
+    destinations: Destinations,
+    client: Client | None = None,
+    limits: LimitsConfig | None = None,
+) -> Mapped:
+    """Map the records of a request at once; see `steps`. Without `limits` events may have any time."""
+    mapping = steps(
+        decoded, arrival_ns=arrival_ns, destinations=destinations, limits=limits or _ANY_TIME, client=client
+    )
+    pieces: list[Mapped] = []
+    step: Step = next(mapping)
+    while True:
+        if isinstance(step, Mapped):
+            pieces.append(step)
+        try:
+            step = mapping.send(step() if callable(step) else None)
+        except StopIteration:
+            return _joined(pieces)
+
+
+def _joined(pieces: Sequence[Mapped]) -> Mapped:
+    if len(pieces) == 1:
+        return pieces[0]
+    lines: defaultdict[str, list[Line]] = defaultdict(list)
+    size: defaultdict[str, int] = defaultdict(int)
+    records: defaultdict[str, int] = defaultdict(int)
+    for piece in pieces:
+        for folder, of_folder in piece.lines.items():
+            lines[folder] += of_folder
+        for tenant, number in piece.bytes_by_tenant.items():
+            size[tenant] += number
+        for tenant, number in piece.records_by_tenant.items():
+            records[tenant] += number
+    return Mapped(
+        lines={folder: tuple(of_folder) for folder, of_folder in lines.items()},
+        large=tuple(large for piece in pieces for large in piece.large),
+        rejected=tuple(one for piece in pieces for one in piece.rejected),
+        defects=tuple(defect for piece in pieces for defect in piece.defects),
+        records=sum(piece.records for piece in pieces),
+        left_out=sum(piece.left_out for piece in pieces),
+        calls_without_content=sum(piece.calls_without_content for piece in pieces),
+        bytes_by_tenant=dict(size),
+        records_by_tenant=dict(records),
+    )

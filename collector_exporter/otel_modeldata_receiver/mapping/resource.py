@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 from google.protobuf.message import DecodeError
@@ -16,15 +16,21 @@ from ..exceptions import BadRecordError
 from ..layout.partition import RollingRate
 from ..otlp_messages import Resource
 from . import otlp
+from .bounds.record_cost import count_values
 
 _URI_CHARACTERS: Final = "/:?#[]@!$&'()*+,;=%~"
 """RFC 3986 section 2.2 and `%`, in addition to the unreserved characters that `quote` keeps."""
 MAX_TEXT_CHARS: Final = 2048
 """One resource is repeated in the line of every record under it: a large text would multiply."""
+MAX_VALUES: Final = 8_000
+"""Attributes of a resource, and values in them; the arguments of a process may be thousands."""
 _MAX_CACHED_BYTES: Final = 16 * 1024
 """Ordinary resources have one or two KiB; 1024 of this size are remembered at most."""
-_NAMED: Final = re.compile(r"/(?:online)?endpoints/([^/]*)(?:/deployments/([^/]*))?", re.IGNORECASE)
-"""An endpoint, and perhaps its deployment, in an ARM id or in `semconv.local_source`."""
+_SEPARATORS: Final = re.compile(r"[/\\?#;&]")
+"""What may begin a segment for one of the readers of a source."""
+_ENDPOINTS: Final = frozenset({"endpoints", "onlineendpoints"})
+"""The segment before the name of an endpoint, in an ARM id or in `semconv.local_source`; Azure ignores the case."""
+_MAX_DECODINGS: Final = 8
 _UNKNOWN_SERVICE: Final = "unknown_service"
 """The service name that every OTel SDK sends when none is set."""
 
@@ -113,12 +119,30 @@ def _may_be_of(source: str, endpoint: str, deployment: str) -> bool:
     """Whether `source` names this deployment, or none (a virtual machine, for example).
 
     The sender may write for the deployment, which the folder of its lines shows. It has no right to the name of another
-    one, in whose account its lines would be counted.
+    one, in whose account its lines would be counted. A reader may decode the source and resolve dots in it (RFC 3986
+    section 6.2.2), so each form must name this deployment.
     """
-    return all(
-        named_endpoint.lower() == endpoint.lower() and named_deployment.lower() in {"", deployment.lower()}
-        for named_endpoint, named_deployment in _NAMED.findall(source)
-    )
+    segments = _SEPARATORS.split(_decoded(source).lower())
+    at = [index for index, segment in enumerate(segments) if segment.strip() in _ENDPOINTS]
+    if not at:
+        return True
+    if not {".", ".."}.isdisjoint(segments) or "" in segments[1:-1]:
+        return False
+    for index in at:
+        named, word, name = (*segments[index + 1 : index + 4], "", "", "")[:3]
+        if named != endpoint.lower() or (word == "deployments" and name not in {"", deployment.lower()}):
+            return False
+    return True
+
+
+def _decoded(source: str) -> str:
+    """`source` without percent-encoding, also where it was encoded more than once."""
+    for _ in range(_MAX_DECODINGS):
+        decoded = unquote(source)
+        if decoded == source:
+            return source
+        source = decoded
+    return f"/endpoints//{source}"  # no honest id is like this: it counts as one of another deployment
 
 
 def checked_name(what: str, name: str) -> str:
@@ -154,6 +178,11 @@ _READ: Final = frozenset(
 
 def _texts(resource: bytes) -> dict[str, str]:
     texts = {}
+    if count_values(resource, "Resource", MAX_VALUES) > MAX_VALUES:  # it is read before its request is admitted
+        raise BadRecordError(
+            f"resource too large: expected at most {MAX_VALUES} attributes and values in a resource, got more in "
+            f"{len(resource)} bytes; shorten it"
+        )
     try:
         attributes = Resource.FromString(resource).attributes
     except DecodeError:

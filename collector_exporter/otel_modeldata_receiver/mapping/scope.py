@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from .bounds.event_time import ANY_TIME, EventTimes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,6 +31,7 @@ class ScopeContext(msgspec.Struct, frozen=True, kw_only=True):
         agent: the library that collected them, unless a record names another one.
         destinations: where their lines are stored, by collection.
         arrival_ns: when the request arrived, ns since the epoch: the time of records that have none.
+        times: the times that events may have.
     """
 
     resource: DeploymentResource
@@ -36,6 +39,7 @@ class ScopeContext(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     destinations: Mapping[str, Destination]
     arrival_ns: int
+    times: EventTimes = ANY_TIME
 
 
 def new_event_id() -> str:

@@ -1,17 +1,18 @@
 """The two signals: log records, which are model data, and spans, which describe requests.
 
-They share admission, quarantine, the sink and every guarantee. They differ in how a request is decoded, in the mapper
-that turns a record into a line, and in the answer. Each signal is one class below.
+They share admission, quarantine, the sink and every guarantee. They differ in the mapper that turns a record
+into a line, and in the answer. Each signal is one class below.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from . import otlp
 from .line_template.template_cache import TemplateCache
 from .log_record_mapper import LogRecordMapper
+from .rejection import identity_of_log_record, identity_of_span
 from .span import SpanMapper
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..config.kept_spans import KeptSpans
     from .event import Outcome
+    from .rejection import Identity
     from .scope import ScopeContext
 
 __all__ = ["LOGS", "TRACE_SERVICE", "LogRecords", "RecordMapper", "Signal", "Spans", "spans"]
@@ -33,7 +35,7 @@ class RecordMapper(Protocol):
     calls_without_content: int
     """How many of them are calls of a language model that succeeded and carry no content."""
 
-    def map(self, record: Any, /) -> Outcome:
+    def map(self, record: bytes, /) -> Outcome:
         """Map a record; None where the settings exclude it.
 
         Raises:
@@ -55,16 +57,17 @@ class Signal(Protocol):
         """The gRPC service."""
         ...
 
-    def decode(self, request: bytes) -> Sequence[otlp.ScopeRecords[Any]]:
-        """The records of an encoded request, by scope.
-
-        Raises:
-            UndecodableError: not even the outline of the request can be read.
-        """
+    @property
+    def message(self) -> str:
+        """The message type of a record."""
         ...
 
-    def mapper(self, records: otlp.ScopeRecords[Any], scope: ScopeContext) -> RecordMapper:
-        """The mapper of the records of one scope."""
+    def mapper(self, records: otlp.ScopeRecords, scope: ScopeContext, *, is_shared: bool = True) -> RecordMapper:
+        """The mapper of the records of one scope; only a shared one uses what other requests use, as templates are."""
+        ...
+
+    def identity(self, record: bytes) -> Identity:
+        """The collection and the time of an encoded record, as far as they can be read."""
         ...
 
     def answer(self, rejected: int, reasons: Sequence[str]) -> bytes:
@@ -83,14 +86,15 @@ class LogRecords:
     templates: TemplateCache | None = field(default_factory=TemplateCache)
     name: str = field(default="log_records", init=False)
     service: str = field(default=_LOGS_SERVICE, init=False)
+    message: str = field(default="LogRecord", init=False)
 
-    def decode(self, request: bytes) -> Sequence[otlp.ScopeRecords[bytes]]:
+    def mapper(self, _: otlp.ScopeRecords, scope: ScopeContext, *, is_shared: bool = True) -> LogRecordMapper:
         """See `Signal`."""
-        return otlp.decode(request)
+        return LogRecordMapper(scope, self.templates if is_shared else None)
 
-    def mapper(self, _: otlp.ScopeRecords[bytes], scope: ScopeContext) -> LogRecordMapper:
+    def identity(self, record: bytes) -> Identity:
         """See `Signal`."""
-        return LogRecordMapper(scope, self.templates)
+        return identity_of_log_record(record)
 
     def answer(self, rejected: int, reasons: Sequence[str]) -> bytes:
         """See `Signal`."""
@@ -108,14 +112,15 @@ class Spans:
     kept: KeptSpans
     name: str = field(default="spans", init=False)
     service: str = field(default=TRACE_SERVICE, init=False)
+    message: str = field(default="Span", init=False)
 
-    def decode(self, request: bytes) -> Sequence[otlp.ScopeRecords[Any]]:
-        """See `Signal`."""
-        return otlp.decode_spans(request)
-
-    def mapper(self, records: otlp.ScopeRecords[Any], scope: ScopeContext) -> SpanMapper:
+    def mapper(self, records: otlp.ScopeRecords, scope: ScopeContext, *, is_shared: bool = True) -> SpanMapper:  # noqa: ARG002
         """See `Signal`."""
         return SpanMapper(records, scope, self.kept)
+
+    def identity(self, record: bytes) -> Identity:
+        """See `Signal`."""
+        return identity_of_span(record)
 
     def answer(self, rejected: int, reasons: Sequence[str]) -> bytes:
         """See `Signal`."""

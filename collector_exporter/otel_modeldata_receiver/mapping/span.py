@@ -21,14 +21,16 @@ from otel_modeldata import semconv
 
 from ..config.kept_spans import KeptSpans
 from ..exceptions import BadRecordError
-from ..otlp_messages import Resource, Span
+from ..otlp_messages import Resource
 from . import attributes as flat
-from . import cloudevent, event
+from . import cloudevent, event, otlp
 from .genai import content as genai
 from .row_event import RowIds, row_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
     from .event import Event, Outcome
     from .otlp import ScopeRecords
@@ -61,18 +63,19 @@ class SpanMapper:
             content.
     """
 
-    def __init__(self, spans: ScopeRecords[Span], scope: ScopeContext, kept: KeptSpans) -> None:
+    def __init__(self, spans: ScopeRecords, scope: ScopeContext, kept: KeptSpans) -> None:
         self._spans = spans
         self._scope = scope
         self._kept = kept
         self.calls_without_content = 0
 
-    def map(self, span: Span) -> Outcome:
-        """Map `span`; None where the setting `spans` excludes it.
+    def map(self, raw: bytes) -> Outcome:
+        """Map an encoded span; None where the setting `spans` excludes it.
 
         Raises:
-            BadRecordError: its ids are invalid, or an attribute nests too deep.
+            BadRecordError: it is damaged, its ids are invalid, or an attribute nests too deep.
         """
+        span = otlp.span(raw)
         _check_ids(span)
         attributes = flat.plain(span.attributes, span.dropped_attributes_count)
         events = [(one.name, flat.plain(one.attributes, one.dropped_attributes_count)) for one in span.events]
@@ -87,7 +90,7 @@ class SpanMapper:
         framework = self._scope.agent.partition("/")[0]
         complete = genai.completed(attributes, content, kind=kind, framework=framework)
         read = _event(span, collection, complete, events, self._resource, self._scope)
-        return event.outcome_of(read, span, self._scope)
+        return event.outcome_of(read, raw, self._scope)
 
     @cached_property
     def _resource(self) -> msgspec.Raw:
@@ -110,6 +113,7 @@ def _event(  # noqa: PLR0917, PLR0913 (the parts of one line)
     correlation_id = flat.id_in(attributes, semconv.AZUREML_CORRELATION_ID) or span.trace_id.hex()
     request_id = flat.id_in(attributes, semconv.AZUREML_REQUEST_ID) or correlation_id
     end_ns = span.end_time_unix_nano or span.start_time_unix_nano or scope.arrival_ns
+    scope.times.check(end_ns)
     trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
     traceparent = f"00-{trace_id}-{span_id}-{span.flags & 0xFF | _SAMPLED:02x}"
     ids = RowIds(f"{trace_id}-{span_id}", correlation_id, request_id, traceparent)

@@ -62,18 +62,18 @@ def start_metrics(instance: str, *, prometheus: bool = False) -> MetricExport:
     from opentelemetry.sdk.metrics import Histogram, MeterProvider  # noqa: PLC0415
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
     from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View  # noqa: PLC0415
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415
 
     from .prometheus import PrometheusReader  # noqa: PLC0415
 
     own = {
-        "service.name": os.environ.get("OTEL_SERVICE_NAME") or SERVICE_NAME,
+        "service.name": SERVICE_NAME,
         "service.version": version("otel-modeldata"),
         "service.instance.id": instance,
     }
-    named = "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    if named and "OTEL_SERVICE_NAME" not in os.environ:
-        del own["service.name"]  # values of the program would win over those of the variable
+    # What the variables name wins, which `Resource.create` does the other way round; empty values name nothing.
+    named = OTELResourceDetector().detect().attributes
+    own |= {key: _printable(str(value)) for key, value in named.items() if str(value).strip()}
     reader = PrometheusReader() if prometheus else None
     readers = [] if exporter is None else [PeriodicExportingMetricReader(exporter)]
     bounds = ExplicitBucketHistogramAggregation(_SECONDS)
@@ -84,6 +84,11 @@ def start_metrics(instance: str, *, prometheus: bool = False) -> MetricExport:
     )
     metrics.set_meter_provider(provider)
     return MetricExport(prometheus=reader, stop=provider.shutdown)
+
+
+def _printable(value: str) -> str:
+    """`value` without the parts that are no UTF-8: neither OTLP nor Prometheus's format can carry them."""
+    return value.encode(errors="replace").decode().strip()
 
 
 def _exporter(choice: str) -> MetricExporter:

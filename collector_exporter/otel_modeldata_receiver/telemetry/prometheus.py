@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from .prometheus_name import family_name, label_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from opentelemetry.sdk.metrics.export import Metric
     from prometheus_client import Metric as Family
@@ -51,8 +51,9 @@ class _Families(Collector):
     def collect(self) -> Iterator[Family]:
         data = self._reader.get_metrics_data()
         for resource in [] if data is None else data.resource_metrics:
-            target = {label_name(key): str(value) for key, value in resource.resource.attributes.items()}
-            yield InfoMetricFamily("target", "The attributes of the receiver's resource.", target)
+            yield InfoMetricFamily(
+                "target", "The attributes of the receiver's resource.", _labels(resource.resource.attributes)
+            )
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
                     yield _family(metric)
@@ -61,8 +62,7 @@ class _Families(Collector):
 def _family(metric: Metric) -> Family:
     name, text = family_name(metric.name, metric.unit or ""), metric.description or metric.name
     points: list[tuple[dict[str, str], Any]] = [
-        ({label_name(key): str(value) for key, value in (point.attributes or {}).items()}, point)
-        for point in metric.data.data_points
+        (_labels(point.attributes or {}), point) for point in metric.data.data_points
     ]
     if isinstance(metric.data, Histogram):
         histogram = HistogramMetricFamily(name, text)
@@ -81,6 +81,15 @@ def _family(metric: Metric) -> Family:
     for labels, point in points:
         gauge.add_sample(name, labels, point.value)
     return gauge
+
+
+def _labels(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Attributes as labels; values of names that become the same are joined by `;`, as OpenTelemetry's rules say."""
+    labels: dict[str, str] = {}
+    for key in sorted(attributes):
+        name, value = label_name(key), str(attributes[key]).encode(errors="replace").decode()
+        labels[name] = f"{labels[name]};{value}" if name in labels else value
+    return labels
 
 
 def _buckets(point: Any) -> Iterator[tuple[str, int]]:

@@ -19,5 +19,8 @@ def family_name(name: str, unit: str) -> str:
 
 
 def label_name(key: str) -> str:
-    """The name of an attribute."""
-    return _OTHER_CHARACTER.sub("_", key)
+    """The name of an attribute; the format allows no digit at the beginning, and reserves two underscores there."""
+    name = _OTHER_CHARACTER.sub("_", key)
+    if name[:1].isdigit() or not name:
+        return f"key_{name}"
+    return f"key{name}" if name.startswith("__") else name

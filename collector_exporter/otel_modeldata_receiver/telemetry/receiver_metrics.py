@@ -48,6 +48,7 @@ class Instruments:
         without_content: spans of calls of a language model that succeeded and carry no prompts and answers.
         duplicates: records that were stored already and not written again.
         quarantined: records that cannot become lines, by `reason`.
+        dropped: records that were answered as rejected and are not kept, by `reason`.
         refused_requests: requests answered with an error, by `error.type` and `transport`.
         tenant_records: records by `endpoint`, `deployment` and `outcome`: accepted or refused.
         delay: seconds from the time of a request's first event until the request is durable.
@@ -71,6 +72,7 @@ class Instruments:
     without_content: Counter
     duplicates: Counter
     quarantined: Counter
+    dropped: Counter
     refused_requests: Counter
     tenant_records: Counter
     delay: Histogram
@@ -115,6 +117,7 @@ def instruments(meter: Meter | None = None) -> Instruments:
         ),
         duplicates=meter.create_counter("otel_modeldata.duplicates", "{records}", "Stored already, not written again."),
         quarantined=meter.create_counter("otel_modeldata.quarantined", "{records}", "In quarantine, by reason."),
+        dropped=meter.create_counter("otel_modeldata.dropped", "{records}", "Rejected and not kept, by reason."),
         refused_requests=meter.create_counter(
             "otel_modeldata.refused_requests", "{requests}", "Answered with an error, by type of error and transport."
         ),

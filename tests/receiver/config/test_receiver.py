@@ -288,3 +288,14 @@ def test_a_door_to_the_network_without_tls_is_refused(tls: dict[str, str] | None
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.8.8.8"])
 def test_loopback_needs_no_tls(host: str) -> None:
     assert receiver.load(None, {"listen": f"{host}:1"}).listen == f"{host}:1"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["listen: 2026-99-99", "listen: !!int x", "listen: !!timestamp x", f"max_in_flight_bytes: {'9' * 5000}"],
+)
+def test_a_file_that_python_cannot_read_is_refused_like_any_other(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "receiver.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError):
+        receiver.load(path, {})

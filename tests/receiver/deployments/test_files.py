@@ -179,3 +179,16 @@ def test_two_collections_in_one_folder_are_warned_about(folder: Path, caplog: py
             "table, give each a path of its own"
         )
     ]
+
+
+def test_a_folder_of_several_deployments_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shared = "{model_inputs: {enabled: 'True', data: {path: azureml://datastores/workspaceblobstore/paths/shared}}}"
+    for name in ("blue", "green"):
+        (tmp_path / f"{name}.yml").write_text(deployment(name, shared))
+    make_plan(DeploymentFiles([str(tmp_path)]).read(), WORKSPACE_STORE)
+    assert caplog.messages == [
+        (
+            "azureml://datastores/workspaceblobstore/paths/shared takes events of the deployments e/blue, e/green: an "
+            "event with an id of another one is not stored, give each a path of its own"
+        )
+    ]

@@ -9,6 +9,8 @@ import pytest
 from held_pipeline import FULL_SUCCESS, INPUTS, fixture
 from otlp_requests import NOON, record, request
 
+from otel_modeldata_receiver.config.limits import LimitsConfig
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,7 +32,7 @@ async def test_an_event_is_stored_in_the_hour_of_its_own_time_whatever_the_recei
         "the last time that fits": (2**64 - 1, "2554/07/21/23"),
         "late by a year": (NOON - 365 * 24 * HOUR, "2025/11/22/12"),
     }
-    async with fixture(tmp_path) as made:
+    async with fixture(tmp_path, limits=LimitsConfig(backfill=("credit/*",))) as made:
         for made.now in (NOON, 0, 2**63 - 1):
             for event_id, (time_ns, _) in times.items():
                 one = f"{event_id} {made.now}"

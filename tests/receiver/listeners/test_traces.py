@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from live_receiver import live_receiver
+from live_receiver import ANY_EVENT_TIME, live_receiver
 from memory_store import MemoryStore
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -23,16 +23,16 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from otlp_requests import DEPLOYMENT, SCOPE, field, raw_request, record, request, resource, span, span_request
+from otlp_requests import DEPLOYMENT, SCOPE, raw_request, record, request, resource, scopes_of, span, span_request
 
 from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.config import receiver as config
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
-from otel_modeldata_receiver.exceptions import ConfigError, StoreError, UndecodableError
+from otel_modeldata_receiver.exceptions import ConfigError, StoreError
 from otel_modeldata_receiver.ingest.pipeline import Pipeline
 from otel_modeldata_receiver.ingest.request_info import RequestInfo
-from otel_modeldata_receiver.mapping import otlp, signal
+from otel_modeldata_receiver.mapping import signal
 from otel_modeldata_receiver.mapping import span as span_module
 from otel_modeldata_receiver.mapping.genai import content as genai_content
 from otel_modeldata_receiver.mapping.otlp import ScopeRecords
@@ -179,7 +179,7 @@ class Service:
         self.provider = MeterProvider(metric_readers=[self.reader])
         instruments = telemetry.instruments(self.provider.get_meter("test"))
         sink = Sink(store, instance="0" * 32, limits=SinkLimits(retry_seconds=0.0), instruments=instruments)
-        self.pipeline = Pipeline(sink, ReceiverConfig(**settings), instruments)
+        self.pipeline = Pipeline(sink, ReceiverConfig(limits=ANY_EVENT_TIME, **settings), instruments)
 
     async def accept(self, raw: bytes) -> bytes:
         return await self.pipeline.accept(raw, RequestInfo(signal=self.pipeline.spans, transport="grpc"))
@@ -287,26 +287,21 @@ async def test_a_nested_value_of_the_resource_is_stored_as_text() -> None:
 # --- The wire format and the setting ------------------------------------------------------------------------------
 
 
-async def test_the_field_by_field_walk_returns_the_same_as_the_decoder() -> None:
+async def test_the_outline_of_spans_is_that_of_log_records() -> None:
     raw = span_request(numbered(1), numbered(2))
-    (decoded,) = otlp.decode_spans(raw)
-    walked = ScopeRecords(
-        resource=resource().SerializeToString(), scope=SCOPE, records=[numbered(1), numbered(2)], damaged=[]
-    )
-    assert list(otlp._walk_request(raw)) == [walked]
-    assert (decoded.resource, decoded.scope, list(decoded.records)) == (walked.resource, walked.scope, walked.records)
+    assert scopes_of(raw) == [
+        ScopeRecords(
+            resource=resource().SerializeToString(),
+            scope=SCOPE,
+            records=[numbered(1).SerializeToString(), numbered(2).SerializeToString()],
+        )
+    ]
 
 
 async def test_the_schema_of_the_resource_is_decoded() -> None:
     export = ExportTraceServiceRequest.FromString(span_request(span()))
     export.resource_spans[0].schema_url = "https://opentelemetry.io/schemas/1.37.0"
-    assert otlp.decode_spans(export.SerializeToString())[0].schema_url == "https://opentelemetry.io/schemas/1.37.0"
-
-
-@pytest.mark.parametrize("raw", [b"\xff", field(1, b"\x0a\xff"), b"GET / HTTP/1.1\r\n\r\n"])
-async def test_bytes_that_are_not_a_request_are_undecodable(raw: bytes) -> None:
-    with pytest.raises(UndecodableError, match=r"^undecodable request: expected an OTLP export request, got "):
-        otlp.decode_spans(raw)
+    assert scopes_of(export.SerializeToString())[0].schema_url == "https://opentelemetry.io/schemas/1.37.0"
 
 
 async def test_the_setting_is_one_of_two_words() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from otlp_requests import SCOPE, field, invalid_utf8, nested_record, raw_request, record, request, resource
+from otlp_requests import SCOPE, field, invalid_utf8, nested_record, raw_request, record, request, resource, scopes_of
 
 from otel_modeldata_receiver.exceptions import BadRecordError, UndecodableError
 from otel_modeldata_receiver.mapping import otlp
@@ -16,27 +16,19 @@ from otel_modeldata_receiver.mapping import otlp
 GOOD = record(event_id="good", time_ns=1)
 
 
-def summary(request_bytes: bytes) -> list[tuple[bytes, str, list[bytes], list[bytes]]]:
-    return [
-        (
-            part.resource,
-            part.scope.name,
-            list(part.records),
-            [damaged.raw for damaged in part.damaged],
-        )
-        for part in otlp.decode(request_bytes)
-    ]
+def summary(request_bytes: bytes) -> list[tuple[bytes, str, list[bytes]]]:
+    return [(part.resource, part.scope.name, list(part.records)) for part in scopes_of(request_bytes)]
 
 
 def test_records_come_with_their_resource_and_scope() -> None:
     first, second = record(event_id="1"), record(event_id="2")
     assert summary(request(first, second)) == [
-        (resource().SerializeToString(), SCOPE.name, [first.SerializeToString(), second.SerializeToString()], [])
+        (resource().SerializeToString(), SCOPE.name, [first.SerializeToString(), second.SerializeToString()])
     ]
 
 
 def test_an_empty_request_has_no_records() -> None:
-    assert otlp.decode(b"") == []
+    assert scopes_of(b"") == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +44,7 @@ def test_an_empty_request_has_no_records() -> None:
 )
 def test_a_damaged_record_does_not_affect_the_others(damaged: bytes) -> None:
     good = GOOD.SerializeToString()
-    (part,) = otlp.decode(raw_request([good, damaged, good]))
+    (part,) = scopes_of(raw_request([good, damaged, good]))
     assert (list(part.records), part.scope) == ([good, damaged, good], SCOPE)
     assert otlp.log_record(good) == GOOD
     with pytest.raises(BadRecordError, match=r"^undecodable LogRecord: expected Protocol Buffers with UTF-8 strings"):
@@ -61,20 +53,20 @@ def test_a_damaged_record_does_not_affect_the_others(damaged: bytes) -> None:
 
 def test_a_record_that_nests_too_deep_only_inside_its_request_is_valid() -> None:
     deep = nested_record(49, "deep")
-    (part,) = otlp.decode(raw_request([deep]))
+    (part,) = scopes_of(raw_request([deep]))
     assert [otlp.log_record(raw) for raw in part.records] == [LogRecord.FromString(deep)]
 
 
 def test_a_damaged_resource_is_returned_as_it_is() -> None:
     bad_resource = field(1, field(1, b"\xff"))
-    parts = otlp.decode(raw_request([GOOD.SerializeToString()], bad_resource) + request(GOOD))
+    parts = scopes_of(raw_request([GOOD.SerializeToString()], bad_resource) + request(GOOD))
     assert [part.resource for part in parts] == [bad_resource, resource().SerializeToString()]
 
 
 def test_a_damaged_scope_loses_only_its_name() -> None:
     good = GOOD.SerializeToString()
     raw = field(1, field(1, resource().SerializeToString()) + field(2, field(1, field(1, b"\xff")) + field(2, good)))
-    (part,) = otlp.decode(raw)
+    (part,) = scopes_of(raw)
     assert (part.scope.name, list(part.records)) == ("", [good])
 
 
@@ -99,7 +91,7 @@ def test_unknown_fields_are_skipped() -> None:
 )
 def test_bytes_that_are_not_a_request_are_undecodable(raw: bytes) -> None:
     with pytest.raises(UndecodableError, match=r"^undecodable request: expected an OTLP export request, got "):
-        otlp.decode(raw)
+        scopes_of(raw)
 
 
 @given(st.integers(min_value=0))
@@ -107,7 +99,7 @@ def test_a_torn_request_is_undecodable_or_has_fewer_records(cut: int) -> None:
     whole = raw_request([GOOD.SerializeToString()] * 3)
     torn = whole[: cut % (len(whole) + 1)]
     try:
-        records = [one for part in otlp.decode(torn) for one in part.records]
+        records = [one for part in scopes_of(torn) for one in part.records]
     except UndecodableError:
         return
     assert set(records) <= {GOOD.SerializeToString()}
@@ -117,7 +109,7 @@ def test_a_torn_request_is_undecodable_or_has_fewer_records(cut: int) -> None:
 def test_random_bytes_are_decoded_or_undecodable_without_another_error(noise: bytes) -> None:
     for raw in (noise, field(1, noise), raw_request([noise]), raw_request([], noise)):
         try:
-            otlp.decode(raw)
+            scopes_of(raw)
         except UndecodableError:
             continue
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import otlp_requests
 import pytest
 from google.protobuf.wrappers_pb2 import UInt64Value
 from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from otlp_requests import any_value, decoded, raw_request, record, request, resource
+from otlp_requests import any_value, decoded, raw_request, record, request, resource, scopes_of
 
 from otel_modeldata_receiver.exceptions import UndecodableError
-from otel_modeldata_receiver.mapping.protowire import LogsRequest, fields, string_at, varint
+from otel_modeldata_receiver.mapping.protowire import field, fields, run, string_at, varint
 
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary(max_size=9) | st.text()
 SIZES = [0, 1, 127, 128, 129, 16_383, 16_384, 70_000, 2_100_000]
@@ -18,9 +19,29 @@ SIZES = [0, 1, 127, 128, 129, 16_383, 16_384, 70_000, 2_100_000]
 
 def test_a_request_has_resources_scopes_and_records_as_they_were_sent() -> None:
     records = [record(event_id="1").SerializeToString(), b"\xff no record"]
-    (resource_logs,) = LogsRequest.FromString(raw_request(records)).resource_logs
-    (scope_logs,) = resource_logs.scope_logs
-    assert (resource_logs.resource, list(scope_logs.log_records)) == (resource().SerializeToString(), records)
+    (scope,) = scopes_of(raw_request(records))
+    assert (scope.resource, list(scope.records)) == (resource().SerializeToString(), records)
+
+
+@given(st.lists(st.binary(max_size=300)), st.binary(max_size=9), st.integers(1, 5))
+def test_a_run_of_fields_ends_at_another_field_or_after_the_most(
+    contents: list[bytes], other: bytes, most: int
+) -> None:
+    encoded = [field(2, one) for one in contents]
+    raw = b"".join(encoded) + field(3, other)
+    found, position = run(raw, 0, len(raw), 0x12, most)
+    assert (found, position) == (contents[:most], len(b"".join(encoded[:most])))
+
+
+@pytest.mark.parametrize("raw", [b"\x12\x05abc", b"\x12\xff\x01abc", b"\x12\xff\xff\x01a"])
+def test_a_run_of_fields_that_are_too_long_is_undecodable(raw: bytes) -> None:
+    with pytest.raises(UndecodableError, match="got a field that ends"):
+        run(raw, 0, len(raw), 0x12, 10)
+
+
+@given(st.integers(1, 15), st.binary(max_size=300))
+def test_a_field_is_written_as_protocol_buffers_write_it(number: int, content: bytes) -> None:
+    assert field(number, content) == otlp_requests.field(number, content)
 
 
 def test_the_positions_of_a_records_fields_are_correct() -> None:
@@ -50,12 +71,7 @@ def test_bytes_that_are_not_a_sequence_of_fields_are_undecodable(raw: bytes) -> 
 @given(st.lists(st.binary(max_size=9), max_size=4))
 def test_the_outline_of_random_messages_has_the_same_records_as_the_whole_message(bodies: list[bytes]) -> None:
     raw = request(*(record(body, time_ns=1) for body in bodies))
-    outlined = [
-        one
-        for logs in LogsRequest.FromString(raw).resource_logs
-        for part in logs.scope_logs
-        for one in part.log_records
-    ]
+    outlined = [one for scope in scopes_of(raw) for one in scope.records]
     whole = [one for logs in decoded(raw).resource_logs for part in logs.scope_logs for one in part.log_records]
     assert outlined == [one.SerializeToString() for one in whole]
 

@@ -98,3 +98,36 @@ def test_metrics_are_written_when_the_receiver_stops() -> None:
         timeout=60,
     )
     assert "otelcol_receiver_accepted_log_records" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "otel-modeldata-receiver"),
+        ({"OTEL_SERVICE_NAME": "mine"}, "mine"),
+        ({"OTEL_SERVICE_NAME": " "}, "otel-modeldata-receiver"),
+        ({"OTEL_SERVICE_NAME": "", "OTEL_RESOURCE_ATTRIBUTES": "service.name=other"}, "other"),
+        ({"OTEL_SERVICE_NAME": "mine", "OTEL_RESOURCE_ATTRIBUTES": "service.name=other"}, "mine"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name = other"}, "other"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name="}, "otel-modeldata-receiver"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "my.service.name=other"}, "otel-modeldata-receiver"),
+        ({"OTEL_SERVICE_NAME": b"a\xff"}, "a?"),
+    ],
+)
+def test_the_service_name_is_that_of_the_variables_or_the_receivers_own(
+    variables: dict[str, str | bytes], expected: str
+) -> None:
+    code = (
+        "import sys\n"
+        "from otel_modeldata_receiver import telemetry\n"
+        "metrics = telemetry.start_metrics('0' * 32, prometheus=True)\n"
+        "telemetry.start_at_zero(telemetry.instruments())\n"
+        "sys.stdout.buffer.write(metrics.prometheus.text())\n"
+    )
+    environment = {"OTEL_RESOURCE_ATTRIBUTES": "a.b=1,a_b=2,1st=3"} | variables
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
+    (target,) = (line for line in done.stdout.decode().splitlines() if line.startswith("target_info{"))
+    assert f'service_name="{expected}"' in target
+    if "OTEL_RESOURCE_ATTRIBUTES" not in variables:
+        assert 'a_b="1;2"' in target
+        assert 'key_1st="3"' in target

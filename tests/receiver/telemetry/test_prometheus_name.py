@@ -23,3 +23,11 @@ def test_a_name_ends_with_its_unit_once(name: str, unit: str, expected: str) -> 
 
 def test_an_attribute_has_underscores_only() -> None:
     assert label_name("error.type") == "error_type"
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [("1st", "key_1st"), ("", "key_"), ("__name__", "key__name__"), ("\u043a", "_"), ("a-b", "a_b")],
+)
+def test_a_label_is_one_that_the_format_allows(key: str, expected: str) -> None:
+    assert label_name(key) == expected

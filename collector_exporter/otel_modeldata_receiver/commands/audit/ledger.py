@@ -35,7 +35,7 @@ __all__ = ["Fault", "Ledger", "Location"]
 MAX_LOCATIONS: Final = 100
 """Locations kept for each kind of fault; every fault is counted."""
 _Key = tuple[str, str, str]
-"""Producer, collection and account: the key of the counts; an account is `endpoint/deployment` in lower case."""
+"""Producer, collection and account: the key of the counts; an account is `endpoint/deployment`, as the folders are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +79,15 @@ class _Reference:
 
 @dataclass(slots=True)
 class _Part:
-    """The lines of one producer and collection in a part of a blob: their line numbers, ids and event numbers."""
+    """The lines of one producer and collection in a part of a blob: their line numbers, ids and event numbers.
+
+    `owned` has the ids of the deployment that the lines name, if that is another one than the folder's: its lines make
+    these ones duplicates, and are never made duplicates by them.
+    """
 
     counts: ProducerCounts
     ids: IdSet
+    owned: IdSet | None
     misplaced: str | None
     lines: list[int] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
@@ -101,10 +106,11 @@ class Ledger:
         unreadable: lines that are torn or not CloudEvents in JSON.
         misplaced: lines in a folder of another tenant, collection or time.
         content_range: lines whose `contentrange` does not match their rows.
-        duplicated: lines with the id of another line of the same source and type.
+        duplicated: lines with the id of another line of the same account, source and type.
         dataref: lines that refer to a missing object; complete after `check_references`.
         foreign_references: lines that refer to an object outside of their folder, which is not checked.
         unattributed: records in quarantine whose deployment or collection is unknown; they settle no account.
+        ambiguous_reports: producers with lines in several deployments, whose report names none.
     """
 
     def __init__(self, objects: Mapping[str, int]) -> None:
@@ -117,9 +123,10 @@ class Ledger:
         self.dataref = Fault()
         self.foreign_references = 0
         self.unattributed = 0
+        self.ambiguous_reports: set[str] = set()
         self._open_references: list[_Reference] = []
         self._counts: dict[_Key, ProducerCounts] = {}
-        self._ids: dict[tuple[str, str], IdSet] = {}
+        self._ids: dict[tuple[str, str, str], IdSet] = {}
         self._quarantined_ids = IdSet()
 
     # --- lines ---------------------------------------------------------------------------------------------------
@@ -167,7 +174,7 @@ class Ledger:
             if not selection.hours(line.time[:13].replace("-", "/").replace("T", "/")):
                 self.add_lines_of_other_hours(path, [raw])
                 continue
-            if self._ids.setdefault((line.source, line.type), IdSet()).add(np.array([hash(line.id)], np.int64))[0]:
+            if self._ids_of(_account(tenant), line).add(np.array([hash(line.id)], np.int64))[0]:
                 counts = self._counts_of(_key(line.producer, line.type, tenant, line.source), tenant)
                 counts.add_lines([stored_line.sequence_of(line)], np.array([True]))
                 count += 1
@@ -201,8 +208,16 @@ class Ledger:
     def _part(self, path: BlobPath, line: StoredLine) -> _Part:
         tenant = _tenant(path, line.source)
         counts = self._counts_of(_key(line.producer, line.type, tenant, line.source), tenant)
-        ids = self._ids.setdefault((line.source, line.type), IdSet())
-        return _Part(counts, ids, path.misplaced(line.source, line.type))
+        account = _account(tenant)
+        ids = self._ids_of(account, line)
+        named = tenant_of(line.source)
+        owner = None if named is None or _account(named).lower() == account.lower() else _account(named)
+        owned = None if owner is None else self._ids_of(owner, line)
+        return _Part(counts, ids, owned, path.misplaced(line.source, line.type))
+
+    def _ids_of(self, account: str, line: StoredLine) -> IdSet:
+        """The ids of a source, which several accounts have if it names none of them: a machine, for example."""
+        return self._ids.setdefault((account, line.source, line.type), IdSet())
 
     def _counts_of(self, key: _Key, tenant: tuple[str, str]) -> ProducerCounts:
         counts = self._counts.get(key)
@@ -211,7 +226,10 @@ class Ledger:
         return counts
 
     def _count(self, path: BlobPath, part: _Part) -> None:
-        is_new = part.ids.add(np.array([hash(event) for event in part.events], np.int64))
+        hashes = np.array([hash(event) for event in part.events], np.int64)
+        is_new = part.ids.add(hashes)
+        if part.owned is not None:
+            is_new &= ~part.owned.has(hashes)
         part.counts.add_lines(part.numbers, is_new)
         for index in np.flatnonzero(~is_new).tolist():
             self.duplicated.add(path, part.lines[index], f"expected a new id, got {part.events[index]!r} again")
@@ -320,23 +338,33 @@ class Ledger:
         return reconciliations
 
     def _by_account(self, reported: Mapping[Reported, ReportedCounts]) -> dict[_Key, tuple[Reported, ReportedCounts]]:
-        """The counts of reports by the account that they belong to.
+        """The counts of reports by account; a report that names its account letter by letter wins.
 
-        A report without a deployment, of an older version, belongs to the only account of its producer. If a second
-        deployment has lines of that producer, it belongs to none: whose it is cannot be known.
+        Azure's names are the same in any case, so a report may name the only account that differs in case. A report
+        without a deployment, of an older version, belongs to the only account of its producer. If a second deployment
+        has lines of that producer, it belongs to none: whose it is cannot be known.
         """
-        accounts: dict[str, set[str]] = {}
+        known = {account for producer, _, account in self._counts if producer}
+        in_any_case: dict[str, set[str]] = {}
+        of_producer: dict[str, set[str]] = {}
         for producer, _, account in self._counts:
-            accounts.setdefault(producer, set()).add(account)
-        found = {}
-        for one, counts in reported.items():
-            account = one.deployment.lower()
-            if not account:
-                known = accounts.get(one.producer, {""})
-                if len(known) > 1:
-                    continue
-                (account,) = known
-            found[one.producer, one.collection, account] = (one, counts)
+            in_any_case.setdefault(account.lower(), set()).add(account)
+            of_producer.setdefault(producer, set()).add(account)
+        self.ambiguous_reports = set()
+        found: dict[_Key, tuple[Reported, ReportedCounts]] = {}
+        for one, counts in sorted(
+            reported.items(), key=lambda item: (item[0].deployment not in known, item[0].deployment == "")
+        ):
+            candidates = {one.deployment}
+            if not one.deployment:
+                candidates = of_producer.get(one.producer, candidates)
+            elif one.deployment not in known:
+                candidates = in_any_case.get(one.deployment.lower(), candidates)
+            if len(candidates) > 1:
+                self.ambiguous_reports.add(one.producer)
+                continue
+            (account,) = candidates
+            found.setdefault((one.producer, one.collection, account), (one, counts))
         return found
 
 
@@ -356,7 +384,7 @@ def _key(producer: str, event_type: str, tenant: tuple[str, str], source: str) -
 
 
 def _account(tenant: tuple[str, str]) -> str:
-    return "/".join(tenant).lower() if any(tenant) else ""
+    return "/".join(tenant) if any(tenant) else ""
 
 
 def _names_of(deployment: str) -> tuple[str, str]:

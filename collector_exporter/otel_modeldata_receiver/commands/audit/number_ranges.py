@@ -112,6 +112,13 @@ class IdSet:
         self._push(ascending[new])
         return is_new
 
+    def has(self, hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """For each of `hashes`, in their order, whether it is in the set."""
+        known = np.zeros(len(hashes), np.bool_)
+        for run in self._runs:
+            known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
+        return known
+
     def _push(self, run: NDArray[np.int64]) -> None:
         while self._runs and len(self._runs[-1]) < 2 * len(run):
             run = np.sort(np.concatenate((self._runs.pop(), run)), kind="stable")  # merges sorted arrays

@@ -65,14 +65,14 @@ class QuarantinedEvent:
 decode: Final = msgspec.json.Decoder(QuarantinedLine).decode
 
 
-def identify(record: bytes, resource: bytes) -> QuarantinedEvent:
-    """The event of an encoded `LogRecord` and its encoded `Resource`; either may be damaged."""
+def identify(record: bytes, resource: bytes | None) -> QuarantinedEvent:
+    """The event of an encoded `LogRecord` and its encoded `Resource`; either may be damaged, and the resource lost."""
     of_record = _texts(record, _RECORD_ATTRIBUTES)
-    of_resource = _texts(resource, _RESOURCE_ATTRIBUTES)
+    of_resource = _texts(resource or b"", _RESOURCE_ATTRIBUTES)
     event_type = of_record.get(semconv.CLOUDEVENTS_EVENT_TYPE) or _event_name(record)
     named_by_type = event_type.removeprefix(semconv.EVENT_TYPE_PREFIX) if event_type else ""
     try:
-        read = resources.read(resource)
+        read = resources.read(resource) if resource is not None else None
     except BadRecordError:
         read = None
     producer = of_resource.get(semconv.SERVICE_INSTANCE_ID, "")

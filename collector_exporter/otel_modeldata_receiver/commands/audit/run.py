@@ -57,6 +57,11 @@ class Selection:
     last: str | None = None
 
     @property
+    def is_everything(self) -> bool:
+        """Whether all names are audited."""
+        return self.endpoint is None and self.deployment is None and self.collection is None
+
+    @property
     def whole(self) -> bool:
         """Whether all hours are audited."""
         return self.first is None and self.last is None
@@ -85,6 +90,7 @@ class Audit:
         shadows: blobs that were left out, because they are copies made by Azure ML's reader.
         parked: events that are parked and not in their folder, by whose place it is.
         vanished: notes of receivers about lines that were acknowledged and are gone.
+        torn_notes: names of such notes that cannot be read.
         running: whether producers may still run, so that one without a final report is no finding.
     """
 
@@ -96,12 +102,18 @@ class Audit:
     shadows: int
     parked: Mapping[str, int]
     vanished: Sequence[VanishedLines] = ()
+    torn_notes: Sequence[str] = ()
     running: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Whether there was nothing to audit: no blob and no report."""
-        return not (self.blobs or self.reconciliations)
+        """Whether there was nothing to audit: no line of the selected part, nor a trace of lines.
+
+        Blobs of unknown names are read for any selection, so they do not show that the selected names exist.
+        """
+        found = self.reconciliations or self.ledger.unreadable.count or self.vanished or self.parked
+        shared = self.ledger.unattributed or self.torn_notes
+        return not (found or (self.selection.is_everything and shared))
 
 
 async def audit(
@@ -143,6 +155,7 @@ class _Auditor:
         if self._ledger.has_open_references:
             now = await retry_for(lambda: self._store.walk(""), RETRY_SECONDS)
             self._ledger.check_references(_payloads(now))
+        vanished, torn_notes = await self._vanished(objects)
         whole = self._selection.whole
         if not whole and any(one.missing for one in self._ledger.reconcile({}, whole=False)):
             await self._read([blob for blob in blobs if blob not in set(within)], other_hours=True)
@@ -154,13 +167,16 @@ class _Auditor:
             size=sum(blob.size for blob in within),
             shadows=shadows,
             parked=dict(self._parked),
-            vanished=await self._vanished(objects),
+            vanished=vanished,
+            torn_notes=torn_notes,
         )
 
-    async def _vanished(self, objects: Sequence[StoredObject]) -> list[VanishedLines]:
-        """The notes about lines of the audited part that are gone."""
-        notes = [await self._note(one) for one in objects if is_note(one.name)]
-        return [note for note in notes if note is not None and self._is_selected(parse_blob_path(note.blob))]
+    async def _vanished(self, objects: Sequence[StoredObject]) -> tuple[list[VanishedLines], list[str]]:
+        """The notes about lines of the audited part that are gone, and the names of notes that cannot be read."""
+        notes = {one.name: await self._note(one) for one in objects if is_note(one.name)}
+        found = [note for note in notes.values() if note is not None]
+        selected = [note for note in found if self._is_selected(parse_blob_path(note.blob))]
+        return selected, [name for name, note in notes.items() if note is None]
 
     async def _note(self, one: StoredObject) -> VanishedLines | None:
         return read_note(await retry_for(lambda: self._store.read(one.name, 0, one.size), RETRY_SECONDS))
@@ -225,25 +241,26 @@ class _Auditor:
         for number, raw in enumerate(lines, before + 1):
             try:
                 line = quarantine_line.decode(raw)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 if not other_hours:
                     reason = f"expected a quarantine line in JSON, got {len(raw)} bytes: {error}"
                     self._ledger.unreadable.add(path, number, reason)
                 continue
             record = await self._content(path, line.record, line.recordref)
             resource = await self._content(path, line.resource, line.resourceref)
-            event = quarantine_line.identify(record, resource)
+            event = quarantine_line.identify(record or b"", resource)
             if self._names(*(event.tenant or ("", "")), event.collection):
                 self._ledger.add_quarantined(line.id, event, other_hour=other_hours)
 
-    async def _content(self, path: BlobPath, inline: str, url: str) -> bytes:
-        """The bytes of a record or resource, inline or in an object of its own; empty when that object is missing."""
+    async def _content(self, path: BlobPath, inline: str, url: str) -> bytes | None:
+        """The bytes of a record or resource, inline or in an object of its own; None when they are gone."""
         if not url:
-            return quarantine_line.decode_base64(inline)
+            content = quarantine_line.decode_base64(inline)
+            return content if content or not inline else None
         name = f"{path.folder}/files/{url.rpartition('/')[2]}"
         size = self._ledger.objects.get(name)
         if size is None:
-            return b""
+            return None
         return await retry_for(lambda: self._store.read(name, 0, size), RETRY_SECONDS)
 
 

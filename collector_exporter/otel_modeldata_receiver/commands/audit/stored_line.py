@@ -23,6 +23,7 @@ __all__ = ["StoredLine", "decode", "number_of", "reference", "referenced_size_pr
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:0-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
 _WHITESPACE: Final = b" \t\r\n"
 _TRUE: Final = "true"
+_OWN_AGENT: Final = "otel-modeldata/"
 
 
 class StoredLine(msgspec.Struct, kw_only=True, gc=False):
@@ -31,7 +32,8 @@ class StoredLine(msgspec.Struct, kw_only=True, gc=False):
     Attributes:
         timens: set in every line of the receiver, and never by Azure ML's own collector.
         datainblob: `"true"` where `data` is the URL of the payload.
-        sequence: the name of `producersequence` in lines of versions before 0.2.
+        sequence: the name of `producersequence` in lines of versions before 0.2, which only events of this SDK had; in
+            other lines it is CloudEvents' extension of that name.
     """
 
     id: str
@@ -46,6 +48,7 @@ class StoredLine(msgspec.Struct, kw_only=True, gc=False):
     producer: str = ""
     producersequence: str = ""
     sequence: str = ""
+    agent: str = ""
 
 
 _decoder: Final = msgspec.json.Decoder(StoredLine)
@@ -67,7 +70,8 @@ def decode(line: bytes) -> StoredLine:
 
 def sequence_of(line: StoredLine) -> int:
     """The sequence number of an event within its producer and collection; -1 without a number or a producer."""
-    return number_of(line.producersequence or line.sequence) if line.producer else -1
+    older = line.sequence if line.agent.startswith(_OWN_AGENT) else ""
+    return number_of(line.producersequence or older) if line.producer else -1
 
 
 def number_of(text: str) -> int:

@@ -42,6 +42,8 @@ def findings(audit: Audit) -> list[str]:
     problems += [f"lines vanished from {one.sentence}" for one in audit.vanished[:_SHOWN_LOCATIONS]]
     if more := audit.vanished[_SHOWN_LOCATIONS:]:
         problems.append(f"lines vanished from {counted(len(more), 'further blob')}")
+    if audit.torn_notes and audit.selection.is_everything and audit.selection.whole:
+        problems.append(_torn(audit))
     return problems if audit.running else problems + _open_ends(audit)
 
 
@@ -114,11 +116,21 @@ def _notes(audit: Audit) -> Iterator[str]:
         yield "not all hours were read: events before the first and after the last one of each producer are not checked"
     if audit.ledger.unattributed:
         yield f"{counted(audit.ledger.unattributed, 'record')} in quarantine without a deployment and collection"
+    if audit.torn_notes and not (audit.selection.is_everything and audit.selection.whole):
+        yield _torn(audit)  # which part of the store it is about is not known
+    for producer in sorted(audit.ledger.ambiguous_reports)[:_SHOWN_LOCATIONS]:
+        yield f"the final report of producer {producer!r} settles no account: several deployments may be meant"
     if audit.ledger.foreign_references:
         foreign = counted(audit.ledger.foreign_references, "line")
         yield f"{foreign} with a reference to an object outside of their folder, which was not checked"
     if audit.shadows:
         yield f"{counted(audit.shadows, 'blob')} left out: copies that Azure ML's reader makes in *_block_blob"
+
+
+def _torn(audit: Audit) -> str:
+    return (
+        f"{counted(len(audit.torn_notes), 'note')} about vanished lines cannot be read: {audit.torn_notes[0][:300]!r}"
+    )
 
 
 def _open_ends(audit: Audit) -> list[str]:

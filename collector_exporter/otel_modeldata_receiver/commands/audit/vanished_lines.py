@@ -47,7 +47,7 @@ def is_note(name: str) -> bool:
 
 
 def read_note(content: bytes) -> VanishedLines | None:
-    """The note; None if it cannot be read."""
+    """The note; None if it cannot be read, for example because it is torn."""
     try:
         return _decode(content)
     except (ValueError, RecursionError):

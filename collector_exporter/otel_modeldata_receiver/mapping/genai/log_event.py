@@ -53,6 +53,7 @@ def read(record: LogRecord, scope: ScopeContext) -> Event:
     attributes = flat.plain(record.attributes, record.dropped_attributes_count)
     event_id = log_record.event_id(flat.id_in(attributes, semconv.CLOUDEVENTS_EVENT_ID))
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or scope.arrival_ns
+    scope.times.check(time_ns)
     traceparent = log_record.traceparent(record)
     trace_id = record.trace_id.hex() if traceparent else None
     span_id = record.span_id.hex() if traceparent else None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from otel_modeldata import semconv
 
 from ...exceptions import BadRecordError
 from ...otlp_messages import LogRecord
 from .. import cloudevent, event, log_record
+from ..bounds.event_time import ANY_TIME
 from .record_shape import MAX_NUMBER, Kind
 from .template import DERIVED, make
 
@@ -45,7 +48,7 @@ def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTem
         return None
     probe, markers = _probe(shape, record)
     try:
-        read = log_record.read(probe, scope)
+        read = log_record.read(probe, msgspec.structs.replace(scope, times=ANY_TIME))
         outcome = event.outcome_of(read, b"", scope)
     except BadRecordError:
         return None

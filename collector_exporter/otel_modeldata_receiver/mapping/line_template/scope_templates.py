@@ -118,14 +118,15 @@ class ScopeTemplates:
         if not template.zero_ids.isdisjoint(ids):
             return None
         second = self._seconds.get(template)
-        if second is None or second.number != time_ns // NS_PER_SECOND:
-            second = self._open_second(template, time_ns)
-        if len(text) != second.size:
-            second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
         try:
+            if second is None or second.number != time_ns // NS_PER_SECOND:
+                second = self._open_second(template, time_ns)
+            if len(text) != second.size:
+                second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
             if not text.isascii():
                 text.decode()
-            derived = [second.time, b"%d" % time_ns, body.rows_of(text), second.content_range, *map(hexlify, ids)]
+            rows = body.rows_of(text, is_own=template.is_own)
+            derived = [second.time, b"%d" % time_ns, rows, second.content_range, *map(hexlify, ids)]
             for index in template.numbers:
                 number, end = protowire.varint(pieces[index], 0)
                 if end != len(pieces[index]):
@@ -139,7 +140,12 @@ class ScopeTemplates:
         return PlacedLine(second.folder, Line(pieces[template.event_id].decode(), data))
 
     def _open_second(self, template: LineTemplate, time_ns: int) -> _Second:
-        """The shared parts of the lines of `template` in the second of `time_ns`."""
+        """The shared parts of the lines of `template` in the second of `time_ns`.
+
+        Raises:
+            BadRecordError: events may not have this time.
+        """
+        self._scope.times.check(time_ns)
         destination = self._scope.destinations[template.collection]
         second = self._seconds[template] = _Second(
             number=time_ns // NS_PER_SECOND,

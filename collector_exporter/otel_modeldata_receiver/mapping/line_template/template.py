@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ..bounds.rows_check import OWN_AGENT
 from .record_shape import Kind
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ __all__ = ["DERIVED", "LineTemplate", "Pick", "make"]
 DERIVED: Final = ("time", "timens", "rows", "contentrange")
 """Parts of a line that are derived from the time and the body of a record, in their order in `LineTemplate.pick`."""
 
+_OWN_AGENT: Final = b'"agent":"%b' % OWN_AGENT.encode()
+"""In a line: no value of an attribute has quotes that are not escaped."""
 Pick: TypeAlias = "Callable[[tuple[bytes, ...]], tuple[bytes, ...]]"
 
 
@@ -37,6 +40,7 @@ class LineTemplate:
         zero_ids: the values that they must not have.
         numbers: picks all numbers, which must end where their slot ends.
         texts: picks all texts, which must be `PLAIN`.
+        is_own: whether this project's SDK wrote the rows.
     """
 
     shape: RecordShape
@@ -49,6 +53,7 @@ class LineTemplate:
     zero_ids: frozenset[bytes]
     numbers: tuple[int, ...]
     texts: Pick
+    is_own: bool
 
 
 def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int], event_id: int) -> LineTemplate:
@@ -78,6 +83,7 @@ def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int]
         zero_ids=frozenset(bytes(slots[index].end - slots[index].begin) for index in ids),
         numbers=tuple(numbers),
         texts=_pick(texts),
+        is_own=any(isinstance(part, bytes) and _OWN_AGENT in part for part in parts),
     )
 
 

@@ -147,3 +147,29 @@ def test_a_folder_of_reports_can_be_held_to_one_deployment(tmp_path: Path) -> No
     held = load([ReportSource(path=tmp_path, deployment="credit/blue")])
     assert [report.producer for report in held] == ["a"]
     assert [report.producer for report in load([ReportSource(path=tmp_path)])] == ["a", "b", "c"]
+
+
+def test_a_report_that_names_its_deployment_wins_over_one_that_names_none_or_another_case() -> None:
+    """Otherwise a second report of the same producer, from whoever may write one, would change its counts."""
+    own = DeliveryReport(
+        producer="p",
+        deployment="credit/blue",
+        collections={"model_inputs": CollectionReport(accepted=10, delivered=10)},
+    )
+    for name in ("", "CREDIT/blue"):
+        forged = DeliveryReport(producer="p", deployment=name, collections=FOREIGN)
+        for reports in ([own, forged], [forged, own]):
+            result = stored(0, 1, 2, 6, 7, 8, 9).reconcile(combine(reports), whole=True)
+            assert [(one.missing, one.lost) for one in result] == [(3, 0)], name
+
+
+def test_deployments_that_differ_in_case_have_accounts_of_their_own() -> None:
+    ledger = stored(0, 2)
+    ledger.add_lines(parse_blob_path(BLOB.replace("credit/", "Credit/")), 0, [line(1)])
+    report = DeliveryReport(producer="p", deployment="CREDIT/BLUE", collections=FOREIGN)
+    found = ledger.reconcile(combine([report]), whole=True)
+    assert [(one.endpoint, one.gaps, one.accepted) for one in found] == [
+        ("Credit", [(0, 0)], None),
+        ("credit", [(1, 1)], None),
+    ]
+    assert ledger.ambiguous_reports == {"p"}

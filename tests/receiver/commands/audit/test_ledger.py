@@ -187,3 +187,11 @@ def test_a_path_outside_of_the_layout_has_no_names() -> None:
         name=BLOB, endpoint="credit", deployment="blue", collection="model_inputs", date="2026/11/22/12"
     )
     assert parse_blob_path("_quarantine/2026/11/22/12/x.jsonl").quarantine
+
+
+def test_the_older_name_of_the_number_counts_in_lines_of_this_sdk_only() -> None:
+    """In lines of others it is CloudEvents' extension `sequence`, which need not begin at 0."""
+    older = {"producersequence": None, "sequence": "4"}
+    assert only(taken(line(0, agent="otel-modeldata/0.1.0", **older))).gaps == [(0, 3)]
+    for agent in ("opentelemetry", "shop/1.0", None):
+        assert (only(taken(line(0, agent=agent, **older))).gaps, agent) == ([], agent)

@@ -26,7 +26,8 @@ def test_a_note_is_a_finding_of_the_audited_part(tmp_path: Path, capsys: pytest.
         f"lines vanished from '{BLOB}': expected 5,000 bytes that were acknowledged, found 1,200 at "
         "2026-11-23T08:00:00Z, at least 13 line(s); was the store restored from a copy?"
     )
-    assert (code, facts["findings"], facts["vanished"]) == (1, [finding], [NOTE])
+    torn = "1 note about vanished lines cannot be read: '_vanished/b.json'"
+    assert (code, facts["findings"], facts["vanished"]) == (1, [finding, torn], [NOTE])
     code, facts = audited(capsys, tmp_path, "--running", "--deployment", "blue", "--to", "2026-11-22T12")
     assert (code, facts["vanished"]) == (1, [NOTE])
     write_event(tmp_path, 1, 13, "stored")

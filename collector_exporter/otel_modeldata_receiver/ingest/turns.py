@@ -1,0 +1,72 @@
+"""Runs the mapping of requests on the event loop in short turns, so that a long one does not delay the others.
+
+Theory of operation. Mapping takes microseconds a record, and nearly all requests are mapped in one go. What takes
+longer than `_TURN_SECONDS` goes on in turns, of which the loop runs one between two looks at its sockets: however many
+long requests there are, a short one waits for one turn at each of its steps, not for one turn of each. Long requests
+take turns in the order of their arrival.
+
+A single record that takes long (a structured body of thousands of values) is mapped in a thread, one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+from ..mapping.outcomes import Mapped
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+
+    from ..mapping.event import Outcome
+    from ..mapping.outcomes import Step
+
+__all__ = ["Turns"]
+
+_TURN_SECONDS: Final = 0.003
+
+
+class Turns:
+    """The turns of one event loop.
+
+    Args:
+        clock: seconds that work takes.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._turn = asyncio.Lock()
+        self._clock = clock
+
+    async def pieces(self, steps: Generator[Step, Outcome | Exception | None, None]) -> AsyncGenerator[Mapped, None]:
+        """The pieces of a request; the next one is mapped when it is asked for."""
+        has_turn = False
+        result: Outcome | Exception | None = None
+        began = self._clock()
+        try:
+            while True:
+                try:
+                    step = steps.send(result)
+                except StopIteration:
+                    return
+                result = None
+                if step is None:
+                    if self._clock() - began < _TURN_SECONDS:
+                        continue
+                    await asyncio.sleep(0)  # with the turn, so that no other one begins before the sockets were read
+                    if has_turn:
+                        self._turn.release()
+                        has_turn = False
+                    has_turn = await self._turn.acquire()
+                elif isinstance(step, Mapped):
+                    if has_turn:
+                        self._turn.release()
+                        has_turn = False
+                    yield step
+                else:
+                    has_turn = has_turn or await self._turn.acquire()
+                    result = await asyncio.get_running_loop().run_in_executor(None, step)
+                began = self._clock()
+        finally:
+            if has_turn:
+                self._turn.release()

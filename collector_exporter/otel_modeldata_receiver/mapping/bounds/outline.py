@@ -1,0 +1,250 @@
+"""The outline of a request: its records by resource and scope, as bytes, within the bounds of each deployment.
+
+Nothing is decoded but resources and scopes. The outline of a request of tiny parts takes far more time than the request
+took on the wire, so it is read in steps: `outline` is a generator that yields between them.
+
+The bounds count for each deployment in a request (`Share`): a gateway puts the records of many deployments into one
+request, and one of them must not cost the others. What is beyond a bound is not refused and not lost: its bytes are
+kept once, together, in quarantine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from .. import otlp, protowire
+from .. import resource as resources
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from ...config.authorization import Client
+    from ...config.limits import LimitsConfig
+    from ..resource import ReadResource
+
+__all__ = ["ALLOWANCE_BYTES", "Part", "Share", "outline"]
+
+ALLOWANCE_BYTES: Final = 64 * 1024
+"""Added to the bound on growth: a line has about a kilobyte beside its rows, however small its record is."""
+SMALL_PART_BYTES: Final = 64
+"""A smaller part names no deployment and has no record of model data; beyond the bound on parts it is not opened."""
+MOST_FIELDS: Final = 1_000_000
+"""Of resources, scopes and records of a request; what follows is kept as it is."""
+_STEP: Final = 512
+"""Fields that are read in one step, in less than a millisecond."""
+_BYTES_OF_A_FIELD: Final = 64
+"""A resource counts as fields by its size: it may have an attribute in every second byte."""
+
+# Tags: number << 3 | 2, length-delimited.
+_RESOURCE_LOGS: Final = 0x0A  # ExportLogsServiceRequest.resource_logs, ExportTraceServiceRequest.resource_spans
+_RESOURCE, _SCOPE_LOGS = 0x0A, 0x12  # ResourceLogs.resource, .scope_logs; ResourceSpans.resource, .scope_spans
+_SCOPE, _RECORDS = 0x0A, 0x12  # ScopeLogs.scope, .log_records; ScopeSpans.scope, .spans
+_SCHEMA_URL: Final = 0x1A
+
+
+@dataclass(slots=True, kw_only=True)
+class Share:
+    """What one deployment has in one request.
+
+    Attributes:
+        tenant: `endpoint/deployment`; empty where the resource cannot be read.
+        size: its bytes in the request.
+        records: its records that are read.
+        rejected: how many of them were rejected so far.
+        line_bytes: bytes of the lines that they became so far.
+        rest: encoded `ResourceLogs` or `ResourceSpans` of what is beyond a bound.
+        rest_records: how many records are in them, as far as they were counted.
+        bound: which bound it was, as a sentence.
+    """
+
+    tenant: str
+    size: int = 0
+    records: int = 0
+    rejected: int = 0
+    line_bytes: int = 0
+    rest: list[bytes] = field(default_factory=list)
+    rest_records: int = 0
+    bound: str = ""
+
+    def room(self, limits: LimitsConfig) -> int:
+        """Bytes that its lines may still take."""
+        most = min(limits.max_request_line_bytes, int(self.size * limits.max_growth) + ALLOWANCE_BYTES)
+        return most - self.line_bytes
+
+    def keep(self, rest: bytes, records: int, bound: str) -> None:
+        """Keep an encoded `ResourceLogs` as it is."""
+        self.rest.append(rest)
+        self.rest_records += records
+        self.bound = self.bound or bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The records of one scope of one resource, and whose they are."""
+
+    records: otlp.ScopeRecords
+    resource: ReadResource
+    share: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The parts of a request, and what each deployment has in it."""
+
+    parts: Sequence[Part]
+    shares: Sequence[Share]
+
+
+def outline(
+    request: bytes, first: ReadResource, limits: LimitsConfig, client: Client | None = None
+) -> Generator[None, None, Outline]:
+    """Read the outline of an encoded request of log records or spans; yields after each step.
+
+    Args:
+        request: an `ExportLogsServiceRequest` or an `ExportTraceServiceRequest`, which have the same field numbers.
+        first: its first resource, which is read already.
+        limits: the bounds.
+        client: the client that sent it, unless it may send for every deployment.
+
+    Raises:
+        UndecodableError: not even the outline can be read.
+        ForbiddenError: `client` may not send for one of the deployments in it.
+    """
+    reader = _Reader(request, first, limits, client)
+    yield from reader.read()
+    return Outline(parts=reader.parts, shares=[*reader.shares.values()])
+
+
+class _Reader:
+    """Reads one request."""
+
+    def __init__(self, request: bytes, first: ReadResource, limits: LimitsConfig, client: Client | None) -> None:
+        self._request = request
+        self._first = first
+        self._limits = limits
+        self._client = client
+        self._fields = 0
+        self._opened = 0
+        """Resources and scopes so far."""
+        self.parts: list[Part] = []
+        self.shares: dict[str, Share] = {}
+
+    def read(self) -> Iterator[None]:
+        request, small = self._request, bytearray()
+        for tag, start, end in protowire.fields(request, 0, len(request)):
+            self._fields += 1
+            if not self._fields % _STEP:
+                yield
+            if tag != _RESOURCE_LOGS or start == end:
+                if self._fields > MOST_FIELDS:
+                    small += request[end:]
+                    break
+                continue
+            if self._fields > MOST_FIELDS:
+                small += protowire.field(1, request[start:end])
+                small += request[end:]  # as it is: reading on would take longer than the request is worth
+                break
+            if self._is_beyond(end - start):
+                small += protowire.field(1, request[start:end])
+                continue
+            yield from self._resource_logs(start, end)
+        if small:
+            self._share("").keep(bytes(small), 1, self._parts_bound)
+
+    def _resource_logs(self, start: int, end: int) -> Iterator[None]:
+        self._opened += 1
+        request, encoded, schema_url = self._request, [], b""
+        scopes: list[tuple[int, int]] = []
+        small = bytearray()
+        for tag, begin, stop in protowire.fields(request, start, end):
+            self._fields += 1
+            if not self._fields % _STEP:
+                yield
+            if tag == _RESOURCE:
+                encoded.append(request[begin:stop])
+            elif tag == _SCHEMA_URL:
+                schema_url = request[begin:stop]
+            elif tag == _SCOPE_LOGS and begin < stop:
+                if self._fields > MOST_FIELDS:
+                    small += protowire.field(2, request[begin:stop]) + request[stop:end]
+                    break
+                if self._is_beyond(stop - begin):
+                    small += protowire.field(2, request[begin:stop])
+                else:
+                    self._opened += 1
+                    scopes.append((begin, stop))
+        resource = b"".join(encoded)  # a message field that occurs twice is merged, as joined bytes are
+        yield from self._count(len(resource) // _BYTES_OF_A_FIELD)
+        known = self._first if resource == self._first.encoded else resources.try_read(resource)
+        if self._client is not None and not isinstance(known.result, Exception):
+            self._client.check(known.result.endpoint, known.result.deployment)
+        share = self._share(known.tenant)
+        share.size += end - start
+        for begin, stop in scopes:
+            yield from self._scope(begin, stop, known, share, schema_url.decode(errors="replace"))
+        if small:
+            share.keep(protowire.field(1, protowire.field(1, resource) + small), 1, self._parts_bound)
+
+    def _scope(self, start: int, end: int, resource: ReadResource, share: Share, schema_url: str) -> Iterator[None]:
+        """The records of one scope; the first byte of those beyond the bound is where the rest begins."""
+        request, position, encoded_scope = self._request, start, []
+        records: list[bytes] = []
+        rest_start, rest_records = end, 0
+        while position < end:
+            room = self._limits.max_request_records - share.records
+            before = position
+            found, position = protowire.run(request, position, end, _RECORDS, min(_STEP, room) if room > 0 else _STEP)
+            if not found:
+                tag, begin, position = next(protowire.fields(request, position, end))
+                if tag == _RECORDS:
+                    found = [request[begin:position]]
+                elif tag == _SCOPE:
+                    encoded_scope.append(request[begin:position])
+            if room > 0:
+                records += found
+                share.records += len(found)
+            elif found:
+                rest_start = min(rest_start, before)
+                rest_records += len(found)
+            yield from self._count(max(1, len(found)))
+            if self._fields > MOST_FIELDS and rest_start < end:
+                break
+        scope = otlp.scope(b"".join(encoded_scope))
+        if rest_start < end:
+            rest = protowire.field(1, resource.encoded) + protowire.field(2, request[rest_start:end])
+            share.keep(protowire.field(1, rest), rest_records, self._records_bound)
+        if records:
+            of_scope = otlp.ScopeRecords(resource=resource.encoded, scope=scope, records=records, schema_url=schema_url)
+            self.parts.append(Part(records=of_scope, resource=resource, share=share))
+
+    def _count(self, fields: int) -> Iterator[None]:
+        before = self._fields // _STEP
+        self._fields += fields
+        if self._fields // _STEP != before:
+            yield
+
+    def _is_beyond(self, size: int) -> bool:
+        """Whether a part of this size is not opened; large ones are, because other deployments may be in them."""
+        beyond = self._opened - self._limits.max_request_parts
+        return beyond >= 0 and (size <= SMALL_PART_BYTES or beyond >= self._limits.max_request_parts)
+
+    def _share(self, tenant: str) -> Share:
+        share = self.shares.get(tenant)
+        if share is None:
+            share = self.shares[tenant] = Share(tenant=tenant)
+        return share
+
+    @property
+    def _parts_bound(self) -> str:
+        return (
+            f"too many parts: expected at most {self._limits.max_request_parts} resources and scopes in one request "
+            "(limits.max_request_parts), got more; send larger parts, or several requests"
+        )
+
+    @property
+    def _records_bound(self) -> str:
+        return (
+            f"too many records: expected at most {self._limits.max_request_records} of one deployment in one request "
+            "(limits.max_request_records), got more; send several requests"
+        )

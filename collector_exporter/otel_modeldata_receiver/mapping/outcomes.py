@@ -1,0 +1,322 @@
+"""What the records of a request become, piece by piece.
+
+Each record is mapped on its own. What its line takes counts against the bound of its deployment (`outline.Share`); the
+records beyond the bound are kept together, in quarantine.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+from ..exceptions import BadRecordError
+from .bounds.record_cost import LARGE_BYTES, check_values, is_light
+from .event import LargePayload, PlacedLine
+from .protowire import field
+from .quarantine import MAX_INLINE_RESOURCE_BYTES, Rejected
+from .rejection import reason_of_bug, rejected, unknown_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+
+    from ..config.limits import LimitsConfig
+    from ..line import Line
+    from .bounds.event_time import EventTimes
+    from .bounds.outline import Part, Share
+    from .event import Outcome
+    from .signal import RecordMapper, Signal
+
+__all__ = ["Mapped", "Mappers", "Outcomes", "Step", "Work", "rejecting"]
+
+PIECE_BYTES: Final = 1024 * 1024
+"""A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
+the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
+_CHUNK_RECORDS: Final = 16
+_STEP_RECORDS: Final = 32
+_STEP_BYTES: Final = 32 * 1024
+"""Records and bytes that are mapped in one step, in less than a millisecond."""
+MOST_SINGLE: Final = 256
+"""Records of one deployment in one request that have a line of quarantine each; the others have one together."""
+_REST_STEP: Final = 2_048
+_QUARANTINE_LINE_BYTES: Final = 300
+"""Of a line of quarantine, beside the bytes of its record and resource, which are in base64."""
+
+Work: TypeAlias = "Callable[[], Outcome | Exception]"
+"""The mapping of a record that takes long, for a thread; its result is sent to the generator."""
+
+
+class Mapped(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapped request, or a piece of one: the lines and objects for the sink to store.
+
+    Attributes:
+        lines: the lines by folder, in the order of the records.
+        large: events whose payload is stored as an object before their line.
+        rejected: records that cannot become lines.
+        defects: internal errors that caused a rejection; the reasons contain only the names of their types.
+        records: how many records it has.
+        left_out: how many of them are spans that the settings exclude.
+        calls_without_content: how many of them are calls of a language model that succeeded and carry no content.
+        bytes_by_tenant: bytes of the lines by deployment.
+        records_by_tenant: how many records each tenant sent, `endpoint/deployment`; those of no tenant are left out.
+        refused: how many records are neither stored nor kept, by reason.
+    """
+
+    lines: Mapping[str, Sequence[Line]] = msgspec.field(default_factory=dict)
+    large: tuple[LargePayload, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    defects: tuple[Exception, ...] = ()
+    records: int = 0
+    left_out: int = 0
+    calls_without_content: int = 0
+    bytes_by_tenant: Mapping[str, int] = msgspec.field(default_factory=dict)
+    records_by_tenant: Mapping[str, int] = msgspec.field(default_factory=dict)
+    refused: Mapping[str, int] = msgspec.field(default_factory=dict)
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders of all lines, large payloads included."""
+        return [*self.lines, *(large.event.folder for large in self.large)]
+
+    @property
+    def line_bytes(self) -> int:
+        """Bytes of all lines."""
+        return sum(self.bytes_by_tenant.values())
+
+
+Step: TypeAlias = "Mapped | Work | None"
+"""A piece of a request; work for a thread; or None, where other requests may go on."""
+
+
+class Outcomes:
+    """Collects what the records of one request become.
+
+    Args:
+        signal: the signal of the records.
+        limits: the bounds on what one deployment may have in it.
+    """
+
+    def __init__(self, signal: Signal, limits: LimitsConfig) -> None:
+        self._signal = signal
+        self._limits = limits
+        self._lines: defaultdict[str, list[Line]] = defaultdict(list)
+        self._large: list[LargePayload] = []
+        self._rejected: list[Rejected] = []
+        self._defects: list[Exception] = []
+        self._records: defaultdict[str, int] = defaultdict(int)
+        self._sizes: defaultdict[str, int] = defaultdict(int)
+        self._refused: defaultdict[str, int] = defaultdict(int)
+        self._left_out = 0
+        self._calls_without_content = 0
+        self._surplus = 0
+        """Bytes of the lines of this piece beyond twice the size of its records."""
+        self._together: list[bytes] = []
+        """Records of this scope that were rejected after `MOST_SINGLE` others."""
+        self._reason = ""
+        self._steps = self._bytes = 0
+        """Records and bytes since the last step ended."""
+
+    def taken(self) -> Mapped:
+        """What was collected since the last call."""
+        mapped = Mapped(
+            lines={folder: tuple(lines) for folder, lines in self._lines.items()},
+            large=tuple(self._large),
+            rejected=tuple(self._rejected),
+            defects=tuple(self._defects),
+            records=sum(self._records.values()),
+            left_out=self._left_out,
+            calls_without_content=self._calls_without_content,
+            bytes_by_tenant=dict(self._sizes),
+            records_by_tenant={tenant: count for tenant, count in self._records.items() if tenant},
+            refused=dict(self._refused),
+        )
+        self._refused = defaultdict(int)
+        self._lines = defaultdict(list)
+        self._large, self._rejected, self._defects = [], [], []
+        self._records, self._sizes = defaultdict(int), defaultdict(int)
+        self._left_out = self._calls_without_content = self._surplus = 0
+        return mapped
+
+    def map_all(self, part: Part, scope: Mappers) -> Generator[Step, Outcome | Exception | None, None]:
+        """Map the records of one scope."""
+        share, records, lines, map_ = part.share, part.records.records, self._lines, scope.mapper.map
+        room, done, counted = share.room(self._limits), 0, 0
+        self._steps += 1
+        while done < len(records) and room >= 0:
+            chunk = records[done : done + _CHUNK_RECORDS]
+            size = 0
+            for record in chunk:  # the hot path: nothing is counted here that can be counted for all of them
+                outcome: Outcome | Exception
+                if len(record) > LARGE_BYTES:
+                    outcome = yield from self._map_large(record, scope)
+                else:
+                    try:
+                        outcome = map_(record)
+                    except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
+                        outcome = error
+                if isinstance(outcome, PlacedLine):
+                    line = outcome.line
+                    size += len(line.data)
+                    lines[outcome.folder].append(line)
+                else:
+                    size += self._add(record, outcome, share, scope)
+            done += len(chunk)
+            room -= size
+            sent = sum(map(len, chunk))
+            self._steps += len(chunk)
+            self._bytes += size + sent
+            self._surplus += size - 2 * sent
+            if self._steps >= _STEP_RECORDS or self._bytes >= _STEP_BYTES:
+                self._steps = self._bytes = 0
+                yield None
+                if self._surplus > PIECE_BYTES:
+                    self._count(share, done - counted, room)
+                    counted = done
+                    yield self.taken()
+                    lines = self._lines
+        self._count(share, done - counted, room)
+        for one in (scope.mapper, scope.alone):
+            self._calls_without_content += one.calls_without_content
+        if self._together:
+            together, self._together = self._together, []
+            yield from _keep_rest(part, together, self._reason)
+        if done < len(records):
+            yield from _keep_rest(part, records[done:], _bytes_bound(share, self._limits))
+
+    def _map_large(
+        self, record: bytes, scope: Mappers
+    ) -> Generator[Step, Outcome | Exception | None, Outcome | Exception]:
+        """The result for a record that may take long."""
+        message = self._signal.message
+        if not is_light(record, message):
+            return (yield partial(_mapped_alone, scope.alone, record, message, self._limits.max_record_values))
+        try:
+            return scope.mapper.map(record)
+        except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
+            return error
+
+    def _add(self, record: bytes, outcome: LargePayload | Exception | None, share: Share, scope: Mappers) -> int:
+        """Collect what is no line, and return the bytes that it takes."""
+        if isinstance(outcome, LargePayload):
+            self._large.append(outcome)
+            return len(outcome.content)
+        if outcome is None:
+            self._left_out += 1
+            return 0
+        if isinstance(outcome, BadRecordError):
+            reason = str(outcome)
+        else:
+            reason = reason_of_bug(outcome)
+            if not any(outcome is defect for defect in self._defects[-1:]):
+                self._defects.append(outcome)
+        share.rejected += 1
+        if share.rejected > MOST_SINGLE:
+            self._together.append(record)
+            self._reason = reason
+            return len(record)
+        light = len(record) <= LARGE_BYTES or is_light(record, self._signal.message)
+        identity = self._signal.identity(record) if light else unknown_identity()
+        if not scope.times.has(identity.time_ns):
+            identity = identity._replace(time_ns=0)  # the folder follows from the time
+        kept = rejected(record, reason, resource=scope.resource, endpoint=scope.endpoint, identity=identity)
+        self._rejected.append(replace(kept, tenant=share.tenant))
+        return (len(record) + min(len(scope.resource), MAX_INLINE_RESOURCE_BYTES)) * 4 // 3 + _QUARANTINE_LINE_BYTES
+
+    def _count(self, share: Share, records: int, room: int) -> None:
+        """Count what was mapped since the last call for a deployment; `room` is what is left of its bound."""
+        size = share.room(self._limits) - room
+        share.line_bytes += size
+        self._sizes[share.tenant] += size
+        self._records[share.tenant] += records
+
+    def refuse(self, share: Share, reason: str) -> None:
+        """Refuse all records of a deployment without keeping them."""
+        records = share.records + share.rest_records
+        self._records[share.tenant] += records
+        self._refused[reason] += records
+
+    def reject_rest(self, share: Share) -> None:
+        """Reject what is beyond a bound, together."""
+        if not share.rest:
+            return
+        request = b"".join(share.rest)
+        self._records[share.tenant] += share.rest_records
+        self._sizes[share.tenant] += len(request)
+        self._rejected.append(
+            Rejected(
+                reason=share.bound,
+                request=request,
+                endpoint=share.tenant.partition("/")[0] or None,
+                records=share.rest_records,
+                tenant=share.tenant,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mappers:
+    """How the records of one scope are mapped, and what a rejected one is kept with.
+
+    Attributes:
+        mapper: maps them.
+        alone: maps those that take long, in a thread.
+        resource: the encoded resource.
+        endpoint: the endpoint, if its name is known and valid.
+        times: the times that events may have.
+    """
+
+    mapper: RecordMapper
+    alone: RecordMapper
+    resource: bytes
+    endpoint: str | None
+    times: EventTimes
+
+
+def rejecting(error: Exception, resource: bytes, times: EventTimes) -> Mappers:
+    """Rejects every record of a resource that cannot be read because of `error`."""
+    mapper = _Rejecting(error)
+    return Mappers(mapper=mapper, alone=mapper, resource=resource, endpoint=None, times=times)
+
+
+class _Rejecting:
+    """The mapper for the records of a resource that cannot be read."""
+
+    calls_without_content = 0
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def map(self, _: bytes) -> Outcome:
+        raise self._error
+
+
+def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values: int) -> Outcome | Exception:
+    try:
+        check_values(record, message, most_values)
+        return mapper.map(record)
+    except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only the record that hits it)
+        return error
+
+
+def _keep_rest(part: Part, rest: Sequence[bytes], bound: str) -> Iterator[None]:
+    """Keep records of a scope together, as a request of their own."""
+    records = part.records
+    encoded = [field(1, records.scope.SerializeToString())]
+    for start in range(0, len(rest), _REST_STEP):
+        encoded += [field(2, one) for one in rest[start : start + _REST_STEP]]
+        yield
+    content = field(1, records.resource) + field(2, b"".join(encoded))
+    if records.schema_url:
+        content += field(3, records.schema_url.encode())
+    part.share.keep(field(1, content), len(rest), bound)
+
+
+def _bytes_bound(share: Share, limits: LimitsConfig) -> str:
+    return (
+        f"too many bytes of lines: expected at most {limits.max_growth:g} times the {share.size} bytes of a deployment "
+        f"in a request, and at most {limits.max_request_line_bytes} (limits.max_growth, "
+        "limits.max_request_line_bytes), got more; shorten the resource, or put more rows into a record"
+    )

@@ -1,0 +1,76 @@
+"""Rows are arrays of objects whose numbers every reader can read; large ones are checked piece by piece."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_modeldata_receiver.exceptions import BadRecordError
+from otel_modeldata_receiver.mapping import body
+from otel_modeldata_receiver.mapping.bounds import rows_check
+from otel_modeldata_receiver.mapping.bounds.rows_check import check_numbers, check_rows
+
+BAD = ["1e400", "-1e400", "1E+400", "1e0400", "9" * 400, "-" + "1" * 5000, "1" * 5000 + ".5", "1.5e999999"]
+GOOD = ["1e308", "1e-400", "-1.5E-5000", "0e0", "1" * 300, "0." + "1" * 5000, str(2**64), '"1e400"', '"\\"1e400"']
+GOOD += ['"' + "9" * 400 + '"', '"\\\\\\"1e400"', "1e0000000000000005"]
+
+
+@pytest.mark.parametrize("number", BAD)
+def test_a_number_that_readers_refuse_is_rejected(number: str) -> None:
+    for text in (f'[{{"a":{number}}}]', f'[{{"b":"\\\\","a":[1,{number}]}}]'):
+        with pytest.raises(BadRecordError, match=r"^number out of range: expected numbers of at most 1.8e308"):
+            body.rows_of(text.encode())
+
+
+@pytest.mark.parametrize("number", GOOD)
+def test_a_number_in_range_and_text_are_passed_on(number: str) -> None:
+    text = f'[{{"a":{number}}}]'.encode()
+    assert body.rows_of(text) == text
+
+
+def test_the_decimals_of_the_projects_own_sdk_are_looked_at_too() -> None:
+    with pytest.raises(BadRecordError, match=r"^number out of range"):
+        body.rows_of(b'[{"a":1E+400}]', is_own=True)
+
+
+@given(st.lists(st.floats() | st.integers() | st.text() | st.decimals(allow_nan=False).map(str), max_size=20))
+def test_what_json_reads_as_finite_numbers_is_passed_on(values: list[object]) -> None:
+    finite = [None if isinstance(one, float) and not math.isfinite(one) else one for one in values]
+    check_numbers(json.dumps([{"a": finite}]).encode())
+
+
+@given(st.text(), st.sampled_from(BAD), st.text())
+def test_a_bad_number_is_found_beside_any_text(before: str, number: str, after: str) -> None:
+    text = f"[{{{json.dumps(before)}:{number},{json.dumps(after)}:1}}]"
+    with pytest.raises(BadRecordError):
+        check_numbers(text.encode())
+
+
+ROW = st.dictionaries(st.text(max_size=3) | st.just("},{"), st.integers() | st.just("},{") | st.just([{}, {}]))
+
+
+@given(st.lists(ROW, max_size=60), st.sampled_from([None, 1]))
+def test_rows_are_checked_in_pieces_as_they_are_checked_whole(rows: list[object], indent: int | None) -> None:
+    text = json.dumps(rows, indent=indent).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_check, "_PIECE_BYTES", 40)
+        patch.setattr(rows_check, "_ONE_PIECE_BYTES", 80)
+        check_rows(text)
+        for broken in (text[:-1], text + b"x", text[:-1] + b",1]", b"x" + text):
+            if broken in {b"[]", b"[1]"} or not rows:
+                continue
+            with pytest.raises(msgspec.DecodeError):
+                check_rows(broken)
+
+
+def test_rows_that_cannot_be_checked_in_pieces_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_check, "MOST_ROWS", 100)
+    text = b'[{"a":"' + b"},{" * 200_000 + b'"}]'
+    with pytest.raises(BadRecordError, match=r"^too many rows: expected at most 100 objects"):
+        check_rows(text)
+    check_rows(b"[" + b"{}," * 300_000 + b"{}]")
