@@ -165,7 +165,7 @@ def draw_late_appends(monkeypatch: pytest.MonkeyPatch, rates: FaultRates, **limi
         self.files = self.store._files = False
         self.fault_rates = rates
         self.limits = replace(self.limits, retry_seconds=0.0, **limits)
-        self.linger, self.breaks = 0.0, 0
+        self.linger, self.breaks, self.restored = 0.0, 0, False
         for sender in self.senders:
             sender.workers = 3
 
@@ -199,7 +199,7 @@ def leave_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
         return await original(self, size)
 
     monkeypatch.setattr(RollingBlobWriter, "_blob_with_room", rolls)
-    draw_late_appends(monkeypatch, FaultRates(late=0.5), max_bytes=8000, max_blocks=49_900)
+    draw_late_appends(monkeypatch, FaultRates(late=0.3), max_bytes=3000, max_blocks=49_900)
 
 
 def leave_unread_when_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
