@@ -32,11 +32,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from ..exceptions import StoreCheckError
 from .folders.blob_mark import BlobMark, VanishedLines, mark, vanished
 from .folders.folder_names import PARKED
+from .folders.stored_ids import stored_ids
 from .store import BLOB_SUFFIX, BlobState, FencedError
 
 if TYPE_CHECKING:
@@ -75,15 +74,6 @@ class _Blob:
     certain: bool = False
     stale: bool = False
     fenced: bool = False
-
-
-class _StoredId(msgspec.Struct):
-    """The only key of a stored line that is read."""
-
-    id: str
-
-
-_decode_id: Final = msgspec.json.Decoder(_StoredId).decode
 
 
 @dataclass(slots=True)
@@ -142,11 +132,16 @@ class RollingBlobWriter:
     @property
     def marks(self) -> tuple[BlobMark, ...]:
         """What the blobs must contain whose ids are known; nothing where delivered blobs are removed."""
-        return () if self._stem.startswith(f"{PARKED}/") else tuple(one.mark for one in self._marked.values())
+        marks = {name: one.mark for name, one in self._marked.items()}
+        if self._loss is not None:  # so that whoever opens the folder next finds and reports it
+            marks.update((mark.name, mark) for mark, _ in self._loss.blobs)
+        return () if self._stem.startswith(f"{PARKED}/") else tuple(marks.values())
 
     def close(self) -> None:
         """Release the memory of the ids."""
         self._memory.forget(self.ids)
+        if self._loss is not None:
+            self._memory.forget(self._loss.before)
 
     def suspect(self) -> None:
         """Look at the blobs before an id is called stored."""
@@ -339,7 +334,7 @@ class RollingBlobWriter:
             *lines, rest = (rest + content).split(b"\n")
             if is_cut and lines:
                 is_cut, lines = False, lines[1:]
-            ids = _stored_ids(lines)
+            ids = stored_ids(lines)
             self._memory.add(self.ids, ids)
             count += len(ids)
             if self._loss is not None:
@@ -392,12 +387,3 @@ class RollingBlobWriter:
     def _ordinals(self, names: Iterable[str]) -> list[int]:
         digits = (name[len(self._stem) : -len(BLOB_SUFFIX)] for name in names)
         return sorted(int(text) for text in digits if text.isascii() and text.isdigit())
-
-
-def _stored_ids(lines: Iterable[bytes]) -> list[str]:
-    """The ids of stored lines; a line that cannot be read is skipped."""
-    ids = []
-    for line in lines:
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-            ids.append(_decode_id(line).id)
-    return ids

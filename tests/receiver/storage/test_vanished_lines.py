@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -88,6 +89,31 @@ def test_vanished_lines_are_stored_again_and_the_others_are_duplicates(
     assert note["blob"] == FIRST
     assert note["expected"] > 0
     assert note["lines"] in {0, len(KEYS) - left}
+
+
+@pytest.mark.parametrize("looked", range(1, 6), ids="{} requests answered".format)
+@pytest.mark.parametrize("damage", [cut, delete])
+def test_a_loss_is_noted_although_its_folder_is_closed_after_an_error(
+    damage: Callable[[MemoryStore], None], looked: int
+) -> None:
+    store = MemoryStore()
+
+    async def main() -> None:
+        sink = sink_on(store, limits=SinkLimits(idle_seconds=50.0, retry_seconds=0.0))
+        await sink.append(FOLDER, lines(*KEYS))
+        damage(store)
+        store.fates = iter([*["ok"] * looked, "refused"])
+        with contextlib.suppress(StoreError):
+            await sink.append(FOLDER, lines(*KEYS))
+        await asyncio.sleep(100.0)
+        store.fates = iter(())
+        await sink.append("endpoint/other", lines("other"))
+        await sink.append(FOLDER, lines(*KEYS))
+        assert sorted(store.stored()) == sorted(KEYS)
+
+    run(main())
+    (note,) = [json.loads(content) for name, content in store.objects.items() if name.startswith("_vanished/")]
+    assert note["blob"] == FIRST
 
 
 def test_a_loss_is_one_line_in_the_log_and_counted(caplog: pytest.LogCaptureFixture) -> None:
