@@ -32,7 +32,7 @@ def test_an_orderly_end_loses_nothing(without_spool: Host, ending: str, interrup
     without_spool.check(producers=1)
     account = {"accepted": 500, "delivered": 500, "lost": {}}
     ((producer, report),) = without_spool.reports().items()
-    assert report == {"producer": producer, "collections": {"model_inputs": account}}
+    assert report == {"producer": producer, "deployment": "local/default", "collections": {"model_inputs": account}}
 
 
 ABRUPT = {

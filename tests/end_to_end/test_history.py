@@ -163,7 +163,7 @@ def tear(made: Scene, one: Sent) -> tuple[str, str]:
 def renumber(made: Scene, one: Sent) -> tuple[str, str]:
     """A line has another number than was sent."""
     for blob, content in made.blobs.items():
-        made.blobs[blob] = content.replace(line_of(one), line_of(one, sequence="999"))
+        made.blobs[blob] = content.replace(line_of(one), line_of(one, producersequence="999"))
     return "I3 not what was sent", one.id
 
 
@@ -257,14 +257,16 @@ def test_two_events_under_one_number_are_found() -> None:
         check(accepted=[one, other], store=lines)
 
 
-def test_order_is_checked_within_a_blob_where_it_is_guaranteed() -> None:
+def test_order_is_checked_in_the_blobs_of_one_writer_where_it_is_guaranteed() -> None:
     first, second = sent(1), sent(2)
     blobs = {blob_of(first): line_of(second) + line_of(first)}
     assert check(accepted=[first, second], store=blobs).disorder == 1
     with pytest.raises(HistoryError, match="order: 1 lines"):
         check(accepted=[first, second], store=blobs, in_order=True)
     apart = {blob_of(first): line_of(second), blob_of(first, ordinal=1): line_of(first)}
-    check(accepted=[first, second], store=apart, in_order=True)
+    assert check(accepted=[first, second], store=apart).disorder == 1
+    others = {blob_of(first): line_of(second), blob_of(first, instance="f" * 32): line_of(first)}
+    check(accepted=[first, second], store=others, in_order=True)
 
 
 def test_a_folder_is_read_with_its_quarantine_and_records_without_an_id_keep_that_of_their_line(tmp_path: Path) -> None:
