@@ -18,6 +18,7 @@ ReceiverError
 ├── ShuttingDownError     the receiver is stopping; the client is asked to retry
 └── StoreError            the store cannot make lines durable now; nothing was acknowledged, the client retries
     ├── StoreCheckError   the store cannot be used at all (missing container, no permission); startup exits with code 3
+    ├── PlaceError        neither the place of one tenant nor its parked blobs take lines, though the store works
     └── DatastoreError    a datastore of a deployment file cannot make lines durable now; they are parked
         └── DatastoreCheckError  a datastore cannot be used at all; also a StoreCheckError
 ```
@@ -108,6 +109,10 @@ class StoreError(ReceiverError):
 
 class StoreCheckError(StoreError):
     """The store cannot be used at all; no write can succeed."""
+
+
+class PlaceError(StoreError):
+    """Neither the place of one tenant nor its parked blobs take lines, though the store works for others."""
 
 
 class DatastoreError(StoreError):

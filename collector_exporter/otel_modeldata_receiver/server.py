@@ -15,6 +15,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from . import telemetry
 from .deployments.outputs import Output
+from .exceptions import PlaceError
 from .ingest.pipeline import Pipeline
 from .layout import partition
 from .listeners import otlp_grpc
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .config.receiver import ReceiverConfig
+    from .exceptions import StoreError
     from .listeners.http_server import HttpServer
     from .reloading import ConfigFile
     from .storage.sink import Sink
@@ -76,7 +78,7 @@ class Server:
             self._sink,
             config,
             instruments,
-            on_store_error=self._health.store_failed,
+            on_store_error=self._store_failed,
             destinations=self._output.destinations,
             on_stored=self._stored,
         )
@@ -170,6 +172,10 @@ class Server:
                 certificate_expiry=lambda: None if certificate is None else seconds_until_expiry(certificate),
             )
         )
+
+    def _store_failed(self, error: StoreError) -> None:
+        if not isinstance(error, PlaceError):  # others are stored: the receiver stays ready
+            self._health.store_failed(error)
 
     def _stored(self, folders: Sequence[str]) -> None:
         self._output.stored(folders)

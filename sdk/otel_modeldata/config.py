@@ -29,6 +29,7 @@ from .validation.decoding import Rule, decode
 from .validation.path_text import read_path
 from .validation.problems import Problem, child, shown
 from .validation.repeated_keys import repeated_keys
+from .validation.yaml_text import YamlTextError, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -245,17 +246,13 @@ def read_deployment(path: Path, origin: str | None = None) -> CollectorConfig:
     Raises:
         ConfigError: the file is missing or wrong; lists every problem in it.
     """
-    import yaml  # noqa: PLC0415 - only processes that have a YAML pay for its parser
-
     origin = origin or str(path)
     text = _text_of(path, origin)
     try:
-        document = yaml.safe_load(text)
+        document = read_yaml(text)
         repeated = repeated_keys(text)
-    except RecursionError:
-        raise ConfigError(Problem("", "expected YAML, got too many nested levels: nest it less", origin)) from None
-    except (yaml.YAMLError, ValueError) as error:  # the latter: a date that does not exist, for example
-        raise ConfigError(Problem("", f"expected YAML, got {' '.join(str(error).split())}", origin)) from None
+    except YamlTextError as error:
+        raise ConfigError(Problem("", f"expected YAML, got {error}", origin)) from None
     file = _checked(document, _DeploymentFile, origin, repeated)
     block = file.data_collector
     logging = block.request_logging or _RequestLogging()

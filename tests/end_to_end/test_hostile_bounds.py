@@ -44,6 +44,8 @@ def of_evil(scope: bytes) -> bytes:
 LOG_BOMBS = {
     "fields with the number 0": bytes(70 * MIB),
     "unknown fields": b"\x78\x00" * (35 * MIB),
+    "unknown fields of a resource": field(1, field(1, EVIL) + b"\x78\x00" * 30_000_000),
+    "zeros that are escaped": of_evil(field(2, record(bytes(40 * MIB), collection="request").SerializeToString())),
     "empty records": of_evil(b"\x12\x00" * 1_450_000),
     "empty scopes": field(1, field(1, EVIL) + b"\x12\x00" * 1_000_000),
     "scopes of an empty record": field(1, field(1, EVIL) + field(2, field(2, b"")) * 1_000_000),

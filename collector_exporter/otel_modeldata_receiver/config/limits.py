@@ -134,3 +134,13 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "answered as rejected, counted, and not kept",
         ),
     ] = 1024 * MIB
+    folders_per_request: Annotated[
+        int,
+        _POSITIVE,
+        Doc(
+            unit="folders",
+            meaning="most folders, one for each collection and hour, that the lines of a deployment in one request "
+            "may have; the records beyond it are kept once, together, in quarantine. A backfill of a year by the hour "
+            "has 8,760 for each collection",
+        ),
+    ] = 10_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from otel_modeldata.validation.path_text import read_path
 from otel_modeldata.validation.problems import Problem, child, item, shown
@@ -11,6 +11,9 @@ from otel_modeldata.validation.problems import Problem, child, item, shown
 from .store_url import cleaned_store
 
 __all__ = ["with_meant_paths"]
+
+_MOST_LEVELS: Final = 4
+"""No setting nests deeper. An alias of YAML may contain itself, and aliases of aliases may expand to any size."""
 
 
 def with_meant_paths(settings: Mapping[Any, Any]) -> tuple[dict[Any, Any], tuple[Problem, ...]]:
@@ -29,16 +32,21 @@ class _Reader:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def meant(self, where: str, key: object, value: Any) -> Any:
+    def meant(self, where: str, key: object, value: Any, depth: int = 1) -> Any:
         """What a value of the setting `key` means."""
         if isinstance(value, str):
             if key in {"store", "url"}:
                 return cleaned_store(value)
             return self._path(where, value) if str(key).endswith("_file") else value
         if key == "deployments" and isinstance(value, (list, tuple)):
-            return [self.meant(item(where, index), "deployment_file", one) for index, one in enumerate(value)]
-        if isinstance(value, Mapping):
-            return {name: self.meant(child(where, name), _kind(key, name, one), one) for name, one in value.items()}
+            return [
+                self.meant(item(where, index), "deployment_file", one, depth + 1) for index, one in enumerate(value)
+            ]
+        if isinstance(value, Mapping) and depth < _MOST_LEVELS:
+            return {
+                name: self.meant(child(where, name), _kind(key, name, one), one, depth + 1)
+                for name, one in value.items()
+            }
         return value
 
     def _path(self, where: str, text: str) -> str:

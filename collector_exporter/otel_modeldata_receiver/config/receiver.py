@@ -18,6 +18,8 @@ from otel_modeldata import semconv
 from otel_modeldata.validation.decoding import Rule, decode
 from otel_modeldata.validation.loopback import is_loopback
 from otel_modeldata.validation.problems import Problem, child
+from otel_modeldata.validation.repeated_keys import repeated_keys
+from otel_modeldata.validation.yaml_text import YamlTextError, read_yaml
 
 from ..exceptions import ConfigError
 from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the annotations)
@@ -325,10 +327,11 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     Raises:
         ConfigError: the file cannot be read, or settings are wrong; lists all of them.
     """
-    settings = with_overrides(_read(path) if path else {}, overrides)
+    given, repeated = _read(path) if path else ({}, ())
+    settings = with_overrides(given, overrides)
     settings, wrong_paths = with_meant_paths(settings)
     config, problems = decode(settings, ReceiverConfig)
-    problems = (*wrong_paths, *problems)
+    problems = (*repeated, *wrong_paths, *problems)
     if config is not None:
         problems += tuple(_conflicts(config))
     if config is None or problems:
@@ -336,20 +339,20 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     return config
 
 
-def _read(path: Path) -> dict[object, object]:
+def _read(path: Path) -> tuple[dict[object, object], tuple[Problem, ...]]:
+    """The settings of a file, and its keys that are there twice."""
     try:
-        settings = msgspec.yaml.decode(path.read_bytes())
+        settings, repeated = read_yaml(text := path.read_bytes()), repeated_keys(text)
     except OSError as error:
         raise ConfigError(Problem("", f"expected a YAML file, got {error.strerror or error}", str(path))) from None
-    except Exception as error:  # noqa: BLE001 (the constructors of YAML values raise many types, for a wrong date for one)
-        given = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise ConfigError(Problem("", f"expected a YAML file, got {given}", str(path))) from None
+    except YamlTextError as error:
+        raise ConfigError(Problem("", f"expected a YAML file, got {error}", str(path))) from None
     if settings is None:
-        return {}
+        return {}, ()
     if not isinstance(settings, dict):
         given = f"a {type(settings).__name__}"
         raise ConfigError(Problem("", f"expected settings as 'key: value', got {given}", str(path)))
-    return settings
+    return settings, repeated
 
 
 def _conflicts(config: ReceiverConfig) -> Iterator[Problem]:

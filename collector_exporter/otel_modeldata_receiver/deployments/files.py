@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import yaml
-
 from otel_modeldata import config as sdk_config
 from otel_modeldata.exceptions import ConfigError as SdkConfigError
 from otel_modeldata.validation.problems import Problem
+from otel_modeldata.validation.yaml_text import YamlTextError, read_yaml
 
 from ..exceptions import ConfigError
 
@@ -94,8 +93,8 @@ def _read(path: Path, *, named: bool) -> CollectorConfig | None:
 def _has_data_collector(path: Path) -> bool:
     """Whether a file may be a deployment; True for a file that is not YAML, so that its problem is reported."""
     try:
-        document = yaml.safe_load(path.read_bytes())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        document = read_yaml(path.read_bytes())
+    except (OSError, YamlTextError):
         return True
     return isinstance(document, dict) and "data_collector" in document
 

@@ -12,13 +12,19 @@ request makes them share one tenant's room.
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Final
 
 from ..exceptions import OverloadedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 __all__ = ["MAX_REQUESTS", "Admission"]
 
 _SHARE: Final = 4
+LARGE_GROWTH_BYTES: Final = 16 * 1024 * 1024
 MAX_REQUESTS: Final = 20_000
 """Limit for requests in flight of any size: each holds a few KiB in addition to its bytes."""
 
@@ -32,6 +38,7 @@ class Admission:
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
+        self._large_growth = asyncio.Lock()
         self._tenants: dict[str, int] = {}
         self._requests = 0
         self.in_flight_bytes = 0
@@ -68,12 +75,19 @@ class Admission:
         else:
             self._tenants.pop(tenant, None)
 
-    def grow(self, tenant: str, size: int) -> None:
-        """Count bytes that an admitted request takes beyond its size; needs one `shrink`."""
-        self.in_flight_bytes += size
-        self._tenants[tenant] = self._tenants.get(tenant, 0) + size
+    @asynccontextmanager
+    async def growth(self, tenant: str, size: int) -> AsyncIterator[None]:
+        """Count bytes that an admitted request takes beyond its size, while they are stored.
 
-    def shrink(self, tenant: str, size: int) -> None:
-        """Give back what `grow` took."""
-        self._requests += 1
-        self.release(tenant, size)
+        Large ones wait for each other, and leave a fifth of the budget: the bytes that one deployment's lines take must
+        not make the receiver refuse the requests of others.
+        """
+        async with self._large_growth if size > LARGE_GROWTH_BYTES else nullcontext():
+            counted = max(0, min(size, self._budget * _SHARE // (_SHARE + 1) - self.in_flight_bytes))
+            self.in_flight_bytes += counted
+            self._tenants[tenant] = self._tenants.get(tenant, 0) + counted
+            try:
+                yield
+            finally:
+                self._requests += 1
+                self.release(tenant, counted)

@@ -33,6 +33,7 @@ from ..telemetry.receiver_metrics import RECEIVER
 from . import compression
 from .admission import Admission
 from .commit import commit, quarantine
+from .late_answers import LateAnswers, pass_on
 from .line_time import event_time
 from .read_slots import ReadSlots
 from .tenant_rates import TenantRates
@@ -110,6 +111,7 @@ class Pipeline:
         self._admission = Admission(config.max_in_flight_bytes)
         self._rates = TenantRates(config.limits)
         self._turns = Turns(work_clock)
+        self._late = LateAnswers()
         self._tasks: set[asyncio.Task[bytes]] = set()
         self._stopping = False
 
@@ -223,16 +225,21 @@ class Pipeline:
             reason: why it is kept as it is, in quarantine.
         """
         self._refuse_when_stopping()
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        if reason is None and (task := self._late.find(decoded, info)) is not None:
+            task.add_done_callback(lambda done: pass_on(done, answer))
+            return answer
         tenant, size = decoded.tenant, len(decoded.request)
         self._admission.admit(tenant, size)
         self._instruments.in_flight.add(size)
-        answer = asyncio.get_running_loop().create_future()
         work = (
             self._store(decoded, info) if reason is None else self._keep_undecodable(decoded, reason, self._clock_ns())
         )
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._resolved(done, answer, tenant, size))
+        if reason is None:
+            answer.add_done_callback(lambda _: self._late.add(decoded, info, task))
         return answer
 
     async def _outcome(self, answer: asyncio.Future[bytes]) -> bytes:
@@ -252,14 +259,7 @@ class Pipeline:
         self._tasks.discard(task)
         self._admission.release(tenant, size)
         self._instruments.in_flight.add(-size)
-        if task.cancelled():
-            answer.cancel()
-        elif (error := task.exception()) is not None:
-            if not answer.done():
-                answer.set_exception(error)
-                answer.exception()  # marks it as retrieved, even if the call is given up at this moment
-        elif not answer.done():
-            answer.set_result(task.result())
+        pass_on(task, answer)
 
     async def _store(self, decoded: Decoded, info: RequestInfo) -> bytes:
         """Map and commit a request, piece by piece, count its records, and return the encoded answer."""
@@ -291,16 +291,14 @@ class Pipeline:
         received = self._instruments.received[decoded.signal.name]
         attributes = {"receiver": RECEIVER, "transport": info.transport}
         growth = max(0, mapped.line_bytes - 2 * len(decoded.request) - _SURPLUS_BYTES)
-        self._admission.grow(decoded.tenant, growth)
         try:
-            committed = await commit(self._sink, mapped, arrival_ns)
+            async with self._admission.growth(decoded.tenant, growth):
+                committed = await commit(self._sink, mapped, arrival_ns)
         except StoreError as error:
             received.refused.add(mapped.records, attributes)
             self._count_tenants(mapped, "refused")
             self._store_failed(error)
             raise
-        finally:
-            self._admission.shrink(decoded.tenant, growth)
         kept, refused = sum(one.records for one in committed.rejected), sum(mapped.refused.values())
         received.accepted.add(mapped.records - kept - refused, attributes)
         self._count_tenants(mapped, "accepted")

@@ -5,7 +5,9 @@ longer than `_TURN_SECONDS` goes on in turns, of which the loop runs one between
 long requests there are, a short one waits for one turn at each of its steps, not for one turn of each. Long requests
 take turns in the order of their arrival.
 
-A single record that takes long (a structured body of thousands of values) is mapped in a thread, one at a time.
+A single record that takes long (a structured body of thousands of values) is mapped in a thread, one at a time. The
+turn is given back meanwhile: such a record may take a second, and a request of thousands of ordinary records needs a
+hundred turns.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class Turns:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._turn = asyncio.Lock()
+        self._thread = asyncio.Lock()
         self._clock = clock
 
     async def pieces(self, steps: Generator[Step, Outcome | Exception | None, None]) -> AsyncGenerator[Mapped, None]:
@@ -64,8 +67,11 @@ class Turns:
                         has_turn = False
                     yield step
                 else:
-                    has_turn = has_turn or await self._turn.acquire()
-                    result = await asyncio.get_running_loop().run_in_executor(None, step)
+                    if has_turn:
+                        self._turn.release()
+                        has_turn = False
+                    async with self._thread:
+                        result = await asyncio.get_running_loop().run_in_executor(None, step)
                 began = self._clock()
         finally:
             if has_turn:

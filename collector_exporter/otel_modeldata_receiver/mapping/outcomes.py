@@ -36,6 +36,8 @@ PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
 _CHUNK_RECORDS: Final = 16
+_CHUNK_BYTES: Final = 16 * 1024
+"""Larger records are mapped fewer at a time: each of them may have thousands of values."""
 _STEP_RECORDS: Final = 32
 _STEP_BYTES: Final = 32 * 1024
 """Records and bytes that are mapped in one step, in less than a millisecond."""
@@ -104,6 +106,7 @@ class Outcomes:
         self._limits = limits
         self._lines: defaultdict[str, list[Line]] = defaultdict(list)
         self._large: list[LargePayload] = []
+        self._large_folders: set[str] = set()
         self._rejected: list[Rejected] = []
         self._defects: list[Exception] = []
         self._records: defaultdict[str, int] = defaultdict(int)
@@ -136,6 +139,7 @@ class Outcomes:
         self._refused = defaultdict(int)
         self._lines = defaultdict(list)
         self._large, self._rejected, self._defects = [], [], []
+        self._large_folders = set()
         self._records, self._sizes = defaultdict(int), defaultdict(int)
         self._left_out = self._calls_without_content = self._surplus = 0
         return mapped
@@ -145,9 +149,14 @@ class Outcomes:
         share, records, lines, map_ = part.share, part.records.records, self._lines, scope.mapper.map
         room, done, counted = share.room(self._limits), 0, 0
         self._steps += 1
-        while done < len(records) and room >= 0:
-            chunk = records[done : done + _CHUNK_RECORDS]
-            size = 0
+        most_folders = self._limits.folders_per_request
+        while done < len(records) and room >= 0 and share.folders <= most_folders:
+            chunk = records[done : done + min(_CHUNK_RECORDS, most_folders - share.folders + 1)]
+            sent = sum(map(len, chunk))
+            if sent > _CHUNK_BYTES:
+                chunk = chunk[: max(1, _CHUNK_BYTES * len(chunk) // sent)]
+                sent = sum(map(len, chunk))
+            size, folders = 0, len(lines)
             for record in chunk:  # the hot path: nothing is counted here that can be counted for all of them
                 outcome: Outcome | Exception
                 if len(record) > LARGE_BYTES:
@@ -164,8 +173,11 @@ class Outcomes:
                 else:
                     size += self._add(record, outcome, share, scope)
             done += len(chunk)
+            share.folders += len(lines) - folders
+            if share.folders > most_folders:  # by one, which the last record of the chunk opened
+                done -= 1
+                size -= self._take_back(outcome)
             room -= size
-            sent = sum(map(len, chunk))
             self._steps += len(chunk)
             self._bytes += size + sent
             self._surplus += size - 2 * sent
@@ -178,13 +190,25 @@ class Outcomes:
                     yield self.taken()
                     lines = self._lines
         self._count(share, done - counted, room)
+        bound = _bytes_bound(share, self._limits) if room < 0 else _folders_bound(self._limits)
+        yield from self._end_scope(part, scope, records[done:], bound)
+
+    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[bytes], bound: str) -> Iterator[None]:
+        """Keep the records of a scope that are kept together: those beyond `bound` are `rest`."""
         for one in (scope.mapper, scope.alone):
             self._calls_without_content += one.calls_without_content
         if self._together:
             together, self._together = self._together, []
             yield from _keep_rest(part, together, self._reason)
-        if done < len(records):
-            yield from _keep_rest(part, records[done:], _bytes_bound(share, self._limits))
+        if rest:
+            yield from _keep_rest(part, rest, bound)
+
+    def _take_back(self, outcome: Outcome | Exception) -> int:
+        """Remove the only event of a folder, and return the bytes that it takes."""
+        if isinstance(outcome, PlacedLine):
+            del self._lines[outcome.folder]
+            return len(outcome.line.data)
+        return len(self._large.pop().content)
 
     def _map_large(
         self, record: bytes, scope: Mappers
@@ -202,6 +226,10 @@ class Outcomes:
         """Collect what is no line, and return the bytes that it takes."""
         if isinstance(outcome, LargePayload):
             self._large.append(outcome)
+            folder = outcome.event.folder
+            if folder not in self._large_folders and folder not in self._lines:
+                self._large_folders.add(folder)
+                share.folders += 1
             return len(outcome.content)
         if outcome is None:
             self._left_out += 1
@@ -215,6 +243,7 @@ class Outcomes:
         share.rejected += 1
         if share.rejected > MOST_SINGLE:
             self._together.append(record)
+            self._records[share.tenant] -= 1  # it is counted with the rest of its share
             self._reason = reason
             return len(record)
         light = len(record) <= LARGE_BYTES or is_light(record, self._signal.message)
@@ -312,6 +341,13 @@ def _keep_rest(part: Part, rest: Sequence[bytes], bound: str) -> Iterator[None]:
     if records.schema_url:
         content += field(3, records.schema_url.encode())
     part.share.keep(field(1, content), len(rest), bound)
+
+
+def _folders_bound(limits: LimitsConfig) -> str:
+    return (
+        f"too many folders: expected lines of a deployment in a request for at most {limits.folders_per_request} "
+        "collections and hours (limits.folders_per_request), got more; send old events in smaller requests"
+    )
 
 
 def _bytes_bound(share: Share, limits: LimitsConfig) -> str:

@@ -161,6 +161,10 @@ class PartitionWriter:
         """About the size of the present block."""
         return min(self._pending_bytes, self._limits.block_bytes)
 
+    def leave_blob(self) -> None:
+        """Continue in the next blob, see `RollingBlobWriter.leave`."""
+        self._blobs.leave()
+
     def flush_now(self) -> None:
         """Write what waits now; no line lingers from now on."""
         self._linger = 0.0
@@ -201,7 +205,8 @@ class PartitionWriter:
             self.task = None
             self.began = None
             if self._calls:
-                self._give_up(StoreError("expected the lines to be stored, got a sink that stopped: send them again"))
+                stopped = StoreError("expected the lines to be stored, got a sink that stopped: send them again")
+                self._give_up(self.trouble or stopped)
             self._on_idle(self._name)
 
     async def _gather(self) -> None:

@@ -107,7 +107,17 @@ class LocalStore:
         await asyncio.to_thread(self._threads.shutdown)
 
     async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **kwargs))
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **kwargs))
+            except _BusyError as error:
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"expected the lock of {str(error.path)!r} within {_LOCK_SECONDS:.0f} s, got none: "
+                        "another process holds it; give each receiver its own instance id"
+                    ) from None
+            await asyncio.sleep(_LOCK_POLL_SECONDS)  # in no thread: they are for others meanwhile
 
     def _path(self, name: str) -> Path:
         return self._root / checked_name(name)
@@ -140,7 +150,7 @@ class LocalStore:
         return sorted(parent + name for name in names if name.startswith(start) and name.endswith(BLOB_SUFFIX))
 
     def _walk(self, folder: str) -> list[StoredObject]:
-        if not self._root.is_dir():
+        if not folder and not self._root.is_dir():
             raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
         start = self._path(folder) if folder else self._root
         objects = []
@@ -230,6 +240,14 @@ class LocalStore:
         _sync_folder(folder.parent)
 
 
+class _BusyError(Exception):
+    """Another process holds the lock of a file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+
 @contextlib.contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
     file = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o644)
@@ -241,19 +259,16 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _locked(file: int, path: Path) -> Iterator[None]:
-    """Hold the lock of a file; closing the file, also by a crash, releases it."""
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while fcntl is not None:
+    """Hold the lock of a file; closing the file, also by a crash, releases it.
+
+    Raises:
+        _BusyError: another process holds it.
+    """
+    if fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise StoreError(
-                    f"expected the lock of {str(path)!r} within {_LOCK_SECONDS:.0f} s, got none: "
-                    "another process holds it; give each receiver its own instance id"
-                ) from error
-            time.sleep(_LOCK_POLL_SECONDS)
+        except BlockingIOError:
+            raise _BusyError(path) from None
     yield
 
 

@@ -9,7 +9,7 @@ again. Three rules keep a line from being stored twice:
    else is written to it. The ids found there are stored.
 2. Leave only without doubt. The writer goes on to the next blob (the next ordinal) only when nothing can be applied at
    the end of this one any more: after a successful append, or when the store reports other bytes at the position
-   (`FencedError`) and these were read. So the limits of size and blocks are not applied while the end is in doubt.
+   (`FencedError`) and these were read. So the limits of size and blocks do not apply in doubt. Or `leave` is called.
 3. One winner. Of two blocks at one position only one is applied. The writer of the other one reads the ids of the
    winner, and leaves the blob.
 
@@ -18,8 +18,7 @@ the same rules, after reading the last `tail_bytes` of its own blobs for the ids
 
 The store may lose lines that were acknowledged: it is restored from an older snapshot, or a blob is deleted or
 replaced. So an id is called stored only after the blobs were looked at (`suspect`, `folders/blob_mark.py`). When lines
-have vanished, the ids are forgotten and learned again from what is there, and no more is written to a blob that lost
-lines.
+have vanished, the ids are forgotten and learned again from what is there, and a blob that lost lines is left.
 
 This module does not depend on callers and queues (`group_commit.py`), nor on anything in a line but its `id`.
 """
@@ -67,8 +66,7 @@ class _Blob:
         name: its name in the store.
         state: where the next block goes.
         certain: no request that was sent before can still be applied at `state.size`.
-        stale: it must be read again before it is used.
-        fenced: it must be left, after it was read again.
+        stale: it must be read again before it is used; if it is fenced, it must be left after that.
     """
 
     name: str
@@ -202,6 +200,11 @@ class RollingBlobWriter:
         if self._blob is not None:
             self._blob.stale = True
 
+    def leave(self) -> None:
+        """Leave the blob even in doubt: only for parked lines, which are recognized when they are delivered."""
+        if self._blob is not None:
+            self._leave()
+
     def remember(self, ids: Sequence[str]) -> None:
         """Note that the lines with these ids are stored in the blob in use."""
         self._memory.add(self.ids, ids)
@@ -323,17 +326,20 @@ class RollingBlobWriter:
             Whether the last line is whole, and how many of the ids were known before a loss.
         """
         rest, tail, found, count, begin = b"", b"", 0, 0, start
+        is_cut = 0 < start < end
+        start -= is_cut  # the byte before tells whether a line begins here, or the end of one may look like a line
         while start < end:
             stop = min(start + _READ_BYTES, end)
             content = await self._store.read(name, start, stop)
             *lines, rest = (rest + content).split(b"\n")
+            if is_cut and lines:
+                is_cut, lines = False, lines[1:]
             ids = stored_ids(lines)
             self._memory.add(self.ids, ids)
             count += len(ids)
             if self._loss is not None:
                 found += len(self._loss.before.known(ids))
-            tail = content
-            start = stop
+            tail, start = content, stop
         if end > begin:
             self._mark(name, end, tail).ids += count
         return not rest, found
@@ -379,5 +385,5 @@ class RollingBlobWriter:
         return f"{self._stem}{ordinal:06d}{BLOB_SUFFIX}"
 
     def _ordinals(self, names: Iterable[str]) -> list[int]:
-        digits = [name[len(self._stem) : -len(BLOB_SUFFIX)] for name in names]
+        digits = (name[len(self._stem) : -len(BLOB_SUFFIX)] for name in names)
         return sorted(int(text) for text in digits if text.isascii() and text.isdigit())

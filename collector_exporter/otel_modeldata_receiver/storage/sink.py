@@ -26,6 +26,7 @@ from .rolled_blobs import RollingBlobWriter
 from .sink_context import SinkContext
 from .sink_limits import SinkLimits
 from .store import checked_name
+from .upload_turns import UploadTurns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,8 +80,8 @@ class Sink:
             self._limits.blocks_under_way, self._limits.tenant_blocks_under_way, self._limits.turn_seconds
         )
         self._objects: OrderedDict[str, str] = OrderedDict()
-        self._large_puts = asyncio.Semaphore(self._limits.large_puts)
-        self._small_puts = asyncio.Semaphore(self._limits.small_puts)
+        self._large_puts = UploadTurns(self._limits.large_puts)
+        self._small_puts = UploadTurns(self._limits.small_puts)
         self._closed = False
 
     @property
@@ -125,7 +126,7 @@ class Sink:
         return await writer.add(lines)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
-        """Store an object and return its URL, for `dataref`; only a few are sent at the same time.
+        """Store an object and return its URL, for `dataref`; only a few of a tenant are sent at the same time.
 
         Args:
             name: relative to the store. It contains a digest of the content, so one name has one content, and an
@@ -138,7 +139,8 @@ class Sink:
             ValueError: the name has other content already, or leaves the store.
         """
         self._refuse_when_closed()
-        async with self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts:
+        turns = self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts
+        async with turns.turn(tenant_of_folder(name)):
             url = self._objects.get(name)
             if url is None:
                 url = await retry_for(
@@ -170,6 +172,12 @@ class Sink:
         writer = self._folders.get(folder)
         if writer is not None and writer.task is not None:
             writer.task.cancel()
+
+    def leave_blob(self, folder: str) -> None:
+        """Continue `folder` in its next blob, see `RollingBlobWriter.leave`."""
+        writer = self._folders.get(folder)
+        if writer is not None:
+            writer.leave_blob()
 
     def forget(self, folder: str) -> None:
         """Close `folder` if it is idle: its blobs were removed."""

@@ -28,8 +28,8 @@ class SinkLimits:
         tenant_blocks_under_way: most of them that are of one tenant.
         turn_seconds: how long a block counts.
         large_put_bytes: an object above this size counts as large.
-        large_puts: large objects that are sent at the same time.
-        small_puts: other objects that are sent at the same time; they do not wait for large ones.
+        large_puts: large objects of one tenant that are sent at the same time.
+        small_puts: other objects of one tenant that are sent at the same time; they do not wait for large ones.
         known_objects: stored objects that are remembered; a name and its URL take about 500 bytes.
         idle_seconds: time without lines after which a folder is closed.
         retry_seconds: how long a block is retried before its callers get the error.
@@ -46,7 +46,7 @@ class SinkLimits:
     closed_folders: int = 10_000
     blocks_under_way: int = 64
     tenant_blocks_under_way: int = 8
-    turn_seconds: float = 2.0
+    turn_seconds: float = 0.5
     large_put_bytes: int = 1 << 20
     large_puts: int = 4
     small_puts: int = 8

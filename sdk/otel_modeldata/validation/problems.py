@@ -18,7 +18,8 @@ __all__ = ["Problem", "child", "closest", "item", "may_be_token", "sentence", "s
 _PLAIN_KEY: Final = re.compile(r"[\w$/-]+")
 _SECRETS: Final = re.compile(
     r"(?i)(?P<before>:/{1,2}[^/?#\s'\"@:]*:)[^/?#\s'\"]+(?=@)"
-    r"|(?P<key>\b(?:\w*(?:sig|signature|key|token|secret|password|pwd|authorization))=)[^&;,\s'\"]+"
+    r"|(?P<key>\b(?:\w*(?:sig|signature|key|token|secret|password|pwd|authorization))=)"
+    r"(?:(?:bearer|basic)(?:\s|%20)+)?[^&;,\s'\"]+"
     r"|(?P<scheme>\b(?:bearer|basic)(?:\s|%20)+)[^\s,;'\"]+"
     r"|(?P<pem>-----BEGIN\s)[^'\"]+"
     r"|(?P<token>\b(?:eyJ|gh[opsu]_|github_pat_|gl(?:c|pat|sa)[_-]|xox[abp]-|sk-|hc[abim][a-z]_|dt0c01\.|dapi))"

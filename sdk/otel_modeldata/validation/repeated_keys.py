@@ -18,7 +18,7 @@ _MOST_KEYS: Final = 100_000
 """Nested aliases can expand to any number of keys: repeated keys after this many are not found."""
 
 
-def repeated_keys(text: str) -> tuple[Problem, ...]:
+def repeated_keys(text: str | bytes) -> tuple[Problem, ...]:
     """A problem for each key that its mapping has twice, with both lines.
 
     Raises:

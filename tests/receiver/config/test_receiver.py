@@ -191,6 +191,36 @@ def test_a_file_that_is_not_yaml_is_refused_in_one_line(tmp_path: Path, content:
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_key_that_is_there_twice_is_refused_with_every_other_problem(tmp_path: Path) -> None:
+    path = tmp_path / "receiver.yaml"
+    path.write_text("store: ./a\nstore: ./b\nspans: some\n")
+    with pytest.raises(ConfigError) as caught:
+        receiver.load(path, {})
+    assert [str(problem) for problem in caught.value.problems] == [
+        "store: expected each key once, got it in line 1 and in line 2: remove one of them",
+        "spans: expected one of all, content, got 'some'",
+    ]
+
+
+@pytest.mark.parametrize("content", ["deployments: &a\n  x: *a\n", "store: &a {b: *a}\n", "tls: &a {clients: *a}\n"])
+def test_an_alias_that_contains_itself_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "receiver.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError):
+        receiver.load(path, {})
+
+
+def test_an_error_in_yaml_shows_no_secret_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "receiver.yaml"
+    path.write_text("store: https://a.blob.core.windows.net/c\ndatastores: {a: x-api-key: hunter2}\n")
+    with pytest.raises(ConfigError) as caught:
+        receiver.load(path, {})
+    assert str(caught.value) == (
+        f"{path}: expected a YAML file, got while parsing a flow mapping, expected ',' or '}}', but got ':' "
+        "in line 2, column 26"
+    )
+
+
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: expected a YAML file, got No such file or directory"):
         receiver.load(tmp_path / "nowhere.yaml", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -107,3 +108,38 @@ def test_the_budget_is_never_exceeded_and_all_bytes_are_released(
     for one in held:
         gate.release(*one)
     assert (gate.in_flight_bytes, gate._tenants, gate._requests) == (0, {}, 0)
+
+
+@pytest.mark.anyio
+async def test_lines_of_one_tenant_that_are_far_larger_than_their_requests_leave_room_for_others() -> None:
+    gate = Admission(BUDGET)
+    gate.admit("noisy", 100)
+    async with gate.growth("noisy", 10 * BUDGET), gate.growth("noisy", BUDGET):
+        assert gate.in_flight_bytes == 800
+        assert not admitted(gate, "noisy", 10)
+        assert admitted(gate, "quiet", 10)
+        gate.release("quiet", 10)
+    gate.release("noisy", 100)
+    assert gate.in_flight_bytes == 0
+    assert fill(gate, "noisy") == 800
+
+
+@pytest.mark.anyio
+async def test_large_lines_are_stored_one_request_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "LARGE_GROWTH_BYTES", 10)
+    gate = Admission(BUDGET)
+    under_way: list[int] = []
+    most: list[int] = []
+
+    async def store(size: int) -> None:
+        async with gate.growth("noisy", size):
+            under_way.append(size)
+            most.append(len(under_way))
+            await asyncio.sleep(0)
+            under_way.remove(size)
+
+    await asyncio.gather(*(store(size) for size in (11, 12, 13)))
+    assert most == [1, 1, 1]
+    await asyncio.gather(*(store(size) for size in (0, 9, 10)))
+    assert most[3:] == [1, 2, 3]
+    assert gate.in_flight_bytes == 0

@@ -195,6 +195,48 @@ async def test_a_call_past_its_deadline_is_refused_but_its_lines_are_stored_and_
         assert made.ids(INPUTS) == ["1"]
 
 
+@pytest.mark.parametrize("waits", [True, False], ids=["while it is under way", "after it"])
+async def test_a_request_past_its_deadline_that_is_sent_again_gets_the_answer_of_the_first_try(
+    tmp_path: Path, waits: bool
+) -> None:
+    """Mapping it again could take as long as before, and its sender would never get an answer."""
+    raw = request(*inputs("1"), record("no json", event_id="2", time_ns=NOON))
+    async with fixture(tmp_path, deadline_seconds=0.5) as made:
+        made.store.open.clear()
+        with pytest.raises(TimeoutError):
+            await made.accept(raw)
+        other = asyncio.create_task(made.accept(request(*inputs("3"), record("no JSON", event_id="4", time_ns=NOON))))
+        assert made.pipeline.in_flight_bytes == len(raw)
+        if waits:
+            again = asyncio.create_task(made.accept(raw))
+            await asyncio.sleep(0)
+            made.store.open.set()
+        else:
+            made.store.open.set()
+            await made.pipeline.drain()
+            again = asyncio.create_task(made.accept(raw))
+        assert [(await one).partial_success.rejected_log_records for one in (again, other)] == [1, 1]
+        assert made.ids(INPUTS) == ["1", "3"]
+        assert made.pipeline.totals.duplicates == 0
+        for _ in range(2):  # the answer is given once: a store may have been restored meanwhile
+            assert (await made.accept(raw)).partial_success.rejected_log_records == 1
+        assert made.pipeline.totals.duplicates > 0
+
+
+async def test_a_request_past_its_deadline_that_failed_is_stored_when_it_is_sent_again(tmp_path: Path) -> None:
+    raw = request(*inputs("1"))
+    async with fixture(tmp_path, deadline_seconds=0.05) as made:
+        made.store.open.clear()
+        with pytest.raises(TimeoutError):
+            await made.accept(raw)
+        made.store.failing.add(INPUTS)
+        made.store.open.set()
+        await made.pipeline.drain()
+        made.store.failing.clear()
+        assert await made.accept(raw) == FULL_SUCCESS
+        assert made.ids(INPUTS) == ["1"]
+
+
 async def test_lines_of_a_sender_that_disconnects_are_stored(tmp_path: Path) -> None:
     async with fixture(tmp_path) as made:
         made.store.open.clear()

@@ -66,6 +66,31 @@ async def test_work_for_a_thread_runs_on_another_thread_and_its_result_comes_bac
     assert [str(one) for one in found] == ["False"]
 
 
+async def test_while_a_record_is_mapped_in_a_thread_other_requests_have_their_turns() -> None:
+    turns = Turns(Clock())
+    go_on = threading.Event()
+
+    def heavy() -> Generator[Step, Outcome | Exception | None, None]:
+        yield None
+        yield lambda: ValueError(str(go_on.wait(30)))
+        yield Mapped(records=1)
+
+    def ordinary() -> Generator[Step, Outcome | Exception | None, None]:
+        for _ in range(20):
+            yield None
+        yield Mapped(records=2)
+
+    async def run(steps: Generator[Step, Outcome | Exception | None, None]) -> list[int]:
+        return [piece.records async for piece in turns.pieces(steps)]
+
+    tasks = [asyncio.create_task(run(heavy())) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert await run(ordinary()) == [2]
+    assert not any(task.done() for task in tasks)
+    go_on.set()
+    assert [await task for task in tasks] == [[1], [1]]
+
+
 async def test_a_piece_that_cannot_be_stored_ends_the_mapping_and_gives_the_turn_back() -> None:
     turns = Turns(Clock())
 

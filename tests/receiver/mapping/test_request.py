@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from otlp_requests import NOON, SCOPE, field, invalid_utf8, nested_record, raw_request, record, request, resource
+from otlp_requests import NOON, ROWS, SCOPE, field, invalid_utf8, nested_record, raw_request, record, request, resource
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.config.limits import LimitsConfig
 from otel_modeldata_receiver.exceptions import UndecodableError
 from otel_modeldata_receiver.layout.destination import Destinations
 from otel_modeldata_receiver.layout.partition import RollingRate
@@ -59,6 +60,33 @@ def test_the_receivers_rate_wins_over_the_deployments_which_wins_over_hour() -> 
     raw = request(record(event_id="1", time_ns=NOON), resource_values=values)
     assert by_folder(read(raw)) == {"local/default/model_inputs/2026/11/22": ["1"]}
     assert by_folder(read(raw, RollingRate.MONTH)) == {"local/default/model_inputs/2026/11": ["1"]}
+
+
+@pytest.mark.parametrize("body", [ROWS, b"a binary payload"], ids=["lines", "objects"])
+def test_folders_beyond_the_bound_of_a_deployment_are_kept_together_and_others_are_stored(body: object) -> None:
+    collection = "model_inputs" if body is ROWS else "request"
+    hours = [record(body, collection=collection, event_id=str(n), time_ns=NOON + n % 50 * HOUR_NS) for n in range(60)]
+    of_other = request(record(event_id="other", time_ns=NOON), resource_values={semconv.AZUREML_ENDPOINT_NAME: "fraud"})
+    mapped = map_records(
+        decode(request(*hours) + of_other),
+        arrival_ns=NOON,
+        destinations=Destinations(None),
+        limits=LimitsConfig(backfill=("*",), folders_per_request=20),
+    )
+    (rest,) = mapped.rejected
+    assert (rest.kind, rest.tenant, rest.records) == ("too many folders", "credit/blue", 40)
+    assert "(limits.folders_per_request)" in rest.reason
+    assert sorted(set(mapped.folders)) == [
+        *(f"credit/blue/{collection}/2026/11/{22 + hour // 24}/{hour % 24:02}" for hour in range(12, 32)),
+        "fraud/default/model_inputs/2026/11/22/12",
+    ]
+
+
+def test_a_request_with_as_many_folders_as_the_bound_is_stored_whole() -> None:
+    records = [record(event_id=str(n), time_ns=NOON + n % 2 * HOUR_NS) for n in range(100)]
+    limits = LimitsConfig(backfill=("*",), folders_per_request=2)
+    mapped = map_records(decode(request(*records)), arrival_ns=NOON, destinations=Destinations(None), limits=limits)
+    assert (mapped.rejected, sum(map(len, mapped.lines.values()))) == ((), 100)
 
 
 def test_a_bad_record_is_rejected_with_everything_needed_to_repair_it() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import mmap
 import os
 import re
 import resource
 import signal
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -383,18 +382,9 @@ async def test_a_lock_that_is_not_released_refuses_the_block(
 async def test_one_of_many_writers_at_one_position_wins(store: LocalStore, file: Path) -> None:
     await store.create(FIRST)
     blocks = [f"block {number} {'x' * 10_000}\n".encode() for number in range(8)]
-    start = threading.Barrier(len(blocks))
-
-    def write(block: bytes) -> bool:
-        start.wait()
-        try:
-            local._append(file, EMPTY, block)
-        except FencedError:
-            return False
-        return True
-
-    with ThreadPoolExecutor(len(blocks)) as threads:
-        won = list(threads.map(write, blocks))
+    outcomes = await asyncio.gather(*(store.append(FIRST, EMPTY, block) for block in blocks), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {BlobState, FencedError}
+    won = [isinstance(outcome, BlobState) for outcome in outcomes]
     assert won.count(True) == 1
     assert content(file) == blocks[won.index(True)]
 

@@ -4,71 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
 
 import pytest
 import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_store import INSTANCE, MemoryStore, line, lines
+from memory_store import INSTANCE, line, lines
+from partly_broken import BAD, GOOD, PARKED, PartlyBroken, in_virtual_time, sink_on, until
 from recorded_metrics import RecordedMetrics
 
-from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.exceptions import StoreError
 from otel_modeldata_receiver.storage.group_commit import Appended
 from otel_modeldata_receiver.storage.mounts import MountedStores
 from otel_modeldata_receiver.storage.parking import parked_names
-from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
-from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-BAD, GOOD = (f"credit/{name}/model_inputs/2026/11/22/13" for name in ("bad", "good"))
-PARKED = f"_parked/{BAD}/{INSTANCE}000000.jsonl"
-
-
-class PartlyBroken(MemoryStore):
-    """A store whose names that begin with one of `broken` are refused, and with one of `hung` get no answer in time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.latency = 0.001
-        self.broken: set[str] = set()
-        self.hung: set[str] = set()
-
-    async def _fate(self, method: str, name: str) -> str:
-        fate = await super()._fate(method, name)
-        if any(name.startswith(start) for start in self.hung):
-            await asyncio.sleep(30.0)
-            raise StoreError("no answer within 30 s")
-        if any(name.startswith(start) for start in self.broken):
-            raise StoreError("412 LeaseIdMissing")
-        return fate
-
-    def parked(self) -> list[str]:
-        return [name for name, content in {**self.contents, **self.objects}.items() if name.startswith("_parked/")]
-
-
-def sink_on(store: MemoryStore | MountedStores, instruments: telemetry.Instruments | None = None) -> ParkingSink:
-    instruments = instruments or telemetry.instruments()
-    sink = Sink(store, instance=INSTANCE, limits=SinkLimits(retry_seconds=8.0), instruments=instruments)
-    return ParkingSink(sink, store, instance=INSTANCE, instruments=instruments)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait, in virtual time, for an hour at most."""
-    async with asyncio.timeout(3600.0):
-        while not condition():  # noqa: ASYNC110 (there is no event to wait for)
-            await asyncio.sleep(0.1)
-
-
-def in_virtual_time(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    def run() -> None:
-        virtual_time.run(test())  # type: ignore[arg-type]
-
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
-    return run
 
 
 @in_virtual_time

@@ -118,6 +118,14 @@ def test_only_the_tail_is_read_and_half_a_line_has_no_id() -> None:
     assert run(main()) == [Appended(0, 1), Appended(1, 0)]
 
 
+def test_the_end_of_a_line_that_is_cut_is_never_taken_for_a_line() -> None:
+    store = MemoryStore()
+    store.contents[FIRST] = b"not ours " + line(1).data + line(2).data
+    store.blocks[FIRST] = [store.contents[FIRST]]
+    limits = SinkLimits(tail_bytes=len(line(1).data + line(2).data))
+    assert run(sink_on(store, limits=limits).append(FOLDER, lines(1, 2))) == Appended(stored=1, duplicates=1)
+
+
 def test_lines_that_cannot_be_read_have_no_ids() -> None:
     store = MemoryStore()
     store.contents[FIRST] = b'not JSON\n{"id":7}\n\xff\n[]\n\n' + line("1").data

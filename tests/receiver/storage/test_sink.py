@@ -158,7 +158,7 @@ def test_large_objects_are_limited_and_small_ones_do_not_wait_for_them() -> None
 
     async def main() -> tuple[int, int]:
         sink = sink_on(store, limits=SinkLimits(large_put_bytes=1, large_puts=2))
-        large = [asyncio.create_task(sink.put(f"large/{number}", b"xx", "image/png")) for number in range(5)]
+        large = [asyncio.create_task(sink.put(f"large/blue/{number}", b"xx", "image/png")) for number in range(5)]
         await store.reached("put", 2)
         await sink.put("small/1", b"x", "image/png")
         begun, moment = store.count("put"), asyncio.get_running_loop().time()

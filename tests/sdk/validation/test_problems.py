@@ -83,6 +83,8 @@ def test_an_error_survives_pickling_as_its_text() -> None:
         "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=SECRET==;EndpointSuffix=x",
         "SharedAccessSignature=SECRET",
         "authorization=Bearer%20SECRET",
+        "authorization=Bearer SECRET",
+        "Authorization=basic SECRET",
         "Authorization: Bearer SECRET",
         "Authorization: Basic SECRET",
         "api-key=SECRET",

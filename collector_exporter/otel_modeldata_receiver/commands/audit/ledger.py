@@ -154,19 +154,19 @@ class Ledger:
         for part in parts.values():
             self._count(path, part)
 
-    def add_parked(self, path: BlobPath, lines: Sequence[bytes], selection: Selection) -> int:
+    def add_parked(self, path: BlobPath, before: int, lines: Sequence[bytes], selection: Selection) -> int:
         """Count the selected lines that are parked and not in their folder too; return how many there are.
 
         Args:
             path: where they are delivered.
+            before: lines before them in their blob.
             lines: parked lines.
             selection: the audited part.
         """
         count = 0
-        for raw in lines:
-            try:
-                line = stored_line.decode(raw)
-            except (ValueError, RecursionError):
+        for number, raw in enumerate(lines, before + 1):
+            line = self._decode(path, number, raw)
+            if line is None:
                 continue
             tenant = _tenant(path, line.source)
             if not selection.names(*tenant, line.type.removeprefix(semconv.EVENT_TYPE_PREFIX)):

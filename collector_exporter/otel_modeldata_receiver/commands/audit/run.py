@@ -233,7 +233,9 @@ class _Auditor:
                     await self._add_quarantined(path, part.before, part.lines, other_hours=False)
                     count = sum(1 for line in part.lines if line)
                 else:
-                    count = await asyncio.to_thread(self._ledger.add_parked, path, part.lines, self._selection)
+                    count = await asyncio.to_thread(
+                        self._ledger.add_parked, path, part.before, part.lines, self._selection
+                    )
                 if count:
                     self._parked[parked_names.place_of(path.folder)] += count
 

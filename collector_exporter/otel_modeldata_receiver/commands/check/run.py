@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-import yaml
-
 from otel_modeldata.validation.problems import Problem
+from otel_modeldata.validation.yaml_text import YamlTextError, read_yaml
 
 from . import deployment, receiver
 from .finding import Finding, problem
@@ -73,13 +72,9 @@ def _check_file(path: Path, kind: Kind | None) -> CheckedFile:
     except UnicodeDecodeError as error:
         return _unreadable(path, kind, f"expected a YAML file in UTF-8, got {error}")
     try:
-        document: object = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        message = f"expected YAML, got {' '.join(str(error).split())}"
-        return _unreadable(path, kind, message, None if mark is None else mark.line + 1)
-    except RecursionError:
-        return _unreadable(path, kind, "expected YAML, got too many nested levels: nest it less")
+        document = read_yaml(text)
+    except YamlTextError as error:
+        return _unreadable(path, kind, f"expected YAML, got {error}", error.line)
     lines = YamlLines(text)
     kind = kind or _kind_of(document)
     return _checked(path, kind, [*_repeated(kind, lines), *_findings(path, kind, document, lines)])
@@ -118,8 +113,8 @@ def _findings(path: Path, kind: Kind | None, document: object, lines: YamlLines)
 
 
 def _repeated(kind: Kind | None, lines: YamlLines) -> Iterator[Finding]:
-    """Repeated keys; those of a deployment are problems of the SDK, which refuses them."""
-    if kind == "deployment":
+    """Repeated keys of a file of an unknown kind; the readers of both kinds refuse them."""
+    if kind is not None:
         return
     for path, (first, second) in lines.repeated.items():
         message = f"expected each key once, got it in line {first} and here: only this one counts"

@@ -47,7 +47,8 @@ class EventTimes(msgspec.Struct, frozen=True, kw_only=True):
         if time_ns < self.first_ns:
             raise BadRecordError(
                 f"{KIND}: expected at the earliest {time_text(self.first_ns)} (limits.max_event_age_days), got "
-                f"{time_text(time_ns)}; correct the sender's clock, or set limits.backfill while old data is loaded"
+                f"{time_text(time_ns)}; correct the sender's clock, or, for events that waited in an outage, raise it, "
+                "or set limits.backfill while old data is loaded"
             )
         if time_ns >= self.end_ns:
             raise BadRecordError(

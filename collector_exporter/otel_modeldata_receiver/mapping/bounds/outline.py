@@ -53,6 +53,7 @@ class Share:
         records: its records that are read.
         rejected: how many of them were rejected so far.
         line_bytes: bytes of the lines that they became so far.
+        folders: folders of the lines so far; a folder counts again in the next piece.
         rest: encoded `ResourceLogs` or `ResourceSpans` of what is beyond a bound.
         rest_records: how many records are in them, as far as they were counted.
         bound: which bound it was, as a sentence.
@@ -63,6 +64,7 @@ class Share:
     records: int = 0
     rejected: int = 0
     line_bytes: int = 0
+    folders: int = 0
     rest: list[bytes] = field(default_factory=list)
     rest_records: int = 0
     bound: str = ""
@@ -166,14 +168,14 @@ class _Reader:
             elif tag == _SCHEMA_URL:
                 schema_url = request[begin:stop]
             elif tag == _SCOPE_LOGS and begin < stop:
-                if self._fields > MOST_FIELDS:
-                    small += protowire.field(2, request[begin:stop]) + request[stop:end]
-                    break
-                if self._is_beyond(stop - begin):
+                if self._fields > MOST_FIELDS or self._is_beyond(stop - begin):
                     small += protowire.field(2, request[begin:stop])
                 else:
                     self._opened += 1
                     scopes.append((begin, stop))
+            if self._fields > MOST_FIELDS:  # of any kind: fields that are unknown take as long
+                small += request[stop:end]
+                break
         resource = b"".join(encoded)  # a message field that occurs twice is merged, as joined bytes are
         yield from self._count(len(resource) // _BYTES_OF_A_FIELD)
         known = self._first if resource == self._first.encoded else resources.try_read(resource)
@@ -190,7 +192,7 @@ class _Reader:
         """The records of one scope; the first byte of those beyond the bound is where the rest begins."""
         request, position, encoded_scope = self._request, start, []
         records: list[bytes] = []
-        rest_start, rest_records = end, 0
+        rest_start, rest_records, bound = end, 0, self._records_bound
         while position < end:
             room = self._limits.max_request_records - share.records
             before = position
@@ -208,12 +210,14 @@ class _Reader:
                 rest_start = min(rest_start, before)
                 rest_records += len(found)
             yield from self._count(max(1, len(found)))
-            if self._fields > MOST_FIELDS and rest_start < end:
+            if self._fields > MOST_FIELDS:
+                if position < rest_start:
+                    rest_start, rest_records, bound = position, 1, self._parts_bound
                 break
         scope = otlp.scope(b"".join(encoded_scope))
         if rest_start < end:
             rest = protowire.field(1, resource.encoded) + protowire.field(2, request[rest_start:end])
-            share.keep(protowire.field(1, rest), rest_records, self._records_bound)
+            share.keep(protowire.field(1, rest), rest_records, bound)
         if records:
             of_scope = otlp.ScopeRecords(resource=resource.encoded, scope=scope, records=records, schema_url=schema_url)
             self.parts.append(Part(records=of_scope, resource=resource, share=share))

@@ -14,11 +14,11 @@ from .. import protowire
 
 __all__ = ["LARGE_BYTES", "check_values", "count_values", "is_light"]
 
-LARGE_BYTES: Final = 16 * 1024
+LARGE_BYTES: Final = 4 * 1024
 """A smaller record has too few values to matter."""
 _LONG_BYTES: Final = 256 * 1024
 """The text of a larger record takes milliseconds too."""
-LIGHT_VALUES: Final = 2_000
+LIGHT_VALUES: Final = 1_000
 """They are decoded and mapped in a few milliseconds."""
 
 _FIELDS_OF_A_VALUE: Final = 6

@@ -6,7 +6,8 @@ Theory of operation.
    stored there already are left out by the folder's own window (`rolled_blobs.py`): those of an append whose outcome
    was unknown when its lines were parked, and those that were delivered before a crash.
 2. A blob is removed when all its lines are durable in the folder, and before the next blob is begun. So after a crash
-   at most one blob is delivered again, and it is smaller than the tail of the folder that is read for ids.
+   at most one blob is delivered again, and it is smaller than the tail of the folder that is read for ids. A blob that
+   cannot be removed (a lease, a policy, no permission) is marked instead (`delivered_marks.py`).
 3. A blob is removed only if its size is still the size that was delivered (`Store.remove`). So a line that is parked at
    the same moment is kept, and is delivered in the next round. A late append to a removed blob is fenced.
 4. Back to direct appends: the folder is closed, so that lines which arrive now wait for a moment. When nothing is being
@@ -21,6 +22,7 @@ is small, so a place that hangs keeps little in memory.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import heapq
 import logging
@@ -28,20 +30,21 @@ import math
 import random
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from otel_modeldata.log_throttle import LogThrottle
 
 from ...exceptions import StoreError
-from ...line import Line
 from ...retry import retry_for
 from ...time_limit import timeout
 from ..store import FencedError
 from . import parked_names
+from .delivered_marks import DeliveredMarks
+from .leftovers import Leftovers
+from .parked_lines import count_within, read_parked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ...line import Line
     from ..sink import Sink
     from ..store import Store, StoredObject
     from .parked_folders import ParkedFolder, ParkedFolders
@@ -56,20 +59,15 @@ _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _LONGEST_PAUSE_UNPROVEN_SECONDS: Final = 1.0
 """For folders of which nothing is parked: the main store failed too, and its own return ends their outage."""
-_CLOSED_SECONDS: Final = 1.0
-"""How long the lines of a folder may wait for its return to direct appends."""
+_LONGEST_CLOSED_SECONDS: Final = 4.0
+"""How long the lines of a folder may wait for its return to direct appends, if the store is slow."""
 _PIECE_BYTES: Final = 64 << 10
 """The first piece of a blob; whether the place takes lines is unknown."""
 _READ_RETRY_SECONDS: Final = 8.0
+_REMOVE_RETRY_SECONDS: Final = 0.1
+_REMOVE_SECONDS: Final = 2.0
 _LARGE_BYTES: Final = 1 << 20
 """Objects above this size are delivered one at a time."""
-
-
-class _Id(msgspec.Struct):
-    id: str
-
-
-_decode: Final = msgspec.json.Decoder(_Id).decode
 
 
 class Delivery:
@@ -107,6 +105,7 @@ class Delivery:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._large = asyncio.Semaphore(1)
+        self._leftovers = Leftovers(store, self._grown)
         self._log = LogThrottle(logger, math.inf)
         self._is_stopped = False
 
@@ -128,6 +127,7 @@ class Delivery:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self._leftovers.stop()
         for folder in self._folders:  # nothing that hangs may hold up the end
             self._sink.abandon(folder.name)
 
@@ -199,7 +199,8 @@ class Delivery:
         try:
             self._store.url(f"{folder.name}/files")  # is its datastore known?
             if await self._deliver(folder):
-                self._on_delivered(folder.name)
+                if folder.proven:
+                    self._on_delivered(folder.name)
                 return
         except (StoreError, TimeoutError) as error:
             logger.debug("%s: %s", folder.name, error)
@@ -218,13 +219,14 @@ class Delivery:
         await self._deliver_parked(folder, keep_newest=True)
         folder.close()
         try:
-            async with timeout(_CLOSED_SECONDS):
+            async with timeout(folder.closed_seconds):
                 await folder.empty()
                 while await self._deliver_parked(folder, keep_newest=False):
                     pass
             self._folders.end(folder)
             self._sink.forget(parked_names.parked_folder(folder.name))
         except TimeoutError:
+            folder.closed_seconds = min(2 * folder.closed_seconds, _LONGEST_CLOSED_SECONDS)
             return False
         finally:
             folder.open()
@@ -235,53 +237,96 @@ class Delivery:
 
         The newest blob is delivered, but not removed with `keep_newest`: it may be appended to.
         """
-        stem = f"{parked_names.parked_folder(folder.name)}/{self._instance}"
-        names = await retry_for(lambda: self._store.blobs(stem), _READ_RETRY_SECONDS)
+        below = parked_names.parked_folder(folder.name)
+        marks = DeliveredMarks(self._store, await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS))
+        names = marks.blobs(folder.name, self._instance)
         found = False
         for name in names:
-            found |= await self._deliver_blob(folder, name, is_kept=keep_newest and name == names[-1])
+            found |= await self._deliver_blob(folder, name, marks, is_kept=keep_newest and name == names[-1])
         return await self._deliver_objects(folder) or found
 
-    async def _deliver_blob(self, folder: ParkedFolder, name: str, *, is_kept: bool) -> bool:
+    async def _deliver_blob(self, folder: ParkedFolder, name: str, marks: DeliveredMarks, *, is_kept: bool) -> bool:
         """Deliver the lines of a blob, then remove it; return whether there were any."""
-        done = folder.kept_bytes if folder.kept == name else 0
-        found = done > 0
+        marked = await marks.delivered(name)
+        done = max(marked, folder.kept_bytes if folder.kept == name else 0)
+        found = done > marked
+        folder.kept, folder.kept_bytes = "", 0  # its name may be used again
         while True:
             state = await retry_for(lambda: self._store.state(name), _READ_RETRY_SECONDS)
             if state is None:
                 return found
+            if state.size < done:  # somebody cut it: lines that are delivered are recognized
+                done = marked = 0
             if state.size > done:
                 found = True
                 content = await self._store.read(name, done, state.size)
                 await self._deliver_objects(folder)
-                await self._deliver_lines(folder, _lines(content), is_first=done == 0)
+                await self._deliver_lines(folder, await self._lines(folder, content), is_first=done == 0)
                 done = state.size
-                folder.kept, folder.kept_bytes = name, done
             elif is_kept:
+                folder.kept, folder.kept_bytes = name, done
                 return found
-            else:
-                folder.kept, folder.kept_bytes = "", 0  # its name may be used again
-                if await self._is_removed(name, done):
-                    return found
+            elif await self._is_removed(name, done):
+                self._folders.removed(folder, done)
+                await marks.remove(name)
+                return found
+            elif (grown := await self._store.state(name)) is None or grown.size <= done:
+                if done > marked:
+                    await marks.put(name, done)
+                    self._folders.removed(folder, done - marked)
+                self._leave(folder, name, done, marks.names(name))
+                return found
 
     async def _is_removed(self, name: str, size: int) -> bool:
-        """Remove a blob, unless it has grown."""
+        """Remove a blob or an object; False if it has grown, or its removal is refused."""
         try:
-            await retry_for(lambda: self._store.remove(name, size), _READ_RETRY_SECONDS)
-        except FencedError:
-            state = await self._store.state(name)
-            if state is not None and state.size <= size:
-                raise StoreError(f"expected to remove {name!r}, got a refusal: look for a lease on it") from None
-            return state is None
+            async with timeout(_REMOVE_SECONDS):
+                await retry_for(lambda: self._store.remove(name, size), _REMOVE_RETRY_SECONDS)
+        except (FencedError, StoreError, TimeoutError) as error:
+            logger.debug("%s is not removed: %s", name, error)
+            return False
         return True
+
+    def _leave(self, folder: ParkedFolder, name: str, size: int, marks: Sequence[tuple[str, int]] = ()) -> None:
+        """Leave something that is delivered where it is, until it can be removed."""
+        self._leftovers.add(folder.name, name, size, marks)
+        text = "%s is delivered and cannot be removed now: look for a lease or a policy on it"
+        self._log.log(logging.WARNING, ("left", folder.place), text, name)
+
+    def _grown(self, name: str) -> None:
+        """A blob that was left has new lines."""
+        if self._folders.get(name) is None:
+            self.add(self._folders.find(name, 0))
+
+    async def _lines(self, folder: ParkedFolder, content: bytes) -> list[Line]:
+        """The lines in a part of a blob; what is damaged is kept aside."""
+        lines, damaged = read_parked(content)
+        for text in damaged:
+            await self._keep_damaged(folder, text)
+        return lines
+
+    async def _keep_damaged(self, folder: ParkedFolder, text: bytes) -> None:
+        name = parked_names.damaged_object(folder.name, hashlib.sha256(text).hexdigest())
+        await retry_for(lambda: self._store.put(name, text, "application/octet-stream"), _READ_RETRY_SECONDS)
+        self._log.log(
+            logging.WARNING,
+            ("damaged", folder.place),
+            "parked lines of %s were changed and are no JSON any more: they are not delivered, but kept as %s",
+            folder.place,
+            name,
+        )
 
     async def _deliver_lines(self, folder: ParkedFolder, lines: Sequence[Line], *, is_first: bool) -> None:
         """Append lines to the folder; a small piece first, unless it has just taken lines."""
-        count = _count(lines, _PIECE_BYTES) if is_first else len(lines)
+        count = count_within(lines, _PIECE_BYTES) if is_first else len(lines)
         for piece in (lines[:count], lines[count:]):
             if piece:
-                async with timeout(self._patience(sum(len(line.data) for line in piece))):
-                    appended = await self._sink.append(folder.name, piece, retry_seconds=0.0)
+                try:
+                    async with timeout(self._patience(sum(len(line.data) for line in piece))):
+                        appended = await self._sink.append(folder.name, piece, retry_seconds=0.0)
+                except TimeoutError:
+                    self._sink.abandon(folder.name)
+                    raise
                 self._took(folder)
                 self._folders.delivered(folder, appended.stored)
 
@@ -295,44 +340,32 @@ class Delivery:
     async def _deliver_objects(self, folder: ParkedFolder) -> bool:
         """Deliver the objects that are parked now; return whether there were any."""
         below = parked_names.parked_objects(folder.name)
-        objects = [one for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS) if one.size]
-        for one in objects:
-            if one.size > _LARGE_BYTES:
-                async with self._large:
-                    await self._deliver_object(folder, one)
-            else:
-                await self._deliver_object(folder, one)
+        objects = [
+            (one, unparked)
+            for one in await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS)
+            if one.size and one.name not in folder.left and (unparked := parked_names.unparked_object(one.name))
+        ]
+        if any(one.size > _LARGE_BYTES for one, _ in objects):
+            await self._probe(folder)
+        for one, (name, content_type) in objects:
+            async with self._large if one.size > _LARGE_BYTES else contextlib.nullcontext():
+                await self._deliver_object(folder, one, name, content_type)
         return bool(objects)
 
-    async def _deliver_object(self, folder: ParkedFolder, one: StoredObject) -> None:
-        name, content_type = parked_names.unparked_object(one.name)
+    async def _probe(self, folder: ParkedFolder) -> None:
+        """Ask for any blob of the folder: a place that hangs must not keep large objects of others waiting."""
+        async with timeout(self._patience(0)):
+            await self._store.state(f"{folder.name}/{self._instance}000000.jsonl")
+
+    async def _deliver_object(self, folder: ParkedFolder, one: StoredObject, name: str, content_type: str) -> None:
         content = await self._store.read(one.name, 0, one.size)
         async with timeout(self._patience(one.size)):
             await self._store.put(name, content, content_type)
         self._took(folder)
-        await self._store.remove(one.name, one.size)
-
-
-def _lines(content: bytes) -> list[Line]:
-    return [Line(_id(line), line + b"\n") for line in content.split(b"\n")[:-1]]
-
-
-def _id(line: bytes) -> str:
-    """The id of a parked line; a line of another writer may have none, and is delivered as it is."""
-    try:
-        return _decode(line).id
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return hashlib.sha256(line).hexdigest()
-
-
-def _count(lines: Sequence[Line], size: int) -> int:
-    """How many lines, but at least one, have together at most `size` bytes."""
-    total = 0
-    for number, line in enumerate(lines):
-        total += len(line.data)
-        if total > size:
-            return max(1, number)
-    return len(lines)
+        if not await self._is_removed(one.name, one.size):
+            folder.left.add(one.name)  # it is delivered again after a restart, which changes nothing
+            self._leave(folder, one.name, one.size)
+        self._folders.removed(folder, one.size)
 
 
 def _log_bug(task: asyncio.Task[None]) -> None:

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from ...telemetry import Instruments
 
-__all__ = ["MOST_FOLDERS", "ParkedFolder", "ParkedFolders"]
+__all__ = ["FIRST_CLOSED_SECONDS", "MOST_FOLDERS", "ParkedFolder", "ParkedFolders"]
 
 logger = logging.getLogger(__name__)
 
+FIRST_CLOSED_SECONDS: Final = 1.0
+"""How long the lines of a folder may wait for its first return to direct appends."""
 MOST_FOLDERS: Final = 100_000
 """Limit for parked folders; each takes about 500 bytes of memory."""
 
@@ -44,17 +46,21 @@ class ParkedFolder:
         size: bytes that are parked, as counted in the metrics.
         kept: a parked blob whose lines are delivered so far, and which may still be appended to.
         kept_bytes: the size up to which they are delivered.
+        left: parked objects that are delivered and cannot be removed.
+        closed_seconds: how long its lines may wait at the next attempt to store them directly again.
     """
 
     __slots__ = (
         "_changed",
         "_is_open",
         "_parking",
+        "closed_seconds",
         "delivered",
         "due",
         "ended",
         "kept",
         "kept_bytes",
+        "left",
         "mount",
         "name",
         "pause",
@@ -76,6 +82,8 @@ class ParkedFolder:
         self.size = 0
         self.kept = ""
         self.kept_bytes = 0
+        self.left: set[str] = set()
+        self.closed_seconds = FIRST_CLOSED_SECONDS
         self.ended = False
         self._parking = 0
         self._is_open = True
@@ -176,7 +184,8 @@ class ParkedFolders:
     def find(self, name: str, size: int) -> ParkedFolder:
         """Note that `size` bytes of a folder are parked since before the start."""
         folder = self._folders[name] = ParkedFolder(name, "parked before the start")
-        self._prove(folder)
+        if size:  # otherwise there are only blobs that could not be removed
+            self._prove(folder)
         folder.size = size
         self._instruments.parked_bytes.add(size)
         return folder
@@ -206,6 +215,12 @@ class ParkedFolders:
         folder.delivered += lines
         self._delivered[folder.place] += lines
         self._instruments.delivered.add(lines)
+
+    def removed(self, folder: ParkedFolder, size: int) -> None:
+        """Note that bytes of `folder` are not parked any more."""
+        size = min(size, folder.size)
+        folder.size -= size
+        self._instruments.parked_bytes.add(-size)
 
     def end(self, folder: ParkedFolder) -> None:
         """Note that nothing of `folder` is parked any more: further lines are stored there directly."""

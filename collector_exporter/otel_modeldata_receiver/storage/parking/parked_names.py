@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from ..mounts import mount_of
+from ..store import BLOB_SUFFIX
 
 if TYPE_CHECKING:
     from ..sink_limits import SinkLimits
 
 __all__ = [
     "PARKED",
+    "DeliveredMark",
     "ParkedBlob",
+    "damaged_object",
+    "delivered_mark",
     "folder_of_object",
     "is_parked",
     "parked_blob",
@@ -26,6 +30,7 @@ __all__ = [
     "parked_object",
     "parked_objects",
     "place_of",
+    "read_mark",
     "unparked_object",
 ]
 
@@ -33,6 +38,9 @@ PARKED: Final = "_parked"
 """First segment of the folders with parked lines, in the main store."""
 _FILES: Final = "files"
 _BLOB: Final = re.compile(rf"{PARKED}/(?P<folder>.+)/(?P<instance>[0-9a-f]{{32}})\d+\.jsonl", re.ASCII)
+_OBJECT: Final = re.compile(rf"{PARKED}/(?P<place>.+/{_FILES})/(?P<type>[^/]+)/(?P<name>[^/.][^/]*)", re.ASCII)
+"""Not the drafts of a process that was killed while it wrote a file: their names begin with a dot."""
+_MARK: Final = re.compile(r"(?P<stem>.+)-(?P<size>\d+)-(?P<digest>[0-9a-f]{64})\.delivered", re.ASCII)
 _LONGEST_TYPE: Final = 200
 _OTHER_TYPE: Final = "application/octet-stream"
 
@@ -42,6 +50,14 @@ class ParkedBlob(NamedTuple):
 
     folder: str
     instance: str
+
+
+class DeliveredMark(NamedTuple):
+    """What the name of a mark states: the first `size` bytes of the parked blob `blob` are delivered."""
+
+    blob: str
+    size: int
+    digest: str
 
 
 def parked_folder(folder: str) -> str:
@@ -58,6 +74,22 @@ def parked_blob(name: str) -> ParkedBlob | None:
     """The parts of the name of a blob with parked lines; None for another name."""
     match = _BLOB.fullmatch(name)
     return None if match is None else ParkedBlob(match["folder"], match["instance"])
+
+
+def delivered_mark(mark: DeliveredMark) -> str:
+    """The name of a mark, which is written when a delivered blob cannot be removed."""
+    return f"{mark.blob.removesuffix(BLOB_SUFFIX)}-{mark.size}-{mark.digest}.delivered"
+
+
+def read_mark(name: str) -> DeliveredMark | None:
+    """What the mark `name` states; None for another name."""
+    match = _MARK.fullmatch(name)
+    return None if match is None else DeliveredMark(match["stem"] + BLOB_SUFFIX, int(match["size"]), match["digest"])
+
+
+def damaged_object(folder: str, digest: str) -> str:
+    """Where a parked line of `folder` is kept that is no JSON any more."""
+    return f"_quarantine/damaged/{folder}/{digest}"
 
 
 def parked_limits(limits: SinkLimits) -> SinkLimits:
@@ -86,10 +118,10 @@ def parked_object(name: str, content_type: str) -> str:
     return f"{parked_objects(folder_of_object(name))}/{encoded}/{name.rpartition('/')[2]}"
 
 
-def unparked_object(name: str) -> tuple[str, str]:
-    """The name and the media type of the object that is parked as `name`."""
-    place, encoded, last = name.rsplit("/", 2)
-    return f"{place.removeprefix(f'{PARKED}/')}/{last}", unquote(encoded)
+def unparked_object(name: str) -> tuple[str, str] | None:
+    """The name and the media type of the object that is parked as `name`; None for another name."""
+    match = _OBJECT.fullmatch(name)
+    return None if match is None else (f"{match['place']}/{match['name']}", unquote(match["type"]))
 
 
 def place_of(folder: str) -> str:

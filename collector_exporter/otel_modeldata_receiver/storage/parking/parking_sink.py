@@ -14,17 +14,20 @@ all waiting lines of the folder are dropped, so at most one block is in doubt.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from ...exceptions import StoreError
+from otel_modeldata.log_throttle import LogThrottle
+
+from ...exceptions import PlaceError, StoreError
 from ...retry import backoff, retry_for
 from ...time_limit import timeout
 from ..group_commit import Appended
 from ..mounts import mount_of
 from . import parked_names
+from .delivered_marks import DeliveredMarks
 from .delivery import Delivery
+from .main_store import MainStore
 from .parked_folders import ParkedFolders
 
 if TYPE_CHECKING:
@@ -46,8 +49,8 @@ BYTES_PER_SECOND: Final = float(1 << 20)
 """A store that takes bytes more slowly takes none."""
 _FIND_RETRY_SECONDS: Final = 2.0
 _LONGEST_RESUME_SECONDS: Final = 5.0
-_TIMES_SLOWER: Final = 5.0
-"""A folder of the main store takes none if the store serves others in this part of the time."""
+_NEWEST_RETRY_SECONDS: Final = 0.5
+"""How long an append to the newest parked blob is retried before a new blob is begun."""
 _LOOK_SECONDS: Final = 0.25
 """Pause between two looks at the appends that are under way."""
 
@@ -85,15 +88,11 @@ class ParkingSink:
             on_delivered=on_delivered,
         )
         self._found: asyncio.Task[None] | None = None
+        self._log = LogThrottle(logger)
         self._is_ready = False
         self._is_stopping = False
-        self._served = -1.0
-        """When the latest append began that the main store has served."""
-        self._took = 0.0
-        """How long that append took."""
-        self._main_failed = False
-        self._question: asyncio.Task[None] | None = None
-        self._direct = 0
+        self._main = MainStore(sink.check, self._delivery.hurry)
+        self._appends = 0
         self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -154,23 +153,52 @@ class ParkingSink:
                 appended, parked = await self._append_directly(folder, lines, began)
                 if appended is not None:
                     return appended
-                if mount_of(folder) is None and self._served <= began:
+                if mount_of(folder) is None and not self._main.has_served_since(began):
                     retry_seconds = 0.0  # perhaps the main store itself failed, and was retried already
             if parked is None or not await parked.enter():
                 continue
             try:
-                began = asyncio.get_running_loop().time()
-                name = parked_names.parked_folder(folder)
-                appended = await self._sink.append(name, lines, retry_seconds=retry_seconds)
-                self._serve(began)
-            except StoreError:
-                self._main_failed = True
-                raise
+                appended = await self._park(parked, lines, retry_seconds)
             finally:
                 parked.leave()
             size = sum(len(line.data) for line in lines)
             self._folders.parked(parked, appended.stored, size)
             return Appended(appended.stored, appended.duplicates, appended.stored)
+
+    async def _park(self, parked: ParkedFolder, lines: Sequence[Line], retry_seconds: float | None) -> Appended:
+        """Append to the newest parked blob, or to a new one if that one is refused, as while it is leased.
+
+        Lines may be in both then. They are recognized when they are delivered.
+        """
+        name = parked_names.parked_folder(parked.name)
+        try:
+            return await self._park_once(name, lines, _NEWEST_RETRY_SECONDS if retry_seconds is None else retry_seconds)
+        except StoreError:
+            if self._is_stopping:
+                raise
+        self._sink.leave_blob(name)
+        try:
+            return await self._park_once(name, lines, retry_seconds)
+        except StoreError as error:
+            self._main.fail()
+            raise await self._refusal(parked, error) from None
+
+    async def _refusal(self, parked: ParkedFolder, error: StoreError) -> StoreError:
+        """The error for lines that cannot be parked: that of one tenant, if the main store works."""
+        if not await self._main.works(PATIENCE_SECONDS):
+            return error
+        self._log.log(logging.WARNING, parked.place, "lines of %s cannot be parked either: %s", parked.place, error)
+        return PlaceError(*error.args)
+
+    async def _park_once(self, name: str, lines: Sequence[Line], retry_seconds: float | None) -> Appended:
+        began = asyncio.get_running_loop().time()
+        self._watch(1)
+        try:
+            appended = await self._sink.append(name, lines, retry_seconds=retry_seconds)
+        finally:
+            self._watch(-1)
+        self._main.serve(began)
+        return appended
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object, or park it; the URL is that of `name` in both cases, where it will be.
@@ -211,9 +239,9 @@ class ParkingSink:
         try:
             while not put.done():
                 await asyncio.wait({put}, timeout=_patience(len(content)))
-                if not put.done() and (mount_of(name) is not None or self._is_left_behind(began)):
+                if not put.done() and (mount_of(name) is not None or self._main.has_left_behind(began)):
                     raise TimeoutError
-                self._ask()
+                self._main.ask()
             return put.result()
         finally:
             put.cancel()
@@ -251,31 +279,32 @@ class ParkingSink:
     async def _stop(self) -> None:
         if not self._is_stopping:
             self._is_stopping = True
-            for task in (self._found, self._question):
-                if task is not None:
-                    task.cancel()
+            self._main.stop()
+            if self._found is not None:
+                self._found.cancel()
             await self._delivery.stop()
 
     async def _find(self) -> None:
         """Find what is parked."""
         sizes: dict[str, int] = {}
         others: set[str] = set()
-        for one in await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS):
-            blob = parked_names.parked_blob(one.name)
-            if blob is None:
-                folder = parked_names.folder_of_object(parked_names.unparked_object(one.name)[0])
-            elif blob.instance == self._instance:
-                folder = blob.folder
-            else:
-                if one.size:
+        found = await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS)
+        for name, size in DeliveredMarks(self._store, found).sizes().items():
+            blob = parked_names.parked_blob(name)
+            unparked = parked_names.unparked_object(name)
+            if blob is not None and blob.instance != self._instance:
+                if size:
                     others.add(blob.instance)
-                continue
-            sizes[folder] = sizes.get(folder, 0) + one.size
+            elif blob is not None:
+                sizes[blob.folder] = sizes.get(blob.folder, 0) + size
+            elif unparked is not None:
+                folder = parked_names.folder_of_object(unparked[0])
+                sizes[folder] = sizes.get(folder, 0) + size
         for folder, size in sizes.items():
             self._delivery.add(self._folders.find(folder, size))
         self._is_ready = True
-        if sizes:
-            logger.warning("lines of %d folders are parked since before the start, they are delivered now", len(sizes))
+        if count := sum(1 for size in sizes.values() if size):
+            logger.warning("lines of %d folders are parked since before the start, they are delivered now", count)
         if others:
             logger.warning(
                 "lines are parked that only receivers with the instance ids %s deliver: start one with --instance-id",
@@ -286,9 +315,7 @@ class ParkingSink:
         self, folder: str, lines: Sequence[Line], began: float
     ) -> tuple[Appended | None, ParkedFolder | None]:
         """What was appended, or the folder if its lines are to be parked."""
-        self._direct += 1
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+        self._watch(1)
         try:
             appended = await self._sink.append(folder, lines)
         except StoreError as error:
@@ -296,20 +323,18 @@ class ParkingSink:
                 raise
             return None, self._begin(folder, error)
         finally:
-            self._direct -= 1
+            self._watch(-1)
         if mount_of(folder) is None:
-            self._serve(began)
+            self._main.serve(began)
         else:
             self._folders.absolve(mount_of(folder))
         return appended, None
 
-    def _serve(self, began: float) -> None:
-        """The main store served an append that began at this moment."""
-        if began > self._served:
-            self._served, self._took = began, asyncio.get_running_loop().time() - began
-        if self._main_failed:
-            self._main_failed = False
-            self._delivery.hurry()
+    def _watch(self, change: int) -> None:
+        """Count the appends that are under way; they are looked at while there are any."""
+        self._appends += change
+        if self._appends and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
         """Park the lines of folders whose append takes too long, unless the main store answers no one."""
@@ -317,30 +342,18 @@ class ParkingSink:
         if self._is_stopping:
             return
         for folder, began, error in self._sink.stalled(PATIENCE_SECONDS, BYTES_PER_SECOND):
-            if parked_names.is_parked(folder) or self._folders.get(folder) is not None:
+            if self._folders.get(folder) is not None:
                 continue
-            if mount_of(folder) is None and not self._is_left_behind(began):
-                self._ask()
+            if mount_of(folder) is None and not self._main.has_left_behind(began):
+                self._main.ask()
+                continue
+            if parked_names.is_parked(folder):  # its newest blob gives no answer
+                self._sink.abandon(folder)
                 continue
             self._begin(folder, error or StoreError("expected an answer within about a second, got none"))
             self._sink.abandon(folder)
-        if self._direct:
+        if self._appends:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
-
-    def _is_left_behind(self, began: float) -> bool:
-        """Whether the main store has served others much faster than what began at this moment."""
-        return self._served > began and asyncio.get_running_loop().time() - began > _TIMES_SLOWER * self._took
-
-    def _ask(self) -> None:
-        """Find out whether the main store works, while no other append shows it."""
-        if self._question is None or self._question.done():
-            self._question = asyncio.get_running_loop().create_task(self._check_main(), name="check of the main store")
-
-    async def _check_main(self) -> None:
-        began = asyncio.get_running_loop().time()
-        with contextlib.suppress(StoreError):
-            await self._sink.check()
-            self._serve(began)
 
     def _suspected(self, folder: str) -> ParkedFolder | None:
         """The folder, if it is in a datastore whose last append failed."""

@@ -41,3 +41,8 @@ def test_parked_events_are_no_loss_but_a_finding(
     assert facts["parked"] == {"credit/blue": 2}
     (one,) = (one for one in facts["reconciliations"] if one["stored"])
     assert (one["stored"], one["missing"], one["duplicates"]) == (3, 0, 0)
+    with blob.open("ab") as file:
+        file.write(b"\x00 no JSON any more\n")
+    _, facts = audited(capsys, tmp_path, "--running")
+    assert facts["parked"] == {"credit/blue": 2}
+    assert facts["findings"][0] == "1 line torn, or not a CloudEvent in JSON"

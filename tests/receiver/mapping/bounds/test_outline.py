@@ -87,6 +87,19 @@ def test_what_follows_too_many_fields_is_kept_as_it_is(monkeypatch: pytest.Monke
     assert ids(mapped(rest[-len(GOOD) :])) == ["good"]
 
 
+@pytest.mark.parametrize("number", [1, 2], ids=["of a resource", "of a scope"])
+def test_what_follows_too_many_unknown_fields_is_kept_as_it_is(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """They take as long to skip as others to read."""
+    monkeypatch.setattr(outlines, "MOST_FIELDS", 100)
+    unknown, one = b"\x78\x00" * 2_000, field(2, events(1)[0])
+    first = field(1, resource().SerializeToString())
+    scope = field(2, one) if number == 1 else field(2, unknown + one)
+    found = mapped(field(1, first + (unknown if number == 1 else b"") + scope))
+    (rest,) = found.rejected
+    assert (ids(found), rest.kind, rest.tenant) == ([], "too many parts", "credit/blue")
+    assert rest.request.count(one) == 1
+
+
 def test_lines_that_grow_beyond_the_bound_are_kept_as_records() -> None:
     """A resource id of 2,000 characters is repeated in each line, as 12,000 bytes."""
     long_id = resource({semconv.AZUREML_ENDPOINT_NAME: "evil", semconv.CLOUD_RESOURCE_ID: "é" * 2000})
@@ -105,7 +118,7 @@ def test_the_rejected_records_of_a_deployment_have_a_line_each_up_to_a_bound() -
     found = mapped(raw_request([*bad, good]))
     assert ids(found) == ["good"]
     assert kept(found) == [("body not JSON", 50, "credit/blue")]
-    assert sum(one.records for one in found.rejected) == MOST_SINGLE + 50
+    assert (sum(one.records for one in found.rejected), found.records) == (MOST_SINGLE + 50, MOST_SINGLE + 51)
 
 
 def test_the_lines_of_a_bomb_come_in_pieces() -> None:

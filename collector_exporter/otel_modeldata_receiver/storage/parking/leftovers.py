@@ -1,0 +1,90 @@
+"""Parked blobs and objects that are delivered and could not be removed: they are removed later.
+
+A lease ends, a policy expires, a store answers again. Nothing depends on that moment: what is left is marked
+(`delivered_marks.py`) or may be delivered again without effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from ...exceptions import StoreError
+from ...retry import backoff
+from ..store import FencedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..store import Store
+
+__all__ = ["Leftovers"]
+
+_MOST: Final = 10_000
+"""Further ones are removed after the next start."""
+_FIRST_PAUSE_SECONDS: Final = 2.0
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+
+
+class Leftovers:
+    """Removes them in a background task that exists only while there are any.
+
+    Args:
+        store: the main store.
+        on_grown: called with the folder of a blob that has new lines.
+    """
+
+    def __init__(self, store: Store, on_grown: Callable[[str], None]) -> None:
+        self._store = store
+        self._on_grown = on_grown
+        self._left: dict[str, tuple[str, int, Sequence[tuple[str, int]]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopped = False
+
+    def add(self, folder: str, name: str, size: int, marks: Sequence[tuple[str, int]] = ()) -> None:
+        """Remove `name` when that is possible, then its marks; all have the sizes that are given."""
+        if self._is_stopped or (name not in self._left and len(self._left) >= _MOST):
+            return
+        self._left[name] = (folder, size, marks)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="removal of delivered blobs")
+
+    async def stop(self) -> None:
+        """Stop; what is left is removed after the next start."""
+        self._is_stopped = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            for pause in backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
+                await asyncio.sleep(pause)
+                for name in list(self._left):
+                    await self._try(name)
+                if not self._left:
+                    return
+        finally:
+            self._task = None
+
+    async def _try(self, name: str) -> None:
+        folder, size, marks = self._left[name]
+        try:
+            await self._store.remove(name, size)
+            for mark, length in marks:
+                await self._store.remove(mark, length)
+        except FencedError:
+            if await self._has_grown(name, size):
+                del self._left[name]
+                self._on_grown(folder)
+        except StoreError:
+            pass
+        else:
+            del self._left[name]
+
+    async def _has_grown(self, name: str, size: int) -> bool:
+        try:
+            state = await self._store.state(name)
+        except StoreError:
+            return False
+        return state is not None and state.size > size
