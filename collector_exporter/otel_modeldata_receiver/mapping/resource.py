@@ -119,14 +119,14 @@ def _may_be_of(source: str, endpoint: str, deployment: str) -> bool:
     """Whether `source` names this deployment, or none (a virtual machine, for example).
 
     The sender may write for the deployment, which the folder of its lines shows. It has no right to the name of another
-    one, in whose account its lines would be counted. A reader may decode the source and resolve dots in it (RFC 3986
-    section 6.2.2), so each form must name this deployment.
+    one, in whose account its lines would be counted. A reader may decode the source, resolve dots in it (RFC 3986
+    section 6.2.2) and drop empty segments, which Azure's own ids may have; so each form must name this deployment.
     """
-    segments = _SEPARATORS.split(_decoded(source).lower())
+    segments = [segment for segment in _SEPARATORS.split(_decoded(source).lower()) if segment]
     at = [index for index, segment in enumerate(segments) if segment.strip() in _ENDPOINTS]
     if not at:
         return True
-    if not {".", ".."}.isdisjoint(segments) or "" in segments[1:-1]:
+    if not {".", ".."}.isdisjoint(segments):
         return False
     for index in at:
         named, word, name = (*segments[index + 1 : index + 4], "", "", "")[:3]
@@ -142,7 +142,7 @@ def _decoded(source: str) -> str:
         if decoded == source:
             return source
         source = decoded
-    return f"/endpoints//{source}"  # no honest id is like this: it counts as one of another deployment
+    return "/endpoints"  # no honest id is like this: it counts as one of another deployment
 
 
 def checked_name(what: str, name: str) -> str:
