@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -351,7 +352,7 @@ def leak_bytes_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trust_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An id is called stored without a look at the blobs, from which its line may have vanished."""
+    """The blobs are not looked at before an id is called stored, so a loss is neither noticed nor noted."""
 
     async def sees_nothing(self: RollingBlobWriter) -> None:
         """Nothing is looked at."""
@@ -374,6 +375,7 @@ def forget_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RollingBlobWriter, "marks", property(forgets))
 
 
+# What is found first depends on the draw if a bug breaks two invariants.
 BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     forget_what_is_stored: "I2 stored more than once",
     trust_the_size: "I2 stored more than once",
@@ -388,9 +390,9 @@ BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     point_to_what_is_not_there: "I2 stored before the object it points to",
     file_by_arrival: "I3 under a wrong path",
     shrink_the_window: "I2 stored more than once",
-    split_a_line: "I3 unreadable",
+    split_a_line: "I3 unreadable|I2 acknowledged, but not durable at this moment",
     leak_bytes_in_flight: "in flight",
-    trust_what_is_known: "I2 acknowledged, but not durable at this moment",
+    trust_what_is_known: "I2 acknowledged, but not durable at this moment|I4 acknowledged lines have vanished without",
     forget_a_loss: "I4 acknowledged lines have vanished without a note",
 }
 
@@ -402,4 +404,4 @@ def test_a_planted_bug_is_found(
     plant(monkeypatch)
     verdict = first_broken(range(ENOUGH))
     assert verdict is not None, f"{plant.__doc__} Not found in {ENOUGH} runs."
-    assert finding in verdict.broken
+    assert re.search(finding, verdict.broken), verdict.broken

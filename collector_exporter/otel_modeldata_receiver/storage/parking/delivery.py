@@ -105,7 +105,7 @@ class Delivery:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._large = asyncio.Semaphore(1)
-        self._leftovers = Leftovers(store, self._grown)
+        self._leftovers = Leftovers(store, self._grown, self._removed)
         self._log = LogThrottle(logger, math.inf)
         self._is_stopped = False
 
@@ -297,6 +297,11 @@ class Delivery:
         """A blob that was left has new lines."""
         if self._folders.get(name) is None:
             self.add(self._folders.find(name, 0))
+
+    def _removed(self, name: str, left: str) -> None:
+        """What was left in a folder is removed; if it is there again, it was parked once more."""
+        if (folder := self._folders.get(name)) is not None:
+            folder.left.discard(left)
 
     async def _lines(self, folder: ParkedFolder, content: bytes) -> list[Line]:
         """The lines in a part of a blob; what is damaged is kept aside."""

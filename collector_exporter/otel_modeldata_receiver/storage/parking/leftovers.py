@@ -32,11 +32,15 @@ class Leftovers:
     Args:
         store: the main store.
         on_grown: called with the folder of a blob that has new lines.
+        on_removed: called with the folder and the name of what was removed; the name may be used again.
     """
 
-    def __init__(self, store: Store, on_grown: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, on_grown: Callable[[str], None], on_removed: Callable[[str, str], None] = lambda *_: None
+    ) -> None:
         self._store = store
         self._on_grown = on_grown
+        self._on_removed = on_removed
         self._left: dict[str, tuple[str, int, Sequence[tuple[str, int]]]] = {}
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -81,6 +85,7 @@ class Leftovers:
             pass
         else:
             del self._left[name]
+            self._on_removed(folder, name)
 
     async def _has_grown(self, name: str, size: int) -> bool:
         try:
