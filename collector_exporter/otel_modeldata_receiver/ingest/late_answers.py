@@ -60,18 +60,21 @@ class LateAnswers:
         task.add_done_callback(ended)
 
     def find(self, decoded: Decoded, info: RequestInfo) -> asyncio.Task[bytes] | None:
-        """The work that makes the same request durable, under way or done; None if it is unknown or failed."""
+        """The work that makes the same request durable, under way or done; None if it is unknown or failed.
+
+        It is forgotten here. If its sender gives up again before it ends, the caller adds it again.
+        """
         if not self._late:
             return None
         key = _key(decoded, info)
         late = self._late.get(key)
         if late is None or late.digest != _digest(decoded):
             return None
-        if late.task.done():
-            del self._late[key]
-            if late.until < asyncio.get_running_loop().time() or not _has_answer(late.task):
-                return None
-        return late.task
+        del self._late[key]
+        if not late.task.done():
+            return late.task
+        is_too_old = late.until < asyncio.get_running_loop().time()
+        return late.task if _has_answer(late.task) and not is_too_old else None
 
 
 def pass_on(task: asyncio.Task[bytes], answer: asyncio.Future[bytes]) -> None:

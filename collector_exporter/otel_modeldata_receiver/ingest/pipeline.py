@@ -226,8 +226,10 @@ class Pipeline:
         """
         self._refuse_when_stopping()
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        if reason is None and (task := self._late.find(decoded, info)) is not None:
-            task.add_done_callback(lambda done: pass_on(done, answer))
+        known = self._late.find(decoded, info) if reason is None else None
+        if known is not None:
+            known.add_done_callback(lambda done: pass_on(done, answer))
+            answer.add_done_callback(lambda _, known=known: self._late.add(decoded, info, known))  # type: ignore[misc]
             return answer
         tenant, size = decoded.tenant, len(decoded.request)
         self._admission.admit(tenant, size)
