@@ -150,7 +150,7 @@ class LocalStore:
         return sorted(parent + name for name in names if name.startswith(start) and name.endswith(BLOB_SUFFIX))
 
     def _walk(self, folder: str) -> list[StoredObject]:
-        if not folder and not self._root.is_dir():
+        if not self._root.is_dir():
             raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
         start = self._path(folder) if folder else self._root
         objects = []
