@@ -116,12 +116,12 @@ def _a_cut_line_is_off_by_one(patch: Patch) -> None:
 
 
 def _half_a_line_is_taken_for_a_line(patch: Patch) -> None:
-    original = rolled_blobs._stored_ids
+    original = rolled_blobs.stored_ids
 
     def learn(lines: Any) -> list[str]:
         return original([line if line.endswith(b"}") else line + b'"}' for line in lines])
 
-    patch.setattr(rolled_blobs, "_stored_ids", learn)
+    patch.setattr(rolled_blobs, "stored_ids", learn)
 
 
 @pytest.mark.parametrize(

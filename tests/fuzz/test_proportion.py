@@ -134,8 +134,8 @@ def _collections(count: int) -> bytes:
 @pytest.mark.parametrize(
     ("name", "make", "few"),
     [
-        *(("otlp_mapper", make, FEW) for make in (_records, _records_without_id, _hours, _rows, _structured_rows)),
-        *(("otlp_mapper", make, 4 * FEW) for make in (_bad_records, _scopes)),
+        *(("otlp_mapper", make, FEW) for make in (_records, _records_without_id, _hours, _rows)),
+        *(("otlp_mapper", make, 4 * FEW) for make in (_bad_records, _scopes, _structured_rows)),
         *(
             pytest.param("otlp_mapper", make, count, marks=pytest.mark.long)
             for make, count in (
