@@ -105,14 +105,14 @@ def check(store: Path, sent: int, rows: int) -> None:
         with blob.open("rb") as content:
             for raw in content:
                 line = decode(raw)
-                assert (int(line.sequence), len(line.data)) == (following[line.type], rows), raw[:500]
+                assert (int(line.producersequence), len(line.data)) == (following[line.type], rows), raw[:500]
                 following[line.type] += 1
     assert following.total() == sent, (following, sent)
 
 
 class _Line(msgspec.Struct):
     type: str
-    sequence: str
+    producersequence: str
     data: list[msgspec.Raw]
 
 
