@@ -109,7 +109,7 @@ def _figures(counts: list[Counts], plan: Plan, cpu: float) -> Run:
         "cpu_us_per_event": cpu / sum(len(one.acked) for one in counts) / plan.records * 1e6,
         "refused": float(sum(sum(one.refusals.values()) for one in counts)),
         "refused_without_both_forms": float(sum(one.without_retry_info for one in counts)),
-        **{f"share_of_{tenant.partition('/')[0]}": count / total for tenant, count in in_time.items()},
+        **{f"share_of_{tenant.partition('/')[0]}": count / max(total, 1) for tenant, count in in_time.items()},
     }
 
 
