@@ -219,25 +219,24 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of another pr
 
 
 @linux
-def test_a_block_that_fits_only_in_part_is_refused_and_leaves_no_half_line(
+def test_a_block_that_fits_only_in_part_is_parked_and_leaves_no_half_line(
     tmp_path: Path, start_receiver: StartReceiver
 ) -> None:
-    """A limit on the size of files ends a write in the middle, as a full disk does."""
+    """A limit on the size of files ends a write in the middle, as a full disk does; a new file has room again."""
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     assert receiver._process is not None
     number = receiver._process.pid
     send(receiver.endpoint, model_data("first"))
     resource.prlimit(number, resource.RLIMIT_FSIZE, (50 * KIB, resource.RLIM_INFINITY))
     with Load(receiver.endpoint, threads=1, records=1, body=ROWS_20_KIB) as load:
-        wait_for_refusals(load, 1)
+        load.wait_for_acks(6)
         acked = load.acked
-        assert len(acked) == 4  # two in their own blob, two parked in another file, which is full then
-        check(accepted=["first", *load.sent()], acked=["first", *acked], unknown=load.ids(), store=tmp_path)
+        counts = check(accepted=["first", *load.sent()], acked=["first", *acked], unknown=load.ids(), store=tmp_path)
+        assert counts.parked >= 3
         resource.prlimit(number, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         load.wait_for_acks(10)
-    check(accepted=["first", *load.sent()], acked=["first", *load.acked], store=tmp_path, in_order=True)
-    (line,) = lines_about(receiver, "not ready: ")
-    assert "got File too large: check space and permissions of that disk" in line
+    check(accepted=["first", *load.sent()], acked=["first", *load.acked], store=tmp_path)
+    assert len(lines_about(receiver, "got File too large: check space and permissions of that disk")) >= 1
 
 
 @contextmanager

@@ -48,6 +48,10 @@ _SCAN_BYTES: Final = 1 << 16
 """Step in which the end of a file is searched for its last newline."""
 
 
+_PROBE: Final = bytes(64 * 1024)
+"""What a check writes: a full disk may have room for a byte, and for no block."""
+
+
 class LocalStore:
     """Blobs as files below a folder, which is created when it is missing.
 
@@ -127,7 +131,7 @@ class LocalStore:
         try:
             self._make_folder(self._root)
             with _opened(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                _write(file, b"\n", 0)
+                _write(file, _PROBE, 0)
                 os.fsync(file)
             probe.unlink()
         except OSError as error:
