@@ -46,7 +46,7 @@ def call_on_error(on_error: OnError, error: Exception) -> None:
     try:
         with _ctrl_c_with_a_frame():
             on_error(error)
-    except BaseException as raised:
+    except BaseException as raised:  # edge: what the user's function raises must not reach the scoring request
         if _comes_from_signal(raised):
             raise
         _throttle.log(logging.ERROR, "failed", "on_error itself failed for: %s", error, exc_info=raised)
