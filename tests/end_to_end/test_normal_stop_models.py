@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from gateway import REPOSITORY, cache_root
+from build_cache import cache_root
+from gateway import REPOSITORY
 from prerequisites import need
 from recording_backend import RecordingBackend
 from stopped_server import REQUESTS, Machine, expected

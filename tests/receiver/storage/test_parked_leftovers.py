@@ -10,7 +10,18 @@ import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_store import INSTANCE, line, lines
-from partly_broken import BAD, GOOD, PARKED, PartlyBroken, in_virtual_time, sink_on, until
+from partly_broken import (
+    BAD,
+    GOOD,
+    PARKED,
+    PartlyBroken,
+    check_history,
+    in_virtual_time,
+    kill_what_runs,
+    park,
+    sink_on,
+    until,
+)
 from recorded_metrics import RecordedMetrics
 
 from otel_modeldata_receiver.exceptions import PlaceError, StoreError
@@ -86,9 +97,8 @@ async def test_a_parked_blob_that_hangs_is_left_for_a_new_one() -> None:
 async def test_a_delivered_blob_that_cannot_be_removed_is_delivered_once_over_many_restarts() -> None:
     """Even when its ids are not remembered any more."""
     store = Leased()
-    store.broken = {BAD}
-    await sink_on(store).append(BAD, lines(1, 2))
-    store.broken, store.leased = set(), {PARKED}
+    await park(store, 1, 2)
+    store.leased = {PARKED}
     big = [line(f"big-{number}", padding=1 << 20) for number in range(12)]  # more than the tail that is read for ids
     for number in range(3):
         sink = sink_on(store)
@@ -266,18 +276,12 @@ def test_leases_on_any_blob_at_any_moment_lose_and_double_nothing(steps: list[st
                 case "free":
                     store.leased = set()
                 case "kill":
-                    for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                        task.cancel()
-                    await asyncio.sleep(0)
+                    await kill_what_runs()
                     sink = sink_on(store)
                 case "wait":
                     await asyncio.sleep(40.0)
-        store.broken = store.leased = set()
-        await sink.start()
-        await until(lambda: not store.parked())
-        store.land()
-        assert store.stored(BAD) == [str(key) for key in range(number)]
-        await sink.close()
+        store.leased = set()
+        await check_history(store, sink, number)
 
     virtual_time.run(history())
 

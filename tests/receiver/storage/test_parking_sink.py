@@ -10,7 +10,18 @@ import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_store import INSTANCE, line, lines
-from partly_broken import BAD, GOOD, PARKED, PartlyBroken, in_virtual_time, sink_on, until
+from partly_broken import (
+    BAD,
+    GOOD,
+    PARKED,
+    PartlyBroken,
+    check_history,
+    in_virtual_time,
+    kill_what_runs,
+    park,
+    sink_on,
+    until,
+)
 from recorded_metrics import RecordedMetrics
 
 from otel_modeldata_receiver.exceptions import StoreError
@@ -83,9 +94,7 @@ async def test_if_the_main_store_takes_no_parked_lines_either_the_caller_gets_th
 @in_virtual_time
 async def test_the_next_process_delivers_what_was_parked_before_anything_else() -> None:
     store = PartlyBroken()
-    store.broken = {BAD}
-    await sink_on(store).append(BAD, lines(1, 2))  # killed
-    store.broken = set()
+    await park(store, 1, 2)
     sink = sink_on(store)
     assert (await sink.append(BAD, lines(3))).parked == 1
     await until(lambda: not store.parked())
@@ -96,9 +105,7 @@ async def test_the_next_process_delivers_what_was_parked_before_anything_else() 
 @in_virtual_time
 async def test_a_process_that_dies_between_delivery_and_removal_delivers_nothing_twice() -> None:
     store = PartlyBroken()
-    store.broken = {BAD}
-    await sink_on(store).append(BAD, lines(1, 2))
-    store.broken = set()
+    await park(store, 1, 2)
     content = store.contents[PARKED]
     await sink_on(store).start()
     await until(lambda: not store.parked())
@@ -220,19 +227,12 @@ def test_every_acknowledged_line_is_stored_once_and_in_order_whatever_happens(st
                     store.hung = {BAD}
                 case "repair":
                     store.broken, store.hung = set(), set()
-                case "kill":  # what runs is not awaited any more, and stops at its next request
-                    for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                        task.cancel()
-                    await asyncio.sleep(0)
+                case "kill":
+                    await kill_what_runs()
                     sink = sink_on(store)
                 case "wait":
                     await asyncio.sleep(rng.choice([0.01, 1.0, 100.0]))
-        store.broken, store.hung = set(), set()
-        await sink.start()
-        await until(lambda: not store.parked())
-        store.land()
-        assert store.stored(BAD) == [str(key) for key in range(number)]
-        await sink.close()
+        await check_history(store, sink, number)
 
     virtual_time.run(history())
 
