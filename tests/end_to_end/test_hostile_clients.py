@@ -158,7 +158,7 @@ def begun_call(stream: int, announced: int, sent: bytes) -> bytes:
 
 def connected(receiver: ReceiverProcess, greeting: bytes = b"") -> socket.socket:
     host, _, port = receiver.endpoint.rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection = socket.create_connection((host, int(port)), timeout=60)
     connection.sendall(greeting)
     return connection
 

@@ -111,7 +111,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def _post(url: str, body: object) -> str:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         text: str = response.read().decode()
         return text
 
