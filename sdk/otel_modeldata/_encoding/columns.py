@@ -133,10 +133,10 @@ def row_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _texts(values: Any) -> list[Any]:
-    try:
+    """Text and None; raises UnicodeDecodeError where Arrow holds bytes that are not UTF-8."""
+    if values.dtype.storage == "python":
         return values.to_numpy(dtype=object, na_value=None).tolist()  # type: ignore[no-any-return]
-    except Exception:  # noqa: BLE001 - Arrow has no better class for text that is not UTF-8; this raises Python's error:
-        return values.__arrow_array__().to_pylist()  # type: ignore[no-any-return]
+    return values.__arrow_array__().to_pylist()  # type: ignore[no-any-return]
 
 
 def _with_gaps(cells: list[Any], gaps: Any) -> list[Any]:

@@ -35,10 +35,7 @@ if TYPE_CHECKING:
 
     from .column_names import ColumnNameCache, ColumnNames
 
-DEFERRED_CELLS = 2048
-"""Frames of several types with at least this many cells are copied and encoded later; below, encoding is as cheap."""
-
-MAX_DEFERRED_BYTES = 4 * 2**20
+MAX_DEFERRED_BYTES = 8 * 2**20
 """Larger frames are encoded at once: `collect` has to refuse a frame whose text is too large to send."""
 
 MAX_JOINED_BYTES = 2**20
@@ -86,8 +83,9 @@ class Rows:
                 return
         self.count = len(frame)
         self._labels = frame.columns  # an Index is immutable
-        is_deferrable = DEFERRED_CELLS <= self.count * len(self._labels) <= MAX_DEFERRED_BYTES // 8
-        self._source = snapshot_of(frame, MAX_DEFERRED_BYTES) if is_deferrable else None
+        width = len(self._labels)
+        is_small = self.count * width <= MAX_DEFERRED_BYTES // 8
+        self._source = snapshot_of(frame, width, MAX_DEFERRED_BYTES) if is_small else None
         if self._source is None:
             self._text = _encode(frame, self._columns())
             self.nbytes = len(self._text)

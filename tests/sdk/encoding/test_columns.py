@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_modeldata._encoding.column_names import ColumnNameCache
-from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, Rows
+from otel_modeldata._encoding.dataframe_json import Rows
 from otel_modeldata.exceptions import UnsupportedValueError
 
 _NAMES = ColumnNameCache("test")
@@ -71,7 +71,7 @@ def test_many_values_are_written_by_their_own_type(kind: Kind, data: st.DataObje
 def test_a_value_is_written_the_same_in_a_frame_that_is_encoded_later(kind: Kind, data: st.DataObject) -> None:
     values = data.draw(_columns(kind))
     expected = [_exactly(None if value is None else kind.json(value)) for value in values]
-    repeats = DEFERRED_CELLS // len(values) + 1
+    repeats = 2048 // len(values) + 1
     many = pd.DataFrame({"c": kind.column(values * repeats)})
     assert [_exactly(row["c"]) for row in _written(many)] == expected * repeats
     assert [_exactly(row["c"]) for row in _written(many.assign(s="text"))] == expected * repeats

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata._encoding.column_names import ColumnNameCache
-from otel_modeldata._encoding.dataframe_json import DEFERRED_CELLS, MAX_DEFERRED_BYTES, Rows
+from otel_modeldata._encoding.dataframe_json import MAX_DEFERRED_BYTES, Rows
 from otel_modeldata.exceptions import UnsupportedValueError
 
 
@@ -188,12 +188,12 @@ def test_a_frame_without_rows_or_columns_is_defined(frame: pd.DataFrame, text: s
 
 
 def _large(**columns: Any) -> pd.DataFrame:
-    count = DEFERRED_CELLS
+    count = 2048
     return pd.DataFrame({name: [value] * count for name, value in columns.items()})
 
 
 def test_a_frame_of_any_size_is_a_snapshot() -> None:
-    for count in (1, DEFERRED_CELLS):
+    for count in (1, 2048):
         frame = pd.DataFrame({"a": np.arange(float(count)), "b": ["x"] * count})
         rows = _rows(frame)
         expected = [{"a": float(n), "b": "x"} for n in range(count)]
@@ -204,24 +204,24 @@ def test_a_frame_of_any_size_is_a_snapshot() -> None:
 
 def test_later_changes_of_a_list_in_a_cell_are_not_collected() -> None:
     cell = [1]
-    rows = _rows(pd.DataFrame({"a": [cell] * DEFERRED_CELLS}))
+    rows = _rows(pd.DataFrame({"a": [cell] * 2048}))
     cell.append(2)
-    assert json.loads(rows.text()) == [{"a": [1]}] * DEFERRED_CELLS
+    assert json.loads(rows.text()) == [{"a": [1]}] * 2048
 
 
 def test_a_large_frame_has_the_same_text_as_its_parts() -> None:
     frame = _large(f=0.1, i=2**62, b=True, s="é", t=pd.Timestamp("2024-01-01", tz="UTC"))
     whole = _parsed(frame.drop(columns="t"))
-    assert whole == [{"f": 0.1, "i": 2**62, "b": True, "s": "é"}] * DEFERRED_CELLS
-    assert _parsed(frame[["t"]]) == [{"t": "2024-01-01T00:00:00+00:00"}] * DEFERRED_CELLS
+    assert whole == [{"f": 0.1, "i": 2**62, "b": True, "s": "é"}] * 2048
+    assert _parsed(frame[["t"]]) == [{"t": "2024-01-01T00:00:00+00:00"}] * 2048
 
 
 def test_a_deferred_frame_is_charged_with_the_memory_it_holds() -> None:
     numbers = _rows(pd.DataFrame({"a": [0.5] * 100, "b": [1.5] * 100}))
     assert numbers.nbytes == 2 * 100 * 8
-    texts = pd.array(["x" * 50] * DEFERRED_CELLS, dtype="string")
+    texts = pd.array(["x" * 50] * 2048, dtype="string")
     mixed = _rows(_large(f=0.5).assign(s=texts))
-    assert mixed.nbytes == DEFERRED_CELLS * (8 + 8 + 50)
+    assert mixed.nbytes == 2048 * (8 + 8 + 50)
     for rows in (numbers, mixed):
         held = rows.nbytes
         assert held < len(rows.text()) == rows.nbytes
@@ -245,15 +245,15 @@ def test_columns_keep_their_names_in_any_storage_order_of_pandas(monkeypatch: py
 
 
 def test_integers_beside_floats_stay_integers_in_frames_of_any_size() -> None:
-    for count in (1, DEFERRED_CELLS):
+    for count in (1, 2048):
         frame = pd.DataFrame({"i": np.full(count, 2**53 + 1), "f": np.full(count, 0.5), "b": np.full(count, True)})
         assert _text(frame) == "[" + ",".join(['{"i":9007199254740993,"f":0.5,"b":true}'] * count) + "]"
 
 
 def test_a_bad_cell_of_a_large_frame_is_refused_at_once() -> None:
-    cells: list[object] = ["x"] * DEFERRED_CELLS
+    cells: list[object] = ["x"] * 2048
     cells[-1] = object()
-    with pytest.raises(UnsupportedValueError, match=f"column 'a', row {DEFERRED_CELLS - 1}: "):
+    with pytest.raises(UnsupportedValueError, match=f"column 'a', row {2048 - 1}: "):
         _rows(pd.DataFrame({"a": pd.Series(cells, dtype=object)}))
 
 
