@@ -89,6 +89,7 @@ class Server:
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
+        instruments.tenant_records.keep(self._configured)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -162,6 +163,14 @@ class Server:
     @property
     def _admins(self) -> tuple[HttpServer, ...]:
         return () if self._admin is None else (self._admin,)
+
+    def _configured(self, tenant: str) -> str | None:
+        """The name that a tenant has in a deployment file or in the grants of a client; None where it is in neither."""
+        endpoint, _, deployment = tenant.partition("/")
+        if self._output.names(endpoint, deployment):
+            return tenant.lower()
+        clients = self._config.tls.clients if self._config.tls else None
+        return tenant if any(tenant in granted for granted in (clients or {}).values()) else None
 
     def _observe(self) -> None:
         certificate = self._config.tls.cert_file if self._config.tls else None

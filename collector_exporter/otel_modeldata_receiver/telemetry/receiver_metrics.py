@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import metrics
 from opentelemetry.metrics import Counter, Observation
 
+from .tenants import TenantRecords
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 _METER: Final = "otel_modeldata_receiver"
 RECEIVER: Final = "otel-modeldata"
 """The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
-_WITH_ATTRIBUTES: Final = frozenset({"quarantined", "refused_requests", "tenant_records"})
+_WITH_ATTRIBUTES: Final = frozenset({"quarantined", "refused_requests"})
 """Counters whose attributes are not known before they count."""
 
 
@@ -74,7 +76,7 @@ class Instruments:
     quarantined: Counter
     dropped: Counter
     refused_requests: Counter
-    tenant_records: Counter
+    tenant_records: TenantRecords
     delay: Histogram
     in_flight: UpDownCounter
     appends: Counter
@@ -94,6 +96,13 @@ class Instruments:
 def instruments(meter: Meter | None = None) -> Instruments:
     """The receiver's metrics in `meter`, or in the process's own meter provider."""
     meter = meter or metrics.get_meter(_METER)
+    tenant_records = TenantRecords()
+    meter.create_observable_counter(
+        "otel_modeldata.tenant.records",
+        [tenant_records.observations],
+        "{records}",
+        "By endpoint, deployment and outcome: accepted or refused.",
+    )
     return Instruments(
         received={
             "log_records": ReceivedCounters(
@@ -121,9 +130,7 @@ def instruments(meter: Meter | None = None) -> Instruments:
         refused_requests=meter.create_counter(
             "otel_modeldata.refused_requests", "{requests}", "Answered with an error, by type of error and transport."
         ),
-        tenant_records=meter.create_counter(
-            "otel_modeldata.tenant.records", "{records}", "By endpoint, deployment and outcome: accepted or refused."
-        ),
+        tenant_records=tenant_records,
         delay=meter.create_histogram(
             "otel_modeldata.delay", "s", "From the time of a request's first event until the request is durable."
         ),
