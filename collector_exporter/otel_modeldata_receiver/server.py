@@ -220,7 +220,11 @@ async def run(
     instruments = telemetry.instruments()
     telemetry.start_at_zero(instruments)
     server = Server(config, instruments=instruments, metrics=metrics)
-    reloading = Reloading(config, file, server.use) if file is not None else None
+    reloading = None
+    if file is not None:
+        reloading = Reloading(
+            config, file, server.use, count=lambda outcome: instruments.reloads.add(1, {"outcome": outcome})
+        )
     if reloading is not None:
 
         def reload() -> None:

@@ -124,9 +124,8 @@ def _request_of(text: bytes, signal: JsonSignal) -> bytes:
     except _ERRORS as error:
         # The messages of these errors may quote the data that was sent.
         is_known = isinstance(error, (RecursionError, JsonFaultError))
-        fault, _, cure = (
-            fault_of(error).partition("; ") if is_known else (type(error).__name__, "", "correct the sender")
-        )
+        found = fault_of(error) if is_known else f"{type(error).__name__}; correct the sender"
+        fault, _, cure = found.partition("; ")
         raise UndecodableError(
             f"undecodable request: expected OTLP in JSON, got a body of {len(text)} bytes that is not ({fault}); {cure}"
         ) from None

@@ -241,6 +241,4 @@ def _no_rows(found: str) -> BadRecordError:
 
 
 def _too_deep(most: str) -> BadRecordError:
-    return BadRecordError(
-        f"body too deep: expected at most {most} arrays and objects in each other, got more; flatten it"
-    )
+    return BadRecordError(f"body too deep: expected {most} arrays and objects in each other at most; flatten it")

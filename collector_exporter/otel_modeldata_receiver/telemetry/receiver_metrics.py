@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _METER: Final = "otel_modeldata_receiver"
 RECEIVER: Final = "otel-modeldata"
 """The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
-_WITH_ATTRIBUTES: Final = frozenset({"quarantined", "refused_requests"})
+_WITH_ATTRIBUTES: Final = frozenset({"quarantined", "refused_requests", "reloads"})
 """Counters whose attributes are not known before they count."""
 
 
@@ -63,6 +63,7 @@ class Instruments:
         rolls: blobs that were begun.
         vanished_lines: acknowledged lines that are not in the store any more, as far as they were known.
         vanished_bytes: their size.
+        reloads: how often the configuration was read again, by `outcome`.
         parked: lines that were parked because their own folder took none.
         delivered: parked lines that were delivered to their folder.
         parked_bytes: bytes of lines that are parked now.
@@ -87,6 +88,7 @@ class Instruments:
     rolls: Counter
     vanished_lines: Counter
     vanished_bytes: Counter
+    reloads: Counter
     parked: Counter
     delivered: Counter
     parked_bytes: UpDownCounter
@@ -146,6 +148,11 @@ def instruments(meter: Meter | None = None) -> Instruments:
         ),
         vanished_bytes=meter.create_counter(
             "otel_modeldata.vanished.bytes", "By", "Acknowledged, and not in the store any more."
+        ),
+        reloads=meter.create_counter(
+            "otel_modeldata.reloads",
+            "{reloads}",
+            "The configuration was read again, by outcome: changed, unchanged, restart needed or wrong.",
         ),
         parked=meter.create_counter("otel_modeldata.parked", "{records}", "Parked: their own folder took no lines."),
         delivered=meter.create_counter("otel_modeldata.parked.delivered", "{records}", "Delivered after parking."),

@@ -101,6 +101,21 @@ def test_metrics_are_written_when_the_receiver_stops() -> None:
     assert "otelcol_receiver_accepted_log_records" in done.stdout
 
 
+def test_an_endpoint_that_is_down_does_not_delay_the_end() -> None:
+    code = (
+        "import sys\n"
+        "from otel_modeldata_receiver import telemetry\n"
+        "metrics = telemetry.start_metrics('0' * 32)\n"
+        "telemetry.instruments().received['log_records'].accepted.add(3)\n"
+        "metrics.stop()\n"
+    )
+    environment = {"OTEL_METRICS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "the last metrics are not exported: expected an answer within 1.0 s, got none" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
