@@ -85,6 +85,7 @@ def start_metrics(instance: str, *, prometheus: bool = False) -> MetricExport:
     readers = [] if exporter is None else [PeriodicExportingMetricReader(exporter)]
     bounds = ExplicitBucketHistogramAggregation(_SECONDS)
     provider = MeterProvider(
+        shutdown_on_exit=False,  # `stop` does it
         metric_readers=[*readers, *([] if reader is None else [reader])],
         resource=Resource.create(own),
         views=[View(instrument_type=Histogram, instrument_unit="s", aggregation=bounds)],
