@@ -150,9 +150,11 @@ class _Auditor:
         self._read_bytes = 0
         self._total_bytes = 0
         self._parked: Counter[str] = Counter()
+        self._parked_as: dict[str, str] = {}
 
     async def run(self, objects: Sequence[StoredObject], reports: Sequence[DeliveryReport]) -> Audit:
         parked = [one for one in objects if parked_names.parked_blob(one.name)]
+        self._parked_as = {_final_name(one.name): one.name for one in objects if _final_name(one.name) != one.name}
         blobs, shadows = self._selected([one for one in objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
         await self._read(within, other_hours=False)
@@ -284,8 +286,8 @@ class _Auditor:
         name = payload_path(path.folder, url).found(objects)
         if name is None:
             return None
-        size = objects[name]
-        return await retry_for(lambda: self._store.read(name, 0, size), RETRY_SECONDS)
+        stored, size = self._parked_as.get(name, name), objects[name]
+        return await retry_for(lambda: self._store.read(stored, 0, size), RETRY_SECONDS)
 
 
 def _names_of(deployment: str) -> tuple[str, str]:
@@ -295,12 +297,12 @@ def _names_of(deployment: str) -> tuple[str, str]:
 
 def _payloads(objects: Sequence[StoredObject]) -> dict[str, int]:
     """The sizes of objects by name; a parked one has the name that it gets when it is delivered."""
-    sizes = {}
-    for one in objects:
-        if not one.name.endswith(BLOB_SUFFIX):
-            parked = parked_names.unparked_object(one.name)
-            sizes[one.name if parked is None else parked[0]] = one.size
-    return sizes
+    return {_final_name(one.name): one.size for one in objects if not one.name.endswith(BLOB_SUFFIX)}
+
+
+def _final_name(name: str) -> str:
+    parked = parked_names.unparked_object(name)
+    return name if parked is None else parked[0]
 
 
 def _is_at(store: Store) -> Callable[[str, str], bool]:

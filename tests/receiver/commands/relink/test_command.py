@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +201,20 @@ def test_a_writer_at_the_same_moment_is_an_error_and_changes_nothing(
     assert "stop the receiver of this store first" in err
     assert files(moved)[_blob(moved)] == before[_blob(moved)]
     assert set(files(moved)) == set(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
+def test_a_full_disk_is_an_error_and_a_second_run_continues(moved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = files(moved)
+    code = (
+        "import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))\n"
+        f"from otel_modeldata_receiver.commands.main import main\nsys.exit(main(['relink', {str(moved)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-Bc", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1), done.stderr
+    assert "File too large: run this as the receiver's user, with free space" in done.stderr
+    assert files(moved) == before
+    assert relinked(capsys, moved)["rewritten"] == 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
