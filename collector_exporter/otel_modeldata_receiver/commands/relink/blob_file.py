@@ -65,7 +65,7 @@ def replace_lines(path: Path, change: Callable[[bytes], bytes], *, write: bool) 
             _flush(path.parent)
     except OSError as error:
         raise StoreCheckError(
-            f"expected to replace {str(path)!r}, got {error.strerror or error!r}: run this as the receiver's user, "
+            f"expected to replace {str(path)!r}, got {error.strerror or repr(error)}: run this as the receiver's user, "
             "with free space; a second run continues where this one ended"
         ) from error
     finally:
