@@ -212,8 +212,8 @@ class AzureBlobStore:
         return self.url(name)
 
     def url(self, name: str) -> str:
-        """See `Store.url`."""
-        return str(self._blob(name).url).partition("?")[0]
+        """See `Store.url`; a blank stays one, because Azure ML's reader does not decode the path."""
+        return f"{self._url}/{self._prefix}{checked_name(name)}"
 
     async def remove(self, name: str, size: int) -> None:
         """See `Store.remove`; where deleting is not allowed, an empty blob takes its place."""
