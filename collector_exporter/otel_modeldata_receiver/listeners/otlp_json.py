@@ -17,7 +17,6 @@ import json
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,14 +31,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from ..config.limits import LimitsConfig
 from ..exceptions import UndecodableError
 from ..mapping.log_record import UNDECODABLE_JSON
-from .json_bounds import check_json, in_thread
+from .json_bounds import check_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from google.protobuf.descriptor import Descriptor
 
-__all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
+__all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "logs_of", "request_of", "spans_of"]
 
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 _ARRAY: Final = "arrayValue"
@@ -95,7 +94,7 @@ JSON_SPANS: Final = JsonSignal(
 )
 
 
-async def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | None = None) -> bytes:
+def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | None = None) -> bytes:
     """The encoded request of `text`, a request in JSON.
 
     Raises:
@@ -103,7 +102,17 @@ async def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | Non
         UndecodableError: the structure of the request could not be read, or it has too many values.
     """
     check_json(text, limits or LimitsConfig())
-    return await in_thread(partial(_request_of, text, signal), len(text))
+    return _request_of(text, signal)
+
+
+def logs_of(text: bytes, limits: LimitsConfig) -> bytes:
+    """The encoded request of log records of `text`; see `request_of`."""
+    return request_of(text, JSON_LOGS, limits)
+
+
+def spans_of(text: bytes, limits: LimitsConfig) -> bytes:
+    """The encoded request of spans of `text`; see `request_of`."""
+    return request_of(text, JSON_SPANS, limits)
 
 
 def _request_of(text: bytes, signal: JsonSignal) -> bytes:
