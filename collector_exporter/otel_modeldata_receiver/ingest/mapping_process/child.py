@@ -82,7 +82,7 @@ class MappingLoop:
                 self._destinations = Destinations(*content, on_new=self._used.append)
             case "open":
                 admit = partial(self._admit, number) if content.has_rates else None
-                self._works[number] = _Work(job_steps(content, parts[0], self._destinations, admit))
+                self._works[number] = _Work(job_steps(content, parts.pop(), self._destinations, admit))
                 self._ready.append(number)
             case "next" if number in self._works:
                 self._ready.append(number)

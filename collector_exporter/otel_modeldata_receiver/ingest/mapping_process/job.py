@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from ...exceptions import UndecodableError
 from ...mapping import signal as signals
-from ...mapping.outcomes import Mapped
-from ...mapping.quarantine import Rejected
 from ...mapping.request import decode, steps
 from .. import compression
 
@@ -93,19 +90,15 @@ def job_steps(
     if job.convert is not None:
         message = job.convert(message)
     decoded = decode(message, signals.LOGS if job.spans is None else signals.spans(job.spans))
-    del message
     yield Opened(tenant=decoded.tenant, size=len(decoded.request))
-    try:
-        yield from steps(
-            decoded,
-            arrival_ns=job.arrival_ns,
-            destinations=destinations,
-            limits=job.limits,
-            client=job.client,
-            admit=admit,
-            in_pieces=True,
-        )
-    except UndecodableError as error:
-        kept = Rejected(reason=str(error), request=decoded.request, tenant=decoded.tenant)
-        yield Mapped(rejected=(kept,), records=1)
-        raise
+    mapping = steps(
+        decoded,
+        arrival_ns=job.arrival_ns,
+        destinations=destinations,
+        limits=job.limits,
+        client=job.client,
+        admit=admit,
+        in_pieces=True,
+    )
+    del message, decoded  # the bytes of a large request must not be held while its records are mapped
+    yield from mapping
