@@ -248,7 +248,7 @@ class Pipeline:
         try:
             return self._begin(opened, info, arrived, arrival_ns=arrival_ns)
         except BaseException:
-            await opened.pieces.aclose()
+            opened.close()
             raise
 
     def _job(

@@ -1,8 +1,9 @@
 """The mapping process itself: `python -m otel_modeldata_receiver.ingest.mapping_process.child FD`.
 
 Theory of operation. Each request is a generator; the process runs those whose next piece was asked for, in turns of a
-few milliseconds. Nothing here waits for the store: a piece is made when the receiver asks for it. Requests of
-`_ROOM_BYTES` together are mapped at the same time, larger ones alone; the others wait without being decompressed.
+few milliseconds. Nothing here waits for the store: a piece is made when the receiver asks for it. Of the requests above
+`_LARGE_BYTES` one is mapped at a time, and beside it others of `_ROOM_BYTES` together; the rest waits without being
+decompressed. So the requests that a gateway sends do not wait for a bomb.
 
 The process ends when the receiver closes the socket. It ignores the signals that end the receiver, which may be sent to
 both: the receiver drains first.
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _TURN_SECONDS: Final = 0.003
+_LARGE_BYTES: Final = 8 * 1024 * 1024
 _ROOM_BYTES: Final = 16 * 1024 * 1024
 _NICE: Final = 5
 """The receiver goes first where cores are few."""
@@ -140,10 +142,11 @@ class MappingLoop:
                 return None
 
     def _has_room(self, work: _Work) -> bool:
-        """Whether a request may be mapped beside those that are mapped now, which have their room."""
-        waiting = {self._works[number] for number in self._waiting}
-        others = sum(one.room for one in self._works.values() if one is not work and one not in waiting)
-        return not others or others + work.room <= _ROOM_BYTES
+        """Whether a request may be mapped beside those that are mapped now."""
+        mapped = [one.room for number, one in self._works.items() if one is not work and number not in self._waiting]
+        if work.room > _LARGE_BYTES:
+            return not any(room > _LARGE_BYTES for room in mapped)
+        return sum(room for room in mapped if room <= _LARGE_BYTES) + work.room <= _ROOM_BYTES
 
     def _send_piece(self, number: int, mapped: Mapped) -> None:
         packed, parts = pack(mapped)
@@ -158,12 +161,10 @@ class MappingLoop:
         if number in self._waiting:
             self._waiting.remove(number)
         work.steps.close()
-        while self._waiting:
-            first = self._waiting.popleft()
-            if not self._has_room(self._works[first]):
-                self._waiting.appendleft(first)
-                return
-            self._ready.append(first)
+        for one in list(self._waiting):
+            if self._has_room(self._works[one]):
+                self._waiting.remove(one)
+                self._ready.append(one)
 
 
 def _sendable(error: Exception) -> Exception:

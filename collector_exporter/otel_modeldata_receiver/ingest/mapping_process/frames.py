@@ -32,6 +32,8 @@ class Connection:
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
+        self._poll = select.poll()  # `select.select` takes no descriptors above 1023
+        self._poll.register(end, select.POLLIN)
 
     def send(self, header: object, parts: Sequence[bytes] = ()) -> None:
         """Send a message.
@@ -59,7 +61,7 @@ class Connection:
 
     def has_message(self) -> bool:
         """Whether a message, or the end, waits to be received."""
-        return bool(select.select([self._end], [], [], 0)[0])
+        return bool(self._poll.poll(0))
 
     def close(self) -> None:
         """Close this end; a call of `receive` on another thread ends."""

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_modeldata.log_throttle import LogThrottle
@@ -66,12 +67,16 @@ class OpenedRequest:
         signal: the signal of its records.
     """
 
-    def __init__(self, opened: Opened, signal: Signal, pieces: AsyncGenerator[Mapped, None]) -> None:
+    def __init__(
+        self, opened: Opened, signal: Signal, pieces: AsyncGenerator[Mapped, None], close: Callable[[], None]
+    ) -> None:
         self.tenant = opened.tenant
         self.size = opened.size
         self.signal = signal
         self.pieces = pieces
         """Its pieces; the next one is mapped when it is asked for."""
+        self.close = close
+        """Gives up a request none of whose pieces was asked for."""
 
 
 class MappingProcess:
@@ -122,7 +127,7 @@ class MappingProcess:
         except BaseException:
             self._end(running, number)
             raise
-        return OpenedRequest(opened[1], arrived.signal, pieces)
+        return OpenedRequest(opened[1], arrived.signal, pieces, partial(self._end, running, number))
 
     async def close(self) -> None:
         """End the process; requests that are in it fail."""

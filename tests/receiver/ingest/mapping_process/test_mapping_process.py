@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import costly_conversions
@@ -16,6 +17,7 @@ import grpc
 import pytest
 from live_receiver import LiveReceiver, live_receiver, until
 from otlp_requests import DEPLOYMENT, field, raw_request, record, request, resource, span, span_request
+from otlp_sender import send_request
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
@@ -32,7 +34,8 @@ from otel_modeldata_receiver.mapping.signal import LOGS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from pathlib import Path
+
+    from receiver_process import StartReceiver
 
     from otel_modeldata_receiver.mapping.bounds.outline import Share
     from otel_modeldata_receiver.mapping.outcomes import Mapped
@@ -254,3 +257,26 @@ async def test_a_small_request_that_takes_long_goes_to_the_process(tmp_path: Pat
         await receiver.export(raw_request([heavy.SerializeToString()]))
         assert receiver.server._process._running is not None
         assert stored_ids(receiver) == ["light", "heavy"]
+
+
+async def test_a_request_that_is_not_admitted_leaves_the_process(tmp_path: Path) -> None:
+    async with live_receiver(tmp_path, max_in_flight_bytes=16 * MIB) as receiver:
+        compressed = gzip.compress(large_request(20_000))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await receiver.export(compressed)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert not receiver.server._process._requests
+        assert receiver.server._pipeline.in_flight_bytes == 0
+
+
+def test_the_process_ends_with_a_receiver_that_is_killed(start_receiver: StartReceiver, tmp_path: Path) -> None:
+    receiver = start_receiver(str(tmp_path / "store"))
+    send_request(receiver.endpoint, large_request())
+    assert receiver._process is not None
+    children = [path.read_text().split() for path in Path(f"/proc/{receiver._process.pid}/task").glob("*/children")]
+    (child,) = (one for some in children for one in some)
+    receiver.kill()
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{child}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
