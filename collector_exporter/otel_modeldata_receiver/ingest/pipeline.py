@@ -11,40 +11,31 @@ may have the bytes already, and records that are sent again are recognized by th
 from __future__ import annotations
 
 import asyncio
-import logging
-import math
 import time
 from typing import TYPE_CHECKING, Final
 
-from otel_modeldata import semconv
-from otel_modeldata.log_throttle import LogThrottle
-
 from ..config.authorization import clients_of
-from ..config.kept_spans import KeptSpans
 from ..exceptions import InternalError, ReceiverError, ShuttingDownError, StoreError, UndecodableError
-from ..layout import partition
 from ..layout.destination import Destinations
 from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
 from ..mapping.request import Decoded, Mapped, decode
 from ..mapping.request import steps as map_steps
 from ..mapping.signal import LOGS
-from ..telemetry import tenant_attributes
-from ..telemetry.receiver_metrics import RECEIVER
 from . import compression
 from .admission import Admission
 from .commit import commit, quarantine
 from .late_answers import LateAnswers, arrived_request, pass_on
-from .line_time import event_time
 from .mapping_process.job import Job
 from .pieces_stored import PiecesStored
 from .read_slots import ReadSlots
+from .reports import Reports
 from .tenant_rates import TenantRates, once
 from .totals import Totals
 from .turns import TakesLongError, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from ..config.receiver import ReceiverConfig
     from ..storage.line_sink import LineSink
@@ -56,8 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline"]
 
-logger = logging.getLogger(__name__)
-
 _NOT_READ: Final = "requests that are decompressed or converted"
 """The tenant of a request whose resource is not known yet."""
 _SMALL_BYTES: Final = 4 * 1024 * 1024
@@ -67,11 +56,6 @@ _CONVERTED_BYTES: Final = 16 * 1024
 _SURPLUS_BYTES: Final = 4096
 """Lines that are this much larger than twice their request are counted as bytes in flight."""
 _DRAIN_TURN_SECONDS: Final = 0.02
-_WITHOUT_CONTENT: Final = (
-    "calls of a language model in %s carry no prompts and answers: their spans %s; if they may be collected, set in "
-    "the application, with OpenTelemetry's instrumentation, OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental "
-    "and OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only"
-)
 
 
 class Pipeline:
@@ -114,9 +98,8 @@ class Pipeline:
         self.spans = signals.spans(config.spans)
         self.clients = clients_of(config.tls)
         self.totals = Totals()
+        self._reports = Reports(instruments, self.totals, config.spans)
         self._clock_ns = clock_ns
-        self._log = LogThrottle(logger)
-        self._log_once = LogThrottle(logger, math.inf)
         self._read_slots = ReadSlots(config.max_message_bytes)
         self._admission = Admission(config.max_in_flight_bytes)
         self._rates = TenantRates(config.limits)
@@ -167,10 +150,10 @@ class Pipeline:
             del message  # a large one must not be held until its lines are stored
             return await self._outcome(answer)
         except (ReceiverError, TimeoutError) as error:
-            self._report_refused(error, info)
+            self._reports.refused(error, info)
             raise
         except Exception as error:  # error boundary: the sender keeps its data
-            self._report_refused(error, info)
+            self._reports.refused(error, info)
             raise InternalError(
                 f"unexpected {type(error).__name__} in the receiver, see its log; send again"
             ) from error
@@ -243,7 +226,7 @@ class Pipeline:
         if known is not None:
             return self._answer_of(known, arrived, info)
         arrival_ns = self._clock_ns()
-        job = self._job(info, arrival_ns, convert=convert, is_compressed=self._is_compressed(message, info))
+        job = self._job(info, arrival_ns, convert, is_compressed=self._is_compressed(message, info))
         opened = await process.open(job, message, arrived, self._rates.admit)
         try:
             return self._begin(opened, info, arrived, arrival_ns=arrival_ns)
@@ -252,15 +235,9 @@ class Pipeline:
             raise
 
     def _job(
-        self,
-        info: RequestInfo,
-        arrival_ns: int,
-        *,
-        convert: Callable[[bytes], bytes] | None = None,
-        is_compressed: bool = False,
+        self, info: RequestInfo, arrival_ns: int, convert: Callable[[bytes], bytes] | None = None, **compression: bool
     ) -> Job:
         return Job(
-            is_compressed=is_compressed,
             convert=convert,
             spans=None if info.signal is LOGS else self._config.spans,
             client=info.client,
@@ -268,6 +245,7 @@ class Pipeline:
             most_bytes=self._config.max_message_bytes,
             limits=self._config.limits,
             has_rates=self._rates.are_set,
+            **compression,
         )
 
     def _begin_undecodable(self, message: bytes, info: RequestInfo, reason: UndecodableError) -> asyncio.Future[bytes]:
@@ -382,105 +360,37 @@ class Pipeline:
     ) -> tuple[Mapped, Committed]:
         """Commit a piece of a request and count its records; return what of it was to be kept, and what is durable."""
         mapped = self._rates.within_quarantine(mapped)
-        received = self._instruments.received[decoded.signal.name]
-        attributes = {"receiver": RECEIVER, "transport": info.transport}
         growth = max(0, mapped.line_bytes - 2 * decoded.size - _SURPLUS_BYTES)
         try:
             async with self._admission.growth(decoded.tenant, growth):
                 committed = await commit(self._sink, mapped, arrival_ns)
         except StoreError as error:
-            received.refused.add(mapped.records, attributes)
-            self._count_tenants(mapped, "refused")
+            self._reports.not_stored(mapped, decoded.signal, info)
             self._store_failed(error)
             raise
-        kept, refused = sum(one.records for one in committed.rejected), sum(mapped.refused.values())
-        received.accepted.add(mapped.records - kept - refused, attributes)
-        self._count_tenants(mapped, "accepted")
-        if mapped.lines and (time_ns := event_time(next(iter(mapped.lines.values()))[0].data)):
-            self._instruments.delay.record(max(0.0, (self._clock_ns() - time_ns) / 1e9))
-        if mapped.left_out:
-            self._instruments.left_out.add(mapped.left_out)
-        if mapped.calls_without_content:
-            self._report_calls_without_content(mapped.calls_without_content, decoded.tenant)
-        if committed.duplicates:
-            self._instruments.duplicates.add(committed.duplicates)
         self._rates.stored(mapped.bytes_by_tenant)
-        self._report_rejected(committed)
-        self._report_dropped(mapped.refused)
-        self._count(mapped, committed, kept + refused)
+        self._reports.stored(mapped, committed, decoded.signal, info, tenant=decoded.tenant, now_ns=self._clock_ns())
         if self._on_stored is not None:
             self._on_stored(mapped.folders)
         return mapped, committed
-
-    def _count_tenants(self, mapped: Mapped, outcome: str) -> None:
-        for tenant, records in mapped.records_by_tenant.items():
-            self._instruments.tenant_records.add(records, {**tenant_attributes(tenant), "outcome": outcome})
-
-    def _count(self, mapped: Mapped, committed: Committed, rejected: int) -> None:
-        totals = self.totals
-        totals.stored += mapped.records - mapped.left_out - rejected - committed.duplicates
-        totals.duplicates += committed.duplicates
-        totals.add_folders(mapped.folders)
 
     async def _keep_undecodable(self, decoded: Decoded, error: UndecodableError, arrival_ns: int) -> bytes:
         """Make the bytes durable, then raise `error`."""
         rejected = Rejected(reason=str(error), request=decoded.request, tenant=decoded.tenant)
         kept = self._rates.within_quarantine(Mapped(rejected=(rejected,)))
-        self._report_dropped(kept.refused)
+        self._reports.dropped(kept.refused)
         try:
             committed = await quarantine(self._sink, kept.rejected, arrival_ns)
         except StoreError as store_error:
             self._store_failed(store_error)
             raise
-        self._report_rejected(committed)
+        self._reports.rejected(committed)
         raise error
 
     def _store_failed(self, error: StoreError) -> None:
         self._sink.forget_objects()
         if self._on_store_error is not None:
             self._on_store_error(error)
-
-    def _report_refused(self, error: Exception, info: RequestInfo) -> None:
-        """Count a refused request, and log its kind; `on_store_error` reports what the store refuses."""
-        kind = type(error).__name__
-        self.totals.refused += 1
-        self._instruments.refused_requests.add(1, {"error.type": kind, "transport": info.transport})
-        if isinstance(error, StoreError):
-            return
-        expected = isinstance(error, (ReceiverError, TimeoutError))
-        message = "the store did not confirm in time" if isinstance(error, TimeoutError) else error
-        exc_info = None if expected else error
-        self._log.log(logging.WARNING, kind, "requests are refused: %s: %s", kind, message, exc_info=exc_info)
-
-    def _report_calls_without_content(self, calls: int, tenant: str) -> None:
-        """Count calls of a language model that no monitor can grade, and say once for a deployment what to set."""
-        self._instruments.without_content.add(calls)
-        outcome = "are not stored" if self._config.spans is KeptSpans.CONTENT else f"are in {semconv.SPAN_COLLECTION}"
-        self._log_once.log(logging.WARNING, tenant, _WITHOUT_CONTENT, tenant, outcome)
-
-    def _report_rejected(self, committed: Committed) -> None:
-        """Count and log the records that are in quarantine, by kind."""
-        for defect in committed.defects:
-            kind = type(defect).__name__
-            message = "internal error (a bug), records are in quarantine: %s"
-            self._log.log(logging.WARNING, ("defect", kind), message, kind, exc_info=defect)
-        self.totals.quarantined += sum(one.records for one in committed.rejected)
-        kinds: dict[str, int] = {}
-        for one in committed.rejected:
-            if one.records:
-                kinds[one.kind] = kinds.get(one.kind, 0) + one.records
-        for kind, count in kinds.items():
-            self._instruments.quarantined.add(count, {"reason": kind})
-            message = "%d records went to %s: %s"
-            self._log.log(logging.WARNING, ("quarantine", kind), message, count, partition.QUARANTINE, kind)
-
-    def _report_dropped(self, refused: Mapping[str, int]) -> None:
-        """Count and log the records that are neither stored nor kept, by reason."""
-        for reason, count in refused.items():
-            kind = reason.partition(":")[0]
-            self.totals.dropped += count
-            self._instruments.dropped.add(count, {"reason": kind})
-            self._log.log(logging.WARNING, ("dropped", kind), "%d records were answered as rejected: %s", count, reason)
 
 
 def _expire(answer: asyncio.Future[bytes]) -> None:

@@ -38,7 +38,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         has_rates: whether the receiver decides which deployments are above a rate.
     """
 
-    is_compressed: bool
+    is_compressed: bool = False
     convert: Callable[[bytes], bytes] | None
     spans: KeptSpans | None
     client: Client | None
