@@ -1,8 +1,8 @@
 """Stores the pieces of a request, several of them at the same time.
 
 The lines of pieces that wait for an append are in the next one together, so a request of many pieces does not wait for
-as many appends. Pieces of `_UNDER_WAY_BYTES` and `_UNDER_WAY` of them are stored at a time; until then the next one is
-not mapped.
+as many appends. The next one is mapped when fewer than `_UNDER_WAY` pieces are being stored, and they have less than
+`_UNDER_WAY_BYTES` and `_UNDER_WAY_FOLDERS` together.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = ["PiecesStored"]
 
 _UNDER_WAY: Final = 16
 _UNDER_WAY_BYTES: Final = 8 * 1024 * 1024
+_UNDER_WAY_FOLDERS: Final = 64
 
 
 class PiecesStored:
@@ -35,7 +36,8 @@ class PiecesStored:
 
     def __init__(self, store: Callable[[Mapped], Coroutine[object, object, tuple[Mapped, Committed]]]) -> None:
         self._store = store
-        self._under_way: dict[asyncio.Task[None], int] = {}
+        self._under_way: dict[asyncio.Task[None], float] = {}
+        """What is stored now, and its share of the bounds."""
         self.rejected = 0
         self.reasons: dict[str, None] = {}
 
@@ -59,10 +61,10 @@ class PiecesStored:
         """
         try:
             async for piece in pieces:
-                size = piece.line_bytes
-                self._under_way[asyncio.create_task(self.add(piece))] = size
+                share = max(1 / _UNDER_WAY, piece.line_bytes / _UNDER_WAY_BYTES, len(piece.lines) / _UNDER_WAY_FOLDERS)
+                self._under_way[asyncio.create_task(self.add(piece))] = share
                 del piece  # a large one must not be held until the next one comes
-                while len(self._under_way) >= _UNDER_WAY or sum(self._under_way.values()) >= _UNDER_WAY_BYTES:
+                while sum(self._under_way.values()) >= 1:
                     await self._wait_for_one()
         finally:
             await pieces.aclose()

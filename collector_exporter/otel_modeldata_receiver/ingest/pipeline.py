@@ -363,7 +363,7 @@ class Pipeline:
         growth = max(0, mapped.line_bytes - 2 * decoded.size - _SURPLUS_BYTES)
         try:
             async with self._admission.growth(decoded.tenant, growth):
-                committed = await commit(self._sink, mapped, arrival_ns)
+                committed = await commit(self._sink, mapped, arrival_ns, lingers=self._config.linger_seconds > 0)
         except StoreError as error:
             self._reports.not_stored(mapped, decoded.signal, info)
             self._store_failed(error)

@@ -81,7 +81,7 @@ def rows(body: AnyValue, content_type: str, *, is_own: bool = False, text: bytes
         body: the body.
         content_type: its media type.
         is_own: whether this project's SDK wrote it.
-        text: its string or bytes, if they were cut out (`large_text.py`).
+        text: its string or bytes, if they were cut out (`bounds/large_text.py`).
 
     Raises:
         BadRecordError: the body is not JSON, not rows, or binary; the message never quotes it.
@@ -127,7 +127,7 @@ def payload(body: AnyValue, content_type: str | None, text: bytes | None = None)
         body: a string, bytes or a structured value.
         content_type: as it was sent; an invalid one counts as `application/octet-stream`; without one the payload is
             JSON if the bytes allow it.
-        text: its string or bytes, if they were cut out (`large_text.py`).
+        text: its string or bytes, if they were cut out (`bounds/large_text.py`).
 
     Raises:
         BadRecordError: a structured body nests too deep.

@@ -65,7 +65,7 @@ def read(record: LogRecord, scope: ScopeContext, text: bytes | None = None) -> E
     Args:
         record: the record.
         scope: what it shares with others.
-        text: the text of its body, if that was cut out (`large_text.py`).
+        text: the text of its body, if that was cut out (`bounds/large_text.py`).
 
     Raises:
         BadRecordError: the record is not model data, or cannot become a line that readers understand.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import event, large_text, log_record, otlp
+from . import event, log_record, otlp
+from .bounds import large_text
 from .genai import log_event
 from .line_template.scope_templates import ScopeTemplates
 

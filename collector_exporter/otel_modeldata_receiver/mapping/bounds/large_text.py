@@ -8,8 +8,8 @@ from __future__ import annotations
 import codecs
 from typing import Final, NamedTuple
 
-from ..exceptions import UndecodableError
-from . import protowire
+from ...exceptions import UndecodableError
+from .. import protowire
 
 __all__ = ["LargeText", "cut"]
 

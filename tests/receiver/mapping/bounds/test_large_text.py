@@ -10,7 +10,7 @@ from otlp_requests import NOON, any_value, backwards, field, raw_request, record
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.destination import Destinations
-from otel_modeldata_receiver.mapping import large_text
+from otel_modeldata_receiver.mapping.bounds import large_text
 from otel_modeldata_receiver.mapping.request import decode, map_records
 
 if TYPE_CHECKING:
