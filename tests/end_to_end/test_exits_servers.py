@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _get(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=30) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60) as response:
         text: str = response.read().decode()
         return text
 

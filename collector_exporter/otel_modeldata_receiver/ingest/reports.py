@@ -12,7 +12,6 @@ from otel_modeldata.log_throttle import LogThrottle
 from ..config.kept_spans import KeptSpans
 from ..exceptions import ReceiverError, StoreError
 from ..layout import partition
-from ..telemetry import tenant_attributes
 from ..telemetry.receiver_metrics import RECEIVER
 from .line_time import event_time
 
@@ -82,7 +81,7 @@ class Reports:
         counter = received.accepted if outcome == "accepted" else received.refused
         counter.add(records, {"receiver": RECEIVER, "transport": info.transport})
         for tenant, of_tenant in mapped.records_by_tenant.items():
-            self._instruments.tenant_records.add(of_tenant, {**tenant_attributes(tenant), "outcome": outcome})
+            self._instruments.tenant_records.add(of_tenant, tenant, outcome)
 
     def refused(self, error: Exception, info: RequestInfo) -> None:
         """Count a refused request, and log its kind; `on_store_error` reports what the store refuses."""

@@ -55,7 +55,7 @@ async def test_a_receiver_is_ready_until_a_write_fails_and_again_when_the_store_
         watched.store_failed(StoreError("disk full"))
     await until_status(servicer, "NOT_SERVING")
     store.checked.clear()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await store.checked.wait()
     assert (await status(servicer), await status(servicer, "logs")) == ("NOT_SERVING", "NOT_SERVING")
 

@@ -10,7 +10,18 @@ import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_store import INSTANCE, line, lines
-from partly_broken import BAD, GOOD, PARKED, PartlyBroken, in_virtual_time, sink_on, until
+from partly_broken import (
+    BAD,
+    GOOD,
+    PARKED,
+    PartlyBroken,
+    check_delivered,
+    in_virtual_time,
+    kill_what_runs,
+    park,
+    sink_on,
+    until,
+)
 from recorded_metrics import RecordedMetrics
 
 from otel_modeldata_receiver.exceptions import StoreError
@@ -48,10 +59,7 @@ async def test_a_folder_that_hangs_is_parked_too() -> None:
     store.hung = {BAD}
     assert await sink.append(BAD, lines(1)) == Appended(1, 0, 1)
     assert virtual_time.now() < 2.0
-    store.hung = set()
-    await until(lambda: not store.parked())
-    assert store.stored(BAD) == ["1"]
-    await sink.close()
+    await check_delivered(store, sink, "1")
 
 
 @in_virtual_time
@@ -75,30 +83,22 @@ async def test_if_the_main_store_takes_no_parked_lines_either_the_caller_gets_th
             await sink.append(BAD, lines(1))
     store.broken = set()
     assert (await sink.append(BAD, lines(1)))[:2] == (1, 0)
-    await until(lambda: not store.parked())
-    assert store.stored(BAD) == ["1"]
-    await sink.close()
+    await check_delivered(store, sink, "1")
 
 
 @in_virtual_time
 async def test_the_next_process_delivers_what_was_parked_before_anything_else() -> None:
     store = PartlyBroken()
-    store.broken = {BAD}
-    await sink_on(store).append(BAD, lines(1, 2))  # killed
-    store.broken = set()
+    await park(store, 1, 2)
     sink = sink_on(store)
     assert (await sink.append(BAD, lines(3))).parked == 1
-    await until(lambda: not store.parked())
-    assert store.stored(BAD) == ["1", "2", "3"]
-    await sink.close()
+    await check_delivered(store, sink, "1", "2", "3")
 
 
 @in_virtual_time
 async def test_a_process_that_dies_between_delivery_and_removal_delivers_nothing_twice() -> None:
     store = PartlyBroken()
-    store.broken = {BAD}
-    await sink_on(store).append(BAD, lines(1, 2))
-    store.broken = set()
+    await park(store, 1, 2)
     content = store.contents[PARKED]
     await sink_on(store).start()
     await until(lambda: not store.parked())
@@ -220,19 +220,13 @@ def test_every_acknowledged_line_is_stored_once_and_in_order_whatever_happens(st
                     store.hung = {BAD}
                 case "repair":
                     store.broken, store.hung = set(), set()
-                case "kill":  # what runs is not awaited any more, and stops at its next request
-                    for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                        task.cancel()
-                    await asyncio.sleep(0)
+                case "kill":
+                    await kill_what_runs()
                     sink = sink_on(store)
                 case "wait":
                     await asyncio.sleep(rng.choice([0.01, 1.0, 100.0]))
-        store.broken, store.hung = set(), set()
         await sink.start()
-        await until(lambda: not store.parked())
-        store.land()
-        assert store.stored(BAD) == [str(key) for key in range(number)]
-        await sink.close()
+        await check_delivered(store, sink, *map(str, range(number)))
 
     virtual_time.run(history())
 
