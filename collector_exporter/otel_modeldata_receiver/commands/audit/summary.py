@@ -36,7 +36,7 @@ def findings(audit: Audit) -> list[str]:
     problems += [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
     problems += [
         f"{counted(count, 'event')} {'is' if count == 1 else 'are'} parked for {place}: nothing is lost; repair the "
-        "place, and a running receiver delivers them"
+        "place, and the receiver that parked them delivers them while it runs"
         for place, count in audit.parked.items()
     ]
     problems += [f"lines vanished from {one.sentence}" for one in audit.vanished[:_SHOWN_LOCATIONS]]

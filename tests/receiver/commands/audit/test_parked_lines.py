@@ -30,7 +30,10 @@ def test_parked_events_are_no_loss_but_a_finding(
     assert facts["parked"] == {"credit/blue": 3}
     assert code == 1
     assert facts["findings"] == [
-        "3 events are parked for credit/blue: nothing is lost; repair the place, and a running receiver delivers them"
+        (
+            "3 events are parked for credit/blue: nothing is lost; repair the place, and the receiver that parked them "
+            "delivers them while it runs"
+        )
     ]
     (blob,) = (tmp_path / "_parked").rglob("*.jsonl")
     delivered = tmp_path / blob.relative_to(tmp_path / "_parked")
