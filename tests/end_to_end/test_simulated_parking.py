@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from planted_bugs import check_that_it_is_found
 from simulated_store import Connection
-from simulator import first_broken
 
 from otel_modeldata_receiver.storage.group_commit import Appended
 from otel_modeldata_receiver.storage.parking.delivery import Delivery
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.line import Line
     from otel_modeldata_receiver.storage.parking.delivered_marks import DeliveredMarks
     from otel_modeldata_receiver.storage.parking.parked_folders import ParkedFolder
-
-ENOUGH = 2000
-"""Seeds within which each planted bug must be found."""
 
 
 def return_to_direct_appends_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +115,4 @@ BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
 def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(monkeypatch)
-    verdict = first_broken(range(ENOUGH))
-    assert verdict is not None, f"{plant.__doc__} Not found in {ENOUGH} runs."
-    assert finding in verdict.broken
+    check_that_it_is_found(plant, finding, monkeypatch)

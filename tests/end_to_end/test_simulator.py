@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from planted_bugs import check_that_it_is_found, found
 from simulated_loop import SeededLoop
 from simulated_store import LATE_SECONDS, OBJECTS, Connection, FaultRates, SimulatedStore
 from simulator import World, first_broken, simulate
@@ -39,8 +39,6 @@ pytestmark = pytest.mark.usefixtures("every_exception_is_read")
 
 BATCH = 100
 EMPTY = BlobState(size=0, blocks=0)
-ENOUGH = 2000
-"""Seeds within which each planted bug must be found."""
 
 
 @pytest.mark.parametrize("first", range(0, 1000, BATCH))
@@ -66,9 +64,7 @@ def test_the_same_seed_gives_the_same_run_in_every_process() -> None:
 
 
 def test_a_run_that_breaks_an_invariant_shows_how_to_replay_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    forget_what_is_stored(monkeypatch)
-    verdict = first_broken(range(ENOUGH))
-    assert verdict is not None
+    verdict = found(forget_what_is_stored, monkeypatch)
     assert verdict.broken.startswith("I2 stored more than once")
     assert str(verdict).endswith(f"uv run --all-extras python tests/fixtures/simulator.py {verdict.seed}")
     assert verdict.trace[0].split()[1] == "world"
@@ -401,7 +397,4 @@ BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
 def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(monkeypatch)
-    verdict = first_broken(range(ENOUGH))
-    assert verdict is not None, f"{plant.__doc__} Not found in {ENOUGH} runs."
-    assert re.search(finding, verdict.broken), verdict.broken
+    check_that_it_is_found(plant, finding, monkeypatch)

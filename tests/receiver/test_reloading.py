@@ -27,7 +27,7 @@ BEFORE = ReceiverConfig(tls=TLS)
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what another task does."""
-    async with timeout(30):
+    async with timeout(60):
         while True:
             if condition():
                 return
