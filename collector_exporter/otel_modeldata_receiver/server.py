@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from . import telemetry
 from .deployments.outputs import Output
 from .exceptions import PlaceError
+from .ingest.mapping_process.process import MappingProcess
 from .ingest.pipeline import Pipeline
 from .layout import partition
 from .listeners import otlp_grpc
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SWITCH_SECONDS: Final = 0.001
+_MAPPING_BYTES: Final = 512 * 1024 * 1024
+_MAPPING_MESSAGES: Final = 8
+"""The memory of the mapping process: this, and this many times the largest message. It is far more than it needs, to
+end what grows without end."""
 _CLOSE_SECONDS: Final = 1.0
 """For calls that remain after draining: answers that are being sent, and health watches, which never end."""
 
@@ -74,6 +79,9 @@ class Server:
         self._sink = self._output.sink
         servicer = health.aio.HealthServicer()
         self._health = StoreHealth(servicer, ("", LOGS.service, TRACE_SERVICE), self._sink.check, probe_seconds)
+        self._process = MappingProcess(
+            self._output.destinations, _MAPPING_BYTES + _MAPPING_MESSAGES * config.max_message_bytes
+        )
         self._pipeline = Pipeline(
             self._sink,
             config,
@@ -81,6 +89,7 @@ class Server:
             on_store_error=self._store_failed,
             destinations=self._output.destinations,
             on_stored=self._stored,
+            process=self._process,
         )
         self._http = http_listeners(self._pipeline, config)
         self._admin: HttpServer | None = None
@@ -118,6 +127,7 @@ class Server:
             await server.start()
         except BaseException:  # only to release what was opened; it is raised again
             await self._stop_http()
+            await self._process.close()
             await self._output.close()
             raise
         self._grpc = server
@@ -154,6 +164,7 @@ class Server:
         if grpc_server is not None:
             await grpc_server.stop(_CLOSE_SECONDS)
             logger.info("stopped: %s", self._pipeline.totals.sentence)
+        await self._process.close()
         await self._output.close()
 
     async def _stop_http(self) -> None:

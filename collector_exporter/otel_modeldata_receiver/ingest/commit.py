@@ -38,6 +38,9 @@ _T = TypeVar("_T")
 
 _FOLDERS_AT_ONCE: Final = 64
 """Folders of a request that are appended to at the same time: thousands of tasks at once would stop all others."""
+_FOLDERS_WITHOUT_LINGER: Final = 8
+"""The same for a store whose appends follow each other at once: more of them take more of the event loop, and a local
+store appends to so many at a time."""
 _LONG_DIGEST: Final = 256 * 1024
 """Above this size, computing a digest takes longer than passing the work to a thread."""
 
@@ -59,21 +62,23 @@ class Committed:
     defects: tuple[Exception, ...] = ()
 
 
-async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int) -> Committed:
+async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int, *, lingers: bool = False) -> Committed:
     """Make `mapped` durable.
 
     Args:
         sink: where lines and objects are stored.
         mapped: the lines, large payloads and rejected records of a request.
         arrival_ns: when the request arrived, ns since the epoch.
+        lingers: whether lines wait for others before an append.
 
     Raises:
         StoreError: the first failure, after everything else is resolved; the request may be sent again.
     """
+    at_once = _FOLDERS_AT_ONCE if lingers else _FOLDERS_WITHOUT_LINGER
     if not mapped.large and not mapped.rejected:
-        return await _append(sink, mapped.lines)
+        return await _append(sink, mapped.lines, at_once)
     committed = await _all(
-        _append(sink, mapped.lines),
+        _append(sink, mapped.lines, at_once),
         quarantine(sink, mapped.rejected, arrival_ns),
         *(_store_large(sink, large, arrival_ns) for large in mapped.large),
     )
@@ -132,19 +137,19 @@ async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> 
     return await _append(sink, {large.event.folder: [line]})
 
 
-async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]]) -> Committed:
+async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]], at_once: int = 1) -> Committed:
     """Append to all folders concurrently, to some at a time."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
         appended = await sink.append(folder, group)
         return Committed(duplicates=appended.duplicates, parked=appended.parked)
-    folders = _in_turns(lines)
-    return await _all(*(_append_in_turn(sink, folders) for _ in range(min(len(lines), _FOLDERS_AT_ONCE))))
+    folders = _in_turns(lines, at_once)
+    return await _all(*(_append_in_turn(sink, folders) for _ in range(min(len(lines), at_once))))
 
 
-def _in_turns(lines: Mapping[str, Sequence[Line]]) -> Iterator[tuple[str, Sequence[Line]]]:
+def _in_turns(lines: Mapping[str, Sequence[Line]], at_once: int) -> Iterator[tuple[str, Sequence[Line]]]:
     """The folders, those of the tenants by turns: thousands of one tenant do not come before one of another."""
-    if len(lines) <= _FOLDERS_AT_ONCE:
+    if len(lines) <= at_once:
         return iter(lines.items())
     number: Counter[str] = Counter()
     turns: list[tuple[int, tuple[str, Sequence[Line]]]] = []

@@ -17,7 +17,6 @@ import re
 from base64 import b64encode
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +31,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from ..config.limits import LimitsConfig
 from ..exceptions import UndecodableError
 from ..mapping.log_record import UNDECODABLE_JSON
-from .json_bounds import check_json, in_thread
+from .json_bounds import check_json
 from .json_faults import JsonFaultError, check_types, fault_of
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import Descriptor
 
-__all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
+__all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "logs_of", "request_of", "spans_of"]
 
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 _ARRAY: Final = "arrayValue"
@@ -101,7 +100,7 @@ JSON_SPANS: Final = JsonSignal(
 )
 
 
-async def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | None = None) -> bytes:
+def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | None = None) -> bytes:
     """The encoded request of `text`, a request in JSON.
 
     Raises:
@@ -109,7 +108,17 @@ async def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | Non
         UndecodableError: the structure of the request could not be read, or it has too many values.
     """
     check_json(text, limits or LimitsConfig())
-    return await in_thread(partial(_request_of, text, signal), len(text))
+    return _request_of(text, signal)
+
+
+def logs_of(text: bytes, limits: LimitsConfig) -> bytes:
+    """The encoded request of log records of `text`; see `request_of`."""
+    return request_of(text, JSON_LOGS, limits)
+
+
+def spans_of(text: bytes, limits: LimitsConfig) -> bytes:
+    """The encoded request of spans of `text`; see `request_of`."""
+    return request_of(text, JSON_SPANS, limits)
 
 
 def _request_of(text: bytes, signal: JsonSignal) -> bytes:

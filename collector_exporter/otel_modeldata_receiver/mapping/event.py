@@ -95,7 +95,7 @@ def outcome_of(event: Event, record: Record, scope: ScopeContext) -> PlacedLine 
     Raises:
         BadRecordError: the attributes alone are too large for a line.
     """
-    if not event.binary:
+    if not event.binary and len(event.content) < cloudevent.MAX_LINE_BYTES:  # else encoding it would be a copy in vain
         line = cloudevent.encode(event.line, event.extensions)
         if len(line) <= cloudevent.MAX_LINE_BYTES:
             return PlacedLine(event.folder, Line(event.line.id, line))

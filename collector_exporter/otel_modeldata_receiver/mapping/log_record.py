@@ -60,15 +60,20 @@ class _Content(NamedTuple):
     binary: bool = False
 
 
-def read(record: LogRecord, scope: ScopeContext) -> Event:
+def read(record: LogRecord, scope: ScopeContext, text: bytes | None = None) -> Event:
     """The event that `record` reports.
+
+    Args:
+        record: the record.
+        scope: what it shares with others.
+        text: the text of its body, if that was cut out (`bounds/large_text.py`).
 
     Raises:
         BadRecordError: the record is not model data, or cannot become a line that readers understand.
     """
     texts, extensions = _attributes(record)
     collection = _collection(texts, record)
-    content = _rows_content(texts, record) if collection.tabular else _payload_content(texts, record)
+    content = (_rows_content if collection.tabular else _payload_content)(texts, record, text)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or scope.arrival_ns
     scope.times.check(time_ns)
     destination = scope.destinations[collection.name]
@@ -107,10 +112,10 @@ def _keys(texts: Mapping[str, str], known_id: str, scope: ScopeContext, content:
     return {**defaults, **content.keys, **sent}
 
 
-def _rows_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
+def _rows_content(texts: Mapping[str, str], record: LogRecord, text: bytes | None) -> _Content:
     content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
     is_own = texts.get(semconv.AZUREML_AGENT, "").startswith(OWN_AGENT)
-    rows = body.rows(record.body, content_type, is_own=is_own)
+    rows = body.rows(record.body, content_type, is_own=is_own, text=text)
     return _Content(
         type=content_type,
         range=cloudevent.content_range(rows.size),
@@ -119,8 +124,8 @@ def _rows_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
     )
 
 
-def _payload_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
-    payload = body.payload(record.body, texts.get(semconv.AZUREML_DATA_CONTENT_TYPE))
+def _payload_content(texts: Mapping[str, str], record: LogRecord, text: bytes | None) -> _Content:
+    payload = body.payload(record.body, texts.get(semconv.AZUREML_DATA_CONTENT_TYPE), text)
     return _Content(
         type=payload.content_type,
         range=cloudevent.content_range(payload.size, http_attributes.total_bytes(texts, payload.size)),
