@@ -42,6 +42,8 @@ class ParkedFolder:
         proven: whether something of it is parked, or was at the start of the process.
         pause: seconds until the next attempt to deliver; 0 before the first one.
         due: when that attempt is due, on the clock of the event loop.
+        failures: attempts that delivered nothing so far.
+        patience: factor of the time that its place has in the present attempt.
         delivered: lines that were delivered so far.
         size: bytes that are parked, as counted in the metrics.
         kept: a parked blob whose lines are delivered so far, and which may still be appended to.
@@ -58,11 +60,13 @@ class ParkedFolder:
         "delivered",
         "due",
         "ended",
+        "failures",
         "kept",
         "kept_bytes",
         "left",
         "mount",
         "name",
+        "patience",
         "pause",
         "place",
         "proven",
@@ -78,6 +82,8 @@ class ParkedFolder:
         self.proven = False
         self.pause = 0.0
         self.due = 0.0
+        self.failures = 0
+        self.patience = 1.0
         self.delivered = 0
         self.size = 0
         self.kept = ""
