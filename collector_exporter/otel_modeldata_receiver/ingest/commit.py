@@ -96,17 +96,17 @@ async def quarantine(sink: LineSink, rejected: Sequence[Rejected], arrival_ns: i
     Raises:
         StoreError: not everything is durable; the request may be sent again.
     """
-    urls_by_part: dict[bytes, str] = {}  # records of one request share their resource
+    urls_by_part: dict[int, str] = {}  # records of one request share their resource; hashing it would take long
     lines: dict[str, list[Line]] = {}
     for one in rejected:
         folder = partition.quarantine_folder(one.time_ns or arrival_ns)
         urls = {}
         for key, part in one.large_parts.items():
-            if part not in urls_by_part:
+            if id(part) not in urls_by_part:
                 name = await _off_the_loop(partial(quarantine_line.object_name, part), len(part))
                 url = await sink.put(f"{folder}/files/{name}", part, quarantine_line.OTLP_CONTENT_TYPE)
-                urls_by_part[part] = url
-            urls[key] = urls_by_part[part]
+                urls_by_part[id(part)] = url
+            urls[key] = urls_by_part[id(part)]
         line = await _off_the_loop(partial(_quarantine_line, one, arrival_ns, urls), one.size)
         lines.setdefault(folder, []).append(line)
     return replace(await _append(sink, lines), duplicates=0, rejected=tuple(rejected))
