@@ -144,7 +144,7 @@ class Sink:
         turns = self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts
         async with turns.turn(tenant_of_folder(name)):
             url = self._objects.pop(name, None)
-            if url is None or not await self._is_there(name):
+            if url is None or not content or not await self._is_there(name):
                 url = await retry_for(
                     lambda: self._store.put(name, content, content_type),
                     self._limits.retry_seconds,

@@ -268,6 +268,8 @@ class Delivery:
                 await self._deliver_part(folder, name, done, state.size)
                 done = state.size
                 continue
+            if not found:  # it is empty now, or was delivered by an earlier process
+                await self._sink.parked_blobs(folder.name).retire(name)
             self._sink.parked_blobs(folder.name).delivered(name)
             if await self._is_removed(name, done):
                 self._folders.removed(folder, done)
