@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it; what commands print must not depend on it
 
+WORKERS = 2
+"""Tests wait for processes most of the time, but each process must have a core when it needs one."""
 pytest_plugins = [
     "gateway",
     "receiver_process",
@@ -34,6 +36,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(skip)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """How many workers `--numprocesses=auto` of pyproject.toml is: the run of everything uses two cores."""
+    if config.option.numprocesses != "auto":
+        return None
+    return WORKERS if os.environ.get("CI") == "true" else 0
 
 
 @pytest.fixture

@@ -89,6 +89,7 @@ class Server:
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
+        instruments.tenant_records.keep(self._configured)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -163,6 +164,14 @@ class Server:
     def _admins(self) -> tuple[HttpServer, ...]:
         return () if self._admin is None else (self._admin,)
 
+    def _configured(self, tenant: str) -> str | None:
+        """The name that a tenant has in a deployment file or in the grants of a client; None where it is in neither."""
+        endpoint, _, deployment = tenant.partition("/")
+        if self._output.names(endpoint, deployment):
+            return tenant.lower()
+        clients = self._config.tls.clients if self._config.tls else None
+        return tenant if any(tenant in granted for granted in (clients or {}).values()) else None
+
     def _observe(self) -> None:
         certificate = self._config.tls.cert_file if self._config.tls else None
         telemetry.observe(
@@ -211,7 +220,11 @@ async def run(
     instruments = telemetry.instruments()
     telemetry.start_at_zero(instruments)
     server = Server(config, instruments=instruments, metrics=metrics)
-    reloading = Reloading(config, file, server.use) if file is not None else None
+    reloading = None
+    if file is not None:
+        reloading = Reloading(
+            config, file, server.use, count=lambda outcome: instruments.reloads.add(1, {"outcome": outcome})
+        )
     if reloading is not None:
 
         def reload() -> None:

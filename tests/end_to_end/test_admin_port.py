@@ -8,8 +8,6 @@ import shutil
 import signal
 import subprocess
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 from certificate_files import make_certificates
 from otlp_requests import record, request
@@ -20,20 +18,11 @@ from receiver_process import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from receiver_process import ReceiverProcess, StartReceiver
+    from receiver_process import StartReceiver
 
 TLS = {"cert_file": "server.crt", "key_file": "server.key", "client_ca_file": "ca.crt"}
 EXPIRY = re.compile(r"^otel_modeldata_certificate_expiry_seconds (.+)$", re.MULTILINE)
 ADMIN = ("--admin-listen", "127.0.0.1:0")
-
-
-def page(receiver: ReceiverProcess, path: str) -> tuple[int, str]:
-    """Status and text of a page of the admin port."""
-    try:
-        with urlopen(f"http://{receiver.startup['admin_listen']}{path}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except HTTPError as error:
-        return error.code, error.read().decode()
 
 
 def test_a_prometheus_reads_what_was_received(start_receiver: StartReceiver, tmp_path: Path) -> None:
@@ -63,7 +52,7 @@ def test_a_prometheus_reads_what_was_received(start_receiver: StartReceiver, tmp
         }
     checked = subprocess.run(
         [program("promtool"), "check", "metrics"],
-        input=page(receiver, "/metrics")[1],
+        input=receiver.page("/metrics")[1],
         capture_output=True,
         text=True,
         timeout=60,
@@ -81,18 +70,18 @@ def test_the_probes_need_no_client_certificate_and_readiness_follows_an_idle_sto
     config.write_text(json.dumps({"tls": tls}))
     store = tmp_path / "store"
     receiver = start_receiver(str(store), *ADMIN, "--config", str(config))
-    assert page(receiver, "/livez") == (200, "alive\n")
-    assert page(receiver, "/readyz") == (200, "ready\n")
-    (expiry,) = EXPIRY.findall(page(receiver, "/metrics")[1])
+    assert receiver.page("/livez") == (200, "alive\n")
+    assert receiver.page("/readyz") == (200, "ready\n")
+    (expiry,) = EXPIRY.findall(receiver.page("/metrics")[1])
     assert 0 < float(expiry) <= 86_400
     shutil.rmtree(store)
     store.write_text("a file in place of the folder")
-    wait_until(lambda: page(receiver, "/readyz")[0] == 503)
-    assert page(receiver, "/readyz")[1].startswith("not ready: expected ")
-    assert page(receiver, "/livez") == (200, "alive\n")
+    wait_until(lambda: receiver.page("/readyz")[0] == 503)
+    assert receiver.page("/readyz")[1].startswith("not ready: expected ")
+    assert receiver.page("/livez") == (200, "alive\n")
     store.unlink()
-    wait_until(lambda: page(receiver, "/readyz") == (200, "ready\n"))
-    assert page(receiver, "/v1/logs")[0] == 404
+    wait_until(lambda: receiver.page("/readyz") == (200, "ready\n"))
+    assert receiver.page("/v1/logs")[0] == 404
 
 
 def test_sighup_and_a_changed_file_reload_and_the_log_is_json(start_receiver: StartReceiver, tmp_path: Path) -> None:

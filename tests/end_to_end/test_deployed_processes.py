@@ -8,8 +8,6 @@ import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -25,8 +23,6 @@ from containers import (
 )
 from fault_proxy import Fault, FaultProxy, always, no_faults
 from gateway import CONFIGS
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from otlp_sender import SPAN, model_data, send, send_once, send_span
 from receiver_process import wait_until
 from recording_backend import RecordingBackend
@@ -88,22 +84,6 @@ def start_receiver_of(start_receiver: StartReceiver, tmp_path: Path) -> Callable
 
 def stored_ids(azurite: Azurite, container: str) -> list[str]:
     return sorted(json.loads(line)["id"] for blob in azurite.blobs(container).values() for line in blob.splitlines())
-
-
-def health(endpoint: str, service: str) -> str:
-    """The answer to a gRPC probe of `service`."""
-    with grpc.insecure_channel(endpoint) as channel:
-        answer = HealthStub(channel).Check(HealthCheckRequest(service=service), timeout=10)
-    return str(HealthCheckResponse.ServingStatus.Name(answer.status))
-
-
-def probed(receiver: ReceiverProcess, path: str) -> int:
-    """The status that a kubelet gets from the admin port."""
-    try:
-        with urlopen(f"http://{receiver.startup['admin_listen']}{path}", timeout=10) as answer:
-            return int(answer.status)
-    except HTTPError as error:
-        return error.code
 
 
 # S38 and S39: agent, gateway and receivers of the manifests.
@@ -183,17 +163,17 @@ def test_the_readiness_probe_follows_the_store_and_the_liveness_probe_does_not(
             f"az://{store}/modelDataCollector",
             AZURE_STORAGE_CONNECTION_STRING=azurite.connection_string_through(proxy.host),
         )
-        assert probed(receiver, ready["path"]) == 200
+        assert receiver.page(ready["path"])[0] == 200
         proxy.plan = always(Fault.CUT_BEFORE)
         with pytest.raises(grpc.RpcError) as refused:
             send_once(receiver.endpoint, model_data("event-1"))
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        wait_until(lambda: probed(receiver, ready["path"]) == 503)
-        assert health(receiver.endpoint, LOGS_SERVICE) == "NOT_SERVING"
-        assert probed(receiver, alive["path"]) == 200
+        wait_until(lambda: receiver.page(ready["path"])[0] == 503)
+        assert receiver.health(LOGS_SERVICE) == "NOT_SERVING"
+        assert receiver.page(alive["path"])[0] == 200
         proxy.plan = no_faults
-        wait_until(lambda: probed(receiver, ready["path"]) == 200)
-        assert health(receiver.endpoint, LOGS_SERVICE) == "SERVING"
+        wait_until(lambda: receiver.page(ready["path"])[0] == 200)
+        assert receiver.health(LOGS_SERVICE) == "SERVING"
         send(receiver.endpoint, model_data("event-1"))
     assert stored_ids(azurite, store) == ["event-1"]
 
@@ -213,7 +193,7 @@ def test_a_receiver_that_is_stopped_stores_and_answers_what_it_accepted_within_t
         sent = pool.submit(send_once, receiver.endpoint, model_data("event-1"))
         wait_until(lambda: proxy.count(Fault.SLOW) >= 1)
         stopped = pool.submit(receiver.stop)
-        wait_until(lambda: health(receiver.endpoint, "") == "NOT_SERVING")
+        wait_until(lambda: receiver.health() == "NOT_SERVING")
         proxy.release()
         assert sent.result(timeout=grace) is None
         assert stopped.result(timeout=grace) == 0

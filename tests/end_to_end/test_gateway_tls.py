@@ -52,7 +52,7 @@ def served(endpoint: str, servers: Path, clients: Path) -> int:
     """The serial number of the certificate of a server."""
     host, port = endpoint.split(":")
     with (
-        socket.create_connection((host, int(port)), timeout=30) as plain,
+        socket.create_connection((host, int(port)), timeout=60) as plain,
         context_of(servers, clients).wrap_socket(plain, server_hostname="localhost") as connection,
     ):
         certificate = connection.getpeercert(binary_form=True)

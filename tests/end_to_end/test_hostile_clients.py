@@ -94,7 +94,7 @@ def test_while_bombs_arrive_other_tenants_are_answered_and_memory_stays_bounded(
     check(accepted=load.sent(), acked=load.acked, store=tmp_path)
     assert not load.refusals
     assert grown < MESSAGE_LIMIT + BOMB_ROOM
-    assert receiver.log.read_text().count("requests are refused: TooLargeError") == 1
+    assert receiver.logged_for_a_condition("requests are refused: TooLargeError")
 
 
 MALFORMED = {
@@ -123,7 +123,7 @@ def test_a_message_above_the_limit_is_refused_by_grpc_and_logged_once(receiver: 
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "larger than max" in error.details()
     send_once(receiver.endpoint, model_data("1"))
-    assert receiver.log.read_text().count("requests are refused: NoRequestError") == 1
+    assert receiver.logged_for_a_condition("requests are refused: NoRequestError")
 
 
 # --- Slow clients ---
@@ -158,7 +158,7 @@ def begun_call(stream: int, announced: int, sent: bytes) -> bytes:
 
 def connected(receiver: ReceiverProcess, greeting: bytes = b"") -> socket.socket:
     host, _, port = receiver.endpoint.rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection = socket.create_connection((host, int(port)), timeout=60)
     connection.sendall(greeting)
     return connection
 
@@ -198,7 +198,7 @@ def test_connections_that_send_nothing_are_closed_and_others_are_served_meanwhil
     with connections(receiver, count // 2) as silent, connections(receiver, count // 2, PREFACE) as halting:
         with Load(receiver.endpoint, threads=2) as load:
             load.wait_for_acks(100)
-        wait_until_closed([*silent, *halting], 30)
+        wait_until_closed([*silent, *halting], 60)
     check(accepted=load.sent(), acked=load.acked, store=tmp_path)
     assert not load.refusals
     wait_until(lambda: open_files(receiver) <= before + 10)
@@ -238,7 +238,7 @@ def test_calls_that_stop_in_the_middle_do_not_block_others_and_are_asked_to_retr
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert error.details().startswith("expected a whole request within 20.0 s, or sooner while others wait, got none")
     assert {key for key, _ in error.trailing_metadata()} >= RETRY_INFO
-    assert receiver.log.read_text().count("requests are refused: SlowSenderError") == 1
+    assert receiver.logged_for_a_condition("requests are refused: SlowSenderError")
 
 
 @contextmanager
@@ -296,7 +296,7 @@ def test_a_noisy_tenant_is_asked_to_retry_and_a_quiet_one_is_not(
     check(accepted=[*noise.sent(), *quiet.sent()], acked=noise.acked | quiet.acked, store=stored)
     assert (quiet.refusals, set(noise.refusals)) == ({}, {grpc.StatusCode.RESOURCE_EXHAUSTED})
     assert noise.without_retry_info == 0
-    assert receiver.log.read_text().count("requests are refused: OverloadedError") == 1
+    assert receiver.logged_for_a_condition("requests are refused: OverloadedError")
     assert peak_rss(receiver) < 400 * MIB
 
 

@@ -105,7 +105,7 @@ def test_bodies_that_stop_in_the_middle_do_not_block_others_and_their_senders_ar
     assert b"Retry-After: 1\r\n" in answer
     assert b"expected a whole request within 20.0 s, or sooner while others wait, got none in" in answer
     assert len(lines_below(tmp_path)) == 20
-    assert receiver.log.read_text().count("requests are refused: SlowSenderError") == 1
+    assert receiver.logged_for_a_condition("requests are refused: SlowSenderError")
 
 
 @linux

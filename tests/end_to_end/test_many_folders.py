@@ -44,7 +44,7 @@ def test_thousands_of_folders_in_one_request_do_not_stop_another_tenant(
         with grpc.insecure_channel(receiver.endpoint) as channel:
             while not answered.is_set():
                 event_id = f"few-{len(beside)}"
-                channel.unary_unary(LOGS)(encoded("few", ("model_inputs", event_id)), timeout=10)
+                channel.unary_unary(LOGS)(encoded("few", ("model_inputs", event_id)), timeout=30)
                 beside.append(event_id)
 
     sender = threading.Thread(target=send_one_after_the_other)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from gateway import REPOSITORY, cache_root
+from build_cache import cache_root
+from gateway import REPOSITORY
 from prerequisites import need
 from recording_backend import RecordingBackend
 from stopped_server import REQUESTS, Machine, expected
@@ -110,7 +111,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def _post(url: str, body: object) -> str:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         text: str = response.read().decode()
         return text
 

@@ -171,6 +171,30 @@ def test_the_children_of_a_pool_deliver_before_they_end(backend: RecordingBacken
     assert len(backend.records()) == FRAMES
 
 
+MISSED = """
+    import signal, threading
+    from multiprocessing import get_context
+    def child():
+        for n in range(60):
+            score(n)
+        def receive():
+            time.sleep(0.5)  # then the main thread waits
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)  # it is not interrupted
+        threading.Thread(target=receive).start()
+        threading.Event().wait()
+    if __name__ == "__main__":
+        process = get_context("fork").Process(target=child)
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGTERM, process.exitcode
+    """
+
+
+def test_a_child_whose_main_thread_misses_sigterm_delivers_and_ends(backend: RecordingBackend, tmp_path: Path) -> None:
+    run(backend, tmp_path, MISSED)
+    assert len(backend.records()) == FRAMES
+
+
 @pytest.mark.parametrize("name", THREADS)
 def test_what_collects_while_the_interpreter_ends_is_delivered(
     backend: RecordingBackend, tmp_path: Path, name: str

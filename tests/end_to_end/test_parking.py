@@ -6,20 +6,17 @@ the same requests as the others.
 
 from __future__ import annotations
 
-import os
 import socket
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import grpc
 import pytest
 from azurite import ACCOUNT
 from fault_proxy import Fault, FaultProxy, is_append, no_faults
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from history import HistoryCounts, check
 from live_receiver import INSTANCE
+from local_blobs import blobs_below
 from otlp_load import Load
 from otlp_requests import NOON, record, request
 from otlp_sender import send_request
@@ -41,28 +38,8 @@ data_collector: {collections: {model_inputs: {data: {path: 'azureml://datastores
 """
 
 
-def is_ready(receiver: ReceiverProcess) -> bool:
-    with grpc.insecure_channel(receiver.endpoint) as channel:
-        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
-    return bool(answer.status == HealthCheckResponse.SERVING)
-
-
-def log_of(receiver: ReceiverProcess, text: str) -> list[str]:
-    return [line for line in receiver.log.read_text().splitlines() if text in line]
-
-
 def lines_of(contents: dict[str, bytes], start: str) -> int:
     return sum(content.count(b"\n") for name, content in contents.items() if name.startswith(start))
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """Every blob in a folder from which others are removed meanwhile."""
-    found = {}
-    for here, _, names in os.walk(folder):  # which ignores folders that are gone
-        for path in (Path(here, name) for name in names if name.endswith(".jsonl")):
-            with suppress(FileNotFoundError):
-                found[path.relative_to(folder).as_posix()] = path.read_bytes()
-    return found
 
 
 def run(
@@ -85,12 +62,12 @@ def run(
         break_place()
         more("_parked/", 5)
         more("credit/", 100)
-        assert is_ready(receiver)
+        assert receiver.health() == "SERVING"
         receiver.kill()
         receiver.start()
         more("_parked/", 5)
         more("credit/", 100)
-        assert is_ready(receiver)
+        assert receiver.health() == "SERVING"
         repair_place()
         wait_until(lambda: not lines_of(contents(), "_parked/"))
         more("credit/", 20)
@@ -110,16 +87,16 @@ def test_behind_a_gateway_a_tenant_whose_folder_is_a_file_does_not_stop_the_othe
     counts = run(
         Load(gateway.grpc, threads=4, records=20, every_20th="broken/blue"),
         receiver,
-        lambda: files(tmp_path),
+        lambda: blobs_below(tmp_path),
         break_place=lambda: None,
         repair_place=place.unlink,
         in_order=False,  # the gateway sends several requests at the same time
     )
     assert counts.parked == 0
-    assert len(log_of(receiver, "broken/blue takes no lines, they are parked")) == 1
-    assert len(log_of(receiver, "lines of 1 folders are parked since before the start")) == 1
-    assert len(log_of(receiver, "broken/blue takes lines again")) == 1
-    assert log_of(receiver, "not ready") == []
+    assert len(receiver.logged("broken/blue takes no lines, they are parked")) == 1
+    assert len(receiver.logged("lines of 1 folders are parked since before the start")) == 1
+    assert len(receiver.logged("broken/blue takes lines again")) == 1
+    assert receiver.logged("not ready") == []
 
 
 @pytest.fixture
@@ -146,9 +123,9 @@ def test_a_leased_blob_stops_its_own_folder_only(azurite: Azurite, start_receive
         break_place=break_place,
         repair_place=lambda: leases[0].break_lease(0),
     )
-    (line,) = log_of(receiver, "takes no lines")
+    (line,) = receiver.logged("takes no lines")
     assert "412 LeaseIdMissing" in line
-    assert log_of(receiver, "not ready") == []
+    assert receiver.logged("not ready") == []
 
 
 @pytest.mark.long
@@ -175,9 +152,9 @@ def test_an_immutability_policy_on_one_tenant_stops_its_own_folder_only(
         break_place=lambda: set_plan(immutable),
         repair_place=lambda: set_plan(no_faults),
     )
-    (line,) = log_of(receiver, "takes no lines")
+    (line,) = receiver.logged("takes no lines")
     assert "409 BlobImmutableDueToPolicy" in line
-    assert log_of(receiver, "not ready") == []
+    assert receiver.logged("not ready") == []
 
 
 @contextmanager
@@ -215,19 +192,19 @@ def test_a_datastore_that_does_not_answer_stops_its_own_collections_only(
         )
         with Load(receiver.endpoint, threads=2, records=20, every_20th="broken/blue") as load:
             load.wait_for_acks(200)
-            assert is_ready(receiver)
+            assert receiver.health() == "SERVING"
             receiver.kill()
             receiver.start()
             load.wait_for_acks(200)
-            assert is_ready(receiver)
-            parked = lines_of(files(store), "_parked/_at/lake/in/")
+            assert receiver.health() == "SERVING"
+            parked = lines_of(blobs_below(store), "_parked/_at/lake/in/")
             assert parked >= 10
             receiver.kill()
             configure(azurite.host)
             receiver.start()
-            wait_until(lambda: not lines_of(files(store), "_parked/"))
+            wait_until(lambda: not lines_of(blobs_below(store), "_parked/"))
             load.wait_for_acks(100)
-    wait_until(lambda: not lines_of(files(store), "_parked/"))
+    wait_until(lambda: not lines_of(blobs_below(store), "_parked/"))
     receiver.stop()
     prefix = f"in/{HOUR}/"
     delivered = {
@@ -235,9 +212,9 @@ def test_a_datastore_that_does_not_answer_stops_its_own_collections_only(
         for name, content in azurite.blobs(lake).items()
     }
     assert lines_of(delivered, "broken/") > parked
-    check(accepted=load.sent(), acked=load.acked, store={**files(store), **delivered}, in_order=True)
-    assert len(log_of(receiver, "datastore 'lake' takes no lines")) >= 1
-    assert log_of(receiver, "not ready") == []
+    check(accepted=load.sent(), acked=load.acked, store={**blobs_below(store), **delivered}, in_order=True)
+    assert len(receiver.logged("datastore 'lake' takes no lines")) >= 1
+    assert receiver.logged("not ready") == []
 
 
 @pytest.mark.slow

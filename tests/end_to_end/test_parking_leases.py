@@ -12,12 +12,10 @@ from contextlib import ExitStack
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-import grpc
 import pytest
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from history import check
 from live_receiver import INSTANCE
+from local_blobs import blobs_below
 from otlp_load import Load
 from otlp_requests import NOON, record, request
 from otlp_sender import send_request
@@ -27,17 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from azurite import Azurite
-    from receiver_process import ReceiverProcess, StartReceiver
+    from receiver_process import StartReceiver
 
 HOUR = "2026/11/22/12"
 SAME = ("--instance-id", INSTANCE, "--linger-ms", "10")
 BROKEN = f"broken/blue/model_inputs/{HOUR}/"
-
-
-def is_ready(receiver: ReceiverProcess) -> bool:
-    with grpc.insecure_channel(receiver.endpoint) as channel:
-        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
-    return bool(answer.status == HealthCheckResponse.SERVING)
 
 
 @pytest.mark.slow
@@ -72,7 +64,7 @@ def test_leases_on_the_blobs_of_a_tenant_and_on_its_parked_ones_stop_no_one(
             receiver.start()
             load.wait_for_acks(400)
         assert names("_parked/") != []
-        assert is_ready(receiver)
+        assert receiver.health() == "SERVING"
         parked.break_lease(0)  # type: ignore[attr-defined]
         wait_until(lambda: not list(client.list_blob_names(name_starts_with="_parked/")))
     receiver.stop()
@@ -100,12 +92,11 @@ def test_locked_files_of_many_tenants_hold_up_no_one(tmp_path: Path, start_recei
         with ThreadPoolExecutor(len(tenants)) as senders:
             list(senders.map(send, tenants, repeat("2")))
         load.wait_for_acks(1000)
-        assert is_ready(receiver)
+        assert receiver.health() == "SERVING"
     wait_until(lambda: not (tmp_path / "_parked").exists())
     receiver.stop()
-    contents = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
     ids = [f"{tenant}-{number}" for tenant in tenants for number in "12"]
-    check(accepted=[*load.sent(), *ids], acked={*load.acked, *ids}, store=contents)
+    check(accepted=[*load.sent(), *ids], acked={*load.acked, *ids}, store=tmp_path)
 
 
 @pytest.mark.slow
@@ -122,6 +113,5 @@ def test_strange_files_between_parked_ones_do_not_keep_a_receiver_from_storing(
     wait_until(lambda: not (folder / f"{INSTANCE}000000.jsonl").exists())
     assert len(list((tmp_path / "_quarantine/damaged" / BROKEN).iterdir())) >= 1
     receiver.stop()
-    contents = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
-    stored = {name: content for name, content in contents.items() if not name.startswith("_")}
+    stored = {name: content for name, content in blobs_below(tmp_path).items() if not name.startswith("_")}
     check(accepted=load.sent(), acked=load.acked, store=stored, in_order=True)

@@ -145,7 +145,7 @@ def test_copies_sent_to_two_receivers_are_removed_by_readers(tmp_path: Path, sta
         receiver = start_receiver(str(tmp_path), "--instance-id", instance)
         with grpc.insecure_channel(receiver.endpoint) as channel:
             for _ in range(3):
-                channel.unary_unary(EXPORT)(raw, timeout=30)
+                channel.unary_unary(EXPORT)(raw, timeout=60)
     counts = check(accepted=ids, acked=ids, store=tmp_path, readers_deduplicate=True)
     assert (counts.stored, counts.copies) == (50, 50)
 

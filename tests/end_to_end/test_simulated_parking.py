@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from simulated_bugs import assert_found
+from planted_bugs import check_that_it_is_found
 from simulated_store import Connection
 from simulator import World
 
@@ -130,4 +130,4 @@ BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
 def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_found(plant, finding, monkeypatch)
+    check_that_it_is_found(plant, finding, monkeypatch)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from simulated_bugs import ENOUGH, assert_found
+from planted_bugs import check_that_it_is_found, found
 from simulated_loop import SeededLoop
 from simulated_store import LATE_SECONDS, OBJECTS, Connection, FaultRates, SimulatedStore
 from simulator import World, first_broken, simulate
@@ -65,9 +65,7 @@ def test_the_same_seed_gives_the_same_run_in_every_process() -> None:
 
 
 def test_a_run_that_breaks_an_invariant_shows_how_to_replay_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    forget_what_is_stored(monkeypatch)
-    verdict = first_broken(range(ENOUGH))
-    assert verdict is not None
+    verdict = found(forget_what_is_stored, monkeypatch)
     assert verdict.broken.startswith("I2 stored more than once")
     assert str(verdict).endswith(f"uv run --all-extras python tests/fixtures/simulator.py {verdict.seed}")
     assert verdict.trace[0].split()[1] == "world"
@@ -400,4 +398,4 @@ BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
 def test_a_planted_bug_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_found(plant, finding, monkeypatch)
+    check_that_it_is_found(plant, finding, monkeypatch)

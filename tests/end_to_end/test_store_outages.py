@@ -19,8 +19,6 @@ import pytest
 from azure.storage.blob import generate_account_sas
 from azurite import ACCOUNT, Azurite
 from fault_proxy import Fault, FaultProxy, always, dice, is_append, no_faults
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from history import check
 from live_receiver import INSTANCE
 from otlp_load import Load
@@ -38,24 +36,13 @@ KIB = 1024
 ROWS_20_KIB, ROWS_2_KIB = (f'[{{"x":"{"a" * size * KIB}"}}]' for size in (20, 2))
 
 
-def status(receiver: ReceiverProcess) -> str:
-    """The readiness status, as Kubernetes sees it."""
-    with grpc.insecure_channel(receiver.endpoint) as channel:
-        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
-    return str(HealthCheckResponse.ServingStatus.Name(answer.status))
-
-
 def wait_for_status(receiver: ReceiverProcess, expected: str) -> None:
-    wait_until(lambda: status(receiver) == expected)
+    wait_until(lambda: receiver.health() == expected)
 
 
 def wait_for_refusals(load: Load, count: int) -> None:
     """Wait until this many calls were refused since the start."""
     wait_until(lambda: load.refusals.total() >= count)
-
-
-def lines_about(receiver: ReceiverProcess, text: str) -> list[str]:
-    return [line for line in receiver.log.read_text().splitlines() if text in line]
 
 
 @pytest.fixture
@@ -118,11 +105,11 @@ def test_a_temporary_outage_of_the_account_loses_nothing(
         load.wait_for_acks(50)
     check(accepted=load.sent(), acked=load.acked, store=cloud.stored(), in_order=True)
     assert (set(load.refusals), load.without_retry_info) == ({grpc.StatusCode.UNAVAILABLE}, 0)
-    (line,) = lines_about(cloud.receiver, "not ready: ")
+    (line,) = cloud.receiver.logged("not ready: ")
     assert message in line
     assert f"in container {cloud.container!r}" in line
-    assert len(lines_about(cloud.receiver, "ready again: ")) == 1
-    assert lines_about(cloud.receiver, "requests are refused: ") == []
+    assert len(cloud.receiver.logged("ready again: ")) == 1
+    assert cloud.receiver.logged("requests are refused: ") == []
     assert azurite.key not in cloud.receiver.log.read_text()
 
 
@@ -157,7 +144,7 @@ def test_a_signature_that_expires_is_logged_and_a_new_one_works(
         load.wait_for_acks(20)
     stored = {name.removeprefix("prod/"): content for name, content in azurite.blobs(container, "prod/").items()}
     check(accepted=load.sent(), acked=load.acked, store=stored, in_order=True)
-    (line,) = lines_about(receiver, "not ready: ")
+    (line,) = receiver.logged("not ready: ")
     assert "or renew its key or signature" in line
     assert "sig=" not in receiver.log.read_text()
 
@@ -173,7 +160,7 @@ def test_a_deleted_container_is_named_and_works_again_when_it_is_created_again(c
             wait_for_status(cloud.receiver, "SERVING")
             load.wait_for_acks(50)
     check(accepted=load.sent(), acked=load.acked, store=cloud.stored(), in_order=True)
-    (line,) = lines_about(cloud.receiver, "not ready: ")
+    (line,) = cloud.receiver.logged("not ready: ")
     assert f"in container {cloud.container!r}" in line
     assert "got no such container: create it, for example with 'az storage container create'" in line
 
@@ -191,7 +178,7 @@ def test_a_slow_append_delays_neither_other_tenants_nor_health(cloud: Cloud, pro
     with slow, quick:
         wait_until(lambda: proxy.count(Fault.SLOW) == 1)
         quick.wait_for_acks(200)
-        assert (status(cloud.receiver), slow.acked) == ("SERVING", set())
+        assert (cloud.receiver.health(), slow.acked) == ("SERVING", set())
         proxy.plan = no_faults
         proxy.release()
         slow.wait_for_acks(50)
@@ -236,7 +223,7 @@ def test_a_block_that_fits_only_in_part_is_parked_and_leaves_no_half_line(
         resource.prlimit(number, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         load.wait_for_acks(10)
     check(accepted=["first", *load.sent()], acked=["first", *load.acked], store=tmp_path)
-    assert len(lines_about(receiver, "got File too large: check space and permissions of that disk")) >= 1
+    assert len(receiver.logged("got File too large: check space and permissions of that disk")) >= 1
 
 
 @contextmanager
@@ -283,6 +270,6 @@ def test_a_disk_that_refuses_writes_is_logged_once_and_works_again_when_it_is_re
             load.wait_for_acks(20)
         check(accepted=load.sent(), acked=load.acked, store=disk, in_order=True)
         assert (set(load.refusals), load.without_retry_info) == ({grpc.StatusCode.UNAVAILABLE}, 0)
-        (line,) = lines_about(receiver, "not ready: ")
+        (line,) = receiver.logged("not ready: ")
         assert message in line
-        assert lines_about(receiver, "requests are refused: ") == []
+        assert receiver.logged("requests are refused: ") == []

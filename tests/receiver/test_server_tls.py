@@ -47,10 +47,10 @@ async def test_with_a_client_authority_only_clients_with_a_certificate_are_serve
     async with live_receiver(tmp_path, tls=tls) as receiver:
         address = f"localhost:{receiver.server.port}"
         async with grpc.aio.secure_channel(address, known) as channel:
-            assert await channel.unary_unary(EXPORT)(one("1"), timeout=20) == b""
+            assert await channel.unary_unary(EXPORT)(one("1"), timeout=60) == b""
         async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(authority)) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.unary_unary(EXPORT)(one("2"), timeout=20)
+                await channel.unary_unary(EXPORT)(one("2"), timeout=60)
             # UNAVAILABLE, not UNAUTHENTICATED, so a gateway with the wrong certificate keeps its data.
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert [line["id"] for line in receiver.lines()] == ["1"]
@@ -64,7 +64,7 @@ def _client(folder: Path, authority: Path) -> grpc.ChannelCredentials:
 async def _outcome(port: int, credentials: grpc.ChannelCredentials, key: str) -> grpc.StatusCode:
     async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
         try:
-            await channel.unary_unary(EXPORT)(one(key), timeout=20)
+            await channel.unary_unary(EXPORT)(one(key), timeout=60)
         except grpc.aio.AioRpcError as error:
             return error.code()
     return grpc.StatusCode.OK

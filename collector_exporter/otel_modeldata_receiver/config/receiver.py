@@ -16,14 +16,14 @@ import msgspec
 
 from otel_modeldata import semconv
 from otel_modeldata.validation.decoding import Rule, decode
-from otel_modeldata.validation.loopback import is_loopback
-from otel_modeldata.validation.problems import Problem, child
+from otel_modeldata.validation.problems import Problem
 from otel_modeldata.validation.repeated_keys import repeated_keys
 from otel_modeldata.validation.yaml_text import YamlTextError, read_yaml
 
 from ..exceptions import ConfigError
 from ..layout.partition import RollingRate  # noqa: TC001 (decode reads the annotations)
 from .authorization import Grants  # noqa: TC001
+from .conflicts import conflicts
 from .kept_spans import KeptSpans
 from .limits import LimitsConfig
 from .logs import LogFormat, LogLevel
@@ -33,7 +33,7 @@ from .store_access import AccessConfig, DatastoreConfig, DatastoreName, Workspac
 from .store_url import is_store, shown_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["AZURE_LINGER_SECONDS", "MIB", "SETTINGS", "ReceiverConfig", "TlsConfig", "load", "shown_store"]
@@ -333,7 +333,7 @@ def load(path: Path | None, overrides: Mapping[str, object]) -> ReceiverConfig:
     config, problems = decode(settings, ReceiverConfig)
     problems = (*repeated, *wrong_paths, *problems)
     if config is not None:
-        problems += tuple(_conflicts(config))
+        problems += tuple(conflicts(config))
     if config is None or problems:
         raise ConfigError(*problems)
     return config
@@ -353,47 +353,3 @@ def _read(path: Path) -> tuple[dict[object, object], tuple[Problem, ...]]:
         given = f"a {type(settings).__name__}"
         raise ConfigError(Problem("", f"expected settings as 'key: value', got {given}", str(path)))
     return settings, repeated
-
-
-def _conflicts(config: ReceiverConfig) -> Iterator[Problem]:
-    """Problems of settings that are valid alone but conflict with others."""
-    if config.tls is not None and config.tls.clients is not None and config.tls.client_ca_file is None:
-        yield Problem(
-            "tls.clients", "expected client_ca_file beside it, got none; without it no client shows a certificate"
-        )
-    yield from _open_doors(config)
-    accesses = {"store_access": config.store_access}
-    for name, datastore in config.known_datastores.items():
-        accesses[child("datastores", name)] = datastore
-        if not is_store(datastore.url):
-            given = repr(shown_store(datastore.url))
-            yield Problem(
-                child("datastores", name), f"expected the URL of a store, got {given}; write for example az://c"
-            )
-    for path, access in accesses.items():
-        if len(access.chosen) > 1:
-            given = " and ".join(access.chosen)
-            yield Problem(path, f"expected one way to open it, got {given}; keep one of them")
-    if config.max_in_flight_bytes < config.max_message_bytes:
-        yield Problem(
-            "max_in_flight_bytes",
-            f"expected at least max_message_bytes ({config.max_message_bytes}), got {config.max_in_flight_bytes}; the "
-            "largest request would always be refused",
-        )
-
-
-def _open_doors(config: ReceiverConfig) -> Iterator[Problem]:
-    """The listeners for data that other machines reach without TLS, unless the settings allow it."""
-    if config.allow_insecure:
-        return
-    doors = {"old_protocol_listen": config.old_protocol_listen}  # this protocol has no TLS
-    if config.tls is None:
-        doors = {"listen": config.listen, "http_listen": config.http_listen, **doors}
-    for setting, address in doors.items():
-        if address is not None and not is_loopback(address.rpartition(":")[0]):
-            cure = "listen on 127.0.0.1" if setting == "old_protocol_listen" else "set tls, or listen on 127.0.0.1"
-            yield Problem(
-                setting,
-                f"expected an address of this machine only, because there is no TLS, got {address!r}; {cure}, or set "
-                "allow_insecure where a network policy admits only known senders",
-            )

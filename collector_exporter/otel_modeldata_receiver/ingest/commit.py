@@ -11,8 +11,10 @@ a blob are in time order only if no line among them has an object.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..exceptions import StoreError
@@ -20,6 +22,7 @@ from ..layout import partition
 from ..line import Line
 from ..mapping import quarantine as quarantine_line
 from ..mapping.rejection import Identity, rejected_by_bug
+from ..storage.folders.folder_names import tenant_of_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -135,8 +138,21 @@ async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]]) -> Commit
         ((folder, group),) = lines.items()
         appended = await sink.append(folder, group)
         return Committed(duplicates=appended.duplicates, parked=appended.parked)
-    folders = iter(lines.items())
+    folders = _in_turns(lines)
     return await _all(*(_append_in_turn(sink, folders) for _ in range(min(len(lines), _FOLDERS_AT_ONCE))))
+
+
+def _in_turns(lines: Mapping[str, Sequence[Line]]) -> Iterator[tuple[str, Sequence[Line]]]:
+    """The folders, those of the tenants by turns: thousands of one tenant do not come before one of another."""
+    if len(lines) <= _FOLDERS_AT_ONCE:
+        return iter(lines.items())
+    number: Counter[str] = Counter()
+    turns: list[tuple[int, tuple[str, Sequence[Line]]]] = []
+    for item in lines.items():
+        tenant = tenant_of_folder(item[0])
+        turns.append((number[tenant], item))
+        number[tenant] += 1
+    return (item for _, item in sorted(turns, key=itemgetter(0)))
 
 
 async def _append_in_turn(sink: LineSink, folders: Iterator[tuple[str, Sequence[Line]]]) -> Committed:

@@ -28,7 +28,6 @@ from ..mapping import signal as signals
 from ..mapping.quarantine import Rejected
 from ..mapping.request import Mapped, decode
 from ..mapping.request import steps as map_steps
-from ..telemetry import tenant_attributes
 from ..telemetry.receiver_metrics import RECEIVER
 from . import compression
 from .admission import Admission
@@ -322,7 +321,7 @@ class Pipeline:
 
     def _count_tenants(self, mapped: Mapped, outcome: str) -> None:
         for tenant, records in mapped.records_by_tenant.items():
-            self._instruments.tenant_records.add(records, {**tenant_attributes(tenant), "outcome": outcome})
+            self._instruments.tenant_records.add(records, tenant, outcome)
 
     def _count(self, mapped: Mapped, committed: Committed, rejected: int) -> None:
         totals = self.totals

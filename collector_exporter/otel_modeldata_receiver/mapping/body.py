@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 64
 """Arrays and maps that a structured body may nest. Protocol Buffers stop near 48, so this is a second limit."""
+_MOST_IN_TEXT: Final = "about 1,000"
+"""What the JSON decoder reads before it gives up, which depends on Python."""
 
 
 BINARY: Final = "application/octet-stream"
@@ -191,7 +193,7 @@ def _utf8(raw: bytes) -> bytes:
 def _single_row(text: bytes, no_rows: Exception) -> bytes:
     """A single object as an array of one row; anything else is rejected with the reason for the array."""
     if isinstance(no_rows, RecursionError):
-        raise _too_deep() from None
+        raise _too_deep(_MOST_IN_TEXT) from None
     if not isinstance(no_rows, msgspec.ValidationError):
         raise _not_json(no_rows) from None
     try:
@@ -201,7 +203,7 @@ def _single_row(text: bytes, no_rows: Exception) -> bytes:
     except msgspec.DecodeError as error:
         raise _not_json(error) from None
     except RecursionError:
-        raise _too_deep() from None
+        raise _too_deep(_MOST_IN_TEXT) from None
     return b"[%b]" % text
 
 
@@ -218,7 +220,7 @@ def _structured_rows(body: AnyValue) -> RowsText:
 def plain(value: AnyValue, depth: int = MAX_DEPTH) -> object:
     """`value` as msgspec prints it: integers exact, doubles round-trip, NaN and infinities null, bytes in base64."""
     if depth < 0:
-        raise _too_deep()
+        raise _too_deep(str(MAX_DEPTH))
     kind = value.WhichOneof("value")
     if kind is None or kind == otlp.INDEX_OF_PROFILES:
         return None
@@ -238,5 +240,5 @@ def _no_rows(found: str) -> BadRecordError:
     return BadRecordError(f"body not rows: expected a JSON array of objects in a tabular collection: {found}")
 
 
-def _too_deep() -> BadRecordError:
-    return BadRecordError("body too deep: expected a body of moderate nesting; flatten it")
+def _too_deep(most: str) -> BadRecordError:
+    return BadRecordError(f"body too deep: expected {most} arrays and objects in each other at most; flatten it")

@@ -11,6 +11,7 @@ varint length and that many bytes (2), or 4 bytes (5). Groups (3, 4) do not occu
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import UndecodableError
@@ -18,7 +19,7 @@ from ..exceptions import UndecodableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["field", "fields", "run", "string_at", "undecodable", "varint"]
+__all__ = ["field", "fields", "run", "text_header", "undecodable", "varint"]
 
 _LENGTH_DELIMITED: Final = 2
 _FIRST_TAG: Final = 8
@@ -27,6 +28,8 @@ _FIXED_SIZES: Final = {1: 8, 5: 4}
 _STRING_VALUE: Final = 0x0A
 """The tag of `AnyValue.string_value`: number 1, length-delimited."""
 _MOST_VARINT_BYTES: Final = 10
+_MOST_HEADER_BYTES: Final = 2 * 5 + 1
+"""Protocol Buffers have no longer messages than 2 GiB."""
 
 
 def fields(message: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -89,31 +92,33 @@ def run(message: bytes, position: int, end: int, tag: int, most: int) -> tuple[l
 
 def field(number: int, content: bytes) -> bytes:
     """An encoded length-delimited field."""
-    encoded = bytearray([number << 3 | _LENGTH_DELIMITED])
-    size = len(content)
+    return bytes([number << 3 | _LENGTH_DELIMITED]) + _length(len(content)) + content
+
+
+@lru_cache(maxsize=4096)
+def text_header(size: int) -> bytes:
+    """What stands before the text in an `AnyValue` with its length: that length, a tag and the length of the text.
+
+    Args:
+        size: bytes of these three and the text.
+
+    Returns:
+        The bytes before the text; empty where no text has this size.
+    """
+    for own in range(3, min(size, _MOST_HEADER_BYTES) + 1):
+        header = _length(size - own + 1 + len(_length(size - own))) + bytes([_STRING_VALUE]) + _length(size - own)
+        if len(header) == own:
+            return header
+    return b""
+
+
+def _length(size: int) -> bytes:
+    encoded = bytearray()
     while size >= 0x80:
         encoded.append(size & 0x7F | 0x80)
         size >>= 7
     encoded.append(size)
-    return bytes(encoded) + content
-
-
-def string_at(message: bytes, position: int) -> tuple[int, int] | None:
-    """Where the text of an `AnyValue` begins and ends; None where the value is not just a string.
-
-    Args:
-        message: the bytes.
-        position: of the length of the `AnyValue`.
-
-    Raises:
-        UndecodableError: there is no length.
-    """
-    size, start = varint(message, position)
-    end = start + size
-    if not start < end <= len(message) or message[start] != _STRING_VALUE:
-        return None
-    size, start = varint(message, start + 1)
-    return (start, end) if start + size == end else None
+    return bytes(encoded)
 
 
 def varint(message: bytes, position: int) -> tuple[int, int]:

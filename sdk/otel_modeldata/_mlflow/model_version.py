@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from .. import semconv
+from ..validation.yaml_text import read_yaml
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ def registered_version(uri: str) -> str | None:
 
     Raises:
         OSError: MLflow's note cannot be read.
+        YamlTextError: it is not YAML.
     """
     if found := _MLFLOW_URI.match(uri):
         return found[1]
@@ -72,9 +74,7 @@ def registered_version(uri: str) -> str | None:
 
 
 def _noted_version(note: Path) -> str | None:
-    import yaml  # noqa: PLC0415 - only processes that load such models pay for the parser
-
     with note.open(encoding="utf-8") as file:
-        fields = yaml.safe_load(file.read(_MAX_NOTE_BYTES))
+        fields = read_yaml(file.read(_MAX_NOTE_BYTES))
     version = fields.get("model_version") if isinstance(fields, dict) else None
     return None if version is None else str(version)

@@ -232,7 +232,7 @@ async def sent(port: int, authority: Path, client: str, message: bytes, method: 
     credentials = grpc.ssl_channel_credentials((authority / "ca.crt").read_bytes(), key, chain)
     async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
         try:
-            await channel.unary_unary(method)(message, timeout=20)
+            await channel.unary_unary(method)(message, timeout=60)
         except grpc.aio.AioRpcError as error:
             return error.code()
     return grpc.StatusCode.OK
@@ -341,7 +341,7 @@ async def test_the_sdk_keeps_what_is_refused_until_the_operator_grants_it(tmp_pa
         endpoint = Endpoint(
             target=f"localhost:{port}",
             secure=True,
-            timeout=20.0,
+            timeout=60.0,
             certificate=str(authority / "ca.crt"),
             client_key=str(authority / "stranger" / "client.key"),
             client_certificate=str(authority / "stranger" / "client.crt"),

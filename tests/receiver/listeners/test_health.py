@@ -20,6 +20,7 @@ class Store:
 
     def __init__(self) -> None:
         self.broken = False
+        self.error: Exception = StoreCheckError("broken")
         self.checks = 0
         self.checked = asyncio.Event()
 
@@ -27,7 +28,7 @@ class Store:
         self.checks += 1
         self.checked.set()
         if self.broken:
-            raise StoreCheckError("broken")
+            raise self.error
 
 
 async def status(servicer: health.aio.HealthServicer, service: str = "") -> str:
@@ -55,7 +56,7 @@ async def test_a_receiver_is_ready_until_a_write_fails_and_again_when_the_store_
         watched.store_failed(StoreError("disk full"))
     await until_status(servicer, "NOT_SERVING")
     store.checked.clear()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await store.checked.wait()
     assert (await status(servicer), await status(servicer, "logs")) == ("NOT_SERVING", "NOT_SERVING")
 
@@ -97,15 +98,25 @@ async def test_stopping_ends_the_probe_and_stays_not_ready(caplog: pytest.LogCap
     assert caplog.messages == ["not ready: down"]
 
 
-async def test_a_store_that_is_gone_without_traffic_is_noticed_and_its_return_too() -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StoreCheckError("broken"), "broken"),
+        (IndexError("a bug"), "expected to check the store, got an internal error: its log line has the cause"),
+    ],
+)
+async def test_a_store_that_is_gone_without_traffic_is_noticed_and_its_return_too(
+    error: Exception, reason: str
+) -> None:
     store, servicer = Store(), health.aio.HealthServicer()
+    store.error = error
     watched = StoreHealth(servicer, ("",), store.check, probe_seconds=0.001, idle_seconds=0.001)
     assert watched.reason == "starting"
     await watched.start()
     assert watched.reason is None
     store.broken = True
     await until_status(servicer, "NOT_SERVING")
-    assert watched.reason == "broken"
+    assert watched.reason == reason
     store.broken = False
     await until_status(servicer, "SERVING")
     assert watched.reason is None

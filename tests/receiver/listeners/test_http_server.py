@@ -66,7 +66,7 @@ async def raw(receiver: HttpReceiver, listener: str, content: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         writer.write(content)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await reader.read()
     finally:
         writer.close()

@@ -8,10 +8,10 @@ from google.protobuf.wrappers_pb2 import UInt64Value
 from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from otlp_requests import any_value, decoded, raw_request, record, request, resource, scopes_of
+from otlp_requests import decoded, raw_request, record, request, resource, scopes_of
 
 from otel_modeldata_receiver.exceptions import UndecodableError
-from otel_modeldata_receiver.mapping.protowire import field, fields, run, string_at, varint
+from otel_modeldata_receiver.mapping.protowire import field, fields, run, text_header, varint
 
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary(max_size=9) | st.text()
 SIZES = [0, 1, 127, 128, 129, 16_383, 16_384, 70_000, 2_100_000]
@@ -76,35 +76,15 @@ def test_the_outline_of_random_messages_has_the_same_records_as_the_whole_messag
     assert outlined == [one.SerializeToString() for one in whole]
 
 
-def string_of(value: bytes) -> bytes | None:
-    """The text of an encoded `AnyValue`, after its length and before other bytes."""
-    size = AnyValue(bytes_value=value).SerializeToString()[1 : -len(value) or None]
-    raw = b"?" + size + value + b"??"
-    place = string_at(raw, 1)
-    if place is None:
-        return None
-    assert raw[place[1] :] == b"??"
-    return raw[slice(*place)]
-
-
-@given(VALUES)
-def test_a_value_is_a_string_or_none(value: object) -> None:
-    assert string_of(any_value(value).SerializeToString()) == (value.encode() if isinstance(value, str) else None)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_a_string_of_any_size_is_read(size: int) -> None:
-    for text in ("x" * size, "é" * size):
-        assert string_of(AnyValue(string_value=text).SerializeToString()) == text.encode()
-
-
-@pytest.mark.parametrize("raw", [b"", b"\n", b"\n\x02a", b"\n\x01ab", b"\n\x80", b"\n\x80\x80\x01", b"\x12\x01a"])
-def test_a_value_that_is_not_just_one_whole_string_is_none(raw: bytes) -> None:
-    assert string_of(raw) is None
-
-
-def test_a_string_that_ends_after_the_message_is_none() -> None:
-    assert string_at(b"\x03\n\x01", 0) is None
+def test_the_bytes_before_a_text_follow_from_the_size_of_both() -> None:
+    """For each size of a text up to 20,000 bytes, and around the sizes whose length takes a byte more."""
+    has_header = set()
+    for size in [*range(20_000), *range(2**21 - 20, 2**21 + 20)]:
+        value = AnyValue(string_value="x" * size).SerializeToString()
+        raw = AnyValue(bytes_value=value).SerializeToString()[1:]
+        assert text_header(len(raw)) == raw[: len(raw) - size]
+        has_header.add(len(raw))
+    assert all(text_header(size) == b"" for size in set(range(-20, 20_000)) - has_header)
 
 
 @given(st.integers(0, 2**64 - 1), st.binary(max_size=3))

@@ -10,7 +10,18 @@ import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_store import INSTANCE, line, lines
-from partly_broken import BAD, GOOD, PARKED, PartlyBroken, in_virtual_time, sink_on, until
+from partly_broken import (
+    BAD,
+    GOOD,
+    PARKED,
+    PartlyBroken,
+    check_delivered,
+    in_virtual_time,
+    kill_what_runs,
+    park,
+    sink_on,
+    until,
+)
 from recorded_metrics import RecordedMetrics
 
 from otel_modeldata_receiver.exceptions import PlaceError, StoreError
@@ -62,9 +73,7 @@ async def test_a_leased_parked_blob_is_left_for_a_new_one_within_a_second() -> N
     await until(lambda: store.stored(BAD) == ["1", "2", "3"])
     assert await sink.append(BAD, lines(4)) == Appended(1, 0)
     store.leased = set()
-    await until(lambda: not store.parked())
-    assert store.stored(BAD) == ["1", "2", "3", "4"]
-    await sink.close()
+    await check_delivered(store, sink, "1", "2", "3", "4")
 
 
 @in_virtual_time
@@ -76,19 +85,15 @@ async def test_a_parked_blob_that_hangs_is_left_for_a_new_one() -> None:
     store.hung = {PARKED}
     assert await sink.append(BAD, lines(2)) == Appended(1, 0, 1)
     assert virtual_time.now() < 5.0
-    store.hung = store.broken = set()
-    await until(lambda: not store.parked())
-    assert store.stored(BAD) == ["1", "2"]
-    await sink.close()
+    await check_delivered(store, sink, "1", "2")
 
 
 @in_virtual_time
 async def test_a_delivered_blob_that_cannot_be_removed_is_delivered_once_over_many_restarts() -> None:
     """Even when its ids are not remembered any more."""
     store = Leased()
-    store.broken = {BAD}
-    await sink_on(store).append(BAD, lines(1, 2))
-    store.broken, store.leased = set(), {PARKED}
+    await park(store, 1, 2)
+    store.leased = {PARKED}
     big = [line(f"big-{number}", padding=1 << 20) for number in range(12)]  # more than the tail that is read for ids
     for number in range(3):
         sink = sink_on(store)
@@ -268,18 +273,13 @@ def test_leases_on_any_blob_at_any_moment_lose_and_double_nothing(steps: list[st
                 case "free":
                     store.leased = set()
                 case "kill":
-                    for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                        task.cancel()
-                    await asyncio.sleep(0)
+                    await kill_what_runs()
                     sink = sink_on(store)
                 case "wait":
                     await asyncio.sleep(40.0)
-        store.broken = store.leased = set()
+        store.leased = set()
         await sink.start()
-        await until(lambda: not store.parked())
-        store.land()
-        assert store.stored(BAD) == [str(key) for key in range(number)]
-        await sink.close()
+        await check_delivered(store, sink, *map(str, range(number)))
 
     virtual_time.run(history())
 

@@ -10,7 +10,18 @@ import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_store import INSTANCE, line, lines
-from partly_broken import BAD, GOOD, PARKED, PartlyBroken, in_virtual_time, sink_on, until
+from partly_broken import (
+    BAD,
+    GOOD,
+    PARKED,
+    PartlyBroken,
+    check_delivered,
+    in_virtual_time,
+    kill_what_runs,
+    park,
+    sink_on,
+    until,
+)
 from recorded_metrics import RecordedMetrics
 
 from otel_modeldata_receiver.exceptions import StoreError
@@ -48,9 +59,28 @@ async def test_a_folder_that_hangs_is_parked_too() -> None:
     store.hung = {BAD}
     assert await sink.append(BAD, lines(1)) == Appended(1, 0, 1)
     assert virtual_time.now() < 2.0
+    await check_delivered(store, sink, "1")
+
+
+@in_virtual_time
+async def test_the_lines_of_a_place_that_stays_slow_are_delivered_though_others_hang() -> None:
+    """Reading what is there, creating a blob and appending take 5 s together; each folder here is in the main store."""
+    store = PartlyBroken()
+    sink = sink_on(store)
+    hanging = [f"hung/{number}/model_inputs/2026/11/22/13" for number in range(20)]
+    store.hung = {"hung/"}
+    store.slow = {BAD: 1.25}
+    appended = await asyncio.gather(*(sink.append(folder, lines(1, 2)) for folder in [*hanging, BAD]))
+    assert {one.parked for one in appended} == {2}
+    began = virtual_time.now()
+    await until(lambda: not any(BAD in name for name in store.parked()))
+    assert virtual_time.now() - began < 300.0
+    assert store.stored(BAD) == ["1", "2"]
     store.hung = set()
+    began = virtual_time.now()
     await until(lambda: not store.parked())
-    assert store.stored(BAD) == ["1"]
+    assert virtual_time.now() - began < 120.0
+    assert [store.stored(folder) for folder in hanging] == [["1", "2"]] * len(hanging)
     await sink.close()
 
 
@@ -75,30 +105,22 @@ async def test_if_the_main_store_takes_no_parked_lines_either_the_caller_gets_th
             await sink.append(BAD, lines(1))
     store.broken = set()
     assert (await sink.append(BAD, lines(1)))[:2] == (1, 0)
-    await until(lambda: not store.parked())
-    assert store.stored(BAD) == ["1"]
-    await sink.close()
+    await check_delivered(store, sink, "1")
 
 
 @in_virtual_time
 async def test_the_next_process_delivers_what_was_parked_before_anything_else() -> None:
     store = PartlyBroken()
-    store.broken = {BAD}
-    await sink_on(store).append(BAD, lines(1, 2))  # killed
-    store.broken = set()
+    await park(store, 1, 2)
     sink = sink_on(store)
     assert (await sink.append(BAD, lines(3))).parked == 1
-    await until(lambda: not store.parked())
-    assert store.stored(BAD) == ["1", "2", "3"]
-    await sink.close()
+    await check_delivered(store, sink, "1", "2", "3")
 
 
 @in_virtual_time
 async def test_a_process_that_dies_between_delivery_and_removal_delivers_nothing_twice() -> None:
     store = PartlyBroken()
-    store.broken = {BAD}
-    await sink_on(store).append(BAD, lines(1, 2))
-    store.broken = set()
+    await park(store, 1, 2)
     content = store.contents[PARKED]
     await sink_on(store).start()
     await until(lambda: not store.parked())
@@ -220,19 +242,13 @@ def test_every_acknowledged_line_is_stored_once_and_in_order_whatever_happens(st
                     store.hung = {BAD}
                 case "repair":
                     store.broken, store.hung = set(), set()
-                case "kill":  # what runs is not awaited any more, and stops at its next request
-                    for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                        task.cancel()
-                    await asyncio.sleep(0)
+                case "kill":
+                    await kill_what_runs()
                     sink = sink_on(store)
                 case "wait":
                     await asyncio.sleep(rng.choice([0.01, 1.0, 100.0]))
-        store.broken, store.hung = set(), set()
         await sink.start()
-        await until(lambda: not store.parked())
-        store.land()
-        assert store.stored(BAD) == [str(key) for key in range(number)]
-        await sink.close()
+        await check_delivered(store, sink, *map(str, range(number)))
 
     virtual_time.run(history())
 

@@ -94,22 +94,17 @@ class RecordShape:
     def fit(self, raw: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
         """The text of the body and all pieces of a record of this shape; None for a record of another shape."""
         head, tail = self.head, self.tail
-        if len(raw) < head.size:
+        start, end = head.size, len(raw) - tail.size
+        body_header = protowire.text_header(end - start)
+        if not body_header or not raw.startswith(body_header, start):
             return None
         before = head.unpack(raw, 0)
         if before[::2] != head.common:
             return None
-        try:
-            text_at = protowire.string_at(raw, head.size)
-        except UndecodableError:
-            return None
-        if text_at is None or len(raw) - text_at[1] != tail.size:
-            return None
-        start, end = text_at
         behind = tail.unpack(raw, end)
         if behind[::2] != tail.common:
             return None
-        return raw[start:end], before + behind
+        return raw[start + len(body_header) : end], before + behind
 
 
 def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:

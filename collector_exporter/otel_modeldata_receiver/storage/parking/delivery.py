@@ -40,6 +40,7 @@ from ...time_limit import timeout
 from ..store import FencedError
 from . import parked_names
 from .delivered_marks import DeliveredMarks
+from .delivery_patience import note_outcome, set_patience
 from .leftovers import Leftovers
 from .parked_lines import count_within, read_parked
 
@@ -80,7 +81,7 @@ class Delivery:
         store: the store of the sink.
         instance: that of the sink: only its own parked blobs are delivered.
         folders: the parked folders.
-        patience: seconds that an append of this many bytes may take.
+        patience: seconds that an append of this many bytes may take in a brief attempt.
         on_delivered: called with each folder whose lines are all delivered.
     """
 
@@ -189,6 +190,7 @@ class Delivery:
         return None
 
     def _start(self, folder: ParkedFolder) -> None:
+        set_patience(folder, self._running)
         self._running.add(folder)
         task = asyncio.get_running_loop().create_task(self._attempt(folder), name=f"delivery to {folder.name}")
         self._attempts[task] = None
@@ -216,6 +218,7 @@ class Delivery:
             logger.exception("parked lines of %s are not delivered (bug)", folder.name)
         finally:
             self._running.discard(folder)
+        note_outcome(folder, has_delivered=folder.delivered > before)
         if folder.delivered > before:
             folder.pause = 0.0
         self._schedule(folder)
@@ -340,13 +343,17 @@ class Delivery:
         if not lines:
             return
         try:
-            async with timeout(self._patience(sum(len(line.data) for line in lines))):
+            async with timeout(self._seconds(folder, sum(len(line.data) for line in lines))):
                 appended = await self._sink.append(folder.name, lines, retry_seconds=0.0)
         except TimeoutError:
             self._sink.abandon(folder.name)
             raise
         self._took(folder)
         self._folders.delivered(folder, appended.stored)
+
+    def _seconds(self, folder: ParkedFolder, size: int) -> float:
+        """How long the place of a folder may take for this many bytes in the present attempt."""
+        return folder.patience * self._patience(size)
 
     def _took(self, folder: ParkedFolder) -> None:
         """The place takes lines: others in the same datastore need not wait for their time."""
@@ -373,12 +380,12 @@ class Delivery:
 
     async def _probe(self, folder: ParkedFolder) -> None:
         """Ask for any blob of the folder: a place that hangs must not keep large objects of others waiting."""
-        async with timeout(self._patience(0)):
+        async with timeout(self._seconds(folder, 0)):
             await self._store.state(f"{folder.name}/{self._instance}000000.jsonl")
 
     async def _deliver_object(self, folder: ParkedFolder, one: StoredObject, name: str, content_type: str) -> None:
         content = await self._store.read(one.name, 0, one.size)
-        async with timeout(self._patience(one.size)):
+        async with timeout(self._seconds(folder, one.size)):
             await self._store.put(name, content, content_type)
         self._took(folder)
         if not await self._is_removed(one.name, one.size):

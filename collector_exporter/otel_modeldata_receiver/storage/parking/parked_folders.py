@@ -42,6 +42,8 @@ class ParkedFolder:
         proven: whether something of it is parked, or was at the start of the process.
         pause: seconds until the next attempt to deliver; 0 before the first one.
         due: when that attempt is due, on the clock of the event loop.
+        failures: attempts that delivered nothing so far.
+        patience: factor of the time that its place has in the present attempt.
         delivered: lines that were delivered so far.
         size: bytes that are parked, as counted in the metrics.
         has_taken: whether it took something in the present attempt to deliver.
@@ -57,10 +59,12 @@ class ParkedFolder:
         "delivered",
         "due",
         "ended",
+        "failures",
         "has_taken",
         "left",
         "mount",
         "name",
+        "patience",
         "pause",
         "place",
         "proven",
@@ -76,6 +80,8 @@ class ParkedFolder:
         self.proven = False
         self.pause = 0.0
         self.due = 0.0
+        self.failures = 0
+        self.patience = 1.0
         self.delivered = 0
         self.size = 0
         self.has_taken = False

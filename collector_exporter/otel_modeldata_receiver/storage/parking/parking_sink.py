@@ -30,6 +30,7 @@ from .delivered_marks import DeliveredMarks
 from .delivery import Delivery
 from .main_store import MainStore
 from .parked_folders import ParkedFolders
+from .parked_sizes import ParkedSizes, parked_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -296,7 +297,7 @@ class ParkingSink:
 
     async def _find(self) -> None:
         """Find what is parked."""
-        sizes, others = await self._parked_sizes()
+        sizes, others = await self._parked()
         for folder, size in sizes.items():
             self._delivery.add(self._folders.find(folder, size))
         self._is_ready = True
@@ -311,31 +312,18 @@ class ParkingSink:
     async def _find_again(self) -> None:
         """Find what is parked of folders that take lines, and deliver it."""
         known = {folder.name for folder in self._folders}
-        sizes, _ = await self._parked_sizes()
+        sizes, _ = await self._parked()
         for folder, size in sizes.items():
             if size and folder not in known and self._folders.get(folder) is None:
                 logger.warning("lines of %s are parked again: was the store restored from an older copy?", folder)
                 self._delivery.add(self._folders.find(folder, size))
 
-    async def _parked_sizes(self) -> tuple[dict[str, int], set[str]]:
-        """The bytes that are parked of each folder but not left there, and the instances of other receivers."""
-        sizes: dict[str, int] = {}
-        others: set[str] = set()
-        found = await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS)
-        for name, size in DeliveredMarks(self._store, found).sizes().items():
-            blob = parked_names.parked_blob(name)
-            unparked = parked_names.unparked_object(name)
-            if self._delivery.is_left(name):
-                continue
-            if blob is not None and blob.instance != self._instance:
-                if size:
-                    others.add(blob.instance)
-            elif blob is not None:
-                sizes[blob.folder] = sizes.get(blob.folder, 0) + size
-            elif unparked is not None:
-                folder = parked_names.folder_of_object(unparked[0])
-                sizes[folder] = sizes.get(folder, 0) + size
-        return sizes, others
+    async def _parked(self) -> ParkedSizes:
+        objects = await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS)
+        sizes = DeliveredMarks(self._store, objects).sizes()
+        return parked_sizes(
+            {name: size for name, size in sizes.items() if not self._delivery.is_left(name)}, self._instance
+        )
 
     async def _append_directly(
         self, folder: str, lines: Sequence[Line], began: float

@@ -7,8 +7,11 @@ in between.
 
 from __future__ import annotations
 
-from .pool_child import deliver_when_child_ends
-from .termination_signal import handle_sigterm
+import signal
+
+from .missed_signal import repeat_missed_signal
+from .pool_child import deliver_when_child_ends, is_child_of_library
+from .termination_signal import handle_sigterm, is_sigterm_missed
 from .uvicorn_server import deliver_when_uvicorn_stops
 
 
@@ -22,3 +25,5 @@ def install_hooks(*, on_sigterm: bool = True) -> None:
     if on_sigterm:
         deliver_when_uvicorn_stops()
         handle_sigterm()
+        if is_child_of_library():
+            repeat_missed_signal(signal.SIGTERM, is_sigterm_missed)

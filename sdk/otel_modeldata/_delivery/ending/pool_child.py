@@ -32,6 +32,11 @@ def deliver_when_child_ends() -> None:
         _register()
 
 
+def is_child_of_library() -> bool:
+    """Whether multiprocessing, loky or billiard made this process."""
+    return multiprocessing.parent_process() is not None or getattr(_billiard_process(), "_parent_pid", None) is not None
+
+
 def ends_without_notice() -> bool:
     """Whether this process ends without a call of Python code: a worker of Ray, which its parent kills."""
     return "ray" in sys.modules and _RAY_WORKER_VARIABLE in os.environ
@@ -43,14 +48,17 @@ def _register(_: object = None) -> None:
     if multiprocessing.parent_process() is not None:
         Finalize(None, _end_after_threads, exitpriority=_AFTER_QUEUES)
         return
-    child: Any = getattr(sys.modules.get("billiard.process"), "current_process", lambda: None)()
-    if getattr(child, "_parent_pid", None) is None:
+    if not is_child_of_library():
         return
-    worker: Any = getattr(child, "_target", None)
+    worker: Any = getattr(_billiard_process(), "_target", None)
     if hasattr(worker, "on_exit"):
         worker.on_exit = _then_end(worker.on_exit)
     else:
         Finalize(None, deliver_and_end, exitpriority=_AFTER_QUEUES)
+
+
+def _billiard_process() -> Any:
+    return getattr(sys.modules.get("billiard.process"), "current_process", lambda: None)()
 
 
 def _then_end(on_exit: Any) -> Any:

@@ -8,14 +8,13 @@ that the application installs later replaces this one, as usual. If that handler
 previous handler), events are delivered and the call returns: the application decides how the process ends.
 
 Python runs handlers in the main thread, between two instructions: while the main thread is in native code, SIGTERM has
-to wait for it.
+to wait for it. A child of multiprocessing is interrupted again (`missed_signal.py`).
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import multiprocessing
 import os
 import signal
 import threading
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .last_delivery import EXIT_SECONDS, deliver_and_end, deliver_only
+from .pool_child import is_child_of_library
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -46,10 +46,14 @@ def handle_sigterm() -> None:
     atexit.register(handle_sigterm)
     if threading.current_thread() is not threading.main_thread():
         return
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or _has_native_handler():
-        return
-    with contextlib.suppress(ValueError):  # in a subinterpreter
-        signal.signal(signal.SIGTERM, _deliver_on_sigterm)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not _has_native_handler():
+        with contextlib.suppress(ValueError):  # in a subinterpreter
+            signal.signal(signal.SIGTERM, _deliver_on_sigterm)
+
+
+def is_sigterm_missed() -> bool:
+    """Whether the handler, after SIGTERM has arrived, has still to run."""
+    return not _is_ending and signal.getsignal(signal.SIGTERM) is _deliver_on_sigterm
 
 
 def _has_native_handler() -> bool:
@@ -73,7 +77,7 @@ def _deliver_on_sigterm(signum: int, frame: FrameType | None) -> None:  # noqa: 
         return
     _is_ending = True
     try:
-        deliver_and_end(EXIT_SECONDS if multiprocessing.parent_process() is None else CHILD_SECONDS)
+        deliver_and_end(CHILD_SECONDS if is_child_of_library() else EXIT_SECONDS)
     finally:
         signal.signal(signum, signal.SIG_DFL)
         signal.raise_signal(signum)
