@@ -21,10 +21,10 @@ from .ingest.pipeline import Pipeline
 from .layout import partition
 from .listeners import otlp_grpc
 from .listeners.admin import admin_listener
+from .listeners.certificate_expiry import seconds_until_expiry
 from .listeners.health import PROBE_SECONDS, StoreHealth
 from .listeners.http_listeners import http_listeners
 from .listeners.open_files import raise_limit
-from .listeners.tls import seconds_until_expiry
 from .mapping.signal import LOGS, TRACE_SERVICE
 from .reloading import Reloading
 from .time_limit import timeout

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import ssl
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
-from cryptography import x509
 
 from ..exceptions import ConfigError
 
@@ -62,15 +60,6 @@ def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
 
     first.sni_callback = use_current
     return first
-
-
-def seconds_until_expiry(file: str) -> float | None:
-    """Seconds until the first certificate of a PEM file expires, negative afterwards; None if it cannot be read."""
-    try:
-        certificate = x509.load_pem_x509_certificate(Path(file).read_bytes())
-    except (OSError, ValueError):  # it is being replaced: the listeners use the previous one
-        return None
-    return certificate.not_valid_after_utc.timestamp() - time.time()
 
 
 def _context(tls: TlsConfig) -> ssl.SSLContext:
