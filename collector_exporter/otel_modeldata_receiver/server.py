@@ -14,6 +14,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
 from . import telemetry
+from .config.certificate_expiry import seconds_until_expiry
 from .deployments.outputs import Output
 from .exceptions import PlaceError
 from .ingest.mapping_process.process import MappingProcess
@@ -21,7 +22,7 @@ from .ingest.pipeline import Pipeline
 from .layout import partition
 from .listeners import otlp_grpc
 from .listeners.admin import admin_listener
-from .listeners.certificate_expiry import seconds_until_expiry
+from .listeners.certificate_expiry import ExpiryWatch
 from .listeners.health import PROBE_SECONDS, StoreHealth
 from .listeners.http_listeners import http_listeners
 from .listeners.open_files import raise_limit
@@ -95,6 +96,7 @@ class Server:
         self._admin: HttpServer | None = None
         if config.admin_listen is not None:
             self._admin = admin_listener(config.admin_listen, lambda: self._health.reason, metrics)
+        self._expiry = ExpiryWatch(config.tls)
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
@@ -133,6 +135,7 @@ class Server:
         self._grpc = server
         self._output.start()
         await self._health.start()
+        self._expiry.start()
         self._observe()
 
     def use(self, config: ReceiverConfig) -> None:
@@ -150,6 +153,7 @@ class Server:
             await listener.hand_over()
         self._pipeline.stop()
         await self._health.stop()
+        await self._expiry.stop()
         try:
             async with timeout(self._config.grace_seconds):
                 await self._pipeline.drain()

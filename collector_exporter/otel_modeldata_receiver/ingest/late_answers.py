@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from ..exceptions import UndecodableError
+from ..exceptions import ReceiverError, UndecodableError
 
 if TYPE_CHECKING:
     from ..config.authorization import Client
@@ -123,6 +123,8 @@ def pass_on(task: asyncio.Task[bytes], answer: asyncio.Future[bytes]) -> None:
     if task.cancelled():
         answer.cancel()
     elif (error := task.exception()) is not None:
+        if isinstance(error, ReceiverError):
+            error.__traceback__ = None  # its frames have the request, and the error: only the collector would free them
         if not answer.done():
             answer.set_exception(error)
             answer.exception()  # marks it as retrieved, even if the call is given up at this moment

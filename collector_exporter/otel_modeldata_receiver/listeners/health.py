@@ -86,8 +86,9 @@ class StoreHealth:
         if self._stopped:
             return
         if self._probe is None or self._probe.done():
-            logger.warning("not ready: %s", error)
-            self._reason = str(error)
+            # The error may name a parked blob: parking was tried last.
+            self._reason = f"the store cannot be written: {error}"
+            logger.warning("not ready: %s", self._reason)
             self._probe = asyncio.create_task(self._until_usable())
 
     def stored(self) -> None:

@@ -31,10 +31,10 @@ from otel_modeldata import semconv
 from otel_modeldata.validation.media_type import type_of_body
 
 from ..exceptions import UndecodableError
+from ..mapping.bounds.json_bounds import check_json, check_json_size
 from ..mapping.signal import LOGS
 from .external_event import ExternalEvent, request_of, time_of
 from .http_request import media_type, plain_answer, plain_refusal, read_body, request_info
-from .json_bounds import check_json, check_json_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -30,8 +30,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from ..config.limits import LimitsConfig
 from ..exceptions import UndecodableError
+from ..mapping.bounds.json_bounds import check_json
 from ..mapping.log_record import UNDECODABLE_JSON
-from .json_bounds import check_json
 from .json_faults import JsonFaultError, check_types, fault_of
 
 if TYPE_CHECKING:

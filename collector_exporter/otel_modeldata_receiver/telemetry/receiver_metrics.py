@@ -171,6 +171,8 @@ def start_at_zero(instruments: Instruments) -> None:
         counter = getattr(instruments, name)
         if isinstance(counter, Counter) and name not in _WITH_ATTRIBUTES:
             counter.add(0)
+    for gauge in (instruments.in_flight, instruments.parked_bytes, instruments.parked_folders):
+        gauge.add(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,21 @@ async def test_a_tenant_does_not_wait_for_thousands_of_folders_of_another_one_in
     await sink.close()
 
 
+async def test_a_tenant_does_not_wait_for_the_folders_of_others_in_the_same_request_that_hang() -> None:
+    store = MemoryStore()
+    sink = sink_on(store)
+    names = [{"azureml.endpoint.name": f"hangs{number}", "azureml.deployment.name": "blue"} for number in range(30)]
+    raw = b"".join(request(small(f"h{number}"), resource_values=values) for number, values in enumerate(names))
+    store.stuck = {"hangs"}
+    both = map_records(decode(raw + request(small("1"))), arrival_ns=NOON, destinations=Destinations(RollingRate.HOUR))
+    task = asyncio.ensure_future(commit(sink, both, NOON))
+    async with asyncio.timeout(30):
+        await store.reached("append")
+    assert store.requests[-1] == ("append", f"{INPUTS}/{'0' * 32}000000.jsonl")
+    task.cancel()
+    await sink.close()
+
+
 async def test_an_empty_request_commits_nothing() -> None:
     assert await commit(sink_on(MemoryStore()), mapped(), NOON) == Committed()
 

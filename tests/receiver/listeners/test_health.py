@@ -63,7 +63,10 @@ async def test_a_receiver_is_ready_until_a_write_fails_and_again_when_the_store_
     store.broken = False
     await until_status(servicer, "SERVING")
     assert await status(servicer, "logs") == "SERVING"
-    assert caplog.messages == ["not ready: disk full", "ready again: the store can be written"]
+    assert caplog.messages == [
+        "not ready: the store cannot be written: disk full",
+        "ready again: the store can be written",
+    ]
 
     store.broken = True
     watched.store_failed(StoreError("again"))
@@ -95,7 +98,7 @@ async def test_stopping_ends_the_probe_and_stays_not_ready(caplog: pytest.LogCap
     store.broken = False
     await watched.start()
     assert await status(servicer) == "NOT_SERVING"
-    assert caplog.messages == ["not ready: down"]
+    assert caplog.messages == ["not ready: the store cannot be written: down"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ async def test_a_store_that_is_gone_without_traffic_is_noticed_and_its_return_to
     assert watched.reason is None
     store.broken = True
     await until_status(servicer, "NOT_SERVING")
-    assert watched.reason == reason
+    assert watched.reason == f"the store cannot be written: {reason}"
     store.broken = False
     await until_status(servicer, "SERVING")
     assert watched.reason is None

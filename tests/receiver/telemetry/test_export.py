@@ -142,6 +142,9 @@ def test_the_service_name_is_that_of_the_variables_or_the_receivers_own(
     )
     environment = {"OTEL_RESOURCE_ATTRIBUTES": "a.b=1,a_b=2,1st=3"} | variables
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
+    text = done.stdout.decode()
+    for name in ("in_flight_bytes", "parked_bytes", "parked_folders", "parked_total", "duplicates_total"):
+        assert f"\notel_modeldata_{name} 0.0\n" in text
     (target,) = (line for line in done.stdout.decode().splitlines() if line.startswith("target_info{"))
     assert f'service_name="{expected}"' in target
     if "OTEL_RESOURCE_ATTRIBUTES" not in variables:

@@ -182,7 +182,8 @@ class _Auditor:
         """The notes about lines of the audited part that are gone, and the names of notes that cannot be read."""
         notes = {one.name: await self._note(one) for one in objects if is_note(one.name)}
         found = [note for note in notes.values() if note is not None]
-        selected = [note for note in found if self._is_selected(parse_blob_path(note.blob))]
+        parked = f"{parked_names.PARKED}/"
+        selected = [note for note in found if self._is_selected(parse_blob_path(note.blob.removeprefix(parked)))]
         return selected, [name for name, note in notes.items() if note is None]
 
     async def _note(self, one: StoredObject) -> VanishedLines | None:

@@ -138,16 +138,21 @@ class MappingProcess:
 
     async def _pieces(self, running: _Running, number: int) -> AsyncGenerator[Mapped, None]:
         try:
-            while True:
-                kind, content = await self._ask(running, number, ("next", number, None))
-                if kind == "end":
-                    return
-                piece, used = content
-                for one in used:  # known here from now on, as if it had been used here
-                    self._destinations.of(one.endpoint, one.deployment, one.collection, one.rolling_rate)
+            while (piece := await self._next_piece(running, number)) is not None:
                 yield piece
+                del piece  # a large one must not be held until the next one comes
         finally:
             self._end(running, number)
+
+    async def _next_piece(self, running: _Running, number: int) -> Mapped | None:
+        kind, content = await self._ask(running, number, ("next", number, None))
+        if kind == "end":
+            return None
+        piece: Mapped
+        piece, used = content
+        for one in used:  # known here from now on, as if it had been used here
+            self._destinations.of(one.endpoint, one.deployment, one.collection, one.rolling_rate)
+        return piece
 
     async def _ask(
         self, running: _Running, number: int, header: object, parts: Sequence[bytes] = ()

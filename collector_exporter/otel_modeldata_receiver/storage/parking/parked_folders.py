@@ -46,8 +46,7 @@ class ParkedFolder:
         patience: factor of the time that its place has in the present attempt.
         delivered: lines that were delivered so far.
         size: bytes that are parked, as counted in the metrics.
-        kept: a parked blob whose lines are delivered so far, and which may still be appended to.
-        kept_bytes: the size up to which they are delivered.
+        has_taken: whether it took something in the present attempt to deliver.
         left: parked objects that are delivered and cannot be removed.
         closed_seconds: how long its lines may wait at the next attempt to store them directly again.
     """
@@ -61,8 +60,7 @@ class ParkedFolder:
         "due",
         "ended",
         "failures",
-        "kept",
-        "kept_bytes",
+        "has_taken",
         "left",
         "mount",
         "name",
@@ -86,8 +84,7 @@ class ParkedFolder:
         self.patience = 1.0
         self.delivered = 0
         self.size = 0
-        self.kept = ""
-        self.kept_bytes = 0
+        self.has_taken = False
         self.left: set[str] = set()
         self.closed_seconds = FIRST_CLOSED_SECONDS
         self.ended = False

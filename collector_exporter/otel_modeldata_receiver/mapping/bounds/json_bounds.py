@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..exceptions import TooLargeError, UndecodableError
+from ...exceptions import TooLargeError, UndecodableError
 
 if TYPE_CHECKING:
-    from ..config.limits import LimitsConfig
+    from ...config.limits import LimitsConfig
 
 __all__ = ["MOST_OBJECTS", "check_json", "check_json_size"]
 
