@@ -132,7 +132,7 @@ async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> 
     except ValueError as error:  # the name has other content: like an internal error, this affects only this record
         identity = Identity(large.event.collection, int(large.event.line.timens))
         rejected = rejected_by_bug(
-            large.record, error, resource=large.resource, endpoint=large.endpoint, identity=identity
+            large.whole_record(), error, resource=large.resource, endpoint=large.endpoint, identity=identity
         )
         return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))

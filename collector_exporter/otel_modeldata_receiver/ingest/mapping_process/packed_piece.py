@@ -21,6 +21,8 @@ __all__ = ["PackedPiece", "pack", "unpack"]
 
 _PART_BYTES: Final = 64 * 1024
 """What is larger is a part of its own."""
+_FOUND_BY: Final = 64
+"""Bytes of a content by which it is looked for; a search for all of it takes long."""
 
 
 class PackedPiece(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +49,7 @@ def pack(mapped: Mapped) -> tuple[PackedPiece, list[bytes]]:
         parts.append(one.content)
         data = one.event.line.data if one.event.binary else UNSET
         event = structs.replace(one.event, line=structs.replace(one.event.line, data=data), content=b"")
-        record = one.record if len(one.record) <= _PART_BYTES else b""
-        large.append(structs.replace(one, event=event, record=record))
+        large.append(structs.replace(one, event=event, record=_around(one.content, one.whole_record())))
     rejected: list[Rejected] = []
     fields: list[list[str]] = []
     for kept in mapped.rejected:
@@ -59,6 +60,14 @@ def pack(mapped: Mapped) -> tuple[PackedPiece, list[bytes]]:
     defects = tuple(RuntimeError(f"{type(defect).__name__} in the mapping process") for defect in mapped.defects)
     rest = structs.replace(mapped, lines={}, large=tuple(large), rejected=tuple(rejected), defects=defects)
     return PackedPiece(lines=lines, rest=rest, rejected=fields), parts
+
+
+def _around(content: bytes, record: bytes) -> bytes | tuple[bytes, bytes]:
+    """What is before and after `content` in `record`; all of it where it is small, or its content was changed."""
+    start = record.find(content[:_FOUND_BY])
+    if len(record) <= _PART_BYTES or start < 0 or not record.startswith(content, start):
+        return record
+    return record[:start], record[start + len(content) :]
 
 
 def unpack(packed: PackedPiece, parts: Sequence[bytes]) -> Mapped:
