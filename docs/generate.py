@@ -290,8 +290,9 @@ def _metrics_page() -> str:
         f"Their resource has `service.name` `{export.SERVICE_NAME}` (`OTEL_SERVICE_NAME` changes it), the version and "
         "the instance id; in Prometheus it is `target_info`. "
         "The names that begin with `otelcol_receiver_` are those of an OpenTelemetry Collector and have the attributes "
-        "`receiver` and `transport`. The attributes `endpoint` and `deployment` have "
-        f"{tenants.MOST_TENANTS} pairs of values at most; further deployments are counted as `{tenants.OTHER}`.\n\n"
+        "`receiver` and `transport`. The attributes `endpoint` and `deployment` have a pair of values for each "
+        "deployment in the deployment files and in `tls.clients`, and for the "
+        f"{tenants.MOST_TENANTS} most active of the others; the rest is counted as `{tenants.OTHER}`.\n\n"
         f"{table(('instrument', 'unit', 'in Prometheus', 'meaning'), in_prometheus)}"
     )
 

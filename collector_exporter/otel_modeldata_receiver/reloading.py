@@ -29,6 +29,7 @@ POLL_SECONDS: Final = 1.0
 """Pause between two looks at the file. A Kubernetes ConfigMap changes without a signal."""
 APPLIED: Final = frozenset({"tls.clients", "log_level", "log_format"})
 """Settings that are applied without a restart; `tls.clients` unless all of TLS is new, or no grants are left at all."""
+_READ_AGAIN: Final = "the configuration was read again: %s"
 _Stamp: TypeAlias = tuple[int, int, int]
 
 
@@ -53,6 +54,7 @@ class Reloading:
         config: the settings in use.
         file: where they are read again.
         apply: takes the new settings of `APPLIED`; every other setting is as before.
+        count: called with the outcome of each reload.
         poll_seconds: pause between two looks at the file.
     """
 
@@ -62,10 +64,13 @@ class Reloading:
         file: ConfigFile,
         apply: Callable[[ReceiverConfig], None],
         poll_seconds: float = POLL_SECONDS,
+        *,
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._config = config
         self._file = file
         self._apply = apply
+        self._count = count
         self._poll_seconds = poll_seconds
         self._seen = self._stamp()
         self._requested = asyncio.Event()
@@ -109,18 +114,26 @@ class Reloading:
             logger.exception("the configuration is not read again (bug): %s", type(error).__name__)
 
     def _refuse(self, error: ConfigError) -> None:
+        self._count("wrong")
         problems = "; ".join(map(str, error.problems))
         logger.warning("the configuration is wrong, the previous one stays in use: %s", problems)
 
     def _use(self, given: ReceiverConfig) -> None:
         changed = changed_keys(self._config, given)
         applied = [key for key in changed if key in APPLIED and not _opens(key, given)]
-        logger.info("the configuration was read again: %s", f"{', '.join(applied)} changed" if applied else "no change")
+        outcome = f"{', '.join(applied)} changed" if applied else "no change"
+        is_shown = logger.isEnabledFor(logging.INFO)  # by the level before, else perhaps by the new one
+        if is_shown:
+            logger.info(_READ_AGAIN, outcome)
         if applied:
             self._config = _with(self._config, given, applied)
             self._apply(self._config)
             self._file.changed(self._config)
-        if others := [key for key in changed if key not in applied]:
+        if not is_shown:
+            logger.info(_READ_AGAIN, outcome)
+        others = [key for key in changed if key not in applied]
+        self._count("restart needed" if others else "changed" if applied else "unchanged")
+        if others:
             logger.warning("the configuration changed, restart the receiver to apply it: %s", ", ".join(others))
 
     async def _watch(self) -> None:

@@ -14,13 +14,15 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
 from . import telemetry
+from .config.certificate_expiry import seconds_until_expiry
 from .deployments.outputs import Output
 from .exceptions import PlaceError
+from .ingest.mapping_process.process import MappingProcess
 from .ingest.pipeline import Pipeline
 from .layout import partition
 from .listeners import otlp_grpc
 from .listeners.admin import admin_listener
-from .listeners.certificate_expiry import seconds_until_expiry
+from .listeners.certificate_expiry import ExpiryWatch
 from .listeners.health import PROBE_SECONDS, StoreHealth
 from .listeners.http_listeners import http_listeners
 from .listeners.open_files import raise_limit
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SWITCH_SECONDS: Final = 0.001
+_MAPPING_BYTES: Final = 512 * 1024 * 1024
+_MAPPING_MESSAGES: Final = 8
+"""The memory of the mapping process: this, and this many times the largest message. It is far more than it needs, to
+end what grows without end."""
 _CLOSE_SECONDS: Final = 1.0
 """For calls that remain after draining: answers that are being sent, and health watches, which never end."""
 
@@ -74,6 +80,9 @@ class Server:
         self._sink = self._output.sink
         servicer = health.aio.HealthServicer()
         self._health = StoreHealth(servicer, ("", LOGS.service, TRACE_SERVICE), self._sink.check, probe_seconds)
+        self._process = MappingProcess(
+            self._output.destinations, _MAPPING_BYTES + _MAPPING_MESSAGES * config.max_message_bytes
+        )
         self._pipeline = Pipeline(
             self._sink,
             config,
@@ -81,14 +90,17 @@ class Server:
             on_store_error=self._store_failed,
             destinations=self._output.destinations,
             on_stored=self._stored,
+            process=self._process,
         )
         self._http = http_listeners(self._pipeline, config)
         self._admin: HttpServer | None = None
         if config.admin_listen is not None:
             self._admin = admin_listener(config.admin_listen, lambda: self._health.reason, metrics)
+        self._expiry = ExpiryWatch(config.tls)
         self._health_servicer = servicer
         self._grpc: grpc.aio.Server | None = None
         self.port = 0
+        instruments.tenant_records.keep(self._configured)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -117,11 +129,13 @@ class Server:
             await server.start()
         except BaseException:  # only to release what was opened; it is raised again
             await self._stop_http()
+            await self._process.close()
             await self._output.close()
             raise
         self._grpc = server
         self._output.start()
         await self._health.start()
+        self._expiry.start()
         self._observe()
 
     def use(self, config: ReceiverConfig) -> None:
@@ -139,6 +153,7 @@ class Server:
             await listener.hand_over()
         self._pipeline.stop()
         await self._health.stop()
+        await self._expiry.stop()
         try:
             async with timeout(self._config.grace_seconds):
                 await self._pipeline.drain()
@@ -153,6 +168,7 @@ class Server:
         if grpc_server is not None:
             await grpc_server.stop(_CLOSE_SECONDS)
             logger.info("stopped: %s", self._pipeline.totals.sentence)
+        await self._process.close()
         await self._output.close()
 
     async def _stop_http(self) -> None:
@@ -162,6 +178,14 @@ class Server:
     @property
     def _admins(self) -> tuple[HttpServer, ...]:
         return () if self._admin is None else (self._admin,)
+
+    def _configured(self, tenant: str) -> str | None:
+        """The name that a tenant has in a deployment file or in the grants of a client; None where it is in neither."""
+        endpoint, _, deployment = tenant.partition("/")
+        if self._output.names(endpoint, deployment):
+            return tenant.lower()
+        clients = self._config.tls.clients if self._config.tls else None
+        return tenant if any(tenant in granted for granted in (clients or {}).values()) else None
 
     def _observe(self) -> None:
         certificate = self._config.tls.cert_file if self._config.tls else None
@@ -211,7 +235,11 @@ async def run(
     instruments = telemetry.instruments()
     telemetry.start_at_zero(instruments)
     server = Server(config, instruments=instruments, metrics=metrics)
-    reloading = Reloading(config, file, server.use) if file is not None else None
+    reloading = None
+    if file is not None:
+        reloading = Reloading(
+            config, file, server.use, count=lambda outcome: instruments.reloads.add(1, {"outcome": outcome})
+        )
     if reloading is not None:
 
         def reload() -> None:

@@ -24,6 +24,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 import appending
+import attacks
 import collecting
 import growing
 import memory
@@ -38,6 +39,7 @@ CASES: dict[str, Case] = {
     **memory.CASES,
     **overload.CASES,
     **growing.CASES,
+    **attacks.CASES,
 }
 
 

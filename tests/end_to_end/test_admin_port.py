@@ -77,7 +77,7 @@ def test_the_probes_need_no_client_certificate_and_readiness_follows_an_idle_sto
     shutil.rmtree(store)
     store.write_text("a file in place of the folder")
     wait_until(lambda: receiver.page("/readyz")[0] == 503)
-    assert receiver.page("/readyz")[1].startswith("not ready: expected ")
+    assert receiver.page("/readyz")[1].startswith("not ready: the store cannot be written: expected ")
     assert receiver.page("/livez") == (200, "alive\n")
     store.unlink()
     wait_until(lambda: receiver.page("/readyz") == (200, "ready\n"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import msgspec
 import pytest
+from azure_reader import rows_below
 from cloudevents.core.formats.json import JSONFormat
 from live_receiver import live_receiver
 from otlp_requests import NOON, ROWS, record, request
@@ -352,6 +353,13 @@ async def test_large_rows_are_an_array_at_a_url_that_needs_no_decoding(tmp_path:
     assert not re.search(r"[%?#\s]", line["dataref"].removeprefix(str(tmp_path)))
     assert text_at(line["dataref"]) == text
     assert set(line) == (KEYS - {"data"}) | {"dataref", "timens"}
+
+
+async def test_azures_reader_finds_large_rows_in_a_folder_with_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a store, é#%20?"
+    rows = [{"x": "a" * 5 * MIB}]
+    await stored(folder, request(record(rows, event_id="large", time_ns=NOON), record(event_id="2", time_ns=NOON)))
+    assert rows_below(folder / "credit/blue/model_inputs") == [*json.loads(ROWS), *rows]
 
 
 async def test_a_large_single_object_is_an_array_at_its_url_too(tmp_path: Path) -> None:

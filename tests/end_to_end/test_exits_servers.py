@@ -26,14 +26,14 @@ def _get(port: int, path: str) -> str:
 
 
 def _wait_for_server(port: int, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
         with contextlib.suppress(urllib.error.URLError, ConnectionError):
             _get(port, "first")
             return
         time.sleep(0.05)
-    pytest.fail("the server did not answer within 60 s")
+    pytest.fail("the server did not answer within 120 s")
 
 
 def _ask_until_two_workers_answered(port: int, name: str) -> set[str]:

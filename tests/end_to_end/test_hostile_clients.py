@@ -198,7 +198,7 @@ def test_connections_that_send_nothing_are_closed_and_others_are_served_meanwhil
     with connections(receiver, count // 2) as silent, connections(receiver, count // 2, PREFACE) as halting:
         with Load(receiver.endpoint, threads=2) as load:
             load.wait_for_acks(100)
-        wait_until_closed([*silent, *halting], 30)
+        wait_until_closed([*silent, *halting], 60)
     check(accepted=load.sent(), acked=load.acked, store=tmp_path)
     assert not load.refusals
     wait_until(lambda: open_files(receiver) <= before + 10)

@@ -114,7 +114,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("mlflow") / "model"
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(SAVE), str(folder)]
     done = subprocess.run(
-        command, env=clean_environment() | QUIET, capture_output=True, text=True, timeout=120, check=False
+        command, env=clean_environment() | QUIET, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return str(folder)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from planted_bugs import check_that_it_is_found
 from simulated_store import Connection
+from simulator import World
 
 from otel_modeldata_receiver.storage.group_commit import Appended
 from otel_modeldata_receiver.storage.parking.delivery import Delivery
+from otel_modeldata_receiver.storage.parking.parked_blobs import ParkedBlobWriter
 from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
+from otel_modeldata_receiver.storage.rolled_blobs import RollingBlobWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +28,7 @@ def return_to_direct_appends_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder takes lines directly while others of it are still parked."""
 
     async def deliver(self: Delivery, folder: ParkedFolder) -> bool:
-        await self._deliver_parked(folder, keep_newest=True)
+        await self._deliver_parked(folder)
         self._folders.end(folder)
         return True
 
@@ -52,12 +55,7 @@ def remove_what_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
     async def remove(self: Connection, name: str, size: int) -> None:
         await removes(self, name, len(self._memory.contents.get(name, b"")) or size)
 
-    async def unguarded(self: Delivery, folder: ParkedFolder, *, keep_newest: bool) -> bool:
-        return await original(self, folder, keep_newest=False)
-
-    original = Delivery._deliver_parked
     monkeypatch.setattr(Connection, "remove", remove)
-    monkeypatch.setattr(Delivery, "_deliver_parked", unguarded)
 
 
 def forget_what_was_parked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,17 +65,18 @@ def forget_what_was_parked(monkeypatch: pytest.MonkeyPatch) -> None:
         self._is_ready = True
 
     monkeypatch.setattr(ParkingSink, "_find", finds_nothing)
+    monkeypatch.setattr(ParkingSink, "_find_again", finds_nothing)
 
 
 def deliver_again_without_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     """A parked line is appended even if an append whose outcome was unknown has stored it."""
     original = Delivery._deliver_lines
 
-    async def blind(self: Delivery, folder: ParkedFolder, lines: Sequence[Line], *, is_first: bool) -> None:
-        blobs = self._sink._open(folder.name)._blobs
-        blobs._memory.forget(blobs.ids)
-        blobs.ids = blobs._memory.window()
-        await original(self, folder, lines, is_first=is_first)
+    async def blind(self: Delivery, folder: ParkedFolder, lines: Sequence[Line]) -> None:
+        blobs = self._sink._open(folder.name).blobs
+        assert isinstance(blobs, RollingBlobWriter)
+        blobs._known.forget_ids()
+        await original(self, folder, lines)
 
     monkeypatch.setattr(Delivery, "_deliver_lines", blind)
 
@@ -87,10 +86,10 @@ def deliver_lines_before_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     blobs, objects = Delivery._deliver_blob, Delivery._deliver_objects
     busy: set[Delivery] = set()
 
-    async def blob(self: Delivery, folder: ParkedFolder, name: str, marks: DeliveredMarks, *, is_kept: bool) -> bool:
+    async def blob(self: Delivery, folder: ParkedFolder, name: str, marks: DeliveredMarks) -> bool:
         busy.add(self)
         try:
-            return await blobs(self, folder, name, marks, is_kept=is_kept)
+            return await blobs(self, folder, name, marks)
         finally:
             busy.discard(self)
 
@@ -101,13 +100,30 @@ def deliver_lines_before_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Delivery, "_deliver_objects", later)
 
 
+def know_what_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ids of parked lines are known until their folder is no longer parked."""
+
+    async def does_nothing(self: ParkedBlobWriter, name: str) -> None:
+        """The ids stay known, and the blob is not left."""
+
+    draw = World._draw
+
+    def restored(self: World) -> None:
+        draw(self)
+        self.restored, self.stays_broken = True, False
+
+    monkeypatch.setattr(ParkedBlobWriter, "retire", does_nothing)
+    monkeypatch.setattr(World, "_draw", restored)
+
+
 BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
-    return_to_direct_appends_too_early: "stuck: these are still parked",
+    return_to_direct_appends_too_early: "order: .* after a later one|stuck: these are still parked",
     acknowledge_before_parking: "I2 acknowledged, but not durable at this moment",
     remove_what_has_grown: "I2 acknowledged, but n",
     forget_what_was_parked: "stuck: these are still parked",
     deliver_again_without_looking: "I2 stored more than once",
     deliver_lines_before_objects: "I2 stored before the object it points to",
+    know_what_is_delivered: "I2 acknowledged, but n|I4 acknowledged lines have vanished without a note",
 }
 
 

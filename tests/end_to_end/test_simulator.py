@@ -22,6 +22,7 @@ from otel_modeldata_receiver.ingest.admission import Admission
 from otel_modeldata_receiver.layout import partition
 from otel_modeldata_receiver.line import Line
 from otel_modeldata_receiver.storage import group_commit
+from otel_modeldata_receiver.storage.folders.known_blobs import KnownBlobs
 from otel_modeldata_receiver.storage.folders.known_ids import IdWindow
 from otel_modeldata_receiver.storage.group_commit import Appended, PartitionWriter
 from otel_modeldata_receiver.storage.parking.parking_sink import ParkingSink
@@ -238,10 +239,10 @@ def overlook_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
 def forget_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tail of its own blobs is not read."""
 
-    async def learns_nothing(self: RollingBlobWriter, name: str, start: int, end: int) -> tuple[bool, int]:
+    async def learns_nothing(self: KnownBlobs, name: str, start: int, end: int) -> tuple[bool, int]:
         return True, 0
 
-    monkeypatch.setattr(RollingBlobWriter, "_learn", learns_nothing)
+    monkeypatch.setattr(KnownBlobs, "learn", learns_nothing)
 
 
 def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,25 +351,25 @@ def leak_bytes_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
 def trust_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The blobs are not looked at before an id is called stored, so a loss is neither noticed nor noted."""
 
-    async def sees_nothing(self: RollingBlobWriter) -> None:
-        """Nothing is looked at."""
+    async def sees_nothing(self: KnownBlobs, only: str = "") -> tuple[str, ...]:
+        return ()
 
-    monkeypatch.setattr(RollingBlobWriter, "_look_for_losses", sees_nothing)
+    monkeypatch.setattr(KnownBlobs, "look", sees_nothing)
 
 
 def forget_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loss that was noticed, and not noted because of an error, is forgotten when the folder is closed."""
-    marks = RollingBlobWriter.marks.fget
+    marks = KnownBlobs.marks.fget
     assert marks is not None
 
-    def forgets(self: RollingBlobWriter) -> Any:
+    def forgets(self: KnownBlobs) -> Any:
         loss, self._loss = self._loss, None
         try:
             return marks(self)
         finally:
             self._loss = loss
 
-    monkeypatch.setattr(RollingBlobWriter, "marks", property(forgets))
+    monkeypatch.setattr(KnownBlobs, "marks", property(forgets))
 
 
 # What is found first depends on the draw if a bug breaks two invariants.

@@ -15,7 +15,6 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from event_loop import run
 from fuzz_target import FuzzTarget, changed_bytes
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
@@ -62,7 +61,7 @@ def check(given: bytes) -> None:
 
 
 def _converted(text: bytes) -> bytes:
-    return run(request_of(text, JSON_LOGS))
+    return request_of(text, JSON_LOGS)
 
 
 def _check_text(text: bytes) -> None:

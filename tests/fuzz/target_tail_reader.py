@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from memory_store import FOLDER, INSTANCE, MemoryStore, sink_on
 
 from otel_modeldata_receiver.line import Line
-from otel_modeldata_receiver.storage import rolled_blobs
+from otel_modeldata_receiver.storage.folders import known_blobs
 from otel_modeldata_receiver.storage.sink import SinkLimits
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ async def _known(blobs: Sequence[bytes], sent: Sequence[str], tail: int, read: i
     names = [f"{FOLDER}/{INSTANCE}{ordinal:06d}.jsonl" for ordinal in range(len(blobs))]
     store.contents.update(zip(names, blobs, strict=True))
     store.blocks.update({name: [] for name in names})
-    at_once, rolled_blobs._READ_BYTES = rolled_blobs._READ_BYTES, read  # type: ignore[misc]
+    at_once, known_blobs._READ_BYTES = known_blobs._READ_BYTES, read  # type: ignore[misc]
     try:
         sink = sink_on(store, limits=SinkLimits(tail_bytes=max(1, tail)))
         await sink.append(FOLDER, [Line(one, b'{"id":"%b","new":1}\n' % one.encode()) for one in sent])
         await sink.close()
     finally:
-        rolled_blobs._READ_BYTES = at_once  # type: ignore[misc]
+        known_blobs._READ_BYTES = at_once  # type: ignore[misc]
     before = dict(zip(names, blobs, strict=True))
     written = b"".join(text.removeprefix(before.get(name, b"")) for name, text in store.contents.items())
     new = {json.loads(line)["id"] for line in written.splitlines()}

@@ -19,7 +19,7 @@ from otel_modeldata_receiver.mapping import body, cloudevent, event, log_record,
 from otel_modeldata_receiver.mapping.bounds import outline
 from otel_modeldata_receiver.mapping.line_template import scope_templates
 from otel_modeldata_receiver.otlp_messages import LogRecord
-from otel_modeldata_receiver.storage import rolled_blobs
+from otel_modeldata_receiver.storage.folders import known_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,19 +109,17 @@ def _repeated_keys_are_accepted(patch: Patch) -> None:
 
 
 def _a_cut_line_is_off_by_one(patch: Patch) -> None:
-    original = rolled_blobs.RollingBlobWriter._learn
-    patch.setattr(
-        rolled_blobs.RollingBlobWriter, "_learn", lambda self, name, start, end: original(self, name, start + 1, end)
-    )
+    original = known_blobs.KnownBlobs.learn
+    patch.setattr(known_blobs.KnownBlobs, "learn", lambda self, name, start, end: original(self, name, start + 1, end))
 
 
 def _half_a_line_is_taken_for_a_line(patch: Patch) -> None:
-    original = rolled_blobs.stored_ids
+    original = known_blobs.stored_ids
 
     def learn(lines: Any) -> list[str]:
         return original([line if line.endswith(b"}") else line + b'"}' for line in lines])
 
-    patch.setattr(rolled_blobs, "stored_ids", learn)
+    patch.setattr(known_blobs, "stored_ids", learn)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -25,6 +26,7 @@ import yaml
 from documents import DOCUMENTS, ROOT, Block, blocks_of
 from gateway import free_port
 from prerequisites import need
+from prometheus_server import program
 
 from otel_modeldata.config import read_deployment
 from otel_modeldata_receiver.config import receiver as receiver_config
@@ -32,7 +34,7 @@ from otel_modeldata_receiver.mapping.cloudevent import CloudEvent
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 NO_CODE = {"text", "mermaid"}
-PORTS = re.compile(r"(?<=:)(4317|4318|4327|50011)\b")
+PORTS = re.compile(r"(?<=:)(4317|4318|4327|9464|50011)\b")
 RUN_SECONDS = 120
 
 PRELUDE = """
@@ -199,6 +201,9 @@ def test_a_yaml_block_is_read_by_its_reader(block: Block, tmp_path: Path) -> Non
         whole = yaml.safe_load((ROOT / "deploy/managed-endpoint/deployment.yml").read_text("utf-8"))
         assert document.keys() <= whole.keys(), "a part of the deployment YAML"
         assert all(isinstance(value, str) for value in document["environment_variables"].values())
+    elif "scrape_configs" in document:
+        shutil.copy(ROOT / "deploy" / "prometheus-rules.yaml", tmp_path)
+        subprocess.run([program("promtool"), "check", "config", str(path)], check=True, timeout=RUN_SECONDS)
     else:
         config = receiver_config.load(path, {})
         assert all(hasattr(config, key) for key in document)

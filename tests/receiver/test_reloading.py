@@ -71,6 +71,43 @@ def test_nothing_is_applied_without_a_change(caplog: pytest.LogCaptureFixture) -
     assert caplog.messages == ["the configuration was read again: no change"]
 
 
+@pytest.mark.parametrize(("before", "after"), [(LogLevel.WARNING, LogLevel.INFO), (LogLevel.INFO, LogLevel.WARNING)])
+def test_a_reload_is_logged_if_the_level_before_or_the_new_one_shows_it(
+    caplog: pytest.LogCaptureFixture, before: LogLevel, after: LogLevel
+) -> None:
+    def use(level: LogLevel) -> None:
+        caplog.set_level(level.value.upper())
+
+    use(before)
+    given = msgspec.structs.replace(BEFORE, log_level=after)
+    config = msgspec.structs.replace(BEFORE, log_level=before)
+    file = ConfigFile(path=None, read=lambda: given, changed=lambda renewed: use(renewed.log_level))
+    Reloading(config, file, lambda _: None).reload()
+    assert caplog.messages == ["the configuration was read again: log_level changed"]
+
+
+def test_reloads_are_counted_by_outcome() -> None:
+    outcomes: list[str] = []
+    given: list[ReceiverConfig | ConfigError] = [
+        BEFORE,
+        msgspec.structs.replace(BEFORE, log_level=LogLevel.DEBUG),
+        msgspec.structs.replace(BEFORE, listen="127.0.0.1:1"),
+        ConfigError(Problem("listen", "expected HOST:PORT, got 'x'")),
+    ]
+
+    def read() -> ReceiverConfig:
+        next_one = given.pop(0)
+        if isinstance(next_one, ConfigError):
+            raise next_one
+        return next_one
+
+    file = ConfigFile(path=None, read=read, changed=lambda _: None)
+    reloading = Reloading(BEFORE, file, lambda _: None, count=outcomes.append)
+    for _ in range(4):
+        reloading.reload()
+    assert outcomes == ["unchanged", "changed", "restart needed", "wrong"]
+
+
 def test_a_wrong_configuration_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     def read() -> ReceiverConfig:
         raise ConfigError(Problem("listen", "expected HOST:PORT, got 'x'"), Problem("store", "expected a URL, got ''"))

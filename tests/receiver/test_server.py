@@ -16,12 +16,13 @@ from otlp_requests import NOON, record, request, span, span_request
 from recorded_metrics import RecordedMetrics
 from served_store import BrokenStore, broken_sink, health, one
 
-from otel_modeldata_receiver.config.receiver import ReceiverConfig
+from otel_modeldata_receiver.config.receiver import ReceiverConfig, TlsConfig
 from otel_modeldata_receiver.exceptions import ListenError, StoreCheckError, StoreError
 from otel_modeldata_receiver.mapping.signal import LOGS
 from otel_modeldata_receiver.server import Server
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.sink import Sink, SinkLimits
+from otel_modeldata_receiver.telemetry.tenants import MOST_TENANTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,4 +220,37 @@ async def test_metrics_have_the_transport_of_the_records(tmp_path: Path) -> None
         "otel_modeldata.rolls": {(): 4},
     }
     assert set(sizes) == {()}
+    recorded.close()
+
+
+async def test_deployments_that_the_configuration_names_have_metrics_of_their_own(tmp_path: Path) -> None:
+    """Names that strangers send take no place from them."""
+    file = tmp_path / "deployment.yml"
+    file.write_text(
+        "endpoint_name: Fraud\nname: green\ndata_collector: {collections: {model_inputs: {enabled: 'True'}}}\n"
+    )
+    config = ReceiverConfig(
+        store=str(tmp_path / "store"),
+        deployments=(str(file),),
+        tls=TlsConfig(cert_file="c", key_file="k", client_ca_file="ca", clients={"pod": ("credit/blue", "ops/*")}),
+    )
+    recorded = RecordedMetrics()
+    server = Server(config, instruments=recorded.instruments)
+    names = ("Fraud/green", "fraud/Green", "credit/blue", "credit/Blue", "ops/one", "junk")
+    configured = [server._configured(name) for name in names]
+    assert configured == ["fraud/green", "fraud/green", "credit/blue", None, None, None]
+    add = recorded.instruments.tenant_records.add
+    for number in range(MOST_TENANTS):
+        add(100, f"junk/{number}", "accepted")
+    add(1, "Fraud/green", "accepted")
+    add(1, "credit/blue", "accepted")
+    add(1, "other/one", "accepted")
+    shown = recorded.values()["otel_modeldata.tenant.records"]
+    places = [("Fraud", "green"), ("credit", "blue"), ("other", "other")]
+    assert [
+        shown.get((("deployment", deployment), ("endpoint", endpoint), ("outcome", "accepted")))
+        for endpoint, deployment in places
+    ] == [1, 1, 1]
+    assert len(shown) == MOST_TENANTS + len(places)
+    await server.stop()
     recorded.close()

@@ -62,7 +62,7 @@ async def test_an_outage_of_the_store_is_logged_once_at_its_start_and_once_at_it
         await until(ready)
         assert await receiver.live.export(one("1")) == FULL_SUCCESS
         assert outage_log(caplog) == [
-            ("listeners.health", "WARNING", "not ready: disk full"),
+            ("listeners.health", "WARNING", "not ready: the store cannot be written: disk full"),
             ("listeners.health", "WARNING", "ready again: the store can be written"),
         ]
         assert recorded.values()["otel_modeldata.refused_requests"] == {

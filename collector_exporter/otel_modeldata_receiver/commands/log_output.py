@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,17 @@ __all__ = ["end_with", "start_log"]
 
 logger = logging.getLogger(__name__)
 
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line breaks, changes of the direction of writing, and halves of surrogate pairs."""
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _TextFormatter(logging.Formatter):
+    """One line for people; a message cannot begin another line, nor steer a terminal, whatever a client sent."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the base class names it)
+        """The line without a traceback."""
+        return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), super().formatMessage(record))
 
 
 class _JsonFormatter(logging.Formatter):
@@ -48,7 +59,7 @@ def _message(record: logging.LogRecord) -> str:
 def start_log(level: LogLevel, form: LogFormat) -> None:
     """Log to stderr from now on; a second call only changes level and format."""
     output = logging.StreamHandler()
-    output.setFormatter(_JsonFormatter() if form is LogFormat.JSON else logging.Formatter(_TEXT))
+    output.setFormatter(_JsonFormatter() if form is LogFormat.JSON else _TextFormatter(_TEXT))
     logging.basicConfig(level=level.value.upper(), handlers=[output], force=True)
     logging.captureWarnings(capture=True)  # warnings of Python are lines of the log too
     # Azure's client writes a dozen lines for every request at INFO.

@@ -17,6 +17,7 @@ from .check import command as check
 from .demo import command as demo
 from .doctor import command as doctor
 from .log_output import end_with
+from .relink import command as relink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ EXIT_UNUSABLE: Final = 3
 """The store cannot be used, or the address cannot be listened on."""
 EXIT_INTERRUPTED: Final = 130
 """Ctrl-C before the receiver runs; shells report SIGINT with this code."""
-_COMMANDS: Final = (receive, audit, check, doctor, demo)
+_COMMANDS: Final = (receive, audit, check, doctor, demo, relink)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

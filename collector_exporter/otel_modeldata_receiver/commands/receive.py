@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
 import os
-import signal
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Final
@@ -19,6 +17,7 @@ from .. import telemetry
 from ..config import receiver as configuration
 from ..config.unused_secret import unused_secret
 from ..exceptions import ConfigError
+from ..hangup import ignore_hangup
 from .log_output import start_log
 from .store_argument import path_argument, store_argument
 
@@ -158,7 +157,7 @@ def receive(arguments: argparse.Namespace) -> None:
     Raises:
         ReceiverError: wrong settings, an unusable store or address.
     """
-    _ignore_hangup()  # until the receiver can reload: a reload must never end it
+    ignore_hangup()  # until the receiver can reload: a reload must never end it
     given = {name: getattr(arguments, name) for name in _FLAGS if hasattr(arguments, name)}
     config = configuration.load(arguments.config, given)
     start_log(config.log_level, config.log_format)
@@ -191,13 +190,8 @@ def receive(arguments: argparse.Namespace) -> None:
             )
         )
     finally:
-        _ignore_hangup()  # the loop restores the default, which ends the process
+        ignore_hangup()  # the loop restores the default, which ends the process
         exported.stop()
-
-
-def _ignore_hangup() -> None:
-    with contextlib.suppress(AttributeError, ValueError):  # Windows has no SIGHUP, and only a main thread may set it
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _run_loop(main: Coroutine[object, object, None]) -> None:

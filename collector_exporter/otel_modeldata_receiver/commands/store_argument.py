@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import Final
 
 from otel_modeldata.validation.path_text import read_path
 
-from ..config.store_url import has_secret
+from ..config.store_url import has_secret, shown_store
+from ..exceptions import ConfigError
 
-__all__ = ["endpoint_argument", "path_argument", "store_argument"]
+__all__ = ["add_store", "chosen_store", "endpoint_argument", "path_argument", "store_argument"]
+
+_VARIABLE: Final = "OTEL_MODELDATA_STORE"
+_DEFAULT: Final = "./modeldata"
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add the store that a command works on: its first argument, or `--store`; `chosen_store` reads it."""
+    parser.add_argument(
+        "store",
+        metavar="STORE",
+        type=store_argument,
+        nargs="?",
+        help=f"a folder, az://container/prefix, or the URL of a container (default: {_VARIABLE}, else {_DEFAULT})",
+    )
+    parser.add_argument("--store", metavar="URL", type=store_argument, dest="store_flag", help="the same as STORE")
+
+
+def chosen_store(arguments: argparse.Namespace) -> str:
+    """The store of `add_store`: an argument, else that of the environment, else `./modeldata`.
+
+    Raises:
+        ConfigError: two different ones are given.
+    """
+    given: list[str] = [text for text in (arguments.store, arguments.store_flag) if text is not None]
+    if len(set(given)) > 1:
+        first, second = given
+        raise ConfigError(
+            f"expected one store, got {shown_store(first)!r} and --store {shown_store(second)!r}: leave one out"
+        )
+    return given[0] if given else os.environ.get(_VARIABLE) or _DEFAULT
 
 
 def store_argument(text: str) -> str:

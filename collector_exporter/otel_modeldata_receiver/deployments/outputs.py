@@ -97,6 +97,11 @@ class Output:
         if self._parking is not None:
             self._task = asyncio.get_running_loop().create_task(self._parking.resume(), name="parked lines")
 
+    def names(self, endpoint: str, deployment: str) -> bool:
+        """Whether a deployment file names this deployment; Azure ML ignores the case."""
+        plans = {} if self._deployments is None else self._deployments.plans
+        return (endpoint.lower(), deployment.lower()) in plans
+
     def reload(self) -> None:
         """Read the deployment files again, as when they change."""
         if self._deployments is not None:

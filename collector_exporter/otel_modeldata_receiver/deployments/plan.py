@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from ..layout.destination import Plans
     from .datastores import Datastores
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "datastore_of_mount", "make_plan"]
 
 logger = logging.getLogger(__name__)
 
 _KEY_SEPARATOR: Final = ":"
+_WORKSPACE_PARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,18 @@ def _mount_name(path: DatastorePath, datastore: DatastoreConfig) -> str:
     """The name under which a datastore is mounted: its own, with the identity that opens it, if one is chosen."""
     name = path.key.replace("/", _KEY_SEPARATOR).lower()
     return name if datastore.identity is None else f"{name}@{datastore.identity.client_id}"
+
+
+def datastore_of_mount(mount: str, datastores: Datastores) -> DatastoreConfig:
+    """The datastore that was mounted under this name, with the credentials that it has now.
+
+    Raises:
+        ConfigError: it is unknown.
+    """
+    key, _, client_id = mount.partition("@")
+    *workspace, name = key.split(_KEY_SEPARATOR)
+    parts = (workspace[0], workspace[1], workspace[2]) if len(workspace) == _WORKSPACE_PARTS else None
+    return datastores.find(DatastorePath(name=name, workspace=parts, path=""), client_id or None)
 
 
 def _warn_of_shared_folders(plans: Plans) -> None:

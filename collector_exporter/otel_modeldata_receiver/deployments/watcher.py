@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..daemon_executor import DaemonExecutor
@@ -19,7 +20,8 @@ from ..storage.open_store import open_store
 from ..time_limit import timeout
 from .datastores import DatastorePath, Datastores, is_datastore_path
 from .files import DeploymentFiles
-from .plan import make_plan
+from .parked_datastores import mount_parked
+from .plan import datastore_of_mount, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +68,7 @@ class Deployments:
         self._threads = DaemonExecutor(1, "otel-modeldata-files")  # a stop does not wait for Azure ML
         self._task: asyncio.Task[None] | None = None
         self._checks: asyncio.Future[list[None]] | None = None
+        self._mounting: asyncio.Task[None] | None = None
         plan = self._plan()
         self.plans: Plans = plan.deployments
         self.store = MountedStores(_default_store(config, self._datastores))
@@ -73,7 +76,12 @@ class Deployments:
             self.store.mount(mount, open_store(datastore.url, access=datastore))
 
     def start(self, destinations: Destinations) -> None:
-        """Watch the files from now on, if there are any, and give each change to `destinations`."""
+        """Watch the files from now on, if there are any, and give each change to `destinations`.
+
+        Lines that are parked for a datastore of former files are delivered too.
+        """
+        find = partial(datastore_of_mount, datastores=self._datastores)
+        self._mounting = asyncio.create_task(mount_parked(self.store, find, self._threads), name="parked datastores")
         if not self._paths:
             return
         self._check(self.store.mounts)
@@ -90,14 +98,15 @@ class Deployments:
 
     async def stop(self) -> None:
         """Stop watching; safe to call twice and before `start`."""
-        if self._checks is not None:
-            self._checks.cancel()
+        for background in (self._checks, self._mounting):
+            if background is not None:
+                background.cancel()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            self._threads.shutdown(wait=False)
+        self._threads.shutdown(wait=False)
 
     def _plan(self) -> Plan:
         return make_plan(self._files.read(), self._datastores)

@@ -11,8 +11,10 @@ a blob are in time order only if no line among them has an object.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..exceptions import StoreError
@@ -20,6 +22,7 @@ from ..layout import partition
 from ..line import Line
 from ..mapping import quarantine as quarantine_line
 from ..mapping.rejection import Identity, rejected_by_bug
+from ..storage.folders.folder_names import tenant_of_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -35,6 +38,11 @@ _T = TypeVar("_T")
 
 _FOLDERS_AT_ONCE: Final = 64
 """Folders of a request that are appended to at the same time: thousands of tasks at once would stop all others."""
+_FOLDERS_WITHOUT_LINGER: Final = 8
+"""The same for a store whose appends follow each other at once: more of them take more of the event loop, and a local
+store appends to so many at a time."""
+_SLOW_SECONDS: Final = 0.25
+"""A folder that takes longer, perhaps because its place hangs, does not count among those."""
 _LONG_DIGEST: Final = 256 * 1024
 """Above this size, computing a digest takes longer than passing the work to a thread."""
 
@@ -56,21 +64,23 @@ class Committed:
     defects: tuple[Exception, ...] = ()
 
 
-async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int) -> Committed:
+async def commit(sink: LineSink, mapped: Mapped, arrival_ns: int, *, lingers: bool = False) -> Committed:
     """Make `mapped` durable.
 
     Args:
         sink: where lines and objects are stored.
         mapped: the lines, large payloads and rejected records of a request.
         arrival_ns: when the request arrived, ns since the epoch.
+        lingers: whether lines wait for others before an append.
 
     Raises:
         StoreError: the first failure, after everything else is resolved; the request may be sent again.
     """
+    at_once = _FOLDERS_AT_ONCE if lingers else _FOLDERS_WITHOUT_LINGER
     if not mapped.large and not mapped.rejected:
-        return await _append(sink, mapped.lines)
+        return await _append(sink, mapped.lines, at_once)
     committed = await _all(
-        _append(sink, mapped.lines),
+        _append(sink, mapped.lines, at_once),
         quarantine(sink, mapped.rejected, arrival_ns),
         *(_store_large(sink, large, arrival_ns) for large in mapped.large),
     )
@@ -88,17 +98,17 @@ async def quarantine(sink: LineSink, rejected: Sequence[Rejected], arrival_ns: i
     Raises:
         StoreError: not everything is durable; the request may be sent again.
     """
-    urls_by_part: dict[bytes, str] = {}  # records of one request share their resource
+    urls_by_part: dict[int, str] = {}  # records of one request share their resource; hashing it would take long
     lines: dict[str, list[Line]] = {}
     for one in rejected:
         folder = partition.quarantine_folder(one.time_ns or arrival_ns)
         urls = {}
         for key, part in one.large_parts.items():
-            if part not in urls_by_part:
+            if id(part) not in urls_by_part:
                 name = await _off_the_loop(partial(quarantine_line.object_name, part), len(part))
                 url = await sink.put(f"{folder}/files/{name}", part, quarantine_line.OTLP_CONTENT_TYPE)
-                urls_by_part[part] = url
-            urls[key] = urls_by_part[part]
+                urls_by_part[id(part)] = url
+            urls[key] = urls_by_part[id(part)]
         line = await _off_the_loop(partial(_quarantine_line, one, arrival_ns, urls), one.size)
         lines.setdefault(folder, []).append(line)
     return replace(await _append(sink, lines), duplicates=0, rejected=tuple(rejected))
@@ -122,32 +132,73 @@ async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> 
     except ValueError as error:  # the name has other content: like an internal error, this affects only this record
         identity = Identity(large.event.collection, int(large.event.line.timens))
         rejected = rejected_by_bug(
-            large.record, error, resource=large.resource, endpoint=large.endpoint, identity=identity
+            large.whole_record(), error, resource=large.resource, endpoint=large.endpoint, identity=identity
         )
         return replace(await quarantine(sink, (rejected,), arrival_ns), defects=(error,))
     line = Line(large.event.line.id, large.line_at(url))
     return await _append(sink, {large.event.folder: [line]})
 
 
-async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]]) -> Committed:
+async def _append(sink: LineSink, lines: Mapping[str, Sequence[Line]], at_once: int = 1) -> Committed:
     """Append to all folders concurrently, to some at a time."""
     if len(lines) == 1:
         ((folder, group),) = lines.items()
         appended = await sink.append(folder, group)
         return Committed(duplicates=appended.duplicates, parked=appended.parked)
-    folders = iter(lines.items())
-    return await _all(*(_append_in_turn(sink, folders) for _ in range(min(len(lines), _FOLDERS_AT_ONCE))))
+    return await _append_to_many(sink, _in_turns(lines, at_once), min(len(lines), at_once))
 
 
-async def _append_in_turn(sink: LineSink, folders: Iterator[tuple[str, Sequence[Line]]]) -> Committed:
+async def _append_to_many(sink: LineSink, folders: Iterator[tuple[str, Sequence[Line]]], at_once: int) -> Committed:
+    """Append to `at_once` folders at a time; one that takes long does not count, so that it delays no other."""
+    loop = asyncio.get_running_loop()
+    tasks: list[asyncio.Task[Committed]] = []
+
+    def begin() -> None:
+        if sum(not task.done() for task in tasks) < _FOLDERS_AT_ONCE:
+            tasks.append(loop.create_task(_append_in_turn(sink, folders, begin)))
+
+    for _ in range(at_once):
+        begin()
+    try:
+        for task in tasks:  # further ones are added meanwhile
+            await asyncio.wait({task})
+    finally:
+        for task in tasks:
+            task.cancel()
+        failures = [error for task in tasks if task.done() and not task.cancelled() and (error := task.exception())]
+    if failures:
+        raise failures[0]
+    return _joined([task.result() for task in tasks])
+
+
+def _in_turns(lines: Mapping[str, Sequence[Line]], at_once: int) -> Iterator[tuple[str, Sequence[Line]]]:
+    """The folders, those of the tenants by turns: thousands of one tenant do not come before one of another."""
+    if len(lines) <= at_once:
+        return iter(lines.items())
+    number: Counter[str] = Counter()
+    turns: list[tuple[int, tuple[str, Sequence[Line]]]] = []
+    for item in lines.items():
+        tenant = tenant_of_folder(item[0])
+        turns.append((number[tenant], item))
+        number[tenant] += 1
+    return (item for _, item in sorted(turns, key=itemgetter(0)))
+
+
+async def _append_in_turn(
+    sink: LineSink, folders: Iterator[tuple[str, Sequence[Line]]], when_slow: Callable[[], None]
+) -> Committed:
     """Append to one folder after the other; several tasks share `folders`."""
+    loop = asyncio.get_running_loop()
     committed: list[Committed] = []
     failures: list[StoreError] = []
     for folder, group in folders:
+        timer = loop.call_later(_SLOW_SECONDS, when_slow)
         try:
             committed.append(await _append(sink, {folder: group}))
         except StoreError as error:  # the other folders do not wait for this one
             failures.append(error)
+        finally:
+            timer.cancel()
     if failures:
         raise failures[0]
     return _joined(committed)

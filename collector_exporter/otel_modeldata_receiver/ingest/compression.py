@@ -18,11 +18,14 @@ from __future__ import annotations
 import asyncio
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..exceptions import TooLargeError, UndecodableError
 
-__all__ = ["decompress", "decompress_small", "is_compressed"]
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["counted", "decompress", "decompress_now", "decompress_small", "is_compressed"]
 
 _GZIP: Final = b"\x1f\x8b"
 _ZLIB: Final = b"\x78"
@@ -71,11 +74,32 @@ async def decompress(message: bytes, limit: int) -> bytes:
 
 def _decompress_large(message: bytes, limit: int) -> bytes:
     """Decompress twice: first only to count, so that a bomb uses no more memory than one step, then into memory."""
+    counting = counted(message, limit)
+    while True:
+        try:
+            next(counting)
+        except StopIteration as end:
+            return decompress_now(message, end.value)
+
+
+def counted(message: bytes, limit: int) -> Generator[None, None, int]:
+    """Count the bytes of the content of a compressed `message`; yields after each step.
+
+    Raises:
+        TooLargeError: the content has more than `limit` bytes.
+        UndecodableError: the data is damaged or cut off.
+    """
     decompressor = zlib.decompressobj(wbits=_EITHER)
     size = len(_step(decompressor, message, message))
     while not decompressor.eof and size <= limit:
+        yield
         size += len(_step(decompressor, decompressor.unconsumed_tail, message))
     _check(decompressor, size, message, limit)
+    return size
+
+
+def decompress_now(message: bytes, size: int) -> bytes:
+    """The content of a compressed `message`, which has `size` bytes."""
     return zlib.decompress(message, wbits=_EITHER, bufsize=size)
 
 

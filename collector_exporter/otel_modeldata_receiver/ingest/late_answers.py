@@ -10,23 +10,54 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from ..exceptions import UndecodableError
+from ..exceptions import ReceiverError, UndecodableError
 
 if TYPE_CHECKING:
     from ..config.authorization import Client
-    from ..mapping.request import Decoded
+    from ..mapping.signal import Signal
     from .request_info import RequestInfo
 
-__all__ = ["LateAnswers", "pass_on"]
+__all__ = ["Arrived", "Known", "LateAnswers", "arrived_request", "pass_on"]
 
 MOST_ANSWERS: Final = 1_000
 KEPT_SECONDS: Final = 600.0
 """Longer than the pauses of senders between two tries."""
 
+_LONG_BYTES: Final = 256 * 1024
+"""Of a larger request a digest is computed in a thread."""
+
 _Key: TypeAlias = "tuple[str, Client | None, int]"
 """Signal, sender and size."""
+
+
+class Known(Protocol):
+    """What is known of a request."""
+
+    @property
+    def signal(self) -> Signal:
+        """The signal of its records."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """A digest of its bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """What is known of a request that another process has."""
+
+    signal: Signal
+    size: int
+    digest: bytes
 
 
 @dataclass(slots=True)
@@ -43,15 +74,15 @@ class LateAnswers:
         self._late: dict[_Key, _Late] = {}
         """Of several requests of one sender with the same size, the latest."""
 
-    def add(self, decoded: Decoded, info: RequestInfo, task: asyncio.Task[bytes]) -> None:
+    def add(self, request: Known, info: RequestInfo, task: asyncio.Task[bytes]) -> None:
         """Remember `task`, which makes a request durable, unless it has ended."""
-        key = _key(decoded, info)
+        key = _key(request, info)
         if task.done() or ((known := self._late.get(key)) is not None and known.task is task):
             return
         self._late.pop(key, None)
         while len(self._late) >= MOST_ANSWERS:
             del self._late[next(iter(self._late))]
-        late = self._late[key] = _Late(_digest(decoded), task)
+        late = self._late[key] = _Late(request.digest, task)
         loop = asyncio.get_running_loop()
 
         def ended(_: asyncio.Task[bytes]) -> None:
@@ -59,16 +90,16 @@ class LateAnswers:
 
         task.add_done_callback(ended)
 
-    def find(self, decoded: Decoded, info: RequestInfo) -> asyncio.Task[bytes] | None:
+    def find(self, request: Known, info: RequestInfo) -> asyncio.Task[bytes] | None:
         """The work that makes the same request durable, under way or done; None if it is unknown or failed.
 
         It is forgotten here. If its sender gives up again before it ends, the caller adds it again.
         """
         if not self._late:
             return None
-        key = _key(decoded, info)
+        key = _key(request, info)
         late = self._late.get(key)
-        if late is None or late.digest != _digest(decoded):
+        if late is None or late.digest != request.digest:
             return None
         del self._late[key]
         if not late.task.done():
@@ -77,11 +108,23 @@ class LateAnswers:
         return late.task if _has_answer(late.task) and not is_too_old else None
 
 
+async def arrived_request(message: bytes, signal: Signal) -> Arrived:
+    """What is known of a request of log records or spans by its bytes."""
+    digest = await asyncio.to_thread(_digest, message) if len(message) > _LONG_BYTES else _digest(message)
+    return Arrived(signal=signal, size=len(message), digest=digest)
+
+
+def _digest(message: bytes) -> bytes:
+    return hashlib.sha256(message).digest()
+
+
 def pass_on(task: asyncio.Task[bytes], answer: asyncio.Future[bytes]) -> None:
     """Resolve `answer` as `task` ended."""
     if task.cancelled():
         answer.cancel()
     elif (error := task.exception()) is not None:
+        if isinstance(error, ReceiverError):
+            error.__traceback__ = None  # its frames have the request, and the error: only the collector would free them
         if not answer.done():
             answer.set_exception(error)
             answer.exception()  # marks it as retrieved, even if the call is given up at this moment
@@ -89,12 +132,8 @@ def pass_on(task: asyncio.Task[bytes], answer: asyncio.Future[bytes]) -> None:
         answer.set_result(task.result())
 
 
-def _key(decoded: Decoded, info: RequestInfo) -> _Key:
-    return info.signal.name, info.client, len(decoded.request)
-
-
-def _digest(decoded: Decoded) -> bytes:
-    return hashlib.sha256(decoded.request).digest()
+def _key(request: Known, info: RequestInfo) -> _Key:
+    return request.signal.name, info.client, request.size
 
 
 def _has_answer(task: asyncio.Task[bytes]) -> bool:

@@ -31,7 +31,7 @@ SLOTS: Final = 16
 SLOW_SLOTS: Final = 12
 """More than one gateway sends at a time (10 by default), so its large requests over slow networks do not end each
 other."""
-QUICK_SECONDS: Final = 0.5
+QUICK_SECONDS: Final = 0.03
 FAIR_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 20.0
 """Time limit for reading a message, waiting included: 72 MiB need 30 Mbit/s. Below the gateway's timeout of 30 s."""

@@ -19,14 +19,14 @@ from msgspec import structs
 from ..exceptions import OverloadedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..config.limits import LimitsConfig
     from ..mapping.bounds.outline import Share
     from ..mapping.outcomes import Mapped
     from ..mapping.quarantine import Rejected
 
-__all__ = ["TenantRates"]
+__all__ = ["TenantRates", "once"]
 
 MOST_TENANTS: Final = 10_000
 _BURST_SECONDS: Final = 10.0
@@ -77,6 +77,11 @@ class TenantRates:
         self._accounts: dict[str, _Account] = {}
         self._has_rates = any(name in self._limits for name in (_RECORDS, _BYTES, _STORED))
 
+    @property
+    def are_set(self) -> bool:
+        """Whether there is a rate that `admit` checks."""
+        return self._has_rates
+
     def admit(self, shares: Iterable[Share]) -> Mapping[str, str]:
         """Take what the deployments of a request have in it.
 
@@ -89,7 +94,7 @@ class TenantRates:
         """
         if not self._has_rates:
             return {}
-        with_records = [share for share in shares if share.records or share.rest]
+        with_records = [share for share in shares if share.records or share.rest_records]
         refused = {share.tenant: reason for share in with_records if (reason := self._reason(share.tenant))}
         if refused and len(refused) == len(with_records):
             raise OverloadedError(f"{next(iter(refused.values()))}; send again in a moment")
@@ -167,3 +172,17 @@ class TenantRates:
         passed, account.filled_at = now - account.filled_at, now
         for name, level in account.levels.items():
             account.levels[name] = min(self._capacity[name], level + passed * self._per_second[name])
+
+
+def once(
+    admit: Callable[[Sequence[Share]], Mapping[str, str]],
+) -> Callable[[Sequence[Share]], Mapping[str, str]]:
+    """`admit` for one request, which may be mapped twice: the second call has the result of the first one."""
+    results: list[Mapping[str, str]] = []
+
+    def admit_once(shares: Sequence[Share]) -> Mapping[str, str]:
+        if not results:
+            results.append(admit(shares))
+        return results[0]
+
+    return admit_once

@@ -5,9 +5,11 @@ longer than `_TURN_SECONDS` goes on in turns, of which the loop runs one between
 long requests there are, a short one waits for one turn at each of its steps, not for one turn of each. Long requests
 take turns in the order of their arrival.
 
-A single record that takes long (a structured body of thousands of values) is mapped in a thread, one at a time. The
-turn is given back meanwhile: such a record may take a second, and a request of thousands of ordinary records needs a
-hundred turns.
+A request that takes longer than `_MOST_SECONDS`, that has a record which takes long (a structured body of thousands of
+values), or that becomes more than one piece is not mapped here, but in the mapping process, from its beginning. In a
+process that has none (`listeners/in_process.py`) it goes on in turns, and such a record is mapped in a thread, one at a
+time. The turn is given back meanwhile: such a record may take a second, and a request of thousands of ordinary records
+needs a hundred turns.
 """
 
 from __future__ import annotations
@@ -24,9 +26,14 @@ if TYPE_CHECKING:
     from ..mapping.event import Outcome
     from ..mapping.outcomes import Step
 
-__all__ = ["Turns"]
+__all__ = ["TakesLongError", "Turns"]
 
 _TURN_SECONDS: Final = 0.003
+_MOST_SECONDS: Final = 0.02
+
+
+class TakesLongError(Exception):
+    """A request takes longer than requests that are mapped on the event loop may; nothing of it was passed on."""
 
 
 class Turns:
@@ -40,6 +47,43 @@ class Turns:
         self._turn = asyncio.Lock()
         self._thread = asyncio.Lock()
         self._clock = clock
+
+    async def piece(self, steps: Generator[Step, Outcome | Exception | None, None]) -> Mapped:
+        """The only piece of a request.
+
+        Raises:
+            TakesLongError: it has more pieces, or takes longer than `_MOST_SECONDS`.
+        """
+        has_turn = False
+        piece: Mapped | None = None
+        began = self._clock()
+        worked, spent = time.thread_time(), 0.0
+        try:
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration:
+                    if piece is None:
+                        raise TakesLongError from None
+                    return piece
+                if piece is not None or callable(step):
+                    raise TakesLongError
+                if step is not None:
+                    piece = step
+                elif self._clock() - began >= _TURN_SECONDS:
+                    spent += time.thread_time() - worked  # on a busy machine a turn may take long without work
+                    if spent > _MOST_SECONDS:
+                        raise TakesLongError
+                    await asyncio.sleep(0)  # with the turn, so that no other one begins before the sockets were read
+                    if has_turn:
+                        self._turn.release()
+                        has_turn = False
+                    has_turn = await self._turn.acquire()
+                    began, worked = self._clock(), time.thread_time()
+        finally:
+            steps.close()
+            if has_turn:
+                self._turn.release()
 
     async def pieces(self, steps: Generator[Step, Outcome | Exception | None, None]) -> AsyncGenerator[Mapped, None]:
         """The pieces of a request; the next one is mapped when it is asked for."""

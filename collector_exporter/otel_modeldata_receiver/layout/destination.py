@@ -103,6 +103,11 @@ class Destinations:
         self._on_new = on_new
         self._known: dict[tuple[str, str, RollingRate | None], _Collections] = {}
 
+    @property
+    def settings(self) -> tuple[RollingRate | None, Plans]:
+        """What the destinations follow from: the first two arguments."""
+        return self._rolling_rate, self._plans
+
     def replace(self, plans: Plans) -> None:
         """Use other `plans` from the next request on."""
         self._plans = plans

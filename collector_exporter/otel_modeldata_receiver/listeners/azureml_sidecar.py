@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +37,7 @@ from .external_event import ExternalEvent, request_of, time_of
 from .http_request import plain_answer, plain_refusal, read_body, request_info
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aiohttp import web
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from ..config.receiver import ReceiverConfig
     from ..ingest.pipeline import Pipeline
-    from ..ingest.request_info import RequestInfo
     from .http_request import HttpRefusal
 
 __all__ = ["PATH", "AzureMLSidecar", "read", "resource_of"]
@@ -124,6 +124,15 @@ def read(headers: Mapping[str, str], body: bytes, resource: Mapping[str, str]) -
     )
 
 
+def converted(body: bytes, *, headers: Mapping[str, str], resource: Mapping[str, str]) -> bytes:
+    """The event that a request reports as an encoded `ExportLogsServiceRequest`; see `read`.
+
+    Raises:
+        UndecodableError: the request has no collection, or an invalid time.
+    """
+    return request_of([read(headers, body, resource)])
+
+
 class AzureMLSidecar:
     """The route of `PATH`.
 
@@ -141,29 +150,32 @@ class AzureMLSidecar:
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """200 when the event is durable; 400 with the reason when it is durable in quarantine."""
-        converted: bytes | None = None
+        body: bytes | None = None
 
-        async def convert(body: bytes) -> bytes:
-            nonlocal converted
-            headers = {name.lower(): value for name, value in request.headers.items()}
-            converted = request_of([read(headers, body, self._resource)])
-            return converted
+        async def read_whole() -> bytes:
+            nonlocal body
+            body = await read_body(request, self._max_bytes)
+            return body
 
         started = asyncio.get_running_loop().time()
         info = request_info(request, LOGS)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers.setdefault("trace-id", str(uuid.uuid4()))  # also when it is tried again
+        convert = partial(converted, headers=headers, resource=self._resource)
         try:
-            answer = await self._pipeline.receive(lambda: read_body(request, self._max_bytes), info, convert)
+            answer = await self._pipeline.receive(read_whole, info, convert)
         except (OverloadedError, StoreError) as error:
-            if converted is None:
+            if body is None:
                 raise
-            answer = await self._hold(converted, info, error, started + self._deadline_seconds)
+            retry = partial(self._pipeline.accept, body, info, convert)
+            answer = await self._hold(retry, error, started + self._deadline_seconds)
         return plain_answer(answer)
 
     def refused(self, request: web.BaseRequest, refusal: HttpRefusal) -> web.Response:  # noqa: ARG002
         """A sentence, which the wheel writes to the log of the scoring container."""
         return plain_refusal(refusal)
 
-    async def _hold(self, request: bytes, info: RequestInfo, error: Exception, deadline: float) -> bytes:
+    async def _hold(self, retry: Callable[[], Awaitable[bytes]], error: Exception, deadline: float) -> bytes:
         """Retry until the request is durable or the deadline is reached."""
         if self._held >= MOST_HELD:
             raise error
@@ -172,7 +184,7 @@ class AzureMLSidecar:
             while asyncio.get_running_loop().time() < deadline - _PAUSE_SECONDS:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 try:
-                    return await self._pipeline.accept(request, info)
+                    return await retry()
                 except (OverloadedError, StoreError) as latest:
                     error = latest
             raise error

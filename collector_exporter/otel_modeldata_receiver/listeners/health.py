@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
+from otel_modeldata.log_throttle import LogThrottle
+
 from ..exceptions import StoreError
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class StoreHealth:
         self._reason: str | None = "starting"
         self._probe: asyncio.Task[None] | None = None
         self._stopped = False
+        self._log = LogThrottle(logger)
 
     async def start(self) -> None:
         """Report SERVING: the store was checked."""
@@ -83,8 +86,9 @@ class StoreHealth:
         if self._stopped:
             return
         if self._probe is None or self._probe.done():
-            logger.warning("not ready: %s", error)
-            self._reason = str(error)
+            # The error may name a parked blob: parking was tried last.
+            self._reason = f"the store cannot be written: {error}"
+            logger.warning("not ready: %s", self._reason)
             self._probe = asyncio.create_task(self._until_usable())
 
     def stored(self) -> None:
@@ -117,19 +121,24 @@ class StoreHealth:
             await asyncio.sleep(self._idle_seconds)
             if self._has_stored or self._reason is not None:
                 continue
-            try:
-                await self._check()
-            except StoreError as error:
+            if (error := await self._error_of_check()) is not None:
                 self.store_failed(error)
 
     async def _is_usable(self) -> bool:
         """Whether the main store can be written, after a pause."""
         await asyncio.sleep(self._probe_seconds)
+        return await self._error_of_check() is None
+
+    async def _error_of_check(self) -> StoreError | None:
+        """Why the main store cannot be written, if it cannot."""
         try:
             await self._check()
-        except StoreError:
-            return False
-        return True
+        except StoreError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 (a bug must not end the checks: only they make it ready again)
+            self._log.log(logging.ERROR, "check", "the store cannot be checked (bug)", exc_info=error)
+            return StoreError("expected to check the store, got an internal error: its log line has the cause")
+        return None
 
     async def _set(self, status: HealthCheckResponse.ServingStatus.ValueType) -> None:
         for service in self._services:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import uuid
 from base64 import b64decode
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote
 
@@ -30,16 +31,17 @@ from otel_modeldata import semconv
 from otel_modeldata.validation.media_type import type_of_body
 
 from ..exceptions import UndecodableError
+from ..mapping.bounds.json_bounds import check_json, check_json_size
 from ..mapping.signal import LOGS
 from .external_event import ExternalEvent, request_of, time_of
 from .http_request import media_type, plain_answer, plain_refusal, read_body, request_info
-from .json_bounds import check_json, check_json_size, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiohttp import web
 
+    from ..config.limits import LimitsConfig
     from ..config.receiver import ReceiverConfig
     from ..ingest.pipeline import Pipeline
     from .http_request import HttpRefusal
@@ -91,6 +93,20 @@ def read(headers: Mapping[str, str], content_type: str, body: bytes) -> list[Ext
     return [_event(attributes, body)]
 
 
+def converted(body: bytes, *, headers: Mapping[str, str], content_type: str, limits: LimitsConfig) -> bytes:
+    """The events of one request as an encoded `ExportLogsServiceRequest`; see `read`.
+
+    Raises:
+        TooLargeError: the body is too large for its encoding.
+        UndecodableError: it has too many values, or is not an event of KServe's logger.
+    """
+    if content_type == _STRUCTURED:
+        check_json_size(body, limits)
+    if content_type == _BATCHED:
+        check_json(body, limits)
+    return request_of(read(headers, content_type, body))
+
+
 class KServeLogger:
     """The route of `PATH`.
 
@@ -106,17 +122,8 @@ class KServeLogger:
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """200 when every event is durable; 400 with the reason when one is durable in quarantine only."""
-
-        async def convert(body: bytes) -> bytes:
-            content_type = media_type(request)
-            headers = {name.lower(): value for name, value in request.headers.items()}
-            if content_type == _STRUCTURED:
-                check_json_size(body, self._limits)
-            if content_type != _BATCHED:
-                return request_of(read(headers, content_type, body))
-            check_json(body, self._limits)
-            return await in_thread(lambda: request_of(read(headers, content_type, body)), len(body))
-
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        convert = partial(converted, headers=headers, content_type=media_type(request), limits=self._limits)
         info = request_info(request, LOGS, self._pipeline.clients)
         return plain_answer(await self._pipeline.receive(lambda: read_body(request, self._max_bytes), info, convert))
 

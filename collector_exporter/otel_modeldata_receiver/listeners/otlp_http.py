@@ -22,7 +22,7 @@ from . import otlp_json
 from .http_request import media_type, read_body, request_info
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from google.protobuf.message import Message
 
@@ -40,8 +40,8 @@ _JSON: Final = "application/json"
 def otlp_routes(pipeline: Pipeline, config: ReceiverConfig) -> dict[str, OtlpRoute]:
     """The routes of both signals, by path (OTLP/HTTP "Request")."""
     limit = config.max_message_bytes
-    to_logs = partial(otlp_json.request_of, signal=otlp_json.JSON_LOGS, limits=config.limits)
-    to_spans = partial(otlp_json.request_of, signal=otlp_json.JSON_SPANS, limits=config.limits)
+    to_logs = partial(otlp_json.logs_of, limits=config.limits)
+    to_spans = partial(otlp_json.spans_of, limits=config.limits)
     logs = OtlpRoute(pipeline, LOGS, to_logs, ExportLogsServiceResponse, max_bytes=limit)
     spans = OtlpRoute(pipeline, pipeline.spans, to_spans, ExportTraceServiceResponse, max_bytes=limit)
     return {"/v1/logs": logs, "/v1/traces": spans}
@@ -62,7 +62,7 @@ class OtlpRoute:
         self,
         pipeline: Pipeline,
         signal: Signal,
-        convert: Callable[[bytes], Awaitable[bytes]],
+        convert: Callable[[bytes], bytes],
         response: type[ExportLogsServiceResponse | ExportTraceServiceResponse],
         *,
         max_bytes: int,

@@ -12,12 +12,11 @@ This is slow, 0.1 ms a record and more: senders that have the choice should use 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from functools import partial
+from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,23 +26,25 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from ..config.limits import LimitsConfig
 from ..exceptions import UndecodableError
+from ..mapping.bounds.json_bounds import check_json
 from ..mapping.log_record import UNDECODABLE_JSON
-from .json_bounds import check_json, in_thread
+from .json_faults import JsonFaultError, check_types, fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from google.protobuf.descriptor import Descriptor
 
-__all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "request_of"]
+__all__ = ["JSON_LOGS", "JSON_SPANS", "JsonSignal", "logs_of", "request_of", "spans_of"]
 
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 _ARRAY: Final = "arrayValue"
 _UNREADABLE_RESOURCE: Final = "otlp.json"
+_MOST_DIGITS: Final = 400
 _ERRORS: Final = (
     ParseError,
     ValueError,
@@ -67,14 +68,14 @@ class JsonSignal:
         keys: the keys of resources, scopes and records in JSON.
         fields: the names of the same fields in Protocol Buffers, which are keys in JSON too.
         record: the message type of a record.
-        unreadable: the replacement for a record that cannot be read, from its JSON.
+        unreadable: the replacement for a record that cannot be read, from its JSON and what is wrong.
     """
 
     request: Callable[[], Any]
     keys: tuple[str, str, str]
     fields: tuple[str, str, str]
     record: Callable[[], Any]
-    unreadable: Callable[[str], Any]
+    unreadable: Callable[[str, str], Any]
 
 
 JSON_LOGS: Final = JsonSignal(
@@ -82,20 +83,24 @@ JSON_LOGS: Final = JsonSignal(
     keys=("resourceLogs", "scopeLogs", "logRecords"),
     fields=("resource_logs", "scope_logs", "log_records"),
     record=LogRecord,
-    unreadable=lambda text: LogRecord(body=AnyValue(string_value=text), event_name=UNDECODABLE_JSON),
+    unreadable=lambda text, fault: LogRecord(
+        body=AnyValue(string_value=text), event_name=UNDECODABLE_JSON, severity_text=fault
+    ),
 )
 JSON_SPANS: Final = JsonSignal(
     request=ExportTraceServiceRequest,
     keys=("resourceSpans", "scopeSpans", "spans"),
     fields=("resource_spans", "scope_spans", "spans"),
     record=Span,
-    unreadable=lambda text: Span(
-        name=UNDECODABLE_JSON, attributes=[KeyValue(key="otlp.json", value=AnyValue(string_value=text))]
+    unreadable=lambda text, fault: Span(
+        name=UNDECODABLE_JSON,
+        attributes=[KeyValue(key="otlp.json", value=AnyValue(string_value=text))],
+        status=Status(message=fault),
     ),
 )
 
 
-async def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | None = None) -> bytes:
+def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | None = None) -> bytes:
     """The encoded request of `text`, a request in JSON.
 
     Raises:
@@ -103,7 +108,17 @@ async def request_of(text: bytes, signal: JsonSignal, limits: LimitsConfig | Non
         UndecodableError: the structure of the request could not be read, or it has too many values.
     """
     check_json(text, limits or LimitsConfig())
-    return await in_thread(partial(_request_of, text, signal), len(text))
+    return _request_of(text, signal)
+
+
+def logs_of(text: bytes, limits: LimitsConfig) -> bytes:
+    """The encoded request of log records of `text`; see `request_of`."""
+    return request_of(text, JSON_LOGS, limits)
+
+
+def spans_of(text: bytes, limits: LimitsConfig) -> bytes:
+    """The encoded request of spans of `text`; see `request_of`."""
+    return request_of(text, JSON_SPANS, limits)
 
 
 def _request_of(text: bytes, signal: JsonSignal) -> bytes:
@@ -117,9 +132,11 @@ def _request_of(text: bytes, signal: JsonSignal) -> bytes:
         encoded: bytes = request.SerializeToString()
     except _ERRORS as error:
         # The messages of these errors may quote the data that was sent.
+        is_known = isinstance(error, (RecursionError, JsonFaultError))
+        found = fault_of(error) if is_known else f"{type(error).__name__}; correct the sender"
+        fault, _, cure = found.partition("; ")
         raise UndecodableError(
-            f"undecodable request: expected OTLP in JSON, got a body of {len(text)} bytes that is not "
-            f"({type(error).__name__}); correct the sender"
+            f"undecodable request: expected OTLP in JSON, got a body of {len(text)} bytes that is not ({fault}); {cure}"
         ) from None
     return encoded
 
@@ -129,10 +146,15 @@ def _decoded(text: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        outline = json.loads(text.decode("utf-8", "surrogateescape"))
+        outline = json.loads(text.decode("utf-8", "surrogateescape"), parse_int=_integer)
         if not isinstance(outline, dict):
             raise
         return outline
+
+
+def _integer(digits: str) -> int | str:
+    """An integer; the text of one that has more digits than Python converts, which no field can hold."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
 def _removed(message: dict[str, Any], signal: JsonSignal, level: int) -> list[Any]:
@@ -152,13 +174,16 @@ def _add(outline: dict[str, Any], resource: Any, signal: JsonSignal, plain: Call
     records = [_removed(scope, signal, 2) for scope in scopes]
     outline[signal.keys[1]] = scopes
     try:
-        ParseDict(plain(outline), resource, ignore_unknown_fields=True)
-    except _ERRORS:
+        fixed = plain(outline)
+        check_types(fixed, resource.DESCRIPTOR)
+        ParseDict(fixed, resource, ignore_unknown_fields=True)
+    except _ERRORS as error:
         if not any(records):
             raise
         resource.Clear()
         resource.resource.attributes.add(key=_UNREADABLE_RESOURCE).value.string_value = _as_json(outline)
-        unreadable = [signal.unreadable(_as_json(record)) for group in records for record in group]
+        fault = f"a resource or scope with {fault_of(error)}"
+        unreadable = [signal.unreadable(_as_json(record), fault) for group in records for record in group]
         getattr(getattr(resource, signal.fields[1]).add(), signal.fields[2]).extend(unreadable)
         return
     for scope, group in zip(getattr(resource, signal.fields[1]), records, strict=True):
@@ -166,10 +191,16 @@ def _add(outline: dict[str, Any], resource: Any, signal: JsonSignal, plain: Call
 
 
 def _record(record: Any, signal: JsonSignal, plain: Callable[[Any], Any]) -> Any:
+    fault = ""
     for fix in (_unchanged, _with_large_numbers):
-        with contextlib.suppress(*_ERRORS):
-            return ParseDict(fix(_with_base64_ids(plain(record))), signal.record(), ignore_unknown_fields=True)
-    return signal.unreadable(_as_json(record))
+        made = signal.record()
+        try:
+            fixed = fix(_with_base64_ids(plain(record)))
+            check_types(fixed, made.DESCRIPTOR)
+            return ParseDict(fixed, made, ignore_unknown_fields=True)
+        except _ERRORS as error:
+            fault = fault_of(error)
+    return signal.unreadable(_as_json(record), fault)
 
 
 def _as_json(value: Any) -> str:
@@ -193,7 +224,7 @@ def _plain_message(message: dict[str, Any]) -> dict[str, Any]:
     """`message` in the form of `_plain`.
 
     Raises:
-        ValueError: it has both forms of a key, with two values. `ParseDict` would take the last one.
+        JsonFaultError: it has both forms of a key, with two values. `ParseDict` would take the last one.
     """
     plain: dict[str, Any] = {}
     for key, inner in message.items():
@@ -202,7 +233,7 @@ def _plain_message(message: dict[str, Any]) -> dict[str, Any]:
         name = _JSON_NAMES.get(key, key)
         read = _plain(_with_empty_values(inner) if name == _ARRAY else inner)
         if plain.setdefault(name, read) != read:
-            raise ValueError(name)
+            raise JsonFaultError("two values of a key that is there in both forms; correct the sender")
     return plain
 
 
@@ -236,6 +267,17 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
+def _is_double(number: float) -> bool:
+    """Whether a large number is a double, or one as JavaScript writes it, whose last digits are zeros.
+
+    A double in place of any other integer would be another number.
+    """
+    try:
+        return float(number) == number or int(Decimal(repr(float(number)))) == number
+    except OverflowError:
+        return False
+
+
 def _with_large_numbers(value: Any) -> Any:
     """`value` with doubles where integers do not fit: OpenTelemetry's JavaScript SDK sends 1e300 as an integer."""
     if isinstance(value, list):
@@ -243,16 +285,23 @@ def _with_large_numbers(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     number = value.get("intValue")
-    if isinstance(number, (int, float)) and not -(2**63) <= number < 2**63:
+    if isinstance(number, (int, float)) and not -(2**63) <= number < 2**63 and _is_double(number):
         return {"doubleValue": float(number)}
     return {key: _with_large_numbers(item) for key, item in value.items()}
 
 
-def _with_base64_ids(record: dict[str, Any]) -> dict[str, Any]:
+def _base64_id(key: str, value: Any) -> str:
+    try:
+        return b64encode(bytes.fromhex(value)).decode()
+    except (TypeError, ValueError):
+        raise JsonFaultError(f"a {key} that is not hexadecimal; write ids in hexadecimal digits") from None
+
+
+def _with_base64_ids(record: Any) -> Any:
     """`record`, and the links of a span in it, with their ids in base64, as `ParseDict` reads bytes."""
-    changed: dict[str, Any] = {
-        key: b64encode(bytes.fromhex(value)).decode() if key in _IDS else value for key, value in record.items()
-    }
+    if not isinstance(record, dict):
+        return record  # `check_types` says so
+    changed: dict[str, Any] = {key: _base64_id(key, value) if key in _IDS else value for key, value in record.items()}
     if links := changed.get("links"):
         changed["links"] = [_with_base64_ids(link) for link in links]
     return changed

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 64
 """Arrays and maps that a structured body may nest. Protocol Buffers stop near 48, so this is a second limit."""
+_MOST_IN_TEXT: Final = "about 1,000"
+"""What the JSON decoder reads before it gives up, which depends on Python."""
 
 
 BINARY: Final = "application/octet-stream"
@@ -72,7 +74,7 @@ _LF, _CR = b"\n\r"  # numbers: a search for a number takes a seventh of the time
 _LINE_BREAKS_TO_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
 
 
-def rows(body: AnyValue, content_type: str, *, is_own: bool = False) -> RowsText:
+def rows(body: AnyValue, content_type: str, *, is_own: bool = False, text: bytes | None = None) -> RowsText:
     """The rows of `body`, for a tabular collection: an array of objects; a single object is one row.
 
     A string or bytes body is JSON text and is passed on as it is; a structured body is mapped to JSON.
@@ -81,15 +83,16 @@ def rows(body: AnyValue, content_type: str, *, is_own: bool = False) -> RowsText
         body: the body.
         content_type: its media type.
         is_own: whether this project's SDK wrote it.
+        text: its string or bytes, if they were cut out (`bounds/large_text.py`).
 
     Raises:
         BadRecordError: the body is not JSON, not rows, or binary; the message never quotes it.
     """
     kind = body.WhichOneof("value")
     if kind == "string_value":
-        text = body.string_value.encode()
+        text = body.string_value.encode() if text is None else text
     elif kind == "bytes_value":
-        text = _utf8(body.bytes_value)
+        text = _utf8(body.bytes_value if text is None else text)
     else:
         return _structured_rows(body)
     if not is_json(content_type):
@@ -115,7 +118,7 @@ def rows_of(text: bytes, *, is_own: bool = False) -> bytes:
     return _in_one_line(text)
 
 
-def payload(body: AnyValue, content_type: str | None) -> PayloadContent:
+def payload(body: AnyValue, content_type: str | None, text: bytes | None = None) -> PayloadContent:
     """The payload in `body`, for the payload collections: JSON, text or bytes.
 
     A string is text. Bytes are text where `content_type` is one of text and they are UTF-8, else binary. Text that is
@@ -126,6 +129,7 @@ def payload(body: AnyValue, content_type: str | None) -> PayloadContent:
         body: a string, bytes or a structured value.
         content_type: as it was sent; an invalid one counts as `application/octet-stream`; without one the payload is
             JSON if the bytes allow it.
+        text: its string or bytes, if they were cut out (`bounds/large_text.py`).
 
     Raises:
         BadRecordError: a structured body nests too deep.
@@ -134,7 +138,7 @@ def payload(body: AnyValue, content_type: str | None) -> PayloadContent:
     if kind not in {"string_value", "bytes_value"}:
         json = _encoder.encode(plain(body))
         return PayloadContent(json, len(json), semconv.JSON_CONTENT_TYPE, binary=False)
-    raw = body.string_value.encode() if kind == "string_value" else body.bytes_value
+    raw = text if text is not None else body.string_value.encode() if kind == "string_value" else body.bytes_value
     named = semconv.JSON_CONTENT_TYPE if content_type is None else _known(content_type)
     if kind == "bytes_value" and media_type.utf8_of(raw, media_type.parse(named)) != raw:
         return PayloadContent(raw, len(raw), BINARY if content_type is None else named, binary=True)
@@ -191,7 +195,7 @@ def _utf8(raw: bytes) -> bytes:
 def _single_row(text: bytes, no_rows: Exception) -> bytes:
     """A single object as an array of one row; anything else is rejected with the reason for the array."""
     if isinstance(no_rows, RecursionError):
-        raise _too_deep() from None
+        raise _too_deep(_MOST_IN_TEXT) from None
     if not isinstance(no_rows, msgspec.ValidationError):
         raise _not_json(no_rows) from None
     try:
@@ -201,7 +205,7 @@ def _single_row(text: bytes, no_rows: Exception) -> bytes:
     except msgspec.DecodeError as error:
         raise _not_json(error) from None
     except RecursionError:
-        raise _too_deep() from None
+        raise _too_deep(_MOST_IN_TEXT) from None
     return b"[%b]" % text
 
 
@@ -218,7 +222,7 @@ def _structured_rows(body: AnyValue) -> RowsText:
 def plain(value: AnyValue, depth: int = MAX_DEPTH) -> object:
     """`value` as msgspec prints it: integers exact, doubles round-trip, NaN and infinities null, bytes in base64."""
     if depth < 0:
-        raise _too_deep()
+        raise _too_deep(str(MAX_DEPTH))
     kind = value.WhichOneof("value")
     if kind is None or kind == otlp.INDEX_OF_PROFILES:
         return None
@@ -238,5 +242,5 @@ def _no_rows(found: str) -> BadRecordError:
     return BadRecordError(f"body not rows: expected a JSON array of objects in a tabular collection: {found}")
 
 
-def _too_deep() -> BadRecordError:
-    return BadRecordError("body too deep: expected a body of moderate nesting; flatten it")
+def _too_deep(most: str) -> BadRecordError:
+    return BadRecordError(f"body too deep: expected {most} arrays and objects in each other at most; flatten it")

@@ -51,13 +51,14 @@ class LargePayload(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         event: the event; its line has no `data` where the payload is binary.
-        record: the record, for quarantine if its payload cannot be stored.
+        record: the record, for quarantine if its payload cannot be stored; or what stands before and after the content
+            in it.
         resource: the encoded resource of the record.
         endpoint: the endpoint of the record.
     """
 
     event: Event
-    record: Record
+    record: Record | tuple[bytes, bytes]
     resource: bytes
     endpoint: str
 
@@ -70,6 +71,10 @@ class LargePayload(msgspec.Struct, frozen=True, kw_only=True):
     def content_type(self) -> str:
         """The media type of the object."""
         return self.event.line.datacontenttype if self.event.binary else semconv.JSON_CONTENT_TYPE
+
+    def whole_record(self) -> Record:
+        """The record, with its content."""
+        return self.record if isinstance(self.record, bytes) else self.content.join(self.record)
 
     def object_name(self) -> str:
         """The object's name in the store; it contains a digest of the content, which takes time to compute."""
@@ -95,7 +100,7 @@ def outcome_of(event: Event, record: Record, scope: ScopeContext) -> PlacedLine 
     Raises:
         BadRecordError: the attributes alone are too large for a line.
     """
-    if not event.binary:
+    if not event.binary and len(event.content) < cloudevent.MAX_LINE_BYTES:  # else encoding it would be a copy in vain
         line = cloudevent.encode(event.line, event.extensions)
         if len(line) <= cloudevent.MAX_LINE_BYTES:
             return PlacedLine(event.folder, Line(event.line.id, line))

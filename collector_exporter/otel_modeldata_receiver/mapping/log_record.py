@@ -37,6 +37,7 @@ MAX_ID_CHARS: Final = 128
 """Ids of stored lines are remembered to recognize a retry: they must be small."""
 UNDECODABLE_JSON: Final = "undecodable OTLP/JSON record"
 """The event name that a record gets if its JSON cannot be read; the name of such a span."""
+_MOST_FAULT_CHARS: Final = 200
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 
@@ -59,15 +60,20 @@ class _Content(NamedTuple):
     binary: bool = False
 
 
-def read(record: LogRecord, scope: ScopeContext) -> Event:
+def read(record: LogRecord, scope: ScopeContext, text: bytes | None = None) -> Event:
     """The event that `record` reports.
+
+    Args:
+        record: the record.
+        scope: what it shares with others.
+        text: the text of its body, if that was cut out (`bounds/large_text.py`).
 
     Raises:
         BadRecordError: the record is not model data, or cannot become a line that readers understand.
     """
     texts, extensions = _attributes(record)
-    collection = _collection(texts, record.event_name)
-    content = _rows_content(texts, record) if collection.tabular else _payload_content(texts, record)
+    collection = _collection(texts, record)
+    content = (_rows_content if collection.tabular else _payload_content)(texts, record, text)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano or scope.arrival_ns
     scope.times.check(time_ns)
     destination = scope.destinations[collection.name]
@@ -106,10 +112,10 @@ def _keys(texts: Mapping[str, str], known_id: str, scope: ScopeContext, content:
     return {**defaults, **content.keys, **sent}
 
 
-def _rows_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
+def _rows_content(texts: Mapping[str, str], record: LogRecord, text: bytes | None) -> _Content:
     content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
     is_own = texts.get(semconv.AZUREML_AGENT, "").startswith(OWN_AGENT)
-    rows = body.rows(record.body, content_type, is_own=is_own)
+    rows = body.rows(record.body, content_type, is_own=is_own, text=text)
     return _Content(
         type=content_type,
         range=cloudevent.content_range(rows.size),
@@ -118,8 +124,8 @@ def _rows_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
     )
 
 
-def _payload_content(texts: Mapping[str, str], record: LogRecord) -> _Content:
-    payload = body.payload(record.body, texts.get(semconv.AZUREML_DATA_CONTENT_TYPE))
+def _payload_content(texts: Mapping[str, str], record: LogRecord, text: bytes | None) -> _Content:
+    payload = body.payload(record.body, texts.get(semconv.AZUREML_DATA_CONTENT_TYPE), text)
     return _Content(
         type=payload.content_type,
         range=cloudevent.content_range(payload.size, http_attributes.total_bytes(texts, payload.size)),
@@ -211,12 +217,12 @@ def _extension(name: str, value: AnyValue) -> str | None:
         return None
 
 
-def _collection(texts: Mapping[str, str], event_name: str) -> KnownCollection:
+def _collection(texts: Mapping[str, str], record: LogRecord) -> KnownCollection:
     """The collection that a record names.
 
     Args:
         texts: its attributes by name.
-        event_name: its event name, used where no attribute names the collection.
+        record: the record; its event name is used where no attribute names the collection.
 
     Raises:
         BadRecordError: it names none, or an invalid one; see `collection_of`.
@@ -224,15 +230,21 @@ def _collection(texts: Mapping[str, str], event_name: str) -> KnownCollection:
     name = texts.get(semconv.AZUREML_COLLECTION_NAME)
     if name is not None:
         return collection_of(name)
+    event_name = record.event_name
     for event_type in (event_name, texts.get(semconv.CLOUDEVENTS_EVENT_TYPE, "")):
         if event_type.startswith(semconv.EVENT_TYPE_PREFIX):
             return collection_of(event_type.removeprefix(semconv.EVENT_TYPE_PREFIX))
-    is_undecodable = event_name == UNDECODABLE_JSON
-    cure = "correct its JSON: trace ids are hexadecimal" if is_undecodable else "route other logs elsewhere"
+    if event_name == UNDECODABLE_JSON:
+        raise undecodable_json(record.severity_text)
     raise BadRecordError(
         f"not model data: expected the attribute {semconv.AZUREML_COLLECTION_NAME} or an event name that starts with "
-        f"{semconv.EVENT_TYPE_PREFIX}, got event name {event_name[:80]!r}; {cure}"
+        f"{semconv.EVENT_TYPE_PREFIX}, got event name {event_name[:80]!r}; route other logs elsewhere"
     )
+
+
+def undecodable_json(fault: str) -> BadRecordError:
+    """The error for a record in JSON that could not be read, because it has `fault`."""
+    return BadRecordError(f"undecodable record: expected OTLP in JSON, got {fault[:_MOST_FAULT_CHARS]}")
 
 
 def names_no_collection(record: LogRecord) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import event, log_record, otlp
+from .bounds import large_text
 from .genai import log_event
 from .line_template.scope_templates import ScopeTemplates
 
@@ -46,7 +47,12 @@ class LogRecordMapper:
             placed = templates.line_of(raw)
             if placed is not None:
                 return placed
-        record = otlp.log_record(raw)
+        large = large_text.cut(raw)
+        record = otlp.log_record(raw if large is None else large.rest)
+        if large is not None and not log_event.is_genai_event(record):
+            return event.outcome_of(log_record.read(record, self._scope, large.text), raw, self._scope)
+        if large is not None:
+            record = otlp.log_record(raw)
         if log_event.is_genai_event(record):
             return event.outcome_of(log_event.read(record, self._scope), raw, self._scope)
         outcome = event.outcome_of(log_record.read(record, self._scope), raw, self._scope)

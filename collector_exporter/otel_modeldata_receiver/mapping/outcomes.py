@@ -6,6 +6,7 @@ records beyond the bound are kept together, in quarantine.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,8 @@ __all__ = ["Mapped", "Mappers", "Outcomes", "Step", "Work", "rejecting"]
 PIECE_BYTES: Final = 1024 * 1024
 """A piece ends when its lines are this much larger than twice its records: the lines of a bomb are never in memory at
 the same time. Ordinary requests, whose lines are at most twice as large, are one piece."""
+_PIECE_RECORDS: Final = 1024
+"""The lines of a piece are queued and remembered in one go."""
 _CHUNK_RECORDS: Final = 16
 _CHUNK_BYTES: Final = 16 * 1024
 """Larger records are mapped fewer at a time: each of them may have thousands of values."""
@@ -99,9 +102,10 @@ class Outcomes:
     Args:
         signal: the signal of the records.
         limits: the bounds on what one deployment may have in it.
+        in_pieces: end a piece after `PIECE_BYTES` of lines, or `_PIECE_RECORDS`.
     """
 
-    def __init__(self, signal: Signal, limits: LimitsConfig) -> None:
+    def __init__(self, signal: Signal, limits: LimitsConfig, *, in_pieces: bool = False) -> None:
         self._signal = signal
         self._limits = limits
         self._lines: defaultdict[str, list[Line]] = defaultdict(list)
@@ -116,6 +120,9 @@ class Outcomes:
         self._calls_without_content = 0
         self._surplus = 0
         """Bytes of the lines of this piece beyond twice the size of its records."""
+        self._most_bytes = PIECE_BYTES if in_pieces else math.inf
+        self._most_records = _PIECE_RECORDS if in_pieces else math.inf
+        self._piece_bytes = self._piece_records = 0
         self._together: list[bytes] = []
         """Records of this scope that were rejected after `MOST_SINGLE` others."""
         self._reason = ""
@@ -142,6 +149,7 @@ class Outcomes:
         self._large_folders = set()
         self._records, self._sizes = defaultdict(int), defaultdict(int)
         self._left_out = self._calls_without_content = self._surplus = 0
+        self._piece_bytes = self._piece_records = 0
         return mapped
 
     def map_all(self, part: Part, scope: Mappers) -> Generator[Step, Outcome | Exception | None, None]:
@@ -181,10 +189,16 @@ class Outcomes:
             self._steps += len(chunk)
             self._bytes += size + sent
             self._surplus += size - 2 * sent
+            self._piece_bytes += size
+            self._piece_records += len(chunk)
             if self._steps >= _STEP_RECORDS or self._bytes >= _STEP_BYTES:
                 self._steps = self._bytes = 0
                 yield None
-                if self._surplus > PIECE_BYTES:
+                if (
+                    self._surplus > PIECE_BYTES
+                    or self._piece_bytes > self._most_bytes
+                    or self._piece_records > self._most_records
+                ):
                     self._count(share, done - counted, room)
                     counted = done
                     yield self.taken()

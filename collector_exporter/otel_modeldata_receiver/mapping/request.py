@@ -12,17 +12,20 @@ has the bounds on what one deployment may have in it.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from ..config.limits import LimitsConfig
+from ..exceptions import UndecodableError
 from . import otlp
 from . import resource as resources
 from .bounds.event_time import event_times
 from .bounds.outline import outline
 from .outcomes import Mapped, Mappers, Outcomes, rejecting
+from .quarantine import Rejected
 from .scope import ScopeContext, agent_of
 from .signal import LOGS
 
@@ -64,6 +67,16 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
         """`endpoint/deployment` of the first resource; empty if unknown."""
         return self.first_resource.tenant
 
+    @property
+    def size(self) -> int:
+        """Bytes of the request."""
+        return len(self.request)
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of its bytes."""
+        return hashlib.sha256(self.request).digest()
+
 
 def decode(request: bytes, signal: Signal = LOGS) -> Decoded:
     """Open an encoded export request of `signal`; a damaged one is reported when it is mapped."""
@@ -78,6 +91,7 @@ def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
     limits: LimitsConfig,
     client: Client | None = None,
     admit: Callable[[Sequence[Share]], Mapping[str, str]] | None = None,
+    in_pieces: bool = False,
 ) -> Generator[Step, Outcome | Exception | None, None]:
     """Map the records of a request, step by step; the last piece comes even when it is empty.
 
@@ -89,13 +103,23 @@ def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
         client: the client that sent it, unless it may send for every deployment.
         admit: called with what the deployments have in the request; returns those whose records are refused, with the
             reason, or raises for all.
+        in_pieces: end a piece after about a megabyte of lines, and keep a request that cannot be read in a piece; by
+            default an ordinary request is one piece, and the caller keeps the other one.
 
     Raises:
-        UndecodableError: not even the outline of the request can be read; no piece came before.
+        UndecodableError: not even the outline of the request can be read; no lines came before.
         ForbiddenError: `client` may not send for one of the deployments in it; no piece came before.
     """
-    read = yield from outline(decoded.request, decoded.first_resource, limits, client)
-    outcomes = Outcomes(decoded.signal, limits)
+    signal = decoded.signal
+    try:
+        read = yield from outline(decoded.request, decoded.first_resource, limits, client)
+    except UndecodableError as error:
+        if in_pieces:
+            kept = Rejected(reason=str(error), request=decoded.request, tenant=decoded.tenant)
+            yield Mapped(rejected=(kept,), records=1)
+        raise
+    del decoded  # its bytes: the records are copies
+    outcomes = Outcomes(signal, limits, in_pieces=in_pieces)
     refused = admit(read.shares) if admit is not None else {}
     for part in read.parts:
         if part.share.tenant in refused:
@@ -114,8 +138,8 @@ def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
             times=event_times(limits, arrival_ns, endpoint, name),
         )
         mappers = Mappers(
-            mapper=decoded.signal.mapper(part.records, scope),
-            alone=decoded.signal.mapper(part.records, scope, is_shared=False),
+            mapper=signal.mapper(part.records, scope),
+            alone=signal.mapper(part.records, scope, is_shared=False),
             resource=resource,
             endpoint=endpoint,
             times=scope.times,

@@ -25,6 +25,7 @@ from ..otlp_messages import Resource
 from . import attributes as flat
 from . import cloudevent, event, otlp
 from .genai import content as genai
+from .log_record import UNDECODABLE_JSON, undecodable_json
 from .row_event import RowIds, row_event
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class SpanMapper:
             BadRecordError: it is damaged, its ids are invalid, or an attribute nests too deep.
         """
         span = otlp.span(raw)
+        if span.name == UNDECODABLE_JSON and not span.trace_id:
+            raise undecodable_json(span.status.message)
         _check_ids(span)
         attributes = flat.plain(span.attributes, span.dropped_attributes_count)
         events = [(one.name, flat.plain(one.attributes, one.dropped_attributes_count)) for one in span.events]

@@ -78,6 +78,9 @@ delete."""
 _NO_MORE_BLOCKS: Final = frozenset({"BlockCountExceedsLimit", "BlobIsSealed", "InvalidBlobType", "BlobArchived"})
 """Answers to an append that do not change when it is repeated."""
 
+_STRANGE: Final = (LookupError, TypeError, AttributeError)
+"""What the library raises when an answer is not Azure's: a proxy between them may answer 200 to everything."""
+
 _SECRETS: Final = re.compile(r"(?i)\b(sig|AccountKey|SharedAccessSignature|SharedAccessKey)=[^\s;&'\"]+")
 
 
@@ -187,9 +190,12 @@ class AzureBlobStore:
                     appendpos_condition=state.size,
                     headers=headers,
                 )
-        except (AzureError, OSError) as error:  # TimeoutError is an OSError
+            count = answer["blob_committed_block_count"]
+            if not isinstance(count, int):
+                raise TypeError
+        except (AzureError, OSError, *_STRANGE) as error:  # TimeoutError is an OSError
             return await self._settle(name, state, block, error)
-        return BlobState(size=state.size + len(block), blocks=int(str(answer["blob_committed_block_count"])))
+        return BlobState(size=state.size + len(block), blocks=count)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """See `Store.put`; the URL has no query, which Azure ML's reader takes for a part of the name."""
@@ -212,8 +218,8 @@ class AzureBlobStore:
         return self.url(name)
 
     def url(self, name: str) -> str:
-        """See `Store.url`."""
-        return str(self._blob(name).url).partition("?")[0]
+        """See `Store.url`; a blank stays one, because Azure ML's reader does not decode the path."""
+        return f"{self._url}/{self._prefix}{checked_name(name)}"
 
     async def remove(self, name: str, size: int) -> None:
         """See `Store.remove`; where deleting is not allowed, an empty blob takes its place."""
@@ -323,7 +329,7 @@ class AzureBlobStore:
         try:
             async with timeout(seconds):
                 yield
-        except (AzureError, OSError) as error:
+        except (AzureError, OSError, *_STRANGE) as error:
             # Not chained: messages of libraries, and the URLs in them, may contain signatures.
             raise self._failure(act, error) from None
 
@@ -360,6 +366,8 @@ def _code(error: Exception) -> str:
 
 def _reason(error: Exception, status: int | None, code: str) -> str:
     """One line about `error` without secrets."""
+    if isinstance(error, _STRANGE):
+        return f"an answer that is none of Azure's ({type(error).__name__}): look for a proxy"
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     text = f"{status} {code or first}" if status else f"{type(error).__name__} ({first})"
     return _SECRETS.sub(r"\1=***", text)

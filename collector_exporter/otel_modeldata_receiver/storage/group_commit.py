@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..line import Line
+    from .blob_writer import BlobWriter
     from .folders.blob_mark import BlobMark
     from .folders.fair_turns import Turn
-    from .rolled_blobs import RollingBlobWriter
     from .sink_context import SinkContext
 
 __all__ = ["Appended", "PartitionWriter"]
@@ -105,14 +105,15 @@ class PartitionWriter:
     def __init__(
         self,
         name: str,
-        blobs: RollingBlobWriter,
+        blobs: BlobWriter,
         context: SinkContext,
         *,
         turn: Turn,
         on_idle: Callable[[str], None],
     ) -> None:
         self._name = name
-        self._blobs = blobs
+        self.blobs = blobs
+        """Where the lines become durable."""
         self._limits = context.limits
         self._linger = context.linger
         self._retries = context.instruments.retries
@@ -142,7 +143,7 @@ class PartitionWriter:
         if self._queue(lines, call):
             call.last = self._arrived
             self._calls.append(call)
-            if self._pending_bytes >= self._limits.block_bytes or self._blobs.is_suspected:
+            if self._pending_bytes >= self._limits.block_bytes or self.blobs.is_suspected:
                 self._enough.set()
             if self.task is None:
                 self.task = loop.create_task(self._run(), name=f"folder {self._name}")
@@ -153,17 +154,13 @@ class PartitionWriter:
 
     def close(self) -> tuple[BlobMark, ...]:
         """Forget the ids of an idle folder, and return what its blobs must contain."""
-        self._blobs.close()
-        return self._blobs.marks
+        self.blobs.close()
+        return self.blobs.marks
 
     @property
     def block_bytes(self) -> int:
         """About the size of the present block."""
         return min(self._pending_bytes, self._limits.block_bytes)
-
-    def leave_blob(self) -> None:
-        """Continue in the next blob, see `RollingBlobWriter.leave`."""
-        self._blobs.leave()
 
     def flush_now(self) -> None:
         """Write what waits now; no line lingers from now on."""
@@ -185,8 +182,8 @@ class PartitionWriter:
                 size += len(data)
         call.stored = len(pending) - before
         call.duplicates = len(lines) - call.stored
-        if call.stored and self._blobs.ids.has_any([line.id for line in lines]):
-            self._blobs.suspect()
+        if call.stored and self.blobs.has_any([line.id for line in lines]):
+            self.blobs.suspect()
         self._arrived += call.stored
         self._pending_bytes += size
         return len(lines) > 0
@@ -215,7 +212,7 @@ class PartitionWriter:
         Lines that are stored already do not linger.
         """
         left = self._calls[0].arrived + self._linger - asyncio.get_running_loop().time()
-        are_stored = self._blobs.is_suspected or bool(self._in_blob)
+        are_stored = self.blobs.is_suspected or bool(self._in_blob)
         if self._linger <= 0 or left <= 0 or are_stored or self._pending_bytes >= self._limits.block_bytes:
             return
         self._enough.clear()
@@ -237,11 +234,11 @@ class PartitionWriter:
     async def _store_block(self) -> None:
         """Make the front of the queue durable; safe to call again after a `StoreError`."""
         while True:
-            if await self._blobs.locate():
+            if await self.blobs.locate():
                 self.began = asyncio.get_running_loop().time()
-                self._in_blob = self._blobs.ids.known(list(self._pending))
+                self._in_blob = self.blobs.known(list(self._pending))
             block = self._block = self._block or self._cut()
-            if not block.data or await self._blobs.append(block.data):
+            if not block.data or await self.blobs.append(block.data):
                 return self._resolve(block)
             self._block = None
 
@@ -275,7 +272,7 @@ class PartitionWriter:
     def _resolve(self, block: _Block) -> None:
         """Note that the lines of `block` are durable, and answer the calls that wait for no others."""
         self._block = None
-        self._blobs.remember(block.new_ids)
+        self.blobs.remember(block.new_ids)
         for key in block.ids:
             del self._pending[key]
         self._in_blob.difference_update(block.ids)
@@ -300,7 +297,7 @@ class PartitionWriter:
         self._pending_bytes = 0
         self._resolved = self._arrived
         self._block = None
-        self._blobs.give_up()
+        self.blobs.give_up()
         for call in calls:
             if not call.answer.done():
                 call.answer.set_exception(_copy(error))

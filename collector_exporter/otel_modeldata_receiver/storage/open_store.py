@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ def open_store(url: str, *, create_container: bool = False, access: AccessConfig
     """
     url = meant_store(url)
     if not is_azure(url):
+        _check_utf8(Path(url).absolute())
         return LocalStore(Path(url))
     try:
         from .azure_append_blob import AzureBlobStore  # noqa: PLC0415 (needs an extra that a local store does not)
@@ -37,3 +39,13 @@ def open_store(url: str, *, create_container: bool = False, access: AccessConfig
             f"expected the Azure libraries, got {error}: install them with pip install 'otel-modeldata[receiver]'"
         ) from error
     return AzureBlobStore.from_url(url, create_container=create_container, access=access)
+
+
+def _check_utf8(folder: Path) -> None:
+    """Refuse a folder that no line can refer to."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"expected a folder whose path is UTF-8, got {os.fsencode(folder)!r}: lines refer to files in it; rename it"
+        ) from None

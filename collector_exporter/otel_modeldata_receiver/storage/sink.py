@@ -21,7 +21,8 @@ from .folders.folder_names import tenant_of_folder
 from .folders.known_ids import IdMemory
 from .folders.open_folders import OpenFolders
 from .group_commit import Appended, PartitionWriter
-from .parking.parked_names import is_parked, parked_limits
+from .parking.parked_blobs import ParkedBlobWriter
+from .parking.parked_names import is_parked, parked_folder, parked_limits
 from .rolled_blobs import RollingBlobWriter
 from .sink_context import SinkContext
 from .sink_limits import SinkLimits
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..line import Line
+    from .blob_writer import BlobWriter
     from .store import Store
 
 __all__ = ["Appended", "Sink", "SinkLimits"]
@@ -130,7 +132,7 @@ class Sink:
 
         Args:
             name: relative to the store. It contains a digest of the content, so one name has one content, and an
-                object that was stored once is not sent again.
+                object that is stored already is not sent again.
             content: its bytes.
             content_type: its media type.
 
@@ -141,19 +143,24 @@ class Sink:
         self._refuse_when_closed()
         turns = self._large_puts if len(content) > self._limits.large_put_bytes else self._small_puts
         async with turns.turn(tenant_of_folder(name)):
-            url = self._objects.get(name)
-            if url is None:
+            url = self._objects.pop(name, None)
+            if url is None or not content or not await self._is_there(name):
                 url = await retry_for(
                     lambda: self._store.put(name, content, content_type),
                     self._limits.retry_seconds,
                     self._instruments.retries,
                 )
-                self._objects[name] = url
-                if len(self._objects) > self._limits.known_objects:
-                    self._objects.popitem(last=False)
-            else:
-                self._objects.move_to_end(name)
+            self._objects[name] = url
+            if len(self._objects) > self._limits.known_objects:
+                self._objects.popitem(last=False)
             return url
+
+    async def _is_there(self, name: str) -> bool:
+        """Whether an object that was stored can still be read: it may have vanished, as lines may."""
+        try:
+            return bool(await self._store.read(name, 0, 1))
+        except StoreError:
+            return False
 
     def stalled(self, seconds: float, rate: float) -> list[tuple[str, float, StoreError | None]]:
         """The folders whose present block is not durable after `seconds` and its size by `rate`.
@@ -173,11 +180,15 @@ class Sink:
         if writer is not None and writer.task is not None:
             writer.task.cancel()
 
-    def leave_blob(self, folder: str) -> None:
-        """Continue `folder` in its next blob, see `RollingBlobWriter.leave`."""
-        writer = self._folders.get(folder)
-        if writer is not None:
-            writer.leave_blob()
+    def parked_blobs(self, folder: str) -> ParkedBlobWriter:
+        """The blobs with the parked lines of `folder`. Ask again after each wait: the folder may have been closed."""
+        name = parked_folder(folder)
+        writer = self._folders.get(name)
+        if writer is None:
+            writer = self._open(name)
+            self._folders.idle(name)
+        assert isinstance(writer.blobs, ParkedBlobWriter)  # noqa: S101 (as `_open` makes it)
+        return writer.blobs
 
     def forget(self, folder: str) -> None:
         """Close `folder` if it is idle: its blobs were removed."""
@@ -219,10 +230,12 @@ class Sink:
             tenant = tenant_of_folder(folder)
             stem = f"{checked_name(folder)}/{self._instance}"
             self._folders.make_room(tenant)
-            context = self._context
+            marks = self._folders.marks(folder)
+            blobs: BlobWriter
             if is_parked(folder):
-                context = replace(context, limits=parked_limits(self._limits))
-            blobs = RollingBlobWriter(stem, context, self._folders.marks(folder))
+                blobs = ParkedBlobWriter(stem, replace(self._context, limits=parked_limits(self._limits)), marks)
+            else:
+                blobs = RollingBlobWriter(stem, self._context, marks)
             writer = PartitionWriter(
                 folder, blobs, self._context, turn=self._turns.turn(tenant), on_idle=self._folders.idle
             )

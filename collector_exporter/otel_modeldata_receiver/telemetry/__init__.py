@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .export import METRICS_EXPORTER, MetricExport, start_metrics
 from .receiver_metrics import Gauges, Instruments, ReceivedCounters, instruments, observe, start_at_zero
-from .tenants import tenant_attributes
+from .tenants import TenantRecords
 
 __all__ = [
     "METRICS_EXPORTER",
@@ -12,9 +12,9 @@ __all__ = [
     "Instruments",
     "MetricExport",
     "ReceivedCounters",
+    "TenantRecords",
     "instruments",
     "observe",
     "start_at_zero",
     "start_metrics",
-    "tenant_attributes",
 ]

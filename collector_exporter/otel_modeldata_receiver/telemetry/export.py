@@ -5,7 +5,9 @@ Without either the process has no meter provider, and every instrument is a no-o
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -29,6 +31,11 @@ SERVICE_NAME: Final = "otel-modeldata-receiver"
 """The receiver's `service.name`, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` names another."""
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
 """Bounds of the buckets of every histogram: from an append on a local disk to a spool that waited for an hour."""
+
+
+_STOP_SECONDS: Final = 1.0
+"""How long the last metrics may delay the end of a process."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +85,22 @@ def start_metrics(instance: str, *, prometheus: bool = False) -> MetricExport:
     readers = [] if exporter is None else [PeriodicExportingMetricReader(exporter)]
     bounds = ExplicitBucketHistogramAggregation(_SECONDS)
     provider = MeterProvider(
+        shutdown_on_exit=False,  # `stop` does it
         metric_readers=[*readers, *([] if reader is None else [reader])],
         resource=Resource.create(own),
         views=[View(instrument_type=Histogram, instrument_unit="s", aggregation=bounds)],
     )
     metrics.set_meter_provider(provider)
-    return MetricExport(prometheus=reader, stop=provider.shutdown)
+    return MetricExport(prometheus=reader, stop=lambda: _stop(provider.shutdown))
+
+
+def _stop(shutdown: Callable[[], None]) -> None:
+    """Export the last metrics, but end the process without them if their endpoint does not take them soon."""
+    stopping = threading.Thread(target=shutdown, name="last metrics", daemon=True)
+    stopping.start()
+    stopping.join(_STOP_SECONDS)
+    if stopping.is_alive():
+        logger.warning("the last metrics are not exported: expected an answer within %s s, got none", _STOP_SECONDS)
 
 
 def _printable(value: str) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import metrics
 from opentelemetry.metrics import Counter, Observation
 
+from .tenants import TenantRecords
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 _METER: Final = "otel_modeldata_receiver"
 RECEIVER: Final = "otel-modeldata"
 """The attribute `receiver` of the metrics that have the OpenTelemetry Collector's names."""
-_WITH_ATTRIBUTES: Final = frozenset({"quarantined", "refused_requests", "tenant_records"})
+_WITH_ATTRIBUTES: Final = frozenset({"quarantined", "refused_requests", "reloads"})
 """Counters whose attributes are not known before they count."""
 
 
@@ -61,6 +63,7 @@ class Instruments:
         rolls: blobs that were begun.
         vanished_lines: acknowledged lines that are not in the store any more, as far as they were known.
         vanished_bytes: their size.
+        reloads: how often the configuration was read again, by `outcome`.
         parked: lines that were parked because their own folder took none.
         delivered: parked lines that were delivered to their folder.
         parked_bytes: bytes of lines that are parked now.
@@ -74,7 +77,7 @@ class Instruments:
     quarantined: Counter
     dropped: Counter
     refused_requests: Counter
-    tenant_records: Counter
+    tenant_records: TenantRecords
     delay: Histogram
     in_flight: UpDownCounter
     appends: Counter
@@ -85,6 +88,7 @@ class Instruments:
     rolls: Counter
     vanished_lines: Counter
     vanished_bytes: Counter
+    reloads: Counter
     parked: Counter
     delivered: Counter
     parked_bytes: UpDownCounter
@@ -94,6 +98,13 @@ class Instruments:
 def instruments(meter: Meter | None = None) -> Instruments:
     """The receiver's metrics in `meter`, or in the process's own meter provider."""
     meter = meter or metrics.get_meter(_METER)
+    tenant_records = TenantRecords()
+    meter.create_observable_counter(
+        "otel_modeldata.tenant.records",
+        [tenant_records.observations],
+        "{records}",
+        "By endpoint, deployment and outcome: accepted or refused.",
+    )
     return Instruments(
         received={
             "log_records": ReceivedCounters(
@@ -121,9 +132,7 @@ def instruments(meter: Meter | None = None) -> Instruments:
         refused_requests=meter.create_counter(
             "otel_modeldata.refused_requests", "{requests}", "Answered with an error, by type of error and transport."
         ),
-        tenant_records=meter.create_counter(
-            "otel_modeldata.tenant.records", "{records}", "By endpoint, deployment and outcome: accepted or refused."
-        ),
+        tenant_records=tenant_records,
         delay=meter.create_histogram(
             "otel_modeldata.delay", "s", "From the time of a request's first event until the request is durable."
         ),
@@ -139,6 +148,11 @@ def instruments(meter: Meter | None = None) -> Instruments:
         ),
         vanished_bytes=meter.create_counter(
             "otel_modeldata.vanished.bytes", "By", "Acknowledged, and not in the store any more."
+        ),
+        reloads=meter.create_counter(
+            "otel_modeldata.reloads",
+            "{reloads}",
+            "The configuration was read again, by outcome: changed, unchanged, restart needed or wrong.",
         ),
         parked=meter.create_counter("otel_modeldata.parked", "{records}", "Parked: their own folder took no lines."),
         delivered=meter.create_counter("otel_modeldata.parked.delivered", "{records}", "Delivered after parking."),
@@ -157,6 +171,8 @@ def start_at_zero(instruments: Instruments) -> None:
         counter = getattr(instruments, name)
         if isinstance(counter, Counter) and name not in _WITH_ATTRIBUTES:
             counter.add(0)
+    for gauge in (instruments.in_flight, instruments.parked_bytes, instruments.parked_folders):
+        gauge.add(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,10 +67,10 @@ class Process:
         if self.spool_folder is None:  # what the delivery thread could not even count as lost
             missing = missing._replace(lost=missing.lost + missing.kept, kept=0)
         if outcome := missing.outcome(self.spool_folder):
-            state = self.delivery.outage() or NO_ANSWER
-            message = "at the end of this process %s (%s: %s); %s"
+            state = f"{self.destination}: {self.delivery.outage() or NO_ANSWER}"
+            message = "at the end of this process (pid %d) %s (%s); %s"
             cure = _cure(missing, self.spool_folder)
-            _once.log(logging.WARNING, (self.producer, missing), message, outcome, self.destination, state, cure)
+            _once.log(logging.WARNING, (self.producer, missing), message, os.getpid(), outcome, state, cure)
 
 
 class _Missing(NamedTuple):

@@ -77,3 +77,8 @@ def test_a_receiver_that_cannot_start_ends_with_a_json_line() -> None:
     )
     lines = [json.loads(line) for line in done.stderr.decode().splitlines()]
     assert (done.returncode, lines[-1]["level"], "/dev/null/store" in lines[-1]["message"]) == (3, "error", True)
+
+
+def test_a_message_begins_no_other_line_and_steers_no_terminal() -> None:
+    first = logged("text")[0]
+    assert first.endswith(r" INFO a: name \udc80\x1b\n\u2028" + "\n")

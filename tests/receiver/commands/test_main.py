@@ -276,6 +276,24 @@ def test_ctrl_c_before_the_receiver_runs_ends_without_a_traceback(
     assert capsys.readouterr().err == ""
 
 
+def test_a_reload_that_arrives_while_modules_are_imported_does_not_end_the_receiver() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from importlib.metadata import entry_points\n"
+        "class Hangup:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.startswith(('otel_modeldata_receiver.commands', 'argparse')):\n"
+        "            os.kill(os.getpid(), signal.SIGHUP)\n"
+        "sys.meta_path.insert(0, Hangup())\n"
+        "sys.argv = ['otel-modeldata', 'receive', '--help']\n"
+        "(command,) = entry_points(group='console_scripts', name='otel-modeldata')\n"
+        "command.load()()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: otel-modeldata receive ")
+
+
 def test_help_needs_no_server_and_no_azure() -> None:
     code = (
         "import sys\nfrom otel_modeldata_receiver.commands.main import main\n"

@@ -214,6 +214,32 @@ async def test_the_lines_of_a_datastore_that_fails_are_parked_and_delivered_by_t
     assert said[1:] == ["datastore 'lake' takes lines again: 1 parked lines are delivered"]
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
+async def test_parked_lines_belong_to_their_datastore_after_no_deployment_file_names_it(
+    tmp_path: Path, settings: dict[str, object], caplog: pytest.LogCaptureFixture, *, is_listed: bool
+) -> None:
+    """Their deployment moved to another datastore, and the receiver was restarted."""
+    (tmp_path / "lake").write_text("no folder")
+    parked = tmp_path / "store" / PARKED
+    async with live_receiver(tmp_path / "store", **settings) as receiver:
+        assert await receiver.export(one("1")) == FULL_SUCCESS
+    assert parked.exists()
+    (tmp_path / "lake").unlink()
+    (tmp_path / "blue.yml").write_text(blue("azureml://datastores/sea/paths/other"))
+    if not is_listed:
+        settings["datastores"] = {"sea": str(tmp_path / "sea")}
+    async with live_receiver(tmp_path / "store", **settings) as receiver:
+        assert await receiver.export(one("2")) == FULL_SUCCESS
+
+        async def settled() -> bool:
+            return not parked.exists() if is_listed else "stay parked: expected a known" in caplog.text
+
+        await until(settled)
+        assert parked.exists() is not is_listed
+    assert stored(tmp_path / "sea") == [f"other/2026/11/22/12/{NAME}"]
+    assert stored(tmp_path / "lake") == ([f"my/inputs/2026/11/22/12/{NAME}"] if is_listed else [])
+
+
 def files_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from typing import TYPE_CHECKING
@@ -45,6 +46,39 @@ async def test_lines_that_are_stored_already_are_counted() -> None:
     sink = sink_on(MemoryStore())
     assert await commit(sink, mapped(small("1"), small("2")), NOON) == Committed()
     assert await commit(sink, mapped(small("1"), small("2"), small("3")), NOON) == Committed(duplicates=2)
+
+
+async def test_a_tenant_does_not_wait_for_thousands_of_folders_of_another_one_in_the_same_request() -> None:
+    """A gateway merges the requests of its senders."""
+    store = MemoryStore()
+    sink = sink_on(store)
+    hours = (record(event_id=f"h{hour}", time_ns=NOON - hour * 3_600_000_000_000) for hour in range(1000))
+    hostile = request(*hours, resource_values={"azureml.endpoint.name": "hostile", "azureml.deployment.name": "blue"})
+    raw = hostile + request(small("1"))  # encoded requests one after the other are one request
+    store.stuck = {"hostile/"}
+    both = map_records(decode(raw), arrival_ns=NOON, destinations=Destinations(RollingRate.HOUR))
+    task = asyncio.ensure_future(commit(sink, both, NOON))
+    async with asyncio.timeout(30):
+        await store.reached("append")
+    await asyncio.sleep(0)
+    assert store.requests[-1] == ("append", f"{INPUTS}/{'0' * 32}000000.jsonl")
+    task.cancel()
+    await sink.close()
+
+
+async def test_a_tenant_does_not_wait_for_the_folders_of_others_in_the_same_request_that_hang() -> None:
+    store = MemoryStore()
+    sink = sink_on(store)
+    names = [{"azureml.endpoint.name": f"hangs{number}", "azureml.deployment.name": "blue"} for number in range(30)]
+    raw = b"".join(request(small(f"h{number}"), resource_values=values) for number, values in enumerate(names))
+    store.stuck = {"hangs"}
+    both = map_records(decode(raw + request(small("1"))), arrival_ns=NOON, destinations=Destinations(RollingRate.HOUR))
+    task = asyncio.ensure_future(commit(sink, both, NOON))
+    async with asyncio.timeout(30):
+        await store.reached("append")
+    assert store.requests[-1] == ("append", f"{INPUTS}/{'0' * 32}000000.jsonl")
+    task.cancel()
+    await sink.close()
 
 
 async def test_an_empty_request_commits_nothing() -> None:

@@ -81,9 +81,9 @@ def test_a_slot_is_held_as_long_as_a_message_is_inspected(monkeypatch: pytest.Mo
 def test_no_more_are_read_at_a_time_than_there_are_slots() -> None:
     async def main() -> list[Any]:
         slots = ReadSlots(LIMIT)
-        return await asyncio.gather(*(take(slots, Sender(0.4)) for _ in range(SLOTS + 3)))
+        return await asyncio.gather(*(take(slots, Sender(0.02)) for _ in range(SLOTS + 3)))
 
-    assert sorted(round(ended, 6) for _, ended in run(main())) == [0.4] * SLOTS + [0.8] * 3
+    assert sorted(round(ended, 6) for _, ended in run(main())) == [0.02] * SLOTS + [0.04] * 3
 
 
 def test_a_sender_that_stops_in_the_middle_of_a_message_times_out() -> None:
@@ -154,7 +154,7 @@ def test_too_many_waiting_calls_are_asked_to_retry(monkeypatch: pytest.MonkeyPat
 
     async def main() -> list[Any]:
         slots = ReadSlots(LIMIT)
-        return await asyncio.gather(*(take(slots, Sender(0.1)) for _ in range(SLOTS + 3)))
+        return await asyncio.gather(*(take(slots, Sender(0.02)) for _ in range(SLOTS + 3)))
 
     assert [kind for kind, _ in run(main())] == [b"message"] * (SLOTS + 2) + [OverloadedError]
 

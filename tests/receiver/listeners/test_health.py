@@ -20,6 +20,7 @@ class Store:
 
     def __init__(self) -> None:
         self.broken = False
+        self.error: Exception = StoreCheckError("broken")
         self.checks = 0
         self.checked = asyncio.Event()
 
@@ -27,7 +28,7 @@ class Store:
         self.checks += 1
         self.checked.set()
         if self.broken:
-            raise StoreCheckError("broken")
+            raise self.error
 
 
 async def status(servicer: health.aio.HealthServicer, service: str = "") -> str:
@@ -62,7 +63,10 @@ async def test_a_receiver_is_ready_until_a_write_fails_and_again_when_the_store_
     store.broken = False
     await until_status(servicer, "SERVING")
     assert await status(servicer, "logs") == "SERVING"
-    assert caplog.messages == ["not ready: disk full", "ready again: the store can be written"]
+    assert caplog.messages == [
+        "not ready: the store cannot be written: disk full",
+        "ready again: the store can be written",
+    ]
 
     store.broken = True
     watched.store_failed(StoreError("again"))
@@ -94,18 +98,28 @@ async def test_stopping_ends_the_probe_and_stays_not_ready(caplog: pytest.LogCap
     store.broken = False
     await watched.start()
     assert await status(servicer) == "NOT_SERVING"
-    assert caplog.messages == ["not ready: down"]
+    assert caplog.messages == ["not ready: the store cannot be written: down"]
 
 
-async def test_a_store_that_is_gone_without_traffic_is_noticed_and_its_return_too() -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StoreCheckError("broken"), "broken"),
+        (IndexError("a bug"), "expected to check the store, got an internal error: its log line has the cause"),
+    ],
+)
+async def test_a_store_that_is_gone_without_traffic_is_noticed_and_its_return_too(
+    error: Exception, reason: str
+) -> None:
     store, servicer = Store(), health.aio.HealthServicer()
+    store.error = error
     watched = StoreHealth(servicer, ("",), store.check, probe_seconds=0.001, idle_seconds=0.001)
     assert watched.reason == "starting"
     await watched.start()
     assert watched.reason is None
     store.broken = True
     await until_status(servicer, "NOT_SERVING")
-    assert watched.reason == "broken"
+    assert watched.reason == f"the store cannot be written: {reason}"
     store.broken = False
     await until_status(servicer, "SERVING")
     assert watched.reason is None

@@ -163,7 +163,7 @@ async def test_a_bad_record_does_not_affect_the_others_in_either_encoding(tmp_pa
         answer = await receiver.post(HTTP, LOGS, json.dumps(encoded), JSON)
         partial_json = json.loads(answer.text)["partialSuccess"]
         assert (answer.status, partial_json["rejectedLogRecords"]) == (200, "7")
-        wrong = "got event name 'undecodable OTLP/JSON record'; correct its JSON: trace ids are hexadecimal"
+        wrong = "undecodable record: expected OTLP in JSON, got a traceId that is not hexadecimal; write ids in hexadec"
         assert wrong in partial_json["errorMessage"]
         assert [line["id"] for line in receiver.live.lines()] == ["1"]
         assert len(receiver.live.quarantine()) == 7

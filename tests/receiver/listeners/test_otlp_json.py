@@ -17,7 +17,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otlp_requests import record as record_of
 
+from otel_modeldata_receiver.exceptions import BadRecordError, UndecodableError
 from otel_modeldata_receiver.listeners.otlp_json import JSON_LOGS, JSON_SPANS, JsonSignal, _request_of
+from otel_modeldata_receiver.mapping import log_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,10 +187,66 @@ def test_a_resource_that_cannot_be_read_costs_its_own_records(signal: JsonSignal
     assert [(one.key, json.loads(one.value.string_value)) for one in kept.resource.attributes] == [
         ("otlp.json", {"resource": {"attributes": 5}, scopes: [{}]})
     ]
+    fault = "a resource or scope with a number in place of a list in attributes; correct the sender"
     assert list(getattr(getattr(kept, signal.fields[1])[0], signal.fields[2])) == [
-        signal.unreadable('{"flags":2}'),
-        signal.unreadable('{"flags":3}'),
+        signal.unreadable('{"flags":2}', fault),
+        signal.unreadable('{"flags":3}', fault),
     ]
+
+
+DEEP = json.dumps({"stringValue": "x"})
+for _ in range(60):
+    DEEP = f'{{"arrayValue":{{"values":[{DEEP}]}}}}'
+TOO_LARGE = "that its field cannot hold; send an integer of 64 bits, or another type"
+OTHER_TYPE = "a value of another type than OTLP has in {}; correct the sender"
+
+
+@pytest.mark.parametrize(
+    ("record", "fault"),
+    [
+        (f'{{"body":{DEEP}}}', "values that nest more than 48 levels deep; send them flatter, or as JSON in a text"),
+        ('{"body":{"intValue":"%s"}}' % ("9" * 5000), f"a number in body {TOO_LARGE}"),
+        ('{"body":{"intValue":%s}}' % ("9" * 5000), f"a number in body {TOO_LARGE}"),
+        ('{"body":{"intValue":12345678901234567890}}', f"a number in body.intValue {TOO_LARGE}"),
+        ('{"timeUnixNano":1000000000000000000000000}', f"a number in timeUnixNano {TOO_LARGE}"),
+        ('{"timeUnixNano":-1}', f"a number in timeUnixNano {TOO_LARGE}"),
+        ('{"timeUnixNano":1.5}', OTHER_TYPE.format("timeUnixNano")),
+        ('{"traceId":"CgoKCg=="}', "a traceId that is not hexadecimal; write ids in hexadecimal digits"),
+        ('{"span_id":5}', "a spanId that is not hexadecimal; write ids in hexadecimal digits"),
+        ('{"body":"text"}', "a text in place of an object in body; correct the sender"),
+        ('{"attributes":["a"]}', "a text in place of an object in attributes; correct the sender"),
+        ('{"attributes":{"a":1}}', "an object in place of a list in attributes; correct the sender"),
+        ('{"attributes":[{"key":"a","value":true}]}', "a boolean in place of an object in value; correct the sender"),
+        ('{"body":["x"]}', "a list in place of an object in body; correct the sender"),
+        ('{"body":{"bytesValue":"no base64!"}}', "a text in bytesValue that is not base64; correct the sender"),
+        ('{"flags":1,"body":null,"x_y":1,"severity_text":"a","severityText":"b"}', (
+            "two values of a key that is there in both forms; correct the sender"
+        )),
+        ("5", "a number in place of an object; correct the sender"),
+    ],
+)  # fmt: skip
+def test_a_record_that_cannot_be_read_says_why(record: str, fault: str) -> None:
+    body = f'{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record},{{"flags":1}}]}}]}}]}}'
+    made = ExportLogsServiceRequest.FromString(_request_of(body.encode(), JSON_LOGS))
+    wrong, right = made.resource_logs[0].scope_logs[0].log_records
+    assert right == LogRecord(flags=1)
+    assert wrong.severity_text == fault
+    with pytest.raises(BadRecordError) as caught:
+        log_record._collection({}, wrong)
+    assert str(caught.value) == f"undecodable record: expected OTLP in JSON, got {fault}"
+
+
+def test_a_request_that_nests_too_deep_says_so() -> None:
+    body = b'{"resourceLogs":[' + b"[" * 100_000 + b"]" * 100_000 + b"]}"
+    with pytest.raises(UndecodableError, match=r"that is not \(values that nest more than 48 levels deep\); send"):
+        _request_of(body, JSON_LOGS)
+
+
+@pytest.mark.parametrize("number", ["1e300", "12345678901234567000", "-1000000000000000000000"])
+def test_large_numbers_as_javascript_writes_them_are_doubles(number: str) -> None:
+    body = f'{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{{"intValue":{number}}}}}]}}]}}]}}'
+    made = ExportLogsServiceRequest.FromString(_request_of(body.encode(), JSON_LOGS))
+    assert made.resource_logs[0].scope_logs[0].log_records[0].body.double_value == float(number)
 
 
 @pytest.mark.parametrize("names", [("traceId", "trace_id"), ("trace_id", "traceId")])

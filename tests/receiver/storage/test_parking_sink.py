@@ -63,6 +63,28 @@ async def test_a_folder_that_hangs_is_parked_too() -> None:
 
 
 @in_virtual_time
+async def test_the_lines_of_a_place_that_stays_slow_are_delivered_though_others_hang() -> None:
+    """Reading what is there, creating a blob and appending take 5 s together; each folder here is in the main store."""
+    store = PartlyBroken()
+    sink = sink_on(store)
+    hanging = [f"hung/{number}/model_inputs/2026/11/22/13" for number in range(20)]
+    store.hung = {"hung/"}
+    store.slow = {BAD: 1.25}
+    appended = await asyncio.gather(*(sink.append(folder, lines(1, 2)) for folder in [*hanging, BAD]))
+    assert {one.parked for one in appended} == {2}
+    began = virtual_time.now()
+    await until(lambda: not any(BAD in name for name in store.parked()))
+    assert virtual_time.now() - began < 300.0
+    assert store.stored(BAD) == ["1", "2"]
+    store.hung = set()
+    began = virtual_time.now()
+    await until(lambda: not store.parked())
+    assert virtual_time.now() - began < 120.0
+    assert [store.stored(folder) for folder in hanging] == [["1", "2"]] * len(hanging)
+    await sink.close()
+
+
+@in_virtual_time
 async def test_a_store_that_is_slow_for_all_parks_nothing() -> None:
     store = PartlyBroken()
     store.latency = 5.0

@@ -143,10 +143,10 @@ def test_an_object_is_sent_again_only_after_a_failure_or_many_other_objects() ->
         sink = sink_on(store, limits=SinkLimits(known_objects=2))
         counts = []
         for name in ("1", "2", "1", "3", "1", "2"):
-            assert await sink.put(f"files/{name}", b"", "image/png") == f"https://account/files/{name}"
+            assert await sink.put(f"files/{name}", b"png", "image/png") == f"https://account/files/{name}"
             counts.append(store.count("put"))
         sink.forget_objects()
-        await sink.put("files/2", b"", "image/png")
+        await sink.put("files/2", b"png", "image/png")
         return [*counts, store.count("put")]
 
     assert run(main()) == [1, 2, 2, 3, 3, 4, 5]

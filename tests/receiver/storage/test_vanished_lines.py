@@ -185,11 +185,52 @@ def test_delivered_blobs_of_parked_lines_may_be_removed() -> None:
         sink = sink_on(store)
         folder = f"_parked/{FOLDER}"
         await sink.append(folder, lines("1"))
+        await sink.parked_blobs(FOLDER).retire(f"_parked/{FIRST}")
+        sink.parked_blobs(FOLDER).delivered(f"_parked/{FIRST}")
         store.contents.clear()
-        return await sink.append(folder, lines("2"))
+        return await sink.append(folder, lines("1"))
 
     assert run(main()) == Appended(stored=1, duplicates=0)
     assert store.objects == {}
+
+
+@pytest.mark.parametrize("damage", [cut, delete])
+def test_a_blob_that_lost_lines_is_never_written_to_again(damage: Callable[[MemoryStore], None]) -> None:
+    store = MemoryStore()
+
+    async def main() -> None:
+        sink = sink_on(store, limits=SinkLimits(idle_seconds=50.0, retry_seconds=0.0))
+        await sink.append(FOLDER, lines(*KEYS))
+        damage(store)
+        before = store.contents.get(FIRST, b"")
+        for refused in range(12):  # each time one request later
+            store.fates = iter([*["ok"] * refused, "refused"])
+            with contextlib.suppress(StoreError):
+                await sink.append(FOLDER, lines(*KEYS))
+            await asyncio.sleep(100.0)
+            await sink.append("endpoint/other", lines(f"other {refused}"))
+            store.fates = iter(())
+            assert store.contents.get(FIRST, b"") == before
+        await sink.append(FOLDER, lines(*KEYS))
+        assert store.contents.get(FIRST, b"") == before
+        assert sorted(store.stored()) == sorted(KEYS)
+
+    run(main())
+
+
+def test_an_object_that_vanished_is_stored_again() -> None:
+    store = MemoryStore()
+
+    async def main() -> None:
+        sink = sink_on(store)
+        for _ in range(2):
+            await sink.put(f"{FOLDER}/files/1", b"png", "image/png")
+        assert store.count("put") == 1
+        store.objects.clear()
+        await sink.put(f"{FOLDER}/files/1", b"png", "image/png")
+
+    run(main())
+    assert store.objects == {f"{FOLDER}/files/1": b"png"}
 
 
 STEPS = st.lists(

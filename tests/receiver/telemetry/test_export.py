@@ -26,8 +26,9 @@ def test_instruments_have_the_otel_collectors_names_where_they_exist() -> None:
         counter.add(1)
     for counter in (instruments.refused_requests, instruments.appends, instruments.append_bytes):
         counter.add(1)
-    for counter in (instruments.retries, instruments.fences, instruments.rolls, instruments.tenant_records):
+    for counter in (instruments.retries, instruments.fences, instruments.rolls):
         counter.add(1)
+    instruments.tenant_records.add(1, "credit/blue", "accepted")
     instruments.delay.record(0.1)
     instruments.in_flight.add(1)
     instruments.append_duration.record(0.1)
@@ -100,6 +101,21 @@ def test_metrics_are_written_when_the_receiver_stops() -> None:
     assert "otelcol_receiver_accepted_log_records" in done.stdout
 
 
+def test_an_endpoint_that_is_down_does_not_delay_the_end() -> None:
+    code = (
+        "import sys\n"
+        "from otel_modeldata_receiver import telemetry\n"
+        "metrics = telemetry.start_metrics('0' * 32)\n"
+        "telemetry.instruments().received['log_records'].accepted.add(3)\n"
+        "metrics.stop()\n"
+    )
+    environment = {"OTEL_METRICS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "the last metrics are not exported: expected an answer within 1.0 s, got none" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -126,6 +142,9 @@ def test_the_service_name_is_that_of_the_variables_or_the_receivers_own(
     )
     environment = {"OTEL_RESOURCE_ATTRIBUTES": "a.b=1,a_b=2,1st=3"} | variables
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
+    text = done.stdout.decode()
+    for name in ("in_flight_bytes", "parked_bytes", "parked_folders", "parked_total", "duplicates_total"):
+        assert f"\notel_modeldata_{name} 0.0\n" in text
     (target,) = (line for line in done.stdout.decode().splitlines() if line.startswith("target_info{"))
     assert f'service_name="{expected}"' in target
     if "OTEL_RESOURCE_ATTRIBUTES" not in variables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -96,7 +97,7 @@ WAIT = "wait in /spool: the next process with this folder sends them"
 def test_one_line_says_what_is_lost_and_what_is_kept(
     caplog: pytest.LogCaptureFixture, report: DeliveryReport, *, spool: bool, expected: str
 ) -> None:
-    line = f"at the end of this process {expected}".replace("STATE", "host:4317: UNAVAILABLE: down")
+    line = f"at the end of this process (pid {os.getpid()}) {expected}".replace("STATE", "host:4317: UNAVAILABLE: down")
     assert _line(caplog, report, spool=spool) == [line]
 
 

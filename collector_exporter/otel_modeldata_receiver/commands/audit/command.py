@@ -20,7 +20,7 @@ from otel_modeldata import semconv
 from ...config import receiver as configuration
 from ...exceptions import ConfigError, StoreCheckError
 from ...storage.open_store import open_store
-from ..store_argument import path_argument, store_argument
+from ..store_argument import add_store, chosen_store, path_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +58,7 @@ what an audit cannot find:
   is being written, events that are on their way count as missing.
 
 environment:
+  OTEL_MODELDATA_STORE             the store, without STORE and --store
   AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
   AZURE_STORAGE_ACCOUNT_URL        URL of that account, without a secret; it is
                                    opened with the identity of the machine
@@ -80,12 +81,7 @@ def add_parser(commands: Commands) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "store",
-        metavar="STORE",
-        type=store_argument,
-        help="a folder, az://container/prefix, or the https URL of a container",
-    )
+    add_store(parser)
     parser.add_argument("--endpoint", metavar="NAME", help="audit only this endpoint")
     parser.add_argument("--deployment", metavar="NAME", help="audit only this deployment")
     parser.add_argument("--collection", metavar="NAME", help="audit only this collection")
@@ -126,11 +122,12 @@ def audit(arguments: argparse.Namespace) -> None:
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
         ) from None
     _check(arguments)
+    url = chosen_store(arguments)
     names = ("endpoint", "deployment", "collection", "first", "last")
     selection = Selection(**{name: getattr(arguments, name) for name in names})
-    result = _run(arguments.store, selection, producer_report.load(arguments.report), show=not arguments.json)
+    result = _run(url, selection, producer_report.load(arguments.report), show=not arguments.json)
     result = replace(result, running=arguments.running)
-    store = configuration.shown_store(arguments.store)
+    store = configuration.shown_store(url)
     if result.is_empty:
         raise StoreCheckError(
             f"expected blobs of {_selected(arguments)} in {store}, got none: correct the store or the names"

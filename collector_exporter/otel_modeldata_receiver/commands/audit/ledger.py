@@ -9,7 +9,7 @@ path of their blob.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +17,14 @@ from otel_modeldata import semconv
 
 from ...layout.blob_path import tenant_of
 from . import stored_line
+from .fault import Fault
 from .number_ranges import IdSet
+from .payloads import Payloads
 from .producer_report import UNREADABLE
 from .reconciliation import ProducerCounts, Reconciliation, reconcile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ...layout.blob_path import BlobPath
     from .producer_report import Reported, ReportedCounts
@@ -30,51 +32,10 @@ if TYPE_CHECKING:
     from .run import Selection
     from .stored_line import StoredLine
 
-__all__ = ["Fault", "Ledger", "Location"]
+__all__ = ["Ledger"]
 
-MAX_LOCATIONS: Final = 100
-"""Locations kept for each kind of fault; every fault is counted."""
 _Key = tuple[str, str, str]
 """Producer, collection and account: the key of the counts; an account is `endpoint/deployment`, as the folders are."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
-    """The location of a line with a fault.
-
-    Attributes:
-        blob: name of the blob in the store.
-        line: number of the line, from 1.
-        reason: the expected content, and the content of the line.
-    """
-
-    blob: str
-    line: int
-    reason: str
-
-
-@dataclass(slots=True)
-class Fault:
-    """The number of faults of one kind, and their first locations."""
-
-    count: int = 0
-    locations: list[Location] = field(default_factory=list)
-
-    def add(self, path: BlobPath, line: int, reason: str) -> None:
-        """Count one more."""
-        self.count += 1
-        if len(self.locations) < MAX_LOCATIONS:
-            self.locations.append(Location(blob=path.name, line=line, reason=reason))
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    """A line that refers to an object; the object has one of `names`."""
-
-    path: BlobPath
-    number: int
-    line: StoredLine
-    names: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -99,32 +60,30 @@ class Ledger:
 
     Args:
         objects: sizes of the objects that lines may refer to, by name.
+        is_at: see `Payloads`.
 
     Attributes:
-        objects: see above; replaced by `check_references`.
+        payloads: the objects that lines refer to.
         lines: number of lines, without blank ones.
         unreadable: lines that are torn or not CloudEvents in JSON.
         misplaced: lines in a folder of another tenant, collection or time.
         content_range: lines whose `contentrange` does not match their rows.
         duplicated: lines with the id of another line of the same account, source and type.
-        dataref: lines that refer to a missing object; complete after `check_references`.
-        foreign_references: lines that refer to an object outside of their folder, which is not checked.
         unattributed: records in quarantine whose deployment or collection is unknown; they settle no account.
         ambiguous_reports: producers with lines in several deployments, whose report names none.
     """
 
-    def __init__(self, objects: Mapping[str, int]) -> None:
-        self.objects = objects
+    def __init__(
+        self, objects: Mapping[str, int], is_at: Callable[[str, str], bool] = lambda _name, _reference: True
+    ) -> None:
+        self.payloads = Payloads(objects, is_at)
         self.lines = 0
         self.unreadable = Fault()
         self.misplaced = Fault()
         self.content_range = Fault()
         self.duplicated = Fault()
-        self.dataref = Fault()
-        self.foreign_references = 0
         self.unattributed = 0
         self.ambiguous_reports: set[str] = set()
-        self._open_references: list[_Reference] = []
         self._counts: dict[_Key, ProducerCounts] = {}
         self._ids: dict[tuple[str, str, str], IdSet] = {}
         self._quarantined_ids = IdSet()
@@ -177,6 +136,7 @@ class Ledger:
             if self._ids_of(_account(tenant), line).add(np.array([hash(line.id)], np.int64))[0]:
                 counts = self._counts_of(_key(line.producer, line.type, tenant, line.source), tenant)
                 counts.add_lines([stored_line.sequence_of(line)], np.array([True]))
+                self._check_reference(path, number, line)
                 count += 1
         return count
 
@@ -245,58 +205,40 @@ class Ledger:
         problem = stored_line.size_problem(line, raw)
         if problem is not None:
             self.content_range.add(path, number, problem)
-        url = stored_line.reference(line)
-        if url is not None:
-            self._check_reference(path, number, line, url.replace("\\", "/"))
+        self._check_reference(path, number, line)
 
-    def _check_reference(self, path: BlobPath, number: int, line: StoredLine, url: str) -> None:
-        """Check that the object a line refers to exists. In a copied store only the end of the URL is the same."""
-        last = url.rpartition("/")[2]
-        names = (f"{path.folder}/files/{last}", f"{path.folder}/{last}")
-        if not url.endswith(tuple(f"/{name}" for name in names)):
-            self.foreign_references += 1
-            return
-        reference = _Reference(path, number, line, names)
-        if not self._exists(reference):
-            self._open_references.append(reference)
-
-    def _exists(self, reference: _Reference) -> bool:
-        sizes = [self.objects[name] for name in reference.names if name in self.objects]
-        if not sizes:
-            return False
-        problem = stored_line.referenced_size_problem(reference.line, sizes[0])
+    def _check_reference(self, path: BlobPath, number: int, line: StoredLine) -> None:
+        problem = self.payloads.check(path, number, line)
         if problem is not None:
-            self.content_range.add(reference.path, reference.number, problem)
-        return True
+            self.content_range.add(path, number, problem)
 
     @property
-    def has_open_references(self) -> bool:
-        """Whether lines refer to objects that are not among `objects`; they may have been stored later."""
-        return bool(self._open_references)
+    def dataref(self) -> Fault:
+        """Lines that refer to a missing object; complete after `check_references`."""
+        return self.payloads.missing
 
     def check_references(self, objects: Mapping[str, int]) -> None:
-        """Check the open references again, against the current objects; an object that is still missing is a fault."""
-        self.objects = objects
-        for reference in self._open_references:
-            if not self._exists(reference):
-                reason = f"expected the object {reference.names[0]!r}, got none of that name"
-                self.dataref.add(reference.path, reference.number, reason)
-        self._open_references = []
+        """Check the open references again, against the current objects; see `Payloads.check_again`."""
+        for path, number, problem in self.payloads.check_again(objects):
+            self.content_range.add(path, number, problem)
 
     # --- quarantine ----------------------------------------------------------------------------------------------
 
-    def add_quarantined(self, line_id: str, event: QuarantinedEvent, *, other_hour: bool = False) -> None:
+    def add_quarantined(
+        self, line_id: str, event: QuarantinedEvent, *, other_hour: bool = False, records: int = 1
+    ) -> None:
         """Count an event in quarantine once, even if a retry in another hour stored it again.
 
         Args:
             line_id: the id of the quarantine line, the same for the same bytes.
             event: its producer, collection and number.
             other_hour: whether it is outside the audited hours.
+            records: how many events there are, if nothing else is known of them.
         """
         if not self._quarantined_ids.add(np.array([hash(line_id)], np.int64))[0]:
             return
         if not event.collection or event.tenant is None:
-            self.unattributed += not other_hour
+            self.unattributed += 0 if other_hour else records
             return
         key = _key(event.producer, semconv.event_type(event.collection), event.tenant, event.source)
         if not other_hour:

@@ -26,7 +26,17 @@ from .stored_line import number_of
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-__all__ = ["QuarantinedEvent", "QuarantinedLine", "decode", "decode_base64", "identify"]
+__all__ = [
+    "Origin",
+    "QuarantinedEvent",
+    "QuarantinedLine",
+    "decode",
+    "decode_base64",
+    "event_of",
+    "identify",
+    "origin_of",
+    "texts_of",
+]
 
 _LENGTH_DELIMITED: Final = 2
 _RECORD_ATTRIBUTES: Final = LogRecord.DESCRIPTOR.fields_by_name["attributes"].number
@@ -34,13 +44,32 @@ _RESOURCE_ATTRIBUTES: Final = Resource.DESCRIPTOR.fields_by_name["attributes"].n
 
 
 class QuarantinedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of a quarantine line that are needed to find its event; see `quarantine.QuarantineLine`."""
+    """The keys of a quarantine line that are needed to find its events; see `quarantine.QuarantineLine`."""
 
     id: str
     record: str = ""
     recordref: str = ""
     resource: str = ""
     resourceref: str = ""
+    request: str = ""
+    requestref: str = ""
+    records: int = 1
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who sent a record, as far as its resource can be read.
+
+    Attributes:
+        producer: the process; empty when unknown.
+        source: the CloudEvents source; empty when unknown.
+        tenant: endpoint and deployment, if both are known.
+    """
+
+    producer: str = ""
+    source: str = ""
+    tenant: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,21 +96,37 @@ decode: Final = msgspec.json.Decoder(QuarantinedLine).decode
 
 def identify(record: bytes, resource: bytes | None) -> QuarantinedEvent:
     """The event of an encoded `LogRecord` and its encoded `Resource`; either may be damaged, and the resource lost."""
-    of_record = _texts(record, _RECORD_ATTRIBUTES)
-    of_resource = _texts(resource or b"", _RESOURCE_ATTRIBUTES)
-    event_type = of_record.get(semconv.CLOUDEVENTS_EVENT_TYPE) or _event_name(record)
-    named_by_type = event_type.removeprefix(semconv.EVENT_TYPE_PREFIX) if event_type else ""
+    return event_of(record, texts_of(record), origin_of(resource))
+
+
+def origin_of(resource: bytes | None) -> Origin:
+    """Who sent the records of an encoded `Resource`; None if it is lost."""
     try:
         read = resources.read(resource) if resource is not None else None
     except BadRecordError:
         read = None
-    producer = of_resource.get(semconv.SERVICE_INSTANCE_ID, "")
-    return QuarantinedEvent(
-        producer=producer,
-        collection=of_record.get(semconv.AZUREML_COLLECTION_NAME, named_by_type),
-        number=number_of(of_record.get(semconv.AZUREML_PRODUCER_SEQUENCE, "")) if producer else -1,
+    return Origin(
+        producer=_texts(resource or b"", _RESOURCE_ATTRIBUTES).get(semconv.SERVICE_INSTANCE_ID, ""),
         source=read.source if read is not None else "",
         tenant=(read.endpoint, read.deployment) if read is not None else None,
+    )
+
+
+def texts_of(record: bytes) -> dict[str, str]:
+    """The text attributes of an encoded `LogRecord`, as far as they can be read."""
+    return _texts(record, _RECORD_ATTRIBUTES)
+
+
+def event_of(record: bytes, texts: dict[str, str], origin: Origin) -> QuarantinedEvent:
+    """The event of an encoded `LogRecord` with these attributes."""
+    event_type = texts.get(semconv.CLOUDEVENTS_EVENT_TYPE) or _event_name(record)
+    named_by_type = event_type.removeprefix(semconv.EVENT_TYPE_PREFIX) if event_type else ""
+    return QuarantinedEvent(
+        producer=origin.producer,
+        collection=texts.get(semconv.AZUREML_COLLECTION_NAME, named_by_type),
+        number=number_of(texts.get(semconv.AZUREML_PRODUCER_SEQUENCE, "")) if origin.producer else -1,
+        source=origin.source,
+        tenant=origin.tenant,
     )
 
 

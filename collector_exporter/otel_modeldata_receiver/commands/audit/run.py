@@ -11,17 +11,21 @@ import asyncio
 from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...layout.blob_path import parse_blob_path
 from ...layout.partition import SHADOW_SUFFIX
+from ...layout.payload_path import payload_path
 from ...retry import retry_for
+from ...storage.local import LocalStore
 from ...storage.parking import parked_names
 from ...storage.store import BLOB_SUFFIX
-from . import quarantine_line
+from . import quarantine_line, quarantined_request
 from .blob_lines import RETRY_SECONDS, read_lines
 from .ledger import Ledger
 from .producer_report import UNREADABLE, combine
+from .quarantine_line import QuarantinedEvent
 from .vanished_lines import is_note, read_note
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from ...layout.blob_path import BlobPath
     from ...storage.store import Store, StoredObject
     from .producer_report import Reported, ReportedCounts
+    from .quarantine_line import QuarantinedLine
     from .reconciliation import Reconciliation
     from .vanished_lines import VanishedLines
 
@@ -131,7 +136,7 @@ async def audit(
         StoreError: it cannot be read.
     """
     objects = await retry_for(lambda: store.walk(""), RETRY_SECONDS)
-    return await _Auditor(store, selection, progress, Ledger(_payloads(objects))).run(objects, reports)
+    return await _Auditor(store, selection, progress, Ledger(_payloads(objects), _is_at(store))).run(objects, reports)
 
 
 class _Auditor:
@@ -145,14 +150,16 @@ class _Auditor:
         self._read_bytes = 0
         self._total_bytes = 0
         self._parked: Counter[str] = Counter()
+        self._parked_as: dict[str, str] = {}
 
     async def run(self, objects: Sequence[StoredObject], reports: Sequence[DeliveryReport]) -> Audit:
         parked = [one for one in objects if parked_names.parked_blob(one.name)]
+        self._parked_as = {_final_name(one.name): one.name for one in objects if _final_name(one.name) != one.name}
         blobs, shadows = self._selected([one for one in objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
         await self._read(within, other_hours=False)
         await self._read_parked(parked)
-        if self._ledger.has_open_references:
+        if self._ledger.payloads.has_open:
             now = await retry_for(lambda: self._store.walk(""), RETRY_SECONDS)
             self._ledger.check_references(_payloads(now))
         vanished, torn_notes = await self._vanished(objects)
@@ -175,7 +182,8 @@ class _Auditor:
         """The notes about lines of the audited part that are gone, and the names of notes that cannot be read."""
         notes = {one.name: await self._note(one) for one in objects if is_note(one.name)}
         found = [note for note in notes.values() if note is not None]
-        selected = [note for note in found if self._is_selected(parse_blob_path(note.blob))]
+        parked = f"{parked_names.PARKED}/"
+        selected = [note for note in found if self._is_selected(parse_blob_path(note.blob.removeprefix(parked)))]
         return selected, [name for name, note in notes.items() if note is None]
 
     async def _note(self, one: StoredObject) -> VanishedLines | None:
@@ -230,8 +238,7 @@ class _Auditor:
             async for part in parts:
                 path = parse_blob_path(part.blob.removeprefix(f"{parked_names.PARKED}/"))
                 if path.quarantine:
-                    await self._add_quarantined(path, part.before, part.lines, other_hours=False)
-                    count = sum(1 for line in part.lines if line)
+                    count = await self._add_quarantined(path, part.before, part.lines, other_hours=False)
                 else:
                     count = await asyncio.to_thread(
                         self._ledger.add_parked, path, part.before, part.lines, self._selection
@@ -239,7 +246,9 @@ class _Auditor:
                 if count:
                     self._parked[parked_names.place_of(path.folder)] += count
 
-    async def _add_quarantined(self, path: BlobPath, before: int, lines: Sequence[bytes], *, other_hours: bool) -> None:
+    async def _add_quarantined(self, path: BlobPath, before: int, lines: Sequence[bytes], *, other_hours: bool) -> int:
+        """Count the records in lines of the quarantine; return how many there are, also of parts not selected."""
+        count = 0
         for number, raw in enumerate(lines, before + 1):
             try:
                 line = quarantine_line.decode(raw)
@@ -248,22 +257,38 @@ class _Auditor:
                     reason = f"expected a quarantine line in JSON, got {len(raw)} bytes: {error}"
                     self._ledger.unreadable.add(path, number, reason)
                 continue
+            count += line.records
+            if line.request or line.requestref:
+                await self._add_request(path, line, other_hours=other_hours)
+                continue
             record = await self._content(path, line.record, line.recordref)
             resource = await self._content(path, line.resource, line.resourceref)
-            event = quarantine_line.identify(record or b"", resource)
-            if self._names(*(event.tenant or ("", "")), event.collection):
-                self._ledger.add_quarantined(line.id, event, other_hour=other_hours)
+            self._add_event(line.id, quarantine_line.identify(record or b"", resource), other_hours=other_hours)
+        return count
+
+    async def _add_request(self, path: BlobPath, line: QuarantinedLine, *, other_hours: bool) -> None:
+        request = await self._content(path, line.request, line.requestref)
+        events = await asyncio.to_thread(quarantined_request.events, line, request or b"")
+        for event_id, event in events:
+            self._add_event(event_id, event, other_hours=other_hours)
+        if unread := line.records - len(events):
+            self._ledger.add_quarantined(line.id, QuarantinedEvent(), other_hour=other_hours, records=max(0, unread))
+
+    def _add_event(self, line_id: str, event: QuarantinedEvent, *, other_hours: bool) -> None:
+        if self._names(*(event.tenant or ("", "")), event.collection):
+            self._ledger.add_quarantined(line_id, event, other_hour=other_hours)
 
     async def _content(self, path: BlobPath, inline: str, url: str) -> bytes | None:
         """The bytes of a record or resource, inline or in an object of its own; None when they are gone."""
         if not url:
             content = quarantine_line.decode_base64(inline)
             return content if content or not inline else None
-        name = f"{path.folder}/files/{url.rpartition('/')[2]}"
-        size = self._ledger.objects.get(name)
-        if size is None:
+        objects = self._ledger.payloads.objects
+        name = payload_path(path.folder, url).found(objects)
+        if name is None:
             return None
-        return await retry_for(lambda: self._store.read(name, 0, size), RETRY_SECONDS)
+        stored, size = self._parked_as.get(name, name), objects[name]
+        return await retry_for(lambda: self._store.read(stored, 0, size), RETRY_SECONDS)
 
 
 def _names_of(deployment: str) -> tuple[str, str]:
@@ -272,4 +297,27 @@ def _names_of(deployment: str) -> tuple[str, str]:
 
 
 def _payloads(objects: Sequence[StoredObject]) -> dict[str, int]:
-    return {one.name: one.size for one in objects if not one.name.endswith(BLOB_SUFFIX)}
+    """The sizes of objects by name; a parked one has the name that it gets when it is delivered."""
+    return {_final_name(one.name): one.size for one in objects if not one.name.endswith(BLOB_SUFFIX)}
+
+
+def _final_name(name: str) -> str:
+    parked = parked_names.unparked_object(name)
+    return name if parked is None else parked[0]
+
+
+def _is_at(store: Store) -> Callable[[str, str], bool]:
+    """Whether a reference, as it is, leads to the object of a name; for a URL this is not known."""
+    if not isinstance(store, LocalStore):
+        return lambda _name, _reference: True
+
+    def is_at(name: str, reference: str) -> bool:
+        path = store.url(name)
+        if reference in {path, name}:  # a name alone is relative to the folder of the store
+            return True
+        try:
+            return Path(reference.removeprefix("file://")).samefile(path)
+        except (OSError, ValueError):
+            return False
+
+    return is_at

@@ -13,7 +13,7 @@ from .reconciliation import counted, shown_ranges
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .ledger import Fault
+    from .fault import Fault
     from .reconciliation import Reconciliation
     from .run import Audit
 
@@ -36,7 +36,7 @@ def findings(audit: Audit) -> list[str]:
     problems += [f"{counted(counts[name], 'line')} {text}" for name, text in _FAULTS.items() if counts[name]]
     problems += [
         f"{counted(count, 'event')} {'is' if count == 1 else 'are'} parked for {place}: nothing is lost; repair the "
-        "place, and a running receiver delivers them"
+        "place, and the receiver that parked them delivers them while it runs"
         for place, count in audit.parked.items()
     ]
     problems += [f"lines vanished from {one.sentence}" for one in audit.vanished[:_SHOWN_LOCATIONS]]
@@ -120,8 +120,14 @@ def _notes(audit: Audit) -> Iterator[str]:
         yield _torn(audit)  # which part of the store it is about is not known
     for producer in sorted(audit.ledger.ambiguous_reports)[:_SHOWN_LOCATIONS]:
         yield f"the final report of producer {producer!r} settles no account: several deployments may be meant"
-    if audit.ledger.foreign_references:
-        foreign = counted(audit.ledger.foreign_references, "line")
+    if audit.ledger.payloads.elsewhere:
+        yield (
+            f"{counted(audit.ledger.payloads.elsewhere, 'line')} with a reference to where the store was before: the "
+            "payloads are beside the lines, and Azure ML's reader does not find them; stop the receiver and run "
+            "`otel-modeldata relink`"
+        )
+    if audit.ledger.payloads.foreign:
+        foreign = counted(audit.ledger.payloads.foreign, "line")
         yield f"{foreign} with a reference to an object outside of their folder, which was not checked"
     if audit.shadows:
         yield f"{counted(audit.shadows, 'blob')} left out: copies that Azure ML's reader makes in *_block_blob"

@@ -13,6 +13,7 @@ from otel_modeldata.validation.loopback import is_loopback
 from otel_modeldata.validation.problems import Problem
 
 from ...config import receiver as configuration
+from ...config.certificate_expiry import expiring
 from ...config.store_access import DatastoreConfig
 from ...config.store_url import is_azure, meant_store
 from ...config.unused_secret import unused_secret
@@ -50,7 +51,13 @@ def findings(path: Path, lines: YamlLines) -> Iterator[Finding]:
         return
     yield from (problem(about, lines) for about in _tls_problems(config.tls))
     yield from _opened(config, lines)
-    for about in (*_about_network(config), *_about_limits(config), *_about_store(config), *unused_secret(config)):
+    for about in (
+        *_about_network(config),
+        *(() if config.tls is None else expiring(config.tls)),
+        *_about_limits(config),
+        *_about_store(config),
+        *unused_secret(config),
+    ):
         yield warning(about, lines)
 
 

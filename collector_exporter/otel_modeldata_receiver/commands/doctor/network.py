@@ -40,6 +40,8 @@ _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0,
 _FRAME_HEADER_BYTES: Final = 9
 _SETTINGS: Final = 4
 _TLS_ALERT: Final = b"\x15"
+_TIMES: Final = (9, 10)
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
 _HTTP1: Final = (b"HTTP/1", b"<!DOCTYPE", b"<html")
 """The first bytes of answers from servers that do not support HTTP/2."""
 _PROXIES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
@@ -144,6 +146,11 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext:
 
 
 def _no_handshake(endpoint: Endpoint, error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _TIMES:
+        return (
+            f"expected a certificate for {endpoint.target} that is valid now, got {error.verify_message}: renew it "
+            "there, or correct the clock of this machine"
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"expected a certificate for {endpoint.target} from an authority that is trusted here, got "
@@ -202,9 +209,11 @@ def _no_http2(answer: bytes, endpoint: Endpoint) -> str:
     if answer and not answer.startswith(_TLS_ALERT):
         return f"expected gRPC on {endpoint.target}, got something else: correct the port"
     if endpoint.secure:
-        return (
-            f"expected {endpoint.target} to accept this client, got a closed connection: it may want a "
-            "certificate in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY"
+        return f"expected {endpoint.target} to accept this client, got a closed connection: " + (
+            "it may want a certificate in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY"
+            if endpoint.client_certificate is None
+            else "the certificate in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE may have expired (`openssl x509 -noout "
+            f"-enddate -in {endpoint.client_certificate}` shows it), or its authority is not trusted there"
         )
     return (
         f"expected gRPC in plain text on {endpoint.target}, got a closed connection: if it uses TLS, write "

@@ -36,6 +36,9 @@ _ZEROS: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _SIGNS: Final = b"+-"
 _LONG_EXPONENT: Final = b"0e000"
 _LEAST_DIGITS: Final = 300
+_TRANSLATED_BYTES: Final = 1024 * 1024
+_OVERLAP_BYTES: Final = 2 * _LEAST_DIGITS
+"""A number that may be out of range and begins in one part of a text is recognized in it, or in the next one."""
 _LONG_NUMBER: Final = b"0" * _LEAST_DIGITS
 DECIMAL_EXPONENT: Final = ord("E")
 """The floats that this project's SDK writes are finite; only its decimals may be out of range, and they have it."""
@@ -75,13 +78,26 @@ def check_numbers(text: bytes) -> None:
     Raises:
         BadRecordError: one is not.
     """
-    zeros = text.translate(_ZEROS, _SIGNS)
-    if _LONG_EXPONENT not in zeros and (len(zeros) < _LEAST_DIGITS or _LONG_NUMBER not in zeros):
+    if len(text) <= _TRANSLATED_BYTES:
+        if not _may_be_out_of_range(text):
+            return
+    elif not any(_may_be_out_of_range(part) for part in _overlapping(text)):
         return
     for outside in _outside_of_strings(text):
         for number in _OUT_OF_RANGE.finditer(outside):
             if math.isinf(float(number[0])):
                 raise _out_of_range(number[0])
+
+
+def _overlapping(text: bytes) -> Iterator[bytes]:
+    """The parts of a long text: copies of all of it would take as much memory again."""
+    for start in range(0, len(text) - _OVERLAP_BYTES, _TRANSLATED_BYTES):
+        yield text[start : start + _TRANSLATED_BYTES + _OVERLAP_BYTES]
+
+
+def _may_be_out_of_range(text: bytes) -> bool:
+    zeros = text.translate(_ZEROS, _SIGNS)
+    return _LONG_EXPONENT in zeros or (len(zeros) >= _LEAST_DIGITS and _LONG_NUMBER in zeros)
 
 
 def _out_of_range(number: bytes) -> BadRecordError:

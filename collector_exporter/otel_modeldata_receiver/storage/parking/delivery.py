@@ -5,18 +5,20 @@ Theory of operation.
 1. One attempt for a folder reads its parked blobs in their order, and appends their lines to the folder. Ids that are
    stored there already are left out by the folder's own window (`rolled_blobs.py`): those of an append whose outcome
    was unknown when its lines were parked, and those that were delivered before a crash.
-2. A blob is removed when all its lines are durable in the folder, and before the next blob is begun. So after a crash
+2. Before that, the blob is retired (`parked_blobs.py`): new lines go to another blob, and those that it has do not
+   count as stored any more. From then on only the folder itself decides that, because lines may vanish there too.
+3. A blob is removed when all its lines are durable in the folder, and before the next blob is begun. So after a crash
    at most one blob is delivered again, and it is smaller than the tail of the folder that is read for ids. A blob that
    cannot be removed (a lease, a policy, no permission) is marked instead (`delivered_marks.py`).
-3. A blob is removed only if its size is still the size that was delivered (`Store.remove`). So a line that is parked at
-   the same moment is kept, and is delivered in the next round. A late append to a removed blob is fenced.
-4. Back to direct appends: the folder is closed, so that lines which arrive now wait for a moment. When nothing is being
+4. A blob is removed only if its size is still the size that was delivered (`Store.remove`). So a late append to it is
+   kept and delivered too. A late append to a removed blob is fenced.
+5. Back to direct appends: the folder is closed, so that lines which arrive now wait for a moment. When nothing is being
    parked any more and nothing is left, the folder is no longer parked, and what waits is stored directly. If this takes
    too long, the folder is opened again, and its lines are parked.
-5. An object is delivered before the lines that were parked after it, so no line refers to a missing object.
+6. An object is delivered before the lines that were parked after it, so no line refers to a missing object.
 
-Few attempts run at the same time, of folders in one datastore only one while it is suspect. The first piece of a blob
-is small, so a place that hangs keeps little in memory.
+Few attempts run at the same time, of folders in one datastore only one while it is suspect. An attempt begins with a
+small piece of a blob, which shows whether the place takes lines; it is delivered again with the blob, without effect.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from ...time_limit import timeout
 from ..store import FencedError
 from . import parked_names
 from .delivered_marks import DeliveredMarks
+from .delivery_patience import note_outcome, set_patience
 from .leftovers import Leftovers
 from .parked_lines import count_within, read_parked
 
@@ -62,7 +65,7 @@ _LONGEST_PAUSE_UNPROVEN_SECONDS: Final = 1.0
 _LONGEST_CLOSED_SECONDS: Final = 4.0
 """How long the lines of a folder may wait for its return to direct appends, if the store is slow."""
 _PIECE_BYTES: Final = 64 << 10
-"""The first piece of a blob; whether the place takes lines is unknown."""
+"""What is sent first, while it is unknown whether the place takes lines."""
 _READ_RETRY_SECONDS: Final = 8.0
 _REMOVE_RETRY_SECONDS: Final = 0.1
 _REMOVE_SECONDS: Final = 2.0
@@ -78,7 +81,7 @@ class Delivery:
         store: the store of the sink.
         instance: that of the sink: only its own parked blobs are delivered.
         folders: the parked folders.
-        patience: seconds that an append of this many bytes may take.
+        patience: seconds that an append of this many bytes may take in a brief attempt.
         on_delivered: called with each folder whose lines are all delivered.
     """
 
@@ -112,6 +115,10 @@ class Delivery:
     def add(self, folder: ParkedFolder) -> None:
         """Deliver what is parked of `folder`, now or when that is possible."""
         self._schedule(folder)
+
+    def is_left(self, name: str) -> bool:
+        """Whether a blob or an object is delivered, and waits for its removal."""
+        return name in self._leftovers
 
     def hurry(self) -> None:
         """The main store works again: look at folders at once of which nothing may be parked."""
@@ -183,6 +190,7 @@ class Delivery:
         return None
 
     def _start(self, folder: ParkedFolder) -> None:
+        set_patience(folder, self._running)
         self._running.add(folder)
         task = asyncio.get_running_loop().create_task(self._attempt(folder), name=f"delivery to {folder.name}")
         self._attempts[task] = None
@@ -195,7 +203,7 @@ class Delivery:
         task.add_done_callback(ended)
 
     async def _attempt(self, folder: ParkedFolder) -> None:
-        before = folder.delivered
+        before, folder.has_taken = folder.delivered, False
         try:
             self._store.url(f"{folder.name}/files")  # is its datastore known?
             if await self._deliver(folder):
@@ -210,19 +218,21 @@ class Delivery:
             logger.exception("parked lines of %s are not delivered (bug)", folder.name)
         finally:
             self._running.discard(folder)
+        note_outcome(folder, has_delivered=folder.delivered > before)
         if folder.delivered > before:
             folder.pause = 0.0
         self._schedule(folder)
 
     async def _deliver(self, folder: ParkedFolder) -> bool:
         """Deliver everything, and return to direct appends; False when lines arrive faster than they are delivered."""
-        await self._deliver_parked(folder, keep_newest=True)
+        await self._deliver_parked(folder)
         folder.close()
         try:
             async with timeout(folder.closed_seconds):
                 await folder.empty()
-                while await self._deliver_parked(folder, keep_newest=False):
+                while await self._deliver_parked(folder):
                     pass
+                await self._check_others(folder)
             self._folders.end(folder)
             self._sink.forget(parked_names.parked_folder(folder.name))
         except TimeoutError:
@@ -232,25 +242,24 @@ class Delivery:
             folder.open()
         return True
 
-    async def _deliver_parked(self, folder: ParkedFolder, *, keep_newest: bool) -> bool:
-        """Deliver the blobs and objects that are there now; return whether there were any.
-
-        The newest blob is delivered, but not removed with `keep_newest`: it may be appended to.
-        """
+    async def _deliver_parked(self, folder: ParkedFolder) -> bool:
+        """Deliver the blobs and objects that are there now; return whether there were any."""
         below = parked_names.parked_folder(folder.name)
         marks = DeliveredMarks(self._store, await retry_for(lambda: self._store.walk(below), _READ_RETRY_SECONDS))
-        names = marks.blobs(folder.name, self._instance)
         found = False
-        for name in names:
-            found |= await self._deliver_blob(folder, name, marks, is_kept=keep_newest and name == names[-1])
+        for name in marks.blobs(folder.name, self._instance):
+            found |= await self._deliver_blob(folder, name, marks)
         return await self._deliver_objects(folder) or found
 
-    async def _deliver_blob(self, folder: ParkedFolder, name: str, marks: DeliveredMarks, *, is_kept: bool) -> bool:
+    async def _check_others(self, folder: ParkedFolder) -> None:
+        """Report blobs that vanished before they were delivered."""
+        for mark in self._sink.parked_blobs(folder.name).marks:
+            await self._sink.parked_blobs(folder.name).retire(mark.name)
+
+    async def _deliver_blob(self, folder: ParkedFolder, name: str, marks: DeliveredMarks) -> bool:
         """Deliver the lines of a blob, then remove it; return whether there were any."""
-        marked = await marks.delivered(name)
-        done = max(marked, folder.kept_bytes if folder.kept == name else 0)
-        found = done > marked
-        folder.kept, folder.kept_bytes = "", 0  # its name may be used again
+        done = marked = await marks.delivered(name)
+        found = False
         while True:
             state = await retry_for(lambda: self._store.state(name), _READ_RETRY_SECONDS)
             if state is None:
@@ -259,23 +268,31 @@ class Delivery:
                 done = marked = 0
             if state.size > done:
                 found = True
-                content = await self._store.read(name, done, state.size)
-                await self._deliver_objects(folder)
-                await self._deliver_lines(folder, await self._lines(folder, content), is_first=done == 0)
+                await self._deliver_part(folder, name, done, state.size)
                 done = state.size
-            elif is_kept:
-                folder.kept, folder.kept_bytes = name, done
-                return found
-            elif await self._is_removed(name, done):
+                continue
+            if not found:  # it is empty now, or was delivered by an earlier process
+                await self._sink.parked_blobs(folder.name).retire(name)
+            self._sink.parked_blobs(folder.name).delivered(name)
+            if await self._is_removed(name, done):
                 self._folders.removed(folder, done)
                 await marks.remove(name)
                 return found
-            elif (grown := await self._store.state(name)) is None or grown.size <= done:
+            if (grown := await self._store.state(name)) is None or grown.size <= done:
                 if done > marked:
                     await marks.put(name, done)
                     self._folders.removed(folder, done - marked)
                 self._leave(folder, name, done, marks.names(name))
                 return found
+
+    async def _deliver_part(self, folder: ParkedFolder, name: str, start: int, end: int) -> None:
+        """Deliver the lines between two positions of a blob, after the objects that they may refer to."""
+        lines = await self._lines(folder, await self._store.read(name, start, end))
+        await self._deliver_objects(folder)
+        if not folder.has_taken:
+            await self._deliver_lines(folder, lines[: count_within(lines, _PIECE_BYTES)])
+        await self._sink.parked_blobs(folder.name).retire(name)
+        await self._deliver_lines(folder, lines)
 
     async def _is_removed(self, name: str, size: int) -> bool:
         """Remove a blob or an object; False if it has grown, or its removal is refused."""
@@ -321,22 +338,26 @@ class Delivery:
             name,
         )
 
-    async def _deliver_lines(self, folder: ParkedFolder, lines: Sequence[Line], *, is_first: bool) -> None:
-        """Append lines to the folder; a small piece first, unless it has just taken lines."""
-        count = count_within(lines, _PIECE_BYTES) if is_first else len(lines)
-        for piece in (lines[:count], lines[count:]):
-            if piece:
-                try:
-                    async with timeout(self._patience(sum(len(line.data) for line in piece))):
-                        appended = await self._sink.append(folder.name, piece, retry_seconds=0.0)
-                except TimeoutError:
-                    self._sink.abandon(folder.name)
-                    raise
-                self._took(folder)
-                self._folders.delivered(folder, appended.stored)
+    async def _deliver_lines(self, folder: ParkedFolder, lines: Sequence[Line]) -> None:
+        """Append lines to the folder."""
+        if not lines:
+            return
+        try:
+            async with timeout(self._seconds(folder, sum(len(line.data) for line in lines))):
+                appended = await self._sink.append(folder.name, lines, retry_seconds=0.0)
+        except TimeoutError:
+            self._sink.abandon(folder.name)
+            raise
+        self._took(folder)
+        self._folders.delivered(folder, appended.stored)
+
+    def _seconds(self, folder: ParkedFolder, size: int) -> float:
+        """How long the place of a folder may take for this many bytes in the present attempt."""
+        return folder.patience * self._patience(size)
 
     def _took(self, folder: ParkedFolder) -> None:
         """The place takes lines: others in the same datastore need not wait for their time."""
+        folder.has_taken = True
         if self._folders.absolve(folder.mount):
             for other in self._folders:
                 if other.mount == folder.mount and other is not folder:
@@ -359,12 +380,12 @@ class Delivery:
 
     async def _probe(self, folder: ParkedFolder) -> None:
         """Ask for any blob of the folder: a place that hangs must not keep large objects of others waiting."""
-        async with timeout(self._patience(0)):
+        async with timeout(self._seconds(folder, 0)):
             await self._store.state(f"{folder.name}/{self._instance}000000.jsonl")
 
     async def _deliver_object(self, folder: ParkedFolder, one: StoredObject, name: str, content_type: str) -> None:
         content = await self._store.read(one.name, 0, one.size)
-        async with timeout(self._patience(one.size)):
+        async with timeout(self._seconds(folder, one.size)):
             await self._store.put(name, content, content_type)
         self._took(folder)
         if not await self._is_removed(one.name, one.size):

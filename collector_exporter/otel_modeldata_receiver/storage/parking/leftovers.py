@@ -45,6 +45,9 @@ class Leftovers:
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = False
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._left
+
     def add(self, folder: str, name: str, size: int, marks: Sequence[tuple[str, int]] = ()) -> None:
         """Remove `name` when that is possible, then its marks; all have the sizes that are given."""
         if self._is_stopped or (name not in self._left and len(self._left) >= _MOST):

@@ -42,10 +42,11 @@ class ParkedFolder:
         proven: whether something of it is parked, or was at the start of the process.
         pause: seconds until the next attempt to deliver; 0 before the first one.
         due: when that attempt is due, on the clock of the event loop.
+        failures: attempts that delivered nothing so far.
+        patience: factor of the time that its place has in the present attempt.
         delivered: lines that were delivered so far.
         size: bytes that are parked, as counted in the metrics.
-        kept: a parked blob whose lines are delivered so far, and which may still be appended to.
-        kept_bytes: the size up to which they are delivered.
+        has_taken: whether it took something in the present attempt to deliver.
         left: parked objects that are delivered and cannot be removed.
         closed_seconds: how long its lines may wait at the next attempt to store them directly again.
     """
@@ -58,11 +59,12 @@ class ParkedFolder:
         "delivered",
         "due",
         "ended",
-        "kept",
-        "kept_bytes",
+        "failures",
+        "has_taken",
         "left",
         "mount",
         "name",
+        "patience",
         "pause",
         "place",
         "proven",
@@ -78,10 +80,11 @@ class ParkedFolder:
         self.proven = False
         self.pause = 0.0
         self.due = 0.0
+        self.failures = 0
+        self.patience = 1.0
         self.delivered = 0
         self.size = 0
-        self.kept = ""
-        self.kept_bytes = 0
+        self.has_taken = False
         self.left: set[str] = set()
         self.closed_seconds = FIRST_CLOSED_SECONDS
         self.ended = False

@@ -14,6 +14,7 @@ all waiting lines of the folder are dropped, so at most one block is in doubt.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,7 @@ from .delivered_marks import DeliveredMarks
 from .delivery import Delivery
 from .main_store import MainStore
 from .parked_folders import ParkedFolders
+from .parked_sizes import ParkedSizes, parked_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +50,8 @@ PATIENCE_SECONDS: Final = 1.0
 BYTES_PER_SECOND: Final = float(1 << 20)
 """A store that takes bytes more slowly takes none."""
 _FIND_RETRY_SECONDS: Final = 2.0
+_FIND_AGAIN_SECONDS: Final = 60.0
+"""Pause between two looks for parked lines that this process does not know; each is one request."""
 _LONGEST_RESUME_SECONDS: Final = 5.0
 _NEWEST_RETRY_SECONDS: Final = 0.5
 """How long an append to the newest parked blob is retried before a new blob is begun."""
@@ -108,12 +112,16 @@ class ParkingSink:
             try:
                 await asyncio.shield(found)
             except asyncio.CancelledError:
-                if not found.cancelled():  # the caller was cancelled
+                if not found.cancelled() or not self._is_stopping:  # the caller was cancelled
                     raise
                 raise StoreError("expected an open sink, got one that stops: send the lines again") from None
 
     async def resume(self) -> None:
-        """Deliver what was parked before this process started, as soon as the main store answers."""
+        """Deliver what was parked before this process started, as soon as the main store answers; never returns.
+
+        Later on, look for parked lines from time to time: a store that is restored from an older copy may have some
+        again that are delivered already, or that are missing in their folder now.
+        """
         for pause in backoff(_LOOK_SECONDS, _LONGEST_RESUME_SECONDS):
             try:
                 await self.start()
@@ -121,6 +129,10 @@ class ParkingSink:
                 await asyncio.sleep(pause)
             else:
                 break
+        while not self._is_stopping:
+            await asyncio.sleep(_FIND_AGAIN_SECONDS)
+            with contextlib.suppress(StoreError):
+                await self._find_again()
 
     async def check(self) -> None:
         """See `Sink.check`."""
@@ -166,7 +178,7 @@ class ParkingSink:
             return Appended(appended.stored, appended.duplicates, appended.stored)
 
     async def _park(self, parked: ParkedFolder, lines: Sequence[Line], retry_seconds: float | None) -> Appended:
-        """Append to the newest parked blob, or to a new one if that one is refused, as while it is leased.
+        """Append to the newest parked blob, or to the next one if that one is refused, as while it is leased.
 
         Lines may be in both then. They are recognized when they are delivered.
         """
@@ -176,7 +188,6 @@ class ParkingSink:
         except StoreError:
             if self._is_stopping:
                 raise
-        self._sink.leave_blob(name)
         try:
             return await self._park_once(name, lines, retry_seconds)
         except StoreError as error:
@@ -286,20 +297,7 @@ class ParkingSink:
 
     async def _find(self) -> None:
         """Find what is parked."""
-        sizes: dict[str, int] = {}
-        others: set[str] = set()
-        found = await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS)
-        for name, size in DeliveredMarks(self._store, found).sizes().items():
-            blob = parked_names.parked_blob(name)
-            unparked = parked_names.unparked_object(name)
-            if blob is not None and blob.instance != self._instance:
-                if size:
-                    others.add(blob.instance)
-            elif blob is not None:
-                sizes[blob.folder] = sizes.get(blob.folder, 0) + size
-            elif unparked is not None:
-                folder = parked_names.folder_of_object(unparked[0])
-                sizes[folder] = sizes.get(folder, 0) + size
+        sizes, others = await self._parked()
         for folder, size in sizes.items():
             self._delivery.add(self._folders.find(folder, size))
         self._is_ready = True
@@ -310,6 +308,22 @@ class ParkingSink:
                 "lines are parked that only receivers with the instance ids %s deliver: start one with --instance-id",
                 ", ".join(sorted(others)[:10]),
             )
+
+    async def _find_again(self) -> None:
+        """Find what is parked of folders that take lines, and deliver it."""
+        known = {folder.name for folder in self._folders}
+        sizes, _ = await self._parked()
+        for folder, size in sizes.items():
+            if size and folder not in known and self._folders.get(folder) is None:
+                logger.warning("lines of %s are parked again: was the store restored from an older copy?", folder)
+                self._delivery.add(self._folders.find(folder, size))
+
+    async def _parked(self) -> ParkedSizes:
+        objects = await retry_for(lambda: self._store.walk(parked_names.PARKED), _FIND_RETRY_SECONDS)
+        sizes = DeliveredMarks(self._store, objects).sizes()
+        return parked_sizes(
+            {name: size for name, size in sizes.items() if not self._delivery.is_left(name)}, self._instance
+        )
 
     async def _append_directly(
         self, folder: str, lines: Sequence[Line], began: float

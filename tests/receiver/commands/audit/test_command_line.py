@@ -54,7 +54,7 @@ def test_a_missing_store_has_code_3_and_is_not_created(tmp_path: Path, capsys: p
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
+        ["a", "--store", "b"],
         ["s", "--from", "soon"],
         ["s", "--nonsense"],
         ["ftp://x"],
@@ -67,6 +67,35 @@ def test_wrong_usage_has_code_2(arguments: list[str], capsys: pytest.CaptureFixt
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err
+
+
+@pytest.mark.parametrize("place", ["argument", "after flags", "flag", "both", "variable", "default"])
+def test_the_store_is_an_argument_or_a_flag_else_that_of_the_environment(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OTEL_MODELDATA_STORE", raising=False)
+    store = "modeldata" if place == "default" else "a store"
+    write_event(tmp_path / store, 0, 12, "stored")
+    if place == "variable":
+        monkeypatch.setenv("OTEL_MODELDATA_STORE", store)
+    flags = {
+        "argument": [store, "--running"],
+        "after flags": ["--endpoint", "credit", "--running", store],
+        "flag": ["--running", f"--store={store}"],
+        "both": [store, "--store", store, "--running"],
+    }
+    code, out, err = run(capsys, *flags.get(place, ["--running"]))
+    shown = f"./{store}" if place == "default" else store
+    assert (code, out.partition(":")[0], err) == (0, shown, "")
+
+
+def test_two_stores_are_refused_and_an_empty_one_is_not_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "a", "--store", "b")[2] == (
+        "otel-modeldata: expected one store, got 'a' and --store 'b': leave one out\n"
+    )
+    code, _, err = run(capsys, "")
+    assert (code, "got an empty one" in err) == (2, True)
 
 
 def test_a_report_and_hours_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,9 +69,9 @@ def test_rows_in_an_object_of_their_own_are_checked() -> None:
 def test_an_object_that_was_stored_after_the_listing_is_found() -> None:
     ledger = Ledger({})
     ledger.add_lines(parse_blob_path(BLOB), 0, [referring()])
-    assert ledger.has_open_references
+    assert ledger.payloads.has_open
     ledger.check_references({f"{HOUR}/files/rows-1.json": 5_000_000})
-    assert (faults(ledger), ledger.has_open_references) == ({}, False)
+    assert (faults(ledger), ledger.payloads.has_open) == ({}, False)
 
 
 def test_contentrange_is_the_size_of_the_object() -> None:
@@ -81,7 +81,7 @@ def test_contentrange_is_the_size_of_the_object() -> None:
 
 def test_an_object_outside_of_the_folder_is_not_checked() -> None:
     ledger = taken(referring(folder="exports"))
-    assert (faults(ledger), ledger.foreign_references) == ({}, 1)
+    assert (faults(ledger), ledger.payloads.foreign) == ({}, 1)
 
 
 def test_a_payload_beside_its_line_is_checked() -> None:

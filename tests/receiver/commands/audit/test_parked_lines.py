@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
-from audited_store import audited, raw_event, send
+from audited_store import audited, counts, raw_event, send, statement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,10 @@ def test_parked_events_are_no_loss_but_a_finding(
     assert facts["parked"] == {"credit/blue": 3}
     assert code == 1
     assert facts["findings"] == [
-        "3 events are parked for credit/blue: nothing is lost; repair the place, and a running receiver delivers them"
+        (
+            "3 events are parked for credit/blue: nothing is lost; repair the place, and the receiver that parked them "
+            "delivers them while it runs"
+        )
     ]
     (blob,) = (tmp_path / "_parked").rglob("*.jsonl")
     delivered = tmp_path / blob.relative_to(tmp_path / "_parked")
@@ -46,3 +50,21 @@ def test_parked_events_are_no_loss_but_a_finding(
     _, facts = audited(capsys, tmp_path, "--running")
     assert facts["parked"] == {"credit/blue": 2}
     assert facts["findings"][0] == "1 line torn, or not a CloudEvent in JSON"
+
+
+def test_the_payloads_of_parked_lines_are_found_where_they_are_parked(
+    tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("credit", "_quarantine"):
+        (tmp_path / name).write_text("no folder")
+    receiver = start_receiver(str(tmp_path))
+    rows = json.dumps([{"x": "y" * 4_200_000}], separators=(",", ":"))
+    send(receiver.endpoint, raw_event(0, rows), raw_event(1, "x" * (1 << 21)))
+    receiver.kill()
+    _, facts = audited(capsys, tmp_path, "--running")
+    assert [statement(facts)[name] for name in ("stored", "quarantined", "missing")] == [1, 1, 0]
+    assert (counts(facts), facts["parked"]) == ({}, {"credit/blue": 1, "_quarantine": 1})
+    for payload in (tmp_path / "_parked").glob("*/**/files/*/*"):
+        payload.unlink()
+    _, facts = audited(capsys, tmp_path, "--running")
+    assert (counts(facts), facts["unattributed_quarantined"]) == ({"dataref": 1}, 1)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
 import pytest
 from audited_lines import RESOURCE, SOURCE, numbered, only, quarantined, stored
-from otlp_requests import field, invalid_utf8, record, resource
+from audited_store import audited, raw_event, send, statement
+from otlp_requests import DEPLOYMENT, field, invalid_utf8, raw_request, record, resource
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.commands.audit import quarantined_request
 from otel_modeldata_receiver.commands.audit.ledger import Ledger
-from otel_modeldata_receiver.commands.audit.quarantine_line import QuarantinedEvent, decode_base64, identify
+from otel_modeldata_receiver.commands.audit.quarantine_line import (
+    QuarantinedEvent,
+    QuarantinedLine,
+    decode_base64,
+    identify,
+)
+from otel_modeldata_receiver.mapping.quarantine import Rejected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from receiver_process import StartReceiver
 
 
 def test_a_record_in_quarantine_is_identified() -> None:
@@ -59,3 +75,66 @@ def test_a_record_that_is_in_quarantine_in_another_hour_is_not_missing() -> None
 
 def test_text_that_is_not_base64_identifies_no_record() -> None:
     assert (decode_base64("!"), decode_base64("é"), decode_base64("cGF5")) == (b"", b"", b"pay")
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def kept(request: bytes, **keys: object) -> QuarantinedLine:
+    return QuarantinedLine(id="line", request=b64encode(request).decode(), **{"endpoint": "credit", **keys})  # type: ignore[arg-type]
+
+
+def test_the_records_of_a_request_in_quarantine_are_counted_in_their_accounts() -> None:
+    request = raw_request([numbered(1), numbered(2, collection="other")], RESOURCE) + raw_request(
+        [numbered(5)], resource(DEPLOYMENT | {semconv.SERVICE_INSTANCE_ID: "q"}).SerializeToString()
+    )
+    events = [event for _, event in quarantined_request.events(kept(request), request)]
+    assert [(one.producer, one.collection, one.number, one.tenant) for one in events] == [
+        ("p", "model_inputs", 1, ("credit", "blue")),
+        ("p", "other", 2, ("credit", "blue")),
+        ("q", "model_inputs", 5, ("credit", "blue")),
+    ]
+
+
+def test_a_record_that_is_in_quarantine_alone_and_in_a_request_counts_once() -> None:
+    request = raw_request([numbered(1), numbered(2)], RESOURCE)
+    ids = [event_id for event_id, _ in quarantined_request.events(kept(request), request)]
+    assert ids == [Rejected(reason="x", record=numbered(number), resource=RESOURCE).id for number in (1, 2)]
+
+
+def test_equal_records_without_an_event_id_are_several_records() -> None:
+    raw = record("no rows", {semconv.AZUREML_PRODUCER_SEQUENCE: 1}, time_ns=1).SerializeToString()
+    request = raw_request([raw, raw], RESOURCE)
+    assert [event_id for event_id, _ in quarantined_request.events(kept(request), request)] == ["line/0", "line/1"]
+
+
+@pytest.mark.parametrize("endpoint", ["", "fraud"])
+def test_a_request_whose_sender_is_not_known_changes_no_account(endpoint: str) -> None:
+    """A request that was not read to its end may name deployments for which its sender may not write."""
+    request = raw_request([numbered(1)], RESOURCE)
+    assert quarantined_request.events(kept(request, endpoint=endpoint), request) == []
+
+
+@pytest.mark.parametrize("end", [b"\x0a", b"\xff\xff", b"\x0a\x05\x12\x7f"])
+def test_the_readable_records_of_a_damaged_request_are_counted(end: bytes) -> None:
+    request = raw_request([numbered(1)], RESOURCE) + end
+    assert [event.number for _, event in quarantined_request.events(kept(request), request)] == [1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [10, 200_000], ids=["inline", "in a file"])
+def test_records_beyond_a_bound_explain_the_gaps_in_the_numbers(
+    tmp_path: Path, start_receiver: StartReceiver, capsys: pytest.CaptureFixture[str], size: int
+) -> None:
+    config = tmp_path / "receiver.yaml"
+    config.write_text("limits: {max_request_records: 4}")
+    receiver = start_receiver(str(tmp_path / "store"), "--config", str(config))
+    send(receiver.endpoint, *(raw_event(number, f'[{{"x":"{"y" * size}"}}]') for number in range(12)))
+    receiver.stop()
+    code, facts = audited(capsys, tmp_path / "store", "--running")
+    assert (code, facts["findings"], facts["unattributed_quarantined"]) == (0, [], 0)
+    assert [statement(facts)[name] for name in ("stored", "quarantined", "missing", "last")] == [4, 8, 0, 11]
+    for path in tmp_path.glob("store/_quarantine/**/files/*"):
+        path.unlink()
+        facts = audited(capsys, tmp_path / "store", "--running")[1]
+        assert (statement(facts)["stored"], facts["unattributed_quarantined"]) == (4, 8)

@@ -120,6 +120,32 @@ def test_a_server_that_wants_a_client_certificate_is_reported(
     assert set(outcomes(with_it).values()) == {"ok"}
 
 
+def test_an_expired_certificate_of_either_side_is_named(
+    start_receiver: StartReceiver, tmp_path: Path, certificates: Path
+) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    make_certificates(old, authority=certificates, days=-1, client_days=-1)
+    trusted = {"secure": True, "certificate": str(certificates / "ca.crt")}
+    own = {"client_certificate": str(old / "client.crt"), "client_key": str(old / "client.key")}
+    with tls_receiver(start_receiver, tmp_path, certificates, mutual=True) as target:
+        client = way(Endpoint(target=target, **trusted, **own))  # type: ignore[arg-type]
+    assert client["protocol"][0] == "failed"
+    assert client["protocol"][1].endswith(
+        "got a closed connection: the certificate in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE may have expired (`openssl "
+        f"x509 -noout -enddate -in {old}/client.crt` shows it), or its authority is not trusted there"
+    )
+    with tls_receiver(start_receiver, tmp_path, old) as target:
+        server = way(Endpoint(target=target, secure=True, certificate=str(old / "ca.crt")))
+    assert server["TLS"] == (
+        "failed",
+        (
+            f"expected a certificate for {target} that is valid now, got certificate has expired: renew it there, or "
+            "correct the clock of this machine"
+        ),
+    )
+
+
 def test_the_port_of_otlp_over_http_is_recognized(start_any_gateway: StartAnyGateway) -> None:
     gateway = start_any_gateway("127.0.0.1:1")
     with http_server() as other:

@@ -74,3 +74,11 @@ def test_rows_that_cannot_be_checked_in_pieces_are_bounded_in_number(monkeypatch
     with pytest.raises(BadRecordError, match=r"^too many rows: expected at most 100 objects"):
         check_rows(text)
     check_rows(b"[" + b"{}," * 300_000 + b"{}]")
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1E+0400", "1" * 400, "1.5e309"])
+def test_a_number_out_of_range_is_found_wherever_a_long_text_is_divided(number: str) -> None:
+    for before in range(1024 * 1024 - len(number) - 20, 1024 * 1024, 29):
+        text = '[{"a":[' + "1" + " " * before + "," + number + ",1" + " " * 700_000 + "]}]"
+        with pytest.raises(BadRecordError, match=r"^number out of range"):
+            check_numbers(text.encode())

@@ -41,6 +41,17 @@ async def test_a_block_is_stored_once_under_every_fault_of_a_request(
     assert stored(azurite, container) == [f"id-{number}" for number in range(6)]
 
 
+async def test_an_answer_that_is_none_of_azures_is_an_error_like_others(opened: OpenStore, proxy: FaultProxy) -> None:
+    """The library raises IndexError, for example."""
+    async with opened(proxy) as store:
+        state = await store.create(FIRST)
+        assert state is not None
+        proxy.plan = script([Fault.STRANGE] * 2, lambda method, comp, path: True)
+        with pytest.raises(StoreError, match="expected to look at a blob"):
+            await store.append(FIRST, state, b"one\n")
+        assert await store.append(FIRST, state, b"one\n") == BlobState(size=4, blocks=1)
+
+
 async def test_the_library_repeats_no_append_on_its_own(opened: OpenStore, proxy: FaultProxy) -> None:
     async with opened(proxy) as store:
         state = await store.create(FIRST)

@@ -6,7 +6,7 @@ import pytest
 
 from otel_modeldata_receiver.config.limits import LimitsConfig
 from otel_modeldata_receiver.exceptions import TooLargeError, UndecodableError
-from otel_modeldata_receiver.listeners.json_bounds import MOST_OBJECTS, check_json
+from otel_modeldata_receiver.mapping.bounds.json_bounds import MOST_OBJECTS, check_json
 
 LIMITS = LimitsConfig()
 

@@ -6,29 +6,20 @@ JSON rows in a string. A body with many braces in its texts counts as one with m
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from ..exceptions import TooLargeError, UndecodableError
+from ...exceptions import TooLargeError, UndecodableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from ...config.limits import LimitsConfig
 
-    from ..config.limits import LimitsConfig
-
-__all__ = ["MOST_OBJECTS", "check_json", "check_json_size", "in_thread"]
+__all__ = ["MOST_OBJECTS", "check_json", "check_json_size"]
 
 MOST_OBJECTS: Final = 131_072
 """Objects in a request in JSON: each takes up to 30 microseconds. A record of ten attributes has 25."""
 MOST_TEXTS: Final = 393_216
 """Keys and texts in a request in JSON; a record of ten attributes has 60."""
 _MOST_ARRAYS: Final = 262_144
-_LARGE_BYTES: Final = 16 * 1024
-"""A larger body is converted in a thread, so that other calls go on: one at a time, as each takes the interpreter's
-lock for most of its time."""
-
-_thread: Final = ThreadPoolExecutor(1, "json-bodies")
 
 
 def check_json(text: bytes, limits: LimitsConfig) -> None:
@@ -56,10 +47,3 @@ def check_json_size(text: bytes, limits: LimitsConfig) -> None:
             f"expected a request in JSON of at most {limits.max_json_bytes} bytes (limits.max_json_bytes), got "
             f"{len(text)}; let the sender send smaller batches, or Protocol Buffers"
         )
-
-
-async def in_thread(convert: Callable[[], bytes], size: int) -> bytes:
-    """The result of `convert`, of a body of `size` bytes: of a large one on the thread for them."""
-    if size <= _LARGE_BYTES:
-        return convert()
-    return await asyncio.get_running_loop().run_in_executor(_thread, convert)
