@@ -11,6 +11,7 @@ long. Where one of them is missing the frame is encoded at once.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 import uuid
@@ -21,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .cells import SCALARS, array_cells, plain
+from .cells import SCALARS, array_cells, plain, plain_all
 from .columns import MASKED, block_cells, blocks_of, cells_of, place
+from .refusals import REFUSED
 from .times import zoned_time_texts
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
 _FEW_ROWS: Final = 64
 """So many cells of Arrow are taken as text of Python; more of them are cheaper to copy."""
+_LONG_TEXT: Final = 64
+"""Characters of a text, on average."""
 _SHARED_BYTES: Final = 64 * 1024
 """Arrow memory of this size is shared, less is copied."""
 
@@ -101,7 +105,7 @@ def snapshot_of(frame: pd.DataFrame, width: int, max_bytes: int) -> Snapshot | N
             if size > max_bytes:
                 return None
             kept.append((positions, part))
-    except (_CannotKeepError, ValueError, AttributeError):  # ValueError: of text that UTF-8 cannot carry
+    except (_CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
     return Snapshot(width, kept)
 
@@ -191,9 +195,9 @@ def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any]) -> list[list[Any]]:
 
 def _keep_objects(lists: list[list[Any]]) -> _Kept:
     cells = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
+    with contextlib.suppress(TypeError):  # not only text
+        return _Kept(lambda: [plain_all(column) for column in lists], len(cells) * 8 + _text_bytes(cells))
     types = set(map(type, cells))
-    if types <= {str}:
-        return _Kept(lambda: lists, len(cells) * 8 + _text_bytes(cells))
     if not types <= _SHARED_TYPES:
         sizes: list[int] = []
         lists = [[_kept_cell(cell, sizes) for cell in column] for column in lists]
@@ -240,10 +244,14 @@ def _text_bytes(texts: Sequence[str]) -> int:
 
     Raises:
         UnicodeEncodeError: a text has a lone surrogate.
+        TypeError: not all of them are text.
     """
-    if all(map(str.isascii, texts)):  # which Python knows of each text, as it knows its length
-        return sum(map(len, texts))
-    return len("".join(texts).encode())
+    size = sum(map(len, texts))
+    # Python knows of each text whether it is ASCII: of long ones that is cheaper than a copy.
+    if size > _LONG_TEXT * len(texts) and all(map(str.isascii, texts)):
+        return size
+    joined = "".join(texts)
+    return size if joined.isascii() else len(joined.encode())
 
 
 def _keep_other(values: Any) -> _Kept:

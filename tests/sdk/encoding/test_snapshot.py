@@ -213,3 +213,9 @@ def test_a_few_long_categories_of_many_rows_are_not_taken_for_small() -> None:
 def test_many_small_numbers_are_encoded_at_once_because_their_text_is_large() -> None:
     frame = pd.DataFrame({"c": np.zeros(MAX_DEFERRED_BYTES // 8 + 1, dtype=bool)})
     assert _rows(frame).nbytes == len('{"c":false},') * len(frame) + 1
+
+
+def test_a_frame_whose_names_make_its_text_large_is_encoded_at_once() -> None:
+    for columns in ({"x" * 10_000: 0.5}, {"x" * 10_000: 0.5, "t": "text"}):
+        frame = pd.DataFrame(columns, index=range(5000))
+        assert _rows(frame).nbytes == len(_rows(frame).text()) > 5000 * 10_000
