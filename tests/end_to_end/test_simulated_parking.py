@@ -117,7 +117,9 @@ def know_what_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BUGS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
-    return_to_direct_appends_too_early: "order: .* after a later one|stuck: these are still parked",
+    return_to_direct_appends_too_early: (
+        "order: .* after a later one|stuck: these are still parked|I4 acknowledged lines have vanished without a note"
+    ),
     acknowledge_before_parking: "I2 acknowledged, but not durable at this moment",
     remove_what_has_grown: "I2 acknowledged, but n",
     forget_what_was_parked: "stuck: these are still parked",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,6 +94,7 @@ def _embeddings(count: int) -> pd.Series[Any]:
 
 def _arrow_text_over(memory: bytearray, count: int) -> Any:
     """Arrow text whose memory the program may write to."""
+    pa = pytest.importorskip("pyarrow")
     memory[:] = b"a" * count
     for kind, offset in ((pa.large_string(), "i8"), (pa.string(), "i4")):  # pandas 2.0 has the second one only
         buffers = [None, pa.py_buffer(np.arange(count + 1, dtype=offset)), pa.py_buffer(memory)]
