@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from importlib.metadata import version
@@ -90,7 +91,7 @@ class Server:
             on_store_error=self._store_failed,
             destinations=self._output.destinations,
             on_stored=self._stored,
-            process=self._process,
+            process=self._process if os.name == "posix" else None,  # it inherits a socket
         )
         self._http = http_listeners(self._pipeline, config)
         self._admin: HttpServer | None = None
