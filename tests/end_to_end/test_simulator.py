@@ -261,7 +261,7 @@ def answer_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
 def answer_for_the_first_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request for several folders is acknowledged when the first of them is durable."""
 
-    async def hasty(sink: Sink, lines: Any) -> commit.Committed:
+    async def hasty(sink: Sink, lines: Any, at_once: int = 1) -> commit.Committed:
         tasks = [asyncio.ensure_future(sink.append(*item)) for item in lines.items()]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:  # the results of the others are ignored
