@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from azurite import Azurite
 
+    from otel_modeldata_receiver.storage.store import BlobState
+
 KEYS = tuple(str(number) for number in range(20))
 
 
@@ -186,12 +188,51 @@ def test_delivered_blobs_of_parked_lines_may_be_removed() -> None:
         folder = f"_parked/{FOLDER}"
         await sink.append(folder, lines("1"))
         await sink.parked_blobs(FOLDER).retire(f"_parked/{FIRST}")
-        sink.parked_blobs(FOLDER).delivered(f"_parked/{FIRST}")
+        sink.parked_blobs(FOLDER).delivered(f"_parked/{FIRST}", len(store.contents[f"_parked/{FIRST}"]))
         store.contents.clear()
         return await sink.append(folder, lines("1"))
 
     assert run(main()) == Appended(stored=1, duplicates=0)
     assert store.objects == {}
+
+
+class SlowToAnswer(MemoryStore):
+    """An append is applied at once, and answered a second later."""
+
+    async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
+        applied = await super().append(name, state, block)
+        await asyncio.sleep(1.0)
+        return applied
+
+
+@pytest.mark.parametrize("delivered", ["nothing", "the line before", "all lines"])
+@pytest.mark.parametrize("answered", ["before the delivery", "after it"])
+def test_a_line_that_is_parked_while_its_blob_is_retired_is_missed_until_it_is_delivered(
+    delivered: str, answered: str
+) -> None:
+    store = SlowToAnswer()
+    folder, name = f"_parked/{FOLDER}", f"_parked/{FIRST}"
+    sizes = {"nothing": 0, "the line before": len(line("1").data), "all lines": len(line("1").data + line("2").data)}
+
+    async def main() -> None:
+        sink = sink_on(store)
+        if delivered != "nothing":
+            await sink.append(folder, lines("1"))
+        parked = asyncio.ensure_future(sink.append(folder, lines("2")))
+        await asyncio.sleep(0.5)
+        blobs = sink.parked_blobs(FOLDER)
+        await blobs.retire(name)
+        if answered == "before the delivery":
+            await parked
+        blobs.delivered(name, sizes[delivered])
+        assert await parked == Appended(stored=1, duplicates=0)
+        del store.contents[name]
+        for mark in blobs.marks:
+            await blobs.retire(mark.name)
+
+    run(main())
+    noted = [json.loads(content)["blob"] for content in store.objects.values()]
+    assert noted == ([] if delivered == "all lines" else [name])
 
 
 @pytest.mark.parametrize("damage", [cut, delete])

@@ -188,6 +188,8 @@ class KnownBlobs:
         self._memory.forget(self.ids)
         self.ids = self._memory.window()
 
-    def forget(self, name: str) -> None:
-        """Forget what a blob must contain: it is going to be removed."""
-        self._marked.pop(name, None)
+    def forget(self, name: str, size: int) -> None:
+        """Forget what a blob must contain if that is within `size` bytes: it is removed if it has no more."""
+        known = self._marked.get(name)
+        if known is not None and known.mark.size <= size:
+            del self._marked[name]

@@ -273,7 +273,7 @@ class Delivery:
                 continue
             if not found:  # it is empty now, or was delivered by an earlier process
                 await self._sink.parked_blobs(folder.name).retire(name)
-            self._sink.parked_blobs(folder.name).delivered(name)
+            self._sink.parked_blobs(folder.name).delivered(name, done)
             if await self._is_removed(name, done):
                 self._folders.removed(folder, done)
                 await marks.remove(name)

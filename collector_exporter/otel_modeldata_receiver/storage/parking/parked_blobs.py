@@ -6,7 +6,8 @@ that is parked again. It is recognized when it is delivered, as are lines whose 
 never reads a blob: in doubt it goes on in the next one, and it begins with a new one.
 
 Parked lines may vanish too, with a store that is restored from an older copy. That is noticed when one of them comes
-again, and at the latest when they are delivered.
+again, and at the latest when they are delivered. So what a blob must contain is known until all of it is delivered,
+also the lines of an append that was under way when the blob was retired.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class ParkedBlobWriter:
         """Of the blob in use; None before it is created."""
         self._written = ""
         """The blob of the latest block, unless it is retired."""
+        self._under_way = ""
+        """The blob of the latest append."""
+        self._delivered_bytes = 0
+        """How much of that blob was delivered since that append began."""
         self._fences = 0
         self._suspected = False
 
@@ -95,6 +100,7 @@ class ParkedBlobWriter:
         while self._state is None:
             await self._create()
         name, started = self._name, time.perf_counter()
+        self._under_way, self._delivered_bytes = name, 0
         try:
             state = await self._store.append(name, self._state, block)
         except FencedError:
@@ -104,6 +110,7 @@ class ParkedBlobWriter:
         self._written = ""
         if name == self._name:  # it was not retired meanwhile
             self._state, self._written = state, name
+        if state.size > self._delivered_bytes:  # otherwise it is delivered already, and may be removed
             self._known.note(name, state.size, block)
         self._instruments.appends.add(1)
         self._instruments.append_bytes.add(len(block))
@@ -134,9 +141,11 @@ class ParkedBlobWriter:
             self._leave()
         await self._look(name)
 
-    def delivered(self, name: str) -> None:
-        """Forget what a blob must contain: all its lines are in their folder."""
-        self._known.forget(name)
+    def delivered(self, name: str, size: int) -> None:
+        """Forget what the first `size` bytes of a blob must contain: their lines are in their folder."""
+        if name == self._under_way:
+            self._delivered_bytes = size
+        self._known.forget(name, size)
 
     async def _look(self, only: str = "") -> None:
         await self._known.report()  # what was noticed before
