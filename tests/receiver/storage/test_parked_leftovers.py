@@ -114,6 +114,22 @@ async def test_a_delivered_blob_that_cannot_be_removed_is_delivered_once_over_ma
 
 
 @in_virtual_time
+async def test_a_blob_that_could_not_be_removed_is_delivered_again_after_a_restore_from_before_its_delivery() -> None:
+    store = Leased()
+    await park(store, 1)
+    await kill_what_runs()
+    copy = dict(store.contents), {name: list(blocks) for name, blocks in store.blocks.items()}
+    store.leased = {PARKED}
+    sink = sink_on(store)
+    await sink.start()
+    await until(lambda: not sink.is_parked(BAD))
+    assert (store.stored(BAD), len(store.parked())) == (["1"], 2)
+    (store.contents, store.blocks), store.objects = copy, {}
+    store.leased = set()
+    await check_delivered(store, sink, "1")
+
+
+@in_virtual_time
 async def test_an_object_that_cannot_be_removed_holds_up_nothing() -> None:
     store = Leased()
     sink = sink_on(store)

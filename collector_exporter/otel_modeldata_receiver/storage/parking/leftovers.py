@@ -2,6 +2,9 @@
 
 A lease ends, a policy expires, a store answers again. Nothing depends on that moment: what is left is marked
 (`delivered_marks.py`) or may be delivered again without effect.
+
+A blob is removed only while its marks are there. If they are gone, the store was perhaps restored from a copy of before
+the delivery, and the blob is delivered again.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ...exceptions import StoreError
 from ...retry import backoff
 from ..store import FencedError
+from .parked_names import parked_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,6 +81,10 @@ class Leftovers:
     async def _try(self, name: str) -> None:
         folder, size, marks = self._left[name]
         try:
+            if marks and not await self._is_marked(folder, marks):  # perhaps it is back, and not delivered
+                del self._left[name]
+                self._on_grown(folder)
+                return
             await self._store.remove(name, size)
             for mark, length in marks:
                 await self._store.remove(mark, length)
@@ -89,6 +97,11 @@ class Leftovers:
         else:
             del self._left[name]
             self._on_removed(folder, name)
+
+    async def _is_marked(self, folder: str, marks: Sequence[tuple[str, int]]) -> bool:
+        """Whether the marks of a blob are still there."""
+        there = {one.name for one in await self._store.walk(parked_folder(folder))}
+        return all(mark in there for mark, _ in marks)
 
     async def _has_grown(self, name: str, size: int) -> bool:
         try:
