@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import property_tests  # noqa: F401 - loads the profile of property tests
 import pytest
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +49,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     if config.option.numprocesses != "auto":
         return None
     return WORKERS if os.environ.get("CI") == "true" else 0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """While a test marked `alone` runs, the other workers of this run wait: it needs both cores."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None or sys.platform == "win32":
+        return (yield)
+    base = Path(tempfile.gettempdir(), f"otel-modeldata-tests-{run}")
+    with base.with_suffix(".gate").open("w") as gate, base.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(gate, fcntl.LOCK_EX)  # who waits for the other lock comes before those that arrive later
+        fcntl.flock(lock, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        return (yield)
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ def wait_until_closed(sockets: list[socket.socket], seconds: float) -> None:
                 waiting.discard(by_number[number])
 
 
-@pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [500, pytest.param(5000, marks=[pytest.mark.long, pytest.mark.alone])])
 def test_connections_that_send_nothing_are_closed_and_others_are_served_meanwhile(
     tmp_path: Path, receiver: ReceiverProcess, count: int
 ) -> None:
@@ -200,7 +200,7 @@ def test_connections_that_send_nothing_are_closed_and_others_are_served_meanwhil
             load.wait_for_acks(100)
         wait_until_closed([*silent, *halting], 60)
     check(accepted=load.sent(), acked=load.acked, store=tmp_path)
-    assert load.refusals.total() <= (0 if count < 1000 else 2)  # a connection behind thousands of others may be closed
+    assert not load.refusals
     wait_until(lambda: open_files(receiver) <= before + 10)
 
 

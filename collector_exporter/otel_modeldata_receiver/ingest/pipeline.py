@@ -230,7 +230,7 @@ class Pipeline:
         opened = await process.open(job, message, arrived, self._rates.admit)
         try:
             return self._begin(opened, info, arrived, arrival_ns=arrival_ns)
-        except BaseException:
+        except BaseException:  # only to give the request up; it is raised again
             opened.close()
             raise
 

@@ -124,7 +124,7 @@ class MappingProcess:
         pieces = self._pieces(running, number)
         try:
             opened = await self._ask(running, number, ("open", number, job), (message,))
-        except BaseException:
+        except BaseException:  # only to give the request up; it is raised again
             self._end(running, number)
             raise
         return OpenedRequest(opened[1], arrived.signal, pieces, partial(self._end, running, number))
