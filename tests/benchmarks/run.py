@@ -26,11 +26,13 @@ import figures
 import growing
 import memory
 import overload
+import realistic
 import receiving
 from case import Case, Effort, Row, Sides, rows
 
 CASES: dict[str, Case] = {
     **collecting.CASES,
+    **realistic.CASES,
     **receiving.CASES,
     **appending.CASES,
     **memory.CASES,
@@ -75,16 +77,15 @@ def main() -> None:
 
 
 def _selected(wanted: list[str]) -> list[str]:
-    """The names of cases: `receiver` is each case whose name begins with `receiver-`."""
-    names = [name for name in CASES if not wanted or any(name == one or name.startswith(f"{one}-") for one in wanted)]
-    unknown = {one for one in wanted if not any(name == one or name.startswith(f"{one}-") for name in names)}
-    if unknown:
-        sys.exit(f"expected cases among {', '.join(CASES)}, got {', '.join(sorted(unknown))}")
-    return names
+    """The names of cases, in the order of the list: `receiver` is each case whose name begins with `receiver-`."""
+    chosen = {one: [one] if one in CASES else [name for name in CASES if name.startswith(f"{one}-")] for one in wanted}
+    if unknown := sorted(one for one, names in chosen.items() if not names):
+        sys.exit(f"expected cases among {', '.join(CASES)}, got {', '.join(unknown)}")
+    return [name for name in CASES if not wanted or any(name in names for names in chosen.values())]
 
 
 def _parser() -> argparse.ArgumentParser:
-    listed = "\n".join(f"  {name:18} {case.about}" for name, case in CASES.items())
+    listed = "\n".join(f"  {name:24} {case.about}" for name, case in CASES.items())
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=f"cases:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -104,7 +105,7 @@ def _show(name: str, case: Case, lines: list[Row]) -> None:
     """Print the result of a case in 80 columns."""
     table = case.table(lines) if case.table else _plain(lines)
     table.title = f"{name}: {case.about}"
-    table.caption = f"{os.cpu_count()} x {figures.processor()}, medians"
+    table.caption = "\n".join(filter(None, [table.caption, f"{os.cpu_count()} x {figures.processor()}, medians"]))
     Console(width=80).print(table)
 
 
