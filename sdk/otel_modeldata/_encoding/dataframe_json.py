@@ -132,9 +132,9 @@ class Rows:
 
     def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
         columns = self._columns()
-        if self.count == 1:
+        if source.count == 1:  # `self.count` has the rows that joined, too
             return _encode_row([cell for (cell,) in source.lists(slice(0, 1))], columns)
-        return _encode_chunks(source.lists, self.count, self.nbytes, columns, pause)
+        return _encode_chunks(source.lists, source.count, source.nbytes, columns, pause)
 
     def _columns(self) -> ColumnNames:
         return self._column_names.names_of(self._labels)
