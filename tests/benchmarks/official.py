@@ -20,6 +20,7 @@ from receiver_process import ReceiverProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from arrivals import Arrivals
     from case import Run
 
 HERE: Final = Path(__file__).parent
@@ -27,11 +28,19 @@ LONGEST_SECONDS: Final = 3600.0
 
 
 class CountingSink:
-    """Replaces Azure's sidecar: answers 200 to each POST and counts them."""
+    """Replaces Azure's sidecar: answers 200 to each POST and counts them.
+
+    Args:
+        arrivals: what checks the rows of each event.
+    """
+
+    def __init__(self, arrivals: Arrivals | None = None) -> None:
+        self._arrivals = arrivals
 
     def __enter__(self) -> Self:
         sink = self
         self.count = 0
+        self.wrong: list[AssertionError] = []
         self.open = threading.Event()
         self.open.set()
 
@@ -40,8 +49,7 @@ class CountingSink:
 
             def do_POST(self) -> None:
                 sink.open.wait()
-                self.rfile.read(int(self.headers["Content-Length"]))
-                sink.count += 1
+                sink._take(self.headers["ce-type"], self.rfile.read(int(self.headers["Content-Length"])))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -58,6 +66,14 @@ class CountingSink:
         self.open.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def _take(self, event_type: str, rows: bytes) -> None:
+        if self._arrivals is not None:
+            try:
+                self._arrivals.add(event_type.removeprefix("azureml.inference."), rows)
+            except AssertionError as wrong:
+                self.wrong.append(wrong)
+        self.count += 1
 
     @property
     def variables(self) -> dict[str, str]:
