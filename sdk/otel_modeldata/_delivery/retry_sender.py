@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..transport import Delivered, Refused, Retry
 from .loss_reporter import NO_ANSWER
-from .native_threads import Lock, start_thread
+from .native_threads import Lock, ShortTurns, start_thread
 from .pending import Outcome
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class RetrySender:
         self._transport = transport
         self._reporter = reporter
         self._is_closed = False
+        self._turns = ShortTurns()
 
     def close(self) -> None:
         """Close the transport: a try in progress ends. Its answer is then not the endpoint's, and is not reported."""
@@ -99,7 +100,7 @@ class RetrySender:
 
     def _encode(self, pending: PendingRecord) -> _Encoded | None:
         try:
-            parts = pending.record.parts()
+            parts = pending.record.parts(self._turns.pause)
         except Exception as error:  # noqa: BLE001 - a record that cannot be encoded affects only itself
             self._lose([pending], "unencodable", f"{type(error).__name__}: {error}")
             return None
@@ -108,6 +109,7 @@ class RetrySender:
             detail = f"{size} bytes, at most {self._limits.record_bytes} can be sent in one event"
             self._lose([pending], "too_large", detail)
             return None
+        self._turns.pause()
         return _Encoded(pending, parts, size)
 
     def _requests(self, batch: Sequence[PendingRecord]) -> Iterator[tuple[list[_Encoded], bool]]:

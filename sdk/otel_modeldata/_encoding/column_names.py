@@ -99,8 +99,12 @@ def _key(index: pd.Index[Any]) -> Hashable:
     """
     if type(index) is pd.RangeIndex:
         return "range", index.start, index.stop, index.step
-    labels = tuple(index.tolist())
     dtype = index.dtype
+    if type(dtype) is pd.StringDtype and dtype.storage == "pyarrow":
+        labels = tuple(index.array.__arrow_array__().to_pylist())
+        if None not in labels:  # which of pandas' values for a gap stands there is part of the key
+            return labels
+    labels = tuple(index.tolist())
     if type(dtype) is pd.StringDtype or (isinstance(dtype, np.dtype) and dtype.kind in "iu") or _are_texts(labels):
         return labels
     return tuple(_texts(index))

@@ -54,11 +54,11 @@ class _Kept(NamedTuple):
     """A part of a frame.
 
     Attributes:
-        cells: makes the lists of its columns.
+        cells: makes the lists of its columns, with some of its rows.
         nbytes: what it holds, about.
     """
 
-    cells: Callable[[], list[list[Any]]]
+    cells: Callable[[slice], list[list[Any]]]
     nbytes: int
 
 
@@ -80,11 +80,11 @@ class Snapshot:
         self._width = width
         self.nbytes = sum([part.nbytes for _, part in kept])
 
-    def lists(self) -> list[list[Any]]:
-        """The cells of every column, in the order of the columns."""
+    def lists(self, rows: slice) -> list[list[Any]]:
+        """The cells of every column, in the order of the columns; of some rows, because all may take long to read."""
         lists: list[list[Any]] = [[]] * self._width
         for positions, part in self._kept:
-            place(part.cells(), positions, lists)
+            place(part.cells(rows), positions, lists)
         return lists
 
 
@@ -118,8 +118,8 @@ def _keep_array(values: Any) -> _Kept:
     return _keep_other(values)
 
 
-def _number_lists(raw: bytes, dtype: Any, shape: tuple[int, ...]) -> list[list[Any]]:
-    return block_cells(np.frombuffer(raw, dtype).reshape(shape))
+def _number_lists(raw: bytes, dtype: Any, shape: tuple[int, ...], rows: slice) -> list[list[Any]]:
+    return block_cells(np.frombuffer(raw, dtype).reshape(shape)[..., rows])
 
 
 def _keep_times(values: Any) -> _Kept:
@@ -135,8 +135,8 @@ def _keep_zoned_times(values: Any) -> _Kept:
     return _Kept(partial(_zoned_lists, values.asi8.tobytes(), values.shape, values.dtype), values.size * 8)
 
 
-def _zoned_lists(raw: bytes, shape: tuple[int, ...], dtype: Any) -> list[list[Any]]:
-    moments = np.frombuffer(raw, f"M8[{dtype.unit}]").reshape(-1, shape[-1])
+def _zoned_lists(raw: bytes, shape: tuple[int, ...], dtype: Any, rows: slice) -> list[list[Any]]:
+    moments = np.frombuffer(raw, f"M8[{dtype.unit}]").reshape(-1, shape[-1])[:, rows]
     return [
         zoned_time_texts(pd.DatetimeIndex(column).tz_localize("UTC").tz_convert(dtype.tz).array) for column in moments
     ]
@@ -147,9 +147,9 @@ def _keep_masked(values: Any) -> _Kept:
     return _Kept(partial(_masked_lists, numbers.tobytes(), numbers.dtype, mask.tobytes()), numbers.size * 8)
 
 
-def _masked_lists(raw: bytes, dtype: Any, mask: bytes) -> list[list[Any]]:
-    cells = array_cells(np.frombuffer(raw, dtype))
-    return [[None if gap else cell for cell, gap in zip(cells, mask, strict=True)]] if any(mask) else [cells]
+def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list[Any]]:
+    cells, gaps = array_cells(np.frombuffer(raw, dtype)[rows]), mask[rows]
+    return [[None if gap else cell for cell, gap in zip(cells, gaps, strict=True)]] if any(gaps) else [cells]
 
 
 def _keep_strings(values: Any) -> _Kept:
@@ -160,13 +160,13 @@ def _keep_strings(values: Any) -> _Kept:
     if len(array) <= _FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
-        return _Kept(lambda: [cells], len(cells) * 8 + _text_bytes(texts))
+        return _Kept(lambda rows: [cells[rows]], len(cells) * 8 + _text_bytes(texts))
     for chunk in getattr(array, "chunks", (array,)):
         chunk.validate(full=True)  # Arrow can hold bytes that are not UTF-8
     size = array.nbytes
     if size <= _SHARED_BYTES:
         array = _copied(array)
-    return _Kept(lambda: [array.to_pylist()], size)
+    return _Kept(lambda rows: [array[rows].to_pylist()], size)
 
 
 def _copied(array: Any) -> Any:
@@ -189,14 +189,15 @@ def _keep_categories(values: Any) -> _Kept:
     return _Kept(partial(_chosen_lists, codes.tobytes(), codes.dtype, cells), len(codes) * 8 + size)
 
 
-def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any]) -> list[list[Any]]:
-    return [[cells[code] for code in np.frombuffer(raw, dtype).tolist()]]
+def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any], rows: slice) -> list[list[Any]]:
+    return [[cells[code] for code in np.frombuffer(raw, dtype)[rows].tolist()]]
 
 
 def _keep_objects(lists: list[list[Any]]) -> _Kept:
     cells = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
     with contextlib.suppress(TypeError):  # not only text
-        return _Kept(lambda: [plain_all(column) for column in lists], len(cells) * 8 + _text_bytes(cells))
+        size = len(cells) * 8 + _text_bytes(cells)
+        return _Kept(lambda rows: [plain_all(column[rows]) for column in lists], size)
     types = set(map(type, cells))
     if not types <= _SHARED_TYPES:
         sizes: list[int] = []
@@ -206,12 +207,12 @@ def _keep_objects(lists: list[list[Any]]) -> _Kept:
         _check_integers([cell for cell in cells if type(cell) is int])
     texts = [cell for cell in cells if type(cell) is str] if str in types else []
     without_gaps = types <= SCALARS
-    make = (lambda: lists) if without_gaps else partial(_plain_lists, lists)
+    make = (lambda rows: [column[rows] for column in lists]) if without_gaps else partial(_plain_lists, lists)
     return _Kept(make, len(cells) * 8 + _text_bytes(texts))
 
 
-def _plain_lists(lists: list[list[Any]]) -> list[list[Any]]:
-    return [[plain(cell) for cell in column] for column in lists]
+def _plain_lists(lists: list[list[Any]], rows: slice) -> list[list[Any]]:
+    return [[plain(cell) for cell in column[rows]] for column in lists]
 
 
 def _kept_cell(cell: Any, sizes: list[int]) -> Any:
@@ -260,7 +261,8 @@ def _keep_other(values: Any) -> _Kept:
     if isinstance(dtype, pd.StringDtype):
         return _keep_strings(values)
     if isinstance(dtype, pd.PeriodDtype):
-        return _Kept(partial(block_cells, values.copy()), values.size * 8)
+        copy = values.copy()
+        return _Kept(lambda rows: block_cells(copy[..., rows]), values.size * 8)
     raise _CannotKeepError
 
 
