@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -69,7 +70,7 @@ def main() -> None:
             _show(name, CASES[name], lines)
             table += lines
             if options.figures:
-                figures.renew(name, lines, effort)
+                figures.renew(name, CASES[name].about, lines, effort)
     if options.json:
         figures.write(options.json, table, results)
     if options.figures:
@@ -111,7 +112,9 @@ def _show(name: str, case: Case, lines: list[Row]) -> None:
 
 def _plain(lines: list[Row]) -> Table:
     """A line of each figure and peer."""
-    table = Table("figure", "ours", "peer", "its figure", "ours / peer", "target", "met")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for head in ("figure", "ours", "peer", "its figure", "ratio", "target", "met"):
+        table.add_column(head, overflow="fold", justify="right" if head in {"ours", "its figure", "ratio"} else "left")
     for row in lines:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         met = {True: "yes", False: "no", None: ""}[row.met]

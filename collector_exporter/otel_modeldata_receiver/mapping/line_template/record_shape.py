@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-__all__ = ["MAX_NUMBER", "PLAIN", "Kind", "RecordShape", "Slot", "shape_of"]
+__all__ = ["MAX_NUMBER", "PLAIN", "Fitting", "Kind", "RecordShape", "Slot", "shape_of"]
 
 PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 """The characters that are the same byte in a text, in its UTF-8 and in its JSON."""
@@ -58,6 +58,8 @@ class Slot(NamedTuple):
     attribute: int = -1
 
 
+Fitting: TypeAlias = tuple[bytes, tuple[bytes, ...]]
+"""The text of the body of a record, and all pieces of the record."""
 _Field: TypeAlias = tuple[int, int, int]
 """See `protowire.fields`."""
 
@@ -91,7 +93,7 @@ class RecordShape:
     tail: _Cut
     slots: dict[int, Slot]
 
-    def fit(self, raw: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
+    def fit(self, raw: bytes) -> Fitting | None:
         """The text of the body and all pieces of a record of this shape; None for a record of another shape."""
         head, tail = self.head, self.tail
         start, end = head.size, len(raw) - tail.size

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScopeTemplates"]
 
+_encoder: Final = msgspec.json.Encoder()
+
 _MAX_LEARNED: Final = 8
 """Limit for templates learned from one scope of a request; one if the sender has its maximum already."""
 
@@ -63,6 +65,7 @@ class ScopeTemplates:
     def __init__(self, scope: ScopeContext, cache: TemplateCache) -> None:
         self._scope = scope
         self._sender = cache.of_sender((scope.resource, scope.agent))
+        self._of_resource = (_in_line(scope.resource.source), _in_line(scope.resource.producer or ""))
         self._seconds: dict[LineTemplate, _Second] = {}
         self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
         self._fitted = False
@@ -76,13 +79,11 @@ class ScopeTemplates:
         template = self._followed_by.get(self._last)
         fitting = None if template is None else template.shape.fit(raw)
         if template is None or fitting is None:
-            for template in self._sender.templates:
-                fitting = template.shape.fit(raw)
-                if fitting is not None:
-                    break
-            else:
+            found = self._sender.fitting(raw)
+            if found is None:
                 self._fitted = False
                 return None
+            template, fitting = found
             self._followed_by[self._last] = template
         self._last = template
         self._fitted = True
@@ -126,7 +127,7 @@ class ScopeTemplates:
             if not text.isascii():
                 text.decode()
             rows = body.rows_of(text, is_own=template.is_own)
-            derived = [second.time, b"%d" % time_ns, rows, second.content_range, *map(hexlify, ids)]
+            derived = [second.time, b"%d" % time_ns, rows, second.content_range, *self._of_resource, *map(hexlify, ids)]
             for index in template.numbers:
                 number, end = protowire.varint(pieces[index], 0)
                 if end != len(pieces[index]):
@@ -153,3 +154,8 @@ class ScopeTemplates:
             folder=partition.folder(destination.root, time_ns, destination.rolling_rate),
         )
         return second
+
+
+def _in_line(text: str) -> bytes:
+    """A text as a line has it, without the quotes."""
+    return _encoder.encode(text)[1:-1]

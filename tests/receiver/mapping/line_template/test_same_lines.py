@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from otlp_requests import NOON, ROWS, any_value, backwards, key_values, raw_request, record
+from otlp_requests import NOON, ROWS, any_value, backwards, key_values, raw_request, record, resource
 from template_records import (
     BODIES,
     KEYS,
@@ -103,6 +103,27 @@ def taught(learned: bytes) -> LogRecords:
 
 
 ORDERS = pytest.mark.parametrize("learned", [LEARNED, backwards(LEARNED)], ids=["forwards", "backwards"])
+
+
+SENDERS = st.fixed_dictionaries(
+    {},
+    optional={
+        semconv.SERVICE_INSTANCE_ID: st.sampled_from(["", "p-1", "p-2", 'p"\\é\u2028', "%b%%"]),
+        semconv.CLOUD_RESOURCE_ID: st.sampled_from(["", "/s/m/x-1", "/s/é %b", "/onlineEndpoints/other"]),
+        semconv.AZUREML_DEPLOYMENT_NAME: st.sampled_from(["blue", "green"]),
+    },
+)
+
+
+@ORDERS
+@given(st.lists(SENDERS, min_size=1, max_size=5))
+def test_a_template_of_one_sender_makes_the_lines_of_others(learned: bytes, senders: list[dict[str, object]]) -> None:
+    shared = LogRecords()
+    for values in [{semconv.SERVICE_INSTANCE_ID: "p-0"}, {}] * 3 + senders:
+        raw = raw_request([learned], resource(values).SerializeToString())
+        assert mapped(raw, shared) == mapped(raw)
+    assert shared.templates is not None
+    assert [len(library.templates) for library in shared.templates._libraries.values()] == [1, 1]
 
 
 @ORDERS
