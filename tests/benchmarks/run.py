@@ -24,6 +24,7 @@ import attacks
 import collecting
 import figures
 import growing
+import many_collections
 import memory
 import overload
 import realistic
@@ -38,6 +39,7 @@ CASES: dict[str, Case] = {
     **memory.CASES,
     **overload.CASES,
     **growing.CASES,
+    **many_collections.CASES,
     **attacks.CASES,
 }
 
