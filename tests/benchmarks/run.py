@@ -25,6 +25,7 @@ import attacks
 import collecting
 import figures
 import growing
+import many_collections
 import memory
 import overload
 import realistic
@@ -39,6 +40,7 @@ CASES: dict[str, Case] = {
     **memory.CASES,
     **overload.CASES,
     **growing.CASES,
+    **many_collections.CASES,
     **attacks.CASES,
 }
 
