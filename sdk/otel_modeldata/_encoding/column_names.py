@@ -88,7 +88,7 @@ class ColumnNameCache:
 def most_bytes(index: pd.Index[Any], width: int) -> int:
     """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
     text = getattr(getattr(index, "_data", None), "_pa_array", None)
-    return sys.maxsize if text is None else text.get_total_buffer_size() - 4 * width
+    return sys.maxsize if text is None else text.nbytes - 4 * width
 
 
 def _row_maker(names: list[str]) -> Callable[..., object]:

@@ -42,7 +42,9 @@ MAX_JOINED_BYTES = 2**20
 """Frames share an event up to this size: well below the 4 MiB of a line."""
 
 _SMALL_BYTES = 4096 * 8
-"""Frames of at most 4,096 cells are small, whatever the names of their columns are. A cell takes at least 8 bytes."""
+_SMALL_ROWS = 64
+"""Frames of at most 4,096 cells in so many rows are small, whatever the names of their columns are. A cell takes at
+least 8 bytes."""
 
 _CHUNK_CELLS = 3072
 """Cells that are read and encoded in one go, which takes about 0.2 ms. Between chunks another thread may run, such as
@@ -88,7 +90,9 @@ class Rows:
             self.count = snapshot.count
             self.nbytes = snapshot.nbytes
             self._labels = snapshot.labels
-            if self.nbytes <= _SMALL_BYTES or self._may_wait(snapshot.width()):
+            if self.nbytes <= _SMALL_BYTES and self.count <= _SMALL_ROWS:
+                return
+            if self._may_wait(snapshot.width()):
                 return
             self._source = None
         self.count = len(frame)
@@ -98,9 +102,9 @@ class Rows:
 
     def _may_wait(self, width: int) -> bool:
         """Whether the text of so many cells, with the names of columns in every row, is certainly not too large."""
-        if self.count * width > MAX_DEFERRED_BYTES // 8:
+        if self.count * max(1, width) > MAX_DEFERRED_BYTES // 8:
             return False
-        most = MAX_DEFERRED_BYTES // self.count
+        most = MAX_DEFERRED_BYTES // max(1, self.count)
         return most_bytes(self._labels, width) <= most or sum(map(len, self._columns().names)) <= most
 
     def may_join(self, later: Rows, nbytes: int) -> bool:

@@ -17,7 +17,6 @@ import datetime as dt
 import decimal
 import sys
 import uuid
-import zoneinfo
 from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +28,7 @@ import pandas as pd
 from .cells import SCALARS, plain, plain_all
 from .columns import MASKED, block_cells, cells_of, place
 from .refusals import REFUSED
-from .times import zoned_time_texts
+from .times import check_zoned, zoned_time_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,8 +51,6 @@ _CONVERTED_TYPES: Final = frozenset(
 """Of cells that have a JSON form which cannot change: as cheap to make now as later."""
 _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
-_ZONES: Final = frozenset({zoneinfo.ZoneInfo, dt.timezone})
-"""Time zones whose text is known to be made without an error."""
 _FEW_ROWS: Final = 64
 """So many categories are looked at, even if a frame has less rows."""
 _LONG_TEXT: Final = 64
@@ -154,8 +151,8 @@ def _keep_times(values: Any, count: int, max_bytes: int) -> _Kept:
     numbers, dtype = values._ndarray, values.dtype  # noqa: SLF001 - see above
     if type(dtype) is not pd.DatetimeTZDtype:
         return _numbers(numbers, dtype, _number_lists, count, max_bytes)
-    if type(dtype.tz) not in _ZONES:
-        str(dtype)  # a zone of a program's own may fail
+    if not check_zoned(numbers, dtype):
+        raise _CannotKeepError
     return _numbers(numbers, dtype, _zoned_lists, count, max_bytes)
 
 
@@ -176,7 +173,7 @@ def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list
     return [[None if gap else cell for cell, gap in zip(cells, gaps, strict=True)]] if any(gaps) else [cells]
 
 
-def _keep_arrow_text(values: Any, count: int, _: int) -> _Kept:
+def _keep_arrow_text(values: Any, count: int, max_bytes: int) -> _Kept:
     array = values._pa_array  # noqa: SLF001 - see above
     if array.num_chunks == 1:
         chunk = array.chunk(0)
@@ -184,15 +181,15 @@ def _keep_arrow_text(values: Any, count: int, _: int) -> _Kept:
             gaps, offsets, text = chunk.buffers()
             # An array that is a slice of another one has buffers of more rows.
             if text is not None and text.size <= _SHARED_BYTES and offsets.size == 8 * (count + 1):
-                raw = text.to_pybytes()
-                if not raw.isascii():
+                raw, ends = text.to_pybytes(), offsets.to_pybytes()
+                if not raw.isascii():  # a text could end within a character
                     if count > 1:
-                        array.validate(full=True)  # a text could end within a character
+                        array.validate(full=True)
                     else:
-                        raw.decode()
+                        _text_lists(raw, ends, None, slice(0, 1))
                 gaps = None if gaps is None or not array.null_count else gaps.to_pybytes()
-                return count * 8 + len(raw), _text_lists, raw, offsets.to_pybytes(), gaps
-    return _keep_other_arrow_text(array, count)
+                return count * 8 + len(raw), _text_lists, raw, ends, gaps
+    return _keep_other_arrow_text(array, count, max_bytes)
 
 
 def _text_lists(raw: bytes, offsets: bytes, gaps: bytes | None, rows: slice) -> list[list[Any]]:
@@ -209,7 +206,7 @@ def _text_lists(raw: bytes, offsets: bytes, gaps: bytes | None, rows: slice) -> 
     return [[cell if there else None for cell, there in zip(cells, present, strict=False)]]
 
 
-def _keep_other_arrow_text(array: Any, count: int) -> _Kept:
+def _keep_other_arrow_text(array: Any, count: int, max_bytes: int) -> _Kept:
     """Slices of larger arrays, arrays in pieces, and much text."""
     if count <= _FEW_ROWS:
         cells = array.to_pylist()
@@ -218,7 +215,7 @@ def _keep_other_arrow_text(array: Any, count: int) -> _Kept:
     for chunk in getattr(array, "chunks", (array,)):
         chunk.validate(full=True)  # Arrow can hold bytes that are not UTF-8
     size = array.nbytes
-    if size <= _SHARED_BYTES:
+    if size <= _SHARED_BYTES or (size <= max_bytes and array.get_total_buffer_size() > 2 * size):
         array = _copied(array)
     return size, _arrow_lists, array
 
@@ -246,18 +243,27 @@ def _keep_categories(values: Any, count: int, max_bytes: int) -> _Kept:
         cells = [*cells_of(categories.array), None]
     if len(cells) > max(count, _FEW_ROWS):
         raise _CannotKeepError
+    if count <= _FEW_ROWS:  # the other categories need not be held
+        return _keep_objects([cells[code] for code in codes.tolist()], count, max_bytes)
     try:
         longest = max([len(cell.encode()) for cell in cells[:-1]], default=0)
     except AttributeError:  # not only text
         _keep_objects(cells, len(cells), max_bytes)  # raises if one of them may change or be refused
-        longest = max([len(cell.encode()) if type(cell) is str else 0 for cell in cells])
+        longest = max(map(_text_size, cells))
     size = count * longest
     if size > _SHARED_BYTES:
-        sizes = [len(cell.encode()) if type(cell) is str else 0 for cell in cells]
-        size = int(np.array(sizes)[codes].sum())
+        sizes = list(map(_text_size, cells))
+        size = int(np.array(sizes)[codes].sum()) + sum(sizes)
     if size > max_bytes:
         raise _CannotKeepError
     return count * 8 + size, _chosen_lists, codes.tobytes(), codes.dtype, cells
+
+
+def _text_size(cell: Any) -> int:
+    """Bytes of a category beside its code."""
+    if type(cell) is str:
+        return len(cell.encode())
+    return sys.getsizeof(cell) if type(cell) is decimal.Decimal else 0
 
 
 def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any], rows: slice) -> list[list[Any]]:
@@ -328,8 +334,12 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
     if kind is int:
         _check_integers([cell])
         return cell
-    if kind in _SHARED_TYPES or kind in _CONVERTED_TYPES:
+    if kind in _SHARED_TYPES:
         return plain(cell)
+    if kind in _CONVERTED_TYPES:
+        converted = plain(cell)
+        sizes.append(sys.getsizeof(converted))
+        return converted
     if kind is np.ndarray and cell.dtype.kind in _NUMBERS:
         sizes.append(cell.size * 8)
         return cell.copy()
@@ -364,7 +374,7 @@ def _keep_other(values: Any, count: int, max_bytes: int) -> _Kept:
     if isinstance(dtype, pd.StringDtype):
         if dtype.storage == "python":
             return _keep_objects(np.asarray(values, dtype=object).tolist(), count, max_bytes)
-        return _keep_other_arrow_text(values.__arrow_array__(), count)
+        return _keep_other_arrow_text(values.__arrow_array__(), count, max_bytes)
     if isinstance(dtype, pd.PeriodDtype) and values.size * 8 <= max_bytes:
         return values.size * 8, _period_lists, values.copy()
     raise _CannotKeepError

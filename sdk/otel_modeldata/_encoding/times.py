@@ -7,9 +7,12 @@ because they cannot have years above 9999 or digits below a nanosecond.
 
 from __future__ import annotations
 
+import datetime as dt
+import zoneinfo
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 Times = np.ndarray[Any, np.dtype[Any]]
 
@@ -18,6 +21,23 @@ _DIGITS: Final = {"ms": 3, "us": 6, "ns": 9, "ps": 12, "fs": 15, "as": 18}
 _SECONDS: Final = {"W": 604_800, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
 _CALENDAR: Final = {"Y": "Y", "M": "M"}
 """Units of durations that have no fixed length, and their ISO 8601 designator."""
+
+_ZONES: Final = frozenset({zoneinfo.ZoneInfo, dt.timezone})
+"""Time zones that do not fail; those of pytz do not, either."""
+_DAYS: Final = 172_800
+"""Seconds: a local time differs by less."""
+_PYTHON: Final = (-62_135_596_800 + _DAYS, 253_402_300_800 - _DAYS)
+"""The years 1 to 9999 in seconds since 1970: the zones of Python have no others."""
+_NAT: Final = -(2**63)
+
+
+def _with_local_times(per_second: int) -> tuple[int, int]:
+    first, last = _PYTHON
+    return max(first * per_second, _NAT + _DAYS * per_second), min(last * per_second, -_NAT - _DAYS * per_second)
+
+
+_WITH_LOCAL_TIMES: Final = {unit: _with_local_times(10 ** _DIGITS.get(unit, 0)) for unit in ("s", "ms", "us", "ns")}
+"""The first and last moments, by unit, that have a local time in each zone."""
 
 
 def time_texts(values: Times) -> list[str | None]:
@@ -47,6 +67,26 @@ def zoned_time_texts(values: Any) -> list[str | None]:
     texts = {seconds: _offset(seconds) for seconds in set(offsets.tolist())}
     times = time_texts(local.asi8.view(f"M8[{values.unit}]"))
     return [None if time is None else time + texts[of] for time, of in zip(times, offsets.tolist(), strict=True)]
+
+
+def check_zoned(moments: Times, dtype: pd.DatetimeTZDtype) -> bool:
+    """Whether `zoned_time_texts` is certain to have a text for every moment.
+
+    Raises:
+        Exception: it has none, because the zone fails.
+    """
+    zone = dtype.tz
+    if zone is dt.timezone.utc:
+        return True
+    if type(zone) not in _ZONES and type(zone).__module__.partition(".")[0] != "pytz":
+        str(dtype)
+        zoned_time_texts(pd.DatetimeIndex(np.zeros(1, f"M8[{dtype.unit}]")).tz_localize("UTC").tz_convert(zone).array)
+    counts = moments.view(np.int64)
+    first, last = _WITH_LOCAL_TIMES[dtype.unit]
+    if not counts.size or first <= counts.min() <= counts.max() <= last:
+        return True
+    counts = counts[counts != _NAT]
+    return not counts.size or bool(first <= counts.min() <= counts.max() <= last)
 
 
 def duration_texts(values: Times) -> list[str | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import decimal
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import MAX_DEFERRED_BYTES, Rows
 from otel_modeldata._encoding.snapshot import snapshot_of
+from otel_modeldata.exceptions import UnsupportedValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,3 +222,108 @@ def test_a_frame_whose_names_make_its_text_large_is_encoded_at_once() -> None:
     for columns in ({"x" * 10_000: 0.5}, {"x" * 10_000: 0.5, "t": "text"}):
         frame = pd.DataFrame(columns, index=range(5000))
         assert _rows(frame).nbytes == len(_rows(frame).text()) > 5000 * 10_000
+
+
+def test_the_size_of_a_copy_counts_the_digits_of_decimals() -> None:
+    long = decimal.Decimal("1" * 100_000)
+    for column in (pd.Series([long] * COUNT, dtype=object), pd.Categorical([long] * COUNT)):
+        assert not _is_deferred(pd.DataFrame({"c": column}))
+        assert _is_deferred(pd.DataFrame({"c": column[:3]}))
+
+
+def test_the_size_of_a_copy_counts_the_text_that_was_made_of_times() -> None:
+    moments = pd.Series([dt.datetime(2024, 1, 1, tzinfo=dt.timezone.utc)] * COUNT, dtype=object)
+    assert _rows(pd.DataFrame({"c": moments})).nbytes > COUNT * len("2024-01-01T00:00:00+00:00")
+
+
+def test_a_frame_of_few_cells_whose_names_make_its_text_large_is_encoded_at_once() -> None:
+    frame = pd.DataFrame({"x" * 20_000: np.zeros(4096)})
+    assert _rows(frame).nbytes == len('{"":0.0},' + "x" * 20_000) * 4096 + 1
+
+
+def test_long_names_that_share_their_memory_count_for_each_column() -> None:
+    frame = pd.concat([pd.DataFrame({"x" * 10_000: np.zeros(100)})] * 200, axis=1)
+    assert _rows(frame).nbytes == len(_rows(frame).text()) > 200 * 100 * 10_000
+
+
+# --- Memory that is held ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 64, 1000])
+def test_categories_that_no_row_has_are_not_held(count: int) -> None:
+    unused = [f"{number}" + "x" * 8000 for number in range(60 if count <= 64 else 900)]
+    frame = pd.DataFrame({"c": pd.Categorical.from_codes([0] * count, categories=["used", *unused])})
+    snapshot = snapshot_of(frame, MAX_DEFERRED_BYTES)
+    assert snapshot is not None
+    held = sum(
+        len(cell)
+        for _, part in snapshot.kept
+        for piece in part
+        if isinstance(piece, list)
+        for cell in set(piece)
+        if isinstance(cell, str)
+    )
+    assert held <= snapshot.nbytes
+
+
+def test_a_slice_of_much_text_of_arrow_does_not_hold_all_of_it() -> None:
+    pa = pytest.importorskip("pyarrow")
+    before = pa.total_allocated_bytes()
+    frame = pd.DataFrame({"c": pd.array(["x" * 100] * 100_000, dtype="string[pyarrow]")})
+    rows = _rows(frame.iloc[1000:2000])
+    del frame
+    assert pa.total_allocated_bytes() - before <= 2 * rows.nbytes
+    assert json.loads(rows.text()) == [{"c": "x" * 100}] * 1000
+
+
+# --- Refusals are known at once --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", dt.timezone(dt.timedelta(hours=14))])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("count", [-(2**63) + 1, 2**63 - 1])
+@pytest.mark.parametrize("others", [[], [0, -(2**63)]])
+def test_a_time_whose_local_time_is_out_of_range_is_refused_at_once(
+    zone: Any, unit: str, count: int, others: list[int]
+) -> None:
+    moments = np.array([*others, count]).view(f"M8[{unit}]")
+    frame = pd.DataFrame({"t": pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone)})
+    with contextlib.suppress(UnsupportedValueError):  # one of the two ends of the range has a local time
+        assert len(json.loads(_rows(frame).text())) == len(frame)
+
+
+def test_gaps_of_zoned_times_may_wait() -> None:
+    moments = pd.Series(pd.to_datetime(["2024-01-01", None], utc=True)).dt.tz_convert("Asia/Tokyo")
+    assert _is_deferred(pd.DataFrame({"t": moments}))
+    assert _is_deferred(pd.DataFrame({"t": moments[1:]}))
+
+
+def _arrow_text(count: int, offsets: list[int], memory: bytes) -> Any:
+    pa = pytest.importorskip("pyarrow")
+    buffers = [None, pa.py_buffer(np.array(offsets)), pa.py_buffer(memory)]
+    try:
+        return pd.arrays.ArrowStringArray(pa.Array.from_buffers(pa.large_string(), count, buffers))
+    except ValueError:
+        pytest.skip("this pandas has no large text of Arrow")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_text_of_arrow_that_ends_within_a_character_is_refused_at_once(count: int) -> None:
+    array = _arrow_text(count, list(range(count + 1)), "é".encode())
+    with pytest.raises(UnsupportedValueError, match="got bytes in it that are not UTF-8"):
+        _rows(pd.DataFrame({"t": array}))
+
+
+def test_a_column_of_arrow_without_rows_may_hold_text() -> None:
+    assert _rows(pd.DataFrame({"t": _arrow_text(0, [0], b"x" * 40_000)})).text() == b"[]"
+
+
+def test_times_of_a_zone_that_pandas_cannot_use_are_refused_at_once() -> None:
+    zone = pytest.importorskip("dateutil.tz").gettz("America/New_York")  # releases before 3 cannot use some of them
+    try:
+        times = pd.DatetimeIndex([0], dtype="M8[ns]").tz_localize("UTC").tz_convert(zone)
+        frame = pd.DataFrame({"t": times})
+        rows = _rows(frame)
+    except (AttributeError, UnsupportedValueError):
+        return
+    assert json.loads(rows.text()) == [{"t": "1969-12-31T19:00:00-05:00"}]
