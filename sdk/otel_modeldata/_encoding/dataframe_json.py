@@ -173,6 +173,9 @@ def _encode_chunks(read: _Read, count: int, nbytes: int, columns: ColumnNames, p
         nbytes: what they hold, about.
         columns: their names.
         pause: called between chunks.
+
+    Raises:
+        ValueError: a column has less cells, because a thread changed the frame while it was read.
     """
     row, width = columns.row, len(columns.names)
     step = max(1, min(_CHUNK_CELLS // max(1, width), _CHUNK_BYTES * count // max(1, nbytes)))
@@ -181,7 +184,10 @@ def _encode_chunks(read: _Read, count: int, nbytes: int, columns: ColumnNames, p
         if text:
             pause()
         lists = read(slice(start, start + step))
-        rows = list(map(row, *lists)) if lists else [row()] * min(step, count - start)
+        most = min(step, count - start)
+        rows = list(map(row, *lists)) if lists else [row()] * most
+        if len(rows) < most:
+            raise ValueError("expected a frame that nobody changes, got columns of different lengths: copy it first")
         # Its opening bracket is written over the closing one of the rows before, and becomes the comma between them.
         seam = max(0, len(text) - 1)
         _ENCODER.encode_into(rows, text, seam)

@@ -327,3 +327,13 @@ def test_times_of_a_zone_that_pandas_cannot_use_are_refused_at_once() -> None:
     except (AttributeError, UnsupportedValueError):
         return
     assert json.loads(rows.text()) == [{"t": "1969-12-31T19:00:00-05:00"}]
+
+
+def test_a_frame_that_is_read_between_two_steps_of_a_change_gets_no_text() -> None:
+    frame = pd.DataFrame({"a": np.zeros(COUNT), "b": "text"})
+    manager: Any = frame._mgr
+    manager.axes[0] = pd.Index(["a", "new", "b"])
+    manager.blocks[1].mgr_locs = type(manager.blocks[1].mgr_locs)(slice(2, 3))
+    rows = _rows(frame)
+    with pytest.raises(ValueError, match="got columns of different lengths"):
+        rows.text()
