@@ -80,11 +80,17 @@ class Snapshot:
         self._width = width
         self.nbytes = sum([part.nbytes for _, part in kept])
 
-    def lists(self, rows: slice) -> list[list[Any]]:
-        """The cells of every column, in the order of the columns; of some rows, because all may take long to read."""
+    def lists(self, rows: slice, pause: Callable[[], object]) -> list[list[Any]]:
+        """The cells of every column, in the order of the columns.
+
+        Args:
+            rows: which of them, because all may take long to read.
+            pause: called after each part of the frame.
+        """
         lists: list[list[Any]] = [[]] * self._width
         for positions, part in self._kept:
             place(part.cells(rows), positions, lists)
+            pause()
         return lists
 
 
@@ -132,14 +138,14 @@ def _keep_zoned_times(values: Any) -> _Kept:
     if type(values.dtype) is not pd.DatetimeTZDtype:
         return _keep_times(values)
     str(values.dtype)  # a zone of a program's own may fail
-    return _Kept(partial(_zoned_lists, values.asi8.tobytes(), values.shape, values.dtype), values.size * 8)
+    return _Kept(
+        partial(_zoned_lists, values.asi8.tobytes(), values.shape, type(values), values.dtype), values.size * 8
+    )
 
 
-def _zoned_lists(raw: bytes, shape: tuple[int, ...], dtype: Any, rows: slice) -> list[list[Any]]:
+def _zoned_lists(raw: bytes, shape: tuple[int, ...], kind: Any, dtype: Any, rows: slice) -> list[list[Any]]:
     moments = np.frombuffer(raw, f"M8[{dtype.unit}]").reshape(-1, shape[-1])[:, rows]
-    return [
-        zoned_time_texts(pd.DatetimeIndex(column).tz_localize("UTC").tz_convert(dtype.tz).array) for column in moments
-    ]
+    return [zoned_time_texts(kind._simple_new(column, dtype=dtype)) for column in moments]  # noqa: SLF001 - as above
 
 
 def _keep_masked(values: Any) -> _Kept:
