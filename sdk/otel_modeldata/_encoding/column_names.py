@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import logging
 import math
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -82,6 +83,12 @@ class ColumnNameCache:
             for sentence in columns.warnings:
                 self._once.log(logging.WARNING, sentence, "collection %s: %s", self._collection, sentence)
         return columns
+
+
+def most_bytes(index: pd.Index[Any], width: int) -> int:
+    """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
+    text = getattr(getattr(index, "_data", None), "_pa_array", None)
+    return sys.maxsize if text is None else text.get_total_buffer_size() - 4 * width
 
 
 def _row_maker(names: list[str]) -> Callable[..., object]:

@@ -20,15 +20,13 @@ be too large to send.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
+from .column_names import most_bytes
 from .columns import lists_of, row_of
 from .refusals import REFUSED, refusal
-from .short_floats import shortest
 from .snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
@@ -43,8 +41,8 @@ number takes at most three times its bytes."""
 MAX_JOINED_BYTES = 2**20
 """Frames share an event up to this size: well below the 4 MiB of a line."""
 
-_FEW_CELLS = 4096
-"""Frames of so few cells are small, whatever the names of their columns are."""
+_SMALL_BYTES = 4096 * 8
+"""Frames of at most 4,096 cells are small, whatever the names of their columns are. A cell takes at least 8 bytes."""
 
 _CHUNK_CELLS = 3072
 """Cells that are encoded in one go, which takes about 0.2 ms. Between chunks another thread may run, such as one that
@@ -54,12 +52,6 @@ _CHUNK_BYTES = 32 * 1024
 _READ_CHUNKS = 8
 _READ_ROWS = 1024
 """More cells are read in one go, but of one column not too many: to begin with a column costs more than a cell."""
-
-_NUMBERS = "?bhilqBHILQefd"
-"""NumPy types of numbers that a list of Python has, too."""
-_NARROW = "ef"
-"""Those of floats with a text of their own."""
-
 
 Pause = Callable[[], object]
 """Lets another thread run, if the calling one has run for long."""
@@ -86,7 +78,7 @@ class Rows:
         is_text: always true, because JSON is UTF-8.
     """
 
-    __slots__ = ("_column_names", "_dtype", "_labels", "_later", "_shape", "_source", "_text", "count", "nbytes")
+    __slots__ = ("_column_names", "_labels", "_later", "_source", "_text", "count", "nbytes")
 
     is_text = True
 
@@ -94,33 +86,25 @@ class Rows:
         self._column_names = column_names
         self._later: list[Rows] | None = None
         self._text: bytes | bytearray = b""
-        numbers = _numbers(frame)
-        if numbers is not None:
-            self._labels, values = numbers
-            self.nbytes = values.nbytes
-            if self._may_wait(values.shape[1], values.shape[0]):
-                # Copied column by column, as in memory. Copying into another array takes twice the time.
-                self._source: bytes | Snapshot | None = values.tobytes()
-                self._dtype, self._shape = values.dtype, values.shape
-                self.count = values.shape[1]
+        self._source = snapshot = snapshot_of(frame, MAX_DEFERRED_BYTES)
+        if snapshot is not None:
+            self.count = snapshot.count
+            self.nbytes = snapshot.nbytes
+            self._labels = snapshot.labels
+            if self.nbytes <= _SMALL_BYTES or self._may_wait(snapshot.width()):
                 return
+            self._source = None
         self.count = len(frame)
-        self._labels = frame.columns  # an Index is immutable
-        width = len(self._labels)
-        may_wait = self._may_wait(self.count, width)
-        self._source = snapshot_of(frame, width, MAX_DEFERRED_BYTES) if may_wait else None
-        if self._source is None:
-            self._text = _encode(frame, self._columns())
-            self.nbytes = len(self._text)
-        else:
-            self.nbytes = self._source.nbytes
+        self._labels = frame.columns
+        self._text = _encode(frame, self._columns())
+        self.nbytes = len(self._text)
 
-    def _may_wait(self, rows: int, columns: int) -> bool:
+    def _may_wait(self, width: int) -> bool:
         """Whether the text of so many cells, with the names of columns in every row, is certainly not too large."""
-        cells = rows * columns
-        if cells <= _FEW_CELLS:
-            return True
-        return cells <= MAX_DEFERRED_BYTES // 8 and rows * sum(map(len, self._columns().names)) <= MAX_DEFERRED_BYTES
+        if self.count * width > MAX_DEFERRED_BYTES // 8:
+            return False
+        most = MAX_DEFERRED_BYTES // self.count
+        return most_bytes(self._labels, width) <= most or sum(map(len, self._columns().names)) <= most
 
     def may_join(self, later: Rows, nbytes: int) -> bool:
         """Whether one event of `nbytes` may hold both: their columns are equal, and the sum is small."""
@@ -149,16 +133,11 @@ class Rows:
         self.nbytes = len(self._text)
         return self._text
 
-    def _encoded(self, source: bytes | Snapshot, pause: Pause) -> bytes | bytearray:
-        if isinstance(source, bytes):
-            numbers = np.frombuffer(source, self._dtype).reshape(self._shape)
-            read: _Read = partial(_number_lists, numbers, is_narrow=self._dtype.char in _NARROW)
-        else:
-            read = source.lists
+    def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
         columns = self._columns()
-        if self.count == 1:
-            return _encode_row([cell for (cell,) in read(_FIRST_ROW, no_pause)], columns)
-        return _encode_chunks(read, self.count, self.nbytes, columns, pause)
+        if source.count == 1:  # `self.count` has the rows that joined, too
+            return _encode_row([cell for (cell,) in source.lists(_FIRST_ROW, no_pause)], columns)
+        return _encode_chunks(source.lists, source.count, source.nbytes, columns, pause)
 
     def _columns(self) -> ColumnNames:
         return self._column_names.names_of(self._labels)
@@ -167,23 +146,6 @@ class Rows:
 def _joined(arrays: list[bytes | bytearray]) -> bytes:
     """Join JSON arrays into one."""
     return b"[" + b",".join(array[1:-1] for array in arrays if len(array) > len(b"[]")) + b"]"
-
-
-def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, int], np.dtype[Any]]] | None:
-    """Labels and values (by column and row) of a frame of numbers of one type; None for other frames.
-
-    This reads internals of pandas, because they are fast: in a process that just woke up, `frame.dtypes` takes 200 us,
-    `to_numpy` 35 and `len` 10. Without these internals the public methods are used, which are slower.
-    """
-    manager: Any = getattr(frame, "_mgr", None)
-    blocks: Any = getattr(manager, "blocks", ())
-    if len(blocks) == 1:
-        values = blocks[0].values
-        if isinstance(values, np.ndarray):
-            dtype = values.dtype
-            if dtype.char in _NUMBERS and dtype.isnative:
-                return manager.axes[0], values
-    return None
 
 
 def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:
@@ -199,11 +161,6 @@ def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:
 def _encode_row(cells: list[Any], columns: ColumnNames) -> bytes:
     """The JSON of the only row: most frames of scoring have one."""
     return _ENCODER.encode((columns.row(*cells),))
-
-
-def _number_lists(numbers: np.ndarray[Any, Any], rows: slice, _: Pause, *, is_narrow: bool) -> list[list[Any]]:
-    values = numbers[:, rows]
-    return (shortest(values) if is_narrow else values).tolist()  # type: ignore[no-any-return]
 
 
 def _encode_chunks(read: _Read, count: int, nbytes: int, columns: ColumnNames, pause: Pause) -> bytearray:

@@ -242,7 +242,7 @@ def test_columns_keep_their_names_in_any_storage_order_of_pandas(monkeypatch: py
         assert _text(frame[["b", "c"]]) == '[{"b":2.0,"c":3.0}]'
         assert _text(grown) == '[{"c":3.0,"a":1.0,"b":2.0,"z":4.0}]'
         monkeypatch.setattr(
-            "otel_modeldata._encoding.dataframe_json._numbers", lambda _: None
+            "otel_modeldata._encoding.dataframe_json.snapshot_of", lambda *_: None
         )  # a pandas without this internal
 
 
@@ -279,8 +279,8 @@ def test_any_frame_of_json_values_reads_back_equal(cells: list[tuple[object, obj
     assert _parsed(frame) == [{"a": a, "b": b} for a, b in cells]
 
 
-_KINDS = [kind for kind in KINDS if "decimal" not in kind.name]
-"""Not decimals, whose text is not that of a float."""
+_KINDS = [kind for kind in KINDS if "decimal" not in kind.name and "struct" not in kind.name]
+"""Not decimals, whose text is not that of a float, and not structs, whose fields have an order of their own."""
 
 
 def _plainly(names: list[str], columns: list[list[Any]]) -> bytes:
