@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = _ROOT / "docs" / "figures"
+PLOT: Final = FOLDER / "growth.svg"
 
 
 def machine() -> dict[str, str | int | None]:

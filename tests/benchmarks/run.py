@@ -25,6 +25,7 @@ import attacks
 import collecting
 import figures
 import growing
+import many_collections
 import memory
 import overload
 import realistic
@@ -39,6 +40,7 @@ CASES: dict[str, Case] = {
     **memory.CASES,
     **overload.CASES,
     **growing.CASES,
+    **many_collections.CASES,
     **attacks.CASES,
 }
 
@@ -54,7 +56,7 @@ def main() -> None:
         minutes=options.minutes,
         tiny=options.tiny,
         full=options.full,
-        plot=options.plot,
+        plot=options.plot or (str(figures.PLOT) if options.figures else None),
         only=tuple(filter(None, options.only.split(","))),
     )
     results: dict[str, Sides] = {}
@@ -95,9 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=1.0, help="of load, for cases that run for a time (memory)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every run here, too")
     parser.add_argument("--figures", action="store_true", help="renew docs/figures, and the tables of README and docs")
-    parser.add_argument("--plot", metavar="PNG", help="where `growth` draws its curves")
+    parser.add_argument("--plot", metavar="FILE", help="where `growth` draws its curves: PNG or SVG")
     parser.add_argument("--full", action="store_true", help="growth up to ten million events, five times the frames")
-    parser.add_argument("--only", default="", metavar="NAME,...", help="of `frames`: kinds whose name has one of these")
+    parser.add_argument("--only", default="", metavar="NAME,...", help="of `frames` and `growth`: parts of names")
     parser.add_argument("--tiny", action="store_true", help="hardly any work, to check that the cases run")
     return parser
 

@@ -58,8 +58,9 @@ class Slot(NamedTuple):
     attribute: int = -1
 
 
-Fitting: TypeAlias = tuple[bytes, tuple[bytes, ...]]
-"""The text of the body of a record, and all pieces of the record."""
+Fitting: TypeAlias = "tuple[bytes | memoryview, tuple[bytes, ...]]"
+"""The text of the body of a record, which is not copied if it is large, and all pieces of the record."""
+_COPIED_BYTES: Final = 4096
 _Field: TypeAlias = tuple[int, int, int]
 """See `protowire.fields`."""
 
@@ -106,7 +107,8 @@ class RecordShape:
         behind = tail.unpack(raw, end)
         if behind[::2] != tail.common:
             return None
-        return raw[start + len(body_header) : end], before + behind
+        start += len(body_header)
+        return raw[start:end] if end - start <= _COPIED_BYTES else memoryview(raw)[start:end], before + behind
 
 
 def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:
