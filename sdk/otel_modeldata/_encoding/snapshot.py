@@ -91,11 +91,17 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         """Number of columns."""
         return sum([len(placement) for placement, _ in self.kept])
 
-    def lists(self, rows: slice) -> list[list[Any]]:
-        """The cells of every column, in the order of the columns; of some rows, because all may take long to read."""
+    def lists(self, rows: slice, pause: Callable[[], object]) -> list[list[Any]]:
+        """The cells of every column, in the order of the columns.
+
+        Args:
+            rows: which of them, because all may take long to read.
+            pause: called after each part of the frame.
+        """
         lists: list[list[Any]] = [[]] * self.width()
         for placement, (_, make, *held) in self.kept:
             place(make(*held, rows), placement.indexer, lists)
+            pause()
         return lists
 
 
@@ -163,10 +169,9 @@ def _keep_times(values: Any, count: int, max_bytes: int) -> _Kept:
 
 
 def _zoned_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -> list[list[Any]]:
-    return [
-        zoned_time_texts(pd.DatetimeIndex(column).tz_localize("UTC").tz_convert(dtype.tz).array)
-        for column in _array(raw, f"M8[{dtype.unit}]", count, order, rows)
-    ]
+    kind: Any = pd.arrays.DatetimeArray
+    moments = _array(raw, f"M8[{dtype.unit}]", count, order, rows)
+    return [zoned_time_texts(kind._simple_new(column, dtype=dtype)) for column in moments]  # noqa: SLF001 - as above
 
 
 def _keep_masked(values: Any, count: int, _: int) -> _Kept:
@@ -214,17 +219,13 @@ def _keep_other_arrow_text(array: Any, count: int) -> _Kept:
     if count <= _FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
-        return count * 8 + _text_bytes(texts), _shared_list, cells
+        return count * 8 + _text_bytes(texts), _object_lists, cells, count, list
     for chunk in getattr(array, "chunks", (array,)):
         chunk.validate(full=True)  # Arrow can hold bytes that are not UTF-8
     size = array.nbytes
     if size <= _COPIED_BYTES:
         array = _copied(array)
     return size, _arrow_lists, array
-
-
-def _shared_list(cells: list[Any], rows: slice) -> list[list[Any]]:
-    return [cells[rows]]
 
 
 def _arrow_lists(array: Any, rows: slice) -> list[list[Any]]:
@@ -377,12 +378,8 @@ def _keep_other(values: Any, count: int, max_bytes: int) -> _Kept:
             return _keep_objects(np.asarray(values, dtype=object).tolist(), count, max_bytes)
         return _keep_other_arrow_text(values.__arrow_array__(), count)
     if isinstance(dtype, pd.PeriodDtype) and values.size * 8 <= max_bytes:
-        return values.size * 8, _period_lists, values.copy()
+        return values.size * 8, lambda copy, rows: block_cells(copy[..., rows]), values.copy()
     raise _CannotKeepError
-
-
-def _period_lists(values: Any, rows: slice) -> list[list[Any]]:
-    return block_cells(values[..., rows])
 
 
 _KEEPERS: Final[dict[type, Callable[[Any, int, int], _Kept]]] = {
