@@ -185,7 +185,9 @@ def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list
 
 
 def _keep_arrow_text(values: Any, count: int, _: int) -> _Kept:
-    array = values._pa_array  # noqa: SLF001 - see above
+    array = getattr(values, "_pa_array", None)
+    if array is None:  # pandas 2.0
+        array = values.__arrow_array__()
     if array.num_chunks == 1:
         chunk = array.chunk(0)
         if type(chunk) is _ARROW_TEXT:
