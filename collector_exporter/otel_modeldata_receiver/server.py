@@ -22,10 +22,8 @@ from .ingest.mapping_process.process import MappingProcess
 from .ingest.pipeline import Pipeline
 from .layout import partition
 from .listeners import otlp_grpc
-from .listeners.admin import admin_listener
 from .listeners.certificate_expiry import ExpiryWatch
 from .listeners.health import PROBE_SECONDS, StoreHealth
-from .listeners.http_listeners import http_listeners
 from .listeners.open_files import raise_limit
 from .mapping.signal import LOGS, TRACE_SERVICE
 from .reloading import Reloading
@@ -93,9 +91,16 @@ class Server:
             on_stored=self._stored,
             process=self._process if os.name == "posix" else None,  # it inherits a socket
         )
-        self._http = http_listeners(self._pipeline, config)
+        self._http: tuple[HttpServer, ...] = ()
         self._admin: HttpServer | None = None
+        # aiohttp takes longer to import than all the rest of the receiver, and only these listeners need it.
+        if config.http_listen is not None or config.old_protocol_listen is not None:
+            from .listeners.http_listeners import http_listeners  # noqa: PLC0415
+
+            self._http = http_listeners(self._pipeline, config)
         if config.admin_listen is not None:
+            from .listeners.admin import admin_listener  # noqa: PLC0415
+
             self._admin = admin_listener(config.admin_listen, lambda: self._health.reason, metrics)
         self._expiry = ExpiryWatch(config.tls)
         self._health_servicer = servicer

@@ -95,7 +95,7 @@ def test_importing_and_constructing_loads_neither_pandas_nor_grpc_nor_the_otel_s
         import otel_modeldata.context
         otel_modeldata.Collector(name="model_inputs")
         otel_modeldata.flush(1)
-        heavy = ("pandas", "numpy", "grpc", "opentelemetry.sdk", "yaml", "google.protobuf")
+        heavy = ("pandas", "numpy", "grpc", "opentelemetry.sdk", "yaml", "google.protobuf", "asyncio", "aiohttp")
         print([name for name in heavy if name in sys.modules])
         """
     )

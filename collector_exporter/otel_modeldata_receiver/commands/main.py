@@ -1,26 +1,19 @@
 """The command line `otel-modeldata`: one sub-command per module, errors in one sentence, exit codes for scripts.
 
-To add a command, write a module with `add_parser(commands)`, which sets the default `run`, and add it to `_COMMANDS`.
+To add a command, write a module with `complete(parser)`, which gives its parser texts, arguments and the default
+`run`, and add it to `_COMMANDS`. Only the modules of commands that the command line names are imported, so that
+`--help` loads nothing of the package but this module.
 """
 
 from __future__ import annotations
 
 import argparse
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Final, NoReturn
-
-from ..config.store_url import without_secrets
-from ..exceptions import ConfigError, ReceiverError
-from . import receive
-from .audit import command as audit
-from .check import command as check
-from .demo import command as demo
-from .doctor import command as doctor
-from .log_output import end_with
-from .relink import command as relink
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 
 EXIT_OK: Final = 0
@@ -30,12 +23,25 @@ EXIT_UNUSABLE: Final = 3
 """The store cannot be used, or the address cannot be listened on."""
 EXIT_INTERRUPTED: Final = 130
 """Ctrl-C before the receiver runs; shells report SIGINT with this code."""
-_COMMANDS: Final = (receive, audit, check, doctor, demo, relink)
+_COMMANDS: Final = {
+    "receive": (".receive", "receive OTLP logs and store them as lines"),
+    "audit": (".audit.command", "check that every event of a store is accounted for"),
+    "check": (".check.command", "explain what is wrong with configuration files"),
+    "doctor": (".doctor.command", "send one event and report each step"),
+    "demo": (".demo.command", "score real rows with a real model and verify them in the store"),
+    "relink": (".relink.command", "rewrite the references of a store that was moved"),
+}
+"""The module of each command, and its line in the help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parsed = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(words).parse_args(words)
+    # Not before: `--help` and `--version` have ended the process, and load no part of the SDK.
+    from ..exceptions import ConfigError, ReceiverError  # noqa: PLC0415
+    from .log_output import end_with  # noqa: PLC0415
+
     try:
         parsed.run(parsed)
     except ReceiverError as error:
@@ -51,17 +57,33 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage and `message`, and exit with code 2."""
+        from ..config.store_url import without_secrets  # noqa: PLC0415 (only for errors)
+
         super().error(without_secrets(message))
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Version(argparse.Action):
+    """Prints the version, which is read only then: to find it takes longer than all the rest of `--help`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        """Print the version and exit."""
+        from importlib.metadata import version  # noqa: PLC0415 (see above)
+
+        sys.stdout.write(f"{parser.prog} {version('otel-modeldata')}\n")
+        parser.exit()
+
+
+def _parser(words: Container[str] = _COMMANDS) -> argparse.ArgumentParser:
+    """The parser of the command line; only commands among `words`, by default all, have their arguments."""
     parser = _Parser(
         prog="otel-modeldata",
         description="Inference data of models in production, over OpenTelemetry, in Azure ML's file\nformat.",
         epilog="otel-modeldata COMMAND --help explains a command.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('otel-modeldata')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_parser(commands)
+    for name, (module, about) in _COMMANDS.items():
+        command = commands.add_parser(name, help=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name in words:
+            import_module(module, __package__).complete(command)
     return parser

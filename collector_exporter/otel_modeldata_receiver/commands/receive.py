@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import textwrap
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata.memory_hint import keep_freed_memory
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from ..config.setting import Setting
     from ..server import Server
-    from .subparsers import Commands
 
 logger = logging.getLogger(__name__)
 
@@ -103,16 +103,10 @@ _FLAGS: Final = {
 _COLUMNS: Final = 80
 
 
-def add_parser(commands: Commands) -> None:
-    """Add `receive` to the command line."""
-    parser = commands.add_parser(
-        "receive",
-        help="receive OTLP logs and store them as lines",
-        description=_DESCRIPTION,
-        epilog=_EPILOG.format(keys=_keys()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-    )
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `receive` its texts and arguments."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG.format(keys=_keys())
+    parser.argument_default = argparse.SUPPRESS
     parser.add_argument(
         "--config", metavar="FILE", type=path_argument, default=None, help="YAML file with settings, see below"
     )
@@ -166,6 +160,8 @@ def receive(arguments: argparse.Namespace) -> None:
     # Errors are reported in one sentence here, so gRPC's own log on stderr is off; set the variable to see it.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
+        if find_spec("aiohttp") is None:  # imported by some listeners only; a missing extra is known at every start
+            raise ModuleNotFoundError(name="aiohttp")
         from ..reloading import ConfigFile  # noqa: PLC0415
         from ..server import run  # noqa: PLC0415 (gRPC, the store's client: only this command needs them)
     except ImportError as error:

@@ -307,6 +307,54 @@ def test_help_needs_no_server_and_no_azure() -> None:
         assert any(taught in line for line in lines), taught
 
 
+LOADED = """
+import sys
+before = set(sys.modules)
+from otel_modeldata_receiver.commands.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+loaded = set(sys.modules) - before
+print(sorted(name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names))
+print(sorted(loaded & {"asyncio", "dataclasses", "email", "http", "importlib.metadata", "json", "logging", "ssl"}))
+"""
+
+
+def test_the_help_loads_the_command_line_and_no_command() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=SECONDS, check=True)
+    package = "otel_modeldata_receiver"
+    assert done.stdout.splitlines()[-2:] == [str([package, f"{package}.commands", f"{package}.commands.main"]), "[]"]
+
+
+def test_the_parsers_of_all_commands_have_their_arguments() -> None:
+    (commands,) = (action for action in main._parser()._actions if action.dest == "==SUPPRESS==" and action.choices)
+    assert [name for name, parser in commands.choices.items() if len(parser._actions) == 1] == []
+
+
+STARTED = """
+import asyncio, sys
+from otel_modeldata_receiver.config.receiver import ReceiverConfig
+from otel_modeldata_receiver.server import Server
+
+async def listen():
+    server = Server(ReceiverConfig(listen="127.0.0.1:0", store=sys.argv[1]))
+    await server.start()
+    print(sorted({name.partition(".")[0] for name in sys.modules} & {*sys.argv[2:]}))
+    await server.stop()
+
+asyncio.run(listen())
+"""
+
+
+def test_a_receiver_of_otlp_over_grpc_in_a_folder_loads_no_library_that_it_does_not_need(tmp_path: Path) -> None:
+    """aiohttp alone took longer to load than the rest."""
+    needless = ("aiohttp", "attr", "azure", "cryptography", "numpy", "pandas", "prometheus_client", "rich", "yarl")
+    command = [sys.executable, "-c", STARTED, str(tmp_path), "grpc", *needless]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
+    assert done.stdout == "['grpc']\n"
+
+
 def help_of(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from otel_modeldata.report import DeliveryReport
 
-    from ..subparsers import Commands
     from .producer_report import ReportSource
     from .run import Audit, Selection
 
@@ -72,15 +71,9 @@ exit codes:
 _HOUR: Final = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T/](\d\d)(?::00(?::00)?Z?)?", re.ASCII)
 
 
-def add_parser(commands: Commands) -> None:
-    """Add `audit` to the command line."""
-    parser = commands.add_parser(
-        "audit",
-        help="check that every event of a store is accounted for",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `audit` its texts and arguments."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     add_store(parser)
     parser.add_argument("--endpoint", metavar="NAME", help="audit only this endpoint")
     parser.add_argument("--deployment", metavar="NAME", help="audit only this deployment")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -17,12 +16,12 @@ from ...exceptions import ConfigError
 from ..store_argument import path_argument
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
     from otel_modeldata.config import CollectorConfig
     from otel_modeldata.environment import Environment
 
-    from ..subparsers import Commands
     from .finding import Finding
     from .run import CheckedFile
 
@@ -53,15 +52,9 @@ exit codes:
 """
 
 
-def add_parser(commands: Commands) -> None:
-    """Add `check` to the command line."""
-    parser = commands.add_parser(
-        "check",
-        help="explain what is wrong with configuration files",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `check` its texts and arguments."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.add_argument(
         "files", metavar="FILE", type=path_argument, nargs="*", help="deployment YAML or receiver configuration"
     )

@@ -20,7 +20,6 @@ from ...exceptions import ConfigError
 from ..store_argument import store_argument
 
 if TYPE_CHECKING:
-    from ..subparsers import Commands
     from .verification import Verification
 
 _DESCRIPTION: Final = """\
@@ -55,15 +54,9 @@ exit codes:
 """
 
 
-def add_parser(commands: Commands) -> None:
-    """Add `demo` to the command line."""
-    parser = commands.add_parser(
-        "demo",
-        help="score real rows with a real model and verify them in the store",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `demo` its texts and arguments."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.add_argument(
         "--store",
         metavar="URL",

@@ -22,7 +22,6 @@ from ..terminal import writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..subparsers import Commands
     from .hop import Hop
 
 _DEFAULT_TIMEOUT_SECONDS: Final = 30.0
@@ -60,15 +59,9 @@ exit codes:
 """
 
 
-def add_parser(commands: Commands) -> None:
-    """Add `doctor` to the command line."""
-    parser = commands.add_parser(
-        "doctor",
-        help="send one event and report each step",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `doctor` its texts and arguments."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.add_argument(
         "--endpoint",
         metavar="URL",

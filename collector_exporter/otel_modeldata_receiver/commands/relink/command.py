@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import dataclasses
 import json
@@ -19,10 +18,10 @@ from ...storage.open_store import open_store
 from ..store_argument import add_store, chosen_store, store_argument
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
     from ...storage.store import StoredObject
-    from ..subparsers import Commands
     from .run import Relinked
 
 _DESCRIPTION: Final = """\
@@ -57,15 +56,9 @@ exit codes:
 """
 
 
-def add_parser(commands: Commands) -> None:
-    """Add `relink` to the command line."""
-    parser = commands.add_parser(
-        "relink",
-        help="rewrite the references of a store that was moved",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `relink` its texts and arguments."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     add_store(parser)
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
