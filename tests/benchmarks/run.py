@@ -30,10 +30,12 @@ import growing
 import memory
 import overload
 import receiving
+import starting
 from case import Case, Effort, Row, Sides, rows
 
 CASES: dict[str, Case] = {
     **collecting.CASES,
+    **starting.CASES,
     **receiving.CASES,
     **appending.CASES,
     **memory.CASES,
