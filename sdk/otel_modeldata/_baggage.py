@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Token
 
-__all__ = ["MAX_CHARS", "attach", "current", "detach"]
+__all__ = ["MAX_CHARS", "attach", "current", "detach", "without_lock"]
 
 MAX_CHARS = 256
 """A UUID has 36. W3C Baggage guarantees 8192 bytes for all entries of a request together."""
@@ -43,11 +43,21 @@ def _look_for_otel() -> Any:
     get_current = getattr(context, "get_current", None)  # missing while another thread imports it
     if get_current is None:
         return None
-    _get_context = get_current
-    return get_current()
+    _get_context = without_lock(get_current)
+    return _get_context()
 
 
 _get_context: Callable[[], Any] = _look_for_otel
+
+
+def without_lock(get_current: Callable[[], Any]) -> Callable[[], Any]:
+    """OTel's `get_current` without the lock that releases before 1.25 take in each call.
+
+    A signal handler that interrupts such a call, and collects, would wait for its own thread. The lock guards only the
+    load of the context, which happens here.
+    """
+    get_current()
+    return getattr(get_current, "__wrapped__", get_current)  # they wrap it with `functools.wraps`
 
 
 def attach(correlation_id: str) -> Token[Any] | None:

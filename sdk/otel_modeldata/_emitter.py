@@ -18,10 +18,12 @@ from opentelemetry.context import get_current
 from pandas import DataFrame
 
 from . import semconv
+from ._baggage import without_lock
 from ._delivery.process import current_process
 from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
+from ._encoding.interrupted_span import interrupts_a_span
 from ._encoding.log_record import Record, fixed_attributes, fixed_part
 from ._encoding.otel_logger import OtelLogger
 from .context import REQUEST_ID_HEADER, checked_text, event_time_ns, headers_of, new_uuid, set_collected_rows
@@ -48,7 +50,7 @@ _CORRELATION_ID = semconv.AZUREML_CORRELATION_ID
 
 # Old releases of OpenTelemetry load their context on first use, under a lock that a forked child would inherit. Here
 # the first use is part of loading this module, which a fork waits for.
-get_current()
+_get_context = without_lock(get_current)
 
 
 class FrameEmitter(ABC):
@@ -89,7 +91,7 @@ class FrameEmitter(ABC):
 
     def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext, *, is_new: bool) -> None:
         chosen_ns = None if is_new else event_time_ns(context)
-        otel_context = get_current()
+        otel_context = _get_context()
         span = trace.get_current_span(otel_context) if otel_context else None  # no context, no span
         span_context = None if span is None else span.get_span_context()
         if span_context is not None and not span_context.is_valid:
@@ -110,7 +112,7 @@ class FrameEmitter(ABC):
         count = rows.count
         deployment = self._put(record, key)
         set_collected_rows(context, (record.first_row, count), is_new=is_new)
-        if span is not None and is_recording:
+        if span is not None and is_recording and not interrupts_a_span():
             date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
             self._annotate(span, record, correlation_id, count, f"{deployment}/{self._name}/{date}")
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.table import Table
+
 Run = dict[str, float]
 Sides = dict[str, list[Run]]
 """Runs by side; the first side is this package, the others are peers."""
@@ -24,6 +26,7 @@ class Effort:
         tiny: too little work for meaningful figures; shows only that a case works.
         full: include steps that take very long.
         plot: file for the picture of cases that draw one.
+        only: parts of the names of frames or axes, for cases that measure many; all when empty.
     """
 
     repeat: int = 3
@@ -31,6 +34,7 @@ class Effort:
     tiny: bool = False
     full: bool = False
     plot: str | None = None
+    only: tuple[str, ...] = ()
 
     def of(self, usual: int, tiny: int) -> int:
         """One of two sizes."""
@@ -77,11 +81,13 @@ class Case:
         about: one line for the list.
         run: does the work and checks what was stored; a wrong result raises.
         targets: by figure.
+        table: the result in 80 columns, for cases with too many figures for a line of each.
     """
 
     about: str
     run: Callable[[Effort], Sides]
     targets: dict[str, list[Target]] = field(default_factory=dict)
+    table: Callable[[list[Row]], Table] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Counts the instructions of the hot paths, and compares them with `instructions.json`.
 
 Machines are noisy, instructions are not: valgrind's callgrind counts the same within 0.2 % each time, whatever else
-the machine does. `hot_paths.py` has the paths; what start, imports and inputs cost is not in the counts. A path that takes
-5 % more than recorded ends the command with code 1. Counts depend on the versions of Python and of the packages, so
-they are compared only where these are equal to the recorded ones.
+the machine does. `hot_paths.py` has the paths; what start, imports and inputs cost is not in the counts. A path that
+takes 5 % more than recorded ends the command with code 1. Counts depend on the versions of Python and of the packages,
+so they are compared only where these are equal to the recorded ones.
 """
 
 from __future__ import annotations

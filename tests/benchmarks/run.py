@@ -3,21 +3,18 @@
 All sides of a case do the same work, in turn, `--repeat` times; the output has medians, ratios and targets. The result
 is the ratio to a peer in the same run; absolute figures depend on the machine. Received events are compared with sent
 events in number and content: a fast but wrong result fails. Without CASE, all cases run, which takes about half an
-hour.
+hour. `frames` is each case whose name begins with `frames-`, and takes about five minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import os
-import platform
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -26,9 +23,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 import appending
 import attacks
 import collecting
+import figures
 import growing
+import many_collections
 import memory
 import overload
+import realistic
 import receiving
 import starting
 from case import Case, Effort, Row, Sides, rows
@@ -36,11 +36,13 @@ from case import Case, Effort, Row, Sides, rows
 CASES: dict[str, Case] = {
     **collecting.CASES,
     **starting.CASES,
+    **realistic.CASES,
     **receiving.CASES,
     **appending.CASES,
     **memory.CASES,
     **overload.CASES,
     **growing.CASES,
+    **many_collections.CASES,
     **attacks.CASES,
 }
 
@@ -48,84 +50,81 @@ CASES: dict[str, Case] = {
 def main() -> None:
     """Run the cases that the command line names, or all."""
     options = _parser().parse_args()
-    names = options.cases or list(CASES)
-    if unknown := set(names) - set(CASES):
-        sys.exit(f"expected cases among {', '.join(CASES)}, got {', '.join(sorted(unknown))}")
+    names = _selected(options.cases)
+    if options.figures and (options.tiny or options.only):
+        sys.exit("expected --figures without --tiny and --only: it renews whole tables")
     effort = Effort(
         repeat=1 if options.tiny else options.repeat,
         minutes=options.minutes,
         tiny=options.tiny,
         full=options.full,
-        plot=options.plot,
+        plot=options.plot or (str(figures.PLOT) if options.figures else None),
+        only=tuple(filter(None, options.only.split(","))),
     )
-    table: list[Row] = []
     results: dict[str, Sides] = {}
+    table: list[Row] = []
     for name in names:
+        print(f"{name}: {CASES[name].about}", file=sys.stderr, flush=True)
         try:
             results[name] = CASES[name].run(effort)
         except pytest.skip.Exception as reason:  # a tool is missing, and the reason names it
             print(f"{name}: {reason}", file=sys.stderr)
         else:
-            table += rows(name, CASES[name], results[name])
-            print(f"{name}: done", file=sys.stderr)
-    _show(table)
+            lines = rows(name, CASES[name], results[name])
+            _show(name, CASES[name], lines)
+            table += lines
+            if options.figures:
+                figures.renew(name, CASES[name].about, lines, effort)
     if options.json:
-        content = {"machine": _machine(), "rows": [asdict(row) for row in table], "results": results}
-        options.json.write_text(json.dumps(content, indent=2), "utf-8")
+        figures.write(options.json, table, results)
+    if options.figures:
+        figures.render()
+
+
+def _selected(wanted: list[str]) -> list[str]:
+    """The names of cases, in the order of the list: `receiver` is each case whose name begins with `receiver-`."""
+    chosen = {one: [one] if one in CASES else [name for name in CASES if name.startswith(f"{one}-")] for one in wanted}
+    if unknown := sorted(one for one, names in chosen.items() if not names):
+        sys.exit(f"expected cases among {', '.join(CASES)}, got {', '.join(unknown)}")
+    return [name for name in CASES if not wanted or any(name in names for names in chosen.values())]
 
 
 def _parser() -> argparse.ArgumentParser:
-    listed = "\n".join(f"  {name:18} {case.about}" for name, case in CASES.items())
+    listed = "\n".join(f"  {name:24} {case.about}" for name, case in CASES.items())
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=f"cases:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="names of cases; all when none is given")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="names, or what several names begin with; else all")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn; medians are shown")
     parser.add_argument("--minutes", type=float, default=1.0, help="of load, for cases that run for a time (memory)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every run here, too")
-    parser.add_argument("--plot", metavar="PNG", help="where `growth` draws its curves")
-    parser.add_argument("--full", action="store_true", help="growth up to ten million events")
+    parser.add_argument("--figures", action="store_true", help="renew docs/figures, and the tables of README and docs")
+    parser.add_argument("--plot", metavar="FILE", help="where `growth` draws its curves: PNG or SVG")
+    parser.add_argument("--full", action="store_true", help="growth up to ten million events, five times the frames")
+    parser.add_argument("--only", default="", metavar="NAME,...", help="of `frames` and `growth`: parts of names")
     parser.add_argument("--tiny", action="store_true", help="hardly any work, to check that the cases run")
     return parser
 
 
-def _machine() -> dict[str, str | int | None]:
-    return {
-        "cpus": os.cpu_count(),
-        "processor": _processor(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
+def _show(name: str, case: Case, lines: list[Row]) -> None:
+    """Print the result of a case in 80 columns."""
+    table = case.table(lines) if case.table else _plain(lines)
+    table.title = f"{name}: {case.about}"
+    table.caption = "\n".join(filter(None, [table.caption, f"{os.cpu_count()} x {figures.processor()}, medians"]))
+    Console(width=80).print(table)
 
 
-def _processor() -> str:
-    """The name in the kernel; `platform` has it on other systems only."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
-
-
-def _show(lines: list[Row]) -> None:
-    table = Table(
-        "case",
-        "figure",
-        "ours",
-        "peer",
-        "its figure",
-        "ours / peer",
-        "target",
-        "met",
-        title=f"{os.cpu_count()} x {_processor()}, medians",
-    )
+def _plain(lines: list[Row]) -> Table:
+    """A line of each figure and peer."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for head in ("figure", "ours", "peer", "its figure", "ratio", "target", "met"):
+        table.add_column(head, overflow="fold", justify="right" if head in {"ours", "its figure", "ratio"} else "left")
     for row in lines:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         met = {True: "yes", False: "no", None: ""}[row.met]
         peer = "" if row.peer is None else _number(row.peer)
-        table.add_row(row.case, row.figure, _number(row.ours), row.peer_name, peer, ratio, row.target, met)
-    Console(width=130).print(table)
+        table.add_row(row.figure, _number(row.ours), row.peer_name, peer, ratio, row.target, met)
+    return table
 
 
 def _number(value: float) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..report import CollectionReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class _CollectionCounters:
@@ -42,6 +42,16 @@ class Counters:
         counters.delivered += delivered
         if lost:
             counters.lost[reason] += lost
+
+    def settle_all(self, collections: Sequence[str], *, lost: int, reason: str) -> None:
+        """Count accepted events, each by its collection, as delivered; `lost` of them as lost for `reason`.
+
+        If only some are lost, it is not known which: those of the first collections.
+        """
+        for collection, count in Counter(collections).items():
+            part = min(lost, count)
+            lost -= part
+            self.settle(collection, delivered=count - part, lost=part, reason=reason)
 
     def _counters(self, collection: str) -> _CollectionCounters:
         counters = self._by_collection.get(collection)

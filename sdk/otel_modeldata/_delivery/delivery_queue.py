@@ -295,15 +295,15 @@ class DeliveryQueue:
     # --- settling ------------------------------------------------------------------------------------------------
 
     def settle(self, items: Sequence[PendingRecord], outcome: Outcome) -> None:
-        """Count events of one producer and collection as delivered or lost, and free their memory and disk space."""
+        """Count events of one producer as delivered or lost, and free their memory and disk space."""
         if self.backlog is not None:
             self.backlog.disk_queue.settle(item.position for item in items if item.position is not None)
-        producer, collection = items[0].producer, items[0].record.collection
+        producer, collections = items[0].producer, [item.record.collection for item in items]
         lost = len(items) - outcome.delivered
         with self.lock:
             self._version += 1
             try:
-                producer.counters.settle(collection, delivered=outcome.delivered, lost=lost, reason=outcome.reason)
+                producer.counters.settle_all(collections, lost=lost, reason=outcome.reason)
                 self.memory.settle(sum(item.charge for item in items))
                 self._settlements += 1
                 if producer is self._producer:

@@ -2,10 +2,13 @@
 
 - A request answered with `Retry` is sent again, with the delay that the endpoint asked for, until the answer changes or
   the deadline of `shutdown` is reached; the same bytes are sent each time.
+- A request holds records of one producer, of all its collections: what a request costs must not be paid by each of a
+  thousand collections.
 - A request with several records answered with `Refused` is halved until the record that causes it is alone, so that one
   bad record affects only itself.
-- Records that the endpoint rejected (partial success) are lost and counted. The endpoint does not name them: a request
-  holds events of one producer and one collection, so that the counts of each stay exact.
+- Records that the endpoint rejected (partial success) are lost and counted. OTLP does not name them, and they must not
+  be sent again. So that the counts of each collection stay exact, the requests of the next batch hold one collection
+  each, until a batch has no rejected record.
 
 The retry loop does not use a library: it waits on the queue's condition, so that `shutdown` can end or shorten a wait,
 and it retries answers, not exceptions.
@@ -20,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..transport import Delivered, Refused, Retry
 from .loss_reporter import NO_ANSWER
-from .native_threads import Lock, start_thread
+from .native_threads import Lock, ShortTurns, start_thread
 from .pending import Outcome
 
 if TYPE_CHECKING:
@@ -59,6 +62,9 @@ class RetrySender:
         self._transport = transport
         self._reporter = reporter
         self._is_closed = False
+        self._turns = ShortTurns()
+        self._has_rejected = False
+        """Whether the endpoint has rejected records of the last batch."""
 
     def close(self) -> None:
         """Close the transport: a try in progress ends. Its answer is then not the endpoint's, and is not reported."""
@@ -71,7 +77,8 @@ class RetrySender:
         If a batch fills several requests, the next one is encoded while the previous one is sent.
         """
         sent = Lock()  # held while the other thread sends
-        for request, is_last in self._requests(batch):
+        by_collection, self._has_rejected = self._has_rejected, False
+        for request, is_last in self._requests(batch, by_collection=by_collection):
             with sent:
                 pass
             if is_last or not self._deliver_in_thread(request, sent):
@@ -99,7 +106,7 @@ class RetrySender:
 
     def _encode(self, pending: PendingRecord) -> _Encoded | None:
         try:
-            parts = pending.record.parts()
+            parts = pending.record.parts(self._turns.pause)
         except Exception as error:  # noqa: BLE001 - a record that cannot be encoded affects only itself
             self._lose([pending], "unencodable", f"{type(error).__name__}: {error}")
             return None
@@ -108,16 +115,23 @@ class RetrySender:
             detail = f"{size} bytes, at most {self._limits.record_bytes} can be sent in one event"
             self._lose([pending], "too_large", detail)
             return None
+        self._turns.pause()
         return _Encoded(pending, parts, size)
 
-    def _requests(self, batch: Sequence[PendingRecord]) -> Iterator[tuple[list[_Encoded], bool]]:
-        """Group records into requests of one producer and collection, limited by their encoded bytes.
+    def _requests(
+        self, batch: Sequence[PendingRecord], *, by_collection: bool
+    ) -> Iterator[tuple[list[_Encoded], bool]]:
+        """Group records into requests of one producer, limited by their encoded bytes.
 
         Yields each request with whether it is the last one.
+
+        Args:
+            batch: the records.
+            by_collection: each request holds one collection.
         """
         growing: dict[tuple[str, str], tuple[list[_Encoded], int]] = {}
         for item in filter(None, map(self._encode, batch)):
-            key = item.pending.producer.producer_id, item.pending.record.collection
+            key = item.pending.producer.producer_id, item.pending.record.collection if by_collection else ""
             request, size = growing.get(key, ([], 0))
             if request and size + item.size > self._limits.batch_bytes:
                 yield request, False
@@ -136,6 +150,7 @@ class RetrySender:
             answer = self._send(items[0].producer.envelope.request([item.parts for item in part]), items)
             if isinstance(answer, Delivered):
                 rejected = min(answer.rejected, len(part))
+                self._has_rejected |= rejected > 0
                 detail = f"{rejected} of {len(part)} by the endpoint: {answer.message}" if rejected else ""
                 self._settle(items, Outcome(len(part) - rejected, "rejected", detail))
             elif isinstance(answer, Retry):

@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import interruption
+import opentelemetry.context
+import opentelemetry.sdk.trace
+import pandas as pd
 import pytest
 from interruption import interrupt
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import format_trace_id
 from recording_backend import RecordingBackend
 from scripted_endpoint import FAST, Endpoint, FakeRecord
 
+from otel_modeldata import Collector
 from otel_modeldata._delivery import spool_writer
 from otel_modeldata._delivery.spool import disk_queue
 from otel_modeldata._delivery.spool.disk_queue import DiskQueue
@@ -23,6 +29,7 @@ from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
 from otel_modeldata.exceptions import QueueFullError, ShutDownError
+from otel_modeldata.testing import capture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -164,6 +171,31 @@ def test_a_put_that_a_signal_handler_interrupts_is_accounted_for(
         if not _interrupted_put(queue, CASES[name], tmp_path / str(at), at):
             break
     assert at >= start + 2 * STEP
+
+
+@pytest.mark.timeout(SECONDS)
+def test_a_signal_handler_that_interrupts_a_span_may_collect() -> None:
+    frame, step = (
+        pd.DataFrame({"n": [1]}),
+        3,
+    )  # releases before 1.25 hold the lock of the context for a few opcodes only
+    with capture() as captured, TracerProvider().get_tracer("test").start_as_current_span("request") as span:
+        collector = Collector(name="model_inputs")
+        collector.collect(frame)
+
+        def call() -> None:
+            span.set_attribute("user", "a")
+            collector.collect(frame)
+
+        for at in itertools.count(0, step):
+            if not interrupt(
+                at, lambda: collector.collect(frame), call, opentelemetry.context, opentelemetry.sdk.trace
+            ):
+                break
+        assert at >= 2 * step
+        trace_ids = {event.trace_id for event in captured.events}
+    assert len(captured.events) == 1 + 2 * at // step + 1
+    assert trace_ids == {format_trace_id(span.get_span_context().trace_id)}
 
 
 REAL = """

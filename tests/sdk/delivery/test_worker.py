@@ -17,7 +17,7 @@ from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
 from otel_modeldata.exceptions import DeliveryError, QueueFullError, RecordTooLargeError
-from otel_modeldata.report import CollectionReport, DeliveryReport
+from otel_modeldata.report import DeliveryReport
 from otel_modeldata.transport import Answer, Delivered, Refused, Retry
 
 OpenDelivery = "Callable[..., Worker]"
@@ -181,21 +181,6 @@ def test_every_record_is_settled_exactly_once_with_any_answers(sizes: list[int],
     assert lost == Counter(report.lost)
     refused = {name for error in errors if error.reason == "refused" for name in error.event_ids}
     assert Counter(endpoint.stored) == Counter({f"r{n}" for n in range(len(sizes))} - refused)
-
-
-def test_a_request_holds_one_collection_so_that_its_counts_are_exact(delivery_to: OpenDelivery) -> None:
-    script = iter([Delivered(2, "bad"), Refused("INVALID_ARGUMENT", "no")])
-    delivery = delivery_to(endpoint := Endpoint(lambda _: next(script)), linger_seconds=5.0)
-    for n in range(6):
-        collection = "model_outputs" if n == 3 else "model_inputs"
-        delivery.put(FakeRecord(f"r{n}", collection=collection), None)
-    report = delivery.flush(30)
-    assert endpoint.requests == [["r0", "r1", "r2", "r4", "r5"], ["r3"]]
-    assert report.collections == {
-        "model_inputs": CollectionReport(accepted=5, delivered=3, lost={"rejected": 2}),
-        "model_outputs": CollectionReport(accepted=1, lost={"refused": 1}),
-    }
-    assert report == DeliveryReport(accepted=6, delivered=3, lost={"rejected": 2, "refused": 1})
 
 
 def test_each_collection_has_its_own_numbers_and_refused_records_take_none(delivery_to: OpenDelivery) -> None:

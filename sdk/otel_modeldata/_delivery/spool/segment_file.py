@@ -51,6 +51,7 @@ class SegmentFile:
         self._limits = array("I")
         """Start and end of each record: 8 bytes per record, so that a backlog takes little memory."""
         self._names: list[str] = []
+        self._index_of_name: dict[str, int] = {}
         self._collections = array("I")
         """The index of each record's collection in `_names`."""
         self._adopted = self._settled = 0
@@ -81,10 +82,12 @@ class SegmentFile:
         """Write a record; a partial write is removed."""
         data = entry(RECORD, len(self), payload)
         self._write(data)
-        if collection not in self._names:
+        index = self._index_of_name.get(collection)
+        if index is None:
             self._names.append(collection)
+            index = self._index_of_name[collection] = len(self._names) - 1
         del self._collections[len(self) :]
-        self._collections.append(self._names.index(collection))
+        self._collections.append(index)
         self._limits.extend((self.size + HEAD_BYTES, self.size + len(data)))
         self.mend()
         return RecordPosition(self, len(self) - 1)
