@@ -17,6 +17,7 @@ import usage
 from case import Case, Effort, Run, Sides, Target, in_turn
 
 _TIMES: Final = 15
+_FRAME: Final = {"cells": {"age": [41], "income": [1234.5], "city": ["Graz"]}}
 
 
 def _start(effort: Effort) -> Sides:
@@ -25,13 +26,13 @@ def _start(effort: Effort) -> Sides:
     with tempfile.TemporaryDirectory() as bytecode:
         compiled = {"PYTHONPYCACHEPREFIX": bytecode, "PYTHONDONTWRITEBYTECODE": ""}
         with patch.dict(os.environ, compiled):
-            sides = {"ours": _ours, "official": lambda: official.official("cold", {}, "cold_start.py")}
+            sides = {"ours": _ours, "official": lambda: official.official("cold", _FRAME, "cold_start.py")}
             in_turn(1, sides)
             return in_turn(times, sides)
 
 
 def _ours() -> Run:
-    collected = official.ours("cold", {}, "cold_start.py")
+    collected = official.ours("cold", _FRAME, "cold_start.py")
     return {**_help(), **_listen(), **collected}
 
 
