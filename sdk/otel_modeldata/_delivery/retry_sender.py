@@ -7,8 +7,7 @@
 - A request with several records answered with `Refused` is halved until the record that causes it is alone, so that one
   bad record affects only itself.
 - Records that the endpoint rejected (partial success) are lost and counted. OTLP does not name them, and they must not
-  be sent again. So that the counts of each collection stay exact, the requests of the next batch hold one collection
-  each, until a batch has no rejected record.
+  be sent again. So that the counts of each collection stay exact, from then on each request holds one collection.
 
 The retry loop does not use a library: it waits on the queue's condition, so that `shutdown` can end or shorten a wait,
 and it retries answers, not exceptions.
@@ -64,7 +63,7 @@ class RetrySender:
         self._is_closed = False
         self._turns = ShortTurns()
         self._has_rejected = False
-        """Whether the endpoint has rejected records of the last batch."""
+        """Whether the endpoint has ever rejected a record."""
 
     def close(self) -> None:
         """Close the transport: a try in progress ends. Its answer is then not the endpoint's, and is not reported."""
@@ -77,8 +76,7 @@ class RetrySender:
         If a batch fills several requests, the next one is encoded while the previous one is sent.
         """
         sent = Lock()  # held while the other thread sends
-        by_collection, self._has_rejected = self._has_rejected, False
-        for request, is_last in self._requests(batch, by_collection=by_collection):
+        for request, is_last in self._requests(batch, by_collection=self._has_rejected):
             with sent:
                 pass
             if is_last or not self._deliver_in_thread(request, sent):

@@ -22,6 +22,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -67,32 +68,29 @@ class _CannotKeepError(Exception):
     """A cell may change, or be refused: the frame is encoded at once."""
 
 
-class Snapshot:
+class Snapshot(msgspec.Struct, eq=False, gc=False):
     """A copy of a frame.
 
-    Args:
+    Attributes:
         labels: of its columns. An Index is immutable.
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
     """
 
-    __slots__ = ("_kept", "count", "labels", "nbytes")
-
-    def __init__(self, labels: pd.Index[Any], count: int, kept: list[tuple[Any, _Kept]], nbytes: int) -> None:
-        self.labels = labels
-        self.count = count
-        self.nbytes = nbytes
-        self._kept = kept
+    labels: pd.Index[Any]
+    count: int
+    kept: list[tuple[Any, _Kept]]
+    nbytes: int
 
     def width(self) -> int:
         """Number of columns."""
-        return sum([len(placement) for placement, _ in self._kept])
+        return sum([len(placement) for placement, _ in self.kept])
 
     def lists(self, rows: slice) -> list[list[Any]]:
         """The cells of every column, in the order of the columns; of some rows, because all may take long to read."""
         lists: list[list[Any]] = [[]] * self.width()
-        for placement, (_, make, *held) in self._kept:
+        for placement, (_, make, *held) in self.kept:
             place(make(*held, rows), placement.indexer, lists)
         return lists
 
