@@ -28,7 +28,7 @@ from .pending import Outcome
 
 if TYPE_CHECKING:
     from _thread import LockType
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .._encoding.log_record import Parts
     from ..transport import Answer, Transport
@@ -70,14 +70,18 @@ class RetrySender:
         self._is_closed = True
         self._transport.close()
 
-    def send(self, batch: Sequence[PendingRecord]) -> None:
+    def send(self, records: Iterable[PendingRecord]) -> None:
         """Send a batch; returns when every event is settled, or the deadline of `shutdown` is reached.
 
-        If a batch fills several requests, the next one is encoded while the previous one is sent.
+        If a batch fills several requests, the next one is encoded while the previous one is sent. So the encoded
+        records of at most two requests are in memory, if nothing else refers to the records.
+
+        Args:
+            records: those of a collection follow each other.
         """
         sent = Lock()  # held while the other thread sends
         by_collection, self._has_rejected = self._has_rejected, False
-        for request, is_last in self._requests(batch, by_collection=by_collection):
+        for request, is_last in self._requests(records, by_collection=by_collection):
             with sent:
                 pass
             if is_last or not self._deliver_in_thread(request, sent):
@@ -117,27 +121,28 @@ class RetrySender:
         return _Encoded(pending, parts, size)
 
     def _requests(
-        self, batch: Sequence[PendingRecord], *, by_collection: bool
+        self, records: Iterable[PendingRecord], *, by_collection: bool
     ) -> Iterator[tuple[list[_Encoded], bool]]:
         """Group records into requests of one producer, limited by their encoded bytes.
 
         Yields each request with whether it is the last one.
 
         Args:
-            batch: the records.
+            records: those of a collection follow each other.
             by_collection: each request holds one collection.
         """
-        growing: dict[tuple[str, str], tuple[list[_Encoded], int]] = {}
-        for item in filter(None, map(self._encode, batch)):
-            key = item.pending.producer.producer_id, item.pending.record.collection if by_collection else ""
-            request, size = growing.get(key, ([], 0))
-            if request and size + item.size > self._limits.batch_bytes:
+        request: list[_Encoded] = []
+        size, owner = 0, ("", "")
+        for item in filter(None, map(self._encode, records)):
+            its_owner = item.pending.producer.producer_id, item.pending.record.collection if by_collection else ""
+            if request and (its_owner != owner or size + item.size > self._limits.batch_bytes):
                 yield request, False
                 request, size = [], 0
+            owner = its_owner
             request.append(item)
-            growing[key] = request, size + item.size
-        for number, (request, _) in enumerate(growing.values(), start=1):
-            yield request, number == len(growing)
+            size += item.size
+        if request:
+            yield request, True
 
     def _deliver(self, request: list[_Encoded]) -> None:
         """Send until every record is settled, halving a request that is refused as a whole."""
