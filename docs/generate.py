@@ -1,7 +1,8 @@
-# ruff: noqa: INP001, SLF001 (a script beside the pages that it writes; argparse has no public list of arguments)
+# ruff: noqa: INP001, SLF001 (scripts beside the pages that they write; argparse has no public list of arguments)
 """Writes `docs/reference/`: the pages that are generated from the code.
 
 Run `python docs/generate.py` after a change of a setting, a metric, a line key, an attribute, an exit code or a flag.
+Tables of measured figures, in README too, are made from `docs/figures` by `docs/measured.py`.
 `tests/project/test_docs.py` fails while a page differs from what this script makes.
 """
 
@@ -11,6 +12,7 @@ import argparse
 import ast
 import inspect
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +31,10 @@ from otel_modeldata_receiver.mapping.cloudevent import CloudEvent
 from otel_modeldata_receiver.storage.sink_limits import SinkLimits
 from otel_modeldata_receiver.telemetry import export, tenants
 from otel_modeldata_receiver.telemetry.prometheus_name import family_name
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,7 +98,7 @@ def pages() -> dict[str, str]:
         ("exit-codes.md", _exit_codes_page),
     )
     made = {f"reference/{name}": NOTE + maker().rstrip("\n") + "\n" for name, maker in makers}
-    return made | {"features.md": _features_page()}
+    return made | {"features.md": _features_page()} | measured.filled_pages()
 
 
 def _sdk_settings_page() -> str:

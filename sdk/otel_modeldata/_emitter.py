@@ -86,10 +86,7 @@ class FrameEmitter(ABC):
             self._warn_once("a frame without rows was collected: its event holds no data for a monitor to read")
         if self._config.local_capture:
             _print(self._name, correlation_id, rows)
-        else:
-            self._send(rows, correlation_id, context, is_new=is_new)
-
-    def _send(self, rows: Rows, correlation_id: str, context: CorrelationContext, *, is_new: bool) -> None:
+            return
         chosen_ns = None if is_new else event_time_ns(context)
         otel_context = _get_context()
         span = trace.get_current_span(otel_context) if otel_context else None  # no context, no span

@@ -139,14 +139,29 @@ class Collector:
             CollectError: the frame is not collected, see `exceptions.py`; with `on_error` the error is passed to it
                 instead.
         """
+        # In one function, because a call costs more than what it does when a process just woke up.
         context: CorrelationContext | None = None
+        message = _ACCEPTED
         try:
             context = known_context(correlation_context)
-            new_id: str | None = None
+            is_new = context is None
             if context is None:
                 context = new = BasicCorrelationContext()
-                new_id = new.id
-            message = self._collect(data, context, new_id, is_given=correlation_context is not None)
+                correlation_id = new.id  # a UUID: it needs no check, and no other frame has it
+            if self._refusal is not None:
+                raise self._refusal  # noqa: TRY301 - a function for it would be one more call of each frame
+            if not is_new:
+                correlation_id = self._id_of(context, is_given=correlation_context is not None)
+            if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
+                metrics.count_sampled_out(self.name)
+                message = _NOT_SAMPLED
+            elif current_process() is None and _forking.guard.is_held_here():
+                self._collect_later(data, context)
+            else:
+                emitter = self._emitter or self._make_emitter(data)
+                emitter.emit(data, correlation_id, context, is_new=is_new)
+                if _early_frames:
+                    _collect_early_frames()
         except Exception as error:  # noqa: BLE001 - error boundary to scoring: with on_error none is raised
             message = str(error)
             metrics.count_refused(self.name, error)
@@ -156,30 +171,15 @@ class Collector:
             return WrapperContext(context, message == _ACCEPTED, message)
         return context
 
-    def _collect(self, data: pd.DataFrame, context: CorrelationContext, new_id: str | None, *, is_given: bool) -> str:
-        """Collect a frame; `new_id` is the context's id if the context was made for this frame."""
-        if self._refusal is not None:
-            raise self._refusal
-        if new_id is not None:
-            correlation_id = new_id  # a UUID: it needs no check, and no other frame has it
+    def _id_of(self, context: CorrelationContext, *, is_given: bool) -> str:
+        """The id of a context that was not made for this frame."""
+        correlation_id = _correlation_id(context)
+        slot, recent = hash(correlation_id) % _SLOTS, self._repeated_ids.recent
+        if recent[slot] == correlation_id:
+            self._repeated_ids.count(slot, correlation_id, context if is_given else None)
         else:
-            correlation_id = _correlation_id(context)
-            slot, recent = hash(correlation_id) % _SLOTS, self._repeated_ids.recent
-            if recent[slot] == correlation_id:
-                self._repeated_ids.count(slot, correlation_id, context if is_given else None)
-            else:
-                recent[slot] = correlation_id
-        if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
-            metrics.count_sampled_out(self.name)
-            return _NOT_SAMPLED
-        if current_process() is None and _forking.guard.is_held_here():
-            self._collect_later(data, context)
-        else:
-            emitter = self._emitter or self._make_emitter(data)
-            emitter.emit(data, correlation_id, context, is_new=new_id is not None)
-            if _early_frames:
-                _collect_early_frames()
-        return _ACCEPTED
+            recent[slot] = correlation_id
+        return correlation_id
 
     def _collect_later(self, data: pd.DataFrame, context: CorrelationContext) -> None:
         """A signal handler has interrupted this thread, which starts the delivery side."""

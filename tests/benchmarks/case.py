@@ -26,7 +26,7 @@ class Effort:
         tiny: too little work for meaningful figures; shows only that a case works.
         full: include steps that take very long.
         plot: file for the picture of cases that draw one.
-        only: parts of the names of frames, for cases that measure many; all when empty.
+        only: parts of the names of frames or axes, for cases that measure many; all when empty.
     """
 
     repeat: int = 3

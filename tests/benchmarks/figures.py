@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = _ROOT / "docs" / "figures"
+PLOT: Final = FOLDER / "growth.svg"
 
 
 def machine() -> dict[str, str | int | None]:
@@ -49,10 +50,11 @@ def write(file: Path, lines: list[Row], results: dict[str, Sides]) -> None:
     file.write_text(json.dumps(content, indent=2), "utf-8")
 
 
-def renew(name: str, lines: list[Row], effort: Effort) -> None:
+def renew(name: str, about: str, lines: list[Row], effort: Effort) -> None:
     """The figures of a case in `docs/figures`, one row in a line, with what a reader must know about the run."""
     head: dict[str, Any] = {
         "case": name,
+        "about": about,
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "commit": _commit(),
         "repeat": effort.repeat,

@@ -23,7 +23,7 @@ def table(rows: Iterable[Row]) -> Table:
     legend = "us: p50 of a call; then ours / its: p50, p99, CPU of the call, CPU of the process"
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, caption=legend)
     shown.add_column("frame", no_wrap=True)
-    for head in ("rows", "us", "its us", "p50", "p99", "CPU", "all CPU", "bound"):
+    for head in ("rows", "us", "its us", "p50", "p99", "CPU", "all", "bound"):
         shown.add_column(head, justify="right", no_wrap=True)
     lines: dict[str, dict[str, Row]] = {}
     for row in rows:

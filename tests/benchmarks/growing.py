@@ -1,47 +1,89 @@
-"""How cost grows with events, columns, collections and clients: linear or better, as a picture.
+"""How cost grows with the amount of work, in many directions: linear or better, as a picture.
 
-`exponent` is the slope in a plot of logarithms: 1 is linear, 0 is constant.
+`exponent` is the slope in a plot of logarithms: 1 is linear, 0 is constant. Small amounts cost little more than none,
+which makes the slope smaller, so `end_exponent` is the slope between the two largest. Every collection, deployment,
+sender, client and folder has as many events as the others.
 """
 
 from __future__ import annotations
 
-import math
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import flood
 import official
+import spread
 from case import Case, Effort, Run, Sides, Target
+from growth_plot import Curve, draw
+from spread import Spread
+
+from otel_modeldata_receiver.commands.audit.run import Selection, audit
+from otel_modeldata_receiver.storage.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Cost = Callable[[int, Effort], float]
-
-_AXES: Final = ("events", "columns", "collections", "clients")
 _CEILING: Final = Target(most=1.1, absolute=True)
 """Linear, plus a tenth for the noise of a few points."""
+_END_CEILING: Final = Target(most=1.3, absolute=True)
+"""The same for two points, which are noisier."""
 
 
-def _events(count: int, effort: Effort) -> float:
-    """Seconds for this number of events of 1x23, from the first collect to the last acknowledgment."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """A direction in which work grows.
+
+    Attributes:
+        cost: seconds for an amount.
+        label: what takes these seconds.
+        amounts: usual ones.
+        tiny: two amounts that show that the case works.
+        further: amounts that take very long.
+    """
+
+    cost: Callable[[int, Effort], float]
+    label: str
+    amounts: tuple[int, ...]
+    tiny: tuple[int, int]
+    further: tuple[int, ...] = ()
+
+    def chosen(self, effort: Effort) -> tuple[int, ...]:
+        """The amounts to measure."""
+        if effort.tiny:
+            return self.tiny
+        return self.amounts + (self.further if effort.full else ())
+
+
+def _events(count: int, _: Effort) -> float:
     return official.ours("burst", {"rows": 1, "count": count})["seconds"]
 
 
+def _rows(rows: int, effort: Effort) -> float:
+    count = effort.of(min(2000, max(10, 100_000 // rows)), 5)
+    return official.ours("burst", {"kind": "mixed", "rows": rows, "count": count})["seconds"] / count
+
+
 def _columns(columns: int, effort: Effort) -> float:
-    """Seconds for 1000 rows with this number of columns."""
-    count = effort.of(max(1000, 20_000 // columns), 20)
-    return official.ours("burst", {"rows": 1, "columns": columns, "count": count})["seconds"] / count * 1000
+    count = effort.of(max(500, 20_000 // columns), 20)
+    return official.ours("burst", {"rows": 1, "columns": columns, "count": count})["seconds"] / count
 
 
-def _collections(collections: int, effort: Effort) -> float:
-    """Seconds for 1000 events in this number of collections."""
-    count = effort.of(10_000, 400)
-    return official.ours("burst", {"rows": 1, "collections": collections, "count": count})["seconds"] / count * 1000
+def _text(size: int, effort: Effort) -> float:
+    count = effort.of(min(2000, max(40, 100_000_000 // size)), 5)
+    return official.ours("burst", {"rows": 1, "text": size, "count": count})["seconds"] / count
+
+
+def _collections(collections: int, _: Effort) -> float:
+    settings = {"rows": 1, "collections": collections, "count": 10 * collections}
+    return official.ours("burst", settings)["seconds"]
 
 
 def _clients(clients: int, effort: Effort) -> float:
-    """Seconds in which a receiver stores 1000 events of this number of clients."""
+    """1000 events of each client, from the throughput of a few seconds."""
     with official.receiver() as one:
         plan = flood.Plan(
             endpoint=one.endpoint,
@@ -50,72 +92,94 @@ def _clients(clients: int, effort: Effort) -> float:
             in_flight=1,
             records=20,
             size=500,
-            seconds=effort.seconds(5),
+            seconds=effort.seconds(3),
         )
         counts = flood.sent(plan)
         assert one.stop() == 0
         flood.check(plan, counts, flood.lines_of(Path(one.store)))
-    return 1000 * plan.seconds / sum(book.in_time for book in counts) / plan.records
+    return 1000 * clients * plan.seconds / sum(book.in_time for book in counts) / plan.records
+
+
+def _deployments(deployments: int, _: Effort) -> float:
+    return _spread(Spread(deployments=deployments, events=100))
+
+
+def _senders(senders: int, _: Effort) -> float:
+    return _spread(Spread(senders=senders))
+
+
+def _folders(folders: int, _: Effort) -> float:
+    return _spread(Spread(folders=folders, events=2))
+
+
+def _spread(load: Spread, then: Callable[[Path], float] | None = None) -> float:
+    """Seconds to send a load to a receiver, or what `then` takes with its store."""
+    with official.receiver() as one:
+        seconds = spread.seconds_to_send(load, one.endpoint)
+        assert one.stop() == 0
+        spread.check(load, Path(one.store))
+        return seconds if then is None else then(Path(one.store))
+
+
+def _blobs(blobs: int, _: Effort) -> float:
+    """The audit of a store with so many blobs."""
+
+    def audited(store: Path) -> float:
+        began = time.perf_counter()
+        result = asyncio.run(audit(LocalStore(store), Selection(), [], lambda *_: None))
+        seconds = time.perf_counter() - began
+        assert (result.blobs, sum(one.stored for one in result.reconciliations)) == (blobs, blobs)
+        return seconds
+
+    return _spread(Spread(folders=blobs, events=1), then=audited)
+
+
+AXES: Final[dict[str, Axis]] = {
+    "events": Axis(
+        cost=_events,
+        label="first collect to last acknowledgment",
+        amounts=(10_000, 30_000, 100_000, 300_000, 1_000_000),
+        tiny=(100, 300),
+        further=(3_000_000, 10_000_000),
+    ),
+    "rows": Axis(cost=_rows, label="an event", amounts=(1, 10, 100, 1000, 10_000), tiny=(1, 100)),
+    "columns": Axis(cost=_columns, label="an event", amounts=(1, 10, 100, 1000), tiny=(1, 1000)),
+    "text": Axis(cost=_text, label="an event", amounts=(10, 100, 1000, 10_000, 100_000, 1_000_000), tiny=(10, 10_000)),
+    "collections": Axis(cost=_collections, label="10 events of each", amounts=(1, 10, 100, 1000), tiny=(1, 50)),
+    "deployments": Axis(cost=_deployments, label="100 events of each", amounts=(1, 10, 100, 1000), tiny=(1, 20)),
+    "senders": Axis(cost=_senders, label="20 events of each", amounts=(1, 10, 100, 1000, 10_000), tiny=(1, 50)),
+    "clients": Axis(cost=_clients, label="1000 events of each", amounts=(1, 5, 20, 50, 100, 200), tiny=(1, 20)),
+    "folders": Axis(cost=_folders, label="2 events of each", amounts=(1, 10, 100, 1000, 10_000), tiny=(1, 50)),
+    "blobs": Axis(cost=_blobs, label="an audit", amounts=(1, 10, 100, 1000, 10_000), tiny=(1, 50)),
+}
 
 
 def _growth(effort: Effort) -> Sides:
-    events = [100, 300] if effort.tiny else [10_000, 30_000, 100_000, 300_000, 1_000_000]
-    if effort.full:
-        events += [3_000_000, 10_000_000]
-    measures: dict[str, tuple[Cost, list[int]]] = {
-        "events": (_events, events),
-        "columns": (_columns, [1, 1000] if effort.tiny else [1, 3, 10, 30, 100, 300, 1000]),
-        "collections": (_collections, [1, 200] if effort.tiny else [1, 5, 20, 50, 100, 200]),
-        "clients": (_clients, [1, 20] if effort.tiny else [1, 5, 20, 50, 100, 200]),
-    }
-    curves = {
-        axis: [(amount, cost(amount, effort)) for amount in amounts] for axis, (cost, amounts) in measures.items()
-    }
+    curves: list[Curve] = []
+    for name, axis in AXES.items():
+        if effort.only and not any(part in name for part in effort.only):
+            continue
+        points = []
+        for amount in axis.chosen(effort):
+            points.append((amount, axis.cost(amount, effort)))
+            print(f"  {name} {amount:,}: {points[-1][1]:.4g} s", file=sys.stderr, flush=True)
+        curves.append(Curve(name=name, label=axis.label, points=points))
     if effort.plot:
-        _draw(curves, Path(effort.plot))
-    figures: Run = {f"exponent_{axis}": _exponent(points) for axis, points in curves.items()}
-    for axis, points in curves.items():
-        figures |= {f"{axis}_{amount}_seconds": seconds for amount, seconds in points}
+        draw(curves, Path(effort.plot))
+    figures: Run = {}
+    for curve in curves:
+        figures[f"exponent_{curve.name}"] = curve.exponent
+        figures[f"end_exponent_{curve.name}"] = curve.end_exponent
+    for curve in curves:
+        figures |= {f"{curve.name}_{amount}_seconds": seconds for amount, seconds in curve.points}
     return {"ours": [figures]}
-
-
-def _exponent(points: list[tuple[int, float]]) -> float:
-    """The slope by least squares of the logarithms."""
-    xs, ys = ([math.log(point[column]) for point in points] for column in (0, 1))
-    x_mean, y_mean = sum(xs) / len(xs), sum(ys) / len(ys)
-    spread = sum((x - x_mean) ** 2 for x in xs)
-    return sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True)) / spread
-
-
-def _draw(curves: dict[str, list[tuple[int, float]]], file: Path) -> None:
-    """One panel for each axis, with the line of linear growth from the first point."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    labels = {
-        "events": "seconds, collect to acknowledgment",
-        "columns": "seconds for 1000 events",
-        "collections": "seconds for 1000 events",
-        "clients": "seconds for 1000 events, receiver",
-    }
-    figure, panels = plt.subplots(1, len(_AXES), figsize=(14, 3.6), layout="constrained")
-    for axis, panel in zip(_AXES, panels, strict=True):
-        amounts, seconds = zip(*curves[axis], strict=True)
-        panel.loglog(amounts, seconds, "o-", label="measured")
-        panel.loglog(amounts, [seconds[0] * n / amounts[0] for n in amounts], ":", color="gray", label="linear")
-        panel.set(xlabel=axis, ylabel=labels[axis], title=f"grows as {axis}^{_exponent(curves[axis]):.2f}")
-        panel.grid(alpha=0.3)
-    panels[0].legend()
-    figure.savefig(file, dpi=110)
-    plt.close(figure)
 
 
 CASES: Final[dict[str, Case]] = {
     "growth": Case(
-        about="cost by events, columns, collections and clients (--plot PNG draws it)",
+        about="cost by " + ", ".join(AXES) + " (--plot FILE draws it)",
         run=_growth,
-        targets={f"exponent_{axis}": [_CEILING] for axis in _AXES},
+        targets={f"exponent_{axis}": [_CEILING] for axis in AXES}
+        | {f"end_exponent_{axis}": [_END_CEILING] for axis in AXES},
     ),
 }

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
 import threading
-from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import msgspec
+from arrivals import add_store
 from receiver_process import ReceiverProcess
+from workload_arrivals import of_workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,31 +26,37 @@ if TYPE_CHECKING:
 
 HERE: Final = Path(__file__).parent
 LONGEST_SECONDS: Final = 3600.0
+OFFICIAL_PLACES: Final = 9
+"""It rounds floats to ten decimal places."""
 
 
 class CountingSink:
-    """Replaces Azure's sidecar: answers 200 to each POST and counts them.
+    """Replaces Azure's sidecar: answers 200 to each POST, counts them, and checks the rows later, in a thread.
 
     Args:
         arrivals: what checks the rows of each event.
     """
 
-    def __init__(self, arrivals: Arrivals | None = None) -> None:
+    def __init__(self, arrivals: Arrivals) -> None:
         self._arrivals = arrivals
+        self._taken: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
+        self._checking = threading.Thread(target=self._check, daemon=True)
 
     def __enter__(self) -> Self:
         sink = self
         self.count = 0
-        self.wrong: list[AssertionError] = []
         self.open = threading.Event()
         self.open.set()
+        self._wrong: list[AssertionError] = []
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
                 sink.open.wait()
-                sink._take(self.headers["ce-type"], self.rfile.read(int(self.headers["Content-Length"])))
+                rows = self.rfile.read(int(self.headers["Content-Length"]))
+                sink._taken.put((self.headers["ce-type"].removeprefix("azureml.inference."), rows))
+                sink.count += 1
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -60,6 +67,7 @@ class CountingSink:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._checking.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,13 +75,19 @@ class CountingSink:
         self._server.shutdown()
         self._server.server_close()
 
-    def _take(self, event_type: str, rows: bytes) -> None:
-        if self._arrivals is not None:
+    def check(self, sent: int) -> None:
+        """Every event that was sent has arrived with its rows; called once, when nothing more comes."""
+        self._taken.put(None)
+        self._checking.join()
+        assert self._wrong == []
+        assert self._arrivals.counts.total() == self.count == sent, (self._arrivals.counts, self.count, sent)
+
+    def _check(self) -> None:
+        while (taken := self._taken.get()) is not None:
             try:
-                self._arrivals.add(event_type.removeprefix("azureml.inference."), rows)
+                self._arrivals.add(*taken)
             except AssertionError as wrong:
-                self.wrong.append(wrong)
-        self.count += 1
+                self._wrong.append(wrong)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -109,34 +123,22 @@ def ours(workload: str, settings: dict[str, Any], script: str = "workloads.py") 
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{one.endpoint}"}
         result = run(workload, settings | {"sender": "ours"}, environ, script)
         assert one.stop() == 0
-        check(Path(one.store), round(result["sent"]), settings.get("rows", 1))
+        check(Path(one.store), round(result["sent"]), settings)
     return result
 
 
-def check(store: Path, sent: int, rows: int) -> None:
-    """Every event is stored once, whole, in the order in which it was collected."""
-    following: Counter[str] = Counter()
-    decode = msgspec.json.Decoder(_Line).decode
-    for blob in sorted(store.rglob("*.jsonl")):
-        with blob.open("rb") as content:
-            for raw in content:
-                line = decode(raw)
-                assert (int(line.producersequence), len(line.data)) == (following[line.type], rows), raw[:500]
-                following[line.type] += 1
-    assert following.total() == sent, (following, sent)
-
-
-class _Line(msgspec.Struct):
-    type: str
-    producersequence: str
-    data: list[msgspec.Raw]
+def check(store: Path, sent: int, settings: dict[str, Any]) -> None:
+    """Every event of a workload is stored once, whole, in the order in which it was collected."""
+    arrived = of_workload(settings)
+    add_store(arrived, store)
+    assert arrived.counts.total() == sent, (arrived.counts, sent)
 
 
 def official(workload: str, settings: dict[str, Any], script: str = "workloads.py") -> Run:
-    """Run a workload with azureml-ai-monitoring, and count the events that arrive."""
-    with CountingSink() as sink:
+    """Run a workload with azureml-ai-monitoring; what arrives must equal what was sent."""
+    with CountingSink(of_workload(settings, OFFICIAL_PLACES)) as sink:
         result = run(workload, settings | {"sender": "official"}, sink.variables, script)
-        assert sink.count == result["sent"], (sink.count, result)
+        sink.check(round(result["sent"]))
     return result
 
 

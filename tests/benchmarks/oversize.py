@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from concurrent import futures
 
 import grpc
@@ -26,12 +27,13 @@ RECORDS, SIZE = int(sys.argv[1]) if len(sys.argv) > 1 else 600, 100_000
 
 class _Counting(logs_service_pb2_grpc.LogsServiceServicer):
     def __init__(self) -> None:
-        self.count = 0
+        self.bodies: Counter[str] = Counter()
 
     def Export(  # noqa: N802 - the name of the RPC
         self, request: logs_service_pb2.ExportLogsServiceRequest, _: grpc.ServicerContext
     ) -> logs_service_pb2.ExportLogsServiceResponse:
-        self.count += sum(len(s.log_records) for logs in request.resource_logs for s in logs.scope_logs)
+        scopes = [scope for logs in request.resource_logs for scope in logs.scope_logs]
+        self.bodies.update(record.body.string_value for scope in scopes for record in scope.log_records)
         return logs_service_pb2.ExportLogsServiceResponse()
 
 
@@ -49,7 +51,9 @@ def main() -> None:
     for _ in range(RECORDS):
         collector.collect(pd.DataFrame({"s": ["x" * SIZE]}))
     otel_modeldata.flush(60)
-    arrived["ours"], counting.count = counting.count, 0
+    rows = json.dumps([{"s": "x" * SIZE}], separators=(",", ":"))
+    arrived["ours"] = counting.bodies.pop(rows, 0)
+    assert not counting.bodies, "expected the rows that were collected, got others"
 
     provider = LoggerProvider()
     provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
@@ -57,7 +61,8 @@ def main() -> None:
     for _ in range(RECORDS):
         logger.emit(LogRecord(body="x" * SIZE))
     provider.shutdown()
-    arrived["stock"] = counting.count
+    arrived["stock"] = counting.bodies.pop("x" * SIZE, 0)
+    assert not counting.bodies, "expected the texts that were emitted, got others"
     server.stop(None)
     print(json.dumps(arrived))
 

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -55,7 +56,7 @@ def main() -> None:
         minutes=options.minutes,
         tiny=options.tiny,
         full=options.full,
-        plot=options.plot,
+        plot=options.plot or (str(figures.PLOT) if options.figures else None),
         only=tuple(filter(None, options.only.split(","))),
     )
     results: dict[str, Sides] = {}
@@ -71,7 +72,7 @@ def main() -> None:
             _show(name, CASES[name], lines)
             table += lines
             if options.figures:
-                figures.renew(name, lines, effort)
+                figures.renew(name, CASES[name].about, lines, effort)
     if options.json:
         figures.write(options.json, table, results)
     if options.figures:
@@ -96,9 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=1.0, help="of load, for cases that run for a time (memory)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every run here, too")
     parser.add_argument("--figures", action="store_true", help="renew docs/figures, and the tables of README and docs")
-    parser.add_argument("--plot", metavar="PNG", help="where `growth` draws its curves")
+    parser.add_argument("--plot", metavar="FILE", help="where `growth` draws its curves: PNG or SVG")
     parser.add_argument("--full", action="store_true", help="growth up to ten million events, five times the frames")
-    parser.add_argument("--only", default="", metavar="NAME,...", help="of `frames`: kinds whose name has one of these")
+    parser.add_argument("--only", default="", metavar="NAME,...", help="of `frames` and `growth`: parts of names")
     parser.add_argument("--tiny", action="store_true", help="hardly any work, to check that the cases run")
     return parser
 
@@ -113,7 +114,9 @@ def _show(name: str, case: Case, lines: list[Row]) -> None:
 
 def _plain(lines: list[Row]) -> Table:
     """A line of each figure and peer."""
-    table = Table("figure", "ours", "peer", "its figure", "ours / peer", "target", "met")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for head in ("figure", "ours", "peer", "its figure", "ratio", "target", "met"):
+        table.add_column(head, overflow="fold", justify="right" if head in {"ours", "its figure", "ratio"} else "left")
     for row in lines:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         met = {True: "yes", False: "no", None: ""}[row.met]

@@ -1,7 +1,7 @@
 """The benchmarks' workloads, each in its own process: `python workloads.py NAME JSON` prints a JSON object.
 
 Both SDKs get the same frames at the same pace. The result has latencies, CPU time and the sender's counts;
-`official.py` counts the events that arrive.
+`official.py` compares what arrives.
 """
 
 from __future__ import annotations
@@ -15,19 +15,52 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from realistic_frames import sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from realistic_frames import Columns
 
 COLUMNS = 23
 """As the seed's example of two collected rows."""
 
 
-def frames(rows: int, columns: int = COLUMNS, count: int = 16) -> list[pd.DataFrame]:
-    """A few different frames of floats, the same in every process."""
-    generator = np.random.default_rng(7)
+SAMPLES = 16
+"""How many different frames a workload collects in turn."""
+
+
+def columns_of(number: int, rows: int = 1, columns: int = COLUMNS, text: int = 0, kind: str = "") -> Columns:
+    """The cells of one of the frames, see `frames`."""
+    if kind:
+        return sample(kind, rows, number).columns
+    if text:
+        return {"text": [f"{number:02}" + "x" * (text - 2)] * rows}
+    return {f"feature_{n}": cells for n, cells in enumerate(_floats(number, rows, columns).T.tolist())}
+
+
+def frames(
+    rows: int, columns: int = COLUMNS, count: int = SAMPLES, text: int = 0, kind: str = ""
+) -> list[pd.DataFrame]:
+    """A few different frames, the same in every process.
+
+    Args:
+        rows: of each frame.
+        columns: of floats, in one block of memory.
+        count: of frames.
+        text: one column of text of this length instead.
+        kind: frames of `realistic_frames.py` instead.
+    """
+    if kind:
+        return [sample(kind, rows, number).build() for number in range(count)]
+    if text:
+        return [pd.DataFrame(columns_of(number, rows, text=text)) for number in range(count)]
     names = [f"feature_{n}" for n in range(columns)]
-    return [pd.DataFrame(generator.normal(size=(rows, columns)), columns=names) for _ in range(count)]
+    return [pd.DataFrame(_floats(number, rows, columns), columns=names) for number in range(count)]
+
+
+def _floats(number: int, rows: int, columns: int) -> np.ndarray:
+    return np.random.default_rng(number).normal(size=(rows, columns))
 
 
 def score(loops: int) -> float:
@@ -39,11 +72,17 @@ def score(loops: int) -> float:
 
 
 def paced(
-    collect: Callable[[pd.DataFrame], object], *, rows: int, count: int, per_second: float, loops: int = 0
+    collect: Callable[[pd.DataFrame], object],
+    *,
+    rows: int,
+    count: int,
+    per_second: float,
+    loops: int = 0,
+    kind: str = "",
 ) -> dict[str, float]:
     """Latency of `collect`, and of a scoring call before it, at a steady pace."""
-    sample = frames(rows)
-    collect(sample[0])
+    collected = frames(rows, kind=kind)
+    collect(collected[0])
     latencies = np.empty(count)
     start = time.perf_counter()
     for n in range(count):
@@ -51,7 +90,7 @@ def paced(
             time.sleep(wait)
         began = time.perf_counter()
         score(loops)
-        collect(sample[n % len(sample)])
+        collect(collected[n % len(collected)])
         latencies[n] = time.perf_counter() - began
     p50, p99 = np.percentile(latencies, [50, 99]) * 1e6
     return {"p50_us": p50, "p99_us": p99, "sent": count + 1}
@@ -64,14 +103,16 @@ def burst(
     rows: int,
     count: int,
     columns: int = COLUMNS,
+    text: int = 0,
+    kind: str = "",
 ) -> dict[str, float]:
     """The throughput of one process, from the first `collect` until the last event is delivered."""
-    sample = frames(rows, columns)
-    collect(sample[0])
+    collected = frames(rows, columns, text=text, kind=kind)
+    collect(collected[0])
     drain()
     cpu, began = sum(os.times()[:2]), time.perf_counter()
     for n in range(count):
-        collect(sample[n % len(sample)])
+        collect(collected[n % len(collected)])
     drain()
     seconds = time.perf_counter() - began
     return {

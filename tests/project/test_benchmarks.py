@@ -58,6 +58,19 @@ def test_every_kind_of_frame_arrives_on_both_sides_with_its_values(tmp_path: Pat
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.slow
+def test_growth_is_measured_and_drawn_from_the_same_figures(tmp_path: Path) -> None:
+    results, picture = tmp_path / "results.json", tmp_path / "growth.svg"
+    command = [sys.executable, str(BENCHMARKS / "run.py"), "growth", "--tiny", "--only", "blobs"]
+    command += ["--json", str(results), "--plot", str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    (figures,) = json.loads(results.read_text())["results"]["growth"]["ours"]
+    assert set(figures) == {"exponent_blobs", "end_exponent_blobs", "blobs_1_seconds", "blobs_50_seconds"}
+    title = f"blobs^{figures['exponent_blobs']:.2f}, at the end ^{figures['end_exponent_blobs']:.2f}"
+    assert title in picture.read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("texts", "count"),
     [

@@ -19,7 +19,7 @@ from otel_modeldata.validation import media_type
 
 from ..exceptions import BadRecordError
 from . import otlp
-from .bounds.rows_check import DECIMAL_EXPONENT, check_numbers, check_rows
+from .bounds.rows_check import DECIMAL_EXPONENT, LINE_BREAKS, check_numbers, check_rows
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -70,7 +70,7 @@ class _Row(msgspec.Struct):
 _row_decoder: Final = msgspec.json.Decoder(_Row)
 _value_decoder: Final = msgspec.json.Decoder(msgspec.Raw)
 _encoder: Final = msgspec.json.Encoder()
-_LF, _CR = b"\n\r"  # numbers: a search for a number takes a seventh of the time of a search for bytes
+_LF, _CR = LINE_BREAKS
 _LINE_BREAKS_TO_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
 
 

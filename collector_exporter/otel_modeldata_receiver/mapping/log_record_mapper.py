@@ -6,10 +6,13 @@ anything: without templates every line is the same.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from ..exceptions import BadRecordError
 from . import event, log_record, otlp
 from .bounds import large_text
+from .bounds.record_cost import LONG_BYTES, MOST_TEMPLATE_BYTES
 from .genai import log_event
 from .line_template.scope_templates import ScopeTemplates
 
@@ -35,6 +38,22 @@ class LogRecordMapper:
     def __init__(self, scope: ScopeContext, templates: TemplateCache | None) -> None:
         self._scope = scope
         self._templates = None if templates is None else ScopeTemplates(scope, templates)
+
+    def line_of_large(self, raw: bytes) -> PlacedLine | None:
+        """See `RecordMapper`: a record that fits a template has nothing large but its text."""
+        if self._templates is None or len(raw) > MOST_TEMPLATE_BYTES:
+            return None
+        placed = self._templates.line_of(raw)
+        if placed is None and len(raw) > LONG_BYTES and not self._templates.fitted:
+            self._learn_without_text(raw)
+        return placed
+
+    def _learn_without_text(self, raw: bytes) -> None:
+        """Learn the template of a record that is too long to be mapped here, with other rows in it."""
+        short = large_text.with_text(raw, b"[{}]")
+        if short is not None:
+            with contextlib.suppress(BadRecordError):
+                self.map(short)
 
     def map(self, raw: bytes) -> PlacedLine | LargePayload:
         """Map an encoded log record.

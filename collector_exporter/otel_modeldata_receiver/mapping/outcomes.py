@@ -229,6 +229,12 @@ class Outcomes:
     ) -> Generator[Step, Outcome | Exception | None, Outcome | Exception]:
         """The result for a record that may take long."""
         message = self._signal.message
+        try:
+            line = scope.mapper.line_of_large(record)
+        except Exception as error:  # noqa: BLE001 (error boundary: a bug costs only this record)
+            return error
+        if line is not None:
+            return line
         if not is_light(record, message):
             return (yield partial(_mapped_alone, scope.alone, record, message, self._limits.max_record_values))
         try:
@@ -334,6 +340,9 @@ class _Rejecting:
 
     def map(self, _: bytes) -> Outcome:
         raise self._error
+
+    def line_of_large(self, _: bytes) -> PlacedLine | None:
+        return None
 
 
 def _mapped_alone(mapper: RecordMapper, record: bytes, message: str, most_values: int) -> Outcome | Exception:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..config.kept_spans import KeptSpans
-    from .event import Outcome
+    from .event import Outcome, PlacedLine
     from .rejection import Identity
     from .scope import ScopeContext
 
@@ -41,6 +41,10 @@ class RecordMapper(Protocol):
         Raises:
             BadRecordError: it cannot become a line.
         """
+        ...
+
+    def line_of_large(self, record: bytes, /) -> PlacedLine | None:
+        """The line of a large record, if it is known to take a millisecond at most; None where that is not known."""
         ...
 
 

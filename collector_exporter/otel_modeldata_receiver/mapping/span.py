@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-    from .event import Event, Outcome
+    from .event import Event, Outcome, PlacedLine
     from .otlp import ScopeRecords
     from .scope import ScopeContext
 
@@ -69,6 +69,10 @@ class SpanMapper:
         self._scope = scope
         self._kept = kept
         self.calls_without_content = 0
+
+    def line_of_large(self, _: bytes) -> PlacedLine | None:
+        """See `RecordMapper`: the values of a span are never known before they are counted."""
+        return None
 
     def map(self, raw: bytes) -> Outcome:
         """Map an encoded span; None where the setting `spans` excludes it.

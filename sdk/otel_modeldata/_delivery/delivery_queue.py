@@ -33,7 +33,7 @@ from ..report import DeliveryReport
 from .disk_backlog import DiskBacklog
 from .memory_queue import MemoryQueue
 from .native_threads import Lock, get_ident, sleep, wait_until
-from .pending import RECORD_OVERHEAD_BYTES, PendingRecord
+from .pending import RECORD_OVERHEAD_BYTES
 from .spool_writer import SpoolWriter
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .._encoding.log_record import Record
     from .._settings.delivery import DeliveryLimits
     from ..report import CollectionReport
-    from .pending import MergeKey, OnError, Outcome, Producer
+    from .pending import MergeKey, OnError, Outcome, PendingRecord, Producer
     from .spool.disk_queue import DiskQueue
 
 _T = TypeVar("_T")
@@ -143,13 +143,12 @@ class DeliveryQueue:
         memory = self.memory
         if self.stop_at is not None:
             raise ShutDownError
-        if not memory.has_room(charge):
-            raise QueueFullError
-        if key is not None and memory.join(key, record, charge):
-            return
-        pending = PendingRecord(record, charge, time.monotonic(), on_error, self._producer, None, key)
-        memory.add(pending)
-        self.notice(pending)
+        pending = memory.accept(record, charge, on_error, self._producer, key)
+        if pending is not None:
+            if self.stop_at is not None:  # `shutdown` was called in the meantime
+                self.notice(pending)
+            elif self.is_idle or memory.is_crowded():
+                self.wake()
 
     def notice(self, pending: PendingRecord) -> None:
         """Wake the thread if needed; if `shutdown` was called in the meantime, take the record back."""

@@ -15,15 +15,16 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from ..exceptions import QueueFullError
 from .atomic_sum import AtomicSum
-from .pending import JoinedFrame
+from .pending import JoinedFrame, PendingRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._encoding.log_record import Record
     from .._settings.delivery import DeliveryLimits
-    from .pending import MergeKey, PendingRecord
+    from .pending import MergeKey, OnError, Producer
 
 _REQUESTS_IN_BATCH = 8
 """A backlog is taken in batches of so many full requests, so that a request holds many records of each collection."""
@@ -76,6 +77,25 @@ class MemoryQueue:
         """Whether one more event of `charge` bytes may wait."""
         most = self._most_records
         return self._charged.value() + charge <= self._most_bytes and (most is None or self._unsettled() < most)
+
+    def accept(
+        self, record: Record, charge: int, on_error: OnError | None, producer: Producer, key: MergeKey | None
+    ) -> PendingRecord | None:
+        """Add a record that is not on disk: the same as `has_room`, `join` and `add`, in one call.
+
+        Returns the new event; None if the record joined one.
+
+        Raises:
+            QueueFullError: there is no room.
+        """
+        most = self._most_records
+        if self._charged.value() + charge > self._most_bytes or (most is not None and self._unsettled() >= most):
+            raise QueueFullError
+        if key is not None and key in self._joinable and self.join(key, record, charge):
+            return None
+        pending = PendingRecord(record, charge, time.monotonic(), on_error, producer, None, key)
+        self.add(pending)
+        return pending
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
         """Add the rows of `record` to the pending event with that key; False if there is none with room.

@@ -13,6 +13,7 @@ from .. import semconv
 from .._encoding.otlp_messages import LogRecord
 
 if TYPE_CHECKING:
+    from .._encoding.dataframe_json import Pause
     from .._encoding.log_record import Parts, Record, RequestEnvelope
     from .counters import Counters
     from .spool.segment_file import RecordPosition
@@ -77,7 +78,7 @@ class EncodedRecord:
             raise ValueError("the record cannot be read from the spool")
         return self.data
 
-    def parts(self) -> Parts:
+    def parts(self, _: Pause, /) -> Parts:
         """The OTLP `LogRecord` as one piece."""
         return (self.encode(),)
 

@@ -7,8 +7,7 @@
 - A request with several records answered with `Refused` is halved until the record that causes it is alone, so that one
   bad record affects only itself.
 - Records that the endpoint rejected (partial success) are lost and counted. OTLP does not name them, and they must not
-  be sent again. So that the counts of each collection stay exact, the requests of the next batch hold one collection
-  each, until a batch has no rejected record.
+  be sent again. So that the counts of each collection stay exact, from then on each request holds one collection.
 
 The retry loop does not use a library: it waits on the queue's condition, so that `shutdown` can end or shorten a wait,
 and it retries answers, not exceptions.
@@ -19,11 +18,12 @@ This module does not depend on the source of events or on gRPC.
 from __future__ import annotations
 
 import random
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..transport import Delivered, Refused, Retry
 from .loss_reporter import NO_ANSWER
-from .native_threads import Lock, start_thread
+from .native_threads import Lock, ShortTurns, start_thread
 from .pending import Outcome
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class RetrySender:
         self._transport = transport
         self._reporter = reporter
         self._is_closed = False
+        self._turns = ShortTurns()
         self._has_rejected = False
-        """Whether the endpoint has rejected records of the last batch."""
+        """Whether the endpoint has ever rejected a record."""
 
     def close(self) -> None:
         """Close the transport: a try in progress ends. Its answer is then not the endpoint's, and is not reported."""
@@ -80,8 +81,7 @@ class RetrySender:
             records: those of a collection follow each other.
         """
         sent = Lock()  # held while the other thread sends
-        by_collection, self._has_rejected = self._has_rejected, False
-        for request, is_last in self._requests(records, by_collection=by_collection):
+        for request, is_last in self._requests(records):
             with sent:
                 pass
             if is_last or not self._deliver_in_thread(request, sent):
@@ -109,7 +109,7 @@ class RetrySender:
 
     def _encode(self, pending: PendingRecord) -> _Encoded | None:
         try:
-            parts = pending.record.parts()
+            parts = pending.record.parts(self._turns.pause)
         except Exception as error:  # noqa: BLE001 - a record that cannot be encoded affects only itself
             self._lose([pending], "unencodable", f"{type(error).__name__}: {error}")
             return None
@@ -118,27 +118,22 @@ class RetrySender:
             detail = f"{size} bytes, at most {self._limits.record_bytes} can be sent in one event"
             self._lose([pending], "too_large", detail)
             return None
+        self._turns.pause()
         return _Encoded(pending, parts, size)
 
-    def _requests(
-        self, records: Iterable[PendingRecord], *, by_collection: bool
-    ) -> Iterator[tuple[list[_Encoded], bool]]:
+    def _requests(self, records: Iterable[PendingRecord]) -> Iterator[tuple[list[_Encoded], bool]]:
         """Group records into requests of one producer, limited by their encoded bytes.
 
         Yields each request with whether it is the last one.
-
-        Args:
-            records: those of a collection follow each other.
-            by_collection: each request holds one collection.
         """
         request: list[_Encoded] = []
-        size, owner = 0, ("", "")
+        size, producer_id = 0, ""
         for item in filter(None, map(self._encode, records)):
-            its_owner = item.pending.producer.producer_id, item.pending.record.collection if by_collection else ""
-            if request and (its_owner != owner or size + item.size > self._limits.batch_bytes):
+            its_producer = item.pending.producer.producer_id
+            if request and (its_producer != producer_id or size + item.size > self._limits.batch_bytes):
                 yield request, False
                 request, size = [], 0
-            owner = its_owner
+            producer_id = its_producer
             request.append(item)
             size += item.size
         if request:
@@ -147,6 +142,8 @@ class RetrySender:
     def _deliver(self, request: list[_Encoded]) -> None:
         """Send until every record is settled, halving a request that is refused as a whole."""
         parts = [request]
+        if self._has_rejected:
+            parts = [list(part) for _, part in groupby(request, lambda item: item.pending.record.collection)][::-1]
         while parts:
             part = parts.pop()
             items = [item.pending for item in part]

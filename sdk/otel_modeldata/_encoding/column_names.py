@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import logging
 import math
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -84,6 +85,12 @@ class ColumnNameCache:
         return columns
 
 
+def most_bytes(index: pd.Index[Any], width: int) -> int:
+    """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
+    text = getattr(getattr(index, "_data", None), "_pa_array", None)
+    return sys.maxsize if text is None else text.get_total_buffer_size() - 4 * width
+
+
 def _row_maker(names: list[str]) -> Callable[..., object]:
     fields = {f"c{number}": name for number, name in enumerate(names)}
     try:
@@ -99,8 +106,12 @@ def _key(index: pd.Index[Any]) -> Hashable:
     """
     if type(index) is pd.RangeIndex:
         return "range", index.start, index.stop, index.step
-    labels = tuple(index.tolist())
     dtype = index.dtype
+    if type(dtype) is pd.StringDtype and dtype.storage == "pyarrow":
+        labels = tuple(index.array.__arrow_array__().to_pylist())
+        if None not in labels:  # which of pandas' values for a gap stands there is part of the key
+            return labels
+    labels = tuple(index.tolist())
     if type(dtype) is pd.StringDtype or (isinstance(dtype, np.dtype) and dtype.kind in "iu") or _are_texts(labels):
         return labels
     return tuple(_texts(index))

@@ -19,19 +19,17 @@ be too large to send.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
+from .column_names import most_bytes
 from .columns import lists_of, row_of
 from .refusals import REFUSED, refusal
-from .short_floats import shortest
 from .snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
     from .column_names import ColumnNameCache, ColumnNames
@@ -43,16 +41,25 @@ number takes at most three times its bytes."""
 MAX_JOINED_BYTES = 2**20
 """Frames share an event up to this size: well below the 4 MiB of a line."""
 
-_FEW_CELLS = 4096
-"""Frames of so few cells are small, whatever the names of their columns are."""
+_SMALL_BYTES = 4096 * 8
+"""Frames of at most 4,096 cells are small, whatever the names of their columns are. A cell takes at least 8 bytes."""
 
-_CHUNK_ROWS = 128
-"""Rows encoded in one go. Between chunks the interpreter may run the scoring thread, which encoding would block."""
+_CHUNK_CELLS = 3072
+"""Cells that are read and encoded in one go, which takes about 0.2 ms. Between chunks another thread may run, such as
+one that scores: encoding would block it. Smaller chunks take longer in all; larger ones leave the processor's cache."""
+_CHUNK_BYTES = 32 * 1024
+"""The same for cells that are long texts or arrays."""
 
-_NUMBERS = "?bhilqBHILQefd"
-"""NumPy types of numbers that a list of Python has, too."""
-_NARROW = "ef"
-"""Those of floats with a text of their own."""
+Pause = Callable[[], object]
+"""Lets another thread run, if the calling one has run for long."""
+
+
+_Read = Callable[[slice], list[list[Any]]]
+"""The cells of some rows, a list for every column."""
+
+
+def no_pause() -> None:
+    """For threads of the application, which must not wait."""
 
 
 class Rows:
@@ -68,7 +75,7 @@ class Rows:
         is_text: always true, because JSON is UTF-8.
     """
 
-    __slots__ = ("_column_names", "_dtype", "_labels", "_later", "_shape", "_source", "_text", "count", "nbytes")
+    __slots__ = ("_column_names", "_labels", "_later", "_source", "_text", "count", "nbytes")
 
     is_text = True
 
@@ -76,33 +83,25 @@ class Rows:
         self._column_names = column_names
         self._later: list[Rows] | None = None
         self._text: bytes | bytearray = b""
-        numbers = _numbers(frame)
-        if numbers is not None:
-            self._labels, values = numbers
-            self.nbytes = values.nbytes
-            if self._may_wait(values.shape[1], values.shape[0]):
-                # Copied column by column, as in memory. Copying into another array takes twice the time.
-                self._source: bytes | Snapshot | None = values.tobytes()
-                self._dtype, self._shape = values.dtype, values.shape
-                self.count = values.shape[1]
+        self._source = snapshot = snapshot_of(frame, MAX_DEFERRED_BYTES)
+        if snapshot is not None:
+            self.count = snapshot.count
+            self.nbytes = snapshot.nbytes
+            self._labels = snapshot.labels
+            if self.nbytes <= _SMALL_BYTES or self._may_wait(snapshot.width()):
                 return
+            self._source = None
         self.count = len(frame)
-        self._labels = frame.columns  # an Index is immutable
-        width = len(self._labels)
-        may_wait = self._may_wait(self.count, width)
-        self._source = snapshot_of(frame, width, MAX_DEFERRED_BYTES) if may_wait else None
-        if self._source is None:
-            self._text = _encode(frame, self._columns())
-            self.nbytes = len(self._text)
-        else:
-            self.nbytes = self._source.nbytes
+        self._labels = frame.columns
+        self._text = _encode(frame, self._columns())
+        self.nbytes = len(self._text)
 
-    def _may_wait(self, rows: int, columns: int) -> bool:
+    def _may_wait(self, width: int) -> bool:
         """Whether the text of so many cells, with the names of columns in every row, is certainly not too large."""
-        cells = rows * columns
-        if cells <= _FEW_CELLS:
-            return True
-        return cells <= MAX_DEFERRED_BYTES // 8 and rows * sum(map(len, self._columns().names)) <= MAX_DEFERRED_BYTES
+        if self.count * width > MAX_DEFERRED_BYTES // 8:
+            return False
+        most = MAX_DEFERRED_BYTES // self.count
+        return most_bytes(self._labels, width) <= most or sum(map(len, self._columns().names)) <= most
 
     def may_join(self, later: Rows, nbytes: int) -> bool:
         """Whether one event of `nbytes` may hold both: their columns are equal, and the sum is small."""
@@ -116,19 +115,26 @@ class Rows:
         self.count += later.count
         self.nbytes += later.nbytes
 
-    def text(self) -> bytes | bytearray:
-        """The rows as a JSON array of objects, UTF-8."""
+    def text(self, pause: Pause = no_pause) -> bytes | bytearray:
+        """The rows as a JSON array of objects, UTF-8.
+
+        Args:
+            pause: called between chunks of rows.
+        """
         if self._source is not None:
-            if isinstance(self._source, bytes):
-                self._text = _encode_numbers(np.frombuffer(self._source, self._dtype), self._shape, self._columns())
-            else:
-                self._text = _encode_lists(self._source.lists(), self.count, self._columns())
+            self._text = self._encoded(self._source, pause)
             self._source = None
         if self._later is not None:
-            self._text = _joined([self._text, *(rows.text() for rows in self._later)])
+            self._text = _joined([self._text, *(rows.text(pause) for rows in self._later)])
             self._later = None
         self.nbytes = len(self._text)
         return self._text
+
+    def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
+        columns = self._columns()
+        if source.count == 1:  # `self.count` has the rows that joined, too
+            return _encode_row([cell for (cell,) in source.lists(slice(0, 1))], columns)
+        return _encode_chunks(source.lists, source.count, source.nbytes, columns, pause)
 
     def _columns(self) -> ColumnNames:
         return self._column_names.names_of(self._labels)
@@ -139,28 +145,12 @@ def _joined(arrays: list[bytes | bytearray]) -> bytes:
     return b"[" + b",".join(array[1:-1] for array in arrays if len(array) > len(b"[]")) + b"]"
 
 
-def _numbers(frame: pd.DataFrame) -> tuple[pd.Index[Any], np.ndarray[tuple[int, int], np.dtype[Any]]] | None:
-    """Labels and values (by column and row) of a frame of numbers of one type; None for other frames.
-
-    This reads internals of pandas, because they are fast: in a process that just woke up, `frame.dtypes` takes 200 us,
-    `to_numpy` 35 and `len` 10. Without these internals the public methods are used, which are slower.
-    """
-    manager: Any = getattr(frame, "_mgr", None)
-    blocks: Any = getattr(manager, "blocks", ())
-    if len(blocks) == 1:
-        values = blocks[0].values
-        if isinstance(values, np.ndarray):
-            dtype = values.dtype
-            if dtype.char in _NUMBERS and dtype.isnative:
-                return manager.axes[0], values
-    return None
-
-
 def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:
     try:
         if len(frame) == 1:
             return _encode_row(row_of(frame), columns)
-        return _encode_lists(lists_of(frame), len(frame), columns)
+        lists = lists_of(frame)
+        return _encode_chunks(lambda rows: [cells[rows] for cells in lists], len(frame), 0, columns, no_pause)
     except REFUSED as error:
         raise refusal(frame, columns.names, _ENCODER, error) from None
 
@@ -170,33 +160,24 @@ def _encode_row(cells: list[Any], columns: ColumnNames) -> bytes:
     return _ENCODER.encode((columns.row(*cells),))
 
 
-def _encode_lists(lists: list[list[Any]], count: int, columns: ColumnNames) -> bytearray:
-    """The JSON of rows, from the cells of every column."""
-    if count <= _CHUNK_ROWS:
-        return _encode_chunks(lambda *_: lists, count, columns)
-    return _encode_chunks(lambda start, end: [cells[start:end] for cells in lists], count, columns)
-
-
-def _encode_numbers(numbers: np.ndarray[Any, Any], shape: tuple[int, int], columns: ColumnNames) -> bytes | bytearray:
-    values = (shortest(numbers) if numbers.dtype.char in _NARROW else numbers).reshape(shape)
-    if shape[1] == 1:
-        return _encode_row(values[:, 0].tolist(), columns)
-    return _encode_chunks(lambda start, end: values[:, start:end].tolist(), shape[1], columns)
-
-
-def _encode_chunks(cells: Callable[[int, int], list[list[Any]]], count: int, columns: ColumnNames) -> bytearray:
+def _encode_chunks(read: _Read, count: int, nbytes: int, columns: ColumnNames, pause: Pause) -> bytearray:
     """The JSON of rows, some at a time.
 
     Args:
-        cells: the lists of all columns from one row to another.
+        read: reads the cells.
         count: number of rows.
+        nbytes: what they hold, about.
         columns: their names.
+        pause: called between chunks.
     """
-    row = columns.row
+    row, width = columns.row, len(columns.names)
+    step = max(1, min(_CHUNK_CELLS // max(1, width), _CHUNK_BYTES * count // max(1, nbytes)))
     text = bytearray()
-    for start in range(0, count, _CHUNK_ROWS):
-        lists = cells(start, start + _CHUNK_ROWS)
-        rows = list(map(row, *lists)) if lists else [row()] * min(_CHUNK_ROWS, count - start)
+    for start in range(0, count, step):
+        if text:
+            pause()
+        lists = read(slice(start, start + step))
+        rows = list(map(row, *lists)) if lists else [row()] * min(step, count - start)
         # Its opening bracket is written over the closing one of the rows before, and becomes the comma between them.
         seam = max(0, len(text) - 1)
         _ENCODER.encode_into(rows, text, seam)

@@ -19,7 +19,7 @@ import msgspec
 from .. import semconv
 from .._version import AGENT, NAME, VERSION
 from ..context import new_uuid
-from .dataframe_json import Rows
+from .dataframe_json import Pause, Rows, no_pause
 from .otlp_messages import (
     AnyValue,
     ExportLogsServiceRequest,
@@ -53,8 +53,8 @@ class RecordBody(Protocol):
     def is_text(self) -> bool:
         """Whether `text` is certainly UTF-8; if not, it is sent as bytes."""
 
-    def text(self) -> bytes | bytearray:
-        """The bytes to send."""
+    def text(self, pause: Pause = no_pause, /) -> bytes | bytearray:
+        """The bytes to send; making them calls `pause` from time to time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class PayloadBody:
         """Bytes of `content`."""
         return len(self.content)
 
-    def text(self) -> bytes:
+    def text(self, _: Pause = no_pause, /) -> bytes:
         """`content`."""
         return self.content
 
@@ -126,8 +126,12 @@ class Record(msgspec.Struct, eq=False, gc=False):
         """The OTLP `LogRecord`."""
         return b"".join(self.parts())
 
-    def parts(self) -> Parts:
-        """The OTLP `LogRecord` in pieces, so that rows are copied only once, into their request."""
+    def parts(self, pause: Pause = no_pause) -> Parts:
+        """The OTLP `LogRecord` in pieces, so that rows are copied only once, into their request.
+
+        Args:
+            pause: called from time to time.
+        """
         self.event_id = self.event_id or new_uuid()
         message = LogRecord(
             time_unix_nano=self.time_ns,
@@ -142,7 +146,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
             message.trace_id = self.span_context.trace_id.to_bytes(16, "big")
             message.span_id = self.span_context.span_id.to_bytes(8, "big")
             message.flags = int(self.span_context.trace_flags)
-        text = self.body.text()
+        text = self.body.text(pause)
         value = _STRING_VALUE if self.body.is_text else _BYTES_VALUE
         # Not by the protobuf library, because rows may be large: upb would check and copy them twice.
         size = _varint(len(text))

@@ -5,31 +5,41 @@ for lone surrogates here. What can change is copied: the memory of numbers, time
 What cannot is shared: cells that are text, categories, and Arrow's memory if there is much of it. (Arrow's arrays are
 immutable; only a program that has wrapped memory of its own as Arrow text, and writes to it later, would be noticed.)
 
-This reads internals of pandas, because in a process that just woke up their public methods take a hundred times as
-long. Where one of them is missing the frame is encoded at once.
+Scoring waits for this, in a process that just woke up: what takes the time is not the work but the memory that is not
+in the processor's cache, code included. So few different functions are called, and as little as possible is computed
+here. This reads internals of pandas, because its public methods take up to a hundred times as long. Where one of them
+is missing the frame is encoded at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import decimal
+import sys
 import uuid
-from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import zoneinfo
+from itertools import pairwise
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 import pandas as pd
 
-from .cells import SCALARS, array_cells, plain, plain_all
-from .columns import MASKED, block_cells, blocks_of, cells_of, place
+from .cells import SCALARS, plain, plain_all
+from .columns import MASKED, block_cells, cells_of, place
 from .refusals import REFUSED
 from .times import zoned_time_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_Kept = tuple[Any, ...]
+"""A part of a frame: what it holds in bytes, about; the function that makes the lists of its columns, with some of its
+rows; and the function's arguments before the rows. (Plain tuples are the cheapest to make.)"""
+
+_LAST_NUMBER: Final = np.dtype("f8").num
+"""NumPy numbers its types: truths, integers and the usual floats come first."""
 _NUMBERS: Final = "fiub"
 """NumPy kinds of numbers whose values all have a JSON form."""
 _LARGEST_INTEGER: Final = 2**63
@@ -42,131 +52,183 @@ _CONVERTED_TYPES: Final = frozenset(
 """Of cells that have a JSON form which cannot change: as cheap to make now as later."""
 _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
+_ZONES: Final = frozenset({zoneinfo.ZoneInfo, dt.timezone})
+"""Time zones whose text is known to be made without an error."""
 _FEW_ROWS: Final = 64
-"""So many cells of Arrow are taken as text of Python; more of them are cheaper to copy."""
+"""So many categories are looked at, even if a frame has less rows."""
 _LONG_TEXT: Final = 64
-"""Characters of a text, on average."""
+"""Characters of a text."""
 _SHARED_BYTES: Final = 64 * 1024
-"""Arrow memory of this size is shared, less is copied."""
-
-
-class _Kept(NamedTuple):
-    """A part of a frame.
-
-    Attributes:
-        cells: makes the lists of its columns.
-        nbytes: what it holds, about.
-    """
-
-    cells: Callable[[], list[list[Any]]]
-    nbytes: int
+"""Text of Arrow of this size is shared, less is copied."""
+_ARROW_TEXT: Final[Any] = getattr(sys.modules.get("pyarrow"), "LargeStringArray", None)
+"""The usual text of Arrow: pandas has loaded pyarrow if it is installed."""
 
 
 class _CannotKeepError(Exception):
     """A cell may change, or be refused: the frame is encoded at once."""
 
 
-class Snapshot:
+class Snapshot(msgspec.Struct, eq=False, gc=False):
     """A copy of a frame.
 
     Attributes:
+        labels: of its columns. An Index is immutable.
+        count: number of its rows.
+        kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
     """
 
-    __slots__ = ("_kept", "_width", "nbytes")
+    labels: pd.Index[Any]
+    count: int
+    kept: list[tuple[Any, _Kept]]
+    nbytes: int
 
-    def __init__(self, width: int, kept: list[tuple[Any, _Kept]]) -> None:
-        self._kept = kept
-        self._width = width
-        self.nbytes = sum([part.nbytes for _, part in kept])
+    def width(self) -> int:
+        """Number of columns."""
+        return sum([len(placement) for placement, _ in self.kept])
 
-    def lists(self) -> list[list[Any]]:
-        """The cells of every column, in the order of the columns."""
-        lists: list[list[Any]] = [[]] * self._width
-        for positions, part in self._kept:
-            place(part.cells(), positions, lists)
+    def lists(self, rows: slice) -> list[list[Any]]:
+        """The cells of every column, in the order of the columns; of some rows, because all may take long to read."""
+        lists: list[list[Any]] = [[]] * self.width()
+        for placement, (_, make, *held) in self.kept:
+            place(make(*held, rows), placement.indexer, lists)
         return lists
 
 
-def snapshot_of(frame: pd.DataFrame, width: int, max_bytes: int) -> Snapshot | None:
+def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
     """A copy of a frame; None when a cell could be refused, or the copy is too large.
 
     Args:
         frame: the frame.
-        width: number of its columns.
         max_bytes: limit for the copy.
     """
     kept: list[tuple[Any, _Kept]] = []
     size = 0
     try:
-        for positions, values in blocks_of(frame):
-            part = _KEEPERS.get(type(values), _keep_other)(values)
-            size += part.nbytes
+        manager: Any = frame._mgr  # noqa: SLF001 - see above
+        labels, index = manager.axes
+        count = len(index)
+        for block in manager.blocks:
+            values = block.values
+            part = _KEEPERS.get(type(values), _keep_other)(values, count, max_bytes)
+            size += part[0]
             if size > max_bytes:
                 return None
-            kept.append((positions, part))
+            kept.append((block.mgr_locs, part))  # placements are immutable
     except (_CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    return Snapshot(width, kept)
+    return Snapshot(labels, count, kept, size)
 
 
-def _keep_array(values: Any) -> _Kept:
-    if values.dtype.kind in _NUMBERS:
-        return _Kept(partial(_number_lists, values.tobytes(), values.dtype, values.shape), values.size * 8)
-    if values.dtype.kind == "O":
-        return _keep_objects(values.tolist() if values.ndim > 1 else [values.tolist()])
-    return _keep_other(values)
+def _keep_array(values: Any, count: int, max_bytes: int) -> _Kept:
+    dtype = values.dtype
+    if dtype.num <= _LAST_NUMBER or dtype.kind in _NUMBERS:
+        return _numbers(values, dtype, _number_lists, count, max_bytes)
+    if dtype.kind == "O":
+        return _keep_objects(values.ravel().tolist(), count, max_bytes)
+    return _keep_other(values, count, max_bytes)
 
 
-def _number_lists(raw: bytes, dtype: Any, shape: tuple[int, ...]) -> list[list[Any]]:
-    return block_cells(np.frombuffer(raw, dtype).reshape(shape))
+def _numbers(values: Any, dtype: Any, make: Callable[..., list[list[Any]]], count: int, max_bytes: int) -> _Kept:
+    """A copy of memory. One that keeps the order of the memory takes a tenth of the time of another one."""
+    size = values.size * 8
+    if size > max_bytes:
+        raise _CannotKeepError
+    if count > 1 and values.flags.fnc:
+        return size, make, values.T.tobytes(), dtype, count, "F"
+    return size, make, values.tobytes(), dtype, count, "C"
 
 
-def _keep_times(values: Any) -> _Kept:
-    """Of times and durations without a zone."""
-    array = np.asarray(values)
-    return _Kept(partial(_number_lists, array.tobytes(), array.dtype, array.shape), array.size * 8)
+def _array(raw: bytes, dtype: Any, count: int, order: Any, rows: slice) -> Any:
+    """Some rows of the memory that `_numbers` copied, by column and row."""
+    numbers = np.frombuffer(raw, dtype)
+    return numbers.reshape((-1, count) if count else (0, 0), order=order)[:, rows]
 
 
-def _keep_zoned_times(values: Any) -> _Kept:
-    if type(values.dtype) is not pd.DatetimeTZDtype:
-        return _keep_times(values)
-    str(values.dtype)  # a zone of a program's own may fail
-    return _Kept(partial(_zoned_lists, values.asi8.tobytes(), values.shape, values.dtype), values.size * 8)
+def _number_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -> list[list[Any]]:
+    return block_cells(_array(raw, dtype, count, order, rows))
 
 
-def _zoned_lists(raw: bytes, shape: tuple[int, ...], dtype: Any) -> list[list[Any]]:
-    moments = np.frombuffer(raw, f"M8[{dtype.unit}]").reshape(-1, shape[-1])
+def _keep_times(values: Any, count: int, max_bytes: int) -> _Kept:
+    """Of times and durations."""
+    numbers, dtype = values._ndarray, values.dtype  # noqa: SLF001 - see above
+    if type(dtype) is not pd.DatetimeTZDtype:
+        return _numbers(numbers, dtype, _number_lists, count, max_bytes)
+    if type(dtype.tz) not in _ZONES:
+        str(dtype)  # a zone of a program's own may fail
+    return _numbers(numbers, dtype, _zoned_lists, count, max_bytes)
+
+
+def _zoned_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -> list[list[Any]]:
     return [
-        zoned_time_texts(pd.DatetimeIndex(column).tz_localize("UTC").tz_convert(dtype.tz).array) for column in moments
+        zoned_time_texts(pd.DatetimeIndex(column).tz_localize("UTC").tz_convert(dtype.tz).array)
+        for column in _array(raw, f"M8[{dtype.unit}]", count, order, rows)
     ]
 
 
-def _keep_masked(values: Any) -> _Kept:
+def _keep_masked(values: Any, count: int, _: int) -> _Kept:
     numbers, mask = values._data, values._mask  # noqa: SLF001 - `to_numpy` takes a hundred times as long
-    return _Kept(partial(_masked_lists, numbers.tobytes(), numbers.dtype, mask.tobytes()), numbers.size * 8)
+    return count * 8, _masked_lists, numbers.tobytes(), numbers.dtype, mask.tobytes()
 
 
-def _masked_lists(raw: bytes, dtype: Any, mask: bytes) -> list[list[Any]]:
-    cells = array_cells(np.frombuffer(raw, dtype))
-    return [[None if gap else cell for cell, gap in zip(cells, mask, strict=True)]] if any(mask) else [cells]
+def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list[Any]]:
+    (cells,), gaps = block_cells(np.frombuffer(raw, dtype)[rows]), mask[rows]
+    return [[None if gap else cell for cell, gap in zip(cells, gaps, strict=True)]] if any(gaps) else [cells]
 
 
-def _keep_strings(values: Any) -> _Kept:
-    """Text with gaps, of Python or of Arrow."""
-    if values.dtype.storage == "python":
-        return _keep_objects([np.asarray(values, dtype=object).tolist()])
-    array = values.__arrow_array__()
-    if len(array) <= _FEW_ROWS:
+def _keep_arrow_text(values: Any, count: int, _: int) -> _Kept:
+    array = values._pa_array  # noqa: SLF001 - see above
+    if array.num_chunks == 1:
+        chunk = array.chunk(0)
+        if type(chunk) is _ARROW_TEXT:
+            gaps, offsets, text = chunk.buffers()
+            # An array that is a slice of another one has buffers of more rows.
+            if text is not None and text.size <= _SHARED_BYTES and offsets.size == 8 * (count + 1):
+                raw = text.to_pybytes()
+                if not raw.isascii():
+                    if count > 1:
+                        array.validate(full=True)  # a text could end within a character
+                    else:
+                        raw.decode()
+                gaps = None if gaps is None or not array.null_count else gaps.to_pybytes()
+                return count * 8 + len(raw), _text_lists, raw, offsets.to_pybytes(), gaps
+    return _keep_other_arrow_text(array, count)
+
+
+def _text_lists(raw: bytes, offsets: bytes, gaps: bytes | None, rows: slice) -> list[list[Any]]:
+    """Text of Arrow: the bytes of all cells, where each begins, and a bit for each that is no gap."""
+    ends = np.frombuffer(offsets, np.int64)[rows.start : rows.stop + 1].tolist()
+    if raw.isascii():
+        text = raw.decode()
+        cells = [text[start:end] for start, end in pairwise(ends)]
+    else:
+        cells = [raw[start:end].decode() for start, end in pairwise(ends)]
+    if gaps is None:
+        return [cells]
+    present = np.unpackbits(np.frombuffer(gaps, np.uint8), bitorder="little")[rows].tolist()
+    return [[cell if there else None for cell, there in zip(cells, present, strict=False)]]
+
+
+def _keep_other_arrow_text(array: Any, count: int) -> _Kept:
+    """Slices of larger arrays, arrays in pieces, and much text."""
+    if count <= _FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
-        return _Kept(lambda: [cells], len(cells) * 8 + _text_bytes(texts))
+        return count * 8 + _text_bytes(texts), _shared_list, cells
     for chunk in getattr(array, "chunks", (array,)):
         chunk.validate(full=True)  # Arrow can hold bytes that are not UTF-8
     size = array.nbytes
     if size <= _SHARED_BYTES:
         array = _copied(array)
-    return _Kept(lambda: [array.to_pylist()], size)
+    return size, _arrow_lists, array
+
+
+def _shared_list(cells: list[Any], rows: slice) -> list[list[Any]]:
+    return [cells[rows]]
+
+
+def _arrow_lists(array: Any, rows: slice) -> list[list[Any]]:
+    return [array[rows].to_pylist()]
 
 
 def _copied(array: Any) -> Any:
@@ -175,43 +237,86 @@ def _copied(array: Any) -> Any:
     return pa.concat_arrays([*getattr(array, "chunks", (array,)), pa.array([], array.type)])
 
 
-def _keep_categories(values: Any) -> _Kept:
-    categories, codes = values.categories, values.codes
-    if len(categories) > max(len(codes), _FEW_ROWS):
-        raise _CannotKeepError
-    cells = [*cells_of(categories.array), None]
-    _keep_objects([cells])  # raises if one of them may change or be refused
-    sizes = [len(cell.encode()) if type(cell) is str else 0 for cell in cells]
-    if len(codes) > _FEW_ROWS:
-        size = int(np.array(sizes)[codes].sum())
+def _keep_categories(values: Any, count: int, max_bytes: int) -> _Kept:
+    codes, categories = values._ndarray, values.dtype.categories  # noqa: SLF001 - see above
+    data = getattr(categories, "_data", None)
+    if type(data) is pd.arrays.ArrowStringArray and hasattr(data, "_pa_array"):
+        cells = [*data._pa_array.to_pylist(), None]  # noqa: SLF001 - see above
     else:
-        size = sum([sizes[code] for code in codes.tolist()])
-    return _Kept(partial(_chosen_lists, codes.tobytes(), codes.dtype, cells), len(codes) * 8 + size)
+        cells = [*cells_of(categories.array), None]
+    if len(cells) > max(count, _FEW_ROWS):
+        raise _CannotKeepError
+    try:
+        longest = max([len(cell.encode()) for cell in cells[:-1]], default=0)
+    except AttributeError:  # not only text
+        _keep_objects(cells, len(cells), max_bytes)  # raises if one of them may change or be refused
+        longest = max([len(cell.encode()) if type(cell) is str else 0 for cell in cells])
+    size = count * longest
+    if size > _SHARED_BYTES:
+        sizes = [len(cell.encode()) if type(cell) is str else 0 for cell in cells]
+        size = int(np.array(sizes)[codes].sum())
+    if size > max_bytes:
+        raise _CannotKeepError
+    return count * 8 + size, _chosen_lists, codes.tobytes(), codes.dtype, cells
 
 
-def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any]) -> list[list[Any]]:
-    return [[cells[code] for code in np.frombuffer(raw, dtype).tolist()]]
+def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any], rows: slice) -> list[list[Any]]:
+    return [[cells[code] for code in np.frombuffer(raw, dtype)[rows].tolist()]]
 
 
-def _keep_objects(lists: list[list[Any]]) -> _Kept:
-    cells = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
-    with contextlib.suppress(TypeError):  # not only text
-        return _Kept(lambda: [plain_all(column) for column in lists], len(cells) * 8 + _text_bytes(cells))
-    types = set(map(type, cells))
+def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> _Kept:
+    """Of any number of columns, one after the other."""
+    try:
+        return len(cells) * 8 + _text_bytes(cells), _object_lists, cells, count, plain_all
+    except TypeError:  # not only text
+        types = set(map(type, cells))
+    if types == {np.ndarray} and (joined := _joined(cells, count, max_bytes)):
+        return joined
     if not types <= _SHARED_TYPES:
         sizes: list[int] = []
-        lists = [[_kept_cell(cell, sizes) for cell in column] for column in lists]
-        return _Kept(partial(_plain_lists, lists), len(cells) * 8 + sum(sizes))
+        cells = [_kept_cell(cell, sizes) for cell in cells]
+        return len(cells) * 8 + sum(sizes), _object_lists, cells, count, _plain_list
     if int in types:
         _check_integers([cell for cell in cells if type(cell) is int])
     texts = [cell for cell in cells if type(cell) is str] if str in types else []
-    without_gaps = types <= SCALARS
-    make = (lambda: lists) if without_gaps else partial(_plain_lists, lists)
-    return _Kept(make, len(cells) * 8 + _text_bytes(texts))
+    make = list if types <= SCALARS else _plain_list
+    return len(cells) * 8 + _text_bytes(texts), _object_lists, cells, count, make
 
 
-def _plain_lists(lists: list[list[Any]]) -> list[list[Any]]:
-    return [[plain(cell) for cell in column] for column in lists]
+def _object_lists(cells: list[Any], count: int, make: Callable[[list[Any]], list[Any]], rows: slice) -> list[list[Any]]:
+    if not count:
+        return []
+    first, end, _ = rows.indices(count)
+    return [make(cells[start + first : start + end]) for start in range(0, len(cells), count)]
+
+
+def _plain_list(cells: list[Any]) -> list[Any]:
+    return [plain(cell) for cell in cells]
+
+
+def _joined(cells: list[Any], count: int, max_bytes: int) -> _Kept | None:
+    """Arrays of one type and shape, in one piece of memory; None for others."""
+    dtype, shape = cells[0].dtype, cells[0].shape
+    if dtype.kind not in _NUMBERS or list(map(_SHAPE, cells)).count(shape) < len(cells):
+        return None
+    if list(map(_DTYPE, cells)).count(dtype) < len(cells):
+        return None
+    size = len(cells) * (8 + cells[0].size * 8)
+    if size > max_bytes:
+        raise _CannotKeepError
+    try:
+        raw = b"".join(cells)
+    except (TypeError, ValueError):  # parts of larger arrays
+        return None
+    return size, _array_lists, raw, dtype, (len(cells) // count, count, *shape)
+
+
+_SHAPE: Final = attrgetter("shape")
+_DTYPE: Final = attrgetter("dtype")
+
+
+def _array_lists(raw: bytes, dtype: Any, shape: tuple[int, ...], rows: slice) -> list[list[Any]]:
+    return [_plain_list(list(column[rows])) for column in np.frombuffer(raw, dtype).reshape(shape)]
 
 
 def _kept_cell(cell: Any, sizes: list[int]) -> Any:
@@ -246,29 +351,33 @@ def _text_bytes(texts: Sequence[str]) -> int:
         UnicodeEncodeError: a text has a lone surrogate.
         TypeError: not all of them are text.
     """
-    size = sum(map(len, texts))
     # Python knows of each text whether it is ASCII: of long ones that is cheaper than a copy.
-    if size > _LONG_TEXT * len(texts) and all(map(str.isascii, texts)):
-        return size
+    if texts and len(texts[0]) > _LONG_TEXT and all(map(str.isascii, texts)):
+        return sum(map(len, texts))
     joined = "".join(texts)
-    return size if joined.isascii() else len(joined.encode())
+    return len(joined) if joined.isascii() else len(joined.encode())
 
 
-def _keep_other(values: Any) -> _Kept:
+def _keep_other(values: Any, count: int, max_bytes: int) -> _Kept:
     """The types of pandas whose classes differ from release to release."""
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
-        return _keep_strings(values)
-    if isinstance(dtype, pd.PeriodDtype):
-        return _Kept(partial(block_cells, values.copy()), values.size * 8)
+        if dtype.storage == "python":
+            return _keep_objects(np.asarray(values, dtype=object).tolist(), count, max_bytes)
+        return _keep_other_arrow_text(values.__arrow_array__(), count)
+    if isinstance(dtype, pd.PeriodDtype) and values.size * 8 <= max_bytes:
+        return values.size * 8, _period_lists, values.copy()
     raise _CannotKeepError
 
 
-_KEEPERS: Final[dict[type, Callable[[Any], _Kept]]] = {
+def _period_lists(values: Any, rows: slice) -> list[list[Any]]:
+    return block_cells(values[..., rows])
+
+
+_KEEPERS: Final[dict[type, Callable[[Any, int, int], _Kept]]] = {
     np.ndarray: _keep_array,
-    **dict.fromkeys((pd.arrays.ArrowStringArray, pd.arrays.StringArray), _keep_strings),
-    pd.arrays.DatetimeArray: _keep_zoned_times,
-    pd.arrays.TimedeltaArray: _keep_times,
+    pd.arrays.ArrowStringArray: _keep_arrow_text,
+    **dict.fromkeys((pd.arrays.DatetimeArray, pd.arrays.TimedeltaArray), _keep_times),
     pd.Categorical: _keep_categories,
     **dict.fromkeys(MASKED, _keep_masked),
 }

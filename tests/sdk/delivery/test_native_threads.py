@@ -12,6 +12,8 @@ import pytest
 from prerequisites import skip_without
 from recording_backend import RecordingBackend, unavailable_with_retry_info
 
+from otel_modeldata._delivery.native_threads import ShortTurns
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -191,3 +193,15 @@ def test_a_store_is_refused_in_a_process_that_eventlet_has_patched(tmp_path: Pat
         "otel_modeldata.exceptions.ConfigError: OTEL_MODELDATA_STORE: expected a process without eventlet's patches, "
         "got one with them: send to an endpoint instead"
     )
+
+
+def test_a_thread_that_takes_short_turns_lets_another_one_run() -> None:
+    usual = sys.getswitchinterval()
+    turns, has_run = ShortTurns(), threading.Event()
+    sys.setswitchinterval(10_000.0)  # now only a thread that waits gives the interpreter away
+    try:
+        threading.Timer(0.01, has_run.set).start()
+        while not has_run.is_set():
+            turns.pause()
+    finally:
+        sys.setswitchinterval(usual)

@@ -6,10 +6,12 @@ import math
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from column_kinds import KINDS, TEXT
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_modeldata._encoding.column_names import ColumnNameCache
@@ -240,7 +242,7 @@ def test_columns_keep_their_names_in_any_storage_order_of_pandas(monkeypatch: py
         assert _text(frame[["b", "c"]]) == '[{"b":2.0,"c":3.0}]'
         assert _text(grown) == '[{"c":3.0,"a":1.0,"b":2.0,"z":4.0}]'
         monkeypatch.setattr(
-            "otel_modeldata._encoding.dataframe_json._numbers", lambda _: None
+            "otel_modeldata._encoding.dataframe_json.snapshot_of", lambda *_: None
         )  # a pandas without this internal
 
 
@@ -275,3 +277,60 @@ def test_any_frame_of_json_values_reads_back_equal(cells: list[tuple[object, obj
         for column, value in enumerate(pair):
             frame.iat[row, column] = value
     assert _parsed(frame) == [{"a": a, "b": b} for a, b in cells]
+
+
+_KINDS = [kind for kind in KINDS if "decimal" not in kind.name]
+"""Not decimals, whose text is not that of a float."""
+
+
+def _plainly(names: list[str], columns: list[list[Any]]) -> bytes:
+    """The text of a frame as a short program writes it, cell by cell."""
+    keys = [msgspec.json.encode(name) for name in names]
+    rows = (
+        b",".join(key + b":" + msgspec.json.encode(cell) for key, cell in zip(keys, row, strict=True))
+        for row in zip(*columns, strict=True)
+    )
+    return b"[" + b",".join(b"{" + row + b"}" for row in rows) + b"]"
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_the_text_of_any_frame_is_that_of_its_cells_one_by_one(data: st.DataObject) -> None:
+    names = data.draw(st.lists(TEXT | st.sampled_from(["a", "class", "__init__"]), min_size=1, max_size=5, unique=True))
+    repeats = data.draw(st.sampled_from([1, 33, 1100]))
+    count = data.draw(st.integers(1, 3))
+    columns = {}
+    expected = []
+    for name in names:
+        kind = data.draw(st.sampled_from(_KINDS))
+        values = data.draw(st.lists(kind.values, min_size=count, max_size=count))
+        columns[name] = kind.column(values * repeats)
+        expected.append([None if value is None else kind.json(value) for value in values] * repeats)
+    assert _rows(pd.DataFrame(columns)).text() == _plainly(names, expected)
+
+
+@pytest.mark.parametrize("width", [1, 23, 255, 256, 5000])
+@pytest.mark.parametrize("names", ["f{}", "with a blank {}", '"quoted" {}'])
+def test_frames_of_any_width_and_with_any_names_are_written_like_others(width: int, names: str) -> None:
+    labels = [names.format(number) for number in range(width)]
+    numbers = np.arange(3 * width).reshape(3, width)
+    for frame in (pd.DataFrame(numbers, columns=labels), pd.DataFrame(numbers, columns=labels).assign(t="é")):
+        columns = [frame[label].to_list() for label in frame.columns]
+        assert _rows(frame).text() == _plainly(list(frame.columns), columns)
+
+
+@pytest.mark.parametrize(
+    ("frame", "least"),
+    [
+        (pd.DataFrame(np.zeros((1000, 23))), 7),
+        (pd.DataFrame(np.zeros((1000, 23))).assign(t="x"), 7),
+        (pd.DataFrame({"prompt": ["x" * 4000] * 64}), 7),
+        (pd.DataFrame({"embedding": list(np.zeros((64, 512)))}), 7),
+        (pd.DataFrame(np.zeros((3, 5000))), 2),
+        (pd.DataFrame(index=range(4000)), 1),
+    ],
+)
+def test_a_copy_is_encoded_in_chunks_with_a_pause_between_them(frame: pd.DataFrame, least: int) -> None:
+    pauses: list[None] = []
+    assert _rows(frame).text(lambda: pauses.append(None)) == _rows(frame).text()
+    assert len(pauses) >= least

@@ -27,7 +27,7 @@ def _rows(frame: pd.DataFrame) -> Rows:
 
 
 def _is_deferred(frame: pd.DataFrame) -> bool:
-    return snapshot_of(frame, frame.shape[1], MAX_DEFERRED_BYTES) is not None
+    return snapshot_of(frame, MAX_DEFERRED_BYTES) is not None
 
 
 COLUMNS: dict[str, tuple[Any, Any]] = {

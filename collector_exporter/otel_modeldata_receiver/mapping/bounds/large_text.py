@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from ...exceptions import UndecodableError
 from .. import protowire
 
-__all__ = ["LargeText", "cut"]
+__all__ = ["LargeText", "cut", "with_text"]
 
 LEAST_BYTES: Final = 1024 * 1024
 _MOST_FIELDS: Final = 1_000
@@ -41,17 +41,42 @@ def cut(raw: bytes) -> LargeText | None:
     """
     if len(raw) < LEAST_BYTES:
         return None
-    before, found = 0, None
     try:
-        for count, (tag, start, end) in enumerate(protowire.fields(raw, 0, len(raw))):
-            if count > _MOST_FIELDS or (tag == _BODY and found is not None):
-                return None
-            if tag == _BODY:
-                found = before, start, end
-            before = end
+        found = _body(raw)
         return None if found is None else _parts(raw, *found)
     except UndecodableError:
         return None
+
+
+def with_text(raw: bytes, text: bytes) -> bytes | None:
+    """An encoded `LogRecord` with another text as its body; None where its body is not one string."""
+    try:
+        found = _body(raw)
+    except UndecodableError:
+        return None
+    if found is None:
+        return None
+    before, start, end = found
+    if start == end or raw[start] != _STRING_VALUE:
+        return None
+    body = protowire.field(_BODY >> 3, protowire.field(_STRING_VALUE >> 3, text))
+    return raw[:before] + body + raw[end:]
+
+
+def _body(raw: bytes) -> tuple[int, int, int] | None:
+    """Where the field of the only body begins, and where its content begins and ends.
+
+    Raises:
+        UndecodableError: the bytes are not fields.
+    """
+    before, found = 0, None
+    for count, (tag, start, end) in enumerate(protowire.fields(raw, 0, len(raw))):
+        if count > _MOST_FIELDS or (tag == _BODY and found is not None):
+            return None
+        if tag == _BODY:
+            found = before, start, end
+        before = end
+    return found
 
 
 def _parts(raw: bytes, before: int, start: int, end: int) -> LargeText | None:

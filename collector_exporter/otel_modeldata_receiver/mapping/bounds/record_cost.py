@@ -12,12 +12,14 @@ from typing import Final
 from ...exceptions import BadRecordError, UndecodableError
 from .. import protowire
 
-__all__ = ["LARGE_BYTES", "check_values", "count_values", "is_light"]
+__all__ = ["LARGE_BYTES", "LONG_BYTES", "MOST_TEMPLATE_BYTES", "check_values", "count_values", "is_light"]
 
 LARGE_BYTES: Final = 4 * 1024
 """A smaller record has too few values to matter."""
-_LONG_BYTES: Final = 256 * 1024
-"""The text of a larger record takes milliseconds too."""
+LONG_BYTES: Final = 256 * 1024
+"""The text of a larger record may take milliseconds too."""
+MOST_TEMPLATE_BYTES: Final = 512 * 1024
+"""Rows of this project's SDK, in a record that fits a line template, are checked in a millisecond up to this size."""
 LIGHT_VALUES: Final = 1_000
 """They are decoded and mapped in a few milliseconds."""
 
@@ -40,7 +42,7 @@ _CONTAINERS: Final[dict[str, dict[int, str]]] = {
 
 def is_light(raw: bytes, message: str, most: int = LIGHT_VALUES) -> bool:
     """Whether an encoded `LogRecord`, `Span` or `Resource` is read in a few milliseconds, alone."""
-    return len(raw) <= _LONG_BYTES and count_values(raw, message, most) <= most
+    return len(raw) <= LONG_BYTES and count_values(raw, message, most) <= most
 
 
 def check_values(raw: bytes, message: str, most: int) -> None:

@@ -22,7 +22,15 @@ from ...exceptions import BadRecordError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["DECIMAL_EXPONENT", "MOST_ROWS", "OWN_AGENT", "check_numbers", "check_rows"]
+__all__ = [
+    "DECIMAL_EXPONENT",
+    "LINE_BREAKS",
+    "MOST_ROWS",
+    "OWN_AGENT",
+    "are_rows_as_they_are",
+    "check_numbers",
+    "check_rows",
+]
 
 MOST_ROWS: Final = 1_000_000
 """Objects in a text that cannot be checked piece by piece."""
@@ -42,6 +50,8 @@ _OVERLAP_BYTES: Final = 2 * _LEAST_DIGITS
 _LONG_NUMBER: Final = b"0" * _LEAST_DIGITS
 DECIMAL_EXPONENT: Final = ord("E")
 """The floats that this project's SDK writes are finite; only its decimals may be out of range, and they have it."""
+LINE_BREAKS: Final = tuple(b"\n\r")
+"""As numbers: a search for a number takes a seventh of the time of a search for bytes."""
 _OUT_OF_RANGE: Final = re.compile(rb"(?<![\d.])-?(?:\d[\d.]*[eE]\+?0*[1-9]\d\d+|\d{300,}[\d.]*(?:[eE][+-]?\d+)?)")
 _END_OF_NUMBER: Final = re.compile(rb"[^-0-9.eE+\\]")
 
@@ -70,6 +80,22 @@ def check_rows(text: bytes, _decode: Callable[[bytes], object] = _rows_decoder.d
                 "send several records"
             )
         _decode(text)
+
+
+def are_rows_as_they_are(text: memoryview, whole: bytes, start: int) -> bool:
+    """Whether a text of this project's SDK, which begins at `start` of `whole`, is an array of objects in one line.
+
+    The text is not copied. False where that is not known, or its numbers must be looked at.
+
+    Raises:
+        msgspec.DecodeError: it is no such array.
+        RecursionError: it nests too deep.
+    """
+    end = start + len(text)
+    if any(whole.find(code, start, end) >= 0 for code in (DECIMAL_EXPONENT, *LINE_BREAKS)):
+        return False
+    _rows_decoder.decode(text)
+    return True
 
 
 def check_numbers(text: bytes) -> None:

@@ -15,8 +15,10 @@ number, times. So the work that `log_record.py` does for one of them can be used
 5. `ScopeTemplates` (`scope_templates.py`) finds the template whose common bytes a record has, checks the values, and
    joins the parts of the line. A value that is not ordinary (a character that JSON or UTF-8 encode differently, a zero
    time or id, invalid rows) is left to `log_record.py`.
-6. `TemplateCache` (`template_cache.py`) remembers templates by sender. A template is learned only when a shape is seen
-   again, so senders that never repeat a shape cause no learning, and everything is bounded.
+6. What lines have of the resource, its source and its producer, are slots too. So a template of one sender makes the
+   lines of every sender that uses the same library.
+7. `TemplateCache` (`template_cache.py`) remembers templates by sender and by library. A template is learned only when a
+   shape is seen again, so senders that never repeat a shape cause no learning, and everything is bounded.
 
 The differential tests in `tests/receiver/mapping/line_template/` compare every line with that of `log_record.py`.
 """

@@ -29,6 +29,8 @@ _SECRET: Final = secrets.token_hex(16)
 """In all markers of this process, so that no sender knows them."""
 _TIME_NS: Final = 2_000_000_000_000_000_000 + secrets.randbelow(10**18)
 _ROWS: Final = f'[{{"{_SECRET}":"{"x" * secrets.randbelow(500)}"}}]'
+_SOURCE: Final = f"/{_SECRET}/source"
+_PRODUCER: Final = f"{_SECRET}/producer"
 _LEAST_NUMBER: Final = MAX_NUMBER // 2
 _MIN_MARKER_BYTES: Final = 16
 """A shorter marker may be part of a line by chance."""
@@ -48,7 +50,7 @@ def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTem
         return None
     probe, markers = _probe(shape, record)
     try:
-        read = log_record.read(probe, msgspec.structs.replace(scope, times=ANY_TIME))
+        read = log_record.read(probe, _probe_scope(scope))
         outcome = event.outcome_of(read, b"", scope)
     except BadRecordError:
         return None
@@ -60,9 +62,17 @@ def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTem
     parts: list[bytes | str | int] = [outcome.line.data]
     for marker, meaning in markers.items():
         parts = [piece for part in parts for piece in _split(part, marker, meaning)]
-    if any(parts.count(name) != 1 for name in DERIVED):  # a text of the sender is equal to a marker
+    expected = [name for name in DERIVED if name != "producer" or scope.resource.producer]
+    if any(parts.count(name) != 1 for name in expected):  # a text of the sender is equal to a marker
         return None
     return make(shape, read.collection, parts, event_id)
+
+
+def _probe_scope(scope: ScopeContext) -> ScopeContext:
+    """`scope` with markers for what lines have of the resource, so that the template serves other resources too."""
+    producer = _PRODUCER if scope.resource.producer else None
+    resource = msgspec.structs.replace(scope.resource, source=_SOURCE, producer=producer)
+    return msgspec.structs.replace(scope, resource=resource, times=ANY_TIME)
 
 
 def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[bytes, str | int]]:
@@ -75,6 +85,8 @@ def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[by
         cloudevent.content_range(len(_ROWS)).encode(): "contentrange",
         cloudevent.time_text(_TIME_NS).encode(): "time",
         str(_TIME_NS).encode(): "timens",
+        _SOURCE.encode(): "source",
+        _PRODUCER.encode(): "producer",
     }
     for index, slot in shape.slots.items():
         marker = _mark(probe, slot, index)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-__all__ = ["MAX_NUMBER", "PLAIN", "Kind", "RecordShape", "Slot", "shape_of"]
+__all__ = ["MAX_NUMBER", "PLAIN", "Fitting", "Kind", "RecordShape", "Slot", "shape_of"]
 
 PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 """The characters that are the same byte in a text, in its UTF-8 and in its JSON."""
@@ -58,6 +58,9 @@ class Slot(NamedTuple):
     attribute: int = -1
 
 
+Fitting: TypeAlias = "tuple[bytes | memoryview, tuple[bytes, ...]]"
+"""The text of the body of a record, which is not copied if it is large, and all pieces of the record."""
+_COPIED_BYTES: Final = 4096
 _Field: TypeAlias = tuple[int, int, int]
 """See `protowire.fields`."""
 
@@ -91,7 +94,7 @@ class RecordShape:
     tail: _Cut
     slots: dict[int, Slot]
 
-    def fit(self, raw: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
+    def fit(self, raw: bytes) -> Fitting | None:
         """The text of the body and all pieces of a record of this shape; None for a record of another shape."""
         head, tail = self.head, self.tail
         start, end = head.size, len(raw) - tail.size
@@ -104,7 +107,8 @@ class RecordShape:
         behind = tail.unpack(raw, end)
         if behind[::2] != tail.common:
             return None
-        return raw[start + len(body_header) : end], before + behind
+        start += len(body_header)
+        return raw[start:end] if end - start <= _COPIED_BYTES else memoryview(raw)[start:end], before + behind
 
 
 def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:

@@ -7,7 +7,7 @@ Nothing is decided here: any record that fits no template, or has a value that i
 from __future__ import annotations
 
 from binascii import hexlify
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,6 +16,8 @@ from ...layout import partition
 from ...layout.partition import NS_PER_SECOND
 from ...line import Line
 from .. import body, cloudevent, protowire
+from ..bounds.record_cost import LONG_BYTES
+from ..bounds.rows_check import are_rows_as_they_are
 from ..event import PlacedLine
 from .learning import learn
 from .record_shape import PLAIN
@@ -30,8 +32,24 @@ if TYPE_CHECKING:
 
 __all__ = ["ScopeTemplates"]
 
+_encoder: Final = msgspec.json.Encoder()
+
 _MAX_LEARNED: Final = 8
 """Limit for templates learned from one scope of a request; one if the sender has its maximum already."""
+
+
+class _NotOrdinaryError(Exception):
+    """A value is left to `log_record.py`."""
+
+
+_NO_LINE: Final = (
+    _NotOrdinaryError,
+    BadRecordError,
+    UndecodableError,
+    UnicodeDecodeError,
+    msgspec.DecodeError,
+    RecursionError,
+)
 
 
 class _Second(msgspec.Struct):
@@ -63,9 +81,10 @@ class ScopeTemplates:
     def __init__(self, scope: ScopeContext, cache: TemplateCache) -> None:
         self._scope = scope
         self._sender = cache.of_sender((scope.resource, scope.agent))
+        self._of_resource = (_in_line(scope.resource.source), _in_line(scope.resource.producer or ""))
         self._seconds: dict[LineTemplate, _Second] = {}
         self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
-        self._fitted = False
+        self.fitted = False
         """Whether the last record had the shape of a template."""
         self._last: LineTemplate | None = None
         self._followed_by: dict[LineTemplate | None, LineTemplate] = {}
@@ -76,17 +95,15 @@ class ScopeTemplates:
         template = self._followed_by.get(self._last)
         fitting = None if template is None else template.shape.fit(raw)
         if template is None or fitting is None:
-            for template in self._sender.templates:
-                fitting = template.shape.fit(raw)
-                if fitting is not None:
-                    break
-            else:
-                self._fitted = False
+            found = self._sender.fitting(raw)
+            if found is None:
+                self.fitted = False
                 return None
+            template, fitting = found
             self._followed_by[self._last] = template
         self._last = template
-        self._fitted = True
-        return self._fill(template, *fitting)
+        self.fitted = True
+        return self._fill(template, raw, *fitting)
 
     def learn(self, raw: bytes, record: LogRecord, outcome: PlacedLine | LargePayload) -> None:
         """Learn the template of a record that `line_of` did not take, if its shape was seen before.
@@ -96,7 +113,7 @@ class ScopeTemplates:
             record: the same, decoded.
             outcome: what `log_record.py` made of it.
         """
-        if self._fitted or not self._may_learn or not isinstance(outcome, PlacedLine):
+        if self.fitted or not self._may_learn or not isinstance(outcome, PlacedLine):
             return
         shape = self._sender.repeated_shape(raw, record)
         if shape is None:
@@ -104,12 +121,14 @@ class ScopeTemplates:
         self._may_learn -= 1
         template = learn(shape, record, self._scope)
         fitting = shape.fit(raw)
-        if template is not None and fitting is not None and self._fill(template, *fitting) == outcome:
+        if template is not None and fitting is not None and self._fill(template, raw, *fitting) == outcome:
             self._sender.add(template)
         else:
             self._sender.refuse(shape)
 
-    def _fill(self, template: LineTemplate, text: bytes, pieces: tuple[bytes, ...]) -> PlacedLine | None:
+    def _fill(
+        self, template: LineTemplate, raw: bytes, text: bytes | memoryview, pieces: tuple[bytes, ...]
+    ) -> PlacedLine | None:
         """The line of a record with these pieces; None where a value is not ordinary."""
         time_ns = int.from_bytes(pieces[template.time], "little")
         if not time_ns or b"".join(template.texts(pieces)).translate(None, PLAIN):
@@ -123,18 +142,25 @@ class ScopeTemplates:
                 second = self._open_second(template, time_ns)
             if len(text) != second.size:
                 second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
-            if not text.isascii():
-                text.decode()
-            rows = body.rows_of(text, is_own=template.is_own)
-            derived = [second.time, b"%d" % time_ns, rows, second.content_range, *map(hexlify, ids)]
+            rows = _rows(text, template) if isinstance(text, bytes) else _large_rows(text, template, raw)
+            derived: list[Any] = [
+                second.time,
+                b"%d" % time_ns,
+                rows,
+                second.content_range,
+                *self._of_resource,
+                *map(hexlify, ids),
+            ]
             for index in template.numbers:
                 number, end = protowire.varint(pieces[index], 0)
                 if end != len(pieces[index]):
-                    return None
+                    raise _NotOrdinaryError
                 derived.append(b"%d" % number)
-        except (UnicodeDecodeError, BadRecordError, UndecodableError):
+            data = template.line % template.pick(pieces + tuple(derived))
+            if rows is text and not data.isascii():  # a text of which there is no copy
+                str(text, "utf-8")
+        except _NO_LINE:
             return None
-        data = template.line % template.pick(pieces + tuple(derived))
         if len(data) > cloudevent.MAX_LINE_BYTES:
             return None
         return PlacedLine(second.folder, Line(pieces[template.event_id].decode(), data))
@@ -153,3 +179,35 @@ class ScopeTemplates:
             folder=partition.folder(destination.root, time_ns, destination.rolling_rate),
         )
         return second
+
+
+def _rows(text: bytes, template: LineTemplate) -> bytes:
+    """The rows in a text.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+        BadRecordError: it has no rows.
+    """
+    if not text.isascii():
+        text.decode()
+    return body.rows_of(text, is_own=template.is_own)
+
+
+def _large_rows(text: memoryview, template: LineTemplate, raw: bytes) -> bytes | memoryview:
+    """The rows in the large text of a record, without a copy where they are in the line as they are.
+
+    Raises:
+        _NotOrdinaryError: it may take long to look at them.
+        msgspec.DecodeError: it has no rows, as for `RecursionError` and the errors of `_rows`.
+    """
+    start = len(raw) - template.shape.tail.size - len(text)
+    if template.is_own and are_rows_as_they_are(text, raw, start):
+        return text
+    if len(raw) > LONG_BYTES:
+        raise _NotOrdinaryError
+    return _rows(bytes(text), template)
+
+
+def _in_line(text: str) -> bytes:
+    """A text as a line has it, without the quotes."""
+    return _encoder.encode(text)[1:-1]

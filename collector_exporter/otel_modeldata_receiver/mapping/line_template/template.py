@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DERIVED", "LineTemplate", "Pick", "make"]
 
-DERIVED: Final = ("time", "timens", "rows", "contentrange")
-"""Parts of a line that are derived from the time and the body of a record, in their order in `LineTemplate.pick`."""
+DERIVED: Final = ("time", "timens", "rows", "contentrange", "source", "producer")
+"""Parts of a line that are derived from the time and the body of a record, and from its resource, in their order in
+`LineTemplate.pick`."""
 
 _OWN_AGENT: Final = b'"agent":"%b' % OWN_AGENT.encode()
 """In a line: no value of an attribute has quotes that are not escaped."""

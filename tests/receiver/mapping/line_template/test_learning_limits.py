@@ -51,25 +51,34 @@ def test_shapes_that_are_seen_once_are_never_learned(monkeypatch: pytest.MonkeyP
     assert in_turn([again] * 100, cache)[-1]  # a new shape that repeats is still learned
 
 
-def test_senders_of_one_record_never_cause_learning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More senders than are remembered, in rotation: no record is cut, and nothing is learned."""
-    monkeypatch.setattr(template_cache, "shape_of", None)
+def test_senders_of_one_record_each_share_the_template_of_their_library() -> None:
+    """More senders than are remembered, in rotation."""
     cache = TemplateCache()
     one = [ordinary().SerializeToString()]
-    for _ in range(4):
-        for number in range(MAX_SENDERS + 1):
-            assert in_turn(one, cache, scope(endpoint=f"e-{number}")) == [False]
-    assert known_templates(cache) == 0
+    taken = [
+        in_turn(one, cache, scope(endpoint=f"e-{number}"))[0] for _ in range(2) for number in range(MAX_SENDERS + 1)
+    ]
+    assert taken == [False] * 3 + [True] * (2 * MAX_SENDERS - 1)
     assert len(cache) == MAX_SENDERS
 
 
-def test_senders_that_are_remembered_have_their_own_templates() -> None:
+def test_senders_of_another_library_do_not_share_a_template() -> None:
     cache = TemplateCache()
     one = [ordinary().SerializeToString()]
-    for expected in (False, False, False, True):
-        for number in range(20):
-            assert in_turn(one, cache, scope(endpoint=f"e-{number}")) == [expected]
-    assert known_templates(cache) == 20
+    for number in range(4):
+        in_turn(one, cache, scope(endpoint=f"e-{number}"))
+    assert in_turn(one, cache, scope(endpoint="e-9")) == [True]
+    assert in_turn(one, cache, scope(endpoint="e-9", agent="other/1.0")) == [False]
+
+
+def test_a_shape_of_a_library_without_a_template_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(scope_templates, "learn", lambda *_: tried.append(1))
+    cache = TemplateCache()
+    one = [ordinary().SerializeToString()]
+    for number in range(20):
+        assert in_turn(one, cache, scope(endpoint=f"e-{number}")) == [False]
+    assert tried == [1]
 
 
 def test_templates_per_sender_and_learned_per_request_are_limited() -> None:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from otlp_requests import NOON, ROWS, any_value, backwards, key_values, raw_request, record
+from otlp_requests import NOON, ROWS, any_value, backwards, key_values, raw_request, record, resource
 from template_records import (
     BODIES,
     KEYS,
@@ -20,11 +20,13 @@ from template_records import (
     known_templates,
     mapped,
     ordinary,
+    scope,
 )
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.mapping.cloudevent import LINE_ATTRIBUTES, FromAttribute, Varies
 from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
+from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
 from otel_modeldata_receiver.mapping.signal import LogRecords
 
 
@@ -105,6 +107,27 @@ def taught(learned: bytes) -> LogRecords:
 ORDERS = pytest.mark.parametrize("learned", [LEARNED, backwards(LEARNED)], ids=["forwards", "backwards"])
 
 
+SENDERS = st.fixed_dictionaries(
+    {},
+    optional={
+        semconv.SERVICE_INSTANCE_ID: st.sampled_from(["", "p-1", "p-2", 'p"\\é\u2028', "%b%%"]),
+        semconv.CLOUD_RESOURCE_ID: st.sampled_from(["", "/s/m/x-1", "/s/é %b", "/onlineEndpoints/other"]),
+        semconv.AZUREML_DEPLOYMENT_NAME: st.sampled_from(["blue", "green"]),
+    },
+)
+
+
+@ORDERS
+@given(st.lists(SENDERS, min_size=1, max_size=5))
+def test_a_template_of_one_sender_makes_the_lines_of_others(learned: bytes, senders: list[dict[str, object]]) -> None:
+    shared = LogRecords()
+    for values in [{semconv.SERVICE_INSTANCE_ID: "p-0"}, {}] * 3 + senders:
+        raw = raw_request([learned], resource(values).SerializeToString())
+        assert mapped(raw, shared) == mapped(raw)
+    assert shared.templates is not None
+    assert [len(library.templates) for library in shared.templates._libraries.values()] == [1, 1]
+
+
 @ORDERS
 @given(st.lists(st.tuples(st.integers(0, len(LEARNED) - 1), st.integers(0, 255)), min_size=1, max_size=6))
 def test_changed_bytes_never_make_another_line_than_log_record(learned: bytes, changes: list[tuple[int, int]]) -> None:
@@ -124,3 +147,35 @@ def test_every_byte_is_compared_or_in_a_slot(learned: bytes) -> None:
             changed[position] ^= bit
             raw = raw_request([bytes(changed), learned])
             assert mapped(raw, taught(learned)) == mapped(raw), position
+
+
+LARGE_CELLS = st.sampled_from(
+    [b'"x"', '"é"'.encode(), b'"\\"', b"1e400", b"1E400", b'"E"', b"[" * 9 + b"]" * 9, b"\n1", b"}", b"", b'"\xff"']
+)
+
+
+@pytest.mark.parametrize("size", [5_000, 300_000, 530_000])
+@settings(max_examples=6)
+@given(st.sampled_from(["otel-modeldata/0.1.0", "other/1.0"]), LARGE_CELLS, st.floats(0, 1), st.booleans())
+def test_large_rows_make_the_same_lines_with_and_without_templates(
+    size: int, agent: str, cell: bytes, at: float, is_backwards: bool
+) -> None:
+    row = b'{"a":0.123456789},'
+    before = int(size * at) // len(row)
+    bodies = [row * (size // len(row)), row * before + b'{"a":' + cell + b"}," + row * (size // len(row) - before)]
+    raw = []
+    for rows in bodies:
+        text = b"[" + rows + b"{}]"
+        encoded = ordinary({semconv.AZUREML_AGENT: agent}, body="x" * len(text)).SerializeToString()
+        encoded = encoded.replace(b"x" * len(text), text)
+        raw.append(backwards(encoded) if is_backwards else encoded)
+    fast, plain = by_both_ways(raw)
+    assert fast == plain
+
+
+@pytest.mark.parametrize(("size", "expected"), [(300_000, True), (600_000, False)])
+def test_a_large_record_of_our_sdk_is_mapped_by_a_template_up_to_a_size(size: int, expected: bool) -> None:
+    raw = ordinary(body='[{"a":1}' + ',{"a":0.123456789}' * (size // 18) + "]").SerializeToString()
+    templates = TemplateCache()
+    lines = [LogRecordMapper(scope(), templates).line_of_large(raw) for _ in range(5)]
+    assert [line is not None for line in lines] == [False] * 3 + [expected] * 2
