@@ -31,10 +31,12 @@ import memory
 import overload
 import realistic
 import receiving
+import starting
 from case import Case, Effort, Row, Sides, rows
 
 CASES: dict[str, Case] = {
     **collecting.CASES,
+    **starting.CASES,
     **realistic.CASES,
     **encoding.CASES,
     **receiving.CASES,
