@@ -29,6 +29,7 @@ import pandas as pd
 from .cells import SCALARS, plain, plain_all
 from .columns import MASKED, block_cells, cells_of, place
 from .refusals import REFUSED
+from .text_size import text_bytes
 from .times import zoned_time_texts
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ _ZONES: Final = frozenset({zoneinfo.ZoneInfo, dt.timezone})
 """Time zones whose text is known to be made without an error."""
 _FEW_ROWS: Final = 64
 """So many categories are looked at, even if a frame has less rows."""
-_LONG_TEXT: Final = 64
-"""Characters of a text."""
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
 _MOST_KNOWN: Final = 64
@@ -221,7 +220,7 @@ def _keep_other_arrow_text(array: Any, count: int) -> _Kept:
     if count <= _FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
-        return count * 8 + _text_bytes(texts), _object_lists, cells, count, list
+        return count * 8 + text_bytes(texts), _object_lists, cells, count, list
     for chunk in getattr(array, "chunks", (array,)):
         chunk.validate(full=True)  # Arrow can hold bytes that are not UTF-8
     size = array.nbytes
@@ -284,7 +283,7 @@ def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> _Kept:
     if cells and type(cells[0]) is np.ndarray and (joined := _joined(cells, count, max_bytes)):
         return joined
     try:
-        return len(cells) * 8 + _text_bytes(cells), _object_lists, cells, count, plain_all
+        return len(cells) * 8 + text_bytes(cells), _object_lists, cells, count, plain_all
     except TypeError:  # not only text
         types = set(map(type, cells))
     if not types <= _SHARED_TYPES:
@@ -295,7 +294,7 @@ def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> _Kept:
         _check_integers([cell for cell in cells if type(cell) is int])
     texts = [cell for cell in cells if type(cell) is str] if str in types else []
     make = list if types <= SCALARS else _plain_list
-    return len(cells) * 8 + _text_bytes(texts), _object_lists, cells, count, make
+    return len(cells) * 8 + text_bytes(texts), _object_lists, cells, count, make
 
 
 def _object_lists(cells: list[Any], count: int, make: Callable[[list[Any]], list[Any]], rows: slice) -> list[list[Any]]:
@@ -337,7 +336,7 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
     """A cell that no later change reaches; its size is appended to `sizes`."""
     kind = type(cell)
     if kind is str:
-        sizes.append(_text_bytes([cell]))
+        sizes.append(text_bytes([cell]))
         return cell
     if kind is int:
         _check_integers([cell])
@@ -356,20 +355,6 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
 def _check_integers(cells: Sequence[int]) -> None:
     if not (min(cells) >= -_LARGEST_INTEGER and max(cells) < 2 * _LARGEST_INTEGER):
         raise _CannotKeepError
-
-
-def _text_bytes(texts: Sequence[str]) -> int:
-    """The bytes of all text as UTF-8.
-
-    Raises:
-        UnicodeEncodeError: a text has a lone surrogate.
-        TypeError: not all of them are text.
-    """
-    # Python knows of each text whether it is ASCII: of long ones that is cheaper than a copy.
-    if texts and len(texts[0]) > _LONG_TEXT and all(map(str.isascii, texts)):
-        return sum(map(len, texts))
-    joined = "".join(texts)
-    return len(joined) if joined.isascii() else len(joined.encode())
 
 
 def _keep_other(values: Any, count: int, max_bytes: int) -> _Kept:
