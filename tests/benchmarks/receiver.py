@@ -1,7 +1,8 @@
 """The throughput of one receiver process: `python receiver.py [CASE ...]`; other benchmarks call `run` and `send`.
 
-Cases: `small` (512 events of 0.5 KB in each request), `large` (64 events of 50 KB), `single` (one event of 0.5 KB).
-Events look as our SDK sends them, and in the first two cases as a Collector forwards them. The real `otel-modeldata
+Cases: `small` (512 events of 0.5 KB in each request), `large` (64 events of 50 KB), `huge`
+(8 events of 400 KB), `single` (one event of 0.5 KB).
+Events look as our SDK sends them, and in all cases but `single` as a Collector forwards them. The real `otel-modeldata
 receive` stores them in a local folder, validated, de-duplicated and with fsync before each answer. The sender is a
 separate process with several requests in flight. It encodes nothing: a request is a template with a new number.
 Afterwards every stored line is read: each id must be there once, with the rows that were sent.
@@ -65,6 +66,7 @@ class Load:
 CASES: Final = {
     "small": Load(events=512, size=512, requests=1200),
     "large": Load(events=64, size=50_000, requests=400),
+    "huge": Load(events=8, size=400_000, requests=400),
     "single": Load(events=1, size=512, requests=30_000, in_flight=64, connections=4, by_collector=False),
 }
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import empty_handler
 import flood
 import gateway
 import official
@@ -53,6 +54,14 @@ def to_file_exporter(load: Load) -> Run:
             figures = _measured(load, one.grpc, one)
         check(load, flood.lines_of(Path(folder)))
         return figures
+
+
+def to_empty_handler(load: Load) -> Run:
+    """What gRPC and its sender cost: nothing is stored, and nothing to check."""
+    with empty_handler.running() as (endpoint, pid):
+        cpu = cpu_seconds(pid)
+        seconds = receiver.send_in_a_process(load, endpoint)
+        return receiver.figures(load, seconds, cpu_seconds(pid) - cpu)
 
 
 def to_azurite(load: Load, azurite: Azurite) -> Run:
@@ -171,6 +180,8 @@ def _beside_file(name: str, tiny: int) -> Callable[[Effort], Sides]:
         sides = {"ours": lambda: to_our_receiver(load)}
         if shutil.which("go"):
             sides["file exporter"] = lambda: to_file_exporter(load)
+        if name == "single":
+            sides["empty handler"] = lambda: to_empty_handler(load)
         return in_turn(effort.repeat, sides)
 
     return run
@@ -205,10 +216,18 @@ CASES: Final[dict[str, Case]] = {
         run=_beside_file("large", 8),
         targets={"mb_per_second": [_AT_LEAST_LEVEL, Target(least=400, absolute=True)]},
     ),
+    "receiver-huge": Case(
+        about="8 events of 400 KB in each request",
+        run=_beside_file("huge", 8),
+        targets={"mb_per_second": [Target(least=1.5, peer="file exporter")]},
+    ),
     "receiver-single": Case(
-        about="requests of one event of 0.5 KB, 64 under way",
+        about="requests of one event of 0.5 KB, 64 under way, also beside a handler that does nothing",
         run=_beside_file("single", 100),
-        targets={"requests_per_second": [Target(least=4000, absolute=True)]},
+        targets={
+            "requests_per_second": [Target(least=4000, absolute=True)],
+            "cpu_us_per_event": [Target(most=1.2, peer="empty handler")],
+        },
     ),
     "receiver-azurite": Case(
         about="512 events of 0.5 KB in each request, 32 under way, to append blobs of Azurite",

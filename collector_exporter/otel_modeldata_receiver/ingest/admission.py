@@ -20,6 +20,7 @@ from ..exceptions import OverloadedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["MAX_REQUESTS", "Admission"]
 
@@ -75,13 +76,16 @@ class Admission:
         else:
             self._tenants.pop(tenant, None)
 
-    @asynccontextmanager
-    async def growth(self, tenant: str, size: int) -> AsyncIterator[None]:
+    def growth(self, tenant: str, size: int) -> AbstractAsyncContextManager[None]:
         """Count bytes that an admitted request takes beyond its size, while they are stored.
 
         Large ones wait for each other, and leave a fifth of the budget: the bytes that one deployment's lines take must
         not make the receiver refuse the requests of others.
         """
+        return self._growth(tenant, size) if size else nullcontext()
+
+    @asynccontextmanager
+    async def _growth(self, tenant: str, size: int) -> AsyncIterator[None]:
         async with self._large_growth if size > LARGE_GROWTH_BYTES else nullcontext():
             counted = max(0, min(size, self._budget * _SHARE // (_SHARE + 1) - self.in_flight_bytes))
             self.in_flight_bytes += counted

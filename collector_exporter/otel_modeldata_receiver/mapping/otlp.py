@@ -108,6 +108,10 @@ def first_resource(request: bytes) -> bytes:
 
 def _first(message: bytes, position: int, end: int) -> tuple[int, int]:
     """Where the first field 1 between two positions of `message` begins and ends; (0, 0) without one nearby."""
+    if position < end and message[position] == _FIELD_1:  # the usual order
+        size, start = protowire.varint(message, position + 1)
+        if start + size <= end:
+            return start, start + size
     begin = islice(protowire.fields(message, position, end), _FIRST_FIELDS)
     return next(((start, stop) for tag, start, stop in begin if tag == _FIELD_1), (0, 0))
 

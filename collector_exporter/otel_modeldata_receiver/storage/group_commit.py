@@ -7,6 +7,8 @@ Theory of operation.
    queued, and left out of its block after the blobs were looked at: the line in the store may have vanished.
 2. The commit. One task exists while lines wait. It takes lines from the front of the queue until a block is full, and
    appends the block. Lines that arrive during the append form the next block.
+   Without a linger, a block that would be small waits a moment for as many callers as the block before it had, if those
+   were some: callers that send again when they are answered share an append again. A single caller never waits.
 3. The block. Its bytes do not change until it is durable or given up: after an error the same bytes are repeated at
    the same position, which is what makes a repetition safe (`rolled_blobs.py`).
 4. The answer. Lines become durable in the order of arrival. So a call needs one number only, `last`: how many lines of
@@ -27,7 +29,7 @@ import logging
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..exceptions import StoreError
 from ..retry import retry_for
@@ -45,6 +47,13 @@ if TYPE_CHECKING:
 __all__ = ["Appended", "PartitionWriter"]
 
 logger = logging.getLogger(__name__)
+
+_SHARED_SECONDS: Final = 0.005
+"""How long a small block waits for callers; an append costs as much as the work for several of them."""
+_SHARED_CALLS: Final = 4
+"""Callers of the block before it, at least."""
+_SMALL_BYTES: Final = 64 * 1024
+"""In a larger block, what the append itself costs does not matter."""
 
 
 class Appended(NamedTuple):
@@ -127,6 +136,8 @@ class PartitionWriter:
         self._resolved = 0
         self._block: _Block | None = None
         self._enough = asyncio.Event()
+        self._expected_calls = 0
+        """Calls that a small block waits for."""
         self.task: asyncio.Task[None] | None = None
         """Runs while lines wait; None otherwise."""
         self.began: float | None = None
@@ -143,7 +154,11 @@ class PartitionWriter:
         if self._queue(lines, call):
             call.last = self._arrived
             self._calls.append(call)
-            if self._pending_bytes >= self._limits.block_bytes or self.blobs.is_suspected:
+            if (
+                self._pending_bytes >= self._limits.block_bytes
+                or self.blobs.is_suspected
+                or (self._linger <= 0 and not self._waits_for_calls)
+            ):
                 self._enough.set()
             if self.task is None:
                 self.task = loop.create_task(self._run(), name=f"folder {self._name}")
@@ -165,7 +180,13 @@ class PartitionWriter:
     def flush_now(self) -> None:
         """Write what waits now; no line lingers from now on."""
         self._linger = 0.0
+        self._expected_calls = -1
         self._enough.set()
+
+    @property
+    def _waits_for_calls(self) -> bool:
+        """Whether the next block is small and waits for more callers."""
+        return len(self._calls) < self._expected_calls and self._pending_bytes < _SMALL_BYTES
 
     def _queue(self, lines: Sequence[Line], call: _Call) -> bool:
         """Queue the lines of a call; return whether the call has to wait.
@@ -211,9 +232,12 @@ class PartitionWriter:
 
         Lines that are stored already do not linger.
         """
-        left = self._calls[0].arrived + self._linger - asyncio.get_running_loop().time()
+        linger = self._linger
+        if linger <= 0 and self._waits_for_calls:
+            linger = _SHARED_SECONDS
+        left = self._calls[0].arrived + linger - asyncio.get_running_loop().time()
         are_stored = self.blobs.is_suspected or bool(self._in_blob)
-        if self._linger <= 0 or left <= 0 or are_stored or self._pending_bytes >= self._limits.block_bytes:
+        if linger <= 0 or left <= 0 or are_stored or self._pending_bytes >= self._limits.block_bytes:
             return
         self._enough.clear()
         with contextlib.suppress(TimeoutError):
@@ -281,10 +305,14 @@ class PartitionWriter:
             call.duplicates += 1
         self._pending_bytes -= block.queued_bytes
         self._resolved += len(block.ids)
+        answered = 0
         while self._calls and self._calls[0].last <= self._resolved:
             call = self._calls.popleft()
+            answered += 1
             if not call.answer.done():  # the caller may have gone away
                 call.answer.set_result(Appended(call.stored, call.duplicates))
+        if self._expected_calls >= 0:
+            self._expected_calls = answered if answered >= _SHARED_CALLS else 0
 
     def _give_up(self, error: StoreError) -> None:
         """Give every caller the error and forget their lines.

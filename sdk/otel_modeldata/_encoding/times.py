@@ -21,7 +21,6 @@ _DIGITS: Final = {"ms": 3, "us": 6, "ns": 9, "ps": 12, "fs": 15, "as": 18}
 _SECONDS: Final = {"W": 604_800, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
 _CALENDAR: Final = {"Y": "Y", "M": "M"}
 """Units of durations that have no fixed length, and their ISO 8601 designator."""
-
 _ZONES: Final = frozenset({zoneinfo.ZoneInfo, dt.timezone})
 """Time zones that do not fail; those of pytz do not, either."""
 _DAYS: Final = 172_800
@@ -61,12 +60,14 @@ def _year_of_four(text: str) -> str:
 
 def zoned_time_texts(values: Any) -> list[str | None]:
     """The texts of a `DatetimeArray` with a zone, each with the offset of its moment."""
-    local = values.tz_localize(None)
-    per_second = 10 ** _DIGITS.get(values.unit, 0)
-    offsets = (local.asi8 - values.asi8) // per_second
-    texts = {seconds: _offset(seconds) for seconds in set(offsets.tolist())}
-    times = time_texts(local.asi8.view(f"M8[{values.unit}]"))
-    return [None if time is None else time + texts[of] for time, of in zip(times, offsets.tolist(), strict=True)]
+    unit, utc = values.unit, values.asi8
+    if values.tz is dt.timezone.utc:
+        return [time and time + "+00:00" for time in time_texts(utc.view(f"M8[{unit}]"))]
+    local = values.tz_localize(None).asi8
+    offsets = ((local - utc) // 10 ** _DIGITS.get(unit, 0)).tolist()
+    texts = {seconds: _offset(seconds) for seconds in set(offsets)}
+    times = time_texts(local.view(f"M8[{unit}]"))
+    return [time and time + texts[of] for time, of in zip(times, offsets, strict=True)]
 
 
 def check_zoned(moments: Times, dtype: pd.DatetimeTZDtype) -> bool:

@@ -36,6 +36,64 @@ def test_calls_during_an_append_share_the_next_one() -> None:
     assert store.stored() == ["first", *map(str, range(1000))]
 
 
+def test_callers_that_send_again_when_they_are_answered_share_an_append_again() -> None:
+    store = MemoryStore()
+
+    async def main() -> None:
+        sink = sink_on(store)
+
+        async def caller(number: int) -> None:
+            for turn in range(5):
+                await sink.append(FOLDER, lines(f"{turn}-{number}"))
+                await asyncio.sleep(number / 10_000)
+
+        await asyncio.gather(*map(caller, range(8)))
+
+    run(main())
+    assert [len(block.splitlines()) for block in store.blocks[FIRST]] == [8] * 5
+
+
+def test_a_caller_waits_for_those_of_the_block_before_for_a_moment_and_once() -> None:
+    async def main() -> list[float]:
+        sink = sink_on(MemoryStore())
+        await asyncio.gather(*(sink.append(FOLDER, lines(number)) for number in range(4)))
+        seconds = []
+        for number in range(4, 7):
+            start = now()
+            await sink.append(FOLDER, lines(number))
+            seconds.append(now() - start)
+        return seconds
+
+    latency = MemoryStore().latency
+    assert run(main()) == pytest.approx([0.005 + latency, latency, latency])
+
+
+@pytest.mark.parametrize(("calls", "padding"), [(3, 0), (4, 70_000)])
+def test_few_callers_and_large_lines_wait_for_no_others(calls: int, padding: int) -> None:
+    async def main() -> float:
+        sink = sink_on(MemoryStore())
+        await asyncio.gather(*(sink.append(FOLDER, lines(number)) for number in range(calls)))
+        start = now()
+        await sink.append(FOLDER, [line("later", padding=padding)])
+        return now() - start
+
+    assert run(main()) == pytest.approx(MemoryStore().latency)
+
+
+def test_a_drain_ends_the_wait_for_callers() -> None:
+    async def main() -> float:
+        sink = sink_on(MemoryStore())
+        await asyncio.gather(*(sink.append(FOLDER, lines(number)) for number in range(4)))
+        start = now()
+        call = asyncio.ensure_future(sink.append(FOLDER, lines("last")))
+        await asyncio.sleep(0.001)
+        await sink.drain()
+        await call
+        return now() - start
+
+    assert run(main()) == pytest.approx(0.001 + MemoryStore().latency)
+
+
 def test_a_line_is_never_split_over_two_appends_and_a_call_waits_for_all_its_lines() -> None:
     store = MemoryStore()
     many = [line(number, padding=60) for number in range(10)]
