@@ -88,7 +88,10 @@ class ColumnNameCache:
 def most_bytes(index: pd.Index[Any], width: int) -> int:
     """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
     text = getattr(getattr(index, "_data", None), "_pa_array", None)
-    return sys.maxsize if text is None else text.nbytes - 4 * width
+    if text is None:
+        return sys.maxsize
+    # Pieces may share their memory; to look whether they do takes longer.
+    return (text.get_total_buffer_size() if text.num_chunks == 1 else text.nbytes) - 4 * width
 
 
 def _row_maker(names: list[str]) -> Callable[..., object]:

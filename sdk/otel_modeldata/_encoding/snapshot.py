@@ -160,9 +160,10 @@ def _keep_times(values: Any, count: int, max_bytes: int) -> _Kept:
     numbers, dtype = values._ndarray, values.dtype  # noqa: SLF001 - see above
     if type(dtype) is not pd.DatetimeTZDtype:
         return _numbers(numbers, dtype, _number_lists, count, max_bytes)
-    if not check_zoned(numbers, dtype):
+    kept = _numbers(numbers, dtype, _zoned_lists, count, max_bytes)
+    if not check_zoned(kept[2], dtype):
         raise _CannotKeepError
-    return _numbers(numbers, dtype, _zoned_lists, count, max_bytes)
+    return kept
 
 
 def _zoned_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -> list[list[Any]]:

@@ -28,6 +28,7 @@ _DAYS: Final = 172_800
 _PYTHON: Final = (-62_135_596_800 + _DAYS, 253_402_300_800 - _DAYS)
 """The years 1 to 9999 in seconds since 1970: the zones of Python have no others."""
 _NAT: Final = -(2**63)
+_FEW_BYTES: Final = 256
 
 
 def _with_local_times(per_second: int) -> tuple[int, int]:
@@ -70,8 +71,8 @@ def zoned_time_texts(values: Any) -> list[str | None]:
     return [time and time + texts[of] for time, of in zip(times, offsets, strict=True)]
 
 
-def check_zoned(moments: Times, dtype: pd.DatetimeTZDtype) -> bool:
-    """Whether `zoned_time_texts` is certain to have a text for every moment.
+def check_zoned(raw: bytes, dtype: pd.DatetimeTZDtype) -> bool:
+    """Whether `zoned_time_texts` is certain to have a text for every moment, given as the memory of an array.
 
     Raises:
         Exception: it has none, because the zone fails.
@@ -82,12 +83,16 @@ def check_zoned(moments: Times, dtype: pd.DatetimeTZDtype) -> bool:
     if type(zone) not in _ZONES and type(zone).__module__.partition(".")[0] != "pytz":
         str(dtype)
         zoned_time_texts(pd.DatetimeIndex(np.zeros(1, f"M8[{dtype.unit}]")).tz_localize("UTC").tz_convert(zone).array)
-    counts = moments.view(np.int64)
     first, last = _WITH_LOCAL_TIMES[dtype.unit]
-    if not counts.size or first <= counts.min() <= counts.max() <= last:
+    if len(raw) <= _FEW_BYTES:  # then a list is faster
+        few = memoryview(raw).cast("q").tolist()
+        if not few or (first <= min(few) and max(few) <= last):
+            return True
+    counts = np.frombuffer(raw, np.int64)
+    if first <= int(np.minimum.reduce(counts)) and int(np.maximum.reduce(counts)) <= last:
         return True
     counts = counts[counts != _NAT]
-    return not counts.size or bool(first <= counts.min() <= counts.max() <= last)
+    return not counts.size or bool(first <= counts.min() and counts.max() <= last)
 
 
 def duration_texts(values: Times) -> list[str | None]:
