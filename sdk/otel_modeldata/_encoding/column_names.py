@@ -91,7 +91,8 @@ def most_bytes(index: pd.Index[Any], width: int) -> int:
     if text is None:
         return sys.maxsize
     # Pieces may share their memory; to look whether they do takes longer.
-    return (text.get_total_buffer_size() if text.num_chunks == 1 else text.nbytes) - 4 * width
+    size: int = text.get_total_buffer_size() if text.num_chunks == 1 else text.nbytes
+    return size - 4 * width
 
 
 def _row_maker(names: list[str]) -> Callable[..., object]:

@@ -153,6 +153,15 @@ def test_a_backlog_is_sent_by_collection_so_that_a_request_holds_many_records_of
     assert [len(names) for names in endpoint.requests] == [11, 11, 11, 11, 11, 5]
 
 
+def test_requests_of_one_record_each_keep_the_order_across_collections(delivery_to: OpenDelivery) -> None:
+    endpoint = Endpoint(lambda _: Delivered())
+    delivery = delivery_to(endpoint, linger_seconds=5.0, linger_records=10**6, batch_bytes=1)
+    names = in_turn(3, 8)
+    put(delivery, names)
+    delivery.flush(30)
+    assert endpoint.stored == names
+
+
 def test_records_of_requests_that_are_answered_take_no_memory_while_the_rest_of_the_backlog_is_sent(
     delivery_to: OpenDelivery,
 ) -> None:
