@@ -3,6 +3,9 @@
 The lines of pieces that wait for an append are in the next one together, so a request of many pieces does not wait for
 as many appends. The next one is mapped when fewer than `_UNDER_WAY` pieces are being stored, and they have less than
 `_UNDER_WAY_BYTES` and `_UNDER_WAY_FOLDERS` together.
+
+The lines of a folder are stored in order: a piece waits for an earlier one that has lines of the same folder, because
+the folders of a piece are appended to in turn. Pieces of one folder need not wait: their appends begin in order.
 """
 
 from __future__ import annotations
@@ -36,8 +39,8 @@ class PiecesStored:
 
     def __init__(self, store: Callable[[Mapped], Coroutine[object, object, tuple[Mapped, Committed]]]) -> None:
         self._store = store
-        self._under_way: dict[asyncio.Task[None], float] = {}
-        """What is stored now, and its share of the bounds."""
+        self._under_way: dict[asyncio.Task[None], tuple[float, frozenset[str]]] = {}
+        """What is stored now, with its share of the bounds and its folders."""
         self.rejected = 0
         self.reasons: dict[str, None] = {}
 
@@ -61,10 +64,13 @@ class PiecesStored:
         """
         try:
             async for piece in pieces:
+                folders = frozenset(piece.lines)
+                while self._would_overtake(folders):
+                    await self._wait_for_one()
                 share = max(1 / _UNDER_WAY, piece.line_bytes / _UNDER_WAY_BYTES, len(piece.lines) / _UNDER_WAY_FOLDERS)
-                self._under_way[asyncio.create_task(self.add(piece))] = share
+                self._under_way[asyncio.create_task(self.add(piece))] = share, folders
                 del piece  # a large one must not be held until the next one comes
-                while sum(self._under_way.values()) >= 1:
+                while sum(share for share, _ in self._under_way.values()) >= 1:
                     await self._wait_for_one()
         finally:
             await pieces.aclose()
@@ -73,6 +79,10 @@ class PiecesStored:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+    def _would_overtake(self, folders: frozenset[str]) -> bool:
+        """Whether lines of these folders could be stored before earlier ones of the same folder."""
+        return any(others & folders and len(others | folders) > 1 for _, others in self._under_way.values())
 
     async def _wait_for_one(self) -> None:
         done, _ = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)

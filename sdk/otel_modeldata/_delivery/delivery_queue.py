@@ -90,6 +90,8 @@ class DeliveryQueue:
         self._version = 0
         """Odd while a delivery thread changes counts."""
         self._taken = self._settled = self._settlements = 0
+        self._settled_up_to = 0
+        """How many of the first records are settled; those of one batch are settled in any order."""
         self._flush_up_to = 0
         """How many records were accepted before the last `flush`: until they are settled, batches are sent without
         delay."""
@@ -168,7 +170,8 @@ class DeliveryQueue:
         with self.lock:
             self._version += 1
             try:
-                batch = self.memory.take(urgent=self.is_urgent())
+                flushed = self._flush_up_to - self._taken  # beyond these a caller of `flush` would wait for others
+                batch = self.memory.take_backlog(urgent=self.is_urgent(), most=flushed if flushed > 0 else None)
                 self._count_taken(batch)
             finally:
                 self._version += 1
@@ -254,7 +257,7 @@ class DeliveryQueue:
     def _is_settled(self, target: int | None) -> bool:
         if self._holds_adopted():
             return False
-        return self.unsettled_here() <= self._held_up() or (target is not None and self._settled >= target)
+        return self.unsettled_here() <= self._held_up() or (target is not None and self._settled_up_to >= target)
 
     def pause(self, seconds: float) -> bool:
         """Wait before the next try; False when `shutdown` leaves no time for another try."""
@@ -272,7 +275,7 @@ class DeliveryQueue:
         """Whether batches are sent without delay; always while records wait only on disk."""
         overflowed = self.backlog is not None and self.backlog.overflowed > 0
         crowded = self.memory.is_crowded()
-        return overflowed or crowded or self.stop_at is not None or self._flush_up_to > self._settled
+        return overflowed or crowded or self.stop_at is not None or self._flush_up_to > self._settled_up_to
 
     def is_done(self) -> bool:
         """Whether `shutdown` was called and nothing is left to send, or its time is over and the rest is on disk."""
@@ -307,6 +310,8 @@ class DeliveryQueue:
                 self._settlements += 1
                 if producer is self._producer:
                     self._settled += len(items)
+                    if self._settled == self._taken:
+                        self._settled_up_to = self._settled
                 elif self.backlog is not None:
                     self.backlog.count_settled(len(items))
             finally:

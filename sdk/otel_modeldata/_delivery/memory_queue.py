@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .._settings.delivery import DeliveryLimits
     from .pending import MergeKey, OnError, Producer
 
+_REQUESTS_IN_BATCH = 8
+"""A backlog is taken in batches of so many full requests, so that a request holds many records of each collection."""
+
 
 class MemoryQueue:
     """Accepted events that the delivery thread has not taken yet.
@@ -134,15 +137,15 @@ class MemoryQueue:
         """Seconds until the first record is due; there must be one."""
         return max(self._next_at, self._waiting[0].since + self._limits.merge_seconds) - time.monotonic()
 
-    def take(self, *, urgent: bool) -> list[PendingRecord]:
-        """Take at most one batch of due records; with `urgent` all are due."""
+    def take(self, *, urgent: bool, most: int | None = None) -> list[PendingRecord]:
+        """Take at most one batch of due records, and at most `most`; with `urgent` all are due."""
         queue, limit, now = self._waiting, self._limits.batch_bytes, time.monotonic()
         until = now if urgent else now - self._limits.merge_seconds
         batch: list[PendingRecord] = []
         size = 0
         while queue and queue[0].since <= until:
             pending = queue[0]
-            if batch and size + pending.charge > limit:
+            if batch and (size + pending.charge > limit or len(batch) == most):
                 break
             pending.is_taken = True
             try:
@@ -154,6 +157,16 @@ class MemoryQueue:
             size += pending.charge
         self._next_at = now + self._pause(until)
         return batch
+
+    def take_backlog(self, *, urgent: bool, most: int | None = None) -> list[PendingRecord]:
+        """Take due records for several requests, and at most `most`, if so many wait."""
+        records: list[PendingRecord] = []
+        for _ in range(_REQUESTS_IN_BATCH):
+            batch = self.take(urgent=urgent, most=None if most is None else most - len(records))
+            records += batch
+            if not batch or len(records) == most:
+                break
+        return records
 
     def _end_joining(self, pending: PendingRecord) -> None:
         joined = pending.joined

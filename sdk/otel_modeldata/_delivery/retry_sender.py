@@ -18,6 +18,7 @@ This module does not depend on the source of events or on gRPC.
 from __future__ import annotations
 
 import random
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..transport import Delivered, Refused, Retry
@@ -27,7 +28,7 @@ from .pending import Outcome
 
 if TYPE_CHECKING:
     from _thread import LockType
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .._encoding.log_record import Parts
     from ..transport import Answer, Transport
@@ -70,13 +71,17 @@ class RetrySender:
         self._is_closed = True
         self._transport.close()
 
-    def send(self, batch: Sequence[PendingRecord]) -> None:
+    def send(self, records: Iterable[PendingRecord]) -> None:
         """Send a batch; returns when every event is settled, or the deadline of `shutdown` is reached.
 
-        If a batch fills several requests, the next one is encoded while the previous one is sent.
+        If a batch fills several requests, the next one is encoded while the previous one is sent. So the encoded
+        records of at most two requests are in memory, if nothing else refers to the records.
+
+        Args:
+            records: those of a collection follow each other.
         """
         sent = Lock()  # held while the other thread sends
-        for request, is_last in self._requests(batch, by_collection=self._has_rejected):
+        for request, is_last in self._requests(records):
             with sent:
                 pass
             if is_last or not self._deliver_in_thread(request, sent):
@@ -116,32 +121,29 @@ class RetrySender:
         self._turns.pause()
         return _Encoded(pending, parts, size)
 
-    def _requests(
-        self, batch: Sequence[PendingRecord], *, by_collection: bool
-    ) -> Iterator[tuple[list[_Encoded], bool]]:
+    def _requests(self, records: Iterable[PendingRecord]) -> Iterator[tuple[list[_Encoded], bool]]:
         """Group records into requests of one producer, limited by their encoded bytes.
 
         Yields each request with whether it is the last one.
-
-        Args:
-            batch: the records.
-            by_collection: each request holds one collection.
         """
-        growing: dict[tuple[str, str], tuple[list[_Encoded], int]] = {}
-        for item in filter(None, map(self._encode, batch)):
-            key = item.pending.producer.producer_id, item.pending.record.collection if by_collection else ""
-            request, size = growing.get(key, ([], 0))
-            if request and size + item.size > self._limits.batch_bytes:
+        request: list[_Encoded] = []
+        size, producer_id = 0, ""
+        for item in filter(None, map(self._encode, records)):
+            its_producer = item.pending.producer.producer_id
+            if request and (its_producer != producer_id or size + item.size > self._limits.batch_bytes):
                 yield request, False
                 request, size = [], 0
+            producer_id = its_producer
             request.append(item)
-            growing[key] = request, size + item.size
-        for number, (request, _) in enumerate(growing.values(), start=1):
-            yield request, number == len(growing)
+            size += item.size
+        if request:
+            yield request, True
 
     def _deliver(self, request: list[_Encoded]) -> None:
         """Send until every record is settled, halving a request that is refused as a whole."""
         parts = [request]
+        if self._has_rejected:
+            parts = [list(part) for _, part in groupby(request, lambda item: item.pending.record.collection)][::-1]
         while parts:
             part = parts.pop()
             items = [item.pending for item in part]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+import weakref
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,7 @@ from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 import otel_modeldata
 from otel_modeldata import Collector, semconv
+from otel_modeldata._delivery.native_threads import wait_until
 from otel_modeldata._delivery.spool.disk_queue import DiskQueue
 from otel_modeldata._delivery.worker import Worker
 from otel_modeldata._encoding.log_record import RequestEnvelope
@@ -136,6 +140,64 @@ def test_retries_keep_the_order_within_each_collection_and_send_the_same_bytes(d
     assert delivery.flush(30) == DeliveryReport(accepted=200, delivered=200)
     assert by_collection(endpoint.stored) == {f"c{n}": list(range(5)) for n in range(40)}
     assert endpoint.requests[:8] == [endpoint.requests[0]] * 8
+
+
+def test_a_backlog_is_sent_by_collection_so_that_a_request_holds_many_records_of_each(
+    delivery_to: OpenDelivery,
+) -> None:
+    delivery = delivery_to(endpoint := Endpoint(), batch_bytes=113_500, merge_seconds=60.0)
+    for name in in_turn(4, 15):
+        delivery.put(FakeRecord(name, 10_000, collection=name.partition("/")[0]), None)
+    delivery.flush(30)
+    assert endpoint.stored == [f"c{n}/{number}" for n in range(4) for number in range(15)]
+    assert [len(names) for names in endpoint.requests] == [11, 11, 11, 11, 11, 5]
+
+
+def test_records_of_requests_that_are_answered_take_no_memory_while_the_rest_of_the_backlog_is_sent(
+    delivery_to: OpenDelivery,
+) -> None:
+    alive: weakref.WeakSet[FakeRecord] = weakref.WeakSet()
+    counts: list[int] = []
+
+    def answer(_: list[str]) -> Answer:
+        counts.append(len(alive))
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(answer), batch_bytes=113_500, merge_seconds=60.0)
+    for name in in_turn(4, 15):
+        record = FakeRecord(name, 10_000, collection=name.partition("/")[0])
+        alive.add(record)
+        delivery.put(record, None)
+    del record
+    delivery.flush(30)
+    sent = [0, *itertools.accumulate(map(len, endpoint.requests))]
+    # The request that was answered last may not be forgotten yet.
+    assert [count <= 60 - before for count, before in zip(counts, [0, *sent], strict=False)] == [True] * 6
+
+
+def test_flush_waits_for_all_records_accepted_before_it_and_for_no_others(delivery_to: OpenDelivery) -> None:
+    """Records of several collections are not settled in the order in which they were accepted."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def answer(_: list[str]) -> Answer:
+        begun.set()
+        assert gate.wait(60)
+        return Delivered()
+
+    delivery = delivery_to(endpoint := Endpoint(answer))
+    put(delivery, ["c0/0"])
+    assert begun.wait(60)
+    put(delivery, ["c0/1", "c1/0"])
+    reports: list[DeliveryReport] = []
+    flushing = threading.Thread(target=lambda: reports.append(delivery.flush(60)))
+    flushing.start()
+    assert wait_until(lambda: delivery._queue._flush_up_to == 3, 60)
+    put(delivery, ["c0/2", "c1/1"])
+    gate.set()
+    flushing.join(60)
+    delivery.flush(60)
+    assert endpoint.requests == [["c0/0"], ["c0/1", "c1/0"], ["c0/2", "c1/1"]]
+    assert reports[0].delivered >= 3
 
 
 @settings(max_examples=30)
