@@ -29,7 +29,7 @@ def machine() -> dict[str, str | int | None]:
     return {
         "cpus": os.cpu_count(),
         "processor": processor(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
 

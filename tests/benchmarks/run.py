@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 import appending
 import attacks
 import collecting
+import encoding
 import figures
 import growing
 import many_collections
@@ -30,11 +31,14 @@ import memory
 import overload
 import realistic
 import receiving
+import starting
 from case import Case, Effort, Row, Sides, rows
 
 CASES: dict[str, Case] = {
     **collecting.CASES,
+    **starting.CASES,
     **realistic.CASES,
+    **encoding.CASES,
     **receiving.CASES,
     **appending.CASES,
     **memory.CASES,

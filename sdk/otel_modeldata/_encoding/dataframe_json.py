@@ -45,16 +45,19 @@ _SMALL_BYTES = 4096 * 8
 """Frames of at most 4,096 cells are small, whatever the names of their columns are. A cell takes at least 8 bytes."""
 
 _CHUNK_CELLS = 3072
-"""Cells that are read and encoded in one go, which takes about 0.2 ms. Between chunks another thread may run, such as
-one that scores: encoding would block it. Smaller chunks take longer in all; larger ones leave the processor's cache."""
+"""Cells that are encoded in one go, which takes about 0.2 ms. Between chunks another thread may run, such as one that
+scores: encoding would block it."""
 _CHUNK_BYTES = 32 * 1024
 """The same for cells that are long texts or arrays."""
+_READ_CHUNKS = 8
+_READ_ROWS = 1024
+"""More cells are read in one go, but of one column not too many: to begin with a column costs more than a cell."""
 
 Pause = Callable[[], object]
 """Lets another thread run, if the calling one has run for long."""
 
 
-_Read = Callable[[slice], list[list[Any]]]
+_Read = Callable[[slice, Pause], list[list[Any]]]
 """The cells of some rows, a list for every column."""
 
 
@@ -133,7 +136,7 @@ class Rows:
     def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
         columns = self._columns()
         if source.count == 1:  # `self.count` has the rows that joined, too
-            return _encode_row([cell for (cell,) in source.lists(slice(0, 1))], columns)
+            return _encode_row([cell for (cell,) in source.lists(_FIRST_ROW, no_pause)], columns)
         return _encode_chunks(source.lists, source.count, source.nbytes, columns, pause)
 
     def _columns(self) -> ColumnNames:
@@ -150,7 +153,7 @@ def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:
         if len(frame) == 1:
             return _encode_row(row_of(frame), columns)
         lists = lists_of(frame)
-        return _encode_chunks(lambda rows: [cells[rows] for cells in lists], len(frame), 0, columns, no_pause)
+        return _encode_chunks(lambda rows, _: [cells[rows] for cells in lists], len(frame), 0, columns, no_pause)
     except REFUSED as error:
         raise refusal(frame, columns.names, _ENCODER, error) from None
 
@@ -168,22 +171,27 @@ def _encode_chunks(read: _Read, count: int, nbytes: int, columns: ColumnNames, p
         count: number of rows.
         nbytes: what they hold, about.
         columns: their names.
-        pause: called between chunks.
+        pause: called after each piece of the work.
     """
     row, width = columns.row, len(columns.names)
     step = max(1, min(_CHUNK_CELLS // max(1, width), _CHUNK_BYTES * count // max(1, nbytes)))
+    read_step = min(step * _READ_CHUNKS, _READ_ROWS)
     text = bytearray()
-    for start in range(0, count, step):
-        if text:
+    for first in range(0, count, read_step):
+        lists = read(slice(first, first + read_step), pause)
+        length = min(read_step, count - first)
+        for start in range(0, length, step):
+            part = lists if length <= step else [cells[start : start + step] for cells in lists]
+            rows = list(map(row, *part)) if part else [row()] * min(step, length - start)
+            # Its opening bracket is written over the closing one of the rows before, and becomes the comma between
+            # them.
+            seam = max(0, len(text) - 1)
+            _ENCODER.encode_into(rows, text, seam)
+            if seam:
+                text[seam] = ord(",")
             pause()
-        lists = read(slice(start, start + step))
-        rows = list(map(row, *lists)) if lists else [row()] * min(step, count - start)
-        # Its opening bracket is written over the closing one of the rows before, and becomes the comma between them.
-        seam = max(0, len(text) - 1)
-        _ENCODER.encode_into(rows, text, seam)
-        if seam:
-            text[seam] = ord(",")
     return text or bytearray(b"[]")
 
 
+_FIRST_ROW = slice(0, 1)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")

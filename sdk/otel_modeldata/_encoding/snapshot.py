@@ -29,6 +29,7 @@ import pandas as pd
 from .cells import SCALARS, plain, plain_all
 from .columns import MASKED, block_cells, cells_of, place
 from .refusals import REFUSED
+from .text_size import text_bytes
 from .times import zoned_time_texts
 
 if TYPE_CHECKING:
@@ -56,10 +57,12 @@ _ZONES: Final = frozenset({zoneinfo.ZoneInfo, dt.timezone})
 """Time zones whose text is known to be made without an error."""
 _FEW_ROWS: Final = 64
 """So many categories are looked at, even if a frame has less rows."""
-_LONG_TEXT: Final = 64
-"""Characters of a text."""
-_SHARED_BYTES: Final = 64 * 1024
-"""Text of Arrow of this size is shared, less is copied."""
+_SHAPE: Final = attrgetter("shape")
+_DTYPE: Final = attrgetter("dtype")
+_MOST_KNOWN: Final = 64
+"""How many types of categories are remembered."""
+_COPIED_BYTES: Final = 256 * 1024
+"""Text of Arrow of at most this size is copied, more is shared."""
 _ARROW_TEXT: Final[Any] = getattr(sys.modules.get("pyarrow"), "LargeStringArray", None)
 """The usual text of Arrow: pandas has loaded pyarrow if it is installed."""
 
@@ -87,11 +90,17 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         """Number of columns."""
         return sum([len(placement) for placement, _ in self.kept])
 
-    def lists(self, rows: slice) -> list[list[Any]]:
-        """The cells of every column, in the order of the columns; of some rows, because all may take long to read."""
+    def lists(self, rows: slice, pause: Callable[[], object]) -> list[list[Any]]:
+        """The cells of every column, in the order of the columns.
+
+        Args:
+            rows: which of them, because all may take long to read.
+            pause: called after each part of the frame.
+        """
         lists: list[list[Any]] = [[]] * self.width()
         for placement, (_, make, *held) in self.kept:
             place(make(*held, rows), placement.indexer, lists)
+            pause()
         return lists
 
 
@@ -141,8 +150,7 @@ def _numbers(values: Any, dtype: Any, make: Callable[..., list[list[Any]]], coun
 
 def _array(raw: bytes, dtype: Any, count: int, order: Any, rows: slice) -> Any:
     """Some rows of the memory that `_numbers` copied, by column and row."""
-    numbers = np.frombuffer(raw, dtype)
-    return numbers.reshape((-1, count) if count else (0, 0), order=order)[:, rows]
+    return np.frombuffer(raw, dtype).reshape((-1, count) if count else (0, 0), order=order)[:, rows]
 
 
 def _number_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -> list[list[Any]]:
@@ -160,10 +168,9 @@ def _keep_times(values: Any, count: int, max_bytes: int) -> _Kept:
 
 
 def _zoned_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -> list[list[Any]]:
-    return [
-        zoned_time_texts(pd.DatetimeIndex(column).tz_localize("UTC").tz_convert(dtype.tz).array)
-        for column in _array(raw, f"M8[{dtype.unit}]", count, order, rows)
-    ]
+    kind: Any = pd.arrays.DatetimeArray
+    moments = _array(raw, f"M8[{dtype.unit}]", count, order, rows)
+    return [zoned_time_texts(kind._simple_new(column, dtype=dtype)) for column in moments]  # noqa: SLF001 - as above
 
 
 def _keep_masked(values: Any, count: int, _: int) -> _Kept:
@@ -177,19 +184,18 @@ def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list
 
 
 def _keep_arrow_text(values: Any, count: int, _: int) -> _Kept:
-    array = values._pa_array  # noqa: SLF001 - see above
+    array = getattr(values, "_pa_array", None)
+    if array is None:  # pandas 2.0
+        array = values.__arrow_array__()
     if array.num_chunks == 1:
         chunk = array.chunk(0)
         if type(chunk) is _ARROW_TEXT:
             gaps, offsets, text = chunk.buffers()
             # An array that is a slice of another one has buffers of more rows.
-            if text is not None and text.size <= _SHARED_BYTES and offsets.size == 8 * (count + 1):
+            if text is not None and text.size <= _COPIED_BYTES and offsets.size == 8 * (count + 1):
                 raw = text.to_pybytes()
                 if not raw.isascii():
-                    if count > 1:
-                        array.validate(full=True)  # a text could end within a character
-                    else:
-                        raw.decode()
+                    array.validate(full=True)  # all of it can be UTF-8, and a text end within a character
                 gaps = None if gaps is None or not array.null_count else gaps.to_pybytes()
                 return count * 8 + len(raw), _text_lists, raw, offsets.to_pybytes(), gaps
     return _keep_other_arrow_text(array, count)
@@ -214,17 +220,13 @@ def _keep_other_arrow_text(array: Any, count: int) -> _Kept:
     if count <= _FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
-        return count * 8 + _text_bytes(texts), _shared_list, cells
+        return count * 8 + text_bytes(texts), _object_lists, cells, count, list
     for chunk in getattr(array, "chunks", (array,)):
         chunk.validate(full=True)  # Arrow can hold bytes that are not UTF-8
     size = array.nbytes
-    if size <= _SHARED_BYTES:
+    if size <= _COPIED_BYTES:
         array = _copied(array)
     return size, _arrow_lists, array
-
-
-def _shared_list(cells: list[Any], rows: slice) -> list[list[Any]]:
-    return [cells[rows]]
 
 
 def _arrow_lists(array: Any, rows: slice) -> list[list[Any]]:
@@ -238,26 +240,38 @@ def _copied(array: Any) -> Any:
 
 
 def _keep_categories(values: Any, count: int, max_bytes: int) -> _Kept:
-    codes, categories = values._ndarray, values.dtype.categories  # noqa: SLF001 - see above
-    data = getattr(categories, "_data", None)
-    if type(data) is pd.arrays.ArrowStringArray and hasattr(data, "_pa_array"):
-        cells = [*data._pa_array.to_pylist(), None]  # noqa: SLF001 - see above
-    else:
-        cells = [*cells_of(categories.array), None]
-    if len(cells) > max(count, _FEW_ROWS):
-        raise _CannotKeepError
-    try:
-        longest = max([len(cell.encode()) for cell in cells[:-1]], default=0)
-    except AttributeError:  # not only text
-        _keep_objects(cells, len(cells), max_bytes)  # raises if one of them may change or be refused
-        longest = max([len(cell.encode()) if type(cell) is str else 0 for cell in cells])
+    codes, dtype = values._ndarray, values._dtype  # noqa: SLF001 - see above
+    known = _known_categories.get(id(dtype))
+    if known is None or known[0] is not dtype:
+        known = _read_categories(dtype, count, max_bytes)
+    _, cells, longest = known
     size = count * longest
-    if size > _SHARED_BYTES:
+    if size > _COPIED_BYTES:
         sizes = [len(cell.encode()) if type(cell) is str else 0 for cell in cells]
         size = int(np.array(sizes)[codes].sum())
     if size > max_bytes:
         raise _CannotKeepError
     return count * 8 + size, _chosen_lists, codes.tobytes(), codes.dtype, cells
+
+
+def _read_categories(dtype: Any, count: int, max_bytes: int) -> tuple[Any, list[Any], int]:
+    """A type of categories, their cells with one for gaps, and the bytes of the longest text."""
+    cells = [*cells_of(dtype.categories.array), None]
+    if len(cells) > max(count, _FEW_ROWS):
+        raise _CannotKeepError
+    _keep_objects(cells, len(cells), max_bytes)  # raises if one of them may change or be refused
+    are_texts = set(map(type, cells)) <= {str, type(None)}
+    longest = max([len(cell.encode()) if type(cell) is str else 0 for cell in cells])
+    known = dtype, cells, longest
+    if are_texts and len(cells) <= _FEW_ROWS:
+        if len(_known_categories) >= _MOST_KNOWN:
+            _known_categories.clear()
+        _known_categories[id(dtype)] = known
+    return known
+
+
+_known_categories: dict[int, tuple[Any, list[Any], int]] = {}
+"""By the identity of their type. Types and their categories are immutable, and a model has the same in each request."""
 
 
 def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any], rows: slice) -> list[list[Any]]:
@@ -266,12 +280,12 @@ def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any], rows: slice) -> list
 
 def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> _Kept:
     """Of any number of columns, one after the other."""
+    if cells and type(cells[0]) is np.ndarray and (joined := _joined(cells, count, max_bytes)):
+        return joined
     try:
-        return len(cells) * 8 + _text_bytes(cells), _object_lists, cells, count, plain_all
+        return len(cells) * 8 + text_bytes(cells), _object_lists, cells, count, plain_all
     except TypeError:  # not only text
         types = set(map(type, cells))
-    if types == {np.ndarray} and (joined := _joined(cells, count, max_bytes)):
-        return joined
     if not types <= _SHARED_TYPES:
         sizes: list[int] = []
         cells = [_kept_cell(cell, sizes) for cell in cells]
@@ -280,7 +294,7 @@ def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> _Kept:
         _check_integers([cell for cell in cells if type(cell) is int])
     texts = [cell for cell in cells if type(cell) is str] if str in types else []
     make = list if types <= SCALARS else _plain_list
-    return len(cells) * 8 + _text_bytes(texts), _object_lists, cells, count, make
+    return len(cells) * 8 + text_bytes(texts), _object_lists, cells, count, make
 
 
 def _object_lists(cells: list[Any], count: int, make: Callable[[list[Any]], list[Any]], rows: slice) -> list[list[Any]]:
@@ -297,10 +311,13 @@ def _plain_list(cells: list[Any]) -> list[Any]:
 def _joined(cells: list[Any], count: int, max_bytes: int) -> _Kept | None:
     """Arrays of one type and shape, in one piece of memory; None for others."""
     dtype, shape = cells[0].dtype, cells[0].shape
-    if dtype.kind not in _NUMBERS or list(map(_SHAPE, cells)).count(shape) < len(cells):
+    if dtype.kind not in _NUMBERS:
         return None
-    if list(map(_DTYPE, cells)).count(dtype) < len(cells):
-        return None
+    if len(cells) > 1:
+        if list(map(type, cells)).count(np.ndarray) < len(cells):
+            return None
+        if list(map(_SHAPE, cells)).count(shape) < len(cells) or list(map(_DTYPE, cells)).count(dtype) < len(cells):
+            return None
     size = len(cells) * (8 + cells[0].size * 8)
     if size > max_bytes:
         raise _CannotKeepError
@@ -311,10 +328,6 @@ def _joined(cells: list[Any], count: int, max_bytes: int) -> _Kept | None:
     return size, _array_lists, raw, dtype, (len(cells) // count, count, *shape)
 
 
-_SHAPE: Final = attrgetter("shape")
-_DTYPE: Final = attrgetter("dtype")
-
-
 def _array_lists(raw: bytes, dtype: Any, shape: tuple[int, ...], rows: slice) -> list[list[Any]]:
     return [_plain_list(list(column[rows])) for column in np.frombuffer(raw, dtype).reshape(shape)]
 
@@ -323,7 +336,7 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
     """A cell that no later change reaches; its size is appended to `sizes`."""
     kind = type(cell)
     if kind is str:
-        sizes.append(_text_bytes([cell]))
+        sizes.append(text_bytes([cell]))
         return cell
     if kind is int:
         _check_integers([cell])
@@ -344,20 +357,6 @@ def _check_integers(cells: Sequence[int]) -> None:
         raise _CannotKeepError
 
 
-def _text_bytes(texts: Sequence[str]) -> int:
-    """The bytes of all text as UTF-8.
-
-    Raises:
-        UnicodeEncodeError: a text has a lone surrogate.
-        TypeError: not all of them are text.
-    """
-    # Python knows of each text whether it is ASCII: of long ones that is cheaper than a copy.
-    if texts and len(texts[0]) > _LONG_TEXT and all(map(str.isascii, texts)):
-        return sum(map(len, texts))
-    joined = "".join(texts)
-    return len(joined) if joined.isascii() else len(joined.encode())
-
-
 def _keep_other(values: Any, count: int, max_bytes: int) -> _Kept:
     """The types of pandas whose classes differ from release to release."""
     dtype = values.dtype
@@ -366,12 +365,8 @@ def _keep_other(values: Any, count: int, max_bytes: int) -> _Kept:
             return _keep_objects(np.asarray(values, dtype=object).tolist(), count, max_bytes)
         return _keep_other_arrow_text(values.__arrow_array__(), count)
     if isinstance(dtype, pd.PeriodDtype) and values.size * 8 <= max_bytes:
-        return values.size * 8, _period_lists, values.copy()
+        return values.size * 8, lambda copy, rows: block_cells(copy[..., rows]), values.copy()
     raise _CannotKeepError
-
-
-def _period_lists(values: Any, rows: slice) -> list[list[Any]]:
-    return block_cells(values[..., rows])
 
 
 _KEEPERS: Final[dict[type, Callable[[Any, int, int], _Kept]]] = {

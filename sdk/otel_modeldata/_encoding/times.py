@@ -7,6 +7,7 @@ because they cannot have years above 9999 or digits below a nanosecond.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, Final
 
 import numpy as np
@@ -41,12 +42,14 @@ def _year_of_four(text: str) -> str:
 
 def zoned_time_texts(values: Any) -> list[str | None]:
     """The texts of a `DatetimeArray` with a zone, each with the offset of its moment."""
-    local = values.tz_localize(None)
-    per_second = 10 ** _DIGITS.get(values.unit, 0)
-    offsets = (local.asi8 - values.asi8) // per_second
-    texts = {seconds: _offset(seconds) for seconds in set(offsets.tolist())}
-    times = time_texts(local.asi8.view(f"M8[{values.unit}]"))
-    return [None if time is None else time + texts[of] for time, of in zip(times, offsets.tolist(), strict=True)]
+    unit, utc = values.unit, values.asi8
+    if values.tz is dt.timezone.utc:
+        return [time and time + "+00:00" for time in time_texts(utc.view(f"M8[{unit}]"))]
+    local = values.tz_localize(None).asi8
+    offsets = ((local - utc) // 10 ** _DIGITS.get(unit, 0)).tolist()
+    texts = {seconds: _offset(seconds) for seconds in set(offsets)}
+    times = time_texts(local.view(f"M8[{unit}]"))
+    return [time and time + texts[of] for time, of in zip(times, offsets, strict=True)]
 
 
 def duration_texts(values: Times) -> list[str | None]:

@@ -279,8 +279,8 @@ def test_any_frame_of_json_values_reads_back_equal(cells: list[tuple[object, obj
     assert _parsed(frame) == [{"a": a, "b": b} for a, b in cells]
 
 
-_KINDS = [kind for kind in KINDS if "decimal" not in kind.name]
-"""Not decimals, whose text is not that of a float."""
+_KINDS = [kind for kind in KINDS if "decimal" not in kind.name and "struct" not in kind.name]
+"""Not decimals, whose text is not that of a float, and not structs, whose fields have an order of their own."""
 
 
 def _plainly(names: list[str], columns: list[list[Any]]) -> bytes:

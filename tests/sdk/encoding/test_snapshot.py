@@ -219,3 +219,80 @@ def test_a_frame_whose_names_make_its_text_large_is_encoded_at_once() -> None:
     for columns in ({"x" * 10_000: 0.5}, {"x" * 10_000: 0.5, "t": "text"}):
         frame = pd.DataFrame(columns, index=range(5000))
         assert _rows(frame).nbytes == len(_rows(frame).text()) > 5000 * 10_000
+
+
+# --- What is read from memory as it is -------------------------------------------------------------------------------
+
+TEXTS = ["a", "", None, "é", "日本", "😀", "x" * 70]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 64, 65, 700])
+def test_text_of_arrow_is_read_whole_in_pieces_or_as_a_part_of_a_larger_array(count: int) -> None:
+    pytest.importorskip("pyarrow")
+    texts = (TEXTS * 200)[: 2 * count + 3]
+    column = pd.Series(texts, dtype="string[pyarrow]")
+    in_pieces = pd.concat([column.iloc[:1], column.iloc[1 : count + 1]])
+    for part, expected in (
+        (column.iloc[:count], texts[:count]),
+        (column.iloc[2 : count + 2], texts[2 : count + 2]),
+        (in_pieces, texts[: count + 1]),
+        (pd.Series(texts[3 : count + 3], dtype="string[pyarrow]"), texts[3 : count + 3]),
+    ):
+        frame = part.to_frame("t").reset_index(drop=True)
+        assert _is_deferred(frame)
+        assert json.loads(_rows(frame).text()) == [{"t": text} for text in expected]
+
+
+@pytest.mark.parametrize("count", [1, 2, 500])
+def test_text_of_arrow_that_ends_within_a_character_is_not_deferred(count: int) -> None:
+    pa = pytest.importorskip("pyarrow")
+    whole = "é".encode() * count
+    offsets = np.array([0, *range(1, 2 * count - 1, 2), 2 * count], dtype="i8") if count > 1 else np.array([0, 1])
+    buffers = [None, pa.py_buffer(offsets.astype("i8")), pa.py_buffer(whole)]
+    array = pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers)
+    with contextlib.suppress(ValueError, TypeError):  # old releases of pandas take 32 bit offsets only
+        assert not _is_deferred(pd.DataFrame({"t": pd.arrays.ArrowStringArray(array)}))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i2", "?", ">i4"])
+def test_a_block_has_the_same_text_in_every_order_of_its_memory(dtype: str) -> None:
+    values = (np.arange(40 * 6) % 7 - 3).reshape(40, 6).astype(dtype)
+    expected = _rows(pd.DataFrame(values.copy(order="C"))).text()
+    for same in (values.copy(order="F"), np.repeat(values, 2, axis=0)[::2], np.repeat(values, 2, axis=1)[:, ::2]):
+        frame = pd.DataFrame(same, copy=False)
+        assert _is_deferred(frame)
+        assert _rows(frame).text() == expected
+    assert _rows(pd.DataFrame(values)[::-1]).text() == _rows(pd.DataFrame(values[::-1].copy())).text()
+
+
+def test_arrays_in_cells_keep_their_values_in_every_shape_and_type() -> None:
+    whole = np.arange(12.0).reshape(3, 4)
+    columns: dict[str, list[np.ndarray[Any, Any]]] = {
+        "equal": [whole[0], whole[1].copy(), whole[2]],
+        "matrices": [whole, whole + 1, whole * 2],
+        "in another order": [np.asfortranarray(whole), whole, whole],
+        "parts": [whole[:, 1], whole[:, 2], whole[:, 3]],
+        "lengths": [whole[0], whole[1, :2], whole[2, :0]],
+        "types": [whole[0], whole[1].astype("f4"), whole[2].astype("i2")],
+        "single": [np.float32([0.1]), np.float32([0.2]), np.float32([0.3])],
+        "empty": [whole[0, :0]] * 3,
+    }
+    frame = pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in columns.items()})
+    expected = [{name: np.round(cells[row], 6).tolist() for name, cells in columns.items()} for row in range(3)]
+    expected = json.loads(json.dumps(expected).replace("0.10000000149011612", "0.1"))
+    for row, number in enumerate((0.1, 0.2, 0.3)):
+        expected[row]["single"] = [number]
+    for names in ([*columns], ["equal", "matrices"], *([name] for name in columns)):
+        assert _is_deferred(frame[names])
+        assert json.loads(_rows(frame[names]).text()) == [{name: row[name] for name in names} for row in expected]
+
+
+def test_columns_with_other_categories_of_the_same_codes_keep_their_values() -> None:
+    kinds = [pd.CategoricalDtype(list(labels)) for labels in ("ab", "ba", "éx")] * 30
+    for count in (1, 3, 100):
+        for kind in kinds:
+            labels = kind.categories.tolist()
+            cells = ([labels[1], labels[0], None] * count)[:count]
+            frame = pd.DataFrame({"c": pd.Categorical(cells, dtype=kind)})
+            assert _is_deferred(frame)
+            assert json.loads(_rows(frame).text()) == [{"c": cell} for cell in cells]
