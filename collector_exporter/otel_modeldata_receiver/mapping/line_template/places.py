@@ -28,6 +28,8 @@ class Places(Generic[_Key]):
         self._most_of_one: Final = most_of_one
         self._tenants: dict[_Key, str | None] = {}
         """Who added it, the oldest first; None after another one used it."""
+        self._counts: dict[str, int] = {}
+        """How many places each of them has: thousands of additions must not look at all places each time."""
 
     def __iter__(self) -> Iterator[_Key]:
         """What was used last comes first."""
@@ -39,22 +41,33 @@ class Places(Generic[_Key]):
 
     def add(self, key: _Key, tenant: str) -> _Key | None:
         """Remember what `tenant` added; returns what is forgotten for it."""
-        own = [known for known, one in self._tenants.items() if one == tenant]
         lost = None
-        if len(own) >= self._most_of_one:
-            lost = own[0]
+        if self._counts.get(tenant, 0) >= self._most_of_one:
+            lost = next(known for known, one in self._tenants.items() if one == tenant)
         elif len(self._tenants) >= self._most:
             lost = next(iter(self._tenants))
         if lost is not None:
-            del self._tenants[lost]
+            self.forget(lost)
         self._tenants[key] = tenant
+        self._counts[tenant] = self._counts.get(tenant, 0) + 1
         return lost
 
     def use(self, key: _Key, tenant: str) -> None:
         """`tenant` uses what is remembered."""
         added_by = self._tenants.pop(key)
-        self._tenants[key] = added_by if added_by == tenant else None
+        if added_by is not None and added_by != tenant:
+            self._free_one(added_by)
+            added_by = None
+        self._tenants[key] = added_by
 
     def forget(self, key: _Key) -> None:
         """Free a place, if it is taken."""
-        self._tenants.pop(key, None)
+        tenant = self._tenants.pop(key, None)
+        if tenant is not None:
+            self._free_one(tenant)
+
+    def _free_one(self, tenant: str) -> None:
+        """One place less counts for `tenant`."""
+        left = self._counts.pop(tenant) - 1
+        if left:
+            self._counts[tenant] = left

@@ -83,7 +83,8 @@ class SenderTemplates:
         self.templates: tuple[LineTemplate, ...] = ()
         self._library = library
         self._tenant = tenant
-        self._candidates = Candidates()
+        self._candidates: Candidates | None = None
+        """Most senders need none."""
         self._may_be_the_only_one = True
 
     @property
@@ -96,14 +97,18 @@ class SenderTemplates:
 
         The first record of a sender, which may be the only one, is compared with those of other senders of its library.
         """
-        candidates = self._library.candidates if self._may_be_the_only_one else self._candidates
-        self._may_be_the_only_one = False
-        return candidates.repeated(raw, record, self._tenant)
+        if self._may_be_the_only_one:
+            self._may_be_the_only_one = False
+            return self._library.candidates.repeated(raw, record, self._tenant)
+        if self._candidates is None:
+            self._candidates = Candidates()
+        return self._candidates.repeated(raw, record, self._tenant)
 
     def add(self, template: LineTemplate) -> None:
         """Remember the template of a repeated shape, also for the other senders of the library."""
         self._remember(template)
-        self._candidates.learned(template.shape)
+        if self._candidates is not None:
+            self._candidates.learned(template.shape)
         self._library.add(template, self._tenant)
 
     def fitting(self, raw: bytes) -> tuple[LineTemplate, Fitting] | None:
@@ -119,7 +124,7 @@ class SenderTemplates:
 
     def refuse(self, shape: RecordShape) -> None:
         """Remember that a repeated shape has no template."""
-        if not self._candidates.refuse(shape):
+        if self._candidates is None or not self._candidates.refuse(shape):
             self._library.candidates.refuse(shape)
 
     def _remember(self, template: LineTemplate) -> None:

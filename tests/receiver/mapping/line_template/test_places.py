@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from otel_modeldata_receiver.mapping.line_template.places import Places
 
 
@@ -33,3 +36,31 @@ def test_a_place_can_be_freed_twice() -> None:
     places.forget(0)
     places.forget(0)
     assert len(places) == 0
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["add", "use", "forget"]), st.integers(0, 9), st.sampled_from("abc")))
+
+
+@given(STEPS)
+def test_no_deployment_has_more_than_its_places(steps: list[tuple[str, int, str]]) -> None:
+    """Compared with a list of what each added and alone uses."""
+    places: Places[int] = Places(5, 2)
+    alone: dict[int, str] = {}
+    known: list[int] = []
+    for number, (step, place, tenant) in enumerate(steps):
+        key = known[place % len(known)] if known else None
+        if step == "add" or key is None:
+            lost = places.add(number, tenant)
+            own = [one for one in known if alone.get(one) == tenant]
+            assert lost == (own[0] if len(own) == 2 else known[0] if len(known) == 5 else None)
+            known = [*(one for one in known if one != lost), number]
+            alone[number] = tenant
+        elif step == "use":
+            places.use(key, tenant)
+            known = [*(one for one in known if one != key), key]
+            if alone.get(key) != tenant:
+                alone.pop(key, None)
+        else:
+            places.forget(key)
+            known.remove(key)
+        assert list(places) == known[::-1]
