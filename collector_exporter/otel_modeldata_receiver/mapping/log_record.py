@@ -114,8 +114,7 @@ def _keys(texts: Mapping[str, str], known_id: str, scope: ScopeContext, content:
 
 def _rows_content(texts: Mapping[str, str], record: LogRecord, text: bytes | None) -> _Content:
     content_type = texts.get(semconv.AZUREML_DATA_CONTENT_TYPE) or semconv.JSON_CONTENT_TYPE
-    is_own = texts.get(semconv.AZUREML_AGENT, "").startswith(OWN_AGENT)
-    rows = body.rows(record.body, content_type, is_own=is_own, text=text)
+    rows = body.rows(record.body, content_type, is_own=_is_own(texts), text=text)
     return _Content(
         type=content_type,
         range=cloudevent.content_range(rows.size),
@@ -133,6 +132,20 @@ def _payload_content(texts: Mapping[str, str], record: LogRecord, text: bytes | 
         keys=http_attributes.line_keys(texts),
         binary=payload.binary,
     )
+
+
+def is_own(record: LogRecord) -> bool:
+    """Whether `record` states that this project's SDK wrote it.
+
+    Raises:
+        BadRecordError: an attribute is not text.
+    """
+    texts, _ = _attributes(record)
+    return _is_own(texts)
+
+
+def _is_own(texts: Mapping[str, str]) -> bool:
+    return texts.get(semconv.AZUREML_AGENT, "").startswith(OWN_AGENT)
 
 
 def collection_hint(record: LogRecord) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..exceptions import BadRecordError
 from . import event, log_record, otlp
 from .bounds import large_text
-from .bounds.record_cost import LONG_BYTES, MOST_TEMPLATE_BYTES
+from .bounds.record_cost import LARGE_BYTES, LONG_BYTES, MOST_TEMPLATE_BYTES
 from .genai import log_event
 from .line_template.scope_templates import ScopeTemplates
 
@@ -51,7 +51,7 @@ class LogRecordMapper:
     def _learn_without_text(self, raw: bytes) -> None:
         """Learn the template of a record that is too long to be mapped here, with other rows in it."""
         short = large_text.with_text(raw, b"[{}]")
-        if short is not None:
+        if short is not None and len(short) <= LARGE_BYTES:  # else it has large attributes: not to be read here
             with contextlib.suppress(BadRecordError):
                 self.map(short)
 

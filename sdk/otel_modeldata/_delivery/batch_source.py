@@ -22,15 +22,22 @@ _LOOKS_BEFORE_IDLE = 25
 `DeliveryLimits.linger_seconds`."""
 
 
-def by_collection(batch: Sequence[PendingRecord]) -> Iterator[PendingRecord]:
-    """The records of a batch, those of a collection one after the other, in order; each is forgotten when it is taken.
+_MANY_COLLECTIONS = 32
+"""In a batch. The records of fewer are sent in the order in which they were collected."""
 
-    A store appends the records of a collection in a request together. A backlog of a thousand collections in order of
-    arrival would have few records of each in a request: an append for every two or three records.
+
+def in_sending_order(batch: Sequence[PendingRecord]) -> Iterator[PendingRecord]:
+    """The records of a batch, those of a producer one after the other, in order; each is forgotten when it is taken.
+
+    Of many collections, those of a collection follow each other: a store appends the records of a collection in a
+    request together, and a backlog of a thousand collections in order of arrival would have few of each in a request,
+    an append for every two or three records.
     """
+    are_many = len({pending.record.collection for pending in batch}) >= _MANY_COLLECTIONS
     groups: dict[tuple[str, str], deque[PendingRecord]] = {}
     for pending in batch:
-        groups.setdefault((pending.producer.producer_id, pending.record.collection), deque()).append(pending)
+        key = pending.producer.producer_id, pending.record.collection if are_many else ""
+        groups.setdefault(key, deque()).append(pending)
     del batch, pending
     for group in groups.values():
         while group:

@@ -18,7 +18,6 @@ This module does not depend on the source of events or on gRPC.
 from __future__ import annotations
 
 import random
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..transport import Delivered, Refused, Retry
@@ -78,7 +77,7 @@ class RetrySender:
         records of at most two requests are in memory, if nothing else refers to the records.
 
         Args:
-            records: those of a collection follow each other.
+            records: those of a producer follow each other.
         """
         sent = Lock()  # held while the other thread sends
         for request, is_last in self._requests(records):
@@ -143,7 +142,7 @@ class RetrySender:
         """Send until every record is settled, halving a request that is refused as a whole."""
         parts = [request]
         if self._has_rejected:
-            parts = [list(part) for _, part in groupby(request, lambda item: item.pending.record.collection)][::-1]
+            parts = _by_collection(request)[::-1]
         while parts:
             part = parts.pop()
             items = [item.pending for item in part]
@@ -211,3 +210,10 @@ def _why(answer: Refused, size: int) -> tuple[str, str]:
     if answer.is_about_size():
         return "too_large", f"{size} bytes, more than the endpoint takes: {answer.code}: {answer.details}"
     return "refused", f"{answer.code}: {answer.details}"
+
+
+def _by_collection(request: list[_Encoded]) -> list[list[_Encoded]]:
+    parts: dict[str, list[_Encoded]] = {}
+    for item in request:
+        parts.setdefault(item.pending.record.collection, []).append(item)
+    return list(parts.values())

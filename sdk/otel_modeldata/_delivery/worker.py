@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._settings.delivery import DeliveryLimits
 from ..memory_hint import keep_freed_memory
-from .batch_source import BatchSource, by_collection
+from .batch_source import BatchSource, in_sending_order
 from .counters import Counters
 from .delivery_queue import DeliveryQueue
 from .loss_reporter import LossReporter
@@ -192,7 +192,7 @@ class Worker:
             batch = self._source.next_batch()
             if batch:
                 self._in_flight_since = batch[0].since
-                records = by_collection(batch)
+                records = in_sending_order(batch)
                 del batch
                 self._sender.send(records)
                 self._in_flight_since = None

@@ -142,14 +142,23 @@ def test_retries_keep_the_order_within_each_collection_and_send_the_same_bytes(d
     assert endpoint.requests[:8] == [endpoint.requests[0]] * 8
 
 
-def test_a_backlog_is_sent_by_collection_so_that_a_request_holds_many_records_of_each(
+def test_a_backlog_of_many_is_sent_by_collection_so_that_a_request_holds_many_records_of_each(
     delivery_to: OpenDelivery,
 ) -> None:
+    delivery = delivery_to(endpoint := Endpoint(), batch_bytes=113_500, merge_seconds=60.0)
+    for name in in_turn(40, 2):
+        delivery.put(FakeRecord(name, 10_000, collection=name.partition("/")[0]), None)
+    delivery.flush(30)
+    assert endpoint.stored == [f"c{n}/{number}" for n in range(40) for number in range(2)]
+    assert [len(names) for names in endpoint.requests] == [11, 11, 11, 11, 11, 11, 11, 3]
+
+
+def test_the_records_of_a_few_collections_are_sent_in_the_order_of_collect(delivery_to: OpenDelivery) -> None:
     delivery = delivery_to(endpoint := Endpoint(), batch_bytes=113_500, merge_seconds=60.0)
     for name in in_turn(4, 15):
         delivery.put(FakeRecord(name, 10_000, collection=name.partition("/")[0]), None)
     delivery.flush(30)
-    assert endpoint.stored == [f"c{n}/{number}" for n in range(4) for number in range(15)]
+    assert endpoint.stored == in_turn(4, 15)
     assert [len(names) for names in endpoint.requests] == [11, 11, 11, 11, 11, 5]
 
 

@@ -18,7 +18,8 @@ number, times. So the work that `log_record.py` does for one of them can be used
 6. What lines have of the resource, its source and its producer, are slots too. So a template of one sender makes the
    lines of every sender that uses the same library.
 7. `TemplateCache` (`template_cache.py`) remembers templates by sender and by library. A template is learned only when a
-   shape is seen again, so senders that never repeat a shape cause no learning, and everything is bounded.
+   shape is seen again, so senders that never repeat a shape cause no learning, and everything is bounded. What one
+   deployment adds to what others use is bounded too (`places.py`): it cannot make theirs be forgotten.
 
 The differential tests in `tests/receiver/mapping/line_template/` compare every line with that of `log_record.py`.
 """

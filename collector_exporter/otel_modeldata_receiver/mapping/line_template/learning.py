@@ -65,7 +65,7 @@ def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTem
     expected = [name for name in DERIVED if name != "producer" or scope.resource.producer]
     if any(parts.count(name) != 1 for name in expected):  # a text of the sender is equal to a marker
         return None
-    return make(shape, read.collection, parts, event_id)
+    return make(shape, read.collection, parts, event_id, is_own=log_record.is_own(record))
 
 
 def _probe_scope(scope: ScopeContext) -> ScopeContext:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..bounds.rows_check import OWN_AGENT
 from .record_shape import Kind
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ DERIVED: Final = ("time", "timens", "rows", "contentrange", "source", "producer"
 """Parts of a line that are derived from the time and the body of a record, and from its resource, in their order in
 `LineTemplate.pick`."""
 
-_OWN_AGENT: Final = b'"agent":"%b' % OWN_AGENT.encode()
-"""In a line: no value of an attribute has quotes that are not escaped."""
 Pick: TypeAlias = "Callable[[tuple[bytes, ...]], tuple[bytes, ...]]"
 
 
@@ -57,7 +54,9 @@ class LineTemplate:
     is_own: bool
 
 
-def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int], event_id: int) -> LineTemplate:
+def make(
+    shape: RecordShape, collection: str, parts: Sequence[bytes | str | int], event_id: int, *, is_own: bool
+) -> LineTemplate:
     """The template of a shape.
 
     Args:
@@ -65,6 +64,7 @@ def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int]
         collection: the collection of the records.
         parts: the line: constant bytes, names of `DERIVED`, and indices of slots.
         event_id: the index of the id of the line.
+        is_own: whether this project's SDK wrote the rows.
     """
     slots = shape.slots
     ids = [index for index, slot in slots.items() if slot.kind is Kind.ID and index in parts]
@@ -84,7 +84,7 @@ def make(shape: RecordShape, collection: str, parts: Sequence[bytes | str | int]
         zero_ids=frozenset(bytes(slots[index].end - slots[index].begin) for index in ids),
         numbers=tuple(numbers),
         texts=_pick(texts),
-        is_own=any(isinstance(part, bytes) and _OWN_AGENT in part for part in parts),
+        is_own=is_own,
     )
 
 

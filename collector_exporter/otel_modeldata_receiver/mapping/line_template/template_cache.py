@@ -1,14 +1,15 @@
 """Remembers line templates by sender, and decides when one is worth learning.
 
 Senders that use the same library mostly send records of the same shape. So what one of them taught serves all of them
-(`SenderTemplates.library`), and ten thousand senders of one record each cost as much as one sender of ten thousand.
+(`LibraryTemplates`), and ten thousand senders of one record each cost as much as one sender of ten thousand.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .record_shape import shape_of
+from .library_templates import MAX_TEMPLATES, Candidates, LibraryTemplates
+from .places import Places
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -19,16 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SenderTemplates", "TemplateCache"]
 
-_Key = TypeVar("_Key")
-
 MAX_SENDERS: Final = 256
-MAX_TEMPLATES: Final = 32
-"""Of one sender: 4 KiB each, and a record may be compared with all of them."""
-MAX_CANDIDATES: Final = 8
-"""Shapes of one sender that have no template, or none yet."""
-_CUTS_WITHOUT_RESULT: Final = 8
-"""When this many shapes did not repeat, only one of `_CUT_INTERVAL` records becomes a candidate."""
-_CUT_INTERVAL: Final = 16
+"""And as many libraries."""
+_LIBRARIES_OF_ONE: Final = 32
+"""Libraries that only one deployment uses."""
 
 Sender: TypeAlias = "tuple[DeploymentResource, str]"
 """The resource and the agent: lines depend only on these, the record and its time."""
@@ -41,7 +36,8 @@ class TemplateCache:
 
     def __init__(self) -> None:
         self._senders: dict[Sender, SenderTemplates] = {}
-        self._libraries: dict[Library, SenderTemplates] = {}
+        self._libraries: dict[Library, LibraryTemplates] = {}
+        self._places: Places[Library] = Places(MAX_SENDERS, _LIBRARIES_OF_ONE)
 
     def __len__(self) -> int:
         """How many senders are known."""
@@ -51,42 +47,45 @@ class TemplateCache:
         """The templates of `sender`."""
         found = self._senders.pop(sender, None)
         if found is None:
-            resource, agent = sender
-            library = (agent, bool(resource.producer))
-            shared = self._libraries.pop(library, None) or SenderTemplates()
-            _remember(self._libraries, library, shared)
-            found = SenderTemplates(shared)
-        _remember(self._senders, sender, found)
+            found = SenderTemplates(self._of_library(*sender), sender[0].tenant)
+            if len(self._senders) >= MAX_SENDERS:
+                del self._senders[next(iter(self._senders))]
+        self._senders[sender] = found
+        return found
+
+    def _of_library(self, resource: DeploymentResource, agent: str) -> LibraryTemplates:
+        library = (agent, bool(resource.producer))
+        found = self._libraries.get(library)
+        if found is not None:
+            self._places.use(library, resource.tenant)
+            return found
+        lost = self._places.add(library, resource.tenant)
+        if lost is not None:
+            del self._libraries[lost]
+        found = self._libraries[library] = LibraryTemplates()
         return found
 
 
-def _remember(known: dict[_Key, SenderTemplates], key: _Key, templates: SenderTemplates) -> None:
-    """Add what was used most recently; what was not used for the longest time is forgotten."""
-    if len(known) >= MAX_SENDERS:
-        del known[next(iter(known))]
-    known[key] = templates
-
-
 class SenderTemplates:
-    """The line templates of one sender, or of all senders of a library.
+    """The line templates of one sender.
 
     Args:
         library: those of the sender's library.
+        tenant: the deployment of the sender.
 
     Attributes:
         templates: the templates, the newest first.
-        library: see above.
     """
 
-    __slots__ = ("_candidates", "_cuts", "_unmatched", "library", "templates")
+    __slots__ = ("_candidates", "_library", "_may_be_the_only_one", "_tenant", "templates")
 
-    def __init__(self, library: SenderTemplates | None = None) -> None:
-        self.library = library
+    def __init__(self, library: LibraryTemplates, tenant: str) -> None:
         self.templates: tuple[LineTemplate, ...] = ()
-        self._candidates: dict[RecordShape, bool] = {}
-        """Shapes that were seen, the oldest first, and whether they may have a template."""
-        self._unmatched = 0
-        self._cuts = 0
+        self._library = library
+        self._tenant = tenant
+        self._candidates: Candidates | None = None
+        """Most senders need none."""
+        self._may_be_the_only_one = True
 
     @property
     def is_full(self) -> bool:
@@ -96,32 +95,21 @@ class SenderTemplates:
     def repeated_shape(self, raw: bytes, record: LogRecord) -> RecordShape | None:
         """The shape of a record that fits no template, if another record had that shape before.
 
-        Cutting a record costs about as much as reading it. So the first record of a sender, which may be the only one,
-        is compared with those of other senders of its library, and records whose shapes never repeat are soon cut
-        rarely.
+        The first record of a sender, which may be the only one, is compared with those of other senders of its library.
         """
-        self._unmatched += 1
-        if self._unmatched == 1 and self.library is not None:
-            return self.library.repeated_shape(raw, record)
-        for shape, learnable in self._candidates.items():
-            if shape.fit(raw) is not None:
-                return shape if learnable else None
-        if self._unmatched > 1 and (self._cuts < _CUTS_WITHOUT_RESULT or self._unmatched % _CUT_INTERVAL == 0):
-            self._cuts += 1
-            candidate = shape_of(raw, record)
-            if candidate is not None:
-                if len(self._candidates) >= MAX_CANDIDATES:
-                    del self._candidates[next(iter(self._candidates))]
-                self._candidates[candidate] = True
-        return None
+        if self._may_be_the_only_one:
+            self._may_be_the_only_one = False
+            return self._library.candidates.repeated(raw, record, self._tenant)
+        if self._candidates is None:
+            self._candidates = Candidates()
+        return self._candidates.repeated(raw, record, self._tenant)
 
     def add(self, template: LineTemplate) -> None:
         """Remember the template of a repeated shape, also for the other senders of the library."""
-        self.templates = (template, *self.templates[: MAX_TEMPLATES - 1])
-        self._candidates.pop(template.shape, None)
-        self._cuts = 0
-        if self.library is not None:
-            self.library.add(template)
+        self._remember(template)
+        if self._candidates is not None:
+            self._candidates.learned(template.shape)
+        self._library.add(template, self._tenant)
 
     def fitting(self, raw: bytes) -> tuple[LineTemplate, Fitting] | None:
         """The template that has the shape of a record, and the pieces of the record; of this sender if it has one."""
@@ -129,16 +117,15 @@ class SenderTemplates:
             fitting = template.shape.fit(raw)
             if fitting is not None:
                 return template, fitting
-        if self.library is None:
-            return None
-        found = self.library.fitting(raw)
+        found = self._library.fitting(raw, self._tenant)
         if found is not None:
-            self.templates = (found[0], *self.templates[: MAX_TEMPLATES - 1])
+            self._remember(found[0])
         return found
 
     def refuse(self, shape: RecordShape) -> None:
         """Remember that a repeated shape has no template."""
-        if self.library is not None and shape not in self._candidates:
-            self.library.refuse(shape)
-        else:
-            self._candidates[shape] = False
+        if self._candidates is None or not self._candidates.refuse(shape):
+            self._library.candidates.refuse(shape)
+
+    def _remember(self, template: LineTemplate) -> None:
+        self.templates = (template, *self.templates[: MAX_TEMPLATES - 1])

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import pytest
 from otlp_requests import NOON
 from template_records import OTHER_UUID, UUID, in_turn, known_templates, ordinary, scope
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.mapping import log_record
 from otel_modeldata_receiver.mapping.cloudevent import Varies
-from otel_modeldata_receiver.mapping.line_template import scope_templates, template_cache
+from otel_modeldata_receiver.mapping.line_template import library_templates, scope_templates
+from otel_modeldata_receiver.mapping.line_template.library_templates import MAX_TEMPLATES
 from otel_modeldata_receiver.mapping.line_template.scope_templates import _MAX_LEARNED
-from otel_modeldata_receiver.mapping.line_template.template_cache import MAX_SENDERS, MAX_TEMPLATES, TemplateCache
-
-if TYPE_CHECKING:
-    import pytest
+from otel_modeldata_receiver.mapping.line_template.template_cache import MAX_SENDERS, TemplateCache
 
 
 def test_a_record_with_other_ids_and_times_is_not_learned_again() -> None:
@@ -41,8 +38,8 @@ def unlike(number: int) -> bytes:
 
 def test_shapes_that_are_seen_once_are_never_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     cuts = []
-    original = template_cache.shape_of
-    monkeypatch.setattr(template_cache, "shape_of", lambda raw, record: cuts.append(raw) or original(raw, record))
+    original = library_templates.shape_of
+    monkeypatch.setattr(library_templates, "shape_of", lambda raw, record: cuts.append(raw) or original(raw, record))
     cache = TemplateCache()
     assert in_turn(map(unlike, range(1000)), cache) == [False] * 1000
     assert known_templates(cache) == 0
@@ -58,7 +55,7 @@ def test_senders_of_one_record_each_share_the_template_of_their_library() -> Non
     taken = [
         in_turn(one, cache, scope(endpoint=f"e-{number}"))[0] for _ in range(2) for number in range(MAX_SENDERS + 1)
     ]
-    assert taken == [False] * 3 + [True] * (2 * MAX_SENDERS - 1)
+    assert taken == [False] * 2 + [True] * (2 * MAX_SENDERS)
     assert len(cache) == MAX_SENDERS
 
 
@@ -69,6 +66,50 @@ def test_senders_of_another_library_do_not_share_a_template() -> None:
         in_turn(one, cache, scope(endpoint=f"e-{number}"))
     assert in_turn(one, cache, scope(endpoint="e-9")) == [True]
     assert in_turn(one, cache, scope(endpoint="e-9", agent="other/1.0")) == [False]
+
+
+@pytest.mark.parametrize(
+    "special",
+    [(OTHER_UUID.encode(), "é".encode() * 18), (b"t" * 16, bytes(16)), (NOON.to_bytes(8, "little"), bytes(8))],
+    ids=["text", "trace", "time"],
+)
+def test_a_special_value_of_one_sender_does_not_cost_others_the_template(special: tuple[bytes, bytes]) -> None:
+    cache = TemplateCache()
+    one = ordinary().SerializeToString()
+    raw = [one, one.replace(*special), one, one]
+    taken = [in_turn([raw[n]], cache, scope(endpoint=f"e-{n}"))[0] for n in range(4)]
+    assert taken == [False, False, False, True]
+
+
+def test_a_deployment_of_many_shapes_does_not_make_others_forget_their_template() -> None:
+    cache = TemplateCache()
+    one = [ordinary().SerializeToString()]
+    for number in range(4):
+        in_turn(one, cache, scope(endpoint=f"e-{number}", producer="p"))
+    for number in range(2 * MAX_TEMPLATES):
+        in_turn([unlike(number)] * 3, cache, scope(producer=f"p-{number}"))
+    assert in_turn(one, cache, scope(endpoint="e-9", producer="p")) == [True]
+
+
+def test_a_deployment_of_many_libraries_does_not_make_others_forget_their_template() -> None:
+    cache = TemplateCache()
+    one = [ordinary().SerializeToString()]
+    for number in range(4):
+        in_turn(one, cache, scope(endpoint=f"e-{number}"))
+    for number in range(2 * MAX_SENDERS):
+        in_turn(one, cache, scope(agent=f"other/{number}"))
+    assert in_turn(one, cache, scope(endpoint="e-9")) == [True]
+
+
+def test_senders_of_one_deployment_that_never_repeat_a_shape_do_not_keep_others_from_learning_theirs() -> None:
+    cache = TemplateCache()
+    one = [ordinary().SerializeToString()]
+    taken = []
+    for number in range(60):
+        for other in range(20):
+            in_turn([unlike(20 * number + other)], cache, scope(producer=f"p-{number}-{other}"))
+        taken += in_turn(one, cache, scope(endpoint=f"e-{number}", producer="p"))
+    assert taken[-1]
 
 
 def test_a_shape_of_a_library_without_a_template_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:

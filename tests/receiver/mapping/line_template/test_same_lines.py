@@ -24,6 +24,9 @@ from template_records import (
 )
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.exceptions import BadRecordError
+from otel_modeldata_receiver.mapping import otlp
+from otel_modeldata_receiver.mapping.bounds.rows_check import OWN_AGENT
 from otel_modeldata_receiver.mapping.cloudevent import LINE_ATTRIBUTES, FromAttribute, Varies
 from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
 from otel_modeldata_receiver.mapping.log_record_mapper import LogRecordMapper
@@ -171,6 +174,33 @@ def test_large_rows_make_the_same_lines_with_and_without_templates(
         raw.append(backwards(encoded) if is_backwards else encoded)
     fast, plain = by_both_ways(raw)
     assert fast == plain
+
+
+@pytest.mark.parametrize("agent", [None, "", "other/1.0", OWN_AGENT])
+def test_the_name_of_a_scope_does_not_make_a_record_one_of_our_sdk(agent: str | None) -> None:
+    """Its numbers are checked where an attribute does not name our SDK."""
+    good, out_of_range = (
+        ordinary({semconv.AZUREML_AGENT: agent}, body).SerializeToString() for body in ('[{"a":1}]', '[{"a":1e400}]')
+    )
+    of, cache = scope(agent="otel-modeldata/"), TemplateCache()
+    in_turn([good] * 4, cache, of)
+    if agent != OWN_AGENT:
+        with pytest.raises(BadRecordError, match="number out of range"):
+            LogRecordMapper(of, cache).map(out_of_range)
+    else:
+        assert LogRecordMapper(of, cache).map(out_of_range) == LogRecordMapper(of, None).map(out_of_range)
+
+
+def test_large_attributes_are_not_read_to_learn_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be many values, which are counted first."""
+    one = ordinary(body=ROWS)
+    values = one.attributes.add(key="values").value.array_value.values
+    for _ in range(150_000):
+        values.add()
+    decoded = []
+    monkeypatch.setattr(otlp, "log_record", decoded.append)
+    assert LogRecordMapper(scope(), TemplateCache()).line_of_large(one.SerializeToString()) is None
+    assert decoded == []
 
 
 @pytest.mark.parametrize(("size", "expected"), [(300_000, True), (600_000, False)])
