@@ -395,6 +395,7 @@ def test_a_column_of_arrow_without_rows_may_hold_text() -> None:
     assert _rows(pd.DataFrame({"t": _arrow_text(0, [0], b"x" * 40_000)})).text() == b"[]"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pandas 2 prints some of its errors
 def test_times_of_a_zone_that_pandas_cannot_use_are_refused_at_once() -> None:
     zone = pytest.importorskip("dateutil.tz").gettz("America/New_York")  # releases before 3 cannot use some of them
     try:
