@@ -40,13 +40,16 @@ from otel_modeldata_receiver.mapping.signal import LogRecords
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from opentelemetry.proto.common.v1.common_pb2 import KeyValue
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
     from otel_modeldata_receiver.mapping.request import Mapped
     from otel_modeldata_receiver.mapping.signal import Signal
+
+    Sent = tuple[Iterable[KeyValue], LogRecord]
+    """The attributes of the resource of a record, and the record."""
 
 __all__ = ["TARGET", "WORDS", "check_mapped", "mapped"]
 
@@ -192,9 +195,9 @@ def _values(outcome: Mapped, sent: set[str | None]) -> object:
     )
 
 
-def _records(request: ExportLogsServiceRequest | None) -> list[tuple[dict[str, str | None], LogRecord]]:
+def _records(request: ExportLogsServiceRequest | None) -> list[Sent]:
     return [
-        (_texts(of_resource.resource.attributes), one)
+        (of_resource.resource.attributes, one)
         for of_resource in (request.resource_logs if request else ())
         for scope in of_resource.scope_logs
         for one in scope.log_records
@@ -217,19 +220,19 @@ def _text(attribute: KeyValue) -> str | None:
     return repr(attribute.value.double_value) if kind == "double_value" else None
 
 
-def _check_values(sent: list[tuple[dict[str, str | None], LogRecord]], known: dict[str, Any], outcome: Mapped) -> None:
+def _check_values(sent: list[Sent], known: dict[str, Any], outcome: Mapped) -> None:
     """Check the lines of records whose id no other record has."""
     times = Counter(_texts(one.attributes).get(_ID) for _, one in sent)
     large = {one.event.line.id for one in outcome.large}
     raw = {line.id: line.data for group in outcome.lines.values() for line in group}
-    for of_resource, one in sent:
-        texts = _texts(one.attributes)
+    for resource_attributes, one in sent:
+        of_resource, texts = _texts(resource_attributes), _texts(one.attributes)
         line_id = texts.get(_ID)
         if not line_id or times[line_id] != 1:
             continue
         event = known.get(line_id)
         if event is None:
-            assert not _is_ordinary(of_resource, one, texts), f"an ordinary record is rejected: {line_id}"
+            assert not _is_ordinary(resource_attributes, one), f"an ordinary record is rejected: {line_id}"
             continue
         if line_id in large or one.event_name.startswith("gen_ai."):
             continue
@@ -249,8 +252,9 @@ def _check_values(sent: list[tuple[dict[str, str | None], LogRecord]], known: di
             assert b'"data":%b,' % body in raw[line_id] or b'"data":[%b],' % body in raw[line_id], "other rows"
 
 
-def _is_ordinary(of_resource: dict[str, str | None], one: LogRecord, texts: dict[str, str | None]) -> bool:
+def _is_ordinary(resource_attributes: Iterable[KeyValue], one: LogRecord) -> bool:
     """Whether a record is one that every receiver must store."""
+    of_resource, texts = _texts(resource_attributes), _texts(one.attributes)
     names = [{**dict.fromkeys(DEPLOYMENT, "x"), **of_resource}[key] for key in DEPLOYMENT]
     kinds = {attribute.value.WhichOneof("value") for attribute in one.attributes}
     return (
@@ -258,11 +262,18 @@ def _is_ordinary(of_resource: dict[str, str | None], one: LogRecord, texts: dict
         and all(_NAME.fullmatch(str(name)) for name in (*names, texts.get(_COLLECTION, "")))
         and "service.name" not in of_resource
         and texts.keys() <= _ORDINARY_KEYS
+        and _are_unique(resource_attributes)
+        and _are_unique(one.attributes)
         and kinds <= {"string_value", "int_value", "double_value"}
         and not one.event_name.startswith("gen_ai.")
         and one.body.WhichOneof("value") == "string_value"
         and _are_plain_rows(one.body.string_value)
     )
+
+
+def _are_unique(attributes: Iterable[KeyValue]) -> bool:
+    """Values that a later one replaces are checked, too."""
+    return max(Counter(attribute.key for attribute in attributes).values(), default=0) <= 1
 
 
 def _are_plain_rows(body: str) -> bool:
