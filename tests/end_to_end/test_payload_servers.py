@@ -176,7 +176,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.long
-def test_litserves_server_collects_payloads(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_litserves_server_collects_payloads(serve: Callable[..., Served], tmp_path: Path, interrupts: None) -> None:
     served = serve(LITSERVE, "python", "application.py", "PORT")
     assert served.send("/predict", b'{"a": 1}', Content_Type="application/json", X_Request_Id="r") == (
         200,
