@@ -106,7 +106,7 @@ def test_strange_files_between_parked_ones_do_not_keep_a_receiver_from_storing(
     folder = tmp_path / "_parked" / BROKEN
     folder.mkdir(parents=True)
     for path in (tmp_path / "_parked/README", folder / f"{INSTANCE}000000.jsonl", folder / "x.jsonl", folder / ".x"):
-        path.write_bytes(os.urandom(100) + b"\n")
+        path.write_bytes(os.urandom(100) + b"\n8%\xf7\x05\n")
     receiver = start_receiver(str(tmp_path), *SAME)
     with Load(receiver.endpoint, threads=1, records=20, every_20th="broken/blue") as load:
         load.wait_for_acks(100)

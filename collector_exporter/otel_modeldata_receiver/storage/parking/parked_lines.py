@@ -15,15 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["count_within", "read_parked"]
 
 
-class _Id(msgspec.Struct):
-    id: str
-
-
-_decode: Final = msgspec.json.Decoder(_Id).decode
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text: Final = msgspec.json.Decoder(str).decode
 
 
 def read_parked(content: bytes) -> tuple[list[Line], list[bytes]]:
-    """The lines in a part of a parked blob, and what is no JSON any more: with it the folder would not be readable."""
+    """The lines in a part of a parked blob, and what is no line any more: with it the folder would not be readable."""
     *texts, rest = content.split(b"\n")
     lines, damaged = [], [rest] if rest else []
     for text in texts:
@@ -46,10 +43,17 @@ def count_within(lines: Sequence[Line], size: int) -> int:
 
 
 def _id(line: bytes) -> str | None:
-    """The id of a parked line, None if it is no JSON; a line of another writer may have none, and is delivered."""
+    """The id of a parked line, None if it is no JSON object; a line of another writer may have none, and is delivered.
+
+    The whole line is checked: a decoder of the id alone ends where the first value has another type than expected, and
+    checks no UTF-8 in values that it skips.
+    """
     try:
-        return _decode(line).id
-    except msgspec.ValidationError:
-        return hashlib.sha256(line).hexdigest()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        line.decode()
+        members = _members(line)
+    except (ValueError, RecursionError):
         return None
+    try:
+        return _text(members.get("id", b""))
+    except msgspec.DecodeError:
+        return hashlib.sha256(line).hexdigest()
