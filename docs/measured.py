@@ -140,7 +140,10 @@ def _frames_of(case: str) -> str:
 
 
 def _extremes(_: str) -> str:
-    """The best and the worst frame, with the time of this SDK. The best p99 is left out: of many, it is the one with an accident of the peer."""
+    """The best and the worst frame, with the time of this SDK.
+
+    The best p99 is left out: of many, it is the one with an accident of the peer.
+    """
     lines = []
     for case, title in ENVIRONMENTS.items():
         times = {row["figure"]: row["ours"] for row in _rows(case) if row.get("peer_name") == "official"}
