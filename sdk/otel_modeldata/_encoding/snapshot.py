@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from .cells import SCALARS, plain, plain_all
+from .column_names import kept_labels
 from .columns import MASKED, block_cells, cells_of, place
 from .refusals import REFUSED
 from .text_size import text_bytes
@@ -33,6 +34,8 @@ from .times import check_zoned, zoned_time_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from .column_names import Labels
 
 _Kept = tuple[Any, ...]
 """A part of a frame: what it holds in bytes, about; the function that makes the lists of its columns, with some of its
@@ -73,13 +76,13 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
     """A copy of a frame.
 
     Attributes:
-        labels: of its columns. An Index is immutable.
+        labels: of its columns.
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
     """
 
-    labels: pd.Index[Any]
+    labels: Labels
     count: int
     kept: list[tuple[Any, _Kept]]
     nbytes: int
@@ -124,7 +127,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             kept.append((block.mgr_locs, part))  # placements are immutable
     except (_CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    return Snapshot(labels, count, kept, size)
+    return Snapshot(kept_labels(labels), count, kept, size)
 
 
 def _keep_array(values: Any, count: int, max_bytes: int) -> _Kept:
