@@ -16,7 +16,7 @@ from ...layout import partition
 from ...layout.partition import NS_PER_SECOND
 from ...line import Line
 from .. import body, cloudevent, log_record, protowire
-from ..bounds.record_cost import LONG_BYTES
+from ..bounds.record_cost import LONG_BYTES, may_have_many_rows
 from ..bounds.rows_check import are_rows_as_they_are
 from ..event import PlacedLine
 from .learning import learn
@@ -207,6 +207,8 @@ def _large_rows(text: memoryview, template: LineTemplate, raw: bytes) -> bytes |
         _NotOrdinaryError: it may take long to look at them.
         msgspec.DecodeError: it has no rows, as for `RecursionError` and the errors of `_rows`.
     """
+    if may_have_many_rows(raw):
+        raise _NotOrdinaryError
     start = len(raw) - template.shape.tail.size - len(text)
     if template.is_own and are_rows_as_they_are(text, raw, start):
         return text
