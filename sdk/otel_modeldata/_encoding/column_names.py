@@ -214,16 +214,23 @@ def _folded(name: str) -> str:
 
 
 def _what_breaks_consumers(names: list[str]) -> tuple[str, ...]:
-    found = []
+    """One sentence for each kind of problem, about its first columns: a frame may have hundreds of them."""
+    found, dotted, equal = [], [], []
     by_case: dict[str, str] = {}
     for name in names:
         folded = _folded(name)
         if folded == _ROW_ID:
             found.append(f"column {name!r} has the name that Azure's consumer gives its row ids: {_ADVICE}")
         if "." in name:
-            found.append(f"column {name!r} has a '.', which Azure's data quality and drift monitors refuse")
-        if by_case.setdefault(folded, name) != name:
-            found.append(
-                f"columns {by_case[folded]!r} and {name!r} are equal up to case, which Spark refuses: {_ADVICE}"
-            )
+            dotted.append(name)
+        first = by_case.setdefault(folded, name)
+        if first != name:
+            equal.append((first, name))
+    if dotted:
+        have = f" and {len(dotted) - 1} more columns have" if len(dotted) > 1 else " has"
+        found.append(f"column {dotted[0]!r}{have} a '.', which Azure's data quality and drift monitors refuse")
+    if equal:
+        more = f", and {len(equal) - 1} more pairs" if len(equal) > 1 else ""
+        one, other = equal[0]
+        found.append(f"columns {one!r} and {other!r} are equal up to case{more}, which Spark refuses: {_ADVICE}")
     return tuple(found)
