@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .column_names import most_bytes
+from .column_names import kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .refusals import REFUSED, refusal
 from .snapshot import Snapshot, snapshot_of
@@ -99,7 +99,7 @@ class Rows:
                 return
             self._source = None
         self.count = len(frame)
-        self._labels = frame.columns
+        self._labels = kept_labels(frame.columns)
         self._text = _encode(frame, self._columns())
         self.nbytes = len(self._text)
 

@@ -11,6 +11,7 @@ rows; and the function's arguments before the rows. (Plain tuples are the cheape
 COPIED_BYTES: Final = 256 * 1024
 """How much text of Arrow of a frame is copied; what is beyond is shared."""
 FEW_ROWS: Final = 64
+"""Text of so many rows is read at once, and so many categories are looked at, even if a frame has less rows."""
 
 
 class CannotKeepError(Exception):

@@ -27,6 +27,7 @@ import pandas as pd
 from ..exceptions import UnsupportedValueError
 from .arrow_text import NOT_UTF8, first_damaged, keep_array, keep_text, shared_lists
 from .cells import SCALARS, plain, plain_all
+from .column_names import kept_labels
 from .columns import MASKED, block_cells, cells_of, place
 from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .refusals import REFUSED
@@ -35,6 +36,8 @@ from .times import check_zoned, zoned_time_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from .column_names import Labels
 
 _LAST_NUMBER: Final = np.dtype("f8").num
 """NumPy numbers its types: truths, integers and the usual floats come first."""
@@ -62,13 +65,13 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
     """A copy of a frame.
 
     Attributes:
-        labels: of its columns. An Index is immutable.
+        labels: of its columns.
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
     """
 
-    labels: pd.Index[Any]
+    labels: Labels
     count: int
     kept: list[tuple[Any, Kept]]
     nbytes: int
@@ -139,7 +142,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             kept.append((block.mgr_locs, part))  # placements are immutable
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    return Snapshot(labels, count, kept, size)
+    return Snapshot(kept_labels(labels), count, kept, size)
 
 
 def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:
