@@ -114,9 +114,9 @@ class Rows:
         """Whether one event of `nbytes` may hold both: columns are equal, the sum is small, text is checked."""
         if nbytes + later.nbytes > MAX_JOINED_BYTES or self._columns().names != later._columns().names:
             return False
-        return not (self._is_unchecked() or later._is_unchecked())
+        return not (self.is_unchecked() or later.is_unchecked())
 
-    def _is_unchecked(self) -> bool:
+    def is_unchecked(self) -> bool:
         """Whether the rows may be refused later, which must not affect others."""
         return self._source is not None and self._source.is_unchecked()
 
