@@ -53,6 +53,7 @@ _CONVERTED_TYPES: Final = frozenset(
 """Of cells that have a JSON form which cannot change: as cheap to make now as later."""
 _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
+_ARRAY: Final = np.ndarray
 _TEXT: Final[Any] = pd.arrays.ArrowStringArray
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
@@ -131,11 +132,15 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
         count = len(index)
         for block in manager.blocks:
             values = block.values
-            if type(values) is _TEXT:
+            kind = type(values)
+            # Here and not in `_keep_array`: in a process that just woke up a call costs more than what it does.
+            if count == 1 and kind is _ARRAY and (dtype := values.dtype).num <= _LAST_NUMBER:
+                part: Kept = values.size * 8, _number_lists, values.tobytes(), dtype, 1, "C"
+            elif kind is _TEXT:
                 part = keep_text(values, count, max_bytes, text_size)
                 text_size += part[0]
             else:
-                part = _KEEPERS.get(type(values), _keep_other)(values, count, max_bytes)
+                part = _KEEPERS.get(kind, _keep_other)(values, count, max_bytes)
             size += part[0]
             if size > max_bytes:
                 return None
