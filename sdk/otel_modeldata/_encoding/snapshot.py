@@ -201,7 +201,7 @@ def _zoned_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) ->
 
 def _keep_masked(values: Any, count: int, _: int) -> Kept:
     numbers, mask = values._data, values._mask  # noqa: SLF001 - `to_numpy` takes a hundred times as long
-    return count * 8, _masked_lists, numbers.tobytes(), numbers.dtype, mask.tobytes()
+    return count * 9, _masked_lists, numbers.tobytes(), numbers.dtype, mask.tobytes()
 
 
 def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list[Any]]:
@@ -327,10 +327,10 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
         sizes.append(sys.getsizeof(converted))
         return converted
     if kind is np.ndarray and cell.dtype.kind in _NUMBERS:
-        sizes.append(cell.size * 8)
+        sizes.append(cell.size * 8 + 128)
         return cell.copy()
     if kind is list and _ELEMENT_TYPES.issuperset(map(type, cell)):
-        sizes.append(len(cell) * 8)
+        sizes.append(len(cell) * 40 + 64)  # floats are objects
         return cell.copy()
     raise CannotKeepError
 
