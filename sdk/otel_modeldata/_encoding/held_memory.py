@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["labels_bytes", "snapshot_bytes"]
 
-_PART_BYTES: Final = 440
+_PART_BYTES: Final = 480
 """Of a part: its tuple, the positions of its columns, and the heads of what it holds."""
 _OBJECT_BYTES: Final = 64
 """Of a cell that is an object, beside its place in a list and the characters of a text; of a whole number."""
