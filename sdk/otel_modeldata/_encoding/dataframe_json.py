@@ -27,7 +27,7 @@ import msgspec
 
 from .column_names import kept_labels, most_bytes
 from .columns import lists_of, row_of
-from .held_memory import labels_bytes, snapshot_bytes
+from .held_memory import labels_bytes
 from .refusals import REFUSED, refusal
 from .snapshot import Snapshot, snapshot_of
 
@@ -96,7 +96,7 @@ class Rows:
             self.count = snapshot.count
             self.nbytes = snapshot.nbytes
             self._labels = snapshot.labels
-            self.memory = snapshot_bytes(snapshot)
+            self.memory = snapshot.memory
             if self.nbytes <= _SMALL_BYTES and self.count <= _SMALL_ROWS:
                 return
             if self._may_wait(snapshot.width()):
@@ -116,8 +116,14 @@ class Rows:
         return most_bytes(self._labels, width) <= most or sum(map(len, self._columns().names)) <= most
 
     def may_join(self, later: Rows, nbytes: int) -> bool:
-        """Whether one event of `nbytes` may hold both: their columns are equal, and the sum is small."""
-        return nbytes + later.nbytes <= MAX_JOINED_BYTES and self._columns().names == later._columns().names
+        """Whether one event of `nbytes` may hold both: columns are equal, the sum is small, text is checked."""
+        if nbytes + later.nbytes > MAX_JOINED_BYTES or self._columns().names != later._columns().names:
+            return False
+        return not (self.is_unchecked() or later.is_unchecked())
+
+    def is_unchecked(self) -> bool:
+        """Whether the rows may be refused later, which must not affect others."""
+        return self._source is not None and self._source.is_unchecked()
 
     def join(self, later: Rows) -> None:
         """Append other rows to these, after `may_join`."""
@@ -132,6 +138,9 @@ class Rows:
 
         Args:
             pause: called between chunks of rows.
+
+        Raises:
+            UnsupportedValueError: large text of Arrow is not UTF-8.
         """
         if self._source is not None:
             self._text = self._encoded(self._source, pause)
@@ -144,6 +153,8 @@ class Rows:
 
     def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
         columns = self._columns()
+        if source.is_unchecked():
+            source.check(columns.names, pause)
         if source.count == 1:  # `self.count` has the rows that joined, too
             return _encode_row([cell for (cell,) in source.lists(_FIRST_ROW, no_pause)], columns)
         return _encode_chunks(source.lists, source.count, source.nbytes, columns, pause)

@@ -198,6 +198,15 @@ def test_names_that_break_azures_consumer_are_reported() -> None:
     assert ColumnNames(["a", "b c", "0", "(x)"]).warnings == ()
 
 
+def test_many_such_names_are_reported_in_one_sentence() -> None:
+    """`pandas.json_normalize` makes hundreds of them."""
+    names = [f"a.{number}" for number in range(300)] + [one for n in range(50) for one in (f"x{n}", f"X{n}")]
+    assert ColumnNames(names).warnings == (
+        "column 'a.0' and 299 more columns have a '.', which Azure's data quality and drift monitors refuse",
+        f"columns 'x0' and 'X0' are equal up to case, and 49 more pairs, which Spark refuses: {_ADVICE}",
+    )
+
+
 @pytest.mark.parametrize(
     ("labels", "names"),
     [

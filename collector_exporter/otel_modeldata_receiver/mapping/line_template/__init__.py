@@ -7,7 +7,8 @@ number, times. So the work that `log_record.py` does for one of them can be used
    a time, the bytes of a trace or span id, or the digits of a number. It never contains a length, so a record with the
    same common bytes has the same fields in the same order. The body may have any length.
 2. Which attributes have slots is declared in `cloudevent.CloudEvent` (`Varies`). Attributes that no line has may
-   always differ. Every other attribute belongs to the common bytes.
+   always differ. The name of the collection is a slot where exactly one attribute has it: then the event names are not
+   looked at, and may differ as well. Every other attribute belongs to the common bytes.
 3. `learn` (`learning.py`) passes a copy of a record, with a random marker in each slot, through `log_record.py`, and
    looks where the markers are in the line that comes back. So a template has the position of each slot in the line,
    without a list of line keys. If a marker is not in the line, lines do not depend on its slot.
@@ -17,9 +18,11 @@ number, times. So the work that `log_record.py` does for one of them can be used
    time or id, invalid rows) is left to `log_record.py`.
 6. What lines have of the resource, its source and its producer, are slots too. So a template of one sender makes the
    lines of every sender that uses the same library.
-7. `TemplateCache` (`template_cache.py`) remembers templates by sender and by library. A template is learned only when a
-   shape is seen again, so senders that never repeat a shape cause no learning, and everything is bounded. What one
-   deployment adds to what others use is bounded too (`places.py`): it cannot make theirs be forgotten.
+7. `TemplateCache` (`template_cache.py`) remembers templates by sender and by library. A sender may have hundreds, for
+   collections whose names have other sizes, so a record is compared only with those of its layout. A template is
+   learned only when a shape is seen again, so senders that never repeat a shape cause no learning, and everything is
+   bounded. What one deployment adds to what others use is bounded too (`places.py`): it cannot make theirs be
+   forgotten.
 
 The differential tests in `tests/receiver/mapping/line_template/` compare every line with that of `log_record.py`.
 """

@@ -15,8 +15,8 @@ from ...exceptions import BadRecordError, UndecodableError
 from ...layout import partition
 from ...layout.partition import NS_PER_SECOND
 from ...line import Line
-from .. import body, cloudevent, protowire
-from ..bounds.record_cost import LONG_BYTES
+from .. import body, cloudevent, log_record, protowire
+from ..bounds.record_cost import LONG_BYTES, may_have_many_rows
 from ..bounds.rows_check import are_rows_as_they_are
 from ..event import PlacedLine
 from .learning import learn
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from .template_cache import TemplateCache
 
 __all__ = ["ScopeTemplates"]
-
-_encoder: Final = msgspec.json.Encoder()
 
 _MAX_LEARNED: Final = 8
 """Limit for templates learned from one scope of a request; one if the sender has its maximum already."""
@@ -53,7 +51,7 @@ _NO_LINE: Final = (
 
 
 class _Second(msgspec.Struct):
-    """The parts of the lines of one template that are the same within one second, and for rows of one size.
+    """The parts of the lines of one collection that are the same within one second, and for rows of one size.
 
     Attributes:
         number: the second, since the epoch.
@@ -81,13 +79,14 @@ class ScopeTemplates:
     def __init__(self, scope: ScopeContext, cache: TemplateCache) -> None:
         self._scope = scope
         self._sender = cache.of_sender((scope.resource, scope.agent))
-        self._of_resource = (_in_line(scope.resource.source), _in_line(scope.resource.producer or ""))
-        self._seconds: dict[LineTemplate, _Second] = {}
+        self._of_resource = self._sender.of_resource
+        self._seconds: dict[bytes, _Second] = {}
         self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
         self.fitted = False
         """Whether the last record had the shape of a template."""
         self._last: LineTemplate | None = None
-        self._followed_by: dict[LineTemplate | None, LineTemplate] = {}
+        newest = self._sender.templates[:1]
+        self._followed_by: dict[LineTemplate | None, LineTemplate] = {None: newest[0]} if newest else {}
         """For each template, the template of the record that followed it last time: a guess at the next one."""
 
     def line_of(self, raw: bytes) -> PlacedLine | None:
@@ -136,10 +135,13 @@ class ScopeTemplates:
         ids = template.ids(pieces)
         if not template.zero_ids.isdisjoint(ids):
             return None
-        second = self._seconds.get(template)
+        name = template.collection
+        if isinstance(name, int):
+            name = pieces[name]
+        second = self._seconds.get(name)
         try:
             if second is None or second.number != time_ns // NS_PER_SECOND:
-                second = self._open_second(template, time_ns)
+                second = self._open_second(name, time_ns)
             if len(text) != second.size:
                 second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
             rows = _rows(text, template) if isinstance(text, bytes) else _large_rows(text, template, raw)
@@ -165,15 +167,19 @@ class ScopeTemplates:
             return None
         return PlacedLine(second.folder, Line(pieces[template.event_id].decode(), data))
 
-    def _open_second(self, template: LineTemplate, time_ns: int) -> _Second:
-        """The shared parts of the lines of `template` in the second of `time_ns`.
+    def _open_second(self, name: bytes, time_ns: int) -> _Second:
+        """The shared parts of the lines of a collection in the second of `time_ns`.
 
         Raises:
-            BadRecordError: events may not have this time.
+            BadRecordError: events may not have this time, or collections not this name.
+            _NotOrdinaryError: the collection is one of payloads.
         """
         self._scope.times.check(time_ns)
-        destination = self._scope.destinations[template.collection]
-        second = self._seconds[template] = _Second(
+        collection = log_record.collection_of(name.decode())
+        if not collection.tabular:
+            raise _NotOrdinaryError
+        destination = self._scope.destinations[collection.name]
+        second = self._seconds[name] = _Second(
             number=time_ns // NS_PER_SECOND,
             time=cloudevent.time_text(time_ns).encode(),
             folder=partition.folder(destination.root, time_ns, destination.rolling_rate),
@@ -200,14 +206,11 @@ def _large_rows(text: memoryview, template: LineTemplate, raw: bytes) -> bytes |
         _NotOrdinaryError: it may take long to look at them.
         msgspec.DecodeError: it has no rows, as for `RecursionError` and the errors of `_rows`.
     """
+    if may_have_many_rows(raw):
+        raise _NotOrdinaryError
     start = len(raw) - template.shape.tail.size - len(text)
     if template.is_own and are_rows_as_they_are(text, raw, start):
         return text
     if len(raw) > LONG_BYTES:
         raise _NotOrdinaryError
     return _rows(bytes(text), template)
-
-
-def _in_line(text: str) -> bytes:
-    """A text as a line has it, without the quotes."""
-    return _encoder.encode(text)[1:-1]
