@@ -233,7 +233,7 @@ def _arrow_lists(array: Any, rows: slice) -> list[list[Any]]:
 
 
 def _copied(array: Any) -> Any:
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - this column has loaded it
+    import pyarrow as pa  # noqa: PLC0415 - this column has loaded it
 
     return pa.concat_arrays([*getattr(array, "chunks", (array,)), pa.array([], array.type)])
 
