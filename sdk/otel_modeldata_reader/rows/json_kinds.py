@@ -1,0 +1,88 @@
+"""The kinds of JSON values in rows, row by row: to find the line in which a column changes its type.
+
+This is slow and exact. It is used only where `pyarrow.json` refuses rows, and to find the place of a change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+__all__ = [
+    "BOOLEAN",
+    "INTEGER",
+    "LIST",
+    "NULL",
+    "NUMBER",
+    "OBJECT",
+    "TEXT",
+    "as_text",
+    "decode_rows",
+    "integer_range",
+    "kind_of",
+    "kinds_of",
+]
+
+NULL: Final = "null"
+BOOLEAN: Final = "boolean"
+INTEGER: Final = "integer"
+NUMBER: Final = "float"
+TEXT: Final = "text"
+LIST: Final = "list"
+OBJECT: Final = "object"
+_BY_FIRST_BYTE: Final = {
+    ord("n"): NULL,
+    ord("t"): BOOLEAN,
+    ord("f"): BOOLEAN,
+    ord('"'): TEXT,
+    ord("["): LIST,
+    ord("{"): OBJECT,
+}
+_row: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def decode_rows(rows: Iterable[bytes]) -> list[dict[str, bytes]]:
+    """The values of rows as JSON text; of two equal keys the last one counts."""
+    return [{name: bytes(value) for name, value in _row.decode(row).items()} for row in rows]
+
+
+def kind_of(value: bytes) -> str:
+    """The kind of a JSON value."""
+    kind = _BY_FIRST_BYTE.get(value[0])
+    if kind is not None:
+        return kind
+    return NUMBER if b"." in value or b"e" in value or b"E" in value else INTEGER
+
+
+def kinds_of(rows: Iterable[Mapping[str, bytes]]) -> dict[str, dict[str, int]]:
+    """For each column the kinds of its values, null excepted, and the first row of each kind."""
+    found: dict[str, dict[str, int]] = {}
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            kinds = found.setdefault(name, {})
+            if (kind := kind_of(value)) != NULL:
+                kinds.setdefault(kind, number)
+    return found
+
+
+def integer_range(rows: Iterable[Mapping[str, bytes]], column: str) -> tuple[int, int] | None:
+    """The smallest and the largest integer of a column; None if it has none."""
+    numbers = [int(row[column]) for row in rows if column in row and kind_of(row[column]) == INTEGER]
+    return (min(numbers), max(numbers)) if numbers else None
+
+
+def as_text(rows: Sequence[Mapping[str, bytes]], columns: Collection[str]) -> Iterator[bytes]:
+    """Rows in which the values of some columns are texts: what is no text yet becomes its JSON text."""
+    names = {name: _encode(name) for row in rows for name in row}
+    for row in rows:
+        pairs = (b"%b:%b" % (names[name], _quoted(value) if name in columns else value) for name, value in row.items())
+        yield b"{" + b",".join(pairs) + b"}"
+
+
+def _quoted(value: bytes) -> bytes:
+    return value if value[:1] in {b'"', b"n"} else _encode(value.decode())

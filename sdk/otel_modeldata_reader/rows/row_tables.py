@@ -1,0 +1,142 @@
+"""From events to tables: rows with the envelope's columns, each table with the types that its own rows have.
+
+Events of one kind are parsed together: rows with types (`datatypes`), rows without, and payloads that are no rows, of
+which each is one row with its JSON text or its bytes. Lines keep their order, unless kinds alternate in many runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from ..lines.payloads import is_binary
+from .envelope_columns import ENVELOPE, envelope_columns
+from .row_text import is_tabular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..lines.event_stream import Events
+    from ..lines.payloads import Payloads
+    from ..lines.tally import Tally
+    from .inferred import Inference
+
+__all__ = ["Part", "RowTables"]
+
+_MOST_RUNS: Final = 8
+_PAYLOAD_COLLECTIONS: Final = frozenset({"azureml.inference.request", "azureml.inference.response"})
+_REQUEST_KEYS: Final = ("path", "method", "statuscode", "latencyms")
+_PAYLOAD: Final = object()
+_NO_TYPES: Final = ""
+
+
+class Part(NamedTuple):
+    """Some rows.
+
+    Attributes:
+        envelope: the envelope's columns; empty if they are not wanted.
+        own: the columns of the rows.
+    """
+
+    envelope: Mapping[str, Any]
+    own: pa.Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowTables:
+    """Makes tables of events.
+
+    Attributes:
+        payloads: reads what is not in the lines.
+        inference: the types of rows that have none.
+        tally: counts what is skipped.
+        names: endpoint, deployment and collection, where the folder names them.
+        envelope: whether rows have the envelope's columns.
+    """
+
+    payloads: Payloads
+    inference: Inference
+    tally: Tally
+    names: tuple[str, str, str] | None
+    envelope: bool
+
+    def parts(self, events: Events) -> Iterator[Part]:
+        """The rows of some events."""
+        events, contents = self._contents(events)
+        keys = [_key(one, content) for one, content in zip(events.envelopes, contents, strict=True)]
+        for key, indices in _runs(keys):
+            chosen = events if len(indices) == len(keys) else events.chosen(indices)
+            own = contents if len(indices) == len(keys) else [contents[index] for index in indices]
+            if key is _PAYLOAD:
+                yield self._complete(chosen, [1] * len(own), _payload_table(chosen, own))
+                continue
+            rows = self.inference.rows(chosen, own)
+            yield self._complete(rows.events, rows.counts, rows.table)
+
+    def _contents(self, events: Events) -> tuple[Events, list[bytes]]:
+        """The payload of each event, and the events without those whose payload is missing or has no rows."""
+        contents: list[bytes] = []
+        kept: list[int] = []
+        empty = 0
+        for index, one in enumerate(events.envelopes):
+            if not self.payloads.is_elsewhere(one) and one.data is not None:
+                content: bytes | None = bytes(one.data)
+            else:
+                content = self.payloads.read(one, events.blobs[index])
+                if content is None:
+                    reference = one.dataref if one.dataref is not None else "its data"
+                    reason = f"expected the object of {reference!r} in the store, got none"
+                    self.tally.skip("missing_payloads", events.place(index), reason)
+                    continue
+            if content == b"[]":
+                empty += 1
+                continue
+            contents.append(content or b"")
+            kept.append(index)
+        self.tally.add("lines", len(kept) + empty)
+        return (events if len(kept) == len(events.envelopes) else events.chosen(kept)), contents
+
+    def _complete(self, events: Events, counts: Sequence[int], own: pa.Table) -> Part:
+        self.tally.add("rows", sum(counts))
+        wanted = ENVELOPE.names if self.envelope else ()
+        return Part(envelope_columns(events, counts, self.names, wanted), own)
+
+
+def _key(envelope: Any, content: bytes) -> object:
+    if envelope.type in _PAYLOAD_COLLECTIONS or is_binary(envelope) or not is_tabular(content):
+        return _PAYLOAD
+    return envelope.datatypes or _NO_TYPES
+
+
+def _runs(keys: Sequence[object]) -> Iterator[tuple[object, Sequence[int]]]:
+    """The indices of equal keys: in runs, or all together if there are many runs."""
+    runs: list[tuple[object, list[int]]] = []
+    for key, run in groupby(range(len(keys)), key=keys.__getitem__):
+        runs.append((key, list(run)))
+    if len(runs) > _MOST_RUNS:
+        together: dict[object, list[int]] = {}
+        for key, indices in runs:
+            together.setdefault(key, []).extend(indices)
+        runs = list(together.items())
+    yield from runs
+
+
+def _payload_table(events: Events, contents: Sequence[bytes]) -> pa.Table:
+    """One row for each payload: its JSON text as `data`, or the bytes of a binary one as `payload`."""
+    binary = [is_binary(one) for one in events.envelopes]
+    pairs = list(zip(contents, binary, strict=True))
+    columns: dict[str, Any] = {
+        "data": pa.array(
+            [None if is_bytes else content.decode(errors="replace") for content, is_bytes in pairs], pa.string()
+        )
+    }
+    if any(binary):
+        columns["payload"] = pa.array([content if is_bytes else None for content, is_bytes in pairs], pa.binary())
+    for key in _REQUEST_KEYS:
+        values = [getattr(one, key) for one in events.envelopes]
+        if any(value is not None for value in values):
+            columns[key] = pa.array(values, pa.string())
+    return pa.table(columns)
