@@ -5,13 +5,14 @@ ReaderError                     also a ValueError
 ├── StoreUnavailableError       the store is missing, cannot be reached, or may not be read
 ├── UnknownNameError            no such collection, column or id in the store; the message has the nearest ones
 ├── WindowError                 `since` and `until` are no times, or are reversed
+├── LabelError                  labels are none, or are not in the store
 └── DamagedLineError            only with `strict=True`: what is otherwise counted in the report
 ```
 """
 
 from __future__ import annotations
 
-__all__ = ["DamagedLineError", "ReaderError", "StoreUnavailableError", "UnknownNameError", "WindowError"]
+__all__ = ["DamagedLineError", "LabelError", "ReaderError", "StoreUnavailableError", "UnknownNameError", "WindowError"]
 
 
 class ReaderError(ValueError):
@@ -32,3 +33,7 @@ class WindowError(ReaderError):
 
 class DamagedLineError(ReaderError):
     """A line that cannot be read whole, or whose columns changed their types; raised only with `strict=True`."""
+
+
+class LabelError(ReaderError):
+    """Labels that cannot be written, or that the store did not take."""

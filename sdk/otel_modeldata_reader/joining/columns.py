@@ -21,7 +21,10 @@ DEPLOYMENT: Final = "deployment"
 COLLECTION: Final = "collection"
 TRACEPARENT: Final = "traceparent"
 
-ENVELOPE: Final = (ROW_ID, CORRELATION_ID, TIME, ENDPOINT, DEPLOYMENT, COLLECTION, TRACEPARENT, "modelversion")
+ENVELOPE: Final = (
+    *(ROW_ID, CORRELATION_ID, TIME, ENDPOINT, DEPLOYMENT, COLLECTION, TRACEPARENT),
+    *("modelversion", "event_id"),
+)
 """Columns that describe the event of a row; every other column is one that was collected."""
 
 
