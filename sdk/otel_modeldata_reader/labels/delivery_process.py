@@ -1,7 +1,7 @@
 """The program of the process that writes labels: collects each frame that it reads, and answers when it is delivered.
 
-It reads frames from its standard input, each a pickle behind its length: only its parent process has that pipe. It
-writes one line of JSON for its start and for each frame, `{"done": true}` or `{"error": "..."}`, and ends with its input.
+Frames come from its standard input, each a pickle behind its length: only its parent process has that pipe. It writes a
+line of JSON for its start and for each frame, `{"done": true}` or `{"error": "..."}`, and ends with its input.
 """
 
 from __future__ import annotations
