@@ -26,6 +26,7 @@ import collecting
 import encoding
 import figures
 import growing
+import joining
 import many_collections
 import memory
 import overload
@@ -46,6 +47,7 @@ CASES: dict[str, Case] = {
     **growing.CASES,
     **many_collections.CASES,
     **attacks.CASES,
+    **joining.CASES,
 }
 
 
