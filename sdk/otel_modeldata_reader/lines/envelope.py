@@ -22,7 +22,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         type: `azureml.inference.{collection}`.
         time: `YYYY-MM-DDTHH:MM:SSZ`.
         timens: nanoseconds since the epoch.
-        data: the rows as JSON, or another payload.
+        data: the rows as JSON, or another payload; empty if the line has none.
         dataref: where the rows are.
         datainblob: `"true"` if `data` is the URL of a binary payload.
         datatypes: the types of the columns, in their order.
@@ -40,7 +40,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     type: str | None = None
     time: str | None = None
     timens: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
     dataref: str | None = None
     datainblob: str | None = None
     datatypes: str | None = None
@@ -78,7 +78,9 @@ def decode_line(line: bytes) -> Envelope | None:
         return None
     try:
         raw = _tolerant.decode(line)
-        return Envelope(**{name: _as_text(bytes(raw[name])) for name in _TEXTS if name in raw}, data=raw.get("data"))
+        return Envelope(
+            **{name: _as_text(bytes(raw[name])) for name in _TEXTS if name in raw}, data=raw.get("data", msgspec.Raw())
+        )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

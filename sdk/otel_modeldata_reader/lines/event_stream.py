@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 
 from ..blobs.listing import date_of, hours_of
@@ -31,6 +32,7 @@ __all__ = ["Events", "event_batches"]
 _BATCH_BYTES: Final = 4 << 20
 _LONGEST_LINE: Final = 256 << 20
 _MARK: Final = b"\xef\xbb\xbf"
+_NULL: Final = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,12 +186,12 @@ def _is_utf8(content: bytes) -> bool:
 
 
 def _has_empty(envelopes: Sequence[Envelope]) -> bool:
-    return any((one.data is None or len(one.data) < 5) and _is_empty(one) for one in envelopes)
+    return any(not one.data or one.data == _NULL for one in envelopes) and any(map(_is_empty, envelopes))
 
 
 def _is_empty(envelope: Envelope) -> bool:
     """Whether an envelope has no rows, neither in the line nor elsewhere."""
-    return envelope.dataref is None and (envelope.data is None or bytes(envelope.data) == b"null")
+    return envelope.dataref is None and (not envelope.data or envelope.data == _NULL)
 
 
 def _selected(events: Events, window: Window, ids: KnownIds, tally: Tally) -> Events:

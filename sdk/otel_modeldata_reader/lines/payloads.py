@@ -62,6 +62,6 @@ def _reference(envelope: Envelope) -> str | None:
     if envelope.dataref is not None:
         return envelope.dataref
     try:
-        return None if envelope.data is None else _text.decode(envelope.data)
+        return _text.decode(envelope.data)
     except msgspec.DecodeError:
         return None

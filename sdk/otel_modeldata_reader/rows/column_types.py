@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from .json_kinds import BOOLEAN, INTEGER, LIST, NUMBER, OBJECT, TEXT
-from .json_table import exact_limit
+from .json_table import EXACT_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -78,6 +78,12 @@ class ColumnTypes:
             name for name, kind in self.types().items() if pa.types.is_string(kind) and TEXT not in self._kinds[name]
         }
 
+    def so_far(self) -> dict[str, Any]:
+        """The types to parse with while rows are still being learned: those that the parser does not find itself."""
+        types = {name: self._type(name) for name, kinds in self._kinds.items() if kinds.keys() == {INTEGER}}
+        wide = {name: kind for name, kind in types.items() if kind != pa.int64()}
+        return wide | self.texts | dict.fromkeys(self.mixed, pa.string())
+
     def explicit(self) -> dict[str, Any]:
         """The types to parse with once every row is known: nothing is inferred but columns of nulls."""
         return {name: kind for name, kind in self.types().items() if not pa.types.is_null(kind)}
@@ -90,7 +96,7 @@ class ColumnTypes:
             return pa.bool_()
         if NUMBER in kinds:
             low, high = self._ranges.get(name, (0, 0))
-            return pa.float64() if -exact_limit <= low and high <= exact_limit else pa.string()
+            return pa.float64() if low >= -EXACT_LIMIT and high <= EXACT_LIMIT else pa.string()
         if INTEGER in kinds:
             return _integer_type(self._ranges.get(name, (0, 0)))
         return self._nested.get(name, pa.null())

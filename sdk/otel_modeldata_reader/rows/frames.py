@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .json_table import exact_limit
+from .json_table import EXACT_LIMIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,16 +20,19 @@ __all__ = ["to_pandas"]
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """The table as a frame; nested values are Python lists and dictionaries."""
+    """The table as a frame; nested values are Python lists and dictionaries.
+
+    The table must not be used afterwards: its memory is released while the frame grows.
+    """
     import pandas as pd  # noqa: PLC0415 (slow to import)
 
     special = {name: column for name in table.column_names if (column := _special(table[name])) is not None}
-    plain = table.drop_columns(list(special))
-    frame = plain.to_pandas(split_blocks=True, self_destruct=False, date_as_object=False)
+    names = table.column_names
+    table = table.drop_columns(list(special))
+    frame = table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
     if not special:
         return frame  # type: ignore[no-any-return]
-    columns = {name: special[name] if name in special else frame[name] for name in table.column_names}
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame({name: special[name] if name in special else frame[name] for name in names}, copy=False)
 
 
 def _special(column: Any) -> Any:
@@ -39,7 +42,7 @@ def _special(column: Any) -> Any:
         return pd.Series(column.to_pylist(), dtype=object)
     if pa.types.is_integer(column.type) and column.null_count:
         low, high = pc.min_max(column).as_py().values()
-        if low is not None and not (-exact_limit <= low and high <= exact_limit):
+        if low is not None and not (low >= -EXACT_LIMIT and high <= EXACT_LIMIT):
             dtype = pd.UInt64Dtype() if pa.types.is_unsigned_integer(column.type) else pd.Int64Dtype()
             return column.to_pandas(types_mapper={column.type: dtype}.get)
     return None

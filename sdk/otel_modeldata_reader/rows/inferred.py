@@ -15,16 +15,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..report import TypeChange
 from .column_types import ColumnTypes, kind_of_type
-from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, as_text, decode_rows, integer_range, kinds_of
-from .json_table import JsonError, has_large_floats, large_integer, parsed, without_times
-from .row_text import fast_text, single_rows
+from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, integer_range, kinds_of, with_texts
+from .json_table import JsonError, JsonRows, has_large_floats, large_integer, parsed, without_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,33 +77,21 @@ class Inference:
             events: in the order of their lines.
             payloads: the JSON of the rows of each event, an array of objects.
         """
-        text = fast_text(payloads)
-        table = None if text is None else self._fast(text.text, sum(text.counts))
-        if text is None or table is None:
-            return self._slow(events, payloads)
-        found = InferredRows(events, text.counts, table)
-        return found if self._is_known or self._learn(found, text.text) else self._slow(events, payloads)
-
-    def _fast(self, text: bytes, count: int) -> Any:
-        """The table of rows, if it can be parsed at once."""
         try:
-            table = self._parsed(text)
+            rows = self._parsed(payloads)
         except JsonError:
-            return None
-        return table if table.num_rows == count else None
+            return self._slow(events, payloads)
+        found = InferredRows(events, rows.counts, rows.table)
+        return found if self._is_known or self._learn(found, rows.text) else self._slow(events, payloads)
 
-    def _parsed(self, text: bytes) -> pa.Table:
-        table = parsed(text, self._explicit())
-        times = {field.name: without_times(field.type) for field in table.schema if _has_times(field.type)}
+    def _parsed(self, payloads: Sequence[bytes]) -> JsonRows:
+        types = self.columns.explicit() if self._is_known else self.columns.so_far()
+        rows = parsed(payloads, types)
+        times = {field.name: without_times(field.type) for field in rows.table.schema if _has_times(field.type)}
         if not times:
-            return table
+            return rows
         self.columns.texts |= times
-        return parsed(text, self._explicit() | times)
-
-    def _explicit(self) -> dict[str, Any]:
-        if self._is_known:
-            return self.columns.explicit()
-        return self.columns.texts | dict.fromkeys(self.columns.mixed, pa.string())
+        return parsed(payloads, types | times)
 
     def _learn(self, rows: InferredRows, text: bytes) -> bool:
         """Learn from rows that were parsed at once; False if they must be looked at value by value."""
@@ -144,26 +130,24 @@ class Inference:
 
     def _slow(self, events: Events, payloads: Sequence[bytes]) -> InferredRows:
         """The rows of events, value by value."""
-        decoded = [_decoded(payload) for payload in payloads]
-        kept = [index for index, rows in enumerate(decoded) if rows is not None]
+        decoded = [decode_rows(payload) for payload in payloads]
         for index, rows in enumerate(decoded):
             if rows is None:
                 self._tally.skip("foreign", events.place(index), "expected rows: an array of JSON objects")
-        if len(kept) < len(decoded):
-            events = events.chosen(kept)
+        kept = [index for index, rows in enumerate(decoded) if rows is not None]
+        events = events.chosen(kept)
         by_event = [rows for rows in decoded if rows is not None]
         counts = [len(rows) for rows in by_event]
         every = [row for rows in by_event for row in rows]
         nested = self._study(InferredRows(events, counts, pa.table({})), every)
-        for further in (set(), nested - self.columns.mixed):
-            before = set(self.columns.mixed)
-            self.columns.mixed |= further
+        for mixed in (self.columns.mixed, self.columns.mixed | nested):
+            before, self.columns.mixed = self.columns.mixed, set(mixed)
             try:
-                table = self._parsed(b"\n".join(as_text(every, self.columns.mixed)))
+                parts = self._parsed([with_texts(rows, mixed) for rows in by_event])
             except JsonError:
                 self.columns.mixed = before
                 continue
-            return InferredRows(events, counts, self._with_ranges(table))
+            return InferredRows(events, parts.counts, self._with_nested(parts.table))
         return self._each(events, by_event)
 
     def _study(self, rows: InferredRows, every: Sequence[Mapping[str, bytes]]) -> set[str]:
@@ -182,14 +166,9 @@ class Inference:
                 self.columns.add_range(name, *numbers)
             if name in nested and any(large_integer(row[name]) for row in every if name in row):
                 self.columns.mixed.add(name)
-        for name, kind in self.columns.types().items():
-            if _is_wide(kind):
-                self.columns.texts[name] = kind
-            elif name in found and _is_wide(self.columns.texts.get(name, kind)):
-                del self.columns.texts[name]  # it has fractions, too
         return nested
 
-    def _with_ranges(self, table: pa.Table) -> pa.Table:
+    def _with_nested(self, table: pa.Table) -> pa.Table:
         if not self._is_known:
             for field in table.schema:
                 if pa.types.is_nested(field.type):
@@ -198,19 +177,21 @@ class Inference:
 
     def _each(self, events: Events, by_event: Sequence[Sequence[Mapping[str, bytes]]]) -> InferredRows:
         """The rows of events of which some cannot be parsed, such as one with half of a surrogate pair."""
-        kept, texts = [], []
+        kept, payloads = [], []
         for index, rows in enumerate(by_event):
-            text = b"\n".join(as_text(rows, self.columns.mixed))
+            payload = with_texts(rows, self.columns.mixed)
             try:
-                parsed(text, self._explicit())
+                self._parsed([payload])
             except JsonError as error:
                 reason = str(error).removeprefix("JSON parse error: ").partition(" in row")[0].rstrip(".")
                 self._tally.skip("foreign", events.place(index), f"expected rows that can be read, got: {reason}")
                 continue
             kept.append(index)
-            texts.append(text)
-        table = self._with_ranges(self._parsed(b"\n".join(texts)))
-        return InferredRows(events.chosen(kept), [len(by_event[index]) for index in kept], table)
+            payloads.append(payload)
+        if not kept:
+            return InferredRows(events.chosen(kept), [], pa.table({}))
+        rest = self._parsed(payloads)
+        return InferredRows(events.chosen(kept), rest.counts, self._with_nested(rest.table))
 
     def _note(self, name: str, kind: str, rows: InferredRows, row: int) -> None:
         """Note that a column has a kind of values from a row on that it did not have before."""
@@ -223,18 +204,5 @@ class Inference:
 _NUMBERS: Final = {INTEGER, NUMBER}
 
 
-def _decoded(payload: bytes) -> list[dict[str, bytes]] | None:
-    rows = single_rows(payload)
-    try:
-        return None if rows is None else decode_rows(rows)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
 def _has_times(kind: pa.DataType) -> bool:
     return bool(without_times(kind) != kind)
-
-
-def _is_wide(kind: pa.DataType) -> bool:
-    """Whether a type must be given to the parser, which finds only 64 bits."""
-    return bool(pa.types.is_decimal(kind) or kind == pa.uint64())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 __all__ = [
     "BOOLEAN",
@@ -20,11 +20,11 @@ __all__ = [
     "NUMBER",
     "OBJECT",
     "TEXT",
-    "as_text",
     "decode_rows",
     "integer_range",
     "kind_of",
     "kinds_of",
+    "with_texts",
 ]
 
 NULL: Final = "null"
@@ -42,13 +42,19 @@ _BY_FIRST_BYTE: Final = {
     ord("["): LIST,
     ord("{"): OBJECT,
 }
-_row: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_rows: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def decode_rows(rows: Iterable[bytes]) -> list[dict[str, bytes]]:
-    """The values of rows as JSON text; of two equal keys the last one counts."""
-    return [{name: bytes(value) for name, value in _row.decode(row).items()} for row in rows]
+def decode_rows(payload: bytes) -> list[dict[str, bytes]] | None:
+    """The rows of an event, each value as its JSON text; None if the payload is no array of objects.
+
+    Of two equal keys in an object the last one counts.
+    """
+    try:
+        return [{name: bytes(value) for name, value in row.items()} for row in _rows.decode(payload)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def kind_of(value: bytes) -> str:
@@ -76,12 +82,14 @@ def integer_range(rows: Iterable[Mapping[str, bytes]], column: str) -> tuple[int
     return (min(numbers), max(numbers)) if numbers else None
 
 
-def as_text(rows: Sequence[Mapping[str, bytes]], columns: Collection[str]) -> Iterator[bytes]:
-    """Rows in which the values of some columns are texts: what is no text yet becomes its JSON text."""
-    names = {name: _encode(name) for row in rows for name in row}
-    for row in rows:
-        pairs = (b"%b:%b" % (names[name], _quoted(value) if name in columns else value) for name, value in row.items())
-        yield b"{" + b",".join(pairs) + b"}"
+def with_texts(rows: Sequence[Mapping[str, bytes]], columns: Collection[str]) -> bytes:
+    """The JSON of rows in which the values of some columns are texts: what is no text yet becomes its JSON text."""
+    names = {name: _encode(name) + b":" for row in rows for name in row}
+    objects = (
+        b",".join([names[name] + (_quoted(value) if name in columns else value) for name, value in row.items()])
+        for row in rows
+    )
+    return b"[%b]" % b",".join([b"{%b}" % one for one in objects])
 
 
 def _quoted(value: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Rows as text to an Arrow table, by `pyarrow.json`.
+"""Rows in JSON to an Arrow table, by `pyarrow.json`.
 
 With an explicit schema it is exact: it refuses a fraction in a column of integers. Without one it finds the types of
 all rows that it is given, but it takes texts that look like times for times, and integers that need more than 64 bits
@@ -8,6 +8,7 @@ for floats. `inferred.py` knows that.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -17,39 +18,69 @@ import pyarrow.json as pj
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["JsonError", "exact_limit", "has_large_floats", "large_integer", "parsed", "without_times"]
+__all__ = ["EXACT_LIMIT", "JsonError", "JsonRows", "has_large_floats", "large_integer", "parsed", "without_times"]
 
-JsonError = pa.ArrowInvalid
-"""What `parsed` raises."""
-exact_limit: Final = 2**53
+EXACT_LIMIT: Final = 2**53
 """Every integer up to this one is a float64."""
+_BLOCK_BYTES: Final = 1 << 18
+"""Small blocks stay in the cache of a core."""
 _LARGE_INTEGER: Final = re.compile(rb"(?<![\d.eE+])\d{16,}(?![\d.eE])")
 
 
-def parsed(text: bytes, types: Mapping[str, pa.DataType], columns: Sequence[str] | None = None) -> pa.Table:
-    """The table of rows.
+class JsonError(ValueError):
+    """Rows that the parser refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRows:
+    """The rows of several events.
+
+    Attributes:
+        counts: how many rows each event has.
+        table: the rows.
+        text: the JSON that was parsed.
+    """
+
+    counts: Sequence[int]
+    table: pa.Table
+    text: bytes
+
+
+def parsed(payloads: Sequence[bytes], types: Mapping[str, pa.DataType]) -> JsonRows:
+    """The rows of events.
 
     Args:
-        text: one JSON object per line.
+        payloads: for each event an array of objects.
         types: the types of some columns; those of the others are inferred.
-        columns: only these columns, all of which have a type; None means all.
 
     Raises:
-        JsonError: a row is not JSON, or a value has another type than its column.
+        JsonError: a payload is no array of objects, or a value has another type than its column.
     """
-    if not text:
-        return pa.table({})
+    # The parser reads objects only, so each array is the value of a key.
+    text = b"".join([b'{"data":', b'}\n{"data":'.join(payloads), b"}\n"])
     options = pj.ParseOptions(
-        explicit_schema=pa.schema(list(types.items())) if types else None,
-        unexpected_field_behavior="infer" if columns is None else "ignore",
+        explicit_schema=pa.schema([("data", pa.list_(pa.struct(list(types.items()))))]) if types else None,
+        unexpected_field_behavior="infer",
     )
-    # One block: a row must not be divided.
-    reading = pj.ReadOptions(use_threads=False, block_size=len(text) + 1)
+    block = max(_BLOCK_BYTES, max(map(len, payloads), default=0) + _LINE_BYTES)
     try:
-        table = pj.read_json(pa.BufferReader(text), read_options=reading, parse_options=options)
-    except UnicodeDecodeError as error:  # the message of an error in a text that is no UTF-8
+        table = pj.read_json(pa.BufferReader(text), pj.ReadOptions(use_threads=False, block_size=block), options)
+        lists = table["data"].combine_chunks()
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:  # the second one in the message of the first
         raise JsonError(str(error)) from None
-    return table if columns is None else table.select(columns)
+    if len(lists) != len(payloads) or lists.null_count or not pa.types.is_list(lists.type):
+        raise JsonError("expected an array of objects")
+    rows = lists.flatten()
+    if pa.types.is_null(rows.type) and not len(rows):
+        rows = rows.cast(pa.struct([]))
+    if not pa.types.is_struct(rows.type) or rows.null_count:
+        raise JsonError("expected an array of objects")
+    names = [field.name for field in rows.type]
+    return JsonRows(lists.value_lengths().to_pylist(), pa.table(rows.flatten(), names=names), text)
+
+
+_LINE_BYTES: Final = 16
+"""More than the key and the braces around an array."""
 
 
 def without_times(kind: pa.DataType) -> pa.DataType:
@@ -66,7 +97,7 @@ def without_times(kind: pa.DataType) -> pa.DataType:
 def has_large_floats(column: Any) -> bool:
     """Whether a column of any type has floats that may have been integers with more digits."""
     return any(
-        (most := pc.max(pc.abs(floats)).as_py()) is not None and most >= exact_limit for floats in _floats(column)
+        (most := pc.max(pc.abs(floats)).as_py()) is not None and most >= EXACT_LIMIT for floats in _floats(column)
     )
 
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from ..lines.payloads import is_binary
 from .envelope_columns import ENVELOPE, envelope_columns
-from .row_text import is_tabular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,26 +76,23 @@ class RowTables:
             yield self._complete(rows.events, rows.counts, rows.table)
 
     def _contents(self, events: Events) -> tuple[Events, list[bytes]]:
-        """The payload of each event, and the events without those whose payload is missing or has no rows."""
+        """The payload of each event, and the events without those whose payload is missing."""
         contents: list[bytes] = []
         kept: list[int] = []
-        empty = 0
         for index, one in enumerate(events.envelopes):
-            if not self.payloads.is_elsewhere(one) and one.data is not None:
-                content: bytes | None = bytes(one.data)
+            if one.dataref is None and one.datainblob is None:
+                content = bytes(one.data)
             else:
-                content = self.payloads.read(one, events.blobs[index])
-                if content is None:
+                found = self.payloads.read(one, events.blobs[index])
+                if found is None:
                     reference = one.dataref if one.dataref is not None else "its data"
                     reason = f"expected the object of {reference!r} in the store, got none"
                     self.tally.skip("missing_payloads", events.place(index), reason)
                     continue
-            if content == b"[]":
-                empty += 1
-                continue
-            contents.append(content or b"")
+                content = found
+            contents.append(content)
             kept.append(index)
-        self.tally.add("lines", len(kept) + empty)
+        self.tally.add("lines", len(kept))
         return (events if len(kept) == len(events.envelopes) else events.chosen(kept)), contents
 
     def _complete(self, events: Events, counts: Sequence[int], own: pa.Table) -> Part:
@@ -106,9 +102,17 @@ class RowTables:
 
 
 def _key(envelope: Any, content: bytes) -> object:
-    if envelope.type in _PAYLOAD_COLLECTIONS or is_binary(envelope) or not is_tabular(content):
+    if envelope.type in _PAYLOAD_COLLECTIONS or is_binary(envelope) or not _is_tabular(content):
         return _PAYLOAD
     return envelope.datatypes or _NO_TYPES
+
+
+def _is_tabular(content: bytes) -> bool:
+    """Whether this may be an array of JSON objects."""
+    if content.startswith((b"[{", b"[]")):
+        return True
+    content = content.lstrip()
+    return content[:1] == b"[" and content[1:].lstrip()[:1] in {b"{", b"]"}
 
 
 def _runs(keys: Sequence[object]) -> Iterator[tuple[object, Sequence[int]]]:
