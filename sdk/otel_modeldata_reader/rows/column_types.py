@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from .json_kinds import BOOLEAN, INTEGER, LIST, NUMBER, OBJECT, TEXT
 from .json_table import EXACT_LIMIT
+from .nested_types import without_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -99,7 +100,7 @@ class ColumnTypes:
             return pa.float64() if low >= -EXACT_LIMIT and high <= EXACT_LIMIT else pa.string()
         if INTEGER in kinds:
             return _integer_type(self._ranges.get(name, (0, 0)))
-        return self._nested.get(name, pa.null())
+        return without_nulls(self._nested[name]) if name in self._nested else pa.null()
 
 
 def kind_of_type(kind: pa.DataType) -> str | None:

@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 from ..report import TypeChange
 from .column_types import ColumnTypes, kind_of_type
 from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, integer_range, kinds_of, with_texts
-from .json_table import JsonError, JsonRows, has_large_floats, large_integer, parsed, without_times
+from .json_table import JsonError, JsonRows, has_large_floats, parsed, without_times
+from .nested_types import nested_type, without_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,14 +79,14 @@ class Inference:
             payloads: the JSON of the rows of each event, an array of objects.
         """
         try:
-            rows = self._parsed(payloads)
+            rows = self._parsed(payloads, {})
         except JsonError:
             return self._slow(events, payloads)
         found = InferredRows(events, rows.counts, rows.table)
         return found if self._is_known or self._learn(found, rows.text) else self._slow(events, payloads)
 
-    def _parsed(self, payloads: Sequence[bytes]) -> JsonRows:
-        types = self.columns.explicit() if self._is_known else self.columns.so_far()
+    def _parsed(self, payloads: Sequence[bytes], nested: dict[str, Any]) -> JsonRows:
+        types = self.columns.explicit() if self._is_known else nested | self.columns.so_far()
         rows = parsed(payloads, types)
         times = {field.name: without_times(field.type) for field in rows.table.schema if _has_times(field.type)}
         if not times:
@@ -139,24 +140,19 @@ class Inference:
         by_event = [rows for rows in decoded if rows is not None]
         counts = [len(rows) for rows in by_event]
         every = [row for rows in by_event for row in rows]
-        nested = self._study(InferredRows(events, counts, pa.table({})), every)
-        for mixed in (self.columns.mixed, self.columns.mixed | nested):
-            before, self.columns.mixed = self.columns.mixed, set(mixed)
-            try:
-                parts = self._parsed([with_texts(rows, mixed) for rows in by_event])
-            except JsonError:
-                self.columns.mixed = before
-                continue
-            return InferredRows(events, parts.counts, self._with_nested(parts.table))
-        return self._each(events, by_event)
+        types = self._study(InferredRows(events, counts, pa.table({})), every)
+        try:
+            rest = self._parsed([with_texts(rows, self.columns.mixed) for rows in by_event], types)
+        except JsonError:
+            return self._each(events, by_event, types)
+        return InferredRows(events, rest.counts, rest.table)
 
-    def _study(self, rows: InferredRows, every: Sequence[Mapping[str, bytes]]) -> set[str]:
-        """Learn from rows value by value; returns the columns of lists and objects."""
-        found = kinds_of(every)
-        nested = {name for name, kinds in found.items() if {LIST, OBJECT} & set(kinds)}
+    def _study(self, rows: InferredRows, every: Sequence[Mapping[str, bytes]]) -> dict[str, Any]:
+        """Learn from rows value by value; returns the types of their lists and objects."""
         if self._is_known:
-            return nested
-        for name, kinds in found.items():
+            return {}
+        types: dict[str, Any] = {}
+        for name, kinds in kinds_of(every).items():
             self.columns.add_kind(name, None)
             for kind, row in sorted(kinds.items(), key=lambda one: one[1]):
                 if kind not in self.columns.kinds(name):
@@ -164,24 +160,25 @@ class Inference:
                     self.columns.add_kind(name, kind)
             if (numbers := integer_range(every, name)) is not None:
                 self.columns.add_range(name, *numbers)
-            if name in nested and any(large_integer(row[name]) for row in every if name in row):
+            if not {LIST, OBJECT} & set(kinds) or name in self.columns.mixed:
+                continue
+            nested = nested_type(row[name] for row in every if name in row)
+            if nested is None:
                 self.columns.mixed.add(name)
-        return nested
+            else:
+                types[name] = without_nulls(nested)
+                self.columns.add_nested(name, nested)
+        return {name: kind for name, kind in types.items() if name not in self.columns.mixed}
 
-    def _with_nested(self, table: pa.Table) -> pa.Table:
-        if not self._is_known:
-            for field in table.schema:
-                if pa.types.is_nested(field.type):
-                    self.columns.add_nested(field.name, field.type)
-        return table
-
-    def _each(self, events: Events, by_event: Sequence[Sequence[Mapping[str, bytes]]]) -> InferredRows:
+    def _each(
+        self, events: Events, by_event: Sequence[Sequence[Mapping[str, bytes]]], types: dict[str, Any]
+    ) -> InferredRows:
         """The rows of events of which some cannot be parsed, such as one with half of a surrogate pair."""
         kept, payloads = [], []
         for index, rows in enumerate(by_event):
             payload = with_texts(rows, self.columns.mixed)
             try:
-                self._parsed([payload])
+                self._parsed([payload], types)
             except JsonError as error:
                 reason = str(error).removeprefix("JSON parse error: ").partition(" in row")[0].rstrip(".")
                 self._tally.skip("foreign", events.place(index), f"expected rows that can be read, got: {reason}")
@@ -190,8 +187,8 @@ class Inference:
             payloads.append(payload)
         if not kept:
             return InferredRows(events.chosen(kept), [], pa.table({}))
-        rest = self._parsed(payloads)
-        return InferredRows(events.chosen(kept), rest.counts, self._with_nested(rest.table))
+        rest = self._parsed(payloads, types)
+        return InferredRows(events.chosen(kept), rest.counts, rest.table)
 
     def _note(self, name: str, kind: str, rows: InferredRows, row: int) -> None:
         """Note that a column has a kind of values from a row on that it did not have before."""

@@ -7,7 +7,6 @@ for floats. `inferred.py` knows that.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +17,12 @@ import pyarrow.json as pj
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["EXACT_LIMIT", "JsonError", "JsonRows", "has_large_floats", "large_integer", "parsed", "without_times"]
+__all__ = ["EXACT_LIMIT", "JsonError", "JsonRows", "has_large_floats", "parsed", "without_times"]
 
 EXACT_LIMIT: Final = 2**53
 """Every integer up to this one is a float64."""
 _BLOCK_BYTES: Final = 1 << 18
 """Small blocks stay in the cache of a core."""
-_LARGE_INTEGER: Final = re.compile(rb"(?<![\d.eE+])\d{16,}(?![\d.eE])")
 
 
 class JsonError(ValueError):
@@ -65,6 +63,7 @@ def parsed(payloads: Sequence[bytes], types: Mapping[str, pa.DataType]) -> JsonR
     block = max(_BLOCK_BYTES, max(map(len, payloads), default=0) + _LINE_BYTES)
     try:
         table = pj.read_json(pa.BufferReader(text), pj.ReadOptions(use_threads=False, block_size=block), options)
+        table.validate()  # nulls at the beginning of inner lists are lost where the type of the list is inferred
         lists = table["data"].combine_chunks()
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:  # the second one in the message of the first
         raise JsonError(str(error)) from None
@@ -99,11 +98,6 @@ def has_large_floats(column: Any) -> bool:
     return any(
         (most := pc.max(pc.abs(floats)).as_py()) is not None and most >= EXACT_LIMIT for floats in _floats(column)
     )
-
-
-def large_integer(value: bytes) -> bool:
-    """Whether the JSON text of a value seems to have an integer that no float64 equals."""
-    return _LARGE_INTEGER.search(value) is not None
 
 
 def _floats(column: Any) -> Iterable[Any]:
