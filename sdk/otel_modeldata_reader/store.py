@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Final
 
 from .blobs.listing import collections_of, date_of, hours_of
 from .blobs.store_access import StoreAccess
-from .exceptions import UnknownNameError
+from .exceptions import LabelError, UnknownNameError
 from .nearest import nearest
 from .reading import Reading, Request
 from .window import window_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
+
+    import pandas as pd
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from .blobs.listing import CollectionBlobs
+    from .joined_rows import JoinedRows
+    from .joining.joined_table import How
+    from .labels import LabelWriter
     from .window import Moment
 
 __all__ = ["Collection", "Store", "open_store"]
@@ -74,10 +79,14 @@ def open_store(url: str | os.PathLike[str], *, access: AccessConfig | None = Non
 
 
 class Store:
-    """A store that is only read; `open_store` opens it. It can be sent to other processes."""
+    """A store that is read, and to which labels are added; `open_store` opens it. It can be sent to other processes."""
 
     def __init__(self, store: StoreAccess) -> None:
         self._store = store
+        self._label_writers: dict[str, LabelWriter] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_label_writers": {}}
 
     def __repr__(self) -> str:
         return f"Store({self._store.shown!r})"
@@ -91,7 +100,10 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Release connections and threads; a later call opens them again."""
+        """Release connections, threads and processes; a later call opens them again."""
+        writers, self._label_writers = self._label_writers, {}
+        for writer in writers.values():
+            writer.close()
         self._store.close()
 
     def collections(self, *, count: bool = False) -> list[Collection]:
@@ -155,6 +167,110 @@ class Store:
                 strict=strict,
             ),
         )
+
+    def join(  # noqa: PLR0913 (most are keywords)
+        self,
+        deployment: str,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        labels: bool | str = False,
+        how: How = "inner",
+        history: bool = False,
+        inputs: str = "model_inputs",
+        outputs: str = "model_outputs",
+        label_id: str | None = None,
+    ) -> JoinedRows:
+        """The rows of a deployment: inputs, outputs and labels of each, joined by row id.
+
+        Args:
+            deployment: `endpoint/deployment`.
+            since: only requests with inputs from this moment on, as for `read`.
+            until: only requests with inputs before this moment. Their outputs and labels may be later.
+            labels: whether to add the labels in `endpoint/deployment/ground_truth`, if there are any; or the name of
+                another collection that has them.
+            how: `inner` keeps rows that have both, `left` also inputs without an output, `outer` also outputs without
+                an input.
+            history: whether to add all labels of a row, as `label_history`.
+            inputs: the collection of inputs.
+            outputs: the collection of outputs.
+            label_id: the column of labels that has the row id, if it is not `row_id`.
+
+        Raises:
+            UnknownNameError: a collection is missing.
+            ReaderError: as for `read`.
+        """
+        from .joined_rows import read_joined  # noqa: PLC0415 (imported with the first join)
+        from .labels import GROUND_TRUTH  # noqa: PLC0415 (likewise)
+
+        return read_joined(
+            self.read,
+            deployment.strip("/"),
+            since,
+            until,
+            inputs=inputs,
+            outputs=outputs,
+            labels=f"{deployment.strip('/')}/{GROUND_TRUTH}" if labels is True else labels or None,
+            needs_labels=labels is not True,
+            how=how,
+            history=history,
+            label_id=label_id,
+        )
+
+    def label(self, row_id: str, value: object, at: datetime | None = None, *, deployment: str | None = None) -> None:
+        """Label a row; the label is in the store when this returns.
+
+        Args:
+            row_id: the row's.
+            value: the label, or a mapping of column names to values.
+            at: since when it holds; now when missing. The latest label wins, and the earlier ones are kept.
+            deployment: `endpoint/deployment` of the row; the only one of the store when missing.
+
+        Raises:
+            LabelError: it is no label, or not in the store; the message says why.
+        """
+        self.label_all({row_id: value}, at, deployment=deployment)
+
+    def label_all(
+        self,
+        labels: Mapping[str, object] | pd.DataFrame,
+        at: datetime | None = None,
+        *,
+        deployment: str | None = None,
+    ) -> int:
+        """Label many rows at once.
+
+        Args:
+            labels: a label for each row id, each as for `label`; or a frame with the column `row_id`, the label's own
+                columns, and optionally `label_time`.
+            at: as for `label`; a time in the frame goes first.
+            deployment: as for `label`.
+
+        Returns:
+            The number of labels.
+
+        Raises:
+            LabelError: as for `label`.
+        """
+        from .labels import label_frames  # noqa: PLC0415 (imports pandas)
+
+        frames = label_frames(labels, at)
+        writer = self._label_writer(deployment or self._only_deployment())
+        return sum(writer.write(frame) for frame in frames)
+
+    def _label_writer(self, deployment: str) -> LabelWriter:
+        from .labels import LabelWriter  # noqa: PLC0415 (imported with the first label)
+
+        if deployment not in self._label_writers:
+            self._label_writers[deployment] = LabelWriter(self._store.url, deployment)
+        return self._label_writers[deployment]
+
+    def _only_deployment(self) -> str:
+        names = {one.names[:2] for one in collections_of(self._store.walk()).values() if one.names}
+        if len(names) != 1:
+            known = ", ".join("/".join(one) for one in sorted(names)) or "none"
+            raise LabelError(f"expected one deployment in {self._store.shown}, got {known}: deployment= names it")
+        return "/".join(*names)
 
     def _collection(self, one: CollectionBlobs, *, count: bool) -> Collection:
         endpoint, deployment, collection = one.names or ("", "", "")

@@ -70,6 +70,11 @@ class StoreAccess:
     def __repr__(self) -> str:
         return f"StoreAccess({self.shown!r})"
 
+    @property
+    def url(self) -> str:
+        """The URL as it was given; it may hold a secret."""
+        return self._url
+
     def __getstate__(self) -> tuple[str, AccessConfig | None]:
         return self._url, self._access
 

@@ -24,12 +24,12 @@ _RESERVED: Final = frozenset({_ROW_ID, _LABEL_TIME, "correlationid"})
 """Azure ML's reader fails on a column `correlationid`, in any case."""
 
 
-def label_frames(labels: Mapping[Any, Any], at: dt.datetime | None = None) -> list[pd.DataFrame]:
+def label_frames(labels: Mapping[Any, Any] | pd.DataFrame, at: dt.datetime | None = None) -> list[pd.DataFrame]:
     """Labels by row id, as frames to collect.
 
     Args:
-        labels: a value for each row id, or a mapping of column names to values.
-        at: since when they hold; the time at which they are written when missing.
+        labels: a value for each row id, or a mapping of column names to values; or a frame with the column `row_id`.
+        at: since when they hold, where the frame does not say it; the time at which they are written when missing.
 
     Returns:
         A frame for each set of columns and types, so that no value changes its type beside others.
@@ -40,6 +40,8 @@ def label_frames(labels: Mapping[Any, Any], at: dt.datetime | None = None) -> li
     import pandas as pd  # noqa: PLC0415 (slow to import)
 
     moment = None if at is None else pd.Timestamp(_zoned(at)).tz_convert("UTC").as_unit("ns")
+    if isinstance(labels, pd.DataFrame):
+        return [_timed(_checked(labels, "the frame"), moment)]
     groups: dict[tuple[tuple[str, type], ...], list[tuple[str, Mapping[str, Any]]]] = {}
     for row_id, value in labels.items():
         if not isinstance(row_id, str) or not row_id:
@@ -49,10 +51,12 @@ def label_frames(labels: Mapping[Any, Any], at: dt.datetime | None = None) -> li
         key = tuple((name, type(one)) for name, one in columns.items())
         groups.setdefault(key, []).append((row_id, columns))
     return [
-        pd.DataFrame(
-            {_ROW_ID: [row_id for row_id, _ in rows]}
-            | {name: pd.Series([columns[name] for _, columns in rows]) for name, _ in key}
-            | ({} if moment is None else {_LABEL_TIME: [moment] * len(rows)})
+        _timed(
+            pd.DataFrame(
+                {_ROW_ID: [row_id for row_id, _ in rows]}
+                | {name: pd.Series([columns[name] for _, columns in rows]) for name, _ in key}
+            ),
+            moment,
         )
         for key, rows in groups.items()
     ]
@@ -89,17 +93,34 @@ def frames_of_csv(path: str | os.PathLike[str], id_column: str, time_column: str
             names = ", ".join(map(str, frame.columns))
             raise LabelError(f"expected a column {column!r} in {Path(path)}, got {names}: name one of them")
     frame = frame.rename(columns={id_column: _ROW_ID} | ({time_column: _LABEL_TIME} if time_column else {}))
-    if list(frame.columns).count(_ROW_ID) > 1 or not set(frame.columns) - {_ROW_ID, _LABEL_TIME}:
-        raise LabelError(
-            f"expected row ids and labels in {Path(path)}, got the columns {', '.join(map(str, frame.columns))}: "
-            "give each label a column"
-        )
-    if missing := [number for number, is_missing in enumerate(frame[_ROW_ID].isna(), 2) if is_missing]:
-        raise LabelError(f"expected a row id in each row of {Path(path)}, got none in line {missing[0]}: add it")
-    _check(str(path), dict.fromkeys(set(frame.columns) - {_ROW_ID, _LABEL_TIME}, 0))
+    frame = _checked(frame, str(Path(path)), first=2)  # the header is line 1
     if time_column:
         frame[_LABEL_TIME] = _times(frame[_LABEL_TIME], Path(path))
     return [frame]
+
+
+def _checked(frame: pd.DataFrame, owner: str, *, first: int = 0) -> pd.DataFrame:
+    """The frame itself, if each of its rows is a label; `first` is the number of its first row in an error."""
+    names = list(frame.columns)
+    own = [name for name in names if name not in {_ROW_ID, _LABEL_TIME}]
+    if names.count(_ROW_ID) != 1 or not own:
+        raise LabelError(
+            f"expected the column {_ROW_ID} and labels in {owner}, got {', '.join(map(str, names)) or 'no column'}: "
+            "each label needs a column"
+        )
+    _check(owner, dict.fromkeys(own, 0))
+    missing = frame[_ROW_ID].isna().to_numpy().nonzero()[0]
+    if len(missing):
+        raise LabelError(f"expected a row id in each row of {owner}, got none in row {missing[0] + first}: add it")
+    return frame
+
+
+def _timed(frame: pd.DataFrame, moment: pd.Timestamp | None) -> pd.DataFrame:
+    if moment is None:
+        return frame
+    if _LABEL_TIME not in frame.columns:
+        return frame.assign(**{_LABEL_TIME: moment})
+    return frame.assign(**{_LABEL_TIME: frame[_LABEL_TIME].fillna(moment)})
 
 
 def _check(owner: str, columns: Mapping[Any, Any]) -> None:

@@ -293,6 +293,14 @@ def test_another_column_may_have_the_row_id() -> None:
     assert (column(joined.table, "label"), joined.report.labels.empty) == ([1], 1)
 
 
+def test_labels_without_a_column_of_their_own_are_empty() -> None:
+    joined = join(table(["a_0"]), table(["a_0"]), pa.table({"row_id": ["a_0", "b_0"]}), history=True)
+    assert joined.report.labels == LabelCounts(read=2, empty=2)
+    assert joined.table.select(["label_time", "label_history"]).to_pylist() == [
+        {"label_time": None, "label_history": None}
+    ]
+
+
 def test_labels_need_no_envelope() -> None:
     found = pa.table({"row_id": ["a_0", "a_0"], "label": [1, 2]})
     joined = join(table(["a_0"]), table(["a_0"]), found).table

@@ -41,11 +41,33 @@ def test_a_timestamp_of_pandas_keeps_its_nanoseconds() -> None:
     assert frame["label_time"].tolist() == [pd.Timestamp("2026-01-02T00:00:00.123456789Z")]
 
 
+def test_a_frame_is_taken_as_it_is_and_gets_the_time_where_it_has_none() -> None:
+    frame = pd.DataFrame({"row_id": ["a_0", "b_0"], "label": pd.Series([1, None], dtype="Int8")})
+    (taken,) = label_frames(frame)
+    assert taken is frame
+    at = pd.Timestamp("2026-01-02T00:00:00Z").as_unit("ns")
+    (timed,) = label_frames(frame, at)
+    pd.testing.assert_frame_equal(timed, frame.assign(label_time=at))
+    earlier = pd.Series([pd.Timestamp("2025-01-02T00:00:00Z"), pd.NaT]).dt.as_unit("ns")
+    (kept,) = label_frames(frame.assign(label_time=earlier), at)
+    pd.testing.assert_frame_equal(kept, frame.assign(label_time=earlier.fillna(at)))
+
+
 @pytest.mark.parametrize(
     ("labels", "at", "sentence"),
     [
         ({"": 1}, None, "expected a row id such as 'order-17_0', got '': `row_id` of a row has it"),
         ({7: 1}, None, "expected a row id such as 'order-17_0', got 7: `row_id` of a row has it"),
+        (
+            pd.DataFrame({"row_id": ["a_0", None], "label": [1, 2]}),
+            None,
+            "expected a row id in each row of the frame, got none in row 1: add it",
+        ),
+        (
+            pd.DataFrame({"label": [1, 2]}),
+            None,
+            "expected the column row_id and labels in the frame, got label: each label needs a column",
+        ),
         ({"a_0": None}, None, "expected a value for 'label' of 'a_0', got None: leave out what is not known"),
         ({"a_0": {}}, None, "expected a value or columns for 'a_0', got none: leave out what is not known"),
         (
@@ -96,7 +118,11 @@ def test_a_csv_file_is_read_with_its_types_and_an_empty_cell_is_no_label(tmp_pat
 @pytest.mark.parametrize(
     ("text", "time_column", "sentence"),
     [
-        ("id,label\na_0,1\n,2\n", None, "expected a row id in each row of {path}, got none in line 3: add it"),
+        (
+            "id,label\na_0,1\n,2\n",
+            None,
+            "expected a row id in each row of {path}, got none in row 3: add it",
+        ),
         ("order,label\na_0,1\n", None, "expected a column 'id' in {path}, got order, label: name one of them"),
         ("id,label\na_0,1\n", "when", "expected a column 'when' in {path}, got id, label: name one of them"),
         (
@@ -107,12 +133,12 @@ def test_a_csv_file_is_read_with_its_types_and_an_empty_cell_is_no_label(tmp_pat
         (
             "id\na_0\n",
             None,
-            "expected row ids and labels in {path}, got the columns row_id: give each label a column",
+            "expected the column row_id and labels in {path}, got row_id: each label needs a column",
         ),
         (
             "id,row_id,label\na_0,1,2\n",
             None,
-            "expected row ids and labels in {path}, got the columns row_id, row_id, label: give each label a column",
+            "expected the column row_id and labels in {path}, got row_id, row_id, label: each label needs a column",
         ),
         (
             "id,CorrelationId\na_0,1\n",
