@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from .blobs.listing import collections_of, date_of, hours_of
 from .blobs.store_access import StoreAccess
-from .exceptions import LabelError, UnknownNameError
+from .exceptions import UnknownNameError
 from .nearest import nearest
 from .reading import Reading, Request
 from .window import window_of
@@ -228,6 +228,7 @@ class Store:
 
         Raises:
             LabelError: it is no label, or not in the store; the message says why.
+            UnknownNameError: the store has no such deployment, or has several.
         """
         self.label_all({row_id: value}, at, deployment=deployment)
 
@@ -250,12 +251,12 @@ class Store:
             The number of labels.
 
         Raises:
-            LabelError: as for `label`.
+            ReaderError: as for `label`.
         """
         from .labels import label_frames  # noqa: PLC0415 (imports pandas)
 
         frames = label_frames(labels, at)
-        writer = self._label_writer(deployment or self._only_deployment())
+        writer = self._label_writer(self._deployment(deployment))
         return sum(writer.write(frame) for frame in frames)
 
     def _label_writer(self, deployment: str) -> LabelWriter:
@@ -265,12 +266,17 @@ class Store:
             self._label_writers[deployment] = LabelWriter(self._store.url, deployment)
         return self._label_writers[deployment]
 
-    def _only_deployment(self) -> str:
-        names = {one.names[:2] for one in collections_of(self._store.walk()).values() if one.names}
-        if len(names) != 1:
-            known = ", ".join("/".join(one) for one in sorted(names)) or "none"
-            raise LabelError(f"expected one deployment in {self._store.shown}, got {known}: deployment= names it")
-        return "/".join(*names)
+    def _deployment(self, name: str | None) -> str:
+        """The deployment of this name, or the only one."""
+        known = sorted({"/".join(one.names[:2]) for one in collections_of(self._store.walk()).values() if one.names})
+        if name is None and len(known) != 1:
+            shown = ", ".join(known) or "none"
+            raise UnknownNameError(f"expected one deployment in {self._store.shown}, got {shown}: name the right one")
+        if name is not None and name not in known:
+            raise UnknownNameError(
+                f"expected a deployment of {self._store.shown}, got {name!r}: {nearest(name, known)}"
+            )
+        return name or known[0]
 
     def _collection(self, one: CollectionBlobs, *, count: bool) -> Collection:
         endpoint, deployment, collection = one.names or ("", "", "")

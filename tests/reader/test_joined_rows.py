@@ -12,7 +12,6 @@ from read_lines import NOON_NS, line, write
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import ReaderError, UnknownNameError
-from otel_modeldata_reader.exceptions import LabelError
 from otel_modeldata_reader.joining import LabelCounts
 
 if TYPE_CHECKING:
@@ -136,8 +135,13 @@ def test_a_label_is_in_the_store_when_label_returns(tmp_path: Path) -> None:
 def test_a_label_needs_a_deployment_where_the_store_has_several(tmp_path: Path) -> None:
     write_requests(tmp_path, {"a": (0, 1)})
     write(tmp_path, [line()], collection="shop/green/model_inputs")
-    with pytest.raises(LabelError) as refused:
+    with pytest.raises(UnknownNameError) as refused:
         reader.open(tmp_path).label("a_0", 1)
     assert str(refused.value) == (
-        f"expected one deployment in {tmp_path}, got shop/blue, shop/green: deployment= names it"
+        f"expected one deployment in {tmp_path}, got shop/blue, shop/green: name the right one"
+    )
+    with pytest.raises(UnknownNameError) as unknown:
+        reader.open(tmp_path).label("a_0", 1, deployment="shop/gren")
+    assert str(unknown.value) == (
+        f"expected a deployment of {tmp_path}, got 'shop/gren': did you mean 'shop/green' or 'shop/blue'?"
     )

@@ -96,7 +96,8 @@ def frames_of_csv(path: str | os.PathLike[str], id_column: str, time_column: str
     frame = _checked(frame, str(Path(path)), first=2)  # the header is line 1
     if time_column:
         frame[_LABEL_TIME] = _times(frame[_LABEL_TIME], Path(path))
-    return [frame]
+    own = [name for name in frame.columns if name not in {_ROW_ID, _LABEL_TIME}]
+    return [frame.dropna(subset=own, how="all").reset_index(drop=True)]
 
 
 def _checked(frame: pd.DataFrame, owner: str, *, first: int = 0) -> pd.DataFrame:

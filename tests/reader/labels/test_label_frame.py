@@ -102,11 +102,12 @@ def csv(folder: Path, text: str) -> Path:
 
 def test_a_csv_file_is_read_with_its_types_and_an_empty_cell_is_no_label(tmp_path: Path) -> None:
     path = csv(
-        tmp_path, "order,class,count,when\n007_0,None,1,2026-01-02\nb_0,,,2026-01-02T03:04:05+02:00\nc_0,NA,3,\n"
+        tmp_path,
+        "order,class,count,when\n007_0,None,1,2026-01-02\nb_0,x,,2026-01-02T03:04:05+02:00\nc_0,NA,3,\nd_0,,,2026-01-02",
     )
     (frame,) = frames_of_csv(path, "order", "when")
     assert frame["row_id"].tolist() == ["007_0", "b_0", "c_0"]
-    assert frame["class"].fillna("-").tolist() == ["None", "-", "NA"]
+    assert frame["class"].tolist() == ["None", "x", "NA"]
     assert (str(frame["count"].dtype), frame["count"].fillna(-1).tolist()) == ("Int64", [1, -1, 3])
     assert frame["label_time"].tolist() == [
         pd.Timestamp("2026-01-02", tz="UTC"),
