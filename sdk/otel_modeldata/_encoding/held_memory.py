@@ -49,7 +49,7 @@ def labels_bytes(labels: Labels) -> int:
     if type(labels) is range:
         return 0
     if type(labels) is not tuple:
-        return _ARRAY_BYTES + labels.get_total_buffer_size()  # type: ignore[no-any-return]
+        return _ARRAY_BYTES + labels.memory.get_total_buffer_size()  # type: ignore[no-any-return]
     try:
         return len(labels) * (_OBJECT_BYTES + 8) + sys.getsizeof("".join(labels))
     except TypeError:  # integers

@@ -55,6 +55,7 @@ def data_of(store: Path) -> list[list[dict[str, Any]]]:
     return [json.loads(line)["data"] for blob in blobs for line in blob.read_text("utf-8").splitlines()]
 
 
+# S23, S81
 @pytest.mark.slow
 def test_labels_of_a_collector_and_of_a_writer_are_equal_lines_and_join(scored: Path) -> None:
     labels = {"order-0_0": 1, "order-0_1": 0, "order-2_1": 1}

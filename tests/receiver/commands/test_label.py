@@ -69,7 +69,10 @@ def test_wrong_arguments_are_code_2_and_a_missing_store_is_code_3(
     assert label(capsys, file, "--id", "order", "--deployment", "shop/gren", *where) == (
         2,
         "",
-        f"otel-modeldata: expected a deployment of {store}, got 'shop/gren': did you mean 'shop/green' or 'shop/blue'?\n",
+        (
+            f"otel-modeldata: expected a deployment of {store}, got 'shop/gren': "
+            "did you mean 'shop/green' or 'shop/blue'?\n"
+        ),
     )
     assert label(capsys, tmp_path / "none.csv", "--id", "order", *where)[0] == 2
     assert label(capsys, file, *where)[0] == 2
