@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "labels_bytes", "part_bytes"]
 
-PART_BYTES: Final = 440
+PART_BYTES: Final = 480
 """Of a part: its tuple, the positions of its columns, and the heads of what it holds."""
 OBJECT_BYTES: Final = 64
 """Of a cell that is an object, beside its place in a list and the characters of a text; of a whole number."""
