@@ -87,7 +87,7 @@ def joined_table(  # noqa: PLR0913 - three tables, and their rows
         ("inputs", of_inputs.select(own_columns(inputs, envelope))),
         ("outputs", of_outputs.select(own_columns(outputs, envelope))),
     ]
-    described = list(_envelope(of_inputs, of_outputs, envelope, coalesced=bool((kept.inputs < 0).any())))
+    described = list(_envelope(of_inputs, of_outputs, envelope, has_input=kept.inputs >= 0))
     last: list[tuple[pa.Field, Any]] = []
     if labels is not None:
         of_labels = labels.last().take(nullable(labeled))
@@ -117,7 +117,7 @@ def _taken(table: pa.Table, rows: Codes) -> pa.Table:
 
 
 def _envelope(
-    inputs: pa.Table, outputs: pa.Table, envelope: Collection[str], *, coalesced: bool
+    inputs: pa.Table, outputs: pa.Table, envelope: Collection[str], *, has_input: Mask
 ) -> Iterator[tuple[pa.Field, Any]]:
     """The columns that describe the event: the input's, and the output's where there is no input."""
     for name in dict.fromkeys((*inputs.column_names, *outputs.column_names)):
@@ -125,9 +125,9 @@ def _envelope(
             continue
         first, *others = (table for table in (inputs, outputs) if name in table.column_names)
         field, column = first.schema.field(name), first[name]
-        if coalesced and others:
+        if others and not has_input.all():
             other = others[0][name]
             if pa.types.is_null(field.type):  # of a table without rows, or without any value
                 field = field.with_type(other.type)
-            column = pc.coalesce(column.cast(field.type), other.cast(field.type))
+            column = pc.if_else(pa.array(has_input), column.cast(field.type), other.cast(field.type))
         yield field, column

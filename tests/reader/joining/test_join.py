@@ -112,10 +112,13 @@ def test_types_of_columns_and_their_metadata_are_kept() -> None:
 def test_outputs_without_an_input_bring_their_own_envelope() -> None:
     inputs = table(["a_0"], [1], endpoint=["shop"], x=[1])
     outputs = table(["b_0", "a_0"], [3, 2], endpoint=["shop", "shop"], y=[2, 3], modelversion=["7", "8"])
+    inputs = inputs.append_column("traceparent", [pa.nulls(1, pa.string())])
+    outputs = outputs.append_column("traceparent", [["of b", "of a"]])
     joined = join(inputs, outputs, how="outer").table
     assert column(joined, "row_id") == ["a_0", "b_0"]
     assert joined["time"].cast(pa.int64()).to_pylist() == [1, 3]
     assert column(joined, "endpoint") == ["shop", "shop"]
+    assert column(joined, "traceparent") == [None, "of b"]
     assert column(joined, "modelversion") == ["8", "7"]
     assert (column(joined, "x"), column(joined, "y")) == ([1, None], [3, 2])
 

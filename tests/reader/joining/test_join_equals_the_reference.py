@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from slow_join import Row, azure_pairs, certain_pairs, last_labels
 
 from otel_modeldata_reader.joining import Joined, JoinReport, join
+from otel_modeldata_reader.joining.window_edges import rows_of_window
+from otel_modeldata_reader.window import Window
 
 TIME = pa.timestamp("ns", "UTC")
 ENVELOPE = pa.schema(
@@ -24,6 +26,7 @@ ENVELOPE = pa.schema(
     ]
 )
 START = datetime(2026, 11, 28, 23, 59, 57, tzinfo=UTC)
+_NANOSECONDS = int(START.timestamp()) * 10**9
 
 _ids = st.sampled_from(["a", "a_0", "a_0_0", "", None, "b", "c", "d"])
 _moments = st.integers(0, 6) | st.none()
@@ -128,6 +131,36 @@ def _check_coverage(report: JoinReport, inputs: list[Row], outputs: list[Row], p
     found = {one.day: [one.inputs, one.outputs, one.joined] for one in report.coverage}
     assert found == days
     assert [one.day for one in report.coverage] == sorted(days, key=lambda day: (day is not None, day))
+
+
+@given(store=_stores(most_deployments=1), bounds=st.tuples(_moments, _moments))
+def test_a_window_has_the_joined_rows_of_the_requests_that_begin_in_it(
+    store: tuple[list[Row], list[Row]], bounds: tuple[int | None, int | None]
+) -> None:
+    """The output of a request without inputs counts by its own time. Here no id repeats, and every row has both."""
+    tables = [_table(_first_events(rows), name) for rows, name in zip(store, ("input", "output"), strict=True)]
+    since, until = (None if one is None else _NANOSECONDS + one * 10**9 for one in bounds)
+    window = Window(since=since, until=until)
+    began = dict(zip(*(tables[0][name].to_pylist() for name in ("correlationid", "time")), strict=True))
+    inside = [
+        row
+        for row in join(*tables, how="outer").table.to_pylist()
+        if window.bounds[0] <= began.get(row["correlationid"], row["time"]).value < window.bounds[1]
+    ]
+    found = join(*rows_of_window(*tables, window), how="outer").table.to_pylist()
+    assert sorted(found, key=str) == sorted(inside, key=str)
+
+
+def _first_events(rows: list[Row]) -> list[Row]:
+    """The rows of the first event of each correlation id, if it has a time."""
+    times: dict[str, datetime | None] = {}
+    found: dict[str, Row] = {}
+    for row in rows:
+        if row["correlationid"] is None or times.setdefault(row["correlationid"], row["time"]) != row["time"]:
+            continue
+        if row["time"] is not None:
+            found.setdefault(row["row_id"], row)
+    return list(found.values())
 
 
 _WITH_NUMBERS = pa.schema(
