@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from otel_modeldata_receiver.storage.store import StoredObject
 
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
@@ -45,8 +44,6 @@ class Request:
         where: only rows for which this is true: a condition in DuckDB's SQL.
         envelope: whether the envelope's columns come before the own ones.
         strict: whether what would be skipped is an error.
-        quarantine: the blobs of the quarantine in the same window.
-        parked: bytes of the collection that are parked.
     """
 
     collection: CollectionBlobs
@@ -55,8 +52,6 @@ class Request:
     where: str | None = None
     envelope: bool = True
     strict: bool = False
-    quarantine: Sequence[StoredObject] = ()
-    parked: int = 0
 
 
 class Reading:
@@ -170,12 +165,15 @@ class Reading:
         )
 
     def _finish(self, first: OnePass, plan: Plan, kept: int) -> None:
-        blobs = first.blobs
+        from .blobs.set_aside import parked_bytes, quarantined_lines  # noqa: PLC0415 (only at the end)
+
+        blobs, root = first.blobs, self._request.collection.root
         self._report = first.tally.report(
             plan.types,
             tuple(plan.renamed.items()),
             blobs=len(blobs),
             size=sum(blob.size for blob in blobs),
             kept=kept,
-            parked=self._request.parked,
+            quarantined=quarantined_lines(self._store, self._request.window),
+            parked=parked_bytes(self._store, root) if root else 0,
         )

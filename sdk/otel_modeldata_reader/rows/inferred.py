@@ -96,7 +96,7 @@ class Inference:
 
     def _learn(self, rows: InferredRows, text: bytes) -> bool:
         """Learn from rows that were parsed at once; False if they must be looked at value by value."""
-        kinds = {field.name: kind_of_type(field.type) for field in rows.table.schema}
+        kinds = {field.name: _kind_of(rows.table[field.name]) for field in rows.table.schema}
         for name, kind in kinds.items():
             if kind in {NUMBER, LIST, OBJECT} and has_large_floats(rows.table[name]):
                 return False
@@ -199,6 +199,11 @@ class Inference:
 
 
 _NUMBERS: Final = {INTEGER, NUMBER}
+
+
+def _kind_of(column: Any) -> str | None:
+    """The kind of values in a column; None if all are null, as where a column with a given type is missing."""
+    return None if column.null_count == len(column) else kind_of_type(column.type)
 
 
 def _has_times(kind: pa.DataType) -> bool:
