@@ -27,6 +27,7 @@ import pandas as pd
 
 from .cells import SCALARS, plain, plain_all
 from .columns import MASKED, block_cells, cells_of, place
+from .datatypes.frame_types import types_by_column
 from .refusals import REFUSED
 from .text_size import text_bytes
 from .times import check_zoned, zoned_time_texts
@@ -77,12 +78,14 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
+        dtypes: of its parts.
     """
 
     labels: pd.Index[Any]
     count: int
     kept: list[tuple[Any, _Kept]]
     nbytes: int
+    dtypes: list[Any]
 
     def width(self) -> int:
         """Number of columns."""
@@ -110,6 +113,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
         max_bytes: limit for the copy.
     """
     kept: list[tuple[Any, _Kept]] = []
+    dtypes: list[Any] = []
     size = 0
     try:
         manager: Any = frame._mgr  # noqa: SLF001 - see above
@@ -122,9 +126,10 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             if size > max_bytes:
                 return None
             kept.append((block.mgr_locs, part))  # placements are immutable
+            dtypes.append(values.dtype)
     except (_CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    return Snapshot(labels, count, kept, size)
+    return Snapshot(labels, count, kept, size, dtypes)
 
 
 def _keep_array(values: Any, count: int, max_bytes: int) -> _Kept:
@@ -296,8 +301,8 @@ def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> _Kept:
         types = set(map(type, cells))
     if not types <= _SHARED_TYPES:
         sizes: list[int] = []
-        cells = [_kept_cell(cell, sizes) for cell in cells]
-        return len(cells) * 8 + sum(sizes), _object_lists, cells, count, _plain_list
+        kinds, cells = types_by_column(cells, count), [_kept_cell(cell, sizes) for cell in cells]
+        return len(cells) * 8 + sum(sizes), _converted_lists, cells, count, kinds
     if int in types:
         _check_integers([cell for cell in cells if type(cell) is int])
     texts = [cell for cell in cells if type(cell) is str] if str in types else []
@@ -310,6 +315,10 @@ def _object_lists(cells: list[Any], count: int, make: Callable[[list[Any]], list
         return []
     first, end, _ = rows.indices(count)
     return [make(cells[start + first : start + end]) for start in range(0, len(cells), count)]
+
+
+def _converted_lists(cells: list[Any], count: int, _: object, rows: slice) -> list[list[Any]]:
+    return _object_lists(cells, count, _plain_list, rows)
 
 
 def _plain_list(cells: list[Any]) -> list[Any]:
