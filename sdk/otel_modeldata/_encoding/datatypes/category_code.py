@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import numpy as np
 
-from .cell_kinds import kind_code, types_of
+from .cell_kinds import AS_JSON, kind_code, types_of
 from .dtype_code import dtype_code
-from .quoting import quoted
+from .quoting import OTHER, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,8 @@ def category_code(dtype: pd.CategoricalDtype, rows: int, used: Callable[[], int]
 def _read(dtype: pd.CategoricalDtype) -> KnownCategories:
     categories: Any = dtype.categories
     kind = categories.dtype
-    code = kind_code(types_of(categories), categories.tolist()) if kind.kind == "O" else dtype_code(kind)
+    is_object = isinstance(kind, np.dtype) and kind.kind == "O"
+    code = kind_code(types_of(categories), categories.tolist()) if is_object else dtype_code(kind)
     plain = "c" if code == "s" else f"c[{code}]"
     listed = plain
     if len(categories) <= _MOST_CATEGORIES:
@@ -82,7 +84,11 @@ def _read(dtype: pd.CategoricalDtype) -> KnownCategories:
 def _listed(code: str, categories: Any, mark: str) -> str:
     from ..columns import cells_of  # noqa: PLC0415 - columns consist of cells, and these have kinds
 
-    texts = [cell if isinstance(cell, str) else _encoder.encode(cell).decode() for cell in cells_of(categories)]
+    as_json = code in AS_JSON or code.startswith(OTHER)
+    texts = [
+        cell if isinstance(cell, str) and not as_json else _encoder.encode(cell).decode()
+        for cell in cells_of(categories)
+    ]
     return f"c[{code}{''.join(mark + quoted(text) for text in texts)}]" if texts else ""
 
 

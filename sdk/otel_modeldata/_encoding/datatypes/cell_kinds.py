@@ -25,6 +25,8 @@ TEXT: Final = "O"
 MIXED: Final = "O[mixed]"
 """Readers get what JSON has."""
 
+AS_JSON: Final = frozenset({MIXED, "O[dict]", "O[list]", "O[tuple]", "O[bigint]", "O[decimal]"})
+"""Kinds of cells that readers keep as JSON: so are categories of them."""
 _GAPS: Final = frozenset({NoneType, type(pd.NA), type(pd.NaT)})
 _KINDS: Final[dict[type, str]] = {
     str: TEXT,
