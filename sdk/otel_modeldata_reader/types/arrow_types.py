@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .grammar import Code
 
-__all__ = ["JSON_TEXT", "arrow_type", "is_json_text"]
+__all__ = ["JSON_TEXT", "arrow_type", "has_json_text", "is_json_text"]
 
 JSON_TEXT: Final = frozenset({"O[mixed]", "O[dict]", "O[list]", "O[tuple]", "O[bigint]", "O[decimal]"})
 """Codes of columns whose cells Arrow has no exact type for: text columns that hold the JSON of each cell."""
@@ -43,11 +43,7 @@ _PANDAS: Final[dict[str, Any]] = {
     **_NUMBERS,
     "f16": pa.float64(),
     "s": pa.string(),
-    "string": pa.string(),
     "boolean": pa.bool_(),
-    "period": pa.string(),
-    "interval": pa.string(),
-    "other": pa.string(),
     **{
         f"{sign}{bits}": _NUMBERS[f"{sign[0].lower()}{bits // 8}"]
         for sign in ("Int", "UInt")
@@ -76,6 +72,12 @@ def is_json_text(code: str) -> bool:
     return code in JSON_TEXT or parsed(code).word == "other"
 
 
+def has_json_text(code: str) -> bool:
+    """The same, or its categories are such cells."""
+    parts = parsed(code)
+    return is_json_text(categories_in(parts).code if parts.word == "c" else code)
+
+
 @lru_cache(maxsize=1024)
 def arrow_type(code: str) -> Any:
     """The Arrow type of a column.
@@ -84,9 +86,8 @@ def arrow_type(code: str) -> Any:
         TypesError: there is no such code.
     """
     parts = parsed(code)
-    known = _PANDAS.get(parts.word.removeprefix(">"))
-    if known is not None:
-        return known
+    if not parts.items and parts.word.removeprefix(">") in _PANDAS:
+        return _PANDAS[parts.word.removeprefix(">")]
     make = _MAKERS.get(parts.word.removeprefix(">"))
     try:
         if make is not None:
@@ -132,6 +133,33 @@ def _category(parts: Code) -> Any:
     return pa.dictionary(pa.int32(), arrow_type(categories.code), ordered=categories.ordered)
 
 
+def _sparse(parts: Code) -> Any:
+    subtype, _ = parts.items
+    return arrow_type(subtype)
+
+
+def _named(parts: Code) -> Any:
+    (_,) = parts.items
+    return pa.string()
+
+
+def _interval(parts: Code) -> Any:
+    subtype, closed = parts.items
+    if closed not in _CLOSED or (parsed(subtype).word not in _TIMES and subtype not in _NUMBERS):
+        raise ValueError(subtype)
+    arrow_type(subtype)
+    return pa.string()
+
+
+_CLOSED: Final = frozenset({"left", "right", "both", "neither"})
+_TIMES: Final = frozenset({"M8", "m8", "datetime64"})
+
+
+def _text(parts: Code) -> Any:
+    (storage,) = parts.items
+    return {"python": pa.string(), "pyarrow": pa.string()}[storage]
+
+
 def _time(parts: Code) -> Any:
     unit, *zone = parts.items
     return pa.timestamp(_unit(unit), *map(zone_of, map(text_in, zone)))
@@ -143,7 +171,10 @@ _MAKERS: Final[dict[str, Callable[[Code], Any]]] = {
     "m8": lambda parts: pa.duration(_unit(*parts.items)),
     "c": _category,
     "O": _object,
-    "Sparse": lambda parts: arrow_type(parts.items[0]),
+    "Sparse": _sparse,
+    **dict.fromkeys(("period", "other"), _named),
+    "interval": _interval,
+    **dict.fromkeys(("s", "string"), _text),
     "arrow": lambda parts: _nested(*parts.items),
 }
 """By the word of the code of a column."""
@@ -176,7 +207,13 @@ def _decimal(bits: int) -> Callable[[str, str], Any]:
 
 
 def _list(make: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda item, *size: make(_field(item, "item"), *map(int, size))
+    return lambda item, *size: make(_field(item, "item"), *map(_size, size))
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
 
 
 def _extension(name: str, storage: str) -> Any:

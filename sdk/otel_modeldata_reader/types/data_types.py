@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.json as pa_json
 
 from ..exceptions import ReaderError
-from .arrow_types import arrow_type, is_json_text
+from .arrow_types import arrow_type, has_json_text
 from .categories import with_categories
 from .grammar import codes_in
 from .json_cells import array_of, texts_of
 from .json_storage import exact, storage_of
+from .nested import as_dictionary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ class DataTypes:
     def _storages(self) -> tuple[Any, ...]:
         """The types by which pyarrow.json reads the columns; None for those that it does not read."""
         pairs = zip(self.codes, self.kinds, strict=True)
-        return tuple(None if is_json_text(code) else storage_of(kind) for code, kind in pairs)
+        return tuple(None if has_json_text(code) else storage_of(kind) for code, kind in pairs)
 
     def schema(self, names: Sequence[str]) -> Any:
         """The schema of the table that `read` returns."""
@@ -98,15 +99,14 @@ class DataTypes:
         slow = [name for name in names if name not in fast]
         if not slow and counts is not None:
             return pa.table([fast[name] for name in names], schema=schema), counts
-        cells, counts = _raw_cells(datas, slow)
+        cells, counts = _raw_cells(datas, slow, len(names))
         columns = []
         for name, code, kind in zip(names, self.codes, self.kinds, strict=True):
             if name in fast:
                 columns.append(fast[name])
                 continue
             try:
-                array = texts_of(cells[name]) if is_json_text(code) else array_of(cells[name], kind)
-                columns.append(with_categories(array, code))
+                columns.append(with_categories(_slow_column(cells[name], kind, code), code))
             except _NO_VALUES as error:
                 raise RowsMismatchError(
                     f"column {name!r}: expected values of the type {code!r}, as the line says, got others: {error}"
@@ -137,6 +137,13 @@ class DataTypes:
             )
 
 
+def _slow_column(cells: Sequence[msgspec.Raw], kind: Any, code: str) -> Any:
+    if not has_json_text(code):
+        return array_of(cells, kind)
+    texts = texts_of(cells)
+    return as_dictionary(texts, kind) if pa.types.is_dictionary(kind) else texts
+
+
 def _has_times(kind: Any) -> bool:
     return kind is not None and "timestamp" in str(kind)
 
@@ -159,7 +166,7 @@ def _lists(datas: Sequence[bytes | memoryview], kind: Any, *, is_whole: bool) ->
 
 
 def _raw_cells(
-    datas: Sequence[bytes | memoryview], names: Sequence[str]
+    datas: Sequence[bytes | memoryview], names: Sequence[str], width: int
 ) -> tuple[dict[str, list[msgspec.Raw]], list[int]]:
     """The JSON of the cells of some columns, and how many rows each line has."""
     cells: dict[str, list[msgspec.Raw]] = {name: [] for name in names}
@@ -168,6 +175,8 @@ def _raw_cells(
         for data in datas:
             rows = _rows_decoder.decode(data)
             counts.append(len(rows))
+            if any(len(row) != width for row in rows):
+                raise RowsMismatchError(f"rows: expected {width} columns in each of them, got others")
             for name, column in cells.items():
                 column += [row[name] for row in rows]
     except KeyError as error:

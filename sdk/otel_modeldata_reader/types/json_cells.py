@@ -14,7 +14,7 @@ from .clock_texts import clock_count, date_count, duration_count, time_count
 from .nested import as_dictionary, is_run_end_encoded, is_view, list_of, run_end_encoded, unique
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 __all__ = ["array_of", "texts_of"]
 
@@ -50,7 +50,7 @@ def _array(values: list[Any], kind: Any) -> Any:  # noqa: PLR0911 - one line per
     if types.is_map(kind):
         return _map(values, kind)
     if hasattr(kind, "value_type"):  # of a list of any form
-        elements = [element for value in values if value is not None for element in value]
+        elements = [element for value in values if value is not None for element in _checked(value, _LIST)]
         lengths = [None if value is None else len(value) for value in values]
         return list_of(lengths, _array(elements, kind.value_type), kind)
     storage, read = _leaf(kind)
@@ -71,7 +71,7 @@ def _struct(values: list[Any], kind: Any) -> Any:
     if not fields:
         return pa.array([None if value is None else {} for value in values], kind)
     parts = [
-        _array([None if value is None else value[name] for value in values], field.type)
+        _array([None if value is None else _checked(value, _OBJECT)[name] for value in values], field.type)
         for name, field in zip(unique([field.name for field in fields]), fields, strict=True)
     ]
     gaps = pa.array([value is None for value in values], pa.bool_())
@@ -79,7 +79,7 @@ def _struct(values: list[Any], kind: Any) -> Any:
 
 
 def _map(values: list[Any], kind: Any) -> Any:
-    pairs = [pair for value in values if value is not None for pair in value]
+    pairs = [pair for value in values if value is not None for pair in _checked(value, _LIST)]
     keys = _array([key for key, _ in pairs], kind.key_type)
     items = _array([item for _, item in pairs], kind.item_type)
     offsets: list[int | None] = []
@@ -93,9 +93,11 @@ def _map(values: list[Any], kind: Any) -> Any:
 def _leaf(kind: Any) -> tuple[Any, Callable[[Any], Any]]:  # noqa: PLR0911 - one line per family of types reads best
     """The type of the values that are read, and what reads one of them."""
     if types.is_floating(kind):
-        return (pa.float32() if types.is_float16(kind) else kind), float
+        return (pa.float32() if types.is_float16(kind) else kind), lambda number: float(_checked(number, _NUMBERS))
     if types.is_decimal(kind):
-        return kind, decimal.Decimal
+        return kind, lambda number: decimal.Decimal(_checked(number, _NUMBERS))
+    if types.is_integer(kind):
+        return kind, lambda number: _checked(number, _INTEGER)
     if types.is_timestamp(kind):
         return pa.int64(), lambda text: time_count(text, kind.unit)
     if types.is_date32(kind):
@@ -112,8 +114,19 @@ def _leaf(kind: Any) -> tuple[Any, Callable[[Any], Any]]:  # noqa: PLR0911 - one
         return kind, lambda text: base64.b64decode(text, validate=True)
     if kind == pa.month_day_nano_interval():
         return kind, tuple
-    return kind, _same
+    return kind, lambda value: _checked(value, _BOOLEAN if types.is_boolean(kind) else _TEXT)
 
 
-def _same(value: Any) -> Any:
+def _checked(value: Any, expected: Collection[type]) -> Any:
+    """A value of JSON of one of these types: Arrow would make an integer of 1.5."""
+    if type(value) not in expected:
+        raise ValueError(f"expected {' or '.join(kind.__name__ for kind in expected)}, got {value!r:.80}")
     return value
+
+
+_INTEGER: Final = (int,)
+_NUMBERS: Final = (int, decimal.Decimal)
+_BOOLEAN: Final = (bool,)
+_TEXT: Final = (str,)
+_LIST: Final = (list,)
+_OBJECT: Final = (dict,)

@@ -140,12 +140,29 @@ def _index(values: Any, code: str) -> Any:
 
 def _periods(column: Any, parts: Code) -> Any:
     dtype = _pd.PeriodDtype(text_in(parts.items[0]))
+    unit = _PERIODS.get(str(dtype)[len("period[") : -1])
+    if unit is not None:
+        counts = np.array(["NaT" if text is None else text for text in column.to_pylist()], f"M8[{unit}]")
+        return _pd.arrays.PeriodArray(counts.astype(np.int64), dtype=dtype)
     # The text of a week has both of its ends.
     texts = [text and text.partition("/")[0] for text in column.to_pylist()]
     try:
         return _pd.array([text and _pd.Period(text, dtype.freq) for text in texts], dtype=dtype)
     except ValueError:  # pandas cannot read some years above 9999, which it can write
         return _objects(column.to_pylist())
+
+
+_PERIODS: Final = {
+    **{unit: unit for unit in ("M", "D", "h", "s", "ms", "us", "ns")},
+    "H": "h",
+    "T": "m",
+    "min": "m",
+    "S": "s",
+    "L": "ms",
+    "U": "us",
+    "N": "ns",
+}
+"""Frequencies, also by the names that old releases of pandas have, whose periods NumPy counts as pandas does."""
 
 
 def _intervals(column: Any, parts: Code) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +21,10 @@ _MASKED: Final = tuple(
         *(f"{sign}{bits}Dtype" for sign in ("Int", "UInt") for bits in (8, 16, 32, 64)),
     )
 )
+
+
+_ZONE: Final = re.compile(r"UTC([+-]\d{2}:\d{2})|tzfile\('.*zoneinfo/(.*)'\)")
+"""Python's name of a fixed offset, and dateutil's of a zone; the others have the names of the IANA."""
 
 
 def dtype_code(dtype: Any) -> str:
@@ -62,7 +67,9 @@ def _text(dtype: Any) -> str:
 
 
 def _zoned(dtype: Any) -> str:
-    return f"datetime64[{dtype.unit}, {quoted(str(dtype.tz))}]"
+    name = str(dtype.tz)
+    found = _ZONE.fullmatch(name)
+    return f"datetime64[{dtype.unit}, {quoted(found[found.lastindex or 0] if found else name)}]"
 
 
 def _period(dtype: Any) -> str:
