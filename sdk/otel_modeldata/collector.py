@@ -23,7 +23,7 @@ from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
 from .config import config_origin, config_warnings, load_config
 from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, known_context
-from .exceptions import CollectionNameError, ContextError, NotEnabledError, UnsupportedDataError
+from .exceptions import CollectionNameError, ConfigError, ContextError, NotEnabledError, UnsupportedDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +63,8 @@ class Collector:
             and their reports do not include its events.
 
     Raises:
-        ConfigError: the configuration or the endpoint is wrong; always raised, never given to `on_error`, because
-            nothing could ever be collected.
+        ConfigError: the configuration, the endpoint or `model_version` is wrong; always raised, never given to
+            `on_error`, because nothing could ever be collected.
         CollectionNameError: `name` is empty or cannot be a folder (or given to `on_error`).
         NotEnabledError: the configuration lists other collections only (or given to `on_error`).
         TypeError: `on_error` cannot be called, or `logger_provider` is none.
@@ -96,6 +96,10 @@ class Collector:
         application_names.add(str(name))
         self._on_error = on_error
         self._model_version = model_version or semconv.DEFAULT_MODEL_VERSION
+        if semconv.CONTROL_CHARACTER.search(str(model_version)):
+            raise ConfigError(
+                f"expected model_version without control characters, got {model_version!r:.100}: strip it"
+            )
         # Errors are raised now, in init(), not in the first scoring request.
         self._logger_provider = logger_provider
         if logger_provider is None:
@@ -357,4 +361,4 @@ def _correlation_id(context: CorrelationContext) -> str:
             "expected a correlation context with an id, got one without: its get_id() must return the request's id"
         )
     text = str(given)
-    return text if text.isascii() else checked_text(text)  # the usual case without a call
+    return text if text.isprintable() else checked_text(text)  # the usual case without a call

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from . import _baggage, _forking
+from . import _baggage, _forking, semconv
 from .exceptions import ContextError
 
 if TYPE_CHECKING:
@@ -260,6 +260,8 @@ def known_context(context: CorrelationContext | None) -> CorrelationContext | No
     if isinstance(context, WrapperContext):
         return context.wrapped
     if isinstance(context, CorrelationContext) or callable(getattr(context, "get_id", None)):
+        if isinstance(context, type):
+            raise ContextError(f"expected a correlation context, got the class {context.__name__}: make one of it")
         return context
     raise ContextError(
         f"expected a correlation context, got {type(context).__name__}: "
@@ -292,12 +294,12 @@ def headers_of(context: CorrelationContext) -> dict[str, str]:
 
 
 def checked_text(text: str) -> str:
-    """`text` itself if it can be encoded as UTF-8.
+    """`text` itself if an attribute of a line can hold it.
 
     Raises:
-        ContextError: `text` has a lone surrogate.
+        ContextError: `text` has a lone surrogate, or a control character.
     """
-    if text.isascii():
+    if text.isprintable():
         return text
     try:
         text.encode()
@@ -306,4 +308,9 @@ def checked_text(text: str) -> str:
             "expected text, got a lone surrogate in an id or header, which UTF-8 cannot carry: "
             "text.encode('utf-8', 'replace').decode() replaces it"
         ) from None
+    if semconv.CONTROL_CHARACTER.search(text):
+        raise ContextError(
+            f"expected text without control characters in an id or header, got {text!r:.100}: remove them, "
+            "CloudEvents does not allow them"
+        )
     return text

@@ -149,6 +149,9 @@ def legal_name(text: str) -> str:
     return f"{name[: _NAME_CHARS - _MARK_CHARS - 1].rstrip('-.') or 'service'}-{mark}"
 
 
+CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""CloudEvents 1.0, "Type System", does not allow these in strings: no attribute has them, a body may."""
+
 _EXTENSION_NAME: Final = re.compile(r"[a-z0-9]{1,20}", re.ASCII)
 
 

@@ -190,7 +190,7 @@ def test_headers_become_the_request_id_and_extensions_of_the_line(caplog: pytest
     ]
 
 
-@pytest.mark.parametrize("given", [123, "a\r\nb", "注文-1", "x" * 1100])
+@pytest.mark.parametrize("given", [123, "a\u2028 b", "注文-1", "x" * 1100])
 # S17
 def test_any_id_is_collected_as_its_text(given: object) -> None:
     with capture() as captured:
@@ -201,6 +201,35 @@ def test_any_id_is_collected_as_its_text(given: object) -> None:
 def test_an_id_with_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(ContextError, match=r"^expected text, got a lone surrogate in an id or header"):
         Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext(id="\ud800"))
+
+
+@pytest.mark.parametrize(
+    ("context", "got"),
+    [
+        (BasicCorrelationContext(id="a\r\nb"), r"'a\\r\\nb'"),
+        (BasicCorrelationContext(id="id", headers={"X-Request-Id": "1\x85"}), r"'1\\x85'"),
+        (BasicCorrelationContext(id="id", headers={"tenant": "1\x00"}), r"'1\\x00'"),
+    ],
+)
+def test_control_characters_in_ids_and_headers_are_refused_in_collect(
+    context: BasicCorrelationContext, got: str
+) -> None:
+    """A receiver refuses them: the event would be accepted, and lost."""
+    with pytest.raises(
+        ContextError, match=rf"^expected text without control characters in an id or header, got {got}:"
+    ):
+        Collector(name="model_inputs").collect(FRAME, context)
+
+
+def test_the_class_of_a_context_is_refused() -> None:
+    with pytest.raises(ContextError, match=r"^expected a correlation context, got the class BasicCorrelationContext: "):
+        Collector(name="model_inputs").collect(FRAME, BasicCorrelationContext)  # type: ignore[arg-type]
+
+
+def test_a_model_version_with_a_line_break_is_refused_in_init() -> None:
+    """As `open("VERSION").read()` has it."""
+    with pytest.raises(ConfigError, match=r"^expected model_version without control characters, got '1\.2\\n': strip"):
+        Collector(name="model_inputs", model_version="1.2\n")
 
 
 def test_a_context_without_an_id_is_refused() -> None:

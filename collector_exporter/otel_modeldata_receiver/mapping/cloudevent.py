@@ -45,11 +45,13 @@ class Varies(enum.Enum):
         NO: the attribute is checked, or other keys depend on it: the value is the same in all records.
         TEXT: a text that is valid in every line if it has no special characters; the line has it as it was sent.
         NUMBER: an integer; the line has its decimal digits.
+        COLLECTION: the name of a tabular collection; the type and the folder of the line follow from it.
     """
 
     NO = "no"
     TEXT = "text"
     NUMBER = "number"
+    COLLECTION = "collection"
 
 
 class FromAttribute(NamedTuple):

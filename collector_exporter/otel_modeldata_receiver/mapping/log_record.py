@@ -156,7 +156,7 @@ def collection_hint(record: LogRecord) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def collection_of(name: str) -> KnownCollection:
     """The collection called `name`.
 
@@ -172,6 +172,14 @@ def collection_of(name: str) -> KnownCollection:
     return KnownCollection(name=name, type=semconv.event_type(name), tabular=name not in semconv.PAYLOAD_COLLECTIONS)
 
 
+def is_tabular(name: str) -> bool:
+    """Whether `name` is a valid one, of a collection of rows."""
+    try:
+        return collection_of(name).tabular
+    except BadRecordError:
+        return False
+
+
 ATTRIBUTES: Final = frozenset(
     {
         semconv.AZUREML_COLLECTION_NAME,
@@ -180,7 +188,9 @@ ATTRIBUTES: Final = frozenset(
     }
 )
 """The attributes that must be text; the attributes of `http_attributes.py` may have any type."""
-_VARIES: Final = {attribute.name: attribute.varies for attribute in LINE_ATTRIBUTES.values()}
+_VARIES: Final = {attribute.name: attribute.varies for attribute in LINE_ATTRIBUTES.values()} | {
+    semconv.AZUREML_COLLECTION_NAME: Varies.COLLECTION
+}
 
 
 def varies(key: str) -> Varies:
@@ -260,6 +270,11 @@ def _collection(texts: Mapping[str, str], record: LogRecord) -> KnownCollection:
 def undecodable_json(fault: str) -> BadRecordError:
     """The error for a record in JSON that could not be read, because it has `fault`."""
     return BadRecordError(f"undecodable record: expected OTLP in JSON, got {fault[:_MOST_FAULT_CHARS]}")
+
+
+def names_one_collection(record: LogRecord) -> bool:
+    """Whether exactly one attribute names the collection of `record`: then its event names are not looked at."""
+    return sum(attribute.key == semconv.AZUREML_COLLECTION_NAME for attribute in record.attributes) == 1
 
 
 def names_no_collection(record: LogRecord) -> bool:

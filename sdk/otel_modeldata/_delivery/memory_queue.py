@@ -164,8 +164,7 @@ class MemoryQueue:
         for _ in range(_REQUESTS_IN_BATCH):
             batch = self.take(urgent=urgent, most=None if most is None else most - len(records))
             records += batch
-            # Requests of one record have nothing to group, and keep the order across collections.
-            if len(batch) <= 1 or len(records) == most:
+            if not batch or len(records) == most:
                 break
         return records
 

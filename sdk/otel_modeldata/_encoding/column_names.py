@@ -3,6 +3,9 @@
 A label that is not text is converted to text (`0` -> `"0"`, as in Azure's own scripts). The levels of a MultiIndex are
 joined by `_`. A repeated name gets `_1`, `_2`... A lone surrogate becomes `?`.
 
+`collect` reads the labels (`kept_labels`), because an index may share memory with an array of the application, and a
+label may be an object whose text changes. The delivery thread makes the names.
+
 Names that are equal up to case, and `correlationid`, make Azure's consumer refuse a whole window of lines. These are
 logged, or renamed if the settings say so.
 """
@@ -19,11 +22,15 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from ..exceptions import UnsupportedValueError
 from ..log_throttle import LogThrottle
 from .short_floats import shortest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
+
+Labels = Any
+"""The labels of a frame's columns, which cannot change: a range, a tuple of text or integers, or text of Arrow."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +38,9 @@ _MAX_CACHED = 32
 """Maximum number of cached sets of columns; a collection has one or two."""
 _ROW_ID: Final = "correlationid"
 """The column to which Azure's consumer writes its row ids. Its names are equal up to case."""
+
+_HASHABLE: Final = (tuple, range)
+"""Kept labels that a dictionary finds."""
 
 _ADVICE: Final = "choose another, or set OTEL_MODELDATA_COLUMN_CASE=rename"
 
@@ -71,12 +81,16 @@ class ColumnNameCache:
         self._known: dict[Hashable, ColumnNames] = {}
         self._once = LogThrottle(logger, math.inf)
 
-    def names_of(self, index: pd.Index[Any]) -> ColumnNames:
-        """The names of a frame's columns; logs what would break Azure's consumer, once."""
-        key = _key(index)
+    def names_of(self, labels: Labels) -> ColumnNames:
+        """The names of a frame's columns; logs what would break Azure's consumer, once.
+
+        Args:
+            labels: as `kept_labels` returned them.
+        """
+        key = labels if type(labels) in _HASHABLE else tuple(labels.to_pylist())
         columns = self._known.get(key)
         if columns is None:
-            columns = ColumnNames(_texts(index), rename=self._rename)
+            columns = ColumnNames(key, rename=self._rename)
             if len(self._known) >= _MAX_CACHED:
                 self._known.clear()
             self._known[key] = columns
@@ -85,13 +99,43 @@ class ColumnNameCache:
         return columns
 
 
-def most_bytes(index: pd.Index[Any], width: int) -> int:
+def kept_labels(index: pd.Index[Any]) -> Labels:
+    """The labels of an index as they are now.
+
+    They are equal only if their texts are. Labels themselves may be equal and have different texts: False, 0 and 0.0,
+    or one moment in two zones.
+
+    Raises:
+        UnsupportedValueError: the text of a label cannot be had.
+    """
+    # Internals of pandas: the public ways take several times as long.
+    if type(index) is pd.RangeIndex:
+        return index._range  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    memory: Any = getattr(index, "_data", None)
+    if isinstance(memory, pd.arrays.ArrowStringArray):
+        # The index may get other memory, but the memory itself does not change. Pandas 2.0 has another name for it.
+        text = getattr(memory, "_pa_array", None)
+        text = memory.__arrow_array__() if text is None else text
+        if not text.null_count:  # else it depends on the type which text a gap has
+            return text
+    labels = tuple(index.tolist())
+    if _are_texts(labels) or (isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu"):
+        return labels
+    try:
+        return tuple(_texts(index))
+    except Exception as error:  # a label is an object of the application, with its own code
+        raise UnsupportedValueError(
+            f"expected names of columns that convert to text, got {type(error).__name__} from one: rename the columns"
+        ) from error
+
+
+def most_bytes(labels: Labels, width: int) -> int:
     """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
-    text = getattr(getattr(index, "_data", None), "_pa_array", None)
-    if text is None:
+    if type(labels) in _HASHABLE:
         return sys.maxsize
     # Pieces may share their memory; to look whether they do takes longer.
-    size: int = text.get_total_buffer_size() if text.num_chunks == 1 else text.nbytes
+    is_whole = getattr(labels, "num_chunks", 1) == 1
+    size: int = labels.get_total_buffer_size() if is_whole else labels.nbytes
     return size - 4 * width
 
 
@@ -101,24 +145,6 @@ def _row_maker(names: list[str]) -> Callable[..., object]:
         return msgspec.defstruct("Row", [(field, Any) for field in fields], rename=fields, gc=False)
     except ValueError:  # msgspec writes keys unescaped: it refuses a quote, a backslash or a control character in one
         return lambda *cells: dict(zip(names, cells, strict=True))
-
-
-def _key(index: pd.Index[Any]) -> Hashable:
-    """Equal only for indexes whose labels have the same texts.
-
-    Labels themselves may be equal and have different texts: False, 0 and 0.0, or one moment in two zones.
-    """
-    if type(index) is pd.RangeIndex:
-        return "range", index.start, index.stop, index.step
-    dtype = index.dtype
-    if type(dtype) is pd.StringDtype and dtype.storage == "pyarrow":
-        labels = tuple(index.array.__arrow_array__().to_pylist())
-        if None not in labels:  # which of pandas' values for a gap stands there is part of the key
-            return labels
-    labels = tuple(index.tolist())
-    if type(dtype) is pd.StringDtype or (isinstance(dtype, np.dtype) and dtype.kind in "iu") or _are_texts(labels):
-        return labels
-    return tuple(_texts(index))
 
 
 def _are_texts(labels: Iterable[Any]) -> bool:
@@ -188,16 +214,23 @@ def _folded(name: str) -> str:
 
 
 def _what_breaks_consumers(names: list[str]) -> tuple[str, ...]:
-    found = []
+    """One sentence for each kind of problem, about its first columns: a frame may have hundreds of them."""
+    found, dotted, equal = [], [], []
     by_case: dict[str, str] = {}
     for name in names:
         folded = _folded(name)
         if folded == _ROW_ID:
             found.append(f"column {name!r} has the name that Azure's consumer gives its row ids: {_ADVICE}")
         if "." in name:
-            found.append(f"column {name!r} has a '.', which Azure's data quality and drift monitors refuse")
-        if by_case.setdefault(folded, name) != name:
-            found.append(
-                f"columns {by_case[folded]!r} and {name!r} are equal up to case, which Spark refuses: {_ADVICE}"
-            )
+            dotted.append(name)
+        first = by_case.setdefault(folded, name)
+        if first != name:
+            equal.append((first, name))
+    if dotted:
+        have = f" and {len(dotted) - 1} more columns have" if len(dotted) > 1 else " has"
+        found.append(f"column {dotted[0]!r}{have} a '.', which Azure's data quality and drift monitors refuse")
+    if equal:
+        more = f", and {len(equal) - 1} more pairs" if len(equal) > 1 else ""
+        one, other = equal[0]
+        found.append(f"columns {one!r} and {other!r} are equal up to case{more}, which Spark refuses: {_ADVICE}")
     return tuple(found)

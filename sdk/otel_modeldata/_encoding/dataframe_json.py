@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .column_names import most_bytes
+from .column_names import kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
 from .refusals import REFUSED, refusal
@@ -101,7 +101,7 @@ class Rows:
                 return
             self._source = None
         self.count = len(frame)
-        self._labels = frame.columns
+        self._labels = kept_labels(frame.columns)
         self._text = _encode(frame, self._columns())
         self._types = types_of_frame(frame)
         self.nbytes = len(self._text)
@@ -114,8 +114,14 @@ class Rows:
         return most_bytes(self._labels, width) <= most or sum(map(len, self._columns().names)) <= most
 
     def may_join(self, later: Rows, nbytes: int) -> bool:
-        """Whether one event of `nbytes` may hold both: their columns are equal, and the sum is small."""
-        return nbytes + later.nbytes <= MAX_JOINED_BYTES and self._columns().names == later._columns().names
+        """Whether one event of `nbytes` may hold both: columns are equal, the sum is small, text is checked."""
+        if nbytes + later.nbytes > MAX_JOINED_BYTES or self._columns().names != later._columns().names:
+            return False
+        return not (self._is_unchecked() or later._is_unchecked())
+
+    def _is_unchecked(self) -> bool:
+        """Whether the rows may be refused later, which must not affect others."""
+        return self._source is not None and self._source.is_unchecked()
 
     def join(self, later: Rows) -> None:
         """Append other rows to these, after `may_join`."""
@@ -130,6 +136,9 @@ class Rows:
 
         Args:
             pause: called between chunks of rows.
+
+        Raises:
+            UnsupportedValueError: large text of Arrow is not UTF-8.
         """
         if self._source is not None:
             self._text = self._encoded(self._source, pause)
@@ -150,6 +159,8 @@ class Rows:
 
     def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
         columns = self._columns()
+        if source.is_unchecked():
+            source.check(columns.names, pause)
         if source.count == 1:  # `self.count` has the rows that joined, too
             return _encode_row([cell for (cell,) in source.lists(_FIRST_ROW, no_pause)], columns)
         return _encode_chunks(source.lists, source.count, source.nbytes, columns, pause)

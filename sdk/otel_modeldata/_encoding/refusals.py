@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exceptions import UnsupportedValueError
+from .arrow_text import NOT_UTF8
 from .columns import cells_of, column_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _reason(values: Any, encoder: msgspec.json.Encoder) -> str | None:
     except UnicodeEncodeError:
         return "expected text, got a lone surrogate in it, which UTF-8 cannot carry: clean the text"
     except UnicodeDecodeError:
-        return "expected text, got bytes in it that are not UTF-8: clean the text"
+        return NOT_UTF8
     except RecursionError:
         return "expected values nested at most about 1000 deep, got more: flatten them"
     except TypeError as error:

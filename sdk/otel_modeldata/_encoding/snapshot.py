@@ -17,7 +17,6 @@ import datetime as dt
 import decimal
 import sys
 import uuid
-from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,9 +24,13 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from ..exceptions import UnsupportedValueError
+from .arrow_text import NOT_UTF8, array_lists, first_damaged, keep_array, keep_text
 from .cells import SCALARS, plain, plain_all
+from .column_names import kept_labels
 from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.frame_types import types_by_column
+from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .refusals import REFUSED
 from .text_size import text_bytes
 from .times import check_zoned, zoned_time_texts
@@ -35,9 +38,7 @@ from .times import check_zoned, zoned_time_texts
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_Kept = tuple[Any, ...]
-"""A part of a frame: what it holds in bytes, about; the function that makes the lists of its columns, with some of its
-rows; and the function's arguments before the rows. (Plain tuples are the cheapest to make.)"""
+    from .column_names import Labels
 
 _LAST_NUMBER: Final = np.dtype("f8").num
 """NumPy numbers its types: truths, integers and the usual floats come first."""
@@ -53,37 +54,27 @@ _CONVERTED_TYPES: Final = frozenset(
 """Of cells that have a JSON form which cannot change: as cheap to make now as later."""
 _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
-_FEW_ROWS: Final = 64
-"""So many categories are looked at, even if a frame has less rows."""
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
 _MOST_KNOWN: Final = 64
 _MOST_KNOWN_BYTES: Final = 1024
 """How many types of categories are remembered, and how long their texts are at most."""
-_COPIED_BYTES: Final = 256 * 1024
-"""Text of Arrow of at most this size is copied, more is shared."""
-_ARROW_TEXT: Final[Any] = getattr(sys.modules.get("pyarrow"), "LargeStringArray", None)
-"""The usual text of Arrow: pandas has loaded pyarrow if it is installed."""
-
-
-class _CannotKeepError(Exception):
-    """A cell may change, or be refused: the frame is encoded at once."""
 
 
 class Snapshot(msgspec.Struct, eq=False, gc=False):
     """A copy of a frame.
 
     Attributes:
-        labels: of its columns. An Index is immutable.
+        labels: of its columns.
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
         dtypes: of its parts.
     """
 
-    labels: pd.Index[Any]
+    labels: Labels
     count: int
-    kept: list[tuple[Any, _Kept]]
+    kept: list[tuple[Any, Kept]]
     nbytes: int
     dtypes: list[Any]
 
@@ -104,6 +95,32 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
             pause()
         return lists
 
+    def is_unchecked(self) -> bool:
+        """Whether the copy shares text that has not been checked yet."""
+        return self.nbytes > COPIED_BYTES and any(_is_unchecked(part) for _, part in self.kept)
+
+    def check(self, names: Sequence[str], pause: Callable[[], object]) -> None:
+        """Check text that is shared.
+
+        Args:
+            names: of the columns.
+            pause: called after each column.
+
+        Raises:
+            UnsupportedValueError: text is not UTF-8.
+        """
+        for placement, part in self.kept:
+            if _is_unchecked(part):
+                row = first_damaged(part[2])
+                if row is not None:
+                    (position,) = placement
+                    raise UnsupportedValueError(f"column {names[position]!r}, row {row}: {NOT_UTF8}")
+                pause()
+
+
+def _is_unchecked(part: Kept) -> bool:
+    return part[1] is array_lists and part[0] > COPIED_BYTES
+
 
 def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
     """A copy of a frame; None when a cell could be refused, or the copy is too large.
@@ -112,7 +129,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
         frame: the frame.
         max_bytes: limit for the copy.
     """
-    kept: list[tuple[Any, _Kept]] = []
+    kept: list[tuple[Any, Kept]] = []
     dtypes: list[Any] = []
     size = 0
     try:
@@ -127,12 +144,12 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
                 return None
             kept.append((block.mgr_locs, part))  # placements are immutable
             dtypes.append(values.dtype)
-    except (_CannotKeepError, *REFUSED):  # encoding it now names the cell
+    except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    return Snapshot(labels, count, kept, size, dtypes)
+    return Snapshot(kept_labels(labels), count, kept, size, dtypes)
 
 
-def _keep_array(values: Any, count: int, max_bytes: int) -> _Kept:
+def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:
     dtype = values.dtype
     if dtype.num <= _LAST_NUMBER or dtype.kind in _NUMBERS:
         return _numbers(values, dtype, _number_lists, count, max_bytes)
@@ -141,11 +158,11 @@ def _keep_array(values: Any, count: int, max_bytes: int) -> _Kept:
     return _keep_other(values, count, max_bytes)
 
 
-def _numbers(values: Any, dtype: Any, make: Callable[..., list[list[Any]]], count: int, max_bytes: int) -> _Kept:
+def _numbers(values: Any, dtype: Any, make: Callable[..., list[list[Any]]], count: int, max_bytes: int) -> Kept:
     """A copy of memory. One that keeps the order of the memory takes a tenth of the time of another one."""
     size = values.size * 8
     if size > max_bytes:
-        raise _CannotKeepError
+        raise CannotKeepError
     if count > 1 and values.flags.fnc:
         return size, make, values.T.tobytes(), dtype, count, "F"
     return size, make, values.tobytes(), dtype, count, "C"
@@ -160,15 +177,19 @@ def _number_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -
     return block_cells(_array(raw, dtype, count, order, rows))
 
 
-def _keep_times(values: Any, count: int, max_bytes: int) -> _Kept:
-    """Of times and durations."""
-    numbers, dtype = values._ndarray, values.dtype  # noqa: SLF001 - see above
+def _keep_times(values: Any, count: int, max_bytes: int) -> Kept:
+    numbers, dtype = values._ndarray, values._dtype  # noqa: SLF001 - see above
     if type(dtype) is not pd.DatetimeTZDtype:
         return _numbers(numbers, dtype, _number_lists, count, max_bytes)
     kept = _numbers(numbers, dtype, _zoned_lists, count, max_bytes)
     if not check_zoned(kept[2], dtype):
-        raise _CannotKeepError
+        raise CannotKeepError
     return kept
+
+
+def _keep_durations(values: Any, count: int, max_bytes: int) -> Kept:
+    numbers = values._ndarray  # noqa: SLF001 - see above
+    return _numbers(numbers, numbers.dtype, _number_lists, count, max_bytes)
 
 
 def _zoned_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -> list[list[Any]]:
@@ -177,7 +198,7 @@ def _zoned_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) ->
     return [zoned_time_texts(kind._simple_new(column, dtype=dtype)) for column in moments]  # noqa: SLF001 - as above
 
 
-def _keep_masked(values: Any, count: int, _: int) -> _Kept:
+def _keep_masked(values: Any, count: int, _: int) -> Kept:
     numbers, mask = values._data, values._mask  # noqa: SLF001 - `to_numpy` takes a hundred times as long
     return count * 8, _masked_lists, numbers.tobytes(), numbers.dtype, mask.tobytes()
 
@@ -187,89 +208,33 @@ def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list
     return [[None if gap else cell for cell, gap in zip(cells, gaps, strict=True)]] if any(gaps) else [cells]
 
 
-def _keep_arrow_text(values: Any, count: int, max_bytes: int) -> _Kept:
-    array = getattr(values, "_pa_array", None)
-    if array is None:  # pandas 2.0
-        array = values.__arrow_array__()
-    if array.num_chunks == 1:
-        chunk = array.chunk(0)
-        if type(chunk) is _ARROW_TEXT:
-            gaps, offsets, text = chunk.buffers()
-            # An array that is a slice of another one has buffers of more rows.
-            if text is not None and text.size <= _COPIED_BYTES and offsets.size == 8 * (count + 1):
-                raw = text.to_pybytes()
-                if not raw.isascii():
-                    array.validate(full=True)  # all of it can be UTF-8, and a text end within a character
-                gaps = None if gaps is None or not array.null_count else gaps.to_pybytes()
-                return count * 8 + len(raw), _text_lists, raw, offsets.to_pybytes(), gaps
-    return _keep_other_arrow_text(array, count, max_bytes)
-
-
-def _text_lists(raw: bytes, offsets: bytes, gaps: bytes | None, rows: slice) -> list[list[Any]]:
-    """Text of Arrow: the bytes of all cells, where each begins, and a bit for each that is no gap."""
-    ends = np.frombuffer(offsets, np.int64)[rows.start : rows.stop + 1].tolist()
-    if raw.isascii():
-        text = raw.decode()
-        cells = [text[start:end] for start, end in pairwise(ends)]
-    else:
-        cells = [raw[start:end].decode() for start, end in pairwise(ends)]
-    if gaps is None:
-        return [cells]
-    present = np.unpackbits(np.frombuffer(gaps, np.uint8), bitorder="little")[rows].tolist()
-    return [[cell if there else None for cell, there in zip(cells, present, strict=False)]]
-
-
-def _keep_other_arrow_text(array: Any, count: int, max_bytes: int) -> _Kept:
-    """Slices of larger arrays, arrays in pieces, and much text."""
-    if count <= _FEW_ROWS:
-        cells = array.to_pylist()
-        texts = [cell for cell in cells if cell is not None] if array.null_count else cells
-        return count * 8 + text_bytes(texts), _object_lists, cells, count, list
-    for chunk in getattr(array, "chunks", (array,)):
-        chunk.validate(full=True)  # Arrow can hold bytes that are not UTF-8
-    size = array.nbytes
-    if size <= _COPIED_BYTES or (size <= max_bytes and array.get_total_buffer_size() > 2 * size):
-        array = _copied(array)
-    return size, _arrow_lists, array
-
-
-def _arrow_lists(array: Any, rows: slice) -> list[list[Any]]:
-    return [array[rows].to_pylist()]
-
-
-def _copied(array: Any) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - this column has loaded it
-
-    return pa.concat_arrays([*getattr(array, "chunks", (array,)), pa.array([], array.type)])
-
-
-def _keep_categories(values: Any, count: int, max_bytes: int) -> _Kept:
+def _keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
     codes, dtype = values._ndarray, values._dtype  # noqa: SLF001 - see above
     known = _known_categories.get(id(dtype))
     if known is None or known[0] is not dtype:
         known = _read_categories(dtype, count, max_bytes)
-        if count <= _FEW_ROWS:  # the other categories need not be held by this frame, too
+        if count <= FEW_ROWS:  # the other categories need not be held by this frame, too
             return _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
     _, cells, longest = known
     size = count * longest
-    if size > _COPIED_BYTES:
+    if size > COPIED_BYTES:
         sizes = list(map(_text_size, cells))
         size = int(np.array(sizes)[codes].sum()) + sum(sizes)
     if size > max_bytes:
-        raise _CannotKeepError
+        raise CannotKeepError
     return count * 8 + size, _chosen_lists, codes.tobytes(), codes.dtype, cells
 
 
 def _read_categories(dtype: Any, count: int, max_bytes: int) -> tuple[Any, list[Any], int]:
     """A type of categories, their cells with one for gaps, and the bytes of the longest text."""
     cells = [*cells_of(dtype.categories.array), None]
-    if len(cells) > max(count, _FEW_ROWS):
-        raise _CannotKeepError
+    if len(cells) > max(count, FEW_ROWS):
+        raise CannotKeepError
     _keep_objects(cells, len(cells), max_bytes)  # raises if one of them may change or be refused
     are_texts = set(map(type, cells)) <= {str, type(None)}
     longest = max(map(_text_size, cells))
     known = dtype, cells, longest
-    if are_texts and len(cells) <= _FEW_ROWS and longest <= _MOST_KNOWN_BYTES:
+    if are_texts and len(cells) <= FEW_ROWS and longest <= _MOST_KNOWN_BYTES:
         if len(_known_categories) >= _MOST_KNOWN:
             _known_categories.clear()
         _known_categories[id(dtype)] = known
@@ -291,7 +256,7 @@ def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any], rows: slice) -> list
     return [[cells[code] for code in np.frombuffer(raw, dtype)[rows].tolist()]]
 
 
-def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> _Kept:
+def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> Kept:
     """Of any number of columns, one after the other."""
     if cells and type(cells[0]) is np.ndarray and (joined := _joined(cells, count, max_bytes)):
         return joined
@@ -325,7 +290,7 @@ def _plain_list(cells: list[Any]) -> list[Any]:
     return [plain(cell) for cell in cells]
 
 
-def _joined(cells: list[Any], count: int, max_bytes: int) -> _Kept | None:
+def _joined(cells: list[Any], count: int, max_bytes: int) -> Kept | None:
     """Arrays of one type and shape, in one piece of memory; None for others."""
     dtype, shape = cells[0].dtype, cells[0].shape
     if dtype.kind not in _NUMBERS:
@@ -337,7 +302,7 @@ def _joined(cells: list[Any], count: int, max_bytes: int) -> _Kept | None:
             return None
     size = len(cells) * (8 + cells[0].size * 8)
     if size > max_bytes:
-        raise _CannotKeepError
+        raise CannotKeepError
     try:
         raw = b"".join(cells)
     except (TypeError, ValueError):  # parts of larger arrays
@@ -370,30 +335,31 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
     if kind is list and _ELEMENT_TYPES.issuperset(map(type, cell)):
         sizes.append(len(cell) * 8)
         return cell.copy()
-    raise _CannotKeepError
+    raise CannotKeepError
 
 
 def _check_integers(cells: Sequence[int]) -> None:
     if not (min(cells) >= -_LARGEST_INTEGER and max(cells) < 2 * _LARGEST_INTEGER):
-        raise _CannotKeepError
+        raise CannotKeepError
 
 
-def _keep_other(values: Any, count: int, max_bytes: int) -> _Kept:
+def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
     """The types of pandas whose classes differ from release to release."""
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
         if dtype.storage == "python":
             return _keep_objects(np.asarray(values, dtype=object).tolist(), count, max_bytes)
-        return _keep_other_arrow_text(values.__arrow_array__(), count, max_bytes)
+        return keep_array(values.__arrow_array__(), count, max_bytes)
     if isinstance(dtype, pd.PeriodDtype) and values.size * 8 <= max_bytes:
         return values.size * 8, lambda copy, rows: block_cells(copy[..., rows]), values.copy()
-    raise _CannotKeepError
+    raise CannotKeepError
 
 
-_KEEPERS: Final[dict[type, Callable[[Any, int, int], _Kept]]] = {
+_KEEPERS: Final[dict[type, Callable[[Any, int, int], Kept]]] = {
     np.ndarray: _keep_array,
-    pd.arrays.ArrowStringArray: _keep_arrow_text,
-    **dict.fromkeys((pd.arrays.DatetimeArray, pd.arrays.TimedeltaArray), _keep_times),
+    pd.arrays.ArrowStringArray: keep_text,
+    pd.arrays.DatetimeArray: _keep_times,
+    pd.arrays.TimedeltaArray: _keep_durations,
     pd.Categorical: _keep_categories,
     **dict.fromkeys(MASKED, _keep_masked),
 }

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from .. import semconv
 from ..context import REQUEST_ID_HEADER
@@ -64,8 +66,24 @@ class CapturedHeaders:
         for name, attribute in self._attributes.items():
             value = header(name)
             if value is not None:
-                found[attribute] = value[:MAX_VALUE_CHARS]
+                found[attribute] = text_of(value)[:MAX_VALUE_CHARS]
         return found
+
+
+def text_of(value: str) -> str:
+    """A header as text that a line can hold.
+
+    Args:
+        value: as ASGI and WSGI give it: each character is one byte (ISO-8859-1).
+
+    Returns:
+        UTF-8 decoded, if it is that, as clients send it; control characters as `%0A`.
+    """
+    text = value
+    if not value.isascii():
+        with suppress(UnicodeError):
+            text = value.encode("latin-1").decode()
+    return text if text.isprintable() else semconv.CONTROL_CHARACTER.sub(lambda found: quote(found[0]), text)
 
 
 def _refuse(name: str, why: str) -> None:

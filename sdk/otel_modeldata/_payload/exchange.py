@@ -32,6 +32,7 @@ from ..context import (
     sent_correlation_id,
     use_correlation_context,
 )
+from .captured_headers import text_of
 from .http_message import HttpMessage
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Exchange:
         max_bytes: kept of each body.
 
     Raises:
-        ContextError: the current context has an id that UTF-8 cannot carry.
+        ContextError: the current context has an id that a line cannot hold.
     """
 
     def __init__(self, head: RequestHead, max_bytes: int) -> None:
@@ -137,9 +138,9 @@ class Exchange:
         """
         self._emit = emit
         self._attributes = {semconv.AZUREML_CORRELATION_ID: self.correlation_id, **attributes}
-        request_id = self._head.header(REQUEST_ID_HEADER)
+        request_id = _request_id(self._head.header)
         if request_id:
-            self._attributes[semconv.AZUREML_REQUEST_ID] = request_id[:MAX_ID_CHARS]
+            self._attributes[semconv.AZUREML_REQUEST_ID] = request_id
         self.request = HttpMessage(self._head.header, self._max_bytes) if request else None
         self.wants_response = response
 
@@ -245,9 +246,13 @@ def _sent_id(upstream: Context) -> str | None:
 
 
 def _new_context(header: Header, sent_id: str | None) -> CorrelationContext:
-    request_id = header(REQUEST_ID_HEADER)
-    headers = {REQUEST_ID_HEADER: request_id[:MAX_ID_CHARS]} if request_id else {}
+    request_id = _request_id(header)
+    headers = {REQUEST_ID_HEADER: request_id} if request_id else {}
     return BasicCorrelationContext(id=sent_id, headers=headers)
+
+
+def _request_id(header: Header) -> str:
+    return text_of(header(REQUEST_ID_HEADER) or "")[:MAX_ID_CHARS]
 
 
 def _baggage_with(header: Header, correlation_id: str) -> str | None:

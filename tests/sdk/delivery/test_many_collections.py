@@ -171,6 +171,18 @@ def test_requests_of_one_record_each_keep_the_order_across_collections(delivery_
     assert endpoint.stored == names
 
 
+def test_records_of_many_collections_that_fill_a_request_each_are_sent_by_collection_too(
+    delivery_to: OpenDelivery,
+) -> None:
+    """Each is more than half of what is taken for one request; encoded, two of them fill one."""
+    delivery = delivery_to(endpoint := Endpoint(), batch_bytes=21_000, merge_seconds=60.0)
+    for name in [*in_turn(40, 1), "c0/1"]:
+        delivery.put(FakeRecord(name, 10_000, collection=name.partition("/")[0]), None)
+    delivery.flush(30)
+    assert by_collection(endpoint.stored) == {f"c{n}": [0, 1] if n == 0 else [0] for n in range(40)}
+    assert [len(names) for names in endpoint.requests] == [2] * 20 + [1]
+
+
 def test_records_of_requests_that_are_answered_take_no_memory_while_the_rest_of_the_backlog_is_sent(
     delivery_to: OpenDelivery,
 ) -> None:

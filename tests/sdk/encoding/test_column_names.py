@@ -4,7 +4,7 @@ import datetime as dt
 import enum
 import logging
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_modeldata import Collector
-from otel_modeldata._encoding.column_names import ColumnNameCache, ColumnNames
+from otel_modeldata._encoding.column_names import ColumnNameCache, ColumnNames, kept_labels
 from otel_modeldata._encoding.dataframe_json import Rows
+from otel_modeldata.exceptions import UnsupportedValueError
 from otel_modeldata.testing import capture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ADVICE = "choose another, or set OTEL_MODELDATA_COLUMN_CASE=rename"
 
@@ -86,13 +90,13 @@ def test_columns_have_the_same_names_after_equal_labels_of_other_types_as_alone(
     names = ColumnNameCache("test")
     for labels in sets:
         index = pd.Index(labels, dtype=object, tupleize_cols=False)
-        assert names.names_of(index).names == ColumnNames(labels).names
+        assert names.names_of(kept_labels(index)).names == ColumnNames(labels).names
 
 
 def test_the_same_labels_are_looked_up_once() -> None:
     names = ColumnNameCache("test")
     for index in (pd.Index(["a", "b"]), pd.RangeIndex(2), pd.Index([0.5, 1.5]), pd.Index([True, False])):
-        assert names.names_of(index) is names.names_of(index.copy())
+        assert names.names_of(kept_labels(index)) is names.names_of(kept_labels(index.copy()))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "Float32", "float[pyarrow]"])
@@ -100,7 +104,89 @@ def test_labels_of_float32_have_their_own_text(dtype: str) -> None:
     if "pyarrow" in dtype:
         pytest.importorskip("pyarrow")
     index = pd.Index(np.array([0.1, 16777216], dtype=np.float32)).astype(dtype)
-    assert ColumnNameCache("test").names_of(index).names == ["0.1", "16777216.0"]
+    assert ColumnNameCache("test").names_of(kept_labels(index)).names == ["0.1", "16777216.0"]
+
+
+class _Changing:
+    """A label of the application, whose text the application may change."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __hash__(self) -> int:
+        return 1
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+_LABELS: dict[str, Callable[[], Any]] = {
+    "integers": lambda: np.array([5, 6]),
+    "floats": lambda: np.array([0.5, 1.5], dtype=np.float32),
+    "truths": lambda: np.array([True, False]),
+    "times": lambda: np.array(["2024-01-01", "2024-01-02"], dtype="M8[ns]"),
+    "text": lambda: np.array(["a", "b"], dtype=object),
+    "an index of text": lambda: pd.Index(["a", "b"]),
+    "an index of text as objects": lambda: pd.Index(np.array(["a", "b"], dtype=object), dtype=object, copy=False),
+    "text of pandas": lambda: pd.Index(["a", "b"], dtype="string"),
+    "text and a gap": lambda: pd.Index(["a", None], dtype="string"),
+    "objects": lambda: np.array([_Changing("0"), _Changing("1")], dtype=object),
+    "objects and text": lambda: np.array([_Changing("0"), "b"], dtype=object),
+    "categories": lambda: pd.CategoricalIndex([_Changing("0"), _Changing("1")]),
+    "levels": lambda: pd.MultiIndex.from_arrays([["a", "b"], [one := _Changing("0"), one]]),
+    "tuples": lambda: pd.Index([("a", _Changing("0")), ("b", 1)], tupleize_cols=False),
+}
+
+
+def _overwrite(memory: Any) -> None:
+    if isinstance(memory, pd.Index):
+        memory = memory._data
+    for part in (memory, getattr(memory, "_ndarray", None)):
+        if isinstance(part, np.ndarray):
+            part.setflags(write=True)
+            part[0] = part[1]
+    if isinstance(memory, pd.api.extensions.ExtensionArray):
+        memory[0] = "b" if memory.dtype == object or isinstance(memory.dtype, pd.StringDtype) else memory[1]
+
+
+def _rename_objects(labels: Any) -> None:
+    for label in labels.tolist():
+        for part in label if isinstance(label, tuple) else (label,):
+            if isinstance(part, _Changing):
+                part.text = "changed"
+
+
+@pytest.mark.parametrize("kind", _LABELS)
+@pytest.mark.parametrize("rows", [1, 100])
+def test_no_change_of_labels_reaches_the_names_of_a_frame_that_was_collected(kind: str, rows: int) -> None:
+    def frame(labels: Any) -> pd.DataFrame:
+        return pd.DataFrame(np.zeros((rows, 2)), columns=labels)
+
+    expected = bytes(Rows(frame(_LABELS[kind]()), ColumnNameCache("test")).text())
+    labels = _LABELS[kind]()
+    collected = frame(labels)
+    waiting = Rows(collected, ColumnNameCache("test"))
+    _rename_objects(labels)
+    for memory in (labels, collected.columns):
+        if not isinstance(memory, pd.MultiIndex):
+            _overwrite(memory)
+    assert bytes(waiting.text()) == expected
+
+
+def test_a_label_that_has_no_text_is_refused_while_collect_runs() -> None:
+    class Broken:
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    with capture() as captured, pytest.raises(UnsupportedValueError) as caught:
+        Collector(name="model_inputs").collect(pd.DataFrame([[1, 2]], columns=[Broken(), "b"]))
+    assert str(caught.value) == (
+        "expected names of columns that convert to text, got ZeroDivisionError from one: rename the columns"
+    )
+    assert captured.events == []
 
 
 def test_names_that_break_azures_consumer_are_reported() -> None:
@@ -110,6 +196,15 @@ def test_names_that_break_azures_consumer_are_reported() -> None:
         f"columns 'x' and 'X' are equal up to case, which Spark refuses: {_ADVICE}",
     )
     assert ColumnNames(["a", "b c", "0", "(x)"]).warnings == ()
+
+
+def test_many_such_names_are_reported_in_one_sentence() -> None:
+    """`pandas.json_normalize` makes hundreds of them."""
+    names = [f"a.{number}" for number in range(300)] + [one for n in range(50) for one in (f"x{n}", f"X{n}")]
+    assert ColumnNames(names).warnings == (
+        "column 'a.0' and 299 more columns have a '.', which Azure's data quality and drift monitors refuse",
+        f"columns 'x0' and 'X0' are equal up to case, and 49 more pairs, which Spark refuses: {_ADVICE}",
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_modeldata._encoding.times import clock_text, duration_text, duration_texts, time_texts, zoned_time_texts
+from otel_modeldata._encoding.times import (
+    _WITH_LOCAL_TIMES,
+    check_zoned,
+    clock_text,
+    duration_text,
+    duration_texts,
+    time_texts,
+    zoned_time_texts,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -123,3 +131,15 @@ def test_a_time_of_day_has_the_text_of_python(time: dt.time) -> None:
     assert clock_text(count, "us") == time.isoformat()
     assert clock_text(count * 1000, "ns") == time.isoformat()
     assert clock_text(count * 1000 + 1, "ns") == f"{time.isoformat(timespec='microseconds')}001"
+
+
+_AROUND = st.builds(lambda high, low: (high << 56) + low, st.integers(-128, 127), st.sampled_from([0, 1, 2**56 - 1]))
+"""Moments whose highest byte is about to change."""
+
+
+@given(st.sampled_from(UNITS), st.lists(_AROUND | st.integers(-(2**63), 2**63 - 1), max_size=4))
+def test_times_of_a_zone_are_accepted_if_each_has_a_local_time(unit: str, counts: list[int]) -> None:
+    first, last = _WITH_LOCAL_TIMES[unit]
+    dtype = pd.DatetimeTZDtype(unit, "America/New_York")  # type: ignore[arg-type]
+    expected = all(count == -(2**63) or first <= count <= last for count in counts)
+    assert check_zoned(np.array(counts, dtype="i8").tobytes(), dtype) is expected

@@ -52,6 +52,22 @@ def test_credentials_are_refused_even_if_listed(name: str, caplog: pytest.LogCap
     )
 
 
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        (b"Z\xc3\xbcrich", "Zürich"),  # UTF-8
+        (b"\xc3\x9cbung", "Übung"),  # UTF-8 of which a byte is a control character in ISO-8859-1
+        (b"Z\xfcrich", "Zürich"),  # ISO-8859-1
+        (b"a\x85b\x7f\x00", "a%C2%85b%7F%00"),
+        (b"\xc2\x85", "%C2%85"),
+        (b"a%0Ab", "a%0Ab"),
+        (b"\xed\xa0\x80", "í\xa0%C2%80"),  # not UTF-8: a surrogate
+    ],
+)
+def test_a_value_becomes_text_that_a_line_can_hold(sent: bytes, text: str) -> None:
+    assert read(["x-city"], {"x-city": sent.decode("latin-1")}) == {"cloudevents.extension.xcity": text}
+
+
 @pytest.mark.parametrize("name", ["idempotency-key", "x-tokenizer", "x-author", "x-keyboard", "x-request-cost"])
 def test_headers_that_only_look_like_credentials_are_collected(name: str) -> None:
     assert list(read([name], {name: "1"}).values()) == ["1"]

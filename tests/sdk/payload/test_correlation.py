@@ -33,6 +33,20 @@ def test_frames_collected_for_a_request_share_its_ids(send: Send) -> None:
     assert {event.attributes["azureml.request.id"] for event in events} == {"request-1"}
 
 
+def test_a_request_id_of_any_bytes_costs_no_event(send: Send) -> None:
+    """A receiver refuses control characters, which UTF-8 has where a server reads ISO-8859-1."""
+
+    def score(body: bytes) -> Answer:
+        Collector(name="model_inputs").collect(pd.DataFrame({"a": [1]}))
+        return Answer()
+
+    with capture() as captured:
+        send(score, Call(headers=[*JSON, ("X-Request-Id", "Übung-1".encode().decode("latin-1"))]))
+        events = captured.events
+    assert {event.collection for event in events} == {"model_inputs", "request", "response"}
+    assert {event.attributes["azureml.request.id"] for event in events} == {"Übung-1"}
+
+
 def test_frames_collected_in_a_streamed_response_share_its_ids(send: Send) -> None:
     def stream() -> Iterator[bytes]:
         for n in range(2):

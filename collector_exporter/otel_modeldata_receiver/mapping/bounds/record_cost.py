@@ -12,14 +12,27 @@ from typing import Final
 from ...exceptions import BadRecordError, UndecodableError
 from .. import protowire
 
-__all__ = ["LARGE_BYTES", "LONG_BYTES", "MOST_TEMPLATE_BYTES", "check_values", "count_values", "is_light"]
+__all__ = [
+    "LARGE_BYTES",
+    "LONG_BYTES",
+    "MOST_TEMPLATE_BYTES",
+    "check_values",
+    "count_values",
+    "is_light",
+    "may_have_many_rows",
+]
 
 LARGE_BYTES: Final = 4 * 1024
 """A smaller record has too few values to matter."""
 LONG_BYTES: Final = 256 * 1024
 """The text of a larger record may take milliseconds too."""
 MOST_TEMPLATE_BYTES: Final = 512 * 1024
-"""Rows of this project's SDK, in a record that fits a line template, are checked in a millisecond up to this size."""
+"""Rows of this project's SDK, in a record that fits a line template, are checked in a millisecond up to this size,
+unless they are very many."""
+_MANY_ROWS: Final = 32_768
+"""Their check takes three milliseconds, even if they are empty."""
+_LEAST_ROW_BYTES: Final = 3
+_BRACE: Final = ord("{")
 LIGHT_VALUES: Final = 1_000
 """They are decoded and mapped in a few milliseconds."""
 
@@ -42,7 +55,12 @@ _CONTAINERS: Final[dict[str, dict[int, str]]] = {
 
 def is_light(raw: bytes, message: str, most: int = LIGHT_VALUES) -> bool:
     """Whether an encoded `LogRecord`, `Span` or `Resource` is read in a few milliseconds, alone."""
-    return len(raw) <= LONG_BYTES and count_values(raw, message, most) <= most
+    return len(raw) <= LONG_BYTES and count_values(raw, message, most) <= most and not may_have_many_rows(raw)
+
+
+def may_have_many_rows(raw: bytes) -> bool:
+    """Whether the text in a record may have so many rows that their check takes milliseconds."""
+    return len(raw) > _LEAST_ROW_BYTES * _MANY_ROWS and raw.count(_BRACE) > _MANY_ROWS
 
 
 def check_values(raw: bytes, message: str, most: int) -> None:

@@ -7,7 +7,8 @@ number, times. So the work that `log_record.py` does for one of them can be used
    a time, the bytes of a trace or span id, or the digits of a number. It never contains a length, so a record with the
    same common bytes has the same fields in the same order. The body may have any length.
 2. Which attributes have slots is declared in `cloudevent.CloudEvent` (`Varies`). Attributes that no line has may
-   always differ. Every other attribute belongs to the common bytes.
+   always differ. The name of the collection is a slot where exactly one attribute has it: then the event names are not
+   looked at, and may differ as well. Every other attribute belongs to the common bytes.
 3. `learn` (`learning.py`) passes a copy of a record, with a random marker in each slot, through `log_record.py`, and
    looks where the markers are in the line that comes back. So a template has the position of each slot in the line,
    without a list of line keys. If a marker is not in the line, lines do not depend on its slot.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -10,6 +11,8 @@ import msgspec
 from otel_modeldata import semconv
 
 from ...exceptions import BadRecordError
+from ...layout.destination import Destination
+from ...layout.partition import RollingRate
 from ...otlp_messages import LogRecord
 from .. import cloudevent, event, log_record
 from ..bounds.event_time import ANY_TIME
@@ -32,6 +35,9 @@ _ROWS: Final = f'[{{"{_SECRET}":"{"x" * secrets.randbelow(500)}"}}]'
 _SOURCE: Final = f"/{_SECRET}/source"
 _PRODUCER: Final = f"{_SECRET}/producer"
 _LEAST_NUMBER: Final = MAX_NUMBER // 2
+_NOWHERE: Final = Destination(
+    endpoint="", deployment="", collection="", root="", rolling_rate=RollingRate.HOUR, asset_name="", asset_version=""
+)
 _MIN_MARKER_BYTES: Final = 16
 """A shorter marker may be part of a line by chance."""
 
@@ -69,10 +75,14 @@ def learn(shape: RecordShape, record: LogRecord, scope: ScopeContext) -> LineTem
 
 
 def _probe_scope(scope: ScopeContext) -> ScopeContext:
-    """`scope` with markers for what lines have of the resource, so that the template serves other resources too."""
+    """`scope` with markers for what lines have of the resource, so that the template serves other resources too.
+
+    Its destinations are none: a marker for the name of a collection is no collection that someone uses.
+    """
     producer = _PRODUCER if scope.resource.producer else None
     resource = msgspec.structs.replace(scope.resource, source=_SOURCE, producer=producer)
-    return msgspec.structs.replace(scope, resource=resource, times=ANY_TIME)
+    destinations: Mapping[str, Destination] = defaultdict(lambda: _NOWHERE)
+    return msgspec.structs.replace(scope, resource=resource, times=ANY_TIME, destinations=destinations)
 
 
 def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[bytes, str | int]]:
@@ -97,9 +107,12 @@ def _probe(shape: RecordShape, record: LogRecord) -> tuple[LogRecord, Mapping[by
 
 def _mark(probe: LogRecord, slot: Slot, index: int) -> bytes:
     """Put a marker into a slot of `probe`, and return how a line shows it."""
-    if slot.kind is Kind.TEXT:
+    if slot.kind in {Kind.TEXT, Kind.COLLECTION}:
         text = f"{_SECRET}-{index:03}"
-        probe.attributes[slot.attribute].value.string_value = text
+        if slot.field:
+            setattr(probe, slot.field, text)
+        else:
+            probe.attributes[slot.attribute].value.string_value = text
         return text.encode()
     if slot.kind is Kind.NUMBER:
         number = _LEAST_NUMBER + secrets.randbelow(_LEAST_NUMBER)

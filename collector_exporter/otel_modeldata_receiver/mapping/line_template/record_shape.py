@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from otel_modeldata import semconv
+
 from ...exceptions import UndecodableError
 from ...otlp_messages import AnyValue, KeyValue
 from .. import log_record, protowire
@@ -27,7 +29,7 @@ _MAX_COMMON_BYTES: Final = 2048
 _MAX_TEXT_BYTES: Final = 256
 
 # Tags of `LogRecord`, opentelemetry/proto/logs/v1/logs.proto.
-_BODY, _ATTRIBUTE = 0x2A, 0x32
+_BODY, _ATTRIBUTE, _EVENT_NAME = 0x2A, 0x32, 0x62
 _SLOTS_BY_TAG: Final = {0x09: "time_unix_nano", 0x59: "observed_time_unix_nano", 0x4A: "trace_id", 0x52: "span_id"}
 
 
@@ -38,6 +40,10 @@ class Kind(enum.Enum):
     NUMBER = "number"
     TIME = "time"
     ID = "id"
+    COLLECTION = "collection"
+
+
+_TEXT_KINDS: Final = {Varies.TEXT: Kind.TEXT, Varies.COLLECTION: Kind.COLLECTION}
 
 
 class Slot(NamedTuple):
@@ -146,25 +152,44 @@ def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:
 
 def _slots(raw: bytes, record: LogRecord, fields: Sequence[_Field]) -> Iterator[Slot]:
     index = 0
+    is_named = log_record.names_one_collection(record)
     for tag, start, end in fields:
         if tag == _ATTRIBUTE:
-            slot = _slot_in(raw, start, end, record.attributes[index], index)
+            slot = _slot_in(raw, start, end, record.attributes[index], index, is_named=is_named)
             index += 1
             if slot is not None:
                 yield slot
+        elif tag == _EVENT_NAME:
+            if is_named and _is_plain(raw[start:end]):
+                yield Slot(start, end, Kind.TEXT, field="event_name")
         elif tag in _SLOTS_BY_TAG and any(raw[start:end]):  # zero times and ids have a meaning of their own
             name = _SLOTS_BY_TAG[tag]
             yield Slot(start, end, Kind.ID if name.endswith("_id") else Kind.TIME, field=name)
 
 
-def _slot_in(raw: bytes, start: int, end: int, attribute: KeyValue, index: int) -> Slot | None:
-    """The slot in an encoded attribute; None where all of it is common bytes."""
+def _slot_in(  # noqa: PLR0913 (where it is, and what is in it)
+    raw: bytes, start: int, end: int, attribute: KeyValue, index: int, *, is_named: bool
+) -> Slot | None:
+    """The slot in an encoded attribute; None where all of it is common bytes.
+
+    Args:
+        raw: the record.
+        start: where the attribute begins.
+        end: where it ends.
+        attribute: the same, decoded.
+        index: its index in the record.
+        is_named: whether exactly one attribute names the collection.
+    """
     key, value = attribute.key, attribute.value
     varies = log_record.varies(key)
-    if varies is Varies.TEXT and value.WhichOneof("value") == "string_value":
+    if key == semconv.CLOUDEVENTS_EVENT_TYPE and is_named:
+        varies = Varies.TEXT
+    if varies in _TEXT_KINDS and value.WhichOneof("value") == "string_value":
         text = value.string_value.encode()
-        kind, usual, size = Kind.TEXT, AnyValue(string_value=value.string_value), len(text)
-        if not 0 < size <= _MAX_TEXT_BYTES or text.translate(None, PLAIN):
+        kind, usual, size = _TEXT_KINDS[varies], AnyValue(string_value=value.string_value), len(text)
+        if not _is_plain(text) or (
+            kind is Kind.COLLECTION and not (is_named and log_record.is_tabular(value.string_value))
+        ):
             return None
     elif varies is Varies.NUMBER and value.WhichOneof("value") == "int_value":
         kind, usual = Kind.NUMBER, AnyValue(int_value=value.int_value)
@@ -180,6 +205,11 @@ def _slot_in(raw: bytes, start: int, end: int, attribute: KeyValue, index: int) 
     if raw[start:end] == b"".join(reversed(alone)):
         return Slot(end - len(alone[0]) - size, end - len(alone[0]), kind, attribute=index)
     return None
+
+
+def _is_plain(text: bytes) -> bool:
+    """Whether a text may be in a slot."""
+    return 0 < len(text) <= _MAX_TEXT_BYTES and not text.translate(None, PLAIN)
 
 
 def _cut(raw: bytes, slots: Sequence[Slot], start: int, end: int) -> _Cut:

@@ -15,8 +15,8 @@ from ...exceptions import BadRecordError, UndecodableError
 from ...layout import partition
 from ...layout.partition import NS_PER_SECOND
 from ...line import Line
-from .. import body, cloudevent, protowire
-from ..bounds.record_cost import LONG_BYTES
+from .. import body, cloudevent, log_record, protowire
+from ..bounds.record_cost import LONG_BYTES, may_have_many_rows
 from ..bounds.rows_check import are_rows_as_they_are
 from ..event import PlacedLine
 from .learning import learn
@@ -53,7 +53,7 @@ _NO_LINE: Final = (
 
 
 class _Second(msgspec.Struct):
-    """The parts of the lines of one template that are the same within one second, and for rows of one size.
+    """The parts of the lines of one collection that are the same within one second, and for rows of one size.
 
     Attributes:
         number: the second, since the epoch.
@@ -82,7 +82,7 @@ class ScopeTemplates:
         self._scope = scope
         self._sender = cache.of_sender((scope.resource, scope.agent))
         self._of_resource = (_in_line(scope.resource.source), _in_line(scope.resource.producer or ""))
-        self._seconds: dict[LineTemplate, _Second] = {}
+        self._seconds: dict[bytes, _Second] = {}
         self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
         self.fitted = False
         """Whether the last record had the shape of a template."""
@@ -136,10 +136,13 @@ class ScopeTemplates:
         ids = template.ids(pieces)
         if not template.zero_ids.isdisjoint(ids):
             return None
-        second = self._seconds.get(template)
+        name = template.collection
+        if isinstance(name, int):
+            name = pieces[name]
+        second = self._seconds.get(name)
         try:
             if second is None or second.number != time_ns // NS_PER_SECOND:
-                second = self._open_second(template, time_ns)
+                second = self._open_second(name, time_ns)
             if len(text) != second.size:
                 second.size, second.content_range = len(text), cloudevent.content_range(len(text)).encode()
             rows = _rows(text, template) if isinstance(text, bytes) else _large_rows(text, template, raw)
@@ -165,15 +168,19 @@ class ScopeTemplates:
             return None
         return PlacedLine(second.folder, Line(pieces[template.event_id].decode(), data))
 
-    def _open_second(self, template: LineTemplate, time_ns: int) -> _Second:
-        """The shared parts of the lines of `template` in the second of `time_ns`.
+    def _open_second(self, name: bytes, time_ns: int) -> _Second:
+        """The shared parts of the lines of a collection in the second of `time_ns`.
 
         Raises:
-            BadRecordError: events may not have this time.
+            BadRecordError: events may not have this time, or collections not this name.
+            _NotOrdinaryError: the collection is one of payloads.
         """
         self._scope.times.check(time_ns)
-        destination = self._scope.destinations[template.collection]
-        second = self._seconds[template] = _Second(
+        collection = log_record.collection_of(name.decode())
+        if not collection.tabular:
+            raise _NotOrdinaryError
+        destination = self._scope.destinations[collection.name]
+        second = self._seconds[name] = _Second(
             number=time_ns // NS_PER_SECOND,
             time=cloudevent.time_text(time_ns).encode(),
             folder=partition.folder(destination.root, time_ns, destination.rolling_rate),
@@ -200,6 +207,8 @@ def _large_rows(text: memoryview, template: LineTemplate, raw: bytes) -> bytes |
         _NotOrdinaryError: it may take long to look at them.
         msgspec.DecodeError: it has no rows, as for `RecursionError` and the errors of `_rows`.
     """
+    if may_have_many_rows(raw):
+        raise _NotOrdinaryError
     start = len(raw) - template.shape.tail.size - len(text)
     if template.is_own and are_rows_as_they_are(text, raw, start):
         return text

@@ -28,7 +28,7 @@ class LineTemplate:
 
     Attributes:
         shape: the shape of the records.
-        collection: their collection.
+        collection: their collection, or the index of its name in the pieces.
         line: the line, with `%b` in place of each part that varies.
         pick: picks these parts, in their order, from the pieces of the record, then the parts of `DERIVED`, the
             hexadecimal digits of `ids`, and the decimal digits of `numbers`.
@@ -37,12 +37,12 @@ class LineTemplate:
         ids: picks the trace and span ids in the line.
         zero_ids: the values that they must not have.
         numbers: picks all numbers, which must end where their slot ends.
-        texts: picks all texts, which must be `PLAIN`.
+        texts: picks all texts, the name of the collection included, which must be `PLAIN`.
         is_own: whether this project's SDK wrote the rows.
     """
 
     shape: RecordShape
-    collection: str
+    collection: bytes | int
     line: bytes
     pick: Pick
     event_id: int
@@ -61,7 +61,7 @@ def make(
 
     Args:
         shape: the shape.
-        collection: the collection of the records.
+        collection: the collection of the records, where it has no slot.
         parts: the line: constant bytes, names of `DERIVED`, and indices of slots.
         event_id: the index of the id of the line.
         is_own: whether this project's SDK wrote the rows.
@@ -69,13 +69,14 @@ def make(
     slots = shape.slots
     ids = [index for index, slot in slots.items() if slot.kind is Kind.ID and index in parts]
     numbers = [index for index, slot in slots.items() if slot.kind is Kind.NUMBER]
-    texts = [index for index, slot in slots.items() if slot.kind is Kind.TEXT]
+    names = [index for index, slot in slots.items() if slot.kind is Kind.COLLECTION]
+    texts = [index for index, slot in slots.items() if slot.kind is Kind.TEXT] + names
     size = 2 * len(shape.head.common) + 2 * len(shape.tail.common)
     derived = [*DERIVED, *ids, *numbers]
     varying = [part for part in parts if not isinstance(part, bytes)]
     return LineTemplate(
         shape=shape,
-        collection=collection,
+        collection=names[0] if names else collection.encode(),
         line=b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in parts),
         pick=itemgetter(*(size + derived.index(part) if part in derived else int(part) for part in varying)),
         event_id=event_id,

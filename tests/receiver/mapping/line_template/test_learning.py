@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from otlp_requests import NOON, ROWS, any_value, backwards, record, resource
 
 from otel_modeldata import semconv
@@ -70,6 +71,7 @@ def test_a_record_is_cut_into_common_bytes_and_slots(order: Callable[[bytes], by
         b"\xac\x02": Kind.NUMBER,
         b"t" * 16: Kind.ID,
         b"s" * 8: Kind.ID,
+        b"model_inputs": Kind.COLLECTION,
     }
 
 
@@ -81,28 +83,59 @@ def test_a_template_lists_the_slots_that_are_in_the_line(order: Callable[[bytes]
     fitting = found.shape.fit(raw)
     assert fitting is not None
     _, pieces = fitting
-    assert found.collection == "model_inputs"
+    assert isinstance(found.collection, int)
+    assert pieces[found.collection] == b"model_inputs"
     assert (pieces[found.time], pieces[found.event_id]) == (TIME[1:], b"e-1")
     assert sorted(found.ids(pieces)) == [b"s" * 8, b"t" * 16]
     assert found.zero_ids == {bytes(8), bytes(16)}
     assert [pieces[index] for index in found.numbers] == [b"\xac\x02"]
-    assert sorted(found.texts(pieces)) == [b"e-1", b"r-1", b"run"]
+    assert sorted(found.texts(pieces)) == [b"e-1", b"model_inputs", b"r-1", b"run"]
 
 
 def test_a_template_has_the_constant_parts_of_the_line() -> None:
     found = learned(record(event_id="e-1", time_ns=NOON).SerializeToString())
     assert found is not None
-    at_id, at_source, at_time, *others = found.line.split(b"%b")
+    at_id, at_source, at_type, at_time, *others = found.line.split(b"%b")
     at_rows, at_range, at_correlation, at_request, at_time_ns, end = others
     assert at_id.endswith(b'"id":"')
     assert at_source == b'","source":"'
-    assert at_time.endswith(b'"time":"')
+    assert at_type == b'","type":"azureml.inference.'
+    assert at_time == b'","datacontenttype":"application/json","time":"'
     assert at_rows == b'","data":'
     assert at_range == b',"contentrange":"'
     assert at_correlation == b'","correlationid":"'
     assert at_request == b'","xrequestid":"'
     assert at_time_ns.endswith(b'"agent":"agent/1","timens":"')
     assert end == b'"}\n'
+
+
+def test_a_template_of_records_that_an_event_name_alone_describes_is_for_one_collection() -> None:
+    one = record(collection=None, event_id="e-1", time_ns=NOON, event_name="azureml.inference.model_inputs")
+    found = learned(one.SerializeToString())
+    assert found is not None
+    assert found.collection == b"model_inputs"
+    assert {slot.kind for slot in found.shape.slots.values()} == {Kind.TIME, Kind.TEXT}
+
+
+def test_the_event_names_of_a_record_that_names_its_collection_are_slots_that_are_not_in_the_line() -> None:
+    raw = full(event_name="azureml.inference.model_inputs")
+    found = learned(raw)
+    assert found is not None
+    fitting = found.shape.fit(raw)
+    assert fitting is not None
+    assert b"azureml.inference.model_inputs" in found.texts(fitting[1])
+    assert b"azureml.inference.model_inputs" not in found.pick((*fitting[1], *[b""] * 20))
+
+
+def test_learning_asks_for_no_destination() -> None:
+    """A destination is announced when it is used first: the marker in place of a collection must not be."""
+    asked = []
+    of_deployment = Destinations(on_new=asked.append).of_deployment("credit", "blue", None)
+    raw = full()
+    found = shape(raw)
+    assert found is not None
+    assert learn(found, otlp.log_record(raw), replace(SCOPE, destinations=of_deployment)) is not None
+    assert asked == []
 
 
 @pytest.mark.parametrize("fields", [{"trace_id": b""}, {"span_id": b"s" * 7}, {"trace_id": bytes(16)}])

@@ -26,6 +26,7 @@ from template_records import (
 from otel_modeldata import semconv
 from otel_modeldata_receiver.exceptions import BadRecordError
 from otel_modeldata_receiver.mapping import otlp
+from otel_modeldata_receiver.mapping.bounds.record_cost import LONG_BYTES, is_light
 from otel_modeldata_receiver.mapping.bounds.rows_check import OWN_AGENT
 from otel_modeldata_receiver.mapping.cloudevent import LINE_ATTRIBUTES, FromAttribute, Varies
 from otel_modeldata_receiver.mapping.line_template.template_cache import TemplateCache
@@ -209,3 +210,14 @@ def test_a_large_record_of_our_sdk_is_mapped_by_a_template_up_to_a_size(size: in
     templates = TemplateCache()
     lines = [LogRecordMapper(scope(), templates).line_of_large(raw) for _ in range(5)]
     assert [line is not None for line in lines] == [False] * 3 + [expected] * 2
+
+
+@pytest.mark.parametrize("size", [150_000, 300_000, 510_000])
+@pytest.mark.parametrize(("row", "is_quick"), [("{}", False), ('{"a":0.123456789,"b":[1,2,3],"c":"text"}', True)])
+def test_large_texts_of_very_many_rows_are_not_checked_on_the_event_loop(size: int, row: str, is_quick: bool) -> None:
+    raw = ordinary(body="[" + ",".join([row] * (size // (len(row) + 1))) + "]").SerializeToString()
+    of, templates = scope(), TemplateCache()
+    in_turn([ordinary().SerializeToString()] * 4, templates, of)
+    line = LogRecordMapper(of, templates).line_of_large(raw)
+    assert line == (LogRecordMapper(of, None).map(raw) if is_quick else None)
+    assert is_light(raw, "LogRecord") == (is_quick and len(raw) <= LONG_BYTES)

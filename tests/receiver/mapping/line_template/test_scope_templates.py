@@ -86,6 +86,54 @@ def test_a_template_takes_ids_of_any_form_if_they_are_ascii(event_id: str, expec
     assert by_template(ordinary(values)) == [expected]
 
 
+def named(name: str) -> LogRecord:
+    """A record as the SDK sends it for a collection."""
+    type_ = f"azureml.inference.{name}"
+    values = {semconv.AZUREML_COLLECTION_NAME: name, semconv.CLOUDEVENTS_EVENT_TYPE: type_}
+    return ordinary(values, event_name=type_)
+
+
+def test_one_template_serves_all_collections_whose_names_have_the_same_size() -> None:
+    names = [f"model_inputs_{number:03}" for number in range(200)]
+    fast, plain = in_both_orders(*map(named, names))
+    assert fast == plain
+    assert [list(one.lines) for one in fast] == [[f"credit/blue/{name}/2026/11/22/12" for name in names]] * 2
+    cache = TemplateCache()
+    raw = [named(name).SerializeToString() for name in names]
+    assert in_turn(raw, cache) == [False] * 3 + [True] * 197
+    assert known_templates(cache) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["response", "a_block_blob", "a..bcdef", "abcdefg.", ".abcdefg", "-abcdefg", "abc/defg", "abc defg", "a%2fbcde"],
+)
+def test_a_template_leaves_special_and_illegal_names_of_collections_to_log_record(name: str) -> None:
+    """The other collections have names of the same size."""
+    usual = named("outputs".ljust(len(name), "_"))
+    for records in ([usual, named(name), usual], [named(name), named(name), usual, usual]):
+        fast, plain = in_both_orders(*records)
+        assert fast == plain
+    assert by_template(usual, named(name), usual) == [True, False, True]
+    assert by_template(named(name), named(name), usual, usual) == [False, False, True, True]
+
+
+def test_event_names_that_differ_from_the_collection_do_not_matter() -> None:
+    one, other = named("model_inputs"), named("model_inputs")
+    other.event_name = "azureml.inference.model_output"
+    fast, plain = in_both_orders(one, other)
+    assert fast == plain
+    assert by_template(one, other) == [True, True]
+
+
+def test_the_last_of_two_names_counts_with_and_without_templates() -> None:
+    one = named("model_inputs")
+    one.attributes.add(key=semconv.AZUREML_COLLECTION_NAME).value.string_value = "model_output"
+    fast, plain = in_both_orders(one, named("model_inputs"), one)
+    assert fast == plain
+    assert list(fast[0].lines) == ["credit/blue/model_output/2026/11/22/12", "credit/blue/model_inputs/2026/11/22/12"]
+
+
 def test_records_of_many_hours_collections_and_kinds_keep_their_order() -> None:
     records = [
         ordinary(

@@ -1,0 +1,18 @@
+"""What the parts of a copy of a frame have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Kept = tuple[Any, ...]
+"""A part of a frame: what it holds in bytes, about; the function that makes the lists of its columns, with some of its
+rows; and the function's arguments before the rows. (Plain tuples are the cheapest to make.)"""
+
+COPIED_BYTES: Final = 256 * 1024
+"""Text of Arrow of at most this size is copied, more is shared."""
+FEW_ROWS: Final = 64
+"""Text of so many rows is read at once, and so many categories are looked at, even if a frame has less rows."""
+
+
+class CannotKeepError(Exception):
+    """A cell may change, or be refused: the frame is encoded at once."""
