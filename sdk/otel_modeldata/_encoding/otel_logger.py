@@ -102,6 +102,8 @@ class OtelLogger:
                 **record.attributes,
             },
         }
+        if types := record.types():
+            parts["attributes"][semconv.AZUREML_DATA_TYPES] = types
         if self._takes_parts:
             self._logger.emit(**parts, context=get_current(), event_name=self._event_name)
         else:

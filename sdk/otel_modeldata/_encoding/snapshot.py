@@ -29,6 +29,7 @@ from .arrow_text import NOT_UTF8, array_lists, first_damaged, keep_array, keep_t
 from .cells import SCALARS, plain, plain_all
 from .column_names import kept_labels
 from .columns import MASKED, block_cells, cells_of, place
+from .datatypes.frame_types import types_by_column
 from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .refusals import REFUSED
 from .text_size import text_bytes
@@ -68,12 +69,14 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
+        dtypes: of its parts.
     """
 
     labels: Labels
     count: int
     kept: list[tuple[Any, Kept]]
     nbytes: int
+    dtypes: list[Any]
 
     def width(self) -> int:
         """Number of columns."""
@@ -127,6 +130,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
         max_bytes: limit for the copy.
     """
     kept: list[tuple[Any, Kept]] = []
+    dtypes: list[Any] = []
     size = 0
     try:
         manager: Any = frame._mgr  # noqa: SLF001 - see above
@@ -139,9 +143,10 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             if size > max_bytes:
                 return None
             kept.append((block.mgr_locs, part))  # placements are immutable
+            dtypes.append(values.dtype)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    return Snapshot(kept_labels(labels), count, kept, size)
+    return Snapshot(kept_labels(labels), count, kept, size, dtypes)
 
 
 def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:
@@ -261,8 +266,8 @@ def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> Kept:
         types = set(map(type, cells))
     if not types <= _SHARED_TYPES:
         sizes: list[int] = []
-        cells = [_kept_cell(cell, sizes) for cell in cells]
-        return len(cells) * 8 + sum(sizes), _object_lists, cells, count, _plain_list
+        kinds, cells = types_by_column(cells, count), [_kept_cell(cell, sizes) for cell in cells]
+        return len(cells) * 8 + sum(sizes), _converted_lists, cells, count, kinds
     if int in types:
         _check_integers([cell for cell in cells if type(cell) is int])
     texts = [cell for cell in cells if type(cell) is str] if str in types else []
@@ -275,6 +280,10 @@ def _object_lists(cells: list[Any], count: int, make: Callable[[list[Any]], list
         return []
     first, end, _ = rows.indices(count)
     return [make(cells[start + first : start + end]) for start in range(0, len(cells), count)]
+
+
+def _converted_lists(cells: list[Any], count: int, _: object, rows: slice) -> list[list[Any]]:
+    return _object_lists(cells, count, _plain_list, rows)
 
 
 def _plain_list(cells: list[Any]) -> list[Any]:
