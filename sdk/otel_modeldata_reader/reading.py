@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
     from .report import ReadReport
@@ -87,11 +86,20 @@ class Reading:
             DamagedLineError: something is skipped, and the reading is strict.
             ReaderError: `where` cannot be evaluated.
         """
-        from .rows.result import planned, where  # noqa: PLC0415 (imports pyarrow)
+        from .rows.result import where  # noqa: PLC0415 (imports pyarrow)
+        from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
 
         first = self._pass(None)
         schemas = {part.own.schema.to_string(): part.own.schema for part in first.parts()}
-        plan = planned(schemas.values(), first.columns, self._request.columns, envelope=self._request.envelope)
+        plan = self._planned(list(schemas.values()), first.columns)
+        while plan.is_wider:  # a pass that only looks whether every value has an equal in the type of its column
+            try:
+                for part in self._pass(first.columns).parts():
+                    plan.table(part)
+                break
+            except LossyError as error:
+                first.columns.mixed.add(error.column)
+                plan = self._planned(list(schemas.values()), first.columns)
         kept = 0
         with where(self._request.where) as chosen:
             for part in self._pass(first.columns).parts():
@@ -108,22 +116,23 @@ class Reading:
         """
         import pyarrow as pa  # noqa: PLC0415 (slow to import)
 
-        from .rows.result import planned, where  # noqa: PLC0415 (likewise)
+        from .rows.result import where  # noqa: PLC0415 (likewise)
         from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
 
         first = self._pass(None)
         parts = list(first.parts())
-        plan = planned(
-            (part.own.schema for part in parts), first.columns, self._request.columns, envelope=self._request.envelope
-        )
-        try:
-            tables = [plan.table(part) for part in parts]
-        except LossyError:
-            del parts
-            tables = [plan.table(part) for part in self._pass(first.columns).parts()]
+        while True:
+            plan = self._planned([part.own.schema for part in parts], first.columns)
+            try:
+                tables = [plan.table(part) for part in parts]
+                break
+            except LossyError as error:
+                first.columns.mixed.add(error.column)
+                parts = list(self._pass(first.columns).parts())
+        del parts
         with where(self._request.where) as chosen:
             kept = [chosen(table).select(plan.selected.names) for table in tables]
-        table = pa.concat_tables([plan.selected.empty_table(), *kept])
+        table = pa.concat_tables([plan.selected.empty_table(), *kept]).unify_dictionaries()
         self._finish(first, plan, table.num_rows)
         return table
 
@@ -163,6 +172,11 @@ class Reading:
             tally=Tally(strict=self._request.strict),
             known=known,
         )
+
+    def _planned(self, schemas: Sequence[pa.Schema], columns: ColumnTypes) -> Plan:
+        from .rows.result import planned  # noqa: PLC0415 (imports pyarrow)
+
+        return planned(schemas, columns, self._request.columns, envelope=self._request.envelope)
 
     def _finish(self, first: OnePass, plan: Plan, kept: int) -> None:
         from .blobs.set_aside import parked_bytes, quarantined_lines  # noqa: PLC0415 (only at the end)

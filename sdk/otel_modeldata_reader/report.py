@@ -96,7 +96,16 @@ class ReadReport:
         return not skipped and not self.type_changes
 
     def __str__(self) -> str:
-        counted = ("duplicates", "torn", "foreign", "misplaced", "mismatched", "missing_payloads", "quarantined", "outside")
+        counted = (
+            "duplicates",
+            "torn",
+            "foreign",
+            "misplaced",
+            "mismatched",
+            "missing_payloads",
+            "quarantined",
+            "outside",
+        )
         parts = [f"{self.kept:,} rows of {self.lines:,} lines in {self.blobs:,} blobs"]
         parts += [f"{name.replace('_', ' ')} {getattr(self, name):,}" for name in counted if getattr(self, name)]
         parts += [f"{self.parked:,} bytes parked"] if self.parked else []

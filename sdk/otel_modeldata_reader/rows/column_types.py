@@ -71,12 +71,12 @@ class ColumnTypes:
 
     def types(self) -> dict[str, Any]:
         """The type of each column, as far as it is known."""
-        return {name: self._type(name) for name in self._kinds}
+        return {name: self._type(name) for name in self._kinds} | dict.fromkeys(self.mixed, pa.string())
 
     def settle(self) -> None:
         """Decide, once every row is known, which columns are JSON texts because no number holds all of their values."""
         self.mixed |= {
-            name for name, kind in self.types().items() if pa.types.is_string(kind) and TEXT not in self._kinds[name]
+            name for name in self._kinds if pa.types.is_string(self._type(name)) and TEXT not in self._kinds[name]
         }
 
     def so_far(self) -> dict[str, Any]:

@@ -88,6 +88,8 @@ class Inference:
     def _parsed(self, payloads: Sequence[bytes], nested: dict[str, Any]) -> JsonRows:
         types = self.columns.explicit() if self._is_known else nested | self.columns.so_far()
         rows = parsed(payloads, types)
+        for name in rows.table.column_names:  # before those with a type come first
+            self.columns.add_kind(name, None)
         times = {field.name: without_times(field.type) for field in rows.table.schema if _has_times(field.type)}
         if not times:
             return rows

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..lines.payloads import Payloads
     from ..lines.tally import Tally
     from .inferred import Inference
+    from .typed import TypedRows
 
 __all__ = ["Part", "RowTables"]
 
@@ -50,13 +51,15 @@ class RowTables:
 
     Attributes:
         payloads: reads what is not in the lines.
-        inference: the types of rows that have none.
+        typed: reads rows that have types.
+        inference: reads rows that have none.
         tally: counts what is skipped.
         names: endpoint, deployment and collection, where the folder names them.
         envelope: whether rows have the envelope's columns.
     """
 
     payloads: Payloads
+    typed: TypedRows
     inference: Inference
     tally: Tally
     names: tuple[str, str, str] | None
@@ -71,6 +74,10 @@ class RowTables:
             own = contents if len(indices) == len(keys) else [contents[index] for index in indices]
             if key is _PAYLOAD:
                 yield self._complete(chosen, [1] * len(own), _payload_table(chosen, own))
+                continue
+            if isinstance(key, str) and key:
+                for rows in self.typed.rows(chosen, own, key):
+                    yield self._complete(rows.events, rows.counts, rows.table)
                 continue
             rows = self.inference.rows(chosen, own)
             yield self._complete(rows.events, rows.counts, rows.table)

@@ -77,6 +77,17 @@ def test_a_column_has_the_type_that_holds_every_value(
     assert pa.Table.from_batches(batches).column("v").to_pylist() == expected
 
 
+def test_columns_keep_the_order_of_their_first_rows(tmp_path: Path) -> None:
+    row = {"number": 1, "day": "2026-11-22", "list": [1], "late": None}
+    write_lines = [line([row]), line([row | {"late": True, "new": 1}], number=1), line([row | {"list": 5}], number=2)]
+    for hour, one in zip(HOURS, write_lines, strict=False):
+        write(tmp_path, [one], hour=hour)
+    reading = reader.open(tmp_path).read(COLLECTION, envelope=False)
+    expected = ["number", "day", "list", "late", "new"]
+    assert reading.to_arrow().column_names == expected
+    assert next(reading.batches()).schema.names == expected
+
+
 def test_a_column_that_appears_late_is_null_before(tmp_path: Path) -> None:
     write(tmp_path, [line([{"a": 1}]), line([{"a": 2, "b": "x"}], number=1)])
     write(tmp_path, [line([{"c": 2.5}], number=2)], replica=1)
