@@ -101,15 +101,22 @@ def _cast(column: Any, field: pa.Field) -> Any:
         return pa.nulls(len(column), field.type)
     try:
         if pa.types.is_nested(field.type):
-            both = [pa.schema([field]).empty_table(), pa.table([column], names=[field.name])]
-            merged = pa.concat_tables(both, promote_options="permissive")[field.name]
-            if merged.type == field.type:
-                return merged
-        elif pa.types.is_string(_plain(column.type)) or not pa.types.is_string(field.type):
+            return _cast_nested(column, field)
+        if pa.types.is_string(_plain(column.type)) or not pa.types.is_string(field.type):
             return column.cast(field.type, safe=True)
     except _MISMATCH:
         pass
     raise LossyError(field.name)
+
+
+def _cast_nested(column: Any, field: pa.Field) -> Any:
+    both = [pa.schema([field]).empty_table(), pa.table([column], names=[field.name])]
+    try:
+        merged = pa.concat_tables(both, promote_options="permissive")[field.name]
+    except _MISMATCH:
+        merged = column
+    # Where a part has only nulls inside of its lists, their type was not known.
+    return merged if merged.type == field.type else column.cast(field.type, safe=True)
 
 
 def _wider(known: pa.Field, other: pa.Field) -> pa.Field:
