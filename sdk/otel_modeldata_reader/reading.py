@@ -121,13 +121,16 @@ class Reading:
 
         first = self._pass(None)
         parts = list(first.parts())
+        is_first = True
         while True:
             plan = self._planned([part.own.schema for part in parts], first.columns)
             try:
                 tables = [plan.table(part) for part in parts]
                 break
             except LossyError as error:
-                first.columns.mixed.add(error.column)
+                if not is_first:
+                    first.columns.mixed.add(error.column)
+                is_first = False  # a pass that knows the final types may find an equal for every value
                 parts = list(self._pass(first.columns).parts())
         del parts
         with where(self._request.where) as chosen:
