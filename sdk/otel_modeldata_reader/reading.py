@@ -131,6 +131,7 @@ class Reading:
                 if not is_first:
                     first.columns.mixed.add(error.column)
                 is_first = False  # a pass that knows the final types may find an equal for every value
+                parts = []  # two of them would take twice the memory
                 parts = list(self._pass(first.columns).parts())
         del parts
         with where(self._request.where) as chosen:
@@ -165,15 +166,19 @@ class Reading:
 
     def _pass(self, known: ColumnTypes | None) -> OnePass:
         from .lines.tally import Tally  # noqa: PLC0415 (imports msgspec)
+        from .progress import Progress  # noqa: PLC0415 (with the others)
         from .rows.one_pass import OnePass  # noqa: PLC0415 (imports pyarrow)
 
+        collection = self._request.collection
+        progress = Progress(collection.root, sum(blob.size for blob in collection.within(self._request.window)))
         return OnePass(
             store=self._store,
-            collection=self._request.collection,
+            collection=collection,
             window=self._request.window,
             envelope=self._request.envelope,
             tally=Tally(strict=self._request.strict),
             known=known,
+            progress=progress.add,
         )
 
     def _planned(self, schemas: Sequence[pa.Schema], columns: ColumnTypes) -> Plan:

@@ -29,6 +29,7 @@ import growing
 import many_collections
 import memory
 import overload
+import reading_back
 import realistic
 import receiving
 import starting
@@ -46,6 +47,7 @@ CASES: dict[str, Case] = {
     **growing.CASES,
     **many_collections.CASES,
     **attacks.CASES,
+    **reading_back.CASES,
 }
 
 

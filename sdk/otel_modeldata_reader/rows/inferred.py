@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from ..report import TypeChange
 from .column_types import ColumnTypes, kind_of_type
 from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, integer_range, kinds_of, with_texts
-from .json_table import JsonError, JsonRows, has_large_floats, parsed, without_times
+from .json_table import JsonError, JsonRows, has_large_floats, has_large_integers, parsed, without_times
 from .nested_types import nested_type, without_nulls
 
 if TYPE_CHECKING:
@@ -117,8 +117,13 @@ class Inference:
             if kind == INTEGER:
                 self.columns.add_range(name, *pc.min_max(column).as_py().values())
             elif kind in {LIST, OBJECT}:
-                self.columns.add_nested(name, column.type)
+                self._add_nested(name, column, column.type)
         return True
+
+    def _add_nested(self, name: str, column: Any, kind: pa.DataType) -> None:
+        self.columns.add_nested(name, kind)
+        if has_large_integers(column):
+            self.columns.add_large(name, kind)
 
     def _may_have_integers(self, name: str, column: Any, text: bytes) -> bool:
         """Whether a column of floats may have integers, which is noted once."""
@@ -147,6 +152,9 @@ class Inference:
             rest = self._parsed([with_texts(rows, self.columns.mixed) for rows in by_event], types)
         except JsonError:
             return self._each(events, by_event, types)
+        for name in types:
+            if name in rest.table.column_names and has_large_integers(rest.table[name]):
+                self.columns.add_large(name, types[name])
         return InferredRows(events, rest.counts, rest.table)
 
     def _study(self, rows: InferredRows, every: Sequence[Mapping[str, bytes]]) -> dict[str, Any]:
