@@ -75,7 +75,7 @@ def test_an_event_says_where_it_is(tmp_path: Path) -> None:
         FoundEvent(
             collection="shop/blue/model_inputs",
             place=place,
-            time=datetime(2026, 11, 22, 10, tzinfo=UTC),
+            time_ns=NOON_NS - 7_200_000_000_000 + 1,
             event_id="event-1",
             correlation_id="request-1",
             trace_id=TRACE,
