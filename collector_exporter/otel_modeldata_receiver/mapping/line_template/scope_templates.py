@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ScopeTemplates"]
 
-_encoder: Final = msgspec.json.Encoder()
-
 _MAX_LEARNED: Final = 8
 """Limit for templates learned from one scope of a request; one if the sender has its maximum already."""
 
@@ -81,7 +79,7 @@ class ScopeTemplates:
     def __init__(self, scope: ScopeContext, cache: TemplateCache) -> None:
         self._scope = scope
         self._sender = cache.of_sender((scope.resource, scope.agent))
-        self._of_resource = (_in_line(scope.resource.source), _in_line(scope.resource.producer or ""))
+        self._of_resource = self._sender.of_resource
         self._seconds: dict[bytes, _Second] = {}
         self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
         self.fitted = False
@@ -215,8 +213,3 @@ def _large_rows(text: memoryview, template: LineTemplate, raw: bytes) -> bytes |
     if len(raw) > LONG_BYTES:
         raise _NotOrdinaryError
     return _rows(bytes(text), template)
-
-
-def _in_line(text: str) -> bytes:
-    """A text as a line has it, without the quotes."""
-    return _encoder.encode(text)[1:-1]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
+
 from .library_templates import MAX_TEMPLATES, Candidates, LibraryTemplates
 from .places import Places
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from .template import LineTemplate
 
 __all__ = ["SenderTemplates", "TemplateCache"]
+
+_encoder: Final = msgspec.json.Encoder()
 
 MAX_SENDERS: Final = 256
 """And as many libraries."""
@@ -47,7 +51,7 @@ class TemplateCache:
         """The templates of `sender`."""
         found = self._senders.pop(sender, None)
         if found is None:
-            found = SenderTemplates(self._of_library(*sender), sender[0].tenant)
+            found = SenderTemplates(self._of_library(*sender), sender[0])
             if len(self._senders) >= MAX_SENDERS:
                 del self._senders[next(iter(self._senders))]
         self._senders[sender] = found
@@ -71,18 +75,20 @@ class SenderTemplates:
 
     Args:
         library: those of the sender's library.
-        tenant: the deployment of the sender.
+        resource: that of the sender.
 
     Attributes:
+        of_resource: the source and the producer, as a line has them without the quotes.
         templates: the templates, the newest first.
     """
 
-    __slots__ = ("_candidates", "_library", "_may_be_the_only_one", "_tenant", "templates")
+    __slots__ = ("_candidates", "_library", "_may_be_the_only_one", "_tenant", "of_resource", "templates")
 
-    def __init__(self, library: LibraryTemplates, tenant: str) -> None:
+    def __init__(self, library: LibraryTemplates, resource: DeploymentResource) -> None:
+        self.of_resource = (_in_line(resource.source), _in_line(resource.producer or ""))
         self.templates: tuple[LineTemplate, ...] = ()
         self._library = library
-        self._tenant = tenant
+        self._tenant = resource.tenant
         self._candidates: Candidates | None = None
         """Most senders need none."""
         self._may_be_the_only_one = True
@@ -129,3 +135,8 @@ class SenderTemplates:
 
     def _remember(self, template: LineTemplate) -> None:
         self.templates = (template, *self.templates[: MAX_TEMPLATES - 1])
+
+
+def _in_line(text: str) -> bytes:
+    """A text as a line has it, without the quotes."""
+    return _encoder.encode(text)[1:-1]
