@@ -24,6 +24,8 @@ __all__ = ["NOT_UTF8", "first_damaged", "keep_array", "keep_text", "shared_lists
 NOT_UTF8: Final = "expected text, got bytes in it that are not UTF-8: clean the text"
 _USUAL: Final[Any] = getattr(sys.modules.get("pyarrow"), "LargeStringArray", None)
 """The usual text of Arrow."""
+_HEAD_BYTES: Final = 80
+"""Most that a text takes beside its characters."""
 _AT_ONCE: Final = 1024
 """Rows that are checked in one go."""
 
@@ -48,7 +50,12 @@ def keep_text(values: Any, count: int, max_bytes: int, copied: int) -> Kept:
         cells = array.chunk(0).to_pylist()
         if len(cells) == 1:
             (cell,) = cells
-            size = 0 if cell is None else len(cell) if cell.isascii() else len(cell.encode())
+            if cell is None:
+                size = 0
+            elif cell.isascii():
+                size = len(cell)
+            else:  # as `text_bytes`, which is for many texts
+                size = max(len(cell.encode()), sys.getsizeof(cell) - _HEAD_BYTES)
             return size + 8, _cell_lists, cells
     elif array.num_chunks == 1:
         chunk = array.chunk(0)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
 Labels = Any
-"""The labels of a frame's columns, which cannot change: a range, a tuple of text or integers, or `_ArrowLabels`."""
+"""The labels of a frame's columns, which cannot change: a range, a tuple of text or integers, or `ArrowLabels`."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +67,12 @@ class ColumnNames:
         self.warnings = _what_breaks_consumers(self.names)
 
 
-class _ArrowLabels(msgspec.Struct, eq=False, gc=False):
-    """Text of Arrow, and its type in pandas."""
+class ArrowLabels(msgspec.Struct, eq=False, gc=False):
+    """Text of Arrow, its type in pandas, and the bytes of its buffers."""
 
     memory: Any
     dtype: Any
+    nbytes: int
 
     def texts(self) -> tuple[str, ...]:
         """The text of each label; it depends on the type which text a gap has."""
@@ -102,7 +103,7 @@ class ColumnNameCache:
         Args:
             labels: as `kept_labels` returned them.
         """
-        key = labels.texts() if type(labels) is _ArrowLabels else labels
+        key = labels.texts() if type(labels) is ArrowLabels else labels
         columns = self._known.get(key)
         if columns is None:
             columns = ColumnNames(key, rename=self._rename)
@@ -130,7 +131,8 @@ def kept_labels(index: pd.Index[Any]) -> Labels:
     if type(memory) is _TEXT:
         # The index may get other memory, but the memory itself does not change. Pandas 2.0 has another name for it.
         text = getattr(memory, "_pa_array", None)
-        return _ArrowLabels(memory.__arrow_array__() if text is None else text, memory._dtype)  # noqa: SLF001
+        text = memory.__arrow_array__() if text is None else text
+        return ArrowLabels(text, memory._dtype, text.get_total_buffer_size())  # noqa: SLF001 - see above
     labels = tuple(index.tolist())
     if _are_texts(labels) or (isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu"):
         return labels
@@ -144,12 +146,11 @@ def kept_labels(index: pd.Index[Any]) -> Labels:
 
 def most_bytes(labels: Labels, width: int) -> int:
     """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
-    if type(labels) is not _ArrowLabels:
+    if type(labels) is not ArrowLabels:
         return sys.maxsize
-    memory = labels.memory
     # Pieces may share their memory; to look whether they do takes longer.
-    is_whole = getattr(memory, "num_chunks", 1) == 1
-    size: int = memory.get_total_buffer_size() if is_whole else memory.nbytes
+    is_whole = getattr(labels.memory, "num_chunks", 1) == 1
+    size: int = labels.nbytes if is_whole else labels.memory.nbytes
     return size - 4 * width
 
 

@@ -28,7 +28,7 @@ import msgspec
 from .column_names import kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
-from .held_memory import labels_bytes, snapshot_bytes
+from .held_memory import labels_bytes
 from .refusals import REFUSED, refusal
 from .snapshot import Snapshot, snapshot_of
 
@@ -98,7 +98,7 @@ class Rows:
             self.count = snapshot.count
             self.nbytes = snapshot.nbytes
             self._labels = snapshot.labels
-            self.memory = snapshot_bytes(snapshot)
+            self.memory = snapshot.memory
             if self.nbytes <= _SMALL_BYTES and self.count <= _SMALL_ROWS:
                 return
             if self._may_wait(snapshot.width()):

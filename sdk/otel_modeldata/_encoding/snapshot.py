@@ -27,9 +27,10 @@ import pandas as pd
 from ..exceptions import UnsupportedValueError
 from .arrow_text import NOT_UTF8, first_damaged, keep_array, keep_text, shared_lists
 from .cells import SCALARS, plain, plain_all
-from .column_names import kept_labels
+from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.frame_types import types_by_column
+from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, labels_bytes, part_bytes
 from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .refusals import REFUSED
 from .text_size import text_bytes
@@ -54,6 +55,7 @@ _CONVERTED_TYPES: Final = frozenset(
 """Of cells that have a JSON form which cannot change: as cheap to make now as later."""
 _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
+_ARRAY: Final = np.ndarray
 _TEXT: Final[Any] = pd.arrays.ArrowStringArray
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
@@ -70,6 +72,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
+        memory: what it takes, its labels included.
         dtypes: of its parts.
     """
 
@@ -77,6 +80,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
     count: int
     kept: list[tuple[Any, Kept]]
     nbytes: int
+    memory: int
     dtypes: list[Any]
 
     def width(self) -> int:
@@ -128,18 +132,24 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
     """
     kept: list[tuple[Any, Kept]] = []
     dtypes: list[Any] = []
-    size = text_size = 0
+    size = text_size = objects = 0
     try:
         manager: Any = frame._mgr  # noqa: SLF001 - see above
         labels, index = manager.axes
         count = len(index)
         for block in manager.blocks:
             values = block.values
-            if type(values) is _TEXT:
+            kind = type(values)
+            # Here and not in `_keep_array`: in a process that just woke up a call costs more than what it does.
+            if count == 1 and kind is _ARRAY and (dtype := values.dtype).num <= _LAST_NUMBER:
+                part: Kept = values.size * 8, _number_lists, values.tobytes(), dtype, 1, "C"
+            elif kind is _TEXT:
                 part = keep_text(values, count, max_bytes, text_size)
                 text_size += part[0]
+                objects += count * OBJECT_BYTES if type(part[2]) is list else part_bytes(part)
             else:
-                part = _KEEPERS.get(type(values), _keep_other)(values, count, max_bytes)
+                part = _KEEPERS.get(kind, _keep_other)(values, count, max_bytes)
+                objects += part_bytes(part)
             size += part[0]
             if size > max_bytes:
                 return None
@@ -147,7 +157,9 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             dtypes.append(values.dtype)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    return Snapshot(kept_labels(labels), count, kept, size, dtypes)
+    names = kept_labels(labels)
+    objects += names.nbytes + ARRAY_BYTES if type(names) is ArrowLabels else labels_bytes(names)
+    return Snapshot(names, count, kept, size, size + objects + len(kept) * PART_BYTES, dtypes)
 
 
 def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:

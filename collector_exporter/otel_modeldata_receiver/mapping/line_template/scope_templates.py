@@ -85,7 +85,8 @@ class ScopeTemplates:
         self.fitted = False
         """Whether the last record had the shape of a template."""
         self._last: LineTemplate | None = None
-        self._followed_by: dict[LineTemplate | None, LineTemplate] = {}
+        newest = self._sender.templates[:1]
+        self._followed_by: dict[LineTemplate | None, LineTemplate] = {None: newest[0]} if newest else {}
         """For each template, the template of the record that followed it last time: a guess at the next one."""
 
     def line_of(self, raw: bytes) -> PlacedLine | None:
