@@ -119,7 +119,11 @@ def _growth(_: str) -> str:
 
 
 def _frames(_: str) -> str:
-    return "".join(f"\n{title}:\n{_frames_of(case)}" for case, title in ENVIRONMENTS.items() if _rows(case))
+    return "".join(
+        f"\n{title} ({_run(case)['date']}, commit `{_run(case)['commit']}`):\n{_frames_of(case)}"
+        for case, title in ENVIRONMENTS.items()
+        if _rows(case)
+    )
 
 
 def _frames_of(case: str) -> str:
@@ -136,13 +140,23 @@ def _frames_of(case: str) -> str:
 
 
 def _extremes(_: str) -> str:
-    """The best and the worst frame. The best p99 is left out: of many, it is the one with an accident of the peer."""
+    """The best and the worst frame, with the time of this SDK.
+
+    The best p99 is left out: of many, it is the one with an accident of the peer.
+    """
     lines = []
     for case, title in ENVIRONMENTS.items():
-        by_figure = {figure: sorted((ratios[figure], name) for name, ratios in _by_frame(case)) for figure in _PER_CALL}
+        times = {row["figure"]: row["ours"] for row in _rows(case) if row.get("peer_name") == "official"}
+        by_figure = {
+            figure: sorted(
+                (ratios[figure], f"{_number(times[f'{name} {figure}'] / 1000)} ms, {name}")
+                for name, ratios in _by_frame(case)
+            )
+            for figure in _PER_CALL
+        }
         if by_figure["p50_us"]:
             extremes = [by_figure["p50_us"][0], by_figure["p50_us"][-1], by_figure["p99_us"][-1]]
-            lines.append((title, *(f"{_ratio(ratio)} ({name})" for ratio, name in extremes)))
+            lines.append((title, *(f"{_ratio(ratio)} ({time})" for ratio, time in extremes)))
     return _table(("time of `collect`", "best p50", "worst p50", "worst p99"), lines)
 
 

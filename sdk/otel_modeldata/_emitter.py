@@ -19,11 +19,12 @@ from pandas import DataFrame
 
 from . import semconv
 from ._baggage import without_lock
+from ._delivery.native_threads import start_thread
 from ._delivery.process import current_process
 from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
-from ._encoding.interrupted_span import interrupts_a_span
+from ._encoding.interrupted_otel import interrupts_otel
 from ._encoding.log_record import Record, fixed_attributes, fixed_part
 from ._encoding.otel_logger import OtelLogger
 from .context import REQUEST_ID_HEADER, checked_text, event_time_ns, headers_of, new_uuid, set_collected_rows
@@ -31,7 +32,7 @@ from .exceptions import UnsupportedDataError
 from .log_throttle import LogThrottle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.trace import Span, SpanContext
@@ -109,7 +110,7 @@ class FrameEmitter(ABC):
         count = rows.count
         deployment = self._put(record, key)
         set_collected_rows(context, (record.first_row, count), is_new=is_new)
-        if span is not None and is_recording and not interrupts_a_span():
+        if span is not None and is_recording and not interrupts_otel():
             date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
             self._annotate(span, record, correlation_id, count, f"{deployment}/{self._name}/{date}")
 
@@ -196,7 +197,11 @@ class Emitter(FrameEmitter):
 
 
 class LoggerEmitter(FrameEmitter):
-    """Emits through a LoggerProvider of the application."""
+    """Emits through a LoggerProvider of the application.
+
+    The provider's processors and exporters have locks that are not reentrant. So a signal handler that interrupts the
+    SDK of OpenTelemetry does not call them: another thread does, once the interrupted call has released its locks.
+    """
 
     def __init__(  # noqa: PLR0913 - the settings of a collector, and where it emits
         self,
@@ -212,8 +217,19 @@ class LoggerEmitter(FrameEmitter):
         self._logger = OtelLogger(provider, fixed_attributes(name, rate, model_version), config)
 
     def _put(self, record: Record, key: JoinKey) -> str:  # noqa: ARG002 - frames never join
-        self._logger.emit(record)
+        emit = self._logger.prepare(record)
+        if interrupts_otel():
+            start_thread(self._emit_later, emit)
+        else:
+            emit()
         return self._logger.deployment
+
+    def _emit_later(self, emit: Callable[[], object]) -> None:
+        try:
+            emit()
+        except Exception as error:  # noqa: BLE001 - `collect`, which would raise it, has returned
+            name = type(error).__name__
+            self._warn_once(f"expected the logger provider to take a record, got {name}: {error}: it is lost")
 
 
 def _print(name: str, correlation_id: str, rows: Rows) -> None:

@@ -106,9 +106,7 @@ class RecordTooLargeError(CollectError):
     def __init__(self, size: int, limit: int) -> None:
         self.size = size
         self.limit = limit
-        super().__init__(
-            f"the frame takes {size} bytes as JSON, at most {limit} can be sent in one event: collect it in parts"
-        )
+        super().__init__(f"the frame takes {size} bytes, at most {limit} can be sent in one event: collect it in parts")
 
 
 class QueueFullError(CollectError):

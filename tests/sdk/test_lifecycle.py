@@ -44,6 +44,25 @@ for n in range(1000):
 """
 
 
+def test_another_destination_after_the_first_event_is_reported(
+    backend: RecordingBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a notebook, where a process has many Collectors."""
+    for variables in ({}, {}, {"OTEL_SERVICE_NAME": "credit"}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1"}):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        for _ in range(2):
+            otel_modeldata.Collector(name="model_inputs").collect(pd.DataFrame({"n": [1]}))
+    report = otel_modeldata.flush(30)
+    assert (report.delivered, report.deployment, len(_stored(backend))) == (8, "local/default", 8)
+    sentence = (
+        "expected the endpoint or store and the names with which this process began, got others: its events still "
+        f"go to {backend.endpoint}, below local/default; set the variables before the first Collector, and restart the "
+        "process or the notebook"
+    )
+    assert [record.getMessage() for record in caplog.records] == [sentence] * 2
+
+
 def _stored(backend: RecordingBackend) -> list[str]:
     return [record.body.string_value for record in backend.records()]
 

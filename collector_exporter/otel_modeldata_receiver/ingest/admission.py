@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_REQUESTS", "Admission"]
 
 _SHARE: Final = 4
+_NOTHING: Final = nullcontext()
 LARGE_GROWTH_BYTES: Final = 16 * 1024 * 1024
 MAX_REQUESTS: Final = 20_000
 """Limit for requests in flight of any size: each holds a few KiB in addition to its bytes."""
@@ -82,7 +83,7 @@ class Admission:
         Large ones wait for each other, and leave a fifth of the budget: the bytes that one deployment's lines take must
         not make the receiver refuse the requests of others.
         """
-        return self._growth(tenant, size) if size else nullcontext()
+        return self._growth(tenant, size) if size else _NOTHING
 
     @asynccontextmanager
     async def _growth(self, tenant: str, size: int) -> AsyncIterator[None]:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, replace
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from ..exceptions import StoreError
 from ..layout import partition
@@ -47,8 +49,7 @@ _LONG_DIGEST: Final = 256 * 1024
 """Above this size, computing a digest takes longer than passing the work to a thread."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a commit: everything is durable now.
 
     Attributes:

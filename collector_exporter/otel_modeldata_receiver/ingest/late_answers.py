@@ -76,8 +76,10 @@ class LateAnswers:
 
     def add(self, request: Known, info: RequestInfo, task: asyncio.Task[bytes]) -> None:
         """Remember `task`, which makes a request durable, unless it has ended."""
+        if task.done():  # as for nearly all requests
+            return
         key = _key(request, info)
-        if task.done() or ((known := self._late.get(key)) is not None and known.task is task):
+        if (known := self._late.get(key)) is not None and known.task is task:
             return
         self._late.pop(key, None)
         while len(self._late) >= MOST_ANSWERS:

@@ -51,6 +51,8 @@ class PiecesStored:
             StoreError: it is not durable.
         """
         piece, committed = await self._store(piece)
+        if not committed.rejected and not piece.refused:
+            return
         self.rejected += sum(one.records for one in committed.rejected) + sum(piece.refused.values())
         self.reasons.update(dict.fromkeys(one.reason for one in committed.rejected))
         self.reasons.update(dict.fromkeys(piece.refused))

@@ -56,7 +56,9 @@ class Reports:
         self, mapped: Mapped, committed: Committed, signal: Signal, info: RequestInfo, *, tenant: str, now_ns: int
     ) -> None:
         """Count a piece of a request of `tenant` that is durable."""
-        rejected = sum(one.records for one in committed.rejected) + sum(mapped.refused.values())
+        rejected = 0
+        if committed.rejected or mapped.refused:
+            rejected = sum(one.records for one in committed.rejected) + sum(mapped.refused.values())
         self._received(signal, info, "accepted", mapped, mapped.records - rejected)
         if mapped.lines and (time_ns := event_time(next(iter(mapped.lines.values()))[0].data)):
             self._instruments.delay.record(max(0.0, (now_ns - time_ns) / 1e9))
@@ -66,8 +68,10 @@ class Reports:
             self._without_content(mapped.calls_without_content, tenant)
         if committed.duplicates:
             self._instruments.duplicates.add(committed.duplicates)
-        self.rejected(committed)
-        self.dropped(mapped.refused)
+        if committed.rejected or committed.defects:
+            self.rejected(committed)
+        if mapped.refused:
+            self.dropped(mapped.refused)
         self._totals.stored += mapped.records - mapped.left_out - rejected - committed.duplicates
         self._totals.duplicates += committed.duplicates
         self._totals.add_folders(mapped.folders)

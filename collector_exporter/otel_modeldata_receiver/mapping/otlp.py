@@ -9,10 +9,10 @@ This module does not depend on model data: `resource.py` and `log_record.py` dec
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from google.protobuf.message import DecodeError
 
 from ..exceptions import BadRecordError, UndecodableError
@@ -45,8 +45,7 @@ _FIRST_FIELDS: Final = 64
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeRecords:
+class ScopeRecords(msgspec.Struct, frozen=True, kw_only=True):
     """The log records or spans of one scope of one resource.
 
     Attributes:

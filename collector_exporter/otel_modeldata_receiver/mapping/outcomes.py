@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -108,6 +108,16 @@ class Outcomes:
     def __init__(self, signal: Signal, limits: LimitsConfig, *, in_pieces: bool = False) -> None:
         self._signal = signal
         self._limits = limits
+        self._most_bytes = PIECE_BYTES if in_pieces else math.inf
+        self._most_records = _PIECE_RECORDS if in_pieces else math.inf
+        self._begin_piece()
+        self._together: list[bytes] = []
+        """Records of this scope that were rejected after `MOST_SINGLE` others."""
+        self._reason = ""
+        self._steps = self._bytes = 0
+        """Records and bytes since the last step ended."""
+
+    def _begin_piece(self) -> None:
         self._lines: defaultdict[str, list[Line]] = defaultdict(list)
         self._large: list[LargePayload] = []
         self._large_folders: set[str] = set()
@@ -120,18 +130,11 @@ class Outcomes:
         self._calls_without_content = 0
         self._surplus = 0
         """Bytes of the lines of this piece beyond twice the size of its records."""
-        self._most_bytes = PIECE_BYTES if in_pieces else math.inf
-        self._most_records = _PIECE_RECORDS if in_pieces else math.inf
         self._piece_bytes = self._piece_records = 0
-        self._together: list[bytes] = []
-        """Records of this scope that were rejected after `MOST_SINGLE` others."""
-        self._reason = ""
-        self._steps = self._bytes = 0
-        """Records and bytes since the last step ended."""
 
-    def taken(self) -> Mapped:
-        """What was collected since the last call."""
-        mapped = Mapped(
+    def piece(self) -> Mapped:
+        """What was collected in this piece."""
+        return Mapped(
             lines={folder: tuple(lines) for folder, lines in self._lines.items()},
             large=tuple(self._large),
             rejected=tuple(self._rejected),
@@ -143,14 +146,6 @@ class Outcomes:
             records_by_tenant={tenant: count for tenant, count in self._records.items() if tenant},
             refused=dict(self._refused),
         )
-        self._refused = defaultdict(int)
-        self._lines = defaultdict(list)
-        self._large, self._rejected, self._defects = [], [], []
-        self._large_folders = set()
-        self._records, self._sizes = defaultdict(int), defaultdict(int)
-        self._left_out = self._calls_without_content = self._surplus = 0
-        self._piece_bytes = self._piece_records = 0
-        return mapped
 
     def map_all(self, part: Part, scope: Mappers) -> Generator[Step, Outcome | Exception | None, None]:
         """Map the records of one scope."""
@@ -201,20 +196,20 @@ class Outcomes:
                 ):
                     self._count(share, done - counted, room)
                     counted = done
-                    yield self.taken()
+                    yield self.piece()
+                    self._begin_piece()
                     lines = self._lines
         self._count(share, done - counted, room)
-        bound = _bytes_bound(share, self._limits) if room < 0 else _folders_bound(self._limits)
-        yield from self._end_scope(part, scope, records[done:], bound)
+        yield from self._end_scope(part, scope, records[done:], room)
 
-    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[bytes], bound: str) -> Iterator[None]:
-        """Keep the records of a scope that are kept together: those beyond `bound` are `rest`."""
-        for one in (scope.mapper, scope.alone):
-            self._calls_without_content += one.calls_without_content
+    def _end_scope(self, part: Part, scope: Mappers, rest: Sequence[bytes], room: int) -> Iterator[None]:
+        """Keep the records of a scope that are kept together: those beyond a bound are `rest`."""
+        self._calls_without_content += scope.mapper.calls_without_content + scope.alone.calls_without_content
         if self._together:
             together, self._together = self._together, []
             yield from _keep_rest(part, together, self._reason)
         if rest:
+            bound = _bytes_bound(part.share, self._limits) if room < 0 else _folders_bound(self._limits)
             yield from _keep_rest(part, rest, bound)
 
     def _take_back(self, outcome: Outcome | Exception) -> int:
@@ -305,8 +300,7 @@ class Outcomes:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mappers:
+class Mappers(msgspec.Struct, frozen=True, kw_only=True):
     """How the records of one scope are mapped, and what a rejected one is kept with.
 
     Attributes:

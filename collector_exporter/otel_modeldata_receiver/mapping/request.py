@@ -150,7 +150,7 @@ def steps(  # noqa: PLR0913 (each is a part of the request's surroundings)
             outcomes.refuse(share, refused[share.tenant])
         else:
             outcomes.reject_rest(share)
-    yield outcomes.taken()
+    yield outcomes.piece()
 
 
 def map_records(

@@ -28,12 +28,12 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from ..exceptions import QueueFullError, RecordTooLargeError, ShutDownError
+from ..exceptions import QueueFullError, ShutDownError
 from ..report import DeliveryReport
 from .disk_backlog import DiskBacklog
 from .memory_queue import MemoryQueue
 from .native_threads import Lock, get_ident, sleep, wait_until
-from .pending import RECORD_OVERHEAD_BYTES
+from .pending import RECORD_OVERHEAD_BYTES, check_size
 from .spool_writer import SpoolWriter
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ class DeliveryQueue:
             SpoolError: the spool cannot be written to.
             ShutDownError: `shutdown` was called.
         """
-        charge = record.body.nbytes + RECORD_OVERHEAD_BYTES
+        charge = record.memory() + RECORD_OVERHEAD_BYTES
         if charge > self._largest:
-            raise RecordTooLargeError(record.body.nbytes, max(0, self._largest - RECORD_OVERHEAD_BYTES))
+            check_size(record, charge, self.limits, in_memory=self._writer is None)
         end: float | None = None
         while True:
             seen = self._settlements

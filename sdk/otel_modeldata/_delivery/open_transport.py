@@ -18,6 +18,7 @@ from .._settings.variables import STORE
 from ..exceptions import ConfigError
 from ..log_throttle import LogThrottle
 from ..validation.problems import Problem
+from .process import current_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +61,24 @@ def check(settings: Settings) -> None:
         _check_store(settings.destination)
     make_folders(settings.delivery)
     log_once(settings.warnings)
+    _warn_of_another_place(settings)
+
+
+def place_of(settings: Settings) -> tuple[str, str, str]:
+    """The endpoint or store, and the first two folders."""
+    destination, sender = settings.destination, settings.sender
+    return destination if isinstance(destination, str) else destination.target, sender.endpoint, sender.deployment
+
+
+def _warn_of_another_place(settings: Settings) -> None:
+    """A process has one delivery, for all collectors: what a notebook sets after the first event has no effect."""
+    process = current_process()
+    if process is not None and process.place not in (None, place_of(settings)):
+        message = (
+            "expected the endpoint or store and the names with which this process began, got others: its events still "
+            "go to %s, below %s; set the variables before the first Collector, and restart the process or the notebook"
+        )
+        _once.log(logging.WARNING, place_of(settings), message, process.destination, process.deployment)
 
 
 def log_once(warnings: Iterable[Problem]) -> None:

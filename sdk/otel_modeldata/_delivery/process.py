@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import _forking
@@ -37,6 +37,8 @@ class Process:
         report_folder: where the final report is written, if anywhere.
         destination: where events are sent, without secrets, for a message.
         spool_folder: where events wait that are not delivered; None loses them at the end.
+        place: where its events are, see `open_transport.place_of`; None where that does not matter. It may hold a
+            secret.
     """
 
     producer: str
@@ -45,6 +47,7 @@ class Process:
     report_folder: Path | None
     destination: str = "the endpoint"
     spool_folder: Path | None = None
+    place: tuple[str, str, str] | None = field(default=None, repr=False)
 
     def shutdown(self, timeout: float) -> DeliveryReport:
         """Deliver what is pending, and write the final report if the settings name a folder for it."""

@@ -17,7 +17,7 @@ from .._settings.settings import Settings
 from ..context import prepare_ids
 from .ending.hooks import install_hooks
 from .ending.pool_child import ends_without_notice
-from .open_transport import open_transport
+from .open_transport import open_transport, place_of
 from .process import Process, current_process, replace_process
 from .spool.disk_queue import DiskQueue
 from .worker import Worker
@@ -55,6 +55,7 @@ def start_process(settings: Settings, transport: Transport | None = None) -> Pro
         report_folder=delivery.report,
         destination="the store" if isinstance(destination, str) else destination.target,
         spool_folder=None if delivery.spool is None else delivery.spool.folder,
+        place=None if transport else place_of(settings),
     )
 
 

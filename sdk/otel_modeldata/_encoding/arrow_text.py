@@ -1,9 +1,9 @@
 """Copies of text of Arrow, for `snapshot.py`.
 
-One row is read at once: its text cannot change then. So many rows as are usual are copied, and checked for bytes that
-are not UTF-8. Much text is shared, and checked when it is encoded: Arrow's arrays are immutable, and text that is not
-UTF-8 has only an array that a program made of memory of its own, which pandas itself cannot read. (The check of 4 MB
-takes ten times as long as all the rest of `collect`.)
+One row is read at once, which touches less code than a copy. The text of more rows is copied, and checked for bytes
+that are not UTF-8. If a frame has much text, the rest of it is shared, and checked when it is encoded: Arrow's arrays
+are immutable, and only an array that a program made of memory of its own can have such bytes; pandas itself cannot read
+it. (The check of 4 MB takes ten times as long as all the rest of `collect`.)
 
 Needs no import of pyarrow: pandas has loaded it if it is installed.
 """
@@ -19,37 +19,52 @@ import numpy as np
 from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .text_size import text_bytes
 
-__all__ = ["NOT_UTF8", "array_lists", "first_damaged", "keep_array", "keep_text"]
+__all__ = ["NOT_UTF8", "first_damaged", "keep_array", "keep_text", "shared_lists"]
 
 NOT_UTF8: Final = "expected text, got bytes in it that are not UTF-8: clean the text"
 _USUAL: Final[Any] = getattr(sys.modules.get("pyarrow"), "LargeStringArray", None)
 """The usual text of Arrow."""
+_HEAD_BYTES: Final = 80
+"""Most that a text takes beside its characters."""
 _AT_ONCE: Final = 1024
 """Rows that are checked in one go."""
 
 
-def keep_text(values: Any, count: int, max_bytes: int) -> Kept:
+def keep_text(values: Any, count: int, max_bytes: int, copied: int) -> Kept:
     """The text of an `ArrowStringArray`.
+
+    Args:
+        values: the array.
+        count: its length.
+        max_bytes: limit for it.
+        copied: how many bytes of text of the same frame are copied already.
 
     Raises:
         CannotKeepError: it takes more than `max_bytes`.
-        ValueError: at most `COPIED_BYTES` of text are not all UTF-8.
+        ValueError: text that is copied is not all UTF-8.
     """
     array = getattr(values, "_pa_array", None)
     if array is None:  # pandas 2.0
         array = values.__arrow_array__()
     if count == 1:
-        cells = array.chunk(0).to_pylist()  # touches less code than a copy
+        cells = array.chunk(0).to_pylist()
         if len(cells) == 1:
             (cell,) = cells
-            size = 0 if cell is None else len(cell) if cell.isascii() else len(cell.encode())
+            if cell is None:
+                size = 0
+            elif cell.isascii():
+                size = len(cell)
+            else:  # as `text_bytes`, which is for many texts
+                size = max(len(cell.encode()), sys.getsizeof(cell) - _HEAD_BYTES)
             return size + 8, _cell_lists, cells
     elif array.num_chunks == 1:
         chunk = array.chunk(0)
         if type(chunk) is _USUAL:
             gaps, offsets, text = chunk.buffers()
             # An array that is a slice of another one has buffers of more rows.
-            if text is not None and text.size <= COPIED_BYTES and offsets.size == 8 * (count + 1):
+            if text is not None and offsets.size == 8 * (count + 1):
+                if text.size + copied > COPIED_BYTES:
+                    return count * 8 + text.size, shared_lists, chunk
                 raw = text.to_pybytes()
                 if not raw.isascii():
                     chunk.validate(full=True)  # all of it can be UTF-8, and a text end within a character
@@ -82,19 +97,23 @@ def keep_array(array: Any, count: int, max_bytes: int) -> Kept:
     if size > max_bytes:
         raise CannotKeepError
     if size > COPIED_BYTES and array.get_total_buffer_size() <= 2 * size:
-        return size, array_lists, array
+        return size, shared_lists, array
     for chunk in getattr(array, "chunks", (array,)):
         chunk.validate(full=True)
-    return size, array_lists, _copied(array)
+    return size, _array_lists, _copied(array)
 
 
 def _cell_lists(cells: list[Any], rows: slice) -> list[list[Any]]:
     return [cells[rows]]
 
 
-def array_lists(array: Any, rows: slice) -> list[list[Any]]:
-    """The cells of an array, which is not checked yet if it is large."""
+def _array_lists(array: Any, rows: slice) -> list[list[Any]]:
     return [array[rows].to_pylist()]
+
+
+def shared_lists(array: Any, rows: slice) -> list[list[Any]]:
+    """The cells of an array that is not checked yet: `first_damaged` does it."""
+    return _array_lists(array, rows)
 
 
 def first_damaged(array: Any) -> int | None:

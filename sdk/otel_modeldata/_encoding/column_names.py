@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
 Labels = Any
-"""The labels of a frame's columns, which cannot change: a range, a tuple of text or integers, or text of Arrow."""
+"""The labels of a frame's columns, which cannot change: a range, a tuple of text or integers, or `ArrowLabels`."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ _MAX_CACHED = 32
 _ROW_ID: Final = "correlationid"
 """The column to which Azure's consumer writes its row ids. Its names are equal up to case."""
 
-_HASHABLE: Final = (tuple, range)
-"""Kept labels that a dictionary finds."""
+_RANGE: Final[Any] = pd.RangeIndex
+_TEXT: Final[Any] = pd.arrays.ArrowStringArray
 
 _ADVICE: Final = "choose another, or set OTEL_MODELDATA_COLUMN_CASE=rename"
 
@@ -67,6 +67,22 @@ class ColumnNames:
         self.warnings = _what_breaks_consumers(self.names)
 
 
+class ArrowLabels(msgspec.Struct, eq=False, gc=False):
+    """Text of Arrow, its type in pandas, and the bytes of its buffers."""
+
+    memory: Any
+    dtype: Any
+    nbytes: int
+
+    def texts(self) -> tuple[str, ...]:
+        """The text of each label; it depends on the type which text a gap has."""
+        texts = self.memory.to_pylist()
+        if None in texts:
+            gap = str(self.dtype.na_value)
+            texts = [gap if text is None else text for text in texts]
+        return tuple(texts)
+
+
 class ColumnNameCache:
     """The column names of one collection. The collecting thread and the delivery thread may call it.
 
@@ -87,7 +103,7 @@ class ColumnNameCache:
         Args:
             labels: as `kept_labels` returned them.
         """
-        key = labels if type(labels) in _HASHABLE else tuple(labels.to_pylist())
+        key = labels.texts() if type(labels) is ArrowLabels else labels
         columns = self._known.get(key)
         if columns is None:
             columns = ColumnNames(key, rename=self._rename)
@@ -109,15 +125,14 @@ def kept_labels(index: pd.Index[Any]) -> Labels:
         UnsupportedValueError: the text of a label cannot be had.
     """
     # Internals of pandas: the public ways take several times as long.
-    if type(index) is pd.RangeIndex:
+    if type(index) is _RANGE:
         return index._range  # type: ignore[attr-defined]  # noqa: SLF001 - see above
     memory: Any = getattr(index, "_data", None)
-    if isinstance(memory, pd.arrays.ArrowStringArray):
+    if type(memory) is _TEXT:
         # The index may get other memory, but the memory itself does not change. Pandas 2.0 has another name for it.
         text = getattr(memory, "_pa_array", None)
         text = memory.__arrow_array__() if text is None else text
-        if not text.null_count:  # else it depends on the type which text a gap has
-            return text
+        return ArrowLabels(text, memory._dtype, text.get_total_buffer_size())  # noqa: SLF001 - see above
     labels = tuple(index.tolist())
     if _are_texts(labels) or (isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu"):
         return labels
@@ -131,11 +146,11 @@ def kept_labels(index: pd.Index[Any]) -> Labels:
 
 def most_bytes(labels: Labels, width: int) -> int:
     """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
-    if type(labels) in _HASHABLE:
+    if type(labels) is not ArrowLabels:
         return sys.maxsize
     # Pieces may share their memory; to look whether they do takes longer.
-    is_whole = getattr(labels, "num_chunks", 1) == 1
-    size: int = labels.get_total_buffer_size() if is_whole else labels.nbytes
+    is_whole = getattr(labels.memory, "num_chunks", 1) == 1
+    size: int = labels.nbytes if is_whole else labels.memory.nbytes
     return size - 4 * width
 
 

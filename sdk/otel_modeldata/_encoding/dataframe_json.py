@@ -19,6 +19,7 @@ be too large to send.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ import msgspec
 from .column_names import kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
+from .held_memory import labels_bytes
 from .refusals import REFUSED, refusal
 from .snapshot import Snapshot, snapshot_of
 
@@ -77,11 +79,12 @@ class Rows:
 
     Attributes:
         count: number of rows.
-        nbytes: approximate memory of the rows; exact once encoded.
+        nbytes: approximate size of the data; exact once encoded.
+        memory: what the rows take while they wait.
         is_text: always true, because JSON is UTF-8.
     """
 
-    __slots__ = ("_column_names", "_labels", "_later", "_source", "_text", "_types", "count", "nbytes")
+    __slots__ = ("_column_names", "_labels", "_later", "_source", "_text", "_types", "count", "memory", "nbytes")
 
     is_text = True
 
@@ -95,6 +98,7 @@ class Rows:
             self.count = snapshot.count
             self.nbytes = snapshot.nbytes
             self._labels = snapshot.labels
+            self.memory = snapshot.memory
             if self.nbytes <= _SMALL_BYTES and self.count <= _SMALL_ROWS:
                 return
             if self._may_wait(snapshot.width()):
@@ -105,6 +109,7 @@ class Rows:
         self._text = _encode(frame, self._columns())
         self._types = types_of_frame(frame)
         self.nbytes = len(self._text)
+        self.memory = sys.getsizeof(self._text) + labels_bytes(self._labels)
 
     def _may_wait(self, width: int) -> bool:
         """Whether the text of so many cells, with the names of columns in every row, is certainly not too large."""
@@ -117,9 +122,9 @@ class Rows:
         """Whether one event of `nbytes` may hold both: columns are equal, the sum is small, text is checked."""
         if nbytes + later.nbytes > MAX_JOINED_BYTES or self._columns().names != later._columns().names:
             return False
-        return not (self._is_unchecked() or later._is_unchecked())
+        return not (self.is_unchecked() or later.is_unchecked())
 
-    def _is_unchecked(self) -> bool:
+    def is_unchecked(self) -> bool:
         """Whether the rows may be refused later, which must not affect others."""
         return self._source is not None and self._source.is_unchecked()
 

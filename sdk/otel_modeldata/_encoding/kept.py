@@ -9,7 +9,7 @@ Kept = tuple[Any, ...]
 rows; and the function's arguments before the rows. (Plain tuples are the cheapest to make.)"""
 
 COPIED_BYTES: Final = 256 * 1024
-"""Text of Arrow of at most this size is copied, more is shared."""
+"""How much text of Arrow of a frame is copied; what is beyond is shared."""
 FEW_ROWS: Final = 64
 """Text of so many rows is read at once, and so many categories are looked at, even if a frame has less rows."""
 

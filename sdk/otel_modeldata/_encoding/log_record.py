@@ -12,6 +12,7 @@ would drop every event silently.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
 
+_ATTRIBUTE_BYTES = 160
+"""Memory of an attribute of a record beside its value."""
+_SPAN_CONTEXT_BYTES = 400
 Parts = tuple[bytes | bytearray, ...]
 """An encoded message in pieces."""
 
@@ -47,7 +51,11 @@ class RecordBody(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Approximate memory in bytes; exact once encoded."""
+        """Approximate size in bytes; exact once encoded."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that it takes while it waits, at most."""
 
     @property
     def is_text(self) -> bool:
@@ -72,6 +80,11 @@ class PayloadBody:
     @property
     def nbytes(self) -> int:
         """Bytes of `content`."""
+        return len(self.content)
+
+    @property
+    def memory(self) -> int:
+        """The same: its other memory is that of any record."""
         return len(self.content)
 
     def text(self, _: Pause = no_pause, /) -> bytes:
@@ -103,6 +116,12 @@ class Record(msgspec.Struct, eq=False, gc=False):
     event_id: str = ""
     sequence: int = 0
     first_row: int = 0
+
+    def memory(self) -> int:
+        """Bytes of memory that it takes while it waits, beside those that every record takes."""
+        attributes = self.attributes.values()
+        size = self.body.memory + sum(map(getsizeof, attributes)) + (len(attributes) - 1) * _ATTRIBUTE_BYTES
+        return size if self.span_context is None else size + _SPAN_CONTEXT_BYTES
 
     def size(self) -> tuple[int, int]:
         """How many rows the record has, none for a payload, and how many bytes they take."""

@@ -13,6 +13,7 @@ import inspect
 import itertools
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry._logs import NoOpLogger, SeverityNumber, get_logger_provider
@@ -24,7 +25,7 @@ from .._version import NAME, VERSION
 from ..context import new_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from opentelemetry._logs import LoggerProvider
 
@@ -86,8 +87,8 @@ class OtelLogger:
                 self.deployment,
             )
 
-    def emit(self, record: Record) -> None:
-        """Give a record to the provider."""
+    def prepare(self, record: Record) -> Callable[[], object]:
+        """What gives a record to the provider when it is called, in any thread."""
         record.event_id = record.event_id or new_uuid()
         record.sequence = _next_number(self._collection)
         parts: dict[str, Any] = {
@@ -105,9 +106,8 @@ class OtelLogger:
         if types := record.types():
             parts["attributes"][semconv.AZUREML_DATA_TYPES] = types
         if self._takes_parts:
-            self._logger.emit(**parts, context=get_current(), event_name=self._event_name)
-        else:
-            self._logger.emit(self._sdk_record(record, parts))
+            return partial(self._logger.emit, **parts, context=get_current(), event_name=self._event_name)
+        return partial(self._logger.emit, self._sdk_record(record, parts))
 
     def _sdk_record(self, record: Record, parts: dict[str, Any]) -> Any:
         from opentelemetry.sdk import _logs  # noqa: PLC0415 - later releases need it not

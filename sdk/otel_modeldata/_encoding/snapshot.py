@@ -25,11 +25,12 @@ import numpy as np
 import pandas as pd
 
 from ..exceptions import UnsupportedValueError
-from .arrow_text import NOT_UTF8, array_lists, first_damaged, keep_array, keep_text
+from .arrow_text import NOT_UTF8, first_damaged, keep_array, keep_text, shared_lists
 from .cells import SCALARS, plain, plain_all
-from .column_names import kept_labels
+from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.frame_types import types_by_column
+from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, labels_bytes, part_bytes
 from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .refusals import REFUSED
 from .text_size import text_bytes
@@ -54,6 +55,8 @@ _CONVERTED_TYPES: Final = frozenset(
 """Of cells that have a JSON form which cannot change: as cheap to make now as later."""
 _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
+_ARRAY: Final = np.ndarray
+_TEXT: Final[Any] = pd.arrays.ArrowStringArray
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
 _MOST_KNOWN: Final = 64
@@ -69,6 +72,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         count: number of its rows.
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
+        memory: what it takes, its labels included.
         dtypes: of its parts.
     """
 
@@ -76,6 +80,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
     count: int
     kept: list[tuple[Any, Kept]]
     nbytes: int
+    memory: int
     dtypes: list[Any]
 
     def width(self) -> int:
@@ -97,7 +102,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
 
     def is_unchecked(self) -> bool:
         """Whether the copy shares text that has not been checked yet."""
-        return self.nbytes > COPIED_BYTES and any(_is_unchecked(part) for _, part in self.kept)
+        return self.nbytes > COPIED_BYTES and any(part[1] is shared_lists for _, part in self.kept)
 
     def check(self, names: Sequence[str], pause: Callable[[], object]) -> None:
         """Check text that is shared.
@@ -110,16 +115,12 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
             UnsupportedValueError: text is not UTF-8.
         """
         for placement, part in self.kept:
-            if _is_unchecked(part):
+            if part[1] is shared_lists:
                 row = first_damaged(part[2])
                 if row is not None:
                     (position,) = placement
                     raise UnsupportedValueError(f"column {names[position]!r}, row {row}: {NOT_UTF8}")
                 pause()
-
-
-def _is_unchecked(part: Kept) -> bool:
-    return part[1] is array_lists and part[0] > COPIED_BYTES
 
 
 def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
@@ -131,14 +132,24 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
     """
     kept: list[tuple[Any, Kept]] = []
     dtypes: list[Any] = []
-    size = 0
+    size = text_size = objects = 0
     try:
         manager: Any = frame._mgr  # noqa: SLF001 - see above
         labels, index = manager.axes
         count = len(index)
         for block in manager.blocks:
             values = block.values
-            part = _KEEPERS.get(type(values), _keep_other)(values, count, max_bytes)
+            kind = type(values)
+            # Here and not in `_keep_array`: in a process that just woke up a call costs more than what it does.
+            if count == 1 and kind is _ARRAY and (dtype := values.dtype).num <= _LAST_NUMBER:
+                part: Kept = values.size * 8, _number_lists, values.tobytes(), dtype, 1, "C"
+            elif kind is _TEXT:
+                part = keep_text(values, count, max_bytes, text_size)
+                text_size += part[0]
+                objects += count * OBJECT_BYTES if type(part[2]) is list else part_bytes(part)
+            else:
+                part = _KEEPERS.get(kind, _keep_other)(values, count, max_bytes)
+                objects += part_bytes(part)
             size += part[0]
             if size > max_bytes:
                 return None
@@ -146,7 +157,9 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             dtypes.append(values.dtype)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
-    return Snapshot(kept_labels(labels), count, kept, size, dtypes)
+    names = kept_labels(labels)
+    objects += names.nbytes + ARRAY_BYTES if type(names) is ArrowLabels else labels_bytes(names)
+    return Snapshot(names, count, kept, size, size + objects + len(kept) * PART_BYTES, dtypes)
 
 
 def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:
@@ -200,7 +213,7 @@ def _zoned_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) ->
 
 def _keep_masked(values: Any, count: int, _: int) -> Kept:
     numbers, mask = values._data, values._mask  # noqa: SLF001 - `to_numpy` takes a hundred times as long
-    return count * 8, _masked_lists, numbers.tobytes(), numbers.dtype, mask.tobytes()
+    return count * 9, _masked_lists, numbers.tobytes(), numbers.dtype, mask.tobytes()
 
 
 def _masked_lists(raw: bytes, dtype: Any, mask: bytes, rows: slice) -> list[list[Any]]:
@@ -213,8 +226,9 @@ def _keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
     known = _known_categories.get(id(dtype))
     if known is None or known[0] is not dtype:
         known = _read_categories(dtype, count, max_bytes)
-        if count <= FEW_ROWS:  # the other categories need not be held by this frame, too
-            return _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
+        if count <= FEW_ROWS:
+            size, *kept = _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
+            return size + len(known[1]) * known[2], *kept  # the dtype of the copy holds the other categories, too
     _, cells, longest = known
     size = count * longest
     if size > COPIED_BYTES:
@@ -330,10 +344,10 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
         sizes.append(sys.getsizeof(converted))
         return converted
     if kind is np.ndarray and cell.dtype.kind in _NUMBERS:
-        sizes.append(cell.size * 8)
+        sizes.append(cell.size * 8 + 128)
         return cell.copy()
     if kind is list and _ELEMENT_TYPES.issuperset(map(type, cell)):
-        sizes.append(len(cell) * 8)
+        sizes.append(len(cell) * 40 + 64)  # floats are objects
         return cell.copy()
     raise CannotKeepError
 
@@ -357,7 +371,6 @@ def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
 
 _KEEPERS: Final[dict[type, Callable[[Any, int, int], Kept]]] = {
     np.ndarray: _keep_array,
-    pd.arrays.ArrowStringArray: keep_text,
     pd.arrays.DatetimeArray: _keep_times,
     pd.arrays.TimedeltaArray: _keep_durations,
     pd.Categorical: _keep_categories,

@@ -1,4 +1,4 @@
-"""The size of texts as UTF-8, known while `collect` runs, with the refusal of those that have none."""
+"""The size of texts, known while `collect` runs, with the refusal of those that have no UTF-8."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _LONG: Final = 64
 _NARROW_BYTES: Final = sys.getsizeof(" ".join("éé")) - len("é é")
 """What a text takes beside its characters if these are of one byte each, and not all ASCII."""
 
+_ASCII_BYTES: Final = sys.getsizeof("")
+
 
 def text_bytes(texts: Sequence[str]) -> int:
-    """The bytes of all text as UTF-8; at most twice as many for long text in Latin-1.
+    """At least the bytes of all text as UTF-8, and of its characters as Python keeps them; exact for ASCII.
 
     Raises:
         UnicodeEncodeError: a text has a lone surrogate.
@@ -27,7 +29,10 @@ def text_bytes(texts: Sequence[str]) -> int:
     if texts and len(texts[0]) > _LONG and set(map(type, texts)) == {str}:
         return _long_text_bytes(texts)
     joined = "".join(texts)
-    return len(joined) if joined.isascii() else len(joined.encode())
+    if joined.isascii():
+        return len(joined)
+    size = len(joined.encode())
+    return size if sys.getsizeof(joined) <= _NARROW_BYTES + len(joined) else max(size, _kept_bytes(texts))
 
 
 def _long_text_bytes(texts: Sequence[str]) -> int:
@@ -39,4 +44,9 @@ def _long_text_bytes(texts: Sequence[str]) -> int:
     # surrogates and at most two bytes in UTF-8.
     if all(map(le, map(sys.getsizeof, texts), [_NARROW_BYTES + length for length in lengths])):
         return 2 * sum(lengths)
-    return sum(map(len, map(str.encode, texts)))
+    return max(sum(map(len, map(str.encode, texts))), _kept_bytes(texts))
+
+
+def _kept_bytes(texts: Sequence[str]) -> int:
+    """The memory of texts, of which a character may take two or four bytes where UTF-8 takes one."""
+    return sum(map(sys.getsizeof, texts)) - _ASCII_BYTES * len(texts)

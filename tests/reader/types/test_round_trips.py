@@ -30,7 +30,7 @@ def read_again(frame: pd.DataFrame) -> tuple[str, Any, pd.DataFrame]:
     rows = Rows(frame, NAMES)
     data = bytes(rows.text())
     types = parse(rows.types)
-    names = NAMES.names_of(frame.columns).names
+    names = list(frame)
     table, counts = types.read([data, data], names)
     assert counts == [len(frame)] * 2
     assert table.schema.equals(types.schema(names), check_metadata=True)

@@ -21,7 +21,7 @@ def test_a_record_above_the_limit_is_refused_with_its_size_and_the_limit(deliver
     with pytest.raises(RecordTooLargeError) as raised:
         delivery.put(FakeRecord("large", 100_000), None)
     assert str(raised.value) == (
-        "the frame takes 100000 bytes as JSON, at most 98650 can be sent in one event: collect it in parts"
+        "the frame takes 100000 bytes, at most 98650 can be sent in one event: collect it in parts"
     )
     assert delivery.report() == DeliveryReport()
 

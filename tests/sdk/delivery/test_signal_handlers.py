@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import interruption
 import opentelemetry.context
+import opentelemetry.sdk._logs
 import opentelemetry.sdk.trace
 import pandas as pd
 import pytest
 from interruption import interrupt
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import format_trace_id
 from recording_backend import RecordingBackend
@@ -23,6 +28,7 @@ from scripted_endpoint import FAST, Endpoint, FakeRecord
 
 from otel_modeldata import Collector
 from otel_modeldata._delivery import spool_writer
+from otel_modeldata._delivery.native_threads import wait_until
 from otel_modeldata._delivery.spool import disk_queue
 from otel_modeldata._delivery.spool.disk_queue import DiskQueue
 from otel_modeldata._delivery.worker import Worker
@@ -30,6 +36,11 @@ from otel_modeldata._encoding.log_record import RequestEnvelope
 from otel_modeldata._settings.delivery import DeliveryLimits
 from otel_modeldata.exceptions import QueueFullError, ShutDownError
 from otel_modeldata.testing import capture
+
+try:
+    from opentelemetry.sdk._logs.export import LogRecordExporter as LogExporter
+except ImportError:  # releases before 1.39
+    from opentelemetry.sdk._logs.export import LogExporter  # type: ignore[attr-defined, no-redef]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -196,6 +207,76 @@ def test_a_signal_handler_that_interrupts_a_span_may_collect() -> None:
         trace_ids = {event.trace_id for event in captured.events}
     assert len(captured.events) == 1 + 2 * at // step + 1
     assert trace_ids == {format_trace_id(span.get_span_context().trace_id)}
+
+
+class _Keeping(LogExporter):
+    """Keeps the numbers of the records; each of its calls has a lock, as exporters have."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self._lock = threading.Lock()
+
+    def export(self, batch: Any) -> Any:
+        with self._lock:
+            self.numbers += [data.log_record.attributes["azureml.producer.sequence"] for data in batch]
+
+    def shutdown(self) -> None:
+        """Nothing to do."""
+
+    def force_flush(self, timeout_millis: int = 0) -> bool:
+        return True
+
+
+@pytest.mark.timeout(4 * SECONDS)
+@pytest.mark.parametrize("processor", ["batch", "simple"])
+def test_a_signal_handler_that_interrupts_the_provider_of_the_application_may_collect(processor: str) -> None:
+    exporter, frame, step = _Keeping(), pd.DataFrame({"n": [1]}), 7
+    provider = LoggerProvider(shutdown_on_exit=False)
+    if processor == "batch":
+        provider.add_log_record_processor(BatchLogRecordProcessor(exporter, max_export_batch_size=1))
+    else:
+        provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
+    collector = Collector(name="model_inputs", logger_provider=provider)
+    collector.collect(frame)
+    own = sys.modules[__name__]  # the exporter is in this file
+    for at in itertools.count(0, step):
+        call = functools.partial(collector.collect, frame)
+        if not interrupt(at, call, call, opentelemetry.sdk._logs, threading, own):
+            break
+    assert at >= 2 * step
+    expected = 1 + 2 * at // step + 1
+    assert wait_until(lambda: provider.force_flush() and len(exporter.numbers) == expected, SECONDS)
+    first = min(exporter.numbers)
+    assert sorted(exporter.numbers) == list(range(first, first + expected))
+    provider.shutdown()
+
+
+def test_what_the_provider_raises_after_the_interruption_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Interrupted(SimpleLogRecordProcessor):
+        """Collects while the SDK runs, as a handler does."""
+
+        is_first = True
+
+        def on_emit(self, *arguments: Any, **named: Any) -> None:
+            if Interrupted.is_first:
+                Interrupted.is_first = False
+                collector.collect(frame)
+            else:
+                raise ZeroDivisionError("broken")
+
+        emit = on_emit  # of old releases
+
+    provider, frame = LoggerProvider(shutdown_on_exit=False), pd.DataFrame({"n": [1]})
+    provider.add_log_record_processor(Interrupted(_Keeping()))
+    collector = Collector(name="model_inputs", logger_provider=provider)
+    collector.collect(frame)
+    assert wait_until(lambda: bool(caplog.messages), SECONDS)
+    assert caplog.messages == [
+        (
+            "collection model_inputs: expected the logger provider to take a record, got ZeroDivisionError: broken: "
+            "it is lost"
+        )
+    ]
 
 
 REAL = """

@@ -74,6 +74,18 @@ def test_much_text_has_the_rows_that_it_was_made_of(pieces: int) -> None:
     assert json.loads(_rows(_frame(MANY, pieces=pieces)).text()) == [{"n": row, "t": text} for row in range(MANY)]
 
 
+def test_the_columns_of_a_frame_that_have_much_text_together_are_shared_from_the_limit_on() -> None:
+    count = MANY // 2
+    (first, *others) = (_frame(count, damaged)["t"] for damaged in (None, 5, 3))
+    assert not _rows(first.to_frame()).is_unchecked()
+    rows = _rows(pd.DataFrame({"first": first, "second": first, "third": others[0], "fourth": others[1]}))
+    with pytest.raises(UnsupportedValueError) as raised:
+        rows.text()
+    assert (rows.is_unchecked(), str(raised.value)) == (True, f"column 'third', row 5: {NOT_UTF8}")
+    with pytest.raises(UnsupportedValueError, match="column 'first', row 5"):
+        _rows(pd.DataFrame({"first": others[0], "second": first}))
+
+
 def test_rows_that_may_be_refused_later_join_no_others() -> None:
     names = ColumnNameCache("test")
     much, little = (Rows(frame, names) for frame in (_frame(MANY), _frame(3)))

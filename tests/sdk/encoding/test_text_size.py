@@ -13,9 +13,23 @@ TEXT = st.text(st.one_of(NARROW, WIDE, WIDEST), max_size=200) | st.text(NARROW, 
 
 
 @given(st.lists(TEXT))
-def test_the_size_is_that_of_utf_8_or_of_latin_1_at_most_twice(texts: list[str]) -> None:
+def test_the_size_is_that_of_utf_8_or_of_the_characters_in_memory_or_of_latin_1_at_most_twice(texts: list[str]) -> None:
     exact = sum(len(text.encode()) for text in texts)
-    assert exact <= text_bytes(texts) <= max(exact, 2 * sum(map(len, texts)))
+    in_memory = sum(len(text) * _width(text) for text in texts)
+    assert (
+        max(exact, in_memory) <= text_bytes(texts) <= max(exact, in_memory + 32 * len(texts), 2 * sum(map(len, texts)))
+    )
+
+
+def _width(text: str) -> int:
+    """Bytes that Python takes for each character."""
+    largest = max(map(ord, text), default=0)
+    return 1 if largest <= 0xFF else 2 if largest <= 0xFFFF else 4
+
+
+def test_text_with_an_emoji_counts_four_bytes_for_each_character() -> None:
+    for length in (10, 1000):
+        assert text_bytes(["a" * length + "😀"] * 3) >= 3 * 4 * (length + 1)
 
 
 @given(st.lists(TEXT, min_size=1), st.data())

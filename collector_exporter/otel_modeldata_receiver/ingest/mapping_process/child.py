@@ -20,9 +20,10 @@ import socket
 import sys
 import time
 from collections import deque
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from ...exceptions import InternalError, ReceiverError
 from ...layout.destination import Destination, Destinations

@@ -10,9 +10,11 @@ kept once, together, in quarantine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from ...exceptions import UndecodableError
 from .. import otlp, protowire
 from .. import resource as resources
 
@@ -31,6 +33,8 @@ SMALL_PART_BYTES: Final = 64
 """A smaller part names no deployment and has no record of model data; beyond the bound on parts it is not opened."""
 MOST_FIELDS: Final = 1_000_000
 """Of resources, scopes and records of a request; what follows is kept as it is."""
+_MOST_ORDINARY_BYTES: Final = 4 * 1024
+"""Of the resource of a request whose outline is read at once."""
 _STEP: Final = 512
 """Fields that are read in one step, in less than a millisecond."""
 _BYTES_OF_A_FIELD: Final = 64
@@ -43,8 +47,7 @@ _SCOPE, _RECORDS = 0x0A, 0x12  # ScopeLogs.scope, .log_records; ScopeSpans.scope
 _SCHEMA_URL: Final = 0x1A
 
 
-@dataclass(slots=True, kw_only=True)
-class Share:
+class Share(msgspec.Struct, kw_only=True):
     """What one deployment has in one request.
 
     Attributes:
@@ -65,7 +68,7 @@ class Share:
     rejected: int = 0
     line_bytes: int = 0
     folders: int = 0
-    rest: list[bytes] = field(default_factory=list)
+    rest: list[bytes] = msgspec.field(default_factory=list)
     rest_records: int = 0
     bound: str = ""
 
@@ -81,8 +84,7 @@ class Share:
         self.bound = self.bound or bound
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """The records of one scope of one resource, and whose they are."""
 
     records: otlp.ScopeRecords
@@ -90,8 +92,7 @@ class Part:
     share: Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a request, and what each deployment has in it."""
 
     parts: Sequence[Part]
@@ -113,9 +114,51 @@ def outline(
         UndecodableError: not even the outline can be read.
         ForbiddenError: `client` may not send for one of the deployments in it.
     """
+    ordinary = _ordinary(request, first, limits)
+    if ordinary is not None:
+        if client is not None and not isinstance(first.result, Exception):
+            client.check(first.result.endpoint, first.result.deployment)
+        return ordinary
     reader = _Reader(request, first, limits, client)
     yield from reader.read()
     return Outline(parts=reader.parts, shares=[*reader.shares.values()])
+
+
+def _ordinary(request: bytes, first: ReadResource, limits: LimitsConfig) -> Outline | None:
+    """The outline of a request of one resource, one scope and few records, in the usual order; None for another one.
+
+    It is what `_Reader` makes of it, in a quarter of the time: nearly all requests of few records are of this kind.
+    """
+    resource, end = first.encoded, len(request)
+    if len(resource) > _MOST_ORDINARY_BYTES or min(limits.max_request_records, limits.max_request_parts) < _STEP:
+        return None
+    try:
+        start = _only_field(request, 0, end, _RESOURCE_LOGS)
+        encoded = protowire.field(1, resource)
+        begin = start + len(encoded)
+        if not start or not request.startswith(encoded, start):
+            return None
+        begin = _only_field(request, begin, end, _SCOPE_LOGS)
+        if not begin or begin == end or request[begin] != _SCOPE:
+            return None
+        size, position = protowire.varint(request, begin + 1)
+        encoded_scope = request[position : position + size]
+        records, position = protowire.run(request, position + size, end, _RECORDS, _STEP - 1)
+    except UndecodableError:  # the reader reports where
+        return None
+    if position != end or not records:
+        return None
+    share = Share(tenant=first.tenant, size=end - start, records=len(records))
+    of_scope = otlp.ScopeRecords(resource=resource, scope=otlp.scope(encoded_scope), records=records)
+    return Outline(parts=(Part(records=of_scope, resource=first, share=share),), shares=(share,))
+
+
+def _only_field(message: bytes, position: int, end: int, tag: int) -> int:
+    """Where the content of the field with this tag begins, if it is all there is up to `end`; else 0."""
+    if position >= end or message[position] != tag:
+        return 0
+    size, start = protowire.varint(message, position + 1)
+    return start if start + size == end else 0
 
 
 class _Reader:

@@ -18,9 +18,11 @@ number, times. So the work that `log_record.py` does for one of them can be used
    time or id, invalid rows) is left to `log_record.py`.
 6. What lines have of the resource, its source and its producer, are slots too. So a template of one sender makes the
    lines of every sender that uses the same library.
-7. `TemplateCache` (`template_cache.py`) remembers templates by sender and by library. A template is learned only when a
-   shape is seen again, so senders that never repeat a shape cause no learning, and everything is bounded. What one
-   deployment adds to what others use is bounded too (`places.py`): it cannot make theirs be forgotten.
+7. `TemplateCache` (`template_cache.py`) remembers templates by sender and by library. A sender may have hundreds, for
+   collections whose names have other sizes, so a record is compared only with those of its layout. A template is
+   learned only when a shape is seen again, so senders that never repeat a shape cause no learning, and everything is
+   bounded. What one deployment adds to what others use is bounded too (`places.py`): it cannot make theirs be
+   forgotten.
 
 The differential tests in `tests/receiver/mapping/line_template/` compare every line with that of `log_record.py`.
 """

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .places import Places
-from .record_shape import shape_of
+from .record_shape import layout_of, shape_of
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-    from .record_shape import Fitting, RecordShape
+    from .record_shape import Fitting, Layout, RecordShape
     from .template import LineTemplate
 
 __all__ = ["Candidates", "LibraryTemplates"]
 
-MAX_TEMPLATES: Final = 32
-"""Of one sender or library: 4 KiB each, and a record may be compared with all of them."""
-MAX_CANDIDATES: Final = 8
+MOST_COMPARED: Final = 32
+"""Of one library: 4 KiB each, and a record may be compared with all of them."""
+MAX_CANDIDATES: Final = 32
 """Shapes of one sender or library that have no template, or none yet."""
 _MOST_OF_ONE: Final = 8
 """Templates of a library that one deployment taught and no other one uses."""
@@ -48,8 +48,9 @@ class Candidates:
         A record of which another part is special is no reason to give a shape up.
         """
         self._seen += 1
+        layout = layout_of(raw)
         for shape, learnable in self._learnable.items():
-            if shape.fit(raw) is not None:
+            if layout in {None, shape.layout} and shape.fit(raw) is not None:
                 return shape if learnable and _is_ordinary(shape, raw, record) else None
         if self._cuts < _CUTS_WITHOUT_RESULT or self._seen % _CUT_INTERVAL == 0:
             self._cuts += 1
@@ -85,12 +86,14 @@ class LibraryTemplates:
     """The line templates that the senders of a library share."""
 
     def __init__(self) -> None:
-        self.templates: Places[LineTemplate] = Places(MAX_TEMPLATES, _MOST_OF_ONE)
+        self.templates: Places[LineTemplate] = Places(MOST_COMPARED, _MOST_OF_ONE)
         self.candidates = Candidates(most_of_one=1)
 
-    def fitting(self, raw: bytes, tenant: str) -> tuple[LineTemplate, Fitting] | None:
+    def fitting(self, raw: bytes, layout: Layout | None, tenant: str) -> tuple[LineTemplate, Fitting] | None:
         """The template that has the shape of a record of `tenant`, and the pieces of the record."""
         for template in self.templates:
+            if layout is not None and layout != template.shape.layout:
+                continue
             fitting = template.shape.fit(raw)
             if fitting is not None:
                 self.templates.use(template, tenant)

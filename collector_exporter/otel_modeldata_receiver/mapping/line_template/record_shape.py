@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-__all__ = ["MAX_NUMBER", "PLAIN", "Fitting", "Kind", "RecordShape", "Slot", "shape_of"]
+__all__ = ["MAX_NUMBER", "PLAIN", "Fitting", "Kind", "Layout", "RecordShape", "Slot", "layout_of", "shape_of"]
 
 PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 """The characters that are the same byte in a text, in its UTF-8 and in its JSON."""
@@ -30,6 +30,7 @@ _MAX_TEXT_BYTES: Final = 256
 
 # Tags of `LogRecord`, opentelemetry/proto/logs/v1/logs.proto.
 _BODY, _ATTRIBUTE, _EVENT_NAME = 0x2A, 0x32, 0x62
+_STRING_VALUE: Final = 0x0A  # of `AnyValue`
 _SLOTS_BY_TAG: Final = {0x09: "time_unix_nano", 0x59: "observed_time_unix_nano", 0x4A: "trace_id", 0x52: "span_id"}
 
 
@@ -67,6 +68,11 @@ class Slot(NamedTuple):
 Fitting: TypeAlias = "tuple[bytes | memoryview, tuple[bytes, ...]]"
 """The text of the body of a record, which is not copied if it is large, and all pieces of the record."""
 _COPIED_BYTES: Final = 4096
+Layout: TypeAlias = "tuple[int, int]"
+"""Bytes before the length of the body, and bytes after the body: records of one shape have the same."""
+_ROWS: Final = b"[{"
+_LEAST_HEADER_BYTES: Final = 4
+_MOST_LENGTH_BYTES: Final = 5
 _Field: TypeAlias = tuple[int, int, int]
 """See `protowire.fields`."""
 
@@ -100,6 +106,11 @@ class RecordShape:
     tail: _Cut
     slots: dict[int, Slot]
 
+    @property
+    def layout(self) -> Layout:
+        """Where the body of these records is."""
+        return self.head.size, self.tail.size
+
     def fit(self, raw: bytes) -> Fitting | None:
         """The text of the body and all pieces of a record of this shape; None for a record of another shape."""
         head, tail = self.head, self.tail
@@ -115,6 +126,27 @@ class RecordShape:
             return None
         start += len(body_header)
         return raw[start:end] if end - start <= _COPIED_BYTES else memoryview(raw)[start:end], before + behind
+
+
+def layout_of(raw: bytes) -> Layout | None:
+    """The layout of a record whose body is the first array of objects in it; None where that is not so.
+
+    It is a guess, in a microsecond: only templates with this layout need to be compared with the record.
+    """
+    text = raw.find(_ROWS)
+    if text < _LEAST_HEADER_BYTES:
+        return None
+    inner = text - 1
+    while raw[inner - 1] >= 0x80 and inner > 1:
+        inner -= 1
+    outer = inner - 2
+    while raw[outer - 1] >= 0x80 and outer > 1:
+        outer -= 1
+    is_length = raw[text - 1] < 0x80 and text - inner <= _MOST_LENGTH_BYTES
+    if not is_length or outer < 1 or raw[inner - 1] != _STRING_VALUE or raw[outer - 1] != _BODY:
+        return None
+    size, begin = protowire.varint(raw, inner)
+    return (outer, len(raw) - text - size) if begin == text else None
 
 
 def shape_of(raw: bytes, record: LogRecord) -> RecordShape | None:

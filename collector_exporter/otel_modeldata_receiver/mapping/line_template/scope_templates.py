@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ScopeTemplates"]
 
-_encoder: Final = msgspec.json.Encoder()
-
 _MAX_LEARNED: Final = 8
 """Limit for templates learned from one scope of a request; one if the sender has its maximum already."""
 
@@ -81,13 +79,14 @@ class ScopeTemplates:
     def __init__(self, scope: ScopeContext, cache: TemplateCache) -> None:
         self._scope = scope
         self._sender = cache.of_sender((scope.resource, scope.agent))
-        self._of_resource = (_in_line(scope.resource.source), _in_line(scope.resource.producer or ""))
+        self._of_resource = self._sender.of_resource
         self._seconds: dict[bytes, _Second] = {}
         self._may_learn = 1 if self._sender.is_full else _MAX_LEARNED
         self.fitted = False
         """Whether the last record had the shape of a template."""
         self._last: LineTemplate | None = None
-        self._followed_by: dict[LineTemplate | None, LineTemplate] = {}
+        newest = self._sender.templates[:1]
+        self._followed_by: dict[LineTemplate | None, LineTemplate] = {None: newest[0]} if newest else {}
         """For each template, the template of the record that followed it last time: a guess at the next one."""
 
     def line_of(self, raw: bytes) -> PlacedLine | None:
@@ -215,8 +214,3 @@ def _large_rows(text: memoryview, template: LineTemplate, raw: bytes) -> bytes |
     if len(raw) > LONG_BYTES:
         raise _NotOrdinaryError
     return _rows(bytes(text), template)
-
-
-def _in_line(text: str) -> bytes:
-    """A text as a line has it, without the quotes."""
-    return _encoder.encode(text)[1:-1]

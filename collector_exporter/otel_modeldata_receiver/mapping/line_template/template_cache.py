@@ -8,20 +8,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .library_templates import MAX_TEMPLATES, Candidates, LibraryTemplates
+import msgspec
+
+from .library_templates import MOST_COMPARED, Candidates, LibraryTemplates
 from .places import Places
+from .record_shape import layout_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
     from ..resource import DeploymentResource
-    from .record_shape import Fitting, RecordShape
+    from .record_shape import Fitting, Layout, RecordShape
     from .template import LineTemplate
 
 __all__ = ["SenderTemplates", "TemplateCache"]
 
+_encoder: Final = msgspec.json.Encoder()
+
+MAX_TEMPLATES: Final = 256
+"""Of one sender: its collections have names, and their records attributes, of so many sizes."""
 MAX_SENDERS: Final = 256
 """And as many libraries."""
+MOST_TEMPLATES: Final = MAX_SENDERS * MOST_COMPARED
+"""Of all senders; 4 KiB each."""
 _LIBRARIES_OF_ONE: Final = 32
 """Libraries that only one deployment uses."""
 
@@ -47,11 +58,17 @@ class TemplateCache:
         """The templates of `sender`."""
         found = self._senders.pop(sender, None)
         if found is None:
-            found = SenderTemplates(self._of_library(*sender), sender[0].tenant)
+            found = SenderTemplates(self._of_library(*sender), sender[0], self._forget_some)
             if len(self._senders) >= MAX_SENDERS:
                 del self._senders[next(iter(self._senders))]
         self._senders[sender] = found
         return found
+
+    def _forget_some(self) -> None:
+        """Forget the senders that were not seen for the longest time, if all have too many templates together."""
+        count = sum(len(sender.templates) for sender in self._senders.values())
+        while count > MOST_TEMPLATES and len(self._senders) > 1:
+            count -= len(self._senders.pop(next(iter(self._senders))).templates)
 
     def _of_library(self, resource: DeploymentResource, agent: str) -> LibraryTemplates:
         library = (agent, bool(resource.producer))
@@ -71,18 +88,32 @@ class SenderTemplates:
 
     Args:
         library: those of the sender's library.
-        tenant: the deployment of the sender.
+        resource: that of the sender.
+        on_many: called when the sender has more templates than most.
 
     Attributes:
+        of_resource: the source and the producer, as a line has them without the quotes.
         templates: the templates, the newest first.
     """
 
-    __slots__ = ("_candidates", "_library", "_may_be_the_only_one", "_tenant", "templates")
+    __slots__ = (
+        "_by_layout",
+        "_candidates",
+        "_library",
+        "_may_be_the_only_one",
+        "_on_many",
+        "_tenant",
+        "of_resource",
+        "templates",
+    )
 
-    def __init__(self, library: LibraryTemplates, tenant: str) -> None:
+    def __init__(self, library: LibraryTemplates, resource: DeploymentResource, on_many: Callable[[], None]) -> None:
+        self.of_resource = (_in_line(resource.source), _in_line(resource.producer or ""))
         self.templates: tuple[LineTemplate, ...] = ()
+        self._by_layout: dict[Layout, tuple[LineTemplate, ...]] = {}
+        self._on_many = on_many
         self._library = library
-        self._tenant = tenant
+        self._tenant = resource.tenant
         self._candidates: Candidates | None = None
         """Most senders need none."""
         self._may_be_the_only_one = True
@@ -113,11 +144,13 @@ class SenderTemplates:
 
     def fitting(self, raw: bytes) -> tuple[LineTemplate, Fitting] | None:
         """The template that has the shape of a record, and the pieces of the record; of this sender if it has one."""
-        for template in self.templates:
+        layout = layout_of(raw)
+        templates = self.templates[:MOST_COMPARED] if layout is None else self._by_layout.get(layout, ())
+        for template in templates:
             fitting = template.shape.fit(raw)
             if fitting is not None:
                 return template, fitting
-        found = self._library.fitting(raw, self._tenant)
+        found = self._library.fitting(raw, layout, self._tenant)
         if found is not None:
             self._remember(found[0])
         return found
@@ -128,4 +161,17 @@ class SenderTemplates:
             self._library.candidates.refuse(shape)
 
     def _remember(self, template: LineTemplate) -> None:
+        for lost in self.templates[MAX_TEMPLATES - 1 :]:
+            others = tuple(one for one in self._by_layout.pop(lost.shape.layout) if one is not lost)
+            if others:
+                self._by_layout[lost.shape.layout] = others
         self.templates = (template, *self.templates[: MAX_TEMPLATES - 1])
+        layout = template.shape.layout
+        self._by_layout[layout] = (template, *self._by_layout.get(layout, ()))
+        if len(self.templates) > MOST_COMPARED:
+            self._on_many()
+
+
+def _in_line(text: str) -> bytes:
+    """A text as a line has it, without the quotes."""
+    return _encoder.encode(text)[1:-1]

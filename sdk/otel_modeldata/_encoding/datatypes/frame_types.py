@@ -89,7 +89,7 @@ def _block_codes(dtype: Any, values: Any, rows: int) -> str | tuple[str, ...]:
     """
     if type(dtype) is pd.CategoricalDtype:
         return category_code(dtype, rows, lambda: len(np.unique(values.codes[values.codes >= 0])))
-    if dtype is not _OBJECTS:
+    if type(dtype) is not _OBJECTS:
         return dtype_code(dtype)
     if not rows:
         return TEXT
@@ -101,7 +101,7 @@ def _kept_codes(dtype: Any, kept: tuple[Any, ...], rows: int) -> str | tuple[str
     """The codes of the columns of a block of which there is a copy (`snapshot.py`)."""
     if type(dtype) is pd.CategoricalDtype:
         return category_code(dtype, rows, lambda: _used(*kept[2:]))
-    if dtype is not _OBJECTS:
+    if type(dtype) is not _OBJECTS:
         return dtype_code(dtype)
     cells, kind, form = kept[2:5]
     if type(cells) is bytes:  # of arrays
@@ -133,4 +133,5 @@ def _used(held: Any, kind: Any, *_: object) -> int:
         return -1
 
 
-_OBJECTS: Final = np.dtype(object)
+_OBJECTS: Final = type(np.dtype(object))
+"""A dtype of a frame that was pickled is not the same object as NumPy's own."""

@@ -12,12 +12,15 @@ from otlp_requests import span as span_of
 from otel_modeldata import semconv
 from otel_modeldata_receiver.config.kept_spans import KeptSpans
 from otel_modeldata_receiver.config.limits import LimitsConfig
+from otel_modeldata_receiver.exceptions import UndecodableError
 from otel_modeldata_receiver.layout.destination import Destinations
+from otel_modeldata_receiver.mapping import otlp
 from otel_modeldata_receiver.mapping.bounds import outline as outlines
 from otel_modeldata_receiver.mapping.bounds.event_time import ANY_TIME, event_times
 from otel_modeldata_receiver.mapping.bounds.record_cost import check_values, is_light
 from otel_modeldata_receiver.mapping.outcomes import MOST_SINGLE, PIECE_BYTES, Mapped
 from otel_modeldata_receiver.mapping.request import decode, map_records, steps
+from otel_modeldata_receiver.mapping.resource import ReadResource, try_read
 from otel_modeldata_receiver.mapping.signal import spans
 
 EVIL = resource({semconv.AZUREML_ENDPOINT_NAME: "evil"}).SerializeToString()
@@ -223,3 +226,50 @@ def test_the_time_of_a_span_has_the_same_bounds() -> None:
 def test_backfill_names_deployments_whose_events_may_have_any_time(pattern: str, is_named: bool) -> None:
     times = event_times(LimitsConfig(backfill=(pattern,)), NOON, "credit", "blue")
     assert (times == ANY_TIME) is is_named
+
+
+# --- Ordinary requests --------------------------------------------------------------------------------------------
+
+
+def outline_of(raw: bytes, first: ReadResource, *, quickly: bool) -> str:
+    """The outline of a request, or the error, as text: equal errors are different objects."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not quickly:
+            patch.setattr(outlines, "_ordinary", lambda *_: None)
+        reading = outlines.outline(raw, first, LimitsConfig())
+        try:
+            while True:
+                next(reading)
+        except StopIteration as end:
+            return repr((list(end.value.parts), list(end.value.shares)))
+        except UndecodableError as error:
+            return str(error)
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=2)
+
+
+@given(st.integers(0, 4), st.sampled_from([0, 1, 40, 300, 20_000]), CHANGES, st.sampled_from([b"", GOOD, b"\x1a\x01x"]))
+def test_an_ordinary_request_has_the_outline_that_the_reader_finds(
+    count: int, size: int, changes: list[tuple[int, int]], more: bytes
+) -> None:
+    sender = resource({semconv.SERVICE_INSTANCE_ID: "x" * size}).SerializeToString()
+    raw = bytearray(raw_request(events(count, body="[{}]" + " " * size), sender) + more)
+    for position, byte in changes:
+        raw[position % len(raw)] = byte
+    changed = bytes(raw)
+    first = try_read(otlp.first_resource(changed))
+    assert outline_of(changed, first, quickly=True) == outline_of(changed, first, quickly=False)
+
+
+@pytest.mark.parametrize("last", [field(3, b"schema"), field(2, b""), field(2, field(2, b"")), b"\x20\x01"])
+def test_a_request_with_more_than_one_scope_is_left_to_the_reader(last: bytes) -> None:
+    first = try_read(EVIL)
+    scope = field(1, b"\n\x01s") + b"".join(field(2, one) for one in events(2))
+    raw = field(1, field(1, EVIL) + field(2, scope) + last)
+    assert outline_of(raw, first, quickly=True) == outline_of(raw, first, quickly=False)
+
+
+def test_few_records_of_one_scope_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlines, "_Reader", None)
+    assert ids(mapped(raw_request(events(3), EVIL))) == ["0", "1", "2"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from otlp_requests import NOON, ROWS, any_value, backwards, record, resource
 
@@ -14,7 +16,7 @@ from otel_modeldata_receiver.mapping import cloudevent, otlp
 from otel_modeldata_receiver.mapping import resource as resources
 from otel_modeldata_receiver.mapping.line_template import learning
 from otel_modeldata_receiver.mapping.line_template.learning import learn
-from otel_modeldata_receiver.mapping.line_template.record_shape import Kind, RecordShape, shape_of
+from otel_modeldata_receiver.mapping.line_template.record_shape import Kind, RecordShape, layout_of, shape_of
 from otel_modeldata_receiver.mapping.scope import ScopeContext
 
 if TYPE_CHECKING:
@@ -217,3 +219,25 @@ def test_an_attribute_with_repeated_fields_is_not_a_slot() -> None:
     assert with_id(value, value, key) is None
     assert with_id(value, key, key) is None
     assert with_id(value, key, b"\x1a\x02id") is None
+
+
+# --- Layouts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [bytes, backwards], ids=["forwards", "backwards"])
+@given(st.integers(0, 40), st.sampled_from([1, 90, 120, 128, 200, 16_300, 16_384, 40_000]))
+def test_the_layout_of_a_record_with_rows_is_that_of_its_shape(
+    order: Callable[[bytes], bytes], name: int, size: int
+) -> None:
+    one = record(f'[{{"a":"{"x" * size}"}}]', collection="c" * (name + 1), event_id="e-1", time_ns=NOON)
+    raw = order(one.SerializeToString())
+    found = shape(raw)
+    assert found is not None
+    assert layout_of(raw) == found.layout
+
+
+@given(st.binary(max_size=20), st.binary(max_size=20), st.integers(0, 15))
+def test_a_layout_is_inside_of_the_record_or_none(before: bytes, behind: bytes, high: int) -> None:
+    raw = before + b"\x2a" + b"\xff" * high + b"\x06\x0a\x04[{}]" + behind
+    found = layout_of(raw)
+    assert found is None or (found[0] > 0 and sum(found) < len(raw))

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from otlp_requests import NOON
+from otlp_requests import NOON, backwards
 from template_records import OTHER_UUID, UUID, in_turn, known_templates, ordinary, scope
 
 from otel_modeldata import semconv
-from otel_modeldata_receiver.mapping import log_record
+from otel_modeldata_receiver.mapping import log_record, otlp
 from otel_modeldata_receiver.mapping.cloudevent import Varies
-from otel_modeldata_receiver.mapping.line_template import library_templates, scope_templates
-from otel_modeldata_receiver.mapping.line_template.library_templates import MAX_TEMPLATES
+from otel_modeldata_receiver.mapping.line_template import library_templates, scope_templates, template_cache
+from otel_modeldata_receiver.mapping.line_template.record_shape import shape_of
 from otel_modeldata_receiver.mapping.line_template.scope_templates import _MAX_LEARNED
-from otel_modeldata_receiver.mapping.line_template.template_cache import MAX_SENDERS, TemplateCache
+from otel_modeldata_receiver.mapping.line_template.template import make
+from otel_modeldata_receiver.mapping.line_template.template_cache import (
+    MAX_SENDERS,
+    MAX_TEMPLATES,
+    MOST_TEMPLATES,
+    TemplateCache,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_a_record_with_other_ids_and_times_is_not_learned_again() -> None:
@@ -122,14 +133,16 @@ def test_a_shape_of_a_library_without_a_template_is_tried_once(monkeypatch: pyte
     assert tried == [1]
 
 
-def test_templates_per_sender_and_learned_per_request_are_limited() -> None:
+def test_templates_per_sender_and_learned_per_request_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 32
+    monkeypatch.setattr(template_cache, "MAX_TEMPLATES", most)
     cache = TemplateCache()
-    pairs = [unlike(number // 2) for number in range(4 * MAX_TEMPLATES)]
+    pairs = [unlike(number // 2) for number in range(4 * most)]
     in_turn(pairs, cache)
     assert known_templates(cache) == _MAX_LEARNED
     for start in range(0, len(pairs), 8):
         in_turn(pairs[start : start + 8] * 2, cache)
-    assert known_templates(cache) == MAX_TEMPLATES
+    assert known_templates(cache) == most
 
 
 def test_a_repeated_shape_without_a_template_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,3 +157,36 @@ def test_a_template_that_makes_another_line_is_not_used(monkeypatch: pytest.Monk
     monkeypatch.setattr(log_record, "varies", lambda _: Varies.TEXT)
     raw = ordinary({semconv.URL_PATH: "/x"}).SerializeToString()
     assert not any(in_turn([raw] * 20, TemplateCache()))
+
+
+def of_collection(name: str) -> bytes:
+    return ordinary({semconv.AZUREML_COLLECTION_NAME: name}).SerializeToString()
+
+
+@pytest.mark.parametrize("order", [bytes, backwards], ids=["forwards", "backwards"])
+def test_a_sender_of_collections_with_names_of_many_sizes_has_a_template_for_each_size(
+    order: Callable[[bytes], bytes],
+) -> None:
+    cache = TemplateCache()
+    raw = [order(of_collection("a" * size)) for size in range(1, 101)]
+    for _ in range(30):
+        for one in raw:
+            in_turn([one] * 3, cache)
+    assert in_turn(raw, cache) == [True] * 100
+    assert known_templates(cache) == 100
+
+
+def test_the_templates_of_all_senders_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the sender that was not seen for the longest time are forgotten."""
+    assert MOST_TEMPLATES == 8192
+    monkeypatch.setattr(template_cache, "MOST_TEMPLATES", 200)
+    cache = TemplateCache()
+    for sender in range(9):
+        of = scope(producer=f"p-{sender}")
+        templates = cache.of_sender((of.resource, of.agent))
+        for number in range(50):
+            found = shape_of(unlike(number), otlp.log_record(unlike(number)))
+            assert found is not None
+            templates.add(make(found, "model_inputs", [0, "time"], 0, is_own=True))
+    assert [resource.producer for resource, _ in cache._senders] == ["p-5", "p-6", "p-7", "p-8"]
+    assert known_templates(cache) == 200

@@ -1,7 +1,7 @@
-"""Whether a signal handler is running that interrupts a call of a span.
+"""Whether a signal handler is running that interrupts a call of OpenTelemetry's SDK.
 
-The spans of OTel's SDK have locks that are not reentrant: a handler that calls the span which it interrupts waits for
-its own thread.
+Spans, processors and exporters of the SDK have locks that are not reentrant: a handler that calls the one which it
+interrupts waits for its own thread.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 import threading
 
-__all__ = ["interrupts_a_span"]
+__all__ = ["interrupts_otel"]
 
 _WITH_LOCKS = ("opentelemetry.sdk.", "opentelemetry.attributes")
 
 
-def interrupts_a_span() -> bool:
-    """Whether a caller of this function is code of OTel's SDK, which may hold the locks of the current span."""
+def interrupts_otel() -> bool:
+    """Whether a caller of this function is code of OTel's SDK, which may hold the locks of a span or of a processor."""
     if threading.get_ident() != threading.main_thread().ident:  # Python runs signal handlers in the main thread
         return False
     frame = sys._getframe()  # noqa: SLF001 - documented, and the only cheap way to look at the callers

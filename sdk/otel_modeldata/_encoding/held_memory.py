@@ -1,0 +1,52 @@
+"""The memory that rows take while they wait, which the limit of the queue bounds.
+
+It is more than the size of their data: a text of five characters takes 64 bytes, and each part of a copy a few objects.
+Too much is counted where the exact number would take long to find.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .column_names import Labels
+    from .kept import Kept
+
+__all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "labels_bytes", "part_bytes"]
+
+PART_BYTES: Final = 480
+"""Of a part: its tuple, the positions of its columns, and the heads of what it holds."""
+OBJECT_BYTES: Final = 64
+"""Of a cell that is an object, beside its place in a list and the characters of a text; of a whole number."""
+_FEW_CATEGORIES: Final = 65
+"""So many are shared by all frames with their type."""
+ARRAY_BYTES: Final = 800
+"""Of an array of Arrow or pandas beside its memory."""
+
+
+def part_bytes(part: Kept) -> int:
+    """What a part of a copy takes beside `PART_BYTES` and its size."""
+    held = part[2]
+    if type(held) is bytes:
+        categories = part[-1]
+        is_large = type(categories) is list and len(categories) > _FEW_CATEGORIES
+        return len(categories) * OBJECT_BYTES if is_large else 0
+    if type(held) is list:
+        return len(held) * OBJECT_BYTES
+    if not hasattr(held, "get_total_buffer_size"):
+        return ARRAY_BYTES
+    slack: int = held.get_total_buffer_size() - part[0]  # a slice keeps all of its array
+    return ARRAY_BYTES + max(0, slack)
+
+
+def labels_bytes(labels: Labels) -> int:
+    """What the labels of a frame's columns take."""
+    if type(labels) is range:
+        return 0
+    if type(labels) is not tuple:
+        return ARRAY_BYTES + labels.nbytes  # type: ignore[no-any-return]
+    try:
+        return len(labels) * (OBJECT_BYTES + 8) + sys.getsizeof("".join(labels))
+    except TypeError:  # integers
+        return len(labels) * (OBJECT_BYTES + 8)
