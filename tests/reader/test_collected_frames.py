@@ -95,6 +95,7 @@ def _has_float32(frames: list[pd.DataFrame]) -> bool:
     return any("float32" in map(str, frame.dtypes) for frame in frames)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(frames(), min_size=1, max_size=3), st.sampled_from([1, 1 << 22]))
 def test_frames_of_one_layout_come_back_equal(
@@ -108,6 +109,7 @@ def test_frames_of_one_layout_come_back_equal(
         assert reading.report.is_clean
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(frames(), min_size=1, max_size=4), st.sampled_from([1, 1 << 22]))
 def test_frames_of_any_layouts_keep_every_value(

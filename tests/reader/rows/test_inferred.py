@@ -171,6 +171,7 @@ def is_kept(found: Any, value: Any, *, text: bool) -> bool:
     return is_equal(found, value)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=4), st.sampled_from([1, 1 << 20]))
 def test_every_value_that_was_written_is_read(blobs: list[list[list[dict[str, Any]]]], batch_bytes: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
