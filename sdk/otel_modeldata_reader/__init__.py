@@ -13,6 +13,7 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 from __future__ import annotations
 
 from .exceptions import DamagedLineError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .lookup import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, TypeChange
 from .store import Collection, Store
@@ -21,6 +22,8 @@ from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.op
 __all__ = [
     "Collection",
     "DamagedLineError",
+    "FoundEvent",
+    "FoundId",
     "Place",
     "ReadReport",
     "ReaderError",

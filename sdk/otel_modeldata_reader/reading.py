@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from otel_modeldata_receiver.storage.store import StoredObject
-
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
     from .report import ReadReport
@@ -45,8 +43,6 @@ class Request:
         where: only rows for which this is true: a condition in DuckDB's SQL.
         envelope: whether the envelope's columns come before the own ones.
         strict: whether what would be skipped is an error.
-        quarantine: the blobs of the quarantine in the same window.
-        parked: bytes of the collection that are parked.
     """
 
     collection: CollectionBlobs
@@ -55,8 +51,6 @@ class Request:
     where: str | None = None
     envelope: bool = True
     strict: bool = False
-    quarantine: Sequence[StoredObject] = ()
-    parked: int = 0
 
 
 class Reading:
@@ -92,11 +86,20 @@ class Reading:
             DamagedLineError: something is skipped, and the reading is strict.
             ReaderError: `where` cannot be evaluated.
         """
-        from .rows.result import planned, where  # noqa: PLC0415 (imports pyarrow)
+        from .rows.result import where  # noqa: PLC0415 (imports pyarrow)
+        from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
 
         first = self._pass(None)
         schemas = {part.own.schema.to_string(): part.own.schema for part in first.parts()}
-        plan = planned(schemas.values(), first.columns, self._request.columns, envelope=self._request.envelope)
+        plan = self._planned(list(schemas.values()), first.columns)
+        while plan.is_wider:  # a pass that only looks whether every value has an equal in the type of its column
+            try:
+                for part in self._pass(first.columns).parts():
+                    plan.table(part)
+                break
+            except LossyError as error:
+                first.columns.mixed.add(error.column)
+                plan = self._planned(list(schemas.values()), first.columns)
         kept = 0
         with where(self._request.where) as chosen:
             for part in self._pass(first.columns).parts():
@@ -113,22 +116,27 @@ class Reading:
         """
         import pyarrow as pa  # noqa: PLC0415 (slow to import)
 
-        from .rows.result import planned, where  # noqa: PLC0415 (likewise)
+        from .rows.result import where  # noqa: PLC0415 (likewise)
         from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
 
         first = self._pass(None)
         parts = list(first.parts())
-        plan = planned(
-            (part.own.schema for part in parts), first.columns, self._request.columns, envelope=self._request.envelope
-        )
-        try:
-            tables = [plan.table(part) for part in parts]
-        except LossyError:
-            del parts
-            tables = [plan.table(part) for part in self._pass(first.columns).parts()]
+        is_first = True
+        while True:
+            plan = self._planned([part.own.schema for part in parts], first.columns)
+            try:
+                tables = [plan.table(part) for part in parts]
+                break
+            except LossyError as error:
+                if not is_first:
+                    first.columns.mixed.add(error.column)
+                is_first = False  # a pass that knows the final types may find an equal for every value
+                parts = []  # two of them would take twice the memory
+                parts = list(self._pass(first.columns).parts())
+        del parts
         with where(self._request.where) as chosen:
             kept = [chosen(table).select(plan.selected.names) for table in tables]
-        table = pa.concat_tables([plan.selected.empty_table(), *kept])
+        table = pa.concat_tables([plan.selected.empty_table(), *kept]).unify_dictionaries()
         self._finish(first, plan, table.num_rows)
         return table
 
@@ -158,24 +166,36 @@ class Reading:
 
     def _pass(self, known: ColumnTypes | None) -> OnePass:
         from .lines.tally import Tally  # noqa: PLC0415 (imports msgspec)
+        from .progress import Progress  # noqa: PLC0415 (with the others)
         from .rows.one_pass import OnePass  # noqa: PLC0415 (imports pyarrow)
 
+        collection = self._request.collection
+        progress = Progress(collection.root, sum(blob.size for blob in collection.within(self._request.window)))
         return OnePass(
             store=self._store,
-            collection=self._request.collection,
+            collection=collection,
             window=self._request.window,
             envelope=self._request.envelope,
             tally=Tally(strict=self._request.strict),
             known=known,
+            progress=progress.add,
         )
 
+    def _planned(self, schemas: Sequence[pa.Schema], columns: ColumnTypes) -> Plan:
+        from .rows.result import planned  # noqa: PLC0415 (imports pyarrow)
+
+        return planned(schemas, columns, self._request.columns, envelope=self._request.envelope)
+
     def _finish(self, first: OnePass, plan: Plan, kept: int) -> None:
-        blobs = first.blobs
+        from .blobs.set_aside import parked_bytes, quarantined_lines  # noqa: PLC0415 (only at the end)
+
+        blobs, root = first.blobs, self._request.collection.root
         self._report = first.tally.report(
             plan.types,
             tuple(plan.renamed.items()),
             blobs=len(blobs),
             size=sum(blob.size for blob in blobs),
             kept=kept,
-            parked=self._request.parked,
+            quarantined=quarantined_lines(self._store, self._request.window),
+            parked=parked_bytes(self._store, root) if root else 0,
         )

@@ -61,6 +61,7 @@ class ReadReport:
         torn: blobs whose last line is incomplete: it is being written, or its writer was interrupted.
         foreign: lines left out, because they are no events with rows.
         misplaced: events in the folder of another time.
+        mismatched: events whose rows do not have the types that their line says; they were read without these.
         missing_payloads: events left out, because the object that they refer to is missing or unreadable.
         quarantined: lines in the quarantine of the store in the same hours, of any collection: they could not become
             events.
@@ -80,6 +81,7 @@ class ReadReport:
     torn: int = 0
     foreign: int = 0
     misplaced: int = 0
+    mismatched: int = 0
     missing_payloads: int = 0
     quarantined: int = 0
     parked: int = 0
@@ -90,11 +92,20 @@ class ReadReport:
     @property
     def is_clean(self) -> bool:
         """Whether every line was read, each with the types of all others."""
-        skipped = self.torn + self.foreign + self.missing_payloads + self.quarantined + self.parked
+        skipped = self.torn + self.foreign + self.mismatched + self.missing_payloads + self.quarantined + self.parked
         return not skipped and not self.type_changes
 
     def __str__(self) -> str:
-        counted = ("duplicates", "torn", "foreign", "misplaced", "missing_payloads", "quarantined", "outside")
+        counted = (
+            "duplicates",
+            "torn",
+            "foreign",
+            "misplaced",
+            "mismatched",
+            "missing_payloads",
+            "quarantined",
+            "outside",
+        )
         parts = [f"{self.kept:,} rows of {self.lines:,} lines in {self.blobs:,} blobs"]
         parts += [f"{name.replace('_', ' ')} {getattr(self, name):,}" for name in counted if getattr(self, name)]
         parts += [f"{self.parked:,} bytes parked"] if self.parked else []

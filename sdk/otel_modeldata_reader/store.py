@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from .blobs.listing import collections_of, date_of, hours_of
 from .blobs.store_access import StoreAccess
 from .exceptions import UnknownNameError
+from .lookup import find_id
 from .nearest import nearest
 from .reading import Reading, Request
 from .window import window_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
+    from .lookup import FoundId
     from .window import Moment
 
 __all__ = ["Collection", "Store", "open_store"]
@@ -45,6 +47,7 @@ class Collection:
         collection: such as `model_inputs`.
         first: the beginning of the first folder that has events, in UTC.
         last: the beginning of the last one.
+        folders: how many folders have events: an hour without any has none.
         blobs: how many blobs it has.
         size: bytes in them.
         events: lines in them, if they were counted.
@@ -56,6 +59,7 @@ class Collection:
     collection: str
     first: datetime
     last: datetime
+    folders: int
     blobs: int
     size: int
     events: int | None = None
@@ -278,6 +282,23 @@ class Store:
             )
         return name or known[0]
 
+    def show(self, wanted: str, since: Moment = None, until: Moment = None) -> FoundId:
+        """Everything about one id: its events in all collections, by a scan of the bytes.
+
+        Args:
+            wanted: a correlation id, a row id, an event id or a trace id.
+            since: search only the folders of this window; see `read`.
+            until: likewise.
+
+        Raises:
+            UnknownNameError: no line has it.
+            WindowError: a reversed window, or no time.
+            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+        """
+        window = window_of(since, until)
+        collections = list(collections_of(self._store.walk()).values())
+        return find_id(self._store, collections, wanted, lambda one: one.within(window))
+
     def _collection(self, one: CollectionBlobs, *, count: bool) -> Collection:
         endpoint, deployment, collection = one.names or ("", "", "")
         dates = [hours_of(date_of(blob.name))[0] for blob in one.blobs]
@@ -288,13 +309,17 @@ class Store:
             collection=collection,
             first=_utc(min(dates)),
             last=_utc(max(dates)),
+            folders=len(set(dates)),
             blobs=len(one.blobs),
             size=sum(blob.size for blob in one.blobs),
             events=self._events(one.blobs) if count else None,
         )
 
     def _events(self, blobs: Sequence[StoredObject]) -> int:
-        return sum(piece.content.count(b"\n") for piece in self._store.pieces(blobs))
+        return sum(
+            piece.content.count(b"\n") + (piece.is_last and not piece.content.endswith(b"\n"))
+            for piece in self._store.pieces(blobs)
+        )
 
 
 def _is_folder(name: str) -> bool:

@@ -30,6 +30,7 @@ import joining
 import many_collections
 import memory
 import overload
+import reading_back
 import realistic
 import receiving
 import starting
@@ -48,6 +49,7 @@ CASES: dict[str, Case] = {
     **many_collections.CASES,
     **attacks.CASES,
     **joining.CASES,
+    **reading_back.CASES,
 }
 
 

@@ -12,6 +12,7 @@ from read_lines import COLLECTION, HOUR, NOON_NS, line, write
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import DamagedLineError, Place, ReaderError, ReadReport, UnknownNameError
+from otel_modeldata_reader.rows import row_tables
 from otel_modeldata_reader.rows.envelope_columns import ENVELOPE
 
 if TYPE_CHECKING:
@@ -178,6 +179,18 @@ def test_a_line_without_a_time_belongs_to_its_folder(tmp_path: Path) -> None:
     assert table.column("time").to_pylist() == [None, pd.Timestamp("2026-11-22T10:59:59.5Z")]
 
 
+def test_what_a_receiver_has_set_aside_is_counted(tmp_path: Path) -> None:
+    write(tmp_path, [line()])
+    write(tmp_path, [b"{}\n", b"{}\n"], collection="_quarantine")
+    write(tmp_path, [b"{}\n"], collection="_quarantine", hour="2026/11/22/11")
+    parked = write(tmp_path, [line(number=1)], collection=f"_parked/{COLLECTION}")
+    write(tmp_path, [line(number=2)], collection="_parked/shop/blue/model_outputs")
+    window = {"since": "2026-11-22T10", "until": "2026-11-22T11"}
+    assert ages(tmp_path, **window) == [0]
+    assert report(tmp_path, **window) == {"kept": 1, "quarantined": 2, "parked": parked.stat().st_size}
+    assert [one.name for one in reader.open(tmp_path).collections()] == [COLLECTION]
+
+
 def test_columns_and_a_condition_choose(tmp_path: Path) -> None:
     rows = [{"age": age, "country": "ES" if age % 2 else "FR"} for age in range(10)]
     write(tmp_path, [line(rows)])
@@ -247,8 +260,10 @@ def test_large_rows_and_binary_payloads_are_followed_in_a_moved_store(tmp_path: 
     (folder / "image").write_bytes(b"\x89PNG\xff")
     keys = {"data": None, "dataref": f"{place}/{COLLECTION}/{HOUR}/files/rows.json"}
     binary = line(f"{place}/{COLLECTION}/{HOUR}/files/image", number=1, datainblob="true")
+    (folder / "latin.json").write_bytes(b'[{"age":"\xe9"}]')
+    latin = line(number=4, data=None, dataref=f"{place}/{COLLECTION}/{HOUR}/files/latin.json")
     missing = line(number=2, data=None, dataref=f"{place}/{COLLECTION}/{HOUR}/files/other.json")
-    write(tmp_path / "moved é", [line(**keys), binary, missing, line(number=3)])
+    write(tmp_path / "moved é", [line(**keys), binary, missing, latin, line(number=3, datainblob="false")])
     reading = reader.open(tmp_path / "moved é").read(COLLECTION, columns=["row_id", "age", "payload"])
     assert reading.to_arrow().to_pylist() == [
         {"row_id": "request-0_0", "age": 7, "payload": None},
@@ -256,7 +271,18 @@ def test_large_rows_and_binary_payloads_are_followed_in_a_moved_store(tmp_path: 
         {"row_id": "request-1_0", "age": None, "payload": b"\x89PNG\xff"},
         {"row_id": "request-3_0", "age": 3, "payload": None},
     ]
-    assert (reading.report.lines, reading.report.missing_payloads) == (3, 1)
+    assert (reading.report.lines, reading.report.missing_payloads) == (3, 2)
+
+
+def test_payloads_are_read_in_parts_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_tables, "_MOST_BYTES", 1)
+    folder = tmp_path / COLLECTION / HOUR / "files"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        (folder / f"{number}.json").write_text(json.dumps([{"age": number}] * 2))
+    references = [f"/old/{COLLECTION}/{HOUR}/files/{number}.json" for number in range(3)]
+    write(tmp_path, [line(number=number, data=None, dataref=one) for number, one in enumerate(references)])
+    assert ages(tmp_path) == [0, 0, 1, 1, 2, 2]
 
 
 def test_nothing_outside_of_the_store_is_opened(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -26,6 +27,8 @@ __all__ = ["Piece", "StoreAccess"]
 _T = TypeVar("_T")
 _RETRY_SECONDS: Final = 10.0
 """How long a request to a distant store is retried; what a folder of this machine refuses, it refuses again."""
+_CLOSE_SECONDS: Final = 5.0
+"""How long closing waits for requests that are under way."""
 _READ_BYTES: Final = 4 << 20
 _READS_AHEAD: Final = 4
 """Concurrent requests: a distant store takes about as long to answer as the reader takes to process the content."""
@@ -65,7 +68,8 @@ class StoreAccess:
         self._access = access
         self.shown = shown_store(url)
         self._lock = threading.Lock()
-        self._opened: _Opened | None = _Opened(url, access)  # a wrong URL is an error here, not at the first read
+        self._opened: _Opened | None = None
+        self._open()  # a wrong URL is an error here, not at the first read
 
     def __repr__(self) -> str:
         return f"StoreAccess({self.shown!r})"
@@ -121,18 +125,24 @@ class StoreAccess:
     def close(self) -> None:
         """Release the connections and threads; a later call opens the store again."""
         with self._lock:
-            opened, self._opened = self._opened, None
-        if opened is not None and opened.pid == os.getpid():
-            opened.close()
+            self._opened = None
+        self._closing()
 
     def _run(self, call: Callable[[ReceiverStore], Coroutine[Any, Any, _T]]) -> _T:
         return self._result(self._start(call))
 
     def _start(self, call: Callable[[ReceiverStore], Coroutine[Any, Any, _T]]) -> Future[_T]:
         with self._lock:
-            if self._opened is None or self._opened.pid != os.getpid():
-                self._opened = _Opened(self._url, self._access)
-            return self._opened.start(call)
+            opened = self._opened
+            if opened is None or opened.pid != os.getpid():
+                opened = self._open()
+            return opened.start(call)
+
+    def _open(self) -> _Opened:
+        self._opened = opened = _Opened(self._url, self._access)
+        # Also when a caller forgets it, and at the end of the process.
+        self._closing = weakref.finalize(self, opened.close)
+        return opened
 
     def _result(self, future: Future[_T]) -> _T:
         from otel_modeldata_receiver.exceptions import ReceiverError  # noqa: PLC0415 (see above)
@@ -158,7 +168,7 @@ class _Opened:
         self._retry_for = retry_for
         self._start_on = asyncio.run_coroutine_threadsafe
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="modeldata-reader", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="modeldata-reader", daemon=True)
         try:
             self._retry_seconds = _RETRY_SECONDS if is_azure(meant_store(url)) else 0.0
             self._store = open_store(url, access=access)
@@ -172,12 +182,20 @@ class _Opened:
         attempts = self._retry_for(lambda: call(self._store), self._retry_seconds)
         return self._start_on(attempts, self._loop)
 
-    def close(self) -> None:
-        if self._thread.is_alive():
-            self._start_on(self._store.close(), self._loop).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+    def _run(self) -> None:
+        self._loop.run_forever()
         self._loop.close()
+
+    def close(self) -> None:
+        if self.pid != os.getpid():
+            return
+        if not self._thread.is_alive():
+            self._loop.close()
+            return
+        closed = self._start_on(self._store.close(), self._loop)
+        closed.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
+        if threading.current_thread() is not self._thread:  # where the garbage collector may run, too
+            self._thread.join(_CLOSE_SECONDS)
 
 
 def _in_one_sentence(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Envelope", "decode_line", "decode_lines"]
+__all__ = ["Envelope", "decode_line", "decode_lines", "is_utf8"]
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -83,6 +83,17 @@ def decode_line(line: bytes) -> Envelope | None:
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def is_utf8(content: bytes) -> bool:
+    """Whether bytes are UTF-8; the parsers do not check the texts that they skip or keep as they are."""
+    if content.isascii():
+        return True
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _as_text(value: bytes) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..blobs.listing import date_of, hours_of
 from ..report import Place
-from .envelope import Envelope, decode_line, decode_lines
+from .envelope import Envelope, decode_line, decode_lines, is_utf8
 from .event_time import NO_TIME, times_of
 from .known_ids import KnownIds
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Events", "event_batches"]
 
 _BATCH_BYTES: Final = 4 << 20
-_LONGEST_LINE: Final = 256 << 20
+_LONGEST_LINE: Final = 64 << 20
+"""The receiver writes no line above 4 MiB."""
 _MARK: Final = b"\xef\xbb\xbf"
 _NULL: Final = msgspec.Raw(b"null")
 
@@ -117,7 +118,7 @@ def _parts(
         end = content.rfind(b"\n") + 1
         whole, rest = content[:end], content[end:]
         if too_long:  # its beginning is gone already
-            tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 256 MiB")
+            tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 64 MiB")
             cut = whole.find(b"\n") + 1
             before, whole, too_long = before + (cut > 0), whole[cut:], cut == 0
         envelopes, numbers = _decoded(whole, piece, before, tally)
@@ -139,7 +140,7 @@ def _parts(
 def _decoded(whole: bytes, piece: Piece, before: int, tally: Tally) -> tuple[list[Envelope], Sequence[int]]:
     """The envelopes of whole lines, and the numbers of these lines."""
     count = whole.count(b"\n")
-    envelopes = decode_lines(whole) if _is_utf8(whole) else None
+    envelopes = decode_lines(whole) if is_utf8(whole) else None
     if envelopes is not None and len(envelopes) == count and not _has_empty(envelopes):
         return envelopes, range(before + 1, before + 1 + count)
     found: list[Envelope] = []
@@ -149,7 +150,7 @@ def _decoded(whole: bytes, piece: Piece, before: int, tally: Tally) -> tuple[lis
         if not text.strip():
             continue
         place = Place(blob=piece.blob, line=number)
-        envelope = decode_line(text) if _is_utf8(text) else None
+        envelope = decode_line(text) if is_utf8(text) else None
         if envelope is None:
             tally.skip("foreign", place, "expected a JSON object in UTF-8")
         elif _is_empty(envelope):
@@ -165,7 +166,7 @@ def _last(rest: bytes, place: Place, tally: Tally) -> list[Envelope]:
     text = rest.removeprefix(_MARK) if place.line == 1 else rest
     if not text.strip():
         return []
-    envelope = decode_line(text) if _is_utf8(text) else None
+    envelope = decode_line(text) if is_utf8(text) else None
     if envelope is None:
         tally.skip("torn", place, "expected a whole last line, got a torn one")
         return []
@@ -173,16 +174,6 @@ def _last(rest: bytes, place: Place, tally: Tally) -> list[Envelope]:
         tally.skip("foreign", place, "expected an event with rows")
         return []
     return [envelope]
-
-
-def _is_utf8(content: bytes) -> bool:
-    if content.isascii():
-        return True
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _has_empty(envelopes: Sequence[Envelope]) -> bool:

@@ -35,6 +35,7 @@ class ColumnTypes:
         self._kinds: dict[str, dict[str, None]] = {}
         self._ranges: dict[str, tuple[int, int]] = {}
         self._nested: dict[str, Any] = {}
+        self._large: dict[str, list[Any]] = {}
 
     def kinds(self, name: str) -> Collection[str]:
         """The kinds of a column's values, in the order of their first ones; null is none of them."""
@@ -55,7 +56,9 @@ class ColumnTypes:
     def add_range(self, name: str, low: int, high: int) -> None:
         """Note the smallest and the largest of some integers."""
         known = self._ranges.get(name, (low, high))
-        self._ranges[name] = (min(low, known[0]), max(high, known[1]))
+        limits = self._ranges[name] = (min(low, known[0]), max(high, known[1]))
+        if pa.types.is_string(_integer_type(limits)):
+            self.mixed.add(name)
 
     def add_nested(self, name: str, kind: pa.DataType) -> None:
         """Note the type of some lists or objects; those that have no type in common become texts."""
@@ -69,14 +72,21 @@ class ColumnTypes:
         except _MISMATCH:
             self.mixed.add(name)
 
+    def add_large(self, name: str, kind: pa.DataType) -> None:
+        """Note the type of some lists or objects that have integers which no float64 equals."""
+        self._large.setdefault(name, []).append(kind)
+
     def types(self) -> dict[str, Any]:
         """The type of each column, as far as it is known."""
-        return {name: self._type(name) for name in self._kinds}
+        return {name: self._type(name) for name in self._kinds} | dict.fromkeys(self.mixed, pa.string())
 
     def settle(self) -> None:
         """Decide, once every row is known, which columns are JSON texts because no number holds all of their values."""
         self.mixed |= {
-            name for name, kind in self.types().items() if pa.types.is_string(kind) and TEXT not in self._kinds[name]
+            name for name in self._kinds if pa.types.is_string(self._type(name)) and TEXT not in self._kinds[name]
+        }
+        self.mixed |= {
+            name for name, kinds in self._large.items() if any(_are_floats(kind, self._type(name)) for kind in kinds)
         }
 
     def so_far(self) -> dict[str, Any]:
@@ -116,6 +126,15 @@ def kind_of_type(kind: pa.DataType) -> str | None:
     if pa.types.is_list(kind):
         return LIST
     return OBJECT if pa.types.is_struct(kind) else TEXT
+
+
+def _are_floats(kind: pa.DataType, final: pa.DataType) -> bool:
+    """Whether integers somewhere in a type are floats in the final one."""
+    if pa.types.is_list(kind) and pa.types.is_list(final):
+        return _are_floats(kind.value_type, final.value_type)
+    if pa.types.is_struct(kind) and pa.types.is_struct(final):
+        return any(_are_floats(one.type, final.field(one.name).type) for one in kind)
+    return bool(pa.types.is_integer(kind) and pa.types.is_floating(final))
 
 
 def _integer_type(limits: tuple[int, int]) -> Any:

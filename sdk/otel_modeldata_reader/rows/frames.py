@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..types import to_pandas as typed_to_pandas
+from ..types.data_types import CODE_KEY
 from .json_table import EXACT_LIMIT
 
 if TYPE_CHECKING:
@@ -22,17 +24,23 @@ __all__ = ["to_pandas"]
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """The table as a frame; nested values are Python lists and dictionaries.
 
-    The table must not be used afterwards: its memory is released while the frame grows.
+    Columns whose lines say their types have the dtypes that were collected. The table must not be used afterwards: its
+    memory is released while the frame grows.
     """
     import pandas as pd  # noqa: PLC0415 (slow to import)
 
-    special = {name: column for name in table.column_names if (column := _special(table[name])) is not None}
     names = table.column_names
-    table = table.drop_columns(list(special))
+    typed = [field.name for field in table.schema if field.metadata and CODE_KEY in field.metadata]
+    special = {name: column for name in names if name not in typed and (column := _special(table[name])) is not None}
+    of_types = typed_to_pandas(table.select(typed)) if typed else None
+    table = table.drop_columns([*special, *typed])
     frame = table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
-    if not special:
+    if not special and of_types is None:
         return frame  # type: ignore[no-any-return]
-    return pd.DataFrame({name: special[name] if name in special else frame[name] for name in names}, copy=False)
+    columns = {name: special[name] if name in special else frame[name] for name in names if name not in typed}
+    if of_types is not None:
+        columns |= {name: of_types[name] for name in typed}
+    return pd.DataFrame({name: columns[name] for name in names}, copy=False)
 
 
 def _special(column: Any) -> Any:

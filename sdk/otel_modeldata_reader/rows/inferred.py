@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from ..report import TypeChange
 from .column_types import ColumnTypes, kind_of_type
 from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, integer_range, kinds_of, with_texts
-from .json_table import JsonError, JsonRows, has_large_floats, parsed, without_times
+from .json_table import JsonError, JsonRows, has_large_floats, has_large_integers, parsed, without_times
 from .nested_types import nested_type, without_nulls
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ class Inference:
     def _parsed(self, payloads: Sequence[bytes], nested: dict[str, Any]) -> JsonRows:
         types = self.columns.explicit() if self._is_known else nested | self.columns.so_far()
         rows = parsed(payloads, types)
+        for name in rows.table.column_names:  # before those with a type come first
+            self.columns.add_kind(name, None)
         times = {field.name: without_times(field.type) for field in rows.table.schema if _has_times(field.type)}
         if not times:
             return rows
@@ -96,7 +98,7 @@ class Inference:
 
     def _learn(self, rows: InferredRows, text: bytes) -> bool:
         """Learn from rows that were parsed at once; False if they must be looked at value by value."""
-        kinds = {field.name: kind_of_type(field.type) for field in rows.table.schema}
+        kinds = {field.name: _kind_of(rows.table[field.name]) for field in rows.table.schema}
         for name, kind in kinds.items():
             if kind in {NUMBER, LIST, OBJECT} and has_large_floats(rows.table[name]):
                 return False
@@ -115,8 +117,13 @@ class Inference:
             if kind == INTEGER:
                 self.columns.add_range(name, *pc.min_max(column).as_py().values())
             elif kind in {LIST, OBJECT}:
-                self.columns.add_nested(name, column.type)
+                self._add_nested(name, column, column.type)
         return True
+
+    def _add_nested(self, name: str, column: Any, kind: pa.DataType) -> None:
+        self.columns.add_nested(name, kind)
+        if has_large_integers(column):
+            self.columns.add_large(name, kind)
 
     def _may_have_integers(self, name: str, column: Any, text: bytes) -> bool:
         """Whether a column of floats may have integers, which is noted once."""
@@ -145,6 +152,9 @@ class Inference:
             rest = self._parsed([with_texts(rows, self.columns.mixed) for rows in by_event], types)
         except JsonError:
             return self._each(events, by_event, types)
+        for name in types:
+            if name in rest.table.column_names and has_large_integers(rest.table[name]):
+                self.columns.add_large(name, types[name])
         return InferredRows(events, rest.counts, rest.table)
 
     def _study(self, rows: InferredRows, every: Sequence[Mapping[str, bytes]]) -> dict[str, Any]:
@@ -199,6 +209,11 @@ class Inference:
 
 
 _NUMBERS: Final = {INTEGER, NUMBER}
+
+
+def _kind_of(column: Any) -> str | None:
+    """The kind of values in a column; None if all are null, as where a column with a given type is missing."""
+    return None if column.null_count == len(column) else kind_of_type(column.type)
 
 
 def _has_times(kind: pa.DataType) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "integer_range",
     "kind_of",
     "kinds_of",
+    "plain_text",
     "with_texts",
 ]
 
@@ -90,6 +91,13 @@ def with_texts(rows: Sequence[Mapping[str, bytes]], columns: Collection[str]) ->
         for row in rows
     )
     return b"[%b]" % b",".join([b"{%b}" % one for one in objects])
+
+
+def plain_text(value: bytes) -> str | None:
+    """The text of a JSON value that is a text, else its JSON; None for null."""
+    if value == b"null":
+        return None
+    return msgspec.json.decode(value, type=str) if value[:1] == b'"' else value.decode()
 
 
 def _quoted(value: bytes) -> bytes:

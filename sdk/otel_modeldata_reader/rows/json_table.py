@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["EXACT_LIMIT", "JsonError", "JsonRows", "has_large_floats", "parsed", "without_times"]
+__all__ = ["EXACT_LIMIT", "JsonError", "JsonRows", "has_large_floats", "has_large_integers", "parsed", "without_times"]
 
 EXACT_LIMIT: Final = 2**53
 """Every integer up to this one is a float64."""
@@ -95,17 +95,26 @@ def without_times(kind: pa.DataType) -> pa.DataType:
 
 def has_large_floats(column: Any) -> bool:
     """Whether a column of any type has floats that may have been integers with more digits."""
-    return any(
-        (most := pc.max(pc.abs(floats)).as_py()) is not None and most >= EXACT_LIMIT for floats in _floats(column)
-    )
+    return _has_beyond(_leaves(column, pa.types.is_floating), EXACT_LIMIT - 1)
 
 
-def _floats(column: Any) -> Iterable[Any]:
+def has_large_integers(column: Any) -> bool:
+    """Whether a column of any type has integers that no float64 equals."""
+    return _has_beyond(_leaves(column, pa.types.is_integer), EXACT_LIMIT)
+
+
+def _has_beyond(arrays: Iterator[Any], limit: int) -> bool:
+    limits = (pc.min_max(array).as_py() for array in arrays)
+    return any(max(one["max"] or 0, -(one["min"] or 0)) > limit for one in limits)
+
+
+def _leaves(column: Any, is_wanted: Callable[[pa.DataType], bool]) -> Iterator[Any]:
+    """The values of a type that a column has, at any depth."""
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-        if pa.types.is_floating(chunk.type):
+        if is_wanted(chunk.type):
             yield chunk
         elif pa.types.is_list(chunk.type):
-            yield from _floats(chunk.flatten())
+            yield from _leaves(chunk.flatten(), is_wanted)
         elif pa.types.is_struct(chunk.type):
             for part in chunk.flatten():
-                yield from _floats(part)
+                yield from _leaves(part, is_wanted)

@@ -9,6 +9,7 @@ from ..lines.event_stream import event_batches
 from ..lines.payloads import Payloads
 from .inferred import Inference
 from .row_tables import RowTables
+from .typed import TypedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,6 +71,7 @@ class OnePass:
         """
         tables = RowTables(
             payloads=Payloads(self.store, self.collection.objects),
+            typed=TypedRows(self.tally, self._inference),
             inference=self._inference,
             tally=self.tally,
             names=self.collection.names,

@@ -14,7 +14,7 @@ from .envelope_columns import ENVELOPE
 from .unify import LossyError, renamed, result_schema, unified, with_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .column_types import ColumnTypes
     from .row_tables import Part
@@ -34,12 +34,14 @@ class Plan:
         every: all columns, under the names that they have in the result.
         selected: those that were asked for.
         renamed: own columns that have another name in the result.
+        is_wider: whether a column has another type than in some part, so that a value may have no equal in it.
     """
 
     own: pa.Schema
     every: pa.Schema
     selected: pa.Schema
     renamed: Mapping[str, str]
+    is_wider: bool
 
     @property
     def types(self) -> dict[str, str]:
@@ -55,13 +57,11 @@ class Plan:
         return with_schema(part, self.own, self.every)
 
 
-def planned(
-    schemas: Iterable[pa.Schema], columns: ColumnTypes, wanted: Sequence[str] | None, *, envelope: bool
-) -> Plan:
+def planned(found: Sequence[pa.Schema], columns: ColumnTypes, wanted: Sequence[str] | None, *, envelope: bool) -> Plan:
     """The columns of a result.
 
     Args:
-        schemas: the own columns of each part.
+        found: the own columns of each part.
         columns: what one pass over all rows has learned; a column that no other type can hold becomes text.
         wanted: the columns that were asked for; None means all.
         envelope: whether the envelope's columns are there, too.
@@ -69,11 +69,10 @@ def planned(
     Raises:
         UnknownNameError: a column that no row has.
     """
-    found = list(schemas)
     columns.settle()
     while True:
         try:
-            own = unified(found, columns.types())
+            own = unified(found, columns)
             break
         except LossyError as error:
             columns.mixed.add(error.column)
@@ -82,7 +81,13 @@ def planned(
     if not found:
         every = pa.schema([*every, *(field for field in selected if field.name not in every.names)])
         own = pa.schema([field for field in every if field.name not in ENVELOPE.names or not envelope])
-    return Plan(own=own, every=every, selected=selected, renamed=renamed(own, envelope=envelope))
+    return Plan(
+        own=own,
+        every=every,
+        selected=selected,
+        renamed=renamed(own, envelope=envelope),
+        is_wider=any(_is_other(field, own) for schema in found for field in schema if field.name not in columns.mixed),
+    )
 
 
 @contextmanager
@@ -116,6 +121,10 @@ def where(text: str | None) -> Iterator[Callable[[pa.Table], pa.Table]]:
                 connection.unregister(_TABLE)
 
         yield chosen
+
+
+def _is_other(field: pa.Field, own: pa.Schema) -> bool:
+    return not pa.types.is_null(field.type) and bool(own.field(field.name).type != field.type)
 
 
 def _selected(schema: pa.Schema, columns: Sequence[str] | None, *, is_empty: bool) -> pa.Schema:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from ..types import merge
+from ..types.data_types import CODE_KEY
 from .envelope_columns import ENVELOPE, free_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from .column_types import ColumnTypes
     from .row_tables import Part
 
 __all__ = ["LossyError", "renamed", "result_schema", "unified", "with_schema"]
@@ -30,26 +33,30 @@ class LossyError(Exception):
         self.column = column
 
 
-def unified(schemas: Iterable[pa.Schema], types: Mapping[str, Any]) -> pa.Schema:
+def unified(schemas: Iterable[pa.Schema], columns: ColumnTypes) -> pa.Schema:
     """The own columns of all parts, in the order in which they appear first.
 
     Args:
         schemas: of the parts.
-        types: the types of the columns of rows that say no types, over the whole reading.
+        columns: the types of the columns of rows that say no types, over the whole reading.
 
     Raises:
         LossyError: no type has all values of a column.
     """
+    types = columns.types()
     fields: dict[str, Any] = {}
     for schema in schemas:
         for one in schema:
-            field = one if one.metadata or one.name not in types else pa.field(one.name, types[one.name])
+            is_inferred = one.name in columns.mixed or (one.name in types and not one.metadata)
+            field = pa.field(one.name, types[one.name]) if is_inferred else one
             known = fields.get(field.name)
             if known is None or pa.types.is_null(known.type):
                 fields[field.name] = field
             elif not known.equals(field, check_metadata=True) and not pa.types.is_null(field.type):
                 fields[field.name] = _wider(known, field)
-    return pa.schema(list(fields.values()))
+    # The parser returns columns with a given type before others; what has been learned has them in their order.
+    inferred = (name for name in types if name in fields)
+    return pa.schema([fields[next(inferred) if name in types else name] for name in fields])
 
 
 def result_schema(own: pa.Schema, *, envelope: bool) -> pa.Schema:
@@ -94,22 +101,41 @@ def _cast(column: Any, field: pa.Field) -> Any:
         return pa.nulls(len(column), field.type)
     try:
         if pa.types.is_nested(field.type):
-            both = [pa.schema([field]).empty_table(), pa.table([column], names=[field.name])]
-            merged = pa.concat_tables(both, promote_options="permissive")[field.name]
-            if merged.type == field.type:
-                return merged
-        elif not pa.types.is_string(field.type):
+            return _cast_nested(column, field)
+        if pa.types.is_string(_plain(column.type)) or not pa.types.is_string(field.type):
             return column.cast(field.type, safe=True)
     except _MISMATCH:
         pass
     raise LossyError(field.name)
 
 
+def _cast_nested(column: Any, field: pa.Field) -> Any:
+    both = [pa.schema([field]).empty_table(), pa.table([column], names=[field.name])]
+    try:
+        merged = pa.concat_tables(both, promote_options="permissive")[field.name]
+    except _MISMATCH:
+        merged = column
+    # Where a part has only nulls inside of its lists, their type was not known.
+    return merged if merged.type == field.type else column.cast(field.type, safe=True)
+
+
 def _wider(known: pa.Field, other: pa.Field) -> pa.Field:
+    codes = [(field.metadata or {}).get(CODE_KEY, b"").decode() for field in (known, other)]
+    code = merge(codes) if all(codes) else None
+    if code is not None and known.type == other.type:
+        return known.with_metadata({CODE_KEY: code.encode()})
     if known.type == other.type:
         return known.with_metadata(None)
-    schemas = [pa.schema([field.with_metadata(None)]) for field in (known, other)]
+    kinds = [_plain(field.type) for field in (known, other)]
+    if any(map(pa.types.is_floating, kinds)) and any(map(pa.types.is_integer, kinds)):
+        return pa.field(known.name, pa.float64())
+    schemas = [pa.schema([pa.field(known.name, kind)]) for kind in kinds]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive").field(0)
     except _MISMATCH:
         raise LossyError(known.name) from None
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type of the values of a categorical column, which is a dictionary in Arrow."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
