@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
@@ -19,7 +19,6 @@ _TEXTS = st.text(
 
 
 @given(_TEXTS)
-@settings(deadline=None)
 def test_an_id_is_refused_by_collect_exactly_if_a_receiver_refuses_it(text: str) -> None:
     try:
         stored = text_of("azureml.correlation.id", AnyValue(string_value=text))
@@ -31,7 +30,6 @@ def test_an_id_is_refused_by_collect_exactly_if_a_receiver_refuses_it(text: str)
 
 
 @given(st.binary(max_size=12))
-@settings(deadline=None)
 def test_a_receiver_stores_a_header_of_any_bytes(raw: bytes) -> None:
     text = header_text(raw.decode("latin-1"))
     assert text_of("azureml.request.id", AnyValue(string_value=text)) == text

@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from .number_range import check_decimal
 from .short_floats import shortest, shortest_of
 from .times import duration_text, duration_texts, time_texts
 
@@ -92,7 +93,10 @@ def _duration(value: dt.timedelta) -> str:
 
 
 def _decimal(value: decimal.Decimal) -> decimal.Decimal | None:
-    return value if value.is_finite() else None
+    if not value.is_finite():
+        return None
+    check_decimal(value)
+    return value
 
 
 def _list(items: Iterable[Any]) -> Any:

@@ -29,6 +29,7 @@ from .column_names import kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
 from .held_memory import labels_bytes
+from .number_range import check_integers
 from .refusals import REFUSED, refusal
 from .snapshot import Snapshot, snapshot_of
 
@@ -181,12 +182,18 @@ def _joined(arrays: list[bytes | bytearray]) -> bytes:
 
 def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:
     try:
-        if len(frame) == 1:
-            return _encode_row(row_of(frame), columns)
-        lists = lists_of(frame)
-        return _encode_chunks(lambda rows, _: [cells[rows] for cells in lists], len(frame), 0, columns, no_pause)
+        text = _encode_now(frame, columns)
+        check_integers(text)
     except REFUSED as error:
         raise refusal(frame, columns.names, _ENCODER, error) from None
+    return text
+
+
+def _encode_now(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:
+    if len(frame) == 1:
+        return _encode_row(row_of(frame), columns)
+    lists = lists_of(frame)
+    return _encode_chunks(lambda rows, _: [cells[rows] for cells in lists], len(frame), 0, columns, no_pause)
 
 
 def _encode_row(cells: list[Any], columns: ColumnNames) -> bytes:

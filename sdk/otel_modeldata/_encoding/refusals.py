@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..exceptions import UnsupportedValueError
 from .arrow_text import NOT_UTF8
 from .columns import cells_of, column_of
+from .number_range import OUT_OF_RANGE, check_integers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 REFUSED: Final = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RuntimeError)
 """What a cell raises that has no JSON form, or whose own code fails: an unknown time zone is a LookupError."""
 
+_REASONS: Final[dict[type[Exception], str]] = {
+    UnicodeEncodeError: "expected text, got a lone surrogate in it, which UTF-8 cannot carry: clean the text",
+    UnicodeDecodeError: NOT_UTF8,
+    OverflowError: OUT_OF_RANGE,
+    RecursionError: "expected values nested at most about 1000 deep, got more: flatten them",
+}
 _AT_ONCE: Final = 1024
 """Rows that are tried in one go, to find the first that fails."""
 
@@ -55,17 +62,13 @@ def _first(values: Any, encoder: msgspec.json.Encoder) -> tuple[int, str] | None
 def _reason(values: Any, encoder: msgspec.json.Encoder) -> str | None:
     """Why cells cannot be written; None when they can. Without their content, which may be personal."""
     try:
-        encoder.encode(cells_of(values))
-    except UnicodeEncodeError:
-        return "expected text, got a lone surrogate in it, which UTF-8 cannot carry: clean the text"
-    except UnicodeDecodeError:
-        return NOT_UTF8
-    except RecursionError:
-        return "expected values nested at most about 1000 deep, got more: flatten them"
-    except TypeError as error:
-        return f"expected a value that JSON can carry, got {error}: convert it first"
-    except REFUSED:
-        return f"expected a value that JSON can carry, got {_type_of(values)}: convert it first"
+        check_integers(encoder.encode(cells_of(values)))
+    except REFUSED as error:
+        for kind, reason in _REASONS.items():
+            if isinstance(error, kind):
+                return reason
+        got = error if isinstance(error, TypeError) else _type_of(values)
+        return f"expected a value that JSON can carry, got {got}: convert it first"
     return None
 
 

@@ -302,7 +302,7 @@ def test_columns_with_other_categories_of_the_same_codes_keep_their_values() -> 
 
 
 def test_the_size_of_a_copy_counts_the_digits_of_decimals() -> None:
-    long = decimal.Decimal("1" * 100_000)
+    long = decimal.Decimal("0." + "1" * 100_000)
     for column in (pd.Series([long] * COUNT, dtype=object), pd.Categorical([long] * COUNT)):
         assert not _is_deferred(pd.DataFrame({"c": column}))
         assert _is_deferred(pd.DataFrame({"c": column[:3]}))
