@@ -107,7 +107,7 @@ def main() -> None:
     result = work(Path(store))
     seconds, peak = time.process_time() - began, _memory_mb("VmHWM") - before
     if act == "to pandas":
-        _check(result, Path(store))
+        _check(result, Path(store), is_exact=side == "ours")
     print(
         json.dumps({"cpu_s": seconds, "peak_mb": peak} | ({"mb_per_s": size / 1e6 / seconds} if act == "show" else {}))
     )
@@ -141,14 +141,18 @@ def _pandas(store: Path) -> pd.DataFrame:
     return pd.concat([rows, own], axis=1)
 
 
-def _check(frame: pd.DataFrame, store: Path) -> None:
-    """The rows of both sides equal those that `json` reads."""
+def _check(frame: pd.DataFrame, store: Path, *, is_exact: bool) -> None:
+    """The rows equal those that `json` reads; those of pandas only nearly, because it changes the last digits."""
+    import pandas as pd
+
     paths = sorted(store.rglob("*.jsonl"))
     lines = [json.loads(line) for path in (paths[0], paths[-1]) for line in path.open()]
     rows = [row for line in lines for row in line["data"]]
     first = sum(len(json.loads(line)["data"]) for line in paths[0].open())
     found = frame[list(rows[0])].iloc[[*range(first), *range(len(frame) - (len(rows) - first), len(frame))]]
-    assert found.to_dict("records") == rows
+    if is_exact:
+        assert found.to_dict("records") == rows
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), pd.DataFrame(rows), check_exact=False)
 
 
 def _memory_mb(name: str) -> float:

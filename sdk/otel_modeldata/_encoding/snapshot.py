@@ -29,6 +29,7 @@ from .arrow_text import NOT_UTF8, first_damaged, keep_array, keep_text, shared_l
 from .cells import SCALARS, plain, plain_all
 from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, cells_of, place
+from .datatypes.category_code import without_categories
 from .datatypes.frame_types import types_by_column
 from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, labels_bytes, part_bytes
 from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
@@ -56,9 +57,12 @@ _CONVERTED_TYPES: Final = frozenset(
 _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
 _ARRAY: Final = np.ndarray
+_CATEGORIES: Final[Any] = pd.Categorical
 _TEXT: Final[Any] = pd.arrays.ArrowStringArray
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
+_LISTED_BYTES: Final = 4096
+"""Of categories that a line may list."""
 _MOST_KNOWN: Final = 64
 _MOST_KNOWN_BYTES: Final = 1024
 """How many types of categories are remembered, and how long their texts are at most."""
@@ -154,7 +158,12 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             if size > max_bytes:
                 return None
             kept.append((block.mgr_locs, part))  # placements are immutable
-            dtypes.append(values.dtype)
+            if kind is _CATEGORIES and id(values.dtype) not in _known_categories:
+                if part[1] is _chosen_lists:
+                    objects += len(part[-1]) * OBJECT_BYTES + sum(map(_text_size, part[-1]))
+                dtypes.append(without_categories(values.dtype))
+            else:
+                dtypes.append(values.dtype)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
     names = kept_labels(labels)
@@ -226,9 +235,9 @@ def _keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
     known = _known_categories.get(id(dtype))
     if known is None or known[0] is not dtype:
         known = _read_categories(dtype, count, max_bytes)
-        if count <= FEW_ROWS:
-            size, *kept = _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
-            return size + len(known[1]) * known[2], *kept  # the dtype of the copy holds the other categories, too
+        if count <= FEW_ROWS and len(known[1]) * known[2] > _LISTED_BYTES:
+            # The other categories need not be held by this frame, too: their list would be too long for a line.
+            return _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
     _, cells, longest = known
     size = count * longest
     if size > COPIED_BYTES:

@@ -42,7 +42,7 @@ class RowsMismatchError(ReaderError):
     """Rows do not have the types that their line says."""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def parse(text: str) -> DataTypes:
     """The types that a line says.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Categories", "Code", "TypesError", "codes_in", "family", "merge", "parsed", "text_in"]
 
-MAX_COLUMNS: Final = 100_000
+MAX_COLUMNS: Final = 50_000
 """A run of columns is a few characters, whatever its length is."""
 _MAX_DEPTH: Final = 32
 _WORD: Final = re.compile(r">?[A-Za-z][A-Za-z0-9_]*", re.ASCII)

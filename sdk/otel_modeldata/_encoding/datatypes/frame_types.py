@@ -10,8 +10,8 @@ import pandas as pd
 
 from ... import semconv
 from ..cells import plain_all
-from ..columns import blocks_of
-from .category_code import category_code
+from ..columns import blocks_of, cells_of
+from .category_code import MOST_CATEGORIES, CategoryType, category_code
 from .cell_kinds import TEXT, array_code, kind_code, types_of
 from .dtype_code import dtype_code
 
@@ -88,7 +88,9 @@ def _block_codes(dtype: Any, values: Any, rows: int) -> str | tuple[str, ...]:
         rows: their number.
     """
     if type(dtype) is pd.CategoricalDtype:
-        return category_code(dtype, rows, lambda: len(np.unique(values.codes[values.codes >= 0])))
+        categories = values.categories
+        read = lambda: cells_of(categories.array)  # noqa: E731 - as below
+        return category_code(dtype, len(categories), read, rows, lambda: _used(values.codes))
     if type(dtype) is not _OBJECTS:
         return dtype_code(dtype)
     if not rows:
@@ -99,8 +101,12 @@ def _block_codes(dtype: Any, values: Any, rows: int) -> str | tuple[str, ...]:
 
 def _kept_codes(dtype: Any, kept: tuple[Any, ...], rows: int) -> str | tuple[str, ...]:
     """The codes of the columns of a block of which there is a copy (`snapshot.py`)."""
-    if type(dtype) is pd.CategoricalDtype:
-        return category_code(dtype, rows, lambda: _used(*kept[2:]))
+    if type(dtype) is pd.CategoricalDtype or type(dtype) is CategoryType:
+        if type(kept[2]) is list:  # without the categories, because they are too many for a line
+            return category_code(dtype, MOST_CATEGORIES + 1, list, rows, int)
+        codes, kind, cells = kept[2:]
+        used = lambda: _used(np.frombuffer(codes, kind))  # noqa: E731 - shorter than a function
+        return category_code(dtype, len(cells) - 1, lambda: cells[:-1], rows, used)
     if type(dtype) is not _OBJECTS:
         return dtype_code(dtype)
     cells, kind, form = kept[2:5]
@@ -122,15 +128,9 @@ def _columns(cells: list[Any], rows: int) -> Iterator[list[Any]]:
     return (cells[start : start + rows] for start in range(0, len(cells), rows)) if rows else iter(())
 
 
-def _used(held: Any, kind: Any, *_: object) -> int:
-    """How many categories occur: in a list of cells, or in the memory of their codes; -1 if this is not known."""
-    if type(held) is not list:
-        codes = np.frombuffer(held, kind)
-        return len(np.unique(codes[codes >= 0]))
-    try:
-        return len(set(held) - {None})
-    except TypeError:
-        return -1
+def _used(codes: Any) -> int:
+    """How many categories occur; the code of a gap is -1."""
+    return len(np.unique(codes[codes >= 0]))
 
 
 _OBJECTS: Final = type(np.dtype(object))
