@@ -48,6 +48,9 @@ AZUREML_DATA_TYPE: Final = "azureml.data.type"
 """Line key `collectdatatype`."""
 AZUREML_DATA_CONTENT_TYPE: Final = "azureml.data.content_type"
 """Line key `datacontenttype`."""
+AZUREML_DATA_TYPES: Final = "azureml.data.types"
+"""The types of the columns of a frame, in their order, run-length coded: `f8*15,i8*4,s,c`; line key `datatypes`. See
+`docs/reference/data-types.md`. A text that is not `is_data_types` is left out of the line."""
 AZUREML_AGENT: Final = "azureml.agent"
 """`{name}/{version}` of the library that collected; line key `agent`."""
 AZUREML_SAMPLING_RATE: Final = "azureml.sampling.rate"
@@ -158,6 +161,16 @@ def is_extension_name(text: str) -> bool:
     CloudEvents 1.0, "Naming Conventions": lower-case letters and digits, and SHOULD NOT exceed 20 characters.
     """
     return _EXTENSION_NAME.fullmatch(text) is not None
+
+
+MAX_DATA_TYPES_CHARS: Final = 8192
+"""Of the text of `AZUREML_DATA_TYPES`."""
+_DATA_TYPES: Final = re.compile(r"[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?", re.ASCII)
+
+
+def is_data_types(text: str) -> bool:
+    """Whether `text` may be the types of a line: printable ASCII without quotes, backslashes and spaces at the ends."""
+    return len(text) <= MAX_DATA_TYPES_CHARS and _DATA_TYPES.fullmatch(text) is not None
 
 
 def event_type(collection: str) -> str:

@@ -26,9 +26,11 @@ import collecting
 import encoding
 import figures
 import growing
+import joining
 import many_collections
 import memory
 import overload
+import reading_back
 import realistic
 import receiving
 import starting
@@ -46,6 +48,8 @@ CASES: dict[str, Case] = {
     **growing.CASES,
     **many_collections.CASES,
     **attacks.CASES,
+    **joining.CASES,
+    **reading_back.CASES,
 }
 
 

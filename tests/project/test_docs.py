@@ -115,7 +115,9 @@ def test_pages_of_the_site_link_to_the_repository_by_its_address() -> None:
         assert "](../../" not in page.read_text("utf-8"), f"{page}: this link leaves the site"
 
 
-@pytest.mark.parametrize("package", ["sdk/otel_modeldata", "collector_exporter/otel_modeldata_receiver"])
+@pytest.mark.parametrize(
+    "package", ["sdk/otel_modeldata", "sdk/otel_modeldata_reader", "collector_exporter/otel_modeldata_receiver"]
+)
 def test_the_architecture_names_every_folder(package: str) -> None:
     folders = {path.parent.relative_to(ROOT / package).parts[:1] for path in (ROOT / package).rglob("__init__.py")}
     page = text_of("docs/architecture.md")

@@ -1,4 +1,4 @@
-"""The wheel holds both packages and nothing else, and the SDK works alone."""
+"""The wheel holds the packages and nothing else, and the SDK works alone."""
 
 from __future__ import annotations
 
@@ -51,13 +51,15 @@ def metadata(wheel: Path) -> Message:
         return message_from_bytes(archive.read(name))
 
 
-def test_the_wheel_holds_both_packages_their_types_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_packages_their_types_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
         "otel_modeldata",
+        "otel_modeldata_reader",
         "otel_modeldata_receiver",
     }
-    assert {"otel_modeldata/py.typed", "otel_modeldata_receiver/py.typed"} <= set(names)
+    typed = {"otel_modeldata/py.typed", "otel_modeldata_reader/py.typed", "otel_modeldata_receiver/py.typed"}
+    assert typed <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

@@ -301,7 +301,7 @@ def test_the_applications_otel_settings_neither_truncate_nor_stop_the_data(
     (record,) = backend.records()
     attributes = {item.key: item.value.string_value for item in record.attributes}
     assert attributes[semconv.AZUREML_CORRELATION_ID] == "a-long-correlation-id"
-    assert len(attributes) == 10
+    assert len(attributes) == 11
     assert record.body.string_value == '[{"a":1},{"a":2}]'
 
 

@@ -29,6 +29,9 @@ _COMMANDS: Final = {
     "check": (".check.command", "explain what is wrong with configuration files"),
     "doctor": (".doctor.command", "send one event and report each step"),
     "demo": (".demo.command", "score real rows with a real model and verify them in the store"),
+    "label": (".label", "add the labels of a CSV file to a store"),
+    "ls": (".ls", "list the collections of a store"),
+    "show": (".show", "show everything about one id"),
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""

@@ -6,7 +6,7 @@ bytes that arrived: numbers and escapes are never parsed and printed again. This
 `CloudEvent` is the one table of line keys. To add an attribute of log records to the line, add a field there and its
 meaning to the docstring:
 
-    datatypes: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_DATA_TYPES)] = UNSET
+    batch: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_BATCH)] = UNSET
 
 Reading (`log_record.py`), the line templates (`line_template/`), their tests and `docs/reference/line-format.md` follow
 from the table.
@@ -97,6 +97,8 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
         producer: the process that collected.
         producersequence: number of the event among those of its producer and collection, from 0. It is not CloudEvents'
             extension `sequence`, which orders all events of a source as texts.
+        datatypes: the types of the columns of `data`, in their order, run-length coded: `f8*15,i8*4,s,c`; see
+            [data types](data-types.md).
         traceparent: CloudEvents extension "Distributed Tracing": the span in which the event was collected.
     """
 
@@ -125,6 +127,7 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     producersequence: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_PRODUCER_SEQUENCE, Varies.NUMBER)] = (
         UNSET
     )
+    datatypes: Annotated[str | UnsetType, FromAttribute(semconv.AZUREML_DATA_TYPES)] = UNSET
     traceparent: str | UnsetType = UNSET
 
 

@@ -209,6 +209,8 @@ def _text_of(attribute: KeyValue) -> str | None:
         BadRecordError: it is not text, or not text that a line can hold.
     """
     key, value = attribute.key, attribute.value
+    if key == semconv.AZUREML_DATA_TYPES:  # only a help for readers: it must not reject the event
+        return value.string_value if semconv.is_data_types(value.string_value) else None
     if key in ATTRIBUTES:
         return otlp.text_of(key, value)
     return http_attributes.text_of(key, value) if key in http_attributes.ATTRIBUTES else None

@@ -134,6 +134,6 @@ def _is_whole(array: Any) -> bool:
 
 
 def _copied(array: Any) -> Any:
-    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - this column has loaded it
+    import pyarrow as pa  # noqa: PLC0415 - this column has loaded it
 
     return pa.concat_arrays([*getattr(array, "chunks", (array,)), pa.array([], array.type)])

@@ -27,6 +27,7 @@ import msgspec
 
 from .column_names import kept_labels, most_bytes
 from .columns import lists_of, row_of
+from .datatypes.frame_types import types_of_copy, types_of_frame
 from .held_memory import labels_bytes
 from .number_range import check_integers
 from .refusals import REFUSED, refusal
@@ -84,7 +85,7 @@ class Rows:
         is_text: always true, because JSON is UTF-8.
     """
 
-    __slots__ = ("_column_names", "_labels", "_later", "_source", "_text", "count", "memory", "nbytes")
+    __slots__ = ("_column_names", "_labels", "_later", "_source", "_text", "_types", "count", "memory", "nbytes")
 
     is_text = True
 
@@ -92,6 +93,7 @@ class Rows:
         self._column_names = column_names
         self._later: list[Rows] | None = None
         self._text: bytes | bytearray = b""
+        self._types = ""
         self._source = snapshot = snapshot_of(frame, MAX_DEFERRED_BYTES)
         if snapshot is not None:
             self.count = snapshot.count
@@ -106,6 +108,7 @@ class Rows:
         self.count = len(frame)
         self._labels = kept_labels(frame.columns)
         self._text = _encode(frame, self._columns())
+        self._types = types_of_frame(frame)
         self.nbytes = len(self._text)
         self.memory = sys.getsizeof(self._text) + labels_bytes(self._labels)
 
@@ -145,12 +148,20 @@ class Rows:
         """
         if self._source is not None:
             self._text = self._encoded(self._source, pause)
+            self._types = types_of_copy(self._source)
             self._source = None
         if self._later is not None:
             self._text = _joined([self._text, *(rows.text(pause) for rows in self._later)])
+            if any(rows.types != self._types for rows in self._later):
+                self._types = ""
             self._later = None
         self.nbytes = len(self._text)
         return self._text
+
+    @property
+    def types(self) -> str:
+        """What types the columns have (`datatypes/`), after `text`; empty if they cannot be said for all rows."""
+        return self._types
 
     def _encoded(self, source: Snapshot, pause: Pause) -> bytes | bytearray:
         columns = self._columns()

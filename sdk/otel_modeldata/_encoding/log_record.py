@@ -127,6 +127,10 @@ class Record(msgspec.Struct, eq=False, gc=False):
         """How many rows the record has, none for a payload, and how many bytes they take."""
         return (self.body.count if isinstance(self.body, Rows) else 0), self.body.nbytes
 
+    def types(self) -> str:
+        """What types the columns of the rows have, after `body.text`; empty for a payload."""
+        return self.body.types if isinstance(self.body, Rows) else ""
+
     def may_join(self, other: Record, nbytes: int) -> bool:
         """Whether one event may hold the rows of both; `nbytes` are those that it holds already."""
         if self.attributes != other.attributes or self.fixed != other.fixed:  # e.g. another model version
@@ -152,6 +156,7 @@ class Record(msgspec.Struct, eq=False, gc=False):
             pause: called from time to time.
         """
         self.event_id = self.event_id or new_uuid()
+        text = self.body.text(pause)
         message = LogRecord(
             time_unix_nano=self.time_ns,
             observed_time_unix_nano=self.time_ns,
@@ -161,11 +166,12 @@ class Record(msgspec.Struct, eq=False, gc=False):
                 *(_key_value(key, value) for key, value in self.attributes.items()),
             ],
         )
+        if types := self.types():
+            message.attributes.append(_key_value(semconv.AZUREML_DATA_TYPES, types))
         if self.span_context is not None:
             message.trace_id = self.span_context.trace_id.to_bytes(16, "big")
             message.span_id = self.span_context.span_id.to_bytes(8, "big")
             message.flags = int(self.span_context.trace_flags)
-        text = self.body.text(pause)
         value = _STRING_VALUE if self.body.is_text else _BYTES_VALUE
         # Not by the protobuf library, because rows may be large: upb would check and copy them twice.
         size = _varint(len(text))

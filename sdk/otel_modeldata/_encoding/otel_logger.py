@@ -103,6 +103,8 @@ class OtelLogger:
                 **record.attributes,
             },
         }
+        if types := record.types():
+            parts["attributes"][semconv.AZUREML_DATA_TYPES] = types
         if self._takes_parts:
             return partial(self._logger.emit, **parts, context=get_current(), event_name=self._event_name)
         return partial(self._logger.emit, self._sdk_record(record, parts))

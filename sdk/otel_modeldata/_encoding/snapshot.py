@@ -29,6 +29,8 @@ from .arrow_text import NOT_UTF8, first_damaged, keep_array, keep_text, shared_l
 from .cells import SCALARS, plain, plain_all
 from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, cells_of, place
+from .datatypes.category_code import without_categories
+from .datatypes.frame_types import types_by_column
 from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, labels_bytes, part_bytes
 from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .refusals import REFUSED
@@ -55,9 +57,12 @@ _CONVERTED_TYPES: Final = frozenset(
 _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
 _ARRAY: Final = np.ndarray
+_CATEGORIES: Final[Any] = pd.Categorical
 _TEXT: Final[Any] = pd.arrays.ArrowStringArray
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
+_LISTED_BYTES: Final = 4096
+"""Of categories that a line may list."""
 _MOST_KNOWN: Final = 64
 _MOST_KNOWN_BYTES: Final = 1024
 """How many types of categories are remembered, and how long their texts are at most."""
@@ -72,6 +77,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
         kept: its parts, each with the positions of its columns.
         nbytes: what it holds, about.
         memory: what it takes, its labels included.
+        dtypes: of its parts.
     """
 
     labels: Labels
@@ -79,6 +85,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
     kept: list[tuple[Any, Kept]]
     nbytes: int
     memory: int
+    dtypes: list[Any]
 
     def width(self) -> int:
         """Number of columns."""
@@ -128,6 +135,7 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
         max_bytes: limit for the copy.
     """
     kept: list[tuple[Any, Kept]] = []
+    dtypes: list[Any] = []
     size = text_size = objects = 0
     try:
         manager: Any = frame._mgr  # noqa: SLF001 - see above
@@ -150,11 +158,17 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             if size > max_bytes:
                 return None
             kept.append((block.mgr_locs, part))  # placements are immutable
+            if kind is _CATEGORIES and id(values.dtype) not in _known_categories:
+                if part[1] is _chosen_lists:
+                    objects += len(part[-1]) * OBJECT_BYTES + sum(map(_text_size, part[-1]))
+                dtypes.append(without_categories(values.dtype))
+            else:
+                dtypes.append(values.dtype)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
     names = kept_labels(labels)
     objects += names.nbytes + ARRAY_BYTES if type(names) is ArrowLabels else labels_bytes(names)
-    return Snapshot(names, count, kept, size, size + objects + len(kept) * PART_BYTES)
+    return Snapshot(names, count, kept, size, size + objects + len(kept) * PART_BYTES, dtypes)
 
 
 def _keep_array(values: Any, count: int, max_bytes: int) -> Kept:
@@ -221,7 +235,8 @@ def _keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
     known = _known_categories.get(id(dtype))
     if known is None or known[0] is not dtype:
         known = _read_categories(dtype, count, max_bytes)
-        if count <= FEW_ROWS:  # the other categories need not be held by this frame, too
+        if count <= FEW_ROWS and len(known[1]) * known[2] > _LISTED_BYTES:
+            # The other categories need not be held by this frame, too: their list would be too long for a line.
             return _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
     _, cells, longest = known
     size = count * longest
@@ -274,8 +289,8 @@ def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> Kept:
         types = set(map(type, cells))
     if not types <= _SHARED_TYPES:
         sizes: list[int] = []
-        cells = [_kept_cell(cell, sizes) for cell in cells]
-        return len(cells) * 8 + sum(sizes), _object_lists, cells, count, _plain_list
+        kinds, cells = types_by_column(cells, count), [_kept_cell(cell, sizes) for cell in cells]
+        return len(cells) * 8 + sum(sizes), _converted_lists, cells, count, kinds
     if int in types:
         _check_integers([cell for cell in cells if type(cell) is int])
     texts = [cell for cell in cells if type(cell) is str] if str in types else []
@@ -288,6 +303,10 @@ def _object_lists(cells: list[Any], count: int, make: Callable[[list[Any]], list
         return []
     first, end, _ = rows.indices(count)
     return [make(cells[start + first : start + end]) for start in range(0, len(cells), count)]
+
+
+def _converted_lists(cells: list[Any], count: int, _: object, rows: slice) -> list[list[Any]]:
+    return _object_lists(cells, count, _plain_list, rows)
 
 
 def _plain_list(cells: list[Any]) -> list[Any]:

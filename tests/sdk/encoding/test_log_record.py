@@ -22,7 +22,7 @@ SPAN = SpanContext(trace_id=0xABC << 100, span_id=0xDEF, is_remote=False, trace_
 
 
 def _record(span: SpanContext | None = SPAN) -> Record:
-    frame = pd.DataFrame({"a": [1], "b": ["é"]})
+    frame = pd.DataFrame({"a": [1], "b": pd.Series(["é"], dtype=object)})
     return Record(
         collection="model_inputs",
         event_id="event-1",
@@ -59,6 +59,7 @@ def test_a_record_has_every_field_of_the_wire_contract() -> None:
             _text("cloudevents.event_id", "event-1"),
             KeyValue(key="azureml.producer.sequence", value=AnyValue(int_value=7)),
             _text("azureml.correlation.id", "test"),
+            _text("azureml.data.types", "i8,O"),
         ],
     )
     assert LogRecord.FromString(_record().encode()) == expected

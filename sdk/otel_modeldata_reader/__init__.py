@@ -1,0 +1,37 @@
+"""Reads what was collected: frames with the types that went in, from a folder or a container.
+
+```python
+import otel_modeldata_reader as reader
+
+store = reader.open("az://modeldata/prod")
+inputs = store.read("shop/blue/model_inputs", since="-7d").to_pandas()
+```
+
+Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure needs the extra `receiver`, too.
+"""
+
+from __future__ import annotations
+
+from .exceptions import DamagedLineError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .lookup import FoundEvent, FoundId
+from .reading import Reading
+from .report import Place, ReadReport, TypeChange
+from .store import Collection, Store
+from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.open`
+
+__all__ = [
+    "Collection",
+    "DamagedLineError",
+    "FoundEvent",
+    "FoundId",
+    "Place",
+    "ReadReport",
+    "ReaderError",
+    "Reading",
+    "Store",
+    "StoreUnavailableError",
+    "TypeChange",
+    "UnknownNameError",
+    "WindowError",
+    "open",
+]

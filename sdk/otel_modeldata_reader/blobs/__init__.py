@@ -1,0 +1,1 @@
+"""From a store to the bytes of its blobs: listing, names and windows, reading ahead."""

@@ -1,0 +1,213 @@
+"""Reads a store of the receiver from synchronous code, also where an event loop runs already, such as a notebook.
+
+The stores are asynchronous. Here their calls run on an event loop in a thread of its own, which starts with the first
+call. After a fork the child starts another one, and opens the store again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from ..exceptions import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from otel_modeldata_receiver.config.store_access import AccessConfig
+    from otel_modeldata_receiver.storage.store import Store as ReceiverStore
+    from otel_modeldata_receiver.storage.store import StoredObject
+
+__all__ = ["Piece", "StoreAccess"]
+
+_T = TypeVar("_T")
+_RETRY_SECONDS: Final = 10.0
+"""How long a request to a distant store is retried; what a folder of this machine refuses, it refuses again."""
+_CLOSE_SECONDS: Final = 5.0
+"""How long closing waits for requests that are under way."""
+_READ_BYTES: Final = 4 << 20
+_READS_AHEAD: Final = 4
+"""Concurrent requests: a distant store takes about as long to answer as the reader takes to process the content."""
+
+
+class Piece(NamedTuple):
+    """Some bytes of a blob.
+
+    Attributes:
+        blob: name of the blob.
+        start: position of the first byte in the blob.
+        content: the bytes.
+        is_last: whether the blob, as it was listed, ends with them.
+    """
+
+    blob: str
+    start: int
+    content: bytes
+    is_last: bool
+
+
+class StoreAccess:
+    """A store that is only read.
+
+    Args:
+        url: as `open_store` of the receiver takes it.
+        access: how an account in Azure is opened.
+
+    Raises:
+        StoreUnavailableError: the URL names no store, or its credentials cannot be used.
+    """
+
+    def __init__(self, url: str, access: AccessConfig | None = None) -> None:
+        from otel_modeldata_receiver.config.store_url import shown_store  # noqa: PLC0415 (imported with the first store)
+
+        self._url = url
+        self._access = access
+        self.shown = shown_store(url)
+        self._lock = threading.Lock()
+        self._opened: _Opened | None = None
+        self._open()  # a wrong URL is an error here, not at the first read
+
+    def __repr__(self) -> str:
+        return f"StoreAccess({self.shown!r})"
+
+    @property
+    def url(self) -> str:
+        """The URL as it was given; it may hold a secret."""
+        return self._url
+
+    def __getstate__(self) -> tuple[str, AccessConfig | None]:
+        return self._url, self._access
+
+    def __setstate__(self, state: tuple[str, AccessConfig | None]) -> None:
+        self.__init__(*state)  # type: ignore[misc] # the same store in another process
+
+    def walk(self, folder: str = "") -> Sequence[StoredObject]:
+        """Everything below a folder, in ascending order of names; nothing for a folder that does not exist.
+
+        Raises:
+            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+        """
+        return self._run(lambda store: store.walk(folder))
+
+    def read(self, name: str, size: int) -> bytes:
+        """The first `size` bytes of a blob or object.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        return self._run(lambda store: store.read(name, 0, size))
+
+    def pieces(self, blobs: Iterable[StoredObject]) -> Iterator[Piece]:
+        """The bytes of blobs, one after the other, a few megabytes at a time; later ones are being read meanwhile.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        reads: deque[tuple[str, int, bool, Future[bytes]]] = deque()
+        ranges = _ranges(blobs)
+        try:
+            while True:
+                while len(reads) < _READS_AHEAD and (one := next(ranges, None)) is not None:
+                    name, start, end, is_last = one
+                    reads.append((name, start, is_last, self._start(_reader(name, start, end))))
+                if not reads:
+                    return
+                name, start, is_last, future = reads.popleft()
+                yield Piece(name, start, self._result(future), is_last)
+        finally:
+            for *_, future in reads:
+                future.cancel()
+
+    def close(self) -> None:
+        """Release the connections and threads; a later call opens the store again."""
+        with self._lock:
+            self._opened = None
+        self._closing()
+
+    def _run(self, call: Callable[[ReceiverStore], Coroutine[Any, Any, _T]]) -> _T:
+        return self._result(self._start(call))
+
+    def _start(self, call: Callable[[ReceiverStore], Coroutine[Any, Any, _T]]) -> Future[_T]:
+        with self._lock:
+            opened = self._opened
+            if opened is None or opened.pid != os.getpid():
+                opened = self._open()
+            return opened.start(call)
+
+    def _open(self) -> _Opened:
+        self._opened = opened = _Opened(self._url, self._access)
+        # Also when a caller forgets it, and at the end of the process.
+        self._closing = weakref.finalize(self, opened.close)
+        return opened
+
+    def _result(self, future: Future[_T]) -> _T:
+        from otel_modeldata_receiver.exceptions import ReceiverError  # noqa: PLC0415 (see above)
+
+        try:
+            return future.result()
+        except ReceiverError as error:
+            raise StoreUnavailableError(_in_one_sentence(error)) from None
+
+
+class _Opened:
+    """An open store and the event loop of its calls, whose thread starts with the first one."""
+
+    def __init__(self, url: str, access: AccessConfig | None) -> None:
+        import asyncio  # noqa: PLC0415 (slow to import)
+
+        from otel_modeldata_receiver.config.store_url import is_azure, meant_store  # noqa: PLC0415 (see above)
+        from otel_modeldata_receiver.exceptions import ReceiverError  # noqa: PLC0415 (see above)
+        from otel_modeldata_receiver.retry import retry_for  # noqa: PLC0415 (see above)
+        from otel_modeldata_receiver.storage.open_store import open_store  # noqa: PLC0415 (see above)
+
+        self.pid = os.getpid()
+        self._retry_for = retry_for
+        self._start_on = asyncio.run_coroutine_threadsafe
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="modeldata-reader", daemon=True)
+        try:
+            self._retry_seconds = _RETRY_SECONDS if is_azure(meant_store(url)) else 0.0
+            self._store = open_store(url, access=access)
+        except ReceiverError as error:
+            self._loop.close()
+            raise StoreUnavailableError(_in_one_sentence(error)) from None
+
+    def start(self, call: Callable[[ReceiverStore], Coroutine[Any, Any, _T]]) -> Future[_T]:
+        if not self._thread.is_alive():
+            self._thread.start()
+        attempts = self._retry_for(lambda: call(self._store), self._retry_seconds)
+        return self._start_on(attempts, self._loop)
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
+    def close(self) -> None:
+        if self.pid != os.getpid():
+            return
+        if not self._thread.is_alive():
+            self._loop.close()
+            return
+        closed = self._start_on(self._store.close(), self._loop)
+        closed.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
+        if threading.current_thread() is not self._thread:  # where the garbage collector may run, too
+            self._thread.join(_CLOSE_SECONDS)
+
+
+def _in_one_sentence(error: Exception) -> str:
+    return "; ".join(str(error).splitlines())
+
+
+def _ranges(blobs: Iterable[StoredObject]) -> Iterator[tuple[str, int, int, bool]]:
+    for blob in blobs:
+        for start in range(0, blob.size, _READ_BYTES):
+            end = min(start + _READ_BYTES, blob.size)
+            yield blob.name, start, end, end == blob.size
+
+
+def _reader(name: str, start: int, end: int) -> Callable[[ReceiverStore], Coroutine[Any, Any, bytes]]:
+    return lambda store: store.read(name, start, end)

@@ -1,0 +1,39 @@
+"""Every error of the reader.
+
+```
+ReaderError                     also a ValueError
+├── StoreUnavailableError       the store is missing, cannot be reached, or may not be read
+├── UnknownNameError            no such collection, column or id in the store; the message has the nearest ones
+├── WindowError                 `since` and `until` are no times, or are reversed
+├── LabelError                  labels are none, or are not in the store
+└── DamagedLineError            only with `strict=True`: what is otherwise counted in the report
+```
+"""
+
+from __future__ import annotations
+
+__all__ = ["DamagedLineError", "LabelError", "ReaderError", "StoreUnavailableError", "UnknownNameError", "WindowError"]
+
+
+class ReaderError(ValueError):
+    """Base class of all errors of this package; its text is one sentence."""
+
+
+class StoreUnavailableError(ReaderError):
+    """The store is missing, cannot be reached, or may not be read."""
+
+
+class UnknownNameError(ReaderError):
+    """The store has no such collection, column or id."""
+
+
+class WindowError(ReaderError):
+    """`since` or `until` is no time, or `until` is before `since`."""
+
+
+class DamagedLineError(ReaderError):
+    """A line that cannot be read whole, or whose columns changed their types; raised only with `strict=True`."""
+
+
+class LabelError(ReaderError):
+    """Labels that cannot be written, or that the store did not take."""

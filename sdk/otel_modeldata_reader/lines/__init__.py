@@ -1,0 +1,1 @@
+"""From the bytes of blobs to events: each once, inside the window, with its payload."""

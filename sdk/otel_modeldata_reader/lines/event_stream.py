@@ -1,0 +1,219 @@
+"""From blobs to batches of events: every event once, inside the window, in the order of the blobs.
+
+Blobs are read a few megabytes at a time. Whole lines are decoded at once; only a part with a damaged or unusual line
+is decoded line by line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from ..blobs.listing import date_of, hours_of
+from ..report import Place
+from .envelope import Envelope, decode_line, decode_lines, is_utf8
+from .event_time import NO_TIME, times_of
+from .known_ids import KnownIds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from otel_modeldata_receiver.storage.store import StoredObject
+
+    from ..blobs.store_access import Piece, StoreAccess
+    from ..window import Window
+    from .tally import Tally
+
+__all__ = ["Events", "event_batches"]
+
+_BATCH_BYTES: Final = 4 << 20
+_LONGEST_LINE: Final = 64 << 20
+"""The receiver writes no line above 4 MiB."""
+_MARK: Final = b"\xef\xbb\xbf"
+_NULL: Final = msgspec.Raw(b"null")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Some events, in the order of their lines.
+
+    Attributes:
+        envelopes: the keys of each.
+        times: nanoseconds since the epoch as an array of int64; `NO_TIME` where a line has none.
+        blobs: name of the blob of each.
+        numbers: number of the line in the blob, from 1.
+    """
+
+    envelopes: Sequence[Envelope]
+    times: Any
+    blobs: Sequence[str]
+    numbers: Sequence[int]
+
+    def place(self, index: int) -> Place:
+        """Where an event is."""
+        return Place(blob=self.blobs[index], line=self.numbers[index])
+
+    def chosen(self, indices: Sequence[int]) -> Events:
+        """Some of these events."""
+        return Events(
+            envelopes=[self.envelopes[index] for index in indices],
+            times=self.times[np.asarray(indices, dtype=np.intp)],
+            blobs=[self.blobs[index] for index in indices],
+            numbers=[self.numbers[index] for index in indices],
+        )
+
+
+def event_batches(
+    store: StoreAccess,
+    blobs: Sequence[StoredObject],
+    window: Window,
+    tally: Tally,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Iterator[Events]:
+    """Read `blobs`.
+
+    Args:
+        store: has them.
+        blobs: in the order in which they are read, each up to the size that it was listed with.
+        window: events outside are counted, not returned.
+        tally: counts what is skipped.
+        progress: called with the number of bytes of each part that is read.
+
+    Raises:
+        StoreUnavailableError: a blob cannot be read.
+        DamagedLineError: the tally is strict, and something is skipped.
+    """
+    ids = KnownIds()
+    pending: list[Events] = []
+    size = 0
+    for part in _parts(store, blobs, tally, progress):
+        if (events := _selected(part.events, window, ids, tally)).envelopes:
+            pending.append(events)
+            size += part.size
+        if size >= _BATCH_BYTES:
+            yield _joined(pending)
+            pending, size = [], 0
+    if pending:
+        yield _joined(pending)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    events: Events
+    size: int
+
+
+def _parts(
+    store: StoreAccess, blobs: Sequence[StoredObject], tally: Tally, progress: Callable[[int], object]
+) -> Iterator[_Part]:
+    """The events of each piece of a blob; a line belongs to the piece in which it ends."""
+    rest, before, too_long = b"", 0, False
+    for piece in store.pieces(blobs):
+        if piece.start == 0:
+            rest, before, too_long = b"", 0, False
+        content = rest + piece.content
+        end = content.rfind(b"\n") + 1
+        whole, rest = content[:end], content[end:]
+        if too_long:  # its beginning is gone already
+            tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 64 MiB")
+            cut = whole.find(b"\n") + 1
+            before, whole, too_long = before + (cut > 0), whole[cut:], cut == 0
+        envelopes, numbers = _decoded(whole, piece, before, tally)
+        before += whole.count(b"\n")
+        if piece.is_last and rest:
+            last = _last(rest, Place(blob=piece.blob, line=before + 1), tally)
+            envelopes, numbers = [*envelopes, *last], [*numbers, *([before + 1] * len(last))]
+        elif len(rest) > _LONGEST_LINE:
+            rest, too_long = b"", True
+        progress(len(piece.content))
+        if envelopes:
+            times = times_of(envelopes)
+            yield _Part(
+                Events(envelopes=envelopes, times=times, blobs=[piece.blob] * len(envelopes), numbers=numbers),
+                len(content),
+            )
+
+
+def _decoded(whole: bytes, piece: Piece, before: int, tally: Tally) -> tuple[list[Envelope], Sequence[int]]:
+    """The envelopes of whole lines, and the numbers of these lines."""
+    count = whole.count(b"\n")
+    envelopes = decode_lines(whole) if is_utf8(whole) else None
+    if envelopes is not None and len(envelopes) == count and not _has_empty(envelopes):
+        return envelopes, range(before + 1, before + 1 + count)
+    found: list[Envelope] = []
+    numbers: list[int] = []
+    for number, line in enumerate(whole.split(b"\n")[:-1], before + 1):
+        text = line.removeprefix(_MARK) if number == 1 else line
+        if not text.strip():
+            continue
+        place = Place(blob=piece.blob, line=number)
+        envelope = decode_line(text) if is_utf8(text) else None
+        if envelope is None:
+            tally.skip("foreign", place, "expected a JSON object in UTF-8")
+        elif _is_empty(envelope):
+            tally.skip("foreign", place, "expected an event with rows")
+        else:
+            found.append(envelope)
+            numbers.append(number)
+    return found, numbers
+
+
+def _last(rest: bytes, place: Place, tally: Tally) -> list[Envelope]:
+    """The event of a last line without a line feed, if it is whole."""
+    text = rest.removeprefix(_MARK) if place.line == 1 else rest
+    if not text.strip():
+        return []
+    envelope = decode_line(text) if is_utf8(text) else None
+    if envelope is None:
+        tally.skip("torn", place, "expected a whole last line, got a torn one")
+        return []
+    if _is_empty(envelope):
+        tally.skip("foreign", place, "expected an event with rows")
+        return []
+    return [envelope]
+
+
+def _has_empty(envelopes: Sequence[Envelope]) -> bool:
+    return any(not one.data or one.data == _NULL for one in envelopes) and any(map(_is_empty, envelopes))
+
+
+def _is_empty(envelope: Envelope) -> bool:
+    """Whether an envelope has no rows, neither in the line nor elsewhere."""
+    return envelope.dataref is None and (not envelope.data or envelope.data == _NULL)
+
+
+def _selected(events: Events, window: Window, ids: KnownIds, tally: Tally) -> Events:
+    """The events inside of the window, each once."""
+    start, end = hours_of(date_of(events.blobs[0]))
+    times = np.where(events.times == NO_TIME, start, events.times)
+    tally.add("misplaced", int(np.count_nonzero((times < start) | (times >= end))))
+    if not window.is_open:
+        first, last = window.bounds
+        inside = np.flatnonzero((times >= first) & (times < last))
+        tally.add("outside", len(times) - len(inside))
+        if len(inside) < len(times):
+            events = events.chosen(inside.tolist())
+    given = [one.id for one in events.envelopes if one.id]
+    if ids.are_new(given):
+        return events
+    named = [index for index, one in enumerate(events.envelopes) if one.id]
+    repeated = {index for index, is_new in zip(named, ids.new_ones(given), strict=True) if not is_new}
+    for index in sorted(repeated):
+        tally.skip(
+            "duplicates", events.place(index), f"expected each id once, got {events.envelopes[index].id!r} again"
+        )
+    return events.chosen([index for index in range(len(events.envelopes)) if index not in repeated])
+
+
+def _joined(parts: Sequence[Events]) -> Events:
+    if len(parts) == 1:
+        return parts[0]
+    return Events(
+        envelopes=[one for part in parts for one in part.envelopes],
+        times=np.concatenate([part.times for part in parts]),
+        blobs=[one for part in parts for one in part.blobs],
+        numbers=[one for part in parts for one in part.numbers],
+    )

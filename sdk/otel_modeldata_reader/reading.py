@@ -1,0 +1,201 @@
+"""One reading of a collection: its rows as batches, as a table or as a frame, and the report of what was skipped.
+
+Nothing is read before one of them is asked for. The types of the columns are known when every row has been seen. So a
+table is read once and then unified, which needs another pass only where a value would be lost, and batches, of which
+the first must have the final types already, are read twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .exceptions import ReaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from .blobs.listing import CollectionBlobs
+    from .blobs.store_access import StoreAccess
+    from .report import ReadReport
+    from .rows.column_types import ColumnTypes
+    from .rows.one_pass import OnePass
+    from .rows.result import Plan
+    from .window import Window
+
+__all__ = ["Reading", "Request"]
+
+_BATCH_ROWS: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to read.
+
+    Attributes:
+        collection: its blobs.
+        window: only events of this window.
+        columns: only these columns of the result, in this order; None means all.
+        where: only rows for which this is true: a condition in DuckDB's SQL.
+        envelope: whether the envelope's columns come before the own ones.
+        strict: whether what would be skipped is an error.
+    """
+
+    collection: CollectionBlobs
+    window: Window
+    columns: Sequence[str] | None = None
+    where: str | None = None
+    envelope: bool = True
+    strict: bool = False
+
+
+class Reading:
+    """The rows of a collection; see `Store.read`. Each method reads the store again."""
+
+    def __init__(self, store: StoreAccess, request: Request) -> None:
+        self._store = store
+        self._request = request
+        self._report: ReadReport | None = None
+
+    def __repr__(self) -> str:
+        return f"Reading({self._request.collection.root!r} of {self._store.shown!r})"
+
+    @property
+    def report(self) -> ReadReport:
+        """What was read and what was skipped. If nothing has been read to its end before, everything is read now.
+
+        Raises:
+            ReaderError: as for `batches`.
+        """
+        if self._report is None:
+            for _ in self.batches():
+                pass
+        assert self._report is not None  # noqa: S101 - the batches have ended
+        return self._report
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows as Arrow record batches of one schema, a few megabytes each, in bounded memory.
+
+        Raises:
+            StoreUnavailableError: the store cannot be read.
+            UnknownNameError: no such column.
+            DamagedLineError: something is skipped, and the reading is strict.
+            ReaderError: `where` cannot be evaluated.
+        """
+        from .rows.result import where  # noqa: PLC0415 (imports pyarrow)
+        from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
+
+        first = self._pass(None)
+        schemas = {part.own.schema.to_string(): part.own.schema for part in first.parts()}
+        plan = self._planned(list(schemas.values()), first.columns)
+        while plan.is_wider:  # a pass that only looks whether every value has an equal in the type of its column
+            try:
+                for part in self._pass(first.columns).parts():
+                    plan.table(part)
+                break
+            except LossyError as error:
+                first.columns.mixed.add(error.column)
+                plan = self._planned(list(schemas.values()), first.columns)
+        kept = 0
+        with where(self._request.where) as chosen:
+            for part in self._pass(first.columns).parts():
+                table = chosen(plan.table(part)).select(plan.selected.names)
+                kept += table.num_rows
+                yield from table.to_batches(max_chunksize=_BATCH_ROWS)
+        self._finish(first, plan, kept)
+
+    def to_arrow(self) -> pa.Table:
+        """The rows as a table.
+
+        Raises:
+            ReaderError: as for `batches`.
+        """
+        import pyarrow as pa  # noqa: PLC0415 (slow to import)
+
+        from .rows.result import where  # noqa: PLC0415 (likewise)
+        from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
+
+        first = self._pass(None)
+        parts = list(first.parts())
+        is_first = True
+        while True:
+            plan = self._planned([part.own.schema for part in parts], first.columns)
+            try:
+                tables = [plan.table(part) for part in parts]
+                break
+            except LossyError as error:
+                if not is_first:
+                    first.columns.mixed.add(error.column)
+                is_first = False  # a pass that knows the final types may find an equal for every value
+                parts = []  # two of them would take twice the memory
+                parts = list(self._pass(first.columns).parts())
+        del parts
+        with where(self._request.where) as chosen:
+            kept = [chosen(table).select(plan.selected.names) for table in tables]
+        table = pa.concat_tables([plan.selected.empty_table(), *kept]).unify_dictionaries()
+        self._finish(first, plan, table.num_rows)
+        return table
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a frame.
+
+        Raises:
+            ReaderError: as for `batches`.
+        """
+        from .rows.frames import to_pandas  # noqa: PLC0415 (imports pyarrow)
+
+        return to_pandas(self.to_arrow())
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows as a frame of Polars.
+
+        Raises:
+            ReaderError: Polars is not installed, and as for `batches`.
+        """
+        try:
+            import polars as pl  # noqa: PLC0415 (optional)
+        except ImportError:
+            raise ReaderError("expected Polars, got no such package: pip install polars") from None
+        frame = pl.from_arrow(self.to_arrow())
+        assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table becomes no series
+        return frame
+
+    def _pass(self, known: ColumnTypes | None) -> OnePass:
+        from .lines.tally import Tally  # noqa: PLC0415 (imports msgspec)
+        from .progress import Progress  # noqa: PLC0415 (with the others)
+        from .rows.one_pass import OnePass  # noqa: PLC0415 (imports pyarrow)
+
+        collection = self._request.collection
+        progress = Progress(collection.root, sum(blob.size for blob in collection.within(self._request.window)))
+        return OnePass(
+            store=self._store,
+            collection=collection,
+            window=self._request.window,
+            envelope=self._request.envelope,
+            tally=Tally(strict=self._request.strict),
+            known=known,
+            progress=progress.add,
+        )
+
+    def _planned(self, schemas: Sequence[pa.Schema], columns: ColumnTypes) -> Plan:
+        from .rows.result import planned  # noqa: PLC0415 (imports pyarrow)
+
+        return planned(schemas, columns, self._request.columns, envelope=self._request.envelope)
+
+    def _finish(self, first: OnePass, plan: Plan, kept: int) -> None:
+        from .blobs.set_aside import parked_bytes, quarantined_lines  # noqa: PLC0415 (only at the end)
+
+        blobs, root = first.blobs, self._request.collection.root
+        self._report = first.tally.report(
+            plan.types,
+            tuple(plan.renamed.items()),
+            blobs=len(blobs),
+            size=sum(blob.size for blob in blobs),
+            kept=kept,
+            quarantined=quarantined_lines(self._store, self._request.window),
+            parked=parked_bytes(self._store, root) if root else 0,
+        )

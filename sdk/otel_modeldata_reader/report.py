@@ -1,0 +1,114 @@
+"""What a reading counted and skipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Place", "ReadReport", "TypeChange"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a line is.
+
+    Attributes:
+        blob: name of its blob in the store.
+        line: its number in the blob, from 1.
+    """
+
+    blob: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.blob}, line {self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeChange:
+    """A column whose values have another type than before.
+
+    Attributes:
+        column: its name.
+        before: the type until then, such as `integer`, or a code of `datatypes`.
+        after: the type from then on.
+        place: the first line of the other type.
+        became: the type of the column in the result.
+    """
+
+    column: str
+    before: str
+    after: str
+    place: Place
+    became: str
+
+    def __str__(self) -> str:
+        change = f"changed from {self.before} to {self.after} in {self.place}"
+        return f"column {self.column!r} {change}; read as {self.became}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadReport:
+    """The counts of one reading, complete when it has ended.
+
+    Attributes:
+        blobs: blobs that were read.
+        size: bytes in these blobs, as they were listed.
+        lines: events in the result.
+        rows: rows of these events, before `where`.
+        kept: rows in the result.
+        outside: events in the blobs that were read, but outside of the window.
+        duplicates: lines left out, because another line has the same id.
+        torn: blobs whose last line is incomplete: it is being written, or its writer was interrupted.
+        foreign: lines left out, because they are no events with rows.
+        misplaced: events in the folder of another time.
+        mismatched: events whose rows do not have the types that their line says; they were read without these.
+        missing_payloads: events left out, because the object that they refer to is missing or unreadable.
+        quarantined: lines in the quarantine of the store in the same hours, of any collection: they could not become
+            events.
+        parked: bytes of this collection that wait in the store for their own place.
+        renamed: columns whose name the envelope has too, and the names that they have in the result.
+        type_changes: columns that changed their type, the first time for each type.
+        first: the first lines that were left out, and why; at most 20.
+    """
+
+    blobs: int = 0
+    size: int = 0
+    lines: int = 0
+    rows: int = 0
+    kept: int = 0
+    outside: int = 0
+    duplicates: int = 0
+    torn: int = 0
+    foreign: int = 0
+    misplaced: int = 0
+    mismatched: int = 0
+    missing_payloads: int = 0
+    quarantined: int = 0
+    parked: int = 0
+    renamed: tuple[tuple[str, str], ...] = ()
+    type_changes: tuple[TypeChange, ...] = ()
+    first: tuple[tuple[Place, str], ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every line was read, each with the types of all others."""
+        skipped = self.torn + self.foreign + self.mismatched + self.missing_payloads + self.quarantined + self.parked
+        return not skipped and not self.type_changes
+
+    def __str__(self) -> str:
+        counted = (
+            "duplicates",
+            "torn",
+            "foreign",
+            "misplaced",
+            "mismatched",
+            "missing_payloads",
+            "quarantined",
+            "outside",
+        )
+        parts = [f"{self.kept:,} rows of {self.lines:,} lines in {self.blobs:,} blobs"]
+        parts += [f"{name.replace('_', ' ')} {getattr(self, name):,}" for name in counted if getattr(self, name)]
+        parts += [f"{self.parked:,} bytes parked"] if self.parked else []
+        parts += [f"column {name!r} is {new!r} here" for name, new in self.renamed]
+        parts += [str(change) for change in self.type_changes]
+        return "; ".join(parts)

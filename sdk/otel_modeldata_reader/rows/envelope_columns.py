@@ -1,0 +1,116 @@
+"""The envelope's columns, which every row has before its own."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from ..lines.event_time import NO_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from ..lines.event_stream import Events
+
+__all__ = ["ENVELOPE", "envelope_columns", "free_name"]
+
+ENVELOPE: Final = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("correlationid", pa.string()),
+        ("time", pa.timestamp("ns", "UTC")),
+        ("endpoint", pa.string()),
+        ("deployment", pa.string()),
+        ("collection", pa.string()),
+        ("traceparent", pa.string()),
+        ("modelversion", pa.string()),
+        ("event_id", pa.string()),
+    ]
+)
+"""The columns of the envelope, in their order. A value that a line does not have is null."""
+_TYPE_PREFIX: Final = "azureml.inference."
+_DEPLOYMENT: Final = re.compile(r"/(?:onlineEndpoints|endpoints)/([^/]+)/deployments/([^/]+)", re.IGNORECASE)
+
+
+def envelope_columns(
+    events: Events, counts: Sequence[int], names: tuple[str, str, str] | None, wanted: Container[str]
+) -> dict[str, Any]:
+    """The envelope's columns of the rows of some events.
+
+    Args:
+        events: in the order of the rows.
+        counts: how many rows each event has.
+        names: endpoint, deployment and collection where the folder names them; else each line does.
+        wanted: the columns to make.
+    """
+    total = sum(counts)
+    index = None if total == len(counts) and all(one == 1 for one in counts) else _repeated(counts)
+    found: dict[str, Any] = {}
+    for name in ENVELOPE.names:
+        if name not in wanted:
+            continue
+        if name == "row_id":
+            found[name] = pa.array(_row_ids(events, counts, single=index is None), pa.string())
+        elif name in {"endpoint", "deployment", "collection"} and names is not None:
+            found[name] = pa.repeat(pa.scalar(names[_PLACES[name]], pa.string()), total)
+        else:
+            values = _values(name, events)
+            found[name] = values if index is None else values.take(index)
+    return found
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name of an own column in the result: `data.{name}` where the envelope has that name."""
+    while name in taken:
+        name = f"data.{name}"
+    return name
+
+
+_PLACES: Final = {"endpoint": 0, "deployment": 1, "collection": 2}
+_KEYS: Final = {"event_id": "id"}
+
+
+def _row_ids(events: Events, counts: Sequence[int], *, single: bool) -> list[str]:
+    """As Azure ML's reader makes them: the correlation id and the number of the row in its event."""
+    if single:
+        return ["0" if one.correlationid is None else f"{one.correlationid}_0" for one in events.envelopes]
+    found = []
+    for one, count in zip(events.envelopes, counts, strict=True):
+        start = "" if one.correlationid is None else f"{one.correlationid}_"
+        found += [f"{start}{row}" for row in range(count)]
+    return found
+
+
+def _repeated(counts: Sequence[int]) -> Any:
+    return pa.array(np.repeat(np.arange(len(counts), dtype=np.int32), counts))
+
+
+def _values(name: str, events: Events) -> Any:
+    """One value for each event."""
+    if name == "time":
+        times = events.times
+        missing = times == NO_TIME
+        kind = ENVELOPE.field("time").type
+        array = pa.array(times, pa.int64(), mask=missing if missing.any() else None)
+        return array.cast(kind)
+    if name == "collection":
+        return pa.array([_collection(one.type) for one in events.envelopes], pa.string())
+    if name in _PLACES:
+        place = _PLACES[name]
+        return pa.array([_deployment(one.source)[place] for one in events.envelopes], pa.string())
+    key = _KEYS.get(name, name)
+    return pa.array([getattr(one, key) for one in events.envelopes], pa.string())
+
+
+@lru_cache(maxsize=1024)
+def _deployment(source: str | None) -> tuple[str | None, str | None]:
+    match = _DEPLOYMENT.search(source or "")
+    return (None, None) if match is None else (match[1], match[2])
+
+
+def _collection(event_type: str | None) -> str | None:
+    return None if event_type is None else event_type.removeprefix(_TYPE_PREFIX)

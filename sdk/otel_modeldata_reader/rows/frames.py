@@ -1,0 +1,56 @@
+"""Arrow tables to pandas, with the values that the table has.
+
+pandas has no missing value in its columns of integers. Where a column has one, it becomes a column of floats, as
+`pandas.read_json` makes it, or of nullable integers if a float64 cannot hold every one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..types import to_pandas as typed_to_pandas
+from ..types.data_types import CODE_KEY
+from .json_table import EXACT_LIMIT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["to_pandas"]
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """The table as a frame; nested values are Python lists and dictionaries.
+
+    Columns whose lines say their types have the dtypes that were collected. The table must not be used afterwards: its
+    memory is released while the frame grows.
+    """
+    import pandas as pd  # noqa: PLC0415 (slow to import)
+
+    names = table.column_names
+    typed = [field.name for field in table.schema if field.metadata and CODE_KEY in field.metadata]
+    special = {name: column for name in names if name not in typed and (column := _special(table[name])) is not None}
+    of_types = typed_to_pandas(table.select(typed)) if typed else None
+    table = table.drop_columns([*special, *typed])
+    frame = table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
+    if not special and of_types is None:
+        return frame  # type: ignore[no-any-return]
+    columns = {name: special[name] if name in special else frame[name] for name in names if name not in typed}
+    if of_types is not None:
+        columns |= {name: of_types[name] for name in typed}
+    return pd.DataFrame({name: columns[name] for name in names}, copy=False)
+
+
+def _special(column: Any) -> Any:
+    import pandas as pd  # noqa: PLC0415 (see above)
+
+    if pa.types.is_nested(column.type):
+        return pd.Series(column.to_pylist(), dtype=object)
+    if pa.types.is_integer(column.type) and column.null_count:
+        low, high = pc.min_max(column).as_py().values()
+        if low is not None and not (low >= -EXACT_LIMIT and high <= EXACT_LIMIT):
+            dtype = pd.UInt64Dtype() if pa.types.is_unsigned_integer(column.type) else pd.Int64Dtype()
+            return column.to_pandas(types_mapper={column.type: dtype}.get)
+    return None

@@ -1,0 +1,120 @@
+"""Rows in JSON to an Arrow table, by `pyarrow.json`.
+
+With an explicit schema it is exact: it refuses a fraction in a column of integers. Without one it finds the types of
+all rows that it is given, but it takes texts that look like times for times, and integers that need more than 64 bits
+for floats. `inferred.py` knows that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+__all__ = ["EXACT_LIMIT", "JsonError", "JsonRows", "has_large_floats", "has_large_integers", "parsed", "without_times"]
+
+EXACT_LIMIT: Final = 2**53
+"""Every integer up to this one is a float64."""
+_BLOCK_BYTES: Final = 1 << 18
+"""Small blocks stay in the cache of a core."""
+
+
+class JsonError(ValueError):
+    """Rows that the parser refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRows:
+    """The rows of several events.
+
+    Attributes:
+        counts: how many rows each event has.
+        table: the rows.
+        text: the JSON that was parsed.
+    """
+
+    counts: Sequence[int]
+    table: pa.Table
+    text: bytes
+
+
+def parsed(payloads: Sequence[bytes], types: Mapping[str, pa.DataType]) -> JsonRows:
+    """The rows of events.
+
+    Args:
+        payloads: for each event an array of objects.
+        types: the types of some columns; those of the others are inferred.
+
+    Raises:
+        JsonError: a payload is no array of objects, or a value has another type than its column.
+    """
+    # The parser reads objects only, so each array is the value of a key.
+    text = b"".join([b'{"data":', b'}\n{"data":'.join(payloads), b"}\n"])
+    options = pj.ParseOptions(
+        explicit_schema=pa.schema([("data", pa.list_(pa.struct(list(types.items()))))]) if types else None,
+        unexpected_field_behavior="infer",
+    )
+    block = max(_BLOCK_BYTES, max(map(len, payloads), default=0) + _LINE_BYTES)
+    try:
+        table = pj.read_json(pa.BufferReader(text), pj.ReadOptions(use_threads=False, block_size=block), options)
+        table.validate()  # nulls at the beginning of inner lists are lost where the type of the list is inferred
+        lists = table["data"].combine_chunks()
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:  # the second one in the message of the first
+        raise JsonError(str(error)) from None
+    if len(lists) != len(payloads) or lists.null_count or not pa.types.is_list(lists.type):
+        raise JsonError("expected an array of objects")
+    rows = lists.flatten()
+    if pa.types.is_null(rows.type) and not len(rows):
+        rows = rows.cast(pa.struct([]))
+    if not pa.types.is_struct(rows.type) or rows.null_count:
+        raise JsonError("expected an array of objects")
+    names = [field.name for field in rows.type]
+    return JsonRows(lists.value_lengths().to_pylist(), pa.table(rows.flatten(), names=names), text)
+
+
+_LINE_BYTES: Final = 16
+"""More than the key and the braces around an array."""
+
+
+def without_times(kind: pa.DataType) -> pa.DataType:
+    """A type that was inferred, with texts where texts were taken for times."""
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(without_times(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, without_times(field.type)) for field in kind])
+    return kind
+
+
+def has_large_floats(column: Any) -> bool:
+    """Whether a column of any type has floats that may have been integers with more digits."""
+    return _has_beyond(_leaves(column, pa.types.is_floating), EXACT_LIMIT - 1)
+
+
+def has_large_integers(column: Any) -> bool:
+    """Whether a column of any type has integers that no float64 equals."""
+    return _has_beyond(_leaves(column, pa.types.is_integer), EXACT_LIMIT)
+
+
+def _has_beyond(arrays: Iterator[Any], limit: int) -> bool:
+    limits = (pc.min_max(array).as_py() for array in arrays)
+    return any(max(one["max"] or 0, -(one["min"] or 0)) > limit for one in limits)
+
+
+def _leaves(column: Any, is_wanted: Callable[[pa.DataType], bool]) -> Iterator[Any]:
+    """The values of a type that a column has, at any depth."""
+    for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+        if is_wanted(chunk.type):
+            yield chunk
+        elif pa.types.is_list(chunk.type):
+            yield from _leaves(chunk.flatten(), is_wanted)
+        elif pa.types.is_struct(chunk.type):
+            for part in chunk.flatten():
+                yield from _leaves(part, is_wanted)

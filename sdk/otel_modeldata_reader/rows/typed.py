@@ -1,0 +1,121 @@
+"""Rows whose lines say the types of their columns (`datatypes`): each group of equal types is read by these types."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from ..report import TypeChange
+from ..types import RowsMismatchError, TypesError, family, parse
+from .inferred import InferredRows
+from .json_kinds import decode_rows, plain_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..lines.event_stream import Events
+    from ..lines.tally import Tally
+    from ..types import DataTypes
+    from .inferred import Inference
+
+__all__ = ["TypedRows"]
+
+
+class TypedRows:
+    """Reads rows with types.
+
+    Args:
+        tally: notes columns that change their types, and rows that do not have the types that their line says.
+        inference: reads these.
+    """
+
+    def __init__(self, tally: Tally, inference: Inference) -> None:
+        self._tally = tally
+        self._inference = inference
+        self._codes: dict[str, dict[str, None]] = {}
+
+    def rows(self, events: Events, payloads: Sequence[bytes], text: str) -> Iterator[InferredRows]:
+        """The rows of some events.
+
+        Args:
+            events: in the order of their lines.
+            payloads: the JSON of the rows of each event, an array of objects.
+            text: their `datatypes`.
+        """
+        types = _types(text)
+        if types is None:
+            yield self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
+            return
+        names = next((found for payload in payloads if (found := _names(payload)) is not None), ())
+        read = self._read(events, payloads, types, names)
+        if read is not None:
+            yield read
+            return
+        # Columns with other names, or one event with other values.
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for index, payload in enumerate(payloads):
+            groups.setdefault(_names(payload) or (), []).append(index)
+        for group, indices in groups.items():
+            chosen, own = events.chosen(indices), [payloads[index] for index in indices]
+            read = self._read(chosen, own, types, group) if len(groups) > 1 else None
+            if read is not None:
+                yield read
+                continue
+            for index, payload in enumerate(own):
+                one = chosen.chosen([index])
+                reason = "expected rows of the types that their line says, got others"
+                yield self._read(one, [payload], types, group) or self._mismatched(one, [payload], reason)
+
+    def _read(
+        self, events: Events, payloads: Sequence[bytes], types: DataTypes, names: Sequence[str]
+    ) -> InferredRows | None:
+        try:
+            table, counts = types.read(payloads, names)
+        except RowsMismatchError:
+            return None
+        for name, code in zip(names, types.codes, strict=True):
+            self._note(name, code, events)
+        mixed = self._inference.columns.mixed.intersection(names)
+        return InferredRows(events, counts, _with_texts(table, payloads, mixed) if mixed else table)
+
+    def _mismatched(self, events: Events, payloads: Sequence[bytes], reason: str) -> InferredRows:
+        for index in range(len(payloads)):
+            self._tally.skip("mismatched", events.place(index), reason)
+        return self._inference.rows(events, payloads)
+
+    def _note(self, name: str, code: str, events: Events) -> None:
+        kind = family(code)
+        known = self._codes.setdefault(name, {})
+        if kind in known:
+            return
+        if known:
+            before = next(reversed(known))
+            self._tally.change(TypeChange(column=name, before=before, after=kind, place=events.place(0), became=""))
+        known[kind] = None
+
+
+@lru_cache(maxsize=256)
+def _types(text: str) -> DataTypes | None:
+    try:
+        return parse(text)
+    except TypesError:
+        return None
+
+
+def _names(payload: bytes) -> tuple[str, ...] | None:
+    """The columns of the first row of an event; None if it has no row."""
+    end = payload.find(b"},{")
+    rows = decode_rows(payload) if end < 0 else decode_rows(payload[: end + 1] + b"]") or decode_rows(payload)
+    return tuple(rows[0]) if rows else None
+
+
+def _with_texts(table: pa.Table, payloads: Sequence[bytes], columns: set[str]) -> pa.Table:
+    """`table` with some columns as texts, because no type holds their values in all lines."""
+    rows = [row for payload in payloads for row in decode_rows(payload) or ()]
+    for name in columns:
+        place = table.schema.get_field_index(name)
+        texts: list[Any] = [plain_text(row[name]) if name in row else None for row in rows]
+        table = table.set_column(place, pa.field(name, pa.string()), pa.array(texts, pa.string()))
+    return table

@@ -1,0 +1,141 @@
+"""One schema for all parts of a reading, and the parts in that schema; every cast keeps every value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from ..types import merge
+from ..types.data_types import CODE_KEY
+from .envelope_columns import ENVELOPE, free_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .column_types import ColumnTypes
+    from .row_tables import Part
+
+__all__ = ["LossyError", "renamed", "result_schema", "unified", "with_schema"]
+
+_MISMATCH: Final = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
+
+
+class LossyError(Exception):
+    """A part has values that have no equal in the type of the whole reading.
+
+    Attributes:
+        column: the own column of these values.
+    """
+
+    def __init__(self, column: str) -> None:
+        super().__init__(column)
+        self.column = column
+
+
+def unified(schemas: Iterable[pa.Schema], columns: ColumnTypes) -> pa.Schema:
+    """The own columns of all parts, in the order in which they appear first.
+
+    Args:
+        schemas: of the parts.
+        columns: the types of the columns of rows that say no types, over the whole reading.
+
+    Raises:
+        LossyError: no type has all values of a column.
+    """
+    types = columns.types()
+    fields: dict[str, Any] = {}
+    for schema in schemas:
+        for one in schema:
+            is_inferred = one.name in columns.mixed or (one.name in types and not one.metadata)
+            field = pa.field(one.name, types[one.name]) if is_inferred else one
+            known = fields.get(field.name)
+            if known is None or pa.types.is_null(known.type):
+                fields[field.name] = field
+            elif not known.equals(field, check_metadata=True) and not pa.types.is_null(field.type):
+                fields[field.name] = _wider(known, field)
+    # The parser returns columns with a given type before others; what has been learned has them in their order.
+    inferred = (name for name in types if name in fields)
+    return pa.schema([fields[next(inferred) if name in types else name] for name in fields])
+
+
+def result_schema(own: pa.Schema, *, envelope: bool) -> pa.Schema:
+    """The columns of the result: those of the envelope, then the own ones, under free names."""
+    if not envelope:
+        return own
+    names = renamed(own, envelope=envelope)
+    return pa.schema([*ENVELOPE, *(field.with_name(names.get(field.name, field.name)) for field in own)])
+
+
+def renamed(own: pa.Schema, *, envelope: bool) -> dict[str, str]:
+    """The own columns that have another name in the result, and that name."""
+    if not envelope:
+        return {}
+    taken = {*ENVELOPE.names, *own.names}
+    names: dict[str, str] = {}
+    for name in own.names:
+        if name in ENVELOPE.names:
+            names[name] = free_name(name, taken)
+            taken.add(names[name])
+    return names
+
+
+def with_schema(part: Part, own: pa.Schema, result: pa.Schema) -> pa.Table:
+    """A part as a table of the result; an own column that it does not have is null.
+
+    Raises:
+        LossyError: a value has no equal in the type of its column.
+    """
+    rows = len(next(iter(part.envelope.values()))) if part.envelope else part.own.num_rows
+    present = set(part.own.schema.names)
+    columns = [
+        _cast(part.own[field.name], field) if field.name in present else pa.nulls(rows, field.type) for field in own
+    ]
+    return pa.table([*part.envelope.values(), *columns], schema=result)
+
+
+def _cast(column: Any, field: pa.Field) -> Any:
+    if column.type == field.type:
+        return column
+    if pa.types.is_null(column.type):
+        return pa.nulls(len(column), field.type)
+    try:
+        if pa.types.is_nested(field.type):
+            return _cast_nested(column, field)
+        if pa.types.is_string(_plain(column.type)) or not pa.types.is_string(field.type):
+            return column.cast(field.type, safe=True)
+    except _MISMATCH:
+        pass
+    raise LossyError(field.name)
+
+
+def _cast_nested(column: Any, field: pa.Field) -> Any:
+    both = [pa.schema([field]).empty_table(), pa.table([column], names=[field.name])]
+    try:
+        merged = pa.concat_tables(both, promote_options="permissive")[field.name]
+    except _MISMATCH:
+        merged = column
+    # Where a part has only nulls inside of its lists, their type was not known.
+    return merged if merged.type == field.type else column.cast(field.type, safe=True)
+
+
+def _wider(known: pa.Field, other: pa.Field) -> pa.Field:
+    codes = [(field.metadata or {}).get(CODE_KEY, b"").decode() for field in (known, other)]
+    code = merge(codes) if all(codes) else None
+    if code is not None and known.type == other.type:
+        return known.with_metadata({CODE_KEY: code.encode()})
+    if known.type == other.type:
+        return known.with_metadata(None)
+    kinds = [_plain(field.type) for field in (known, other)]
+    if any(map(pa.types.is_floating, kinds)) and any(map(pa.types.is_integer, kinds)):
+        return pa.field(known.name, pa.float64())
+    schemas = [pa.schema([pa.field(known.name, kind)]) for kind in kinds]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0)
+    except _MISMATCH:
+        raise LossyError(known.name) from None
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type of the values of a categorical column, which is a dictionary in Arrow."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -1,0 +1,331 @@
+"""Opens a store, lists its collections, and begins readings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Final
+
+from .blobs.listing import collections_of, date_of, hours_of
+from .blobs.store_access import StoreAccess
+from .exceptions import UnknownNameError
+from .lookup import find_id
+from .nearest import nearest
+from .reading import Reading, Request
+from .window import window_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    import pandas as pd
+
+    from otel_modeldata_receiver.config.store_access import AccessConfig
+    from otel_modeldata_receiver.storage.store import StoredObject
+
+    from .blobs.listing import CollectionBlobs
+    from .joined_rows import JoinedRows
+    from .joining.joined_table import How
+    from .labels import LabelWriter
+    from .lookup import FoundId
+    from .window import Moment
+
+__all__ = ["Collection", "Store", "open_store"]
+
+_NANOSECONDS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """One collection of a store.
+
+    Attributes:
+        name: its folder in the store, which `Store.read` takes: `endpoint/deployment/collection`.
+        endpoint: empty, like the two others, where the folder is none of the standard layout.
+        deployment: of the endpoint.
+        collection: such as `model_inputs`.
+        first: the beginning of the first folder that has events, in UTC.
+        last: the beginning of the last one.
+        folders: how many folders have events: an hour without any has none.
+        blobs: how many blobs it has.
+        size: bytes in them.
+        events: lines in them, if they were counted.
+    """
+
+    name: str
+    endpoint: str
+    deployment: str
+    collection: str
+    first: datetime
+    last: datetime
+    folders: int
+    blobs: int
+    size: int
+    events: int | None = None
+
+
+def open_store(url: str | os.PathLike[str], *, access: AccessConfig | None = None) -> Store:
+    """Open a store for reading.
+
+    Args:
+        url: a folder, `file:///dir`, `az://container/prefix` with the account in the environment, or
+            `https://account.blob.core.windows.net/container/prefix`: as for the receiver's `--store`. Also a folder
+            inside of a store, as Azure ML's collector writes them: the folder of one collection is the collection ``.
+        access: how an account in Azure is opened; by default by what the environment has, else the identity of the
+            machine.
+
+    Raises:
+        StoreUnavailableError: the URL names no store, or its credentials cannot be used. Whether it exists is known
+            when it is read.
+    """
+    return Store(StoreAccess(str(url), access))
+
+
+class Store:
+    """A store that is read, and to which labels are added; `open_store` opens it. It can be sent to other processes."""
+
+    def __init__(self, store: StoreAccess) -> None:
+        self._store = store
+        self._label_writers: dict[str, LabelWriter] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_label_writers": {}}
+
+    def __repr__(self) -> str:
+        return f"Store({self._store.shown!r})"
+
+    def __enter__(self) -> Store:  # noqa: PYI034 (`Self` is not in Python 3.10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release connections, threads and processes; a later call opens them again."""
+        writers, self._label_writers = self._label_writers, {}
+        for writer in writers.values():
+            writer.close()
+        self._store.close()
+
+    def collections(self, *, count: bool = False) -> list[Collection]:
+        """The collections of the store.
+
+        Args:
+            count: whether to count events, which reads every blob.
+
+        Raises:
+            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+        """
+        return [self._collection(one, count=count) for one in collections_of(self._store.walk()).values()]
+
+    def read(  # noqa: PLR0913 (most are keywords)
+        self,
+        collection: str,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        envelope: bool = True,
+        strict: bool = False,
+    ) -> Reading:
+        """A reading of one collection; nothing is read before its rows are asked for.
+
+        Args:
+            collection: `endpoint/deployment/collection`, as `collections()` names it.
+            since: only events from this moment on: `-7d`, a date, a datetime with a zone, or one of them as a text. The
+                window is one of event time, half open.
+            until: only events before this moment.
+            columns: only these columns, in this order.
+            where: only rows for which this is true: a condition in SQL, such as `age > 40 AND country = 'ES'`.
+            envelope: whether rows have the envelope's columns before their own: row_id, correlationid, time, endpoint,
+                deployment, collection, traceparent, modelversion and event_id.
+            strict: raise where a line would be skipped or a column would change its type.
+
+        Raises:
+            UnknownNameError: no such collection.
+            WindowError: a reversed window, or no time.
+            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+        """
+        window = window_of(since, until)
+        name = collection.strip("/")
+        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
+        if found is None:
+            known = list(collections_of(self._store.walk()))
+            if name not in known:
+                raise UnknownNameError(
+                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, known)}"
+                )
+            found = collections_of(self._store.walk())[name]
+        return Reading(
+            self._store,
+            Request(
+                collection=found,
+                window=window,
+                columns=None if columns is None else tuple(columns),
+                where=where,
+                envelope=envelope,
+                strict=strict,
+            ),
+        )
+
+    def join(  # noqa: PLR0913 (most are keywords)
+        self,
+        deployment: str,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        labels: bool | str = False,
+        how: How = "inner",
+        history: bool = False,
+        inputs: str = "model_inputs",
+        outputs: str = "model_outputs",
+        label_id: str | None = None,
+    ) -> JoinedRows:
+        """The rows of a deployment: inputs, outputs and labels of each, joined by row id.
+
+        Args:
+            deployment: `endpoint/deployment`.
+            since: only requests with inputs from this moment on, as for `read`.
+            until: only requests with inputs before this moment. Their outputs and labels may be later.
+            labels: whether to add the labels in `endpoint/deployment/ground_truth`, if there are any; or the name of
+                another collection that has them.
+            how: `inner` keeps rows that have both, `left` also inputs without an output, `outer` also outputs without
+                an input.
+            history: whether to add all labels of a row, as `label_history`.
+            inputs: the collection of inputs.
+            outputs: the collection of outputs.
+            label_id: the column of labels that has the row id, if it is not `row_id`.
+
+        Raises:
+            UnknownNameError: a collection is missing.
+            ReaderError: as for `read`.
+        """
+        from .joined_rows import read_joined  # noqa: PLC0415 (imported with the first join)
+        from .labels import GROUND_TRUTH  # noqa: PLC0415 (likewise)
+
+        return read_joined(
+            self.read,
+            deployment.strip("/"),
+            since,
+            until,
+            inputs=inputs,
+            outputs=outputs,
+            labels=f"{deployment.strip('/')}/{GROUND_TRUTH}" if labels is True else labels or None,
+            needs_labels=labels is not True,
+            how=how,
+            history=history,
+            label_id=label_id,
+        )
+
+    def label(self, row_id: str, value: object, at: datetime | None = None, *, deployment: str | None = None) -> None:
+        """Label a row; the label is in the store when this returns.
+
+        Args:
+            row_id: the row's.
+            value: the label, or a mapping of column names to values.
+            at: since when it holds; now when missing. The latest label wins, and the earlier ones are kept.
+            deployment: `endpoint/deployment` of the row; the only one of the store when missing.
+
+        Raises:
+            LabelError: it is no label, or not in the store; the message says why.
+            UnknownNameError: the store has no such deployment, or has several.
+        """
+        self.label_all({row_id: value}, at, deployment=deployment)
+
+    def label_all(
+        self,
+        labels: Mapping[str, object] | pd.DataFrame,
+        at: datetime | None = None,
+        *,
+        deployment: str | None = None,
+    ) -> int:
+        """Label many rows at once.
+
+        Args:
+            labels: a label for each row id, each as for `label`; or a frame with the column `row_id`, the label's own
+                columns, and optionally `label_time`.
+            at: as for `label`; a time in the frame goes first.
+            deployment: as for `label`.
+
+        Returns:
+            The number of labels.
+
+        Raises:
+            ReaderError: as for `label`.
+        """
+        from .labels import label_frames  # noqa: PLC0415 (imports pandas)
+
+        frames = label_frames(labels, at)
+        writer = self._label_writer(self._deployment(deployment))
+        return sum(writer.write(frame) for frame in frames)
+
+    def _label_writer(self, deployment: str) -> LabelWriter:
+        from .labels import LabelWriter  # noqa: PLC0415 (imported with the first label)
+
+        if deployment not in self._label_writers:
+            self._label_writers[deployment] = LabelWriter(self._store.url, deployment)
+        return self._label_writers[deployment]
+
+    def _deployment(self, name: str | None) -> str:
+        """The deployment of this name, or the only one."""
+        known = sorted({"/".join(one.names[:2]) for one in collections_of(self._store.walk()).values() if one.names})
+        if name is None and len(known) != 1:
+            shown = ", ".join(known) or "none"
+            raise UnknownNameError(f"expected one deployment in {self._store.shown}, got {shown}: name the right one")
+        if name is not None and name not in known:
+            raise UnknownNameError(
+                f"expected a deployment of {self._store.shown}, got {name!r}: {nearest(name, known)}"
+            )
+        return name or known[0]
+
+    def show(self, wanted: str, since: Moment = None, until: Moment = None) -> FoundId:
+        """Everything about one id: its events in all collections, by a scan of the bytes.
+
+        Args:
+            wanted: a correlation id, a row id, an event id or a trace id.
+            since: search only the folders of this window; see `read`.
+            until: likewise.
+
+        Raises:
+            UnknownNameError: no line has it.
+            WindowError: a reversed window, or no time.
+            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+        """
+        window = window_of(since, until)
+        collections = list(collections_of(self._store.walk()).values())
+        return find_id(self._store, collections, wanted, lambda one: one.within(window))
+
+    def _collection(self, one: CollectionBlobs, *, count: bool) -> Collection:
+        endpoint, deployment, collection = one.names or ("", "", "")
+        dates = [hours_of(date_of(blob.name))[0] for blob in one.blobs]
+        return Collection(
+            name=one.root,
+            endpoint=endpoint,
+            deployment=deployment,
+            collection=collection,
+            first=_utc(min(dates)),
+            last=_utc(max(dates)),
+            folders=len(set(dates)),
+            blobs=len(one.blobs),
+            size=sum(blob.size for blob in one.blobs),
+            events=self._events(one.blobs) if count else None,
+        )
+
+    def _events(self, blobs: Sequence[StoredObject]) -> int:
+        return sum(
+            piece.content.count(b"\n") + (piece.is_last and not piece.content.endswith(b"\n"))
+            for piece in self._store.pieces(blobs)
+        )
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a store can list this name."""
+    return bool(name) and all(part not in {"", ".", ".."} for part in name.split("/")) and name.isprintable()
+
+
+def _utc(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds // _NANOSECONDS, timezone.utc)

@@ -1,0 +1,14 @@
+"""From the line key `datatypes` to columns of exactly these types: Arrow, then pandas. Reads no files.
+
+`grammar.py` takes the text apart, `arrow_types.py` finds the Arrow type of a code. `data_types.py` reads rows: by
+pyarrow.json where it can read a type (`json_storage.py`), else cell by cell (`json_cells.py`). `pandas_columns.py`
+makes columns of the dtypes that were collected.
+"""
+
+from __future__ import annotations
+
+from .data_types import DataTypes, RowsMismatchError, parse
+from .grammar import TypesError, family, merge
+from .pandas_columns import to_pandas
+
+__all__ = ["DataTypes", "RowsMismatchError", "TypesError", "family", "merge", "parse", "to_pandas"]

@@ -1,0 +1,83 @@
+"""Stores are read as the receiver opens them: folders and containers, from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from read_lines import COLLECTION, line, write
+
+import otel_modeldata_reader as reader
+from otel_modeldata_reader import StoreUnavailableError
+from otel_modeldata_reader.blobs import store_access
+from otel_modeldata_reader.blobs.store_access import StoreAccess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from azurite import Azurite
+
+
+def test_blobs_are_read_in_pieces_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_access, "_READ_BYTES", 7)
+    contents = {"a.jsonl": b"0123456789", "b.jsonl": b"", "c.jsonl": b"abcdefg"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    store = StoreAccess(str(tmp_path))
+    pieces = list(store.pieces(store.walk()))
+    assert [(one.blob, one.start, one.content, one.is_last) for one in pieces] == [
+        ("a.jsonl", 0, b"0123456", False),
+        ("a.jsonl", 7, b"789", True),
+        ("c.jsonl", 0, b"abcdefg", True),
+    ]
+
+
+def test_a_store_is_read_where_an_event_loop_runs(tmp_path: Path) -> None:
+    write(tmp_path, [line()])
+
+    async def notebook() -> int:
+        return reader.open(tmp_path).read(COLLECTION).to_arrow().num_rows
+
+    assert asyncio.run(notebook()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may read every file")
+def test_a_blob_without_permission_is_one_sentence(tmp_path: Path) -> None:
+    write(tmp_path, [line()]).chmod(0)
+    with pytest.raises(StoreUnavailableError, match="Permission denied"):
+        reader.open(tmp_path).read(COLLECTION).to_arrow()
+
+
+def test_a_container_is_read_with_its_large_rows(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    container = azurite.new_container()
+    folder = f"prod/{COLLECTION}/2026/11/22/10"
+    elsewhere = "https://account.blob.core.windows.net/other/prod"
+    large = line(number=1, data=None, dataref=f"{elsewhere}/{COLLECTION}/2026/11/22/10/files/rows.json")
+    with azurite.open(container) as client:
+        client.upload_blob(f"{folder}/{0:032x}000000.jsonl", line() + large)
+        client.upload_blob(f"{folder}/files/rows.json", b'[{"age":7},{"age":8}]')
+    with reader.open(f"az://{container}/prod") as store:
+        (found,) = store.collections(count=True)
+        assert (found.name, found.blobs, found.events) == (COLLECTION, 1, 2)
+        assert store.read(COLLECTION, where="age > 0").to_arrow().column("age").to_pylist() == [7, 8]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("missing", "no such container"), ("", "expected")])
+def test_a_container_that_cannot_be_read_is_one_sentence(
+    azurite: Azurite, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    with pytest.raises(StoreUnavailableError, match=reason) as raised:
+        reader.open(f"az://{name}").collections()
+    assert "\n" not in str(raised.value)
+    assert azurite.key not in str(raised.value)
+
+
+def test_a_wrong_key_is_one_sentence(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = azurite.connection_string.replace(azurite.key, "d3Jvbmc=")
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+    with pytest.raises(StoreUnavailableError, match="403"):
+        reader.open("az://container").collections()

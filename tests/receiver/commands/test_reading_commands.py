@@ -1,0 +1,121 @@
+"""`ls` and `show`: what a store has, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from read_lines import HOUR, line, write
+
+from otel_modeldata_receiver.commands import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LONG = "long_name" * 4
+BLOB = f"shop/blue/model_inputs/{HOUR}/{0:032x}000000.jsonl"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = main.main([*map(str, arguments)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def write_store(store: Path) -> tuple[int, int]:
+    """Write two collections; returns the bytes of `model_inputs` and of the other one."""
+    first = write(store, [line(), line([{"age": 7}] * 50, number=1)])
+    second = write(store, [line(number=2)], hour="2026/11/22/13")
+    other = write(store, [line(number=3)], collection=f"shop/blue/{LONG}")
+    return first.stat().st_size + second.stat().st_size, other.stat().st_size
+
+
+def test_ls_lists_collections_in_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    size, other = write_store(tmp_path)
+    code, out, err = run(capsys, "ls", tmp_path, "--count")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[1:] == [
+        "                          size    events  first            last             gaps",
+        "shop/blue",
+        f"  {LONG}",
+        f"  {'':19} {other:>6} B         1  2026-11-22 10:00 2026-11-22 10:00",
+        f"  model_inputs        {size / 1000:>5.1f} kB         3  2026-11-22 10:00 2026-11-22 13:00   2",
+    ]
+    assert max(map(len, out.splitlines()[1:])) <= 80
+
+
+def test_ls_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    size = write(tmp_path, [line()]).stat().st_size
+    code, out, _ = run(capsys, "ls", tmp_path, "--json")
+    assert (code, json.loads(out)) == (
+        0,
+        {
+            "store": str(tmp_path),
+            "collections": [
+                {
+                    "name": "shop/blue/model_inputs",
+                    "endpoint": "shop",
+                    "deployment": "blue",
+                    "collection": "model_inputs",
+                    "first": "2026-11-22T10:00:00+00:00",
+                    "last": "2026-11-22T10:00:00+00:00",
+                    "folders": 1,
+                    "gaps": 0,
+                    "blobs": 1,
+                    "bytes": size,
+                    "events": None,
+                }
+            ],
+        },
+    )
+
+
+def test_show_prints_the_events_of_an_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_store(tmp_path)
+    code, out, _ = run(capsys, "show", "request-1", "--store", tmp_path)
+    assert code == 0
+    assert out.splitlines()[:-1] == [
+        "2026-11-22 10:00:00.000  shop/blue/model_inputs",
+        f"  {BLOB}, line 2",
+        "  correlation request-1",
+        "  event event-1",
+        "  row 0",
+        "    age: 7",
+        "  row 1",
+        "    age: 7",
+        "  row 2",
+        "    age: 7",
+        "  and 47 more rows",
+    ]
+    code, out, _ = run(capsys, "show", "request-1_4", "--store", tmp_path, "--json")
+    (event,) = json.loads(out)["events"]
+    assert (code, event["blob"], event["line"], event["row"], event["content"]) == (0, BLOB, 2, 4, [{"age": 7}])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["show", "nothing", "--store", "{store}"], 2, "got 'nothing': no line of"),
+        (["show", "request-1", "--store", "{store}", "--since", "soon"], 2, "got 'soon'"),
+        (["show", "request-1", "--store", "{store}/missing"], 3, "got none at"),
+        (["ls", "{store}/missing"], 3, "got none at"),
+        (["ls", "s3://bucket"], 3, "got scheme 's3'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_an_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, reason: str
+) -> None:
+    write_store(tmp_path)
+    found, out, err = run(capsys, *[argument.format(store=tmp_path) for argument in arguments])
+    assert (found, out, len(err.splitlines())) == (code, "", 1)
+    assert reason in err
+
+
+def test_without_the_extra_the_command_names_it(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['pyarrow'] = None\n"
+    code += f"from otel_modeldata_receiver.commands.main import main\nraise SystemExit(main(['ls', {str(tmp_path)!r}]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "pip install 'otel-modeldata[read]'" in done.stderr) == (2, True)
