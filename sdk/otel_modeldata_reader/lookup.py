@@ -202,19 +202,25 @@ class _Search:
 def _lines_with(
     store: StoreAccess, blobs: Sequence[StoredObject], needles: Sequence[bytes]
 ) -> Iterator[tuple[Place, bytes]]:
-    """The lines that have one of some texts in them."""
-    rest, before = b"", 0
+    """The lines that have one of some texts in them.
+
+    Lines are counted only in blobs that have such a line: the part before it is read again.
+    """
+    rest, start = b"", 0
     for piece in store.pieces(blobs):
         if piece.start == 0:
-            rest, before = b"", 0
-        content = rest + piece.content
+            rest, start = b"", 0
+        content = rest + piece.content if rest else piece.content
         end = len(content) if piece.is_last else content.rfind(b"\n") + 1
         if any(needle in content for needle in needles):
+            before = store.read(piece.blob, start).count(b"\n")
             for number, line in enumerate(content[:end].split(b"\n"), before + 1):
                 if any(needle in line for needle in needles):
                     yield Place(blob=piece.blob, line=number), line
-        before += content.count(b"\n", 0, end)
-        rest = content[end:] if len(content) - end <= _LONGEST_LINE else b""
+        rest = content[end:]
+        start += end
+        if len(rest) > _LONGEST_LINE:
+            rest, start = b"", start + len(rest)
 
 
 def _ascii(text: str) -> bytes:

@@ -67,7 +67,9 @@ def test_an_id_leads_to_its_events(
     assert shown(tmp_path, wanted) == expected
 
 
-def test_an_event_says_where_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read_bytes", [11, 1 << 20])
+def test_an_event_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_bytes: int) -> None:
+    monkeypatch.setattr(store_access, "_READ_BYTES", read_bytes)
     write_request(tmp_path)
     found = reader.open(tmp_path).show("event-1")
     place = Place(blob=f"shop/blue/model_inputs/{HOUR}/{0:032x}000000.jsonl", line=2)
