@@ -35,7 +35,7 @@ RECORDED = RECORDED_FILE.read_bytes().splitlines()
 SCHEMA = jsonschema.Draft202012Validator(json.loads((DATA / "cloudevents.json").read_text()))
 FIRST_SEVEN = ["specversion", "id", "source", "type", "datacontenttype", "time", "data"]
 KEYS = {*FIRST_SEVEN, "contentrange", "correlationid", "xrequestid", "modelversion", "collectdatatype", "agent"}
-OWN_KEYS = {"timens", "samplingrate", "producer", "producersequence", "traceparent"}
+OWN_KEYS = {"timens", "samplingrate", "producer", "producersequence", "datatypes", "traceparent"}
 MIB = 1024 * 1024
 
 

@@ -49,8 +49,10 @@ DIFFERENT = {
     "producer",
     "producersequence",
     "samplingrate",
+    "datatypes",
 }
-"""Keys that differ between calls or libraries: the old library has neither sequence numbers nor a sampling rate."""
+"""Keys that differ between calls or libraries: the old library has no sequence numbers, no sampling rate, no types
+of columns."""
 
 
 @pytest.fixture

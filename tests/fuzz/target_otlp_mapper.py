@@ -75,6 +75,7 @@ _TEXTS = (
     *ORDINARY,
     *DEPLOYMENT,
     *("service.name", "service.instance.id", "cloud.resource_id", "azureml.data_collector.rolling_rate", "Minute"),
+    *("azureml.data.types", "f8*2,s"),
     *("azureml.request.id", "azureml.data.total_bytes", "url.path", "http.request.method", "model_inputs", "request"),
     *("cloudevents.extension.tenant", "cloudevents.extension.id", "gen_ai.client.inference.operation.details"),
     *("../../etc", "_quarantine", "x_block_blob", "text/plain", "image/png", "[1]", "[{}]", '[{"a":1,"a":2}]'),

@@ -40,10 +40,11 @@ def test_the_line_begins_with_the_seven_keys_and_has_the_rows_unchanged() -> Non
 
 def test_optional_keys_follow_in_a_fixed_order() -> None:
     event = msgspec.structs.replace(
-        EVENT, samplingrate="0.5", producer="p", producersequence="7", traceparent="00-1-2-01"
+        EVENT, samplingrate="0.5", producer="p", producersequence="7", datatypes="f8*2", traceparent="00-1-2-01"
     )
-    expected = LINE[:-2] + b',"samplingrate":"0.5","producer":"p","producersequence":"7","traceparent":"00-1-2-01"}\n'
-    assert cloudevent.encode(event, {}) == expected
+    added = b',"samplingrate":"0.5","producer":"p","producersequence":"7","datatypes":"f8*2",'
+    added += b'"traceparent":"00-1-2-01"}\n'
+    assert cloudevent.encode(event, {}) == LINE[:-2] + added
 
 
 def test_the_keys_of_a_payload_have_the_order_of_azures_documentation() -> None:
