@@ -147,6 +147,7 @@ async def test_a_large_record_is_stored_whole_and_so_are_the_records_beside_it(t
         large = record(rows, event_id="large", time_ns=NOON).SerializeToString()
         answer = await receiver.export(raw_request([GOOD[0], large, GOOD[1]]))
         assert not answer.HasField("partial_success")
+        await receiver.delivered()
         lines = {line["id"]: line for line in receiver.lines()}
         assert set(lines) == {"good-1", "large", "good-2"}
         assert lines["large"]["contentrange"] == f"bytes 0-{size - 1}/{size}"

@@ -42,7 +42,7 @@ class SinkLimits:
     folder_ids: int = 100_000
     known_ids_bytes: int = 192 << 20
     least_ids: int = 1000
-    open_folders: int = 4096
+    open_folders: int = 10_240
     closed_folders: int = 10_000
     blocks_under_way: int = 64
     tenant_blocks_under_way: int = 8
