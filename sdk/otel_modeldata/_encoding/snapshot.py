@@ -150,20 +150,21 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
             elif kind is _TEXT:
                 part = keep_text(values, count, max_bytes, text_size)
                 text_size += part[0]
+                dtype = values._dtype  # noqa: SLF001 - see above
                 objects += count * OBJECT_BYTES if type(part[2]) is list else part_bytes(part)
             else:
                 part = _KEEPERS.get(kind, _keep_other)(values, count, max_bytes)
                 objects += part_bytes(part)
+                dtype = values.dtype
+                if kind is _CATEGORIES and id(dtype) not in _known_categories:
+                    if part[1] is _chosen_lists:
+                        objects += len(part[-1]) * OBJECT_BYTES + sum(map(_text_size, part[-1]))
+                    dtype = without_categories(dtype)
             size += part[0]
             if size > max_bytes:
                 return None
             kept.append((block.mgr_locs, part))  # placements are immutable
-            if kind is _CATEGORIES and id(values.dtype) not in _known_categories:
-                if part[1] is _chosen_lists:
-                    objects += len(part[-1]) * OBJECT_BYTES + sum(map(_text_size, part[-1]))
-                dtypes.append(without_categories(values.dtype))
-            else:
-                dtypes.append(values.dtype)
+            dtypes.append(dtype)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
     names = kept_labels(labels)
