@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "labels_bytes", "part_bytes"]
 
-PART_BYTES: Final = 480
-"""Of a part: its tuple, the positions of its columns, and the heads of what it holds."""
+PART_BYTES: Final = 680
+"""Of a part: its tuple, the positions of its columns, its type, and the heads of what it holds."""
 OBJECT_BYTES: Final = 64
 """Of a cell that is an object, beside its place in a list and the characters of a text; of a whole number."""
 _FEW_CATEGORIES: Final = 65

@@ -94,6 +94,7 @@ def test_rows_that_may_be_refused_later_join_no_others() -> None:
 
 @pytest.mark.parametrize("unusual", [False, True])
 def test_a_single_text_of_arrow_has_its_size_and_its_cell(unusual: bool) -> None:
+    pytest.importorskip("pyarrow")
     column: Any = pd.array(["before", "é" * 10, None, "ok", ""], dtype="string")
     if unusual:
         column = pd.concat([pd.Series(column[:1]), pd.Series(column[1:])]).array
