@@ -9,18 +9,22 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+import pandas as pd
+
 if TYPE_CHECKING:
     from .column_names import Labels
     from .kept import Kept
 
 __all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "labels_bytes", "part_bytes"]
 
-PART_BYTES: Final = 680
-"""Of a part: its tuple, the positions of its columns, its type, and the heads of what it holds."""
+PART_BYTES: Final = 560
+"""Of a part: its tuple, the positions of its columns, and the heads of what it holds."""
 OBJECT_BYTES: Final = 64
 """Of a cell that is an object, beside its place in a list and the characters of a text; of a whole number."""
 _FEW_CATEGORIES: Final = 65
 """So many are shared by all frames with their type."""
+_TYPE_BYTES: Final = 500
+"""Of a type with a parameter, such as a zone: each frame has one of its own."""
 ARRAY_BYTES: Final = 800
 """Of an array of Arrow or pandas beside its memory."""
 
@@ -29,13 +33,15 @@ def part_bytes(part: Kept) -> int:
     """What a part of a copy takes beside `PART_BYTES` and its size."""
     held = part[2]
     if type(held) is bytes:
+        if type(part[3]) is pd.DatetimeTZDtype:
+            return _TYPE_BYTES
         categories = part[-1]
         is_large = type(categories) is list and len(categories) > _FEW_CATEGORIES
         return len(categories) * OBJECT_BYTES if is_large else 0
     if type(held) is list:
         return len(held) * OBJECT_BYTES
     if not hasattr(held, "get_total_buffer_size"):
-        return ARRAY_BYTES
+        return ARRAY_BYTES + _TYPE_BYTES
     slack: int = held.get_total_buffer_size() - part[0]  # a slice keeps all of its array
     return ARRAY_BYTES + max(0, slack)
 
