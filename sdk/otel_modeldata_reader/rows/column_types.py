@@ -13,12 +13,13 @@ from .nested_types import without_nulls
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["ColumnTypes", "kind_of_type"]
+__all__ = ["MISMATCH", "ColumnTypes", "kind_of_type"]
 
 _INT64: Final = (-(2**63), 2**63 - 1)
 _UINT64: Final = (0, 2**64 - 1)
 _DECIMAL: Final = (-(10**38) + 1, 10**38 - 1)
-_MISMATCH: Final = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
+MISMATCH: Final = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
+"""What Arrow raises where a value has no equal in another type."""
 
 
 class ColumnTypes:
@@ -69,7 +70,7 @@ class ColumnTypes:
         schemas = [pa.schema([(name, one)]) for one in (known, kind)]
         try:
             self._nested[name] = pa.unify_schemas(schemas, promote_options="permissive").field(name).type
-        except _MISMATCH:
+        except MISMATCH:
             self.mixed.add(name)
 
     def add_large(self, name: str, kind: pa.DataType) -> None:

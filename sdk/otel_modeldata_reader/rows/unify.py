@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from ..types import merge
 from ..types.data_types import CODE_KEY
+from .column_types import MISMATCH
 from .envelope_columns import ENVELOPE, free_name
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from .row_tables import Part
 
 __all__ = ["LossyError", "renamed", "result_schema", "unified", "with_schema"]
-
-_MISMATCH: Final = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
 
 
 class LossyError(Exception):
@@ -104,7 +103,7 @@ def _cast(column: Any, field: pa.Field) -> Any:
             return _cast_nested(column, field)
         if pa.types.is_string(_plain(column.type)) or not pa.types.is_string(field.type):
             return column.cast(field.type, safe=True)
-    except _MISMATCH:
+    except MISMATCH:
         pass
     raise LossyError(field.name)
 
@@ -113,7 +112,7 @@ def _cast_nested(column: Any, field: pa.Field) -> Any:
     both = [pa.schema([field]).empty_table(), pa.table([column], names=[field.name])]
     try:
         merged = pa.concat_tables(both, promote_options="permissive")[field.name]
-    except _MISMATCH:
+    except MISMATCH:
         merged = column
     # Where a part has only nulls inside of its lists, their type was not known.
     return merged if merged.type == field.type else column.cast(field.type, safe=True)
@@ -132,7 +131,7 @@ def _wider(known: pa.Field, other: pa.Field) -> pa.Field:
     schemas = [pa.schema([pa.field(known.name, kind)]) for kind in kinds]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive").field(0)
-    except _MISMATCH:
+    except MISMATCH:
         raise LossyError(known.name) from None
 
 
