@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,16 +21,14 @@ NO_TIME: Final = -(2**63)
 """Stands for no time in arrays of nanoseconds, as in NumPy and Arrow."""
 _FRACTION: Final = re.compile(r"\.([0-9]+)")
 _LATEST: Final = 2**63 - 1
+_timens: Final = attrgetter("timens")
 
 
 def times_of(envelopes: Sequence[Envelope]) -> Any:
     """The times of events in nanoseconds since the epoch, as an array of int64."""
     try:
-        return np.fromiter(
-            [int(one.timens) for one in envelopes],  # type: ignore[arg-type] # a missing one is an error
-            dtype=np.int64,
-            count=len(envelopes),
-        )
+        counts = list(map(int, map(_timens, envelopes)))  # a missing one is an error
+        return np.array(counts, dtype=np.int64)
     except (TypeError, ValueError, OverflowError):
         return np.fromiter(map(_time_of, envelopes), dtype=np.int64, count=len(envelopes))
 
