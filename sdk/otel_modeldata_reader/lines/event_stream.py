@@ -117,14 +117,14 @@ def _parts(
     for piece in store.pieces(blobs):
         if piece.start == 0:
             rest, before, too_long = b"", 0, False
-        content = rest + piece.content
+        content = rest + piece.content if rest else piece.content
         end = content.rfind(b"\n") + 1
-        whole, rest = content[:end], content[end:]
+        whole, rest = memoryview(content)[:end], content[end:]
         if too_long:  # its beginning is gone already
             tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 64 MiB")
-            cut = whole.find(b"\n") + 1
+            cut = content.find(b"\n", 0, end) + 1
             before, whole, too_long = before + (cut > 0), whole[cut:], cut == 0
-        count = whole.count(b"\n")
+        count = int(np.count_nonzero(np.frombuffer(whole, np.uint8) == ord("\n")))
         envelopes, numbers = _decoded(whole, count, piece, before, tally)
         before += count
         if piece.is_last and rest:
@@ -142,7 +142,7 @@ def _parts(
 
 
 def _decoded(
-    whole: bytes, count: int, piece: Piece, before: int, tally: Tally
+    whole: memoryview, count: int, piece: Piece, before: int, tally: Tally
 ) -> tuple[list[Envelope], Sequence[int]]:
     """The envelopes of `count` whole lines, and the numbers of these lines."""
     envelopes = decode_lines(whole) if is_utf8(whole) else None
@@ -150,7 +150,7 @@ def _decoded(
         return envelopes, range(before + 1, before + 1 + count)
     found: list[Envelope] = []
     numbers: list[int] = []
-    for number, line in enumerate(whole.split(b"\n")[:-1], before + 1):
+    for number, line in enumerate(bytes(whole).split(b"\n")[:-1], before + 1):
         text = line.removeprefix(_MARK) if number == 1 else line
         if not text.strip():
             continue

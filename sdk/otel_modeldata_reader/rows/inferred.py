@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..report import TypeChange
-from .column_types import ColumnTypes, kind_of_type
 from ..types.flat_rows import flat_rows
+from .column_types import ColumnTypes, kind_of_type
 from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, first_names, integer_range, kinds_of, with_texts
 from .json_table import JsonError, JsonRows, has_large_floats, has_large_integers, parsed, without_times
 from .nested_types import nested_type, without_nulls
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..lines.event_stream import Events
     from ..lines.tally import Tally
+    from ..types.flat_rows import FlatRows
 
 __all__ = ["Inference", "InferredRows"]
 
@@ -91,8 +92,7 @@ class Inference:
         for name in columns:
             self.columns.add_kind(name, None)
         found = InferredRows(events, rows.counts, pa.table(columns))
-        has_integers = lambda name, places: bool(rows.columns[name].are_integers(places).any())  # noqa: E731
-        if self._is_known or self._learn(found, has_integers):
+        if self._is_known or self._learn(found, partial(_cells_have_integers, rows)):
             return found
         return self._slow(events, list(map(bytes, payloads)))
 
@@ -108,7 +108,11 @@ class Inference:
         except JsonError:
             return self._slow(events, payloads)
         found = InferredRows(events, rows.counts, rows.table)
-        return found if self._is_known or self._learn(found, partial(_has_integers, rows.text)) else self._slow(events, payloads)
+        return (
+            found
+            if self._is_known or self._learn(found, partial(_has_integers, rows.text))
+            else self._slow(events, payloads)
+        )
 
     def _parsed(self, payloads: Sequence[bytes], nested: dict[str, Any]) -> JsonRows:
         types = self.columns.explicit() if self._is_known else nested | self.columns.so_far()
@@ -248,6 +252,11 @@ def _has_integers(text: bytes, name: str, _: Any) -> bool:
     if _PLAIN.fullmatch(name) is None:
         return True
     return re.search(rb'"%b"\s*:\s*-?\d+\s*[,}]' % re.escape(name.encode()), text) is not None
+
+
+def _cells_have_integers(rows: FlatRows, name: str, places: Any) -> bool:
+    """The same, exactly."""
+    return bool(rows.columns[name].are_integers(places).any())
 
 
 def _has_times(kind: pa.DataType) -> bool:

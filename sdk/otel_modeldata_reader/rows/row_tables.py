@@ -51,6 +51,11 @@ class Part(NamedTuple):
     envelope: Mapping[str, Any]
     own: pa.Table
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return int(self.own.nbytes + sum(column.nbytes for column in self.envelope.values()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowTables:

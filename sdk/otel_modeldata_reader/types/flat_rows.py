@@ -50,7 +50,7 @@ class Cells:
     heads: Any
 
     def inferred(self) -> Any:
-        """An array of the type that `pyarrow.json` infers, but texts are always texts; None if there is no such type."""
+        """An array of the type that `pyarrow.json` infers, but times are texts; None if there is no such type."""
         nulls = self._nulls()
         if nulls is None:
             return None
@@ -66,7 +66,7 @@ class Cells:
             return self._texts(nulls)
         return self._truths(nulls) if head in b"tf" else None
 
-    def array(self, kind: Any) -> Any:
+    def array(self, kind: Any) -> Any:  # noqa: PLR0911 - one line per family of types reads best
         """An array of a type; None if a cell has no value of it, or `pyarrow.json` must read it."""
         nulls = self._nulls()
         if nulls is None:
@@ -148,32 +148,43 @@ def flat_rows(payloads: Sequence[bytes | msgspec.Raw], names: Sequence[str]) -> 
     text = b",".join([*payloads, _PADDING])
     if b"\\" in text or len(text) > _LIMIT or not _are_json(payloads):
         return None
-    text_bytes = np.frombuffer(text, np.uint8)
-    commas = np.flatnonzero(text_bytes == ord(",")).astype(np.int32)
-    rows, rest = divmod(len(commas), len(names))
-    if rest:
+    commas = np.flatnonzero(np.frombuffer(text, np.uint8) == ord(",")).astype(np.int32)
+    if len(commas) % len(names):
         return None
-    ends = commas.reshape(rows, len(names))
-    starts = np.concatenate([np.zeros(1, np.int32), commas[:-1] + np.int32(1)]).reshape(ends.shape)
-    first, last = starts[:, 0], ends[:, -1]
-    begins, stops = text_bytes[first] == ord("["), text_bytes[last - 1] == ord("]")
-    if not begins[0] or not stops[-1] or (begins[1:] != stops[:-1]).any() or begins.sum() != len(payloads):
+    cells = _cells(text, commas.reshape(-1, len(names)), len(payloads))
+    if cells is None:
         return None
-    first = first + begins
-    last = last - stops - np.int32(1)
-    if (text_bytes[last] != ord("}")).any():
-        return None
-    words = np.ndarray((len(text) - _WORD_BYTES + 1,), "<u8", text, strides=(1,))
+    starts, ends, counts = cells
+    bytes_at = np.frombuffer(text, np.uint8)
+    words_at = np.ndarray((len(text) - _WORD_BYTES + 1,), "<u8", text, strides=(1,))
     columns: dict[str, Cells] = {}
     for number, name in enumerate(names):
         key = b'%b"%b":' % (b"{" if number == 0 else b"", name.encode())
-        start = first if number == 0 else starts[:, number]
-        end = last if number == len(names) - 1 else ends[:, number]
-        if (end - start <= len(key)).any() or not _have(words, start, key):
+        start, end = starts[:, number], ends[:, number]
+        if (end - start <= len(key)).any() or not _have(words_at, start, key):
             return None
         value = start + np.int32(len(key))
-        columns[name] = Cells(text, value, end, text_bytes[value])
-    return FlatRows(columns, np.diff([*np.flatnonzero(begins), rows]).tolist())
+        columns[name] = Cells(text, value, end, bytes_at[value])
+    return FlatRows(columns, counts)
+
+
+def _cells(text: bytes, commas: Any, events: int) -> tuple[Any, Any, list[int]] | None:
+    """Where the cells of each row begin and end, without the brackets of events, and how many rows each event has.
+
+    None if an event does not begin and end where a row does.
+    """
+    bytes_at = np.frombuffer(text, np.uint8)
+    starts, ends = np.empty_like(commas), commas.copy()
+    starts.flat[0] = 0
+    starts.flat[1:] = commas.flat[:-1] + np.int32(1)
+    begins, stops = bytes_at[starts[:, 0]] == ord("["), bytes_at[ends[:, -1] - 1] == ord("]")
+    if not begins[0] or not stops[-1] or (begins[1:] != stops[:-1]).any() or np.count_nonzero(begins) != events:
+        return None
+    starts[:, 0] += begins
+    ends[:, -1] -= stops + np.int32(1)
+    if (bytes_at[ends[:, -1]] != ord("}")).any():
+        return None
+    return starts, ends, np.diff([*np.flatnonzero(begins), len(starts)]).tolist()
 
 
 def _have(words: Any, starts: Any, key: bytes) -> bool:
