@@ -16,6 +16,7 @@ from .exceptions import DamagedLineError, ReaderError, StoreUnavailableError, Un
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, TypeChange
+from .spans import Span
 from .store import Collection, Store
 from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.open`
 
@@ -28,6 +29,7 @@ __all__ = [
     "ReadReport",
     "ReaderError",
     "Reading",
+    "Span",
     "Store",
     "StoreUnavailableError",
     "TypeChange",
