@@ -15,6 +15,7 @@ import numpy as np
 
 from ..blobs.listing import date_of, hours_of
 from ..report import Place
+from ..window import held
 from .envelope import Envelope, decode_line, decode_lines, is_utf8
 from .event_time import NO_TIME, times_of
 from .known_ids import KnownIds
@@ -121,9 +122,9 @@ def _parts(
         end = content.rfind(b"\n") + 1
         whole, rest = memoryview(content)[:end], content[end:]
         if too_long:  # its beginning is gone already
-            tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 64 MiB")
             cut = content.find(b"\n", 0, end) + 1
             before, whole, too_long = before + (cut > 0), whole[cut:], cut == 0
+            rest = b"" if too_long else rest
         count = int(np.count_nonzero(np.frombuffer(whole, np.uint8) == ord("\n")))
         envelopes, numbers = _decoded(whole, count, piece, before, tally)
         before += count
@@ -131,6 +132,7 @@ def _parts(
             last = _last(rest, Place(blob=piece.blob, line=before + 1), tally)
             envelopes, numbers = [*envelopes, *last], [*numbers, *([before + 1] * len(last))]
         elif len(rest) > _LONGEST_LINE:
+            tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 64 MiB")
             rest, too_long = b"", True
         progress(len(piece.content))
         if envelopes:
@@ -193,7 +195,7 @@ def _is_empty(envelope: Envelope) -> bool:
 
 def _selected(events: Events, window: Window, ids: KnownIds, tally: Tally) -> Events:
     """The events inside of the window, each once."""
-    start, end = hours_of(date_of(events.blobs[0]))
+    start, end = map(held, hours_of(date_of(events.blobs[0])))
     times = np.where(events.times == NO_TIME, start, events.times)
     tally.add("misplaced", int(np.count_nonzero((times < start) | (times >= end))))
     if not window.is_open:
