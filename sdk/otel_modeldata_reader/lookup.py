@@ -185,7 +185,12 @@ class _Lookup:
         self._of_root = blobs
         self._blobs = {blob.blob: blob for found in blobs.values() for blob in found}
         self._may_write = True
-        self.scanned = 0
+        self._scanned: set[ByteRange] = set()
+
+    @property
+    def scanned(self) -> int:
+        """The bytes that were searched, those of two searches once."""
+        return sum(part.size for part in self._scanned)
 
     def find(self, search: IdSearch, roots: Iterable[str], *, write: bool) -> list[FoundEvent]:
         """The events in some collections, by the index and by a scan of what it does not cover.
@@ -200,9 +205,8 @@ class _Lookup:
         root_of = {blob.blob: root for root in roots for blob in self._of_root[root]}
         found = self._by_index(search, root_of)
         parts = [part for blob in map(self._blobs.__getitem__, root_of) for part in self._index.uncovered(blob)]
-        size = sum(part.size for part in parts)
-        self.scanned += size
-        progress = Progress(self._store.shown, size)
+        self._scanned.update(parts)
+        progress = Progress(self._store.shown, sum(part.size for part in parts))
         writer = _writer(parts) if write else None
         for part in parts:
             if len(found) >= _MOST_EVENTS:

@@ -44,7 +44,7 @@ class IdSearch:
     """
 
     def __init__(self, wanted: str) -> None:
-        self._wanted = wanted = plain_id(wanted.strip())
+        self._wanted = wanted = plain_id(wanted)
         row = id_of_row(wanted)
         self._of_row = None if row is None else row[0]  # or a correlation id that looks like a row id
         self._row = None if row is None else row[1]
