@@ -103,6 +103,9 @@ def _say_event(say: Callable[..., None], event: FoundEvent) -> None:
     for name, value in ids:
         if value:
             say(f"  {name} {printable(value)}", "dim")
+    if event.is_missing:
+        say("  the object with its content is missing", "red")
+        return
     rows = event.rows
     if not isinstance(rows, list):
         say(fitting(f"  {_text(rows)}"))
@@ -179,6 +182,7 @@ def _event_facts(event: FoundEvent) -> dict[str, Any]:
         "trace_id": event.trace_id or None,
         "span_id": event.span_id or None,
         "row": event.row,
+        "is_missing": event.is_missing,
         "content": {"bytes": len(rows)} if isinstance(rows, bytes) else rows,
     }
 

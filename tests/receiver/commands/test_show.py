@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from read_lines import line, write
 from stored_spans import TRACE, child, write_spans
 
+from otel_modeldata_reader import lookup
 from otel_modeldata_receiver.commands import main
 
 if TYPE_CHECKING:
@@ -92,3 +93,20 @@ def test_a_damaged_index_is_reported_on_stderr(tmp_path: Path, capsys: pytest.Ca
     reason = "got _index/x.index (it begins as no index does), which is not used: remove it"
     assert (code, err) == (0, f"otel-modeldata: expected an index, {reason}\n")
     assert show(capsys, tmp_path, "event-0", "--no-index")[2] == ""
+
+
+def test_the_index_changes_no_audit_and_no_listing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "_WORTH_BYTES", 1)
+    write(tmp_path, [line(), line(number=1)])
+    commands = [["audit", str(tmp_path), "--running", "--json"], ["ls", str(tmp_path), "--count"]]
+
+    def outputs() -> list[str]:
+        codes = [main.main(one) for one in commands]
+        return [*map(str, codes), capsys.readouterr().out]
+
+    before = outputs()
+    assert show(capsys, tmp_path, "event-0")[0] == 0
+    assert len(list((tmp_path / "_index").iterdir())) == 1
+    assert outputs() == before
