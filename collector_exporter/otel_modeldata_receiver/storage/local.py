@@ -142,7 +142,7 @@ class LocalStore:
                 probe.unlink()
             raise StoreCheckError(
                 f"expected to write into {str(self._root)!r}, got {_reason(error, self._root)}: "
-                "give the receiver's user write access, free space, or choose another --store"
+                "give the receiver's user write access, free space, or choose another store"
             ) from error
 
     def _blobs(self, prefix: str) -> list[str]:
@@ -166,7 +166,8 @@ class LocalStore:
                 for path in (Path(here, name) for name in names):
                     with contextlib.suppress(FileNotFoundError):  # a draft that was renamed meanwhile
                         name = path.relative_to(self._root).as_posix()
-                        objects.append(StoredObject(name=name, size=path.stat().st_size))
+                        found = path.stat()
+                        objects.append(StoredObject(name=name, size=found.st_size, modified=found.st_mtime))
         except OSError as error:
             raise _failure("list", start, error) from error
         return sorted(objects, key=lambda one: one.name)
