@@ -270,4 +270,9 @@ class Store:
 
 def _is_folder(name: str) -> bool:
     """Whether a store can list this name."""
-    return bool(name) and all(part not in {"", ".", ".."} for part in name.split("/")) and name.isprintable()
+    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
+
+    try:
+        return checked_name(name) == name
+    except ValueError:
+        return False
