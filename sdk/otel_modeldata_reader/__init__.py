@@ -13,6 +13,7 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 from __future__ import annotations
 
 from .exceptions import DamagedLineError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .following.new_rows import NewRows
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, TypeChange
@@ -24,6 +25,7 @@ __all__ = [
     "DamagedLineError",
     "FoundEvent",
     "FoundId",
+    "NewRows",
     "Place",
     "ReadReport",
     "ReaderError",

@@ -101,6 +101,14 @@ class StoreAccess:
         """
         return self._run(lambda store: store.read(name, 0, size))
 
+    def read_range(self, name: str, start: int, end: int) -> bytes:
+        """The bytes of a blob from `start` up to, not including, `end`; fewer if the blob is shorter.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        return self._run(_reader(name, start, end))
+
     def pieces(self, blobs: Iterable[StoredObject]) -> Iterator[Piece]:
         """The bytes of blobs, one after the other, a few megabytes at a time; later ones are being read meanwhile.
 
