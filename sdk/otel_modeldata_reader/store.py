@@ -235,6 +235,7 @@ class Store:
 
         return read_joined(
             self.read,
+            self._store.shown,
             deployment.strip("/"),
             since,
             until,
@@ -286,14 +287,13 @@ class Store:
         from .labels import label_frames  # noqa: PLC0415 (imports pandas)
 
         frames = label_frames(labels, at)
-        writer = self._label_writer(self._deployment(deployment))
-        return sum(writer.write(frame) for frame in frames)
+        return self._label_writer(self._deployment(deployment)).write(*frames)
 
     def _label_writer(self, deployment: str) -> LabelWriter:
         from .labels import LabelWriter  # noqa: PLC0415 (imported with the first label)
 
         if deployment not in self._label_writers:
-            self._label_writers[deployment] = LabelWriter(self._store.url, deployment)
+            self._label_writers[deployment] = LabelWriter(self._store.url, deployment, access=self._store.access)
         return self._label_writers[deployment]
 
     def _deployment(self, name: str | None) -> str:
