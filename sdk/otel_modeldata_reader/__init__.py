@@ -17,6 +17,7 @@ from .following.new_rows import NewRows
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, TypeChange
+from .spans import Span
 from .store import Collection, Store
 from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.open`
 
@@ -30,6 +31,7 @@ __all__ = [
     "ReadReport",
     "ReaderError",
     "Reading",
+    "Span",
     "Store",
     "StoreUnavailableError",
     "TypeChange",

@@ -308,13 +308,15 @@ class Store:
             )
         return name or known[0]
 
-    def show(self, wanted: str, since: Moment = None, until: Moment = None) -> FoundId:
-        """Everything about one id: its events in all collections, by a scan of the bytes.
+    def show(self, wanted: str, since: Moment = None, until: Moment = None, *, index: bool = True) -> FoundId:
+        """Everything about one id: its events in all collections.
 
         Args:
             wanted: a correlation id, a row id, an event id or a trace id.
             since: search only the folders of this window; see `read`.
             until: likewise.
+            index: whether to use the index of ids in the folder `_index` of the store, and to write it when much is
+                scanned and the store may be written to. Without it all blobs are scanned.
 
         Raises:
             UnknownNameError: no line has it.
@@ -322,8 +324,7 @@ class Store:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
         window = window_of(since, until)
-        collections = list(collections_of(self._store.walk()).values())
-        return find_id(self._store, collections, wanted, lambda one: one.within(window))
+        return find_id(self._store, self._store.walk(), wanted, window, index=index)
 
     def _blobs_of(self, collection: str) -> CollectionBlobs:
         name = collection.strip("/")

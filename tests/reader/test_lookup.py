@@ -49,7 +49,7 @@ LABEL = ("ground_truth", [{"row_id": "request-1_1", "fraud": True}])
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        ("request-1", [INPUTS, OUTPUTS, SPAN]),
+        ("request-1", [INPUTS, OUTPUTS, SPAN, LABEL]),
         (
             "request-1_1",
             [("model_inputs", [{"age": 2}]), ("model_outputs", [{"p": 0.25}]), SPAN, LABEL],

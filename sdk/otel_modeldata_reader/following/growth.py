@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ..blobs.byte_ranges import ByteRange
 from .line_slices import LineSlices
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..blobs.store_access import StoreAccess
 
-__all__ = ["Growth", "whole_end"]
+__all__ = ["Growth", "read_range", "whole_end"]
 
 _READ_BYTES: Final = 4 << 20
 _LONGEST_LINE: Final = 64 << 20
@@ -83,7 +84,7 @@ class Growth:
             start = self._positions[blob.name] = self._line_start(blob.name, start)
         wanted = _READ_BYTES
         while start < blob.size:
-            content = self._store.read_range(blob.name, start, min(start + wanted, blob.size))
+            content = read_range(self._store, blob.name, start, min(start + wanted, blob.size))
             is_end = start + len(content) >= blob.size or len(content) < min(wanted, blob.size - start)
             if blob.name in self._too_long:
                 cut = content.find(b"\n") + 1
@@ -114,10 +115,20 @@ class Growth:
         end = position
         while end > max(0, position - _LONGEST_LINE):
             start = max(0, end - _STEP_BYTES)
-            if (cut := self._store.read_range(name, start, end).rfind(b"\n")) >= 0:
+            if (cut := read_range(self._store, name, start, end).rfind(b"\n")) >= 0:
                 return start + cut + 1
             end = start
         return end
+
+
+def read_range(store: StoreAccess, name: str, start: int, end: int) -> bytes:
+    """The bytes of a blob from `start` up to, not including, `end`; fewer if the blob is shorter.
+
+    Raises:
+        StoreUnavailableError: it cannot be read.
+    """
+    (content,) = store.read_ranges([ByteRange(name, start, end)])
+    return content
 
 
 def whole_end(content: bytes, *, is_end: bool) -> int:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..blobs.listing import date_of
-from .growth import whole_end
+from .growth import read_range, whole_end
 from .line_slices import LineSlices
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def last_lines(store: StoreAccess, blobs: Sequence[StoredObject]) -> Iterator[La
 def _end_of(store: StoreAccess, blob: StoredObject, depth: int) -> bytes:
     """The whole lines among the last bytes of a blob."""
     start = max(0, blob.size - depth)
-    content = store.read_range(blob.name, start, blob.size)
+    content = read_range(store, blob.name, start, blob.size)
     first = content.find(b"\n") + 1 if start else 0
     if start and not first:
         return b""  # in the middle of a line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..blobs.byte_ranges import ByteRange
 from ..blobs.store_access import Piece, StoreAccess
 from ..reading import Reading, Request
 
@@ -66,7 +67,7 @@ class _SlicedStore(StoreAccess):
         """A payload."""
         return self._whole.read(name, size)
 
-    def pieces(self, blobs: Iterable[StoredObject]) -> Iterator[Piece]:
+    def pieces(self, blobs: Iterable[StoredObject | ByteRange]) -> Iterator[Piece]:
         """The lines of each blob at once."""
         for blob in blobs:
             yield Piece(blob.name, 0, self._slices.contents[blob.name], True)
