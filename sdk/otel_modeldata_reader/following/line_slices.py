@@ -70,7 +70,8 @@ class _SlicedStore(StoreAccess):
     def pieces(self, blobs: Iterable[StoredObject | ByteRange]) -> Iterator[Piece]:
         """The lines of each blob at once."""
         for blob in blobs:
-            yield Piece(blob.name, 0, self._slices.contents[blob.name], True)
+            name = blob.blob if isinstance(blob, ByteRange) else blob.name
+            yield Piece(name, 0, self._slices.contents[name], True)
 
     def close(self) -> None:
         """Nothing: the store is its owner's."""
