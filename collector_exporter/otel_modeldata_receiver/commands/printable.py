@@ -12,5 +12,5 @@ _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 
 
 def printable(text: str) -> str:
-    """`text` in one line that steers no terminal: what could is written as an escape sequence of Python."""
+    r"""`text` in one line that steers no terminal: what could is escaped, as in `\x1b`."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import shutil
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from .printable import printable
 from .reader_session import opened_reader
-from .store_argument import chosen_store, store_argument
+from .store_argument import add_store_flag, chosen_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,15 +61,9 @@ def complete(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--poll", metavar="SECONDS", type=_seconds, default=1.0, help="time between two looks at the store (default: 1)"
     )
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        type=store_argument,
-        dest="store_flag",
-        help="a folder, az://container/prefix, or a container's URL (default: OTEL_MODELDATA_STORE, else ./modeldata)",
-    )
+    add_store_flag(parser)
     parser.add_argument("--json", action="store_true", help="print each row as a JSON object in one line")
-    parser.set_defaults(run=tail, store=None)
+    parser.set_defaults(run=tail)
 
 
 def tail(arguments: argparse.Namespace) -> None:
@@ -80,20 +74,14 @@ def tail(arguments: argparse.Namespace) -> None:
     """
     last = _LINES if arguments.lines is None and arguments.since is None else arguments.lines
     lines_of = _json_lines if arguments.json else _lines
-    with opened_reader(chosen_store(arguments)) as store:
-        try:
-            for rows in store.follow(
-                arguments.collection, arguments.since, where=arguments.where, last=last, poll=arguments.poll
-            ):
-                _warn(rows.skipped)
-                for line in lines_of(rows):
-                    sys.stdout.write(f"{line}\n")
-                sys.stdout.flush()
-        except KeyboardInterrupt:
-            pass
-        except BrokenPipeError:
-            # The interpreter flushes stdout at its end, which would be the same error again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with opened_reader(chosen_store(arguments)) as store, suppress(KeyboardInterrupt):
+        for rows in store.follow(
+            arguments.collection, arguments.since, where=arguments.where, last=last, poll=arguments.poll
+        ):
+            _warn(rows.skipped)
+            for line in lines_of(rows):
+                sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
 
 def _lines(rows: NewRows) -> Iterator[str]:

@@ -96,10 +96,12 @@ class StoreAccess:
     def walk(self, folder: str = "") -> Sequence[StoredObject]:
         """Everything below a folder, in ascending order of names; nothing for a folder that does not exist.
 
+        Names that no store reads, such as those with control characters, are left out: other programs made them.
+
         Raises:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
-        return self._run(lambda store: store.walk(folder))
+        return [one for one in self._run(lambda store: store.walk(folder)) if one.name.isprintable()]
 
     def read(self, name: str, size: int) -> bytes:
         """The first `size` bytes of a blob or object.
@@ -188,7 +190,7 @@ class StoreAccess:
 
         try:
             return future.result()
-        except ReceiverError as error:
+        except (ReceiverError, UnicodeError) as error:  # a folder whose name is no text of Unicode
             raise StoreUnavailableError(_in_one_sentence(error)) from None
 
 
@@ -211,7 +213,7 @@ class _Opened:
         try:
             self._retry_seconds = _RETRY_SECONDS if is_azure(meant_store(url)) else 0.0
             self._store = open_store(url, access=access)
-        except ReceiverError as error:
+        except (ReceiverError, UnicodeError) as error:  # as below
             self._loop.close()
             raise StoreUnavailableError(_in_one_sentence(error)) from None
 

@@ -24,7 +24,7 @@ MARK: Final = b"\xef\xbb\xbf"
 """Some editors of Windows begin a file with it."""
 _BY_ENVELOPE: Final = frozenset({"model_inputs", "model_outputs", *semconv.PAYLOAD_COLLECTIONS})
 """Collections whose rows belong to the request of their envelope; a value in them is no id."""
-_ROW_ID: Final = re.compile(r"(?P<id>.+)_(?P<row>\d{1,9})", re.DOTALL | re.ASCII)
+_ROW_ID: Final = re.compile(r"(?P<id>.+)_(?P<row>0|[1-9]\d{0,8})", re.DOTALL | re.ASCII)
 _TEXT: Final = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?', re.DOTALL)
 """Each text of a JSON value; those with a colon behind them are keys."""
 _LONGEST_ID: Final = 512
@@ -59,13 +59,13 @@ def hash_of(text: str) -> bytes:
 
 def id_of_row(text: str) -> tuple[str, int] | None:
     """The correlation id and the number in a row id; None if it is none."""
-    match = _ROW_ID.fullmatch(text)
+    match = _ROW_ID.fullmatch(text) if "_" in text else None
     return None if match is None else (match["id"], int(match["row"]))
 
 
 def plain_id(text: str) -> str:
     """An id as lines have it: spans write a trace id as `0x...`."""
-    match = _HEX_ID.fullmatch(text)
+    match = _HEX_ID.fullmatch(text) if text.startswith("0x") else None
     return text if match is None else match[1]
 
 

@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+from azurite import ACCOUNT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from read_lines import HOUR, line, write
@@ -138,6 +140,17 @@ def test_without_permission_to_write_a_lookup_scans(tmp_path: Path) -> None:
         assert (len(found.events), found.scanned, found.notes) == (1, found.size, ())
 
 
+def test_lines_that_are_too_long_for_the_index_are_scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "_INDEXED_BYTES", 1000)
+    monkeypatch.setattr(store_access, "_READ_BYTES", 500)
+    lines = [line(number=0), line([{"age": 1}] * 200, number=1), line(number=2)]
+    write(tmp_path, lines)
+    for _ in range(2):
+        found = [reader.open(tmp_path).show(f"event-{number}") for number in range(3)]
+        assert [one.events[0].place.line for one in found] == [1, 2, 3]
+    assert 0 < found[0].scanned < found[0].size
+
+
 def test_without_the_index_nothing_is_written(tmp_path: Path) -> None:
     write_two_hours(tmp_path)
     assert len(shown(tmp_path, "event-1", index=False)) == 1
@@ -253,3 +266,23 @@ def test_a_container_has_an_index_too(azurite: Azurite, monkeypatch: pytest.Monk
         found = [store.show("event-1234") for _ in range(2)]
     assert facts(found[0]) == facts(found[1])
     assert (found[0].scanned > 0, found[1].scanned, found[1].events[0].place.line) == (True, 0, 1235)
+
+
+def test_a_signature_that_allows_reading_only_is_enough(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    container = azurite.new_container()
+    with azurite.open(container) as client:
+        client.upload_blob(f"shop/blue/model_inputs/{HOUR}/{0:032x}000000.jsonl", line())
+    signature = generate_container_sas(
+        ACCOUNT,
+        container,
+        azurite.key,
+        permission=ContainerSasPermissions(read=True, list=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    endpoint = f"BlobEndpoint=http://{azurite.host}/{ACCOUNT}"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"{endpoint};SharedAccessSignature={signature}")
+    with reader.open(f"az://{container}") as store:
+        found = store.show("event-0")
+    assert (len(found.events), found.scanned, found.notes) == (1, found.size, ())
+    with azurite.open(container) as client:
+        assert [one for one in client.list_blob_names() if one.startswith("_index")] == []
