@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+    from mlflow.data.pandas_dataset import PandasDataset
 
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
@@ -184,6 +185,33 @@ class Reading:
         frame = pl.from_arrow(self.to_arrow())
         assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table becomes no series
         return frame
+
+    def to_mlflow_dataset(
+        self, *, targets: str | None = None, predictions: str | None = None, name: str | None = None
+    ) -> PandasDataset:
+        """The rows as a dataset of MLflow, for `mlflow.log_input` and `mlflow.models.evaluate`.
+
+        Its source is the store and the window, without credentials; its digest is equal for equal rows.
+
+        Args:
+            targets: the column that has what was right.
+            predictions: the column that has what the model answered.
+            name: of the dataset; by default that of the collection.
+
+        Raises:
+            ReaderError: MLflow is not installed, and as for `batches`.
+        """
+        from .datasets.mlflow_dataset import mlflow_dataset  # noqa: PLC0415 (with the first dataset)
+        from .datasets.origin import Origin, window_texts  # noqa: PLC0415 (likewise)
+
+        asked, root = self._request, self._request.collection.root
+        columns = None if asked.columns is None else list(asked.columns)
+        arguments = {"collection": root, "columns": columns, "where": asked.where, "envelope": asked.envelope}
+        arguments |= window_texts(asked.window)
+        origin = Origin(store=self._store.shown, method="read", arguments=arguments)
+        return mlflow_dataset(
+            self.to_pandas(), origin, name=name or root or "rows", targets=targets, predictions=predictions
+        )
 
     def _chosen(self, first: OnePass, plan: Plan, tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
         """The batches of tables with all columns: those rows and columns that were asked for."""

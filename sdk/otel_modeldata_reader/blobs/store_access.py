@@ -83,6 +83,11 @@ class StoreAccess:
         """The URL as it was given; it may hold a secret."""
         return self._url
 
+    @property
+    def access(self) -> AccessConfig | None:
+        """How an account in Azure is opened, if it was given."""
+        return self._access
+
     def __getstate__(self) -> tuple[str, AccessConfig | None]:
         return self._url, self._access
 
