@@ -11,6 +11,7 @@ value by value (`_slow`).
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..report import TypeChange
-from .column_types import ColumnTypes, kind_of_type
+from .column_types import ColumnTypes, is_kind_of, kind_of_type
 from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, integer_range, kinds_of, with_texts
 from .json_table import JsonError, JsonRows, has_large_floats, has_large_integers, parsed, without_times
 from .nested_types import nested_type, without_nulls
@@ -64,12 +65,14 @@ class Inference:
 
     Attributes:
         columns: what is known about the columns.
+        codes: the codes that the lines with types have said for each column, in the order of their first ones.
     """
 
     def __init__(self, tally: Tally, known: ColumnTypes | None = None) -> None:
         self._tally = tally
         self._is_known = known is not None
         self.columns = ColumnTypes() if known is None else known
+        self.codes: dict[str, dict[str, None]] = {}
 
     def rows(self, events: Events, payloads: Sequence[bytes]) -> InferredRows:
         """The rows of some events.
@@ -101,6 +104,8 @@ class Inference:
         kinds = {field.name: _kind_of(rows.table[field.name]) for field in rows.table.schema}
         for name, kind in kinds.items():
             if kind in {NUMBER, LIST, OBJECT} and has_large_floats(rows.table[name]):
+                return False
+            if kind in {LIST, OBJECT} and self.columns.clashes(name, rows.table[name].type):
                 return False
             if kind == NUMBER and self._may_have_integers(name, rows.table[name], text):
                 return False
@@ -173,7 +178,8 @@ class Inference:
             if not {LIST, OBJECT} & set(kinds) or name in self.columns.mixed:
                 continue
             nested = nested_type(row[name] for row in every if name in row)
-            if nested is None:
+            if nested is None or self.columns.clashes(name, nested):
+                self._note_clash(name, rows, every)
                 self.columns.mixed.add(name)
             else:
                 types[name] = without_nulls(nested)
@@ -200,9 +206,31 @@ class Inference:
         rest = self._parsed(payloads, types)
         return InferredRows(events.chosen(kept), rest.counts, rest.table)
 
+    def _note_clash(self, name: str, rows: InferredRows, every: Sequence[Mapping[str, bytes]]) -> None:
+        """Note the first row whose lists or objects have no type in common with those before."""
+        here = [number for number, row in enumerate(every) if name in row]
+
+        def type_of(count: int) -> Any:
+            return nested_type(every[number][name] for number in here[:count])
+
+        def clashes(count: int) -> bool:
+            return (found := type_of(count)) is None or self.columns.clashes(name, found)
+
+        first = bisect_left(range(1, len(here) + 1), True, key=clashes)
+        if not first and self.columns.nested(name) is None:  # it has no type of its own
+            return
+        before, after = self.columns.nested(name) or type_of(first), nested_type([every[here[first]][name]])
+        place = rows.events.place(rows.event_of(here[first]))
+        self._tally.change(
+            TypeChange(column=name, before=str(before), after=str(after or "mixed"), place=place, became="")
+        )
+
     def _note(self, name: str, kind: str, rows: InferredRows, row: int) -> None:
         """Note that a column has a kind of values from a row on that it did not have before."""
         before = self.columns.last_kind(name)
+        if before is None:  # or the code that a line with types has said
+            code = next(reversed(self.codes.get(name, {})), None)
+            before = None if code is None or is_kind_of(code, kind) else code
         if before is not None:
             place = rows.events.place(rows.event_of(row))
             self._tally.change(TypeChange(column=name, before=before, after=kind, place=place, became=""))

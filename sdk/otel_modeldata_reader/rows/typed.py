@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ..report import TypeChange
 from ..types import RowsMismatchError, TooLargeError, TypesError, family, parse
+from .column_types import is_kind_of
 from .inferred import InferredRows
 from .json_kinds import decode_rows, plain_text
 
@@ -34,7 +35,6 @@ class TypedRows:
     def __init__(self, tally: Tally, inference: Inference) -> None:
         self._tally = tally
         self._inference = inference
-        self._codes: dict[str, dict[str, None]] = {}
 
     def rows(self, events: Events, payloads: Sequence[bytes], text: str) -> Iterator[InferredRows]:
         """The rows of some events.
@@ -93,11 +93,13 @@ class TypedRows:
 
     def _note(self, name: str, code: str, events: Events) -> None:
         kind = family(code)
-        known = self._codes.setdefault(name, {})
+        known = self._inference.codes.setdefault(name, {})
         if kind in known:
             return
-        if known:
-            before = next(reversed(known))
+        before = next(reversed(known), None)
+        if before is None and (other := self._inference.columns.last_kind(name)) is not None:
+            before = None if is_kind_of(code, other) else other
+        if before is not None:
             self._tally.change(TypeChange(column=name, before=before, after=kind, place=events.place(0), became=""))
         known[kind] = None
 
