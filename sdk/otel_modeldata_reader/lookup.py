@@ -46,6 +46,10 @@ _CLOSED_AFTER_NS: Final = 15 * 60 * 10**9
 """How long after the end of a folder's time its blobs are complete but for events that are late."""
 _WORTH_BYTES: Final = 16 << 20
 """Less is scanned in some hundredths of a second, and gets no file of its own."""
+_MOST_DAMAGED: Final = 5
+"""Places of damaged lines in a message."""
+_INDEXED_BYTES: Final = 16 << 20
+"""Longer lines are not in the index: of a hostile one, each text could be an id."""
 _LINE_BYTES: Final = 64 << 10
 """First read of a line whose position is known."""
 
@@ -64,6 +68,7 @@ class FoundEvent:
         span_id: 16 hex digits; empty outside of a trace.
         content: its rows or its payload as JSON, each number as the line has it.
         row: the number of the row that a row id names.
+        is_missing: whether the payload is an object of its own that the store does not have.
     """
 
     collection: str
@@ -75,6 +80,7 @@ class FoundEvent:
     span_id: str
     content: bytes
     row: int | None = None
+    is_missing: bool = False
 
     @property
     def time(self) -> datetime | None:
@@ -104,7 +110,7 @@ class FoundId:
         events: in the order of their times.
         scanned: bytes that were searched; those that the index covers were not.
         size: bytes in the blobs that have been looked up.
-        notes: files of the index that are damaged or foreign, and were not used.
+        notes: files of the index that are damaged or foreign, and were not used; damaged lines with the text of the id.
     """
 
     id: str
@@ -154,19 +160,28 @@ def find_id(
     )
     lookup = _Lookup(store, known, collections, blobs)
     search = IdSearch(wanted)
-    found = lookup.find(search, blobs, write=index) if search.hashes else []
+    found = lookup.find(search, blobs, write=index)
     spans = [root for root in blobs if is_of_spans(root)]
     for trace_id in sorted({one.trace_id for one in found} - {"", wanted})[:_MOST_TRACES]:
         places = {one.place for one in found}
         found += [one for one in lookup.find(IdSearch(trace_id), spans, write=False) if one.place not in places]
     if not found:
-        cure = "correct the id or the window" + (", or search without the index" if lookup.scanned < size else "")
+        damaged = f"; {', '.join(map(str, lookup.damaged))} has its text, and is damaged" if lookup.damaged else ""
+        cure = "correct the id or the window" + (
+            ", or search without the index" if index and lookup.scanned < size and search.is_possible else ""
+        )
         raise UnknownNameError(
             f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r}: no line of "
-            f"{size:,} bytes has it; {cure}"
+            f"{size:,} bytes has it{damaged}; {cure}"
         )
     events = tuple(sorted(found, key=_order))
-    return FoundId(id=wanted, events=events, scanned=lookup.scanned, size=size, notes=known.notes)
+    return FoundId(
+        id=wanted,
+        events=events,
+        scanned=lookup.scanned,
+        size=size,
+        notes=(*known.notes, *(f"expected an event, got a damaged line in {one}" for one in lookup.damaged)),
+    )
 
 
 class _Lookup:
@@ -185,7 +200,13 @@ class _Lookup:
         self._of_root = blobs
         self._blobs = {blob.blob: blob for found in blobs.values() for blob in found}
         self._may_write = True
-        self.scanned = 0
+        self._scanned: set[ByteRange] = set()
+        self.damaged: list[Place] = []
+
+    @property
+    def scanned(self) -> int:
+        """The bytes that were searched, those of two searches once."""
+        return sum(part.size for part in self._scanned)
 
     def find(self, search: IdSearch, roots: Iterable[str], *, write: bool) -> list[FoundEvent]:
         """The events in some collections, by the index and by a scan of what it does not cover.
@@ -197,12 +218,14 @@ class _Lookup:
         """
         from .index.line_ids import names_ids_in_rows  # noqa: PLC0415 (imported with the first lookup)
 
+        if not search.is_possible:
+            return []
+
         root_of = {blob.blob: root for root in roots for blob in self._of_root[root]}
         found = self._by_index(search, root_of)
         parts = [part for blob in map(self._blobs.__getitem__, root_of) for part in self._index.uncovered(blob)]
-        size = sum(part.size for part in parts)
-        self.scanned += size
-        progress = Progress(self._store.shown, size)
+        self._scanned.update(parts)
+        progress = Progress(self._store.shown, sum(part.size for part in parts))
         writer = _writer(parts) if write else None
         for part in parts:
             if len(found) >= _MOST_EVENTS:
@@ -212,6 +235,8 @@ class _Lookup:
             for place, line in self._lines_with(search, part, into, progress, in_rows=names_ids_in_rows(root)):
                 if (match := search.match(line, root)) is not None:
                     found.append(self._event(match, root, place))
+                elif len(self.damaged) < _MOST_DAMAGED and search.is_damaged(line) and place not in self.damaged:
+                    self.damaged.append(place)
         if writer is not None:
             self._put(writer.finish())
         return found[:_MOST_EVENTS]
@@ -271,7 +296,8 @@ class _Lookup:
                     if search.may_be_in(line):
                         yield Place(blob=part.blob, line=number), line
             if writer is not None and lines is not None:
-                self._put(writer.add(part.blob, start, lines + 1, content[:end], in_rows=in_rows))
+                if end <= _INDEXED_BYTES:
+                    self._put(writer.add(part.blob, start, lines + 1, content[:end], in_rows=in_rows))
                 lines += content.count(b"\n")
             rest = content[end:]
             start += end
@@ -298,7 +324,8 @@ class _Lookup:
 
         envelope = match.envelope
         payloads = Payloads(self._store, self._collections[root].objects)
-        content = payloads.read(envelope, place.blob) if payloads.is_elsewhere(envelope) else match.rows
+        is_elsewhere = payloads.is_elsewhere(envelope)
+        content = payloads.read(envelope, place.blob) if is_elsewhere else match.rows
         time = int(times_of([envelope])[0])
         return FoundEvent(
             collection=root,
@@ -310,6 +337,7 @@ class _Lookup:
             span_id=match.span_id,
             content=bytes(envelope.data) if content is None else content,
             row=match.row,
+            is_missing=is_elsewhere and content is None,
         )
 
 

@@ -140,7 +140,7 @@ class LocalStore:
                 probe.unlink()
             raise StoreCheckError(
                 f"expected to write into {str(self._root)!r}, got {_reason(error, self._root)}: "
-                "give the receiver's user write access, free space, or choose another --store"
+                "give the receiver's user write access, free space, or choose another store"
             ) from error
 
     def _blobs(self, prefix: str) -> list[str]:
@@ -171,7 +171,7 @@ class LocalStore:
                                 continue
                             found = path.stat()
                         name = path.relative_to(self._root).as_posix()
-                        objects.append(StoredObject(name=name, size=found.st_size))
+                        objects.append(StoredObject(name=name, size=found.st_size, modified=found.st_mtime))
         except OSError as error:
             raise _failure("list", start, error) from error
         if left_out:

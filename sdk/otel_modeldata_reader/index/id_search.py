@@ -41,15 +41,22 @@ class IdSearch:
 
     Args:
         wanted: a correlation id, row id, event id or trace id.
+
+    Attributes:
+        is_possible: whether a line can have it.
+        hashes: under which the index has it.
     """
 
     def __init__(self, wanted: str) -> None:
-        self._wanted = wanted = plain_id(wanted.strip())
+        self._wanted = wanted = plain_id(wanted)
         row = id_of_row(wanted)
         self._of_row = None if row is None else row[0]  # or a correlation id that looks like a row id
         self._row = None if row is None else row[1]
         shortest = self._of_row or wanted
-        self._needles = sorted({msgspec.json.encode(shortest)[1:-1], json.dumps(shortest).encode()[1:-1]})
+        # Half of a surrogate pair is in no line, because a line is UTF-8.
+        self.is_possible = bool(wanted) and _is_utf8(wanted)
+        escaped = json.dumps(shortest).encode()[1:-1]
+        self._needles = sorted({escaped, msgspec.json.encode(shortest)[1:-1]} if self.is_possible else {escaped})
         self.hashes = [hash_of(text) for text in (wanted, self._of_row) if text]
 
     def may_be_in(self, content: bytes) -> bool:
@@ -60,6 +67,10 @@ class IdSearch:
         """Whether the index of the collection `root` may lead to a line."""
         (ids,) = ids_of(line + b"\n", 1, in_rows=names_ids_in_rows(root))
         return any(hash_of(text) in self.hashes for text in ids)
+
+    def is_damaged(self, line: bytes) -> bool:
+        """Whether a line with the text of the id is no event, such as a torn one."""
+        return decode_line(line.removeprefix(MARK)) is None
 
     def match(self, line: bytes, root: str) -> Match | None:
         """What a line of the collection `root` says; None if it is not about the id."""
@@ -72,7 +83,7 @@ class IdSearch:
         if self._of_row is not None and envelope.correlationid == self._of_row:
             return Match(envelope, trace_id, span_id, self._row, None)
         data = bytes(envelope.data)
-        if names_ids_in_rows(root) and self._wanted in set(ids_in_rows(data)):
+        if names_ids_in_rows(root) and self._wanted in ids_in_rows(data):
             return Match(envelope, trace_id, span_id, None, self._named(data))
         return None
 
@@ -84,4 +95,12 @@ class IdSearch:
             return data
         if len(rows) < 2:
             return data
-        return b"[%b]" % b",".join(row for row in rows if self._wanted in set(ids_in_rows(row)))
+        return b"[%b]" % b",".join(row for row in rows if self._wanted in ids_in_rows(row))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

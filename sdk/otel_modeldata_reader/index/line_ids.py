@@ -24,7 +24,7 @@ MARK: Final = b"\xef\xbb\xbf"
 """Some editors of Windows begin a file with it."""
 _BY_ENVELOPE: Final = frozenset({"model_inputs", "model_outputs", *semconv.PAYLOAD_COLLECTIONS})
 """Collections whose rows belong to the request of their envelope; a value in them is no id."""
-_ROW_ID: Final = re.compile(r"(?P<id>.+)_(?P<row>\d{1,9})", re.DOTALL | re.ASCII)
+_ROW_ID: Final = re.compile(r"(?P<id>.+)_(?P<row>0|[1-9]\d{0,8})", re.DOTALL | re.ASCII)
 _TEXT: Final = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?', re.DOTALL)
 """Each text of a JSON value; those with a colon behind them are keys."""
 _LONGEST_ID: Final = 512

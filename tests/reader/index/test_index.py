@@ -138,6 +138,17 @@ def test_without_permission_to_write_a_lookup_scans(tmp_path: Path) -> None:
         assert (len(found.events), found.scanned, found.notes) == (1, found.size, ())
 
 
+def test_lines_that_are_too_long_for_the_index_are_scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "_INDEXED_BYTES", 1000)
+    monkeypatch.setattr(store_access, "_READ_BYTES", 500)
+    lines = [line(number=0), line([{"age": 1}] * 200, number=1), line(number=2)]
+    write(tmp_path, lines)
+    for _ in range(2):
+        found = [reader.open(tmp_path).show(f"event-{number}") for number in range(3)]
+        assert [one.events[0].place.line for one in found] == [1, 2, 3]
+    assert 0 < found[0].scanned < found[0].size
+
+
 def test_without_the_index_nothing_is_written(tmp_path: Path) -> None:
     write_two_hours(tmp_path)
     assert len(shown(tmp_path, "event-1", index=False)) == 1
