@@ -11,7 +11,7 @@ from read_lines import COLLECTION, NOON_NS, line, write
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import DamagedLineError, ReadReport
-from otel_modeldata_reader.lines import event_stream
+from otel_modeldata_reader.lines import event_stream, payloads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,3 +127,84 @@ def test_a_folder_of_a_far_year_is_read(tmp_path: Path, hour: str) -> None:
     assert counts(rows.report)["misplaced"] >= 1
     (one,) = reader.open(tmp_path).collections()
     assert f"{one.first.year:04}" == hour[:4]
+
+
+def test_folders_of_far_years_have_gaps_between_them(tmp_path: Path) -> None:
+    for number, hour in enumerate(("0001", "2026/13/45", "9999/01", "9999")):
+        write(tmp_path, [line(number=number)], hour=hour)
+    (one,) = reader.open(tmp_path).collections()
+    assert (one.first.year, one.last.year, one.folders) == (1, 9999, 4)
+
+
+def test_an_id_is_not_multiplied_by_the_rows_of_its_event_without_bound(tmp_path: Path) -> None:
+    rows = "[" + ",".join(['{"a":1}'] * 5000) + "]"
+    lines = [
+        line(raw=rows, correlationid="x" * 256),
+        line(raw=rows, correlationid="x" * 100_000, number=1),
+        line(raw="[{},{}]", correlationid="x" * 100_000, number=2),
+        line(raw="[" + ",".join(["{}"] * 5000) + "]", id="x" * 100_000, number=3),
+    ]
+    write(tmp_path, lines)
+    found = reader.open(tmp_path).read(COLLECTION)
+    assert sum(map(len, found.batches())) == 5002
+    assert counts(found.report) == {"foreign": 2}
+    (place, reason), _ = found.report.first
+    assert (place.line, reason) == (2, "expected at most 1024 bytes of ids beside each of 5,000 rows, got 200,014")
+    assert reader.open(tmp_path).read(COLLECTION, envelope=False).to_arrow().num_rows == 15_002
+
+
+def with_object(store: Path, content: bytes, **keys: Any) -> reader.Reading:
+    """A reading of a line whose payload is an object of its own, and of a line after it."""
+    blob = write(store, [line(None, dataref="files/rows.json", **keys), line(number=1)])
+    (blob.parent / "files").mkdir()
+    (blob.parent / "files" / "rows.json").write_bytes(content)
+    return reader.open(store).read(COLLECTION, envelope=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "keys"),
+    [
+        (b'[{"age":4}', 20, {}),
+        (b"", 20, {}),
+        (b"PNG", 20, {"datainblob": "true"}),
+        (b"PNGG", 2, {"datainblob": "true"}),
+    ],
+)
+def test_an_object_of_another_size_than_its_line_says_is_missing(
+    tmp_path: Path, content: bytes, size: int, keys: dict[str, Any]
+) -> None:
+    rows = with_object(tmp_path, content, contentrange=f"bytes 0-{size - 1}/{size}", **keys)
+    assert rows.to_arrow()["age"].to_pylist() == [1]
+    assert counts(rows.report) == {"missing_payloads": 1}
+    ((_, reason),) = rows.report.first
+    assert reason == (
+        f"expected the object of 'files/rows.json' in the store, got one of {len(content)} bytes, "
+        f"not of the contentrange 'bytes 0-{size - 1}/{size}'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "total", "keys"),
+    [
+        (12, "12", {}),
+        (10, "10", {}),  # a lone row was put in brackets
+        (12, "*", {}),
+        (12, "99", {}),
+        (99, "99", {"timens": None}),  # of another writer, which may count escaped text
+        (99, "99", {"contentrange": "bytes_0-98/99"}),
+    ],
+)
+def test_an_object_of_the_size_that_its_line_says_is_read(
+    tmp_path: Path, size: int, total: str, keys: dict[str, Any]
+) -> None:
+    rows = with_object(tmp_path, b'[{"age":42}]', **{"contentrange": f"bytes 0-{size - 1}/{total}"} | keys)
+    assert rows.to_arrow()["age"].to_pylist() == [42, 1]
+    assert counts(rows.report) == {}
+
+
+def test_an_object_that_is_too_large_for_memory_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payloads, "_MOST_BYTES", 2 << 20)
+    rows = with_object(tmp_path, b'[{"age":"' + b"x" * (2 << 20) + b'"}]')
+    assert rows.to_arrow()["age"].to_pylist() == [1]
+    ((_, reason),) = rows.report.first
+    assert reason.endswith("in the store, got one of 2,097,164 bytes, which is more than 2 MiB")
