@@ -12,6 +12,7 @@ from read_lines import COLLECTION, NOON_NS, line, write
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import DamagedLineError, ReadReport
 from otel_modeldata_reader.lines import event_stream, payloads
+from otel_modeldata_reader.rows import json_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,3 +209,30 @@ def test_an_object_that_is_too_large_for_memory_is_missing(tmp_path: Path, monke
     assert rows.to_arrow()["age"].to_pylist() == [1]
     ((_, reason),) = rows.report.first
     assert reason.endswith("in the store, got one of 2,097,164 bytes, which is more than 2 MiB")
+
+
+def test_rows_with_a_column_each_take_no_memory_that_grows_with_their_square(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_table, "_MOST_CELLS", 10_000)
+    many = [line([{f"own-{number}": number}], number=number) for number in range(200)]
+    rows = reading(tmp_path, *many, line([{f"x-{number}": 1} for number in range(300)], number=200))
+    table = rows.to_arrow()
+    assert (table.num_rows, table.num_columns) == (200, 200)
+    assert [table[f"own-{number}"][number].as_py() for number in range(200)] == list(range(200))
+    assert sum(column.null_count for column in table.columns) == 200 * 199
+    assert counts(rows.report) == {"foreign": 1}
+    ((place, _),) = rows.report.first
+    assert place.line == 201
+    assert sum(map(len, rows.batches())) == 200
+
+
+@pytest.mark.parametrize("rows", [5000, 20_000])
+def test_many_rows_of_the_same_columns_are_not_too_wide(rows: int) -> None:
+    row = (
+        b'{"when":"2026-11-22T10:00:00Z","nested":{"a":[1,2]},' + b",".join(b'"c%d":1' % at for at in range(40)) + b"}"
+    )
+    assert not json_table.is_too_wide(b'{"data":[' + b",".join([row] * rows) + b"]}\n")
+    assert not json_table.is_too_wide((b'{"data":[' + row + b"]}\n") * rows)
+    own = b",".join(b'{"c%d" :1}' % at for at in range(rows * 2))
+    assert json_table.is_too_wide(b'{"data":[' + own + b"]}\n")

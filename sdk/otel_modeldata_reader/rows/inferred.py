@@ -23,11 +23,11 @@ import pyarrow.compute as pc
 from ..report import TypeChange
 from .column_types import ColumnTypes, is_kind_of, kind_of_type
 from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, integer_range, kinds_of, with_texts
-from .json_table import JsonError, JsonRows, has_large_floats, has_large_integers, parsed, without_times
+from .json_table import JsonError, JsonRows, TooWideError, has_large_floats, has_large_integers, parsed, without_times
 from .nested_types import nested_type, without_nulls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..lines.event_stream import Events
     from ..lines.tally import Tally
@@ -74,15 +74,31 @@ class Inference:
         self.columns = ColumnTypes() if known is None else known
         self.codes: dict[str, dict[str, None]] = {}
 
-    def rows(self, events: Events, payloads: Sequence[bytes]) -> InferredRows:
-        """The rows of some events.
+    def rows(self, events: Events, payloads: Sequence[bytes]) -> Iterator[InferredRows]:
+        """The rows of some events: in parts, if one table of all of them would take too much memory.
 
         Args:
             events: in the order of their lines.
             payloads: the JSON of the rows of each event, an array of objects.
         """
         try:
+            rows = self._rows(events, payloads)
+        except TooWideError:
+            middle = len(payloads) // 2
+            if not middle:
+                reason = "expected rows with columns in common, got a table far larger than its JSON"
+                self._tally.skip("foreign", events.place(0), reason)
+                return
+            for part in (range(middle), range(middle, len(payloads))):
+                yield from self.rows(events.chosen(part), [payloads[index] for index in part])
+        else:
+            yield rows
+
+    def _rows(self, events: Events, payloads: Sequence[bytes]) -> InferredRows:
+        try:
             rows = self._parsed(payloads, {})
+        except TooWideError:
+            raise
         except JsonError:
             return self._slow(events, payloads)
         found = InferredRows(events, rows.counts, rows.table)
@@ -155,6 +171,8 @@ class Inference:
         types = self._study(InferredRows(events, counts, pa.table({})), every)
         try:
             rest = self._parsed([with_texts(rows, self.columns.mixed) for rows in by_event], types)
+        except TooWideError:
+            raise
         except JsonError:
             return self._each(events, by_event, types)
         for name in types:

@@ -87,8 +87,8 @@ class RowTables:
             for rows in self.typed.rows(events, contents, key):
                 yield self._complete(rows.events, rows.counts, rows.table)
         else:
-            rows = self.inference.rows(events, contents)
-            yield self._complete(rows.events, rows.counts, rows.table)
+            for rows in self.inference.rows(events, contents):
+                yield self._complete(rows.events, rows.counts, rows.table)
 
     def _contents(self, events: Events) -> Iterator[tuple[Events, list[bytes]]]:
         """The payload of each event, without those whose payload is missing; as many as memory should hold at once."""

@@ -46,13 +46,13 @@ class TypedRows:
         """
         types = _types(text)
         if types is None:
-            yield self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
+            yield from self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
             return
         names = next((found for payload in payloads if (found := _names(payload)) is not None), ())
         try:
             read = self._read(events, payloads, types, names)
         except TooLargeError:  # one by one they would take as much
-            yield self._mismatched(events, payloads, "expected types whose nulls fit into memory")
+            yield from self._mismatched(events, payloads, "expected types whose nulls fit into memory")
             return
         if read is not None:
             yield read
@@ -70,7 +70,8 @@ class TypedRows:
             for index, payload in enumerate(own):
                 one = chosen.chosen([index])
                 reason = "expected rows of the types that their line says, got others"
-                yield self._read(one, [payload], types, group) or self._mismatched(one, [payload], reason)
+                read = self._read(one, [payload], types, group)
+                yield from self._mismatched(one, [payload], reason) if read is None else (read,)
 
     def _read(
         self, events: Events, payloads: Sequence[bytes], types: DataTypes, names: Sequence[str]
@@ -86,10 +87,10 @@ class TypedRows:
         mixed = self._inference.columns.mixed.intersection(names)
         return InferredRows(events, counts, _with_texts(table, payloads, mixed) if mixed else table)
 
-    def _mismatched(self, events: Events, payloads: Sequence[bytes], reason: str) -> InferredRows:
+    def _mismatched(self, events: Events, payloads: Sequence[bytes], reason: str) -> Iterator[InferredRows]:
         for index in range(len(payloads)):
             self._tally.skip("mismatched", events.place(index), reason)
-        return self._inference.rows(events, payloads)
+        yield from self._inference.rows(events, payloads)
 
     def _note(self, name: str, code: str, events: Events) -> None:
         kind = family(code)
