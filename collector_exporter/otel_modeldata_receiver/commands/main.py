@@ -36,11 +36,12 @@ _COMMANDS: Final = {
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""
+_TIMES: Final = ("--since", "--until")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = _with_times(sys.argv[1:] if arguments is None else arguments)
     parsed = _parser(words).parse_args(words)
     # Not before: `--help` and `--version` have ended the process, and load no part of the SDK.
     from ..exceptions import ConfigError, ReceiverError  # noqa: PLC0415
@@ -57,6 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _with_times(words: Sequence[str]) -> list[str]:
+    """`--since -7d` as `--since=-7d`: argparse takes `-7d` for an option."""
+    found: list[str] = []
+    for word in words:
+        if found and found[-1] in _TIMES and word[:1] == "-" and word[1:2].isdigit():
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 class _Parser(argparse.ArgumentParser):

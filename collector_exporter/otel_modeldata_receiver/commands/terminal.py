@@ -31,7 +31,7 @@ def writer() -> Callable[..., None]:
         from rich.console import Console  # noqa: PLC0415 (optional)
     except ImportError:
         return _plain
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)  # `:smile:` in data is no emoji
 
     def styled(text: str, style: str | None = None, end: str = "\n") -> None:
         console.print(text, style=style, end=end, markup=False, soft_wrap=True)

@@ -59,13 +59,13 @@ def hash_of(text: str) -> bytes:
 
 def id_of_row(text: str) -> tuple[str, int] | None:
     """The correlation id and the number in a row id; None if it is none."""
-    match = _ROW_ID.fullmatch(text)
+    match = _ROW_ID.fullmatch(text) if "_" in text else None
     return None if match is None else (match["id"], int(match["row"]))
 
 
 def plain_id(text: str) -> str:
     """An id as lines have it: spans write a trace id as `0x...`."""
-    match = _HEX_ID.fullmatch(text)
+    match = _HEX_ID.fullmatch(text) if text.startswith("0x") else None
     return text if match is None else match[1]
 
 

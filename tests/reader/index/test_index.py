@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+from azurite import ACCOUNT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from read_lines import HOUR, line, write
@@ -264,3 +266,23 @@ def test_a_container_has_an_index_too(azurite: Azurite, monkeypatch: pytest.Monk
         found = [store.show("event-1234") for _ in range(2)]
     assert facts(found[0]) == facts(found[1])
     assert (found[0].scanned > 0, found[1].scanned, found[1].events[0].place.line) == (True, 0, 1235)
+
+
+def test_a_signature_that_allows_reading_only_is_enough(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    container = azurite.new_container()
+    with azurite.open(container) as client:
+        client.upload_blob(f"shop/blue/model_inputs/{HOUR}/{0:032x}000000.jsonl", line())
+    signature = generate_container_sas(
+        ACCOUNT,
+        container,
+        azurite.key,
+        permission=ContainerSasPermissions(read=True, list=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    endpoint = f"BlobEndpoint=http://{azurite.host}/{ACCOUNT}"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"{endpoint};SharedAccessSignature={signature}")
+    with reader.open(f"az://{container}") as store:
+        found = store.show("event-0")
+    assert (len(found.events), found.scanned, found.notes) == (1, found.size, ())
+    with azurite.open(container) as client:
+        assert [one for one in client.list_blob_names() if one.startswith("_index")] == []

@@ -119,6 +119,7 @@ def test_show_prints_the_events_of_an_id(tmp_path: Path, capsys: pytest.CaptureF
     [
         (["show", "nothing", "--store", "{store}"], 2, "got 'nothing': no line of"),
         (["show", "request-1", "--store", "{store}", "--since", "soon"], 2, "got 'soon'"),
+        (["show", "request-1", "--store", "{store}", "--since", "-1h", "--until", "-2h"], 2, "swap them"),
         (["show", "request-1", "--store", "{store}/missing"], 3, "got none at"),
         (["ls", "{store}/missing"], 3, "got none at"),
         (["ls", "s3://bucket"], 3, "got scheme 's3'"),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -110,3 +114,26 @@ def test_the_index_changes_no_audit_and_no_listing(
     assert show(capsys, tmp_path, "event-0")[0] == 0
     assert len(list((tmp_path / "_index").iterdir())) == 1
     assert outputs() == before
+
+
+def test_a_terminal_has_colors_unless_no_color_is_set(tmp_path: Path) -> None:
+    write_spans(tmp_path, child(":smile: [red]", 1, end=1, failed=True))
+    command = [sys.executable, "-m", "otel_modeldata_receiver", "show", TRACE, "--store", str(tmp_path)]
+    shown = {}
+    for name, variables in (
+        ("pipe", {}),
+        ("terminal", {"FORCE_COLOR": "1"}),
+        ("none", {"NO_COLOR": "1", "FORCE_COLOR": "1"}),
+    ):
+        env = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "FORCE_COLOR"}} | variables
+        done = subprocess.run(
+            command, env=env | {"TERM": "xterm"}, capture_output=True, text=True, timeout=60, check=True
+        )
+        shown[name] = done.stdout
+    assert ("\x1b" in shown["pipe"], "\x1b[31m" in shown["terminal"], "\x1b[31m" in shown["none"]) == (
+        False,
+        True,
+        False,
+    )
+    assert {re.sub(r"\x1b\[[0-9;]*m", "", one) for one in shown.values()} == {shown["pipe"]}
+    assert "  :smile: [red] " in shown["pipe"]
