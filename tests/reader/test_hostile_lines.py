@@ -236,3 +236,24 @@ def test_many_rows_of_the_same_columns_are_not_too_wide(rows: int) -> None:
     assert not json_table.is_too_wide((b'{"data":[' + row + b"]}\n") * rows)
     own = b",".join(b'{"c%d" :1}' % at for at in range(rows * 2))
     assert json_table.is_too_wide(b'{"data":[' + own + b"]}\n")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "(SELECT count(*) FROM read_text('{file}')) > 0",
+        "(SELECT count(*) FROM '{file}') > 0",
+        "true) FROM rows; COPY (SELECT 1) TO '{file}'; SELECT (true",
+        "true) FROM (SELECT * FROM rows ORDER BY age DESC) --",
+        "(SELECT count(*) FROM frame) > 0",
+        "",
+    ],
+)
+def test_a_condition_is_an_expression_and_touches_no_file(tmp_path: Path, condition: str) -> None:
+    frame, file = pd.DataFrame({"x": [1]}), tmp_path / "secret.csv"
+    file.write_text("x\n1\n", "utf-8")
+    write(tmp_path / "store", [line(), line(number=1)])
+    rows = reader.open(tmp_path / "store").read(COLLECTION, where=condition.format(file=file))
+    with pytest.raises(reader.ReaderError, match="expected a condition in SQL"):
+        rows.to_arrow()
+    assert (file.read_text("utf-8"), len(frame)) == ("x\n1\n", 1)
