@@ -29,17 +29,20 @@ _COMMANDS: Final = {
     "check": (".check.command", "explain what is wrong with configuration files"),
     "doctor": (".doctor.command", "send one event and report each step"),
     "demo": (".demo.command", "score real rows with a real model and verify them in the store"),
+    "export": (".export", "write rows of a store into a file"),
     "label": (".label", "add the labels of a CSV file to a store"),
     "ls": (".ls", "list the collections of a store"),
+    "query": (".query", "run SQL over the collections of a store"),
     "show": (".show", "show everything about one id"),
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""
+_TIMES: Final = ("--since", "--until")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = _with_times(sys.argv[1:] if arguments is None else arguments)
     parsed = _parser(words).parse_args(words)
     # Not before: `--help` and `--version` have ended the process, and load no part of the SDK.
     from ..exceptions import ConfigError, ReceiverError  # noqa: PLC0415
@@ -53,6 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _with_times(words: Sequence[str]) -> list[str]:
+    """`--since -7d` as `--since=-7d`: argparse takes `-7d` for an option."""
+    found: list[str] = []
+    for word in words:
+        if found and found[-1] in _TIMES and word[:1] == "-" and word[1:2].isdigit():
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 class _Parser(argparse.ArgumentParser):
