@@ -12,7 +12,7 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 
 from __future__ import annotations
 
-from .exceptions import DamagedLineError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .exceptions import DamagedLineError, ExportError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, TypeChange
@@ -22,6 +22,7 @@ from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.op
 __all__ = [
     "Collection",
     "DamagedLineError",
+    "ExportError",
     "FoundEvent",
     "FoundId",
     "Place",

@@ -60,7 +60,10 @@ def new_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[NewFi
 def check_free(path: Path, *, overwrite: bool) -> None:
     """Raise ExportError if a name is taken, or its folder is missing."""
     if os.path.lexists(path) and not overwrite:
-        raise ExportError(f"expected a new file, got one that is there, {path}: choose another name, or overwrite it")
+        raise ExportError(
+            f"expected a new file, got one that is there, {path}: choose another name, or overwrite it "
+            "(overwrite=True, --force)"
+        )
     if not path.absolute().parent.is_dir():
         raise ExportError(f"expected a folder for {path.name}, got none at {path.parent}: create it")
 
