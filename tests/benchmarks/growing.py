@@ -21,7 +21,7 @@ from case import Case, Effort, Run, Sides, Target
 from growth_plot import Curve, draw
 from spread import Spread
 
-from otel_modeldata_receiver.commands.audit.run import Selection, audit
+from otel_modeldata_reader.auditing.audit import Selection, audit
 from otel_modeldata_receiver.storage.local import LocalStore
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
 from otel_modeldata._settings.settings import Settings
 from otel_modeldata.transport import Delivered
-from otel_modeldata_receiver.commands.audit.run import Selection, audit
+from otel_modeldata_reader.auditing.audit import Selection, audit
 from otel_modeldata_receiver.config.receiver import ReceiverConfig
 from otel_modeldata_receiver.ingest.pipeline import Pipeline
 from otel_modeldata_receiver.ingest.request_info import RequestInfo

@@ -18,7 +18,7 @@ from live_receiver import EXPORT, INSTANCE
 from managed_identity import managed_identity
 from otlp_requests import NOON, record, request
 
-from otel_modeldata_receiver.commands.audit.run import BLOB_SUFFIX
+from otel_modeldata_reader.auditing.audit import BLOB_SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path

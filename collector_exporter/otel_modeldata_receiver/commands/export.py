@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..config.store_url import shown_store
 from ..exceptions import ConfigError
+from .printable import printable
 from .reader_session import opened_reader
 from .row_output import add_window
-from .store_argument import chosen_store, path_argument, store_argument
+from .store_argument import add_store_flag, chosen_store, path_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -56,20 +57,14 @@ def complete(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--parquet", metavar="FILE", type=path_argument, help="a Parquet file, compressed with zstd")
     form.add_argument("--csv", metavar="FILE", type=path_argument, help="a CSV file in UTF-8, with a header")
     form.add_argument("--delta", metavar="FOLDER", type=path_argument, help="a table of Delta Lake")
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        type=store_argument,
-        dest="store_flag",
-        help="a folder, az://container/prefix, or a container's URL (default: OTEL_MODELDATA_STORE, else ./modeldata)",
-    )
+    add_store_flag(parser)
     add_window(parser)
     parser.add_argument("--columns", metavar="NAMES", help="only these columns, in this order, with commas between")
     parser.add_argument("--where", metavar="SQL", help="only rows for which this is true, such as \"country = 'ES'\"")
     parser.add_argument("--joined", action="store_true", help="COLLECTION is a deployment: export its joined rows")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=export, store=None)
+    parser.set_defaults(run=export)
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -86,7 +81,7 @@ def export(arguments: argparse.Namespace) -> None:
         reports = rows.reports if arguments.joined else {arguments.collection: rows.report}
     for name, report in reports.items():
         if not report.is_clean:
-            sys.stderr.write(f"{name}: {report}\n")
+            sys.stderr.write(printable(f"{name}: {report}") + "\n")
     if arguments.json:
         facts = {"store": shown_store(url), "path": str(exported.path), "rows": exported.rows, "bytes": exported.size}
         sys.stdout.write(json.dumps(facts | {"notes": list(exported.notes)}) + "\n")
@@ -125,4 +120,4 @@ def _written(rows: Rows, arguments: argparse.Namespace) -> Exported:
 
 def _say(notes: Any) -> None:
     for note in notes:
-        sys.stderr.write(f"otel-modeldata: {note}\n")
+        sys.stderr.write(f"otel-modeldata: {printable(note)}\n")

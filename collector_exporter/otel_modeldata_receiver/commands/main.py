@@ -8,6 +8,7 @@ To add a command, write a module with `complete(parser)`, which gives its parser
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # what reads the output has enough of it; the interpreter flushes once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ReceiverError as error:
         end_with(error)
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE

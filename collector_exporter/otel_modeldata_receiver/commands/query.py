@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+from .printable import printable
 from .reader_session import opened_reader
-from .row_output import add_window, closed_pipe, write_csv, write_json, write_table
-from .store_argument import chosen_store, store_argument
+from .row_output import add_window, write_csv, write_json, write_table
+from .store_argument import add_store_flag, chosen_store
 
 if TYPE_CHECKING:
     import argparse
@@ -34,10 +35,9 @@ environment:
                                    opened with the identity of the machine
 
 exit codes:
-  0    printed, also if there is no row
-  2    wrong command line or SQL, or no such table or column
-  3    the store cannot be read
-  141  whoever read the output has closed it
+  0  printed, also if there is no row
+  2  wrong command line or SQL, or no such table or column
+  3  the store cannot be read
 """
 
 
@@ -45,18 +45,12 @@ def complete(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `query` its texts and arguments."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.add_argument("sql", metavar="SQL", help="one statement that reads")
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        type=store_argument,
-        dest="store_flag",
-        help="a folder, az://container/prefix, or a container's URL (default: OTEL_MODELDATA_STORE, else ./modeldata)",
-    )
+    add_store_flag(parser)
     add_window(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print each row as a JSON object on a line of its own")
     form.add_argument("--csv", action="store_true", help="print CSV with a header")
-    parser.set_defaults(run=query, store=None)
+    parser.set_defaults(run=query)
 
 
 def query(arguments: argparse.Namespace) -> None:
@@ -66,9 +60,9 @@ def query(arguments: argparse.Namespace) -> None:
         ReceiverError: a wrong command line or SQL, missing dependencies, or a store that cannot be read.
     """
     write = write_json if arguments.json else write_csv if arguments.csv else write_table
-    with closed_pipe(), opened_reader(chosen_store(arguments)) as store:
+    with opened_reader(chosen_store(arguments)) as store:
         found = store.query(arguments.sql, arguments.since, arguments.until)
         write(found)
         for name, report in found.reports.items():
             if not report.is_clean:
-                sys.stderr.write(f"{name}: {report}\n")
+                sys.stderr.write(printable(f"{name}: {report}") + "\n")

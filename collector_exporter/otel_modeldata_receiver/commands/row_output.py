@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from .row_table import row_table
-from .terminal import writer
+from .terminal import WIDTH, writer
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
     from typing import Any
 
     from otel_modeldata_reader.sql import Query
 
-__all__ = ["add_window", "closed_pipe", "write_csv", "write_json", "write_table"]
+__all__ = ["add_window", "write_csv", "write_json", "write_table"]
 
 _SHOWN_ROWS: Final = 40
-_PIPE_WIDTH: Final = 80
-EXIT_PIPE: Final = 141
-"""Whoever reads stdout has closed it, as `head` does; shells report SIGPIPE with this code."""
 
 
 def add_window(parser: argparse.ArgumentParser) -> None:
     """Add the window of event time."""
     parser.add_argument("--since", metavar="TIME", help="only events from this time on, such as -7d or 2026-11-22")
     parser.add_argument("--until", metavar="TIME", help="only events before this time")
-
-
-@contextmanager
-def closed_pipe() -> Iterator[None]:
-    """End quietly with code 141 where stdout is a pipe that its reader has closed."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        with open(os.devnull, "w", encoding="utf-8") as nothing:  # noqa: PTH123 (for its descriptor)
-            os.dup2(nothing.fileno(), sys.stdout.fileno())  # Python flushes it once more at the end
-        raise SystemExit(EXIT_PIPE) from None
 
 
 def write_json(query: Query) -> None:
@@ -81,7 +63,7 @@ def write_table(query: Query) -> None:
         if (missing := _SHOWN_ROWS - len(rows)) > 0:
             plain = plain_batch(batch.slice(0, missing), nested=True)
             rows += map(list, zip(*(column.to_pylist() for column in plain.columns), strict=True))
-    width = shutil.get_terminal_size((_PIPE_WIDTH, 0)).columns if sys.stdout.isatty() else _PIPE_WIDTH
+    width = shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
     lines, hidden = row_table(names, rows, width)
     say(lines[0], "bold")
     for line in lines[1:]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from typing import TYPE_CHECKING, Any, Final
+
+from .printable import printable
+from .terminal import columns, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,8 +15,6 @@ __all__ = ["row_table"]
 
 _GAP: Final = "  "
 _NARROWEST: Final = 10
-_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What could steer a terminal, or turn the direction of its text."""
 
 
 def row_table(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> tuple[list[str], int]:
@@ -26,8 +25,8 @@ def row_table(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -
         rows: their values: texts, numbers, truths, None, lists and dictionaries.
         width: how wide a line may be.
     """
-    columns = [[_text(name), *(_text(row[place]) for row in rows)] for place, name in enumerate(names)]
-    widths = [min(width, max(map(_width, column))) for column in columns]
+    cells = [[_text(name), *(_text(row[place]) for row in rows)] for place, name in enumerate(names)]
+    widths = [min(width, max(map(columns, column))) for column in cells]
     shown = len(widths)
     while shown > 1 and _total(min(one, _NARROWEST) for one in widths[:shown]) > width:
         shown -= 1
@@ -37,9 +36,9 @@ def row_table(names: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -
     is_number = [bool(rows) and all(_is_number(row[place]) for row in rows) for place in range(shown)]
     lines = []
     for number in range(len(rows) + 1):
-        cells = [_fitted(columns[place][number], widths[place], right=is_number[place]) for place in range(shown)]
-        lines.append(_GAP.join(cells).rstrip())
-    return lines, len(columns) - shown
+        fitted = [_fitted(cells[place][number], widths[place], right=is_number[place]) for place in range(shown)]
+        lines.append(_GAP.join(fitted).rstrip())
+    return lines, len(cells) - shown
 
 
 def _total(widths: Iterable[int]) -> int:
@@ -55,23 +54,10 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return printable(text)
 
 
 def _fitted(text: str, width: int, *, right: bool) -> str:
-    if _width(text) > width:
-        cut = ""
-        for one in text:
-            if _width(cut) + _width(one) > width - 3:
-                break
-            cut += one
-        text = f"{cut}..."
-    gap = " " * (width - _width(text))
+    text = fitting(text, width)
+    gap = " " * (width - columns(text))
     return gap + text if right else text + gap
-
-
-def _width(text: str) -> int:
-    """How many cells of a terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF") for one in text)

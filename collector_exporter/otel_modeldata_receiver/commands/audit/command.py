@@ -1,6 +1,6 @@
 """The command `otel-modeldata audit`: reads a store and reports whether every event is accounted for.
 
-`run.py` reads the store, `ledger.py` counts and checks its lines, `summary.py` prints the result.
+`otel_modeldata_reader.auditing` reads the store and counts and checks its lines; `summary.py` prints the result.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ from otel_modeldata import semconv
 from ...config import receiver as configuration
 from ...exceptions import ConfigError, StoreCheckError
 from ...storage.open_store import open_store
-from ..store_argument import add_store, chosen_store, path_argument
+from ..store_argument import add_store, chosen_store, path_argument, with_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from otel_modeldata.report import DeliveryReport
-
-    from .producer_report import ReportSource
-    from .run import Audit, Selection
+    from otel_modeldata_reader.auditing.audit import Audit, Selection
+    from otel_modeldata_reader.auditing.producer_report import ReportSource
 
 _DESCRIPTION: Final = """\
 Check that every event of a store is accounted for. For each producer and
@@ -107,9 +106,11 @@ def audit(arguments: argparse.Namespace) -> None:
         ReceiverError: a wrong command line, missing dependencies, or a store that cannot be read.
     """
     try:
-        from . import producer_report, summary  # noqa: PLC0415 (the command line starts without them)
-        from .reconciliation import counted  # noqa: PLC0415
-        from .run import Selection  # noqa: PLC0415 (numpy, OTLP likewise)
+        from otel_modeldata_reader.auditing import producer_report  # noqa: PLC0415 (the command line starts without them)
+        from otel_modeldata_reader.auditing.audit import Selection  # noqa: PLC0415 (numpy, OTLP likewise)
+        from otel_modeldata_reader.auditing.reconciliation import counted  # noqa: PLC0415
+
+        from . import summary  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
@@ -118,7 +119,11 @@ def audit(arguments: argparse.Namespace) -> None:
     url = chosen_store(arguments)
     names = ("endpoint", "deployment", "collection", "first", "last")
     selection = Selection(**{name: getattr(arguments, name) for name in names})
-    result = _run(url, selection, producer_report.load(arguments.report), show=not arguments.json)
+    reports = producer_report.load(arguments.report)
+    try:
+        result = _run(url, selection, reports, show=not arguments.json)
+    except StoreCheckError as error:
+        raise StoreCheckError(with_origin(url, str(error))) from None
     result = replace(result, running=arguments.running)
     store = configuration.shown_store(url)
     if result.is_empty:
@@ -151,7 +156,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], *, show: bool) -> Audit:
-    from . import run as audit_run  # noqa: PLC0415 (see above)
+    from otel_modeldata_reader.auditing import audit as audit_run  # noqa: PLC0415 (see above)
 
     async def run() -> Audit:
         store = open_store(url)
@@ -189,7 +194,7 @@ def _progress(*, show: bool) -> Iterator[Callable[[int, int], object]]:
 
 def _report_source(text: str) -> ReportSource:
     """`PATH`, or `ENDPOINT/DEPLOYMENT=PATH`; a path that exists is one, whatever characters it has."""
-    from .producer_report import ReportSource  # noqa: PLC0415 (see above)
+    from otel_modeldata_reader.auditing.producer_report import ReportSource  # noqa: PLC0415 (see above)
 
     deployment, equals, path = text.partition("=")
     names = deployment.split("/")

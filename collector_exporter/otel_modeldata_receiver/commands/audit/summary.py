@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from otel_modeldata_reader.auditing.reconciliation import counted, shown_ranges
+
 from ..canary_collection import CANARY_COLLECTION
 from ..terminal import writer
-from .reconciliation import counted, shown_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .fault import Fault
-    from .reconciliation import Reconciliation
-    from .run import Audit
+    from otel_modeldata_reader.auditing.audit import Audit
+    from otel_modeldata_reader.auditing.fault import Fault
+    from otel_modeldata_reader.auditing.reconciliation import Reconciliation
 
 __all__ = ["facts", "findings", "notes", "show"]
 

@@ -13,8 +13,8 @@ from audited_store import (
     write_report,
 )
 
-from otel_modeldata_receiver.commands.audit import producer_report
-from otel_modeldata_receiver.commands.audit.producer_report import ReportSource
+from otel_modeldata_reader.auditing import producer_report
+from otel_modeldata_reader.auditing.producer_report import ReportSource
 from otel_modeldata_receiver.exceptions import ConfigError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from audited_store import audited, raw_event, send, statement
 from otlp_requests import DEPLOYMENT, field, invalid_utf8, raw_request, record, resource
 
 from otel_modeldata import semconv
-from otel_modeldata_receiver.commands.audit import quarantined_request
-from otel_modeldata_receiver.commands.audit.ledger import Ledger
-from otel_modeldata_receiver.commands.audit.quarantine_line import (
+from otel_modeldata_reader.auditing import quarantined_request
+from otel_modeldata_reader.auditing.ledger import Ledger
+from otel_modeldata_reader.auditing.quarantine_line import (
     QuarantinedEvent,
     QuarantinedLine,
     decode_base64,

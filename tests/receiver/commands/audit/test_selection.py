@@ -18,16 +18,16 @@ from audited_store import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_modeldata_receiver.commands.audit import run as audit_run
+from otel_modeldata_reader.auditing import audit as audit_run
+from otel_modeldata_reader.auditing.audit import Selection
 from otel_modeldata_receiver.commands.audit.command import _hour
-from otel_modeldata_receiver.commands.audit.run import Selection
 from otel_modeldata_receiver.storage.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from otel_modeldata_receiver.commands.audit.reconciliation import Reconciliation
+    from otel_modeldata_reader.auditing.reconciliation import Reconciliation
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from audited_lines import BLOB, faults, line, stored
 from audited_store import audited, write_event
 
-from otel_modeldata_receiver.commands.audit.quarantine_line import identify
+from otel_modeldata_reader.auditing.quarantine_line import identify
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 
 if TYPE_CHECKING:

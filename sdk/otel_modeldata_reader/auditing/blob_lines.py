@@ -9,12 +9,12 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ...retry import retry_for
+from otel_modeldata_receiver.retry import retry_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
 
-    from ...storage.store import Store, StoredObject
+    from otel_modeldata_receiver.storage.store import Store, StoredObject
 
 __all__ = ["RETRY_SECONDS", "BlobLines", "read_lines"]
 

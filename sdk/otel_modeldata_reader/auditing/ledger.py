@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.layout.blob_path import tenant_of
 
-from ...layout.blob_path import tenant_of
 from . import stored_line
 from .fault import Fault
 from .number_ranges import IdSet
@@ -26,10 +26,11 @@ from .reconciliation import ProducerCounts, Reconciliation, reconcile
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ...layout.blob_path import BlobPath
+    from otel_modeldata_receiver.layout.blob_path import BlobPath
+
+    from .audit import Selection
     from .producer_report import Reported, ReportedCounts
     from .quarantine_line import QuarantinedEvent
-    from .run import Selection
     from .stored_line import StoredLine
 
 __all__ = ["Ledger"]

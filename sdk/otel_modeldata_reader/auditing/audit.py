@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...layout.blob_path import parse_blob_path
-from ...layout.partition import SHADOW_SUFFIX
-from ...layout.payload_path import payload_path
-from ...retry import retry_for
-from ...storage.local import LocalStore
-from ...storage.parking import parked_names
-from ...storage.store import BLOB_SUFFIX
+from otel_modeldata_receiver.layout.blob_path import parse_blob_path
+from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
+from otel_modeldata_receiver.layout.payload_path import payload_path
+from otel_modeldata_receiver.retry import retry_for
+from otel_modeldata_receiver.storage.local import LocalStore
+from otel_modeldata_receiver.storage.parking import parked_names
+from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
+
 from . import quarantine_line, quarantined_request
 from .blob_lines import RETRY_SECONDS, read_lines
 from .ledger import Ledger
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from otel_modeldata.report import DeliveryReport
+    from otel_modeldata_receiver.layout.blob_path import BlobPath
+    from otel_modeldata_receiver.storage.store import Store, StoredObject
 
-    from ...layout.blob_path import BlobPath
-    from ...storage.store import Store, StoredObject
     from .producer_report import Reported, ReportedCounts
     from .quarantine_line import QuarantinedLine
     from .reconciliation import Reconciliation

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_modeldata_receiver.commands.audit import number_ranges
-from otel_modeldata_receiver.commands.audit.number_ranges import MAX_SEQUENCE, IdSet, NumberRanges
+from otel_modeldata_reader.auditing import number_ranges
+from otel_modeldata_reader.auditing.number_ranges import MAX_SEQUENCE, IdSet, NumberRanges
 
 NUMBERS = st.integers(0, 60) | st.integers(0, MAX_SEQUENCE)
 BATCHES = st.lists(st.lists(NUMBERS, max_size=12), max_size=12)

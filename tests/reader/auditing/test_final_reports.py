@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from audited_lines import BLOB, line, only, quarantined, stored
 
 from otel_modeldata.report import CollectionReport, DeliveryReport
-from otel_modeldata_receiver.commands.audit.ledger import Ledger
-from otel_modeldata_receiver.commands.audit.producer_report import Reported, ReportedCounts, ReportSource, combine, load
-from otel_modeldata_receiver.commands.audit.quarantine_line import QuarantinedEvent
+from otel_modeldata_reader.auditing.ledger import Ledger
+from otel_modeldata_reader.auditing.producer_report import Reported, ReportedCounts, ReportSource, combine, load
+from otel_modeldata_reader.auditing.quarantine_line import QuarantinedEvent
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 
 if TYPE_CHECKING:

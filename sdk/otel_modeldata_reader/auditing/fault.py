@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ...layout.blob_path import BlobPath
+    from otel_modeldata_receiver.layout.blob_path import BlobPath
 
 __all__ = ["MAX_LOCATIONS", "Fault", "Location"]
 

@@ -13,9 +13,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.mapping.cloudevent import content_range
+from otel_modeldata_receiver.mapping.http_attributes import UNKNOWN_TOTAL
 
-from ...mapping.cloudevent import content_range
-from ...mapping.http_attributes import UNKNOWN_TOTAL
 from .number_ranges import MAX_SEQUENCE
 
 __all__ = ["StoredLine", "decode", "number_of", "reference", "referenced_size_problem", "sequence_of", "size_problem"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from audited_lines import BLOB, SOURCE, faults, line, only, stored, taken
 
-from otel_modeldata_receiver.commands.audit.fault import MAX_LOCATIONS
+from otel_modeldata_reader.auditing.fault import MAX_LOCATIONS
 from otel_modeldata_receiver.layout.blob_path import BlobPath, parse_blob_path
 
 

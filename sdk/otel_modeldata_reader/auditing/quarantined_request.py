@@ -10,10 +10,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.exceptions import UndecodableError
+from otel_modeldata_receiver.mapping import protowire
+from otel_modeldata_receiver.mapping.quarantine import Rejected
 
-from ...exceptions import UndecodableError
-from ...mapping import protowire
-from ...mapping.quarantine import Rejected
 from .quarantine_line import event_of, origin_of, texts_of
 
 if TYPE_CHECKING:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...layout.payload_path import payload_path
+from otel_modeldata_receiver.layout.payload_path import payload_path
+
 from . import stored_line
 from .fault import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ...layout.blob_path import BlobPath
-    from ...layout.payload_path import PayloadPath
+    from otel_modeldata_receiver.layout.blob_path import BlobPath
+    from otel_modeldata_receiver.layout.payload_path import PayloadPath
+
     from .stored_line import StoredLine
 
 __all__ = ["Payloads"]

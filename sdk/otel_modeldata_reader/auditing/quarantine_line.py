@@ -16,11 +16,11 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.exceptions import BadRecordError
+from otel_modeldata_receiver.mapping import otlp
+from otel_modeldata_receiver.mapping import resource as resources
+from otel_modeldata_receiver.otlp_messages import KeyValue, LogRecord, Resource
 
-from ...exceptions import BadRecordError
-from ...mapping import otlp
-from ...mapping import resource as resources
-from ...otlp_messages import KeyValue, LogRecord, Resource
 from .stored_line import number_of
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ import msgspec
 
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata.validation.problems import Problem
-
-from ...exceptions import ConfigError
+from otel_modeldata_receiver.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

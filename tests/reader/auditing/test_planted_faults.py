@@ -15,10 +15,10 @@ from otlp_requests import DEPLOYMENT, resource
 
 from otel_modeldata import semconv
 from otel_modeldata.report import CollectionReport, DeliveryReport
-from otel_modeldata_receiver.commands.audit import quarantine_line
-from otel_modeldata_receiver.commands.audit.ledger import Ledger
-from otel_modeldata_receiver.commands.audit.producer_report import combine
-from otel_modeldata_receiver.commands.audit.quarantine_line import decode_base64, identify
+from otel_modeldata_reader.auditing import quarantine_line
+from otel_modeldata_reader.auditing.ledger import Ledger
+from otel_modeldata_reader.auditing.producer_report import combine
+from otel_modeldata_reader.auditing.quarantine_line import decode_base64, identify
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 from otel_modeldata_receiver.mapping import quarantine
 from otel_modeldata_receiver.mapping.quarantine import Rejected

@@ -7,7 +7,7 @@ import json
 import pytest
 from audited_lines import BLOB, HOUR, faults, line, taken
 
-from otel_modeldata_receiver.commands.audit.ledger import Ledger
+from otel_modeldata_reader.auditing.ledger import Ledger
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 
 

@@ -1,0 +1,1 @@
+"""Audits a store: compares what it has with what its producers sent."""
