@@ -255,11 +255,12 @@ def test_delta_has_the_values_and_says_which_types_change(tmp_path: Path) -> Non
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
 
 
-@pytest.mark.parametrize("code", COLUMNS)
-def test_every_dtype_can_be_written_as_delta(tmp_path: Path, code: str) -> None:
+def test_every_dtype_can_be_written_as_delta(tmp_path: Path) -> None:
     deltalake = pytest.importorskip("deltalake")
-    table = read_again(pd.DataFrame({"c": COLUMNS[code]}))
-    if pa.types.is_uint64(table.schema.field("c").type):
-        table = table.slice(0, 0)
-    to_delta(Batches(*table.to_batches()) if table.num_rows else Batches(pa.record_batch({"c": [1]})), tmp_path / "x")
-    assert deltalake.DeltaTable(str(tmp_path / "x")).to_pyarrow_table().num_rows == max(1, table.num_rows)
+    for number, code in enumerate(COLUMNS):
+        table = read_again(pd.DataFrame({"c": COLUMNS[code]}))
+        if pa.types.is_uint64(table.schema.field("c").type):
+            continue  # their values are above 2**63
+        path = tmp_path / str(number)
+        to_delta(Batches(*table.to_batches()), path)
+        assert deltalake.DeltaTable(str(path)).to_pyarrow_table().num_rows == table.num_rows, code
