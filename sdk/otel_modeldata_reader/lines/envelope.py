@@ -27,6 +27,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         dataref: where the rows are.
         datainblob: `"true"` if `data` is the URL of a binary payload.
         datatypes: the types of the columns, in their order.
+        contentrange: how many bytes the payload has.
         correlationid: joins the events of a request.
         modelversion: version of the model.
         traceparent: the span in which the event was collected.
@@ -45,6 +46,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dataref: str | None = None
     datainblob: str | None = None
     datatypes: str | None = None
+    contentrange: str | None = None
     correlationid: str | None = None
     modelversion: str | None = None
     traceparent: str | None = None

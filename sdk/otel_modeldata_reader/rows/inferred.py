@@ -11,6 +11,7 @@ value by value (`_slow`).
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -22,13 +23,13 @@ import pyarrow.compute as pc
 
 from ..report import TypeChange
 from ..types.flat_rows import flat_rows
-from .column_types import ColumnTypes, kind_of_type
+from .column_types import ColumnTypes, is_kind_of, kind_of_type
 from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, first_names, integer_range, kinds_of, with_texts
-from .json_table import JsonError, JsonRows, has_large_floats, has_large_integers, parsed, without_times
+from .json_table import JsonError, JsonRows, TooWideError, has_large_floats, has_large_integers, parsed, without_times
 from .nested_types import nested_type, without_nulls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import msgspec
 
@@ -69,12 +70,14 @@ class Inference:
 
     Attributes:
         columns: what is known about the columns.
+        codes: the codes that the lines with types have said for each column, in the order of their first ones.
     """
 
     def __init__(self, tally: Tally, known: ColumnTypes | None = None) -> None:
         self._tally = tally
         self._is_known = known is not None
         self.columns = ColumnTypes() if known is None else known
+        self.codes: dict[str, dict[str, None]] = {}
 
     def flat(self, events: Events, payloads: Sequence[bytes | msgspec.Raw]) -> InferredRows | None:
         """The rows of some events, read the fast way; None if some of them cannot be read so. See `rows`."""
@@ -96,15 +99,31 @@ class Inference:
             return found
         return self._slow(events, list(map(bytes, payloads)))
 
-    def rows(self, events: Events, payloads: Sequence[bytes]) -> InferredRows:
-        """The rows of some events.
+    def rows(self, events: Events, payloads: Sequence[bytes]) -> Iterator[InferredRows]:
+        """The rows of some events: in parts, if one table of all of them would take too much memory.
 
         Args:
             events: in the order of their lines.
             payloads: the JSON of the rows of each event, an array of objects.
         """
         try:
+            rows = self._rows(events, payloads)
+        except TooWideError:
+            middle = len(payloads) // 2
+            if not middle:
+                reason = "expected rows with columns in common, got a table far larger than its JSON"
+                self._tally.skip("foreign", events.place(0), reason)
+                return
+            for part in (range(middle), range(middle, len(payloads))):
+                yield from self.rows(events.chosen(part), [payloads[index] for index in part])
+        else:
+            yield rows
+
+    def _rows(self, events: Events, payloads: Sequence[bytes]) -> InferredRows:
+        try:
             rows = self._parsed(payloads, {})
+        except TooWideError:
+            raise
         except JsonError:
             return self._slow(events, payloads)
         found = InferredRows(events, rows.counts, rows.table)
@@ -135,6 +154,8 @@ class Inference:
         kinds = {field.name: _kind_of(rows.table[field.name]) for field in rows.table.schema}
         for name, kind in kinds.items():
             if kind in {NUMBER, LIST, OBJECT} and has_large_floats(rows.table[name]):
+                return False
+            if kind in {LIST, OBJECT} and self.columns.clashes(name, rows.table[name].type):
                 return False
             if kind == NUMBER and self._may_have_integers(name, rows.table[name], has_integers):
                 return False
@@ -181,6 +202,8 @@ class Inference:
         types = self._study(InferredRows(events, counts, pa.table({})), every)
         try:
             rest = self._parsed([with_texts(rows, self.columns.mixed) for rows in by_event], types)
+        except TooWideError:
+            raise
         except JsonError:
             return self._each(events, by_event, types)
         for name in types:
@@ -204,7 +227,8 @@ class Inference:
             if not {LIST, OBJECT} & set(kinds) or name in self.columns.mixed:
                 continue
             nested = nested_type(row[name] for row in every if name in row)
-            if nested is None:
+            if nested is None or self.columns.clashes(name, nested):
+                self._note_clash(name, rows, every)
                 self.columns.mixed.add(name)
             else:
                 types[name] = without_nulls(nested)
@@ -231,9 +255,31 @@ class Inference:
         rest = self._parsed(payloads, types)
         return InferredRows(events.chosen(kept), rest.counts, rest.table)
 
+    def _note_clash(self, name: str, rows: InferredRows, every: Sequence[Mapping[str, bytes]]) -> None:
+        """Note the first row whose lists or objects have no type in common with those before."""
+        here = [number for number, row in enumerate(every) if name in row]
+
+        def type_of(count: int) -> Any:
+            return nested_type(every[number][name] for number in here[:count])
+
+        def clashes(count: int) -> bool:
+            return (found := type_of(count)) is None or self.columns.clashes(name, found)
+
+        first = bisect_left(range(1, len(here) + 1), True, key=clashes)
+        if not first and self.columns.nested(name) is None:  # it has no type of its own
+            return
+        before, after = self.columns.nested(name) or type_of(first), nested_type([every[here[first]][name]])
+        place = rows.events.place(rows.event_of(here[first]))
+        self._tally.change(
+            TypeChange(column=name, before=str(before), after=str(after or "mixed"), place=place, became="")
+        )
+
     def _note(self, name: str, kind: str, rows: InferredRows, row: int) -> None:
         """Note that a column has a kind of values from a row on that it did not have before."""
         before = self.columns.last_kind(name)
+        if before is None:  # or the code that a line with types has said
+            code = next(reversed(self.codes.get(name, {})), None)
+            before = None if code is None or is_kind_of(code, kind) else code
         if before is not None:
             place = rows.events.place(rows.event_of(row))
             self._tally.change(TypeChange(column=name, before=before, after=kind, place=place, became=""))

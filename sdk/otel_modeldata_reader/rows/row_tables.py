@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from ..lines.envelope import is_utf8
@@ -34,6 +35,9 @@ __all__ = ["Part", "RowTables"]
 _MOST_RUNS: Final = 8
 _MOST_BYTES: Final = 32 << 20
 """Payloads that are objects of their own are larger than their lines."""
+_MOST_WIDTH: Final = 1024
+"""The receiver takes ids of 256 characters."""
+_MOST_ENVELOPE_BYTES: Final = 4 << 20
 _PAYLOAD_COLLECTIONS: Final = frozenset({"azureml.inference.request", "azureml.inference.response"})
 _layout: Final = attrgetter("type", "datatypes", "dataref", "datainblob")
 _data: Final = attrgetter("data")
@@ -109,8 +113,8 @@ class RowTables:
             for rows in self.typed.rows(events, contents, key):
                 yield self._complete(rows.events, rows.counts, rows.table)
         else:
-            rows = self.inference.rows(events, contents)
-            yield self._complete(rows.events, rows.counts, rows.table)
+            for rows in self.inference.rows(events, contents):
+                yield self._complete(rows.events, rows.counts, rows.table)
 
     def _contents(self, events: Events) -> Iterator[tuple[Events, list[bytes]]]:
         """The payload of each event, without those whose payload is missing; as many as memory should hold at once."""
@@ -140,16 +144,42 @@ class RowTables:
         found = self.payloads.read(one, events.blobs[index])
         if found is not None and (is_binary(one) or is_utf8(found)):
             return found
-        got = "none" if found is None else "one that is not UTF-8"
-        reason = f"expected the object of {one.dataref or 'its data'!r} in the store, got {got}"
+        got = self.payloads.problem(one, events.blobs[index]) or "one that is not UTF-8"
+        reason = f"expected the object of {one.dataref or 'its data'!r:.200} in the store, got {got}"
         self.tally.skip("missing_payloads", events.place(index), reason)
         return None
 
     def _complete(self, events: Events, counts: Sequence[int], own: pa.Table) -> Part:
+        if self.envelope and sum(counts) > len(counts):
+            events, counts, own = self._bounded(events, counts, own)
         self.tally.add("lines", len(counts))
         self.tally.add("rows", sum(counts))
         wanted = ENVELOPE.names if self.envelope else ()
         return Part(envelope_columns(events, counts, self.names, wanted), own)
+
+    def _bounded(self, events: Events, counts: Sequence[int], own: pa.Table) -> tuple[Events, Sequence[int], pa.Table]:
+        """The events whose envelope fits into memory beside each of their rows: a line has it once."""
+        kept = []
+        for index, (one, count) in enumerate(zip(events.envelopes, counts, strict=True)):
+            width = _width(one)
+            if width > _MOST_WIDTH and width * count > _MOST_ENVELOPE_BYTES:
+                reason = f"expected at most {_MOST_WIDTH} bytes of ids beside each of {count:,} rows, got {width:,}"
+                self.tally.skip("foreign", events.place(index), reason)
+            else:
+                kept.append(index)
+        if len(kept) == len(counts):
+            return events, counts, own
+        is_kept = np.zeros(len(counts), dtype=np.bool_)
+        is_kept[kept] = True
+        rows = pa.array(np.repeat(is_kept, counts))
+        own = own.filter(rows) if own.num_columns else own  # a table of no columns has no rows
+        return events.chosen(kept), [counts[index] for index in kept], own
+
+
+def _width(one: Envelope) -> int:
+    """About how many bytes the texts of an envelope take beside a row; the correlation id is in its row id, too."""
+    texts = (one.correlationid, one.correlationid, one.id, one.traceparent, one.modelversion)
+    return sum(map(len, filter(None, texts)))
 
 
 def _key(envelope: Envelope, content: bytes) -> str | None:

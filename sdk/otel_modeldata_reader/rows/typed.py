@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ..report import TypeChange
 from ..types import RowsMismatchError, TooLargeError, TypesError, family, parse
+from .column_types import is_kind_of
 from .inferred import InferredRows
 from .json_kinds import decode_rows, first_names, plain_text
 
@@ -36,7 +37,6 @@ class TypedRows:
     def __init__(self, tally: Tally, inference: Inference) -> None:
         self._tally = tally
         self._inference = inference
-        self._codes: dict[str, dict[str, None]] = {}
 
     def flat(self, events: Events, payloads: Sequence[bytes | msgspec.Raw], text: str) -> InferredRows | None:
         """The rows of some events, read the fast way; None if some of them cannot be read so. See `rows`."""
@@ -59,13 +59,13 @@ class TypedRows:
         """
         types = _types(text)
         if types is None:
-            yield self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
+            yield from self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
             return
         names = next((found for payload in payloads if (found := first_names(payload)) is not None), ())
         try:
             read = self._read(events, payloads, types, names)
         except TooLargeError:  # one by one they would take as much
-            yield self._mismatched(events, payloads, "expected types whose nulls fit into memory")
+            yield from self._mismatched(events, payloads, "expected types whose nulls fit into memory")
             return
         if read is not None:
             yield read
@@ -83,7 +83,8 @@ class TypedRows:
             for index, payload in enumerate(own):
                 one = chosen.chosen([index])
                 reason = "expected rows of the types that their line says, got others"
-                yield self._read(one, [payload], types, group) or self._mismatched(one, [payload], reason)
+                read = self._read(one, [payload], types, group)
+                yield from self._mismatched(one, [payload], reason) if read is None else (read,)
 
     def _read(
         self, events: Events, payloads: Sequence[bytes], types: DataTypes, names: Sequence[str]
@@ -98,10 +99,10 @@ class TypedRows:
         mixed = self._inference.columns.mixed.intersection(names)
         return InferredRows(events, counts, _with_texts(table, payloads, mixed) if mixed else table)
 
-    def _mismatched(self, events: Events, payloads: Sequence[bytes], reason: str) -> InferredRows:
+    def _mismatched(self, events: Events, payloads: Sequence[bytes], reason: str) -> Iterator[InferredRows]:
         for index in range(len(payloads)):
             self._tally.skip("mismatched", events.place(index), reason)
-        return self._inference.rows(events, payloads)
+        yield from self._inference.rows(events, payloads)
 
     def _note_all(self, names: Sequence[str], types: DataTypes, events: Events) -> None:
         for name, code in zip(names, types.codes, strict=True):
@@ -109,11 +110,13 @@ class TypedRows:
 
     def _note(self, name: str, code: str, events: Events) -> None:
         kind = family(code)
-        known = self._codes.setdefault(name, {})
+        known = self._inference.codes.setdefault(name, {})
         if kind in known:
             return
-        if known:
-            before = next(reversed(known))
+        before = next(reversed(known), None)
+        if before is None and (other := self._inference.columns.last_kind(name)) is not None:
+            before = None if is_kind_of(code, other) else other
+        if before is not None:
             self._tally.change(TypeChange(column=name, before=before, after=kind, place=events.place(0), became=""))
         known[kind] = None
 

@@ -88,6 +88,10 @@ def with_schema(part: Part, own: pa.Schema, result: pa.Schema) -> pa.Table:
     """
     rows = len(next(iter(part.envelope.values()))) if part.envelope else part.own.num_rows
     present = set(part.own.schema.names)
+    absent: dict[pa.DataType, Any] = {}  # one column of nulls for all columns of a type: many may be absent
+    for field in own:
+        if field.name not in present and field.type not in absent:
+            absent[field.type] = _nulls(rows, field)
     columns = [_cast(part.own[field.name], field) if field.name in present else _nulls(rows, field) for field in own]
     return pa.table([*part.envelope.values(), *columns], schema=result)
 
