@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .lookup import FoundId
+    from .sql import Query
     from .window import Moment
 
 __all__ = ["Collection", "Store", "open_store"]
@@ -215,6 +216,31 @@ class Store:
             history=history,
             label_id=label_id,
         )
+
+    def query(self, sql: str, since: Moment = None, until: Moment = None) -> Query:
+        """The rows of a query in DuckDB's SQL; nothing is read before they are asked for.
+
+        Every collection is a table: `"shop/blue/model_inputs"`, also `shop_blue.model_inputs`, and `model_inputs` where
+        only one deployment has it. The joined rows of a deployment are `"shop/blue/joined"`.
+
+        Args:
+            sql: one statement that reads. It can use no files, no network and no extensions.
+            since: only rows of events from this moment on, as for `read`.
+            until: only rows of events before this moment.
+
+        Raises:
+            ReaderError: it is no statement that reads, or DuckDB is not installed.
+            UnknownNameError: it names a table that the store does not have.
+            WindowError: a reversed window, or no time.
+            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+        """
+        from .sql import Query  # noqa: PLC0415 (imported with the first query)
+        from .sql.query import Source  # noqa: PLC0415 (likewise)
+
+        window_of(since, until)
+        collections = tuple(collections_of(self._store.walk()))
+        source = Source(shown=self._store.shown, collections=collections, read=self.read, join=self.join)
+        return Query(source, sql, since, until)
 
     def label(self, row_id: str, value: object, at: datetime | None = None, *, deployment: str | None = None) -> None:
         """Label a row; the label is in the store when this returns.
