@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from .collection import Collection
 from .exceptions import DamagedLineError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .following.new_rows import NewRows
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, TypeChange
@@ -26,6 +27,7 @@ __all__ = [
     "DamagedLineError",
     "FoundEvent",
     "FoundId",
+    "NewRows",
     "Place",
     "ReadReport",
     "ReaderError",

@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "label": (".label", "add the labels of a CSV file to a store"),
     "ls": (".ls", "list the collections of a store"),
     "show": (".show", "show everything about one id"),
+    "tail": (".tail", "print the rows of a collection as they are written"),
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,16 +22,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..report import TypeChange
+from ..types.flat_rows import flat_rows
 from .column_types import ColumnTypes, is_kind_of, kind_of_type
-from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, integer_range, kinds_of, with_texts
+from .json_kinds import INTEGER, LIST, NUMBER, OBJECT, decode_rows, first_names, integer_range, kinds_of, with_texts
 from .json_table import JsonError, JsonRows, TooWideError, has_large_floats, has_large_integers, parsed, without_times
 from .nested_types import nested_type, without_nulls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import msgspec
 
     from ..lines.event_stream import Events
     from ..lines.tally import Tally
+    from ..types.flat_rows import FlatRows
 
 __all__ = ["Inference", "InferredRows"]
 
@@ -74,6 +79,26 @@ class Inference:
         self.columns = ColumnTypes() if known is None else known
         self.codes: dict[str, dict[str, None]] = {}
 
+    def flat(self, events: Events, payloads: Sequence[bytes | msgspec.Raw]) -> InferredRows | None:
+        """The rows of some events, read the fast way; None if some of them cannot be read so. See `rows`."""
+        names = first_names(payloads[0])
+        rows = None if names is None else flat_rows(payloads, names)
+        if rows is None:
+            return None
+        types = self.columns.explicit() if self._is_known else self.columns.so_far()
+        columns: dict[str, Any] = {}
+        for name, cells in rows.columns.items():
+            column = cells.array(types[name]) if name in types else cells.inferred()
+            if column is None:
+                return None
+            columns[name] = column
+        for name in columns:
+            self.columns.add_kind(name, None)
+        found = InferredRows(events, rows.counts, pa.table(columns))
+        if self._is_known or self._learn(found, partial(_cells_have_integers, rows)):
+            return found
+        return self._slow(events, list(map(bytes, payloads)))
+
     def rows(self, events: Events, payloads: Sequence[bytes]) -> Iterator[InferredRows]:
         """The rows of some events: in parts, if one table of all of them would take too much memory.
 
@@ -102,7 +127,11 @@ class Inference:
         except JsonError:
             return self._slow(events, payloads)
         found = InferredRows(events, rows.counts, rows.table)
-        return found if self._is_known or self._learn(found, rows.text) else self._slow(events, payloads)
+        return (
+            found
+            if self._is_known or self._learn(found, partial(_has_integers, rows.text))
+            else self._slow(events, payloads)
+        )
 
     def _parsed(self, payloads: Sequence[bytes], nested: dict[str, Any]) -> JsonRows:
         types = self.columns.explicit() if self._is_known else nested | self.columns.so_far()
@@ -115,15 +144,20 @@ class Inference:
         self.columns.texts |= times
         return parsed(payloads, types | times)
 
-    def _learn(self, rows: InferredRows, text: bytes) -> bool:
-        """Learn from rows that were parsed at once; False if they must be looked at value by value."""
+    def _learn(self, rows: InferredRows, has_integers: Callable[[str, Any], bool]) -> bool:
+        """Learn from rows that were parsed at once; False if they must be looked at value by value.
+
+        Args:
+            rows: the rows.
+            has_integers: whether a column may have an integer in some rows.
+        """
         kinds = {field.name: _kind_of(rows.table[field.name]) for field in rows.table.schema}
         for name, kind in kinds.items():
             if kind in {NUMBER, LIST, OBJECT} and has_large_floats(rows.table[name]):
                 return False
             if kind in {LIST, OBJECT} and self.columns.clashes(name, rows.table[name].type):
                 return False
-            if kind == NUMBER and self._may_have_integers(name, rows.table[name], text):
+            if kind == NUMBER and self._may_have_integers(name, rows.table[name], has_integers):
                 return False
             known = set(self.columns.kinds(name))
             if name not in self.columns.mixed and len(known | {kind} - {None}) > 1 and known | {kind} != _NUMBERS:
@@ -146,16 +180,13 @@ class Inference:
         if has_large_integers(column):
             self.columns.add_large(name, kind)
 
-    def _may_have_integers(self, name: str, column: Any, text: bytes) -> bool:
+    def _may_have_integers(self, name: str, column: Any, has_integers: Callable[[str, Any], bool]) -> bool:
         """Whether a column of floats may have integers, which is noted once."""
         if INTEGER in self.columns.kinds(name) and NUMBER in self.columns.kinds(name):
             return False
         values = column.to_numpy()
-        if not (values == np.floor(values)).any():
-            return False
-        if _PLAIN.fullmatch(name) is None:
-            return True
-        return re.search(rb'"%b"\s*:\s*-?\d+\s*[,}]' % re.escape(name.encode()), text) is not None
+        whole = np.flatnonzero(values == np.floor(values))
+        return len(whole) > 0 and has_integers(name, whole)
 
     def _slow(self, events: Events, payloads: Sequence[bytes]) -> InferredRows:
         """The rows of events, value by value."""
@@ -260,6 +291,18 @@ _NUMBERS: Final = {INTEGER, NUMBER}
 def _kind_of(column: Any) -> str | None:
     """The kind of values in a column; None if all are null, as where a column with a given type is missing."""
     return None if column.null_count == len(column) else kind_of_type(column.type)
+
+
+def _has_integers(text: bytes, name: str, _: Any) -> bool:
+    """Whether a column may have integers, by the JSON of its rows."""
+    if _PLAIN.fullmatch(name) is None:
+        return True
+    return re.search(rb'"%b"\s*:\s*-?\d+\s*[,}]' % re.escape(name.encode()), text) is not None
+
+
+def _cells_have_integers(rows: FlatRows, name: str, places: Any) -> bool:
+    """The same, exactly."""
+    return bool(rows.columns[name].are_integers(places).any())
 
 
 def _has_times(kind: pa.DataType) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -20,11 +21,13 @@ from .envelope_columns import ENVELOPE, envelope_columns
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import msgspec
+
     from ..lines.envelope import Envelope
     from ..lines.event_stream import Events
     from ..lines.payloads import Payloads
     from ..lines.tally import Tally
-    from .inferred import Inference
+    from .inferred import Inference, InferredRows
     from .typed import TypedRows
 
 __all__ = ["Part", "RowTables"]
@@ -36,6 +39,8 @@ _MOST_WIDTH: Final = 1024
 """The receiver takes ids of 256 characters."""
 _MOST_ENVELOPE_BYTES: Final = 4 << 20
 _PAYLOAD_COLLECTIONS: Final = frozenset({"azureml.inference.request", "azureml.inference.response"})
+_layout: Final = attrgetter("type", "datatypes", "dataref", "datainblob")
+_data: Final = attrgetter("data")
 _REQUEST_KEYS: Final = ("path", "method", "statuscode", "latencyms")
 
 
@@ -49,6 +54,11 @@ class Part(NamedTuple):
 
     envelope: Mapping[str, Any]
     own: pa.Table
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return int(self.own.nbytes + sum(column.nbytes for column in self.envelope.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +83,28 @@ class RowTables:
 
     def parts(self, events: Events) -> Iterator[Part]:
         """The rows of some events."""
+        layouts = set(map(_layout, events.envelopes))
+        if len(layouts) == 1 and (flat := self._flat_lines(events, *layouts.pop())) is not None:
+            yield flat
+            return
         for some, contents in self._contents(events):
             keys = [_key(one, content) for one, content in zip(some.envelopes, contents, strict=True)]
             for key, indices in _runs(keys):
                 chosen = some if len(indices) == len(keys) else some.chosen(indices)
                 own = contents if len(indices) == len(keys) else [contents[index] for index in indices]
                 yield from self._parts(chosen, own, key)
+
+    def _flat_lines(
+        self, events: Events, event_type: str | None, types: str | None, reference: str | None, binary: str | None
+    ) -> Part | None:
+        """The rows of events that differ only in their values; None if they must be looked at one by one."""
+        if reference is not None or binary is not None or event_type in _PAYLOAD_COLLECTIONS:
+            return None
+        rows = self._flat(events, list(map(_data, events.envelopes)), types or "")
+        return None if rows is None else self._complete(rows.events, rows.counts, rows.table)
+
+    def _flat(self, events: Events, contents: Sequence[bytes | msgspec.Raw], key: str) -> InferredRows | None:
+        return self.typed.flat(events, contents, key) if key else self.inference.flat(events, contents)
 
     def _parts(self, events: Events, contents: Sequence[bytes], key: str | None) -> Iterator[Part]:
         if key is None:

@@ -12,10 +12,12 @@ from ..types import RowsMismatchError, TooLargeError, TypesError, family, parse
 from ..types.arrow_types import arrow_type
 from .column_types import is_kind_of
 from .inferred import InferredRows
-from .json_kinds import decode_rows, plain_text
+from .json_kinds import decode_rows, first_names, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import msgspec
 
     from ..lines.event_stream import Events
     from ..lines.tally import Tally
@@ -37,6 +39,17 @@ class TypedRows:
         self._tally = tally
         self._inference = inference
 
+    def flat(self, events: Events, payloads: Sequence[bytes | msgspec.Raw], text: str) -> InferredRows | None:
+        """The rows of some events, read the fast way; None if some of them cannot be read so. See `rows`."""
+        types, names = _types(text), first_names(payloads[0])
+        if types is None or names is None or not self._inference.columns.mixed.isdisjoint(names):
+            return None
+        read = types.read_flat(payloads, names)
+        if read is None:
+            return None
+        self._note_all(names, types, events)
+        return InferredRows(events, read[1], read[0])
+
     def rows(self, events: Events, payloads: Sequence[bytes], text: str) -> Iterator[InferredRows]:
         """The rows of some events.
 
@@ -49,7 +62,7 @@ class TypedRows:
         if types is None:
             yield from self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
             return
-        names = next((found for payload in payloads if (found := _names(payload)) is not None), ())
+        names = next((found for payload in payloads if (found := first_names(payload)) is not None), ())
         try:
             read = self._read(events, payloads, types, names)
         except TooLargeError:  # one by one they would take as much
@@ -61,7 +74,7 @@ class TypedRows:
         # Columns with other names, or one event with other values.
         groups: dict[tuple[str, ...], list[int]] = {}
         for index, payload in enumerate(payloads):
-            groups.setdefault(_names(payload) or (), []).append(index)
+            groups.setdefault(first_names(payload) or (), []).append(index)
         for group, indices in groups.items():
             chosen, own = events.chosen(indices), [payloads[index] for index in indices]
             read = self._read(chosen, own, types, group) if len(groups) > 1 else None
@@ -83,8 +96,7 @@ class TypedRows:
             raise
         except RowsMismatchError:
             return None
-        for name, code in zip(names, types.codes, strict=True):
-            self._note(name, code, events)
+        self._note_all(names, types, events)
         mixed = self._inference.columns.mixed.intersection(names)
         return InferredRows(events, counts, _with_texts(table, payloads, mixed) if mixed else table)
 
@@ -92,6 +104,10 @@ class TypedRows:
         for index in range(len(payloads)):
             self._tally.skip("mismatched", events.place(index), reason)
         yield from self._inference.rows(events, payloads)
+
+    def _note_all(self, names: Sequence[str], types: DataTypes, events: Events) -> None:
+        for name, code in zip(names, types.codes, strict=True):
+            self._note(name, code, events)
 
     def _note(self, name: str, code: str, events: Events) -> None:
         # Categories in another order are another type; without an order they are united.
@@ -114,13 +130,6 @@ def _types(text: str) -> DataTypes | None:
         return parse(text)
     except TypesError:
         return None
-
-
-def _names(payload: bytes) -> tuple[str, ...] | None:
-    """The columns of the first row of an event; None if it has no row."""
-    end = payload.find(b"},{")
-    rows = decode_rows(payload) if end < 0 else decode_rows(payload[: end + 1] + b"]") or decode_rows(payload)
-    return tuple(rows[0]) if rows else None
 
 
 def _with_texts(table: pa.Table, payloads: Sequence[bytes], columns: set[str]) -> pa.Table:
