@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import select
 import shutil
+import stat
 import sys
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,6 +79,7 @@ def tail(arguments: argparse.Namespace) -> None:
     last = _LINES if arguments.lines is None and arguments.since is None else arguments.lines
     lines_of = _json_lines if arguments.json else _lines
     with opened_reader(chosen_store(arguments)) as store, suppress(KeyboardInterrupt):
+        _end_with_the_pipe()
         for rows in store.follow(
             arguments.collection, arguments.since, where=arguments.where, last=last, poll=arguments.poll
         ):
@@ -82,6 +87,24 @@ def tail(arguments: argparse.Namespace) -> None:
             for line in lines_of(rows):
                 sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
+
+
+def _end_with_the_pipe() -> None:
+    """End when the program that reads the output ends, as `head` does, also if no further row comes."""
+    try:
+        output = sys.stdout.fileno()
+    except OSError:  # a stream of Python
+        return
+    if not hasattr(select, "poll") or not stat.S_ISFIFO(os.fstat(output).st_mode):
+        return
+    poll = select.poll()
+    poll.register(output, 0)  # the end of its reader is reported in any case
+
+    def wait() -> None:
+        poll.poll()
+        os._exit(0)  # nothing is open that needs more; an exception could come anywhere, the handling of another too
+
+    threading.Thread(target=wait, name="modeldata-tail-pipe", daemon=True).start()
 
 
 def _lines(rows: NewRows) -> Iterator[str]:

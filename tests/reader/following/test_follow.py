@@ -7,12 +7,15 @@ import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+from collected_store import collecting
 from hypothesis import given
 from hypothesis import strategies as st
 from read_lines import COLLECTION, HOUR, NOON_NS, line, write
 
 import otel_modeldata_reader as reader
+from otel_modeldata import Collector
 from otel_modeldata_reader import ReaderError, UnknownNameError
 from otel_modeldata_reader.following import follow as follow_module
 from otel_modeldata_reader.following import growth, last_lines, new_ids
@@ -255,6 +258,20 @@ def test_however_bytes_arrive_every_line_that_ends_later_comes_once(
         found = [age for some in ages(followed(store, steps, patch)) for age in some]
     ends = list(itertools.accumulate(map(len, LINES)))
     assert found == [number for number, end in enumerate(ends) if end > start]
+
+
+def test_what_a_service_collects_comes_with_its_types(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"age": pd.array([1, None], "Int16"), "at": pd.to_datetime(["2026-11-22", None], utc=True)})
+    with collecting(tmp_path) as flush:
+        inputs = Collector(name="model_inputs")
+        inputs.collect(frame)
+        flush()
+        (collection,) = reader.open(tmp_path).collections()
+        rows = reader.open(tmp_path).follow(collection.name, last=2, poll=0.01)
+        for _ in range(3):
+            pd.testing.assert_frame_equal(next(rows).to_pandas()[["age", "at"]], frame)
+            inputs.collect(frame)
+            flush()
 
 
 @pytest.mark.slow

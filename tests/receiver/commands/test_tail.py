@@ -59,7 +59,7 @@ def test_new_rows_are_printed_in_one_line_each_until_ctrl_c(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_program_that_ends_early_ends_the_command_quietly(tmp_path: Path) -> None:
-    blob = write(tmp_path, [line([{"age": float("1e400"), "d": "é"}], raw='[{"age":1.5,"d":"\\u00e9"}]')])
+    write(tmp_path, [line(raw='[{"age":1.5,"d":"\\u00e9"}]')])
     with tail(tmp_path, "--json", "--since", "-900000d", "--where", "age > 1") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -78,8 +78,6 @@ def test_a_program_that_ends_early_ends_the_command_quietly(tmp_path: Path) -> N
             "d": "é",
         }
         process.stdout.close()
-        with blob.open("ab") as file:
-            file.write(line(number=2))
         assert process.stderr.read() == ""
         assert process.wait(60) == 0
 
