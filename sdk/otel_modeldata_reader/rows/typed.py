@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ..report import TypeChange
 from ..types import RowsMismatchError, TooLargeError, TypesError, family, parse
+from ..types.arrow_types import arrow_type
 from .column_types import is_kind_of
 from .inferred import InferredRows
 from .json_kinds import decode_rows, first_names, plain_text
@@ -109,7 +110,8 @@ class TypedRows:
             self._note(name, code, events)
 
     def _note(self, name: str, code: str, events: Events) -> None:
-        kind = family(code)
+        # Categories in another order are another type; without an order they are united.
+        kind = code if pa.types.is_dictionary(found := arrow_type(code)) and found.ordered else family(code)
         known = self._inference.codes.setdefault(name, {})
         if kind in known:
             return
@@ -117,7 +119,8 @@ class TypedRows:
         if before is None and (other := self._inference.columns.last_kind(name)) is not None:
             before = None if is_kind_of(code, other) else other
         if before is not None:
-            self._tally.change(TypeChange(column=name, before=before, after=kind, place=events.place(0), became=""))
+            place = events.place(0)
+            self._tally.change(TypeChange(column=name, before=before, after=kind, place=place, became=""))
         known[kind] = None
 
 

@@ -55,6 +55,17 @@ def test_a_line_without_types_beside_one_with_types_is_a_change_unless_they_are_
         reader.open(tmp_path).read(COLLECTION, strict=True).to_arrow()
 
 
+def test_categories_in_another_order_have_no_order(tmp_path: Path) -> None:
+    low, high = "c[s<low<high]", "c[s<high<low]"
+    assert changes(tmp_path, ('"low"', low), ('"high"', low), ('"low"', high), ('"high"', low)) == [
+        (low, high, 3, "dictionary<values=string, indices=int32, ordered=0>")
+    ]
+    reading = reader.open(tmp_path).read(COLLECTION, envelope=False)
+    assert reading.to_arrow()["a"].to_pylist() == ["low", "high", "low", "high"]
+    assert [one for batch in reading.batches() for one in batch["a"].to_pylist()] == ["low", "high", "low", "high"]
+    assert not reading.to_pandas()["a"].cat.ordered
+
+
 @pytest.mark.parametrize("piece", [4 << 20, 300])
 @pytest.mark.parametrize(
     ("cells", "expected"),
