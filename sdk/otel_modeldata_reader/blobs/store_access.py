@@ -75,6 +75,11 @@ class StoreAccess:
         return f"StoreAccess({self.shown!r})"
 
     @property
+    def access(self) -> AccessConfig | None:
+        """How an account in Azure is opened; it names files and identities, and has no secret."""
+        return self._access
+
+    @property
     def url(self) -> str:
         """The URL as it was given; it may hold a secret."""
         return self._url
@@ -92,6 +97,14 @@ class StoreAccess:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
         return self._run(lambda store: store.walk(folder))
+
+    def read_range(self, name: str, start: int, end: int) -> bytes:
+        """The bytes of a blob from `start` up to, not including, `end`.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        return self._run(lambda store: store.read(name, start, end))
 
     def read(self, name: str, size: int) -> bytes:
         """The first `size` bytes of a blob or object.
