@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from ..exceptions import ReaderError
 from ..rows.frames import to_pandas
+from ..types.data_types import CODE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["to_dask"]
 
+_NUMPY: Final = re.compile(rb">?[biu]\d*")
+"""The codes of NumPy's integers and truths."""
+
 
 def to_dask(plan: ReadPlan) -> Any:
     """The rows of a plan, in their order.
@@ -29,16 +34,17 @@ def to_dask(plan: ReadPlan) -> Any:
         ReaderError: Dask is not installed, or the URL of the store holds a secret.
     """
     try:
-        import dask.dataframe as dd  # noqa: PLC0415 (optional)
-        from dask.dataframe.utils import clear_known_categories  # noqa: PLC0415 (likewise)
+        import dask.dataframe  # noqa: PLC0415 (optional)
+        import dask.dataframe.utils  # noqa: PLC0415 (likewise)
     except ImportError:
         raise ReaderError("expected Dask, got no such package: pip install 'dask[dataframe]'") from None
+    frames: Any = dask.dataframe  # has types in some releases
     dtypes = _nullable_dtypes(plan)
     meta = _typed(to_pandas(plan.schema.empty_table()), dtypes)
     if not plan.partitions:
-        return dd.from_pandas(meta, npartitions=1)
-    return dd.from_map(
-        _read, list(plan.partitions), dtypes=dtypes, meta=clear_known_categories(meta), label="modeldata"
+        return frames.from_pandas(meta, npartitions=1)
+    return frames.from_map(
+        _read, list(plan.partitions), dtypes=dtypes, meta=frames.utils.clear_known_categories(meta), label="modeldata"
     )
 
 
@@ -58,8 +64,9 @@ def _nullable_dtypes(plan: ReadPlan) -> dict[str, str]:
     """The nullable dtype of each column of integers or truths that has missing values anywhere."""
     found = {}
     for field in plan.schema:
-        if field.name not in plan.nullable:
-            continue
+        code = (field.metadata or {}).get(CODE_KEY)
+        if field.name not in plan.nullable or (code is not None and _NUMPY.fullmatch(code) is None):
+            continue  # the other dtypes have missing values of their own
         if pa.types.is_boolean(field.type):
             found[field.name] = "boolean"
         elif pa.types.is_integer(field.type):

@@ -76,7 +76,7 @@ class GrowingCollection:
         """
         known: dict[str, int] = start[_BLOBS]
         window = self._window(start)
-        ends = {}
+        ends: dict[str, int] = {}
         left = most
         for blob, size in sizes.items():
             done = known.get(blob, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_schema", "daft_schema", "spark_schema"]
 
-_UINT64_DIGITS = 20
+_UINT64_DIGITS: Final = 20
+_MOST_DECIMAL_BITS: Final = 128
 
 
 def daft_schema(schema: pa.Schema) -> pa.Schema:
@@ -63,7 +64,7 @@ def _daft_type(kind: pa.DataType) -> pa.DataType:
     return _nested(kind, _daft_type)
 
 
-_WIDER = {
+_WIDER: Final = {
     pa.uint8(): pa.int16(),
     pa.uint16(): pa.int32(),
     pa.uint32(): pa.int64(),
@@ -78,16 +79,12 @@ _WIDER = {
 
 
 def _spark_type(kind: pa.DataType) -> pa.DataType:
-    if kind in _WIDER:
-        return _WIDER[kind]
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", None if kind.tz is None else "UTC")
     if pa.types.is_duration(kind):
         return pa.duration("us")
-    if pa.types.is_time(kind):
+    if pa.types.is_time(kind) or (pa.types.is_decimal(kind) and kind.bit_width > _MOST_DECIMAL_BITS):
         return pa.string()
-    if pa.types.is_fixed_size_binary(kind):
+    if pa.types.is_fixed_size_binary(kind) and not pa.types.is_decimal(kind):
         return pa.binary()
-    if pa.types.is_decimal(kind) and kind.bit_width > 128:
-        return pa.string()
-    return _nested(kind, _spark_type)
+    return _WIDER[kind] if kind in _WIDER else _nested(kind, _spark_type)

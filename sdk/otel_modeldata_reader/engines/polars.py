@@ -25,8 +25,7 @@ def scan_polars(plan: ReadPlan) -> pl.LazyFrame:
         ReaderError: Polars is not installed.
     """
     try:
-        import polars as pl  # noqa: PLC0415 (optional)
-        from polars.io.plugins import register_io_source  # noqa: PLC0415 (likewise)
+        from polars.io.plugins import register_io_source  # noqa: PLC0415 (optional)
     except ImportError:
         raise ReaderError("expected Polars, got no such package: pip install polars") from None
 
