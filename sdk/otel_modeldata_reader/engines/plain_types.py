@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -41,7 +42,16 @@ def _cast(column: Any, kind: pa.DataType) -> Any:
         return column
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), kind)
+    if pa.types.is_interval(column.type):
+        return pa.chunked_array([pa.array(map(_interval_text, column.to_pylist()), kind)])
+    if pa.types.is_list_view(column.type):  # has no cast to another type of values
+        column = column.cast(pa.list_(column.type.value_type))
     return pc.cast(column, options=pc.CastOptions(target_type=kind, allow_time_truncate=True))
+
+
+def _interval_text(value: Any) -> str | None:
+    """As ISO 8601 writes it."""
+    return None if value is None else f"P{value.months}M{value.days}DT{Decimal(value.nanoseconds) / 10**9}S"
 
 
 def _mapped(schema: pa.Schema, change: Callable[[pa.DataType], pa.DataType]) -> pa.Schema:
@@ -51,7 +61,7 @@ def _mapped(schema: pa.Schema, change: Callable[[pa.DataType], pa.DataType]) -> 
 def _nested(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
     if pa.types.is_dictionary(kind):
         return change(kind.value_type)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if any(is_one(kind) for is_one in _LISTS):
         return pa.list_(change(kind.value_type))
     if pa.types.is_struct(kind):
         return pa.struct([pa.field(field.name, change(field.type)) for field in kind])
@@ -60,8 +70,17 @@ def _nested(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> 
     return pa.float32() if pa.types.is_float16(kind) else kind
 
 
+_LISTS: Final = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
+
+
 def _daft_type(kind: pa.DataType) -> pa.DataType:
-    return _nested(kind, _daft_type)
+    return pa.string() if pa.types.is_interval(kind) else _nested(kind, _daft_type)
 
 
 _WIDER: Final = {
@@ -83,7 +102,11 @@ def _spark_type(kind: pa.DataType) -> pa.DataType:
         return pa.timestamp("us", None if kind.tz is None else "UTC")
     if pa.types.is_duration(kind):
         return pa.duration("us")
-    if pa.types.is_time(kind) or (pa.types.is_decimal(kind) and kind.bit_width > _MOST_DECIMAL_BITS):
+    if (
+        pa.types.is_time(kind)
+        or pa.types.is_interval(kind)
+        or (pa.types.is_decimal(kind) and kind.bit_width > _MOST_DECIMAL_BITS)
+    ):
         return pa.string()
     if pa.types.is_fixed_size_binary(kind) and not pa.types.is_decimal(kind):
         return pa.binary()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from collected_store import collecting
-from engine_environment import SESSION, EnginePython, spark_variables
+from engine_environment import NO_JAVA, SESSION, EnginePython, spark_variables
+from prerequisites import need
 from read_lines import COLLECTION, HOUR, line, write
 
 import otel_modeldata_reader as reader
@@ -25,9 +26,23 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 
 
+@pytest.fixture(scope="module")
+def spark(
+    engine_interpreter: Path, azurite: Azurite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EnginePython]:
+    """A process with a Spark session; what runs there may open the emulator's account."""
+    need("java", NO_JAVA)
+    variables = spark_variables(engine_interpreter) | {"AZURE_STORAGE_CONNECTION_STRING": azurite.connection_string}
+    python = EnginePython(engine_interpreter, tmp_path_factory.mktemp("spark"), variables)
+    python.start()
+    python.run(SESSION)
+    yield python
+    python.stop()
+
+
 def load(store: Path | str, reading: str = "read", **options: str) -> str:
     """The program that loads a frame named `frame`."""
-    options = {"store": str(store), "collection": COLLECTION, **options}
+    options = {"store": str(store), "collection": COLLECTION} | options
     return f"frame = spark.{reading}.format('modeldata').options(**{options!r}).load()\n"
 
 
@@ -59,7 +74,7 @@ def test_spark_has_the_rows_of_the_reading_also_those_that_are_objects_of_their_
     (blob.parent / "files" / "x.json").write_text(json.dumps([{"age": 7}, {"age": 2.5, "tags": ["a", None]}]))
     found = spark.run(load(tmp_path) + "answer = [row.asDict() for row in frame.orderBy('row_id').collect()]")
     table = reader.open(tmp_path).read(COLLECTION).to_arrow().sort_by("row_id")
-    expected = [row | {"time": str(row["time"].to_pydatetime().replace(tzinfo=None))} for row in table.to_pylist()]
+    expected = [row | {"time": str(row["time"].floor("us").replace(tzinfo=None))} for row in table.to_pylist()]
     assert found == expected
     assert [row["age"] for row in found] == [0.0, 1.0, 7.0, 2.5]
     counted = "frame.createOrReplaceTempView('rows')\nanswer = spark.sql('SELECT count(*) AS n FROM rows').first().n"
@@ -114,10 +129,7 @@ def test_a_schema_a_window_and_a_condition_may_be_given(spark: EnginePython, tmp
     ("options", "message"),
     [
         ({"collection": "shop/blue/model_input"}, "got 'shop/blue/model_input': did you mean 'shop/blue/model_inputs'"),
-        ({"sicne": "-7d"}, "expected an option of the format modeldata, got 'sicne': did you mean 'since'"),
-        ({"since": "soon"}, "expected a since like '-7d'"),
         ({"where": "agee > 1"}, "expected a condition in SQL, got 'agee > 1'"),
-        ({"store": "/no/such/folder"}, "/no/such/folder"),
     ],
 )
 def test_a_mistake_is_an_error_of_load_with_one_sentence(
@@ -128,23 +140,17 @@ def test_a_mistake_is_an_error_of_load_with_one_sentence(
 
 
 def test_no_plan_no_log_and_no_checkpoint_has_a_credential(
-    engine_interpreter: Path, azurite: Azurite, tmp_path: Path
+    spark: EnginePython, azurite: Azurite, tmp_path: Path
 ) -> None:
     container = azurite.new_container()
     name = f"{COLLECTION}/{HOUR}/{0:032x}000000.jsonl"
-    azurite.open(container).upload_blob(name, line() + line(number=1), blob_type="AppendBlob")
-    variables = {"AZURE_STORAGE_CONNECTION_STRING": azurite.connection_string}
-    own = EnginePython(engine_interpreter, tmp_path, spark_variables(engine_interpreter) | variables)
-    own.start()
-    try:
-        own.run(SESSION)
-        assert own.run(load(f"az://{container}") + "answer = frame.count()") == 2
-        assert own.run(stream(f"az://{container}", tmp_path)) == 2
-        plan = own.run("answer = frame._jdf.queryExecution().toString()")
-    finally:
-        own.stop()
+    with azurite.open(container) as client:
+        client.upload_blob(name, line() + line(number=1), blob_type="AppendBlob")
+    assert spark.run(load(f"az://{container}") + "answer = frame.count()") == 2
+    assert spark.run(stream(f"az://{container}", tmp_path)) == 2
+    plan = spark.run("answer = frame._jdf.queryExecution().toString()")
     assert "modeldata" in plan
-    assert azurite.key not in plan + own.log
+    assert azurite.key not in plan + spark.log
     files = [path for path in (tmp_path / "checkpoint").rglob("*") if path.is_file()]
     assert files
     assert not any(azurite.key in path.read_text(errors="replace") for path in files)
