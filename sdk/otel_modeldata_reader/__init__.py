@@ -12,11 +12,13 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 
 from __future__ import annotations
 
+from .collection import Collection
 from .exceptions import DamagedLineError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, TypeChange
-from .store import Collection, Store
+from .spans import Span
+from .store import Store
 from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.open`
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "ReadReport",
     "ReaderError",
     "Reading",
+    "Span",
     "Store",
     "StoreUnavailableError",
     "TypeChange",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .exceptions import ReaderError, UnknownNameError
-from .window import window_of
+from .window import held, window_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,4 +130,4 @@ def read_joined(  # noqa: PLR0913 (most are keywords)
 def _moment(nanoseconds: int | None, later: int = 0) -> pd.Timestamp | None:
     import pandas as pd  # noqa: PLC0415 (slow to import)
 
-    return None if nanoseconds is None else pd.Timestamp(nanoseconds + later, tz="UTC")
+    return None if nanoseconds is None else pd.Timestamp(held(nanoseconds + later), tz="UTC")

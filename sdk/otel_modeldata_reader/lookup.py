@@ -1,37 +1,57 @@
-"""Everything about one id: finds its events in a store by a scan of the bytes, without an index.
+"""Everything about one id: finds its events in a store, by the index where there is one, else by a scan of the bytes.
 
-The bytes of the blobs are searched for the text of the id, which is as fast as they are read. Only lines that have it
-are decoded. An id is a correlation id, a row id (`{correlation id}_{number}`), an event id or a trace id.
+A scan searches the blobs for the text of the id, which is as fast as they are read, and decodes only lines that have
+it. A lookup that scans much of what is complete also writes the index of it, so that the next one does not scan. An id
+is a correlation id, a row id (`{correlation id}_{number}`), an event id or a trace id.
 """
 
 from __future__ import annotations
 
-import re
+import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .exceptions import UnknownNameError
+from .blobs.byte_ranges import ByteRange
+from .blobs.listing import collections_of, date_of, hours_of
+from .exceptions import StoreUnavailableError, UnknownNameError
+from .progress import Progress
 from .report import Place
+from .spans import is_of_spans, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
-    from .lines.envelope import Envelope
+    from .index.id_search import IdSearch, Match
+    from .index.index_file import Entry
+    from .index.index_writer import IndexWriter
+    from .index.store_index import StoreIndex
+    from .spans import Span
+    from .window import Window
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["FoundEvent", "FoundId", "find_id"]
 
-_ROW_ID: Final = re.compile(r"(?P<id>.+)_(?P<row>\d{1,9})", re.DOTALL)
 _LONGEST_LINE: Final = 64 << 20
 _MOST_EVENTS: Final = 1000
 _MOST_TRACES: Final = 20
-_SPANS: Final = "app_traces"
-"""The collection of spans. They have the trace id of an event, but not its correlation id."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_CLOSED_AFTER_NS: Final = 15 * 60 * 10**9
+"""How long after the end of a folder's time its blobs are complete but for events that are late."""
+_WORTH_BYTES: Final = 16 << 20
+"""Less is scanned in some hundredths of a second, and gets no file of its own."""
+_MOST_DAMAGED: Final = 5
+"""Places of damaged lines in a message."""
+_INDEXED_BYTES: Final = 16 << 20
+"""Longer lines are not in the index: of a hostile one, each text could be an id."""
+_LINE_BYTES: Final = 64 << 10
+"""First read of a line whose position is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +68,7 @@ class FoundEvent:
         span_id: 16 hex digits; empty outside of a trace.
         content: its rows or its payload as JSON, each number as the line has it.
         row: the number of the row that a row id names.
+        is_missing: whether the payload is an object of its own that the store does not have.
     """
 
     collection: str
@@ -59,6 +80,7 @@ class FoundEvent:
     span_id: str
     content: bytes
     row: int | None = None
+    is_missing: bool = False
 
     @property
     def time(self) -> datetime | None:
@@ -72,7 +94,7 @@ class FoundEvent:
 
         try:
             decoded = msgspec.json.decode(self.content)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             return self.content
         if self.row is not None and isinstance(decoded, list):
             return decoded[self.row : self.row + 1]
@@ -86,151 +108,250 @@ class FoundId:
     Attributes:
         id: as it was asked for.
         events: in the order of their times.
-        scanned: bytes that were searched.
+        scanned: bytes that were searched; those that the index covers were not.
+        size: bytes in the blobs that have been looked up.
+        notes: files of the index that are damaged or foreign, and were not used; damaged lines with the text of the id.
     """
 
     id: str
     events: tuple[FoundEvent, ...]
     scanned: int
+    size: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The spans among the events, each below its parent, siblings by their start."""
+        rows = [(event.rows, event.place) for event in self.events if is_of_spans(event.collection)]
+        return tree_of((row, place) for found, place in rows if isinstance(found, list) for row in found)
 
 
 def find_id(
     store: StoreAccess,
-    collections: Sequence[CollectionBlobs],
+    objects: Sequence[StoredObject],
     wanted: str,
-    blobs_of: Callable[[CollectionBlobs], Sequence[StoredObject]],
+    window: Window,
+    *,
+    index: bool = True,
 ) -> FoundId:
     """Search for an id.
 
     Args:
         store: has the blobs.
-        collections: where to search.
+        objects: its listing.
         wanted: the id.
-        blobs_of: the blobs of a collection to search.
+        window: only folders of this window are searched.
+        index: whether to use the index, and to write it.
 
     Raises:
         UnknownNameError: no line has it.
         StoreUnavailableError: a blob cannot be read.
     """
-    found, scanned = _scan(store, collections, _Search(wanted), blobs_of) if wanted else ([], 0)
-    spans = [one for one in collections if one.root.rpartition("/")[2] == _SPANS]
+    from .index.id_search import IdSearch  # noqa: PLC0415 (imported with the first lookup)
+    from .index.store_index import StoreIndex  # noqa: PLC0415 (likewise)
+
+    collections = collections_of(objects)
+    blobs = {
+        root: [ByteRange(one.name, 0, one.size) for one in found.within(window)] for root, found in collections.items()
+    }
+    size = sum(blob.size for found in blobs.values() for blob in found)
+    known = StoreIndex(
+        store, objects if index else (), {blob.blob: blob.size for found in blobs.values() for blob in found}
+    )
+    lookup = _Lookup(store, known, collections, blobs)
+    search = IdSearch(wanted)
+    found = lookup.find(search, blobs, write=index)
+    spans = [root for root in blobs if is_of_spans(root)]
     for trace_id in sorted({one.trace_id for one in found} - {"", wanted})[:_MOST_TRACES]:
-        known = {one.place for one in found}
-        further, more = _scan(store, spans, _Search(trace_id), blobs_of)
-        found += [one for one in further if one.place not in known]
-        scanned += more
+        places = {one.place for one in found}
+        found += [one for one in lookup.find(IdSearch(trace_id), spans, write=False) if one.place not in places]
     if not found:
+        damaged = f"; {', '.join(map(str, lookup.damaged))} has its text, and is damaged" if lookup.damaged else ""
+        cure = "correct the id or the window" + (
+            ", or search without the index" if index and lookup.scanned < size and search.is_possible else ""
+        )
         raise UnknownNameError(
             f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r}: no line of "
-            f"{scanned:,} bytes has it; correct the id or the window"
+            f"{size:,} bytes has it{damaged}; {cure}"
         )
-    return FoundId(id=wanted, events=tuple(sorted(found, key=_order)), scanned=scanned)
+    events = tuple(sorted(found, key=_order))
+    return FoundId(
+        id=wanted,
+        events=events,
+        scanned=lookup.scanned,
+        size=size,
+        notes=(*known.notes, *(f"expected an event, got a damaged line in {one}" for one in lookup.damaged)),
+    )
 
 
-def _scan(
-    store: StoreAccess,
-    collections: Sequence[CollectionBlobs],
-    search: _Search,
-    blobs_of: Callable[[CollectionBlobs], Sequence[StoredObject]],
-) -> tuple[list[FoundEvent], int]:
-    """The events that a search finds, and how many bytes were searched."""
-    found: list[FoundEvent] = []
-    scanned = 0
-    for collection in collections:
-        blobs = blobs_of(collection)
-        scanned += sum(blob.size for blob in blobs)
-        for place, line in _lines_with(store, blobs, search.needles):
-            if (event := search.event(store, collection, place, line)) is not None:
-                found.append(event)
+class _Lookup:
+    """Searches of one call, which share the listing and the index."""
+
+    def __init__(
+        self,
+        store: StoreAccess,
+        index: StoreIndex,
+        collections: Mapping[str, CollectionBlobs],
+        blobs: Mapping[str, Sequence[ByteRange]],
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._collections = collections
+        self._of_root = blobs
+        self._blobs = {blob.blob: blob for found in blobs.values() for blob in found}
+        self._may_write = True
+        self._scanned: set[ByteRange] = set()
+        self.damaged: list[Place] = []
+
+    @property
+    def scanned(self) -> int:
+        """The bytes that were searched, those of two searches once."""
+        return sum(part.size for part in self._scanned)
+
+    def find(self, search: IdSearch, roots: Iterable[str], *, write: bool) -> list[FoundEvent]:
+        """The events in some collections, by the index and by a scan of what it does not cover.
+
+        Args:
+            search: what to find.
+            roots: the collections.
+            write: whether to write the index of what is scanned.
+        """
+        from .index.line_ids import names_ids_in_rows  # noqa: PLC0415 (imported with the first lookup)
+
+        if not search.is_possible:
+            return []
+
+        root_of = {blob.blob: root for root in roots for blob in self._of_root[root]}
+        found = self._by_index(search, root_of)
+        parts = [part for blob in map(self._blobs.__getitem__, root_of) for part in self._index.uncovered(blob)]
+        self._scanned.update(parts)
+        progress = Progress(self._store.shown, sum(part.size for part in parts))
+        writer = _writer(parts) if write else None
+        for part in parts:
             if len(found) >= _MOST_EVENTS:
-                return found, scanned
-    return found, scanned
+                break
+            root = root_of[part.blob]
+            into = writer if _is_closed(part.blob) else None
+            for place, line in self._lines_with(search, part, into, progress, in_rows=names_ids_in_rows(root)):
+                if (match := search.match(line, root)) is not None:
+                    found.append(self._event(match, root, place))
+                elif len(self.damaged) < _MOST_DAMAGED and search.is_damaged(line) and place not in self.damaged:
+                    self.damaged.append(place)
+        if writer is not None:
+            self._put(writer.finish())
+        return found[:_MOST_EVENTS]
 
+    def _by_index(self, search: IdSearch, root_of: Mapping[str, str]) -> list[FoundEvent]:
+        """The events at the places that the index has; a file with a wrong place is used no more."""
+        by_place: dict[tuple[str, int], tuple[str, Entry]] = {}
+        for name, entry in self._index.entries(search.hashes, root_of):
+            blob = self._blobs.get(entry.blob)
+            if blob is not None and entry.blob in root_of and entry.end <= blob.end:
+                by_place.setdefault((entry.blob, entry.start), (name, entry))
+        entries = [by_place[place] for place in sorted(by_place)][:_MOST_EVENTS]
+        found: list[tuple[str, FoundEvent]] = []
+        for (name, entry), line in zip(entries, self._lines_at([entry for _, entry in entries]), strict=True):
+            root = root_of[entry.blob]
+            if line is None or not search.is_in(line, root):
+                self._index.leave_out(name, f"it leads to {entry.blob}, line {entry.line}, which has not the id")
+            elif (match := search.match(line, root)) is not None:
+                found.append((name, self._event(match, root, Place(blob=entry.blob, line=entry.line))))
+        return [event for name, event in found if self._index.has(name)]
 
-class _Search:
-    """What to look for, and whether a line with these bytes is about it."""
+    def _lines_at(self, entries: Sequence[Entry]) -> Iterator[bytes | None]:
+        """The line at each entry; None where no line begins."""
+        first = [ByteRange(one.blob, max(0, one.start - 1), min(one.end, one.start + _LINE_BYTES)) for one in entries]
+        for entry, content in zip(entries, self._store.read_ranges(first), strict=True):
+            if entry.start and not content.startswith(b"\n"):
+                yield None
+                continue
+            line, more = content[entry.start > 0 :], _LINE_BYTES
+            while b"\n" not in line and entry.start + len(line) < entry.end and len(line) <= _LONGEST_LINE:
+                start = entry.start + len(line)
+                more *= 2
+                part = next(self._store.read_ranges([ByteRange(entry.blob, start, min(entry.end, start + more))]))
+                if not part:  # the blob is shorter than it was listed
+                    break
+                line += part
+            whole, end, _ = line.partition(b"\n")
+            yield whole if end else None
 
-    def __init__(self, wanted: str) -> None:
-        import msgspec  # noqa: PLC0415 (see above)
+    def _lines_with(
+        self, search: IdSearch, part: ByteRange, writer: IndexWriter | None, progress: Progress, *, in_rows: bool
+    ) -> Iterator[tuple[Place, bytes]]:
+        """The lines that have one of some texts in them.
 
-        match = _ROW_ID.fullmatch(wanted)
-        self._ids = {wanted}
-        self._row = None
-        if match is not None:  # or a correlation id that looks like a row id
-            self._ids.add(match["id"])
-            self._row = int(match["row"])
-        self._wanted = wanted
-        shortest = min(self._ids, key=len)
-        self._texts = {msgspec.json.encode(wanted), _ascii(wanted)}
-        self.needles = [text[1:-1] for text in {msgspec.json.encode(shortest), _ascii(shortest)}]
+        Lines are counted only where such a line or the index needs their numbers: what is before is read again.
+        """
+        rest, start = b"", part.start
+        lines: int | None = None if writer is None else self._lines_before(part.blob, start)
+        for piece in self._store.pieces([part]):
+            progress.add(len(piece.content))
+            content = rest + piece.content if rest else piece.content
+            end = content.rfind(b"\n") + 1
+            if search.may_be_in(content):
+                whole = content if piece.is_last else content[:end]
+                first = 1 + (self._lines_before(part.blob, start) if lines is None else lines)
+                for number, line in enumerate(whole.split(b"\n"), first):
+                    if search.may_be_in(line):
+                        yield Place(blob=part.blob, line=number), line
+            if writer is not None and lines is not None:
+                if end <= _INDEXED_BYTES:
+                    self._put(writer.add(part.blob, start, lines + 1, content[:end], in_rows=in_rows))
+                lines += content.count(b"\n")
+            rest = content[end:]
+            start += end
+            if len(rest) > _LONGEST_LINE:
+                rest, start, writer = b"", start + len(rest), None
 
-    def event(self, store: StoreAccess, collection: CollectionBlobs, place: Place, line: bytes) -> FoundEvent | None:
-        """The event of a line, if the line is about the id."""
-        from .lines.envelope import decode_line  # noqa: PLC0415 (see above)
-        from .lines.event_time import NO_TIME, times_of  # noqa: PLC0415 (see above)
-        from .lines.payloads import Payloads  # noqa: PLC0415 (see above)
+    def _lines_before(self, blob: str, position: int) -> int:
+        return sum(piece.content.count(b"\n") for piece in self._store.pieces([ByteRange(blob, 0, position)]))
 
-        envelope = decode_line(line)
-        if envelope is None:
-            return None
-        trace = (envelope.traceparent or "").split("-")
-        trace_id, span_id = (trace[1], trace[2]) if len(trace) >= 4 else ("", "")
-        is_exact = self._wanted in {envelope.id, envelope.correlationid, trace_id}
-        is_row = not is_exact and self._row is not None and envelope.correlationid in self._ids
-        if not (is_exact or is_row or self._is_in(bytes(envelope.data))):
-            return None
-        payloads = Payloads(store, collection.objects)
-        content = payloads.read(envelope, place.blob) if payloads.is_elsewhere(envelope) else bytes(envelope.data)
+    def _put(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write files of the index where the store may be written to."""
+        for name, content in files:
+            if not self._may_write:
+                return
+            try:
+                self._store.put(name, content)
+            except StoreUnavailableError as error:
+                self._may_write = False
+                logger.debug("the index is not written: %s", error)
+
+    def _event(self, match: Match, root: str, place: Place) -> FoundEvent:
+        from .lines.event_time import NO_TIME, times_of  # noqa: PLC0415 (imports NumPy, only for lines that are found)
+        from .lines.payloads import Payloads  # noqa: PLC0415 (likewise)
+
+        envelope = match.envelope
+        payloads = Payloads(self._store, self._collections[root].objects)
+        is_elsewhere = payloads.is_elsewhere(envelope)
+        content = payloads.read(envelope, place.blob) if is_elsewhere else match.rows
         time = int(times_of([envelope])[0])
         return FoundEvent(
-            collection=collection.root,
+            collection=root,
             place=place,
             time_ns=None if time == NO_TIME else time,
             event_id=envelope.id,
             correlation_id=envelope.correlationid,
-            trace_id=trace_id,
-            span_id=span_id,
-            content=_without_null(content, envelope),
-            row=self._row if is_row else None,
+            trace_id=match.trace_id,
+            span_id=match.span_id,
+            content=bytes(envelope.data) if content is None else content,
+            row=match.row,
+            is_missing=is_elsewhere and content is None,
         )
 
-    def _is_in(self, data: bytes) -> bool:
-        """Whether rows have the id as a whole value, as labels and spans have it."""
-        return any(re.search(rb"%b\s*[,}\]]" % re.escape(text), data) for text in self._texts)
+
+def _writer(parts: Sequence[ByteRange]) -> IndexWriter | None:
+    if sum(part.size for part in parts if _is_closed(part.blob)) < _WORTH_BYTES:
+        return None
+    from .index.index_writer import IndexWriter  # noqa: PLC0415 (only where an index is written)
+
+    return IndexWriter()
 
 
-def _lines_with(
-    store: StoreAccess, blobs: Sequence[StoredObject], needles: Sequence[bytes]
-) -> Iterator[tuple[Place, bytes]]:
-    """The lines that have one of some texts in them.
-
-    Lines are counted only in blobs that have such a line: the part before it is read again.
-    """
-    rest, start = b"", 0
-    for piece in store.pieces(blobs):
-        if piece.start == 0:
-            rest, start = b"", 0
-        content = rest + piece.content if rest else piece.content
-        end = len(content) if piece.is_last else content.rfind(b"\n") + 1
-        if any(needle in content for needle in needles):
-            before = store.read(piece.blob, start).count(b"\n")
-            for number, line in enumerate(content[:end].split(b"\n"), before + 1):
-                if any(needle in line for needle in needles):
-                    yield Place(blob=piece.blob, line=number), line
-        rest = content[end:]
-        start += end
-        if len(rest) > _LONGEST_LINE:
-            rest, start = b"", start + len(rest)
-
-
-def _ascii(text: str) -> bytes:
-    import json  # noqa: PLC0415 (see above)
-
-    return json.dumps(text).encode()
-
-
-def _without_null(content: bytes | None, envelope: Envelope) -> bytes:
-    return bytes(envelope.data) if content is None else content
+def _is_closed(blob: str) -> bool:
+    """Whether the time of a blob's folder has ended, so that it grows by late events only."""
+    return hours_of(date_of(blob))[1] + _CLOSED_AFTER_NS < time.time_ns()
 
 
 def _order(event: FoundEvent) -> tuple[int, str, int]:

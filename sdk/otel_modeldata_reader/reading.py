@@ -7,10 +7,10 @@ the first must have the final types already, are read twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from .exceptions import ReaderError
+from .exceptions import DamagedLineError, ReaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,12 +145,23 @@ class Reading:
     def to_pandas(self) -> pd.DataFrame:
         """The rows as a frame.
 
+        A cell may be no value of the type that its line says, as no SDK writes it: then its column has the values of
+        `to_arrow`, and is named in the report.
+
         Raises:
             ReaderError: as for `batches`.
         """
         from .rows.frames import to_pandas  # noqa: PLC0415 (imports pyarrow)
 
-        return to_pandas(self.to_arrow())
+        names: list[str] = []
+        frame = to_pandas(self.to_arrow(), names.append)
+        if names and self._request.strict:
+            raise DamagedLineError(
+                f"expected values of the types that the lines say, got others in the column {names[0]!r}: read with "
+                "strict=False, which has them as texts"
+            )
+        self._report = replace(self.report, unconverted=tuple(names))
+        return frame
 
     def to_polars(self) -> pl.DataFrame:
         """The rows as a frame of Polars.

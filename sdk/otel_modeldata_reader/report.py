@@ -68,6 +68,8 @@ class ReadReport:
         parked: bytes of this collection that wait in the store for their own place.
         renamed: columns whose name the envelope has too, and the names that they have in the result.
         type_changes: columns that changed their type, the first time for each type.
+        unconverted: columns of a frame with a cell that is no value of the type that its line says: they have the
+            values of the Arrow table.
         first: the first lines that were left out, and why; at most 20.
     """
 
@@ -87,13 +89,14 @@ class ReadReport:
     parked: int = 0
     renamed: tuple[tuple[str, str], ...] = ()
     type_changes: tuple[TypeChange, ...] = ()
+    unconverted: tuple[str, ...] = ()
     first: tuple[tuple[Place, str], ...] = ()
 
     @property
     def is_clean(self) -> bool:
         """Whether every line was read, each with the types of all others."""
         skipped = self.torn + self.foreign + self.mismatched + self.missing_payloads + self.quarantined + self.parked
-        return not skipped and not self.type_changes
+        return not skipped and not self.type_changes and not self.unconverted
 
     def __str__(self) -> str:
         counted = (
@@ -111,4 +114,5 @@ class ReadReport:
         parts += [f"{self.parked:,} bytes parked"] if self.parked else []
         parts += [f"column {name!r} is {new!r} here" for name, new in self.renamed]
         parts += [str(change) for change in self.type_changes]
+        parts += [f"column {name!r} has values of another type than its lines say" for name in self.unconverted]
         return "; ".join(parts)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from .blobs.listing import collections_of, date_of, hours_of
+from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
+from .collection import Collection, collections_in
 from .exceptions import UnknownNameError
 from .lookup import find_id
 from .nearest import nearest
@@ -17,14 +16,13 @@ from .window import window_of
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from types import TracebackType
 
     import pandas as pd
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
-    from otel_modeldata_receiver.storage.store import StoredObject
 
-    from .blobs.listing import CollectionBlobs
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
@@ -32,37 +30,6 @@ if TYPE_CHECKING:
     from .window import Moment
 
 __all__ = ["Collection", "Store", "open_store"]
-
-_NANOSECONDS: Final = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
-    """One collection of a store.
-
-    Attributes:
-        name: its folder in the store, which `Store.read` takes: `endpoint/deployment/collection`.
-        endpoint: empty, like the two others, where the folder is none of the standard layout.
-        deployment: of the endpoint.
-        collection: such as `model_inputs`.
-        first: the beginning of the first folder that has events, in UTC.
-        last: the beginning of the last one.
-        folders: how many folders have events: an hour without any has none.
-        blobs: how many blobs it has.
-        size: bytes in them.
-        events: lines in them, if they were counted.
-    """
-
-    name: str
-    endpoint: str
-    deployment: str
-    collection: str
-    first: datetime
-    last: datetime
-    folders: int
-    blobs: int
-    size: int
-    events: int | None = None
 
 
 def open_store(url: str | os.PathLike[str], *, access: AccessConfig | None = None) -> Store:
@@ -114,12 +81,12 @@ class Store:
         """The collections of the store.
 
         Args:
-            count: whether to count events, which reads every blob.
+            count: whether to count events and rows, which reads every blob.
 
         Raises:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
-        return [self._collection(one, count=count) for one in collections_of(self._store.walk()).values()]
+        return collections_in(self._store, collections_of(self._store.walk()).values(), count=count)
 
     def read(  # noqa: PLR0913 (most are keywords)
         self,
@@ -282,13 +249,15 @@ class Store:
             )
         return name or known[0]
 
-    def show(self, wanted: str, since: Moment = None, until: Moment = None) -> FoundId:
-        """Everything about one id: its events in all collections, by a scan of the bytes.
+    def show(self, wanted: str, since: Moment = None, until: Moment = None, *, index: bool = True) -> FoundId:
+        """Everything about one id: its events in all collections.
 
         Args:
             wanted: a correlation id, a row id, an event id or a trace id.
             since: search only the folders of this window; see `read`.
             until: likewise.
+            index: whether to use the index of ids in the folder `_index` of the store, and to write it when much is
+                scanned and the store may be written to. Without it all blobs are scanned.
 
         Raises:
             UnknownNameError: no line has it.
@@ -296,36 +265,14 @@ class Store:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
         window = window_of(since, until)
-        collections = list(collections_of(self._store.walk()).values())
-        return find_id(self._store, collections, wanted, lambda one: one.within(window))
-
-    def _collection(self, one: CollectionBlobs, *, count: bool) -> Collection:
-        endpoint, deployment, collection = one.names or ("", "", "")
-        dates = [hours_of(date_of(blob.name))[0] for blob in one.blobs]
-        return Collection(
-            name=one.root,
-            endpoint=endpoint,
-            deployment=deployment,
-            collection=collection,
-            first=_utc(min(dates)),
-            last=_utc(max(dates)),
-            folders=len(set(dates)),
-            blobs=len(one.blobs),
-            size=sum(blob.size for blob in one.blobs),
-            events=self._events(one.blobs) if count else None,
-        )
-
-    def _events(self, blobs: Sequence[StoredObject]) -> int:
-        return sum(
-            piece.content.count(b"\n") + (piece.is_last and not piece.content.endswith(b"\n"))
-            for piece in self._store.pieces(blobs)
-        )
+        return find_id(self._store, self._store.walk(), wanted, window, index=index)
 
 
 def _is_folder(name: str) -> bool:
     """Whether a store can list this name."""
-    return bool(name) and all(part not in {"", ".", ".."} for part in name.split("/")) and name.isprintable()
+    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
 
-
-def _utc(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds // _NANOSECONDS, timezone.utc)
+    try:
+        return checked_name(name) == name
+    except ValueError:
+        return False

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from .exceptions import WindowError
 
-__all__ = ["Moment", "Window", "window_of"]
+__all__ = ["Moment", "Window", "held", "window_of"]
 
 Moment: TypeAlias = "str | date | datetime | timedelta | None"
 """What `since` and `until` may be."""
@@ -24,13 +24,17 @@ _FRACTION: Final = re.compile(r"\.(\d{1,9})\d*(?=$|[+-])", re.ASCII)
 _HOUR: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d)", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _FORMS: Final = "'-7d', '2026-11-22', '2026-11-22T10:30:00+01:00', a date, or a datetime with a zone"
-_EARLIEST: Final = -(2**63)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_EARLIEST: Final = -(2**63) + 1
+"""-(2**63) is no time in NumPy and Arrow."""
 _LATEST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """A window in nanoseconds since the epoch; None is open.
+
+    A moment that an int64 does not hold (before 1677, after 2262) is the nearest one that it holds.
 
     Attributes:
         since: the first moment inside.
@@ -52,8 +56,7 @@ class Window:
 
     def overlaps(self, start: int, end: int) -> bool:
         """Whether a moment from `start` up to, not including, `end` may be inside."""
-        first, last = self.bounds
-        return start < last and end > first
+        return (self.until is None or start < self.until) and (self.since is None or end > self.since)
 
 
 def window_of(since: Moment, until: Moment, now: datetime | None = None) -> Window:
@@ -70,9 +73,16 @@ def window_of(since: Moment, until: Moment, now: datetime | None = None) -> Wind
     """
     now = now or datetime.now(timezone.utc)
     first, last = _moment("since", since, now), _moment("until", until, now)
-    if first is not None and last is not None and last <= first:
+    # The ends of an int64 stand for all moments beyond, so these are not reversed.
+    is_beyond = first == last and first in {_EARLIEST, _LATEST}
+    if first is not None and last is not None and last <= first and not is_beyond:
         raise WindowError(f"expected since before until, got since {since!r} and until {until!r}: swap them")
-    return Window(since=first, until=last)
+    return Window(since=None if first is None else held(first), until=None if last is None else held(last))
+
+
+def held(nanoseconds: int) -> int:
+    """A moment as an int64 holds it, which is the nearest one for a moment before 1677 or after 2262."""
+    return min(max(nanoseconds, _EARLIEST), _LATEST)
 
 
 def _moment(name: str, value: Moment, now: datetime) -> int | None:
@@ -80,9 +90,9 @@ def _moment(name: str, value: Moment, now: datetime) -> int | None:
         return None
     nanoseconds = getattr(value, "nanosecond", 0)  # a pandas Timestamp
     if isinstance(value, str):
-        value, nanoseconds = _read(name, value.strip(), now)
+        value, nanoseconds = _read(name, value.strip())
     if isinstance(value, timedelta):
-        return _since_epoch(now - abs(value))
+        return _since_epoch(now) - abs(value) // _MICROSECOND * 1_000
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise WindowError(
@@ -92,12 +102,15 @@ def _moment(name: str, value: Moment, now: datetime) -> int | None:
         return _since_epoch(value) + int(nanoseconds)
     if isinstance(value, date):
         return _since_epoch(datetime.combine(value, time(), timezone.utc))
-    raise WindowError(f"expected a {name} like {_FORMS}, got {value!r}: pass one of these")
+    raise WindowError(f"expected a {name} like {_FORMS}, got {value!r:.80}: pass one of these")
 
 
-def _read(name: str, text: str, now: datetime) -> tuple[datetime, int]:
+def _read(name: str, text: str) -> tuple[datetime | timedelta, int]:
     if (relative := _RELATIVE.fullmatch(text)) is not None:
-        return now - timedelta(seconds=float(relative["number"]) * _UNITS[relative["unit"]]), 0
+        try:
+            return timedelta(seconds=float(relative["number"]) * _UNITS[relative["unit"]]), 0
+        except OverflowError:
+            return timedelta.max, 0
     nanoseconds = 0
     iso = text.upper().replace("Z", "+00:00")
     if (fraction := _FRACTION.search(iso)) is not None:  # Python 3.10 reads 3 or 6 digits only
@@ -109,7 +122,7 @@ def _read(name: str, text: str, now: datetime) -> tuple[datetime, int]:
     try:
         moment = datetime.fromisoformat(iso)
     except ValueError:
-        raise WindowError(f"expected a {name} like {_FORMS}, got {text!r}: write one of these") from None
+        raise WindowError(f"expected a {name} like {_FORMS}, got {text!r:.80}: write one of these") from None
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)), nanoseconds
 
 

@@ -129,7 +129,7 @@ def _show(store: Path) -> None:
     import otel_modeldata_reader as reader
 
     wanted = str(uuid.UUID(int=random.Random(1).getrandbits(128)))
-    assert len(reader.open(store).show(wanted).events) == 1
+    assert len(reader.open(store).show(wanted, index=False).events) == 1
 
 
 def _pandas(store: Path) -> pd.DataFrame:

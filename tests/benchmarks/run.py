@@ -27,6 +27,7 @@ import encoding
 import figures
 import growing
 import joining
+import looking_up
 import many_collections
 import memory
 import overload
@@ -50,6 +51,7 @@ CASES: dict[str, Case] = {
     **attacks.CASES,
     **joining.CASES,
     **reading_back.CASES,
+    **looking_up.CASES,
 }
 
 

@@ -77,6 +77,23 @@ def test_a_window_has_the_requests_that_begin_in_it_with_their_outputs(tmp_path:
     assert rows.report.outputs_alone == rows.report.inputs_alone == 0
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "count"),
+    [
+        ("0001-01-01", None, 1),
+        (None, "9999-12-31", 1),
+        ("-99999999d", "9999-12-31", 1),
+        ("9999-01-01", None, 0),
+        (None, "1600-01-01", 0),
+        ("1600-01-01", "1601-01-01", 0),
+        ("2262-04-11T23:30", None, 0),
+    ],
+)
+def test_a_window_may_be_of_any_years(tmp_path: Path, since: str | None, until: str | None, count: int) -> None:
+    write_requests(tmp_path, {"one": (50, 52)})
+    assert reader.open(tmp_path).join("shop/blue", since, until).table.num_rows == count
+
+
 def test_one_id_for_many_requests_has_the_rows_of_the_window_only(tmp_path: Path) -> None:
     for collection, minutes in (("model_inputs", (0, 10, 70)), ("model_outputs", (1, 11, 71))):
         for hour in (10, 11):

@@ -49,7 +49,7 @@ LABEL = ("ground_truth", [{"row_id": "request-1_1", "fraud": True}])
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        ("request-1", [INPUTS, OUTPUTS, SPAN]),
+        ("request-1", [INPUTS, OUTPUTS, SPAN, LABEL]),
         (
             "request-1_1",
             [("model_inputs", [{"age": 2}]), ("model_outputs", [{"p": 0.25}]), SPAN, LABEL],
@@ -105,6 +105,32 @@ def test_a_window_limits_the_search(tmp_path: Path) -> None:
 
 def test_an_id_that_there_is_not_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, [line(timens=str(NOON_NS))])
-    for wanted in ("request", "request-00", "age", ""):
+    for wanted in ("request", "request-00", "request-0_00", "request-0_\u0663", "age", "", "\ud800"):
         with pytest.raises(UnknownNameError, match="expected a correlation id, row id, event id or trace id"):
             shown(tmp_path, wanted)
+
+
+def test_a_damaged_line_with_the_text_of_an_id_is_named(tmp_path: Path) -> None:
+    blob = write(tmp_path, [line(), line(number=1), line(number=2)[:-20]])
+    with pytest.raises(
+        UnknownNameError, match=r"has it; .*000000\.jsonl, line 3 has its text, and is damaged; correct"
+    ):
+        reader.open(tmp_path).show("event-2")
+    blob.write_bytes(blob.read_bytes().replace(b"event-2", b"event-1"))
+    found = reader.open(tmp_path).show("event-1")
+    place = Place(blob=blob.relative_to(tmp_path).as_posix(), line=3)
+    assert (len(found.events), found.notes) == (1, (f"expected an event, got a damaged line in {place}",))
+
+
+def test_a_payload_that_is_missing_is_not_an_empty_one(tmp_path: Path) -> None:
+    write(tmp_path, [line(None, dataref="/etc/passwd"), line(number=1)])
+    store = reader.open(tmp_path)
+    assert [store.show(f"event-{number}").events[0].is_missing for number in (0, 1)] == [True, False]
+
+
+def test_of_many_labels_only_those_of_the_id_are_shown(tmp_path: Path) -> None:
+    labels = [{"row_id": f"request-{number}_0", "n": number / 2} for number in range(100)]
+    write(tmp_path, [line(labels, id="labels", correlationid="labels")], collection="shop/blue/ground_truth")
+    expected = [("ground_truth", [{"row_id": "request-7_0", "n": 3.5}])]
+    assert shown(tmp_path, "request-7_0") == shown(tmp_path, "request-7") == expected
+    assert len(shown(tmp_path, "labels")[0][1]) == 100

@@ -40,6 +40,11 @@ NOW_NS = int(NOW.timestamp()) * SECOND
         ("2026-11-22T10:30:00.000000001Z", NOW_NS - 5_400 * SECOND + 1),
         (datetime(2026, 11, 22, 13, tzinfo=timezone(timedelta(hours=1))), NOW_NS),
         (pd.Timestamp("2026-11-22T12:00:00.000000007Z"), NOW_NS + 7),
+        ("-99999999d", -(2**63) + 1),
+        (f"-{'9' * 400}d", -(2**63) + 1),
+        (timedelta.max, -(2**63) + 1),
+        (date.min, -(2**63) + 1),
+        ("9999-12-31T23:59:59-14:00", 2**63 - 1),
     ],
 )
 def test_a_moment_is_read(since: Moment, expected: int | None) -> None:
@@ -55,6 +60,7 @@ def test_a_moment_is_read(since: Moment, expected: int | None) -> None:
         ("2026-11-23", "2026-11-22", "expected since before until, got since '2026-11-23' and until '2026-11-22'"),
         ("2026-11-22", "2026-11-22", "expected since before until"),
         (5, None, "expected a since like .* got 5"),
+        ("x" * 10_000, None, "expected a since like .* got 'x{79}: write one of these"),
     ],
 )
 def test_what_is_no_window_is_refused(since: Any, until: Any, reason: str) -> None:
@@ -73,3 +79,12 @@ def test_a_window_overlaps_a_folder_exactly_if_they_share_a_moment(a: int, b: in
         if min(a, b) < max(a, b) and folder[0] < folder[1]
         else window.overlaps(*folder)
     )
+
+
+def test_an_open_window_overlaps_a_folder_of_any_year() -> None:
+    far = (10**21, 10**21 + 1)
+    assert [Window().overlaps(*far), Window(since=5).overlaps(*far), Window(until=5).overlaps(*far)] == [
+        True,
+        True,
+        False,
+    ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..config.store_url import shown_store
 from ..exceptions import ConfigError, StoreCheckError
-from .store_argument import chosen_store, path_argument, store_argument
+from .store_argument import add_store_flag, chosen_store, path_argument, with_origin
 
 if TYPE_CHECKING:
     import argparse
@@ -50,20 +50,14 @@ def complete(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="the column that says since when a label holds: ISO 8601, in UTC without a zone (default: now)",
     )
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        type=store_argument,
-        dest="store_flag",
-        help="a folder, az://container/prefix, or a container's URL (default: OTEL_MODELDATA_STORE, else ./modeldata)",
-    )
+    add_store_flag(parser)
     parser.add_argument(
         "--deployment",
         metavar="NAME",
         help="endpoint/deployment of the rows (default: the only one of the store)",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=label, store=None)
+    parser.set_defaults(run=label)
 
 
 def label(arguments: argparse.Namespace) -> None:
@@ -89,6 +83,8 @@ def label(arguments: argparse.Namespace) -> None:
             count = store.label_all(frame, deployment=arguments.deployment)
     except reader.UnknownNameError as error:
         raise ConfigError(str(error)) from None
+    except reader.StoreUnavailableError as error:
+        raise StoreCheckError(with_origin(url, str(error))) from None
     except reader.ReaderError as error:
         raise StoreCheckError(str(error)) from None
     _print(count, shown_store(url), as_json=arguments.json)

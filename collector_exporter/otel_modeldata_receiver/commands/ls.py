@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from ..config.store_url import shown_store
 from .reader_session import opened_reader
 from .store_argument import add_store, chosen_store
-from .terminal import writer
+from .terminal import fitting, size_text, writer
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import datetime
 
     from otel_modeldata_reader import Collection
 
 _DESCRIPTION: Final = """\
-List the collections of a store: size, blobs, the first and the last hour with
-events, and how many hours between them have none.
+List the collections of a store: their size, how many hours between the first
+and the last one have no events, and when they were last written. Times are in
+UTC.
 """
 _EPILOG: Final = """\
 examples:
   otel-modeldata ls ./modeldata
   otel-modeldata ls az://modeldata/prod --count
-      also count events, which reads every blob
+      also count events and rows, which reads every blob
 
 environment:
   OTEL_MODELDATA_STORE             the store, without STORE and --store
@@ -39,16 +40,14 @@ exit codes:
   2  wrong command line
   3  the store cannot be read
 """
-_HOUR: Final = timedelta(hours=1)
-_NAME_WIDTH: Final = 19
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+_NAME_WIDTH: Final = 17
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `ls` its texts and arguments."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     add_store(parser)
-    parser.add_argument("--count", action="store_true", help="count events, which reads every blob")
+    parser.add_argument("--count", action="store_true", help="count events and rows, which reads every blob")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=list_store)
 
@@ -75,37 +74,26 @@ def _show(store: str, collections: list[Collection], *, count: bool) -> None:
         say(f"{store}: no collections")
         return
     say(store, "bold")
-    counted = "events" if count else "blobs"
-    say(_row("", "size", counted, "first", "last", "gaps"), "dim")
+    say(_row("", "size", *(("events", "rows") if count else ("blobs", "last hour")), "gaps", "last write"), "dim")
     for parent, members in groupby(collections, lambda one: one.name.rpartition("/")[0]):
         if parent:
-            say(parent, "bold")
+            say(fitting(parent), "bold")
         for one in members:
             name = one.name.rpartition("/")[2] or "."
-            number = one.events if count else one.blobs
             if len(name) > _NAME_WIDTH:
-                say(f"  {name}")
+                say(fitting(f"  {name}"))
                 name = ""
-            first, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in (one.first, one.last))
-            say(_row(name, _size(one.size), f"{number:,}", first, last, str(_gaps(one) or "")))
+            numbers = (f"{one.events:,}", f"{one.rows:,}") if count else (f"{one.blobs:,}", _minute(one.last))
+            say(_row(name, size_text(one.size), *numbers, str(one.gap_hours or ""), _minute(one.last_write)))
 
 
 def _row(*cells: str) -> str:
-    name, size, number, first, last, gaps = cells
-    return f"  {name:<{_NAME_WIDTH}} {size:>8} {number:>9}  {first:<16} {last:<16} {gaps:>3}".rstrip()
+    name, size, first, second, gaps, written = cells
+    return f"  {name:<{_NAME_WIDTH}} {size:>8} {first:>11} {second:>16} {gaps:>5} {written:>16}".rstrip()
 
 
-def _gaps(one: Collection) -> int:
-    """Hours without a folder between the first one and the last one; 0 for folders of other lengths."""
-    return max(0, (one.last - one.first) // _HOUR + 1 - one.folders)
-
-
-def _size(size: float) -> str:
-    for unit in _UNITS[:-1]:
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} {_UNITS[-1]}"
+def _minute(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _facts(one: Collection) -> dict[str, Any]:
@@ -117,8 +105,11 @@ def _facts(one: Collection) -> dict[str, Any]:
         "first": one.first.isoformat(),
         "last": one.last.isoformat(),
         "folders": one.folders,
-        "gaps": _gaps(one),
+        "gaps": one.gap_hours,
+        "missing": [{"since": since.isoformat(), "until": until.isoformat()} for since, until in one.gaps],
         "blobs": one.blobs,
         "bytes": one.size,
         "events": one.events,
+        "rows": one.rows,
+        "last_write": None if one.last_write is None else one.last_write.isoformat(),
     }

@@ -8,6 +8,7 @@ To add a command, write a module with `complete(parser)`, which gives its parser
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -35,11 +36,12 @@ _COMMANDS: Final = {
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""
+_TIMES: Final = ("--since", "--until")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = _with_times(sys.argv[1:] if arguments is None else arguments)
     parsed = _parser(words).parse_args(words)
     # Not before: `--help` and `--version` have ended the process, and load no part of the SDK.
     from ..exceptions import ConfigError, ReceiverError  # noqa: PLC0415
@@ -47,12 +49,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # what reads the output has enough of it; the interpreter flushes once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ReceiverError as error:
         end_with(error)
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _with_times(words: Sequence[str]) -> list[str]:
+    """`--since -7d` as `--since=-7d`: argparse takes `-7d` for an option."""
+    found: list[str] = []
+    for word in words:
+        if found and found[-1] in _TIMES and word[:1] == "-" and word[1:2].isdigit():
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 class _Parser(argparse.ArgumentParser):

@@ -3,38 +3,79 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
 
 from ..exceptions import ConfigError, StoreCheckError
+from .store_argument import with_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from otel_modeldata_reader import Store
 
-__all__ = ["opened_reader"]
+__all__ = ["opened_reader", "reader_errors"]
+
+_NEEDED: Final = ("pyarrow", "msgspec")
+"""Of the extra `read`: only looked for, because a listing or a lookup does not import all of them."""
 
 
 @contextmanager
-def opened_reader(url: str) -> Iterator[Store]:
+def opened_reader(url: str, extra: str = "read") -> Iterator[Store]:
     """The store at `url`, which is closed at the end.
 
+    Args:
+        url: as `chosen_store` returns it.
+        extra: what to install where something is missing.
+
     Raises:
-        ConfigError: a wrong argument, or the extra `read` is not installed.
+        ConfigError: a wrong argument, or the extra is not installed.
         StoreCheckError: the store cannot be read.
     """
-    try:
-        import pyarrow  # noqa: F401, ICN001, PLC0415 (the command line starts without it)
+    with reader_errors(extra, url):
+        import otel_modeldata_reader as reader  # noqa: PLC0415 (the command line starts without it)
 
-        import otel_modeldata_reader as reader  # noqa: PLC0415 (likewise)
-    except ImportError as error:
-        raise ConfigError(
-            f"expected the reader's dependencies, got no {error.name}; pip install 'otel-modeldata[read]'"
-        ) from None
-    try:
         with reader.open(url) as store:
             yield store
+
+
+@contextmanager
+def reader_errors(extra: str = "read", url: str = "") -> Iterator[None]:
+    """Raise errors of the reader as those of the command line, by whose kind the exit code is chosen.
+
+    Args:
+        extra: what to install where something is missing.
+        url: the store that is read.
+
+    Raises:
+        ConfigError: a wrong argument, or the extra is not installed.
+        StoreCheckError: the store cannot be read or written.
+    """
+    try:
+        missing = [name for name in _NEEDED if _is_missing(name)]
+        if missing:
+            raise ModuleNotFoundError(name=missing[0])
+        import otel_modeldata_reader as reader  # noqa: PLC0415 (the command line starts without it)
+    except ImportError as error:
+        raise _missing(error, extra) from None
+    try:
+        yield
     except reader.StoreUnavailableError as error:
-        raise StoreCheckError(str(error)) from None
+        raise StoreCheckError(with_origin(url, str(error))) from None
     except reader.ReaderError as error:
         raise ConfigError(str(error)) from None
+    except ImportError as error:  # of a part of the reader that is imported late
+        raise _missing(error, extra) from None
+
+
+def _is_missing(name: str) -> bool:
+    try:
+        return find_spec(name) is None
+    except ValueError:  # `sys.modules[name] = None`
+        return True
+
+
+def _missing(error: ImportError, extra: str) -> ConfigError:
+    return ConfigError(
+        f"expected the reader's dependencies, got no {error.name}; pip install 'otel-modeldata[{extra}]'"
+    )

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta, timezone
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from ..config.store_url import shown_store
+from .printable import printable
 from .reader_session import opened_reader
-from .store_argument import chosen_store, store_argument
-from .terminal import writer
+from .store_argument import add_store_flag, chosen_store
+from .terminal import WIDTH, columns, fitting, size_text, writer
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
-    from otel_modeldata_reader import FoundEvent, FoundId
+    from otel_modeldata_reader import FoundEvent, FoundId, Span
 
 _DESCRIPTION: Final = """\
 Show everything about one id: a correlation id, a row id, an event id or a trace
-id. Inputs, outputs, requests, responses, labels and spans are listed in the
-order of their times, each with its blob and line. The store is scanned.
+id. Inputs, outputs, requests, responses and labels are listed in the order of
+their times, then the spans of the trace as a waterfall, each with its blob and
+line.
+
+Without an index the blobs are scanned. A scan of much writes the index into the
+folder _index of the store, if that may be written to.
 """
 _EPILOG: Final = """\
 examples:
@@ -38,24 +47,23 @@ exit codes:
   3  the store cannot be read
 """
 _SHOWN_ROWS: Final = 3
-_WIDTH: Final = 80
+_NAME_WIDTH: Final = 32
+_DEEPEST: Final = 8
+"""Spans below this depth are shown at it."""
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `show` its texts and arguments."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.add_argument("id", metavar="ID", help="a correlation id, row id, event id or trace id")
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        type=store_argument,
-        dest="store_flag",
-        help="a folder, az://container/prefix, or a container's URL (default: OTEL_MODELDATA_STORE, else ./modeldata)",
-    )
+    add_store_flag(parser)
     parser.add_argument("--since", metavar="TIME", help="search only from this time on, such as -7d or 2026-11-22")
     parser.add_argument("--until", metavar="TIME", help="search only before this time")
+    parser.add_argument(
+        "--no-index", action="store_true", help="scan all blobs, and write no index: an index may hide events"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=show, store=None)
+    parser.set_defaults(run=show)
 
 
 def show(arguments: argparse.Namespace) -> None:
@@ -66,39 +74,81 @@ def show(arguments: argparse.Namespace) -> None:
     """
     url = chosen_store(arguments)
     with opened_reader(url) as store:
-        found = store.show(arguments.id, arguments.since, arguments.until)
+        found = store.show(arguments.id, arguments.since, arguments.until, index=not arguments.no_index)
+    for note in found.notes:
+        sys.stderr.write(f"otel-modeldata: {printable(note)}\n")
     if arguments.json:
         sys.stdout.write(json.dumps(_facts(found, shown_store(url))) + "\n")
         return
-    say = writer()
+    _show(writer(), found)
+
+
+def _show(say: Callable[..., None], found: FoundId) -> None:
+    spans = found.spans
+    drawn = {span.place for span in spans}
     for event in found.events:
-        _say_event(say, event)
+        if event.place not in drawn:
+            _say_event(say, event)
+    for trace_id, members in groupby(sorted(spans, key=lambda one: one.trace_id), lambda one: one.trace_id):
+        _say_trace(say, trace_id, list(members))
     events = "1 event" if len(found.events) == 1 else f"{len(found.events):,} events"
-    say(f"{events} in {found.scanned:,} bytes", "dim")
+    say(f"{events}, {size_text(found.scanned)} of {size_text(found.size)} scanned", "dim")
 
 
-def _say_event(say: Any, event: FoundEvent) -> None:
+def _say_event(say: Callable[..., None], event: FoundEvent) -> None:
     time = "no time" if event.time is None else f"{event.time:%Y-%m-%d %H:%M:%S.%f}"[:23]
-    say(f"{time}  {event.collection}", "bold")
-    say(f"  {event.place}", "dim")
+    say(f"{time}  {printable(event.collection)}", "bold")
+    say(f"  {printable(str(event.place))}", "dim")
     ids = (("correlation", event.correlation_id), ("event", event.event_id), ("trace", event.trace_id))
     for name, value in ids:
         if value:
-            say(f"  {name} {value}", "dim")
+            say(f"  {name} {printable(value)}", "dim")
+    if event.is_missing:
+        say("  the object with its content is missing", "red")
+        return
     rows = event.rows
     if not isinstance(rows, list):
-        say(_cut(f"  {_text(rows)}"))
+        say(fitting(f"  {_text(rows)}"))
         return
     for number, row in enumerate(rows[:_SHOWN_ROWS], event.row or 0):
         if not isinstance(row, dict):
-            say(_cut(f"  {_text(row)}"))
+            say(fitting(f"  {_text(row)}"))
             continue
         if len(rows) > 1 or event.row is not None:
             say(f"  row {number}")
         for name, value in row.items():
-            say(_cut(f"    {name}: {_text(value)}"))
+            say(fitting(f"    {name}: {_text(value)}"))
     if len(rows) > _SHOWN_ROWS:
         say(f"  and {len(rows) - _SHOWN_ROWS:,} more rows")
+
+
+def _say_trace(say: Callable[..., None], trace_id: str, spans: Sequence[Span]) -> None:
+    """Each span in one line: its name below that of its parent, its duration, and its part of the trace as a bar."""
+    say(f"trace {printable(trace_id)}", "bold")
+    first, last = min(one.start for one in spans), max(one.end for one in spans)
+    for span in spans:
+        indent = "  " * (1 + min(span.depth, _DEEPEST))
+        failed = span.status == "ERROR"
+        name = fitting(f"{indent}{span.name}", _NAME_WIDTH)
+        duration = _duration(span.end - span.start)
+        bar = _bar(span.start - first, span.end - first, last - first)
+        mark = "ERROR" if failed else ""
+        say(f"{name}{' ' * (_NAME_WIDTH - columns(name))} {duration:>9} {mark:<5} |{bar}|", "red" if failed else None)
+        say(f"{indent}  {printable(str(span.place))}", "dim")
+
+
+def _bar(start: timedelta, end: timedelta, whole: timedelta) -> str:
+    room = WIDTH - _NAME_WIDTH - 19
+    if whole <= timedelta():
+        return "=" * room
+    before = min(room - 1, max(0, int(start / whole * room)))
+    length = max(1, min(room - before, round((end - start) / whole * room)))
+    return f"{' ' * before}{'=' * length}{' ' * (room - before - length)}"
+
+
+def _duration(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    return f"{seconds:,.2f} s" if seconds >= 1 else f"{seconds * 1000:.2f} ms"
 
 
 def _text(value: Any) -> str:
@@ -107,13 +157,17 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
-
-
 def _facts(found: FoundId, store: str) -> dict[str, Any]:
     events = [_event_facts(event) for event in found.events]
-    return {"store": store, "id": found.id, "scanned_bytes": found.scanned, "events": events}
+    return {
+        "store": store,
+        "id": found.id,
+        "scanned_bytes": found.scanned,
+        "bytes": found.size,
+        "notes": list(found.notes),
+        "events": events,
+        "spans": [_span_facts(span) for span in found.spans],
+    }
 
 
 def _event_facts(event: FoundEvent) -> dict[str, Any]:
@@ -128,5 +182,25 @@ def _event_facts(event: FoundEvent) -> dict[str, Any]:
         "trace_id": event.trace_id or None,
         "span_id": event.span_id or None,
         "row": event.row,
+        "is_missing": event.is_missing,
         "content": {"bytes": len(rows)} if isinstance(rows, bytes) else rows,
     }
+
+
+def _span_facts(span: Span) -> dict[str, Any]:
+    return {
+        "name": span.name,
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_id": span.parent_id,
+        "depth": span.depth,
+        "start": _iso(span.start),
+        "end": _iso(span.end),
+        "status": span.status,
+        "blob": span.place.blob,
+        "line": span.place.line,
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).isoformat()

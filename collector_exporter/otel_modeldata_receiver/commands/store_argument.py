@@ -9,10 +9,18 @@ from typing import Final
 
 from otel_modeldata.validation.path_text import read_path
 
-from ..config.store_url import has_secret, shown_store
+from ..config.store_url import has_secret, meant_store, shown_store
 from ..exceptions import ConfigError
 
-__all__ = ["add_store", "chosen_store", "endpoint_argument", "path_argument", "store_argument"]
+__all__ = [
+    "add_store",
+    "add_store_flag",
+    "chosen_store",
+    "endpoint_argument",
+    "path_argument",
+    "store_argument",
+    "with_origin",
+]
 
 _VARIABLE: Final = "OTEL_MODELDATA_STORE"
 _DEFAULT: Final = "./modeldata"
@@ -30,11 +38,23 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="URL", type=store_argument, dest="store_flag", help="the same as STORE")
 
 
+def add_store_flag(parser: argparse.ArgumentParser) -> None:
+    """Add the store of a command whose first argument is another: only `--store`; `chosen_store` reads it."""
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        type=store_argument,
+        dest="store_flag",
+        help=f"a folder, az://container/prefix, or a container's URL (default: {_VARIABLE}, else {_DEFAULT})",
+    )
+    parser.set_defaults(store=None)
+
+
 def chosen_store(arguments: argparse.Namespace) -> str:
     """The store of `add_store`: an argument, else that of the environment, else `./modeldata`.
 
     Raises:
-        ConfigError: two different ones are given.
+        ConfigError: two different ones are given, or that of the environment is none.
     """
     given: list[str] = [text for text in (arguments.store, arguments.store_flag) if text is not None]
     if len(set(given)) > 1:
@@ -42,7 +62,21 @@ def chosen_store(arguments: argparse.Namespace) -> str:
         raise ConfigError(
             f"expected one store, got {shown_store(first)!r} and --store {shown_store(second)!r}: leave one out"
         )
-    return given[0] if given else os.environ.get(_VARIABLE) or _DEFAULT
+    if given:
+        return given[0]
+    url = os.environ.get(_VARIABLE) or _DEFAULT
+    try:
+        meant_store(url)
+    except ConfigError as error:
+        raise ConfigError(f"{_VARIABLE}: {error}") from None
+    return url
+
+
+def with_origin(url: str, sentence: str) -> str:
+    """A sentence about a store that cannot be used, with the variable where its URL is from, or could be."""
+    if url == os.environ.get(_VARIABLE):
+        return f"{_VARIABLE}: {sentence}"
+    return f"{sentence}, or name another store with --store or {_VARIABLE}" if url == _DEFAULT else sentence
 
 
 def store_argument(text: str) -> str:

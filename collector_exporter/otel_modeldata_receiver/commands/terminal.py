@@ -6,12 +6,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from .printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["writer"]
+__all__ = ["WIDTH", "columns", "fitting", "size_text", "writer"]
+
+WIDTH: Final = 80
+"""Columns of a table, on every terminal."""
+_WIDE: Final = frozenset("WF")
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def writer() -> Callable[..., None]:
@@ -23,12 +31,46 @@ def writer() -> Callable[..., None]:
         from rich.console import Console  # noqa: PLC0415 (optional)
     except ImportError:
         return _plain
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)  # `:smile:` in data is no emoji
 
     def styled(text: str, style: str | None = None, end: str = "\n") -> None:
         console.print(text, style=style, end=end, markup=False, soft_wrap=True)
 
     return styled
+
+
+def fitting(text: str, width: int = WIDTH) -> str:
+    """`text` in one line without control characters, cut with `...` where it is wider than `width` columns."""
+    text = printable(text)
+    if len(text) <= width and text.isascii():
+        return text
+    if columns(text) <= width:
+        return text
+    room, kept = width - 3, 0
+    for character in text:
+        room -= columns(character)
+        if room < 0:
+            break
+        kept += 1
+    return f"{text[:kept]}..."
+
+
+def size_text(size: float) -> str:
+    """A number of bytes with its unit."""
+    for unit in _UNITS[:-1]:
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} {_UNITS[-1]}"
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return sum(
+        (2 if unicodedata.east_asian_width(character) in _WIDE else 1)
+        for character in text
+        if not unicodedata.combining(character)
+    )
 
 
 def _plain(text: str, style: str | None = None, end: str = "\n") -> None:  # noqa: ARG001 (see `writer`)

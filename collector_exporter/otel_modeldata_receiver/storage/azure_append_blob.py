@@ -147,8 +147,15 @@ class AzureBlobStore:
         """See `Store.walk`."""
         start = self._prefix + (f"{checked_name(folder)}/" if folder else "")
         async with self._request("list blobs", seconds=_WALK_SECONDS):
-            found = [(blob.name, blob.size) async for blob in self._container.list_blobs(name_starts_with=start)]
-        return [StoredObject(name=name.removeprefix(self._prefix), size=size) for name, size in sorted(found)]
+            found = [
+                StoredObject(
+                    name=blob.name.removeprefix(self._prefix),
+                    size=blob.size,
+                    modified=blob.last_modified.timestamp(),
+                )
+                async for blob in self._container.list_blobs(name_starts_with=start)
+            ]
+        return sorted(found, key=lambda one: one.name)
 
     async def create(self, name: str) -> BlobState | None:
         """See `Store.create`. Without the condition the service would empty a blob that exists."""

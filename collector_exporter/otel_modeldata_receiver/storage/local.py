@@ -15,6 +15,7 @@ import contextlib
 import logging
 import mmap
 import os
+import stat
 import time
 import uuid
 from pathlib import Path
@@ -139,7 +140,7 @@ class LocalStore:
                 probe.unlink()
             raise StoreCheckError(
                 f"expected to write into {str(self._root)!r}, got {_reason(error, self._root)}: "
-                "give the receiver's user write access, free space, or choose another --store"
+                "give the receiver's user write access, free space, or choose another store"
             ) from error
 
     def _blobs(self, prefix: str) -> list[str]:
@@ -158,15 +159,29 @@ class LocalStore:
             raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
         start = self._path(folder) if folder else self._root
         objects = []
+        left_out: list[str] = []
         try:
             for here, _, names in os.walk(start, onerror=_raise):
                 for path in (Path(here, name) for name in names):
                     with contextlib.suppress(FileNotFoundError):  # a draft that was renamed meanwhile
+                        found = path.lstat()
+                        if stat.S_ISLNK(found.st_mode):
+                            if not self._is_inside(path):
+                                left_out.append(str(path))
+                                continue
+                            found = path.stat()
                         name = path.relative_to(self._root).as_posix()
-                        objects.append(StoredObject(name=name, size=path.stat().st_size))
+                        objects.append(StoredObject(name=name, size=found.st_size, modified=found.st_mtime))
         except OSError as error:
             raise _failure("list", start, error) from error
+        if left_out:
+            logger.warning("left out %d links to no file of this store, such as %r", len(left_out), left_out[0])
         return sorted(objects, key=lambda one: one.name)
+
+    def _is_inside(self, link: Path) -> bool:
+        """Whether a link leads to a file of this store: whoever writes into it could have any other file read."""
+        target, root = os.path.realpath(link), os.path.realpath(self._root)
+        return os.path.isfile(target) and os.path.commonpath([target, root]) == root  # noqa: PTH113 (see above)
 
     def _create(self, path: Path) -> BlobState | None:
         try:

@@ -9,7 +9,7 @@ To add a store, implement `Store` in a module beside `local.py` and `azure_appen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -41,10 +41,12 @@ class StoredObject:
     Attributes:
         name: relative to the store.
         size: bytes at the time of the listing.
+        modified: when it was last written, in seconds since the epoch; None where the store does not say it.
     """
 
     name: str
     size: int
+    modified: float | None = field(default=None, compare=False)
 
 
 class FencedError(Exception):

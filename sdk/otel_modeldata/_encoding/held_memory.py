@@ -23,6 +23,8 @@ OBJECT_BYTES: Final = 64
 """Of a cell that is an object, beside its place in a list and the characters of a text; of a whole number."""
 _FEW_CATEGORIES: Final = 65
 """So many are shared by all frames with their type."""
+_CATEGORIES_BYTES: Final = 200
+"""Of a type of categories and their list: with pandas 2.0 each frame has its own, even if the categories are shared."""
 _TYPE_BYTES: Final = 500
 """Of a type with a parameter, such as a zone: each frame has one of its own."""
 ARRAY_BYTES: Final = 800
@@ -36,8 +38,9 @@ def part_bytes(part: Kept) -> int:
         if type(part[3]) is pd.DatetimeTZDtype:
             return _TYPE_BYTES
         categories = part[-1]
-        is_large = type(categories) is list and len(categories) > _FEW_CATEGORIES
-        return len(categories) * OBJECT_BYTES if is_large else 0
+        if type(categories) is not list:
+            return 0
+        return _CATEGORIES_BYTES + (len(categories) * OBJECT_BYTES if len(categories) > _FEW_CATEGORIES else 0)
     if type(held) is list:
         return len(held) * OBJECT_BYTES
     if not hasattr(held, "get_total_buffer_size"):

@@ -7,6 +7,7 @@ folders outside of a window are known by their names, and are not opened.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -92,16 +93,20 @@ def hours_of(date: str) -> tuple[int, int]:
     parts = [int(part) for part in date.split("/")] if date else []
     try:
         year, month, day, hour, minute = [*parts, *(1, 1, 1, 0, 0)[len(parts) :]]
-        start = datetime(year, month, day, hour, minute, tzinfo=timezone.utc)
+        start = _seconds_of(datetime(year, month, day, hour, minute, tzinfo=timezone.utc))
         if len(parts) >= 3:
-            seconds = int(start.timestamp()) + _SECONDS[len(parts)]
-        else:
-            following = month + 1 if len(parts) == 2 else _MONTHS + 1
-            year += following > _MONTHS
-            seconds = int(datetime(year, (following - 1) % _MONTHS + 1, 1, tzinfo=timezone.utc).timestamp())
+            end = start + _SECONDS[len(parts)]
+        else:  # the year 10000 is none of a datetime
+            last = datetime(year, month if len(parts) == 2 else _MONTHS, 28, tzinfo=timezone.utc)
+            days = monthrange(year, last.month)[1] - last.day + 1
+            end = _seconds_of(last) + days * _SECONDS[3]
     except ValueError:  # 2026/13/45
         return 0, 0
-    return int(start.timestamp()) * _NANOSECONDS, seconds * _NANOSECONDS
+    return start * _NANOSECONDS, end * _NANOSECONDS
+
+
+def _seconds_of(moment: datetime) -> int:
+    return int(moment.timestamp())
 
 
 def _is_copy(root: str) -> bool:

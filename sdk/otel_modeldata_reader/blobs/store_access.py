@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ..exceptions import StoreUnavailableError
+from .byte_ranges import ByteRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
@@ -32,6 +33,8 @@ _CLOSE_SECONDS: Final = 5.0
 _READ_BYTES: Final = 4 << 20
 _READS_AHEAD: Final = 4
 """Concurrent requests: a distant store takes about as long to answer as the reader takes to process the content."""
+_SMALL_READS_AHEAD: Final = 16
+"""Concurrent requests for a few kilobytes, whose time is that of the way."""
 
 
 class Piece(NamedTuple):
@@ -51,7 +54,7 @@ class Piece(NamedTuple):
 
 
 class StoreAccess:
-    """A store that is only read.
+    """A store that is read, and to which whole objects are added.
 
     Args:
         url: as `open_store` of the receiver takes it.
@@ -93,18 +96,12 @@ class StoreAccess:
     def walk(self, folder: str = "") -> Sequence[StoredObject]:
         """Everything below a folder, in ascending order of names; nothing for a folder that does not exist.
 
+        Names that no store reads, such as those with control characters, are left out: other programs made them.
+
         Raises:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
-        return self._run(lambda store: store.walk(folder))
-
-    def read_range(self, name: str, start: int, end: int) -> bytes:
-        """The bytes of a blob from `start` up to, not including, `end`.
-
-        Raises:
-            StoreUnavailableError: as for `walk`.
-        """
-        return self._run(lambda store: store.read(name, start, end))
+        return [one for one in self._run(lambda store: store.walk(folder)) if one.name.isprintable()]
 
     def read(self, name: str, size: int) -> bytes:
         """The first `size` bytes of a blob or object.
@@ -114,23 +111,54 @@ class StoreAccess:
         """
         return self._run(lambda store: store.read(name, 0, size))
 
-    def pieces(self, blobs: Iterable[StoredObject]) -> Iterator[Piece]:
-        """The bytes of blobs, one after the other, a few megabytes at a time; later ones are being read meanwhile.
+    def pieces(self, blobs: Iterable[StoredObject | ByteRange]) -> Iterator[Piece]:
+        """The bytes of blobs, one after the other, a few megabytes at a time.
+
+        Later ones are being read meanwhile.
+
+        Args:
+            blobs: blobs as they were listed, or ranges of them.
 
         Raises:
             StoreUnavailableError: as for `walk`.
         """
-        reads: deque[tuple[str, int, bool, Future[bytes]]] = deque()
-        ranges = _ranges(blobs)
+        for one, content, is_last in self._in_order(_steps(blobs), _READS_AHEAD):
+            yield Piece(one.blob, one.start, content, is_last)
+
+    def read_ranges(self, ranges: Iterable[ByteRange]) -> Iterator[bytes]:
+        """The bytes of small ranges in their order; later ones are being read meanwhile.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        for _, content, _ in self._in_order(((one, True) for one in ranges), _SMALL_READS_AHEAD):
+            yield content
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a whole object; putting it again is safe.
+
+        Raises:
+            StoreUnavailableError: it cannot be written, or the name has other content.
+        """
+        try:
+            self._run(lambda store: store.put(name, content, "application/octet-stream"))
+        except StoreUnavailableError:
+            raise
+        except ValueError as error:
+            raise StoreUnavailableError(str(error)) from None
+
+    def _in_order(
+        self, ranges: Iterator[tuple[ByteRange, bool]], ahead: int
+    ) -> Iterator[tuple[ByteRange, bytes, bool]]:
+        reads: deque[tuple[ByteRange, bool, Future[bytes]]] = deque()
         try:
             while True:
-                while len(reads) < _READS_AHEAD and (one := next(ranges, None)) is not None:
-                    name, start, end, is_last = one
-                    reads.append((name, start, is_last, self._start(_reader(name, start, end))))
+                while len(reads) < ahead and (step := next(ranges, None)) is not None:
+                    reads.append((*step, self._start(_reader(*step[0]))))
                 if not reads:
                     return
-                name, start, is_last, future = reads.popleft()
-                yield Piece(name, start, self._result(future), is_last)
+                one, is_last, future = reads.popleft()
+                yield one, self._result(future), is_last
         finally:
             for *_, future in reads:
                 future.cancel()
@@ -162,7 +190,7 @@ class StoreAccess:
 
         try:
             return future.result()
-        except ReceiverError as error:
+        except (ReceiverError, UnicodeError) as error:  # a folder whose name is no text of Unicode
             raise StoreUnavailableError(_in_one_sentence(error)) from None
 
 
@@ -185,7 +213,7 @@ class _Opened:
         try:
             self._retry_seconds = _RETRY_SECONDS if is_azure(meant_store(url)) else 0.0
             self._store = open_store(url, access=access)
-        except ReceiverError as error:
+        except (ReceiverError, UnicodeError) as error:  # as below
             self._loop.close()
             raise StoreUnavailableError(_in_one_sentence(error)) from None
 
@@ -215,11 +243,13 @@ def _in_one_sentence(error: Exception) -> str:
     return "; ".join(str(error).splitlines())
 
 
-def _ranges(blobs: Iterable[StoredObject]) -> Iterator[tuple[str, int, int, bool]]:
+def _steps(blobs: Iterable[StoredObject | ByteRange]) -> Iterator[tuple[ByteRange, bool]]:
+    """Each read, and whether it is the last one of its blob or range."""
     for blob in blobs:
-        for start in range(0, blob.size, _READ_BYTES):
-            end = min(start + _READ_BYTES, blob.size)
-            yield blob.name, start, end, end == blob.size
+        name, first, last = blob if isinstance(blob, ByteRange) else (blob.name, 0, blob.size)
+        for start in range(first, last, _READ_BYTES):
+            end = min(start + _READ_BYTES, last)
+            yield ByteRange(name, start, end), end == last
 
 
 def _reader(name: str, start: int, end: int) -> Callable[[ReceiverStore], Coroutine[Any, Any, bytes]]:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ..blobs.byte_ranges import ByteRange
 from ..blobs.listing import collections_of, date_of, hours_of
 from ..exceptions import ReaderError
 from ..lines.event_stream import event_batches
@@ -180,7 +181,7 @@ def _last_line_end(store: StoreAccess, blob: str, start: int, end: int) -> int:
     step, last = _TAIL_BYTES, end
     while last > start:
         first = max(start, last - step)
-        cut = store.read_range(blob, first, last).rfind(b"\n")
+        cut = _bytes(store, blob, first, last).rfind(b"\n")
         if cut >= 0:
             return first + cut + 1
         step, last = step * 4, first
@@ -190,7 +191,11 @@ def _last_line_end(store: StoreAccess, blob: str, start: int, end: int) -> int:
 def _next_line_end(store: StoreAccess, blob: str, start: int, end: int) -> int:
     """The position after the first line feed between two positions; the second one is such a position."""
     for first in range(start, end, _TAIL_BYTES):
-        cut = store.read_range(blob, first, min(first + _TAIL_BYTES, end)).find(b"\n")
+        cut = _bytes(store, blob, first, min(first + _TAIL_BYTES, end)).find(b"\n")
         if cut >= 0:
             return first + cut + 1
     return end
+
+
+def _bytes(store: StoreAccess, blob: str, start: int, end: int) -> bytes:
+    return next(iter(store.read_ranges([ByteRange(blob, start, end)])))

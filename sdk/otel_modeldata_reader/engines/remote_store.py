@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from ..blobs.byte_ranges import ByteRange
 from ..blobs.store_access import Piece, StoreAccess
 from ..exceptions import ReaderError, StoreUnavailableError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import StoredObject
 
 __all__ = ["FolderObjects", "RangeAccess", "RemoteStore", "checked_url", "remote_store"]
-
-_READ_BYTES: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +87,14 @@ class RangeAccess:
     def pieces(self, blobs: Iterable[StoredObject]) -> Iterator[Piece]:
         """The bytes of the range, whose size is that of the only blob."""
         for blob in blobs:
-            for start in range(0, blob.size, _READ_BYTES):
-                end = min(start + _READ_BYTES, blob.size)
-                content = self._store.read_range(blob.name, self._start + start, self._start + end)
-                if len(content) < end - start:
-                    size = self._start + start + len(content)
+            for piece in self._store.pieces([ByteRange(blob.name, self._start, self._start + blob.size)]):
+                start = piece.start - self._start
+                if piece.is_last and start + len(piece.content) < blob.size:
                     raise StoreUnavailableError(
-                        f"expected {self._start + end:,} bytes or more in {blob.name}, got {size:,}: it was cut since "
-                        "it was listed; read the collection again"
+                        f"expected {self._start + blob.size:,} bytes or more in {blob.name}, got "
+                        f"{piece.start + len(piece.content):,}: it was cut meanwhile; read the collection again"
                     )
-                yield Piece(blob.name, start, content, end == blob.size)
+                yield Piece(blob.name, start, piece.content, piece.is_last)
 
 
 class FolderObjects(Mapping[str, int]):

@@ -162,10 +162,18 @@ def _row_ids(labels: pa.Table, label_id: str | None) -> tuple[Any, str]:
             f"expected the column {LABEL_ROW_ID} in the labels, got {', '.join(names) or 'none'}: "
             "label_id= names the column of row ids"
         )
-    ids = labels[column].cast(pa.large_string())
+    ids = _texts(labels[column])
     if label_id is None and column != ROW_ID and ROW_ID in names:
         ids = pc.coalesce(ids, labels[ROW_ID].cast(pa.large_string()))
     return ids, column
+
+
+def _texts(column: Any) -> Any:
+    """Row ids as texts. Where a column has others than texts, such as lists, its values name no row."""
+    try:
+        return column.cast(pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.large_string())
 
 
 def _times(labels: pa.Table) -> tuple[Codes, int]:
@@ -182,10 +190,11 @@ def _moments_of(column: Any) -> tuple[Codes, int]:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _moments_of(column.cast(kind.value_type))
-    if pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None):
-        return nanoseconds(pc.assume_timezone(column.cast(pa.timestamp("ns")), "UTC")), 0
+    if pa.types.is_date(kind):
+        return _moments_of(column.cast(pa.timestamp("s")))
     if pa.types.is_timestamp(kind):
-        return nanoseconds(column), 0
+        found = nanoseconds(column if kind.tz else column.cast(pa.timestamp(kind.unit, "UTC")))
+        return found, int((found == NO_TIME).sum()) - column.null_count
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return np.full(len(column), NO_TIME), len(column) - column.null_count
     kind = pa.large_string()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NO_TIME: Final = np.iinfo(np.int64).min
 """The time of a row that has none."""
+_NS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,16 @@ def most_of_key(keys: Codes, groups: Codes, count: int) -> Codes:
 
 
 def nanoseconds(times: Any) -> Codes:
-    """Times as ns since 1970; NO_TIME for null."""
-    as_numbers = times.cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
+    """Times as ns since 1970; NO_TIME for null, and for a time before 1677 or after 2262."""
+    kind = pa.timestamp("ns", "UTC")
+    try:
+        as_numbers = times.cast(kind).cast(pa.int64())
+    except pa.ArrowInvalid:
+        if not pa.types.is_timestamp(times.type):
+            raise
+        counts = times.cast(pa.int64())
+        limit = int(NO_TIME) // -_NS[times.type.unit] - 1
+        is_held = pc.and_(pc.greater(counts, -limit), pc.less(counts, limit))
+        as_numbers = pc.if_else(is_held, times, pa.scalar(None, times.type)).cast(kind).cast(pa.int64())
     found: Codes = pc.fill_null(as_numbers, int(NO_TIME)).to_numpy(zero_copy_only=False)
     return found

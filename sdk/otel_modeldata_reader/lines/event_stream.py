@@ -14,6 +14,7 @@ import numpy as np
 
 from ..blobs.listing import date_of, hours_of
 from ..report import Place
+from ..window import held
 from .envelope import Envelope, decode_line, decode_lines, is_utf8
 from .event_time import NO_TIME, times_of
 from .known_ids import KnownIds
@@ -118,15 +119,16 @@ def _parts(
         end = content.rfind(b"\n") + 1
         whole, rest = content[:end], content[end:]
         if too_long:  # its beginning is gone already
-            tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 64 MiB")
             cut = whole.find(b"\n") + 1
             before, whole, too_long = before + (cut > 0), whole[cut:], cut == 0
+            rest = b"" if too_long else rest
         envelopes, numbers = _decoded(whole, piece, before, tally)
         before += whole.count(b"\n")
         if piece.is_last and rest:
             last = _last(rest, Place(blob=piece.blob, line=before + 1), tally)
             envelopes, numbers = [*envelopes, *last], [*numbers, *([before + 1] * len(last))]
         elif len(rest) > _LONGEST_LINE:
+            tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 64 MiB")
             rest, too_long = b"", True
         progress(len(piece.content))
         if envelopes:
@@ -187,7 +189,7 @@ def _is_empty(envelope: Envelope) -> bool:
 
 def _selected(events: Events, window: Window, ids: KnownIds, tally: Tally) -> Events:
     """The events inside of the window, each once."""
-    start, end = hours_of(date_of(events.blobs[0]))
+    start, end = map(held, hours_of(date_of(events.blobs[0])))
     times = np.where(events.times == NO_TIME, start, events.times)
     tally.add("misplaced", int(np.count_nonzero((times < start) | (times >= end))))
     if not window.is_open:

@@ -19,23 +19,25 @@ __all__ = ["NO_TIME", "times_of"]
 NO_TIME: Final = -(2**63)
 """Stands for no time in arrays of nanoseconds, as in NumPy and Arrow."""
 _FRACTION: Final = re.compile(r"\.([0-9]+)")
+_DIGITS: Final = re.compile(r"[0-9]{1,4000}")
+"""Python refuses to read more than 4,300 digits."""
 _LATEST: Final = 2**63 - 1
 
 
 def times_of(envelopes: Sequence[Envelope]) -> Any:
     """The times of events in nanoseconds since the epoch, as an array of int64."""
     try:
-        return np.fromiter(
-            [int(one.timens) for one in envelopes],  # type: ignore[arg-type] # a missing one is an error
-            dtype=np.int64,
-            count=len(envelopes),
-        )
+        texts = [one.timens for one in envelopes]
+        digits = "".join(texts)  # type: ignore[arg-type] # a missing one is an error
+        if digits.isascii() and digits.isdecimal():  # int() takes blanks, signs, underscores and other digits, too
+            return np.array(list(map(int, texts)), dtype=np.int64)  # type: ignore[arg-type] # see above
     except (TypeError, ValueError, OverflowError):
-        return np.fromiter(map(_time_of, envelopes), dtype=np.int64, count=len(envelopes))
+        pass
+    return np.fromiter(map(_time_of, envelopes), dtype=np.int64, count=len(envelopes))
 
 
 def _time_of(envelope: Envelope) -> int:
-    if envelope.timens is not None and envelope.timens.isdecimal() and int(envelope.timens) <= _LATEST:
+    if envelope.timens is not None and _DIGITS.fullmatch(envelope.timens) and int(envelope.timens) <= _LATEST:
         return int(envelope.timens)
     return NO_TIME if envelope.time is None else _read(envelope.time)
 

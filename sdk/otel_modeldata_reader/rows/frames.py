@@ -16,23 +16,30 @@ from ..types.data_types import CODE_KEY
 from .json_table import EXACT_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 __all__ = ["to_pandas"]
 
 
-def to_pandas(table: pa.Table) -> pd.DataFrame:
+def to_pandas(table: pa.Table, unconverted: Callable[[str], object] = lambda _: None) -> pd.DataFrame:
     """The table as a frame; nested values are Python lists and dictionaries.
 
     Columns whose lines say their types have the dtypes that were collected. The table must not be used afterwards: its
     memory is released while the frame grows.
+
+    Args:
+        table: the rows.
+        unconverted: called with the name of each column that has a cell which is no value of the type that its line
+            says; it is converted as a column whose lines say no types.
     """
     import pandas as pd  # noqa: PLC0415 (slow to import)
 
     names = table.column_names
     typed = [field.name for field in table.schema if field.metadata and CODE_KEY in field.metadata]
     special = {name: column for name in names if name not in typed and (column := _special(table[name])) is not None}
-    of_types = typed_to_pandas(table.select(typed)) if typed else None
+    of_types = typed_to_pandas(table.select(typed), unconverted) if typed else None
     table = table.drop_columns([*special, *typed])
     frame = table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
     if not special and of_types is None:

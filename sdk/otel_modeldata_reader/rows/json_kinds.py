@@ -43,6 +43,8 @@ _BY_FIRST_BYTE: Final = {
     ord("["): LIST,
     ord("{"): OBJECT,
 }
+_DIGITS: Final = 1000
+"""Python refuses to read more than 4,300 digits, and no type holds as many."""
 _rows: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -78,8 +80,8 @@ def kinds_of(rows: Iterable[Mapping[str, bytes]]) -> dict[str, dict[str, int]]:
 
 
 def integer_range(rows: Iterable[Mapping[str, bytes]], column: str) -> tuple[int, int] | None:
-    """The smallest and the largest integer of a column; None if it has none."""
-    numbers = [int(row[column]) for row in rows if column in row and kind_of(row[column]) == INTEGER]
+    """The smallest and the largest integer of a column; None if it has none. Above 1,000 digits some are left out."""
+    numbers = [int(row[column][:_DIGITS]) for row in rows if column in row and kind_of(row[column]) == INTEGER]
     return (min(numbers), max(numbers)) if numbers else None
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ..exceptions import ReaderError, UnknownNameError
 from ..nearest import nearest
+from ..types.null_room import has_room_for
 from .envelope_columns import ENVELOPE
 from .unify import LossyError, renamed, result_schema, unified, with_schema
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "planned", "where"]
 
+_MOST_ROWS: Final = 1 << 20
+"""About the rows of a part."""
 _TABLE: Final = "rows"
 _MOST_LINES: Final = 2
 
@@ -34,7 +37,8 @@ class Plan:
         every: all columns, under the names that they have in the result.
         selected: those that were asked for.
         renamed: own columns that have another name in the result.
-        is_wider: whether a column has another type than in some part, so that a value may have no equal in it.
+        is_wider: whether a column has another type than in some part, so that a value may have no equal in it, or
+            nulls that may not fit into memory.
     """
 
     own: pa.Schema
@@ -86,7 +90,8 @@ def planned(found: Sequence[pa.Schema], columns: ColumnTypes, wanted: Sequence[s
         every=every,
         selected=selected,
         renamed=renamed(own, envelope=envelope),
-        is_wider=any(_is_other(field, own) for schema in found for field in schema if field.name not in columns.mixed),
+        is_wider=any(_is_other(field, own) for schema in found for field in schema if field.name not in columns.mixed)
+        or not all(has_room_for(_MOST_ROWS, field.type) for field in own),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ..report import TypeChange
-from ..types import RowsMismatchError, TypesError, family, parse
+from ..types import RowsMismatchError, TooLargeError, TypesError, family, parse
 from .inferred import InferredRows
 from .json_kinds import decode_rows, plain_text
 
@@ -49,7 +49,11 @@ class TypedRows:
             yield self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
             return
         names = next((found for payload in payloads if (found := _names(payload)) is not None), ())
-        read = self._read(events, payloads, types, names)
+        try:
+            read = self._read(events, payloads, types, names)
+        except TooLargeError:  # one by one they would take as much
+            yield self._mismatched(events, payloads, "expected types whose nulls fit into memory")
+            return
         if read is not None:
             yield read
             return
@@ -73,6 +77,8 @@ class TypedRows:
     ) -> InferredRows | None:
         try:
             table, counts = types.read(payloads, names)
+        except TooLargeError:
+            raise
         except RowsMismatchError:
             return None
         for name, code in zip(names, types.codes, strict=True):

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from ..types import merge
 from ..types.data_types import CODE_KEY
+from ..types.null_room import has_room_for
 from .column_types import MISMATCH
 from .envelope_columns import ENVELOPE, free_name
 
@@ -87,9 +88,7 @@ def with_schema(part: Part, own: pa.Schema, result: pa.Schema) -> pa.Table:
     """
     rows = len(next(iter(part.envelope.values()))) if part.envelope else part.own.num_rows
     present = set(part.own.schema.names)
-    columns = [
-        _cast(part.own[field.name], field) if field.name in present else pa.nulls(rows, field.type) for field in own
-    ]
+    columns = [_cast(part.own[field.name], field) if field.name in present else _nulls(rows, field) for field in own]
     return pa.table([*part.envelope.values(), *columns], schema=result)
 
 
@@ -97,7 +96,7 @@ def _cast(column: Any, field: pa.Field) -> Any:
     if column.type == field.type:
         return column
     if pa.types.is_null(column.type):
-        return pa.nulls(len(column), field.type)
+        return _nulls(len(column), field)
     try:
         if pa.types.is_nested(field.type):
             return _cast_nested(column, field)
@@ -106,6 +105,12 @@ def _cast(column: Any, field: pa.Field) -> Any:
     except MISMATCH:
         pass
     raise LossyError(field.name)
+
+
+def _nulls(rows: int, field: pa.Field) -> Any:
+    if not has_room_for(rows, field.type):
+        raise LossyError(field.name)
+    return pa.nulls(rows, field.type)
 
 
 def _cast_nested(column: Any, field: pa.Field) -> Any:

@@ -7,8 +7,8 @@ makes columns of the dtypes that were collected.
 
 from __future__ import annotations
 
-from .data_types import DataTypes, RowsMismatchError, parse
+from .data_types import DataTypes, RowsMismatchError, TooLargeError, parse
 from .grammar import TypesError, family, merge
 from .pandas_columns import to_pandas
 
-__all__ = ["DataTypes", "RowsMismatchError", "TypesError", "family", "merge", "parse", "to_pandas"]
+__all__ = ["DataTypes", "RowsMismatchError", "TooLargeError", "TypesError", "family", "merge", "parse", "to_pandas"]

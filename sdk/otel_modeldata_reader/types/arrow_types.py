@@ -63,6 +63,8 @@ _OBJECTS: Final[dict[str, Any]] = {
     **dict.fromkeys((code[len("O[") : -1] for code in JSON_TEXT), pa.string()),
 }
 _BAD_PARAMETERS: Final = (AttributeError, LookupError, OverflowError, TypeError, ValueError, pa.ArrowException)
+_MOST_DIMENSIONS: Final = 32
+"""Of an array of NumPy before 2.0."""
 _UNITS: Final = frozenset({"s", "ms", "us", "ns"})
 _OFFSET: Final = re.compile(r"(?:UTC)?([+-]\d{2}:\d{2})")
 
@@ -118,7 +120,10 @@ def _object(parts: Code) -> Any:
         return pa.list_(_ELEMENTS[inner.items[0]])
     if inner.word == "array":
         kind = _NUMBERS[inner.items[0].removeprefix(">")]
-        for _ in range(int(inner.items[1]) if len(inner.items) > 1 else 1):
+        dimensions = int(inner.items[1]) if len(inner.items) > 1 else 1
+        if not 0 < dimensions <= _MOST_DIMENSIONS:
+            raise ValueError(item)
+        for _ in range(dimensions):
             kind = pa.list_(kind)
         return kind
     return _OBJECTS[item]

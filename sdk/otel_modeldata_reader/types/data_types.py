@@ -17,11 +17,12 @@ from .grammar import codes_in
 from .json_cells import array_of, texts_of
 from .json_storage import exact, storage_of
 from .nested import as_dictionary
+from .null_room import has_room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["CODE_KEY", "DataTypes", "RowsMismatchError", "parse"]
+__all__ = ["CODE_KEY", "DataTypes", "RowsMismatchError", "TooLargeError", "parse"]
 
 CODE_KEY: Final = b"modeldata.type"
 """The key of a field's metadata that has the code of the column."""
@@ -40,6 +41,10 @@ _NO_VALUES: Final = (
 
 class RowsMismatchError(ReaderError):
     """Rows do not have the types that their line says."""
+
+
+class TooLargeError(RowsMismatchError):
+    """Nulls of the types that lines say may take much more memory than the lines."""
 
 
 @lru_cache(maxsize=64)
@@ -89,8 +94,11 @@ class DataTypes:
 
         Raises:
             RowsMismatchError: a row has no value of the type of a column, or other columns.
+            TooLargeError: nulls of these types may take much more memory than the lines.
         """
         schema = self.schema(names)
+        if not has_room(self.kinds, datas):
+            raise TooLargeError("types of columns: expected nulls that fit into memory, got fixed sizes that do not")
         fast, counts = self._fast_columns(datas, names, self._storages)
         if counts is None:
             # Perhaps a time with an offset of seconds, or of the year 10000.

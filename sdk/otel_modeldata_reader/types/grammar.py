@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
+from otel_modeldata.semconv import MAX_DATA_TYPES_CHARS
+
 from ..exceptions import ReaderError
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def codes_in(text: str) -> tuple[str, ...]:
     Raises:
         TypesError: the text does not follow the grammar.
     """
+    if len(text) > MAX_DATA_TYPES_CHARS:
+        raise TypesError(f"types of columns: expected at most {MAX_DATA_TYPES_CHARS} characters, got {len(text)}")
     codes: list[str] = []
     for part in _split(text):
         run = _RUN.fullmatch(part)

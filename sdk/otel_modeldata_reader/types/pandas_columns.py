@@ -29,16 +29,29 @@ _pd: Final[Any] = pd
 """Its stubs know fewer dtypes than it has."""
 _NAT: Final = -(2**63)
 _INTERVAL: Final = re.compile(r"[\[(](.*), (.*)[\])]", re.DOTALL)
+_NO_VALUES: Final = (ArithmeticError, LookupError, TypeError, ValueError, msgspec.DecodeError, pa.ArrowException)
+"""What is raised for a text that is no value of a type; pandas raises the first ones."""
 _NUMPY: Final = re.compile(r">?[biuf]\d*")
 
 
-def to_pandas(table: Any) -> pd.DataFrame:
+def to_pandas(table: Any, unconverted: Callable[[str], object] = lambda _: None) -> pd.DataFrame:
     """A frame of a table; its columns have the dtypes that were collected.
 
     A column of integers or truths that has nulls, as after a join, gets pandas' nullable dtype. A column without a code
     is converted by Arrow's rules.
+
+    Args:
+        table: its fields have their codes in the metadata.
+        unconverted: called with the name of each column that has a cell which is no value of its code, as no SDK writes
+            it. This column is converted by Arrow's rules, too: its periods or objects are texts.
     """
-    columns = [_column(column, field) for column, field in zip(table.columns, table.schema, strict=True)]
+    columns = []
+    for column, field in zip(table.columns, table.schema, strict=True):
+        try:
+            columns.append(_column(column, field))
+        except _NO_VALUES:
+            unconverted(field.name)
+            columns.append(column.to_pandas())
     # A Series of objects stays one; pandas looks for another type in an array of them.
     series = [pd.Series(column, dtype=column.dtype) for column in columns]
     frame = pd.DataFrame(dict(enumerate(series)), index=pd.RangeIndex(len(table)))

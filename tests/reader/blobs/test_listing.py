@@ -44,7 +44,7 @@ def test_blobs_belong_to_the_folder_above_their_date() -> None:
     assert found["inputs"].names is None
 
 
-MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 @given(MOMENTS, st.sampled_from(list(partition.RollingRate)))

@@ -10,7 +10,7 @@ import pytest
 from read_lines import COLLECTION, line, write
 
 import otel_modeldata_reader as reader
-from otel_modeldata_reader import StoreUnavailableError
+from otel_modeldata_reader import StoreUnavailableError, UnknownNameError
 from otel_modeldata_reader.blobs import store_access
 from otel_modeldata_reader.blobs.store_access import StoreAccess
 
@@ -81,3 +81,32 @@ def test_a_wrong_key_is_one_sentence(azurite: Azurite, monkeypatch: pytest.Monke
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
     with pytest.raises(StoreUnavailableError, match="403"):
         reader.open("az://container").collections()
+
+
+def test_a_link_that_leads_out_of_the_store_is_left_out(tmp_path: Path) -> None:
+    store, outside = tmp_path / "store", tmp_path / "secret.json"
+    outside.write_bytes(b'[{"age":666}]')
+    blob = write(store, [line(None, dataref="files/rows.json"), line(number=1)])
+    (blob.parent / "files").mkdir()
+    (blob.parent / "files" / "rows.json").symlink_to(outside)
+    blob.with_name(f"{1:032x}000000.jsonl").symlink_to(write(tmp_path / "other", [line(number=2)]))
+    loop = blob.with_name(f"{2:032x}000000.jsonl")
+    loop.symlink_to(loop)
+    blob.with_name(f"{3:032x}000000.jsonl").symlink_to(write(store, [line(number=3)], collection="shop/blue/moved"))
+    with reader.open(store) as opened:
+        reading = opened.read(COLLECTION, envelope=False)
+        assert reading.to_arrow().to_pylist() == [{"age": 1}, {"age": 3}]
+        assert (reading.report.blobs, reading.report.missing_payloads) == (2, 1)
+
+
+def test_names_that_no_store_reads_are_left_out_or_one_sentence(tmp_path: Path) -> None:
+    write(tmp_path, [line()])
+    write(tmp_path, [line()], collection="shop/blue/x\x1b[31m")
+    write(tmp_path, [line()], collection="shop/blue/\udcff")
+    with reader.open(tmp_path) as store:
+        assert [(one.name, one.events) for one in store.collections(count=True)] == [(COLLECTION, 1)]
+        for name in ("shop\\blue\\model_inputs", "shop/blue/\x1b[31m", "\ud800", ".."):
+            with pytest.raises(UnknownNameError, match="expected a collection of"):
+                store.read(name)
+    with pytest.raises(StoreUnavailableError):
+        reader.open(tmp_path / "\ud800").collections()

@@ -15,7 +15,8 @@ from read_lines import COLLECTION, HOUR, line, write
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import ReaderError
-from otel_modeldata_reader.engines import growing, remote_store
+from otel_modeldata_reader.blobs import store_access
+from otel_modeldata_reader.engines import growing
 from otel_modeldata_reader.engines.growing import GrowingCollection
 from otel_modeldata_reader.engines.partition import ReadRows
 from otel_modeldata_reader.engines.remote_store import RemoteStore
@@ -73,7 +74,7 @@ def test_every_event_is_read_once_however_the_blobs_grow(
 ) -> None:
     with TemporaryDirectory() as complete, TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(growing, "_TAIL_BYTES", 50)
-        patch.setattr(remote_store, "_READ_BYTES", 97)
+        patch.setattr(store_access, "_READ_BYTES", 97)
         blobs = []
         for number, content in enumerate(blobs_at_end):
             write(Path(complete), [content], hour=HOURS[number % 2], replica=number)

@@ -366,3 +366,35 @@ def test_errors_say_what_was_expected() -> None:
         "expected a column of row ids in the labels, got no 'order' among row_id, correlationid, time, x: "
         "label_id= names it"
     )
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array([["a_0"], None]),
+        pa.array([{"id": "a_0"}, None]),
+        pa.array([b"\xff", None]),
+        pa.array([5, None]),
+        pa.array([None, None], pa.null()),
+    ],
+)
+def test_values_that_are_no_texts_name_no_row(ids: pa.Array) -> None:
+    found = labels(["a_0", None], [8, 8], label=[1, 2]).set_column(3, "data.row_id", ids)
+    joined = join(table(["a_0"]), table(["a_0"]), found)
+    assert column(joined.table, "label") == [None]
+    assert joined.report.labeled == 0
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+@pytest.mark.parametrize("zone", [None, "Europe/Madrid"])
+def test_a_label_time_that_nanoseconds_do_not_hold_leaves_that_of_the_event(unit: str, zone: str | None) -> None:
+    seconds = [10, 253_402_214_400, -62_135_596_800, None]
+    times = pa.array(seconds, pa.timestamp("s", zone)).cast(pa.timestamp(unit, zone))
+    found = labels(["a_0"] * 4, [1, 2, 3, 4], label=[1, 2, 3, 4], label_time=times)
+    joined = join(table(["a_0"]), table(["a_0"]), found, history=True)
+    (history,) = column(joined.table, "label_history")
+    assert [one["label"] for one in history] == [2, 3, 4, 1]
+    assert joined.report.labels.unread_times == 2
+    dates = pa.array([date(9999, 12, 31), date(1970, 1, 2)])
+    found = labels(["a_0"] * 2, [1, 2], label=[1, 2], label_time=dates)
+    assert join(table(["a_0"]), table(["a_0"]), found).report.labels.unread_times == 1

@@ -71,6 +71,33 @@ def test_a_frame_is_taken_as_it_is_and_gets_the_time_where_it_has_none() -> None
         ({"a_0": None}, None, "expected a value for 'label' of 'a_0', got None: leave out what is not known"),
         ({"a_0": {}}, None, "expected a value or columns for 'a_0', got none: leave out what is not known"),
         (
+            None,
+            None,
+            (
+                "expected a mapping of row ids to labels, or a frame, got NoneType: pass for example "
+                "{'order-17_0': 'kept'}"
+            ),
+        ),
+        ({"a_0": float("nan")}, None, "expected a value for 'label' of 'a_0', got nan: leave out what is not known"),
+        ({"a_0": pd.NaT}, None, "expected a value for 'label' of 'a_0', got NaT: leave out what is not known"),
+        ({"a_0": "\ud800"}, None, "expected a text of Unicode, got '\\ud800': correct it"),
+        ({"\ud800": 1}, None, "expected a text of Unicode, got '\\ud800': correct it"),
+        (
+            pd.DataFrame({"row_id": ["a_0", ""], "label": [1, 2]}),
+            None,
+            "expected a row id such as 'order-17_0', got '': `row_id` of a row has it",
+        ),
+        (
+            pd.DataFrame({"row_id": ["a_0"], "label": [1], "label_time": ["soon"]}),
+            None,
+            "expected a time of ISO 8601 in the frame, got 'soon' in row 0: correct it, or leave it empty",
+        ),
+        (
+            {"a_0": 1},
+            dt.datetime(2400, 1, 1, tzinfo=UTC),
+            "expected a time between 1678 and 2261 in at=, got 2400-01-01T00:00:00+00:00: correct it",
+        ),
+        (
             {"a_0": {"Row_Id": 1}},
             None,
             (
@@ -149,6 +176,48 @@ def test_a_csv_file_is_read_with_its_types_and_an_empty_cell_is_no_label(tmp_pat
                 "'CorrelationId': choose another name"
             ),
         ),
+        (
+            "id,label,when\na_0,1,9999-12-31\n",
+            "when",
+            "expected a time of ISO 8601 in {path}, got '9999-12-31' in line 2: correct it, or leave it empty",
+        ),
+        (
+            "id,label,label_time\na_0,1,soon\n",
+            None,
+            "expected a time of ISO 8601 in {path}, got 'soon' in line 2: correct it, or leave it empty",
+        ),
+        (
+            "id,label_time,label,when\na_0,x,1,2026-01-02\n",
+            "when",
+            (
+                "expected the column row_id and labels in {path}, got row_id, label_time, label, label_time: each "
+                "label needs a column"
+            ),
+        ),
+        # pandas would take the first column for an index, and the labels for row ids.
+        (
+            "id,label\na_0,1,x\nb_0,2,y\n",
+            None,
+            "expected 2 cells in each row of {path}, as the header has, got 3 in line 2: correct it",
+        ),
+        (
+            'id,label\n"a_0",1\n\nb_0\n',
+            None,
+            "expected 2 cells in each row of {path}, as the header has, got 1 in line 4: correct it",
+        ),
+        (
+            ",id,label\n0,a_0,1\n",
+            None,
+            (
+                "expected a name for each column in {path}, got none for column 1: name it, or write the file without "
+                "its index"
+            ),
+        ),
+        (
+            "id,label,label\na_0,1,2\n",
+            None,
+            "expected each column once in {path}, got 'label' twice: rename one of them",
+        ),
         ("", None, "expected a CSV file with a header in {path}, got No columns to parse from file"),
     ],
 )
@@ -167,3 +236,11 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_bytes(b"id,label\na_0,\xff\n")
     with pytest.raises(LabelError, match="can't decode byte 0xff"):
         frames_of_csv(tmp_path / "labels.csv", "id")
+
+
+def test_only_a_file_is_read_and_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match="No such file"):
+        frames_of_csv("http://127.0.0.1:9/labels.csv", "id")
+    path = tmp_path / "labels.csv.gz"
+    path.write_bytes(b"\xef\xbb\xbfid,label\na_0,1\n")
+    assert [frame.to_dict("records") for frame in frames_of_csv(path, "id")] == [[{"row_id": "a_0", "label": 1}]]

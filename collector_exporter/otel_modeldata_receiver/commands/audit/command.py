@@ -20,7 +20,7 @@ from otel_modeldata import semconv
 from ...config import receiver as configuration
 from ...exceptions import ConfigError, StoreCheckError
 from ...storage.open_store import open_store
-from ..store_argument import add_store, chosen_store, path_argument
+from ..store_argument import add_store, chosen_store, path_argument, with_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -119,7 +119,11 @@ def audit(arguments: argparse.Namespace) -> None:
     url = chosen_store(arguments)
     names = ("endpoint", "deployment", "collection", "first", "last")
     selection = Selection(**{name: getattr(arguments, name) for name in names})
-    result = _run(url, selection, producer_report.load(arguments.report), show=not arguments.json)
+    reports = producer_report.load(arguments.report)
+    try:
+        result = _run(url, selection, reports, show=not arguments.json)
+    except StoreCheckError as error:
+        raise StoreCheckError(with_origin(url, str(error))) from None
     result = replace(result, running=arguments.running)
     store = configuration.shown_store(url)
     if result.is_empty:

@@ -1,0 +1,113 @@
+"""What a store has of each collection: blobs, bytes, hours, and optionally events and rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from .blobs.listing import date_of, hours_of
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .blobs.listing import CollectionBlobs
+    from .blobs.store_access import StoreAccess
+
+__all__ = ["Collection", "collections_in"]
+
+_NANOSECONDS: Final = 1_000_000_000
+_HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """One collection of a store.
+
+    Attributes:
+        name: its folder in the store, which `Store.read` takes: `endpoint/deployment/collection`.
+        endpoint: empty, like the two others, where the folder is none of the standard layout.
+        deployment: of the endpoint.
+        collection: such as `model_inputs`.
+        first: the beginning of the first folder that has events, in UTC.
+        last: the beginning of the last one.
+        folders: how many folders have events: an hour without any has none.
+        blobs: how many blobs it has.
+        size: bytes in them.
+        events: lines in them, if they were counted.
+        rows: rows of these lines, if they were counted; a payload that is no list of rows is one.
+        last_write: when one of the blobs was last written; None where the store does not say it.
+        gaps: times of whole hours without a folder between two folders: the first moment, and the first one after.
+    """
+
+    name: str
+    endpoint: str
+    deployment: str
+    collection: str
+    first: datetime
+    last: datetime
+    folders: int
+    blobs: int
+    size: int
+    events: int | None = None
+    rows: int | None = None
+    last_write: datetime | None = None
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def gap_hours(self) -> int:
+        """Hours without a folder between the first one and the last one."""
+        return sum((until - since) // _HOUR for since, until in self.gaps)
+
+
+def collections_in(store: StoreAccess, found: Iterable[CollectionBlobs], *, count: bool) -> list[Collection]:
+    """What a store has of some collections.
+
+    Args:
+        store: has the blobs.
+        found: the collections.
+        count: whether to count events and rows, which reads every blob.
+
+    Raises:
+        StoreUnavailableError: a blob cannot be read.
+    """
+    found = list(found)
+    progress = Progress(store.shown, sum(blob.size for one in found for blob in one.blobs)) if count else None
+    return [_collection(store, one, progress) for one in found]
+
+
+def _collection(store: StoreAccess, one: CollectionBlobs, progress: Progress | None) -> Collection:
+    endpoint, deployment, collection = one.names or ("", "", "")
+    folders = sorted({hours_of(date_of(blob.name)) for blob in one.blobs})
+    written = [blob.modified for blob in one.blobs if blob.modified is not None]
+    events = rows = None
+    if progress is not None:
+        from .lines.line_counts import counts_of  # noqa: PLC0415 (only where lines are counted)
+
+        events, rows = counts_of(store, one, progress.add)
+    return Collection(
+        name=one.root,
+        endpoint=endpoint,
+        deployment=deployment,
+        collection=collection,
+        first=_utc(folders[0][0]),
+        last=_utc(folders[-1][0]),
+        folders=len(folders),
+        blobs=len(one.blobs),
+        size=sum(blob.size for blob in one.blobs),
+        events=events,
+        rows=rows,
+        last_write=datetime.fromtimestamp(max(written), timezone.utc) if written else None,
+        gaps=_gaps(folders),
+    )
+
+
+def _gaps(folders: Sequence[tuple[int, int]]) -> tuple[tuple[datetime, datetime], ...]:
+    gaps = [(_utc(end), _utc(start)) for (_, end), (start, _) in pairwise(folders)]
+    return tuple((since, until) for since, until in gaps if until - since >= _HOUR)
+
+
+def _utc(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds // _NANOSECONDS, timezone.utc)
