@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["as_schema", "daft_schema", "spark_schema"]
 
 _UINT64_DIGITS: Final = 20
-_MOST_DECIMAL_BITS: Final = 128
+_MOST_DIGITS: Final = 38
+"""Of a decimal in Spark, which has no negative scale."""
 
 
 def daft_schema(schema: pa.Schema) -> pa.Schema:
@@ -44,8 +45,8 @@ def _cast(column: Any, kind: pa.DataType) -> Any:
         return pa.nulls(len(column), kind)
     if pa.types.is_interval(column.type):
         return pa.chunked_array([pa.array(map(_interval_text, column.to_pylist()), kind)])
-    if pa.types.is_list_view(column.type):  # has no cast to another type of values
-        column = column.cast(pa.list_(column.type.value_type))
+    if pa.types.is_list_view(column.type):  # Arrow's cast of one with nulls is invalid
+        column = pa.chunked_array([pa.array(column.to_pylist(), pa.list_(column.type.value_type))])
     return pc.cast(column, options=pc.CastOptions(target_type=kind, allow_time_truncate=True))
 
 
@@ -102,12 +103,15 @@ def _spark_type(kind: pa.DataType) -> pa.DataType:
         return pa.timestamp("us", None if kind.tz is None else "UTC")
     if pa.types.is_duration(kind):
         return pa.duration("us")
-    if (
-        pa.types.is_time(kind)
-        or pa.types.is_interval(kind)
-        or (pa.types.is_decimal(kind) and kind.bit_width > _MOST_DECIMAL_BITS)
-    ):
+    if pa.types.is_time(kind) or pa.types.is_interval(kind):
         return pa.string()
-    if pa.types.is_fixed_size_binary(kind) and not pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind):
+        return _spark_decimal(kind)
+    if pa.types.is_fixed_size_binary(kind):
         return pa.binary()
     return _WIDER[kind] if kind in _WIDER else _nested(kind, _spark_type)
+
+
+def _spark_decimal(kind: pa.DataType) -> pa.DataType:
+    digits = kind.precision - min(kind.scale, 0)
+    return pa.decimal128(digits, max(kind.scale, 0)) if digits <= _MOST_DIGITS else pa.string()

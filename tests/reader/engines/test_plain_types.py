@@ -34,6 +34,7 @@ CASES: dict[str, tuple[Any, Any, Any, Any]] = {
     ),
     "large": (pa.large_string(), "x", pa.string(), "x"),
     "fixed": (pa.binary(2), b"ab", pa.binary(), b"ab"),
+    "hundreds": (pa.decimal128(5, -2), Decimal(12300), pa.decimal128(7, 0), Decimal(12300)),
     "interval": (pa.month_day_nano_interval(), (1, 2, 500_000_000), pa.string(), "P1M2DT0.5S"),
     "view": (pa.list_view(pa.uint8()), [1], pa.list_(pa.int16()), [1]),
     "wide decimal": (pa.decimal256(50, 1), Decimal("12345.5"), pa.string(), "12345.5"),
