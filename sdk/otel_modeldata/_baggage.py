@@ -8,6 +8,7 @@ access: a client can choose it, like `x-request-id`.
 from __future__ import annotations
 
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from . import semconv
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Token
 
-__all__ = ["MAX_CHARS", "attach", "current", "detach", "without_lock"]
+__all__ = ["MAX_CHARS", "attach", "current", "detach", "get_context", "quick_getter"]
 
 MAX_CHARS = 256
 """A UUID has 36. W3C Baggage guarantees 8192 bytes for all entries of a request together."""
@@ -26,7 +27,7 @@ _ENTRY = semconv.AZUREML_CORRELATION_ID
 
 def current() -> str | None:
     """The id in the current baggage; None if there is no usable one."""
-    everything = _get_context()
+    everything = get_context()
     if not everything:  # outside of a request, the usual case: one look-up
         return None
     api = _api()
@@ -38,25 +39,30 @@ def current() -> str | None:
 
 def _look_for_otel() -> Any:
     """The current context; once OTel is loaded, later calls go to OTel directly."""
-    global _get_context  # noqa: PLW0603 - once per process
+    global get_context  # noqa: PLW0603 - once per process
     context = sys.modules.get("opentelemetry.context")
     get_current = getattr(context, "get_current", None)  # missing while another thread imports it
     if get_current is None:
         return None
-    _get_context = without_lock(get_current)
-    return _get_context()
+    get_context = quick_getter(get_current)
+    return get_context()
 
 
-_get_context: Callable[[], Any] = _look_for_otel
+get_context: Callable[[], Any] = _look_for_otel
+"""The current context of OTel; None or an empty one outside of a request."""
 
 
-def without_lock(get_current: Callable[[], Any]) -> Callable[[], Any]:
-    """OTel's `get_current` without the lock that releases before 1.25 take in each call.
+def quick_getter(get_current: Callable[[], Any]) -> Callable[[], Any]:
+    """OTel's `get_current` without its calls, and without the lock that releases before 1.25 take in each call.
 
     A signal handler that interrupts such a call, and collects, would wait for its own thread. The lock guards only the
     load of the context, which happens here.
     """
     get_current()
+    runtime = getattr(sys.modules.get("opentelemetry.context"), "_RUNTIME_CONTEXT", None)
+    variable = getattr(runtime, "_current_context", None)
+    if type(runtime).__module__ == "opentelemetry.context.contextvars_context" and type(variable) is ContextVar:
+        return variable.get  # what `get_current` returns; any other context is asked in the public way
     return getattr(get_current, "__wrapped__", get_current)  # they wrap it with `functools.wraps`
 
 

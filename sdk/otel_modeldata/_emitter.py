@@ -18,9 +18,9 @@ from opentelemetry.context import get_current
 from pandas import DataFrame
 
 from . import semconv
-from ._baggage import without_lock
+from ._baggage import quick_getter
+from ._delivery import process as _process
 from ._delivery.native_threads import start_thread
-from ._delivery.process import current_process
 from ._delivery.process_start import this_process
 from ._encoding.column_names import ColumnNameCache
 from ._encoding.dataframe_json import Rows
@@ -51,7 +51,7 @@ _CORRELATION_ID = semconv.AZUREML_CORRELATION_ID
 
 # Old releases of OpenTelemetry load their context on first use, under a lock that a forked child would inherit. Here
 # the first use is part of loading this module, which a fork waits for.
-_get_context = without_lock(get_current)
+_get_context = quick_getter(get_current)
 
 
 class FrameEmitter(ABC):
@@ -109,7 +109,10 @@ class FrameEmitter(ABC):
         key = (self._name, correlation_id, span_context and span_context.trace_id, chosen_ns)
         count = rows.count
         deployment = self._put(record, key)
-        set_collected_rows(context, (record.first_row, count), is_new=is_new)
+        if is_new:
+            context.collected_rows = record.first_row, count  # type: ignore[attr-defined]  # it is a basic one
+        else:
+            set_collected_rows(context, (record.first_row, count))
         if span is not None and is_recording and not interrupts_otel():
             date = time.strftime(self._folder_pattern, time.gmtime(record.time_ns // 1_000_000_000))
             self._annotate(span, record, correlation_id, count, f"{deployment}/{self._name}/{date}")
@@ -167,7 +170,7 @@ class Emitter(FrameEmitter):
         self._on_error = on_error
 
     def _put(self, record: Record, key: JoinKey) -> str:
-        process = current_process() or this_process(self._settings)
+        process = _process.current or this_process(self._settings)
         process.delivery.put(record, self._on_error, key)
         return process.deployment
 

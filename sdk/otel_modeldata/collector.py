@@ -14,15 +14,23 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from . import _forking, semconv
+from . import _baggage, _forking, semconv
 from ._delivery import metrics, open_transport
+from ._delivery import process as _process
 from ._delivery.ending.hooks import install_hooks
 from ._delivery.on_error import call_on_error
 from ._delivery.process import current_process
 from ._settings.column_case import load_column_case
 from ._settings.settings import Settings
 from .config import config_origin, config_warnings, load_config
-from .context import BasicCorrelationContext, CorrelationContext, WrapperContext, checked_text, known_context
+from .context import (
+    BasicCorrelationContext,
+    CorrelationContext,
+    WrapperContext,
+    checked_text,
+    known_context,
+    read_current,
+)
 from .exceptions import CollectionNameError, ConfigError, ContextError, NotEnabledError, UnsupportedDataError
 
 if TYPE_CHECKING:
@@ -147,7 +155,8 @@ class Collector:
         context: CorrelationContext | None = None
         message = _ACCEPTED
         try:
-            context = known_context(correlation_context)
+            if correlation_context is not None or read_current() is not None or _baggage.get_context():
+                context = known_context(correlation_context)
             is_new = context is None
             if context is None:
                 context = new = BasicCorrelationContext()
@@ -159,7 +168,7 @@ class Collector:
             if self._rate < 1 and not semconv.is_sampled(correlation_id, self._rate):
                 metrics.count_sampled_out(self.name)
                 message = _NOT_SAMPLED
-            elif current_process() is None and _forking.guard.is_held_here():
+            elif _process.current is None and _forking.guard.is_held_here():
                 self._collect_later(data, context)
             else:
                 emitter = self._emitter or self._make_emitter(data)

@@ -64,11 +64,9 @@ def _make_ids(count: int) -> None:
 
 
 def _new_correlation_id() -> str:
-    try:
-        return _ids.pop()
-    except IndexError:
-        _make_ids(_FEW)
-        return new_uuid()
+    """An id when there is none in advance."""
+    _make_ids(_FEW)
+    return new_uuid()
 
 
 _forking.on_fork(after_in_child=_ids.clear)
@@ -109,7 +107,13 @@ class BasicCorrelationContext(CorrelationContext):
         timestamp: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.id = _new_correlation_id() if id is None or id == "" else str(id)
+        if id is None or id == "":
+            try:
+                self.id = _ids.pop()
+            except IndexError:
+                self.id = _new_correlation_id()
+        else:
+            self.id = str(id)
         self.headers = dict(headers) if headers else {}
         if timestamp is None:
             self.timestamp = int(time.time())
@@ -150,24 +154,24 @@ _last_collected: ContextVar[tuple[BasicCorrelationContext, tuple[int, int]] | No
 """The context of the frame that this thread or task collected last, and its rows."""
 
 
-def set_collected_rows(context: CorrelationContext, rows: tuple[int, int], *, is_new: bool) -> None:
+def set_collected_rows(context: CorrelationContext, rows: tuple[int, int]) -> None:
     """Remember which rows of its event the frame has that was just collected with `context`, for `row_ids`.
 
     Args:
-        context: of the frame.
+        context: of the frame; another thread or task may have it, too.
         rows: the first one and their number.
-        is_new: no other thread or task has the context yet.
     """
     if isinstance(context, BasicCorrelationContext):
         context.collected_rows = rows
-        if not is_new:
-            _last_collected.set((context, rows))
+        _last_collected.set((context, rows))
 
 
 _END_OF_TIME = 2**63 // 1_000_000_000
 """The maximum of seconds since 1970 with nanoseconds in a signed 64 bit number: the year 2262."""
 
 _current: ContextVar[CorrelationContext | None] = ContextVar("otel_modeldata_correlation_context", default=None)
+read_current = _current.get
+"""`current_correlation_context` without a call of Python."""
 
 
 class WrapperContext(CorrelationContext):

@@ -13,7 +13,8 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 from __future__ import annotations
 
 from .collection import Collection
-from .exceptions import DamagedLineError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .exceptions import DamagedLineError, ExportError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .following.new_rows import NewRows
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, TypeChange
@@ -24,8 +25,10 @@ from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.op
 __all__ = [
     "Collection",
     "DamagedLineError",
+    "ExportError",
     "FoundEvent",
     "FoundId",
+    "NewRows",
     "Place",
     "ReadReport",
     "ReaderError",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Collection", "collections_in"]
 
 _NANOSECONDS: Final = 1_000_000_000
+_LAST_SECOND: Final = 253_402_300_799
 _HOUR: Final = timedelta(hours=1)
 
 
@@ -110,4 +111,5 @@ def _gaps(folders: Sequence[tuple[int, int]]) -> tuple[tuple[datetime, datetime]
 
 
 def _utc(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds // _NANOSECONDS, timezone.utc)
+    """The moment; the last second of the year 9999 for the end of its folder."""
+    return datetime.fromtimestamp(min(nanoseconds // _NANOSECONDS, _LAST_SECOND), timezone.utc)

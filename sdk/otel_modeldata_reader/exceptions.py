@@ -5,6 +5,7 @@ ReaderError                     also a ValueError
 ├── StoreUnavailableError       the store is missing, cannot be reached, or may not be read
 ├── UnknownNameError            no such collection, column or id in the store; the message has the nearest ones
 ├── WindowError                 `since` and `until` are no times, or are reversed
+├── ExportError                 a file that cannot be written, or that is there already
 ├── LabelError                  labels are none, or are not in the store
 └── DamagedLineError            only with `strict=True`: what is otherwise counted in the report
 ```
@@ -12,7 +13,15 @@ ReaderError                     also a ValueError
 
 from __future__ import annotations
 
-__all__ = ["DamagedLineError", "LabelError", "ReaderError", "StoreUnavailableError", "UnknownNameError", "WindowError"]
+__all__ = [
+    "DamagedLineError",
+    "ExportError",
+    "LabelError",
+    "ReaderError",
+    "StoreUnavailableError",
+    "UnknownNameError",
+    "WindowError",
+]
 
 
 class ReaderError(ValueError):
@@ -37,3 +46,7 @@ class DamagedLineError(ReaderError):
 
 class LabelError(ReaderError):
     """Labels that cannot be written, or that the store did not take."""
+
+
+class ExportError(ReaderError):
+    """Rows that cannot be written to a file."""

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+    from mlflow.data.pandas_dataset import PandasDataset
 
+    from .datasets.origin import Origin
     from .joining import JoinReport
     from .joining.joined_table import How
     from .reading import Reading
@@ -34,6 +36,7 @@ class JoinedRows:
         inputs: what reading the inputs skipped. It counts the hour before the window, too.
         outputs: what reading the outputs skipped. It counts the hour after the window, too.
         labels: what reading the labels skipped; None without labels.
+        origin: the call that reads these rows again.
     """
 
     table: pa.Table
@@ -41,6 +44,7 @@ class JoinedRows:
     inputs: ReadReport
     outputs: ReadReport
     labels: ReadReport | None = None
+    origin: Origin
 
     def to_arrow(self) -> pa.Table:
         """The rows as a table."""
@@ -62,9 +66,30 @@ class JoinedRows:
         assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table becomes no series
         return frame
 
+    def to_mlflow_dataset(
+        self, *, targets: str | None = None, predictions: str | None = None, name: str | None = None
+    ) -> PandasDataset:
+        """The rows as a dataset of MLflow, for `mlflow.log_input` and `mlflow.models.evaluate`.
+
+        Its source is the store and the window, without credentials; its digest is equal for equal rows.
+
+        Args:
+            targets: the column that has what was right, such as `label`.
+            predictions: the column that has what the model answered.
+            name: of the dataset; by default that of the deployment.
+
+        Raises:
+            ReaderError: MLflow is not installed, or there is no such column.
+        """
+        from .datasets.mlflow_dataset import mlflow_dataset  # noqa: PLC0415 (with the first dataset)
+
+        name = name or str(self.origin.arguments["deployment"])
+        return mlflow_dataset(self.to_pandas(), self.origin, name=name, targets=targets, predictions=predictions)
+
 
 def read_joined(  # noqa: PLR0913 (most are keywords)
     read: Callable[..., Reading],
+    store: str,
     deployment: str,
     since: Moment,
     until: Moment,
@@ -81,6 +106,7 @@ def read_joined(  # noqa: PLR0913 (most are keywords)
 
     Args:
         read: `Store.read`.
+        store: its URL, without secrets.
         deployment: `endpoint/deployment`.
         since: the first moment of the inputs.
         until: the moment after their last one.
@@ -97,6 +123,7 @@ def read_joined(  # noqa: PLR0913 (most are keywords)
     """
     import pyarrow as pa  # noqa: PLC0415 (slow to import)
 
+    from .datasets.origin import Origin, window_texts  # noqa: PLC0415 (likewise)
     from .joining import LABEL_ROW_ID, join  # noqa: PLC0415 (imports pyarrow)
     from .joining.window_edges import EDGE_NS, rows_of_window  # noqa: PLC0415 (likewise)
     from .rows.envelope_columns import ENVELOPE  # noqa: PLC0415 (likewise)
@@ -118,12 +145,15 @@ def read_joined(  # noqa: PLR0913 (most are keywords)
     else:
         label_table = pa.table({LABEL_ROW_ID: []}) if of_labels is None else of_labels.to_arrow()
     joined = join(*tables, label_table, how=how, history=history, label_id=label_id, envelope=ENVELOPE.names)
+    arguments = {"deployment": deployment, "how": how, "history": history, "inputs": inputs, "outputs": outputs}
+    arguments |= {"labels": (labels if needs_labels else True) if labels else False, "label_id": label_id}
     return JoinedRows(
         table=joined.table,
         report=joined.report,
         inputs=of_inputs.report,
         outputs=of_outputs.report,
         labels=None if of_labels is None else of_labels.report,
+        origin=Origin(store=store, method="join", arguments=arguments | window_texts(window)),
     )
 
 

@@ -69,6 +69,10 @@ class FoundEvent:
         content: its rows or its payload as JSON, each number as the line has it.
         row: the number of the row that a row id names.
         is_missing: whether the payload is an object of its own that the store does not have.
+        method: the HTTP method, of a request or response; None otherwise, as are the following.
+        path: of the request.
+        status_code: of the response.
+        latency_ms: from the first byte of the request to the end of the response.
     """
 
     collection: str
@@ -81,6 +85,10 @@ class FoundEvent:
     content: bytes
     row: int | None = None
     is_missing: bool = False
+    method: str | None = None
+    path: str | None = None
+    status_code: str | None = None
+    latency_ms: str | None = None
 
     @property
     def time(self) -> datetime | None:
@@ -338,6 +346,10 @@ class _Lookup:
             content=bytes(envelope.data) if content is None else content,
             row=match.row,
             is_missing=is_elsewhere and content is None,
+            method=envelope.method,
+            path=envelope.path,
+            status_code=envelope.statuscode,
+            latency_ms=envelope.latencyms,
         )
 
 

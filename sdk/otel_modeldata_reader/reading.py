@@ -1,8 +1,8 @@
 """One reading of a collection: its rows as batches, as a table or as a frame, and the report of what was skipped.
 
 Nothing is read before one of them is asked for. The types of the columns are known when every row has been seen. So a
-table is read once and then unified, which needs another pass only where a value would be lost, and batches, of which
-the first must have the final types already, are read twice.
+table is read once and then unified, which needs another pass only where a value would be lost. Of batches the first
+must have the final types already: they are read twice, unless all of them fit in the memory that they may take.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from .exceptions import DamagedLineError, ReaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import duckdb
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+    from mlflow.data.pandas_dataset import PandasDataset
 
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
     from .rows.column_types import ColumnTypes
     from .rows.one_pass import OnePass
     from .rows.result import Plan
+    from .rows.row_tables import Part
     from .window import Window
 
 __all__ = ["Reading", "Request"]
 
 _BATCH_ROWS: Final = 65_536
+_KEPT_BYTES: Final = 64 << 20
+"""The rows of so many bytes of blobs are kept in memory while the types are being learned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +92,25 @@ class Reading:
             DamagedLineError: something is skipped, and the reading is strict.
             ReaderError: `where` cannot be evaluated.
         """
-        from .rows.result import where  # noqa: PLC0415 (imports pyarrow)
-        from .rows.unify import LossyError  # noqa: PLC0415 (likewise)
+        from .rows.unify import LossyError  # noqa: PLC0415 (imports pyarrow)
 
-        first = self._pass(None)
-        schemas = {part.own.schema.to_string(): part.own.schema for part in first.parts()}
+        may_keep = self._size() <= _KEPT_BYTES
+        first = self._pass(None, envelope=may_keep and self._request.envelope)
+        schemas: dict[str, pa.Schema] = {}
+        parts: list[Part] = []
+        size = 0
+        for part in first.parts():
+            schemas.setdefault(part.own.schema.to_string(), part.own.schema)
+            size += part.nbytes
+            if may_keep := may_keep and size <= _KEPT_BYTES:  # payloads that are objects of their own may be large
+                parts.append(part)
+            else:
+                parts.clear()
         plan = self._planned(list(schemas.values()), first.columns)
+        if may_keep and (tables := _exact_tables(plan, parts)) is not None:
+            yield from self._chosen(first, plan, tables)
+            return
+        parts.clear()
         while plan.is_wider:  # a pass that only looks whether every value has an equal in the type of its column
             try:
                 for part in self._pass(first.columns).parts():
@@ -102,13 +119,7 @@ class Reading:
             except LossyError as error:
                 first.columns.mixed.add(error.column)
                 plan = self._planned(list(schemas.values()), first.columns)
-        kept = 0
-        with where(self._request.where) as chosen:
-            for part in self._pass(first.columns).parts():
-                table = chosen(plan.table(part)).select(plan.selected.names)
-                kept += table.num_rows
-                yield from table.to_batches(max_chunksize=_BATCH_ROWS)
-        self._finish(first, plan, kept)
+        yield from self._chosen(first, plan, map(plan.table, self._pass(first.columns).parts()))
 
     def to_arrow(self) -> pa.Table:
         """The rows as a table.
@@ -235,18 +246,61 @@ class Reading:
             raise ReaderError("expected Daft, got no such package: pip install daft") from None
         return ModeldataSource(self.plan()).read()
 
-    def _pass(self, known: ColumnTypes | None) -> OnePass:
+    def to_mlflow_dataset(
+        self, *, targets: str | None = None, predictions: str | None = None, name: str | None = None
+    ) -> PandasDataset:
+        """The rows as a dataset of MLflow, for `mlflow.log_input` and `mlflow.models.evaluate`.
+
+        Its source is the store and the window, without credentials; its digest is equal for equal rows.
+
+        Args:
+            targets: the column that has what was right.
+            predictions: the column that has what the model answered.
+            name: of the dataset; by default that of the collection.
+
+        Raises:
+            ReaderError: MLflow is not installed, and as for `batches`.
+        """
+        from .datasets.mlflow_dataset import mlflow_dataset  # noqa: PLC0415 (with the first dataset)
+        from .datasets.origin import Origin, window_texts  # noqa: PLC0415 (likewise)
+
+        asked, root = self._request, self._request.collection.root
+        columns = None if asked.columns is None else list(asked.columns)
+        arguments = {"collection": root, "columns": columns, "where": asked.where, "envelope": asked.envelope}
+        arguments |= window_texts(asked.window)
+        origin = Origin(store=self._store.shown, method="read", arguments=arguments)
+        return mlflow_dataset(
+            self.to_pandas(), origin, name=name or root or "rows", targets=targets, predictions=predictions
+        )
+
+    def _chosen(self, first: OnePass, plan: Plan, tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
+        """The batches of tables with all columns: those rows and columns that were asked for."""
+        from .rows.result import where  # noqa: PLC0415 (imports pyarrow)
+
+        kept = 0
+        with where(self._request.where) as chosen:
+            for table in tables:
+                found = chosen(table).select(plan.selected.names)
+                kept += found.num_rows
+                yield from found.to_batches(max_chunksize=_BATCH_ROWS)
+        self._finish(first, plan, kept)
+
+    def _size(self) -> int:
+        """Bytes to read."""
+        return sum(blob.size for blob in self._request.collection.within(self._request.window))
+
+    def _pass(self, known: ColumnTypes | None, *, envelope: bool | None = None) -> OnePass:
         from .lines.tally import Tally  # noqa: PLC0415 (imports msgspec)
         from .progress import Progress  # noqa: PLC0415 (with the others)
         from .rows.one_pass import OnePass  # noqa: PLC0415 (imports pyarrow)
 
         collection = self._request.collection
-        progress = Progress(collection.root, sum(blob.size for blob in collection.within(self._request.window)))
+        progress = Progress(collection.root, self._size())
         return OnePass(
             store=self._store,
             collection=collection,
             window=self._request.window,
-            envelope=self._request.envelope,
+            envelope=self._request.envelope if envelope is None else envelope,
             tally=Tally(strict=self._request.strict),
             known=known,
             progress=progress.add,
@@ -270,3 +324,13 @@ class Reading:
             quarantined=quarantined_lines(self._store, self._request.window),
             parked=parked_bytes(self._store, root) if root else 0,
         )
+
+
+def _exact_tables(plan: Plan, parts: Sequence[Part]) -> list[pa.Table] | None:
+    """The parts with all columns; None if a value has no equal in the type of its column."""
+    from .rows.unify import LossyError  # noqa: PLC0415 (imports pyarrow)
+
+    try:
+        return [plan.table(part) for part in parts]
+    except LossyError:
+        return None

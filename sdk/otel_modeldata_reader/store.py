@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
 from .collection import Collection, collections_in
-from .exceptions import UnknownNameError
+from .exceptions import ReaderError, UnknownNameError
 from .lookup import find_id
 from .nearest import nearest
 from .reading import Reading, Request
@@ -15,7 +15,7 @@ from .window import window_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
+    from .blobs.listing import CollectionBlobs
+    from .following.new_rows import NewRows
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .lookup import FoundId
+    from .sql import Query
     from .window import Moment
 
 __all__ = ["Collection", "Store", "open_store"]
@@ -118,19 +121,10 @@ class Store:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
         window = window_of(since, until)
-        name = collection.strip("/")
-        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
-        if found is None:
-            known = list(collections_of(self._store.walk()))
-            if name not in known:
-                raise UnknownNameError(
-                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, known)}"
-                )
-            found = collections_of(self._store.walk())[name]
         return Reading(
             self._store,
             Request(
-                collection=found,
+                collection=self._blobs_of(collection),
                 window=window,
                 columns=None if columns is None else tuple(columns),
                 where=where,
@@ -138,6 +132,40 @@ class Store:
                 strict=strict,
             ),
         )
+
+    def follow(
+        self,
+        collection: str,
+        since: Moment = None,
+        *,
+        where: str | None = None,
+        last: int | None = None,
+        poll: float = 1.0,
+    ) -> Iterator[NewRows]:
+        """The rows of a collection as they are written; an endless generator.
+
+        A line comes once, when it is whole. Rows that arrive together are together, in the order of their times. Memory
+        is bounded: a few megabytes of lines, and the latest 100,000 event ids.
+
+        Args:
+            collection: as for `read`.
+            since: begin with the events from this moment on, and leave out earlier ones; None begins with the next row.
+            where: as for `read`. A column that an event does not have is null.
+            last: begin with this many of the rows that are there already, found in the last 64 MiB.
+            poll: seconds between two looks at the store.
+
+        Raises:
+            ReaderError: as for `read`, and `poll` or `last` is too small; while it runs, too, if the store cannot be
+                read any more.
+        """
+        from .following.follow import follow  # noqa: PLC0415 (imports pyarrow)
+
+        window = window_of(since, None)
+        if not poll > 0:
+            raise ReaderError(f"expected poll= above 0 seconds, got {poll!r}: the default is 1.0")
+        if last is not None and last < 0:
+            raise ReaderError(f"expected last= of at least 0 rows, got {last!r}: leave it out")
+        return follow(self._store, self._blobs_of(collection), window, where=where, last=last, poll=poll)
 
     def join(  # noqa: PLR0913 (most are keywords)
         self,
@@ -176,6 +204,7 @@ class Store:
 
         return read_joined(
             self.read,
+            self._store.shown,
             deployment.strip("/"),
             since,
             until,
@@ -187,6 +216,31 @@ class Store:
             history=history,
             label_id=label_id,
         )
+
+    def query(self, sql: str, since: Moment = None, until: Moment = None) -> Query:
+        """The rows of a query in DuckDB's SQL; nothing is read before they are asked for.
+
+        Every collection is a table: `"shop/blue/model_inputs"`, also `shop_blue.model_inputs`, and `model_inputs` where
+        only one deployment has it. The joined rows of a deployment are `"shop/blue/joined"`.
+
+        Args:
+            sql: one statement that reads. It can use no files, no network and no extensions.
+            since: only rows of events from this moment on, as for `read`.
+            until: only rows of events before this moment.
+
+        Raises:
+            ReaderError: it is no statement that reads, or DuckDB is not installed.
+            UnknownNameError: it names a table that the store does not have.
+            WindowError: a reversed window, or no time.
+            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+        """
+        from .sql import Query  # noqa: PLC0415 (imported with the first query)
+        from .sql.query import Source  # noqa: PLC0415 (likewise)
+
+        window_of(since, until)
+        collections = tuple(collections_of(self._store.walk()))
+        source = Source(shown=self._store.shown, collections=collections, read=self.read, join=self.join)
+        return Query(source, sql, since, until)
 
     def label(self, row_id: str, value: object, at: datetime | None = None, *, deployment: str | None = None) -> None:
         """Label a row; the label is in the store when this returns.
@@ -227,14 +281,13 @@ class Store:
         from .labels import label_frames  # noqa: PLC0415 (imports pandas)
 
         frames = label_frames(labels, at)
-        writer = self._label_writer(self._deployment(deployment))
-        return sum(writer.write(frame) for frame in frames)
+        return self._label_writer(self._deployment(deployment)).write(*frames)
 
     def _label_writer(self, deployment: str) -> LabelWriter:
         from .labels import LabelWriter  # noqa: PLC0415 (imported with the first label)
 
         if deployment not in self._label_writers:
-            self._label_writers[deployment] = LabelWriter(self._store.url, deployment)
+            self._label_writers[deployment] = LabelWriter(self._store.url, deployment, access=self._store.access)
         return self._label_writers[deployment]
 
     def _deployment(self, name: str | None) -> str:
@@ -266,6 +319,18 @@ class Store:
         """
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
+
+    def _blobs_of(self, collection: str) -> CollectionBlobs:
+        name = collection.strip("/")
+        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
+        if found is None:
+            known = collections_of(self._store.walk())
+            if name not in known:
+                raise UnknownNameError(
+                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, list(known))}"
+                )
+            found = known[name]
+        return found
 
 
 def _is_folder(name: str) -> bool:

@@ -99,6 +99,10 @@ def main() -> None:
     import pyarrow.compute
     import pyarrow.json  # noqa: F401 - likewise
 
+    if side == "ours":
+        import otel_modeldata_reader as reader
+
+        reader.open(store).close()  # likewise: what a store imports when it is opened
     size = sum(path.stat().st_size for path in Path(store).rglob("*.jsonl"))
     acts = {"to pandas": _ours, "batches": _batches, "show": _show}
     work = acts[act] if side == "ours" else _pandas

@@ -31,6 +31,7 @@ import looking_up
 import many_collections
 import memory
 import overload
+import querying
 import reading_back
 import realistic
 import receiving
@@ -52,6 +53,7 @@ CASES: dict[str, Case] = {
     **joining.CASES,
     **reading_back.CASES,
     **looking_up.CASES,
+    **querying.CASES,
 }
 
 

@@ -11,7 +11,8 @@ from read_lines import COLLECTION, NOON_NS, line, write
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import DamagedLineError, ReadReport
-from otel_modeldata_reader.lines import event_stream
+from otel_modeldata_reader.lines import event_stream, payloads
+from otel_modeldata_reader.rows import json_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,3 +128,132 @@ def test_a_folder_of_a_far_year_is_read(tmp_path: Path, hour: str) -> None:
     assert counts(rows.report)["misplaced"] >= 1
     (one,) = reader.open(tmp_path).collections()
     assert f"{one.first.year:04}" == hour[:4]
+
+
+def test_folders_of_far_years_have_gaps_between_them(tmp_path: Path) -> None:
+    for number, hour in enumerate(("0001", "2026/13/45", "9999/01", "9999")):
+        write(tmp_path, [line(number=number)], hour=hour)
+    (one,) = reader.open(tmp_path).collections()
+    assert (one.first.year, one.last.year, one.folders) == (1, 9999, 4)
+
+
+def test_an_id_is_not_multiplied_by_the_rows_of_its_event_without_bound(tmp_path: Path) -> None:
+    rows = "[" + ",".join(['{"a":1}'] * 5000) + "]"
+    lines = [
+        line(raw=rows, correlationid="x" * 256),
+        line(raw=rows, correlationid="x" * 100_000, number=1),
+        line(raw="[{},{}]", correlationid="x" * 100_000, number=2),
+        line(raw="[" + ",".join(["{}"] * 5000) + "]", id="x" * 100_000, number=3),
+    ]
+    write(tmp_path, lines)
+    found = reader.open(tmp_path).read(COLLECTION)
+    assert sum(map(len, found.batches())) == 5002
+    assert counts(found.report) == {"foreign": 2}
+    (place, reason), _ = found.report.first
+    assert (place.line, reason) == (2, "expected at most 1024 bytes of ids beside each of 5,000 rows, got 200,014")
+    assert reader.open(tmp_path).read(COLLECTION, envelope=False).to_arrow().num_rows == 15_002
+
+
+def with_object(store: Path, content: bytes, **keys: Any) -> reader.Reading:
+    """A reading of a line whose payload is an object of its own, and of a line after it."""
+    blob = write(store, [line(None, dataref="files/rows.json", **keys), line(number=1)])
+    (blob.parent / "files").mkdir()
+    (blob.parent / "files" / "rows.json").write_bytes(content)
+    return reader.open(store).read(COLLECTION, envelope=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "keys"),
+    [
+        (b'[{"age":4}', 20, {}),
+        (b"", 20, {}),
+        (b"PNG", 20, {"datainblob": "true"}),
+        (b"PNGG", 2, {"datainblob": "true"}),
+    ],
+)
+def test_an_object_of_another_size_than_its_line_says_is_missing(
+    tmp_path: Path, content: bytes, size: int, keys: dict[str, Any]
+) -> None:
+    rows = with_object(tmp_path, content, contentrange=f"bytes 0-{size - 1}/{size}", **keys)
+    assert rows.to_arrow()["age"].to_pylist() == [1]
+    assert counts(rows.report) == {"missing_payloads": 1}
+    ((_, reason),) = rows.report.first
+    assert reason == (
+        f"expected the object of 'files/rows.json' in the store, got one of {len(content)} bytes, "
+        f"not of the contentrange 'bytes 0-{size - 1}/{size}'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "total", "keys"),
+    [
+        (12, "12", {}),
+        (10, "10", {}),  # a lone row was put in brackets
+        (12, "*", {}),
+        (12, "99", {}),
+        (99, "99", {"timens": None}),  # of another writer, which may count escaped text
+        (99, "99", {"contentrange": "bytes_0-98/99"}),
+    ],
+)
+def test_an_object_of_the_size_that_its_line_says_is_read(
+    tmp_path: Path, size: int, total: str, keys: dict[str, Any]
+) -> None:
+    rows = with_object(tmp_path, b'[{"age":42}]', **{"contentrange": f"bytes 0-{size - 1}/{total}"} | keys)
+    assert rows.to_arrow()["age"].to_pylist() == [42, 1]
+    assert counts(rows.report) == {}
+
+
+def test_an_object_that_is_too_large_for_memory_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payloads, "_MOST_BYTES", 2 << 20)
+    rows = with_object(tmp_path, b'[{"age":"' + b"x" * (2 << 20) + b'"}]')
+    assert rows.to_arrow()["age"].to_pylist() == [1]
+    ((_, reason),) = rows.report.first
+    assert reason.endswith("in the store, got one of 2,097,164 bytes, which is more than 2 MiB")
+
+
+def test_rows_with_a_column_each_take_no_memory_that_grows_with_their_square(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_table, "_MOST_CELLS", 10_000)
+    many = [line([{f"own-{number}": number}], number=number) for number in range(200)]
+    rows = reading(tmp_path, *many, line([{f"x-{number}": 1} for number in range(300)], number=200))
+    table = rows.to_arrow()
+    assert (table.num_rows, table.num_columns) == (200, 200)
+    assert [table[f"own-{number}"][number].as_py() for number in range(200)] == list(range(200))
+    assert sum(column.null_count for column in table.columns) == 200 * 199
+    assert counts(rows.report) == {"foreign": 1}
+    ((place, _),) = rows.report.first
+    assert place.line == 201
+    assert sum(map(len, rows.batches())) == 200
+
+
+@pytest.mark.parametrize("rows", [5000, 20_000])
+def test_many_rows_of_the_same_columns_are_not_too_wide(rows: int) -> None:
+    row = (
+        b'{"when":"2026-11-22T10:00:00Z","nested":{"a":[1,2]},' + b",".join(b'"c%d":1' % at for at in range(40)) + b"}"
+    )
+    assert not json_table.is_too_wide(b'{"data":[' + b",".join([row] * rows) + b"]}\n")
+    assert not json_table.is_too_wide((b'{"data":[' + row + b"]}\n") * rows)
+    own = b",".join(b'{"c%d" :1}' % at for at in range(rows * 2))
+    assert json_table.is_too_wide(b'{"data":[' + own + b"]}\n")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "(SELECT count(*) FROM read_text('{file}')) > 0",
+        "(SELECT count(*) FROM '{file}') > 0",
+        "true) FROM rows; COPY (SELECT 1) TO '{file}'; SELECT (true",
+        "true) FROM (SELECT * FROM rows ORDER BY age DESC) --",
+        "(SELECT count(*) FROM frame) > 0",
+        "",
+    ],
+)
+def test_a_condition_is_an_expression_and_touches_no_file(tmp_path: Path, condition: str) -> None:
+    frame, file = pd.DataFrame({"x": [1]}), tmp_path / "secret.csv"
+    file.write_text("x\n1\n", "utf-8")
+    write(tmp_path / "store", [line(), line(number=1)])
+    rows = reader.open(tmp_path / "store").read(COLLECTION, where=condition.format(file=file))
+    with pytest.raises(reader.ReaderError, match="expected a condition in SQL"):
+        rows.to_arrow()
+    assert (file.read_text("utf-8"), len(frame)) == ("x\n1\n", 1)

@@ -55,6 +55,34 @@ def test_a_call_that_is_cancelled_before_its_turn_never_runs() -> None:
     assert done == []
 
 
+def test_the_running_loop_gets_results_and_errors() -> None:
+    async def main() -> None:
+        with DaemonExecutor(2, "worker") as threads:
+            results = await asyncio.gather(*(threads.call(pow, 2, number) for number in range(100)))
+            assert results == [2**number for number in range(100)]
+            with pytest.raises(ZeroDivisionError):
+                await threads.call(divmod, 1, 0)
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            threads.call(int)
+
+    asyncio.run(main())
+
+
+def test_a_call_of_the_running_loop_that_is_cancelled_before_its_turn_never_runs() -> None:
+    go, done = threading.Event(), []
+
+    async def main() -> None:
+        with DaemonExecutor(1, "worker") as threads:
+            first = threads.call(go.wait, 30)
+            threads.call(done.append, "cancelled").cancel()
+            last = threads.call(done.append, "last")
+            go.set()
+            await asyncio.gather(first, last)
+
+    asyncio.run(main())
+    assert done == ["last"]
+
+
 def test_asyncio_accepts_it_as_the_default_executor() -> None:
     async def name() -> str:
         asyncio.get_running_loop().set_default_executor(DaemonExecutor(1, "worker"))

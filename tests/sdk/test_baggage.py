@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 
-from otel_modeldata._baggage import MAX_CHARS
+from otel_modeldata._baggage import MAX_CHARS, quick_getter
 from otel_modeldata.context import (
     BasicCorrelationContext,
     CorrelationContext,
@@ -125,3 +126,25 @@ print(sorted({"opentelemetry.baggage", "opentelemetry.trace", "opentelemetry.sdk
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_quick_getter_returns_what_otel_returns() -> None:
+    token = context.attach(baggage.set_baggage(ENTRY, "sent"))
+    try:
+        assert quick_getter(context.get_current)() is context.get_current()
+    finally:
+        context.detach(token)
+
+
+class _RuntimeContext(ContextVarsRuntimeContext):
+    """One that an application has installed."""
+
+    current = context.Context({"own": True})
+
+    def get_current(self) -> context.Context:
+        return self.current
+
+
+def test_a_runtime_context_of_the_application_is_asked_in_the_public_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "_RUNTIME_CONTEXT", _RuntimeContext())
+    assert quick_getter(context.get_current)() is _RuntimeContext.current

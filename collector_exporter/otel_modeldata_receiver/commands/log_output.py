@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 from ..config.logs import LogFormat
+from .printable import printable
 
 if TYPE_CHECKING:
     from ..config.logs import LogLevel
@@ -18,8 +18,6 @@ __all__ = ["end_with", "start_log"]
 
 logger = logging.getLogger(__name__)
 
-_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, line breaks, changes of the direction of writing, and halves of surrogate pairs."""
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -28,7 +26,7 @@ class _TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the base class names it)
         """The line without a traceback."""
-        return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), super().formatMessage(record))
+        return printable(super().formatMessage(record))
 
 
 class _JsonFormatter(logging.Formatter):

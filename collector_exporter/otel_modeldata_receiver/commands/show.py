@@ -103,6 +103,9 @@ def _say_event(say: Callable[..., None], event: FoundEvent) -> None:
     for name, value in ids:
         if value:
             say(f"  {name} {printable(value)}", "dim")
+    if event.path is not None:
+        latency = f"in {event.latency_ms} ms" if event.latency_ms else None
+        say(fitting("  " + " ".join(filter(None, (event.method, event.path, event.status_code, latency)))))
     if event.is_missing:
         say("  the object with its content is missing", "red")
         return
@@ -182,6 +185,10 @@ def _event_facts(event: FoundEvent) -> dict[str, Any]:
         "trace_id": event.trace_id or None,
         "span_id": event.span_id or None,
         "row": event.row,
+        "method": event.method,
+        "path": event.path,
+        "status_code": event.status_code,
+        "latency_ms": event.latency_ms,
         "is_missing": event.is_missing,
         "content": {"bytes": len(rows)} if isinstance(rows, bytes) else rows,
     }

@@ -46,6 +46,8 @@ transformations:
 """Content of the object `MLTable`; only `.jsonl` blobs contain lines."""
 _DATA_SCHEMA: Final = "https://azuremlschemas.azureedge.net/latest/data.schema.json"
 _YAML: Final = "application/yaml"
+_FAST_DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""Writes ASCII as `SafeDumper` does, in a fifth of its time; other characters it may escape."""
 
 _MOST: Final = 1000
 """Limit for collections that wait for a first line, and for assets in progress, because clients choose the names."""
@@ -82,7 +84,8 @@ def asset_file(asset: DataAsset) -> bytes:
         "description": asset.description,
         "path": asset.path,
     }
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000).encode()
+    dumper = _FAST_DUMPER if all(map(str.isascii, content.values())) else yaml.SafeDumper
+    return yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000).encode()
 
 
 class AssetPublisher:

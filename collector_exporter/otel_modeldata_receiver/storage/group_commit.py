@@ -8,7 +8,9 @@ Theory of operation.
 2. The commit. One task exists while lines wait. It takes lines from the front of the queue until a block is full, and
    appends the block. Lines that arrive during the append form the next block.
    Without a linger, a block that would be small waits a moment for as many callers as the block before it had, if those
-   were some: callers that send again when they are answered share an append again. A single caller never waits.
+   were some: callers that send again when they are answered share an append again. After some blocks in a row that had
+   several callers, one waits for twice as many: of callers whose requests are still read and mapped, the block before
+   had only a few. A single caller never waits.
 3. The block. Its bytes do not change until it is durable or given up: after an error the same bytes are repeated at
    the same position, which is what makes a repetition safe (`rolled_blobs.py`).
 4. The answer. Lines become durable in the order of arrival. So a call needs one number only, `last`: how many lines of
@@ -24,7 +26,6 @@ store controls everything.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from bisect import bisect_left
 from collections import deque
@@ -52,6 +53,12 @@ _SHARED_SECONDS: Final = 0.005
 """How long a small block waits for callers; an append costs as much as the work for several of them."""
 _SHARED_CALLS: Final = 4
 """Callers of the block before it, at least."""
+_ENOUGH_CALLS: Final = 16
+"""Callers of a block that waits for no more than came before: what the append costs each of them is little."""
+_BLOCKS_IN_A_ROW: Final = 4
+"""Blocks with several callers, after which one waits for twice as many."""
+_BLOCKS_BETWEEN_TRIALS: Final = 64
+"""After one that waited in vain."""
 _SMALL_BYTES: Final = 64 * 1024
 """In a larger block, what the append itself costs does not matter."""
 
@@ -138,6 +145,10 @@ class PartitionWriter:
         self._enough = asyncio.Event()
         self._expected_calls = 0
         """Calls that a small block waits for."""
+        self._blocks_in_a_row = 0
+        """Blocks with several callers, up to the present one; negative for a while after a trial in vain."""
+        self._before_trial = 0
+        """Callers of the block before, if the present one waits for twice as many."""
         self.task: asyncio.Task[None] | None = None
         """Runs while lines wait; None otherwise."""
         self.began: float | None = None
@@ -240,9 +251,11 @@ class PartitionWriter:
         if linger <= 0 or left <= 0 or are_stored or self._pending_bytes >= self._limits.block_bytes:
             return
         self._enough.clear()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with timeout(left):
                 await self._enough.wait()
+        except TimeoutError:
+            self._blocks_in_a_row = -_BLOCKS_BETWEEN_TRIALS
 
     async def _store_in_turn(self) -> None:
         """`_store_block`, when it is the turn of this folder among those of its tenant."""
@@ -312,7 +325,22 @@ class PartitionWriter:
             if not call.answer.done():  # the caller may have gone away
                 call.answer.set_result(Appended(call.stored, call.duplicates))
         if self._expected_calls >= 0:
-            self._expected_calls = answered if answered >= _SHARED_CALLS else 0
+            self._expected_calls = self._calls_to_expect(answered)
+
+    def _calls_to_expect(self, answered: int) -> int:
+        """How many calls the next block waits for, after one with `answered` calls; 0 if it does not wait."""
+        before, self._before_trial = self._before_trial, 0
+        if before and not self._calls:  # all callers waited, so that nothing was left to do during the append
+            self._blocks_in_a_row = -_BLOCKS_BETWEEN_TRIALS
+            answered = before
+        elif answered > 1 or self._blocks_in_a_row < 0:
+            self._blocks_in_a_row += 1
+        else:
+            self._blocks_in_a_row = 0
+        if self._blocks_in_a_row >= _BLOCKS_IN_A_ROW and 1 < answered < _ENOUGH_CALLS:
+            self._before_trial = answered
+            return max(2 * answered, _SHARED_CALLS)
+        return answered if answered >= _SHARED_CALLS else 0
 
     def _give_up(self, error: StoreError) -> None:
         """Give every caller the error and forget their lines.

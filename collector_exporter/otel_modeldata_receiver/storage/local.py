@@ -45,6 +45,8 @@ _LOCK_SECONDS: Final = 5.0
 _LOCK_POLL_SECONDS: Final = 0.01
 _LARGE_BYTES: Final = 1 << 18
 """From this size on, a block's pages are released; for smaller blocks the call costs more than it saves."""
+_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_APPENDED: Final = os.O_RDWR | _FLAGS
 _SCAN_BYTES: Final = 1 << 16
 """Step in which the end of a file is searched for its last newline."""
 
@@ -93,7 +95,7 @@ class LocalStore:
 
     async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
         """See `Store.append`."""
-        return await self._in_thread(_append, self._path(name), state, block)
+        return await self._in_thread(_append, f"{self._root}{os.sep}{checked_name(name)}", state, block)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:  # noqa: ARG002 (a file has no type)
         """See `Store.put`; the absolute path, which Azure ML's own reader accepts in `dataref`."""
@@ -112,14 +114,15 @@ class LocalStore:
         await asyncio.to_thread(self._threads.shutdown)
 
     async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        deadline = time.monotonic() + _LOCK_SECONDS
+        deadline = 0.0
         while True:
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **kwargs))
+                return await self._threads.call(work, *args, **kwargs)
             except _BusyError as error:
+                deadline = deadline or time.monotonic() + _LOCK_SECONDS
                 if time.monotonic() > deadline:
                     raise StoreError(
-                        f"expected the lock of {str(error.path)!r} within {_LOCK_SECONDS:.0f} s, got none: "
+                        f"expected the lock of {error.path!r} within {_LOCK_SECONDS:.0f} s, got none: "
                         "another process holds it; give each receiver its own instance id"
                     ) from None
             await asyncio.sleep(_LOCK_POLL_SECONDS)  # in no thread: they are for others meanwhile
@@ -195,7 +198,8 @@ class LocalStore:
 
     def _state(self, path: Path) -> BlobState | None:
         try:
-            with _opened(path, os.O_RDWR) as file, _locked(file, path):
+            with _opened(path, os.O_RDWR) as file:
+                _lock(file, path)
                 size = os.fstat(file).st_size
                 whole = _end_of_last_line(file, size)
                 if whole < size:
@@ -232,7 +236,8 @@ class LocalStore:
 
     def _remove(self, path: Path, size: int) -> None:
         try:
-            with _opened(path, os.O_RDWR) as file, _locked(file, path):
+            with _opened(path, os.O_RDWR) as file:
+                _lock(file, path)
                 if os.fstat(file).st_size != size:
                     raise FencedError
                 if os.name != "nt":  # Windows removes no file that is open
@@ -262,22 +267,21 @@ class LocalStore:
 class _BusyError(Exception):
     """Another process holds the lock of a file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
 
 
 @contextlib.contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    file = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o644)
+    file = os.open(path, flags | _FLAGS, 0o644)
     try:
         yield file
     finally:
         os.close(file)
 
 
-@contextlib.contextmanager
-def _locked(file: int, path: Path) -> Iterator[None]:
+def _lock(file: int, path: Path | str) -> None:
     """Hold the lock of a file; closing the file, also by a crash, releases it.
 
     Raises:
@@ -287,31 +291,35 @@ def _locked(file: int, path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _BusyError(path) from None
-    yield
+            raise _BusyError(str(path)) from None
 
 
-def _append(path: Path, state: BlobState, block: bytes) -> BlobState:
+def _append(path: str, state: BlobState, block: bytes) -> BlobState:
+    size = state.size
     try:
-        with _opened(path, os.O_RDWR) as file, _locked(file, path):
+        file = os.open(path, _APPENDED)
+        try:
+            _lock(file, path)
             found = os.fstat(file)
-            if found.st_size != state.size or not found.st_nlink:  # no link: removed after it was opened
+            if found.st_size != size or not found.st_nlink:  # no link: removed after it was opened
                 raise FencedError
             try:
-                _write(file, block, state.size)
+                _write(file, block, size)
                 os.fsync(file)
-                _release_pages(file, state.size, state.size + len(block))
+                _release_pages(file, size, size + len(block))
             except OSError:
                 # There are two reasons to cut the file back. No half line is left. And the next attempt writes these
                 # pages again: without that, an fsync after a failed one reports success for bytes that are not on disk.
                 with contextlib.suppress(OSError):
-                    os.ftruncate(file, state.size)
+                    os.ftruncate(file, size)
                 raise
+        finally:
+            os.close(file)
     except FileNotFoundError as error:
         raise FencedError from error
     except OSError as error:
-        raise _failure("append to", path, error) from error
-    return BlobState(size=state.size + len(block), blocks=state.blocks)
+        raise _failure("append to", Path(path), error) from error
+    return BlobState(size=size + len(block), blocks=state.blocks)
 
 
 def _read(path: Path, start: int, end: int) -> bytes:

@@ -100,6 +100,8 @@ class MountedStores:
 
     async def append(self, name: str, state: BlobState, block: bytes) -> BlobState:
         """See `Store.append`."""
+        if not name.startswith(_PREFIX):  # the usual case
+            return await self._default.append(name, state, block)
         with self._at(name) as (store, rest):
             return await store.append(rest, state, block)
 

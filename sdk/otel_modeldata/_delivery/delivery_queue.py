@@ -116,6 +116,7 @@ class DeliveryQueue:
             ShutDownError: `shutdown` was called.
         """
         charge = record.memory() + RECORD_OVERHEAD_BYTES
+        memory = self.memory
         if charge > self._largest:
             check_size(record, charge, self.limits, in_memory=self._writer is None)
         end: float | None = None
@@ -123,7 +124,15 @@ class DeliveryQueue:
             seen = self._settlements
             try:
                 if self._writer is None:
-                    self._put_in_memory(record, charge, on_error, key)
+                    if self.stop_at is not None:
+                        raise ShutDownError
+                    pending = memory.accept(record, charge, on_error, self._producer, key)
+                    if pending is None:
+                        return
+                    if self.stop_at is not None:  # `shutdown` was called in the meantime
+                        self.notice(pending)
+                    elif self.is_idle or memory.is_crowded():
+                        self.wake()
                 else:
                     self._writer.put(record, charge, on_error, key)
             except QueueFullError:
@@ -136,19 +145,6 @@ class DeliveryQueue:
     def _await_room(self, seen: int, end: float) -> bool:
         """Wait until another event is settled or `shutdown` is called; False after a timeout."""
         return self._wait(lambda: self._settlements > seen or self.stop_at is not None, end - time.monotonic())
-
-    def _put_in_memory(
-        self, record: Record, charge: int, on_error: OnError | None, key: MergeKey | None = None
-    ) -> None:
-        memory = self.memory
-        if self.stop_at is not None:
-            raise ShutDownError
-        pending = memory.accept(record, charge, on_error, self._producer, key)
-        if pending is not None:
-            if self.stop_at is not None:  # `shutdown` was called in the meantime
-                self.notice(pending)
-            elif self.is_idle or memory.is_crowded():
-                self.wake()
 
     def notice(self, pending: PendingRecord) -> None:
         """Wake the thread if needed; if `shutdown` was called in the meantime, take the record back."""

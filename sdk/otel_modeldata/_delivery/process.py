@@ -114,17 +114,18 @@ def _write(folder: Path, report: DeliveryReport) -> None:
     part.replace(path)
 
 
-_current: Process | None = None
+current: Process | None = None
+"""The same as `current_process()`, for `collect`: a call costs more than what it does in a process that just woke."""
 
 
 def current_process() -> Process | None:
     """The delivery side of this process; a forked child has none until its own first `collect`."""
-    return _current
+    return current
 
 
 def replace_process(other: Process | None) -> Process | None:
     """Replace the delivery side of this process; returns the previous one."""
-    global _current
+    global current
     with _forking.guard:
-        before, _current = _current, other
+        before, current = current, other
         return before

@@ -74,6 +74,10 @@ class ArrowLabels(msgspec.Struct, eq=False, gc=False):
     dtype: Any
     nbytes: int
 
+    def is_whole(self) -> bool:
+        """Whether it is in one piece: pieces may share their memory, and it takes longer to look whether they do."""
+        return getattr(self.memory, "num_chunks", 1) == 1
+
     def texts(self) -> tuple[str, ...]:
         """The text of each label; it depends on the type which text a gap has."""
         texts = self.memory.to_pylist()
@@ -148,9 +152,7 @@ def most_bytes(labels: Labels, width: int) -> int:
     """At least the bytes of the names of a frame's columns, if that is known at once; else more than any name has."""
     if type(labels) is not ArrowLabels:
         return sys.maxsize
-    # Pieces may share their memory; to look whether they do takes longer.
-    is_whole = getattr(labels.memory, "num_chunks", 1) == 1
-    size: int = labels.nbytes if is_whole else labels.memory.nbytes
+    size: int = labels.nbytes if labels.is_whole() else labels.memory.nbytes
     return size - 4 * width
 
 

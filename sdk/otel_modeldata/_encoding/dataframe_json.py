@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .column_names import kept_labels, most_bytes
+from .column_names import ArrowLabels, kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
 from .held_memory import labels_bytes
@@ -49,6 +49,8 @@ _SMALL_BYTES = 4096 * 8
 _SMALL_ROWS = 64
 """Frames of at most 4,096 cells in so many rows are small, whatever the names of their columns are. A cell takes at
 least 8 bytes."""
+
+_SURELY_SMALL_BYTES = MAX_DEFERRED_BYTES // 2
 
 _CHUNK_CELLS = 3072
 """Cells that are encoded in one go, which takes about 0.2 ms. Between chunks another thread may run, such as one that
@@ -101,6 +103,10 @@ class Rows:
             self._labels = snapshot.labels
             self.memory = snapshot.memory
             if self.nbytes <= _SMALL_BYTES and self.count <= _SMALL_ROWS:
+                return
+            labels = snapshot.labels
+            # Each name has four bytes or more, so this says all that `_may_wait` does.
+            if type(labels) is ArrowLabels and labels.is_whole() and self.count * labels.nbytes <= _SURELY_SMALL_BYTES:
                 return
             if self._may_wait(snapshot.width()):
                 return

@@ -9,13 +9,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-
 if TYPE_CHECKING:
     from .column_names import Labels
     from .kept import Kept
 
-__all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "labels_bytes", "part_bytes"]
+__all__ = ["ARRAY_BYTES", "OBJECT_BYTES", "PART_BYTES", "TYPE_BYTES", "labels_bytes", "part_bytes"]
 
 PART_BYTES: Final = 560
 """Of a part: its tuple, the positions of its columns, and the heads of what it holds."""
@@ -25,7 +23,7 @@ _FEW_CATEGORIES: Final = 65
 """So many are shared by all frames with their type."""
 _CATEGORIES_BYTES: Final = 200
 """Of a type of categories and their list: with pandas 2.0 each frame has its own, even if the categories are shared."""
-_TYPE_BYTES: Final = 500
+TYPE_BYTES: Final = 500
 """Of a type with a parameter, such as a zone: each frame has one of its own."""
 ARRAY_BYTES: Final = 800
 """Of an array of Arrow or pandas beside its memory."""
@@ -35,8 +33,6 @@ def part_bytes(part: Kept) -> int:
     """What a part of a copy takes beside `PART_BYTES` and its size."""
     held = part[2]
     if type(held) is bytes:
-        if type(part[3]) is pd.DatetimeTZDtype:
-            return _TYPE_BYTES
         categories = part[-1]
         if type(categories) is not list:
             return 0
@@ -44,7 +40,7 @@ def part_bytes(part: Kept) -> int:
     if type(held) is list:
         return len(held) * OBJECT_BYTES
     if not hasattr(held, "get_total_buffer_size"):
-        return ARRAY_BYTES + _TYPE_BYTES
+        return ARRAY_BYTES + TYPE_BYTES
     slack: int = held.get_total_buffer_size() - part[0]  # a slice keeps all of its array
     return ARRAY_BYTES + max(0, slack)
 

@@ -119,8 +119,9 @@ class Record(msgspec.Struct, eq=False, gc=False):
 
     def memory(self) -> int:
         """Bytes of memory that it takes while it waits, beside those that every record takes."""
-        attributes = self.attributes.values()
-        size = self.body.memory + sum(map(getsizeof, attributes)) + (len(attributes) - 1) * _ATTRIBUTE_BYTES
+        size = self.body.memory - _ATTRIBUTE_BYTES
+        for value in self.attributes.values():
+            size += getsizeof(value) + _ATTRIBUTE_BYTES
         return size if self.span_context is None else size + _SPAN_CONTEXT_BYTES
 
     def size(self) -> tuple[int, int]:

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import decimal
+    from collections.abc import Sequence
 
-__all__ = ["OUT_OF_RANGE", "check_decimal", "check_integers"]
+__all__ = ["OUT_OF_RANGE", "are_small", "check_decimal", "check_integers"]
 
 OUT_OF_RANGE: Final = "expected numbers of at most 1.8e308, got a larger one, which readers refuse: send it as text"
 _ALL_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG: Final = b"0" * 309
 _LARGE: Final = 308
+_LARGEST: Final = 2**63
+
+
+def are_small(integers: Sequence[int]) -> bool:
+    """Whether integers have 64 bits at most, so that no limit of JSON or Python refuses one of them."""
+    return min(integers) >= -_LARGEST and max(integers) < 2 * _LARGEST
 
 
 def check_decimal(value: decimal.Decimal) -> None:

@@ -31,10 +31,11 @@ from .column_names import ArrowLabels, kept_labels
 from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.category_code import without_categories
 from .datatypes.frame_types import types_by_column
-from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, labels_bytes, part_bytes
+from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, TYPE_BYTES, labels_bytes, part_bytes
 from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
+from .number_range import are_small
 from .refusals import REFUSED
-from .text_size import text_bytes
+from .text_size import category_bytes, text_bytes
 from .times import check_zoned, zoned_time_texts
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ _LAST_NUMBER: Final = np.dtype("f8").num
 """NumPy numbers its types: truths, integers and the usual floats come first."""
 _NUMBERS: Final = "fiub"
 """NumPy kinds of numbers whose values all have a JSON form."""
-_LARGEST_INTEGER: Final = 2**63
-"""Of a cell. An integer of more than 4,300 digits is refused."""
 _SHARED_TYPES: Final = SCALARS | {type(pd.NA), type(pd.NaT)}
 _CONVERTED_TYPES: Final = frozenset(
     {pd.Timestamp, pd.Timedelta, dt.datetime, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, np.float64}
@@ -58,7 +57,10 @@ _ELEMENT_TYPES: Final = frozenset({float, bool, type(None)})
 """Of lists in cells that are copied."""
 _ARRAY: Final = np.ndarray
 _CATEGORIES: Final[Any] = pd.Categorical
+_RANGE: Final[Any] = pd.RangeIndex
+_ZONED: Final = pd.DatetimeTZDtype
 _TEXT: Final[Any] = pd.arrays.ArrowStringArray
+_TIMES: Final[Any] = pd.arrays.DatetimeArray
 _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
 _LISTED_BYTES: Final = 4096
@@ -127,7 +129,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
                 pause()
 
 
-def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
+def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:  # noqa: PLR0912 - see the loop
     """A copy of a frame; None when a cell could be refused, or the copy is too large.
 
     Args:
@@ -137,33 +139,51 @@ def snapshot_of(frame: pd.DataFrame, max_bytes: int) -> Snapshot | None:
     kept: list[tuple[Any, Kept]] = []
     dtypes: list[Any] = []
     size = text_size = objects = 0
+    part: Kept
     try:
         manager: Any = frame._mgr  # noqa: SLF001 - see above
         labels, index = manager.axes
-        count = len(index)
+        count = len(index._range if type(index) is _RANGE else index)  # noqa: SLF001 - see above
         for block in manager.blocks:
             values = block.values
             kind = type(values)
-            # Here and not in `_keep_array`: in a process that just woke up a call costs more than what it does.
-            if count == 1 and kind is _ARRAY and (dtype := values.dtype).num <= _LAST_NUMBER:
-                part: Kept = values.size * 8, _number_lists, values.tobytes(), dtype, 1, "C"
-            elif kind is _TEXT:
+            # Not in functions: in a process that just woke up a call costs more than what it does.
+            if kind is _TEXT:
                 part = keep_text(values, count, max_bytes, text_size)
                 text_size += part[0]
                 dtype = values._dtype  # noqa: SLF001 - see above
-                objects += count * OBJECT_BYTES if type(part[2]) is list else part_bytes(part)
+            elif kind is _ARRAY:
+                dtype = values.dtype
+                if dtype.num <= _LAST_NUMBER:
+                    nbytes = values.size * 8
+                    if nbytes > max_bytes:
+                        return None
+                    if count > 1 and values.flags.fnc:
+                        part = nbytes, _number_lists, values.T.tobytes(), dtype, count, "F"
+                    else:
+                        part = nbytes, _number_lists, values.tobytes(), dtype, count, "C"
+                else:
+                    part = _keep_array(values, count, max_bytes)
+            elif kind is _TIMES:
+                part = _keep_times(values, count, max_bytes)
+                dtype = part[3]
+                objects += TYPE_BYTES
             else:
                 part = _KEEPERS.get(kind, _keep_other)(values, count, max_bytes)
-                objects += part_bytes(part)
                 dtype = values.dtype
                 if kind is _CATEGORIES and id(dtype) not in _known_categories:
                     if part[1] is _chosen_lists:
-                        objects += len(part[-1]) * OBJECT_BYTES + sum(map(_text_size, part[-1]))
+                        objects += len(part[-1]) * OBJECT_BYTES + sum(map(category_bytes, part[-1]))
                     dtype = without_categories(dtype)
+            held = part[2]
+            if type(held) is list:
+                objects += len(held) * OBJECT_BYTES
+            elif type(held) is not bytes or kind is _CATEGORIES:
+                objects += part_bytes(part)
             size += part[0]
             if size > max_bytes:
                 return None
-            kept.append((block.mgr_locs, part))  # placements are immutable
+            kept.append((block._mgr_locs, part))  # noqa: SLF001 - placements are immutable
             dtypes.append(dtype)
     except (CannotKeepError, *REFUSED):  # encoding it now names the cell
         return None
@@ -202,10 +222,13 @@ def _number_lists(raw: bytes, dtype: Any, count: int, order: str, rows: slice) -
 
 def _keep_times(values: Any, count: int, max_bytes: int) -> Kept:
     numbers, dtype = values._ndarray, values._dtype  # noqa: SLF001 - see above
-    if type(dtype) is not pd.DatetimeTZDtype:
-        return _numbers(numbers, dtype, _number_lists, count, max_bytes)
-    kept = _numbers(numbers, dtype, _zoned_lists, count, max_bytes)
-    if not check_zoned(kept[2], dtype):
+    is_zoned = type(dtype) is _ZONED
+    make = _zoned_lists if is_zoned else _number_lists
+    if count == 1:
+        kept: Kept = numbers.size * 8, make, numbers.tobytes(), dtype, 1, "C"
+    else:
+        kept = _numbers(numbers, dtype, make, count, max_bytes)
+    if is_zoned and not check_zoned(kept[2], dtype):
         raise CannotKeepError
     return kept
 
@@ -242,7 +265,7 @@ def _keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
     _, cells, longest = known
     size = count * longest
     if size > COPIED_BYTES:
-        sizes = list(map(_text_size, cells))
+        sizes = list(map(category_bytes, cells))
         size = int(np.array(sizes)[codes].sum()) + sum(sizes)
     if size > max_bytes:
         raise CannotKeepError
@@ -256,7 +279,7 @@ def _read_categories(dtype: Any, count: int, max_bytes: int) -> tuple[Any, list[
         raise CannotKeepError
     _keep_objects(cells, len(cells), max_bytes)  # raises if one of them may change or be refused
     are_texts = set(map(type, cells)) <= {str, type(None)}
-    longest = max(map(_text_size, cells))
+    longest = max(map(category_bytes, cells))
     known = dtype, cells, longest
     if are_texts and len(cells) <= FEW_ROWS and longest <= _MOST_KNOWN_BYTES:
         if len(_known_categories) >= _MOST_KNOWN:
@@ -267,13 +290,6 @@ def _read_categories(dtype: Any, count: int, max_bytes: int) -> tuple[Any, list[
 
 _known_categories: dict[int, tuple[Any, list[Any], int]] = {}
 """By the identity of their type. Types and their categories are immutable, and a model has the same in each request."""
-
-
-def _text_size(cell: Any) -> int:
-    """Bytes of a category beside its code."""
-    if type(cell) is str:
-        return len(cell.encode())
-    return sys.getsizeof(cell) if type(cell) is decimal.Decimal else 0
 
 
 def _chosen_lists(raw: bytes, dtype: Any, cells: list[Any], rows: slice) -> list[list[Any]]:
@@ -292,8 +308,8 @@ def _keep_objects(cells: list[Any], count: int, max_bytes: int) -> Kept:
         sizes: list[int] = []
         kinds, cells = types_by_column(cells, count), [_kept_cell(cell, sizes) for cell in cells]
         return len(cells) * 8 + sum(sizes), _converted_lists, cells, count, kinds
-    if int in types:
-        _check_integers([cell for cell in cells if type(cell) is int])
+    if int in types and not are_small([cell for cell in cells if type(cell) is int]):
+        raise CannotKeepError
     texts = [cell for cell in cells if type(cell) is str] if str in types else []
     make = list if types <= SCALARS else _plain_list
     return len(cells) * 8 + text_bytes(texts), _object_lists, cells, count, make
@@ -344,9 +360,8 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
     if kind is str:
         sizes.append(text_bytes([cell]))
         return cell
-    if kind is int:
-        _check_integers([cell])
-        return cell
+    if kind is int and not are_small([cell]):
+        raise CannotKeepError
     if kind in _SHARED_TYPES:
         return plain(cell)
     if kind in _CONVERTED_TYPES:
@@ -360,11 +375,6 @@ def _kept_cell(cell: Any, sizes: list[int]) -> Any:
         sizes.append(len(cell) * 40 + 64)  # floats are objects
         return cell.copy()
     raise CannotKeepError
-
-
-def _check_integers(cells: Sequence[int]) -> None:
-    if not (min(cells) >= -_LARGEST_INTEGER and max(cells) < 2 * _LARGEST_INTEGER):
-        raise CannotKeepError
 
 
 def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
@@ -381,7 +391,6 @@ def _keep_other(values: Any, count: int, max_bytes: int) -> Kept:
 
 _KEEPERS: Final[dict[type, Callable[[Any, int, int], Kept]]] = {
     np.ndarray: _keep_array,
-    pd.arrays.DatetimeArray: _keep_times,
     pd.arrays.TimedeltaArray: _keep_durations,
     pd.Categorical: _keep_categories,
     **dict.fromkeys(MASKED, _keep_masked),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import sys
 from operator import le
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["text_bytes"]
+__all__ = ["category_bytes", "text_bytes"]
 
 _LONG: Final = 64
 """Characters of a text."""
@@ -33,6 +34,13 @@ def text_bytes(texts: Sequence[str]) -> int:
         return len(joined)
     size = len(joined.encode())
     return size if sys.getsizeof(joined) <= _NARROW_BYTES + len(joined) else max(size, _kept_bytes(texts))
+
+
+def category_bytes(category: object) -> int:
+    """Bytes of a category beside its code."""
+    if type(category) is str:
+        return len(category.encode())
+    return sys.getsizeof(category) if type(category) is decimal.Decimal else 0
 
 
 def _long_text_bytes(texts: Sequence[str]) -> int:

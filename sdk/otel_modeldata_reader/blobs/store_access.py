@@ -31,6 +31,7 @@ _RETRY_SECONDS: Final = 10.0
 _CLOSE_SECONDS: Final = 5.0
 """How long closing waits for requests that are under way."""
 _READ_BYTES: Final = 4 << 20
+_LOCAL_READS_AHEAD: Final = 2
 _READS_AHEAD: Final = 4
 """Concurrent requests: a distant store takes about as long to answer as the reader takes to process the content."""
 _SMALL_READS_AHEAD: Final = 16
@@ -78,14 +79,14 @@ class StoreAccess:
         return f"StoreAccess({self.shown!r})"
 
     @property
-    def access(self) -> AccessConfig | None:
-        """How an account in Azure is opened; it names files and identities, and has no secret."""
-        return self._access
-
-    @property
     def url(self) -> str:
         """The URL as it was given; it may hold a secret."""
         return self._url
+
+    @property
+    def access(self) -> AccessConfig | None:
+        """How an account in Azure is opened, if it was given."""
+        return self._access
 
     def __getstate__(self) -> tuple[str, AccessConfig | None]:
         return self._url, self._access
@@ -122,7 +123,8 @@ class StoreAccess:
         Raises:
             StoreUnavailableError: as for `walk`.
         """
-        for one, content, is_last in self._in_order(_steps(blobs), _READS_AHEAD):
+        ahead = _READS_AHEAD if self._is_distant() else _LOCAL_READS_AHEAD
+        for one, content, is_last in self._in_order(_steps(blobs), ahead):
             yield Piece(one.blob, one.start, content, is_last)
 
     def read_ranges(self, ranges: Iterable[ByteRange]) -> Iterator[bytes]:
@@ -162,6 +164,11 @@ class StoreAccess:
         finally:
             for *_, future in reads:
                 future.cancel()
+
+    def _is_distant(self) -> bool:
+        from otel_modeldata_receiver.config.store_url import is_azure, meant_store  # noqa: PLC0415 (see above)
+
+        return is_azure(meant_store(self._url))
 
     def close(self) -> None:
         """Release the connections and threads; a later call opens the store again."""

@@ -1,7 +1,7 @@
-"""The program of the process that writes labels: collects each frame that it reads, and answers when it is delivered.
+"""The program of the process that writes labels: collects frames, and answers when they are delivered.
 
-Frames come from its standard input, each a pickle behind its length: only its parent process has that pipe. It writes a
-line of JSON for its start and for each frame, `{"done": true}` or `{"error": "..."}`, and ends with its input.
+Lists of frames come from its standard input, each a pickle behind its length: only its parent process has that pipe. It
+writes a line of JSON for its start and for each list, `{"done": true}` or `{"error": "..."}`, and ends with its input.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ def _answers(frames: BinaryIO, timeout: float) -> Iterator[dict[str, Any]]:
     while len(head := frames.read(LENGTH_BYTES)) == LENGTH_BYTES:
         content = frames.read(int.from_bytes(head, "big"))
         try:
-            collector.collect(pickle.loads(content))  # noqa: S301 - of its parent process
+            for frame in pickle.loads(content):  # noqa: S301 - of its parent process
+                collector.collect(frame)
         except ModelDataError as error:
+            otel_modeldata.flush(timeout)
             yield {"error": str(error)}
         else:
             yield _settled(otel_modeldata.flush(timeout), timeout)

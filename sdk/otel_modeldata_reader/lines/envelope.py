@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+import numpy as np
 
 __all__ = ["Envelope", "decode_line", "decode_lines", "is_utf8"]
 
@@ -26,6 +27,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         dataref: where the rows are.
         datainblob: `"true"` if `data` is the URL of a binary payload.
         datatypes: the types of the columns, in their order.
+        contentrange: how many bytes the payload has.
         correlationid: joins the events of a request.
         modelversion: version of the model.
         traceparent: the span in which the event was collected.
@@ -44,6 +46,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dataref: str | None = None
     datainblob: str | None = None
     datatypes: str | None = None
+    contentrange: str | None = None
     correlationid: str | None = None
     modelversion: str | None = None
     traceparent: str | None = None
@@ -55,12 +58,13 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 _TEXTS: Final = tuple(name for name in Envelope.__struct_fields__ if name != "data")
 _NULL: Final = b"null"
+_LAST_ASCII: Final = 0x7F
 _decoder: Final = msgspec.json.Decoder(Envelope)
 _tolerant: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text: Final = msgspec.json.Decoder(str)
 
 
-def decode_lines(content: bytes) -> list[Envelope] | None:
+def decode_lines(content: bytes | memoryview) -> list[Envelope] | None:
     """The envelopes of whole lines; None if one of them needs `decode_line`."""
     try:
         return _decoder.decode_lines(content)
@@ -85,15 +89,21 @@ def decode_line(line: bytes) -> Envelope | None:
         return None
 
 
-def is_utf8(content: bytes) -> bool:
+def is_utf8(content: bytes | memoryview) -> bool:
     """Whether bytes are UTF-8; the parsers do not check the texts that they skip or keep as they are."""
-    if content.isascii():
+    if _is_ascii(content):
         return True
     try:
-        content.decode()
+        str(content, "utf-8")
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_ascii(content: bytes | memoryview) -> bool:
+    if isinstance(content, bytes):
+        return content.isascii()
+    return not len(content) or bool(np.frombuffer(content, np.uint8).max() <= _LAST_ASCII)
 
 
 def _as_text(value: bytes) -> str | None:

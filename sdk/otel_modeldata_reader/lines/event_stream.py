@@ -7,6 +7,7 @@ is decoded line by line.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -35,6 +36,8 @@ _LONGEST_LINE: Final = 64 << 20
 """The receiver writes no line above 4 MiB."""
 _MARK: Final = b"\xef\xbb\xbf"
 _NULL: Final = msgspec.Raw(b"null")
+_data: Final = attrgetter("data")
+_id: Final = attrgetter("id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +118,16 @@ def _parts(
     for piece in store.pieces(blobs):
         if piece.start == 0:
             rest, before, too_long = b"", 0, False
-        content = rest + piece.content
+        content = rest + piece.content if rest else piece.content
         end = content.rfind(b"\n") + 1
-        whole, rest = content[:end], content[end:]
+        whole, rest = memoryview(content)[:end], content[end:]
         if too_long:  # its beginning is gone already
-            cut = whole.find(b"\n") + 1
+            cut = content.find(b"\n", 0, end) + 1
             before, whole, too_long = before + (cut > 0), whole[cut:], cut == 0
             rest = b"" if too_long else rest
-        envelopes, numbers = _decoded(whole, piece, before, tally)
-        before += whole.count(b"\n")
+        count = int(np.count_nonzero(np.frombuffer(whole, np.uint8) == ord("\n")))
+        envelopes, numbers = _decoded(whole, count, piece, before, tally)
+        before += count
         if piece.is_last and rest:
             last = _last(rest, Place(blob=piece.blob, line=before + 1), tally)
             envelopes, numbers = [*envelopes, *last], [*numbers, *([before + 1] * len(last))]
@@ -139,15 +143,16 @@ def _parts(
             )
 
 
-def _decoded(whole: bytes, piece: Piece, before: int, tally: Tally) -> tuple[list[Envelope], Sequence[int]]:
-    """The envelopes of whole lines, and the numbers of these lines."""
-    count = whole.count(b"\n")
+def _decoded(
+    whole: memoryview, count: int, piece: Piece, before: int, tally: Tally
+) -> tuple[list[Envelope], Sequence[int]]:
+    """The envelopes of `count` whole lines, and the numbers of these lines."""
     envelopes = decode_lines(whole) if is_utf8(whole) else None
     if envelopes is not None and len(envelopes) == count and not _has_empty(envelopes):
         return envelopes, range(before + 1, before + 1 + count)
     found: list[Envelope] = []
     numbers: list[int] = []
-    for number, line in enumerate(whole.split(b"\n")[:-1], before + 1):
+    for number, line in enumerate(bytes(whole).split(b"\n")[:-1], before + 1):
         text = line.removeprefix(_MARK) if number == 1 else line
         if not text.strip():
             continue
@@ -179,7 +184,8 @@ def _last(rest: bytes, place: Place, tally: Tally) -> list[Envelope]:
 
 
 def _has_empty(envelopes: Sequence[Envelope]) -> bool:
-    return any(not one.data or one.data == _NULL for one in envelopes) and any(map(_is_empty, envelopes))
+    datas = list(map(_data, envelopes))
+    return (not all(datas) or _NULL in datas) and any(map(_is_empty, envelopes))
 
 
 def _is_empty(envelope: Envelope) -> bool:
@@ -198,7 +204,7 @@ def _selected(events: Events, window: Window, ids: KnownIds, tally: Tally) -> Ev
         tally.add("outside", len(times) - len(inside))
         if len(inside) < len(times):
             events = events.chosen(inside.tolist())
-    given = [one.id for one in events.envelopes if one.id]
+    given = list(filter(None, map(_id, events.envelopes)))
     if ids.are_new(given):
         return events
     named = [index for index, one in enumerate(events.envelopes) if one.id]

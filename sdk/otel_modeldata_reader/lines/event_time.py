@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,15 +23,16 @@ _FRACTION: Final = re.compile(r"\.([0-9]+)")
 _DIGITS: Final = re.compile(r"[0-9]{1,4000}")
 """Python refuses to read more than 4,300 digits."""
 _LATEST: Final = 2**63 - 1
+_timens: Final = attrgetter("timens")
 
 
 def times_of(envelopes: Sequence[Envelope]) -> Any:
     """The times of events in nanoseconds since the epoch, as an array of int64."""
     try:
-        texts = [one.timens for one in envelopes]
-        digits = "".join(texts)  # type: ignore[arg-type] # a missing one is an error
+        texts = list(map(_timens, envelopes))
+        digits = "".join(texts)  # a missing one is an error
         if digits.isascii() and digits.isdecimal():  # int() takes blanks, signs, underscores and other digits, too
-            return np.array(list(map(int, texts)), dtype=np.int64)  # type: ignore[arg-type] # see above
+            return np.array(list(map(int, texts)), dtype=np.int64)
     except (TypeError, ValueError, OverflowError):
         pass
     return np.fromiter(map(_time_of, envelopes), dtype=np.int64, count=len(envelopes))

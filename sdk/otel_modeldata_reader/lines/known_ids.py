@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["KnownIds"]
 
@@ -34,12 +34,16 @@ class KnownIds:
         self._latest: set[str] = set()
         self._generations = [_Hashes(), _Hashes()]
 
-    def are_new(self, ids: Collection[str]) -> bool:
+    def are_new(self, ids: Sequence[str]) -> bool:
         """Whether none of the ids is known or twice among them; if so, they are known from now on."""
-        distinct = set(ids)
-        if len(distinct) < len(ids) or not self._latest.isdisjoint(distinct) or self._hashed(list(distinct)).any():
+        if not self._latest.isdisjoint(ids) or self._hashed(ids).any():
             return False
-        self._add(distinct)
+        count = len(self._latest) + len(ids)
+        self._latest.update(ids)
+        if len(self._latest) < count:
+            self._latest.difference_update(ids)
+            return False
+        self._shrink()
         return True
 
     def new_ones(self, ids: Sequence[str]) -> list[bool]:
@@ -50,7 +54,8 @@ class KnownIds:
         for one, is_hashed in zip(ids, hashed.tolist(), strict=True):
             is_new.append(not (is_hashed or one in self._latest or one in fresh))
             fresh.add(one)
-        self._add(fresh)
+        self._latest |= fresh
+        self._shrink()
         return is_new
 
     def _hashed(self, ids: Sequence[str]) -> Any:
@@ -60,8 +65,7 @@ class KnownIds:
                 found |= generation.have(*_hashes(ids))
         return found
 
-    def _add(self, ids: set[str]) -> None:
-        self._latest |= ids
+    def _shrink(self) -> None:
         if len(self._latest) < self._most_in_set:
             return
         if self._generations[0].count >= self._most_in_generation:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from ..types.arrow_types import arrow_type
 from .json_kinds import BOOLEAN, INTEGER, LIST, NUMBER, OBJECT, TEXT
 from .json_table import EXACT_LIMIT
 from .nested_types import without_nulls
@@ -13,7 +14,7 @@ from .nested_types import without_nulls
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["MISMATCH", "ColumnTypes", "kind_of_type"]
+__all__ = ["MISMATCH", "ColumnTypes", "is_kind_of", "kind_of_type"]
 
 _INT64: Final = (-(2**63), 2**63 - 1)
 _UINT64: Final = (0, 2**64 - 1)
@@ -64,14 +65,20 @@ class ColumnTypes:
     def add_nested(self, name: str, kind: pa.DataType) -> None:
         """Note the type of some lists or objects; those that have no type in common become texts."""
         known = self._nested.get(name)
-        if known is None or known == kind:
-            self._nested[name] = kind
-            return
-        schemas = [pa.schema([(name, one)]) for one in (known, kind)]
-        try:
-            self._nested[name] = pa.unify_schemas(schemas, promote_options="permissive").field(name).type
-        except MISMATCH:
+        found = kind if known is None or known == kind else _unified(known, kind)
+        if found is None:
             self.mixed.add(name)
+        else:
+            self._nested[name] = found
+
+    def nested(self, name: str) -> Any:
+        """The type of the lists or objects of a column so far; None without any."""
+        return self._nested.get(name)
+
+    def clashes(self, name: str, kind: pa.DataType) -> bool:
+        """Whether no type holds some lists or objects and those before."""
+        known = self._nested.get(name)
+        return name not in self.mixed and known is not None and known != kind and _unified(known, kind) is None
 
     def add_large(self, name: str, kind: pa.DataType) -> None:
         """Note the type of some lists or objects that have integers which no float64 equals."""
@@ -114,6 +121,15 @@ class ColumnTypes:
         return without_nulls(self._nested[name]) if name in self._nested else pa.null()
 
 
+def is_kind_of(code: str, kind: str) -> bool:
+    """Whether a column of this code has the type that values of this kind have without a code."""
+    found = arrow_type(code)
+    return kind == kind_of_type(found) and (found in _KINDS or pa.types.is_nested(found))
+
+
+_KINDS: Final = frozenset({pa.bool_(), pa.int64(), pa.uint64(), pa.float64(), pa.string()})
+
+
 def kind_of_type(kind: pa.DataType) -> str | None:
     """The kind of JSON values for which the parser finds this type; None for nulls."""
     if pa.types.is_null(kind):
@@ -127,6 +143,17 @@ def kind_of_type(kind: pa.DataType) -> str | None:
     if pa.types.is_list(kind):
         return LIST
     return OBJECT if pa.types.is_struct(kind) else TEXT
+
+
+def _unified(first: pa.DataType, second: pa.DataType) -> Any:
+    try:
+        return (
+            pa.unify_schemas([pa.schema([("", one)]) for one in (first, second)], promote_options="permissive")
+            .field(0)
+            .type
+        )
+    except MISMATCH:
+        return None
 
 
 def _are_floats(kind: pa.DataType, final: pa.DataType) -> bool:

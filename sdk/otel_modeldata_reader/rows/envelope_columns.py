@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..lines.event_time import NO_TIME
 
@@ -49,17 +51,17 @@ def envelope_columns(
     """
     total = sum(counts)
     index = None if total == len(counts) and all(one == 1 for one in counts) else _repeated(counts)
+    values = lru_cache(maxsize=None)(lambda name: _values(name, events))
     found: dict[str, Any] = {}
     for name in ENVELOPE.names:
         if name not in wanted:
             continue
         if name == "row_id":
-            found[name] = pa.array(_row_ids(events, counts, single=index is None), pa.string())
+            found[name] = _row_ids(values("correlationid"), counts, index)
         elif name in {"endpoint", "deployment", "collection"} and names is not None:
             found[name] = pa.repeat(pa.scalar(names[_PLACES[name]], pa.string()), total)
         else:
-            values = _values(name, events)
-            found[name] = values if index is None else values.take(index)
+            found[name] = values(name) if index is None else values(name).take(index)
     return found
 
 
@@ -74,15 +76,14 @@ _PLACES: Final = {"endpoint": 0, "deployment": 1, "collection": 2}
 _KEYS: Final = {"event_id": "id"}
 
 
-def _row_ids(events: Events, counts: Sequence[int], *, single: bool) -> list[str]:
+def _row_ids(correlation_ids: Any, counts: Sequence[int], index: Any) -> Any:
     """As Azure ML's reader makes them: the correlation id and the number of the row in its event."""
-    if single:
-        return ["0" if one.correlationid is None else f"{one.correlationid}_0" for one in events.envelopes]
-    found = []
-    for one, count in zip(events.envelopes, counts, strict=True):
-        start = "" if one.correlationid is None else f"{one.correlationid}_"
-        found += [f"{start}{row}" for row in range(count)]
-    return found
+    if index is None:
+        return pc.binary_join_element_wise(correlation_ids, "0", "_", null_handling="skip")
+    ends = np.cumsum(counts)
+    numbers = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+    texts = pa.array(numbers).cast(pa.string())
+    return pc.binary_join_element_wise(correlation_ids.take(index), texts, "_", null_handling="skip")
 
 
 def _repeated(counts: Sequence[int]) -> Any:
@@ -103,7 +104,7 @@ def _values(name: str, events: Events) -> Any:
         place = _PLACES[name]
         return pa.array([_deployment(one.source)[place] for one in events.envelopes], pa.string())
     key = _KEYS.get(name, name)
-    return pa.array([getattr(one, key) for one in events.envelopes], pa.string())
+    return pa.array(list(map(attrgetter(key), events.envelopes)), pa.string())
 
 
 @lru_cache(maxsize=1024)

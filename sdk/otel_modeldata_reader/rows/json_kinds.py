@@ -21,6 +21,7 @@ __all__ = [
     "OBJECT",
     "TEXT",
     "decode_rows",
+    "first_names",
     "integer_range",
     "kind_of",
     "kinds_of",
@@ -58,6 +59,14 @@ def decode_rows(payload: bytes) -> list[dict[str, bytes]] | None:
         return [{name: bytes(value) for name, value in row.items()} for row in _rows.decode(payload)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def first_names(payload: bytes | msgspec.Raw) -> tuple[str, ...] | None:
+    """The columns of the first row of an event; None if it has no row."""
+    payload = bytes(payload)
+    end = payload.find(b"},{")
+    rows = decode_rows(payload) if end < 0 else decode_rows(payload[: end + 1] + b"]") or decode_rows(payload)
+    return tuple(rows[0]) if rows else None
 
 
 def kind_of(value: bytes) -> str:

@@ -7,6 +7,7 @@ for floats. `inferred.py` knows that.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,16 @@ import pyarrow.json as pj
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["EXACT_LIMIT", "JsonError", "JsonRows", "has_large_floats", "has_large_integers", "parsed", "without_times"]
+__all__ = [
+    "EXACT_LIMIT",
+    "JsonError",
+    "JsonRows",
+    "TooWideError",
+    "has_large_floats",
+    "has_large_integers",
+    "parsed",
+    "without_times",
+]
 
 EXACT_LIMIT: Final = 2**53
 """Every integer up to this one is a float64."""
@@ -27,6 +37,10 @@ _BLOCK_BYTES: Final = 1 << 18
 
 class JsonError(ValueError):
     """Rows that the parser refuses."""
+
+
+class TooWideError(JsonError):
+    """Rows whose table would have far more cells than they have: each with columns that the others do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +67,12 @@ def parsed(payloads: Sequence[bytes], types: Mapping[str, pa.DataType]) -> JsonR
 
     Raises:
         JsonError: a payload is no array of objects, or a value has another type than its column.
+        TooWideError: a table of all of them may take far more memory than their JSON.
     """
     # The parser reads objects only, so each array is the value of a key.
     text = b"".join([b'{"data":', b'}\n{"data":'.join(payloads), b"}\n"])
+    if is_too_wide(text):
+        raise TooWideError("expected fewer columns, or fewer rows")
     options = pj.ParseOptions(
         explicit_schema=pa.schema([("data", pa.list_(pa.struct(list(types.items()))))]) if types else None,
         unexpected_field_behavior="infer",
@@ -78,6 +95,28 @@ def parsed(payloads: Sequence[bytes], types: Mapping[str, pa.DataType]) -> JsonR
     return JsonRows(lists.value_lengths().to_pylist(), pa.table(rows.flatten(), names=names), text)
 
 
+def is_too_wide(text: bytes) -> bool:
+    """Whether a table of some rows may take far more memory than their JSON, because they have different columns.
+
+    The parser makes a cell for each column of each row. Counting different names takes longer than parsing, so it is
+    done only if one of the names that are looked at in equal distances is not in the first row.
+    """
+    objects = text.count(b"{")
+    if objects * text.count(b":") <= _MOST_CELLS:
+        return False
+    end = _END_OF_ROW.search(text, 0, _FIRST_BYTES)
+    first = set(_NAME.findall(text, 0, _FIRST_BYTES if end is None else end.start()))
+    places = range(0, len(text), max(1, len(text) // _SAMPLES))
+    sample = {found[1] for place in places if (found := _NAME.search(text, place, place + _FIRST_BYTES)) is not None}
+    return not sample <= first and objects * len(set(_NAME.findall(text))) > _MOST_CELLS
+
+
+_MOST_CELLS: Final = 32 << 20
+"""Of 8 bytes."""
+_NAME: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:', re.DOTALL)
+_END_OF_ROW: Final = re.compile(rb"\}\s*(?:,\s*\{|\n)")
+_SAMPLES: Final = 1000
+_FIRST_BYTES: Final = 1 << 16
 _LINE_BYTES: Final = 16
 """More than the key and the braces around an array."""
 

@@ -26,6 +26,14 @@ _MOST_ROWS: Final = 1 << 20
 """About the rows of a part."""
 _TABLE: Final = "rows"
 _MOST_LINES: Final = 2
+_SETTINGS: Final = (
+    "TimeZone = 'UTC'",
+    # A condition may come from a page or a file: it touches no files and no variables.
+    "enable_external_access = false",
+    "autoload_known_extensions = false",
+    "python_enable_replacements = false",
+    "lock_configuration = true",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +120,12 @@ def where(text: str | None) -> Iterator[Callable[[pa.Table], pa.Table]]:
             "expected DuckDB for a condition, got no such package: pip install 'otel-modeldata[read]'"
         ) from None
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("".join(f"SET {one};" for one in _SETTINGS))
 
         def chosen(table: pa.Table) -> pa.Table:
             connection.register(_TABLE, table)
             try:
-                kept = connection.sql(f"SELECT ({text}) AS kept FROM {_TABLE}").to_arrow_table()  # noqa: S608
+                kept = connection.table(_TABLE).select(duckdb.SQLExpression(text)).to_arrow_table()
                 return table.filter(kept.column(0).cast(pa.bool_()))
             except (duckdb.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 reason = " ".join(" ".join(str(error).splitlines()[:_MOST_LINES]).split())

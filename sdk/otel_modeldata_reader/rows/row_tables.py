@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from ..lines.envelope import is_utf8
@@ -19,11 +21,13 @@ from .envelope_columns import ENVELOPE, envelope_columns
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import msgspec
+
     from ..lines.envelope import Envelope
     from ..lines.event_stream import Events
     from ..lines.payloads import Payloads
     from ..lines.tally import Tally
-    from .inferred import Inference
+    from .inferred import Inference, InferredRows
     from .typed import TypedRows
 
 __all__ = ["Part", "RowTables"]
@@ -31,7 +35,12 @@ __all__ = ["Part", "RowTables"]
 _MOST_RUNS: Final = 8
 _MOST_BYTES: Final = 32 << 20
 """Payloads that are objects of their own are larger than their lines."""
+_MOST_WIDTH: Final = 1024
+"""The receiver takes ids of 256 characters."""
+_MOST_ENVELOPE_BYTES: Final = 4 << 20
 _PAYLOAD_COLLECTIONS: Final = frozenset({"azureml.inference.request", "azureml.inference.response"})
+_layout: Final = attrgetter("type", "datatypes", "dataref", "datainblob")
+_data: Final = attrgetter("data")
 _REQUEST_KEYS: Final = ("path", "method", "statuscode", "latencyms")
 
 
@@ -45,6 +54,11 @@ class Part(NamedTuple):
 
     envelope: Mapping[str, Any]
     own: pa.Table
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return int(self.own.nbytes + sum(column.nbytes for column in self.envelope.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +83,28 @@ class RowTables:
 
     def parts(self, events: Events) -> Iterator[Part]:
         """The rows of some events."""
+        layouts = set(map(_layout, events.envelopes))
+        if len(layouts) == 1 and (flat := self._flat_lines(events, *layouts.pop())) is not None:
+            yield flat
+            return
         for some, contents in self._contents(events):
             keys = [_key(one, content) for one, content in zip(some.envelopes, contents, strict=True)]
             for key, indices in _runs(keys):
                 chosen = some if len(indices) == len(keys) else some.chosen(indices)
                 own = contents if len(indices) == len(keys) else [contents[index] for index in indices]
                 yield from self._parts(chosen, own, key)
+
+    def _flat_lines(
+        self, events: Events, event_type: str | None, types: str | None, reference: str | None, binary: str | None
+    ) -> Part | None:
+        """The rows of events that differ only in their values; None if they must be looked at one by one."""
+        if reference is not None or binary is not None or event_type in _PAYLOAD_COLLECTIONS:
+            return None
+        rows = self._flat(events, list(map(_data, events.envelopes)), types or "")
+        return None if rows is None else self._complete(rows.events, rows.counts, rows.table)
+
+    def _flat(self, events: Events, contents: Sequence[bytes | msgspec.Raw], key: str) -> InferredRows | None:
+        return self.typed.flat(events, contents, key) if key else self.inference.flat(events, contents)
 
     def _parts(self, events: Events, contents: Sequence[bytes], key: str | None) -> Iterator[Part]:
         if key is None:
@@ -83,8 +113,8 @@ class RowTables:
             for rows in self.typed.rows(events, contents, key):
                 yield self._complete(rows.events, rows.counts, rows.table)
         else:
-            rows = self.inference.rows(events, contents)
-            yield self._complete(rows.events, rows.counts, rows.table)
+            for rows in self.inference.rows(events, contents):
+                yield self._complete(rows.events, rows.counts, rows.table)
 
     def _contents(self, events: Events) -> Iterator[tuple[Events, list[bytes]]]:
         """The payload of each event, without those whose payload is missing; as many as memory should hold at once."""
@@ -114,16 +144,42 @@ class RowTables:
         found = self.payloads.read(one, events.blobs[index])
         if found is not None and (is_binary(one) or is_utf8(found)):
             return found
-        got = "none" if found is None else "one that is not UTF-8"
-        reason = f"expected the object of {one.dataref or 'its data'!r} in the store, got {got}"
+        got = self.payloads.problem(one, events.blobs[index]) or "one that is not UTF-8"
+        reason = f"expected the object of {one.dataref or 'its data'!r:.200} in the store, got {got}"
         self.tally.skip("missing_payloads", events.place(index), reason)
         return None
 
     def _complete(self, events: Events, counts: Sequence[int], own: pa.Table) -> Part:
+        if self.envelope and sum(counts) > len(counts):
+            events, counts, own = self._bounded(events, counts, own)
         self.tally.add("lines", len(counts))
         self.tally.add("rows", sum(counts))
         wanted = ENVELOPE.names if self.envelope else ()
         return Part(envelope_columns(events, counts, self.names, wanted), own)
+
+    def _bounded(self, events: Events, counts: Sequence[int], own: pa.Table) -> tuple[Events, Sequence[int], pa.Table]:
+        """The events whose envelope fits into memory beside each of their rows: a line has it once."""
+        kept = []
+        for index, (one, count) in enumerate(zip(events.envelopes, counts, strict=True)):
+            width = _width(one)
+            if width > _MOST_WIDTH and width * count > _MOST_ENVELOPE_BYTES:
+                reason = f"expected at most {_MOST_WIDTH} bytes of ids beside each of {count:,} rows, got {width:,}"
+                self.tally.skip("foreign", events.place(index), reason)
+            else:
+                kept.append(index)
+        if len(kept) == len(counts):
+            return events, counts, own
+        is_kept = np.zeros(len(counts), dtype=np.bool_)
+        is_kept[kept] = True
+        rows = pa.array(np.repeat(is_kept, counts))
+        own = own.filter(rows) if own.num_columns else own  # a table of no columns has no rows
+        return events.chosen(kept), [counts[index] for index in kept], own
+
+
+def _width(one: Envelope) -> int:
+    """About how many bytes the texts of an envelope take beside a row; the correlation id is in its row id, too."""
+    texts = (one.correlationid, one.correlationid, one.id, one.traceparent, one.modelversion)
+    return sum(map(len, filter(None, texts)))
 
 
 def _key(envelope: Envelope, content: bytes) -> str | None:

@@ -9,11 +9,15 @@ import pyarrow as pa
 
 from ..report import TypeChange
 from ..types import RowsMismatchError, TooLargeError, TypesError, family, parse
+from ..types.arrow_types import arrow_type
+from .column_types import is_kind_of
 from .inferred import InferredRows
-from .json_kinds import decode_rows, plain_text
+from .json_kinds import decode_rows, first_names, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import msgspec
 
     from ..lines.event_stream import Events
     from ..lines.tally import Tally
@@ -34,7 +38,17 @@ class TypedRows:
     def __init__(self, tally: Tally, inference: Inference) -> None:
         self._tally = tally
         self._inference = inference
-        self._codes: dict[str, dict[str, None]] = {}
+
+    def flat(self, events: Events, payloads: Sequence[bytes | msgspec.Raw], text: str) -> InferredRows | None:
+        """The rows of some events, read the fast way; None if some of them cannot be read so. See `rows`."""
+        types, names = _types(text), first_names(payloads[0])
+        if types is None or names is None or not self._inference.columns.mixed.isdisjoint(names):
+            return None
+        read = types.read_flat(payloads, names)
+        if read is None:
+            return None
+        self._note_all(names, types, events)
+        return InferredRows(events, read[1], read[0])
 
     def rows(self, events: Events, payloads: Sequence[bytes], text: str) -> Iterator[InferredRows]:
         """The rows of some events.
@@ -46,13 +60,13 @@ class TypedRows:
         """
         types = _types(text)
         if types is None:
-            yield self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
+            yield from self._mismatched(events, payloads, f"expected types of columns, got {text[:80]!r}")
             return
-        names = next((found for payload in payloads if (found := _names(payload)) is not None), ())
+        names = next((found for payload in payloads if (found := first_names(payload)) is not None), ())
         try:
             read = self._read(events, payloads, types, names)
         except TooLargeError:  # one by one they would take as much
-            yield self._mismatched(events, payloads, "expected types whose nulls fit into memory")
+            yield from self._mismatched(events, payloads, "expected types whose nulls fit into memory")
             return
         if read is not None:
             yield read
@@ -60,7 +74,7 @@ class TypedRows:
         # Columns with other names, or one event with other values.
         groups: dict[tuple[str, ...], list[int]] = {}
         for index, payload in enumerate(payloads):
-            groups.setdefault(_names(payload) or (), []).append(index)
+            groups.setdefault(first_names(payload) or (), []).append(index)
         for group, indices in groups.items():
             chosen, own = events.chosen(indices), [payloads[index] for index in indices]
             read = self._read(chosen, own, types, group) if len(groups) > 1 else None
@@ -70,7 +84,8 @@ class TypedRows:
             for index, payload in enumerate(own):
                 one = chosen.chosen([index])
                 reason = "expected rows of the types that their line says, got others"
-                yield self._read(one, [payload], types, group) or self._mismatched(one, [payload], reason)
+                read = self._read(one, [payload], types, group)
+                yield from self._mismatched(one, [payload], reason) if read is None else (read,)
 
     def _read(
         self, events: Events, payloads: Sequence[bytes], types: DataTypes, names: Sequence[str]
@@ -81,24 +96,31 @@ class TypedRows:
             raise
         except RowsMismatchError:
             return None
-        for name, code in zip(names, types.codes, strict=True):
-            self._note(name, code, events)
+        self._note_all(names, types, events)
         mixed = self._inference.columns.mixed.intersection(names)
         return InferredRows(events, counts, _with_texts(table, payloads, mixed) if mixed else table)
 
-    def _mismatched(self, events: Events, payloads: Sequence[bytes], reason: str) -> InferredRows:
+    def _mismatched(self, events: Events, payloads: Sequence[bytes], reason: str) -> Iterator[InferredRows]:
         for index in range(len(payloads)):
             self._tally.skip("mismatched", events.place(index), reason)
-        return self._inference.rows(events, payloads)
+        yield from self._inference.rows(events, payloads)
+
+    def _note_all(self, names: Sequence[str], types: DataTypes, events: Events) -> None:
+        for name, code in zip(names, types.codes, strict=True):
+            self._note(name, code, events)
 
     def _note(self, name: str, code: str, events: Events) -> None:
-        kind = family(code)
-        known = self._codes.setdefault(name, {})
+        # Categories in another order are another type; without an order they are united.
+        kind = code if pa.types.is_dictionary(found := arrow_type(code)) and found.ordered else family(code)
+        known = self._inference.codes.setdefault(name, {})
         if kind in known:
             return
-        if known:
-            before = next(reversed(known))
-            self._tally.change(TypeChange(column=name, before=before, after=kind, place=events.place(0), became=""))
+        before = next(reversed(known), None)
+        if before is None and (other := self._inference.columns.last_kind(name)) is not None:
+            before = None if is_kind_of(code, other) else other
+        if before is not None:
+            place = events.place(0)
+            self._tally.change(TypeChange(column=name, before=before, after=kind, place=place, became=""))
         known[kind] = None
 
 
@@ -108,13 +130,6 @@ def _types(text: str) -> DataTypes | None:
         return parse(text)
     except TypesError:
         return None
-
-
-def _names(payload: bytes) -> tuple[str, ...] | None:
-    """The columns of the first row of an event; None if it has no row."""
-    end = payload.find(b"},{")
-    rows = decode_rows(payload) if end < 0 else decode_rows(payload[: end + 1] + b"]") or decode_rows(payload)
-    return tuple(rows[0]) if rows else None
 
 
 def _with_texts(table: pa.Table, payloads: Sequence[bytes], columns: set[str]) -> pa.Table:

@@ -88,6 +88,10 @@ def with_schema(part: Part, own: pa.Schema, result: pa.Schema) -> pa.Table:
     """
     rows = len(next(iter(part.envelope.values()))) if part.envelope else part.own.num_rows
     present = set(part.own.schema.names)
+    absent: dict[pa.DataType, Any] = {}  # one column of nulls for all columns of a type: many may be absent
+    for field in own:
+        if field.name not in present and field.type not in absent:
+            absent[field.type] = _nulls(rows, field)
     columns = [_cast(part.own[field.name], field) if field.name in present else _nulls(rows, field) for field in own]
     return pa.table([*part.envelope.values(), *columns], schema=result)
 
@@ -100,11 +104,21 @@ def _cast(column: Any, field: pa.Field) -> Any:
     try:
         if pa.types.is_nested(field.type):
             return _cast_nested(column, field)
+        if pa.types.is_dictionary(column.type) and pa.types.is_dictionary(field.type):
+            return _without_order(column, field.type)
         if pa.types.is_string(_plain(column.type)) or not pa.types.is_string(field.type):
             return column.cast(field.type, safe=True)
     except MISMATCH:
         pass
     raise LossyError(field.name)
+
+
+def _without_order(column: Any, kind: pa.DataType) -> Any:
+    chunks = [
+        pa.DictionaryArray.from_arrays(one.indices, one.dictionary.cast(kind.value_type), ordered=kind.ordered)
+        for one in column.chunks
+    ]
+    return pa.chunked_array(chunks, kind)
 
 
 def _nulls(rows: int, field: pa.Field) -> Any:
@@ -126,8 +140,10 @@ def _cast_nested(column: Any, field: pa.Field) -> Any:
 def _wider(known: pa.Field, other: pa.Field) -> pa.Field:
     codes = [(field.metadata or {}).get(CODE_KEY, b"").decode() for field in (known, other)]
     code = merge(codes) if all(codes) else None
-    if code is not None and known.type == other.type:
-        return known.with_metadata({CODE_KEY: code.encode()})
+    if code is not None and _unordered(known.type) == _unordered(other.type):
+        # Of different orders none is right.
+        kind = known.type if codes[0] == codes[1] else _unordered(known.type)
+        return pa.field(known.name, kind, metadata={CODE_KEY: code.encode()})
     if known.type == other.type:
         return known.with_metadata(None)
     kinds = [_plain(field.type) for field in (known, other)]
@@ -138,6 +154,10 @@ def _wider(known: pa.Field, other: pa.Field) -> pa.Field:
         return pa.unify_schemas(schemas, promote_options="permissive").field(0)
     except MISMATCH:
         raise LossyError(known.name) from None
+
+
+def _unordered(kind: pa.DataType) -> pa.DataType:
+    return pa.dictionary(kind.index_type, kind.value_type) if pa.types.is_dictionary(kind) else kind
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -13,6 +13,7 @@ import pyarrow.json as pa_json
 from ..exceptions import ReaderError
 from .arrow_types import arrow_type, has_json_text
 from .categories import with_categories
+from .flat_rows import flat_rows
 from .grammar import codes_in
 from .json_cells import array_of, texts_of
 from .json_storage import exact, storage_of
@@ -120,6 +121,26 @@ class DataTypes:
                     f"column {name!r}: expected values of the type {code!r}, as the line says, got others: {error}"
                 ) from error
         return pa.table(columns, schema=schema), counts
+
+    def read_flat(self, datas: Sequence[bytes | msgspec.Raw], names: Sequence[str]) -> tuple[Any, list[int]] | None:
+        """The same as `read` in less time; None if `read` must do it."""
+        if len(names) != len(self.codes) or None in self._storages or not has_room(self.kinds, datas):
+            return None
+        rows = flat_rows(datas, names)
+        if rows is None:
+            return None
+        columns = []
+        for cells, storage, kind, code in zip(
+            rows.columns.values(), self._storages, self.kinds, self.codes, strict=True
+        ):
+            array = cells.array(storage)
+            if array is None:
+                return None
+            try:
+                columns.append(with_categories(exact(array, kind), code))
+            except _NO_VALUES:
+                return None
+        return pa.table(columns, schema=self.schema(names)), rows.counts
 
     def _fast_columns(
         self, datas: Sequence[bytes | memoryview], names: Sequence[str], storages: Sequence[Any]

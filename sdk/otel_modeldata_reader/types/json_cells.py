@@ -59,7 +59,7 @@ def _array(values: list[Any], kind: Any) -> Any:  # noqa: PLR0911 - one line per
 
 def _extension(values: list[Any], kind: Any) -> Any:
     if kind.extension_name == "arrow.uuid":
-        cells = [None if value is None else bytes.fromhex(value.replace("-", "")) for value in values]
+        cells = [None if value is None else bytes.fromhex(_checked(value, _TEXT).replace("-", "")) for value in values]
         return pa.ExtensionArray.from_storage(kind, pa.array(cells, kind.storage_type))
     if kind.extension_name == "arrow.bool8":
         values = [None if value is None else int(value) for value in values]
@@ -99,11 +99,11 @@ def _leaf(kind: Any) -> tuple[Any, Callable[[Any], Any]]:  # noqa: PLR0911 - one
     if types.is_integer(kind):
         return kind, lambda number: _checked(number, _INTEGER)
     if types.is_timestamp(kind):
-        return pa.int64(), lambda text: time_count(text, kind.unit)
+        return pa.int64(), lambda text: time_count(_checked(text, _TEXT), kind.unit)
     if types.is_date32(kind):
-        return pa.int32(), date_count
+        return pa.int32(), lambda text: date_count(_checked(text, _TEXT))
     if types.is_date64(kind):
-        return pa.int64(), lambda text: date_count(text) * _DAY_MS
+        return pa.int64(), lambda text: date_count(_checked(text, _TEXT)) * _DAY_MS
     if types.is_time(kind):
         return (pa.int32() if types.is_time32(kind) else pa.int64()), lambda text: clock_count(text, kind.unit)
     if types.is_duration(kind):

@@ -12,6 +12,8 @@ from pyarrow import types
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import msgspec
+
 __all__ = ["has_room", "has_room_for"]
 
 _MOST_BYTES: Final = 64 << 20
@@ -21,7 +23,7 @@ _SMALL_BYTES: Final = 64
 _BITS: Final = 8
 
 
-def has_room(kinds: Iterable[Any], datas: Sequence[bytes | memoryview]) -> bool:
+def has_room(kinds: Iterable[Any], datas: Sequence[bytes | memoryview | msgspec.Raw]) -> bool:
     """Whether the nulls that rows may have fit into memory.
 
     Args:

@@ -33,6 +33,8 @@ def read_again(frame: pd.DataFrame) -> tuple[str, Any, pd.DataFrame]:
     names = list(frame)
     table, counts = types.read([data, data], names)
     assert counts == [len(frame)] * 2
+    flat = types.read_flat([data, data], names)
+    assert flat is None or (flat[0].equals(table), flat[1]) == (True, counts)
     assert table.schema.equals(types.schema(names), check_metadata=True)
     return rows.types, table, to_pandas(table.slice(0, len(frame)))
 

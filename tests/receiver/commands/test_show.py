@@ -137,3 +137,22 @@ def test_a_terminal_has_colors_unless_no_color_is_set(tmp_path: Path) -> None:
     )
     assert {re.sub(r"\x1b\[[0-9;]*m", "", one) for one in shown.values()} == {shown["pipe"]}
     assert "  :smile: [red] " in shown["pipe"]
+
+
+def test_requests_and_responses_say_what_was_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    called = {"method": "POST", "path": "/score?a=1", "correlationid": "r"}
+    write(tmp_path, [line({"age": 41}, **called)], collection="shop/blue/request")
+    answered = called | {"statuscode": "200", "latencyms": "12.5", "id": "response"}
+    write(tmp_path, [line({"p": 0.5}, **answered)], collection="shop/blue/response")
+    _, out, _ = show(capsys, tmp_path, "r")
+    shown = [one.strip() for one in out.splitlines()]
+    assert [shown[4:6], shown[10:12]] == [
+        ["POST /score?a=1", '{"age": 41}'],
+        ["POST /score?a=1 200 in 12.5 ms", '{"p": 0.5}'],
+    ]
+    _, out, _ = show(capsys, tmp_path, "r", "--json")
+    names = ("method", "path", "status_code", "latency_ms")
+    assert [[one[name] for name in names] for one in json.loads(out)["events"]] == [
+        ["POST", "/score?a=1", None, None],
+        ["POST", "/score?a=1", "200", "12.5"],
+    ]

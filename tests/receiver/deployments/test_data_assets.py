@@ -8,10 +8,12 @@ from pathlib import Path  # noqa: TC003 (a fixture's type)
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from live_receiver import until
 from memory_store import MemoryStore, sink_on
 
-from otel_modeldata_receiver.deployments.data_assets import MLTABLE, AssetPublisher, DataAsset
+from otel_modeldata_receiver.deployments.data_assets import MLTABLE, AssetPublisher, DataAsset, asset_file
 from otel_modeldata_receiver.exceptions import AssetError
 from otel_modeldata_receiver.layout.destination import CollectionPlan, DeploymentPlan, Destinations
 from otel_modeldata_receiver.storage.local import LocalStore
@@ -71,6 +73,22 @@ async def test_after_the_first_line_an_mltable_and_an_asset_file_are_stored(tmp_
         "description": "model_inputs of credit/blue",
         "path": str(tmp_path / "credit/blue/model_inputs"),
     }
+
+
+@given(path=st.text(st.characters(codec="utf-8")), version=st.text(st.characters(codec="ascii")))
+def test_an_asset_file_is_the_same_whatever_writes_it(path: str, version: str) -> None:
+    content = {
+        "$schema": "https://azuremlschemas.azureedge.net/latest/data.schema.json",
+        "name": "mine",
+        "version": version,
+        "type": "uri_folder",
+        "description": "model_inputs of credit/blue",
+        "path": path,
+    }
+    expected = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000).encode()
+    assert (
+        asset_file(DataAsset(name="mine", version=version, path=path, description=content["description"])) == expected
+    )
 
 
 async def test_a_chosen_name_version_and_path_are_registered() -> None:

@@ -53,6 +53,36 @@ def test_callers_that_send_again_when_they_are_answered_share_an_append_again() 
     assert [len(block.splitlines()) for block in store.blocks[FIRST]] == [8] * 5
 
 
+def _blocks_of_callers(count: int, turns: int) -> list[int]:
+    """How many of `count` callers share each append, if the work for each request takes 0.4 ms before it."""
+    store = MemoryStore()
+    store.latency = 0.001
+
+    async def main() -> None:
+        sink, work = sink_on(store), asyncio.Lock()
+
+        async def caller(number: int) -> None:
+            for turn in range(turns):
+                async with work:
+                    await asyncio.sleep(0.0004)
+                await sink.append(FOLDER, lines(f"{turn}-{number}"))
+
+        await asyncio.gather(*map(caller, range(count)))
+
+    run(main())
+    return [len(block.splitlines()) for block in store.blocks[FIRST]]
+
+
+def test_of_many_callers_more_share_an_append_than_arrive_while_it_lasts() -> None:
+    assert _blocks_of_callers(64, turns=5) == [3, 5, 5, 5, 10, *[13] * 22, 6]
+
+
+def test_few_callers_do_not_all_wait_for_each_other_while_nothing_is_appended() -> None:
+    blocks = _blocks_of_callers(8, turns=100)
+    assert [at for at, size in enumerate(blocks) if size > 5] == [4, 73, 142]
+    assert blocks[:4] == [3, 5, 5, 5]
+
+
 def test_a_caller_waits_for_those_of_the_block_before_for_a_moment_and_once() -> None:
     async def main() -> list[float]:
         sink = sink_on(MemoryStore())

@@ -1,0 +1,123 @@
+"""The command `otel-modeldata export`: rows of a store in a file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from ..config.store_url import shown_store
+from ..exceptions import ConfigError
+from .printable import printable
+from .reader_session import opened_reader
+from .row_output import add_window
+from .store_argument import add_store_flag, chosen_store, path_argument
+
+if TYPE_CHECKING:
+    import argparse
+
+    from otel_modeldata_reader import Store
+    from otel_modeldata_reader.exporting import Exported, Rows
+
+_DESCRIPTION: Final = """\
+Write the rows of a collection into a file: Parquet with exact types, CSV, or a
+table of Delta Lake. With --joined, the rows of a deployment: its inputs,
+outputs and labels joined by row id.
+
+Rows are written in bounded memory. The file has its name when it is whole;
+after an error or Ctrl-C there is none. A file that is there is not replaced
+without --force.
+"""
+_EPILOG: Final = """\
+examples:
+  otel-modeldata export shop/blue/model_inputs --parquet inputs.parquet
+  otel-modeldata export shop/blue/model_inputs --csv spanish.csv --since -7d \\
+      --columns time,age --where "country = 'ES'"
+  otel-modeldata export shop/blue --joined --parquet rows.parquet
+
+environment:
+  OTEL_MODELDATA_STORE             the store, without --store
+  AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
+  AZURE_STORAGE_ACCOUNT_URL        URL of that account, without a secret; it is
+                                   opened with the identity of the machine
+
+exit codes:
+  0    written, also if there is no row
+  2    wrong command line, no such collection, or a file that cannot be written
+  3    the store cannot be read
+  130  Ctrl-C; nothing is written
+"""
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `export` its texts and arguments."""
+    parser.description, parser.epilog = _DESCRIPTION, _EPILOG
+    parser.add_argument("collection", metavar="COLLECTION", help="endpoint/deployment/collection, as ls lists it")
+    form = parser.add_mutually_exclusive_group(required=True)
+    form.add_argument("--parquet", metavar="FILE", type=path_argument, help="a Parquet file, compressed with zstd")
+    form.add_argument("--csv", metavar="FILE", type=path_argument, help="a CSV file in UTF-8, with a header")
+    form.add_argument("--delta", metavar="FOLDER", type=path_argument, help="a table of Delta Lake")
+    add_store_flag(parser)
+    add_window(parser)
+    parser.add_argument("--columns", metavar="NAMES", help="only these columns, in this order, with commas between")
+    parser.add_argument("--where", metavar="SQL", help="only rows for which this is true, such as \"country = 'ES'\"")
+    parser.add_argument("--joined", action="store_true", help="COLLECTION is a deployment: export its joined rows")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=export)
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write rows into a file, and print how many; what was skipped or has another type there is on stderr.
+
+    Raises:
+        ReceiverError: a wrong command line, a file that cannot be written, missing dependencies, or a store that
+            cannot be read.
+    """
+    url = chosen_store(arguments)
+    with opened_reader(url) as store:
+        rows = _rows(store, arguments)
+        exported = _written(rows, arguments)
+        reports = rows.reports if arguments.joined else {arguments.collection: rows.report}
+    for name, report in reports.items():
+        if not report.is_clean:
+            sys.stderr.write(printable(f"{name}: {report}") + "\n")
+    if arguments.json:
+        facts = {"store": shown_store(url), "path": str(exported.path), "rows": exported.rows, "bytes": exported.size}
+        sys.stdout.write(json.dumps(facts | {"notes": list(exported.notes)}) + "\n")
+        return
+    if arguments.delta is None:
+        _say(exported.notes)
+    counted = "1 row" if exported.rows == 1 else f"{exported.rows:,} rows"
+    sys.stdout.write(f"{exported.path}: {counted}, {exported.size:,} bytes\n")
+
+
+def _rows(store: Store, arguments: argparse.Namespace) -> Any:
+    window = (arguments.since, arguments.until)
+    columns = None if arguments.columns is None else [name.strip() for name in arguments.columns.split(",")]
+    if not arguments.joined:
+        return store.read(arguments.collection, *window, columns=columns, where=arguments.where)
+    from otel_modeldata_reader.sql.table_names import quoted  # noqa: PLC0415 (the command line starts without it)
+
+    deployment = arguments.collection.strip("/")
+    if arguments.where is not None and ";" in arguments.where:
+        raise ConfigError(f"expected a condition in SQL, got {arguments.where!r}: leave out the semicolon")
+    names = "*" if columns is None else ", ".join(map(quoted, columns))
+    condition = "" if arguments.where is None else f" WHERE ({arguments.where}\n)"
+    return store.query(f"SELECT {names} FROM {quoted(f'{deployment}/joined')}{condition}", *window)  # noqa: S608 (it only reads)
+
+
+def _written(rows: Rows, arguments: argparse.Namespace) -> Exported:
+    from otel_modeldata_reader.exporting import to_csv, to_delta, to_parquet  # noqa: PLC0415 (imports pyarrow)
+
+    if arguments.delta is not None:
+        report = None if arguments.json else lambda note: _say([note])
+        return to_delta(rows, arguments.delta, overwrite=arguments.force, report=report or (lambda _: None))
+    if arguments.csv is not None:
+        return to_csv(rows, arguments.csv, overwrite=arguments.force)
+    return to_parquet(rows, arguments.parquet, overwrite=arguments.force)
+
+
+def _say(notes: Any) -> None:
+    for note in notes:
+        sys.stderr.write(f"otel-modeldata: {printable(note)}\n")

@@ -1,0 +1,105 @@
+"""A file or folder that gets its name when it is whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..exceptions import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["NewFile", "new_file"]
+
+
+class NewFile:
+    """A file or folder that is being written.
+
+    Attributes:
+        final: its own name.
+        path: the name that it has until it is whole.
+        size: its bytes, when it is.
+    """
+
+    def __init__(self, final: Path) -> None:
+        self.final = final
+        self.path = final.with_name(f".{final.name[:200]}.{secrets.token_hex(4)}.part")
+        self.size = 0
+
+
+@contextmanager
+def new_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[NewFile]:
+    """A new file or folder: write it at `path` of the value, and it is renamed at the end.
+
+    After an error, an interruption too, nothing of it is left.
+
+    Args:
+        path: its own name.
+        overwrite: whether to replace what has the name.
+
+    Raises:
+        ExportError: the name is taken, its folder is missing, or it cannot be written.
+    """
+    new = NewFile(Path(path))
+    check_free(new.final, overwrite=overwrite)
+    try:
+        yield new
+        new.size = _size(new.path)
+        _rename(new, overwrite=overwrite)
+    except OSError as error:
+        raise ExportError(f"expected a file that can be written, got {error.strerror or error}: {new.final}") from None
+    finally:
+        _remove(new.path)
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Raise ExportError if a name is taken, or its folder is missing."""
+    if os.path.lexists(path) and not overwrite:
+        raise ExportError(
+            f"expected a new file, got one that is there, {path}: choose another name, or overwrite it "
+            "(overwrite=True, --force)"
+        )
+    if not path.absolute().parent.is_dir():
+        raise ExportError(f"expected a folder for {path.name}, got none at {path.parent}: create it")
+
+
+def _rename(new: NewFile, *, overwrite: bool) -> None:
+    if new.path.is_dir():
+        if overwrite and new.final.is_dir() and not new.final.is_symlink():
+            old = new.path.with_suffix(".old")
+            new.final.rename(old)
+            new.path.rename(new.final)
+            shutil.rmtree(old, ignore_errors=True)
+            return
+        new.path.rename(new.final)
+        return
+    with new.path.open("rb") as file:
+        os.fsync(file.fileno())
+    if overwrite:
+        new.path.replace(new.final)
+        return
+    try:
+        os.link(new.path, new.final)  # refuses a name that somebody took in the meantime
+    except FileExistsError:
+        check_free(new.final, overwrite=False)
+    except OSError:  # a file system without links
+        check_free(new.final, overwrite=False)
+        new.path.replace(new.final)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    return path.stat().st_size

@@ -1,0 +1,66 @@
+"""Batches whose values JSON and CSV can have: times are ISO 8601 texts with all their digits, bytes are base64."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["json_rows", "plain_batch"]
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=str, decimal_format="string")
+
+
+def plain_batch(batch: pa.RecordBatch, *, nested: bool) -> pa.RecordBatch:
+    """A batch with columns of texts, numbers, truths and nulls.
+
+    Args:
+        batch: any.
+        nested: whether lists and structures stay; else they are JSON texts.
+    """
+    columns = [_plain(column, nested=nested) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def json_rows(batch: pa.RecordBatch) -> bytes:
+    """The rows as JSON, one object a line. What is no number (NaN) is null; a decimal is a text with all its digits."""
+    return b"".join(_encoder.encode(row) + b"\n" for row in plain_batch(batch, nested=True).to_pylist())
+
+
+def _plain(column: Any, *, nested: bool) -> Any:  # noqa: PLR0911 (a table of kinds)
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(column.cast(kind.value_type), nested=nested)
+    if pa.types.is_nested(kind):
+        if nested:
+            return column
+        texts = [None if value is None else _encoder.encode(value).decode() for value in column.to_pylist()]
+        return pa.array(texts, pa.string())
+    if pa.types.is_timestamp(kind):
+        return _times(column)
+    if pa.types.is_duration(kind) or kind == pa.month_day_nano_interval():
+        return pa.array([None if value is None else _span(value) for value in column.to_pylist()], pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        texts = [None if value is None else base64.b64encode(value).decode() for value in column.to_pylist()]
+        return pa.array(texts, pa.string())
+    if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
+        return column.cast(pa.string())
+    return column
+
+
+def _times(column: Any) -> Any:
+    """`2026-11-22T10:00:00.000000001Z`; a time without a zone has no Z."""
+    if column.type.tz is not None:
+        column = column.cast(pa.timestamp(column.type.unit, "UTC"))
+    return pc.replace_substring(column.cast(pa.string()), pattern=" ", replacement="T", max_replacements=1)
+
+
+def _span(value: Any) -> str:
+    if isinstance(value, pa.MonthDayNano):
+        return f"P{value.months}M{value.days}DT{value.nanoseconds / 1e9:.9f}S"
+    import pandas as pd  # noqa: PLC0415 (slow to import)
+
+    return str(pd.Timedelta(value).isoformat())

@@ -1,0 +1,130 @@
+"""`follow`: the rows of a collection as they are written, by asking for the sizes of its blobs."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+
+from ..rows.result import where as condition
+from .growth import Growth
+from .last_lines import last_lines
+from .line_slices import reading_of
+from .listing import Listing
+from .new_ids import NewIds
+from .new_rows import NewRows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..blobs.listing import CollectionBlobs
+    from ..blobs.store_access import StoreAccess
+    from ..window import Window
+    from .line_slices import LineSlices
+
+__all__ = ["follow"]
+
+_SKIPPED: Final = ("duplicates", "foreign", "mismatched", "missing_payloads")
+
+
+def follow(  # noqa: PLR0913 (most are keywords)
+    store: StoreAccess,
+    found: CollectionBlobs,
+    window: Window,
+    *,
+    where: str | None = None,
+    last: int | None = None,
+    poll: float = 1.0,
+) -> Iterator[NewRows]:
+    """The rows of a collection as they are written; it does not end.
+
+    Args:
+        store: has the collection.
+        found: its blobs, as they are listed now.
+        window: only events of this window.
+        where: only rows for which this is true, as for `Store.read`. A column that an event does not have is null.
+        last: how many of the rows that are there already come first; None means all of the window, if it has a
+            beginning, else none.
+        poll: seconds between two listings.
+
+    Raises:
+        StoreUnavailableError: the store cannot be read.
+        ReaderError: `where` cannot be evaluated.
+    """
+    with _chosen_by(where) as chosen:
+        ids = NewIds()
+        ends = found.blobs
+        if last is None and window.since is not None:
+            ends = ()
+        elif last or where is not None:  # a wrong condition is an error at once, not with the next row
+            for rows in _last_rows(store, found, window, last or 1, chosen):
+                ids.take(rows.table)
+                if last:
+                    yield rows
+        growth = Growth(store, ends)
+        listing = Listing(store, found)
+        while True:
+            for slices in growth.slices(found.within(window)):
+                rows = _read(store, found, window, slices)
+                table, repeated = ids.take(rows.table)
+                skipped = _added(rows.skipped, duplicates=repeated, foreign=growth.take_foreign())
+                if (table := chosen(table)).num_rows or skipped:
+                    yield NewRows(table=table, skipped=skipped)
+            time.sleep(poll)
+            found = listing.next()
+
+
+def _last_rows(
+    store: StoreAccess,
+    found: CollectionBlobs,
+    window: Window,
+    wanted: int,
+    chosen: Callable[[pa.Table], pa.Table],
+) -> list[NewRows]:
+    """The last rows: those of one folder together, the earliest first."""
+    kept: list[NewRows] = []
+    for lines in last_lines(store, found.within(window)):
+        rows = _read(store, found, window, lines.slices)
+        table = chosen(rows.table)
+        if lines.is_final or table.num_rows >= wanted:
+            table = table.slice(max(0, table.num_rows - wanted))
+            kept.insert(0, replace(rows, table=table))
+            wanted -= table.num_rows
+        if not wanted:
+            break
+    return kept
+
+
+def _read(store: StoreAccess, found: CollectionBlobs, window: Window, slices: LineSlices) -> NewRows:
+    """The rows of some lines, in the order of their times."""
+    reading = reading_of(store, found, window, slices)
+    table = reading.to_arrow()
+    counts = {name: getattr(reading.report, name) for name in _SKIPPED}
+    table = table.sort_by("time") if table.num_rows > 1 else table
+    return NewRows(table=table, skipped={name: count for name, count in counts.items() if count})
+
+
+def _added(counts: Any, **more: int) -> dict[str, int]:
+    return {name: count for name in _SKIPPED if (count := counts.get(name, 0) + more.get(name, 0))}
+
+
+@contextmanager
+def _chosen_by(where: str | None) -> Iterator[Callable[[pa.Table], pa.Table]]:
+    """The rows of a table for which a condition is true; columns that earlier tables had are null where missing."""
+    known: dict[str, Any] = {}
+    with condition(where) as chosen:
+
+        def rows(table: pa.Table) -> pa.Table:
+            if where is None or not table.num_rows:
+                return table
+            own = table.column_names
+            for field in table.schema:
+                known.setdefault(field.name, field.type)
+            for name in known.keys() - set(own):
+                table = table.append_column(name, pa.nulls(table.num_rows, known[name]))
+            return chosen(table).select(own)
+
+        yield rows
