@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,8 @@ def new_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[NewFi
         new.size = _size(new.path)
         _rename(new, overwrite=overwrite)
     except OSError as error:
-        raise ExportError(f"expected a file that can be written, got {error.strerror or error}: {new.final}") from None
+        reason = os.strerror(error.errno) if error.errno else error  # pyarrow's text has the other name of the file
+        raise ExportError(f"expected a file that can be written, got {reason}: {new.final}") from None
     finally:
         _remove(new.path)
 
@@ -64,7 +65,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
             f"expected a new file, got one that is there, {path}: choose another name, or overwrite it "
             "(overwrite=True, --force)"
         )
-    if not path.absolute().parent.is_dir():
+    if not os.path.isdir(path.absolute().parent):  # noqa: PTH112 (Path raises if it may not look)
         raise ExportError(f"expected a folder for {path.name}, got none at {path.parent}: create it")
 
 
@@ -93,9 +94,11 @@ def _rename(new: NewFile, *, overwrite: bool) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    """Remove what there is, and hide no error behind one of this."""
+    if os.path.isdir(path):  # noqa: PTH112 (Path raises if it may not look)
         shutil.rmtree(path, ignore_errors=True)
-    else:
+        return
+    with suppress(OSError):
         path.unlink(missing_ok=True)
 
 

@@ -152,3 +152,16 @@ def test_a_deployment_needs_joined_and_joined_needs_a_deployment(
 def test_a_file_called_minus_is_refused(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = "otel-modeldata: expected the name of a file, got '-': otel-modeldata query --csv prints rows\n"
     assert export(capsys, COLLECTION, "--csv", "-", "--store", store) == (2, "", message)
+
+
+def test_a_file_that_the_system_refuses_is_one_sentence(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "é" * 150  # 300 bytes, where a name has at most 255
+    for path, message in [
+        (tmp_path / long, f"a file that can be written, got File name too long: {tmp_path / long}"),
+        (tmp_path / long / "x", f"a folder for x, got none at {tmp_path / long}: create it"),
+    ]:
+        for flag in ("--csv", "--parquet"):
+            found = export(capsys, COLLECTION, flag, path, "--store", store)
+            assert found == (2, "", f"otel-modeldata: expected {message}\n")
