@@ -172,9 +172,14 @@ def _by_frame(case: str) -> list[tuple[str, dict[str, float]]]:
 
 def _unit(figure: str) -> str:
     """The name of a figure in words: `events_per_second` is `events/s`."""
-    words = figure.replace("cpu", "CPU").replace("CPU_us_per_event", "CPU/event, us")
-    words = words.replace("mb_per_second", "MB/s").replace("mb_per_s", "MB/s").replace("_per_second", "/s")
-    words = re.sub(r"[_ ](us|ms|s|mb|seconds)$", r", \1", words).replace(", mb", ", MB")
+    words = (
+        figure.replace("cpu", "CPU")
+        .replace("mb_per_second", "MB/s")
+        .replace("mb_per_s", "MB/s")
+        .replace("_per_second", "/s")
+    )
+    words = re.sub(r"[_ ](us|ms|s|mb|seconds)$", r", \1", words)
+    words = words.replace(", mb", ", MB").replace("CPU_us_per_event", "CPU/event, us")
     return words.replace("_", " ")
 
 
