@@ -50,7 +50,11 @@ exit codes:
 _LINES: Final = 10
 _LEFT_OUT: Final = frozenset({"row_id", "time", "endpoint", "deployment", "collection", "correlationid", "event_id"})
 """Columns of the envelope that are the same in all rows, or in the row id."""
-_NAMES: Final = {"foreign": "that are no events", "missing_payloads": "without their payload"}
+_NAMES: Final = {
+    "foreign": "that are no events",
+    "missing_payloads": "without their payload",
+    "undecided": "with values that the condition cannot compare",
+}
 
 
 def complete(parser: argparse.ArgumentParser) -> None:

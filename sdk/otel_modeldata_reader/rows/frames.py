@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..exceptions import ReaderError
 from ..types import to_pandas as typed_to_pandas
 from ..types.data_types import CODE_KEY
 from .json_table import EXACT_LIMIT
@@ -54,7 +55,12 @@ def _special(column: Any) -> Any:
     import pandas as pd  # noqa: PLC0415 (see above)
 
     if pa.types.is_nested(column.type):
-        return pd.Series(column.to_pylist(), dtype=object)
+        try:
+            return pd.Series(column.to_pylist(), dtype=object)
+        except OverflowError as error:
+            raise ReaderError(
+                f"expected times of the years 1 to 9999 in lists and structures, got others: {error}: call to_arrow()"
+            ) from None
     if pa.types.is_integer(column.type) and column.null_count:
         low, high = pc.min_max(column).as_py().values()
         if low is not None and not (low >= -EXACT_LIMIT and high <= EXACT_LIMIT):
