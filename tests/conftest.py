@@ -29,6 +29,7 @@ pytest_plugins = [
     "scoring_host",
     "payload_servers",
     "ending_host",
+    "engine_environment",
     "unread_exceptions",
 ]
 """Servers and programs that tests start, and checks of the whole run; the modules are in `fixtures/`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .exceptions import ReaderError, UnknownNameError
+from .exceptions import UnknownNameError
 from .window import held, window_of
 
 if TYPE_CHECKING:
@@ -58,13 +58,9 @@ class JoinedRows:
 
     def to_polars(self) -> pl.DataFrame:
         """The rows as a frame of Polars; raises ReaderError if Polars is not installed."""
-        try:
-            import polars as pl  # noqa: PLC0415 (optional)
-        except ImportError:
-            raise ReaderError("expected Polars, got no such package: pip install polars") from None
-        frame = pl.from_arrow(self.table)
-        assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table becomes no series
-        return frame
+        from .rows.frames import to_polars  # noqa: PLC0415 (imports pyarrow)
+
+        return to_polars(self.table)
 
     def to_mlflow_dataset(
         self, *, targets: str | None = None, predictions: str | None = None, name: str | None = None

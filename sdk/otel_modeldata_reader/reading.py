@@ -8,13 +8,14 @@ must have the final types already: they are read twice, unless all of them fit i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .exceptions import DamagedLineError, ReaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import duckdb
     import pandas as pd
     import polars as pl
     import pyarrow as pa
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
+    from .engines.planning import ReadPlan
     from .report import ReadReport
     from .rows.column_types import ColumnTypes
     from .rows.one_pass import OnePass
@@ -178,13 +180,67 @@ class Reading:
         Raises:
             ReaderError: Polars is not installed, and as for `batches`.
         """
+        from .rows.frames import to_polars  # noqa: PLC0415 (imports pyarrow)
+
+        return to_polars(self.to_arrow())
+
+    def plan(self, schema: pa.Schema | None = None) -> ReadPlan:
+        """This reading in parts that other processes can read; the collection is read once now.
+
+        Args:
+            schema: the columns and their types; without it they are found over all rows.
+
+        Raises:
+            ReaderError: as for `batches`.
+        """
+        from .engines.planning import plan_read  # noqa: PLC0415 (imports pyarrow)
+
+        return plan_read(self._store, self._request, schema)
+
+    def scan_polars(self) -> pl.LazyFrame:
+        """The rows as a lazy frame of Polars, which reads them when it is collected.
+
+        Raises:
+            ReaderError: Polars is not installed, and as for `plan`.
+        """
+        from .engines.polars import scan_polars  # noqa: PLC0415 (imports pyarrow)
+
+        return scan_polars(self.plan())
+
+    def to_duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
+        """The rows as a relation of DuckDB; each query that uses it reads them again, in bounded memory.
+
+        Args:
+            connection: where the relation is used; None is DuckDB's default one.
+
+        Raises:
+            ReaderError: as for `plan`.
+        """
+        from .engines.duckdb import to_duckdb  # noqa: PLC0415 (imports pyarrow)
+
+        return to_duckdb(self.plan(), connection)
+
+    def to_dask(self) -> Any:
+        """The rows as a frame of Dask, whose partitions its workers read.
+
+        Raises:
+            ReaderError: Dask is not installed, and as for `plan`.
+        """
+        from .engines.dask import to_dask  # noqa: PLC0415 (imports pyarrow)
+
+        return to_dask(self.plan())
+
+    def to_daft(self) -> Any:
+        """The rows as a lazy frame of Daft, whose partitions its workers read.
+
+        Raises:
+            ReaderError: Daft is not installed, and as for `plan`.
+        """
         try:
-            import polars as pl  # noqa: PLC0415 (optional)
+            from .engines.daft import ModeldataSource  # noqa: PLC0415 (imports Daft)
         except ImportError:
-            raise ReaderError("expected Polars, got no such package: pip install polars") from None
-        frame = pl.from_arrow(self.to_arrow())
-        assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table becomes no series
-        return frame
+            raise ReaderError("expected Daft, got no such package: pip install daft") from None
+        return ModeldataSource(self.plan()).read()
 
     def to_mlflow_dataset(
         self, *, targets: str | None = None, predictions: str | None = None, name: str | None = None

@@ -11,7 +11,7 @@ from ..exceptions import ConfigError
 from .printable import printable
 from .reader_session import opened_reader
 from .row_output import add_window
-from .store_argument import add_store_flag, chosen_store, path_argument
+from .store_argument import STORE_VARIABLES, add_store_flag, chosen_store, path_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +28,7 @@ Rows are written in bounded memory. The file has its name when it is whole;
 after an error or Ctrl-C there is none. A file that is there is not replaced
 without --force.
 """
-_EPILOG: Final = """\
+_EPILOG: Final = f"""\
 examples:
   otel-modeldata export shop/blue/model_inputs --parquet inputs.parquet
   otel-modeldata export shop/blue/model_inputs --csv spanish.csv --since -7d \\
@@ -36,10 +36,7 @@ examples:
   otel-modeldata export shop/blue --joined --parquet rows.parquet
 
 environment:
-  OTEL_MODELDATA_STORE             the store, without --store
-  AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
-  AZURE_STORAGE_ACCOUNT_URL        URL of that account, without a secret; it is
-                                   opened with the identity of the machine
+{STORE_VARIABLES}
 
 exit codes:
   0    written, also if there is no row

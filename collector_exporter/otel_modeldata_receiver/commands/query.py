@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .printable import printable
 from .reader_session import opened_reader
 from .row_output import add_window, write_csv, write_json, write_table
-from .store_argument import add_store_flag, chosen_store
+from .store_argument import STORE_VARIABLES, add_store_flag, chosen_store
 
 if TYPE_CHECKING:
     import argparse
@@ -22,23 +22,20 @@ and labels joined, are the table "shop/blue/joined". SHOW TABLES lists all.
 Only the collections that the statement names are read, in bounded memory. SQL
 reaches nothing but the store: no files, no network, no extensions.
 """
-_EPILOG: Final = """\
+_EPILOG: Final = f"""\
 examples:
   otel-modeldata query "SHOW TABLES" --store ./modeldata
   otel-modeldata query "SELECT country, count(*) FROM model_inputs GROUP BY ALL"
   otel-modeldata query "SELECT * FROM joined WHERE score > 0.9" --since -7d --csv
 
 environment:
-  OTEL_MODELDATA_STORE             the store, without --store
-  AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
-  AZURE_STORAGE_ACCOUNT_URL        URL of that account, without a secret; it is
-                                   opened with the identity of the machine
+{STORE_VARIABLES}
 
 exit codes:
   0  printed, also if there is no row
   2  wrong command line or SQL, or no such table or column
   3  the store cannot be read
-"""
+"""  # noqa: S608 (a help text)
 
 
 def complete(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..config.store_url import shown_store
 from .printable import printable
 from .reader_session import opened_reader
-from .store_argument import add_store_flag, chosen_store
+from .store_argument import STORE_VARIABLES, add_store_flag, chosen_store
 from .terminal import WIDTH, columns, fitting, size_text, writer
 
 if TYPE_CHECKING:
@@ -30,16 +30,13 @@ line.
 Without an index the blobs are scanned. A scan of much writes the index into the
 folder _index of the store, if that may be written to.
 """
-_EPILOG: Final = """\
+_EPILOG: Final = f"""\
 examples:
   otel-modeldata show bbfd5758-6d3c-4c5e-8a0e-5b7f1f6b6a51 --store ./modeldata
   otel-modeldata show order-17_0 --since -7d --json
 
 environment:
-  OTEL_MODELDATA_STORE             the store, without --store
-  AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
-  AZURE_STORAGE_ACCOUNT_URL        URL of that account, without a secret; it is
-                                   opened with the identity of the machine
+{STORE_VARIABLES}
 
 exit codes:
   0  found

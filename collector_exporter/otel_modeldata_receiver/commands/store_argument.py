@@ -13,6 +13,7 @@ from ..config.store_url import has_secret, meant_store, shown_store
 from ..exceptions import ConfigError
 
 __all__ = [
+    "STORE_VARIABLES",
     "add_store",
     "add_store_flag",
     "chosen_store",
@@ -24,6 +25,12 @@ __all__ = [
 
 _VARIABLE: Final = "OTEL_MODELDATA_STORE"
 _DEFAULT: Final = "./modeldata"
+STORE_VARIABLES: Final = """\
+  OTEL_MODELDATA_STORE             the store, without --store
+  AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
+  AZURE_STORAGE_ACCOUNT_URL        URL of that account, without a secret; it is
+                                   opened with the identity of the machine"""
+"""What the help of each command that has `--store` says of them."""
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .printable import printable
 from .reader_session import opened_reader
-from .store_argument import add_store_flag, chosen_store
+from .store_argument import STORE_VARIABLES, add_store_flag, chosen_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ Print the rows of a collection as they are written, until Ctrl-C. A line that
 is being written waits until it is whole. Late events come when they arrive,
 whatever their time is.
 """
-_EPILOG: Final = """\
+_EPILOG: Final = f"""\
 examples:
   otel-modeldata tail shop/blue/model_inputs
       the last 10 rows, then new ones
@@ -37,10 +37,7 @@ examples:
   otel-modeldata tail shop/blue/model_outputs --lines 0 --json | jq .score
 
 environment:
-  OTEL_MODELDATA_STORE             the store, without --store
-  AZURE_STORAGE_CONNECTION_STRING  account of an az:// store
-  AZURE_STORAGE_ACCOUNT_URL        URL of that account, without a secret; it is
-                                   opened with the identity of the machine
+{STORE_VARIABLES}
 
 exit codes:
   0  ended by Ctrl-C, or by the program that reads the output

@@ -1,4 +1,4 @@
-"""Arrow tables to pandas, with the values that the table has.
+"""Arrow tables to frames of pandas and Polars, with the values that the table has.
 
 pandas has no missing value in its columns of integers. Where a column has one, it becomes a column of floats, as
 `pandas.read_json` makes it, or of nullable integers if a float64 cannot hold every one.
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
+    import polars as pl
 
-__all__ = ["to_pandas"]
+__all__ = ["to_pandas", "to_polars"]
 
 
 def to_pandas(table: pa.Table, unconverted: Callable[[str], object] = lambda _: None) -> pd.DataFrame:
@@ -49,6 +50,21 @@ def to_pandas(table: pa.Table, unconverted: Callable[[str], object] = lambda _: 
     if of_types is not None:
         columns |= {name: of_types[name] for name in typed}
     return pd.DataFrame({name: columns[name] for name in names}, copy=False)
+
+
+def to_polars(table: pa.Table) -> pl.DataFrame:
+    """The table as a frame of Polars.
+
+    Raises:
+        ReaderError: Polars is not installed.
+    """
+    try:
+        import polars as pl  # noqa: PLC0415 (optional)
+    except ImportError:
+        raise ReaderError("expected Polars, got no such package: pip install polars") from None
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table becomes no series
+    return frame
 
 
 def _special(column: Any) -> Any:

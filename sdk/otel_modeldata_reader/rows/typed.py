@@ -10,6 +10,7 @@ import pyarrow as pa
 from ..report import TypeChange
 from ..types import RowsMismatchError, TooLargeError, TypesError, family, parse
 from ..types.arrow_types import arrow_type
+from ..types.data_types import OBJECTS
 from .column_types import is_kind_of
 from .inferred import InferredRows
 from .json_kinds import decode_rows, first_names, plain_text
@@ -47,8 +48,7 @@ class TypedRows:
         read = types.read_flat(payloads, names)
         if read is None:
             return None
-        self._note_all(names, types, events)
-        return InferredRows(events, read[1], read[0])
+        return InferredRows(events, read[1], self._noted(read[0], types, events))
 
     def rows(self, events: Events, payloads: Sequence[bytes], text: str) -> Iterator[InferredRows]:
         """The rows of some events.
@@ -96,7 +96,7 @@ class TypedRows:
             raise
         except RowsMismatchError:
             return None
-        self._note_all(names, types, events)
+        table = self._noted(table, types, events)
         mixed = self._inference.columns.mixed.intersection(names)
         return InferredRows(events, counts, _with_texts(table, payloads, mixed) if mixed else table)
 
@@ -105,9 +105,15 @@ class TypedRows:
             self._tally.skip("mismatched", events.place(index), reason)
         yield from self._inference.rows(events, payloads)
 
-    def _note_all(self, names: Sequence[str], types: DataTypes, events: Events) -> None:
-        for name, code in zip(names, types.codes, strict=True):
-            self._note(name, code, events)
+    def _noted(self, table: pa.Table, types: DataTypes, events: Events) -> pa.Table:
+        """`table`, in which objects that are all missing have no type: a later line says what they are."""
+        for place, (name, code) in enumerate(zip(table.column_names, types.codes, strict=True)):
+            if code == OBJECTS and table[place].null_count == table.num_rows:
+                field = table.schema.field(place)
+                table = table.set_column(place, field.with_type(pa.null()), pa.nulls(table.num_rows))
+            else:
+                self._note(name, code, events)
+        return table
 
     def _note(self, name: str, code: str, events: Events) -> None:
         # Categories in another order are another type; without an order they are united.

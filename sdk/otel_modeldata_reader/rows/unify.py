@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ..types import merge
-from ..types.data_types import CODE_KEY
+from ..types.arrow_types import arrow_type
+from ..types.data_types import CODE_KEY, OBJECTS
 from ..types.null_room import has_room_for
 from .column_types import MISMATCH
 from .envelope_columns import ENVELOPE, free_name
@@ -56,7 +57,7 @@ def unified(schemas: Iterable[pa.Schema], columns: ColumnTypes) -> pa.Schema:
                 fields[field.name] = _wider(known, field)
     # The parser returns columns with a given type before others; what has been learned has them in their order.
     inferred = (name for name in types if name in fields)
-    return pa.schema([fields[next(inferred) if name in types else name] for name in fields])
+    return pa.schema([_typed(fields[next(inferred) if name in types else name]) for name in fields])
 
 
 def result_schema(own: pa.Schema, *, envelope: bool) -> pa.Schema:
@@ -94,6 +95,12 @@ def with_schema(part: Part, own: pa.Schema, result: pa.Schema) -> pa.Table:
             absent[field.type] = _nulls(rows, field)
     columns = [_cast(part.own[field.name], field) if field.name in present else _nulls(rows, field) for field in own]
     return pa.table([*part.envelope.values(), *columns], schema=result)
+
+
+def _typed(field: pa.Field) -> pa.Field:
+    """A field with the type of its code: objects that are all missing had none so far (`typed.py`)."""
+    code = (field.metadata or {}).get(CODE_KEY, b"").decode()
+    return field.with_type(arrow_type(code)) if code == OBJECTS else field
 
 
 def _cast(column: Any, field: pa.Field) -> Any:

@@ -152,13 +152,9 @@ class Query:
         Raises:
             ReaderError: Polars is not installed, and as for `batches`.
         """
-        try:
-            import polars as pl  # noqa: PLC0415 (optional)
-        except ImportError:
-            raise ReaderError("expected Polars, got no such package: pip install polars") from None
-        frame = pl.from_arrow(self.to_arrow())
-        assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table becomes no series
-        return frame
+        from ..rows.frames import to_polars  # noqa: PLC0415 (imports pyarrow)
+
+        return to_polars(self.to_arrow())
 
     def _stream(self) -> Iterator[pa.RecordBatch]:
         """The rows; the first batch may be empty, but has the schema."""

@@ -23,10 +23,12 @@ from .null_room import has_room
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["CODE_KEY", "DataTypes", "RowsMismatchError", "TooLargeError", "parse"]
+__all__ = ["CODE_KEY", "OBJECTS", "DataTypes", "RowsMismatchError", "TooLargeError", "parse"]
 
 CODE_KEY: Final = b"modeldata.type"
 """The key of a field's metadata that has the code of the column."""
+OBJECTS: Final = "O"
+"""The code of objects that are texts, or all missing."""
 _NO_VALUES: Final = (
     ArithmeticError,
     LookupError,

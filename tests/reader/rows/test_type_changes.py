@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,6 +54,27 @@ def test_a_line_without_types_beside_one_with_types_is_a_change_unless_they_are_
     assert found == [(before, after, 2, became)]
     with pytest.raises(DamagedLineError, match="expected one type of 'a'"):
         reader.open(tmp_path).read(COLLECTION, strict=True).to_arrow()
+
+
+@pytest.mark.parametrize(
+    ("cell", "code", "dtype"), [("1", "i8", "Int64"), ('"x"', "s", "str"), ("true", "b", "boolean")]
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_objects_that_are_all_missing_take_the_type_of_the_other_lines(
+    tmp_path: Path, cell: str, code: str, dtype: str, *, backwards: bool
+) -> None:
+    cells = [("null", "O"), (cell, code)]
+    assert changes(tmp_path, *(cells[::-1] if backwards else cells)) == []
+    frame = reader.open(tmp_path).read(COLLECTION, envelope=False).to_pandas()
+    assert str(frame["a"].dtype) == dtype
+    assert frame["a"].dropna().tolist() == [json.loads(cell)]
+
+
+def test_objects_that_are_missing_everywhere_stay_objects(tmp_path: Path) -> None:
+    assert changes(tmp_path, ("null", "O"), ("null", "O")) == []
+    frame = reader.open(tmp_path).read(COLLECTION, envelope=False).to_pandas()
+    assert frame["a"].dtype == object
+    assert frame["a"].tolist() == [None, None]
 
 
 def test_categories_in_another_order_have_no_order(tmp_path: Path) -> None:
