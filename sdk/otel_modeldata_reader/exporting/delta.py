@@ -113,11 +113,9 @@ def _check_names(schema: pa.Schema) -> None:
 def _write(deltalake: Any, path: Path, reader: Any) -> None:
     try:
         deltalake.write_deltalake(str(path), reader)
-    except ReaderError:
+    except (ReaderError, OSError):
         raise
-    except Exception as error:
-        if isinstance(error, OSError):
-            raise
+    except Exception as error:  # noqa: BLE001 (the errors of its schemas are of no other class)
         raise ExportError(f"expected rows that Delta can hold, got others: {' '.join(str(error).split())}") from None
 
 
