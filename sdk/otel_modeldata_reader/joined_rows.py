@@ -46,6 +46,10 @@ class JoinedRows:
     labels: ReadReport | None = None
     origin: Origin
 
+    def __repr__(self) -> str:
+        deployment, store = self.origin.arguments["deployment"], self.origin.store
+        return f"JoinedRows({self.table.num_rows:,} of {deployment!r} of {store!r})"
+
     def to_arrow(self) -> pa.Table:
         """The rows as a table."""
         return self.table

@@ -178,9 +178,10 @@ def find_id(
         cure = "correct the id or the window" + (
             ", or search without the index" if index and lookup.scanned < size and search.is_possible else ""
         )
+        searched = f"no line of {size:,} bytes has it{damaged}; {cure}"
         raise UnknownNameError(
-            f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r}: no line of "
-            f"{size:,} bytes has it{damaged}; {cure}"
+            f"expected a correlation id, row id, event id or trace id of {store.shown}, got {wanted!r}: "
+            + (searched if size else "there are no events to search in; correct the store or the window")
         )
     events = tuple(sorted(found, key=_order))
     return FoundId(

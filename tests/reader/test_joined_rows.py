@@ -162,3 +162,9 @@ def test_a_label_needs_a_deployment_where_the_store_has_several(tmp_path: Path) 
     assert str(unknown.value) == (
         f"expected a deployment of {tmp_path}, got 'shop/gren': did you mean 'shop/green' or 'shop/blue'?"
     )
+
+
+def test_joined_rows_are_shown_in_one_line(tmp_path: Path) -> None:
+    write(tmp_path, [line()])
+    write(tmp_path, [line()], collection="shop/blue/model_outputs")
+    assert repr(reader.open(tmp_path).join("shop/blue")) == f"JoinedRows(1 of 'shop/blue' of {str(tmp_path)!r})"

@@ -302,3 +302,13 @@ def test_a_reading_can_be_made_in_another_process_and_is_closed(tmp_path: Path) 
         copy = pickle.loads(pickle.dumps(store))
     assert copy.read(COLLECTION).to_arrow().num_rows == 1
     assert store.read(COLLECTION).to_arrow().num_rows == 1
+
+
+def test_a_frame_without_rows_has_the_types_of_its_line(tmp_path: Path) -> None:
+    lines = [line([], datatypes="i1,s"), line([{"age": 1, "country": "ES"}], number=1, datatypes="i1,s")]
+    write(tmp_path, lines)
+    rows = reader.open(tmp_path).read(COLLECTION, strict=True, envelope=False)
+    assert rows.to_arrow().to_pylist() == [{"age": 1, "country": "ES"}]
+    assert rows.report.is_clean
+    write(tmp_path, lines[:1])
+    assert reader.open(tmp_path).read(COLLECTION, strict=True).to_arrow().num_rows == 0

@@ -71,6 +71,7 @@ def export(arguments: argparse.Namespace) -> None:
         ReceiverError: a wrong command line, a file that cannot be written, missing dependencies, or a store that
             cannot be read.
     """
+    _check(arguments)
     url = chosen_store(arguments)
     with opened_reader(url) as store:
         rows = _rows(store, arguments)
@@ -89,14 +90,30 @@ def export(arguments: argparse.Namespace) -> None:
     sys.stdout.write(printable(f"{exported.path}: {counted}, {exported.size:,} bytes") + "\n")
 
 
+def _check(arguments: argparse.Namespace) -> None:
+    if "-" in {str(arguments.parquet), str(arguments.csv), str(arguments.delta)}:
+        raise ConfigError("expected the name of a file, got '-': otel-modeldata query --csv prints rows")
+    if arguments.joined and arguments.collection.strip("/").count("/") != 1:
+        raise ConfigError(f"expected a deployment, such as shop/blue, with --joined, got {arguments.collection!r}")
+
+
 def _rows(store: Store, arguments: argparse.Namespace) -> Any:
     window = (arguments.since, arguments.until)
     columns = None if arguments.columns is None else [name.strip() for name in arguments.columns.split(",")]
-    if not arguments.joined:
-        return store.read(arguments.collection, *window, columns=columns, where=arguments.where)
-    from otel_modeldata_reader.sql.table_names import quoted  # noqa: PLC0415 (the command line starts without it)
+    from otel_modeldata_reader import UnknownNameError  # noqa: PLC0415 (the command line starts without it)
+    from otel_modeldata_reader.sql.table_names import quoted  # noqa: PLC0415 (likewise)
 
     deployment = arguments.collection.strip("/")
+    if not arguments.joined:
+        try:
+            return store.read(arguments.collection, *window, columns=columns, where=arguments.where)
+        except UnknownNameError:
+            if not any(one.name.startswith(f"{deployment}/") for one in store.collections()):
+                raise
+        raise ConfigError(
+            f"expected a collection, got {arguments.collection!r}, which has several: add the name of one"
+            + (", or --joined" if deployment.count("/") == 1 else "")
+        )
     if arguments.where is not None and ";" in arguments.where:
         raise ConfigError(f"expected a condition in SQL, got {arguments.where!r}: leave out the semicolon")
     names = "*" if columns is None else ", ".join(map(quoted, columns))

@@ -110,6 +110,8 @@ def _say_event(say: Callable[..., None], event: FoundEvent) -> None:
     if not isinstance(rows, list):
         say(fitting(f"  {_text(rows)}"))
         return
+    if event.row is not None and not rows:
+        say(f"  no row {event.row} in this event", "red")
     for number, row in enumerate(rows[:_SHOWN_ROWS], event.row or 0):
         if not isinstance(row, dict):
             say(fitting(f"  {_text(row)}"))
@@ -119,7 +121,8 @@ def _say_event(say: Callable[..., None], event: FoundEvent) -> None:
         for name, value in row.items():
             say(fitting(f"    {name}: {_text(value)}"))
     if len(rows) > _SHOWN_ROWS:
-        say(f"  and {len(rows) - _SHOWN_ROWS:,} more rows")
+        more = len(rows) - _SHOWN_ROWS
+        say("  and 1 more row" if more == 1 else f"  and {more:,} more rows")
 
 
 def _say_trace(say: Callable[..., None], trace_id: str, spans: Sequence[Span]) -> None:

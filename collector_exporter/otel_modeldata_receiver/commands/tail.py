@@ -47,6 +47,8 @@ exit codes:
 _LINES: Final = 10
 _LEFT_OUT: Final = frozenset({"row_id", "time", "endpoint", "deployment", "collection", "correlationid", "event_id"})
 """Columns of the envelope that are the same in all rows, or in the row id."""
+_LAST: Final = ("modelversion", "traceparent")
+"""Columns of the envelope behind the others, which a narrow terminal would hide else."""
 _NAMES: Final = {
     "foreign": "that are no events",
     "missing_payloads": "without their payload",
@@ -110,19 +112,34 @@ def _end_with_the_pipe() -> None:
 
 def _lines(rows: NewRows) -> Iterator[str]:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for row in rows.table.to_pylist():
+    for row in _rows(rows):
         time = row["time"]
         shown = "no time                " if time is None else f"{time:%Y-%m-%d %H:%M:%S.%f}"[:23]
+        shown_last = {name: row.pop(name) for name in _LAST if name in row}
         values = (
-            f"{name}={_text(value)}" for name, value in row.items() if name not in _LEFT_OUT and value is not None
+            f"{name}={_text(value)}"
+            for name, value in (row | shown_last).items()
+            if name not in _LEFT_OUT and value is not None
         )
         line = printable(f"{shown}  {row['row_id']}  {' '.join(values)}".rstrip())
         yield line if width is None or len(line) <= width else f"{line[: width - 3]}..."
 
 
 def _json_lines(rows: NewRows) -> Iterator[str]:
-    for row in rows.table.to_pylist():
+    for row in _rows(rows):
         yield json.dumps({name: _plain(value) for name, value in row.items()})
+
+
+def _rows(rows: NewRows) -> list[dict[str, Any]]:
+    import pyarrow as pa  # noqa: PLC0415 (the command line starts without it)
+
+    from otel_modeldata_reader.exporting.short_floats import short_floats  # noqa: PLC0415 (likewise)
+
+    table = rows.table
+    shown: list[dict[str, Any]] = pa.table(
+        [short_floats(column) for column in table.columns], names=table.column_names
+    ).to_pylist()
+    return shown
 
 
 def _text(value: Any) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..exceptions import ReaderError
+from .short_floats import short_floats
 
 __all__ = ["json_rows", "plain_batch"]
 
@@ -45,6 +46,7 @@ def _plain(column: Any, *, nested: bool) -> Any:  # noqa: PLR0911 (a table of ki
     if pa.types.is_dictionary(kind):
         return _plain(column.cast(kind.value_type), nested=nested)
     if pa.types.is_nested(kind):
+        column = short_floats(column)
         if nested:
             return column
         texts = [None if value is None else _encoder.encode(value).decode() for value in _values(column)]
@@ -60,7 +62,7 @@ def _plain(column: Any, *, nested: bool) -> Any:  # noqa: PLR0911 (a table of ki
         return pa.array(texts, pa.string())
     if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
         return column.cast(pa.string())
-    return column
+    return short_floats(column) if nested else column  # CSV has the shortest text of its own
 
 
 def _values(column: Any) -> list[Any]:

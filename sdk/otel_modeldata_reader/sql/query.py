@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from ..reading import Reading
     from ..report import ReadReport
     from ..window import Moment
+    from .statement import NamedTable
     from .stored_table import StoredTable
-    from .table_names import Table
+    from .table_names import Table, TableNames
 
 __all__ = ["Query", "Source"]
 
 _BATCH_ROWS: Final = 65_536
+_SHOWN_MEANINGS: Final = 5
 
 
 class _Joins(Protocol):
@@ -84,9 +86,7 @@ class Query:
             if table is not None:
                 self._tables += [] if table in self._tables else [table]
             elif not named.is_system:
-                known = list(map(str, self._names.tables))
-                advice = nearest(str(named), known)
-                raise UnknownNameError(f"expected a collection of {source.shown}, got {str(named)!r}: {advice}")
+                raise UnknownNameError(_unknown(self._names, named, source.shown))
         self._reports: dict[str, ReadReport] | None = None
         self._joins: dict[str, JoinReport] = {}
 
@@ -209,6 +209,18 @@ class Query:
             shown = ", ".join(map(str, self._tables)) or "the query"
             return UnknownNameError(f"expected a column of {shown}, got {column!r}: {nearest(column, known)}")
         return ReaderError(f"expected SQL that DuckDB can run, got: {reason}")
+
+
+def _unknown(names: TableNames, named: NamedTable, store: str) -> str:
+    """The message about a table that there is not."""
+    if not named.schema and (meant := names.meanings(named.name)):
+        more = f" or {len(meant) - _SHOWN_MEANINGS:,} more" if len(meant) > _SHOWN_MEANINGS else ""
+        shown = " or ".join(repr(str(name)) for name in meant[:_SHOWN_MEANINGS])
+        return (
+            f"expected one collection of {store}, got {named.name!r}, which several deployments have: "
+            f"write {shown}{more}"
+        )
+    return f"expected a collection of {store}, got {str(named)!r}: {nearest(str(named), list(map(str, names.tables)))}"
 
 
 def _column_in(reason: str) -> str | None:

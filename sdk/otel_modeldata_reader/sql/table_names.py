@@ -84,6 +84,10 @@ class TableNames:
         key = TableName(schema, name).key
         return next((table for known, table in self.tables.items() if known.key == key), None)
 
+    def meanings(self, name: str) -> list[TableName]:
+        """The names in a schema that a short name could mean."""
+        return [known for known in self.tables if known.schema and known.name.casefold() == name.casefold()]
+
     def of(self, table: Table) -> list[TableName]:
         """The names of a table, the whole one first."""
         return [name for name, one in self.tables.items() if one == table]

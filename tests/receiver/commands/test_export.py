@@ -133,3 +133,22 @@ def test_an_interrupted_export_leaves_nothing(tmp_path: Path) -> None:
     assert (running.wait(timeout=60), list(out.iterdir())) == (130, [])
     assert running.stderr.read() == b""
     running.stderr.close()
+
+
+def test_a_deployment_needs_joined_and_joined_needs_a_deployment(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.csv"
+    for arguments, message in [
+        (("shop/blue",), "a collection, got 'shop/blue', which has several: add the name of one, or --joined"),
+        (("shop",), "a collection, got 'shop', which has several: add the name of one"),
+        ((COLLECTION, "--joined"), f"a deployment, such as shop/blue, with --joined, got {COLLECTION!r}"),
+    ]:
+        found = export(capsys, *arguments, "--csv", path, "--store", store)
+        assert found == (2, "", f"otel-modeldata: expected {message}\n")
+    assert not path.exists()
+
+
+def test_a_file_called_minus_is_refused(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = "otel-modeldata: expected the name of a file, got '-': otel-modeldata query --csv prints rows\n"
+    assert export(capsys, COLLECTION, "--csv", "-", "--store", store) == (2, "", message)

@@ -169,3 +169,27 @@ def test_a_closed_output_takes_everything(tmp_path: Path) -> None:
     write(tmp_path, [line()])
     found = printed(["query", "FROM model_inputs", "--store", str(tmp_path)], preexec_fn=lambda: os.close(1))
     assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_a_short_name_of_several_deployments_is_a_mistake_that_names_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for deployment in ("shop/blue", "shop/green"):
+        for collection in ("model_inputs", "model_outputs"):
+            write(tmp_path, [line()], collection=f"{deployment}/{collection}")
+    for name in ("joined", "model_inputs"):
+        code, out, err = query(capsys, f"FROM {name}", "--store", tmp_path)
+        reason = f"got {name!r}, which several deployments have: write 'shop_blue.{name}' or 'shop_green.{name}'"
+        assert (code, out) == (2, "")
+        assert err == f"otel-modeldata: expected one collection of {tmp_path}, {reason}\n"
+
+
+def test_a_float_of_4_bytes_has_the_digits_that_were_collected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"score": 0.71, "embedding": [0.1]}]
+    write(tmp_path, [line(rows, datatypes="f4,arrow[list[f4]]")])
+    sql = "SELECT score, embedding FROM model_inputs"
+    assert query(capsys, sql, "--store", tmp_path, "--json")[1] == '{"score":0.71,"embedding":[0.1]}\n'
+    assert query(capsys, sql, "--store", tmp_path, "--csv")[1] == '"score","embedding"\n0.71,"[0.1]"\n'
+    assert query(capsys, sql, "--store", tmp_path)[1].splitlines()[1] == " 0.71  [0.1]"

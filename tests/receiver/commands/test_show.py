@@ -156,3 +156,11 @@ def test_requests_and_responses_say_what_was_called(tmp_path: Path, capsys: pyte
         ["POST", "/score?a=1", None, None],
         ["POST", "/score?a=1", "200", "12.5"],
     ]
+
+
+def test_rows_that_are_not_shown_or_not_there_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, [line([{"age": number} for number in range(4)])])
+    assert main.main(["show", "request-0", "--store", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-2] == "  and 1 more row"
+    assert main.main(["show", "request-0_9", "--store", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-2] == "  no row 9 in this event"

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SHOWN = '2026-11-22 10:00:00.000  request-0_0  modelversion="default" age=1 text="\\u001b[31m \\x9b \\u202e é"'
+SHOWN = (
+    '2026-11-22 10:00:00.000  request-0_0  age=1 text="\\u001b[31m \\x9b \\u202e é" score=0.71 modelversion="default"'
+)
 TAIL = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
@@ -45,13 +47,14 @@ def tail(store: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.slow
 def test_new_rows_are_printed_in_one_line_each_until_ctrl_c(tmp_path: Path) -> None:
-    blob = write(tmp_path, [line([{"age": 1, "text": "\x1b[31m \x9b \u202e é"}]), line(number=8)[:9]])
+    row = [{"age": 1, "text": "\x1b[31m \x9b \u202e é", "score": 0.71}]
+    blob = write(tmp_path, [line(row, datatypes="i8,s,f4"), line(number=8)[:9]])
     with tail(tmp_path, "--lines", "1") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"{SHOWN}\n"
         with blob.open("ab") as file:
             file.write(line(number=8)[9:] + b"no line\n")
-        assert process.stdout.readline().endswith('  request-8_0  modelversion="default" age=8\n')
+        assert process.stdout.readline().endswith('  request-8_0  age=8 modelversion="default"\n')
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == ("", "otel-modeldata: left out 1 line(s) that are no events\n")
         assert process.returncode == 0

@@ -274,3 +274,16 @@ def test_the_name_of_a_parked_object_has_its_place_and_its_media_type(content_ty
 )
 def test_an_outage_is_that_of_a_tenant_or_a_datastore(folder: str, place: str) -> None:
     assert parked_names.place_of(folder) == place
+
+
+@in_virtual_time
+async def test_lines_that_came_right_after_the_start_are_stored_before_a_stop() -> None:
+    """They wait until it is known what is parked, which takes a moment."""
+    store = PartlyBroken()
+    sink = sink_on(store)
+    appending = asyncio.ensure_future(sink.append(GOOD, lines("a")))
+    await asyncio.sleep(0)
+    await sink.drain()
+    assert await appending == Appended(1, 0)
+    assert store.stored(GOOD) == ["a"]
+    await sink.close()

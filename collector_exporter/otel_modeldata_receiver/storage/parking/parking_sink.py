@@ -279,6 +279,8 @@ class ParkingSink:
 
     async def drain(self) -> None:
         """See `Sink.drain`; what is parked stays parked from now on."""
+        if self._found is not None:
+            await asyncio.wait({self._found})  # appends that came right after the start wait for it
         await self._stop()
         await self._sink.drain()
 
