@@ -3,7 +3,7 @@
 
 A table is between two comments: `<!-- figures: KIND ARGUMENTS -->` and `<!-- end of figures -->`. Kinds:
 
-- `cases CASE FIGURE ...; CASE FIGURE ...`: figures beside those of the peers;
+- `cases CASE FIGURE ...; CASE`: figures beside those of the peers; all of a case that names none;
 - `frames`: every kind and size of frame, `collect` of this SDK divided by that of azureml-ai-monitoring;
 - `extremes`: of these, the best and the worst;
 - `growth`: exponents of growth, and the picture of the same run;
@@ -88,7 +88,7 @@ def _cases(wanted: str) -> str:
     for part in wanted.split(";"):
         case, *figures = part.split()
         for row in _rows(case):
-            if row["figure"] in figures:
+            if not figures or row["figure"] in figures:
                 peer = row.get("peer")
                 beside = f"{_number(peer)} ({_NAMES.get(row['peer_name'], row['peer_name'])})" if peer else "-"
                 ratio = _ratio(row["ours"] / peer) if peer else "-"
@@ -172,8 +172,14 @@ def _by_frame(case: str) -> list[tuple[str, dict[str, float]]]:
 
 def _unit(figure: str) -> str:
     """The name of a figure in words: `events_per_second` is `events/s`."""
-    words = re.sub(r"_(us|ms|seconds)$", r", \1", figure.replace("cpu", "CPU"))
-    words = words.replace("_per_second", "/s").replace("mb/", "MB/").replace("CPU_us_per_event", "CPU/event, us")
+    words = (
+        figure.replace("cpu", "CPU")
+        .replace("mb_per_second", "MB/s")
+        .replace("mb_per_s", "MB/s")
+        .replace("_per_second", "/s")
+    )
+    words = re.sub(r"[_ ](us|ms|s|mb|seconds)$", r", \1", words)
+    words = words.replace(", mb", ", MB").replace("CPU_us_per_event", "CPU/event, us")
     return words.replace("_", " ")
 
 

@@ -56,15 +56,24 @@ for number in range(30):
     collector.collect(pd.DataFrame({"n": [number]}))
 print(flush(60).delivered)
 """
+READ = """
+import sys
+import otel_modeldata_reader as reader
+store = reader.open(sys.argv[1])
+(collection,) = store.collections()
+reading = store.read(collection.name, envelope=False)
+frame = reading.to_pandas()
+print(list(frame["n"]) == list(range(30)), frame["n"].dtype, reading.report.is_clean)
+"""
 
 
 @pytest.mark.long
 @pytest.mark.timeout(INSTALL_SECONDS + RUN_SECONDS)
-def test_the_receiver_works_on_the_oldest_python(
+def test_the_receiver_and_the_reader_work_on_the_oldest_python(
     tmp_path: Path, start_receiver: StartReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = new_environment(tmp_path / "receiver", lowest_python())
-    run(need_uv(), "pip", "install", "--quiet", "--python", python, "--editable", ".[receiver]")
+    run(need_uv(), "pip", "install", "--quiet", "--python", python, "--editable", ".[read,receiver]")
 
     monkeypatch.setattr(sys, "executable", str(python))
     receiver = start_receiver(str(tmp_path / "store"))
@@ -75,6 +84,7 @@ def test_the_receiver_works_on_the_oldest_python(
     for store in ("store", "direct"):
         rows = [row for line in lines_below(tmp_path / store) for row in line["data"]]
         assert rows == [{"n": number} for number in range(30)]
+        assert run(python, "-c", READ, tmp_path / store, seconds=RUN_SECONDS) == "True int64 True\n"
     run(python, "-m", "otel_modeldata_receiver", "doctor", "--endpoint", endpoint, seconds=RUN_SECONDS)
 
 

@@ -235,7 +235,7 @@ def _by_connection_string(connection: str, where: str) -> StorageAccount:
         service = BlobServiceClient.from_connection_string(connection, **_options())
         if _is_emulator(str(service.primary_hostname)):
             service = BlobServiceClient.from_connection_string(
-                connection, api_version=EMULATOR_API_VERSION, **_options()
+                connection, api_version=_version_for_emulators(service), **_options()
             )
     except ValueError:
         # Neither chained nor quoted: it contains the key.
@@ -271,10 +271,16 @@ def _by_identity(account: AccountUrl, client_id: str | None) -> StorageAccount:
 def _service(
     account: AccountUrl, credential: AzureSasCredential | dict[str, str] | DefaultAzureCredential
 ) -> BlobServiceClient:
-    options = _options()
+    service = BlobServiceClient(account.url, credential=credential, **_options())
     if _is_emulator(account.host):
-        options["api_version"] = EMULATOR_API_VERSION
-    return BlobServiceClient(account.url, credential=credential, **options)
+        version = _version_for_emulators(service)
+        service = BlobServiceClient(account.url, credential=credential, api_version=version, **_options())
+    return service
+
+
+def _version_for_emulators(by_default: BlobServiceClient) -> str:
+    """The newest service version that emulators and the library know: releases before 12.27 have an older one."""
+    return min(EMULATOR_API_VERSION, str(by_default.api_version))
 
 
 def _options() -> dict[str, Any]:

@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..rows.frames import to_pandas
+from ..types.data_types import CODE_KEY
 from .parquet_types import as_written, table_of_frame
 
 __all__ = ["Description", "FrameSample"]
 
 _ROWS: Final = 3
 _KEY: Final = b"pandas"
+_TEXT_CODES: Final = (b"", b"O")
+"""Of columns of objects that are texts; pandas 2 reads texts as such objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,12 @@ class FrameSample:
             found = json.loads(table_of_frame(frame).schema.metadata[_KEY])
             columns += found["columns"]
             dtype, other = _shown(own), _shown(frame)
+            code = (field.metadata or {}).get(CODE_KEY, b"")
             if pa.types.is_dictionary(kind):  # pandas reads all of these with texts
                 other = f"category of {pd.Index(['text']).dtype!r}"
-            elif pa.types.is_string(kind) and _is_object(own):
+                if other == dtype and code.startswith(b"c[O["):  # pandas 2 has texts as objects, too
+                    other = "category of texts"
+            elif pa.types.is_string(kind) and _is_object(own) and not (other == dtype and code in _TEXT_CODES):
                 other = "text"
             if other != dtype:
                 notes.append(f"column {field.name!r} is {dtype} here, and {other} when pandas reads the file")
@@ -128,7 +134,11 @@ def _shown(frame: Any) -> str:
     """The dtype of the only column."""
     dtype = frame.dtypes.iloc[0]
     categories = getattr(dtype, "categories", None)
-    return f"{dtype!r}" if categories is None else f"category of {categories.dtype!r}"
+    if categories is not None:
+        return f"category of {categories.dtype!r}"
+    shown = f"{dtype!r}"
+    # pandas 2 shows Arrow's texts as it shows its own.
+    return "Arrow's string" if shown == "string[pyarrow]" and isinstance(dtype, pd.ArrowDtype) else shown
 
 
 def _is_object(frame: Any) -> bool:

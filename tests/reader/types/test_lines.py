@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from typed_columns import COLUMNS
+from typed_columns import COLUMNS, UNCOMPARED
 
 from otel_modeldata_reader.types import parse, to_pandas
 
@@ -45,7 +45,7 @@ def test_frames_of_every_type_come_back_from_the_lines_of_a_store(tmp_path: Path
     table, counts = parse(lines[0]["datatypes"]).read([data], names)
     assert counts == [2]
     again = to_pandas(table)
-    for name in frame:
-        if "month_day_nano" not in str(frame[name].dtype):  # pandas cannot compare it
+    for name, code in zip(names, columns, strict=True):
+        if not any(word in code for word in ("month_day_nano", *UNCOMPARED)):  # pandas cannot compare them
             pd.testing.assert_series_equal(again[name], frame[name])
     assert list(again.dtypes) == list(frame.dtypes)

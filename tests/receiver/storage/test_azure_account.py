@@ -127,6 +127,20 @@ def test_an_emulators_account_is_the_path_of_its_url(secrets: dict[str, str], mo
     assert service.api_version == azure_account.EMULATOR_API_VERSION
 
 
+def test_an_older_library_asks_an_emulator_for_the_version_that_it_knows(
+    secrets: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = account_of(HTTPS).service.api_version
+    monkeypatch.setattr(azure_account, "EMULATOR_API_VERSION", "9999-12-31")
+    address = "http://127.0.0.1:10000/devstoreaccount1"
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_URL", address)
+    access = AccessConfig(account_key_file=secrets["account_key_file"])
+    assert account_of("az://container", access).service.api_version == newest
+    connection = f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={KEY};BlobEndpoint={address};"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+    assert account_of("az://container").service.api_version == newest
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
