@@ -221,6 +221,7 @@ def _open(store: Path) -> reader.Store:
         ),
         (lambda store: _open(store).read(COLLECTION, where="agee > 1").to_arrow(), ReaderError, '"agee" not found'),
         (lambda store: _open(store).read(COLLECTION, where="age >").to_arrow(), ReaderError, "syntax error"),
+        (lambda store: _open(store).read(COLLECTION, where="*").to_arrow(), ReaderError, "which has not one value"),
         (lambda store: _open(store / "missing").collections(), reader.StoreUnavailableError, "got none at"),
         (lambda _: reader.open("s3://bucket"), reader.StoreUnavailableError, "got scheme 's3'"),
         (lambda _: reader.open("az://c?sig=SECRET").collections(), reader.StoreUnavailableError, "^(?!.*SECRET)"),

@@ -87,7 +87,7 @@ def export(arguments: argparse.Namespace) -> None:
     if arguments.delta is None:
         _say(exported.notes)
     counted = "1 row" if exported.rows == 1 else f"{exported.rows:,} rows"
-    sys.stdout.write(f"{exported.path}: {counted}, {exported.size:,} bytes\n")
+    sys.stdout.write(printable(f"{exported.path}: {counted}, {exported.size:,} bytes") + "\n")
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -69,4 +69,5 @@ def end_with(error: Exception) -> None:
     if any(isinstance(handler.formatter, _JsonFormatter) for handler in logging.getLogger().handlers):
         logger.error("%s", error)
     else:
-        sys.stderr.write(f"otel-modeldata: {error}\n")
+        # The sentence of a failed conversion has the value, which a client may have sent.
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in f"otel-modeldata: {error}".split("\n")))

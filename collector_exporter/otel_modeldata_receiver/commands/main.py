@@ -8,6 +8,7 @@ To add a command, write a module with `complete(parser)`, which gives its parser
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from importlib import import_module
@@ -39,11 +40,13 @@ _COMMANDS: Final = {
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _TIMES: Final = ("--since", "--until")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    _prepare_output()
     words = _with_times(sys.argv[1:] if arguments is None else arguments)
     parsed = _parser(words).parse_args(words)
     # Not before: `--help` and `--version` have ended the process, and load no part of the SDK.
@@ -54,13 +57,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:  # what reads the output has enough of it; the interpreter flushes once more at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        _discard_output()
+        end_with(ConfigError(f"expected to write the output, got {error.strerror}: write it elsewhere"))
+        return EXIT_CONFIG
     except ReceiverError as error:
         end_with(error)
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _prepare_output() -> None:
+    """Let a character that the terminal does not have be escaped, and a stream that is closed take everything."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 (until the end)
+        elif stream.errors == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Let the interpreter, which flushes once more at its end, do so without an error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _with_times(words: Sequence[str]) -> list[str]:

@@ -49,7 +49,11 @@ _LEFT_OUT: Final = frozenset({"row_id", "time", "endpoint", "deployment", "colle
 """Columns of the envelope that are the same in all rows, or in the row id."""
 _LAST: Final = ("modelversion", "traceparent")
 """Columns of the envelope behind the others, which a narrow terminal would hide else."""
-_NAMES: Final = {"foreign": "that are no events", "missing_payloads": "without their payload"}
+_NAMES: Final = {
+    "foreign": "that are no events",
+    "missing_payloads": "without their payload",
+    "undecided": "with values that the condition cannot compare",
+}
 
 
 def complete(parser: argparse.ArgumentParser) -> None:

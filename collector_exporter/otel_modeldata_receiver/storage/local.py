@@ -173,6 +173,8 @@ class LocalStore:
                                 left_out.append(str(path))
                                 continue
                             found = path.stat()
+                        if not stat.S_ISREG(found.st_mode):  # a pipe has no end
+                            continue
                         name = path.relative_to(self._root).as_posix()
                         objects.append(StoredObject(name=name, size=found.st_size, modified=found.st_mtime))
         except OSError as error:

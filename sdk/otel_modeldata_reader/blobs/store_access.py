@@ -142,6 +142,7 @@ class StoreAccess:
         Raises:
             StoreUnavailableError: it cannot be written, or the name has other content.
         """
+        self._check_no_link(name)
         try:
             self._run(lambda store: store.put(name, content, "application/octet-stream"))
         except StoreUnavailableError:
@@ -164,6 +165,17 @@ class StoreAccess:
         finally:
             for *_, future in reads:
                 future.cancel()
+
+    def _check_no_link(self, name: str) -> None:
+        """Raise StoreUnavailableError if a link leads a name out of the store: its writers choose where it leads."""
+        from otel_modeldata_receiver.config.store_url import meant_store  # noqa: PLC0415 (see above)
+
+        if self._is_distant():
+            return
+        root = os.path.realpath(meant_store(self._url))
+        path = os.path.realpath(os.path.join(root, name))  # noqa: PTH118 (as the store has it)
+        if os.path.commonpath([root, path]) != root:
+            raise StoreUnavailableError(f"expected {name} in {self.shown}, got a link to {path}: remove the link")
 
     def _is_distant(self) -> bool:
         from otel_modeldata_receiver.config.store_url import is_azure, meant_store  # noqa: PLC0415 (see above)

@@ -47,7 +47,11 @@ class RowsSource(DatasetSource):
         if self.method not in _METHODS:
             raise reader.ReaderError(f"expected the method {' or '.join(_METHODS)}, got {self.method!r}: correct it")
         with reader.open(self.store) as store:
-            frame: pd.DataFrame = getattr(store, self.method)(**self.arguments).to_pandas()
+            try:
+                rows = getattr(store, self.method)(**self.arguments)
+            except TypeError as error:  # logged by another release
+                raise reader.ReaderError(f"expected the arguments of {self.method}, got others: {error}") from None
+            frame: pd.DataFrame = rows.to_pandas()
             return frame
 
     @staticmethod

@@ -6,6 +6,7 @@ has of a column is reported before anything is written, and an integer that it c
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..exceptions import ExportError
+from ..exceptions import ExportError, ReaderError
 from .exported import Exported, batches_of
 from .new_file import check_free, new_file
+from .parquet_types import values_as
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator
 
     from .exported import Rows
@@ -41,7 +42,7 @@ def to_delta(
     Args:
         rows: a reading, joined rows, or a query. Columns of unsigned 64-bit integers are read twice.
         path: the folder of the table.
-        overwrite: whether to replace a folder of this name.
+        overwrite: whether to replace a table of this name; another folder or file is never replaced.
         report: called with each note before anything is written.
 
     Returns:
@@ -57,9 +58,11 @@ def to_delta(
     except ImportError:
         raise ExportError("expected the package deltalake, got none: pip install deltalake") from None
     check_free(Path(path), overwrite=overwrite)
+    _check_replaceable(Path(path))
     batches = batches_of(rows)
     first = next(batches)
     found = first.schema
+    _check_names(found)
     if any(_has_unsigned(field.type) for field in found):
         _check_unsigned(first)
         for batch in batches:
@@ -89,10 +92,30 @@ def to_delta(
     return Exported(path=new.final, rows=counted[0], size=new.size, notes=notes)
 
 
+def _check_replaceable(path: Path) -> None:
+    """Raise ExportError if something else than a table would be deleted, such as a store."""
+    if os.path.lexists(path) and (path.is_symlink() or not (path / "_delta_log").is_dir()):
+        raise ExportError(
+            f"expected a table of Delta Lake to overwrite, got {path}, which is none: choose another name, or remove it"
+        )
+
+
+def _check_names(schema: pa.Schema) -> None:
+    first: dict[str, str] = {}
+    for name in schema.names:
+        if (other := first.setdefault(name.casefold(), name)) != name or schema.names.count(name) > 1:
+            raise ExportError(
+                f"expected columns whose names differ in more than case, which Delta can hold, got {other!r} and "
+                f"{name!r}: leave one out"
+            )
+
+
 def _write(deltalake: Any, path: Path, reader: Any) -> None:
     try:
         deltalake.write_deltalake(str(path), reader)
-    except (deltalake.exceptions.DeltaError, pa.ArrowException) as error:
+    except (ReaderError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 (the errors of its schemas are of no other class)
         raise ExportError(f"expected rows that Delta can hold, got others: {' '.join(str(error).split())}") from None
 
 
@@ -130,7 +153,9 @@ def _delta_type(kind: Any) -> Any:  # noqa: PLR0911, PLR0912 (a table of kinds)
     if pa.types.is_decimal(kind):
         fits = kind.precision <= _DECIMAL_DIGITS and kind.scale >= 0
         return pa.decimal128(kind.precision, kind.scale) if fits else pa.string()
-    if pa.types.is_time(kind) or pa.types.is_null(kind) or kind == pa.month_day_nano_interval():
+    if any(is_kind(kind) for is_kind in (pa.types.is_time, pa.types.is_null, pa.types.is_union)):
+        return pa.string()
+    if kind == pa.month_day_nano_interval():
         return pa.string()
     if pa.types.is_fixed_size_binary(kind) or pa.types.is_large_binary(kind):
         return pa.binary()
@@ -162,7 +187,4 @@ def _cast(column: Any, kind: Any) -> Any:
     try:
         return column.cast(kind, safe=not pa.types.is_timestamp(kind))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        values = column.to_pylist()
-        if pa.types.is_string(kind):
-            values = [None if value is None else str(value) for value in values]
-        return pa.array(values, kind)
+        return pa.array(values_as(column.to_pylist(), kind), kind)

@@ -45,8 +45,9 @@ def new_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[NewFi
     Raises:
         ExportError: the name is taken, its folder is missing, or it cannot be written.
     """
-    new = NewFile(Path(path))
-    check_free(new.final, overwrite=overwrite)
+    final = Path(path)
+    check_free(final, overwrite=overwrite)
+    new = NewFile(final)
     try:
         yield new
         new.size = _size(new.path)
@@ -59,7 +60,9 @@ def new_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[NewFi
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """Raise ExportError if a name is taken, or its folder is missing."""
+    """Raise ExportError if a name is taken or none, or its folder is missing."""
+    if not path.name or "\0" in str(path) or not _is_of_unicode(str(path)):
+        raise ExportError(f"expected the name of a file, got {str(path)!r}: correct it")
     if os.path.lexists(path) and not overwrite:
         raise ExportError(
             f"expected a new file, got one that is there, {path}: choose another name, or overwrite it "
@@ -91,6 +94,15 @@ def _rename(new: NewFile, *, overwrite: bool) -> None:
     except OSError:  # a file system without links
         check_free(new.final, overwrite=False)
         new.path.replace(new.final)
+
+
+def _is_of_unicode(text: str) -> bool:
+    """Whether the file system has such a name; a byte that is no UTF-8 has one."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _remove(path: Path) -> None:

@@ -54,6 +54,7 @@ def to_parquet(rows: Rows, path: str | os.PathLike[str], *, overwrite: bool = Fa
     batches = batches_of(rows)
     with new_file(path, overwrite=overwrite) as new:
         first = next(batches)
+        _check_names(first.schema)
         schema = written_schema(first.schema)
         seen = FrameSample(first.schema, schema)
         seen.add(first)
@@ -75,6 +76,16 @@ def to_parquet(rows: Rows, path: str | os.PathLike[str], *, overwrite: bool = Fa
             categories.sort()
             _write_again(new.path, schema, final.metadata, categories)
     return Exported(path=new.final, rows=count, size=new.size, notes=final.notes)
+
+
+def _check_names(schema: pa.Schema) -> None:
+    names = schema.names
+    if not names:
+        raise ExportError("expected a column for Parquet, got none: name one")
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise ExportError(
+            f"expected each column once, as pandas reads Parquet, got {repeated[0]!r} twice: leave one out"
+        )
 
 
 def _writer(path: Path, schema: pa.Schema, metadata: bytes) -> Any:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..rows.frames import to_pandas
 from ..types.data_types import CODE_KEY
 
-__all__ = ["as_written", "table_of_frame", "written_schema"]
+__all__ = ["as_written", "table_of_frame", "values_as", "written_schema"]
 
 _INTEGER_INTERVALS: Final = (b"interval[i", b"interval[u")
 """Their ends are floats where one is missing, so batches would differ."""
@@ -47,10 +47,24 @@ def _as_written(original: pa.Field, column: Any, field: pa.Field) -> Any:
     try:
         return column.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        values = column.to_pylist()
-        if pa.types.is_string(kind):
-            values = [None if value is None else str(value) for value in values]
-        return pa.array(values, kind)
+        return pa.array(values_as(column.to_pylist(), kind), kind)
+
+
+def values_as(values: list[Any], kind: Any) -> list[Any]:
+    """Values for an array of a type: what is text there is text at any depth."""
+    return [_value_as(value, kind) for value in values]
+
+
+def _value_as(value: Any, kind: Any) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_string(kind):
+        return str(value)
+    if pa.types.is_map(kind):
+        return [(_value_as(key, kind.key_type), _value_as(item, kind.item_type)) for key, item in value]
+    if pa.types.is_struct(kind):
+        return {field.name: _value_as(value[field.name], field.type) for field in kind}
+    return values_as(value, kind.value_type) if pa.types.is_nested(kind) else value
 
 
 def _of_pandas(field: pa.Field) -> Any:
@@ -66,7 +80,11 @@ def _of_pandas(field: pa.Field) -> Any:
 
 
 def _written(kind: Any) -> Any:  # noqa: PLR0911 (a table of kinds)
-    if kind == pa.month_day_nano_interval() or (pa.types.is_decimal(kind) and kind.scale < 0):
+    if (
+        kind == pa.month_day_nano_interval()
+        or pa.types.is_union(kind)
+        or (pa.types.is_decimal(kind) and kind.scale < 0)
+    ):
         return pa.string()
     if pa.types.is_dictionary(kind):  # those of other values come back without their dictionary
         return kind if pa.types.is_string(kind.value_type) else _written(kind.value_type)

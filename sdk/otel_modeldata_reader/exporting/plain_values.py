@@ -6,13 +6,16 @@ import base64
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..exceptions import ReaderError
 from .short_floats import short_floats
 
 __all__ = ["json_rows", "plain_batch"]
 
+_YEARS: Final = ("-32000-01-01", "32000-01-01")
 _encoder: Final = msgspec.json.Encoder(enc_hook=str, decimal_format="string")
 
 
@@ -29,7 +32,13 @@ def plain_batch(batch: pa.RecordBatch, *, nested: bool) -> pa.RecordBatch:
 
 def json_rows(batch: pa.RecordBatch) -> bytes:
     """The rows as JSON, one object a line. What is no number (NaN) is null; a decimal is a text with all its digits."""
-    return b"".join(_encoder.encode(row) + b"\n" for row in plain_batch(batch, nested=True).to_pylist())
+    plain = plain_batch(batch, nested=True)
+    columns = [_values(column) for column in plain.columns]
+    if not columns:
+        return b"{}\n" * int(batch.num_rows)
+    names = plain.schema.names
+    rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+    return b"".join(_encoder.encode(row) + b"\n" for row in rows)
 
 
 def _plain(column: Any, *, nested: bool) -> Any:  # noqa: PLR0911 (a table of kinds)
@@ -40,8 +49,10 @@ def _plain(column: Any, *, nested: bool) -> Any:  # noqa: PLR0911 (a table of ki
         column = short_floats(column)
         if nested:
             return column
-        texts = [None if value is None else _encoder.encode(value).decode() for value in column.to_pylist()]
+        texts = [None if value is None else _encoder.encode(value).decode() for value in _values(column)]
         return pa.array(texts, pa.string())
+    if (pa.types.is_timestamp(kind) or pa.types.is_date(kind)) and _has_far_years(column):
+        return _far_times(column)
     if pa.types.is_timestamp(kind):
         return _times(column)
     if pa.types.is_duration(kind) or kind == pa.month_day_nano_interval():
@@ -52,6 +63,43 @@ def _plain(column: Any, *, nested: bool) -> Any:  # noqa: PLR0911 (a table of ki
     if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
         return column.cast(pa.string())
     return short_floats(column) if nested else column  # CSV has the shortest text of its own
+
+
+def _values(column: Any) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError) as error:
+        raise ReaderError(
+            f"expected times of the years 1 to 9999 in lists and structures, got others: {error}: select them as "
+            "columns of their own"
+        ) from None
+    return values
+
+
+def _unit(kind: Any) -> Any:
+    if pa.types.is_date32(kind):
+        return "D"
+    return "ms" if pa.types.is_date64(kind) else str(kind.unit)
+
+
+def _has_far_years(column: Any) -> bool:
+    """Whether Arrow's texts of some times are wrong: it has years of 16 bits."""
+    limits = pc.min_max(column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())).as_py()
+    unit = _unit(column.type)
+    if unit == "ns" or limits["min"] is None:
+        return False
+    first, last = (int(np.datetime64(year, unit).astype(np.int64)) for year in _YEARS)
+    return bool(limits["min"] < first or limits["max"] > last)
+
+
+def _far_times(column: Any) -> Any:
+    """The same texts as `_times`, for any year."""
+    kind = column.type
+    numbers = column.cast(pa.int32() if pa.types.is_date32(kind) else pa.int64()).to_pylist()
+    zone = "Z" if pa.types.is_timestamp(kind) and kind.tz is not None else ""
+    shown = f"datetime64[{'D' if pa.types.is_date(kind) else kind.unit}]"
+    times = [None if one is None else np.datetime64(one, _unit(kind)).astype(shown) for one in numbers]
+    return pa.array([None if one is None else f"{one}{zone}" for one in times], pa.string())
 
 
 def _times(column: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ..exceptions import ReaderError
 from ..rows.result import where as condition
 from .growth import Growth
 from .last_lines import last_lines
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["follow"]
 
-_SKIPPED: Final = ("duplicates", "foreign", "mismatched", "missing_payloads")
+_REPORTED: Final = ("duplicates", "foreign", "mismatched", "missing_payloads")
+_SKIPPED: Final = (*_REPORTED, "undecided")
 
 
 def follow(  # noqa: PLR0913 (most are keywords)
@@ -54,7 +56,8 @@ def follow(  # noqa: PLR0913 (most are keywords)
         StoreUnavailableError: the store cannot be read.
         ReaderError: `where` cannot be evaluated.
     """
-    with _chosen_by(where) as chosen:
+    with condition(where) as of_table:
+        chosen = _Chosen(of_table, is_condition=where is not None)
         ids = NewIds()
         ends = found.blobs
         if last is None and window.since is not None:
@@ -70,11 +73,14 @@ def follow(  # noqa: PLR0913 (most are keywords)
             for slices in growth.slices(found.within(window)):
                 rows = _read(store, found, window, slices)
                 table, repeated = ids.take(rows.table)
-                skipped = _added(rows.skipped, duplicates=repeated, foreign=growth.take_foreign())
-                if (table := chosen(table)).num_rows or skipped:
+                table, undecided = chosen.or_none(table)
+                skipped = _added(rows.skipped, duplicates=repeated, foreign=growth.take_foreign(), undecided=undecided)
+                if table.num_rows or skipped:
                     yield NewRows(table=table, skipped=skipped)
             time.sleep(poll)
             found = listing.next()
+            if listing.is_whole:
+                growth.keep(blob.name for blob in found.blobs)
 
 
 def _last_rows(
@@ -82,13 +88,13 @@ def _last_rows(
     found: CollectionBlobs,
     window: Window,
     wanted: int,
-    chosen: Callable[[pa.Table], pa.Table],
+    chosen: _Chosen,
 ) -> list[NewRows]:
     """The last rows: those of one folder together, the earliest first."""
     kept: list[NewRows] = []
     for lines in last_lines(store, found.within(window)):
         rows = _read(store, found, window, lines.slices)
-        table = chosen(rows.table)
+        table = chosen.rows(rows.table)
         if lines.is_final or table.num_rows >= wanted:
             table = table.slice(max(0, table.num_rows - wanted))
             kept.insert(0, replace(rows, table=table))
@@ -102,7 +108,7 @@ def _read(store: StoreAccess, found: CollectionBlobs, window: Window, slices: Li
     """The rows of some lines, in the order of their times."""
     reading = reading_of(store, found, window, slices)
     table = reading.to_arrow()
-    counts = {name: getattr(reading.report, name) for name in _SKIPPED}
+    counts = {name: getattr(reading.report, name) for name in _REPORTED}
     table = table.sort_by("time") if table.num_rows > 1 else table
     return NewRows(table=table, skipped={name: count for name, count in counts.items() if count})
 
@@ -111,20 +117,47 @@ def _added(counts: Any, **more: int) -> dict[str, int]:
     return {name: count for name in _SKIPPED if (count := counts.get(name, 0) + more.get(name, 0))}
 
 
-@contextmanager
-def _chosen_by(where: str | None) -> Iterator[Callable[[pa.Table], pa.Table]]:
-    """The rows of a table for which a condition is true; columns that earlier tables had are null where missing."""
-    known: dict[str, Any] = {}
-    with condition(where) as chosen:
+class _Chosen:
+    """The rows of tables for which a condition is true; columns that earlier tables had are null where missing.
 
-        def rows(table: pa.Table) -> pa.Table:
-            if where is None or not table.num_rows:
-                return table
-            own = table.column_names
-            for field in table.schema:
-                known.setdefault(field.name, field.type)
-            for name in known.keys() - set(own):
-                table = table.append_column(name, pa.nulls(table.num_rows, known[name]))
-            return chosen(table).select(own)
+    Args:
+        of_table: the rows of a table that has all columns of the condition.
+        is_condition: whether it leaves out any.
+    """
 
-        yield rows
+    def __init__(self, of_table: Callable[[pa.Table], pa.Table], *, is_condition: bool) -> None:
+        self._of_table = of_table
+        self._is_condition = is_condition
+        self._is_proven = False
+        self._known: dict[str, Any] = {}
+
+    def rows(self, table: pa.Table) -> pa.Table:
+        """The rows.
+
+        Raises:
+            ReaderError: the condition cannot be evaluated.
+        """
+        if not self._is_condition or not table.num_rows:
+            return table
+        own = table.column_names
+        known = self._known | {field.name: field.type for field in table.schema if field.name not in self._known}
+        for name in known.keys() - set(own):
+            table = table.append_column(name, pa.nulls(table.num_rows, known[name]))
+        found = self._of_table(table).select(own)
+        self._known, self._is_proven = known, True
+        return found
+
+    def or_none(self, table: pa.Table) -> tuple[pa.Table, int]:
+        """The rows, or none and the number of events if a condition that is right cannot be evaluated for them.
+
+        Then a value has another type than before. Any client can send one, and must not end the following.
+
+        Raises:
+            ReaderError: the condition has never been evaluated.
+        """
+        try:
+            return self.rows(table), 0
+        except ReaderError:
+            if not self._is_proven:
+                raise
+            return table.slice(0, 0), len(pc.unique(table["event_id"]))

@@ -51,6 +51,13 @@ class Growth:
         count, self._foreign = self._foreign, 0
         return count
 
+    def keep(self, names: Iterable[str]) -> None:
+        """Forget all blobs but these: one that is written again under its name later is read from its beginning."""
+        for name in self._positions.keys() - set(names):
+            del self._positions[name]
+            self._unaligned.discard(name)
+            self._too_long.discard(name)
+
     def slices(self, blobs: Iterable[StoredObject]) -> Iterator[LineSlices]:
         """The new lines of blobs, up to the sizes with which they were listed; a few megabytes at a time.
 

@@ -31,6 +31,9 @@ class Listing:
     Args:
         store: has it.
         found: its blobs, as they were listed at first.
+
+    Attributes:
+        is_whole: whether the latest listing was one of the whole collection.
     """
 
     def __init__(self, store: StoreAccess, found: CollectionBlobs) -> None:
@@ -38,6 +41,7 @@ class Listing:
         self._found = found
         self._latest = max((date_of(blob.name) for blob in found.blobs), default="")
         self._next_whole = 0.0
+        self.is_whole = True
 
     def next(self) -> CollectionBlobs:
         """The blobs that may have grown.
@@ -46,7 +50,8 @@ class Listing:
             StoreUnavailableError: the store cannot be listed.
         """
         started = time.monotonic()
-        if started < self._next_whole:
+        self.is_whole = started >= self._next_whole
+        if not self.is_whole:
             return self._walked(self._days())
         found = self._walked([""])
         ended = time.monotonic()

@@ -22,7 +22,8 @@ class NewRows:
         table: the rows, with the envelope's columns before their own. The types are those of these rows: a column may
             have another one in the next rows.
         skipped: how many lines were left out since the rows before, by the names of `ReadReport`: `duplicates`,
-            `foreign`, `mismatched` (read, but without their types), `missing_payloads`.
+            `foreign`, `mismatched` (read, but without their types), `missing_payloads`. Also `undecided`: events for
+            whose values the condition cannot be evaluated, although it could for others.
     """
 
     table: pa.Table

@@ -71,7 +71,12 @@ def _special(column: Any) -> Any:
     import pandas as pd  # noqa: PLC0415 (see above)
 
     if pa.types.is_nested(column.type):
-        return pd.Series(column.to_pylist(), dtype=object)
+        try:
+            return pd.Series(column.to_pylist(), dtype=object)
+        except OverflowError as error:
+            raise ReaderError(
+                f"expected times of the years 1 to 9999 in lists and structures, got others: {error}: call to_arrow()"
+            ) from None
     if pa.types.is_integer(column.type) and column.null_count:
         low, high = pc.min_max(column).as_py().values()
         if low is not None and not (low >= -EXACT_LIMIT and high <= EXACT_LIMIT):

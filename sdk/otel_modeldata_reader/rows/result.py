@@ -126,10 +126,15 @@ def where(text: str | None) -> Iterator[Callable[[pa.Table], pa.Table]]:
             connection.register(_TABLE, table)
             try:
                 kept = connection.table(_TABLE).select(duckdb.SQLExpression(text)).to_arrow_table()
-                return table.filter(kept.column(0).cast(pa.bool_()))
+                (column,) = kept.columns
+                return table.filter(column.cast(pa.bool_()))
             except (duckdb.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 reason = " ".join(" ".join(str(error).splitlines()[:_MOST_LINES]).split())
                 raise ReaderError(f"expected a condition in SQL, got {text!r}: {reason}") from None
+            except ValueError:  # such as `*`
+                raise ReaderError(
+                    f"expected a condition in SQL, got {text!r}, which has not one value: correct it"
+                ) from None
             finally:
                 connection.unregister(_TABLE)
 

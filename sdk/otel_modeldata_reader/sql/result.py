@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from ..exceptions import ReaderError
 from .column_types import restored
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Result:
                 fields.setdefault(name.casefold(), []).append(field)
         columns = []
         for field, name in zip(found, _names(found.names), strict=True):
+            if isinstance(field.type, pa.BaseExtensionType):
+                raise ReaderError(
+                    f"expected columns that Arrow has types for, got {name!r}: write CAST({name} AS VARCHAR) AS {name}"
+                )
             source = plain.source(field.name)
             candidates = [] if source is None else fields.get(source, [])
             original = candidates[0] if candidates else field

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NamedTable", "Statement", "parsed"]
 
-_EXPLAIN: Final = re.compile(r"\s*EXPLAIN\s+(?:ANALYZE\s+)?", re.IGNORECASE)
+_BLANK: Final = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
+_EXPLAIN: Final = re.compile(
+    rf"{_BLANK}*EXPLAIN{_BLANK}+(?:ANALYZE{_BLANK}+|\([^()]*\){_BLANK}*)?", re.IGNORECASE | re.DOTALL
+)
 _SYSTEM_SCHEMAS: Final = frozenset({"information_schema", "pg_catalog"})
 _SYSTEM: Final = re.compile(r"(?:duckdb|pragma|sqlite|pg)_.*", re.IGNORECASE)
 _READING: Final = frozenset({"SELECT", "EXPLAIN"})
@@ -79,9 +82,15 @@ def parsed(connection: DuckDBPyConnection, text: str) -> Statement:
 
     try:
         found = connection.extract_statements(text)
-    except (duckdb.Error, UnicodeEncodeError) as error:
+        kinds = [one.type.name.removesuffix("_STATEMENT") for one in found]
+    except duckdb.Error as error:
         raise ReaderError(f"expected a statement in SQL, got one that DuckDB cannot read: {sentence(error)}") from None
-    kinds = [one.type.name.removesuffix("_STATEMENT") for one in found]
+    except (TypeError, UnicodeEncodeError):  # by the release of DuckDB
+        raise ReaderError(
+            f"expected a statement in SQL, got {text!r}, which is no text of Unicode: correct it"
+        ) from None
+    except ValueError:  # a kind of statement that has no name in Python
+        raise ReaderError(f"expected a statement that reads, got another one: {_ADVICE}") from None
     if len(kinds) != 1:
         raise ReaderError(f"expected one statement in SQL, got {len(kinds) or 'none'}: {_ADVICE}")
     if kinds[0] == "MULTI":
@@ -91,8 +100,9 @@ def parsed(connection: DuckDBPyConnection, text: str) -> Statement:
     reading = _EXPLAIN.sub("", text, count=1)
     row = connection.execute("SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)", [reading])
     tree = json.loads(row.fetchall()[0][0])
-    if tree["error"]:
-        raise ReaderError(f"expected a statement that reads, got one that DuckDB cannot: {tree['error_message']}")
+    if tree["error"] or not tree["statements"]:
+        reason = tree.get("error_message", "it is none")
+        raise ReaderError(f"expected a statement that reads, got one that DuckDB cannot: {reason}")
     return _statement(text, tree["statements"][0]["node"])
 
 
@@ -103,7 +113,7 @@ def _statement(text: str, node: Mapping[str, Any]) -> Statement:
     aliases: set[str] = set()
     lists_tables = has_star = False
     for one in _nodes(node):
-        kind = one.get("type")
+        kind = str(one.get("type"))  # a type of data is an object
         own |= {entry["key"].casefold() for entry in one.get("cte_map", {}).get("map", ())}
         if "from_table" in one or kind in {"BASE_TABLE", "SUBQUERY"}:
             aliases |= {str(one.get(key)).casefold() for key in ("alias", "table_name") if one.get(key)}

@@ -162,3 +162,12 @@ def test_a_window_is_written_with_its_nanoseconds() -> None:
         "until": "2026-11-22T10:00:00.123456789Z",
     }
     assert window_of(**window_texts(window)) == window
+
+
+def test_a_source_with_other_arguments_is_one_sentence(store: Path) -> None:
+    pytest.importorskip("mlflow")
+    from otel_modeldata_reader.datasets.mlflow_source import RowsSource
+
+    source = RowsSource.from_dict({"store": str(store), "method": "read", "arguments": {"other": 1}})
+    with pytest.raises(ReaderError, match="expected the arguments of read, got others: "):
+        source.load()

@@ -290,3 +290,18 @@ def test_a_container_is_followed(azurite: Azurite, monkeypatch: pytest.MonkeyPat
         rolled.create_append_blob()
         rolled.append_block(line(number=2))
         assert ages([next(rows)]) == [[2]]
+
+
+def test_a_blob_that_is_removed_and_written_again_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = write(tmp_path, [line(number=1), line(number=2)])
+    steps = [blob.unlink, lambda: write(tmp_path, [line(number=3)]), appending(blob, line(number=4))]
+    assert ages(followed(tmp_path, steps, monkeypatch)) == [[3], [4]]
+
+
+def test_a_value_that_the_condition_cannot_compare_does_not_end_the_following(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = write(tmp_path, [line(number=1)])
+    steps = [appending(blob, line([{"age": "x"}], number=2)), appending(blob, line(number=3))]
+    found = followed(tmp_path, steps, monkeypatch, where="age > 1")
+    assert [(rows.table["age"].to_pylist(), rows.skipped) for rows in found] == [([], {"undecided": 1}), ([3], {})]

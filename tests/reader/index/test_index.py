@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -286,3 +287,20 @@ def test_a_signature_that_allows_reading_only_is_enough(azurite: Azurite, monkey
     assert (len(found.events), found.scanned, found.notes) == (1, found.size, ())
     with azurite.open(container) as client:
         assert [one for one in client.list_blob_names() if one.startswith("_index")] == []
+
+
+def test_a_link_out_of_the_store_gets_no_index(tmp_path: Path) -> None:
+    store, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    write_two_hours(store)
+    elsewhere.mkdir()
+    (store / "_index").symlink_to(elsewhere)
+    assert len(reader.open(store).show("event-1").events) == 1
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+def test_a_pipe_is_no_object_of_a_store(tmp_path: Path) -> None:
+    write_two_hours(tmp_path)
+    (tmp_path / "_index").mkdir()
+    os.mkfifo(tmp_path / "_index" / "x.index")
+    assert facts(reader.open(tmp_path).show("event-1")) == shown(tmp_path, "event-1", index=False)

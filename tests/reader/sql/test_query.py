@@ -170,6 +170,10 @@ def test_the_folder_of_one_collection_is_the_table_rows(tmp_path: Path) -> None:
         ("SELECT agee FROM model_inputs", UnknownNameError, "got 'agee': did you mean 'age'?"),
         ("SELECT sum(row_id) FROM model_inputs", ReaderError, "No function matches the given name and argument types"),
         ("SELECT 'a'::INTEGER AS b FROM model_inputs", ReaderError, "Could not convert string 'a' to INT32"),
+        ("SELECT '\ud800'", ReaderError, "which is no text of Unicode"),
+        ("UPDATE EXTENSIONS", ReaderError, "expected a statement that reads, got "),
+        ("EXPLAIN -- it\n DROP TABLE model_inputs", ReaderError, "expected a statement that reads, got "),
+        ("SELECT '1'::BIGNUM AS b", ReaderError, "got 'b': write CAST(b AS VARCHAR) AS b"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path: Path, sql: str, kind: type[ReaderError], message: str) -> None:
@@ -248,3 +252,23 @@ def test_nanoseconds_and_zones_are_exact_in_conditions(tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_read_is_the_error_of_the_reader(tmp_path: Path) -> None:
     with pytest.raises(reader.StoreUnavailableError):
         reader.open(tmp_path / "missing").query("SELECT 1")
+
+
+@pytest.mark.parametrize("before", ["", "-- a\n", "/* a\n b */ ", "-- a\n\n-- b\n"])
+@pytest.mark.parametrize("explain", ["EXPLAIN", "explain analyze", "EXPLAIN (FORMAT JSON)", "EXPLAIN /* a */"])
+def test_comments_and_options_are_part_of_an_explanation(tmp_path: Path, before: str, explain: str) -> None:
+    write(tmp_path, [line()])
+    (row,) = rows_of(tmp_path, f"{before}{explain} SELECT age FROM model_inputs")
+    assert "model_inputs" in row["explain_value"]
+
+
+def test_a_sample_of_a_table_can_be_taken(tmp_path: Path) -> None:
+    write(tmp_path, [line()])
+    assert rows_of(tmp_path, "SELECT age FROM model_inputs TABLESAMPLE 100%") == [{"age": 0}]
+
+
+def test_a_nested_time_that_python_does_not_have_is_one_sentence(tmp_path: Path) -> None:
+    write(tmp_path, [line()])
+    query = reader.open(tmp_path).query("SELECT [DATE '99999-01-01'] AS days")
+    with pytest.raises(ReaderError, match=r"years 1 to 9999 in lists .*: call to_arrow\(\)"):
+        query.to_pandas()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 from read_lines import line, write
 
 from otel_modeldata_receiver.commands import main
 from otel_modeldata_receiver.commands.row_table import row_table
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def query(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
@@ -109,6 +108,7 @@ def test_what_was_skipped_is_on_stderr(tmp_path: Path, capsys: pytest.CaptureFix
         (["FROM model_inputs", "--store", "{store}", "--since", "-1d", "--until", "-2d"], 2, "swap them"),
         (["FROM model_inputs", "--store", "{store}/missing"], 3, "got none at"),
         (["FROM model_inputs", "--store", "s3://bucket"], 3, "got scheme 's3'"),
+        (["SELECT ('a' || chr(27) || chr(10) || chr(8238))::INTEGER", "--store", "{store}"], 2, r"'a\x1b \u202e'"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_an_exit_code(
@@ -132,6 +132,43 @@ def test_a_closed_pipe_ends_the_command_quietly(tmp_path: Path) -> None:
     running.stdout.close()
     assert (running.wait(timeout=60), running.stderr.read()) == (0, "")
     running.stderr.close()
+
+
+def printed(arguments: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "otel_modeldata_receiver", *arguments]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, timeout=60, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(
+    "arguments", [["ls"], ["query", "FROM model_inputs", "--json"], ["query", "FROM model_inputs"]]
+)
+def test_an_output_that_is_full_is_one_sentence(tmp_path: Path, arguments: list[str]) -> None:
+    write(tmp_path, [line()])
+    with Path("/dev/full").open("w") as full:
+        found = printed([*arguments, "--store", str(tmp_path)], stdout=full)
+    sentence = "otel-modeldata: expected to write the output, got No space left on device: write it elsewhere\n"
+    assert (found.returncode, found.stderr) == (2, sentence)
+
+
+@pytest.mark.slow
+def test_what_the_terminal_does_not_have_is_escaped(tmp_path: Path) -> None:
+    write(tmp_path, [line([{"word": "\u8a9e"}])])
+    found = printed(
+        ["query", "SELECT word FROM model_inputs", "--store", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    assert (found.returncode, found.stdout) == (0, "word\n\\u8a9e\n1 row\n")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="closes the output as a shell of Unix does")
+def test_a_closed_output_takes_everything(tmp_path: Path) -> None:
+    write(tmp_path, [line()])
+    found = printed(["query", "FROM model_inputs", "--store", str(tmp_path)], preexec_fn=lambda: os.close(1))
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_a_short_name_of_several_deployments_is_a_mistake_that_names_them(
