@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Place", "ReadReport", "TypeChange"]
+__all__ = ["Place", "ReadReport", "TypeChange", "counted"]
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 event`, `2,000 events`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,7 @@ class ReadReport:
         return not skipped and not self.type_changes and not self.unconverted
 
     def __str__(self) -> str:
-        counted = (
+        skipped = (
             "duplicates",
             "torn",
             "foreign",
@@ -109,8 +114,9 @@ class ReadReport:
             "quarantined",
             "outside",
         )
-        parts = [f"{self.kept:,} rows of {self.lines:,} lines in {self.blobs:,} blobs"]
-        parts += [f"{name.replace('_', ' ')} {getattr(self, name):,}" for name in counted if getattr(self, name)]
+        read = (counted(self.kept, "row"), counted(self.lines, "line"), counted(self.blobs, "blob"))
+        parts = ["{} of {} in {}".format(*read)]
+        parts += [f"{name.replace('_', ' ')} {getattr(self, name):,}" for name in skipped if getattr(self, name)]
         parts += [f"{self.parked:,} bytes parked"] if self.parked else []
         parts += [f"column {name!r} is {new!r} here" for name, new in self.renamed]
         parts += [str(change) for change in self.type_changes]

@@ -295,7 +295,10 @@ class Store:
         known = sorted({"/".join(one.names[:2]) for one in collections_of(self._store.walk()).values() if one.names})
         if name is None and len(known) != 1:
             shown = ", ".join(known) or "none"
-            raise UnknownNameError(f"expected one deployment in {self._store.shown}, got {shown}: name the right one")
+            raise UnknownNameError(
+                f"expected one deployment in {self._store.shown}, got {shown}: name one as deployment, or by "
+                "--deployment"
+            )
         if name is not None and name not in known:
             raise UnknownNameError(
                 f"expected a deployment of {self._store.shown}, got {name!r}: {nearest(name, known)}"

@@ -155,7 +155,7 @@ def test_a_label_needs_a_deployment_where_the_store_has_several(tmp_path: Path) 
     with pytest.raises(UnknownNameError) as refused:
         reader.open(tmp_path).label("a_0", 1)
     assert str(refused.value) == (
-        f"expected one deployment in {tmp_path}, got shop/blue, shop/green: name the right one"
+        f"expected one deployment in {tmp_path}, got shop/blue, shop/green: name one as deployment, or by --deployment"
     )
     with pytest.raises(UnknownNameError) as unknown:
         reader.open(tmp_path).label("a_0", 1, deployment="shop/gren")

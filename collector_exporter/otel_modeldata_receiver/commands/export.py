@@ -6,6 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_modeldata_reader.report import counted
+
 from ..config.store_url import shown_store
 from ..exceptions import ConfigError
 from .printable import printable
@@ -86,8 +88,7 @@ def export(arguments: argparse.Namespace) -> None:
         return
     if arguments.delta is None:
         _say(exported.notes)
-    counted = "1 row" if exported.rows == 1 else f"{exported.rows:,} rows"
-    sys.stdout.write(printable(f"{exported.path}: {counted}, {exported.size:,} bytes") + "\n")
+    sys.stdout.write(printable(f"{exported.path}: {counted(exported.rows, 'row')}, {exported.size:,} bytes") + "\n")
 
 
 def _check(arguments: argparse.Namespace) -> None:

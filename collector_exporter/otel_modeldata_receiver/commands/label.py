@@ -6,6 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.report import counted
+
 from ..config.store_url import shown_store
 from ..exceptions import ConfigError, StoreCheckError
 from .store_argument import add_store_flag, chosen_store, path_argument, with_origin
@@ -78,6 +80,8 @@ def label(arguments: argparse.Namespace) -> None:
         (frame,) = frames_of_csv(arguments.file, arguments.id, arguments.time)
     except reader.ReaderError as error:
         raise ConfigError(str(error)) from None
+    if frame.empty:
+        raise ConfigError(f"expected labels in {arguments.file}, got none: write a value into a cell of each row")
     try:
         with reader.open(url) as store:
             count = store.label_all(frame, deployment=arguments.deployment)
@@ -94,4 +98,4 @@ def _print(count: int, store: str, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"store": store, "labels": count}) + "\n")
     else:
-        sys.stdout.write(f"{store}: {count:,} labels added\n")
+        sys.stdout.write(f"{store}: {counted(count, 'label')} added\n")

@@ -6,6 +6,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.report import counted
+
 from .row_table import row_table
 from .terminal import WIDTH, writer
 
@@ -69,13 +71,13 @@ def write_table(query: Query) -> None:
     for line in lines[1:]:
         say(line)
     more = [f"the first {len(rows)} are shown" if count > len(rows) else "", _more_columns(hidden)]
-    counted = "1 row" if count == 1 else f"{count:,} rows"
     notes = "; ".join(filter(None, more))
-    say(f"{counted}; {notes}: --json and --csv have all" if notes else counted, "dim")
+    total = counted(count, "row")
+    say(f"{total}; {notes}: --json and --csv have all" if notes else total, "dim")
 
 
 def _more_columns(hidden: int) -> str:
-    return f"{hidden:,} more column{'s' * (hidden > 1)}" if hidden else ""
+    return counted(hidden, "more column") if hidden else ""
 
 
 def _write(content: bytes) -> None:

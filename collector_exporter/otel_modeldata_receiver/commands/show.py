@@ -8,6 +8,8 @@ from datetime import timedelta, timezone
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_modeldata_reader.report import counted
+
 from ..config.store_url import shown_store
 from .printable import printable
 from .reader_session import opened_reader
@@ -88,7 +90,7 @@ def _show(say: Callable[..., None], found: FoundId) -> None:
             _say_event(say, event)
     for trace_id, members in groupby(sorted(spans, key=lambda one: one.trace_id), lambda one: one.trace_id):
         _say_trace(say, trace_id, list(members))
-    events = "1 event" if len(found.events) == 1 else f"{len(found.events):,} events"
+    events = counted(len(found.events), "event")
     say(f"{events}, {size_text(found.scanned)} of {size_text(found.size)} scanned", "dim")
 
 
@@ -121,8 +123,7 @@ def _say_event(say: Callable[..., None], event: FoundEvent) -> None:
         for name, value in row.items():
             say(fitting(f"    {name}: {_text(value)}"))
     if len(rows) > _SHOWN_ROWS:
-        more = len(rows) - _SHOWN_ROWS
-        say("  and 1 more row" if more == 1 else f"  and {more:,} more rows")
+        say(f"  and {counted(len(rows) - _SHOWN_ROWS, 'more row')}")
 
 
 def _say_trace(say: Callable[..., None], trace_id: str, spans: Sequence[Span]) -> None:

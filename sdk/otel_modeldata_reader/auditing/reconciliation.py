@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..report import counted
 from .number_ranges import NumberRanges
 from .producer_report import REJECTED
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .producer_report import ReportedCounts
 
-__all__ = ["ProducerCounts", "Reconciliation", "counted", "reconcile", "shown_ranges"]
+__all__ = ["ProducerCounts", "Reconciliation", "reconcile", "shown_ranges"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,11 +183,6 @@ def reconcile(
         beyond=0 if accepted is None else present.count_from(accepted),
         doubtful=0 if accepted is None else max(0, losses - excused - absent),
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 event`, `2,000 events`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def shown_ranges(ranges: Sequence[tuple[int, int]], most: int = 20) -> str:

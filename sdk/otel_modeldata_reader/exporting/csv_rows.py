@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from ..report import counted
 from .exported import Exported, batches_of
 from .new_file import new_file
 from .plain_values import plain_batch
@@ -72,8 +73,8 @@ def to_csv(rows: Rows, path: str | os.PathLike[str], *, overwrite: bool = False)
     notes = []
     if csv.formulas:
         notes.append(
-            f"{csv.formulas:,} texts begin with =, +, -, @ or a tab: a spreadsheet may run them as formulas, so import "
-            "their columns as text"
+            f"{counted(csv.formulas, 'text')} with =, +, -, @ or a tab at the beginning: a spreadsheet may run "
+            "such texts as formulas, so import their columns as text"
         )
     return Exported(path=new.final, rows=count, size=new.size, notes=tuple(notes))
 

@@ -226,5 +226,5 @@ def _times(values: pd.Series[Any], owner: str, first: int) -> pd.Series[Any]:
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).splitlines()
+    text = str(getattr(error, "strerror", None) or error).splitlines()
     return text[0] if text else type(error).__name__

@@ -173,7 +173,7 @@ def test_csv_has_every_digit_and_formulas_as_they_are(tmp_path: Path) -> None:
             ["2026-11-22T10:00:00.000000000Z", "", "", ""],
         ]
     (note,) = exported.notes
-    assert note.startswith("2 texts begin with =, +, -, @ or a tab: a spreadsheet may run them as formulas")
+    assert note.startswith("2 texts with =, +, -, @ or a tab at the beginning: a spreadsheet may run")
 
 
 FORMATS = [to_parquet, to_csv]

@@ -64,7 +64,10 @@ def test_wrong_arguments_are_code_2_and_a_missing_store_is_code_3(
     assert label(capsys, file, "--id", "order", *where) == (
         2,
         "",
-        f"otel-modeldata: expected one deployment in {store}, got shop/blue, shop/green: name the right one\n",
+        (
+            f"otel-modeldata: expected one deployment in {store}, got shop/blue, shop/green: name one as "
+            "deployment, or by --deployment\n"
+        ),
     )
     assert label(capsys, file, "--id", "order", "--deployment", "shop/gren", *where) == (
         2,
@@ -74,6 +77,17 @@ def test_wrong_arguments_are_code_2_and_a_missing_store_is_code_3(
             "did you mean 'shop/green' or 'shop/blue'?\n"
         ),
     )
-    assert label(capsys, tmp_path / "none.csv", "--id", "order", *where)[0] == 2
+    none = tmp_path / "none.csv"
+    assert label(capsys, none, "--id", "order", *where) == (
+        2,
+        "",
+        f"otel-modeldata: expected a CSV file with a header in {none}, got No such file or directory\n",
+    )
+    none.write_text("order,paid\n7_0,\n", "utf-8")
+    assert label(capsys, none, "--id", "order", *where) == (
+        2,
+        "",
+        f"otel-modeldata: expected labels in {none}, got none: write a value into a cell of each row\n",
+    )
     assert label(capsys, file, *where)[0] == 2
     assert label(capsys, file, "--id", "order", "--store", tmp_path / "none")[0] == 3

@@ -91,7 +91,7 @@ def test_what_was_skipped_is_on_stderr(tmp_path: Path, capsys: pytest.CaptureFix
     assert query(capsys, "SELECT count(*) AS n FROM model_inputs", "--store", tmp_path) == (
         0,
         "n\n1\n1 row\n",
-        "shop/blue/model_inputs: 1 rows of 1 lines in 1 blobs; torn 1\n",
+        "shop/blue/model_inputs: 1 row of 1 line in 1 blob; torn 1\n",
     )
 
 

@@ -108,7 +108,7 @@ def audit(arguments: argparse.Namespace) -> None:
     try:
         from otel_modeldata_reader.auditing import producer_report  # noqa: PLC0415 (the command line starts without them)
         from otel_modeldata_reader.auditing.audit import Selection  # noqa: PLC0415 (numpy, OTLP likewise)
-        from otel_modeldata_reader.auditing.reconciliation import counted  # noqa: PLC0415
+        from otel_modeldata_reader.report import counted  # noqa: PLC0415
 
         from . import summary  # noqa: PLC0415
     except ImportError as error:

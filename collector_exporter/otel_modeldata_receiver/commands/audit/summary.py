@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from otel_modeldata_reader.auditing.reconciliation import counted, shown_ranges
+from otel_modeldata_reader.auditing.reconciliation import shown_ranges
+from otel_modeldata_reader.report import counted
 
 from ..canary_collection import CANARY_COLLECTION
 from ..terminal import writer
