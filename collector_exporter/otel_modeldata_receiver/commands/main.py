@@ -46,8 +46,14 @@ _TIMES: Final = ("--since", "--until")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    try:
+        return _run(_with_times(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # also while a command is imported
+        return EXIT_INTERRUPTED
+
+
+def _run(words: Sequence[str]) -> int:
     _prepare_output()
-    words = _with_times(sys.argv[1:] if arguments is None else arguments)
     parsed = _parser(words).parse_args(words)
     # Not before: `--help` and `--version` have ended the process, and load no part of the SDK.
     from ..exceptions import ConfigError, ReceiverError  # noqa: PLC0415
@@ -67,8 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReceiverError as error:
         end_with(error)
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_UNUSABLE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     return EXIT_OK
 
 

@@ -276,6 +276,17 @@ def test_ctrl_c_before_the_receiver_runs_ends_without_a_traceback(
     assert capsys.readouterr().err == ""
 
 
+def test_ctrl_c_while_a_command_is_imported_has_its_code_and_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "import_module", interrupted)
+    assert main.main(["show", "id"]) == 130
+    assert capsys.readouterr().err == ""
+
+
 def test_a_reload_that_arrives_while_modules_are_imported_does_not_end_the_receiver() -> None:
     code = (
         "import os, signal, sys\n"
