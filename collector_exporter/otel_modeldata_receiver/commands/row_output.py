@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_window", "write_csv", "write_json", "write_table"]
 
+_LAST: Final = ("correlationid", "endpoint", "deployment", "collection", "traceparent", "modelversion", "event_id")
+"""Columns of the envelope that give way where a table does not fit: the model's own say more."""
 _SHOWN_ROWS: Final = 40
 
 
@@ -67,6 +69,9 @@ def write_table(query: Query) -> None:
             rows += map(list, zip(*(column.to_pylist() for column in plain.columns), strict=True))
     width = shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
     lines, hidden = row_table(names, rows, width)
+    if hidden:
+        order = sorted(range(len(names)), key=lambda place: names[place] in _LAST)
+        lines, hidden = row_table([names[place] for place in order], [[row[at] for at in order] for row in rows], width)
     say(lines[0], "bold")
     for line in lines[1:]:
         say(line)
