@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .blobs.datastore import located
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
 from .collection import Collection, collections_in
@@ -35,21 +36,28 @@ if TYPE_CHECKING:
 __all__ = ["Collection", "Store", "open_store"]
 
 
-def open_store(url: str | os.PathLike[str], *, access: AccessConfig | None = None) -> Store:
+def open_store(
+    url: str | os.PathLike[str],
+    *,
+    access: AccessConfig | None = None,
+    config: str | os.PathLike[str] | None = None,
+) -> Store:
     """Open a store for reading.
 
     Args:
         url: a folder, `file:///dir`, `az://container/prefix` with the account in the environment, or
             `https://account.blob.core.windows.net/container/prefix`: as for the receiver's `--store`. Also a folder
             inside of a store, as Azure ML's collector writes them: the folder of one collection is the collection ``.
+            And `azureml://datastores/NAME/paths/PATH`, with `config`.
         access: how an account in Azure is opened; by default by what the environment has, else the identity of the
             machine.
+        config: the receiver's configuration file, whose `datastores` and `workspace` say what a datastore is.
 
     Raises:
         StoreUnavailableError: the URL names no store, or its credentials cannot be used. Whether it exists is known
             when it is read.
     """
-    return Store(StoreAccess(str(url), access))
+    return Store(StoreAccess(*located(str(url), access, config)))
 
 
 class Store:

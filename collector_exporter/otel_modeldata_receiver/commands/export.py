@@ -13,7 +13,7 @@ from ..exceptions import ConfigError
 from .printable import printable
 from .reader_session import opened_reader
 from .row_output import add_window
-from .store_argument import STORE_VARIABLES, add_store_flag, chosen_store, path_argument
+from .store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store, path_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +57,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--csv", metavar="FILE", type=path_argument, help="a CSV file in UTF-8, with a header")
     form.add_argument("--delta", metavar="FOLDER", type=path_argument, help="a table of Delta Lake")
     add_store_flag(parser)
+    add_datastores(parser)
     add_window(parser)
     parser.add_argument("--columns", metavar="NAMES", help="only these columns, in this order, with commas between")
     parser.add_argument("--where", metavar="SQL", help="only rows for which this is true, such as \"country = 'ES'\"")
@@ -75,7 +76,7 @@ def export(arguments: argparse.Namespace) -> None:
     """
     _check(arguments)
     url = chosen_store(arguments)
-    with opened_reader(url) as store:
+    with opened_reader(url, arguments.config) as store:
         rows = _rows(store, arguments)
         exported = _written(rows, arguments)
         reports = rows.reports if arguments.joined else {arguments.collection: rows.report}

@@ -10,7 +10,7 @@ from otel_modeldata_reader.report import counted
 
 from ..config.store_url import shown_store
 from ..exceptions import ConfigError, StoreCheckError
-from .store_argument import add_store_flag, chosen_store, path_argument, with_origin
+from .store_argument import add_datastores, add_store_flag, chosen_store, path_argument, with_origin
 
 if TYPE_CHECKING:
     import argparse
@@ -53,6 +53,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         help="the column that says since when a label holds: ISO 8601, in UTC without a zone (default: now)",
     )
     add_store_flag(parser)
+    add_datastores(parser)
     parser.add_argument(
         "--deployment",
         metavar="NAME",
@@ -83,7 +84,7 @@ def label(arguments: argparse.Namespace) -> None:
     if frame.empty:
         raise ConfigError(f"expected labels in {arguments.file}, got none: write a value into a cell of each row")
     try:
-        with reader.open(url) as store:
+        with reader.open(url, config=arguments.config) as store:
             count = store.label_all(frame, deployment=arguments.deployment)
     except reader.UnknownNameError as error:
         raise ConfigError(str(error)) from None

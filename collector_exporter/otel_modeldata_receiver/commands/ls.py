@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..config.store_url import shown_store
 from .reader_session import opened_reader
-from .store_argument import add_store, chosen_store
+from .store_argument import add_datastores, add_store, chosen_store
 from .terminal import fitting, size_text, writer
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `ls` its texts and arguments."""
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     add_store(parser)
+    add_datastores(parser)
     parser.add_argument("--count", action="store_true", help="count events and rows, which reads every blob")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=list_store)
@@ -59,7 +60,7 @@ def list_store(arguments: argparse.Namespace) -> None:
         ReceiverError: a wrong command line, missing dependencies, or a store that cannot be read.
     """
     url = chosen_store(arguments)
-    with opened_reader(url) as store:
+    with opened_reader(url, arguments.config) as store:
         collections = store.collections(count=arguments.count)
     if arguments.json:
         facts = {"store": shown_store(url), "collections": [_facts(one) for one in collections]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .printable import printable
 from .reader_session import opened_reader
 from .row_output import add_window, write_csv, write_json, write_table
-from .store_argument import STORE_VARIABLES, add_store_flag, chosen_store
+from .store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 
 if TYPE_CHECKING:
     import argparse
@@ -43,6 +43,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.add_argument("sql", metavar="SQL", help="one statement that reads")
     add_store_flag(parser)
+    add_datastores(parser)
     add_window(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print each row as a JSON object on a line of its own")
@@ -57,7 +58,7 @@ def query(arguments: argparse.Namespace) -> None:
         ReceiverError: a wrong command line or SQL, missing dependencies, or a store that cannot be read.
     """
     write = write_json if arguments.json else write_csv if arguments.csv else write_table
-    with opened_reader(chosen_store(arguments)) as store:
+    with opened_reader(chosen_store(arguments), arguments.config) as store:
         found = store.query(arguments.sql, arguments.since, arguments.until)
         write(found)
         for name, report in found.reports.items():

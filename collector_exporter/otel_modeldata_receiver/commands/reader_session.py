@@ -11,6 +11,7 @@ from .store_argument import with_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from otel_modeldata_reader import Store
 
@@ -21,11 +22,12 @@ _NEEDED: Final = ("pyarrow", "msgspec")
 
 
 @contextmanager
-def opened_reader(url: str, extra: str = "read") -> Iterator[Store]:
+def opened_reader(url: str, config: Path | None = None, extra: str = "read") -> Iterator[Store]:
     """The store at `url`, which is closed at the end.
 
     Args:
         url: as `chosen_store` returns it.
+        config: the receiver's configuration, for a store in a datastore.
         extra: what to install where something is missing.
 
     Raises:
@@ -35,7 +37,7 @@ def opened_reader(url: str, extra: str = "read") -> Iterator[Store]:
     with reader_errors(extra, url):
         import otel_modeldata_reader as reader  # noqa: PLC0415 (the command line starts without it)
 
-        with reader.open(url) as store:
+        with reader.open(url, config=config) as store:
             yield store
 
 

@@ -13,7 +13,7 @@ from otel_modeldata_reader.report import counted
 from ..config.store_url import shown_store
 from .printable import printable
 from .reader_session import opened_reader
-from .store_argument import STORE_VARIABLES, add_store_flag, chosen_store
+from .store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 from .terminal import WIDTH, columns, fitting, size_text, writer
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.add_argument("id", metavar="ID", help="a correlation id, row id, event id or trace id")
     add_store_flag(parser)
+    add_datastores(parser)
     parser.add_argument("--since", metavar="TIME", help="search only from this time on, such as -7d or 2026-11-22")
     parser.add_argument("--until", metavar="TIME", help="search only before this time")
     parser.add_argument(
@@ -72,7 +73,7 @@ def show(arguments: argparse.Namespace) -> None:
         ReceiverError: a wrong command line, an unknown id, missing dependencies, or a store that cannot be read.
     """
     url = chosen_store(arguments)
-    with opened_reader(url) as store:
+    with opened_reader(url, arguments.config) as store:
         found = store.show(arguments.id, arguments.since, arguments.until, index=not arguments.no_index)
     for note in found.notes:
         sys.stderr.write(f"otel-modeldata: {printable(note)}\n")

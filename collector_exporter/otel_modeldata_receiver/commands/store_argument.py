@@ -14,6 +14,7 @@ from ..exceptions import ConfigError
 
 __all__ = [
     "STORE_VARIABLES",
+    "add_datastores",
     "add_store",
     "add_store_flag",
     "chosen_store",
@@ -55,6 +56,16 @@ def add_store_flag(parser: argparse.ArgumentParser) -> None:
         help=f"a folder, az://container/prefix, or a container's URL (default: {_VARIABLE}, else {_DEFAULT})",
     )
     parser.set_defaults(store=None)
+
+
+def add_datastores(parser: argparse.ArgumentParser) -> None:
+    """Add `--config`, with which the store may be `azureml://datastores/NAME/paths/PATH`."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=path_argument,
+        help="the receiver's configuration, which knows the datastores of a store azureml://datastores/NAME/paths/PATH",
+    )
 
 
 def chosen_store(arguments: argparse.Namespace) -> str:

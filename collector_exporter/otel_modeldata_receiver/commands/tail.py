@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .printable import printable
 from .reader_session import opened_reader
-from .store_argument import STORE_VARIABLES, add_store_flag, chosen_store
+from .store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,6 +69,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         "--poll", metavar="SECONDS", type=_seconds, default=1.0, help="time between two looks at the store (default: 1)"
     )
     add_store_flag(parser)
+    add_datastores(parser)
     parser.add_argument("--json", action="store_true", help="print each row as a JSON object in one line")
     parser.set_defaults(run=tail)
 
@@ -81,7 +82,7 @@ def tail(arguments: argparse.Namespace) -> None:
     """
     last = _LINES if arguments.lines is None and arguments.since is None else arguments.lines
     lines_of = _json_lines if arguments.json else _lines
-    with opened_reader(chosen_store(arguments)) as store, suppress(KeyboardInterrupt):
+    with opened_reader(chosen_store(arguments), arguments.config) as store, suppress(KeyboardInterrupt):
         _end_with_the_pipe()
         for rows in store.follow(
             arguments.collection, arguments.since, where=arguments.where, last=last, poll=arguments.poll

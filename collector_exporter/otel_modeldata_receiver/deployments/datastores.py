@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..config.store_access import DatastoreConfig, IdentityConfig
+from ..config.store_access import AccessConfig, DatastoreConfig, IdentityConfig
 from ..exceptions import ConfigError
 from ..storage.store import checked_name
 
@@ -122,8 +122,24 @@ class Datastores:
             return DatastoreConfig(url=datastore.url, identity=IdentityConfig(client_id=client_id))
         return datastore
 
+    def located(self, text: str, access: AccessConfig) -> tuple[str, AccessConfig]:
+        """The URL of the folder that a path names, and how it is opened: by `access` if that chooses a way.
+
+        Raises:
+            ConfigError: the path is malformed, or the datastore is unknown.
+        """
+        path = DatastorePath.parse(text)
+        datastore = self.find(path)
+        return _below(datastore.url, path.path), access if access.chosen else datastore
+
     def _is_own(self, path: DatastorePath) -> bool:
         return path.workspace is not None and self._own is not None and _same(path.workspace, self._own)
+
+
+def _below(url: str, path: str) -> str:
+    """The URL of a folder in the store at `url`; a query stays at the end."""
+    root, mark, query = url.partition("?")
+    return f"{root.rstrip('/')}/{path}{mark}{query}" if path else url
 
 
 def _same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -175,13 +175,5 @@ def _default_store(config: ReceiverConfig, datastores: Datastores) -> Store:
     """The store for every collection that no deployment file stores elsewhere."""
     if not is_datastore_path(config.store):
         return open_store(config.store, create_container=config.create_container, access=config.store_access)
-    path = DatastorePath.parse(config.store)
-    datastore = datastores.find(path)
-    access = config.store_access if config.store_access.chosen else datastore
-    return open_store(_below(datastore.url, path.path), create_container=config.create_container, access=access)
-
-
-def _below(url: str, path: str) -> str:
-    """The URL of a folder in the store at `url`; a query stays at the end."""
-    root, mark, query = url.partition("?")
-    return f"{root.rstrip('/')}/{path}{mark}{query}" if path else url
+    url, access = datastores.located(config.store, config.store_access)
+    return open_store(url, create_container=config.create_container, access=access)
