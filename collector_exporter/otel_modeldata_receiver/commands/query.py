@@ -26,7 +26,7 @@ _EPILOG: Final = f"""\
 examples:
   otel-modeldata query "SHOW TABLES" --store ./modeldata
   otel-modeldata query "SELECT country, count(*) FROM model_inputs GROUP BY ALL"
-  otel-modeldata query "SELECT * FROM joined WHERE score > 0.9" --since -7d --csv
+  otel-modeldata query "SELECT * FROM joined WHERE score > 0.9" --since -7d
 
 environment:
 {STORE_VARIABLES}
