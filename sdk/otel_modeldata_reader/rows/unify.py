@@ -156,6 +156,8 @@ def _wider(known: pa.Field, other: pa.Field) -> pa.Field:
     kinds = [_plain(field.type) for field in (known, other)]
     if any(map(pa.types.is_floating, kinds)) and any(map(pa.types.is_integer, kinds)):
         return pa.field(known.name, pa.float64())
+    if any(map(_is_binary, kinds)) and any(map(_is_text, kinds)):
+        raise LossyError(known.name)  # Arrow would make bytes of the text
     schemas = [pa.schema([pa.field(known.name, kind)]) for kind in kinds]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive").field(0)
@@ -165,6 +167,15 @@ def _wider(known: pa.Field, other: pa.Field) -> pa.Field:
 
 def _unordered(kind: pa.DataType) -> pa.DataType:
     return pa.dictionary(kind.index_type, kind.value_type) if pa.types.is_dictionary(kind) else kind
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
