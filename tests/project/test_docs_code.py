@@ -79,7 +79,11 @@ def _with(language: str, *, run: bool = True) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """The environment of a user's shell: this environment's commands, and no settings of this package."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AZURE"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OTEL_", "AZURE", "MLFLOW_EXPERIMENT", "MLFLOW_TRACKING"))
+    }
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 

@@ -21,6 +21,7 @@ from otel_modeldata_reader.datasets.origin import window_texts
 from otel_modeldata_reader.window import window_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from azurite import Azurite
@@ -55,7 +56,24 @@ def store(tmp_path: Path) -> Path:
     return root
 
 
-def test_joined_rows_are_logged_to_a_run_and_read_again_in_another_process(store: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def tracking(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database of MLflow; what MLflow keeps of it in the process and its environment ends with the test."""
+    import mlflow
+
+    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "")  # so that it is restored
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
+    before, url = mlflow.get_tracking_uri(), f"sqlite:///{tmp_path}/mlflow.db"
+    mlflow.set_tracking_uri(url)
+    yield url
+    mlflow.set_tracking_uri(before)
+
+
+def test_joined_rows_are_logged_to_a_run_and_read_again_in_another_process(
+    store: Path, tracking: str, tmp_path: Path
+) -> None:
     import mlflow
 
     rows = reader.open(store).join("shop/blue", since="2026-11-22T10:00", labels=True)
@@ -76,8 +94,6 @@ def test_joined_rows_are_logged_to_a_run_and_read_again_in_another_process(store
             "since": "2026-11-22T10:00:00.000000000Z",
         },
     }
-    tracking = f"sqlite:///{tmp_path}/mlflow.db"
-    mlflow.set_tracking_uri(tracking)
     mlflow.create_experiment("quality", artifact_location=str(tmp_path / "artifacts"))
     mlflow.set_experiment("quality")
     with mlflow.start_run() as run:
