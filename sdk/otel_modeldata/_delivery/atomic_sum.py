@@ -18,16 +18,15 @@ class AtomicSum:
 
     Attributes:
         value: returns the sum. It is the file's own method, because `collect` calls it.
-        move: adds its first argument; the second one is 1, from the current position. The file's own method, too.
     """
 
-    __slots__ = ("move", "value")
+    __slots__ = ("_move", "value")
 
     def __init__(self) -> None:
         file = io.BytesIO()
         self.value: Callable[[], int] = file.tell
-        self.move: Callable[[int, int], int] = file.seek
+        self._move = file.seek
 
     def add(self, number: int) -> None:
         """Add a number, which may be negative."""
-        self.move(number, io.SEEK_CUR)
+        self._move(number, io.SEEK_CUR)

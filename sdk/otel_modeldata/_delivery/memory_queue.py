@@ -88,19 +88,13 @@ class MemoryQueue:
         Raises:
             QueueFullError: there is no room.
         """
-        most, charged = self._most_records, self._charged
-        if charged.value() + charge > self._most_bytes or (most is not None and self._unsettled() >= most):
+        most = self._most_records
+        if self._charged.value() + charge > self._most_bytes or (most is not None and self._unsettled() >= most):
             raise QueueFullError
         if key is not None and key in self._joinable and self.join(key, record, charge):
             return None
         pending = PendingRecord(record, charge, time.monotonic(), on_error, producer, None, key)
-        charged.move(charge, 1)  # the rest is `add`
-        if key is not None and self._merges:
-            pending.joined = []
-            self._waiting.append(pending)
-            self._joinable[key] = pending
-        else:
-            self._waiting.append(pending)
+        self.add(pending)
         return pending
 
     def join(self, key: MergeKey, record: Record, charge: int) -> bool:
