@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..exceptions import ExportError, ReaderError
+from ..rows.column_types import MISMATCH
 from .exported import Exported, batches_of
 from .new_file import check_free, new_file
 from .parquet_types import values_as
@@ -186,5 +187,5 @@ def _cast(column: Any, kind: Any) -> Any:
         column = column.cast(column.type.value_type)
     try:
         return column.cast(kind, safe=not pa.types.is_timestamp(kind))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+    except MISMATCH:
         return pa.array(values_as(column.to_pylist(), kind), kind)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from ..rows.column_types import MISMATCH
 from ..rows.frames import to_pandas
 from ..types.data_types import CODE_KEY
 
@@ -46,7 +47,7 @@ def _as_written(original: pa.Field, column: Any, field: pa.Field) -> Any:
         return table_of_frame(frame)[0].cast(kind)
     try:
         return column.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+    except MISMATCH:
         return pa.array(values_as(column.to_pylist(), kind), kind)
 
 

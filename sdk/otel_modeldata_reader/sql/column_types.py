@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from ..rows.column_types import MISMATCH
 from ..types.categories import with_categories
 from ..types.data_types import CODE_KEY
 
@@ -19,7 +20,7 @@ __all__ = ["restored", "stored", "stored_type"]
 
 _DECIMAL_DIGITS: Final = 38
 _INTERVAL: Final = pa.struct([("months", pa.int32()), ("days", pa.int32()), ("nanoseconds", pa.int64())])
-_NO_CAST: Final = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError, ValueError)
+_NO_CAST: Final = (*MISMATCH, TypeError, ValueError)
 
 
 def stored_type(kind: Any) -> Any:  # noqa: PLR0911 (a table of kinds)
