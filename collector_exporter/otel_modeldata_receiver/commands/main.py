@@ -31,12 +31,12 @@ _COMMANDS: Final = {
     "check": (".check.command", "explain what is wrong with configuration files"),
     "doctor": (".doctor.command", "send one event and report each step"),
     "demo": (".demo.command", "score real rows with a real model and verify them in the store"),
-    "export": (".export", "write rows of a store into a file"),
-    "label": (".label", "add the labels of a CSV file to a store"),
-    "ls": (".ls", "list the collections of a store"),
-    "query": (".query", "run SQL over the collections of a store"),
-    "show": (".show", "show everything about one id"),
-    "tail": (".tail", "print the rows of a collection as they are written"),
+    "export": (".reading.export", "write rows of a store into a file"),
+    "label": (".reading.label", "add the labels of a CSV file to a store"),
+    "ls": (".reading.ls", "list the collections of a store"),
+    "query": (".reading.query", "run SQL over the collections of a store"),
+    "show": (".reading.show", "show everything about one id"),
+    "tail": (".reading.tail", "print the rows of a collection as they are written"),
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from .printable import printable
-from .reader_session import opened_reader
+from ..printable import printable
+from ..reader_session import opened_reader
+from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 from .row_output import add_window, write_csv, write_json, write_table
-from .store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 
 if TYPE_CHECKING:
     import argparse

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from .printable import printable
-from .terminal import columns, fitting
+from ..printable import printable
+from ..terminal import columns, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

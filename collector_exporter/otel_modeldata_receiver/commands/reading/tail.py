@@ -14,9 +14,9 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from .printable import printable
-from .reader_session import opened_reader
-from .store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
+from ..printable import printable
+from ..reader_session import opened_reader
+from ..store_argument import STORE_VARIABLES, add_datastores, add_store_flag, chosen_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.report import counted
 
+from ..terminal import WIDTH, writer
 from .row_table import row_table
-from .terminal import WIDTH, writer
 
 if TYPE_CHECKING:
     import argparse

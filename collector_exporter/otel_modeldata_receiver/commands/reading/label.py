@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.report import counted
 
-from ..config.store_url import shown_store
-from ..exceptions import ConfigError, StoreCheckError
-from .store_argument import add_datastores, add_store_flag, chosen_store, path_argument, with_origin
+from ...config.store_url import shown_store
+from ...exceptions import ConfigError, StoreCheckError
+from ..store_argument import add_datastores, add_store_flag, chosen_store, path_argument, with_origin
 
 if TYPE_CHECKING:
     import argparse

@@ -14,7 +14,7 @@ import pytest
 from read_lines import line, write
 
 from otel_modeldata_receiver.commands import main
-from otel_modeldata_receiver.commands.row_table import row_table
+from otel_modeldata_receiver.commands.reading.row_table import row_table
 
 
 def query(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:

@@ -7,10 +7,10 @@ import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from ..config.store_url import shown_store
-from .reader_session import opened_reader
-from .store_argument import add_datastores, add_store, chosen_store
-from .terminal import fitting, size_text, writer
+from ...config.store_url import shown_store
+from ..reader_session import opened_reader
+from ..store_argument import add_datastores, add_store, chosen_store
+from ..terminal import fitting, size_text, writer
 
 if TYPE_CHECKING:
     import argparse

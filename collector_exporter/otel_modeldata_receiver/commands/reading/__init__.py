@@ -1,0 +1,1 @@
+"""The commands that read rows, and their output."""
