@@ -65,6 +65,8 @@ _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
 _LISTED_BYTES: Final = 4096
 """Of categories that a line may list."""
+_ESTIMATED_BYTES: Final = 256 * 1024
+"""What categories take is estimated by the longest text up to here, and added up beyond."""
 _MOST_KNOWN: Final = 64
 _MOST_KNOWN_BYTES: Final = 1024
 """How many types of categories are remembered, and how long their texts are at most."""
@@ -264,7 +266,7 @@ def _keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
             return _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
     _, cells, longest = known
     size = count * longest
-    if size > COPIED_BYTES:
+    if size > _ESTIMATED_BYTES:
         sizes = list(map(category_bytes, cells))
         size = int(np.array(sizes)[codes].sum()) + sum(sizes)
     if size > max_bytes:
