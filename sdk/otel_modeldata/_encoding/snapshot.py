@@ -32,7 +32,7 @@ from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.category_code import without_categories
 from .datatypes.frame_types import types_by_column
 from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, TYPE_BYTES, labels_bytes, part_bytes
-from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
+from .kept import CHECKED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .number_range import are_small
 from .refusals import REFUSED
 from .text_size import category_bytes, text_bytes
@@ -110,7 +110,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
 
     def is_unchecked(self) -> bool:
         """Whether the copy shares text that has not been checked yet."""
-        return self.nbytes > COPIED_BYTES and any(part[1] is shared_lists for _, part in self.kept)
+        return self.nbytes > CHECKED_BYTES and any(part[1] is shared_lists for _, part in self.kept)
 
     def check(self, names: Sequence[str], pause: Callable[[], object]) -> None:
         """Check text that is shared.
