@@ -16,7 +16,7 @@ from .window import window_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .lookup import FoundId
-    from .replaying import Pace, Progress, Recording, Replayed, ReplayPreview, Target, Tolerance
+    from .replaying import Recording, Replay
     from .sql import Query
     from .window import Moment
 
@@ -314,63 +314,18 @@ class Store:
             )
         return name or known[0]
 
-    def replay(  # noqa: PLR0913 (most are keywords)
-        self,
-        recording: Recording,
-        target: Target,
-        out: str | os.PathLike[str],
-        *,
-        pace: Pace | None = None,
-        tolerance: Tolerance | None = None,
-        resume: bool = False,
-        report: Callable[[Progress], object] = lambda _: None,
-    ) -> Replayed:
-        """Send recorded requests to another endpoint, and compare its answers with the recorded outputs.
-
-        The classes are those of `otel_modeldata_reader.replaying`.
+    def replay(self, recording: Recording) -> Replay:
+        """Recorded requests that can be sent to another endpoint; nothing is read before its methods are called.
 
         Args:
-            recording: what is sent.
-            target: where to.
-            out: a folder for the journal and the results. A replay that was killed goes on from its journal.
-            pace: how fast; by default four requests at a time.
-            tolerance: of numbers, for a comparison; None compares nothing.
-            resume: go on with the replay in `out`: send what has no answer of status 2xx.
-            report: called a few times a second.
+            recording: what is replayed, of `otel_modeldata_reader.replaying`.
 
         Raises:
-            UnknownNameError: no such collection or column.
-            ReplayError: a wrong argument, or `out` has another replay.
-            TargetUnavailableError: the target does not answer any more. What was answered is kept.
-            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+            ReplayError: a wrong argument.
         """
-        from .replaying import Pace, replay  # noqa: PLC0415 (imports aiohttp)
+        from .replaying import Replay  # noqa: PLC0415 (imports aiohttp)
 
-        return replay(
-            self._store,
-            self._blobs_of,
-            recording,
-            target,
-            out,
-            pace=pace or Pace(),
-            tolerance=tolerance,
-            resume=resume,
-            report=report,
-        )
-
-    def preview_replay(self, recording: Recording, limit: int | None = None) -> ReplayPreview:
-        """What `replay` would send; nothing is sent.
-
-        Args:
-            recording: as for `replay`.
-            limit: only the first so many requests.
-
-        Raises:
-            ReaderError: as for `replay`.
-        """
-        from .replaying import preview  # noqa: PLC0415 (imports pyarrow)
-
-        return preview(self._store, self._blobs_of, recording, limit)
+        return Replay(self._store, self._blobs_of, recording)
 
     def show(self, wanted: str, since: Moment = None, until: Moment = None, *, index: bool = True) -> FoundId:
         """Everything about one id: its events in all collections.

@@ -4,7 +4,7 @@
 from otel_modeldata_reader.replaying import Recording, Tolerance, target_of
 
 recording = Recording(deployment="shop/blue", since="-1d", by="country")
-replayed = store.replay(recording, target_of("http://localhost:5001/score"), "green", tolerance=Tolerance())
+replayed = store.replay(recording).send(target_of("http://localhost:5001/score"), "green", tolerance=Tolerance())
 replayed.comparison.rows
 ```
 
@@ -20,7 +20,7 @@ from .body_formats import DEFAULT_FORMAT, FORMATS
 from .comparison import Comparison, RowCounts, SliceResult
 from .quantile_sketch import Quantiles
 from .recorded_requests import RecordedRequest
-from .replay import Recording, Replayed, ReplayPreview, preview, replay
+from .replay import Recording, Replay, Replayed, ReplayPreview
 from .sending import Pace, Progress
 from .target import Target, target_of
 from .value_differences import ColumnResult, Tolerance
@@ -35,13 +35,12 @@ __all__ = [
     "Quantiles",
     "RecordedRequest",
     "Recording",
+    "Replay",
     "ReplayPreview",
     "Replayed",
     "RowCounts",
     "SliceResult",
     "Target",
     "Tolerance",
-    "preview",
-    "replay",
     "target_of",
 ]

@@ -19,6 +19,8 @@ __all__ = ["AnswerRows", "aligned", "answer_rows"]
 
 _WRAPPERS: Final = ("predictions", "prediction", "outputs", "output", "results", "result", "data", "rows")
 _DEEPEST: Final = 4
+_MOST_ROWS: Final = 1_000_000
+"""Each is a list of Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +92,22 @@ def _rows(value: Any, count: int | None, depth: int) -> AnswerRows | None:
 def _of_list(values: list[Any], count: int | None) -> AnswerRows | None:
     if not values:
         return AnswerRows(names=None, rows=[])
+    if len(values) > _MOST_ROWS:
+        return None
     if all(isinstance(one, dict) for one in values):
-        if all("name" in one and "data" in one for one in values):
-            return _tensors(values)
-        names = tuple(dict.fromkeys(name for one in values for name in one))
-        return AnswerRows(names=names, rows=[[one.get(name, ...) for name in names] for one in values])
+        return _of_objects(values)
     if count == 1 and len(values) > 1 and not any(isinstance(one, list) for one in values):
         return AnswerRows(names=None, rows=[values])
     if all(isinstance(one, list) for one in values) and len({len(one) for one in values}) == 1:
         return AnswerRows(names=None, rows=values)
     return AnswerRows(names=None, rows=[[one] for one in values])
+
+
+def _of_objects(values: list[dict[str, Any]]) -> AnswerRows | None:
+    if all("name" in one and "data" in one for one in values):
+        return _tensors(values)
+    names = tuple(dict.fromkeys(name for one in values for name in one))
+    return AnswerRows(names=names, rows=[[one.get(name, ...) for name in names] for one in values])
 
 
 def _of_object(value: dict[str, Any], count: int | None, depth: int) -> AnswerRows | None:

@@ -33,6 +33,7 @@ _MOST_BYTES: Final = 64 << 20
 _MOST_ID: Final = 1024
 _MOST_SLICE: Final = 200
 _JSON: Final = "application/json"
+_HEADER: Final = re.compile(r"[\x20-\x7e]{1,256}", re.ASCII)
 _RANGE: Final = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18}|\*)", re.ASCII)
 _METHOD: Final = "POST"
 _rows: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
@@ -170,13 +171,17 @@ def recorded_bodies(source: Source) -> Iterator[RecordedRequest]:
         if found is None or (found[2] != "*" and int(found[1]) + 1 != int(found[2])) or found[2] == "*":
             source.skipped["its body was not recorded to its end"] += 1
             continue
+        headers = (one.datacontenttype or _JSON, one.contentencoding or "identity")
+        if not all(map(_HEADER.fullmatch, headers)):
+            source.skipped["its content type is none"] += 1
+            continue
         body = content if is_binary(one) else _sent_text(content, int(found[2]))
         yield _request(
             events,
             index,
             rows=None,
             body=body,
-            content_type=one.datacontenttype or _JSON,
+            content_type=headers[0],
             content_encoding=one.contentencoding,
             path=one.path,
         )

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from .journal import Journal
 from .matching import Matching
 from .recorded_requests import RequestRows, Source, recorded_bodies, recorded_rows
 from .result_files import difference_file, write_answers
-from .sending import Pace, Progress, send_all
+from .sending import Pace, send_all
 
 if TYPE_CHECKING:
     import os
@@ -33,12 +34,13 @@ if TYPE_CHECKING:
     from ..window import Moment
     from .comparison import Comparison
     from .recorded_requests import RecordedRequest
+    from .sending import Progress
     from .target import Target
     from .value_differences import Tolerance
 
     T = TypeVar("T")
 
-__all__ = ["Recording", "ReplayPreview", "Replayed", "preview", "replay"]
+__all__ = ["Recording", "Replay", "ReplayPreview", "Replayed"]
 
 REQUESTS: Final = "request"
 RESPONSES: Final = "response"
@@ -140,118 +142,135 @@ class ReplayPreview:
     first: RecordedRequest | None
 
 
-def preview(
-    store: StoreAccess, blobs_of: Callable[[str], CollectionBlobs], recording: Recording, limit: int | None = None
-) -> ReplayPreview:
-    """Read what a replay would send, and send nothing.
-
-    Raises:
-        ReaderError: as for `replay`.
-    """
-    source = _source(store, blobs_of(recording.input_name), window_of(recording.since, recording.until))
-    first, requests, rows, size = None, 0, 0, 0
-    for one in _requests(source, recording):
-        if limit is not None and requests >= limit:
-            break
-        first = first or one
-        requests, rows, size = requests + 1, rows + (one.rows or 0), size + len(one.body)
-    return ReplayPreview(requests=requests, rows=rows, size=size, skipped=dict(source.skipped), first=first)
-
-
-def replay(  # noqa: PLR0913 (most are keywords)
-    store: StoreAccess,
-    blobs_of: Callable[[str], CollectionBlobs],
-    recording: Recording,
-    target: Target,
-    out: str | os.PathLike[str],
-    *,
-    pace: Pace,
-    resume: bool,
-    tolerance: Tolerance | None,
-    report: Callable[[Progress], object],
-) -> Replayed:
-    """Send recorded requests to a target, and compare its answers.
+class Replay:
+    """The requests of a recording; see `Store.replay`.
 
     Args:
         store: has them.
         blobs_of: the blobs of a collection by its name.
         recording: what is replayed.
-        target: where to.
-        out: the folder of the journal and of the results.
-        pace: how fast.
-        resume: go on with the replay in `out`.
-        tolerance: compare answers with recorded outputs; None does not.
-        report: called a few times a second.
 
     Raises:
-        UnknownNameError: no such collection or column.
-        ReplayError: a wrong argument, or `out` has another replay.
-        TargetUnavailableError: the target does not answer any more. What was answered is kept.
-        StoreUnavailableError: the store cannot be read.
+        ReplayError: a wrong recording.
     """
-    _check(recording, pace)
-    inputs = blobs_of(recording.input_name)
-    outputs = None if tolerance is None else blobs_of(recording.output_name)
-    window = window_of(recording.since, recording.until)
-    facts = {
-        "store": store.shown,
-        "collection": recording.input_name,
-        "since": None if recording.since is None else str(recording.since),
-        "until": None if recording.until is None else str(recording.until),
-        "target": target.shown,
-        "format": None if recording.from_requests else recording.form,
-        "columns": None if recording.columns is None else list(recording.columns),
-        "by": recording.by,
-    }
-    folder = Path(out)
-    journal = Journal(folder, facts, resume=resume)
-    try:
-        run = journal.fact("run", secrets.token_hex(6))
-        window = Window(**journal.fact("window", {"since": window.since, "until": window.until}))
-        source = _source(store, inputs, window)
-        requests = _requests(source, recording)
-        progress = _run(lambda: send_all(requests, target, pace, journal, run=run, report=report))
-        comparison = None
-        if outputs is not None and tolerance is not None:
-            later = Window(since=window.since, until=None if window.until is None else held(window.until + EDGE_NS))
-            comparison = _compared(journal, _source(store, outputs, later), recording, tolerance)
-        write_answers(journal)
-        counts = journal.counts()
-        return Replayed(
-            target=target.shown,
-            folder=folder,
-            run=run,
-            requests=counts[0],
-            answered=counts[1],
-            rows=counts[2],
-            by_status=journal.statuses(),
-            skipped=dict(source.skipped),
-            latency_p50_ms=journal.latency(0.5),
-            latency_p99_ms=journal.latency(0.99),
-            progress=progress,
-            comparison=comparison,
-        )
-    except sqlite3.Error as error:
-        raise ReplayError(f"expected a folder that can be written, got {error}: {folder}") from None
-    finally:
-        journal.close()
+
+    def __init__(self, store: StoreAccess, blobs_of: Callable[[str], CollectionBlobs], recording: Recording) -> None:
+        format_named(recording.form)
+        if recording.from_requests and (recording.by is not None or recording.columns is not None):
+            raise ReplayError("expected no columns with recorded bodies, which are sent as they are: leave them out")
+        self._store = store
+        self._blobs_of = blobs_of
+        self._recording = recording
+
+    def preview(self, limit: int | None = None) -> ReplayPreview:
+        """Read what would be sent, and send nothing.
+
+        Args:
+            limit: only the first so many requests.
+
+        Raises:
+            ReaderError: as for `send`.
+        """
+        recording = self._recording
+        source = self._source(self._blobs_of(recording.input_name), window_of(recording.since, recording.until))
+        first, requests, rows, size = None, 0, 0, 0
+        for one in islice(_requests(source, recording), limit):
+            first = first or one
+            requests, rows, size = requests + 1, rows + (one.rows or 0), size + len(one.body)
+        return ReplayPreview(requests=requests, rows=rows, size=size, skipped=dict(source.skipped), first=first)
+
+    def send(  # noqa: PLR0913 (most are keywords)
+        self,
+        target: Target,
+        out: str | os.PathLike[str],
+        *,
+        pace: Pace | None = None,
+        tolerance: Tolerance | None = None,
+        resume: bool = False,
+        report: Callable[[Progress], object] = lambda _: None,
+    ) -> Replayed:
+        """Send the requests to a target, and compare its answers with the recorded outputs.
+
+        Args:
+            target: where to; `target_of` makes it of a URL.
+            out: a folder for the journal and the results. A replay that was killed goes on from its journal.
+            pace: how fast; by default four requests at the same time.
+            tolerance: of numbers, for a comparison; None compares nothing.
+            resume: go on with the replay in `out`: send what has no answer of status 2xx.
+            report: called a few times a second.
+
+        Raises:
+            UnknownNameError: no such collection or column.
+            ReplayError: a wrong argument, or `out` has another replay.
+            TargetUnavailableError: the target does not answer any more. What was answered is kept.
+            StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+        """
+        recording, pace = self._recording, pace or Pace()
+        inputs = self._blobs_of(recording.input_name)
+        outputs = None if tolerance is None else self._blobs_of(recording.output_name)
+        folder = Path(out)
+        window = window_of(recording.since, recording.until)
+        journal = Journal(folder, self._facts(target), resume=resume)
+        try:
+            run = journal.fact("run", secrets.token_hex(6))
+            window = Window(**journal.fact("window", {"since": window.since, "until": window.until}))
+            source = self._source(inputs, window)
+            requests = _requests(source, recording)
+            progress = _run(lambda: send_all(requests, target, pace, journal, run=run, report=report))
+            comparison = None
+            if outputs is not None and tolerance is not None:
+                until = None if window.until is None else held(window.until + EDGE_NS)
+                later = Window(since=window.since, until=until)
+                comparison = _compared(journal, self._source(outputs, later), recording, tolerance)
+            write_answers(journal)
+            return _replayed(journal, target.shown, run, source.skipped, progress, comparison)
+        except sqlite3.Error as error:
+            raise ReplayError(f"expected a folder that can be written, got {error}: {folder}") from None
+        finally:
+            journal.close()
+
+    def _source(self, collection: CollectionBlobs, window: Window) -> Source:
+        tally = Tally(strict=False)
+        return Source(store=self._store, collection=collection, window=window, tally=tally, skipped=Counter())
+
+    def _facts(self, target: Target) -> dict[str, Any]:
+        """What identifies the replay: a journal is not continued with others."""
+        recording = self._recording
+        return {
+            "store": self._store.shown,
+            "collection": recording.input_name,
+            "since": None if recording.since is None else str(recording.since),
+            "until": None if recording.until is None else str(recording.until),
+            "target": target.shown,
+            "format": None if recording.from_requests else recording.form,
+            "columns": None if recording.columns is None else list(recording.columns),
+            "by": recording.by,
+        }
 
 
-def _check(recording: Recording, pace: Pace) -> None:
-    format_named(recording.form)
-    if recording.from_requests and (recording.by is not None or recording.columns is not None):
-        raise ReplayError("expected no columns with recorded bodies, which are sent as they are: leave them out")
-    if pace.concurrency < 1 or (pace.rate is not None and not pace.rate > 0) or not pace.timeout > 0:
-        raise ReplayError(
-            f"expected a concurrency of at least 1, and a rate and a timeout above 0, got {pace.concurrency}, "
-            f"{pace.rate} and {pace.timeout}: correct them"
-        )
-    if pace.limit is not None and pace.limit < 1:
-        raise ReplayError(f"expected a limit of at least 1 request, got {pace.limit}: leave it out")
-
-
-def _source(store: StoreAccess, collection: CollectionBlobs, window: Window) -> Source:
-    return Source(store=store, collection=collection, window=window, tally=Tally(strict=False), skipped=Counter())
+def _replayed(  # noqa: PLR0913, PLR0917 (each is another part)
+    journal: Journal,
+    target: str,
+    run: str,
+    skipped: Mapping[str, int],
+    progress: Progress,
+    comparison: Comparison | None,
+) -> Replayed:
+    requests, answered, rows = journal.counts()
+    return Replayed(
+        target=target,
+        folder=journal.folder,
+        run=run,
+        requests=requests,
+        answered=answered,
+        rows=rows,
+        by_status=journal.statuses(),
+        skipped=dict(skipped),
+        latency_p50_ms=journal.latency(0.5),
+        latency_p99_ms=journal.latency(0.99),
+        progress=progress,
+        comparison=comparison,
+    )
 
 
 def _requests(source: Source, recording: Recording) -> Iterator[RecordedRequest]:

@@ -63,8 +63,10 @@ class _Batches:
         self._size = 0
 
     def add(self, row: tuple[Any, ...]) -> None:
-        self._rows.append(row)
-        self._size += sum(len(value) for value in row if isinstance(value, str))
+        # Half of a surrogate pair, which JSON may have, is no text of Arrow.
+        whole = [one.encode(errors="replace").decode() if isinstance(one, str) else one for one in row]
+        self._rows.append(tuple(whole))
+        self._size += sum(len(value) for value in whole if isinstance(value, str))
         if len(self._rows) >= _ROWS or self._size >= _BYTES:
             self.flush()
 

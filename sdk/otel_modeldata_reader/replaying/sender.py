@@ -37,7 +37,7 @@ _PAUSE_ALL: Final = frozenset({429, 503})
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 """Also of a `Retry-After`."""
-_MOST_BYTES: Final = 64 << 20
+_MOST_BYTES: Final = 16 << 20
 """Of one answer."""
 _READ_BYTES: Final = 1 << 16
 _MARK_HEADER: Final = "x-modeldata-replay"
@@ -146,7 +146,7 @@ class Sender:
 def retry_after(headers: Mapping[str, str], now: datetime) -> float:
     """The seconds of a `Retry-After` (RFC 9110 section 10.2.3), bounded; 0 without a valid one."""
     text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
+    if text.isascii() and text.isdigit() and len(text) < 20:
         seconds = float(text)
     else:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from ..exceptions import TargetUnavailableError
+from ..exceptions import ReplayError, TargetUnavailableError
 from .pacing import Pacing
 from .sender import Sender, client_session
 
@@ -51,6 +51,16 @@ class Pace:
     rate: float | None = None
     timeout: float = 60.0
     limit: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ReplayError if it is no pace."""
+        if self.concurrency < 1 or (self.rate is not None and not self.rate > 0) or not self.timeout > 0:
+            raise ReplayError(
+                f"expected a concurrency of at least 1, and a rate and a timeout above 0, got {self.concurrency}, "
+                f"{self.rate} and {self.timeout}: correct them"
+            )
+        if self.limit is not None and self.limit < 1:
+            raise ReplayError(f"expected a limit of at least 1 request, got {self.limit}: leave it out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

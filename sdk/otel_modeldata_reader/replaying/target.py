@@ -70,7 +70,7 @@ class Target:
         files: headers whose values are in files.
     """
 
-    url: str
+    url: str = field(repr=False)
     is_origin: bool
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: HeaderFiles

@@ -15,6 +15,7 @@ __all__ = ["ColumnDifferences", "ColumnResult", "Tolerance", "as_text", "compare
 _MOST_PAIRS: Final = 400
 """Of values that are counted together: 20 classes have as many. A column with more is no category."""
 _MOST_CHARS: Final = 100
+_TOO_DEEP: Final = "(nested too deep)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,21 +92,31 @@ def as_text(value: Any) -> str:
     """A value of a table as it is shown: a text as it is, another value as JSON, nothing where there is none."""
     if value is ...:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return _TOO_DEEP
 
 
 def compared(recorded: Any, answered: Any, tolerance: Tolerance) -> tuple[bool, float | None]:
     """Whether two values of JSON are equal, and how far numbers in them are apart at most; None without numbers."""
+    try:
+        return _compared(recorded, answered, tolerance)
+    except RecursionError:  # values that nest almost as deep as Python reads them
+        return False, None
+
+
+def _compared(recorded: Any, answered: Any, tolerance: Tolerance) -> tuple[bool, float | None]:
     if _is_number(recorded) and _is_number(answered):
         return _numbers(recorded, answered, tolerance)
     if isinstance(recorded, (list, tuple)) and isinstance(answered, (list, tuple)):
         if len(recorded) != len(answered):
             return False, None
-        return _all([compared(*pair, tolerance) for pair in zip(recorded, answered, strict=True)])
+        return _all([_compared(*pair, tolerance) for pair in zip(recorded, answered, strict=True)])
     if isinstance(recorded, dict) and isinstance(answered, dict):
         if recorded.keys() != answered.keys():
             return False, None
-        return _all([compared(value, answered[name], tolerance) for name, value in recorded.items()])
+        return _all([_compared(value, answered[name], tolerance) for name, value in recorded.items()])
     return type(recorded) is type(answered) and recorded == answered, None
 
 

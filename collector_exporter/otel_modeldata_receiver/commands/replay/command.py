@@ -138,7 +138,7 @@ def replay(arguments: argparse.Namespace) -> None:
         target = target_of(arguments.target, headers_of(arguments), files_of(arguments))
         recording = _recording(arguments)
         if arguments.dry_run:
-            found = store.preview_replay(recording, arguments.limit)
+            found = store.replay(recording).preview(arguments.limit)
             summary.print_preview(found, recording, target.shown, as_json=arguments.json)
             return
         result = _replayed(store, recording, arguments)
@@ -161,8 +161,7 @@ def _replayed(store: Store, recording: Recording, arguments: argparse.Namespace)
     )
     line = ProgressLine()
     try:
-        return store.replay(
-            recording,
+        return store.replay(recording).send(
             target_of(arguments.target, headers_of(arguments), files_of(arguments)),
             arguments.out,
             pace=pace,
