@@ -1,9 +1,9 @@
 """From the body of an answer, or recorded outputs, to rows: model servers answer in many forms.
 
-Understood are an array with a value, a list or an object for each row, an object of columns with a list each, the
-tensors of KServe V2, a split frame (`columns` and `data`), each also as the only value of an object (`predictions`,
-`outputs`, `result`, ...) or as JSON in a JSON string, as `score.py` often returns it; and one object or value for a
-request of one row.
+Understood are an array with a value, a list or an object for each row, an object of columns with a list each or with
+values by row number, the tensors of KServe V2, a split frame (`columns` and `data`), each also as the only value of an
+object (`predictions`, `outputs`, `result`, ...) or as JSON in a JSON string, as `score.py` often returns it; and one
+object or value for a request of one row.
 """
 
 from __future__ import annotations
@@ -113,6 +113,8 @@ def _of_objects(values: list[dict[str, Any]]) -> AnswerRows | None:
 def _of_object(value: dict[str, Any], count: int | None, depth: int) -> AnswerRows | None:
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         return _split(value["columns"], value["data"])
+    if (by_index := _by_index(value)) is not None:
+        return by_index
     if len(value) == 1 or isinstance(value.get("model_name"), str):  # of V2: `outputs` beside names
         wrapped = next((value[name] for name in _WRAPPERS if name in value), None)
         if isinstance(wrapped, (list, dict, str)) and (found := _rows(wrapped, count, depth - 1)) is not None:
@@ -124,6 +126,17 @@ def _of_object(value: dict[str, Any], count: int | None, depth: int) -> AnswerRo
         wrapped = next((value[name] for name in _WRAPPERS if isinstance(value.get(name), (list, dict))), None)
         return None if wrapped is None else _rows(wrapped, count, depth - 1)
     return AnswerRows(names=tuple(value), rows=[list(value.values())])
+
+
+def _by_index(value: dict[str, Any]) -> AnswerRows | None:
+    """The rows of `DataFrame.to_dict()`: an object for each column, with the value of each row by its number."""
+    columns = list(value.values())
+    if not columns or not all(isinstance(column, dict) and column for column in columns):
+        return None
+    numbers = [str(number) for number in range(len(columns[0]))]
+    if any(list(column) != numbers for column in columns):
+        return None
+    return AnswerRows(names=tuple(value), rows=list(zip(*(column.values() for column in columns), strict=True)))
 
 
 def _split(names: list[Any], data: list[Any]) -> AnswerRows | None:

@@ -35,6 +35,8 @@ WIDE = {"model_name": "m", "outputs": [{"name": "p", "shape": [2, 2], "datatype"
         ({"score": [0.5, 0.25], "label": ["a", "b"]}, 2, NAMED),
         ({"predictions": {"score": [0.5, 0.25], "label": ["a", "b"]}}, 2, NAMED),
         ({"columns": ["score", "label"], "data": [[0.5, "a"], [0.25, "b"]]}, 2, NAMED),
+        ({"score": {"0": 0.5, "1": 0.25}, "label": {"0": "a", "1": "b"}}, 2, NAMED),
+        ({"prediction": {"0": 0.5}}, 1, (("prediction",), [[0.5]])),
         (V2, 2, NAMED),
         (WIDE, 2, (("p",), [[[1, 2]], [[3, 4]]])),
         ({"outputs": [{"name": "a", "shape": [], "data": [1, 2]}]}, 2, (("a",), [[1], [2]])),
