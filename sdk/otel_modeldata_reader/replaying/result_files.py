@@ -80,6 +80,15 @@ class _Batches:
         self._rows, self._size = [], 0
 
 
+@contextmanager
+def _writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Writes a file that only its owner may read, as the journal."""
+    with new_file(path, overwrite=True) as file:
+        file.path.touch(mode=0o600)
+        with pq.ParquetWriter(file.path, schema, compression="zstd") as writer:
+            yield writer
+
+
 def write_answers(journal: Journal) -> Path:
     """Write the answers of a journal beside it, and return the path.
 
@@ -87,7 +96,7 @@ def write_answers(journal: Journal) -> Path:
         ExportError: the file cannot be written.
     """
     path = journal.folder / ANSWERS
-    with new_file(path, overwrite=True) as file, pq.ParquetWriter(file.path, _ANSWERS, compression="zstd") as writer:
+    with _writer(path, _ANSWERS) as writer:
         batches = _Batches(writer, _ANSWERS)
         for one in journal.rows():
             names = ("key", "correlationid", "time", "rows", "sent_id", "status", "error", "attempts", "latency_ms")
@@ -103,10 +112,7 @@ def difference_file(folder: Path) -> Iterator[Callable[[Difference], None]]:
     Raises:
         ExportError: the file cannot be written.
     """
-    with (
-        new_file(folder / DIFFERENCES, overwrite=True) as file,
-        pq.ParquetWriter(file.path, _DIFFERENCES, compression="zstd") as writer,
-    ):
+    with _writer(folder / DIFFERENCES, _DIFFERENCES) as writer:
         batches = _Batches(writer, _DIFFERENCES)
 
         def take(one: Difference) -> None:

@@ -196,7 +196,8 @@ def test_secrets_come_from_files_and_variables_and_are_nowhere(
     assert (sent["x-team"], sent["x-key"], sent["authorization"]) == ("green", "hunter2", "Bearer hunter3")
     written = [text.encode(), *(path.read_bytes() for path in (tmp_path / "out").iterdir())]
     assert not any(secret in content for content in written for secret in (b"hunter2", b"hunter3"))
-    assert {path.stat().st_mode & 0o077 for path in [tmp_path / "out", tmp_path / "out" / "journal.sqlite"]} == {0}
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "out").rglob("*")} == {0}
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(
