@@ -1,0 +1,51 @@
+"""Events that producers have numbered and that are nowhere in the store, by an audit of what is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..auditing.audit import Selection, audit
+from .finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..blobs.store_access import StoreAccess
+    from .scope import Scope
+
+__all__ = ["gaps"]
+
+MOST_BYTES: Final = 64 << 20
+"""An audit reads every line, so more is left to the command."""
+
+
+def gaps(store: StoreAccess, scope: Scope) -> Iterator[Finding]:
+    """Gaps in the numbers of the events.
+
+    Raises:
+        StoreUnavailableError: a blob cannot be read.
+    """
+    size = sum(one.size for one in store.walk())
+    if not scope.tenant or size > MOST_BYTES:
+        reason = f"the store has {size >> 20:,} MiB" if size > MOST_BYTES else "no deployment is named"
+        yield Finding(
+            cause="gaps_not_checked",
+            step="sequence",
+            outcome="not checked",
+            sentence=f"{reason}: the audit finds gaps in the numbers of the events",
+            run=(scope.audit,),
+        )
+        return
+    endpoint, _, deployment = scope.tenant.partition("/")
+    selection = Selection(endpoint=endpoint, deployment=deployment, collection=scope.collection or None)
+    found = store.run(lambda opened: audit(opened, selection, (), lambda *_: None))
+    missing = [one for one in found.reconciliations if one.missing]
+    if missing:
+        events = sum(one.missing for one in missing)
+        sentence = (
+            f"{events:,} event(s) of {len(missing):,} producer(s) of {scope.shown} are not in the store, and others with "
+            "later numbers are: they are under way, or were lost before the store"
+        )
+        yield Finding(cause="gaps", step="sequence", outcome="suspect", sentence=sentence, run=(scope.audit,))
+    else:
+        yield Finding(cause="no_gaps", step="sequence", outcome="ok", sentence="the numbers of the events have no gap")
