@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-__all__ = ["Diagnosis", "Finding", "Outcome", "Step", "likeliest_first"]
+__all__ = ["Diagnosis", "Finding", "Outcome", "Step", "likeliest_first", "stops"]
 
 Step: TypeAlias = Literal[
     "environment",
@@ -97,6 +97,11 @@ class Diagnosis:
     def __str__(self) -> str:
         shown = [f"{one.outcome}: {one.step}: {one.sentence}" for one in self.findings if one.outcome != "ok"]
         return "\n".join([self.headline, *shown])
+
+
+def stops(*, has_data: bool) -> Outcome:
+    """The outcome of a step that sets records aside: it is not the cause where others pass it."""
+    return "suspect" if has_data else "stopped"
 
 
 def likeliest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

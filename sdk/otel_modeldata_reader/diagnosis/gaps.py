@@ -43,8 +43,8 @@ def gaps(store: StoreAccess, scope: Scope) -> Iterator[Finding]:
     if missing:
         events = sum(one.missing for one in missing)
         sentence = (
-            f"{events:,} event(s) of {len(missing):,} producer(s) of {scope.shown} are not in the store, and others with "
-            "later numbers are: they are under way, or were lost before the store"
+            f"{events:,} event(s) of {len(missing):,} producer(s) of {scope.shown} are not in the store, and "
+            "others with later numbers are: they are under way, or were lost before the store"
         )
         yield Finding(cause="gaps", step="sequence", outcome="suspect", sentence=sentence, run=(scope.audit,))
     else:

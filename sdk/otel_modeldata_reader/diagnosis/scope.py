@@ -5,12 +5,16 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ..window import Window
 
 __all__ = ["Scope", "shown_time", "utc"]
+
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
+"""The bounds of a datetime."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +77,8 @@ class Scope:
 
 
 def utc(nanoseconds: int) -> datetime:
-    """A moment; the last one of the year 9999 for later ones."""
-    return datetime.fromtimestamp(
-        min(max(nanoseconds // 1_000_000_000, -62_135_596_800), 253_402_300_799), timezone.utc
-    )
+    """A moment; the nearest one that a datetime can be for others."""
+    return datetime.fromtimestamp(min(max(nanoseconds // 1_000_000_000, _FIRST_SECOND), _LAST_SECOND), timezone.utc)
 
 
 def shown_time(nanoseconds: int) -> str:

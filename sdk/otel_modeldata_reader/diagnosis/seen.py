@@ -1,4 +1,4 @@
-"""What the listing of a collection says: whether it has lines of a window, and where and when the last ones were written.
+"""What the listing of a collection says: whether it has lines of a window, and where the last ones were written.
 
 A blob may have lines of a window if its folder overlaps it, and if the blob was written after the window began: events
 are written after they happen. So nothing is read.

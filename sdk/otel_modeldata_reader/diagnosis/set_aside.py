@@ -22,7 +22,7 @@ from ..auditing.quarantine_line import QuarantinedLine, decode_base64, identify
 from ..auditing.vanished_lines import FOLDER as VANISHED
 from ..auditing.vanished_lines import is_note, read_note
 from ..blobs.listing import date_of, hours_of
-from .finding import Finding
+from .finding import Finding, stops
 from .folder_listing import walk_below
 from .seen import NANOSECONDS
 
@@ -96,7 +96,7 @@ def quarantined(store: StoreAccess, scope: Scope, after: int | None, *, has_data
             f"{ours.counts.total():,} record(s) of {scope.shown} could not become lines and are in "
             f"{QUARANTINE}/{more}: {ours}"
         )
-        outcome = "suspect" if has_data else "stopped"
+        outcome = stops(has_data=has_data)
         yield Finding(cause="quarantined", step="quarantine", outcome=outcome, sentence=sentence, run=(scope.audit,))
     if unknown:
         sentence = (
@@ -194,7 +194,7 @@ def parked(store: StoreAccess, scope: Scope, *, has_data: bool) -> Iterator[Find
             f"{at_least}{lines:,} line(s) are parked in {PARKED}/, because the place of {place} takes none{reason}: "
             "nothing is lost; repair the place, and the receiver that parked them delivers them while it runs"
         )
-        outcome = "stopped" if is_ours and not has_data else "suspect"
+        outcome = stops(has_data=has_data or not is_ours)
         yield Finding(cause="parked", step="parked", outcome=outcome, sentence=sentence, run=(scope.audit,))
     if not found:
         yield Finding(cause="nothing_parked", step="parked", outcome="ok", sentence="no line waits for its place")
@@ -222,11 +222,11 @@ def vanished(store: StoreAccess, scope: Scope, *, has_data: bool) -> Iterator[Fi
         if note is None:
             continue
         path = parse_blob_path(note.blob.removeprefix(f"{PARKED}/"))
-        if scope.covers("/".join((path.endpoint, path.deployment, path.collection))):
+        if scope.covers(f"{path.endpoint}/{path.deployment}/{path.collection}"):
             yield Finding(
                 cause="vanished",
                 step="vanished",
-                outcome="suspect" if has_data else "stopped",
+                outcome=stops(has_data=has_data),
                 sentence=f"acknowledged lines are gone from {note.sentence}",
                 run=(scope.audit,),
             )

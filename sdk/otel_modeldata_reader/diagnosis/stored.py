@@ -9,9 +9,9 @@ from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
 
 from ..blobs.listing import collections_of
 from ..nearest import nearest
-from .finding import Finding
+from .finding import Finding, stops
 from .folder_listing import walk_below
-from .scope import shown_time
+from .scope import Scope, shown_time
 from .seen import NANOSECONDS, seen
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ..blobs.store_access import StoreAccess
-    from .scope import Scope
+    from .finding import Outcome
     from .seen import Seen
 
 __all__ = ["Stored", "stored"]
@@ -70,7 +70,7 @@ def stored(store: StoreAccess, scope: Scope) -> Stored:
         findings=(
             *_times(with_lines, scope),
             *_rates(with_lines, scope),
-            *_copies(store, found.values(), scope),
+            *_copies(store, scope),
         ),
     )
 
@@ -156,7 +156,7 @@ def _times(collections: Sequence[Seen], scope: Scope) -> Iterator[Finding]:
             f"lines of {late.root} were written{written}, but into the folder {late.late}: their events are that old, "
             "or the sender's clock is behind; compare `date -u` of both machines, or read from that hour on"
         )
-        outcome = "suspect" if is_some else "stopped"
+        outcome = stops(has_data=is_some)
         yield Finding(cause="late_events", step="collection", outcome=outcome, sentence=sentence)
     if is_some:
         shown = [one.root for one in collections if one.has_data]
@@ -173,14 +173,15 @@ def _times(collections: Sequence[Seen], scope: Scope) -> Iterator[Finding]:
 
 def _future(one: Seen, scope: Scope, *, is_some: bool) -> Finding:
     sentence = (
-        f"lines of {one.root} are in the folder {one.future}, whose time has not begun (it is {shown_time(scope.now)}): "
+        f"lines of {one.root} are in the folder {one.future}, whose time has not begun (now is "
+        f"{shown_time(scope.now)}): "
         "the sender's clock is ahead, or it sends local time as UTC; compare `date -u` of both machines"
     )
-    outcome = "suspect" if is_some else "stopped"
+    outcome = stops(has_data=is_some)
     return Finding(cause="future_events", step="collection", outcome=outcome, sentence=sentence)
 
 
-def _quiet(quiet: Sequence[Seen], scope: Scope, *, outcome: str) -> Finding:
+def _quiet(quiet: Sequence[Seen], scope: Scope, *, outcome: Outcome) -> Finding:
     last = max(quiet, key=lambda one: (one.written or 0, one.last_end))
     written = "" if last.written is None else f", written at {shown_time(last.written)} ({_ago(scope, last.written)})"
     others = f" (and {len(quiet) - 1:,} more)" if len(quiet) > 1 else ""
@@ -189,7 +190,7 @@ def _quiet(quiet: Sequence[Seen], scope: Scope, *, outcome: str) -> Finding:
     return Finding(
         cause="no_new_lines",
         step="collection",
-        outcome="missing" if outcome == "missing" else "suspect",
+        outcome=outcome,
         sentence=sentence,
         run=(scope.command("tail", last.root, "--lines", "3"),),
     )
@@ -217,7 +218,7 @@ def _rates(collections: Sequence[Seen], scope: Scope) -> Iterator[Finding]:
         )
 
 
-def _copies(store: StoreAccess, found: object, scope: Scope) -> Iterator[Finding]:
+def _copies(store: StoreAccess, scope: Scope) -> Iterator[Finding]:
     """Copies by Azure ML's reader, which it reads instead of the blobs, if they are older."""
     if not scope.collection:
         return
