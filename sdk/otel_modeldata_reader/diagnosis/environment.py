@@ -60,7 +60,7 @@ def about_config(
     if config.local_capture:
         found.append(("printed_only", "stopped", f"{origin} lets events be printed, not sent: runMode is local"))
     if not found:
-        found.append(("collected", "ok", f"{scope.collection or 'frames'} are collected, as {origin} says"))
+        found.append(("collected", "ok", f"{scope.collection or 'every collection'} is collected, by {origin}"))
     for cause, outcome, sentence in found:
         yield _finding(cause, outcome, sentence, run if outcome != "ok" else "", step)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
@@ -93,6 +93,10 @@ class Diagnosis:
         if self.has_data is None:
             return f"it is not known whether there is data of {name} in {self.store}"
         return f"there is {'' if self.has_data else 'no '}data of {name} in {self.store}{window}"
+
+    def with_findings(self, more: Iterable[Finding]) -> Diagnosis:
+        """The same with further findings, each at its place."""
+        return replace(self, findings=likeliest_first([*self.findings, *more]))
 
     def __str__(self) -> str:
         shown = [f"{one.outcome}: {one.step}: {one.sentence}" for one in self.findings if one.outcome != "ok"]
