@@ -152,7 +152,9 @@ def _count(raw: bytes, scope: Scope, ours: _Tally, unknown: _Tally) -> None:
     if line.request:
         events = [event for _, event in quarantined_request.events(line, decode_base64(line.request))]
     elif line.record or line.resource:
-        events = [identify(decode_base64(line.record), decode_base64(line.resource) if line.resource else None)]
+        resource = decode_base64(line.resource)
+        is_lost = bool(line.resourceref or (line.resource and not resource))  # large ones are not read here
+        events = [identify(decode_base64(line.record), None if is_lost else resource)]
     else:
         events = []
     rest = max(0, line.records - len(events))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
 
 from ..blobs.listing import collections_of
+from ..exceptions import StoreUnavailableError
 from ..nearest import nearest
 from .finding import Finding, stops
 from .folder_listing import walk_below
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Stored", "stored"]
 
 _SHOWN: Final = 5
+_CLOSE: Final = 0.82
+"""How similar two parts are, 0 to 1, to be taken for the same: `blu` and `blue` are at 0.86."""
+_LONGEST_COMPARED: Final = 200
 _TEST_COLLECTION: Final = "doctor"
 """The collection of the events that `otel-modeldata doctor` sends."""
 
@@ -59,7 +64,12 @@ def stored(store: StoreAccess, scope: Scope) -> Stored:
     Raises:
         StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
     """
-    found = collections_of(walk_below(store, scope.name))
+    try:
+        found = collections_of(walk_below(store, scope.name))
+    except StoreUnavailableError as error:
+        store.walk()  # raises, unless only this folder cannot be read
+        finding = Finding(cause="folder_unreadable", step="store", outcome="stopped", sentence=str(error))
+        return Stored(seen=(), findings=(finding,))
     collections = [seen(one, scope) for one in found.values() if scope.covers(one.root)]
     with_lines = [one for one in collections if one.first]
     if not with_lines:
@@ -97,20 +107,32 @@ def _absent(everything: Sequence[StoredObject], scope: Scope, *, is_created: boo
         )
         return Finding(cause="folder_of_a_collection", step="store", outcome="stopped", sentence=sentence, run=(ls,))
     of_tenant = [root for root in known if scope.tenant and root.startswith(f"{scope.tenant}/")]
-    names = of_tenant if scope.collection and of_tenant else known
-    if not scope.collection:
-        names = sorted({root.rpartition("/")[0] or root for root in known})
-    advice = nearest(scope.name, names)
-    is_close = advice.startswith("did you mean")
+    names = known if scope.collection else sorted({root.rpartition("/")[0] or root for root in known})
+    close = [name for name in names if _is_close(scope.name, name)]
+    advice = (
+        nearest(scope.name, close) if close else nearest("", of_tenant if scope.collection and of_tenant else names)
+    )
     only_tests = bool(of_tenant) and all(root.endswith(f"/{_TEST_COLLECTION}") for root in of_tenant)
-    if only_tests and not is_close:
+    if only_tests and not close:
         advice = "only test events of `otel-modeldata doctor` have arrived, so the path works: is it collected at all?"
     return Finding(
-        cause="other_name" if is_close else "nothing_stored",
+        cause="other_name" if close else "nothing_stored",
         step="collection",
-        outcome="stopped" if is_close else "missing",
+        outcome="stopped" if close else "missing",
         sentence=f"expected lines of {scope.shown} in {scope.store}, got none of this name: {advice}",
         run=(ls,),
+    )
+
+
+def _is_close(name: str, other: str) -> bool:
+    """Whether each part of a name is like that of another one; `model_inputs` is not like `model_outputs`."""
+    parts, others = name.lower().split("/"), other.lower().split("/")
+    matchers = (
+        SequenceMatcher(None, one[:_LONGEST_COMPARED], two[:_LONGEST_COMPARED])
+        for one, two in zip(parts, others, strict=False)
+    )
+    return len(parts) == len(others) and all(
+        one.real_quick_ratio() > _CLOSE and one.ratio() > _CLOSE for one in matchers
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.diagnosis import Finding
@@ -10,14 +12,27 @@ from otel_modeldata_reader.diagnosis.finding import stops
 from .page import NoPageError, metrics_of, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from otel_modeldata_reader.diagnosis import Outcome
+
+    from .page import Metrics
 
 __all__ = ["about_gateway"]
 
 _PAGE: Final = "/metrics"
 _FULL: Final = 0.9
+_PAUSE_SECONDS: Final = 1.0
+"""Between two looks at a queue that is not empty: gateways send a batch after 0.2 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exporter:
+    """What an exporter has sent, and what waits for it: bytes, items or requests, as its queue counts."""
+
+    sent: float
+    waiting: float
+    capacity: float
 
 
 def about_gateway(url: str, *, has_data: bool) -> Iterator[Finding]:
@@ -27,54 +42,88 @@ def about_gateway(url: str, *, has_data: bool) -> Iterator[Finding]:
         url: of its metrics, such as `http://127.0.0.1:8888/metrics`.
         has_data: whether lines are in the window.
     """
-    page_url = url.rstrip("/") if url.rstrip("/").endswith(_PAGE) else f"{url.rstrip('/')}{_PAGE}"
-    run = f"curl {page_url}"
+    page = url.rstrip("/") if url.rstrip("/").endswith(_PAGE) else f"{url.rstrip('/')}{_PAGE}"
+    run = f"curl {page}"
     try:
-        page = read_page(page_url)
-        metrics = metrics_of(page.text) if page.status == 200 else None
+        metrics = _metrics(page)
+        exporters = _exporters(metrics)
+        if any(one.waiting for one in exporters.values()):
+            time.sleep(_PAUSE_SECONDS)
+            later = _exporters(_metrics(page))
+        else:
+            later = exporters
     except NoPageError as error:
-        sentence = f"expected a gateway's metrics at {page_url}, got {error}: start the gateway, or look at its log"
+        sentence = f"expected a gateway's metrics at {page}, got {error}: start the gateway, or correct the URL"
         yield _finding("gateway_down", stops(has_data=has_data), sentence, run)
         return
     except ImportError:
         sentence = "its metrics: Prometheus's client is not installed; pip install 'otel-modeldata[receiver]'"
         yield _finding("no_gateway_metrics", "not checked", sentence)
         return
-    if metrics is None:
-        sentence = f"expected a gateway's metrics at {page_url}, got status {page.status}: correct the URL"
-        yield _finding("no_gateway_metrics", "not checked", sentence)
-        return
-    arrived = metrics.total("otelcol_receiver_accepted_log_records")
-    refused = metrics.total("otelcol_receiver_refused_log_records")
+    stuck = {name: one for name, one in later.items() if one.waiting and one.sent <= _sent(exporters, name)}
+    for name, one in stuck.items():
+        yield _finding("gateway_waits", stops(has_data=has_data), _waiting(name, one), run)
+    yield from _losses(metrics, run)
+    yield from _flow(metrics, later, has_data=has_data, is_stuck=bool(stuck))
+
+
+def _metrics(page: str) -> Metrics:
+    answer = read_page(page)
+    if answer.status != 200:
+        raise NoPageError(f"status {answer.status}")
+    return metrics_of(answer.text)
+
+
+def _exporters(metrics: Metrics) -> dict[str, _Exporter]:
     sent = metrics.by("otelcol_exporter_sent_log_records", "exporter")
-    capacities = metrics.by("otelcol_exporter_queue_capacity", "exporter")
-    is_waiting = False
-    for exporter, size in metrics.by("otelcol_exporter_queue_size", "exporter", data_type="logs").items():
-        if not size or sent.get(exporter):
-            continue
-        is_waiting = True
-        capacity = capacities.get(exporter, 0.0)
-        full = ", which is full: senders are refused" if capacity and size >= _FULL * capacity else ""
-        sentence = (
-            f"{size:,.0f} (bytes or items) wait in the queue of {exporter}{full}, and it has delivered none since the "
-            "gateway started: the receiver behind it is down, or its address, TLS or certificate is wrong"
-        )
-        yield _finding("gateway_waits", stops(has_data=has_data), sentence, run)
+    waiting = metrics.by("otelcol_exporter_queue_size", "exporter", data_type="logs")
+    capacities = metrics.by("otelcol_exporter_queue_capacity", "exporter", data_type="logs")
+    return {
+        name: _Exporter(sent=sent.get(name, 0), waiting=waiting.get(name, 0), capacity=capacities.get(name, 0))
+        for name in {**sent, **waiting}
+    }
+
+
+def _sent(exporters: Mapping[str, _Exporter], name: str) -> float:
+    return exporters[name].sent if name in exporters else 0
+
+
+def _waiting(name: str, one: _Exporter) -> str:
+    full = (
+        ", which is full, so that senders are refused" if one.capacity and one.waiting >= _FULL * one.capacity else ""
+    )
+    so_far = f"since it delivered {one.sent:,.0f} records" if one.sent else "since the gateway started"
+    return (
+        f"{one.waiting:,.0f} (bytes, or what its queue counts) wait in the queue of {name}{full}, and nothing leaves "
+        f"it {so_far}: the receiver behind it is down or not ready, or its address or certificate is wrong"
+    )
+
+
+def _losses(metrics: Metrics, run: str) -> Iterator[Finding]:
     for cause, name, what in (
         ("gateway_dropped", "otelcol_exporter_send_failed_log_records", "were refused behind it and dropped"),
         ("gateway_queue_full", "otelcol_exporter_enqueue_failed_log_records", "had no room in its queue"),
+        ("gateway_refused", "otelcol_receiver_refused_log_records", "were refused: its memory or its queue is full"),
     ):
         if count := metrics.total(name):
             yield _finding(cause, "suspect", f"{count:,.0f} records {what}; the gateway's log has the reason", run)
-    if refused:
-        sentence = f"the gateway has refused {refused:,.0f} records since it started: its memory or queue is full"
-        yield _finding("gateway_refused", "suspect", sentence, run)
+
+
+def _flow(metrics: Metrics, exporters: Mapping[str, _Exporter], *, has_data: bool, is_stuck: bool) -> Iterator[Finding]:
+    arrived = metrics.total("otelcol_receiver_accepted_log_records")
+    refused = metrics.total("otelcol_receiver_refused_log_records")
+    sent = sum(one.sent for one in exporters.values())
     if not arrived and not refused:
         sentence = "the gateway has received no log record since it started: data stops before it"
         yield _finding("gateway_idle", stops(has_data=has_data), sentence, "otel-modeldata doctor")
-    elif not is_waiting:
-        delivered = sum(sent.values())
-        sentence = f"the gateway has received {arrived:,.0f} log records and delivered {delivered:,.0f}"
+    elif arrived and not sent and not is_stuck:
+        sentence = (
+            f"the gateway has received {arrived:,.0f} log records, delivered none, and none waits: they do not have "
+            "the attribute azureml.collection.name, by which it finds model data, or its pipelines lead elsewhere"
+        )
+        yield _finding("gateway_no_model_data", stops(has_data=has_data), sentence)
+    elif not is_stuck:
+        sentence = f"the gateway has received {arrived:,.0f} log records and delivered {sent:,.0f}"
         yield _finding("gateway_delivers", "ok", sentence)
 
 

@@ -1,4 +1,4 @@
-"""What a running receiver says: whether it is ready, and what it has accepted, refused and set aside since its start."""
+"""What a running receiver says: whether it is ready, and what it has accepted, refused and set aside so far."""
 
 from __future__ import annotations
 
