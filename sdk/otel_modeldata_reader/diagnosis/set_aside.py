@@ -5,6 +5,7 @@ A hostile store decides how much of it there is, so what is read is bounded: the
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -210,9 +211,9 @@ def _reason(scope: Scope, folder: str) -> str:
     if is_azure(meant) or mount_of(folder) is not None:
         return ""
     path = Path(meant).absolute() / folder
-    wrong = obstacle(path)
-    there = next((str(one) for one in (path, *path.parents) if one.exists()), "")
-    return f" (expected a folder to write to, got {wrong} at {there[:200]!r})" if wrong else ""
+    there = next(one for one in (path, *path.parents) if os.path.exists(one))  # noqa: PTH110 (Path.exists may raise)
+    wrong = obstacle(there)
+    return f" (expected a folder to write to, got {wrong} at {str(there)[:200]!r})" if wrong else ""
 
 
 def vanished(store: StoreAccess, scope: Scope, *, has_data: bool) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from audited_lines import RESOURCE, numbered
 from audited_store import write_event
 from missing_data import causes, folder, sentence, written
@@ -18,6 +17,8 @@ from otel_modeldata_reader.diagnosis import set_aside
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 NAME = "credit/blue/model_inputs"
 
