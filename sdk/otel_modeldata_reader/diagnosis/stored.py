@@ -137,14 +137,14 @@ def _is_close(name: str, other: str) -> bool:
 
 
 def _empty(everything: Sequence[StoredObject], scope: Scope) -> Finding:
-    others = [one.name for one in everything if not one.name.startswith("_")]
+    others = [one.name for one in everything if not one.name.startswith(("_", "."))]  # "." are a receiver's checks
     if others:
         sentence = (
             f"expected blobs of events in {scope.store}, got {len(others):,} other object(s), such as "
             f"{others[0][:200]!r}: this may not be the store of a receiver"
         )
         return Finding(cause="no_store", step="store", outcome="stopped", sentence=sentence)
-    aside = sorted({one.name.partition("/")[0] for one in everything})
+    aside = sorted({one.name.partition("/")[0] for one in everything if one.name.startswith("_")})
     got = f"only what receivers have set aside ({', '.join(aside)[:200]})" if aside else "an empty store"
     sentence = (
         f"expected lines in {scope.store}, got {got}: nothing has been stored here yet, or the receiver writes to "

@@ -50,9 +50,8 @@ def test_records_in_quarantine_are_counted_by_reason(tmp_path: Path) -> None:
     assert sentence(found, "empty_store").startswith(
         f"expected lines in {tmp_path}, got only what receivers have set aside (_quarantine)"
     )
-    assert found.findings[0].run == (
-        f"otel-modeldata audit --running --endpoint credit --deployment blue --collection model_inputs --store {tmp_path}",
-    )
+    names = "--endpoint credit --deployment blue --collection model_inputs"
+    assert found.findings[0].run == (f"otel-modeldata audit --running {names} --store {tmp_path}",)
     assert causes(reader.why(tmp_path, "other/blue/model_inputs")) == [("empty_store", "missing")]
     assert sentence(reader.why(tmp_path), "quarantined").startswith("4 record(s) of any collection ")
 

@@ -22,6 +22,8 @@ __all__ = ["about_gateway"]
 
 _PAGE: Final = "/metrics"
 _FULL: Final = 0.9
+_OURS: Final = "modeldata"
+"""In the name of the exporter of `otel-config/gateway.yaml`, beside exporters of ordinary logs."""
 _PAUSE_SECONDS: Final = 1.0
 """Between two looks at a queue that is not empty: gateways send a batch after 0.2 s."""
 
@@ -75,12 +77,15 @@ def _metrics(page: str) -> Metrics:
 
 
 def _exporters(metrics: Metrics) -> dict[str, _Exporter]:
+    """The exporters of model data by their names; all of them, where none is named as in our configuration."""
     sent = metrics.by("otelcol_exporter_sent_log_records", "exporter")
     waiting = metrics.by("otelcol_exporter_queue_size", "exporter", data_type="logs")
     capacities = metrics.by("otelcol_exporter_queue_capacity", "exporter", data_type="logs")
+    names = {**sent, **waiting}
+    ours = [name for name in names if _OURS in name] or names
     return {
         name: _Exporter(sent=sent.get(name, 0), waiting=waiting.get(name, 0), capacity=capacities.get(name, 0))
-        for name in {**sent, **waiting}
+        for name in ours
     }
 
 

@@ -69,8 +69,8 @@ def about_receiver(url: str, scope: Scope, diagnosis: Diagnosis) -> Iterator[Fin
 
 
 def _counts(metrics: Metrics, scope: Scope, diagnosis: Diagnosis, run: str) -> Iterator[Finding]:
-    signals = ("log_records", "spans")
-    accepted = sum(metrics.total(f"otelcol_receiver_accepted_{signal}") for signal in signals)
+    accepted = sum(metrics.total(f"otelcol_receiver_accepted_{signal}") for signal in ("log_records", "spans"))
+    aside = sum(metrics.total(f"otel_modeldata_{name}") for name in ("quarantined", "dropped"))
     refused = metrics.by("otel_modeldata_refused_requests", "error_type")
     tenants = metrics.by("otel_modeldata_tenant_records", "endpoint", "deployment", outcome="accepted")
     of_tenant = tenants.get(scope.tenant, 0.0)
@@ -81,7 +81,7 @@ def _counts(metrics: Metrics, scope: Scope, diagnosis: Diagnosis, run: str) -> I
         )
         sentence = f"the receiver has refused requests since it started: {kinds}"
         yield _finding("refused", "suspect" if of_tenant else outcome, sentence, run)
-    if not accepted:
+    if not accepted and not aside:
         sentence = "the receiver has accepted no record since it started: data stops before it"
         if not any(refused.values()):
             yield _finding("nothing_received", outcome, sentence, "otel-modeldata doctor")
