@@ -73,11 +73,10 @@ def read_page(url: str) -> Page:
     Raises:
         NoPageError: it does not answer, or its answer is too large.
     """
-    host = urlsplit(url).hostname or ""
-    handlers = [urllib.request.ProxyHandler({})] if is_loopback(host) else []
-    opener = urllib.request.build_opener(*handlers)
     until = time.monotonic() + _MOST_SECONDS
     try:
+        is_near = is_loopback(urlsplit(url).hostname or "")
+        opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if is_near else []))
         with opener.open(url, timeout=_SECONDS) as answer:
             return Page(status=answer.status, text=_bounded(answer, until))
     except urllib.error.HTTPError as error:

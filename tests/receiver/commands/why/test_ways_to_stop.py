@@ -109,31 +109,25 @@ def test_the_receiver_is_down(
 
 
 @pytest.mark.anyio
-async def test_the_store_takes_no_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = BrokenStore(tmp_path)
+async def test_the_store_takes_no_lines_and_then_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "store"
+    store = BrokenStore(folder)
     port = free_port()
-    async with live_receiver(tmp_path, sink=broken_sink(store), admin_listen=f"127.0.0.1:{port}") as receiver:
+    async with live_receiver(folder, sink=broken_sink(store), admin_listen=f"127.0.0.1:{port}") as receiver:
         await receiver.export(request(record(event_id="1")))
         store.broken = StoreError("the file system is read-only")
         with pytest.raises(grpc.RpcError):
             await receiver.export(request(record(event_id="2")))
-        asked = NAME, tmp_path, "--receiver", f"http://127.0.0.1:{port}"
+        asked = NAME, folder, "--receiver", f"http://127.0.0.1:{port}"
         code, facts = await asyncio.to_thread(facts_of, capsys, *asked)
+        folder.rename(tmp_path / "moved")
+        _, gone = await asyncio.to_thread(facts_of, capsys, *asked)
     assert (code, found(facts)) == (1, [("receiver_not_ready", "stopped")])
     assert "not ready: the store cannot be written: the file system is read-only" in sentence(
         facts, "receiver_not_ready"
     )
-
-
-def test_the_store_is_gone(start_receiver: StartReceiver, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = tmp_path / "store"
-    receiver = start_receiver(str(store), *ADMIN)
-    store.rename(tmp_path / "moved")
-    store.write_text("a file in place of the folder")
-    wait_until(lambda: receiver.page("/readyz")[0] == 503)
-    code, facts = facts_of(capsys, NAME, store, *admin(receiver))
-    assert (code, facts["has_data"]) == (1, None)
-    assert found(facts)[:2] == [("store_unavailable", "stopped"), ("receiver_not_ready", "stopped")]
+    assert gone["has_data"] is None
+    assert found(gone) == [("store_unavailable", "stopped"), ("receiver_not_ready", "stopped")]
 
 
 @pytest.mark.parametrize(
