@@ -22,7 +22,9 @@ from ..auditing import quarantined_request
 from ..auditing.quarantine_line import QuarantinedLine, decode_base64, identify
 from ..auditing.vanished_lines import FOLDER as VANISHED
 from ..auditing.vanished_lines import is_note, read_note
+from ..blobs.byte_ranges import ByteRange
 from ..blobs.listing import date_of, hours_of
+from ..progress import Progress
 from .finding import Finding, stops
 from .folder_listing import walk_below
 from .seen import NANOSECONDS
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
-    from ..blobs.store_access import StoreAccess
+    from ..blobs.store_access import Piece, StoreAccess
     from .scope import Scope
 
 __all__ = ["parked", "quarantined", "vanished"]
@@ -88,9 +90,8 @@ def quarantined(store: StoreAccess, scope: Scope, after: int | None, *, has_data
     """
     blobs, left = _newest([one for one in store.walk(QUARANTINE) if _is_recent(one, scope, after)])
     ours, unknown = _Tally(), _Tally()
-    for piece in _whole_lines(store, blobs):
-        for line in piece:
-            _count(line, scope, ours, unknown)
+    for raw in _lines(store, blobs):
+        _count(raw, scope, ours, unknown)
     more = f" (in the newest {MOST_BYTES >> 20} MiB of {(left + MOST_BYTES) >> 20} MiB)" if left else ""
     if ours:
         sentence = (
@@ -125,24 +126,32 @@ def _is_recent(one: StoredObject, scope: Scope, after: int | None) -> bool:
     return one.modified is None or one.modified * NANOSECONDS >= after
 
 
-def _newest(blobs: Sequence[StoredObject]) -> tuple[list[StoredObject], int]:
-    """The newest blobs that may be read, and the bytes of the others."""
-    kept: list[StoredObject] = []
-    size = left = 0
+def _newest(blobs: Sequence[StoredObject]) -> tuple[list[ByteRange], int]:
+    """The newest bytes that may be read, and how many more there are."""
+    kept: list[ByteRange] = []
+    room, left = MOST_BYTES, 0
     for one in sorted(blobs, key=lambda one: one.modified or 0.0, reverse=True):
-        if size + one.size <= MOST_BYTES:
-            kept.append(one)
-            size += one.size
-        else:
-            left += one.size
+        size = min(one.size, room)
+        room, left = room - size, left + one.size - size
+        if size:
+            kept.append(ByteRange(one.name, one.size - size, one.size))
     return kept, left
 
 
-def _whole_lines(store: StoreAccess, blobs: Sequence[StoredObject]) -> Iterator[list[bytes]]:
-    rest = b""
-    for piece in store.pieces(blobs):
-        *lines, rest = ((b"" if piece.start == 0 else rest) + piece.content).split(b"\n")
-        yield lines
+def _pieces(store: StoreAccess, ranges: Sequence[ByteRange]) -> Iterator[Piece]:
+    progress = Progress(store.shown, sum(one.end - one.start for one in ranges))
+    for piece in store.pieces(ranges):
+        progress.add(len(piece.content))
+        yield piece
+
+
+def _lines(store: StoreAccess, ranges: Sequence[ByteRange]) -> Iterator[bytes]:
+    """The lines of ranges; the first one of a range may be the end of one."""
+    blob, rest = "", b""
+    for piece in _pieces(store, ranges):
+        *lines, rest = ((rest if piece.blob == blob else b"") + piece.content).split(b"\n")
+        blob = piece.blob
+        yield from lines
 
 
 def _count(raw: bytes, scope: Scope, ours: _Tally, unknown: _Tally) -> None:
@@ -188,7 +197,7 @@ def parked(store: StoreAccess, scope: Scope, *, has_data: bool) -> Iterator[Find
     found.pop("", None)
     for place, blobs in found.items():
         read, left = _newest(blobs)
-        lines = sum(piece.content.count(b"\n") for piece in store.pieces(read))
+        lines = sum(piece.content.count(b"\n") for piece in _pieces(store, read))
         parts = [blob.folder for one in blobs if (blob := parked_blob(one.name)) is not None]
         is_ours = all(mount_of(part) is None for part in parts)
         reason = _reason(scope, parts[0])

@@ -102,7 +102,7 @@ def diagnosed_store(store: StoreAccess, scope: Scope, first: tuple[Finding, ...]
             *parked(store, scope, has_data=listed.has_data),
             *vanished(store, scope, has_data=listed.has_data),
         ]
-        numbers = [*gaps(store, scope)] if listed.seen else []
+        numbers = [*gaps(store, scope, sum(one.size for one in listed.seen))] if listed.seen else []
     except StoreUnavailableError as error:
         return _unavailable(scope, error, first)
     reached = Finding(cause="reached", step="store", outcome="ok", sentence=f"{scope.store} can be read")

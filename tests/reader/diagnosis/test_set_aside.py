@@ -81,11 +81,10 @@ def test_a_quarantine_from_before_the_last_line_is_no_reason(tmp_path: Path) -> 
 
 
 def test_of_a_large_quarantine_the_newest_part_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(set_aside, "MOST_BYTES", 2000)
+    monkeypatch.setattr(set_aside, "MOST_BYTES", len(quarantine(tmp_path, record(90)).read_bytes()) * 4 + 50)
     written(quarantine(tmp_path, *[record(number) for number in range(20)], ago=2), 2)
-    quarantine(tmp_path, record(90))
     found = sentence(reader.why(tmp_path, NAME), "quarantined")
-    assert found.startswith(f"1 record(s) of {NAME} could not become lines and are in _quarantine/ (in the newest ")
+    assert found.startswith(f"4 record(s) of {NAME} could not become lines and are in _quarantine/ (in the newest ")
 
 
 def test_a_hostile_quarantine_has_many_kinds_and_no_lines(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def _around(
     from . import configuration, gateway, receiver  # noqa: PLC0415 (the command line starts without them)
 
     if arguments.environment:
-        yield from _network()
+        yield from _network(scope.url)
     else:
         yield _not_checked("environment", "--environment checks the settings of a sender, where the model runs")
     if arguments.gateway is not None:
@@ -187,14 +187,15 @@ def _around(
         yield _not_checked("receiver", "--config FILE or --receiver URL shows whether it is ready, and its metrics")
 
 
-def _network() -> Iterator[Finding]:
+def _network(store: str) -> Iterator[Finding]:
     from otel_modeldata.environment import read_environment  # noqa: PLC0415 (the command line starts without it)
+
+    from . import network  # noqa: PLC0415 (imports grpc)
 
     endpoint = read_environment().endpoint
     if endpoint is not None:
-        from . import network  # noqa: PLC0415 (imports grpc)
-
         yield from network.about_network(endpoint)
+    yield from network.about_clock(store)
 
 
 def _not_checked(step: Any, sentence: str) -> Finding:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -14,6 +15,7 @@ import pytest
 from audited_store import LOGS
 from certificate_files import make_certificates
 from collected_store import collecting
+from doctor_hops import http_server
 from gateway import free_port
 from live_receiver import live_receiver
 from otlp_requests import record, request
@@ -299,6 +301,22 @@ def test_a_deployment_file_gives_the_collection_another_place(
     assert ("other_place", "stopped") in found(facts)
     assert sentence(facts, "other_place") == (
         f"the file of credit/blue stores model_inputs in {place}, not below credit/blue of {store}"
+    )
+
+
+@pytest.mark.parametrize(("minutes", "outcome"), [(0, None), (5, "ahead of"), (-5, "behind")])
+def test_the_clock_of_the_sender_is_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, minutes: int, outcome: str | None
+) -> None:
+    """The storage service has a clock of its own; this one answers nothing else."""
+    with http_server(datetime.now(UTC) - timedelta(minutes=minutes), 403) as host:
+        connection = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://{host}/a;"
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+        monkeypatch.setenv("OTEL_MODELDATA_STORE", "az://container/prod")
+        _, facts = facts_of(capsys, NAME, "--environment")
+    clocks = [one["sentence"] for one in facts["findings"] if one["cause"] == "clock"]
+    assert [outcome is not None and f"s {outcome} the storage service's" in one for one in clocks] == (
+        [] if outcome is None else [True]
     )
 
 
