@@ -15,7 +15,15 @@ from __future__ import annotations
 from .collection import Collection
 from .diagnosis import Diagnosis, Finding
 from .diagnosis.why import why
-from .exceptions import DamagedLineError, ExportError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .exceptions import (
+    DamagedLineError,
+    ExportError,
+    ReaderError,
+    StoreBusyError,
+    StoreUnavailableError,
+    UnknownNameError,
+    WindowError,
+)
 from .following.new_rows import NewRows
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
@@ -39,6 +47,7 @@ __all__ = [
     "Reading",
     "Span",
     "Store",
+    "StoreBusyError",
     "StoreUnavailableError",
     "TypeChange",
     "UnknownNameError",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
-from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
+from otel_modeldata_receiver.layout.partition import QUARANTINE, SHADOW_SUFFIX
+from otel_modeldata_receiver.storage.parking.parked_names import PARKED
 
 from ..blobs.listing import collections_of
 from ..exceptions import StoreUnavailableError
@@ -144,7 +145,7 @@ def _empty(everything: Sequence[StoredObject], scope: Scope) -> Finding:
             f"{others[0][:200]!r}: this may not be the store of a receiver"
         )
         return Finding(cause="no_store", step="store", outcome="stopped", sentence=sentence)
-    aside = sorted({one.name.partition("/")[0] for one in everything if one.name.startswith("_")})
+    aside = sorted({one.name.partition("/")[0] for one in everything} & {QUARANTINE, PARKED})
     got = f"only what receivers have set aside ({', '.join(aside)[:200]})" if aside else "an empty store"
     sentence = (
         f"expected lines in {scope.store}, got {got}: nothing has been stored here yet, or the receiver writes to "
