@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .finding import Finding
+from .lost_events import about_reports
 from .same_store import is_same_store
 from .scope import shown_time
 from .seen import NANOSECONDS
@@ -42,6 +43,8 @@ def about_environment(environment: Environment, scope: Scope) -> Iterator[Findin
     yield from _about_names(environment, scope)
     yield from _about_target(environment, scope)
     yield from _about_spool(environment, scope)
+    if environment.delivery is not None and environment.delivery.report is not None:
+        yield from about_reports(environment.delivery.report, scope)
 
 
 def about_config(

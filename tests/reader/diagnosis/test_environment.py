@@ -121,6 +121,25 @@ def test_a_spool_that_is_full_one_that_waits_and_one_that_is_empty(tmp_path: Pat
     )
 
 
+def test_final_reports_of_lost_events(tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    counts = {"accepted": 9, "delivered": 2, "lost": {"shutdown": 3, "rejected": 2}, "pending": 2}
+    collections = {"model_inputs": counts, "model_outputs": {"accepted": 1, "lost": {"refused": 1}}}
+    report = {"producer": "p", "deployment": "shop/blue", "collections": collections}
+    (reports / "p.json").write_text(json.dumps(report))
+    (reports / "q.json").write_text(json.dumps({**report, "producer": "q", "deployment": "shop/green"}))
+    (reports / "torn.json").write_text("{")
+    found = why(tmp_path / "store", OTEL_MODELDATA_REPORT=str(reports))
+    assert causes(found) == [("lost_by_sender", "suspect"), ("left_in_spool", "suspect")]
+    assert sentence(found, "lost_by_sender") == (
+        f"final reports in '{reports}' say that events of {NAME} were lost: 3 x shutdown (the process ended before the "
+        "endpoint answered: use a spool)"
+    )
+    assert causes(why(tmp_path / "store", "other/blue", OTEL_MODELDATA_REPORT=str(reports)))[0][0] == "other_names"
+    assert causes(why(tmp_path / "store", OTEL_MODELDATA_REPORT=str(tmp_path / "none"))) == []
+
+
 def test_secrets_of_an_environment_are_in_no_sentence(tmp_path: Path) -> None:
     found = why(
         tmp_path,

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
 from ..printable import printable
-from ..reader_session import reader_errors
 from ..store_argument import add_datastores, add_store, chosen_store, endpoint_argument
 from ..terminal import WIDTH, writer
 
@@ -119,8 +118,14 @@ def why(arguments: argparse.Namespace) -> None:
     for url in (arguments.receiver, arguments.gateway):
         if url is not None and not url.startswith(("http://", "https://")):
             raise ConfigError(f"expected a URL like http://127.0.0.1:9464, got {url!r}: write http:// before it")
-    with reader_errors():
-        diagnosis = _diagnosis(arguments)
+    try:
+        from otel_modeldata_reader import ReaderError  # noqa: PLC0415 (the command line starts without it)
+
+        diagnosis = _found(arguments, ReaderError)
+    except ImportError as error:
+        raise ConfigError(
+            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
+        ) from None
     sys.stdout.write(json.dumps(_facts(diagnosis)) + "\n") if arguments.json else _show(diagnosis)
     if diagnosis.is_stopped:
         sys.stdout.flush()
@@ -130,6 +135,13 @@ def why(arguments: argparse.Namespace) -> None:
 def _is_store(name: str) -> bool:
     """Whether the only argument is a store rather than a name in one."""
     return "://" in name or name.startswith((".", "/", "~"))
+
+
+def _found(arguments: argparse.Namespace, wrong: type[ValueError]) -> Diagnosis:
+    try:
+        return _diagnosis(arguments)
+    except wrong as error:  # of the window: whatever else is wrong is a finding
+        raise ConfigError(str(error)) from None
 
 
 def _diagnosis(arguments: argparse.Namespace) -> Diagnosis:

@@ -22,6 +22,7 @@ __all__ = ["about_gateway"]
 
 _PAGE: Final = "/metrics"
 _FULL: Final = 0.9
+_SHOWN: Final = 5
 _OURS: Final = "modeldata"
 """In the name of the exporter of `otel-config/gateway.yaml`, beside exporters of ordinary logs."""
 _PAUSE_SECONDS: Final = 1.0
@@ -63,7 +64,7 @@ def about_gateway(url: str, *, has_data: bool) -> Iterator[Finding]:
         yield _finding("no_gateway_metrics", "not checked", sentence)
         return
     stuck = {name: one for name, one in later.items() if one.waiting and one.sent <= _sent(exporters, name)}
-    for name, one in stuck.items():
+    for name, one in list(stuck.items())[:_SHOWN]:
         yield _finding("gateway_waits", stops(has_data=has_data), _waiting(name, one), run)
     yield from _losses(metrics, run)
     yield from _flow(metrics, later, has_data=has_data, is_stuck=bool(stuck))

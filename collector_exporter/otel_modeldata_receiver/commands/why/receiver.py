@@ -10,7 +10,7 @@ from otel_modeldata_reader.diagnosis.finding import stops
 from .page import NoPageError, metrics_of, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from otel_modeldata_reader.diagnosis import Diagnosis, Outcome
     from otel_modeldata_reader.diagnosis.scope import Scope
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["about_receiver"]
 
 _SHOWN: Final = 5
+_SHOWN_CHARS: Final = 200
 _CURES: Final = {
     "ForbiddenError": "tls.clients does not let this certificate send for the deployment; its log has the names",
     "OverloadedError": "a bound of limits or max_in_flight_bytes; its log names the setting",
@@ -77,7 +78,7 @@ def _counts(metrics: Metrics, scope: Scope, diagnosis: Diagnosis, run: str) -> I
     outcome = stops(has_data=bool(diagnosis.has_data))
     if any(refused.values()):
         kinds = "; ".join(
-            f"{count:,.0f} x {kind} ({_CURES.get(kind, 'its log has the reason')})" for kind, count in refused.items()
+            f"{count:,.0f} x {kind} ({_CURES.get(kind, 'its log has the reason')})" for kind, count in _most(refused)
         )
         sentence = f"the receiver has refused requests since it started: {kinds}"
         yield _finding("refused", "suspect" if of_tenant else outcome, sentence, run)
@@ -86,7 +87,7 @@ def _counts(metrics: Metrics, scope: Scope, diagnosis: Diagnosis, run: str) -> I
         if not any(refused.values()):
             yield _finding("nothing_received", outcome, sentence, "otel-modeldata doctor")
     elif scope.tenant and not of_tenant:
-        shown = sorted(name for name, count in tenants.items() if count and name != "other/other")
+        shown = sorted(name[:_SHOWN_CHARS] for name, count in tenants.items() if count and name != "other/other")
         others = ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN:,} more" if len(shown) > _SHOWN else "")
         sentence = (
             f"the receiver has accepted {accepted:,.0f} records since it started, none of {scope.tenant} under this "
@@ -110,9 +111,9 @@ def _set_aside(metrics: Metrics, run: str) -> Iterator[Finding]:
         ("quarantined_lately", "otel_modeldata_quarantined", "put records into quarantine"),
         ("dropped", "otel_modeldata_dropped", "rejected records without keeping them"),
     ):
-        reasons = {reason: count for reason, count in metrics.by(name, "reason").items() if count}
+        reasons = _most(metrics.by(name, "reason"))
         if reasons:
-            shown = "; ".join(f"{count:,.0f} x {reason or 'no reason'}" for reason, count in reasons.items())
+            shown = "; ".join(f"{count:,.0f} x {reason or 'no reason'}" for reason, count in reasons)
             yield _finding(cause, "suspect", f"the receiver has {what} since it started: {shown}", run)
     for cause, name, what in (
         ("parking", "otel_modeldata_parked_folders", "folder(s) take no lines now, which are parked"),
@@ -120,6 +121,12 @@ def _set_aside(metrics: Metrics, run: str) -> Iterator[Finding]:
     ):
         if count := metrics.total(name):
             yield _finding(cause, "suspect", f"{count:,.0f} {what}; the receiver's log has the reason", run)
+
+
+def _most(counts: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The largest counts, without zeros."""
+    found = sorted(((name, count) for name, count in counts.items() if count), key=lambda one: -one[1])
+    return [(name[:_SHOWN_CHARS], count) for name, count in found[:_SHOWN]]
 
 
 def _finding(cause: str, outcome: Outcome, sentence: str, *run: str) -> Finding:
