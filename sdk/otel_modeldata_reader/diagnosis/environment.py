@@ -59,6 +59,7 @@ def about_config(
         step: the step of the findings.
         run: the command that shows the configuration.
     """
+    origin = "the default" if origin == "defaults" else origin
     found = [*_switches(config, scope, origin)]
     if config.local_capture:
         found.append(("printed_only", "stopped", f"{origin} lets events be printed, not sent: runMode is local"))

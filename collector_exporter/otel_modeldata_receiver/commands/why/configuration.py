@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["about_configuration", "about_listener", "admin_url"]
 
 _CONNECT_SECONDS: Final = 3.0
+_HARMLESS: Final = frozenset({"listen", "store", "tls"})
+"""Keys whose warnings are about who may write, and relative paths: neither stops data."""
 _ANY: Final = frozenset({"0.0.0.0", "[::]"})  # noqa: S104 (read, not listened on)
 
 
@@ -39,6 +41,8 @@ def about_configuration(path: Path, scope: Scope) -> Iterator[Finding]:
     run = f"otel-modeldata check {shlex.quote(str(path))}"
     for file in check_files([path], "receiver"):
         for one in file.findings:
+            if one.severity == "warning" and one.about.path in _HARMLESS:
+                continue
             outcome: Outcome = "stopped" if one.severity == "problem" else "suspect"
             where = f"{path}:{one.line}" if one.line else f"{path}"
             yield _finding(f"configuration_{one.severity}", outcome, f"{where}: {one.sentence}", run)

@@ -43,7 +43,7 @@ def about_clock(store: str) -> Iterator[Finding]:
     """Whether this machine's clock is that of the storage service; nothing for a store that has none of its own."""
     try:
         skew = doctor_store.skew(store)
-    except (ReceiverError, OSError):  # a finding about the store says it
+    except (ReceiverError, OSError, ImportError):  # a finding about the store says it
         return
     if skew is not None and skew.matters:
         direction = "ahead of" if skew.seconds > 0 else "behind"

@@ -30,11 +30,12 @@ _CURES: Final = {
 }
 
 
-def about_receiver(url: str, scope: Scope, diagnosis: Diagnosis) -> Iterator[Finding]:
+def about_receiver(url: str, start: str, scope: Scope, diagnosis: Diagnosis) -> Iterator[Finding]:
     """Ask the admin port of a receiver.
 
     Args:
         url: of the admin port, such as `http://127.0.0.1:9464`.
+        start: the command that starts the receiver.
         scope: what is asked for.
         diagnosis: what the store has.
     """
@@ -43,8 +44,7 @@ def about_receiver(url: str, scope: Scope, diagnosis: Diagnosis) -> Iterator[Fin
         ready = read_page(f"{base}/readyz")
     except NoPageError as error:
         sentence = f"expected a receiver with an admin port at {base}, got {error}: start it, or look at its log"
-        run = ("otel-modeldata receive --config receiver.yaml", f"curl {base}/readyz")
-        yield _finding("receiver_down", "stopped", sentence, *run)
+        yield _finding("receiver_down", "stopped", sentence, start, f"curl {base}/readyz")
         return
     if ready.status == 503:
         sentence = f"the receiver takes nothing: {ready.text.strip()[:500]}; a restart does not help, repair the store"

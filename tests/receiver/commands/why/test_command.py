@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from missing_data import NAME, folder, written
 from read_lines import line, write
-from why_command import clean_environment, facts_of, found, run, sentence
+from why_command import clean_environment, facts_of, found, run, sentence, well
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +125,42 @@ def test_names_in_a_store_steer_no_terminal(tmp_path: Path, capsys: pytest.Captu
     code, out, _ = run(capsys, "shop/blue/other\x1b[2J", tmp_path)
     assert code == 1
     assert not {"\x1b", "\u202e"} & set(out)
+
+
+WITHOUT_EXTRAS = """
+import sys
+for name in ("aiohttp", "azure", "duckdb", "grpc_health", "prometheus_client", "pyarrow", "rich", "uvloop"):
+    sys.modules[name] = None
+from otel_modeldata_receiver.commands.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_no_extra_is_needed_but_for_a_store_in_azure(tmp_path: Path) -> None:
+    """As in the image of a scoring container."""
+    write(tmp_path, [line()], hour=folder(0))
+
+    def why(*arguments: object) -> dict[str, Any]:
+        words = ["why", *map(str, arguments), "--json", "--environment", "--receiver", "http://127.0.0.1:1"]
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_EXTRAS, *words],
+            env=os.environ | {"AZURE_STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stderr == ""
+        facts: dict[str, Any] = json.loads(done.stdout)
+        return facts
+
+    facts = why(NAME, tmp_path)
+    assert (facts["has_data"], "reached" in well(facts)) == (True, True)
+    facts = why(NAME, "az://modeldata/prod")
+    assert facts["has_data"] is None
+    assert well(facts) >= {"collected", "target"}
+    assert sentence(facts, "store_not_checked").endswith(": pip install 'otel-modeldata[receiver]'")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_modeldata_receiver.commands.why import page
+from otel_modeldata_receiver.commands.why.gateway import about_gateway
 from otel_modeldata_receiver.commands.why.page import NoPageError, metrics_of, read_page
 
 if TYPE_CHECKING:
@@ -77,6 +79,14 @@ def test_a_server_of_another_protocol(answer: bytes) -> None:
         with pytest.raises(NoPageError):
             read_page(f"http://127.0.0.1:{listener.getsockname()[1]}")
         thread.join(60)
+
+
+def test_without_prometheus_client_metrics_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client.parser", None)
+    with serving(b"a 1\n") as url:
+        (found,) = about_gateway(url, has_data=False)
+    assert (found.cause, found.outcome) == ("no_gateway_metrics", "not checked")
+    assert found.sentence.endswith("pip install 'otel-modeldata[receiver]'")
 
 
 def test_a_url_that_is_none() -> None:
