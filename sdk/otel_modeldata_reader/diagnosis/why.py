@@ -77,10 +77,6 @@ def why(  # noqa: PLR0913 (most are keywords)
         store = StoreAccess(*located(str(url), access, config))
     except StoreUnavailableError as error:
         return _unavailable(scope, error, first)
-    except ImportError as error:
-        sentence = f"a store in Azure needs {error.name}: pip install 'otel-modeldata[receiver]'"
-        found = Finding(cause="store_not_checked", step="store", outcome="not checked", sentence=sentence)
-        return _diagnosis(scope, [*first, found], has_data=None, is_known=False)
     try:
         return diagnosed_store(store, scope, first)
     finally:
