@@ -81,8 +81,8 @@ class Diagnosis:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a step stops records, or the data is missing, or it is not known whether there is any."""
-        return self.has_data is None or any(one.outcome in {"stopped", "missing"} for one in self.findings)
+        """Whether a step stops records, or the data is missing."""
+        return any(one.outcome in {"stopped", "missing"} for one in self.findings)
 
     @property
     def headline(self) -> str:

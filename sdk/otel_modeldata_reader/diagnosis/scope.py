@@ -57,13 +57,26 @@ class Scope:
         return not self.name or root == self.name or root.startswith(f"{self.name}/")
 
     def names(self, tenant: str, collection: str) -> bool | None:
-        """Whether a record of these names is asked for; None if it may be, because a name is not known."""
-        known = True
-        for want, name in ((self.tenant, tenant), (self.collection, collection)):
-            if want and name and want.lower() != name.lower():
-                return False
-            known = known and bool(name or not want)
-        return True if known else None
+        """Whether a record of these names is asked for; None if it may be, because a name is not known.
+
+        Args:
+            tenant: `endpoint/deployment`; empty if it is not known.
+            collection: its collection; empty if it is not known.
+        """
+        wanted = self._names
+        if self.name and not wanted:  # a folder that the operator chose may be that of any collection
+            return None
+        endpoint, _, deployment = tenant.partition("/")
+        pairs = list(zip(wanted, (endpoint, deployment, collection), strict=False))
+        if any(name and want.lower() != name.lower() for want, name in pairs):
+            return False
+        return True if all(name for _, name in pairs) else None
+
+    @property
+    def _names(self) -> list[str]:
+        """Endpoint, deployment and collection, as far as the name has them; empty for another folder, and for all."""
+        parts = self.name.split("/")
+        return parts if self.name and len(parts) <= 3 else []
 
     def command(self, command: str, *words: str) -> str:
         """A command about this store, to copy."""
@@ -72,8 +85,8 @@ class Scope:
     @property
     def audit(self) -> str:
         """The command that audits this part of the store."""
-        names = zip(("--endpoint", "--deployment", "--collection"), self.name.split("/"), strict=False)
-        return self.command("audit", "--running", *(word for pair in names if self.tenant for word in pair))
+        names = zip(("--endpoint", "--deployment", "--collection"), self._names, strict=False)
+        return self.command("audit", "--running", *(word for pair in names for word in pair))
 
 
 def utc(nanoseconds: int) -> datetime:

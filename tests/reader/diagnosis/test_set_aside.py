@@ -56,6 +56,17 @@ def test_records_in_quarantine_are_counted_by_reason(tmp_path: Path) -> None:
     assert sentence(reader.why(tmp_path), "quarantined").startswith("4 record(s) of any collection ")
 
 
+def test_an_endpoint_and_a_folder_of_the_operator_are_asked_for(tmp_path: Path) -> None:
+    """Which collection is in a folder that the operator chose is not known, so the record may be of it."""
+    quarantine(tmp_path, record(1))
+    found = reader.why(tmp_path, "credit")
+    assert sentence(found, "quarantined").startswith("1 record(s) of credit could not become lines")
+    assert found.findings[0].run == (f"otel-modeldata audit --running --endpoint credit --store {tmp_path}",)
+    assert causes(reader.why(tmp_path, "shop")) == [("empty_store", "missing")]
+    found = reader.why(tmp_path, "lake/of/credit/inputs")
+    assert causes(found) == [("quarantined_without_name", "suspect"), ("empty_store", "missing")]
+
+
 def test_a_request_in_quarantine_has_records_of_several_collections(tmp_path: Path) -> None:
     request = raw_request([numbered(1), numbered(2), numbered(3, collection="model_outputs")], RESOURCE)
     whole = {"reason": "records: expected at most 2", "request": base64(request), "records": 3}
