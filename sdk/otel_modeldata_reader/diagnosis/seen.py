@@ -31,7 +31,8 @@ class Seen:
     Attributes:
         root: the folder of the collection.
         has_data: whether it may have lines of the window.
-        size: bytes in its blobs.
+        blobs: how many blobs it has.
+        size: bytes in them.
         first: the date of its first folder that has lines, as in its path; empty without any.
         last: the date of the last one that is not in the future.
         last_end: the end of the time of that folder, in nanoseconds since the epoch.
@@ -44,6 +45,7 @@ class Seen:
 
     root: str
     has_data: bool
+    blobs: int
     size: int
     first: str
     last: str
@@ -79,6 +81,7 @@ def seen(found: CollectionBlobs, scope: Scope) -> Seen:
     return Seen(
         root=found.root,
         has_data=has_data,
+        blobs=len(found.blobs),
         size=sum(blob.size for blob in found.blobs),
         first=first,
         last=last,

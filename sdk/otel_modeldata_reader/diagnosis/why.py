@@ -51,7 +51,7 @@ def why(  # noqa: PLR0913 (most are keywords)
     """Say why a store has no data of a collection, a deployment, or at all; also if it cannot be opened or read.
 
     Nothing is written. Listings say whether there are lines of the window. What is read is bounded: at most 64 MiB each
-    of quarantine, of parked lines, and, in a store that is not larger, of lines whose numbers are checked.
+    of quarantine, of parked lines and, in a store with at most 500 blobs, of lines whose numbers are checked.
 
     Args:
         url: of the store, as for `open`.
@@ -102,7 +102,7 @@ def diagnosed_store(store: StoreAccess, scope: Scope, first: tuple[Finding, ...]
             *parked(store, scope, has_data=listed.has_data),
             *vanished(store, scope, has_data=listed.has_data),
         ]
-        numbers = [*gaps(store, scope, sum(one.size for one in listed.seen))] if listed.seen else []
+        numbers = [*gaps(store, scope, listed.seen)] if listed.seen else []
     except StoreUnavailableError as error:
         return _unavailable(scope, error, first)
     reached = Finding(cause="reached", step="store", outcome="ok", sentence=f"{scope.store} can be read")

@@ -156,6 +156,8 @@ def test_gaps_in_the_numbers_of_the_events(tmp_path: Path, monkeypatch: pytest.M
     assert ("gaps", "suspect") not in causes(reader.why(tmp_path, NAME, None))
     from otel_modeldata_reader.diagnosis import gaps
 
-    monkeypatch.setattr(gaps, "MOST_BYTES", 10)
-    (last,) = (one for one in reader.why(tmp_path, NAME, None).findings if one.step == "sequence")
-    assert (last.cause, last.outcome) == ("gaps_not_checked", "not checked")
+    for bound, most in (("MOST_BYTES", 10), ("MOST_BLOBS", 0)):
+        with monkeypatch.context() as patch:
+            patch.setattr(gaps, bound, most)
+            (last,) = (one for one in reader.why(tmp_path, NAME, None).findings if one.step == "sequence")
+        assert (last.cause, last.outcome) == ("gaps_not_checked", "not checked")
