@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
     from .blobs.listing import CollectionBlobs
+    from .diagnosis import Diagnosis
     from .following.new_rows import NewRows
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
@@ -344,6 +345,16 @@ class Store:
         """
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
+
+    def why(self, name: str = "", since: Moment = "-1h", until: Moment = None) -> Diagnosis:
+        """Say why there is no data: `otel_modeldata_reader.why` for this store; a window as for `read`.
+
+        Raises:
+            WindowError: a reversed window, or no time.
+        """
+        from .diagnosis.why import diagnosed_store, scope_of  # noqa: PLC0415 (imports the audit)
+
+        return diagnosed_store(self._store, scope_of(self._store.url, name, since, until))
 
     def _blobs_of(self, collection: str) -> CollectionBlobs:
         name = collection.strip("/")

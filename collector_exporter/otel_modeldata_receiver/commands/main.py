@@ -38,6 +38,7 @@ _COMMANDS: Final = {
     "replay": (".replay.command", "send recorded requests to another endpoint and compare"),
     "show": (".reading.show", "show everything about one id"),
     "tail": (".reading.tail", "print the rows of a collection as they are written"),
+    "why": (".why.command", "say why there is no data, and what to do"),
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""
