@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .lookup import FoundId
+    from .reporting import Report, Thresholds
     from .sql import Query
     from .window import Moment
 
@@ -224,6 +225,57 @@ class Store:
             history=history,
             label_id=label_id,
         )
+
+    def report(  # noqa: PLR0913 (most are keywords)
+        self,
+        name: str,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        baseline: str | os.PathLike[str] | tuple[Moment, Moment] | None = None,
+        by: str | None = None,
+        prediction: str | None = None,
+        label: str | None = None,
+        score: str | None = None,
+        labels: bool | str = True,
+        thresholds: Thresholds | None = None,
+    ) -> Report:
+        """What came in, what changed against a baseline, and how good predictions were.
+
+        Args:
+            name: `endpoint/deployment`, or a collection.
+            since: only events from this moment on, as for `read`.
+            until: only events before this moment.
+            baseline: a Parquet or CSV file, such as the training data; or another window, as a pair or as a text such
+                as `2026-11-01..2026-11-08`. Without one nothing is compared.
+            by: a column of inputs or outputs: performance for each of its values, too.
+            prediction: the column of outputs with what the model answered, if they have several.
+            label: the column of labels with what was right, if they have several.
+            score: the column of outputs with a score of the positive class, for the area under the curve.
+            labels: whether to use those in `endpoint/deployment/ground_truth`; or the collection that has them.
+            thresholds: from which value on a figure is a finding.
+
+        Raises:
+            UnknownNameError: no such deployment, collection or column.
+            ReaderError: as for `read`, and for a baseline that cannot be read.
+        """
+        from .reporting import Report, Thresholds  # noqa: PLC0415 (imported with the first report)
+        from .reporting.making import Asked, Source, figures_of  # noqa: PLC0415 (likewise)
+        from .reporting.profiles.baselines import baseline_of  # noqa: PLC0415 (likewise)
+
+        asked = Asked(
+            name=name,
+            window=window_of(since, until),
+            baseline=None if baseline is None else baseline_of(baseline),
+            by=by,
+            prediction=prediction,
+            label=label,
+            score=score,
+            labels=labels,
+            thresholds=thresholds or Thresholds(),
+        )
+        source = Source(store=self._store, collections=collections_of(self._store.walk()), read=self.read)
+        return Report(figures=figures_of(source, asked))
 
     def query(self, sql: str, since: Moment = None, until: Moment = None) -> Query:
         """The rows of a query in DuckDB's SQL; nothing is read before they are asked for.
