@@ -262,15 +262,13 @@ class Store:
         from .reporting import Report, Thresholds  # noqa: PLC0415 (imported with the first report)
         from .reporting.making import Asked, Source, figures_of  # noqa: PLC0415 (likewise)
         from .reporting.profiles.baselines import baseline_of  # noqa: PLC0415 (likewise)
+        from .reporting.profiles.scored_rows import Roles  # noqa: PLC0415 (likewise)
 
         asked = Asked(
             name=name,
             window=window_of(since, until),
             baseline=None if baseline is None else baseline_of(baseline),
-            by=by,
-            prediction=prediction,
-            label=label,
-            score=score,
+            roles=Roles(prediction=prediction, label=label, score=score, by=by),
             labels=labels,
             thresholds=thresholds or Thresholds(),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,40 +56,47 @@ def gauges_of(figures: Figures) -> Iterator[Gauge]:
     """The gauges of a report."""
     endpoint, deployment, *_ = (*figures.name.split("/"), "", "")
     names = {"endpoint": endpoint, "deployment": deployment}
-
-    def gauge(name: str, value: float, **attributes: str) -> Iterator[Gauge]:
-        if math.isfinite(value):
+    found = list(_of_deployment(figures))
+    for collection in figures.collections:
+        found += _of_collection(collection)
+    for name, value, attributes in found:
+        if value is not None and math.isfinite(value):
             yield Gauge(name=f"otel_modeldata.report.{name}", value=float(value), attributes=names | attributes)
 
-    yield from gauge("findings", len(figures.findings))
+
+_Found: TypeAlias = "tuple[str, float | None, dict[str, str]]"
+
+
+def _of_deployment(figures: Figures) -> Iterator[_Found]:
+    yield "findings", len(figures.findings), {}
     if figures.traffic is not None:
-        yield from gauge("requests", figures.traffic.requests)
+        yield "requests", figures.traffic.requests, {}
     if figures.latency is not None:
         for name in ("p50", "p90", "p99"):
-            yield from gauge("latency", getattr(figures.latency, name) / 1e3, measure=name)
+            yield "latency", getattr(figures.latency, name) / 1e3, {"measure": name}
     if figures.errors is not None and figures.errors.requests:
-        yield from gauge("errors", figures.errors.failed / figures.errors.requests)
+        yield "errors", figures.errors.failed / figures.errors.requests, {}
     if figures.labels is not None and figures.labels[1]:
-        yield from gauge("labeled", figures.labels[0] / figures.labels[1])
+        yield "labeled", figures.labels[0] / figures.labels[1], {}
     if figures.performance is not None:
         for name, measure in figures.performance.every.measures.items():
-            if measure.value is not None:
-                yield from gauge("performance", measure.value, measure=name)
-    for collection in figures.collections:
-        of = {"collection": collection.name.rpartition("/")[2]}
-        yield from gauge("rows", collection.rows, **of)
-        yield from gauge("skipped", sum(collection.skipped.values()), **of)
-        yield from gauge("type_changes", len(_changed(collection)), **of)
-        for column in sorted(collection.columns, key=_drift, reverse=True)[:MOST_COLUMNS]:
-            of_column = of | {"column": column.name}
-            if column.window is not None:
-                yield from gauge("nulls", column.window.null_share, **of_column)
-            if column.kind == "category" and column.baseline is not None:
-                yield from gauge("new_categories", column.new_categories, **of_column)
-            for measure in _MEASURES:
-                value = None if column.drift is None else getattr(column.drift, measure)
-                if value is not None:
-                    yield from gauge("drift", value, **of_column, measure=measure)
+            yield "performance", measure.value, {"measure": name}
+
+
+def _of_collection(collection: CollectionFigures) -> Iterator[_Found]:
+    of = {"collection": collection.name.rpartition("/")[2]}
+    yield "rows", collection.rows, of
+    yield "skipped", sum(collection.skipped.values()), of
+    yield "type_changes", len(_changed(collection)), of
+    for column in sorted(collection.columns, key=_drift, reverse=True)[:MOST_COLUMNS]:
+        of_column = of | {"column": column.name}
+        if column.window is not None:
+            yield "nulls", column.window.null_share, of_column
+        if column.kind == "category" and column.baseline is not None:
+            yield "new_categories", column.new_categories, of_column
+        if column.drift is not None:
+            for name in _MEASURES:
+                yield "drift", getattr(column.drift, name), of_column | {"measure": name}
 
 
 def _changed(collection: CollectionFigures) -> list[str]:

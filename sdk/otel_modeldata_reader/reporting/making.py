@@ -23,7 +23,7 @@ from .profiles.comparison import column_figures, edges_of
 from .profiles.intervals import intervals_of, moments_of
 from .profiles.outcomes import SPAN_COLUMNS, Outcomes, latency_of, of_responses, of_spans
 from .profiles.performances import performance_of
-from .profiles.scored_rows import read_scored
+from .profiles.scored_rows import Roles, read_scored
 from .profiles.table_profile import TableProfile, profile_of
 from .profiles.volumes import Volumes
 
@@ -79,10 +79,7 @@ class Asked:
     name: str
     window: Window
     baseline: Baseline | None = None
-    by: str | None = None
-    prediction: str | None = None
-    label: str | None = None
-    score: str | None = None
+    roles: Roles
     labels: str | bool = True
     thresholds: Thresholds
 
@@ -265,11 +262,8 @@ def _scored(source: Source, asked: Asked, deployment: str | None, read: Mapping[
         source.read,
         deployment,
         intervals_of(read[inputs].volumes.hours, asked.window),
-        labels=labels or None,
-        prediction=asked.prediction,
-        label=asked.label,
-        score=asked.score,
-        by=asked.by,
+        labels or None,
+        asked.roles,
     )
     latency = latency_of("from the event of the inputs to that of the outputs", scored.latencies)
     if labels is None:

@@ -9,8 +9,9 @@ import msgspec
 __all__ = ["CategoryCount", "ColumnFigures", "ColumnSummary", "Drift", "Histogram", "Kind"]
 
 Kind: TypeAlias = Literal["number", "time", "category", "text", "other"]
-"""`time` is measured as seconds since 1970. `text` has too many different values to compare, `other` is nested, binary,
-or null in every row: of both, nulls are counted."""
+"""`time` is measured as seconds since 1970. `text` has too many different values to compare (more than
+10,000, or more than 100 and one for 10 rows), `other` is nested, binary, or null in every row: of both, nulls are
+counted."""
 
 
 class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .column import ColumnFigures
+from .column import ColumnFigures  # noqa: TC001 (msgspec reads the types of fields)
 
 __all__ = [
     "BaselineFigures",

@@ -19,7 +19,7 @@ _SMALL_SAMPLE: Final = 140
 _PI2: Final = math.pi**2
 
 
-def survival(statistic: float, number: int) -> float:
+def survival(statistic: float, number: int) -> float:  # noqa: PLR0911 (one for each method)
     """How likely the statistic of `number` values is as large or larger."""
     scaled = number * statistic
     if statistic >= 1.0:
@@ -127,5 +127,5 @@ def _pelz_good(number: int, statistic: float) -> float:
         root * third / (72 * z**7) - _PI2 * root / (36 * z**3) * np.sum(whole),
         root * fourth / (6480 * z**10) + _PI2 * root / (216 * z**6) * np.sum((3 * z**2 - _PI2 * k**2) * whole),
     )
-    total = sum(float(term) / number ** (power / 2) for power, term in enumerate(terms))
+    total = math.fsum(float(term) / math.sqrt(number) ** power for power, term in enumerate(terms))
     return min(1.0, max(0.0, total))

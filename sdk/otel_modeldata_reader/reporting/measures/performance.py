@@ -74,7 +74,7 @@ def _per_class(tables: Any, positive: int | None) -> tuple[Any, Any, Any]:
         if positive is not None:
             return precision[:, positive], recall[:, positive], np.where(there, f1, np.nan)[:, positive]
         number = there.sum(axis=1)
-        return tuple(np.where(there, one, 0.0).sum(axis=1) / number for one in (precision, recall, f1))  # type: ignore[return-value]
+        return tuple(np.where(there, one, 0.0).sum(axis=1) / number for one in (precision, recall, f1))
 
 
 def auc(scores: Floats, is_positive: Any) -> Measured:

@@ -1,4 +1,4 @@
-"""The figures of a column: its values in the window beside those of a baseline, and how far they are from each other."""
+"""The figures of a column: its values in the window beside those of a baseline, and how far apart they are."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def column_figures(name: str, window: ColumnProfile | None, baseline: ColumnProf
     if baseline is not None and (note := _incomparable(window, baseline)) is not None:
         return ColumnFigures(name=name, kind=kind, note=note, **figures)  # type: ignore[arg-type]
     if kind == "text":
-        figures["note"] = "more than 10,000 different values: not compared"
+        figures["note"] = "texts with too many different values: not compared"
     elif kind in _NUMERIC:
         figures["histogram"] = _histogram(window, baseline)
         if baseline is not None and len(window.values) and len(baseline.values):

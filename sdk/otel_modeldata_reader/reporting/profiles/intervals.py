@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from ...window import Window, held
@@ -33,7 +34,7 @@ def intervals_of(hours: Sequence[tuple[int, int]], window: Window, most: int = P
             rows = 0
         rows += count
     ends = [window.since, *cuts, window.until]
-    return [Window(since=first, until=last) for first, last in zip(ends, ends[1:], strict=False)]
+    return [Window(since=first, until=last) for first, last in pairwise(ends)]
 
 
 def moments_of(window: Window, earlier: int = 0, later: int = 0) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:

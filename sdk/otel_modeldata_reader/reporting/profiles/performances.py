@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -148,7 +149,7 @@ def _slices(compared: _Compared, column: Any, known: Any) -> Iterator[Slice]:
             cuts = np.unique(np.quantile(finite, np.linspace(0, 1, _QUARTERS + 1)[1:-1]))
             places = np.searchsorted(cuts, values, side="right")
             ends = [None, *cuts.tolist(), None]
-            for place, (low, high) in enumerate(zip(ends, ends[1:], strict=False)):
+            for place, (low, high) in enumerate(pairwise(ends)):
                 yield compared.of_rows(_range(low, high), (places == place) & np.isfinite(values))
             if not np.isfinite(values).all():
                 yield compared.of_rows("no value", ~np.isfinite(values))

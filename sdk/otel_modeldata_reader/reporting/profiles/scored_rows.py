@@ -1,4 +1,4 @@
-"""Scored rows with their labels, in parts of bounded size: predictions, labels, scores, the slice, and how long it took.
+"""Scored rows with their labels, in parts of bounded size: predictions, labels, scores, slices, and how long it took.
 
 Inputs and outputs are read an interval of hours at a time, only the columns that are needed, and joined by row id. Of
 very many rows a fixed sample is kept; the counts are of all.
@@ -80,16 +80,8 @@ class ScoredRows:
     latencies: RowSample
 
 
-def read_scored(  # noqa: PLR0913 (most are keywords)
-    read: Callable[..., Reading],
-    deployment: str,
-    intervals: Sequence[Window],
-    *,
-    labels: str | None,
-    prediction: str | None,
-    label: str | None,
-    score: str | None,
-    by: str | None,
+def read_scored(
+    read: Callable[..., Reading], deployment: str, intervals: Sequence[Window], labels: str | None, named: Roles
 ) -> ScoredRows:
     """The scored rows of a deployment.
 
@@ -98,15 +90,13 @@ def read_scored(  # noqa: PLR0913 (most are keywords)
         deployment: `endpoint/deployment`.
         intervals: the window in parts, see `intervals_of`.
         labels: the collection of labels, its whole name; None without.
-        prediction: the column of outputs; None finds it by its name.
-        label: the column of labels; None finds it.
-        score: the column of outputs that has a score of the positive class.
-        by: the column of the slices.
+        named: the columns that are named; the others are found by their names.
 
     Raises:
         ReaderError: as for `Store.read`; UnknownNameError for a column that is named and missing.
     """
     inputs, outputs = f"{deployment}/model_inputs", f"{deployment}/model_outputs"
+    by = named.by
     roles: Roles | None = None
     sample = _TableSample(MOST_ROWS)
     latencies = RowSample(1)
@@ -116,7 +106,7 @@ def read_scored(  # noqa: PLR0913 (most are keywords)
         of_labels = None if labels is None else read(labels, moments_of(window, EDGE_NS)[0]).to_arrow()
         of_outputs = _read(read, outputs, moments_of(window, 0, EDGE_NS), None)
         if roles is None or (roles.label is None and labels is not None):
-            roles = _roles(of_outputs, of_labels, prediction, label, score, by)
+            roles = _roles(of_outputs, of_labels, named)
         wanted = [one for one in (roles.prediction, roles.score) if one is not None]
         from_inputs = by is not None and by not in of_outputs.column_names
         of_inputs = _read(read, inputs, moments_of(window, EDGE_NS), [by] if from_inputs and by else [])
@@ -147,34 +137,27 @@ def _there(table: pa.Table, names: Sequence[str]) -> Iterator[str]:
     return (one for one in names if one in table.column_names)
 
 
-def _roles(  # noqa: PLR0913 (tables, then names)
-    outputs: pa.Table,
-    labels: pa.Table | None,
-    prediction: str | None,
-    label: str | None,
-    score: str | None,
-    by: str | None,
-) -> Roles:
-    """Which column is what.
+def _roles(outputs: pa.Table, labels: pa.Table | None, named: Roles) -> Roles:
+    """Which column is what, where it is not named.
 
     Raises:
         UnknownNameError: a column that is named is missing.
     """
     own = own_columns(outputs, ENVELOPE.names)
-    for name in (prediction, score):
+    for name in (named.prediction, named.score):
         if name is not None and name not in own and outputs.num_rows:
             raise UnknownNameError(f"expected a column of the outputs, got {name!r}: they have {', '.join(own)}")
     notes = []
     if labels is None or not labels.num_rows:
         of_label, note = None, "there are no labels for these rows"
     else:
-        of_label, note = _label_of(labels, label)
+        of_label, note = _label_of(labels, named.label)
     if note is not None:
         notes.append(note)
-    found = prediction or _prediction_of(own, of_label)
+    found = named.prediction or _prediction_of(own, of_label)
     if found is None and of_label is not None:
         notes.append(f"the outputs have the columns {', '.join(own[:8]) or 'none'}: name that of the prediction")
-    return Roles(label=of_label, prediction=found, score=score, by=by, note="; ".join(notes) or None)
+    return Roles(label=of_label, prediction=found, score=named.score, by=named.by, note="; ".join(notes) or None)
 
 
 def _label_of(labels: pa.Table, label: str | None) -> tuple[str | None, str | None]:
@@ -207,15 +190,15 @@ def _label_columns(labels: pa.Table, roles: Roles) -> pa.Table:
 def _picked(table: pa.Table, roles: Roles, names: Any, inputs: pa.Table | None) -> pa.Table:
     """The columns by their roles."""
     side_of_by = "outputs" if inputs is None else "inputs"
-    sides = {
+    sides: dict[str, tuple[str, str | None]] = {
         "label": ("labels", roles.label),
         "prediction": ("outputs", roles.prediction),
         "score": ("outputs", roles.score),
         "by": (side_of_by, roles.by),
     }
     columns = {}
-    for role, key in sides.items():
-        name = None if key[1] is None else names.get(key, key[1])
+    for role, (side, own) in sides.items():
+        name = None if own is None else names.get((side, own), own)
         columns[role] = table[name] if name in table.column_names else pa.nulls(table.num_rows)
     return pa.table(columns)
 

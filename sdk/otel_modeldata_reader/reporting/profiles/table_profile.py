@@ -26,6 +26,9 @@ __all__ = ["ColumnProfile", "TableProfile", "profile_of"]
 
 MOST_CATEGORIES: Final = 10_000
 """A column with more different texts is text."""
+_FEW_CATEGORIES: Final = 100
+_ROWS_PER_CATEGORY: Final = 10
+"""A column with more than 100 different texts, and more than one for 10 values, is text: ids, names, days."""
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -103,7 +106,7 @@ def profile_of(
     for name in names:
         summary = ColumnSummary(type=str(schema.field(name).type), rows=sample.seen, nulls=nulls[name])
         columns[name] = ColumnProfile(
-            kind="text" if name in texts and texts[name].is_full else kinds[name],
+            kind="text" if name in texts and texts[name].is_text else kinds[name],
             is_empty=is_without_values(schema.field(name).type) or nulls[name] == sample.seen,
             summary=_summary(summary, numbers.get(name), texts.get(name), sampled.get(name)),
             values=_finite(sampled[name]) if name in sampled else np.empty(0),
@@ -181,6 +184,14 @@ class _Texts:
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.is_full = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values are no categories."""
+        different = len(self.counts)
+        return self.is_full or (
+            different > _FEW_CATEGORIES and different * _ROWS_PER_CATEGORY > sum(self.counts.values())
+        )
 
     def add(self, column: Any) -> None:
         """Add the texts of a column."""
