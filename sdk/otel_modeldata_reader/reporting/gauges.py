@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from .figures.column import ColumnFigures
     from .figures.report import CollectionFigures, Figures
 
-__all__ = ["GAUGES", "Gauge", "gauges_of"]
+__all__ = ["GAUGES", "TIME", "Gauge", "gauges_of"]
 
 MOST_COLUMNS: Final = 100
 """Columns of a collection that have gauges: those with the largest drift."""
+TIME: Final = "otel_modeldata.report.time"
 GAUGES: Final = {
+    TIME: ("s", "When the last report was made, in seconds since 1970."),
     "otel_modeldata.report.findings": ("{findings}", "Figures that reach their threshold."),
     "otel_modeldata.report.rows": ("{rows}", "Rows in the window, by collection."),
     "otel_modeldata.report.requests": ("{requests}", "Requests in the window."),
@@ -100,7 +102,7 @@ def _of_collection(collection: CollectionFigures) -> Iterator[_Found]:
 
 
 def _changed(collection: CollectionFigures) -> list[str]:
-    of_baseline = [one.name for one in collection.columns if one.is_of_other_kind]
+    of_baseline = [one.name for one in collection.columns if one.type_change is not None]
     return [*collection.type_changes, *of_baseline]
 
 

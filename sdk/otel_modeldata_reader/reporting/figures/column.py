@@ -121,7 +121,8 @@ class ColumnFigures(msgspec.Struct, frozen=True, kw_only=True):
         new_category_rows: rows that have them.
         new_examples: the most frequent of them.
         drift: None where there is nothing to compare.
-        note: why there is no drift, if that needs words.
+        type_change: that window and baseline have values of different kinds, so that nothing can be compared.
+        note: why there is no drift otherwise, if that needs words.
     """
 
     name: str
@@ -135,9 +136,5 @@ class ColumnFigures(msgspec.Struct, frozen=True, kw_only=True):
     new_category_rows: int = 0
     new_examples: tuple[str, ...] = ()
     drift: Drift | None = None
+    type_change: str | None = None
     note: str | None = None
-
-    @property
-    def is_of_other_kind(self) -> bool:
-        """Whether window and baseline have values of different kinds, so that nothing can be compared."""
-        return self.note is not None and self.drift is None and self.window is not None and self.baseline is not None

@@ -99,8 +99,8 @@ def _of_column(collection: str, column: ColumnFigures, thresholds: Thresholds) -
             measure=measure, text=text, collection=collection, column=column.name, value=value, threshold=threshold
         )
 
-    if column.is_of_other_kind and thresholds.type_changes is not None:
-        yield finding("type_changes", f"has {column.note}", 1.0, thresholds.type_changes)
+    if column.type_change is not None and thresholds.type_changes is not None:
+        yield finding("type_changes", f"has {column.type_change}", 1.0, thresholds.type_changes)
     if column.drift is not None:
         for measure, name in _DISTANCES.items():
             value, threshold = getattr(column.drift, measure), getattr(thresholds, measure)

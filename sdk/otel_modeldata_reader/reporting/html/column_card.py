@@ -41,9 +41,10 @@ def column_card(column: ColumnFigures, alarms: frozenset[str]) -> str:
         parts.append(column_histogram(column, column.histogram))
     if column.categories:
         parts.append(_category_table(column))
+    if column.type_change is not None:
+        parts.append(f'<p class="alarm-text">{shown(column.type_change)}</p>')
     if column.note is not None:
-        style = "alarm-text" if column.is_of_other_kind else "soft"
-        parts.append(f'<p class="{style}">{shown(column.note)}</p>')
+        parts.append(f'<p class="soft">{shown(column.note)}</p>')
     cells = "".join(
         f"<div><dt>{name}</dt><dd{_alarm(alarms, measure)}>{value}</dd></div>"
         for measure, name, value in _facts(column)

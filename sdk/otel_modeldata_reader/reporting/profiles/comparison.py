@@ -56,8 +56,8 @@ def column_figures(name: str, window: ColumnProfile | None, baseline: ColumnProf
     }
     if window is None:
         return ColumnFigures(name=name, kind=kind, **figures)  # type: ignore[arg-type]
-    if baseline is not None and (note := _incomparable(window, baseline)) is not None:
-        return ColumnFigures(name=name, kind=kind, note=note, **figures)  # type: ignore[arg-type]
+    if baseline is not None and (change := _type_change(window, baseline)) is not None:
+        return ColumnFigures(name=name, kind=kind, type_change=change, **figures)  # type: ignore[arg-type]
     if kind == "text":
         figures["note"] = "texts with too many different values: not compared"
     elif kind in _NUMERIC:
@@ -79,8 +79,8 @@ def _kind(window: ColumnProfile | None, baseline: ColumnProfile | None) -> Kind:
     return "text" if set(kinds) == {"text", "category"} else kinds[0]
 
 
-def _incomparable(window: ColumnProfile, baseline: ColumnProfile) -> str | None:
-    """Why the values of two columns cannot be compared, if they have values of different kinds."""
+def _type_change(window: ColumnProfile, baseline: ColumnProfile) -> str | None:
+    """A sentence, if two columns have values of different kinds."""
     kinds = {window.kind, baseline.kind}
     if window.is_empty or baseline.is_empty or len(kinds) == 1 or kinds == {"text", "category"}:
         return None

@@ -147,13 +147,9 @@ def _roles(outputs: pa.Table, labels: pa.Table | None, named: Roles) -> Roles:
     for name in (named.prediction, named.score):
         if name is not None and name not in own and outputs.num_rows:
             raise UnknownNameError(f"expected a column of the outputs, got {name!r}: they have {', '.join(own)}")
-    notes = []
-    if labels is None or not labels.num_rows:
-        of_label, note = None, "there are no labels for these rows"
-    else:
-        of_label, note = _label_of(labels, named.label)
-    if note is not None:
-        notes.append(note)
+    has_labels = labels is not None and labels.num_rows
+    of_label, note = _label_of(labels, named.label) if has_labels else (None, "there are no labels for these rows")
+    notes = [] if note is None else [note]
     found = named.prediction or _prediction_of(own, of_label)
     if found is None and of_label is not None:
         notes.append(f"the outputs have the columns {', '.join(own[:8]) or 'none'}: name that of the prediction")
@@ -198,8 +194,8 @@ def _picked(table: pa.Table, roles: Roles, names: Any, inputs: pa.Table | None) 
     }
     columns = {}
     for role, (side, own) in sides.items():
-        name = None if own is None else names.get((side, own), own)
-        columns[role] = table[name] if name in table.column_names else pa.nulls(table.num_rows)
+        found = None if own is None else names.get((side, own), own)
+        columns[role] = table[found] if found in table.column_names else pa.nulls(table.num_rows)
     return pa.table(columns)
 
 
