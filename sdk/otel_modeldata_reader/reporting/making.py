@@ -90,6 +90,7 @@ class _Compared:
 
     figures: CollectionFigures
     volumes: Volumes
+    own: tuple[str, ...] = ()
 
 
 def figures_of(source: Source, asked: Asked) -> Figures:
@@ -195,7 +196,7 @@ def _compared(source: Source, name: str, asked: Asked) -> _Compared:
         new_columns=() if baseline is None else tuple(one for one in measured if one not in of_baseline),
         left_out=len(own) - len(measured),
     )
-    return _Compared(figures=figures, volumes=volumes)
+    return _Compared(figures=figures, volumes=volumes, own=tuple(own))
 
 
 def _all(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -253,7 +254,7 @@ def _scored(source: Source, asked: Asked, deployment: str | None, read: Mapping[
     inputs, outputs = (f"{deployment}/{one}" for one in (_INPUTS, _OUTPUTS))
     if inputs not in read or outputs not in read:
         return _Scored(note="not known: the deployment has not both model_inputs and model_outputs")
-    if not read[inputs].figures.rows:
+    if not read[inputs].figures.rows or not read[outputs].figures.rows:
         return _Scored(note="not known: no row in the window")
     labels = f"{deployment}/{GROUND_TRUTH}" if asked.labels is True else asked.labels or None
     if asked.labels is True and labels not in source.collections:
@@ -262,8 +263,9 @@ def _scored(source: Source, asked: Asked, deployment: str | None, read: Mapping[
         source.read,
         deployment,
         intervals_of(read[inputs].volumes.hours, asked.window),
-        labels or None,
-        asked.roles,
+        own=(read[inputs].own, read[outputs].own),
+        labels=labels or None,
+        named=asked.roles,
     )
     latency = latency_of("from the event of the inputs to that of the outputs", scored.latencies)
     if labels is None:

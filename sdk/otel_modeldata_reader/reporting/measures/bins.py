@@ -52,7 +52,7 @@ def even_edges(baseline: Floats, bins: int = SHOWN_BINS) -> Floats:
         low, high = different[0], different[-1]
     step = (high - low) / (bins - 2)
     if np.array_equal(different, np.floor(different)):  # bins of whole numbers have as many of them each
-        low, step = math.floor(low), math.ceil(step)
+        low, step = np.floor(low), np.ceil(step)
     if not math.isfinite(step):  # of values near the largest float
         return fixed_edges(baseline, bins)
     return np.unique(low + step * np.arange(bins - 1))

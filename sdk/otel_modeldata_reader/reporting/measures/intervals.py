@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .bins import Counts, Floats
 
@@ -47,24 +47,26 @@ def cell_bootstrap(cells: Counts, measure: Callable[[Any], Any]) -> tuple[float,
     return _middle(measure(drawn))
 
 
-def block_bootstrap(sums: Floats, measure: Callable[[Any], Any]) -> tuple[float, float] | None:
-    """The interval of a function of sums over rows, by bootstrap with a fixed seed.
+def block_bootstrap(
+    sums: Floats, measures: Mapping[str, Callable[[Any], Any]]
+) -> dict[str, tuple[float, float] | None]:
+    """The intervals of functions of sums over rows, by bootstrap with a fixed seed.
 
     More than 2,000 rows are put into 2,000 random blocks, which are drawn in place of rows.
 
     Args:
         sums: one row for each row: what is to be added up.
-        measure: from sums in the rows of an array to one value for each row.
+        measures: each from sums in the rows of an array to one value for each row.
     """
     if len(sums) < 2:
-        return None
+        return dict.fromkeys(measures)
     random = np.random.default_rng(_SEED)
     blocks = sums
     if len(sums) > _BLOCKS:
         places = random.permutation(len(sums)) % _BLOCKS
         blocks = np.stack([np.bincount(places, weights=one, minlength=_BLOCKS) for one in sums.T], axis=1)
-    drawn = random.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=_TURNS)
-    return _middle(measure(drawn @ blocks))
+    drawn = random.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=_TURNS) @ blocks
+    return {name: _middle(measure(drawn)) for name, measure in measures.items()}
 
 
 def _middle(values: Any) -> tuple[float, float] | None:

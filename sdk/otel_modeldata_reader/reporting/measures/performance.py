@@ -125,12 +125,14 @@ def of_numbers(labels: Floats, predictions: Floats) -> dict[str, Measured]:
 
     found = {}
     total = sums.sum(axis=0)[None, :]
-    for name, measure in {"mae": mae, "rmse": rmse, "bias": bias, "r2": r2}.items():
+    measures = {"mae": mae, "rmse": rmse, "bias": bias, "r2": r2}
+    intervals = block_bootstrap(sums, measures)
+    for name, measure in measures.items():
         value = float(measure(total)[0])
-        if math.isfinite(value):
-            found[name] = Measured(value=value, interval=block_bootstrap(sums, measure), method="bootstrap")
-        else:
-            found[name] = Measured(value=None)
+        is_known = math.isfinite(value)
+        found[name] = (
+            Measured(value=value, interval=intervals[name], method="bootstrap") if is_known else Measured(value=None)
+        )
     return found
 
 

@@ -6,7 +6,7 @@ very many rows a fixed sample is kept; the counts are of all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,12 +18,13 @@ from ...joining import LABEL_ROW_ID, LABEL_TIME, join
 from ...joining.columns import own_columns
 from ...joining.label_rows import RENAMED_ROW_ID
 from ...joining.window_edges import EDGE_NS, rows_of_window
+from ...nearest import nearest
 from ...rows.envelope_columns import ENVELOPE
 from .intervals import moments_of
 from .row_sample import RowSample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from ...reading import Reading
     from ...window import Window
@@ -80,8 +81,14 @@ class ScoredRows:
     latencies: RowSample
 
 
-def read_scored(
-    read: Callable[..., Reading], deployment: str, intervals: Sequence[Window], labels: str | None, named: Roles
+def read_scored(  # noqa: PLR0913 (where, when, and which columns)
+    read: Callable[..., Reading],
+    deployment: str,
+    intervals: Sequence[Window],
+    *,
+    own: tuple[Sequence[str], Sequence[str]],
+    labels: str | None,
+    named: Roles,
 ) -> ScoredRows:
     """The scored rows of a deployment.
 
@@ -89,6 +96,7 @@ def read_scored(
         read: `Store.read`.
         deployment: `endpoint/deployment`.
         intervals: the window in parts, see `intervals_of`.
+        own: the own columns of inputs and of outputs.
         labels: the collection of labels, its whole name; None without.
         named: the columns that are named; the others are found by their names.
 
@@ -96,64 +104,74 @@ def read_scored(
         ReaderError: as for `Store.read`; UnknownNameError for a column that is named and missing.
     """
     inputs, outputs = f"{deployment}/model_inputs", f"{deployment}/model_outputs"
-    by = named.by
-    roles: Roles | None = None
+    roles = _roles(own, named)
+    of_by = "inputs" if roles.by in own[0] else "outputs"
+    wanted = [one for one in (roles.prediction, roles.score) if one is not None]
+    sliced = [] if roles.by is None else [roles.by]
     sample = _TableSample(MOST_ROWS)
     latencies = RowSample(1)
     scored = labeled = 0
     for window in intervals:
         # Labels come late, so their window has no end.
         of_labels = None if labels is None else read(labels, moments_of(window, EDGE_NS)[0]).to_arrow()
-        of_outputs = _read(read, outputs, moments_of(window, 0, EDGE_NS), None)
-        if roles is None or (roles.label is None and labels is not None):
-            roles = _roles(of_outputs, of_labels, named)
-        wanted = [one for one in (roles.prediction, roles.score) if one is not None]
-        from_inputs = by is not None and by not in of_outputs.column_names
-        of_inputs = _read(read, inputs, moments_of(window, EDGE_NS), [by] if from_inputs and by else [])
-        if by is not None and not from_inputs:
-            wanted.append(by)
-        of_outputs = of_outputs.select([*_there(of_outputs, _NEEDED), *dict.fromkeys(wanted)])
+        if of_labels is not None and of_labels.num_rows and roles.label is None:
+            roles = _with_label(roles, of_labels, named.label)
+        of_inputs = _read(read, inputs, moments_of(window, EDGE_NS), sliced if of_by == "inputs" else [])
+        more = [] if of_by == "inputs" else sliced
+        of_outputs = _read(read, outputs, moments_of(window, 0, EDGE_NS), [*wanted, *more])
         of_outputs = of_outputs.append_column(_OUTPUT_TIME, of_outputs["time"].cast(pa.int64()))
         tables = rows_of_window(of_inputs, of_outputs, window)
         joined = join(*tables, None if of_labels is None else _label_columns(of_labels, roles), envelope=ENVELOPE.names)
         names = {(one.side, one.column): one.name for one in joined.report.renamed}
-        sample.add(_picked(joined.table, roles, names, of_inputs if from_inputs else None))
+        sample.add(_picked(joined.table, roles, names, of_by))
         scored += joined.report.joined
         labeled += _labeled(joined.table, roles, names)
         found = _latencies(joined.table)
         latencies.add([found], len(found))
-    return ScoredRows(rows=sample.table(), roles=roles or Roles(), scored=scored, labeled=labeled, latencies=latencies)
+    return ScoredRows(rows=sample.table(), roles=roles, scored=scored, labeled=labeled, latencies=latencies)
 
 
-def _read(read: Callable[..., Reading], name: str, ends: tuple[Any, Any], own: list[str] | None) -> pa.Table:
-    """Rows with the columns of the envelope that a join needs, and some own ones; None means all own ones."""
-    if own is not None:
+def _read(read: Callable[..., Reading], name: str, ends: tuple[Any, Any], own: Sequence[str]) -> pa.Table:
+    """Rows with the columns of the envelope that a join needs, and own ones; nulls where these rows lack one."""
+    own = list(dict.fromkeys(own))
+    try:
         return read(name, *ends, columns=[*_NEEDED, *own]).to_arrow()
-    table = read(name, *ends).to_arrow()
-    return table.select([*_NEEDED, *(one for one in table.column_names if one not in ENVELOPE.names)])
+    except UnknownNameError:
+        table = read(name, *ends).to_arrow()
+    there = table.select([*_NEEDED, *(one for one in own if one in table.column_names)])
+    for one in own:
+        if one not in there.column_names:
+            there = there.append_column(one, pa.nulls(there.num_rows))
+    return there
 
 
-def _there(table: pa.Table, names: Sequence[str]) -> Iterator[str]:
-    return (one for one in names if one in table.column_names)
-
-
-def _roles(outputs: pa.Table, labels: pa.Table | None, named: Roles) -> Roles:
-    """Which column is what, where it is not named.
+def _roles(own: tuple[Sequence[str], Sequence[str]], named: Roles) -> Roles:
+    """Which column is what, where it is not named; the label is known when labels are read.
 
     Raises:
         UnknownNameError: a column that is named is missing.
     """
-    own = own_columns(outputs, ENVELOPE.names)
+    of_inputs, outputs = own
     for name in (named.prediction, named.score):
-        if name is not None and name not in own and outputs.num_rows:
-            raise UnknownNameError(f"expected a column of the outputs, got {name!r}: they have {', '.join(own)}")
-    has_labels = labels is not None and labels.num_rows
-    of_label, note = _label_of(labels, named.label) if has_labels else (None, "there are no labels for these rows")
-    notes = [] if note is None else [note]
-    found = named.prediction or _prediction_of(own, of_label)
-    if found is None and of_label is not None:
-        notes.append(f"the outputs have the columns {', '.join(own[:8]) or 'none'}: name that of the prediction")
-    return Roles(label=of_label, prediction=found, score=named.score, by=named.by, note="; ".join(notes) or None)
+        if name is not None and name not in outputs:
+            raise UnknownNameError(f"expected a column of the outputs, got {name!r}: {nearest(name, list(outputs))}")
+    every = [*of_inputs, *outputs]
+    if named.by is not None and named.by not in every:
+        raise UnknownNameError(
+            f"expected a column of inputs or outputs for the slices, got {named.by!r}: {nearest(named.by, every)}"
+        )
+    found = named.prediction or _prediction_of(outputs)
+    note = None
+    if found is None:
+        note = f"the outputs have the columns {', '.join(outputs[:8]) or 'none'}: name that of the prediction"
+    return replace(named, label=None, prediction=found, note=note)
+
+
+def _with_label(roles: Roles, labels: pa.Table, named: str | None) -> Roles:
+    """The roles with the column of labels."""
+    label, note = _label_of(labels, named)
+    notes = [one for one in (note, roles.note) if one is not None]
+    return replace(roles, label=label, note="; ".join(notes) or None)
 
 
 def _label_of(labels: pa.Table, label: str | None) -> tuple[str | None, str | None]:
@@ -167,11 +185,9 @@ def _label_of(labels: pa.Table, label: str | None) -> tuple[str | None, str | No
     return None, f"the labels have the columns {', '.join(own[:8]) or 'none'}: name that of the label"
 
 
-def _prediction_of(own: Sequence[str], label: str | None) -> str | None:
+def _prediction_of(own: Sequence[str]) -> str | None:
     if len(own) == 1:
         return own[0]
-    if label is not None and label in own:
-        return label
     lowered = {name.lower(): name for name in reversed(own)}
     return next((lowered[name] for name in _PREDICTIONS if name in lowered), None)
 
@@ -183,14 +199,13 @@ def _label_columns(labels: pa.Table, roles: Roles) -> pa.Table:
     return found if labels.num_rows else pa.table({LABEL_ROW_ID: []})
 
 
-def _picked(table: pa.Table, roles: Roles, names: Any, inputs: pa.Table | None) -> pa.Table:
+def _picked(table: pa.Table, roles: Roles, names: Any, of_by: str) -> pa.Table:
     """The columns by their roles."""
-    side_of_by = "outputs" if inputs is None else "inputs"
     sides: dict[str, tuple[str, str | None]] = {
         "label": ("labels", roles.label),
         "prediction": ("outputs", roles.prediction),
         "score": ("outputs", roles.score),
-        "by": (side_of_by, roles.by),
+        "by": (of_by, roles.by),
     }
     columns = {}
     for role, (side, own) in sides.items():

@@ -26,6 +26,8 @@ __all__ = ["ColumnProfile", "TableProfile", "profile_of"]
 
 MOST_CATEGORIES: Final = 10_000
 """A column with more different texts is text."""
+MOST_TEXTS: Final = 500_000
+"""Of all columns together, so that a table with very many columns of texts takes no more memory."""
 _FEW_CATEGORIES: Final = 100
 _ROWS_PER_CATEGORY: Final = 10
 """A column with more than 100 different texts, and more than one for 10 values, is text: ids, names, days."""
@@ -86,7 +88,8 @@ def profile_of(
     """
     kinds = {name: kind_of(schema.field(name).type) for name in names}
     numbers = {name: _Numbers(edges.get(name, ())) for name in names if kinds[name] in {"number", "time"}}
-    texts = {name: _Texts() for name in names if kinds[name] == "category"}
+    of_texts = [name for name in names if kinds[name] == "category"]
+    texts = {name: _Texts(min(MOST_CATEGORIES, MOST_TEXTS // len(of_texts))) for name in of_texts}
     nulls = dict.fromkeys(names, 0)
     sample = RowSample(len(numbers), most_rows)
     for batch in batches:
@@ -146,11 +149,15 @@ def _held(value: float) -> float | None:
 
 
 class _Numbers:
-    """Counts and moments of one column of numbers, by Chan's update of the variance."""
+    """Counts and moments of one column of numbers, by Chan's update of the variance.
+
+    The first value is taken from all others, so that times, which are far from zero, keep their digits.
+    """
 
     def __init__(self, edges: Sequence[Floats]) -> None:
         self.count = self.infinite = 0
-        self.mean = self._squares = 0.0
+        self._shift: float | None = None
+        self._mean = self._squares = 0.0
         self.least, self.largest = math.inf, -math.inf
         self._edges = edges
         self.binned: list[Any] = [np.zeros(len(one) + 1, dtype=np.int64) for one in edges]
@@ -160,18 +167,26 @@ class _Numbers:
         """The standard deviation of a sample; 0 of one value."""
         return math.sqrt(self._squares / (self.count - 1)) if self.count > 1 else 0.0
 
+    @property
+    def mean(self) -> float:
+        """The mean."""
+        return self._mean + (self._shift or 0.0)
+
     def add(self, values: Floats) -> None:
         """Add values."""
         finite = _finite(values)
         self.infinite += int(np.isinf(values).sum())
         self.binned = [counts + bin_counts(one, finite) for counts, one in zip(self.binned, self._edges, strict=True)]
         if len(finite):
+            if self._shift is None:
+                self._shift = float(finite[0])
             with np.errstate(over="ignore", invalid="ignore"):
-                mean = float(finite.mean())
-                squares = float(np.sum((finite - mean) ** 2))
+                shifted = finite - self._shift
+                mean = float(shifted.mean())
+                squares = float(np.sum((shifted - mean) ** 2))
             total = self.count + len(finite)
-            away = mean - self.mean
-            self.mean += away * len(finite) / total
+            away = mean - self._mean
+            self._mean += away * len(finite) / total
             self._squares += squares + away * away * (self.count * len(finite) / total)
             self.count = total
             self.least = min(self.least, float(finite.min()))
@@ -181,9 +196,10 @@ class _Numbers:
 class _Texts:
     """How often each text of a column is there, while there are not too many."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.counts: dict[str, int] = {}
         self.is_full = False
+        self._most = most
 
     @property
     def is_text(self) -> bool:
@@ -199,6 +215,6 @@ class _Texts:
             return
         for text, count in category_counts(column).items():
             self.counts[text] = self.counts.get(text, 0) + count
-        if len(self.counts) > MOST_CATEGORIES:
+        if len(self.counts) > self._most:
             self.is_full = True
             self.counts = {}
