@@ -37,7 +37,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON has them."""
-        found: dict[str, Any] = msgspec.to_builtins(self.figures)
+        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.figures))
         return found
 
     def to_json(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ...exceptions import ConfigError
 from ..reader_session import opened_reader
@@ -12,8 +12,6 @@ from ..reading.row_output import add_window
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store, chosen_store, path_argument
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from otel_modeldata_reader import Store
     from otel_modeldata_reader.reporting import Report, Thresholds
 
@@ -44,7 +42,8 @@ examples:
 
 thresholds (--threshold, --fail-on): psi 0.2, nulls 0.05 (growth of the share),
   new_categories 1, type_changes 1, skipped 1, errors 0.05 (share); without a
-  default: normalized_wasserstein, jensen_shannon, ks_statistic
+  default: normalized_wasserstein, jensen_shannon, ks_statistic. A distance that
+  samples of this size have by chance (p >= 0.01) is no finding.
 
 environment:
 {STORE_VARIABLES}
@@ -59,6 +58,8 @@ exit codes:
   130  Ctrl-C
 """
 _LONGEST_WATCH: Final = 7 * 86_400
+_WITHOUT_THRESHOLD: Final = frozenset({"any", "rows", "columns"})
+"""What --fail-on may name, too: every finding, collections without rows, and columns that one side lacks."""
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +90,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         type=_failing,
         action="append",
         default=[],
-        help="exit with code 1 if a figure of this measure reaches its threshold; `any` is every finding",
+        help="exit with code 1 if a figure of this measure reaches its threshold; any is every finding",
     )
     parser.add_argument("--html", metavar="FILE", type=path_argument, help="write the report as a page; replaces FILE")
     parser.add_argument("--json", action="store_true", help="print all figures as JSON")
@@ -124,7 +125,7 @@ def report(arguments: argparse.Namespace) -> None:
 
 def made(store: Store, arguments: argparse.Namespace) -> Report:
     """The report that the arguments ask for."""
-    given = dict(arguments.threshold) | {name: value for name, value in arguments.fail_on if value is not None}
+    thresholds = _thresholds(arguments)
     return store.report(
         arguments.name,
         arguments.since,
@@ -134,7 +135,7 @@ def made(store: Store, arguments: argparse.Namespace) -> Report:
         prediction=arguments.prediction,
         label=arguments.label,
         score=arguments.score,
-        thresholds=_thresholds(given),
+        thresholds=thresholds,
     )
 
 
@@ -157,16 +158,24 @@ def _failed(found: Report, measures: list[tuple[str, float | None]]) -> int:
     return sum("any" in names or one.measure in names for one in found.findings)
 
 
-def _thresholds(given: Mapping[str, float | None]) -> Thresholds:
+def _thresholds(arguments: argparse.Namespace) -> Thresholds:
+    """The thresholds, those of --fail-on among them.
+
+    Raises:
+        ConfigError: one is of no measure, or what the command is to fail on has none.
+    """
     from otel_modeldata_reader.reporting import Thresholds  # noqa: PLC0415 (the command line starts without it)
 
-    unknown = [name for name in given if name not in Thresholds.__struct_fields__]
-    if unknown:
-        raise ConfigError(
-            f"expected a measure like {', '.join(Thresholds.__struct_fields__)}, got {unknown[0]!r}: choose one of them"
-        )
-    values: dict[str, Any] = dict(given)
-    return Thresholds(**values)
+    values = dict(arguments.threshold) | {name: value for name, value in arguments.fail_on if value is not None}
+    known = Thresholds.__struct_fields__
+    for name in (*values, *(name for name, _ in arguments.fail_on)):
+        if name not in known and (name in values or name not in _WITHOUT_THRESHOLD):
+            raise ConfigError(f"expected a measure like {', '.join(known)}, got {name!r}: choose one of them")
+    thresholds = Thresholds(**values)
+    for name, _ in arguments.fail_on:
+        if name in known and getattr(thresholds, name) is None:
+            raise ConfigError(f"expected a threshold of {name} for --fail-on, got none: write {name}=0.1, for example")
+    return thresholds
 
 
 def _threshold(text: str) -> tuple[str, float | None]:

@@ -80,6 +80,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         psi: population stability index, with the bins of the baseline.
+        psi_p_value: how likely an index as large is, if nothing has changed.
         ks_statistic: Kolmogorov-Smirnov.
         ks_p_value: its p-value.
         wasserstein: in the unit of the column.
@@ -94,6 +95,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     psi: float | None = None
+    psi_p_value: float | None = None
     ks_statistic: float | None = None
     ks_p_value: float | None = None
     wasserstein: float | None = None

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ...report import counted
 from .report import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .column import ColumnFigures
+    from .column import ColumnFigures, Drift
     from .report import CollectionFigures, Figures, Thresholds
 
-__all__ = ["findings_of"]
+__all__ = ["CHANCE", "findings_of", "with_findings"]
 
+CHANCE: Final = 0.01
+"""A distance is no finding if one as large or larger is more likely than this, although nothing has changed."""
 _ORDER: Final = (
     *("rows", "skipped", "errors", "type_changes", "columns"),
     *("psi", "normalized_wasserstein", "jensen_shannon", "ks_statistic", "nulls", "new_categories"),
@@ -26,13 +29,13 @@ _DISTANCES: Final = {
     "jensen_shannon": "Jensen-Shannon distance",
     "ks_statistic": "Kolmogorov-Smirnov statistic",
 }
-_MEANS: Final = {
-    "torn": "are incomplete",
-    "foreign": "are no events with rows",
-    "mismatched": "have rows of other types than they say",
-    "missing_payloads": "refer to an object that is missing",
-    "quarantined": "are in quarantine in these hours",
-    "parked": "bytes wait for their own place",
+_SKIPPED: Final = {
+    "torn": ("blob", "with an incomplete last line"),
+    "foreign": ("line", "left out: no event with rows"),
+    "mismatched": ("line", "read without types: the rows do not have those that the line says"),
+    "missing_payloads": ("line", "left out: the object with the rows is missing"),
+    "quarantined": ("line", "of any collection in quarantine in these hours"),
+    "parked": ("byte", "waiting in the store for their own place"),
 }
 
 
@@ -67,8 +70,8 @@ def _of_collection(collection: CollectionFigures, thresholds: Thresholds) -> Ite
     if thresholds.skipped is not None:
         for reason, count in collection.skipped.items():
             if count >= thresholds.skipped:
-                noun = "" if reason == "parked" else "line " if count == 1 else "lines "
-                text = f"{count:,} {noun}{_MEANS.get(reason, reason)}"
+                noun, meaning = _SKIPPED[reason]
+                text = f"{counted(count, noun)} {meaning}"
                 yield Finding(measure="skipped", text=text, collection=name, value=count, threshold=thresholds.skipped)
     if thresholds.type_changes is not None and len(collection.type_changes) >= thresholds.type_changes:
         for change in collection.type_changes:
@@ -101,7 +104,7 @@ def _of_column(collection: str, column: ColumnFigures, thresholds: Thresholds) -
 
     if column.type_change is not None and thresholds.type_changes is not None:
         yield finding("type_changes", f"has {column.type_change}", 1.0, thresholds.type_changes)
-    if column.drift is not None:
+    if column.drift is not None and not _by_chance(column.drift):
         for measure, name in _DISTANCES.items():
             value, threshold = getattr(column.drift, measure), getattr(thresholds, measure)
             if value is not None and threshold is not None and value >= threshold:
@@ -113,6 +116,12 @@ def _of_column(collection: str, column: ColumnFigures, thresholds: Thresholds) -
         noun = "category" if column.new_categories == 1 else "categories"
         text = f"has {column.new_categories:,} new {noun} in {column.new_category_rows:,} rows: {shown}{more}"
         yield finding("new_categories", text, column.new_categories, thresholds.new_categories)
+
+
+def _by_chance(drift: Drift) -> bool:
+    """Whether samples of this size differ as much without any change: a small window gives no false alarms."""
+    known = [one for one in (drift.psi_p_value, drift.ks_p_value) if one is not None]
+    return min(known, default=0.0) >= CHANCE
 
 
 def _nulls(column: ColumnFigures, threshold: float | None) -> Iterator[tuple[str, float]]:

@@ -17,6 +17,7 @@ __all__ = ["all_figures", "column_card"]
 _SHOWN_CATEGORIES: Final = 8
 _MEASURES: Final = {
     "psi": "PSI",
+    "psi_p_value": "PSI p-value",
     "ks_statistic": "KS",
     "ks_p_value": "KS p-value",
     "wasserstein": "Wasserstein",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..figures.findings import CHANCE
 from .charts import interval_line, latency_bars, volume_bars
 from .column_card import all_figures, column_card
 from .text import count, duration, number, percent, shown
@@ -154,7 +155,10 @@ def _finding(one: Finding) -> str:
 def _thresholds(thresholds: Thresholds) -> str:
     names = [(name, getattr(thresholds, name)) for name in thresholds.__struct_fields__]
     stated = [f"{name.replace('_', ' ')} {value:g}" for name, value in names if value is not None]
-    return f"A figure is here from this value on: {', '.join(stated)}."
+    return (
+        f"A figure is here from this value on: {', '.join(stated)}. A distance that chance explains "
+        f"(p &ge; {CHANCE:g}) is not."
+    )
 
 
 def _sentences(collection: CollectionFigures) -> Iterator[str]:

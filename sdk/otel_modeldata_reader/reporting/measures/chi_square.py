@@ -10,7 +10,7 @@ import numpy as np
 
 from .stirling import poisson_terms
 
-__all__ = ["ChiSquare", "chi_square"]
+__all__ = ["ChiSquare", "chi_square", "chi_square_survival"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from .bins import shares
+from .chi_square import chi_square_survival
 
 if TYPE_CHECKING:
     from .bins import Floats
 
-__all__ = ["jensen_shannon", "normalized_wasserstein", "population_stability", "psi_of_shares", "wasserstein"]
+__all__ = [
+    "jensen_shannon",
+    "normalized_wasserstein",
+    "population_stability",
+    "psi_by_chance",
+    "psi_of_shares",
+    "wasserstein",
+]
 
 _LEAST_DEVIATION: Final = 0.001
 """Azure's, and Evidently's: the distances of a constant are finite."""
@@ -32,6 +40,24 @@ def population_stability(baseline: Any, current: Any) -> float:
         current: counts in the same bins.
     """
     return psi_of_shares(shares(np.asarray(baseline) + 1), shares(np.asarray(current) + 1))
+
+
+def psi_by_chance(index: float, baseline: Any, current: Any) -> float:
+    """How likely an index is as large or larger if nothing has changed: it is never 0 for samples of finite size.
+
+    Divided by `1 / n + 1 / m` it is about chi-square distributed, with one degree of freedom less than there are bins.
+    Source: B. Yurdakul, Statistical properties of population stability index, 2018.
+
+    Args:
+        index: `population_stability` of these counts.
+        baseline: counts, not all zero.
+        current: counts in the same bins, not all zero.
+    """
+    baseline, current = np.asarray(baseline), np.asarray(current)
+    freedom = int(np.count_nonzero(baseline + current)) - 1
+    if freedom < 1:
+        return 1.0
+    return chi_square_survival(index / (1 / int(baseline.sum()) + 1 / int(current.sum())), freedom)
 
 
 def psi_of_shares(baseline: Floats, current: Floats) -> float:

@@ -10,7 +10,13 @@ import numpy as np
 from ..figures.column import CategoryCount, ColumnFigures, Drift, Histogram
 from ..measures.bins import azure_edges, bin_counts, even_edges, fixed_edges, histogram
 from ..measures.chi_square import chi_square
-from ..measures.distances import jensen_shannon, normalized_wasserstein, population_stability, wasserstein
+from ..measures.distances import (
+    jensen_shannon,
+    normalized_wasserstein,
+    population_stability,
+    psi_by_chance,
+    wasserstein,
+)
 from ..measures.kolmogorov_smirnov import EXACT_VALUES, kolmogorov_smirnov
 
 if TYPE_CHECKING:
@@ -110,8 +116,10 @@ def _number_drift(window: ColumnProfile, baseline: ColumnProfile, *, is_time: bo
     with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest float
         distance = wasserstein(baseline.values, window.values)
         normalized = normalized_wasserstein(baseline.values, window.values)
+    index = population_stability(of_baseline, of_window)
     return Drift(
-        psi=population_stability(of_baseline, of_window),
+        psi=index,
+        psi_p_value=psi_by_chance(index, of_baseline, of_window),
         ks_statistic=test.statistic,
         ks_p_value=test.p_value,
         wasserstein=_held(distance),
@@ -146,6 +154,7 @@ def _category_drift(window: Mapping[str, int], baseline: Mapping[str, int]) -> D
     index, distance = population_stability(of_baseline, of_window), jensen_shannon(of_baseline, of_window)
     return Drift(
         psi=index,
+        psi_p_value=psi_by_chance(index, of_baseline, of_window),
         jensen_shannon=distance,
         chi_square=_held(test.statistic),
         chi_square_p_value=test.p_value,
