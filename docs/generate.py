@@ -304,8 +304,8 @@ def _metrics_page() -> str:
         f"{table(('instrument', 'unit', 'in Prometheus', 'meaning'), in_prometheus)}\n"
         "## Reports\n\n"
         "`report --watch` exports the figures of the last [report](../guides/report.md) as gauges, with "
-        f"`OTEL_METRICS_EXPORTER` as above; `service.name` is `{REPORT_SERVICE}`. All have the attributes `endpoint` and "
-        "`deployment`, and `collection`, `column` and `measure` where it is of one; of a collection, the "
+        f"`OTEL_METRICS_EXPORTER` as above; `service.name` is `{REPORT_SERVICE}`. All have the attributes `endpoint` "
+        "and `deployment`, and `collection`, `column` and `measure` where it is of one; of a collection, the "
         f"{gauges.MOST_COLUMNS} columns with the largest drift have gauges.\n\n"
         f"{table(head, [(f'`{name}`', f'`{unit}`', text) for name, (unit, text) in gauges.GAUGES.items()])}"
     )

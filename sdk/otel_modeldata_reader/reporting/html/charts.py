@@ -102,7 +102,7 @@ def interval_line(measure: Measure, low: float, high: float) -> str:
         line = f'<line class="range" x1="{place(measure.low)}" x2="{place(measure.high)}" y1="8" y2="8"/>'
     dot = f'<circle class="window" cx="{place(measure.value)}" cy="8" r="4"/>'
     rule = '<line class="rule" x1="0" x2="100%" y1="8" y2="8"/>'
-    return f'<svg width="64" height="16" aria-hidden="true">{rule}{line}{dot}</svg>'
+    return f'<svg class="interval" width="96" height="16" aria-hidden="true">{rule}{line}{dot}</svg>'
 
 
 def _bars(bars: Sequence[tuple[int, str]], height: int, style: str) -> str:

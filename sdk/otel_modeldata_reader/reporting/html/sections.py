@@ -99,19 +99,19 @@ def _performance(found: Performance) -> str:
     rows = (found.every, *found.slices)
     names = list(found.every.measures)
     widths = {name: _ends(name, rows) for name in names}
-    head = "".join(f'<th colspan="2">{_NAMES.get(name, name)}</th>' for name in names)
+    head = "".join(f"<th>{_NAMES.get(name, name)}</th>" for name in names)
     lines = []
     for one in rows:
         cells = f"<td>{shown(one.name)}</td><td>{count(one.rows)}</td><td>{count(one.labeled)}</td>"
         for name in names:
             measure = one.measures.get(name)
             if measure is None:
-                cells += "<td></td><td></td>"
+                cells += "<td></td>"
                 continue
-            text = _short(name, measure.value)
+            text = f"{_short(name, measure.value)}{interval_line(measure, *widths[name])}"
             if measure.low is not None and measure.high is not None:
                 text += f'<span class="under">{_short(name, measure.low)} to {_short(name, measure.high)}</span>'
-            cells += f"<td>{text}</td><td>{interval_line(measure, *widths[name])}</td>"
+            cells += f"<td>{text}</td>"
         lines.append(f"<tr>{cells}</tr>")
     table = (
         f"<table><thead><tr><th>{shown(found.by or 'rows')}</th><th>scored</th><th>labeled</th>{head}</tr></thead>"
@@ -123,7 +123,7 @@ def _performance(found: Performance) -> str:
     elif found.kind == "classes":
         notes.append("Precision, recall and F1 are means over all classes.")
     if found.note is not None:
-        notes.append(f"{shown(found.note)}.")
+        notes.append(f"{shown(found.note[:1].upper() + found.note[1:])}.")
     notes.append("Intervals are of 95 %: Wilson's for shares, DeLong's for AUC, by bootstrap for the others.")
     if found.compared < sum(one.labeled for one in rows[:1]):
         notes.append(f"Values of {count(found.compared)} rows were compared.")

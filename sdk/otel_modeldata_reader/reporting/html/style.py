@@ -33,6 +33,7 @@ h3 { font-size: 1rem; margin: 1.3rem 0 .2rem; }
 .card h3 { margin: 0; }
 p { margin: .3rem 0; }
 code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+.interval { display: block; margin-left: auto; }
 .under { display: block; font-size: .8rem; }
 .soft, .foot, .under { color: var(--soft); }
 .foot { font-size: .87rem; }

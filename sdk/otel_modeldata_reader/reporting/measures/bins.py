@@ -68,8 +68,8 @@ def azure_edges(baseline: Floats, current: Floats) -> Floats:
     """All edges of the equally wide bins of Azure ML's monitors: they depend on both samples.
 
     Sturges' number of bins for the smaller sample, from the least to the largest value of both. Source:
-    `get_dual_histogram_bin_edges` in `shared_utilities/histogram_utils.py` of github.com/Azure/azureml-assets
-    (`assets/model_monitoring/components/src`).
+    `get_dual_histogram_bin_edges` in the module `histogram_utils` of github.com/Azure/azureml-assets, commit 4b41f8c
+    (`model_monitoring/components/src/shared_utilities`).
 
     Args:
         baseline: finite values, at least one.

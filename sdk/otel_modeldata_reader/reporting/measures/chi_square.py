@@ -31,8 +31,8 @@ class ChiSquare:
 def chi_square(baseline: Any, current: Any) -> ChiSquare:
     """The test of Azure's `PearsonsChiSquaredTest`, which is the p-value.
 
-    What is expected is the baseline's share of each category. Source: `_chisquaretest` in
-    `categorical_data_drift_metrics.py` of github.com/Azure/azureml-assets; Evidently's `chisquare` is equal.
+    What is expected is the baseline's share of each category. Source: `_chisquaretest` in the module
+    `categorical_data_drift_metrics` of github.com/Azure/azureml-assets, commit 4b41f8c; Evidently's is equal.
 
     Args:
         baseline: counts by category, not all zero.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["HOUR_NS", "intervals_of", "moments_of"]
 
 HOUR_NS: Final = 3_600 * 10**9
-PART_ROWS: Final = 500_000
+PART_ROWS: Final = 250_000
 
 
 def intervals_of(hours: Sequence[tuple[int, int]], window: Window, most: int = PART_ROWS) -> list[Window]:
