@@ -13,7 +13,15 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 from __future__ import annotations
 
 from .collection import Collection
-from .exceptions import DamagedLineError, ExportError, ReaderError, StoreUnavailableError, UnknownNameError, WindowError
+from .exceptions import (
+    DamagedLineError,
+    ExportError,
+    ReaderError,
+    StoreBusyError,
+    StoreUnavailableError,
+    UnknownNameError,
+    WindowError,
+)
 from .following.new_rows import NewRows
 from .lookup import FoundEvent, FoundId
 from .reading import Reading
@@ -35,6 +43,7 @@ __all__ = [
     "Reading",
     "Span",
     "Store",
+    "StoreBusyError",
     "StoreUnavailableError",
     "TypeChange",
     "UnknownNameError",

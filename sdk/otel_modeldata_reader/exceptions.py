@@ -3,6 +3,7 @@
 ```
 ReaderError                     also a ValueError
 ├── StoreUnavailableError       the store is missing, cannot be reached, or may not be read
+│   └── StoreBusyError          another command is changing the store
 ├── UnknownNameError            no such collection, column or id in the store; the message has the nearest ones
 ├── WindowError                 `since` and `until` are no times, or are reversed
 ├── ExportError                 a file that cannot be written, or that is there already
@@ -18,6 +19,7 @@ __all__ = [
     "ExportError",
     "LabelError",
     "ReaderError",
+    "StoreBusyError",
     "StoreUnavailableError",
     "UnknownNameError",
     "WindowError",
@@ -30,6 +32,10 @@ class ReaderError(ValueError):
 
 class StoreUnavailableError(ReaderError):
     """The store is missing, cannot be reached, or may not be read."""
+
+
+class StoreBusyError(StoreUnavailableError):
+    """Another command changes what the store has already, or the right to change it has ended meanwhile."""
 
 
 class UnknownNameError(ReaderError):

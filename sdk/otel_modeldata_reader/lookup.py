@@ -8,13 +8,13 @@ is a correlation id, a row id (`{correlation id}_{number}`), an event id or a tr
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from .blobs.byte_ranges import ByteRange
-from .blobs.listing import collections_of, date_of, hours_of
+from .blobs.dated_folder import is_closed
+from .blobs.listing import collections_of, date_of
 from .exceptions import StoreUnavailableError, UnknownNameError
 from .progress import Progress
 from .report import Place
@@ -42,8 +42,6 @@ _LONGEST_LINE: Final = 64 << 20
 _MOST_EVENTS: Final = 1000
 _MOST_TRACES: Final = 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_CLOSED_AFTER_NS: Final = 15 * 60 * 10**9
-"""How long after the end of a folder's time its blobs are complete but for events that are late."""
 _WORTH_BYTES: Final = 16 << 20
 """Less is scanned in some hundredths of a second, and gets no file of its own."""
 _MOST_DAMAGED: Final = 5
@@ -240,7 +238,7 @@ class _Lookup:
             if len(found) >= _MOST_EVENTS:
                 break
             root = root_of[part.blob]
-            into = writer if _is_closed(part.blob) else None
+            into = writer if is_closed(date_of(part.blob)) else None
             for place, line in self._lines_with(search, part, into, progress, in_rows=names_ids_in_rows(root)):
                 if (match := search.match(line, root)) is not None:
                     found.append(self._event(match, root, place))
@@ -355,16 +353,11 @@ class _Lookup:
 
 
 def _writer(parts: Sequence[ByteRange]) -> IndexWriter | None:
-    if sum(part.size for part in parts if _is_closed(part.blob)) < _WORTH_BYTES:
+    if sum(part.size for part in parts if is_closed(date_of(part.blob))) < _WORTH_BYTES:
         return None
     from .index.index_writer import IndexWriter  # noqa: PLC0415 (only where an index is written)
 
     return IndexWriter()
-
-
-def _is_closed(blob: str) -> bool:
-    """Whether the time of a blob's folder has ended, so that it grows by late events only."""
-    return hours_of(date_of(blob))[1] + _CLOSED_AFTER_NS < time.time_ns()
 
 
 def _order(event: FoundEvent) -> tuple[int, str, int]:

@@ -47,6 +47,8 @@ from ..exceptions import StoreCheckError, StoreError
 from ..time_limit import timeout
 from .azure_account import CONNECTION_STRING_VARIABLE, account_of, split_url
 from .chunked_body import LARGE_BYTES, ChunkedBody, md5
+from .locking.azure_lease import AzureLease
+from .locking.store_lock import LOCK_NAME
 from .store import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
 
 if TYPE_CHECKING:
@@ -250,6 +252,12 @@ class AzureBlobStore:
             except ResourceNotFoundError as error:
                 if _code(error) != "BlobNotFound":
                     raise
+
+    async def lock(self, holder: str) -> AzureLease:
+        """See `LockableStore.lock`."""
+        await self.create(LOCK_NAME)
+        async with self._request("lock the store"):
+            return await AzureLease.taken(self._blob(LOCK_NAME), holder)
 
     async def close(self) -> None:
         """Close the connections and the credential."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import mmap
 import os
 import stat
 import time
@@ -23,15 +22,23 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from ..daemon_executor import DaemonExecutor
 from ..exceptions import StoreCheckError, StoreError
+from .durable_file import (
+    FLAGS,
+    BusyError,
+    end_of_last_line,
+    lock_file,
+    opened,
+    publish,
+    release_pages,
+    sync_folder,
+    write,
+)
+from .locking.local_lock import LocalLock
+from .locking.store_lock import LOCK_NAME
 from .store import BLOB_SUFFIX, BlobState, FencedError, StoredObject, checked_name
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +50,7 @@ _THREADS: Final = 8
 _LOCK_SECONDS: Final = 5.0
 """How long an append waits for a lock that another process holds (an append takes milliseconds)."""
 _LOCK_POLL_SECONDS: Final = 0.01
-_LARGE_BYTES: Final = 1 << 18
-"""From this size on, a block's pages are released; for smaller blocks the call costs more than it saves."""
-_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_APPENDED: Final = os.O_RDWR | _FLAGS
-_SCAN_BYTES: Final = 1 << 16
-"""Step in which the end of a file is searched for its last newline."""
+_APPENDED: Final = os.O_RDWR | FLAGS
 
 
 _PROBE: Final = bytes(64 * 1024)
@@ -109,6 +111,10 @@ class LocalStore:
         """See `Store.remove`; folders that are empty then are removed too."""
         await self._in_thread(self._remove, self._path(name), size)
 
+    async def lock(self, holder: str) -> LocalLock:
+        """See `LockableStore.lock`."""
+        return await self._in_thread(LocalLock, self._path(LOCK_NAME), holder)
+
     async def close(self) -> None:
         """Wait for the threads: a write that has begun is completed."""
         await asyncio.to_thread(self._threads.shutdown)
@@ -118,7 +124,7 @@ class LocalStore:
         while True:
             try:
                 return await self._threads.call(work, *args, **kwargs)
-            except _BusyError as error:
+            except BusyError as error:
                 deadline = deadline or time.monotonic() + _LOCK_SECONDS
                 if time.monotonic() > deadline:
                     raise StoreError(
@@ -134,8 +140,8 @@ class LocalStore:
         probe = self._root / f".write-check-{uuid.uuid4().hex}"
         try:
             self._make_folder(self._root)
-            with _opened(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                _write(file, _PROBE, 0)
+            with opened(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+                write(file, _PROBE, 0)
                 os.fsync(file)
             probe.unlink()
         except OSError as error:
@@ -191,19 +197,19 @@ class LocalStore:
     def _create(self, path: Path) -> BlobState | None:
         try:
             self._make_folder(path.parent)
-            with contextlib.suppress(FileExistsError), _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+            with contextlib.suppress(FileExistsError), opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
                 os.fsync(file)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
             return None if path.stat().st_size else BlobState(size=0, blocks=0)
         except OSError as error:
             raise _failure("create", path, error) from error
 
     def _state(self, path: Path) -> BlobState | None:
         try:
-            with _opened(path, os.O_RDWR) as file:
-                _lock(file, path)
+            with opened(path, os.O_RDWR) as file:
+                lock_file(file, path)
                 size = os.fstat(file).st_size
-                whole = _end_of_last_line(file, size)
+                whole = end_of_last_line(file, size)
                 if whole < size:
                     logger.warning("cut a torn line of %d bytes, never acknowledged, off %s", size - whole, path)
                     os.ftruncate(file, whole)
@@ -221,11 +227,11 @@ class LocalStore:
         try:
             if not path.exists():
                 self._make_folder(path.parent)
-                with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                    _write(file, content, 0)
+                with opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+                    write(file, content, 0)
                     os.fsync(file)
-            if (draft.exists() and _publish(draft, path)) or path.read_bytes() == content:
-                _sync_folder(path.parent)  # also for an existing file: its writer may have died before this
+            if (draft.exists() and publish(draft, path)) or path.read_bytes() == content:
+                sync_folder(path.parent)  # also for an existing file: its writer may have died before this
                 return str(path)
         except OSError as error:
             raise _failure("write", path, error) from error
@@ -238,15 +244,15 @@ class LocalStore:
 
     def _remove(self, path: Path, size: int) -> None:
         try:
-            with _opened(path, os.O_RDWR) as file:
-                _lock(file, path)
+            with opened(path, os.O_RDWR) as file:
+                lock_file(file, path)
                 if os.fstat(file).st_size != size:
                     raise FencedError
                 if os.name != "nt":  # Windows removes no file that is open
                     path.unlink()
             if os.name == "nt":
                 path.unlink()
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -263,37 +269,7 @@ class LocalStore:
             return
         self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-class _BusyError(Exception):
-    """Another process holds the lock of a file."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
-
-
-@contextlib.contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    file = os.open(path, flags | _FLAGS, 0o644)
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def _lock(file: int, path: Path | str) -> None:
-    """Hold the lock of a file; closing the file, also by a crash, releases it.
-
-    Raises:
-        _BusyError: another process holds it.
-    """
-    if fcntl is not None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _BusyError(str(path)) from None
+        sync_folder(folder.parent)
 
 
 def _append(path: str, state: BlobState, block: bytes) -> BlobState:
@@ -301,14 +277,14 @@ def _append(path: str, state: BlobState, block: bytes) -> BlobState:
     try:
         file = os.open(path, _APPENDED)
         try:
-            _lock(file, path)
+            lock_file(file, path)
             found = os.fstat(file)
             if found.st_size != size or not found.st_nlink:  # no link: removed after it was opened
                 raise FencedError
             try:
-                _write(file, block, size)
+                write(file, block, size)
                 os.fsync(file)
-                _release_pages(file, size, size + len(block))
+                release_pages(file, size, size + len(block))
             except OSError:
                 # There are two reasons to cut the file back. No half line is left. And the next attempt writes these
                 # pages again: without that, an fsync after a failed one reports success for bytes that are not on disk.
@@ -336,56 +312,6 @@ def _read(path: Path, start: int, end: int) -> bytes:
 def _raise(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):  # a folder that was removed meanwhile
         raise error
-
-
-def _write(file: int, content: bytes, position: int) -> None:
-    os.lseek(file, position, os.SEEK_SET)
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(file, rest) :]
-
-
-def _release_pages(file: int, start: int, end: int) -> None:
-    """Release the memory of a flushed part of a file.
-
-    Lines are not read again soon. Without this call their pages stay in memory until it is scarce, and every append
-    takes new ones, which costs two thirds more time for a block of megabytes on a virtual machine. The last page is
-    kept, because the next append begins in it.
-    """
-    if end - start >= _LARGE_BYTES and hasattr(os, "posix_fadvise"):
-        first = start - start % mmap.PAGESIZE
-        os.posix_fadvise(file, first, end - end % mmap.PAGESIZE - first, os.POSIX_FADV_DONTNEED)
-
-
-def _publish(draft: Path, path: Path) -> bool:
-    """Give a finished file its final name, unless that is taken."""
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links
-        if path.exists():
-            return False
-        draft.rename(path)
-    return True
-
-
-def _end_of_last_line(file: int, size: int) -> int:
-    while size:
-        start = max(0, size - _SCAN_BYTES)
-        os.lseek(file, start, os.SEEK_SET)
-        newline = os.read(file, size - start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        size = start
-    return 0
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open folders, and flushes their entries itself
-        return
-    with _opened(folder, os.O_RDONLY) as handle:
-        os.fsync(handle)
 
 
 def _reason(error: OSError, path: Path) -> str:

@@ -12,10 +12,10 @@ from .local import LocalStore
 
 if TYPE_CHECKING:
     from ..config.store_access import AccessConfig
-    from .store import Store
+    from .locking.store_lock import LockableStore
 
 
-def open_store(url: str, *, create_container: bool = False, access: AccessConfig | None = None) -> Store:
+def open_store(url: str, *, create_container: bool = False, access: AccessConfig | None = None) -> LockableStore:
     """The store that `url` names; nothing is contacted before the first call of a method.
 
     Args:

@@ -7,12 +7,14 @@ call. After a fork the child starts another one, and opens the store again.
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import weakref
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from ..exceptions import StoreUnavailableError
+from ..exceptions import StoreBusyError, StoreUnavailableError
 from .byte_ranges import ByteRange
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
-    from otel_modeldata_receiver.storage.store import Store as ReceiverStore
+    from otel_modeldata_receiver.storage.locking.store_lock import LockableStore
     from otel_modeldata_receiver.storage.store import StoredObject
 
 __all__ = ["Piece", "StoreAccess"]
@@ -34,6 +36,7 @@ _READ_BYTES: Final = 4 << 20
 _LOCAL_READS_AHEAD: Final = 2
 _READS_AHEAD: Final = 4
 """Concurrent requests: a distant store takes about as long to answer as the reader takes to process the content."""
+_LOCK_FOLDER: Final = "_maintenance"
 _SMALL_READS_AHEAD: Final = 16
 """Concurrent requests for a few kilobytes, whose time is that of the way."""
 
@@ -150,6 +153,46 @@ class StoreAccess:
         except ValueError as error:
             raise StoreUnavailableError(str(error)) from None
 
+    def remove(self, name: str, size: int) -> bool:
+        """Remove a blob or an object of this size; a name that is gone is no error.
+
+        Returns:
+            False when it has another size, because something was appended meanwhile: nothing was removed.
+
+        Raises:
+            StoreUnavailableError: it cannot be removed.
+        """
+        from otel_modeldata_receiver.storage.store import FencedError  # noqa: PLC0415 (see above)
+
+        self._check_no_link(name)
+        try:
+            self._run(lambda store: store.remove(name, size))
+        except FencedError:
+            return False
+        return True
+
+    @contextmanager
+    def locked(self, work: str) -> Iterator[Callable[[], None]]:
+        """Hold the lock of the store, which one command has that changes what is stored already.
+
+        Args:
+            work: what the command does, for the message of another one: `compact`.
+
+        Returns:
+            A function to call before each step that others can see; it raises if the lock has ended meanwhile.
+
+        Raises:
+            StoreBusyError: another command holds it, or it has ended meanwhile.
+            StoreUnavailableError: the store may not be written to.
+        """
+        holder = f"'{work}' of process {os.getpid()} on {socket.gethostname()}"
+        self._check_no_link(_LOCK_FOLDER)
+        held = self._run(lambda store: store.lock(holder))
+        try:
+            yield lambda: self._run(lambda _: held.check())
+        finally:
+            self._run(lambda _: held.release())
+
     def _in_order(
         self, ranges: Iterator[tuple[ByteRange, bool]], ahead: int
     ) -> Iterator[tuple[ByteRange, bytes, bool]]:
@@ -188,10 +231,10 @@ class StoreAccess:
             self._opened = None
         self._closing()
 
-    def _run(self, call: Callable[[ReceiverStore], Coroutine[Any, Any, _T]]) -> _T:
+    def _run(self, call: Callable[[LockableStore], Coroutine[Any, Any, _T]]) -> _T:
         return self._result(self._start(call))
 
-    def _start(self, call: Callable[[ReceiverStore], Coroutine[Any, Any, _T]]) -> Future[_T]:
+    def _start(self, call: Callable[[LockableStore], Coroutine[Any, Any, _T]]) -> Future[_T]:
         with self._lock:
             opened = self._opened
             if opened is None or opened.pid != os.getpid():
@@ -206,9 +249,15 @@ class StoreAccess:
 
     def _result(self, future: Future[_T]) -> _T:
         from otel_modeldata_receiver.exceptions import ReceiverError  # noqa: PLC0415 (see above)
+        from otel_modeldata_receiver.storage.locking.store_lock import (  # noqa: PLC0415 (see above)
+            LockHeldError,
+            LockLostError,
+        )
 
         try:
             return future.result()
+        except (LockHeldError, LockLostError) as error:
+            raise StoreBusyError(str(error)) from None
         except (ReceiverError, UnicodeError) as error:  # a folder whose name is no text of Unicode
             raise StoreUnavailableError(_in_one_sentence(error)) from None
 
@@ -236,7 +285,7 @@ class _Opened:
             self._loop.close()
             raise StoreUnavailableError(_in_one_sentence(error)) from None
 
-    def start(self, call: Callable[[ReceiverStore], Coroutine[Any, Any, _T]]) -> Future[_T]:
+    def start(self, call: Callable[[LockableStore], Coroutine[Any, Any, _T]]) -> Future[_T]:
         if not self._thread.is_alive():
             self._thread.start()
         attempts = self._retry_for(lambda: call(self._store), self._retry_seconds)
@@ -271,5 +320,5 @@ def _steps(blobs: Iterable[StoredObject | ByteRange]) -> Iterator[tuple[ByteRang
             yield ByteRange(name, start, end), end == last
 
 
-def _reader(name: str, start: int, end: int) -> Callable[[ReceiverStore], Coroutine[Any, Any, bytes]]:
+def _reader(name: str, start: int, end: int) -> Callable[[LockableStore], Coroutine[Any, Any, bytes]]:
     return lambda store: store.read(name, start, end)
