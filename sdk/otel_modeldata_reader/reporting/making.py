@@ -170,9 +170,6 @@ def _compared(source: Source, name: str, asked: Asked) -> _Compared:
     reading = source.read(name, *moments_of(asked.window))
     batches = volumes.of(reading.batches())
     first = next(batches, None)
-    if first is None or not volumes.rows:
-        for _ in batches:
-            pass
     if first is None:
         return _Compared(figures=_empty(name, reading), volumes=volumes)
     own = [one for one in first.schema.names if one not in ENVELOPE.names]

@@ -25,6 +25,8 @@ from otel_modeldata_reader.reporting.profiles import intervals
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from azurite import Azurite
+
     from otel_modeldata_reader.reporting import Report
     from otel_modeldata_reader.reporting.figures.column import ColumnFigures
 
@@ -425,3 +427,20 @@ def test_a_report_of_frames_that_the_sdk_collected(tmp_path: Path, monkeypatch: 
     assert figures.performance is not None
     shown = {one.name: one.measures["accuracy"].value for one in figures.performance.slices}
     assert shown == {"a": 1.0, "b": pytest.approx(1 / 3)}
+
+
+def test_a_report_of_a_container_is_that_of_the_folder(
+    deployment: Deployment, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    for at in range(4):
+        rows = {"model_outputs": [{"y": at % 2}], "ground_truth": [{"label": 1}], "response": [{}]}
+        deployment.request(NOON, model_inputs=[{"age": at, "country": "ES"}], **rows, status="200")
+    expected = deployment.open().report("shop/blue", *WINDOW, by="country").figures
+    container = azurite.new_container()
+    with azurite.open(container) as client:
+        for path in deployment.root.rglob("*.jsonl"):
+            client.upload_blob(path.relative_to(deployment.root).as_posix(), path.read_bytes())
+    with reader.open(f"az://{container}") as store:
+        found = store.report("shop/blue", *WINDOW, by="country").figures
+    assert msgspec.structs.replace(found, store="", made="") == msgspec.structs.replace(expected, store="", made="")

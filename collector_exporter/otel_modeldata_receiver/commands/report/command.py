@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -144,7 +145,7 @@ def _put(found: Report, arguments: argparse.Namespace) -> None:
     if arguments.html is not None:
         found.write_html(arguments.html, overwrite=True)
     if arguments.json:
-        sys.stdout.write(found.to_json() + "\n")
+        sys.stdout.write(json.dumps(found.to_dict()) + "\n")  # in ASCII: nothing in it steers a terminal
         sys.stdout.flush()
         return
     if arguments.watch is None:

@@ -129,6 +129,18 @@ def test_mistakes_have_a_sentence_and_an_exit_code(
     assert reason in err
 
 
+def test_nothing_that_a_sender_wrote_steers_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deployment = Deployment(tmp_path / "store")
+    evil = "\x9b2J\u202e\x1b[31m"
+    deployment.request(FIRST, model_inputs=[{evil: "a", "x": 1}])
+    deployment.request(FIRST.replace(day=17), model_inputs=[{evil: evil, "x": 1}])
+    deployment.open().close()
+    for options in ([], ["--json"]):
+        _, out, _ = report(capsys, "shop/blue", deployment.root, *ENDS, "--baseline", BASELINE, *options)
+        assert all(one.isprintable() for one in out.splitlines())
+        assert "202e" in out
+
+
 def test_help_teaches_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = report(capsys, "--help")
     assert max(map(len, out.splitlines())) <= 80
