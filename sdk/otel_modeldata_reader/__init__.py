@@ -13,6 +13,8 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 from __future__ import annotations
 
 from .collection import Collection
+from .diagnosis import Diagnosis, Finding
+from .diagnosis.why import why
 from .exceptions import (
     DamagedLineError,
     ExportError,
@@ -33,7 +35,9 @@ from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.op
 __all__ = [
     "Collection",
     "DamagedLineError",
+    "Diagnosis",
     "ExportError",
+    "Finding",
     "FoundEvent",
     "FoundId",
     "NewRows",
@@ -49,4 +53,5 @@ __all__ = [
     "UnknownNameError",
     "WindowError",
     "open",
+    "why",
 ]

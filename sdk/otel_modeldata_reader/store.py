@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from .blobs.datastore import located
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
-from .collection import Collection, collections_in
-from .exceptions import ReaderError, UnknownNameError
+from .collection import Collection, collection_named, collections_in, deployment_named
+from .exceptions import ReaderError
 from .lookup import find_id
-from .nearest import nearest
 from .reading import Reading, Request
 from .window import window_of
 
@@ -25,11 +24,13 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
     from .blobs.listing import CollectionBlobs
+    from .diagnosis import Diagnosis
     from .following.new_rows import NewRows
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .lookup import FoundId
+    from .replaying import Recording, Replay
     from .reporting import Report, Thresholds
     from .sql import Query
     from .window import Moment
@@ -259,21 +260,12 @@ class Store:
             UnknownNameError: no such deployment, collection or column.
             ReaderError: as for `read`, and for a baseline that cannot be read.
         """
-        from .reporting import Report, Thresholds  # noqa: PLC0415 (imported with the first report)
-        from .reporting.making import Asked, Source, figures_of  # noqa: PLC0415 (likewise)
-        from .reporting.profiles.baselines import baseline_of  # noqa: PLC0415 (likewise)
+        from .reporting.making import Source, report_of  # noqa: PLC0415 (imported with the first report)
         from .reporting.profiles.scored_rows import Roles  # noqa: PLC0415 (likewise)
 
-        asked = Asked(
-            name=name,
-            window=window_of(since, until),
-            baseline=None if baseline is None else baseline_of(baseline),
-            roles=Roles(prediction=prediction, label=label, score=score, by=by),
-            labels=labels,
-            thresholds=thresholds or Thresholds(),
-        )
         source = Source(store=self._store, collections=collections_of(self._store.walk()), read=self.read)
-        return Report(figures=figures_of(source, asked))
+        roles = Roles(prediction=prediction, label=label, score=score, by=by)
+        return report_of(source, name, window_of(since, until), baseline, roles, labels, thresholds)
 
     def query(self, sql: str, since: Moment = None, until: Moment = None) -> Query:
         """The rows of a query in DuckDB's SQL; nothing is read before they are asked for.
@@ -339,7 +331,7 @@ class Store:
         from .labels import label_frames  # noqa: PLC0415 (imports pandas)
 
         frames = label_frames(labels, at)
-        return self._label_writer(self._deployment(deployment)).write(*frames)
+        return self._label_writer(deployment_named(self._store, deployment)).write(*frames)
 
     def _label_writer(self, deployment: str) -> LabelWriter:
         from .labels import LabelWriter  # noqa: PLC0415 (imported with the first label)
@@ -348,20 +340,18 @@ class Store:
             self._label_writers[deployment] = LabelWriter(self._store.url, deployment, access=self._store.access)
         return self._label_writers[deployment]
 
-    def _deployment(self, name: str | None) -> str:
-        """The deployment of this name, or the only one."""
-        known = sorted({"/".join(one.names[:2]) for one in collections_of(self._store.walk()).values() if one.names})
-        if name is None and len(known) != 1:
-            shown = ", ".join(known) or "none"
-            raise UnknownNameError(
-                f"expected one deployment in {self._store.shown}, got {shown}: name one as deployment, or by "
-                "--deployment"
-            )
-        if name is not None and name not in known:
-            raise UnknownNameError(
-                f"expected a deployment of {self._store.shown}, got {name!r}: {nearest(name, known)}"
-            )
-        return name or known[0]
+    def replay(self, recording: Recording) -> Replay:
+        """Recorded requests that can be sent to another endpoint; nothing is read before its methods are called.
+
+        Args:
+            recording: what is replayed, of `otel_modeldata_reader.replaying`.
+
+        Raises:
+            ReplayError: a wrong argument.
+        """
+        from .replaying import Replay  # noqa: PLC0415 (imports aiohttp)
+
+        return Replay(self._store, self._blobs_of, recording)
 
     def show(self, wanted: str, since: Moment = None, until: Moment = None, *, index: bool = True) -> FoundId:
         """Everything about one id: its events in all collections.
@@ -381,24 +371,15 @@ class Store:
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
 
+    def why(self, name: str = "", since: Moment = "-1h", until: Moment = None) -> Diagnosis:
+        """Say why there is no data: `otel_modeldata_reader.why` for this store; a window as for `read`.
+
+        Raises:
+            WindowError: a reversed window, or no time.
+        """
+        from .diagnosis.why import diagnosed_store, scope_of  # noqa: PLC0415 (imports the audit)
+
+        return diagnosed_store(self._store, scope_of(self._store.url, name, since, until))
+
     def _blobs_of(self, collection: str) -> CollectionBlobs:
-        name = collection.strip("/")
-        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
-        if found is None:
-            known = collections_of(self._store.walk())
-            if name not in known:
-                raise UnknownNameError(
-                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, list(known))}"
-                )
-            found = known[name]
-        return found
-
-
-def _is_folder(name: str) -> bool:
-    """Whether a store can list this name."""
-    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
-
-    try:
-        return checked_name(name) == name
-    except ValueError:
-        return False
+        return collection_named(self._store, collection)

@@ -18,7 +18,7 @@ from ..nearest import nearest
 from ..rows.envelope_columns import ENVELOPE
 from .figures.findings import with_findings
 from .figures.report import CollectionFigures, Errors, Figures, Latency, Performance, Thresholds, Traffic
-from .profiles.baselines import FileBaseline
+from .profiles.baselines import FileBaseline, baseline_of
 from .profiles.comparison import column_figures, edges_of
 from .profiles.intervals import intervals_of, moments_of
 from .profiles.outcomes import SPAN_COLUMNS, Outcomes, latency_of, of_responses, of_spans
@@ -26,8 +26,10 @@ from .profiles.performances import performance_of
 from .profiles.scored_rows import Roles, read_scored
 from .profiles.table_profile import TableProfile, profile_of
 from .profiles.volumes import Volumes
+from .report import Report
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
@@ -35,11 +37,11 @@ if TYPE_CHECKING:
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
     from ..reading import Reading
-    from ..window import Window
+    from ..window import Moment, Window
     from .figures.column import ColumnFigures
     from .profiles.baselines import Baseline
 
-__all__ = ["MOST_COLUMNS", "Asked", "Source", "figures_of"]
+__all__ = ["MOST_COLUMNS", "Asked", "Source", "figures_of", "report_of"]
 
 MOST_COLUMNS: Final = 500
 """Columns of a collection that are measured; the others are counted."""
@@ -91,6 +93,31 @@ class _Compared:
     figures: CollectionFigures
     volumes: Volumes
     own: tuple[str, ...] = ()
+
+
+def report_of(  # noqa: PLR0913, PLR0917 (as `Store.report` has them)
+    source: Source,
+    name: str,
+    window: Window,
+    baseline: str | os.PathLike[str] | tuple[Moment, Moment] | None,
+    roles: Roles,
+    labels: bool | str,
+    thresholds: Thresholds | None,
+) -> Report:
+    """The report that `Store.report` is asked for.
+
+    Raises:
+        ReaderError: as for `figures_of`.
+    """
+    asked = Asked(
+        name=name,
+        window=window,
+        baseline=None if baseline is None else baseline_of(baseline),
+        roles=roles,
+        labels=labels,
+        thresholds=thresholds or Thresholds(),
+    )
+    return Report(figures=figures_of(source, asked))
 
 
 def figures_of(source: Source, asked: Asked) -> Figures:
