@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
     from .blobs.listing import CollectionBlobs
+    from .erasing import Receipt
     from .following.new_rows import NewRows
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
@@ -330,6 +331,48 @@ class Store:
         """
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
+
+    def erase(  # noqa: PLR0913 (most are keywords)
+        self,
+        scope: str = "",
+        *,
+        where: str | None = None,
+        ids: Sequence[str] = (),
+        since: Moment = None,
+        until: Moment = None,
+        dry_run: bool = True,
+        only: bool = False,
+        every: bool = False,
+        shared: bool = False,
+        by: str = "",
+        reason: str = "",
+    ) -> Receipt:
+        """Erase rows in all collections of a deployment, beside living receivers; by default only say what would go.
+
+        Args:
+            scope: the collection that `where` is about; with `ids` a collection or a deployment, or everything.
+            where: only rows for which this is true: a condition in SQL, as for `read`.
+            ids: correlation ids, row ids, event ids or trace ids.
+            since: `where` is about events from this moment on, as for `read`.
+            until: `where` is about events before this moment.
+            dry_run: whether nothing is changed. False erases; after an error the same call continues.
+            only: whether other collections than `scope` are left as they are.
+            every: whether `where` may be true for all rows.
+            shared: whether rows are erased, too, that were not chosen and have the row id of one that was.
+            by: who erases, for the tombstone.
+            reason: why, for the tombstone.
+
+        Raises:
+            UnknownNameError: no such collection or deployment.
+            ReaderError: neither a condition nor ids, or one that chooses too much; the message says what to add.
+            StoreBusyError: another command changes the store.
+            StoreUnavailableError: the store cannot be read or written.
+        """
+        from .erasing.erase import erase  # noqa: PLC0415 (imports pyarrow)
+        from .erasing.request import asked  # noqa: PLC0415 (likewise)
+
+        request = asked(scope, where, ids, since, until, only=only, every=every, shared=shared)
+        return erase(self._store, request, dry_run=dry_run, by=by, reason=reason)
 
     def _blobs_of(self, collection: str) -> CollectionBlobs:
         name = collection.strip("/")

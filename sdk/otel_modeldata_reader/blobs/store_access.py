@@ -139,6 +139,47 @@ class StoreAccess:
         for _, content, _ in self._in_order(((one, True) for one in ranges), _SMALL_READS_AHEAD):
             yield content
 
+    def url_of(self, name: str) -> str:
+        """The URL or path at which programs other than this reader find an object, as lines have it in `dataref`."""
+        with self._lock:
+            opened = self._opened
+            if opened is None or opened.pid != os.getpid():
+                opened = self._open()
+            return opened.url(name)
+
+    def create(self, name: str) -> bool:
+        """Create an empty blob for `append`; False if the name is taken by one that has content.
+
+        Raises:
+            StoreUnavailableError: it cannot be written.
+        """
+        self._check_no_link(name)
+        return self._run(lambda store: store.create(name)) is not None
+
+    def append(self, name: str, size: int, block: bytes) -> int:
+        """Append to a blob that this process created, at its end.
+
+        Args:
+            name: of the blob.
+            size: bytes that it has.
+            block: at most 4 MiB.
+
+        Returns:
+            Its new size.
+
+        Raises:
+            StoreUnavailableError: it cannot be written, or something else wrote to it.
+        """
+        from otel_modeldata_receiver.storage.store import BlobState, FencedError  # noqa: PLC0415 (see above)
+
+        state = BlobState(size=size, blocks=0)
+        try:
+            return self._run(lambda store: store.append(name, state, block)).size
+        except FencedError:
+            raise StoreUnavailableError(
+                f"expected {name} with {size:,} bytes, got another size: something else writes to it; run it again"
+            ) from None
+
     def put(self, name: str, content: bytes) -> None:
         """Write a whole object; putting it again is safe.
 
@@ -290,6 +331,9 @@ class _Opened:
             self._thread.start()
         attempts = self._retry_for(lambda: call(self._store), self._retry_seconds)
         return self._start_on(attempts, self._loop)
+
+    def url(self, name: str) -> str:
+        return self._store.url(name)
 
     def _run(self) -> None:
         self._loop.run_forever()

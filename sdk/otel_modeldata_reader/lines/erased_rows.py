@@ -19,7 +19,9 @@ __all__ = ["RowRanges", "erased_of", "kept_numbers", "ranges_of", "ranges_text",
 
 RowRanges = tuple[tuple[int, int], ...]
 """First and last number of each range of rows, ascending; at least one row is between two ranges."""
-_RANGES: Final = re.compile(r"\d{1,9}(?:-\d{1,9})?(?:,\d{1,9}(?:-\d{1,9})?)*", re.ASCII)
+_RANGES: Final = re.compile(r"\d{1,18}(?:-\d{1,18})?(?:,\d{1,18}(?:-\d{1,18})?)*", re.ASCII)
+_MOST_ROWS: Final = 1 << 40
+"""No line has as many: their sums fit into 64 bits."""
 _rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -78,7 +80,7 @@ def kept_numbers(count: int, text: str | None) -> Any:
     ranges = ranges_of(text)
     if not ranges:
         return numbers
-    lengths = np.cumsum([last - first + 1 for first, last in ranges])
+    lengths = np.cumsum([min(last - first + 1, _MOST_ROWS) for first, last in ranges])
     firsts = np.array([first for first, _ in ranges])
     before = firsts - np.concatenate(([0], lengths[:-1]))  # how many rows are kept before each range
     passed = np.searchsorted(before, numbers, side="right")
