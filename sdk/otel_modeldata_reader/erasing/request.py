@@ -88,7 +88,7 @@ def asked(  # noqa: PLR0913, PLR0917 (the arguments of `Store.erase`)
         raise ReaderError(f"expected ids as a list, got the text {ids!r}: put it into brackets")
     if (where is None) == (not ids):
         raise ReaderError("expected where= or ids=, got " + ("none" if where is None else "both") + ": give one of them")
-    if not all(isinstance(one, str) and one for one in ids):
+    if not all(ids) or {type(one) for one in ids} - {str}:
         raise ReaderError("expected ids that are texts, got an empty or another one: leave it out")
     if where is not None and not where.strip():
         raise ReaderError("expected a condition in SQL, got none: write for example \"customer = 'c-17'\"")
