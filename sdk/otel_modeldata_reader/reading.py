@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
     from .engines.planning import ReadPlan
-    from .report import ReadReport
+    from .report import ReadReport, SealCounts
     from .rows.column_types import ColumnTypes
     from .rows.one_pass import OnePass
     from .rows.result import Plan
@@ -49,6 +49,7 @@ class Request:
         where: only rows for which this is true: a condition in DuckDB's SQL.
         envelope: whether the envelope's columns come before the own ones.
         strict: whether what would be skipped is an error.
+        seals: what was left out, if the blobs are only those that are sealed.
     """
 
     collection: CollectionBlobs
@@ -57,6 +58,7 @@ class Request:
     where: str | None = None
     envelope: bool = True
     strict: bool = False
+    seals: SealCounts | None = None
 
 
 class Reading:
@@ -263,7 +265,7 @@ class Reading:
         asked, root = self._request, self._request.collection.root
         columns = None if asked.columns is None else list(asked.columns)
         arguments = {"collection": root, "columns": columns, "where": asked.where, "envelope": asked.envelope}
-        arguments |= window_texts(asked.window)
+        arguments |= window_texts(asked.window) | ({} if asked.seals is None else {"sealed": True})
         origin = Origin(store=self._store.shown, method="read", arguments=arguments)
         return mlflow_dataset(
             self.to_pandas(), origin, name=name or root or "rows", targets=targets, predictions=predictions
@@ -314,6 +316,7 @@ class Reading:
         self._report = first.tally.report(
             plan.types,
             tuple(plan.renamed.items()),
+            seals=self._request.seals,
             blobs=len(blobs),
             size=sum(blob.size for blob in blobs),
             kept=kept,

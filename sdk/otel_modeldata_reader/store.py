@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .blobs.datastore import located
+from .blobs.dated_folder import LATENESS_SECONDS
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
 from .collection import Collection, collections_in
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .lookup import FoundId
+    from .sealing.folder_seal import FolderSeal
     from .sql import Query
     from .window import Moment
 
@@ -109,6 +111,7 @@ class Store:
         where: str | None = None,
         envelope: bool = True,
         strict: bool = False,
+        sealed: bool = False,
     ) -> Reading:
         """A reading of one collection; nothing is read before its rows are asked for.
 
@@ -122,6 +125,8 @@ class Store:
             envelope: whether rows have the envelope's columns before their own: row_id, correlationid, time, endpoint,
                 deployment, collection, traceparent, modelversion and event_id.
             strict: raise where a line would be skipped or a column would change its type.
+            sealed: read exactly what is sealed, so that the same reading has the same rows later (see `seal`). The
+                report says how many folders have no seal, and which bytes came later.
 
         Raises:
             UnknownNameError: no such collection.
@@ -129,15 +134,21 @@ class Store:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
         window = window_of(since, until)
+        blobs, seals = self._blobs_of(collection), None
+        if sealed:
+            from .sealing.sealed_blobs import sealed_blobs  # noqa: PLC0415 (imports msgspec)
+
+            blobs, seals = sealed_blobs(self._store, blobs, window)
         return Reading(
             self._store,
             Request(
-                collection=self._blobs_of(collection),
+                collection=blobs,
                 window=window,
                 columns=None if columns is None else tuple(columns),
                 where=where,
                 envelope=envelope,
                 strict=strict,
+                seals=seals,
             ),
         )
 
@@ -330,6 +341,68 @@ class Store:
         """
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
+
+    def seal(
+        self,
+        collection: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        lateness: float = LATENESS_SECONDS,
+        dry_run: bool = False,
+    ) -> list[FolderSeal]:
+        """Seal what is complete: write for each closed hour which lines it has.
+
+        A folder is sealed when its time ended `lateness` seconds ago, no line for it is parked, and none came a moment
+        ago. Lines that come later are in the next seal of the folder. A seal is a small object in the folder `_sealed`
+        of the store.
+
+        Args:
+            collection: as for `read`; None seals all collections.
+            since: only folders with events from this moment on, as for `read`.
+            until: only folders with events before this moment.
+            lateness: seconds that events may be late.
+            dry_run: write nothing.
+
+        Returns:
+            The folders of the window, also those that are not sealed, each with its state.
+
+        Raises:
+            StoreBusyError: another command changes the store.
+            ReaderError: as for `read`, and the store cannot be written.
+        """
+        from .sealing.sealing import seal_collections  # noqa: PLC0415 (imports msgspec)
+
+        found = seal_collections(
+            self._store, self._selected(collection), window_of(since, until), lateness=lateness, dry_run=dry_run
+        )
+        return list(found)
+
+    def sealed(
+        self,
+        collection: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        lateness: float = LATENESS_SECONDS,
+    ) -> list[FolderSeal]:
+        """Which hours are complete, as far as they are sealed; reads no lines and writes nothing.
+
+        Args:
+            collection: as for `seal`, as are all others.
+            since: see `seal`.
+            until: see `seal`.
+            lateness: see `seal`.
+
+        Raises:
+            ReaderError: as for `read`.
+        """
+        return self.seal(collection, since, until, lateness=lateness, dry_run=True)
+
+    def _selected(self, collection: str | None) -> list[CollectionBlobs]:
+        if collection is not None:
+            return [self._blobs_of(collection)]
+        return list(collections_of(self._store.walk()).values())
 
     def _blobs_of(self, collection: str) -> CollectionBlobs:
         name = collection.strip("/")
