@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .blobs.datastore import located
-from .blobs.dated_folder import LATENESS_SECONDS
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
 from .collection import Collection, collections_in
 from .exceptions import ReaderError, UnknownNameError
 from .lookup import find_id
+from .maintained_store import MaintainedStore
 from .nearest import nearest
 from .reading import Reading, Request
 from .window import window_of
@@ -25,13 +25,11 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
-    from .blobs.listing import CollectionBlobs
     from .following.new_rows import NewRows
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .lookup import FoundId
-    from .sealing.folder_seal import FolderSeal
     from .sql import Query
     from .window import Moment
 
@@ -62,11 +60,11 @@ def open_store(
     return Store(StoreAccess(*located(str(url), access, config)))
 
 
-class Store:
+class Store(MaintainedStore):
     """A store that is read, and to which labels are added; `open_store` opens it. It can be sent to other processes."""
 
     def __init__(self, store: StoreAccess) -> None:
-        self._store = store
+        super().__init__(store)
         self._label_writers: dict[str, LabelWriter] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -341,87 +339,3 @@ class Store:
         """
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
-
-    def seal(
-        self,
-        collection: str | None = None,
-        since: Moment = None,
-        until: Moment = None,
-        *,
-        lateness: float = LATENESS_SECONDS,
-        dry_run: bool = False,
-    ) -> list[FolderSeal]:
-        """Seal what is complete: write for each closed hour which lines it has.
-
-        A folder is sealed when its time ended `lateness` seconds ago, no line for it is parked, and none came a moment
-        ago. Lines that come later are in the next seal of the folder. A seal is a small object in the folder `_sealed`
-        of the store.
-
-        Args:
-            collection: as for `read`; None seals all collections.
-            since: only folders with events from this moment on, as for `read`.
-            until: only folders with events before this moment.
-            lateness: seconds that events may be late.
-            dry_run: write nothing.
-
-        Returns:
-            The folders of the window, also those that are not sealed, each with its state.
-
-        Raises:
-            StoreBusyError: another command changes the store.
-            ReaderError: as for `read`, and the store cannot be written.
-        """
-        from .sealing.sealing import seal_collections  # noqa: PLC0415 (imports msgspec)
-
-        found = seal_collections(
-            self._store, self._selected(collection), window_of(since, until), lateness=lateness, dry_run=dry_run
-        )
-        return list(found)
-
-    def sealed(
-        self,
-        collection: str | None = None,
-        since: Moment = None,
-        until: Moment = None,
-        *,
-        lateness: float = LATENESS_SECONDS,
-    ) -> list[FolderSeal]:
-        """Which hours are complete, as far as they are sealed; reads no lines and writes nothing.
-
-        Args:
-            collection: as for `seal`, as are all others.
-            since: see `seal`.
-            until: see `seal`.
-            lateness: see `seal`.
-
-        Raises:
-            ReaderError: as for `read`.
-        """
-        return self.seal(collection, since, until, lateness=lateness, dry_run=True)
-
-    def _selected(self, collection: str | None) -> list[CollectionBlobs]:
-        if collection is not None:
-            return [self._blobs_of(collection)]
-        return list(collections_of(self._store.walk()).values())
-
-    def _blobs_of(self, collection: str) -> CollectionBlobs:
-        name = collection.strip("/")
-        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
-        if found is None:
-            known = collections_of(self._store.walk())
-            if name not in known:
-                raise UnknownNameError(
-                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, list(known))}"
-                )
-            found = known[name]
-        return found
-
-
-def _is_folder(name: str) -> bool:
-    """Whether a store can list this name."""
-    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
-
-    try:
-        return checked_name(name) == name
-    except ValueError:
-        return False

@@ -125,7 +125,7 @@ class FolderLines:
             whole, rest = content[:end], content[end:]
             if len(rest) > _LONGEST_LINE:
                 raise StoreUnavailableError(
-                    f"expected lines of at most {_LONGEST_LINE >> 20} MiB in {blob}, got a longer one: move it elsewhere"
+                    f"expected lines of at most {_LONGEST_LINE >> 20} MiB in {blob}, got a longer one: move it away"
                 )
             before += self._add(blob, before, whole, digest)
             self._progress(len(piece.content))

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
     from ..window import Window
-    from .seal import Seal
 
 __all__ = ["folder_states"]
 

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["sealed_blobs"]
 
 
-def sealed_blobs(
-    store: StoreAccess, collection: CollectionBlobs, window: Window
-) -> tuple[CollectionBlobs, SealCounts]:
+def sealed_blobs(store: StoreAccess, collection: CollectionBlobs, window: Window) -> tuple[CollectionBlobs, SealCounts]:
     """The blobs of a collection, each up to the size that is sealed, and what is left out.
 
     Args:

@@ -7,7 +7,7 @@ that is killed leaves no half seal; at most what an audit remembers, without a s
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,7 +22,7 @@ from .seal_name import SealName, memory_name, seals_of
 from .seals import LONGEST_MEMORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..blobs.dated_folder import DatedFolder
     from ..blobs.listing import CollectionBlobs
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..window import Window
     from .folder_lines import LineObserver
     from .folder_seal import FolderSeal
+    from .seal import SealedBlob
 
 __all__ = ["Observing", "seal_collections"]
 
@@ -37,7 +38,7 @@ Observing: TypeAlias = "Callable[[DatedFolder, Mapping[str, int]], LineObserver]
 """Makes what sees the lines of a folder; its second argument has the sizes of the payloads that lines refer to."""
 
 
-def seal_collections(
+def seal_collections(  # noqa: PLR0913 (keywords)
     store: StoreAccess,
     collections: Iterable[CollectionBlobs],
     window: Window,
@@ -60,24 +61,24 @@ def seal_collections(
         StoreUnavailableError: the store cannot be read or written.
         StoreBusyError: another command changes the store.
     """
-    found = [
-        (one, *states) for one in collections for states in folder_states(store, one, window, lateness)
-    ]
-    due = [folder for _, state, folder in found if _is_due(state, has_memory=observing is not None)]
-    if not due or dry_run:
-        yield from (state for _, state, _ in found)
+    collections = list(collections)
+
+    def listed() -> list[tuple[CollectionBlobs, FolderSeal, DatedFolder]]:
+        return [(one, *found) for one in collections for found in folder_states(store, one, window, lateness)]
+
+    has_memory = observing is not None
+    folders = listed()
+    if dry_run or not any(_is_due(state, has_memory=has_memory) for _, state, _ in folders):
+        yield from (state for _, state, _ in folders)
         return
-    progress = Progress(store.shown, sum(blob.size for folder in due for blob in folder.blobs))
     with store.locked("seal") as check:
-        for collection, state, folder in found:
-            if not _is_due(state, has_memory=observing is not None):
-                yield state
-                continue
-            observer = None if observing is None else observing(folder, collection.objects)
-            seal, memory = _seal(store, collection, state, folder, lateness, observer, progress.add)
-            check()
-            _write(store, seal, memory)
-            yield replace(state, state="sealed", seal=seal, late_bytes=0, is_new=True)
+        folders = listed()  # another process may have sealed some of them meanwhile
+        due = [folder for _, state, folder in folders if _is_due(state, has_memory=has_memory)]
+        progress = Progress(store.shown, sum(blob.size for folder in due for blob in folder.blobs))
+        sealer = _Sealer(store=store, lateness=lateness, observing=observing, progress=progress.add, check=check)
+        for collection, state, folder in folders:
+            is_due = _is_due(state, has_memory=has_memory)
+            yield sealer.sealed(collection, state, folder) if is_due else state
 
 
 def _is_due(state: FolderSeal, *, has_memory: bool) -> bool:
@@ -87,52 +88,66 @@ def _is_due(state: FolderSeal, *, has_memory: bool) -> bool:
     return state.state in {"closed", "reopened", "changed"} and not state.waits_for
 
 
-def _seal(
-    store: StoreAccess,
-    collection: CollectionBlobs,
-    state: FolderSeal,
-    folder: DatedFolder,
-    lateness: float,
-    observer: LineObserver | None,
-    progress: Callable[[int], object],
-) -> tuple[Seal, bytes | None]:
-    """The seal of a folder, and what an audit remembers of it."""
-    before = state.seal
-    known = {} if before is None else {blob.name: blob for blob in before.blobs}
-    lines = FolderLines(store, collection.objects, observer, progress)
-    blobs, is_same = [], state.state != "changed"
-    for blob in folder.blobs:
-        one, has_known = lines.add(blob.name, blob.size, known.get(blob.name))
-        blobs.append(one)
-        is_same = is_same and has_known
-    producers, more_producers = lines.producers()
-    grown = before is not None and is_same
-    name = SealName(folder.root, folder.date, 1 if before is None else before.number + 1)
-    memory = None if observer is None else observer.encoded()
-    if memory is not None and len(memory) > LONGEST_MEMORY:
-        memory = None
-    seal = Seal(
-        root=folder.root,
-        date=folder.date,
-        number=name.number,
-        reason="closed" if before is None else _reason(state, is_same=is_same),
-        sealed_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        made_by=f"otel-modeldata {version('otel-modeldata')}",
-        lateness=lateness,
-        blobs=tuple(blobs),
-        lines=lines.lines,
-        events=lines.events,
-        rows=lines.rows,
-        unreadable=lines.unreadable,
-        first_ns=lines.first_ns,
-        last_ns=lines.last_ns,
-        producers=producers,
-        more_producers=more_producers,
-        late_lines=lines.lines - before.lines if before is not None and grown else 0,
-        late_bytes=sum(blob.size for blob in blobs) - before.size if before is not None and grown else 0,
-        audit=None if memory is None else _checksum(name, memory),
-    )
-    return seal, memory
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sealer:
+    store: StoreAccess
+    lateness: float
+    observing: Observing | None
+    progress: Callable[[int], object]
+    check: Callable[[], None]
+
+    def sealed(self, collection: CollectionBlobs, state: FolderSeal, folder: DatedFolder) -> FolderSeal:
+        """Seal a folder."""
+        observer = None if self.observing is None else self.observing(folder, collection.objects)
+        lines = FolderLines(self.store, collection.objects, observer, self.progress)
+        known = {} if state.seal is None else {blob.name: blob for blob in state.seal.blobs}
+        blobs, is_same = [], state.state != "changed"
+        for blob in folder.blobs:
+            one, has_known = lines.add(blob.name, blob.size, known.get(blob.name))
+            blobs.append(one)
+            is_same = is_same and has_known
+        memory = None if observer is None else observer.encoded()
+        if memory is not None and len(memory) > LONGEST_MEMORY:
+            memory = None
+        seal = self._seal(state, lines, blobs, memory, is_same=is_same)
+        self.check()
+        _write(self.store, seal, memory)
+        return replace(state, state="sealed", seal=seal, late_bytes=0, is_new=True)
+
+    def _seal(
+        self,
+        state: FolderSeal,
+        lines: FolderLines,
+        blobs: Sequence[SealedBlob],
+        memory: bytes | None,
+        *,
+        is_same: bool,
+    ) -> Seal:
+        before = state.seal
+        name = SealName(state.collection, state.date, 1 if before is None else before.number + 1)
+        producers, more_producers = lines.producers()
+        grown = before if is_same else None
+        return Seal(
+            root=name.root,
+            date=name.date,
+            number=name.number,
+            reason="closed" if before is None else _reason(state, is_same=is_same),
+            sealed_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            made_by=f"otel-modeldata {version('otel-modeldata')}",
+            lateness=self.lateness,
+            blobs=tuple(blobs),
+            lines=lines.lines,
+            events=lines.events,
+            rows=lines.rows,
+            unreadable=lines.unreadable,
+            first_ns=lines.first_ns,
+            last_ns=lines.last_ns,
+            producers=producers,
+            more_producers=more_producers,
+            late_lines=0 if grown is None else lines.lines - grown.lines,
+            late_bytes=0 if grown is None else sum(blob.size for blob in blobs) - grown.size,
+            audit=None if memory is None else _checksum(name, memory),
+        )
 
 
 def _reason(state: FolderSeal, *, is_same: bool) -> str:
