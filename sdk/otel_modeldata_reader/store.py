@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .blobs.compacted_name import compacted_root
 from .blobs.datastore import located
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
+    from otel_modeldata_receiver.storage.store import StoredObject
 
     from .blobs.listing import CollectionBlobs
+    from .compacting.compact import CompactedFolder
     from .following.new_rows import NewRows
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
@@ -313,6 +316,45 @@ class Store:
             )
         return name or known[0]
 
+    def compact(  # noqa: PLR0913 (most are keywords)
+        self,
+        collection: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        older: float = 3600,
+        drop_lines: bool = False,
+        dry_run: bool = False,
+    ) -> list[CompactedFolder]:
+        """Make Parquet files of the lines of folders whose time has ended; readings use them from then on.
+
+        The files are in the folder `_parquet` of the store, with a manifest that proves that they have all rows. Lines
+        that come later are read as lines, until the next call makes Parquet files of them, too.
+
+        Args:
+            collection: as for `read`; None means all collections.
+            since: only folders whose time is in this window, as for `read`.
+            until: likewise.
+            older: only folders whose time ended so many seconds ago.
+            drop_lines: remove the lines for which there are Parquet files, after these were read back. Azure ML's
+                model monitoring reads lines only.
+            dry_run: write nothing, and return what would be done.
+
+        Returns:
+            The folders, also those in which nothing was to do.
+
+        Raises:
+            UnknownNameError: no such collection.
+            WindowError: a reversed window, or no time.
+            StoreBusyError: another command changes the store.
+            StoreUnavailableError: the store cannot be read or written.
+        """
+        from .compacting.compact import CompactRequest, compact  # noqa: PLC0415 (imports pyarrow)
+
+        request = CompactRequest(window=window_of(since, until), lateness=older, drop=drop_lines, dry_run=dry_run)
+        found = collections_of(self._store.walk()).values() if collection is None else [self._blobs_of(collection)]
+        return compact(self._store, found, request)
+
     def show(self, wanted: str, since: Moment = None, until: Moment = None, *, index: bool = True) -> FoundId:
         """Everything about one id: its events in all collections.
 
@@ -333,7 +375,7 @@ class Store:
 
     def _blobs_of(self, collection: str) -> CollectionBlobs:
         name = collection.strip("/")
-        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
+        found = collections_of(self._objects_of(name)).get(name) if _is_folder(name) else None
         if found is None:
             known = collections_of(self._store.walk())
             if name not in known:
@@ -342,6 +384,11 @@ class Store:
                 )
             found = known[name]
         return found
+
+
+    def _objects_of(self, name: str) -> list[StoredObject]:
+        """What a collection has: its folder, and its compacted folders."""
+        return [*self._store.walk(name), *self._store.walk(compacted_root(name))]
 
 
 def _is_folder(name: str) -> bool:
