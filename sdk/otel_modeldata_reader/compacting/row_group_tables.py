@@ -102,7 +102,7 @@ def group_tables(events: Events, names: tuple[str, str, str] | None, date: str) 
 def _types_of(envelope: Envelope) -> str | None:
     """The types of rows that are in the line; None for everything else."""
     is_elsewhere = envelope.dataref is not None or envelope.datainblob is not None
-    if is_elsewhere or envelope.type in PAYLOAD_TYPES or getattr(envelope, "erasedrows", None) is not None:
+    if is_elsewhere or envelope.type in PAYLOAD_TYPES or envelope.erasedrows is not None:
         return None
     return envelope.datatypes if envelope.datatypes and is_tabular(bytes(envelope.data)) else None
 

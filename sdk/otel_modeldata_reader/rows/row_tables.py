@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..lines.envelope import is_utf8
+from ..lines.erased_rows import without_rows
 from ..lines.payloads import is_binary
 from .envelope_columns import ENVELOPE, envelope_columns
 
@@ -39,7 +40,7 @@ _MOST_WIDTH: Final = 1024
 """The receiver takes ids of 256 characters."""
 _MOST_ENVELOPE_BYTES: Final = 4 << 20
 PAYLOAD_TYPES: Final = frozenset({"azureml.inference.request", "azureml.inference.response"})
-_layout: Final = attrgetter("type", "datatypes", "dataref", "datainblob")
+_layout: Final = attrgetter("type", "datatypes", "dataref", "datainblob", "erasedrows")
 _data: Final = attrgetter("data")
 _REQUEST_KEYS: Final = ("path", "method", "statuscode", "latencyms")
 
@@ -95,10 +96,10 @@ class RowTables:
                 yield from self._parts(chosen, own, key)
 
     def _flat_lines(
-        self, events: Events, event_type: str | None, types: str | None, reference: str | None, binary: str | None
+        self, events: Events, event_type: str | None, types: str | None, *elsewhere_or_erased: str | None
     ) -> Part | None:
         """The rows of events that differ only in their values; None if they must be looked at one by one."""
-        if reference is not None or binary is not None or event_type in PAYLOAD_TYPES:
+        if any(one is not None for one in elsewhere_or_erased) or event_type in PAYLOAD_TYPES:
             return None
         rows = self._flat(events, list(map(_data, events.envelopes)), types or "")
         return None if rows is None else self._complete(rows.events, rows.counts, rows.table)
@@ -129,6 +130,8 @@ class RowTables:
                 if found is None:
                     continue
                 content = found
+            if one.erasedrows is not None:
+                content = without_rows(content, one.erasedrows)
             contents.append(content)
             kept.append(index)
             size += len(content)
