@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .blobs.compacted_name import compacted_root
 from .blobs.dated_folder import LATENESS_SECONDS
 from .blobs.listing import collections_of
 from .exceptions import UnknownNameError, WindowError
@@ -11,8 +12,11 @@ from .nearest import nearest
 from .window import window_of
 
 if TYPE_CHECKING:
+    from otel_modeldata_receiver.storage.store import StoredObject
+
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
+    from .compacting.compact import CompactedFolder
     from .sealing.folder_seal import FolderSeal
     from .window import Moment
 
@@ -22,7 +26,7 @@ _HOUR_NS = 3_600 * 1_000_000_000
 
 
 class MaintainedStore:
-    """The part of `Store` that seals hours.
+    """The part of `Store` that compacts and seals folders.
 
     Args:
         store: an open one.
@@ -30,6 +34,44 @@ class MaintainedStore:
 
     def __init__(self, store: StoreAccess) -> None:
         self._store = store
+
+    def compact(  # noqa: PLR0913 (most are keywords)
+        self,
+        collection: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        older: float = 3600,
+        drop_lines: bool = False,
+        dry_run: bool = False,
+    ) -> list[CompactedFolder]:
+        """Make Parquet files of the lines of folders whose time has ended; readings use them from then on.
+
+        The files are in the folder `_parquet` of the store, with a manifest that proves that they have all rows. Lines
+        that come later are read as lines, until the next call makes Parquet files of them, too.
+
+        Args:
+            collection: as for `read`; None means all collections.
+            since: only folders whose time is in this window, as for `read`.
+            until: likewise.
+            older: only folders whose time ended so many seconds ago.
+            drop_lines: remove the lines for which there are Parquet files, after these were read back. Azure ML's
+                model monitoring reads lines only.
+            dry_run: write nothing, and return what would be done.
+
+        Returns:
+            The folders, also those in which nothing was to do.
+
+        Raises:
+            UnknownNameError: no such collection.
+            WindowError: a reversed window, or no time.
+            StoreBusyError: another command changes the store.
+            StoreUnavailableError: the store cannot be read or written.
+        """
+        from .compacting.compact import CompactRequest, compact  # noqa: PLC0415 (imports pyarrow)
+
+        request = CompactRequest(window=window_of(since, until), lateness=older, drop=drop_lines, dry_run=dry_run)
+        return compact(self._store, self._selected(collection), request)
 
     def seal(
         self,
@@ -134,7 +176,7 @@ class MaintainedStore:
 
     def _blobs_of(self, collection: str) -> CollectionBlobs:
         name = collection.strip("/")
-        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
+        found = collections_of(self._objects_of(name)).get(name) if _is_folder(name) else None
         if found is None:
             known = collections_of(self._store.walk())
             if name not in known:
@@ -143,6 +185,10 @@ class MaintainedStore:
                 )
             found = known[name]
         return found
+
+    def _objects_of(self, name: str) -> list[StoredObject]:
+        """What a collection has: its folder, and its compacted folders."""
+        return [*self._store.walk(name), *self._store.walk(compacted_root(name))]
 
 
 def _is_folder(name: str) -> bool:

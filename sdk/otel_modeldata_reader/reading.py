@@ -312,13 +312,14 @@ class Reading:
     def _finish(self, first: OnePass, plan: Plan, kept: int) -> None:
         from .blobs.set_aside import parked_bytes, quarantined_lines  # noqa: PLC0415 (only at the end)
 
-        blobs, root = first.blobs, self._request.collection.root
+        root = self._request.collection.root
+        blobs, size = first.extent
         self._report = first.tally.report(
             plan.types,
             tuple(plan.renamed.items()),
             seals=self._request.seals,
-            blobs=len(blobs),
-            size=sum(blob.size for blob in blobs),
+            blobs=blobs,
+            size=size,
             kept=kept,
             quarantined=quarantined_lines(self._store, self._request.window),
             parked=parked_bytes(self._store, root) if root else 0,

@@ -91,6 +91,8 @@ class ReadReport:
         misplaced: events in the folder of another time.
         mismatched: events whose rows do not have the types that their line says; they were read without these.
         missing_payloads: events left out, because the object that they refer to is missing or unreadable.
+        distrusted: compacted folders with a manifest or a Parquet file that is damaged or missing: their lines were
+            read instead, where they are still there.
         quarantined: lines in the quarantine of the store in the same hours, of any collection: they could not become
             events.
         parked: bytes of this collection that wait in the store for their own place.
@@ -114,6 +116,7 @@ class ReadReport:
     misplaced: int = 0
     mismatched: int = 0
     missing_payloads: int = 0
+    distrusted: int = 0
     quarantined: int = 0
     parked: int = 0
     renamed: tuple[tuple[str, str], ...] = ()
@@ -126,7 +129,7 @@ class ReadReport:
     def is_clean(self) -> bool:
         """Whether every line was read, each with the types of all others."""
         skipped = self.torn + self.foreign + self.mismatched + self.missing_payloads + self.quarantined + self.parked
-        return not skipped and not self.type_changes and not self.unconverted
+        return not skipped and not self.distrusted and not self.type_changes and not self.unconverted
 
     def __str__(self) -> str:
         skipped = (
@@ -136,6 +139,7 @@ class ReadReport:
             "misplaced",
             "mismatched",
             "missing_payloads",
+            "distrusted",
             "quarantined",
             "outside",
         )

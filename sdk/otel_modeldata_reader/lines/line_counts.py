@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from .envelope import Envelope, decode_line, decode_lines
+from .erased_rows import erased_of
 from .payloads import Payloads
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def rows_of(envelope: Envelope, payloads: Payloads, blob: str) -> int:
     if not content or content == b"null":
         return 0
     try:
-        return len(_rows.decode(content))
+        rows = len(_rows.decode(content))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 1
+    return rows - erased_of(envelope.erasedrows, rows)
