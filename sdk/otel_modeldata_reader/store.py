@@ -10,6 +10,7 @@ from .blobs.store_access import StoreAccess
 from .collection import Collection, collections_in
 from .exceptions import ReaderError, UnknownNameError
 from .lookup import find_id
+from .maintained_store import MaintainedStore
 from .nearest import nearest
 from .reading import Reading, Request
 from .window import window_of
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
-    from .blobs.listing import CollectionBlobs
-    from .erasing import Receipt
     from .following.new_rows import NewRows
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
@@ -61,11 +60,11 @@ def open_store(
     return Store(StoreAccess(*located(str(url), access, config)))
 
 
-class Store:
+class Store(MaintainedStore):
     """A store that is read, and to which labels are added; `open_store` opens it. It can be sent to other processes."""
 
     def __init__(self, store: StoreAccess) -> None:
-        self._store = store
+        super().__init__(store)
         self._label_writers: dict[str, LabelWriter] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -110,6 +109,7 @@ class Store:
         where: str | None = None,
         envelope: bool = True,
         strict: bool = False,
+        sealed: bool = False,
     ) -> Reading:
         """A reading of one collection; nothing is read before its rows are asked for.
 
@@ -123,6 +123,8 @@ class Store:
             envelope: whether rows have the envelope's columns before their own: row_id, correlationid, time, endpoint,
                 deployment, collection, traceparent, modelversion and event_id.
             strict: raise where a line would be skipped or a column would change its type.
+            sealed: read exactly what is sealed, so that the same reading has the same rows later (see `seal`). The
+                report says how many folders have no seal, and which bytes came later.
 
         Raises:
             UnknownNameError: no such collection.
@@ -130,15 +132,21 @@ class Store:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
         window = window_of(since, until)
+        blobs, seals = self._blobs_of(collection), None
+        if sealed:
+            from .sealing.sealed_blobs import sealed_blobs  # noqa: PLC0415 (imports msgspec)
+
+            blobs, seals = sealed_blobs(self._store, blobs, window)
         return Reading(
             self._store,
             Request(
-                collection=self._blobs_of(collection),
+                collection=blobs,
                 window=window,
                 columns=None if columns is None else tuple(columns),
                 where=where,
                 envelope=envelope,
                 strict=strict,
+                seals=seals,
             ),
         )
 
@@ -331,67 +339,3 @@ class Store:
         """
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
-
-    def erase(  # noqa: PLR0913 (most are keywords)
-        self,
-        scope: str = "",
-        *,
-        where: str | None = None,
-        ids: Sequence[str] = (),
-        since: Moment = None,
-        until: Moment = None,
-        dry_run: bool = True,
-        only: bool = False,
-        every: bool = False,
-        shared: bool = False,
-        by: str = "",
-        reason: str = "",
-    ) -> Receipt:
-        """Erase rows in all collections of a deployment, beside living receivers; by default only say what would go.
-
-        Args:
-            scope: the collection that `where` is about; with `ids` a collection or a deployment, or everything.
-            where: only rows for which this is true: a condition in SQL, as for `read`.
-            ids: correlation ids, row ids, event ids or trace ids.
-            since: `where` is about events from this moment on, as for `read`.
-            until: `where` is about events before this moment.
-            dry_run: whether nothing is changed. False erases; after an error the same call continues.
-            only: whether other collections than `scope` are left as they are.
-            every: whether `where` may be true for all rows.
-            shared: whether rows are erased, too, that were not chosen and have the row id of one that was.
-            by: who erases, for the tombstone.
-            reason: why, for the tombstone.
-
-        Raises:
-            UnknownNameError: no such collection or deployment.
-            ReaderError: neither a condition nor ids, or one that chooses too much; the message says what to add.
-            StoreBusyError: another command changes the store.
-            StoreUnavailableError: the store cannot be read or written.
-        """
-        from .erasing.erase import erase  # noqa: PLC0415 (imports pyarrow)
-        from .erasing.request import asked  # noqa: PLC0415 (likewise)
-
-        request = asked(scope, where, ids, since, until, only=only, every=every, shared=shared)
-        return erase(self._store, request, dry_run=dry_run, by=by, reason=reason)
-
-    def _blobs_of(self, collection: str) -> CollectionBlobs:
-        name = collection.strip("/")
-        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
-        if found is None:
-            known = collections_of(self._store.walk())
-            if name not in known:
-                raise UnknownNameError(
-                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, list(known))}"
-                )
-            found = known[name]
-        return found
-
-
-def _is_folder(name: str) -> bool:
-    """Whether a store can list this name."""
-    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
-
-    try:
-        return checked_name(name) == name
-    except ValueError:
-        return False

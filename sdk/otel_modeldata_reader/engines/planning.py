@@ -107,6 +107,7 @@ def plan_read(
         blobs=len(every.blobs),
         size=sum(blob.size for blob in every.blobs),
         kept=tally.rows,
+        seals=request.seals,
     )
     ranges = [one for blob in every.blobs for one in marks.ranges(blob, tally.repeated.get(blob.name, []), size)]
     return ReadPlan(rows=rows, partitions=tuple(packed(rows, ranges, size)), report=report, nullable=nullable)
