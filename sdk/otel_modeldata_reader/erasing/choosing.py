@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from ..exceptions import ReaderError
-from ..index.line_ids import id_of_row, plain_id
-from ..lines.erased_rows import united
+from ..index.line_ids import id_of_row, plain_id, span_ids_of
+from ..lines.erased_rows import ranges_of, united
 from ..lines.event_stream import event_batches
 from ..lines.payloads import Payloads
 from ..lines.tally import Tally
 from ..reading import Reading, Request
 from ..window import window_of
+from .compacted_rows import manifests_of, row_groups
+from .line_keys import keys_of, members_of
 from .selection import ALL_ROWS, Selection, covers
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
-    from ..lines.envelope import Envelope
     from ..lines.erased_rows import RowRanges
     from .request import EraseRequest
 
@@ -62,12 +63,12 @@ class Chosen:
 
 
 class _Event(NamedTuple):
-    """An event of the collection: its ids and how many rows it has."""
+    """An event of the collection: its ids, and the numbers of its rows that are not erased."""
 
     id: str | None
     correlation_id: str | None
     trace_id: str
-    rows: int
+    present: RowRanges
 
 
 def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request: EraseRequest) -> Chosen:
@@ -137,12 +138,10 @@ def _completed(store: StoreAccess, collection: CollectionBlobs, chosen: Chosen, 
         if corr is None or corr not in selection.rows:
             continue
         own = selection.events.get(event.id, ()) if event.id else selection.rows[corr]
-        if not covers(own, 0, event.rows - 1):
+        others = [row for first, last in event.present for row in range(first, last + 1) if not covers(own, row, row)]
+        if others:
             partial.add(corr)
-        shared += sum(
-            1 for first, last in selection.rows[corr] for row in range(first, min(last + 1, event.rows))
-            if not covers(own, row, row)
-        )  # fmt: skip
+            shared += sum(covers(selection.rows[corr], row, row) for row in others)
     whole = frozenset(selection.rows).difference(partial)
     selection = msgspec.structs.replace(selection, requests=whole)
     if only:  # neither rows of other collections, nor those that share an id
@@ -193,8 +192,7 @@ def choose_by_ids(store: StoreAccess, collections: Iterable[CollectionBlobs], re
             if event.trace_id in named:
                 requests.add(event.correlation_id)
             elif event.id in named:
-                every = ((0, max(0, event.rows - 1)),)
-                found[event.correlation_id] = united((*found.get(event.correlation_id, ()), *every))
+                found[event.correlation_id] = united((*found.get(event.correlation_id, ()), *event.present))
     more = Selection(rows=found, requests=frozenset(requests), span_traces=frozenset(traces))
     shared = 0 if more.is_empty else sum(_shared(store, one, selection, more) for one in collections)
     return Chosen(selection=selection.merged(more), shared=shared)
@@ -211,22 +209,40 @@ def _shared(store: StoreAccess, collection: CollectionBlobs, named: Selection, m
         if event.id in named.events or event.trace_id in named.traces:
             own.add(corr)
         else:
-            others[corr] = others.get(corr, 0) + max(1, event.rows)
+            others[corr] = others.get(corr, 0) + 1
     return sum(count for corr, count in others.items() if corr in own)
 
 
 def _events(store: StoreAccess, collection: CollectionBlobs) -> Iterator[_Event]:
+    """The events of a collection: those of its lines, then those of Parquet files whose lines are dropped."""
     payloads = Payloads(store, collection.objects)
     everything = window_of(None, None)
     for events in event_batches(store, collection.blobs, everything, Tally(strict=False)):
         for one, blob in zip(events.envelopes, events.blobs, strict=True):
-            parts = (one.traceparent or "").split("-")
-            yield _Event(one.id, one.correlationid, parts[1] if len(parts) >= 4 else "", _count(one, payloads, blob))
+            data = payloads.read(one, blob) if one.dataref is not None else bytes(one.data)
+            trace_id = span_ids_of(one.traceparent)[0]
+            yield _Event(one.id, one.correlationid, trace_id, _present(data, one.erasedrows))
+    for manifest in manifests_of(store, collection):
+        for group in row_groups(store, manifest):
+            if group.part.kind == "rows":
+                for found in group.events():
+                    yield _Event(found.id, found.correlation_id, found.trace_id, found.numbers)
+                continue
+            for line in group.lines():
+                keys = keys_of(members_of(line) or {})
+                yield _Event(keys.id or None, keys.correlation_id, keys.trace_id, _present(keys.data, keys.erased))
 
 
-def _count(one: Envelope, payloads: Payloads, blob: str) -> int:
-    content = payloads.read(one, blob) if one.dataref is not None else bytes(one.data)
+def _present(data: bytes | None, erased: str | None) -> RowRanges:
+    """The numbers of the rows of an event that are not erased; a payload that is no list is row 0."""
     try:
-        return len(_rows.decode(content or b"[]"))
+        count = len(_rows.decode(data or b"[]"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return 1
+        count = 1
+    found: list[tuple[int, int]] = []
+    start = 0
+    for first, last in ranges_of(erased):
+        found.append((start, min(first, count) - 1))
+        start = last + 1
+    found.append((start, count - 1))
+    return united(found)

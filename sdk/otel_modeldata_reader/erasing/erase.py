@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..blobs.byte_ranges import ByteRange
-from ..blobs.listing import collections_of, date_of
-from ..exceptions import ReaderError, UnknownNameError
-from ..nearest import nearest
+from ..blobs.compacted_name import manifest_name
+from ..exceptions import ReaderError
 from ..progress import Progress
-from .blob_rewrite import BlobRewriter, changed_lines
-from .choosing import Chosen, choose_by_condition, choose_by_ids
-from .erased_counts import ErasedCounts, joined_hours
+from .blob_rewrite import BlobRewriter
+from .compacted_eraser import clean_compacted
+from .erased_counts import joined_hours
 from .journal import Journal, JournalInfo, journals_in
 from .leftovers import remove_leftovers
-from .line_blocks import line_blocks
-from .line_eraser import LineEraser
-from .places import collections_in_scope, objects_of, places_in
-from .quarantine_eraser import QuarantineEraser
+from .places import objects_of, places_in
+from .quarantine_condition import quarantine_condition
 from .receipt import Receipt
-from .request import EraseRequest, predicate_of, request_of
+from .request import predicate_of, request_of
+from .scan import Erasers, compacted_in, has_chosen, would_go
+from .scope_choice import choose
 from .selection import Selection
 from .tombstone import tombstone_name, tombstones_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ..blobs.store_access import StoreAccess
     from .blob_rewrite import Eraser
+    from .choosing import Chosen
     from .places import Place
+    from .quarantine_condition import QuarantineCondition
+    from .request import EraseRequest
     from .tombstone import ErasedHour
 
 __all__ = ["erase", "resume"]
-
-logger = logging.getLogger(__name__)
 
 _MOST_ROUNDS: Final = 100
 _SAMPLE: Final = 5
@@ -64,20 +60,14 @@ def erase(store: StoreAccess, request: EraseRequest, *, dry_run: bool, by: str =
         StoreBusyError: another command changes the store.
         StoreUnavailableError: the store cannot be read or written. Running it again continues.
     """
-    if dry_run:
-        objects = store.walk()
-        chosen = _choose(store, objects, request)
-        hours = _would_go(store, objects, chosen.selection, request)
-        return _receipt(store, _info(request, by, reason), chosen, hours=hours, is_done=False)
-    with store.locked("erase") as check:
-        journals = journals_in(store, check)
-        objects = store.walk()
-        tombstones = [one for _, one in tombstones_in(store, objects) if one is not None]
-        for journal in journals.values():
-            journal.recover(objects, tombstones)
-        known = journals.get(request.id)
-        run = _Run(store, request, known or Journal(store, _info(request, by, reason), check), check)
-        return run.run(is_begun=known is not None)
+    with quarantine_condition(request.scope, request.where) as condition:
+        if dry_run:
+            return _would_erase(store, request, condition, _info(request, by, reason))
+        with store.locked("erase") as check:
+            journals = _recovered(store, check)
+            known = journals.get(request.id)
+            journal = known or Journal(store, _info(request, by, reason), check)
+            return _Run(store, request, journal, check, condition).run(is_begun=known is not None)
 
 
 def resume(store: StoreAccess) -> list[Receipt]:
@@ -88,16 +78,54 @@ def resume(store: StoreAccess) -> list[Receipt]:
     """
     receipts = []
     with store.locked("erase") as check:
-        journals = journals_in(store, check)
+        for journal in _recovered(store, check).values():
+            if journal.info.kind == "erase":
+                request = request_of(journal.info.request)
+                with quarantine_condition(request.scope, request.where) as condition:
+                    receipts.append(_Run(store, request, journal, check, condition).run(is_begun=True))
+    return receipts
+
+
+def _recovered(store: StoreAccess, check: Callable[[], None]) -> Mapping[str, Journal]:
+    """The erasures that were interrupted; what they had begun in a blob is undone."""
+    journals = journals_in(store, check)
+    if journals:
         objects = store.walk()
         tombstones = [one for _, one in tombstones_in(store, objects) if one is not None]
         for journal in journals.values():
             journal.recover(objects, tombstones)
-        for journal in journals.values():
-            if journal.info.kind == "erase":
-                run = _Run(store, request_of(journal.info.request), journal, check)
-                receipts.append(run.run(is_begun=True))
-    return receipts
+    return journals
+
+
+def _would_erase(
+    store: StoreAccess, request: EraseRequest, condition: QuarantineCondition | None, info: JournalInfo
+) -> Receipt:
+    objects = store.walk()
+    chosen = choose(store, objects, request, condition)
+    hours: tuple[ErasedHour, ...] = ()
+    if not chosen.selection.is_empty:
+        erasers = _erasers(store, objects, chosen.selection, request, condition)
+        counts = [eraser.counts(manifest) for eraser, manifest in compacted_in(erasers, objects)]
+        places = places_in(objects, request.scope, only=request.only)
+        hours = joined_hours([*(hour for one in counts for hour in one.hours), *would_go(erasers, places)])
+    return _receipt(store, info, chosen, hours=hours, is_done=False)
+
+
+def _erasers(
+    store: StoreAccess,
+    objects: Sequence[StoredObject],
+    selection: Selection,
+    request: EraseRequest,
+    condition: QuarantineCondition | None,
+) -> Erasers:
+    return Erasers(
+        store=store,
+        selection=selection,
+        payloads=objects_of(objects),
+        scope=request.scope,
+        condition=condition,
+        only=request.only,
+    )
 
 
 @dataclass(slots=True)
@@ -118,15 +146,24 @@ class _Run:
         request: what is erased.
         journal: of the erasure.
         check: proves that this command may still change the store.
+        condition: that of the request, for records in quarantine.
     """
 
-    def __init__(self, store: StoreAccess, request: EraseRequest, journal: Journal, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: StoreAccess,
+        request: EraseRequest,
+        journal: Journal,
+        check: Callable[[], None],
+        condition: QuarantineCondition | None,
+    ) -> None:
         from otel_modeldata_receiver.storage.folders.replaced_blobs import copy_name  # noqa: PLC0415 (a store is open)
 
         self._store = store
         self._request = request
         self._journal = journal
         self._check = check
+        self._condition = condition
         self._tool = tool()
         self._rewriter = BlobRewriter(store, journal, check, copy_name, self._tool)
         self._seen = _Round()
@@ -138,7 +175,8 @@ class _Run:
         for _ in range(_MOST_ROUNDS):
             objects = self._store.walk()
             is_first = first is None and not is_begun
-            chosen = _choose(self._store, objects, self._request, self._seen.chosen_from, is_first=is_first)
+            seen = self._seen.chosen_from
+            chosen = choose(self._store, objects, self._request, self._condition, seen, is_first=is_first)
             first = first or chosen
             merged = selection.merged(chosen.selection)
             has_more = merged != selection
@@ -159,22 +197,37 @@ class _Run:
 
     def _erase_round(self, objects: Sequence[StoredObject], selection: Selection) -> bool:
         """Rewrite every blob that has chosen rows; whether there was one."""
-        payloads = objects_of(objects)
+        erasers = _erasers(self._store, objects, selection, self._request, self._condition)
+        has_any = self._erase_compacted(erasers, objects)
         places = [
             place
             for place in places_in(objects, self._request.scope, only=self._request.only)
             if place.blob.size > self._seen.scanned.get(place.blob.name, 0)
         ]
         progress = Progress(self._store.shown, sum(place.blob.size for place in places))
-        has_any = False
         for place in places:
-            eraser = _eraser(self._store, selection, place, payloads, self._request.scope)
+            eraser = erasers.of(place)
             start = self._seen.scanned.get(place.blob.name, 0)
-            position, is_hit = _scanned(self._store, place, eraser, start, progress)
+            position, is_hit = has_chosen(self._store, place, eraser, start, progress)
             self._seen.scanned[place.blob.name] = position
             if is_hit:
                 has_any = True
                 self._rewrite(place, eraser)
+        return has_any
+
+    def _erase_compacted(self, erasers: Erasers, objects: Sequence[StoredObject]) -> bool:
+        """Rewrite every compacted folder that has chosen rows, before the lines: whether there was one."""
+        has_any = False
+        for eraser, manifest in compacted_in(erasers, objects):
+            name = manifest_name(manifest.root, manifest.date, manifest.number)
+            if name in self._seen.scanned:
+                continue
+            self._seen.scanned[name] = 0
+            if eraser.has_chosen(manifest):
+                has_any = True
+                eraser.erase(manifest, self._journal, self._check, self._tool)
+            else:
+                clean_compacted(self._store, manifest.folder, manifest, self._check)
         return has_any
 
     def _rewrite(self, place: Place, eraser: Eraser) -> None:

@@ -12,8 +12,8 @@ from .tombstone import ErasedHour, ErasedNumbers
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .line_keys import LineKeys
     from .line_eraser import LineChange
+    from .line_keys import LineKeys
 
 __all__ = ["ErasedCounts", "joined_hours", "joined_numbers"]
 

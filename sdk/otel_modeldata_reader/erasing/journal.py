@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ..blobs.store_access import StoreAccess
+    from .tombstone import BlobChange
 
 __all__ = ["Journal", "JournalInfo", "Step", "journals_in", "remove_now"]
 
 _T = TypeVar("_T")
+_BLOB_SUFFIX: Final = ".jsonl"
 _INFO: Final = "info.json"
 _MOST_BYTES: Final = 256 << 20
 
@@ -142,11 +144,10 @@ class Journal:
         counted = {change.old for found in tombstones if found.id == self.info.id for change in found.blobs}
         for name, step in self._named(STEP_SUFFIX, Step):
             olds = [change.old for change in step.blobs]
-            if any(sizes.get(old.name) for old in olds) or (olds and all(old in counted for old in olds)):
-                for old in olds:
-                    if sizes.get(old.name):
-                        note = Replacement(blob=old.name, size=old.size).note_name
-                        remove_now(self._store, note)
+            undone = [change for change in step.blobs if _is_undone(change, sizes)]
+            for change in undone:
+                remove_now(self._store, Replacement(blob=change.old.name, size=change.old.size).note_name)
+            if undone or (olds and all(old in counted for old in olds)):
                 self._remove(name)
 
     def joined(self, tool: str, predicate: str) -> Tombstone:
@@ -191,6 +192,14 @@ class Journal:
             if name.endswith(end) and (value := _decoded(self._store, one, kind)) is not None:
                 found.append((name, value))
         return found
+
+
+def _is_undone(change: BlobChange, sizes: Mapping[str, int]) -> bool:
+    """Whether the old blob is still what counts. A manifest counts until there is the next one."""
+    is_there = bool(sizes.get(change.old.name))
+    if change.old.name.endswith(_BLOB_SUFFIX):
+        return is_there
+    return is_there and (change.new is None or change.new.name not in sizes)
 
 
 def journals_in(store: StoreAccess, check: Callable[[], None]) -> Mapping[str, Journal]:

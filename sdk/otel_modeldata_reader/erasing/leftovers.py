@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..blobs.byte_ranges import ByteRange
+from ..blobs.compacted_name import compacted_name
 from ..index.index_file import FIRST_READ_BYTES, DamagedIndexError, header_size, is_index, read_header
 from .journal import remove_now
 
@@ -99,7 +100,13 @@ def _is_seal_of(name: str, steps: Sequence[Step]) -> bool:
     if not name.startswith(f"{_SEALED}/"):
         return False
     folder = name.removeprefix(f"{_SEALED}/").rpartition("/")[0]
-    return any(folder == change.old.name.rpartition("/")[0] for step in steps for change in step.blobs)
+    return any(folder == _lines_folder(change.old.name) for step in steps for change in step.blobs)
+
+
+def _lines_folder(name: str) -> str:
+    """The folder of the lines of a blob, or of a manifest."""
+    place = compacted_name(name)
+    return name.rpartition("/")[0] if place is None else place.folder
 
 
 def _is_damaged_line(store: StoreAccess, one: StoredObject, selection: Selection) -> bool:

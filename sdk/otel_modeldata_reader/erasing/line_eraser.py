@@ -14,6 +14,7 @@ import msgspec
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.payload_path import payload_path
 from otel_modeldata_receiver.mapping.cloudevent import content_range, rows_object_name
+from otel_modeldata_receiver.storage.parking.parked_names import parked_object
 
 from ..lines.erased_rows import erased_of, ranges_of, ranges_text, united
 from .line_keys import ids_of_lines, keys_of, members_of
@@ -158,8 +159,6 @@ class LineEraser:
     def _cut(  # noqa: PLR0913, PLR0917 (the parts of one line)
         self, line: bytes, members: Members, keys: LineKeys, data: bytes, erased: str, name: str, rows: int
     ) -> LineChange:
-        from otel_modeldata_receiver.storage.parking.parked_names import parked_object  # noqa: PLC0415 (a store is open)
-
         members = dict(members)
         new = None
         stored, size = self._objects.get(name, ("", 0))

@@ -17,8 +17,9 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.exceptions import UndecodableError
 from otel_modeldata_receiver.layout.payload_path import payload_path
 from otel_modeldata_receiver.mapping import protowire
-from otel_modeldata_receiver.mapping.quarantine import object_name
+from otel_modeldata_receiver.mapping.quarantine import OTLP_CONTENT_TYPE, object_name
 from otel_modeldata_receiver.otlp_messages import LogRecord
+from otel_modeldata_receiver.storage.parking.parked_names import parked_object
 
 from ..auditing import quarantine_line
 from .line_eraser import LineChange, NewObject
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..auditing.quarantine_line import Origin, QuarantinedLine
     from ..blobs.store_access import StoreAccess
+    from .quarantine_condition import QuarantineCondition
     from .selection import Selection
 
 __all__ = ["QuarantineEraser", "QuarantinedRecord"]
@@ -65,8 +67,10 @@ class QuarantineEraser:
         store: has the objects that lines refer to.
         folder: where they are looked for.
         objects: what lines may refer to, see `objects_of`.
-        scope: a deployment, or a collection of it: records of others stay.
-        is_chosen: whether a record is chosen by what it says, in addition to the selection.
+        scope: a deployment, or a collection of it: records of other deployments stay.
+        only: whether records of other collections than `scope` stay, too.
+        is_parked: whether the lines, and new objects of theirs, wait for their place.
+        condition: chooses records by their rows, in addition to the selection.
     """
 
     def __init__(
@@ -75,15 +79,20 @@ class QuarantineEraser:
         store: StoreAccess,
         folder: str,
         objects: Mapping[str, tuple[str, int]],
+        *,
         scope: str,
-        is_chosen: Callable[[QuarantinedRecord], bool] = lambda _: False,
+        only: bool = False,
+        is_parked: bool = False,
+        condition: QuarantineCondition | None = None,
     ) -> None:
         self._selection = selection
         self._store = store
         self._folder = folder
         self._objects = objects
         self._deployment = tuple(deployment_of(scope).lower().split("/")) if deployment_of(scope) else None
-        self._is_chosen_too = is_chosen
+        self._only = scope if only else ""
+        self._is_parked = is_parked
+        self._condition = condition
 
     def touched(self, content: bytes, count: int) -> None:
         """Every line is looked at: see `LineEraser.touched`."""
@@ -102,7 +111,7 @@ class QuarantineEraser:
         if found is None or members is None:
             return LineChange(line=b"", rows=0, keys=None) if self._selection.is_in(line) else None
         if found.request or found.requestref:
-            return self._of_request(line, members, found)
+            return self._of_request(members, found)
         record, name = self._part(found.record, found.recordref)
         resource, _ = self._part(found.resource, found.resourceref)
         read = read_record(record, quarantine_line.origin_of(resource))
@@ -111,7 +120,7 @@ class QuarantineEraser:
         stored, size = self._objects.get(name, ("", 0))
         return LineChange(line=b"", rows=0, keys=read.keys, old_object=stored, object_size=size)
 
-    def _of_request(self, line: bytes, members: dict[str, msgspec.Raw], found: QuarantinedLine) -> LineChange | None:
+    def _of_request(self, members: dict[str, msgspec.Raw], found: QuarantinedLine) -> LineChange | None:
         request, name = self._part(found.request, found.requestref)
         stored, size = self._objects.get(name, ("", 0))
         chosen: list[LineKeys] = []
@@ -138,8 +147,11 @@ class QuarantineEraser:
         members = dict(members)
         new = None
         if found.requestref:
-            new = NewObject(name=f"{self._folder}/files/{object_name(rest)}", content=rest)
-            members["requestref"] = msgspec.Raw(_encode(self._store.url_of(new.name)))
+            new_name = f"{self._folder}/files/{object_name(rest)}"
+            new = NewObject(
+                name=parked_object(new_name, OTLP_CONTENT_TYPE) if self._is_parked else new_name, content=rest
+            )
+            members["requestref"] = msgspec.Raw(_encode(self._store.url_of(new_name)))
         else:
             members["request"] = msgspec.Raw(_encode(b64encode(rest).decode()))
         members["size"] = msgspec.Raw(_encode(len(rest)))
@@ -157,11 +169,15 @@ class QuarantineEraser:
         keys = read.keys
         collection = keys.type.removeprefix(semconv.EVENT_TYPE_PREFIX)
         root = f"{'/'.join(tenant or ('', ''))}/{collection}"
+        if self._only and root.lower() != self._only.lower():
+            return False
         if self._selection.rows_of(root, keys.id, keys.correlation_id, keys.trace_id):
             return True
         if self._selection.in_rows(root) and self._selection.names_any(read.body):
             return True
-        return self._is_chosen_too(read) or (not keys.id and not keys.correlation_id and self._has_token(record))
+        if self._condition is not None and self._condition.is_chosen(read):
+            return True
+        return not keys.id and not keys.correlation_id and self._has_token(record)
 
     def _has_token(self, content: bytes) -> bool:
         """Whether bytes have a chosen id as a text; the byte before a text is its length, and may be a letter."""

@@ -67,7 +67,7 @@ class EraseRequest:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
-def asked(  # noqa: PLR0913, PLR0917 (the arguments of `Store.erase`)
+def asked(  # noqa: PLR0913 (the arguments of `Store.erase`)
     scope: str,
     where: str | None,
     ids: Sequence[str],
@@ -87,7 +87,9 @@ def asked(  # noqa: PLR0913, PLR0917 (the arguments of `Store.erase`)
     if isinstance(ids, str):
         raise ReaderError(f"expected ids as a list, got the text {ids!r}: put it into brackets")
     if (where is None) == (not ids):
-        raise ReaderError("expected where= or ids=, got " + ("none" if where is None else "both") + ": give one of them")
+        raise ReaderError(
+            "expected where= or ids=, got " + ("none" if where is None else "both") + ": give one of them"
+        )
     if not all(ids) or {type(one) for one in ids} - {str}:
         raise ReaderError("expected ids that are texts, got an empty or another one: leave it out")
     if where is not None and not where.strip():

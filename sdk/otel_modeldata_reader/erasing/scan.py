@@ -9,22 +9,28 @@ from ..blobs.byte_ranges import ByteRange
 from ..blobs.listing import date_of
 from ..progress import Progress
 from .blob_rewrite import changed_lines
+from .compacted_eraser import CompactedEraser
+from .compacted_rows import manifests_of
 from .erased_counts import ErasedCounts, joined_hours
 from .line_blocks import line_blocks
 from .line_eraser import LineEraser
+from .places import collections_in_scope
 from .quarantine_eraser import QuarantineEraser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from otel_modeldata_receiver.storage.store import StoredObject
 
     from ..blobs.store_access import StoreAccess
+    from ..compacted.manifest import Manifest
     from .blob_rewrite import Eraser
     from .places import Place
     from .quarantine_condition import QuarantineCondition
     from .selection import Selection
     from .tombstone import ErasedHour
 
-__all__ = ["Erasers", "has_chosen", "would_go"]
+__all__ = ["Erasers", "compacted_in", "has_chosen", "would_go"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,20 @@ class Erasers:
             source=place.source,
             is_parked=place.is_parked,
         )
+
+
+def compacted_in(erasers: Erasers, objects: Sequence[StoredObject]) -> Iterator[tuple[CompactedEraser, Manifest]]:
+    """The compacted folders of a scope, each with what erases from it.
+
+    Raises:
+        ReaderError: a manifest is damaged, or cannot be read.
+    """
+    for root, collection in collections_in_scope(objects, erasers.scope).items():
+        if erasers.only and root != erasers.scope:
+            continue
+        for manifest in manifests_of(erasers.store, collection):
+            lines = LineEraser(erasers.selection, erasers.store, root, manifest.lines_folder, erasers.payloads)
+            yield CompactedEraser(erasers.store, erasers.selection, root, lines), manifest
 
 
 def has_chosen(store: StoreAccess, place: Place, eraser: Eraser, start: int, progress: Progress) -> tuple[int, bool]:

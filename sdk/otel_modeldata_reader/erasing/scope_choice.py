@@ -11,7 +11,8 @@ from ..blobs.listing import collections_of
 from ..exceptions import ReaderError, UnknownNameError
 from ..nearest import nearest
 from .choosing import Chosen, choose_by_condition, choose_by_ids
-from .places import collections_in_scope
+from .places import collections_in_scope, objects_of, places_in
+from .scan import Erasers, would_go
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ..blobs.store_access import StoreAccess
+    from .quarantine_condition import QuarantineCondition
     from .request import EraseRequest
 
 __all__ = ["choose"]
@@ -29,17 +31,37 @@ def choose(
     store: StoreAccess,
     objects: Sequence[StoredObject],
     request: EraseRequest,
+    condition: QuarantineCondition | None,
     seen: dict[str, int] | None = None,
     *,
     is_first: bool = True,
 ) -> Chosen:
-    """What is chosen among the blobs that are new or larger than `seen` has them, which is brought up to date."""
+    """What is chosen among the blobs that are new or larger than `seen` has them, which is brought up to date.
+
+    Args:
+        store: has the rows.
+        objects: its listing.
+        request: what is erased.
+        condition: that of the request, for records in quarantine.
+        seen: sizes of blobs that were looked at; None looks at everything.
+        is_first: whether the request must be right: else a part of it may be erased already.
+
+    Raises:
+        UnknownNameError: no such collection or deployment.
+        ReaderError: no condition, or one that chooses too much; the message says what to add.
+        StoreUnavailableError: the store cannot be read.
+    """
     seen = {} if seen is None else seen
+    is_all = not seen
     collections = collections_in_scope(objects, request.scope)
     if is_first:
         _check_scope(store, objects, collections, request)
     fresh = {
-        root: replace(one, blobs=tuple(blob for blob in one.blobs if blob.size > seen.get(blob.name, 0)))
+        root: replace(
+            one,
+            blobs=tuple(blob for blob in one.blobs if blob.size > seen.get(blob.name, 0)),
+            compacted=one.compacted if is_all else {},
+        )
         for root, one in collections.items()
     }
     seen.update((blob.name, blob.size) for one in collections.values() for blob in one.blobs)
@@ -49,13 +71,17 @@ def choose(
             chosen = choose_by_condition(store, fresh[request.scope], request)
     else:
         chosen = choose_by_ids(store, fresh.values(), request)
-    if chosen.shared and not request.shared:
+    if condition is not None:
+        _look_at_quarantine(store, objects, request, condition, seen)
+        selection = chosen.selection.merged(condition.selection)
+        chosen = replace(chosen, selection=selection, unread=chosen.unread + condition.undecided)
+    if chosen.shared and not request.shared and is_first:
         raise ReaderError(
             f"expected correlation ids of one request each, got {chosen.shared:,} rows with the row id of a chosen "
             "row that were not chosen: erase with only=True (--only) in the collection alone, or with shared=True "
             "(--shared) every row that has such a row id"
         )
-    if chosen.shared:
+    if chosen.shared and request.shared:
         chosen = replace(chosen, selection=msgspec.structs.replace(chosen.selection, exact=frozenset()))
     if is_first and chosen.rows and chosen.rows == chosen.of and not request.every:
         raise ReaderError(
@@ -79,3 +105,25 @@ def _check_scope(
         raise UnknownNameError(
             f"expected a collection or a deployment of {store.shown}, got {scope!r}: {nearest(scope, sorted(names))}"
         )
+
+
+def _look_at_quarantine(
+    store: StoreAccess,
+    objects: Sequence[StoredObject],
+    request: EraseRequest,
+    condition: QuarantineCondition,
+    seen: dict[str, int],
+) -> None:
+    """Evaluate a condition for records in quarantine that are new; it keeps what it is true for."""
+    erasers = Erasers(
+        store=store,
+        selection=Selection(),
+        payloads=objects_of(objects),
+        scope=request.scope,
+        condition=condition,
+        only=request.only,
+    )
+    for place in places_in(objects, request.scope, only=request.only):
+        if place.is_quarantine and place.blob.size > seen.get(place.blob.name, 0):
+            seen[place.blob.name] = place.blob.size
+            would_go(erasers, [place])
