@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 
-from ..blobs.listing import collections_of
+from ..blobs.listing import collections_of, date_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ..blobs.listing import CollectionBlobs
 
-__all__ = ["Place", "collections_in_scope", "objects_of", "places_in"]
+__all__ = ["Place", "collections_in_scope", "objects_of", "places_in", "with_parked"]
 
 _BLOB: Final = re.compile(r"(?:(?P<root>.+?)/)?\d{4}(?:/\d\d){0,4}/[^/]+\.jsonl", re.ASCII)
 _LAYOUT_PARTS: Final = 3
@@ -53,6 +53,24 @@ def collections_in_scope(objects: Iterable[StoredObject], scope: str) -> dict[st
         for root, one in collections_of(objects).items()
         if not deployment or root.startswith(f"{deployment}/") or not _has_layout(root) or root == scope
     }
+
+
+def with_parked(collections: Mapping[str, CollectionBlobs], objects: Iterable[StoredObject]) -> dict[str, CollectionBlobs]:
+    """Collections with the blobs of their lines that are parked, as if they were delivered."""
+    from otel_modeldata_receiver.storage.parking.parked_names import PARKED  # noqa: PLC0415 (a store is open)
+
+    parked: dict[str, list[StoredObject]] = {}
+    for one in objects:
+        match = _BLOB.fullmatch(one.name.removeprefix(f"{PARKED}/")) if one.name.startswith(f"{PARKED}/") else None
+        if match is not None:
+            parked.setdefault(match["root"] or "", []).append(one)
+    found = dict(collections)
+    for root, blobs in parked.items():
+        known = found.get(root)
+        if known is not None:
+            every = sorted((*known.blobs, *blobs), key=lambda one: (date_of(one.name), one.name))
+            found[root] = replace(known, blobs=tuple(every))
+    return found
 
 
 def deployment_of(scope: str) -> str:

@@ -85,7 +85,8 @@ class QuarantineEraser:
         is_parked: bool = False,
         condition: QuarantineCondition | None = None,
     ) -> None:
-        self._selection = selection
+        # Rows that cannot be read belong to the request that they name.
+        self._selection = msgspec.structs.replace(selection, exact=frozenset())
         self._store = store
         self._folder = folder
         self._objects = objects

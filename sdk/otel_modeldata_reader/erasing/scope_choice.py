@@ -11,7 +11,7 @@ from ..blobs.listing import collections_of
 from ..exceptions import ReaderError, UnknownNameError
 from ..nearest import nearest
 from .choosing import Chosen, choose_by_condition, choose_by_ids
-from .places import collections_in_scope, objects_of, places_in
+from .places import collections_in_scope, objects_of, places_in, with_parked
 from .scan import Erasers, would_go
 from .selection import Selection
 
@@ -53,7 +53,7 @@ def choose(
     """
     seen = {} if seen is None else seen
     is_all = not seen
-    collections = collections_in_scope(objects, request.scope)
+    collections = with_parked(collections_in_scope(objects, request.scope), objects)
     if is_first:
         _check_scope(store, objects, collections, request)
     fresh = {
