@@ -175,6 +175,39 @@ class MaintainedStore:
         request = asked(scope, where, ids, since, until, only=only, every=every, shared=shared)
         return erase(self._store, request, dry_run=dry_run, by=by, reason=reason)
 
+    def resume_erasures(self) -> list[Receipt]:
+        """Complete every erasure that was interrupted.
+
+        Raises:
+            ReaderError: as for `erase`.
+        """
+        from .erasing.erase import resume  # noqa: PLC0415 (imports pyarrow)
+
+        return resume(self._store)
+
+    def expire(
+        self, older: float, collection: str = "", *, dry_run: bool = True, by: str = "", reason: str = ""
+    ) -> Receipt:
+        """Remove whole folders whose time ended long ago; by default only say what would go.
+
+        Args:
+            older: seconds since their end.
+            collection: only this one; without it all collections, and the quarantine.
+            dry_run: whether nothing is changed.
+            by: who does it, for the tombstone.
+            reason: why, for the tombstone.
+
+        Raises:
+            UnknownNameError: no such collection.
+            ReaderError: the age is below one hour.
+            StoreBusyError: another command changes the store.
+            StoreUnavailableError: the store cannot be read or written.
+        """
+        from .erasing.expire import ExpireRequest, expire  # noqa: PLC0415 (imports pyarrow)
+
+        request = ExpireRequest(older=older, collection=collection.strip("/"))
+        return expire(self._store, request, dry_run=dry_run, by=by, reason=reason)
+
     def _selected(self, collection: str | None) -> list[CollectionBlobs]:
         if collection is not None:
             return [self._blobs_of(collection)]

@@ -31,6 +31,8 @@ _COMMANDS: Final = {
     "check": (".check.command", "explain what is wrong with configuration files"),
     "doctor": (".doctor.command", "send one event and report each step"),
     "demo": (".demo.command", "score real rows with a real model and verify them in the store"),
+    "erase": (".maintenance.erase", "erase rows of a store, with a receipt"),
+    "expire": (".maintenance.expire", "remove what is older than a time"),
     "export": (".reading.export", "write rows of a store into a file"),
     "label": (".reading.label", "add the labels of a CSV file to a store"),
     "ls": (".reading.ls", "list the collections of a store"),

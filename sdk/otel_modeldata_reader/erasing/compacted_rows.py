@@ -81,6 +81,10 @@ class RowGroupRows:
                 numbers=united((one, one) for one in numbers[start:end]),
             )
 
+    def event_texts(self) -> Iterator[bytes]:
+        """The keys of each event of a file of rows, as JSON."""
+        return (text.encode(errors="surrogatepass") for text in self.table[EVENT].to_pylist() if text is not None)
+
     def lines(self) -> Iterator[bytes]:
         """The lines of a file of events."""
         for event, data in zip(self.table[EVENT].to_pylist(), self.table[DATA].to_pylist(), strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -16,19 +15,19 @@ from ..progress import Progress
 from .blob_rewrite import BlobRewriter
 from .compacted_eraser import clean_compacted
 from .erased_counts import joined_hours
-from .journal import Journal, JournalInfo, journals_in
+from .journal import Journal, JournalInfo
 from .leftovers import remove_leftovers
 from .places import objects_of, places_in
 from .quarantine_condition import quarantine_condition
 from .receipt import Receipt
-from .request import predicate_of, request_of
+from .recovery import finished, recovered, tool
+from .request import request_of
 from .scan import Erasers, compacted_in, has_chosen, would_go
 from .scope_choice import choose
 from .selection import Selection
-from .tombstone import tombstone_name, tombstones_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -46,11 +45,6 @@ _MOST_ROUNDS: Final = 100
 _SAMPLE: Final = 5
 
 
-def tool() -> str:
-    """Name and version of this program."""
-    return f"otel-modeldata {version('otel-modeldata')}"
-
-
 def erase(store: StoreAccess, request: EraseRequest, *, dry_run: bool, by: str = "", reason: str = "") -> Receipt:
     """Erase what a request says, or only say what would go.
 
@@ -61,12 +55,13 @@ def erase(store: StoreAccess, request: EraseRequest, *, dry_run: bool, by: str =
         StoreUnavailableError: the store cannot be read or written. Running it again continues.
     """
     with quarantine_condition(request.scope, request.where) as condition:
+        info = _info(request, by, reason)
         if dry_run:
-            return _would_erase(store, request, condition, _info(request, by, reason))
+            return _would_erase(store, request, condition, info)
         with store.locked("erase") as check:
-            journals = _recovered(store, check)
-            known = journals.get(request.id)
-            journal = known or Journal(store, _info(request, by, reason), check)
+            journals = recovered(store, check)
+            known = journals.get(info.id)
+            journal = known or Journal(store, info, check)
             return _Run(store, request, journal, check, condition).run(is_begun=known is not None)
 
 
@@ -78,23 +73,12 @@ def resume(store: StoreAccess) -> list[Receipt]:
     """
     receipts = []
     with store.locked("erase") as check:
-        for journal in _recovered(store, check).values():
+        for journal in recovered(store, check).values():
             if journal.info.kind == "erase":
                 request = request_of(journal.info.request)
                 with quarantine_condition(request.scope, request.where) as condition:
                     receipts.append(_Run(store, request, journal, check, condition).run(is_begun=True))
     return receipts
-
-
-def _recovered(store: StoreAccess, check: Callable[[], None]) -> Mapping[str, Journal]:
-    """The erasures that were interrupted; what they had begun in a blob is undone."""
-    journals = journals_in(store, check)
-    if journals:
-        objects = store.walk()
-        tombstones = [one for _, one in tombstones_in(store, objects) if one is not None]
-        for journal in journals.values():
-            journal.recover(objects, tombstones)
-    return journals
 
 
 def _would_erase(
@@ -246,15 +230,7 @@ class _Run:
         if not is_begun:
             return _receipt(self._store, info, chosen, hours=(), is_done=True)
         remove_leftovers(self._store, self._check, self._journal.steps(), selection)
-        predicate = predicate_of(info.request, info.key)
-        tombstone = self._journal.joined(self._tool, predicate)
-        name = ""
-        if tombstone.hours:
-            content = msgspec.json.encode(tombstone)
-            name = tombstone_name(tombstone, content)
-            self._check()
-            self._store.put(name, content)
-        self._journal.end()
+        tombstone, name, predicate = finished(self._store, self._journal, self._check)
         return _receipt(
             self._store,
             info,
@@ -270,9 +246,8 @@ class _Run:
 
 def _info(request: EraseRequest, by: str, reason: str) -> JournalInfo:
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return JournalInfo(
-        kind="erase", id=request.id, time=now, request=request.text, key=secrets.token_hex(32), by=by, reason=reason
-    )
+    info = JournalInfo.of("erase", request.text, time=now, key=secrets.token_hex(32))
+    return msgspec.structs.replace(info, by=by, reason=reason)
 
 
 def _receipt(

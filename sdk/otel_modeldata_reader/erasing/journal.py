@@ -54,6 +54,12 @@ class JournalInfo(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     reason: str = ""
 
+    @classmethod
+    def of(cls, kind: str, request: str, *, time: str, key: str) -> JournalInfo:
+        """The information about a request; the same request has the same id, so that it continues."""
+        number = hashlib.sha256(f"{kind}\0{request}".encode()).hexdigest()[:16]
+        return cls(kind=kind, id=number, time=time, request=request, key=key)
+
 
 class Step(Tombstone, frozen=True, kw_only=True):
     """The tombstone of one blob.

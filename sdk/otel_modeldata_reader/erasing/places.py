@@ -55,7 +55,9 @@ def collections_in_scope(objects: Iterable[StoredObject], scope: str) -> dict[st
     }
 
 
-def with_parked(collections: Mapping[str, CollectionBlobs], objects: Iterable[StoredObject]) -> dict[str, CollectionBlobs]:
+def with_parked(
+    collections: Mapping[str, CollectionBlobs], objects: Iterable[StoredObject]
+) -> dict[str, CollectionBlobs]:
     """Collections with the blobs of their lines that are parked, as if they were delivered."""
     from otel_modeldata_receiver.storage.parking.parked_names import PARKED  # noqa: PLC0415 (a store is open)
 
@@ -79,13 +81,14 @@ def deployment_of(scope: str) -> str:
     return "/".join(parts[:2]) if len(parts) in {2, _LAYOUT_PARTS} and all(parts) else ""
 
 
-def places_in(objects: Iterable[StoredObject], scope: str, *, only: bool) -> Iterator[Place]:
+def places_in(objects: Iterable[StoredObject], scope: str, *, only: bool, with_empty: bool = False) -> Iterator[Place]:
     """The blobs of a scope, copies that Azure ML's reader made included.
 
     Args:
         objects: the listing of the store.
         scope: a collection or a deployment; empty for the whole store.
         only: whether only the collection is looked at, and the copies and parked lines of it.
+        with_empty: whether blobs without a line are places, too.
     """
     from otel_modeldata_receiver.layout.partition import QUARANTINE, SHADOW_SUFFIX  # noqa: PLC0415 (a store is open)
     from otel_modeldata_receiver.storage.parking.parked_names import PARKED  # noqa: PLC0415 (likewise)
@@ -94,7 +97,7 @@ def places_in(objects: Iterable[StoredObject], scope: str, *, only: bool) -> Ite
     for one in objects:
         name = one.name.removeprefix(f"{PARKED}/")
         match = _BLOB.fullmatch(name)
-        if match is None or not one.size:
+        if match is None or not (one.size or with_empty):
             continue
         root = (match["root"] or "").removesuffix(SHADOW_SUFFIX)
         is_parked = name != one.name

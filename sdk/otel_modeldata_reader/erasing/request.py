@@ -61,11 +61,6 @@ class EraseRequest:
         }
         return msgspec.json.encode(facts, order="sorted").decode()
 
-    @property
-    def id(self) -> str:
-        """The id of the erasure: the same for the same request, so that it continues what was interrupted."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
-
 
 def asked(  # noqa: PLR0913 (the arguments of `Store.erase`)
     scope: str,

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
     from ..store import Store, StoredObject
 
-__all__ = ["Replacement", "blob_name_of", "copy_name", "is_replacement_note", "note_folder", "replacement_of"]
+__all__ = [
+    "Replacement",
+    "blob_name_of",
+    "copy_name",
+    "is_replacement_note",
+    "note_folder",
+    "noted_blob",
+    "replacement_of",
+]
 
 _MOUNT: Final = re.compile(rf"{MOUNTED}/[^/]+/")
 _NOTE: Final = re.compile(rf"{REPLACED}/[0-9a-f]{{32}}/(?P<size>\d{{1,18}})\.json", re.ASCII)
@@ -70,6 +78,15 @@ def note_folder(blob: str) -> str:
 def is_replacement_note(name: str) -> bool:
     """Whether this is the name of a note about a replaced blob."""
     return _NOTE.fullmatch(name) is not None
+
+
+def noted_blob(content: bytes) -> str | None:
+    """The name of the blob that a note is about; None if it is no such note."""
+    try:
+        name = json.loads(content)["blob"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return name if isinstance(name, str) else None
 
 
 def copy_name(blob: str, is_taken: Callable[[str], bool]) -> str:
