@@ -215,7 +215,7 @@ class _Run:
         return has_any
 
     def _rewrite(self, place: Place, eraser: Eraser) -> None:
-        step = self._rewriter.rewrite(place.blob.name, eraser, place.root)
+        step = self._rewriter.rewrite(place.blob.name, eraser, place.counted)
         if step is None:
             return
         self._seen.changed[place.blob.name] = place.folder

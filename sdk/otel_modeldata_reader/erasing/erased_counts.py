@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
+
 from ..auditing.number_ranges import NumberRanges
 from ..lines.erased_rows import ranges_of, ranges_text, united
 from .tombstone import ErasedHour, ErasedNumbers
@@ -69,7 +71,9 @@ class ErasedCounts:
 
     @property
     def numbers(self) -> tuple[ErasedNumbers, ...]:
-        """The numbers of the events that go."""
+        """The numbers of the events that go; a copy that Azure ML's reader made has none of its own."""
+        if self._root.endswith(SHADOW_SUFFIX):
+            return ()
         return tuple(
             ErasedNumbers(
                 root=self._root,

@@ -18,6 +18,7 @@ from ..blobs.checksum import BlobChecksum, checksum_of
 from ..blobs.dated_folder import is_closed
 from ..blobs.listing import date_of
 from ..exceptions import ReaderError, StoreUnavailableError, UnknownNameError
+from ..lines.erased_rows import erased_of
 from ..nearest import nearest
 from ..progress import Progress
 from .compacted_eraser import clean_compacted
@@ -116,7 +117,7 @@ class _Expiry:
         """What would go."""
         hours: list[ErasedHour] = []
         for place in self._places():
-            hours += self._counts(place.root, place.blob).hours
+            hours += self._counts(place.counted, place.blob).hours
         for manifest in self._manifests():
             hours += self._counts_of_manifest(manifest).hours
         return joined_hours(hours)
@@ -239,7 +240,7 @@ class _Expiry:
             blob = next((one for one in self._store.walk(folder) if one.name == name), None)
             if blob is None:
                 return
-            counts = self._counts(place.root, blob)
+            counts = self._counts(place.counted, blob)
             step = self._journal.step(self._step(counts, checksum_of(self._store, name, blob.size)))
             note = Replacement(blob=name, size=blob.size)
             self._store.put(note.note_name, note.note)
@@ -285,5 +286,5 @@ def _count(counts: ErasedCounts, line: bytes) -> None:
         rows = len(_rows.decode(keys.data or b"[]"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         rows = 1
-    counts.add_event(rows=rows, size=len(line))
+    counts.add_event(rows=rows - erased_of(keys.erased, rows), size=len(line))
     counts.add_number(keys)

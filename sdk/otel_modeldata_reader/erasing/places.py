@@ -32,6 +32,7 @@ class Place:
         blob: as it was listed.
         root: the folder of its collection, where its lines are or will be delivered.
         folder: where the payloads of its lines are looked for.
+        counted: the folder of the collection as it is: that of a copy which Azure ML's reader made has another name.
         source: only lines whose source ends with this; empty for all.
         is_parked: whether its lines wait for their own place.
         is_quarantine: whether it has records that could not become lines.
@@ -40,6 +41,7 @@ class Place:
     blob: StoredObject
     root: str
     folder: str
+    counted: str
     source: str = ""
     is_parked: bool = False
     is_quarantine: bool = False
@@ -99,19 +101,21 @@ def places_in(objects: Iterable[StoredObject], scope: str, *, only: bool, with_e
         match = _BLOB.fullmatch(name)
         if match is None or not (one.size or with_empty):
             continue
-        root = (match["root"] or "").removesuffix(SHADOW_SUFFIX)
+        counted = match["root"] or ""
+        root = counted.removesuffix(SHADOW_SUFFIX)
         is_parked = name != one.name
-        folder = name.rpartition("/")[0]
+        # A copy that Azure ML's reader made refers to the payloads of its original.
+        folder = f"{root}{name[len(counted) :]}".rpartition("/")[0]
         if root == QUARANTINE:
-            yield Place(blob=one, root=root, folder=folder, is_parked=is_parked, is_quarantine=True)
+            yield Place(blob=one, root=root, folder=folder, counted=counted, is_parked=is_parked, is_quarantine=True)
         elif root.startswith("_") or (only and root != scope):
             continue
         elif not deployment or root.startswith(f"{deployment}/"):
-            yield Place(blob=one, root=root, folder=folder, is_parked=is_parked)
+            yield Place(blob=one, root=root, folder=folder, counted=counted, is_parked=is_parked)
         elif not _has_layout(root):
             endpoint, _, name = deployment.lower().partition("/")
             source = f"endpoints/{endpoint}/deployments/{name}"
-            yield Place(blob=one, root=root, folder=folder, source=source, is_parked=is_parked)
+            yield Place(blob=one, root=root, folder=folder, counted=counted, source=source, is_parked=is_parked)
 
 
 def objects_of(objects: Iterable[StoredObject]) -> dict[str, tuple[str, int]]:

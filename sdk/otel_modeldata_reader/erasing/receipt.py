@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
+
 if TYPE_CHECKING:
     from .tombstone import BlobChange, ErasedHour
 
@@ -56,13 +58,13 @@ class Receipt:
 
     @property
     def events(self) -> int:
-        """Whole events that are gone."""
-        return sum(one.events for one in self.hours)
+        """Whole events that are gone; those of copies that Azure ML's reader made are the same ones."""
+        return sum(one.events for one in self.hours if not one.root.endswith(SHADOW_SUFFIX))
 
     @property
     def rows(self) -> int:
         """Rows that are gone."""
-        return sum(one.rows for one in self.hours)
+        return sum(one.rows for one in self.hours if not one.root.endswith(SHADOW_SUFFIX))
 
     @property
     def size(self) -> int:

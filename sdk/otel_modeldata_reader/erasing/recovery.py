@@ -9,7 +9,7 @@ import msgspec
 
 from .journal import Journal, journals_in
 from .request import predicate_of
-from .tombstone import Tombstone, tombstone_name, tombstones_in
+from .tombstone import UNFINISHED, Tombstone, tombstone_name, tombstones_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,8 @@ def recovered(store: StoreAccess, check: Callable[[], None]) -> Mapping[str, Jou
     journals = journals_in(store, check)
     if journals:
         objects = store.walk()
-        tombstones = [one for _, one in tombstones_in(store, objects) if one is not None]
+        found = tombstones_in(store, [one for one in objects if not one.name.startswith(f"{UNFINISHED}/")])
+        tombstones = [one for _, one in found if one is not None]
         for journal in journals.values():
             journal.recover(objects, tombstones)
     return journals

@@ -117,7 +117,7 @@ def would_go(erasers: Erasers, places: Iterable[Place]) -> tuple[ErasedHour, ...
     hours: list[ErasedHour] = []
     for place in places:
         eraser = erasers.of(place)
-        counts = ErasedCounts(place.root, date_of(place.blob.name))
+        counts = ErasedCounts(place.counted, date_of(place.blob.name))
         for block in line_blocks(erasers.store, ByteRange(place.blob.name, 0, place.blob.size)):
             progress.add(len(block.content) + len(block.tail))
             for line, change in changed_lines(block, eraser):

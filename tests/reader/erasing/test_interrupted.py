@@ -1,0 +1,97 @@
+"""An erasure that ends at any moment leaves every other row once, and the same call completes it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pandas as pd
+import pytest
+from planted_person import CONDITION, INPUTS, OUTPUTS, PERSON, contents_below, plant, traces_of
+
+import otel_modeldata_reader as reader
+from otel_modeldata_reader.blobs.store_access import StoreAccess
+from otel_modeldata_reader.erasing.tombstone import Tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHANGES = ("put", "create", "append", "remove")
+POINTS = 24
+"""Moments of an erasure at which it ends; a full run has about 110 changes of the store, before and after each of them."""
+
+
+class KilledError(BaseException):
+    """What ends the process."""
+
+
+class Mortal:
+    """Counts the changes of stores, and ends the process before or after one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done = 0
+        self.last: float = float("inf")
+        for name in CHANGES:
+            monkeypatch.setattr(StoreAccess, name, self._mortal(getattr(StoreAccess, name)))
+
+    def _mortal(self, change: Any) -> Any:
+        def changed(store: StoreAccess, *arguments: Any) -> Any:
+            self.done += 1
+            if self.done - 0.5 > self.last:
+                raise KilledError
+            result = change(store, *arguments)
+            if self.done > self.last:
+                raise KilledError
+            return result
+
+        return changed
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("planted")
+    with pytest.MonkeyPatch.context() as patch:
+        plant(folder, patch)
+    yield folder
+
+
+def tombstones(folder: Path) -> list[Tombstone]:
+    return [msgspec.json.decode(one.read_bytes(), type=Tombstone) for one in sorted(folder.glob("_erased/*.json"))]
+
+
+def others(frame: pd.DataFrame) -> pd.DataFrame:
+    kept = frame[frame["who"] != PERSON]
+    return kept.sort_values(["time", "row_id"]).reset_index(drop=True)
+
+
+@pytest.mark.slow
+def test_every_other_row_is_there_once_at_each_moment(
+    planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = shutil.copytree(planted, tmp_path / "whole")
+    with reader.open(moved) as store:
+        before = {name: store.read(name).to_pandas() for name in (INPUTS, OUTPUTS)}
+        mortal = Mortal(monkeypatch)
+        whole = store.erase(INPUTS, where=CONDITION, dry_run=False)
+    total = mortal.done
+    expected = tombstones(moved)
+    for point in range(POINTS):
+        folder = shutil.copytree(planted, tmp_path / f"{point:05}")  # as long as the other name, which a line has
+        mortal.done, mortal.last = 0, (point + 0.5 * (point % 2)) * total // POINTS + 0.5 * (point % 2)
+        with reader.open(folder) as store:
+            with pytest.raises(KilledError):
+                store.erase(INPUTS, where=CONDITION, dry_run=False)
+            mortal.last = float("inf")
+            for name, frame in before.items():
+                found = store.read(name).to_pandas()
+                pd.testing.assert_frame_equal(others(found), others(frame))
+            receipt = store.erase(INPUTS, where=CONDITION, dry_run=False)
+            for name, frame in before.items():
+                pd.testing.assert_frame_equal(others(store.read(name).to_pandas()), others(frame))
+        assert traces_of(contents_below(folder)) == []
+        assert list(folder.glob("_erased/unfinished/**/*.json")) == []
+        assert [one.hours for one in tombstones(folder)] == [one.hours for one in expected]
+        assert [one.numbers for one in tombstones(folder)] == [one.numbers for one in expected]
+        assert receipt.hours in {whole.hours, ()}
