@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from azurite import Azurite
+    from azurite import Azurite
     from receiver_process import StartReceiver
 
 INPUTS = "shop/blue/model_inputs"
@@ -88,3 +89,25 @@ def test_a_receiver_goes_on_while_rows_are_erased(
     assert len(ids) == len(set(ids)) == len(kept)
     _, facts = audited(capsys, tmp_path)
     assert facts["faults"]["content_range"]["count"] == facts["faults"]["duplicated"]["count"] == 0
+
+
+@pytest.mark.slow
+def test_a_receiver_of_a_container_goes_on_while_rows_are_erased(
+    start_receiver: StartReceiver, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    container = azurite.new_container()
+    receiver = start_receiver(f"az://{container}", "--instance-id", INSTANCE)
+    send(receiver.endpoint, range(60))
+    writer = threading.Thread(target=send, args=(receiver.endpoint, range(60, 120)))
+    writer.start()
+    with reader.open(f"az://{container}") as store:
+        while writer.is_alive():
+            store.erase(INPUTS, where=CONDITION, dry_run=False)
+        writer.join()
+        store.erase(INPUTS, where=CONDITION, dry_run=False)
+        send(receiver.endpoint, range(120))
+        assert rows_of(store) == expected_rows(range(120))
+    lines = [json.loads(line) for blob in azurite.blobs(container).values() for line in blob.splitlines()]
+    assert len(lines) == len({line["id"] for line in lines}) == sum(number % 50 > 0 for number in range(120))
+    assert receiver.logged("vanished") == []

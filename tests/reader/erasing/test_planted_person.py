@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from planted_person import CONDITION, INPUTS, OUTPUTS, PERSON, contents_below, plant, traces_of
+from planted_person import CONDITION, INPUTS, OUTPUTS, PERSON, contents_below, contents_in, plant, traces_of, upload
 
 import otel_modeldata_reader as reader
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+    from azurite import Azurite
 
 PLACES = (
     "shop/blue/model_inputs/2026/11/22/09/files/",
@@ -50,3 +51,20 @@ def test_no_byte_of_a_folder_has_the_person_and_all_other_rows_are_equal(
         pd.testing.assert_frame_equal(store.read(OUTPUTS).to_pandas(), kept)
         again = store.erase(INPUTS, where=CONDITION, dry_run=False)
         assert (again.hours, again.tombstone) == ((), "")
+
+
+def test_no_byte_of_a_container_has_the_person_and_all_other_rows_are_equal(
+    tmp_path: Path, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, monkeypatch)
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    container = azurite.new_container()
+    with azurite.open(container) as client:
+        upload(tmp_path, client)
+        with reader.open(f"az://{container}") as store:
+            frames = {name: store.read(name).to_pandas() for name in (INPUTS, OUTPUTS)}
+            store.erase(INPUTS, where=CONDITION, dry_run=False)
+            for name, frame in frames.items():
+                kept = frame[frame["who"] != PERSON].reset_index(drop=True)
+                pd.testing.assert_frame_equal(store.read(name).to_pandas(), kept)
+        assert traces_of(contents_in(client)) == []
