@@ -12,19 +12,19 @@ import msgspec
 from ..blobs.compacted_name import manifest_name
 from ..exceptions import ReaderError
 from ..progress import Progress
-from .blob_rewrite import BlobRewriter
-from .compacted_eraser import clean_compacted
-from .erased_counts import joined_hours
+from .choosing.quarantine_condition import quarantine_condition
+from .choosing.request import request_of
+from .choosing.scope_choice import choose
+from .choosing.selection import Selection
 from .journal import Journal, JournalInfo
 from .leftovers import remove_leftovers
 from .places import objects_of, places_in
-from .quarantine_condition import quarantine_condition
 from .receipt import Receipt
 from .recovery import finished, recovered, tool
-from .request import request_of
+from .rewriting.blob_rewrite import BlobRewriter
+from .rewriting.compacted_eraser import clean_compacted
+from .rewriting.erased_counts import joined_hours
 from .scan import Erasers, compacted_in, has_chosen, would_go
-from .scope_choice import choose
-from .selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ..blobs.store_access import StoreAccess
-    from .blob_rewrite import Eraser
-    from .choosing import Chosen
+    from .choosing.chosen_rows import Chosen
+    from .choosing.quarantine_condition import QuarantineCondition
+    from .choosing.request import EraseRequest
     from .places import Place
-    from .quarantine_condition import QuarantineCondition
-    from .request import EraseRequest
+    from .rewriting.blob_rewrite import Eraser
     from .tombstone import ErasedHour
 
 __all__ = ["erase", "resume"]

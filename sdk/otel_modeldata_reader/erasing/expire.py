@@ -21,17 +21,17 @@ from ..exceptions import ReaderError, StoreUnavailableError, UnknownNameError
 from ..lines.erased_rows import erased_of
 from ..nearest import nearest
 from ..progress import Progress
-from .compacted_eraser import clean_compacted
-from .compacted_rows import manifests_of, row_groups
-from .erased_counts import ErasedCounts, joined_hours
+from .choosing.selection import Selection
 from .journal import Journal, JournalInfo, Step, remove_now
 from .leftovers import remove_leftovers
-from .line_blocks import line_blocks, lines_in
-from .line_keys import keys_of, members_of
 from .places import collections_in_scope, places_in
 from .receipt import Receipt
 from .recovery import finished, recovered, tool
-from .selection import Selection
+from .rewriting.compacted_eraser import clean_compacted
+from .rewriting.compacted_rows import manifests_of, row_groups
+from .rewriting.erased_counts import ErasedCounts, joined_hours
+from .rewriting.line_blocks import line_blocks, lines_in
+from .rewriting.line_keys import keys_of, members_of
 from .tombstone import BlobChange
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from ..exceptions import StoreUnavailableError
-from .erased_counts import joined_hours, joined_numbers
-from .selection import Selection
+from .choosing.selection import Selection
+from .rewriting.erased_counts import joined_hours, joined_numbers
 from .tombstone import STEP_SUFFIX, UNFINISHED, Tombstone
 
 if TYPE_CHECKING:

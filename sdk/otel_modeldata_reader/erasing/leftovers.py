@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ..blobs.store_access import StoreAccess
+    from .choosing.selection import Selection
     from .journal import Step
-    from .selection import Selection
 
 __all__ = ["remove_leftovers"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from .choosing.request import predicate_of
 from .journal import Journal, journals_in
-from .request import predicate_of
 from .tombstone import UNFINISHED, Tombstone, tombstone_name, tombstones_in
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from ..blobs.byte_ranges import ByteRange
 from ..blobs.listing import date_of
 from ..progress import Progress
-from .blob_rewrite import changed_lines
-from .compacted_eraser import CompactedEraser
-from .compacted_rows import manifests_of
-from .erased_counts import ErasedCounts, joined_hours
-from .line_blocks import line_blocks
-from .line_eraser import LineEraser
 from .places import collections_in_scope
-from .quarantine_eraser import QuarantineEraser
+from .rewriting.blob_rewrite import changed_lines
+from .rewriting.compacted_eraser import CompactedEraser
+from .rewriting.compacted_rows import manifests_of
+from .rewriting.erased_counts import ErasedCounts, joined_hours
+from .rewriting.line_blocks import line_blocks
+from .rewriting.line_eraser import LineEraser
+from .rewriting.quarantine_eraser import QuarantineEraser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from ..blobs.store_access import StoreAccess
     from ..compacted.manifest import Manifest
-    from .blob_rewrite import Eraser
+    from .choosing.quarantine_condition import QuarantineCondition
+    from .choosing.selection import Selection
     from .places import Place
-    from .quarantine_condition import QuarantineCondition
-    from .selection import Selection
+    from .rewriting.blob_rewrite import Eraser
     from .tombstone import ErasedHour
 
 __all__ = ["Erasers", "compacted_in", "has_chosen", "would_go"]

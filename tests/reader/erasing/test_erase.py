@@ -19,7 +19,7 @@ from otel_modeldata import Collector
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata_reader import ReaderError, StoreBusyError, StoreUnavailableError, UnknownNameError
 from otel_modeldata_reader.blobs.store_access import StoreAccess
-from otel_modeldata_reader.erasing.request import predicate_of
+from otel_modeldata_reader.erasing.choosing.request import predicate_of
 from otel_modeldata_reader.erasing.tombstone import Tombstone
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for request in range(REQUESTS):
             count = rows_in(request)
             frame = pd.DataFrame(
-                {"x": [request + row / 8 for row in range(count)], "who": [who_in(request, row) for row in range(count)]}
+                {
+                    "x": [request + row / 8 for row in range(count)],
+                    "who": [who_in(request, row) for row in range(count)],
+                }
             )
             context = inputs.collect(frame, BasicCorrelationContext(id=f"request-{request}"))
             outputs.collect(pd.DataFrame({"y": [float(row) for row in range(count)]}), context)
@@ -117,8 +120,10 @@ def test_azures_reader_finds_the_other_rows_at_their_places(collected: Path) -> 
     after = rows_below(collected / COLLECTION)
     assert len(after) == len(before)
     assert [new for new, old in zip(after, before, strict=True) if new != old and new != {}] == []
-    assert 0 < sum(row == {} for row in after) == sum(
-        row["who"] == "alice" and row["x"] != int(row["x"]) for row in before
+    assert (
+        0
+        < sum(row == {} for row in after)
+        == sum(row["who"] == "alice" and row["x"] != int(row["x"]) for row in before)
     )
 
 
@@ -234,7 +239,12 @@ def test_a_store_that_is_only_readable_says_so(tmp_path: Path) -> None:
 
 def test_the_tombstone_proves_what_was_asked_and_says_nothing_about_the_person(tmp_path: Path) -> None:
     lines = [
-        line([{"x": number, "who": "alice" if number < 3 else "bob"}], number=number, producer="p", producersequence=f"{number}")
+        line(
+            [{"x": number, "who": "alice" if number < 3 else "bob"}],
+            number=number,
+            producer="p",
+            producersequence=f"{number}",
+        )
         for number in range(9)
     ]
     write(tmp_path, lines)

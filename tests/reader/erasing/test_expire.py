@@ -48,9 +48,7 @@ def test_folders_of_the_time_go_with_payloads_parquet_seals_and_quarantine(
         assert store.expire(1.25 * HOUR, dry_run=False).hours == ()
 
 
-def test_a_compacted_folder_without_lines_goes_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_compacted_folder_without_lines_goes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(tmp_path, monkeypatch)
     later = int(NOW.timestamp()) + 86_400
     monkeypatch.setattr("otel_modeldata_reader.erasing.expire.time.time_ns", lambda: later * 10**9)

@@ -21,18 +21,18 @@ from otel_modeldata_receiver.mapping.quarantine import OTLP_CONTENT_TYPE, object
 from otel_modeldata_receiver.otlp_messages import LogRecord
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object
 
-from ..auditing import quarantine_line
+from ...auditing import quarantine_line
+from ..places import deployment_of
 from .line_eraser import LineChange, NewObject
 from .line_keys import LineKeys, members_of
-from .places import deployment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ..auditing.quarantine_line import Origin, QuarantinedLine
-    from ..blobs.store_access import StoreAccess
-    from .quarantine_condition import QuarantineCondition
-    from .selection import Selection
+    from ...auditing.quarantine_line import Origin, QuarantinedLine
+    from ...blobs.store_access import StoreAccess
+    from ..choosing.quarantine_condition import QuarantineCondition
+    from ..choosing.selection import Selection
 
 __all__ = ["QuarantineEraser", "QuarantinedRecord"]
 

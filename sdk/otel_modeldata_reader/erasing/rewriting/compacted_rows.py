@@ -12,23 +12,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..blobs.compacted_name import compacted_folder
-from ..compacted.folder_sources import newest_manifest
-from ..compacted.manifest import ManifestError
-from ..compacted.part_file import PartFile
-from ..exceptions import ReaderError
-from ..index.line_ids import span_ids_of
-from ..lines.erased_rows import united
-from ..rows.compacted_rows import line_of
-from ..rows.stored_columns import BLOB, DATA, EVENT, LINE, ROW
+from ...blobs.compacted_name import compacted_folder
+from ...compacted.folder_sources import newest_manifest
+from ...compacted.manifest import ManifestError
+from ...compacted.part_file import PartFile
+from ...exceptions import ReaderError
+from ...index.line_ids import span_ids_of
+from ...lines.erased_rows import united
+from ...rows.compacted_rows import line_of
+from ...rows.stored_columns import BLOB, DATA, EVENT, LINE, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..blobs.listing import CollectionBlobs
-    from ..blobs.store_access import StoreAccess
-    from ..compacted.manifest import Manifest, Part
-    from ..lines.erased_rows import RowRanges
+    from ...blobs.listing import CollectionBlobs
+    from ...blobs.store_access import StoreAccess
+    from ...compacted.manifest import Manifest, Part
+    from ...lines.erased_rows import RowRanges
 
 __all__ = ["CompactedEvent", "RowGroupRows", "dropped_blobs", "manifests_of", "row_groups", "starts_of"]
 

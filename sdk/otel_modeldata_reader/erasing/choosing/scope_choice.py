@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..blobs.listing import collections_of
-from ..exceptions import ReaderError, UnknownNameError
-from ..nearest import nearest
-from .choosing import Chosen, choose_by_condition, choose_by_ids
-from .places import collections_in_scope, objects_of, places_in, with_parked
-from .scan import Erasers, would_go
+from ...blobs.listing import collections_of
+from ...exceptions import ReaderError, UnknownNameError
+from ...nearest import nearest
+from ..places import collections_in_scope, objects_of, places_in, with_parked
+from ..scan import Erasers, would_go
+from .chosen_rows import Chosen, choose_by_condition, choose_by_ids
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
-    from ..blobs.store_access import StoreAccess
+    from ...blobs.store_access import StoreAccess
     from .quarantine_condition import QuarantineCondition
     from .request import EraseRequest
 

@@ -17,20 +17,20 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ..blobs.byte_ranges import ByteRange
-from ..blobs.checksum import BlobChecksum, checksum_of
-from ..blobs.listing import date_of
-from ..exceptions import StoreUnavailableError
+from ...blobs.byte_ranges import ByteRange
+from ...blobs.checksum import BlobChecksum, checksum_of
+from ...blobs.listing import date_of
+from ...exceptions import StoreUnavailableError
+from ..journal import Step, remove_now
+from ..tombstone import BlobChange
 from .erased_counts import ErasedCounts
-from .journal import Step, remove_now
 from .line_blocks import line_blocks, lines_in
-from .tombstone import BlobChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..blobs.store_access import StoreAccess
-    from .journal import Journal
+    from ...blobs.store_access import StoreAccess
+    from ..journal import Journal
     from .line_blocks import LineBlock
     from .line_eraser import LineChange
 

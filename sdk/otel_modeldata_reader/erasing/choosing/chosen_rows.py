@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from ..exceptions import ReaderError
-from ..index.line_ids import id_of_row, plain_id, span_ids_of
-from ..lines.erased_rows import ranges_of, united
-from ..lines.event_stream import event_batches
-from ..lines.payloads import Payloads
-from ..lines.tally import Tally
-from ..reading import Reading, Request
-from ..window import window_of
-from .compacted_rows import manifests_of, row_groups
-from .line_keys import keys_of, members_of
+from ...exceptions import ReaderError
+from ...index.line_ids import id_of_row, plain_id, span_ids_of
+from ...lines.erased_rows import ranges_of, united
+from ...lines.event_stream import event_batches
+from ...lines.payloads import Payloads
+from ...lines.tally import Tally
+from ...reading import Reading, Request
+from ...window import window_of
+from ..rewriting.compacted_rows import manifests_of, row_groups
+from ..rewriting.line_keys import keys_of, members_of
 from .selection import ALL_ROWS, Selection, covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ..blobs.listing import CollectionBlobs
-    from ..blobs.store_access import StoreAccess
-    from ..lines.erased_rows import RowRanges
+    from ...blobs.listing import CollectionBlobs
+    from ...blobs.store_access import StoreAccess
+    from ...lines.erased_rows import RowRanges
     from .request import EraseRequest
 
 __all__ = ["Chosen", "choose_by_condition", "choose_by_ids"]

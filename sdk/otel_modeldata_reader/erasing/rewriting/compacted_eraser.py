@@ -16,33 +16,33 @@ import pyarrow as pa
 
 from otel_modeldata import semconv
 
-from ..blobs.checksum import BlobChecksum
-from ..blobs.compacted_name import compacted_name, manifest_name
-from ..blobs.listing import hours_of
-from ..compacted.manifest import LineCounts, encode_manifest
-from ..compacting.folder_compaction import publish
-from ..compacting.part_writer import PartWriter
-from ..compacting.row_group_tables import GroupTable
-from ..lines.erased_rows import ranges_of, ranges_text, united
-from ..rows.stored_columns import DATA, EVENT, stored_names
-from ..window import held
+from ...blobs.checksum import BlobChecksum
+from ...blobs.compacted_name import compacted_name, manifest_name
+from ...blobs.listing import hours_of
+from ...compacted.manifest import LineCounts, encode_manifest
+from ...compacting.folder_compaction import publish
+from ...compacting.part_writer import PartWriter
+from ...compacting.row_group_tables import GroupTable
+from ...lines.erased_rows import ranges_of, ranges_text, united
+from ...rows.stored_columns import DATA, EVENT, stored_names
+from ...window import held
+from ..choosing.selection import ALL_ROWS
+from ..journal import Step, remove_now
+from ..tombstone import BlobChange
 from .compacted_rows import dropped_blobs, row_groups, starts_of
 from .erased_counts import ErasedCounts
-from .journal import Step, remove_now
 from .line_eraser import LineChange
 from .line_keys import keys_of, members_of
-from .selection import ALL_ROWS
-from .tombstone import BlobChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..blobs.store_access import StoreAccess
-    from ..compacted.manifest import Manifest
+    from ...blobs.store_access import StoreAccess
+    from ...compacted.manifest import Manifest
+    from ..choosing.selection import Selection
+    from ..journal import Journal
     from .compacted_rows import CompactedEvent, RowGroupRows
-    from .journal import Journal
     from .line_eraser import LineEraser
-    from .selection import Selection
 
 __all__ = ["CompactedEraser"]
 

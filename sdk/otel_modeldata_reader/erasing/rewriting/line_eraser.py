@@ -16,17 +16,17 @@ from otel_modeldata_receiver.layout.payload_path import payload_path
 from otel_modeldata_receiver.mapping.cloudevent import content_range, rows_object_name
 from otel_modeldata_receiver.storage.parking.parked_names import parked_object
 
-from ..lines.erased_rows import erased_of, ranges_of, ranges_text, united
+from ...lines.erased_rows import erased_of, ranges_of, ranges_text, united
+from ..choosing.selection import ALL_ROWS, covers
 from .line_keys import ids_of_lines, keys_of, members_of
-from .selection import ALL_ROWS, covers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..blobs.store_access import StoreAccess
-    from ..lines.erased_rows import RowRanges
+    from ...blobs.store_access import StoreAccess
+    from ...lines.erased_rows import RowRanges
+    from ..choosing.selection import Selection
     from .line_keys import LineKeys, Members
-    from .selection import Selection
 
 __all__ = ["LineChange", "LineEraser", "NewObject"]
 

@@ -8,9 +8,9 @@ import msgspec
 
 from otel_modeldata import semconv
 
-from ..index.line_ids import id_of_row, ids_in_rows, names_ids_in_rows
-from ..lines.erased_rows import RowRanges, united
-from ..spans import is_of_spans
+from ...index.line_ids import id_of_row, ids_in_rows, names_ids_in_rows
+from ...lines.erased_rows import RowRanges, united
+from ...spans import is_of_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

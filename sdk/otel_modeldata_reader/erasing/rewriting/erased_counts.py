@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
 
-from ..auditing.number_ranges import NumberRanges
-from ..lines.erased_rows import ranges_of, ranges_text, united
-from .tombstone import ErasedHour, ErasedNumbers
+from ...auditing.number_ranges import NumberRanges
+from ...lines.erased_rows import ranges_of, ranges_text, united
+from ..tombstone import ErasedHour, ErasedNumbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

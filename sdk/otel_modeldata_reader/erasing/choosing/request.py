@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..exceptions import ReaderError
-from ..window import window_of
+from ...exceptions import ReaderError
+from ...window import window_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..window import Moment, Window
+    from ...window import Moment, Window
 
 __all__ = ["EraseRequest", "asked", "predicate_of", "request_of"]
 

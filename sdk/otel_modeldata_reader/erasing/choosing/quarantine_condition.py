@@ -10,14 +10,14 @@ import pyarrow as pa
 
 from otel_modeldata import semconv
 
-from ..exceptions import ReaderError
-from ..rows.result import where
+from ...exceptions import ReaderError
+from ...rows.result import where
 from .selection import ALL_ROWS, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .quarantine_eraser import QuarantinedRecord
+    from ..rewriting.quarantine_eraser import QuarantinedRecord
 
 __all__ = ["QuarantineCondition", "quarantine_condition"]
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ..index.line_ids import MARK, span_ids_of
+from ...index.line_ids import MARK, span_ids_of
 
 __all__ = ["LineKeys", "Members", "ids_of_lines", "keys_of", "members_of", "sequence_of"]
 
