@@ -169,8 +169,8 @@ class MaintainedStore:
             StoreBusyError: another command changes the store.
             StoreUnavailableError: the store cannot be read or written.
         """
-        from .erasing.erase import erase  # noqa: PLC0415 (imports pyarrow)
         from .erasing.choosing.request import asked  # noqa: PLC0415 (likewise)
+        from .erasing.erase import erase  # noqa: PLC0415 (imports pyarrow)
 
         request = asked(scope, where, ids, since, until, only=only, every=every, shared=shared)
         return erase(self._store, request, dry_run=dry_run, by=by, reason=reason)

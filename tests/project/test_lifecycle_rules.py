@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "retention.md"
+RULES = Path(__file__).parents[2] / "docs" / "examples" / "lifecycle-rules.json"
 ACTIONS = {
     "appendBlob": {"delete"},
     "blockBlob": {"delete", "tierToCool", "tierToCold", "tierToArchive", "enableAutoTierToHotFromCool"},
@@ -28,8 +28,7 @@ KEPT = ("_erased", "_replaced", "_vanished", "_parked", "_maintenance")
 
 
 def rules() -> list[dict[str, Any]]:
-    (found,) = re.findall(r"```json\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    policy = json.loads(found)
+    policy = json.loads(RULES.read_text(encoding="utf-8"))
     assert set(policy) == {"rules"}
     return list(policy["rules"])
 

@@ -250,7 +250,7 @@ def _info(request: EraseRequest, by: str, reason: str) -> JournalInfo:
     return msgspec.structs.replace(info, by=by, reason=reason)
 
 
-def _receipt(
+def _receipt(  # noqa: PLR0913 (most are keywords)
     store: StoreAccess,
     info: JournalInfo,
     chosen: Chosen,

@@ -1,4 +1,4 @@
-"""Removes whole folders whose time ended long ago: lines, payloads, Parquet files, seals, and the quarantine of the time.
+"""Removes whole folders whose time ended long ago: lines, payloads, Parquet files, seals, and the quarantine.
 
 A tombstone stays, so that an audit knows which events are gone on purpose.
 """

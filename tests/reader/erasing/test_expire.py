@@ -17,7 +17,7 @@ from otel_modeldata_reader.erasing.tombstone import Tombstone
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOW = dt.datetime(2026, 11, 22, 12, 30, tzinfo=dt.timezone.utc)
+NOW = dt.datetime(2026, 11, 22, 12, 30, tzinfo=dt.UTC)
 HOUR = 3600.0
 
 

@@ -91,7 +91,8 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
                 f"expected at most {_MOST_ROWS:,} rows for which the condition is true, got more: erase them in "
                 "several runs, with since and until"
             )
-        for row_id, correlation_id, event_id, parent in zip(*(batch.column(name).to_pylist() for name in _COLUMNS)):
+        columns = (batch.column(name).to_pylist() for name in _COLUMNS)
+        for row_id, correlation_id, event_id, parent in zip(*columns, strict=True):
             number = int(row_id.rpartition("_")[2])
             by_event[event_id, correlation_id].append((number, number))
             if parent and len(parts := parent.split("-")) >= 4:

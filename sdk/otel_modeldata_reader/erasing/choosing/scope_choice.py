@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["choose"]
 
 
-def choose(
+def choose(  # noqa: PLR0913 (called in two places)
     store: StoreAccess,
     objects: Sequence[StoredObject],
     request: EraseRequest,
@@ -97,9 +97,8 @@ def _check_scope(
     scope = request.scope
     if request.where is not None or request.only:
         if scope not in collections:
-            raise UnknownNameError(
-                f"expected a collection of {store.shown}, got {scope!r}: {nearest(scope, list(collections_of(objects)))}"
-            )
+            known = nearest(scope, list(collections_of(objects)))
+            raise UnknownNameError(f"expected a collection of {store.shown}, got {scope!r}: {known}")
     elif scope and not any(root == scope or root.startswith(f"{scope}/") for root in collections):
         names = {"/".join(one.names[:2]) for one in collections_of(objects).values() if one.names}
         raise UnknownNameError(

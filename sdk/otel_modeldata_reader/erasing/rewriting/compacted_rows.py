@@ -1,4 +1,4 @@
-"""The events in the Parquet files of compacted folders whose lines are dropped: these files are all that there is of them.
+"""The events in the Parquet files of compacted folders whose lines are dropped, so that nothing else has them.
 
 Where the lines are still there, they are what is erased from, and the folder is made compact again later.
 """
@@ -6,6 +6,7 @@ Where the lines are still there, they are what is erased from, and the folder is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,7 +72,7 @@ class RowGroupRows:
         ids, corrs, parents = (self.table[name].to_pylist() for name in ("event_id", "correlationid", "traceparent"))
         numbers = self.table[ROW].to_numpy().tolist()
         starts = [*starts_of(self.table), self.table.num_rows]
-        for start, end in zip(starts[:-1], starts[1:], strict=True):
+        for start, end in pairwise(starts):
             yield CompactedEvent(
                 id=ids[start],
                 correlation_id=corrs[start],

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ...blobs.byte_ranges import ByteRange
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...blobs.byte_ranges import ByteRange
     from ...blobs.store_access import StoreAccess
 
 __all__ = ["LineBlock", "line_blocks", "lines_in"]

@@ -1,4 +1,4 @@
-"""Takes chosen rows out of lines: a whole line, or some of its rows, which become `{}` so that the others keep their ids.
+"""Takes chosen rows out of lines: a whole line, or some rows, which become `{}` so that the others keep their ids.
 
 Everything else of a line stays as it is, byte for byte in a line of the receiver. `contentrange` says the new size, and
 `erasedrows` which rows are gone. Rows in an object of their own are rewritten there, under a new name.
@@ -79,7 +79,7 @@ class LineEraser:
         is_parked: whether the lines, and new objects of theirs, wait for their place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (made in few places)
         self,
         selection: Selection,
         store: StoreAccess,

@@ -73,7 +73,7 @@ class QuarantineEraser:
         condition: chooses records by their rows, in addition to the selection.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (made in one place)
         self,
         selection: Selection,
         store: StoreAccess,
