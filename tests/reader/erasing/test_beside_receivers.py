@@ -60,16 +60,16 @@ def test_a_receiver_of_a_container_goes_on_while_rows_are_erased(
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
     container = azurite.new_container()
     receiver = start_receiver(f"az://{container}", "--instance-id", INSTANCE)
-    send(receiver.endpoint, range(30))
-    writer = threading.Thread(target=send, args=(receiver.endpoint, range(30, 70)))
+    send(receiver.endpoint, range(20))
+    writer = threading.Thread(target=send, args=(receiver.endpoint, range(20, 60)))
     writer.start()
     with reader.open(f"az://{container}") as store:
         while writer.is_alive():
             store.erase(INPUTS, where=CONDITION, dry_run=False)
         writer.join()
         store.erase(INPUTS, where=CONDITION, dry_run=False)
-        send(receiver.endpoint, range(70))
-        assert rows_of(store) == expected_rows(range(70))
+        send(receiver.endpoint, range(60))
+        assert rows_of(store) == expected_rows(range(60))
     lines = [json.loads(line) for blob in azurite.blobs(container).values() for line in blob.splitlines()]
-    assert len(lines) == len({line["id"] for line in lines}) == sum(number % 50 > 0 for number in range(70))
+    assert len(lines) == len({line["id"] for line in lines}) == sum(number % 50 > 0 for number in range(60))
     assert receiver.logged("vanished") == []

@@ -36,14 +36,20 @@ def test_killed_erasures_beside_a_receiver_lose_nothing(start_receiver: StartRec
     command = [sys.executable, "-m", "otel_modeldata_receiver", "erase", INPUTS, str(tmp_path)]
     command += ["--where", CONDITION, "--yes"]
     moments = random.Random(7)
+    interrupted = 0
     for _ in range(KILLS):
         more = [next(numbers) for _ in range(EACH)]
         writer = threading.Thread(target=send, args=(receiver.endpoint, more))
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             writer.start()
-            time.sleep(moments.uniform(0.6, 2.2))  # most of it is the start of the interpreter
+            lock = tmp_path / "_maintenance" / "lock"
+            while process.poll() is None and f"process {process.pid} " not in _text(lock):
+                time.sleep(0.01)
+            time.sleep(moments.uniform(0.0, 0.5))
             process.kill()
         writer.join()
+        interrupted += (tmp_path / "_erased" / "unfinished").exists()
+    assert interrupted > 0
     total = next(numbers)
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -54,3 +60,7 @@ def test_killed_erasures_beside_a_receiver_lose_nothing(start_receiver: StartRec
     assert receiver.logged("vanished") == []
     assert not (tmp_path / "_vanished").exists()
     assert not (tmp_path / "_erased" / "unfinished").exists()
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
