@@ -51,6 +51,7 @@ class CompactedRows:
         typed: notes the types of columns.
         columns: what is known about them.
         wanted: the columns of the result that are needed; None means all.
+        without: lines whose rows are left out, without being counted: the blob, and the number of the line.
     """
 
     store: StoreAccess
@@ -61,6 +62,7 @@ class CompactedRows:
     typed: TypedRows
     columns: ColumnTypes
     wanted: Collection[str] | None = None
+    without: Collection[tuple[str, int]] = ()
 
     def files(self, manifest: Manifest) -> dict[str, PartFile]:
         """The files of a folder by name.
@@ -84,7 +86,10 @@ class CompactedRows:
         elif file.part.kind == "rows":
             yield from self._rows(file, number, date)
         else:
-            events = selected(events_of(file, number), self.window, self.ids, self.tally)
+            events = events_of(file, number)
+            if self.without:
+                events = events.chosen([index for index, one in enumerate(_places(events)) if one not in self.without])
+            events = selected(events, self.window, self.ids, self.tally)
             if events.envelopes:
                 yield from self.tables.parts(events)
 
@@ -103,6 +108,11 @@ class CompactedRows:
         )
         _check(table, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names)}, file)
         starts = _starts(table, group)
+        if self.without:
+            places = zip(table[BLOB].take(starts).to_pylist(), table[LINE].take(starts).to_pylist(), strict=True)
+            others = np.array([place not in self.without for place in places], np.bool_)
+            table = table.filter(pa.array(np.repeat(others, np.diff([*starts, table.num_rows]))))
+            starts = _starts(table, None)
         self.tally.add("misplaced", group.misplaced)
         kept = self._kept(table, starts, date)
         if kept is not None:
@@ -170,6 +180,10 @@ class CompactedRows:
 
     def _is_wanted(self, name: str) -> bool:
         return self.wanted is None or name in self.wanted
+
+
+def _places(events: Events) -> Iterator[tuple[str, int]]:
+    return zip(events.blobs, events.numbers, strict=True)
 
 
 def logical_table(table: pa.Table, part: PartEntry, file: str) -> pa.Table:

@@ -18,7 +18,7 @@ from .row_tables import RowTables
 from .typed import TypedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -27,13 +27,42 @@ if TYPE_CHECKING:
     from ..blobs.store_access import StoreAccess
     from ..compacted.folder_sources import FolderSource
     from ..compacted.manifest import CoveredBlob, Manifest
+    from ..compacted.manifest import Part as PartEntry
     from ..compacted.part_file import PartFile
     from ..lines.tally import Tally
     from ..window import Window
     from .column_types import ColumnTypes
     from .row_tables import Part
 
-__all__ = ["OnePass"]
+__all__ = ["OnePass", "ReadGroup", "ReadLines"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLines:
+    """Some lines of a blob that a pass has read.
+
+    Attributes:
+        lines: where they are.
+        without: lines that were left out, because Parquet gave their rows: the blob, and the number of the line.
+    """
+
+    lines: StoredObject | LinesOfBlob
+    without: Collection[tuple[str, int]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadGroup:
+    """A row group that a pass has read, or left out because it is outside of the window.
+
+    Attributes:
+        manifest: of its folder.
+        part: its file.
+        number: of the group in the file.
+    """
+
+    manifest: Manifest
+    part: PartEntry
+    number: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +78,7 @@ class OnePass:
         known: the types of the columns, if an earlier pass has learned them.
         progress: called with the number of bytes of each piece that is read.
         wanted: the columns of the result that are needed; None means all. Lines give all of them at any rate.
+        read: what was read so far, in its order.
     """
 
     store: StoreAccess
@@ -59,6 +89,7 @@ class OnePass:
     known: ColumnTypes | None = None
     progress: Callable[[int], object] = field(default=lambda _: None)
     wanted: Collection[str] | None = None
+    read: list[ReadLines | ReadGroup] = field(init=False, default_factory=list)
     _inference: Inference = field(init=False)
     _dropped: list[CoveredBlob] = field(init=False, default_factory=list)
 
@@ -129,8 +160,9 @@ class OnePass:
         lines: Sequence[StoredObject | LinesOfBlob],
         tables: RowTables,
         ids: KnownIds,
-        without: Container[tuple[str, int]] = (),
+        without: Collection[tuple[str, int]] = (),
     ) -> Iterator[Part]:
+        self.read += [ReadLines(lines=one, without=without) for one in lines]
         for events in event_batches(
             self.store, lines, self.window, self.tally, self.progress, ids=ids, without=without
         ):
@@ -147,6 +179,7 @@ class OnePass:
                 yield from rows.group(files[part.name], number, source.date)
                 self.progress(0)
                 done.append((part.name, number))
+                self.read.append(ReadGroup(manifest=manifest, part=part, number=number))
         except DamagedPartError as error:
             self._distrust(source, str(error))
             seen = {place for name, number in done for place in places_of(files[name], number)}
