@@ -23,7 +23,7 @@ from .exceptions import (
     WindowError,
 )
 from .following.new_rows import NewRows
-from .lookup import FoundEvent, FoundId
+from .found_id import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, SealCounts, TypeChange
 from .sealing.folder_seal import FolderSeal

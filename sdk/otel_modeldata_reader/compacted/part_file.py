@@ -15,7 +15,7 @@ from ..exceptions import ReaderError
 from .blob_file import BlobFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..blobs.store_access import StoreAccess
     from .manifest import Manifest, Part
@@ -106,6 +106,25 @@ class PartFile:
             return self._file.read_row_group(number, columns=names, use_threads=False).select(names)
         except _DAMAGE as error:
             raise self._damaged(error) from None
+
+    def may_have(self, number: int, values: Mapping[str, Any]) -> bool:
+        """Whether a row group may have a row with these values, as far as its statistics say it.
+
+        Args:
+            number: of the group in the file.
+            values: by column.
+        """
+        group = self._file.metadata.row_group(number)
+        for index in range(group.num_columns):
+            column = group.column(index)
+            known = column.statistics if column.path_in_schema in values else None
+            try:
+                has_limits = known is not None and known.has_min_max
+                if has_limits and not known.min <= values[column.path_in_schema] <= known.max:
+                    return False
+            except TypeError:  # of another type, which a compaction does not write
+                return True
+        return True
 
     def _damaged(self, error: Any) -> Exception:
         if isinstance(error, ReaderError):  # of the store
