@@ -385,7 +385,6 @@ class Store:
             found = known[name]
         return found
 
-
     def _objects_of(self, name: str) -> list[StoredObject]:
         """What a collection has: its folder, and its compacted folders."""
         return [*self._store.walk(name), *self._store.walk(compacted_root(name))]

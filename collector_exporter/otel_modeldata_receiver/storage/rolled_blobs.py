@@ -218,7 +218,12 @@ class RollingBlobWriter:
         for ordinal, name, state, start in reversed(tails):
             whole, known = await self._known.learn(name, start, state.size)
             found += known
-            if whole and (ordinal, name) == names[-1] and ordinal >= self._least_ordinal and name == self._name(ordinal):
+            if (
+                whole
+                and (ordinal, name) == names[-1]
+                and ordinal >= self._least_ordinal
+                and name == self._name(ordinal)
+            ):
                 newest = _Blob(name, state)
         return newest, found
 

@@ -84,7 +84,10 @@ def collections_of(objects: Iterable[StoredObject]) -> dict[str, CollectionBlobs
         elif not _is_copy(root := match["root"] or ""):
             blobs.setdefault(root, []).append((match["date"], one.name, one))
     # Files without a manifest are those of a compaction that was interrupted.
-    dated = {root: {date: files for date, files in dates.items() if _has_manifest(files)} for root, dates in compacted.items()}
+    dated = {
+        root: {date: files for date, files in dates.items() if _has_manifest(files)}
+        for root, dates in compacted.items()
+    }
     roots = sorted(blobs.keys() | {root for root, dates in dated.items() if dates})
     payloads: dict[str, dict[str, int]] = {root: {} for root in roots}
     for name, size in others.items():

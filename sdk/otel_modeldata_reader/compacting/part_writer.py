@@ -194,5 +194,3 @@ def _writer(sink: Any, schema: pa.Schema) -> Any:
         write_statistics=[name for name in schema.names if name not in {EVENT}],
         store_schema=True,
     )
-
-

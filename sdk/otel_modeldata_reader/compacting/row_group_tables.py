@@ -50,7 +50,11 @@ __all__ = ["EVENTS_SCHEMA", "GroupTable", "group_tables"]
 _MARK: Final = b"\xef\xbb\xbf"
 _KEPT_KEYS: Final = ("correlationid", "time", "traceparent", "event_id")
 EVENTS_SCHEMA: Final = pa.schema(
-    [*(ENVELOPE.field(name) for name in _KEPT_KEYS), *(ORIGIN.field(name) for name in (BLOB, LINE, EVENT)), (DATA, pa.string())]
+    [
+        *(ENVELOPE.field(name) for name in _KEPT_KEYS),
+        *(ORIGIN.field(name) for name in (BLOB, LINE, EVENT)),
+        (DATA, pa.string()),
+    ]
 )
 """The columns of a file of events."""
 _event: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -187,7 +187,9 @@ def logical_table(table: pa.Table, part: PartEntry, file: str) -> pa.Table:
         return table
     own = own_columns(table, part, part.columns, file)
     for name, stored in zip(part.columns, stored_names(part.columns), strict=True):
-        table = table.set_column(table.schema.get_field_index(stored), own.schema.field(name).with_name(stored), own[name])
+        table = table.set_column(
+            table.schema.get_field_index(stored), own.schema.field(name).with_name(stored), own[name]
+        )
     return table
 
 
