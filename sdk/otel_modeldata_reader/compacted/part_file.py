@@ -15,7 +15,7 @@ from ..exceptions import ReaderError
 from .blob_file import BlobFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from ..blobs.store_access import StoreAccess
     from .manifest import Manifest, Part
@@ -89,7 +89,7 @@ class PartFile:
         """The columns of the file."""
         return list(self._file.schema_arrow.names)
 
-    def read(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, number: int, columns: Collection[str] | None = None) -> pa.Table:
         """A row group.
 
         Args:

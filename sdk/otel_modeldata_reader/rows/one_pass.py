@@ -80,8 +80,8 @@ class OnePass:
         """How many blobs were read, and their bytes, with those that are compacted and dropped."""
         listed = self.blobs
         names = {blob.name for blob in listed}
-        every = [*listed, *(blob for blob in self._dropped if blob.name not in names)]
-        return len(every), sum(blob.size for blob in every)
+        sizes = [blob.size for blob in listed] + [blob.size for blob in self._dropped if blob.name not in names]
+        return len(sizes), sum(sizes)
 
     def parts(self) -> Iterator[Part]:
         """The rows, in the order of their lines.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
@@ -26,18 +27,17 @@ def texts_of_values(column: Any) -> Any:
     kind = column.type
     if types.is_dictionary(kind):
         return texts_of_values(column.cast(kind.value_type))
-    if types.is_string(kind):
-        return column
-    if types.is_null(kind):
-        return column.cast(pa.string())
     if types.is_boolean(kind):
         return pc.if_else(column, "true", "false")
-    if types.is_integer(kind):
-        return column.cast(pa.string())
-    if types.is_float64(kind):
-        texts = [None if value is None else repr(value) for value in column.to_pylist()]
-        return pa.chunked_array([pa.array(texts, pa.string())])
-    return None
+    if types.is_floating(kind):
+        return _floats(column)
+    return column.cast(pa.string()) if types.is_integer(kind) or types.is_string(kind) or types.is_null(kind) else None
+
+
+def _floats(column: Any) -> Any:
+    """The shortest texts that are read as the same numbers."""
+    shown = repr if types.is_float64(column.type) else lambda value: str(np.float32(value))
+    return pa.array([None if value is None else shown(value) for value in column.to_pylist()], pa.string())
 
 
 def texts_in_rows(payloads: Sequence[bytes], names: Sequence[str]) -> Mapping[str, Any]:
