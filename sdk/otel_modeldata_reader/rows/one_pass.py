@@ -18,7 +18,7 @@ from .row_tables import RowTables
 from .typed import TypedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -48,7 +48,7 @@ class OnePass:
         tally: the counts.
         known: the types of the columns, if an earlier pass has learned them.
         progress: called with the number of bytes of each piece that is read.
-        wanted: the columns of the result that are needed; None means all. Lines give all of them at any rate.
+        wanted: says whether a column of the result is needed; None means all. Lines have all of them at any rate.
     """
 
     store: StoreAccess
@@ -58,7 +58,7 @@ class OnePass:
     tally: Tally
     known: ColumnTypes | None = None
     progress: Callable[[int], object] = field(default=lambda _: None)
-    wanted: Collection[str] | None = None
+    wanted: Callable[[str], bool] | None = None
     _inference: Inference = field(init=False)
     _dropped: list[CoveredBlob] = field(init=False, default_factory=list)
 
@@ -145,13 +145,13 @@ class OnePass:
             files = rows.files(manifest)
             for part, number in manifest.groups():
                 yield from rows.group(files[part.name], number, source.date)
-                self.progress(0)
                 done.append((part.name, number))
         except DamagedPartError as error:
             self._distrust(source, str(error))
             seen = {place for name, number in done for place in places_of(files[name], number)}
             yield from self._lines(source.covered_lines, rows.tables, rows.ids, seen)
         else:
+            self.progress(sum(one.size for one in source.covered_lines))
             self._count(manifest)
 
     def _count(self, manifest: Manifest) -> None:
