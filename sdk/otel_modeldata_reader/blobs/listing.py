@@ -75,8 +75,8 @@ def collections_of(objects: Iterable[StoredObject]) -> dict[str, CollectionBlobs
     others: dict[str, int] = {}
     for one in objects:
         if one.name.startswith("_"):
-            if (name := compacted_name(one.name)) is not None:
-                compacted.setdefault(name.root, {}).setdefault(name.date, {})[name.file] = one.size
+            if (place := compacted_name(one.name)) is not None:
+                compacted.setdefault(place.root, {}).setdefault(place.date, {})[place.file] = one.size
             continue
         match = _BLOB.fullmatch(one.name)
         if match is None:

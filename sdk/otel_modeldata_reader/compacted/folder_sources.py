@@ -1,4 +1,4 @@
-"""What a reading of a folder is: the Parquet files that its newest manifest vouches for, and the lines that it does not.
+"""What a reading of a folder is: Parquet files that its newest manifest vouches for, and the lines that it does not.
 
 Everything that reads rows of a collection asks here.
 """

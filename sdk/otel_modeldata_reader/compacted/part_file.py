@@ -15,7 +15,7 @@ from ..exceptions import ReaderError
 from .blob_file import BlobFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from ..blobs.store_access import StoreAccess
     from .manifest import Manifest, Part
@@ -89,7 +89,7 @@ class PartFile:
         """The columns of the file."""
         return list(self._file.schema_arrow.names)
 
-    def read(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, number: int, columns: Collection[str] | None = None) -> pa.Table:
         """A row group.
 
         Args:
@@ -119,8 +119,7 @@ class PartFile:
             column = group.column(index)
             known = column.statistics if column.path_in_schema in values else None
             try:
-                has_limits = known is not None and known.has_min_max
-                if has_limits and not known.min <= values[column.path_in_schema] <= known.max:
+                if known is not None and known.has_min_max and not known.min <= values[column.path_in_schema] <= known.max:
                     return False
             except TypeError:  # of another type, which a compaction does not write
                 return True

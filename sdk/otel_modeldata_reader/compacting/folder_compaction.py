@@ -14,9 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, cast
-
-import msgspec
+from typing import TYPE_CHECKING, Final, cast
 
 from ..blobs.compacted_name import compacted_folder, manifest_name
 from ..compacted.manifest import (
@@ -24,7 +22,6 @@ from ..compacted.manifest import (
     LineCounts,
     Manifest,
     SkippedLine,
-    decode_manifest,
     encode_manifest,
 )
 from ..compacted.part_file import PartFile
@@ -172,7 +169,9 @@ def _continues(one: CoveredBlob, source: FolderSource) -> bool:
 def _known_ids(store: StoreAccess, manifest: Manifest | None) -> KnownIds:
     """The ids of the events that the folder's files have."""
     ids = KnownIds()
-    for part in manifest.parts if manifest is not None else ():
+    if manifest is None:
+        return ids
+    for part in manifest.parts:
         file = PartFile.opened(store, manifest, part)
         for number in range(len(part.groups)):
             ids.new_ones([one for one in file.read(number, ["event_id"])["event_id"].unique().to_pylist() if one])

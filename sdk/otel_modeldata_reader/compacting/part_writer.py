@@ -172,11 +172,11 @@ def checked_part(store: StoreAccess, folder: str, part: Part) -> None:
         raise StoreUnavailableError(f"expected {part.size:,} bytes in {name} as they were written, got others")
     try:
         file = PartFile(content, name, part)
-        for number, group in enumerate(part.groups):
-            if content_digest(logical_table(file.read(number), part, name)) != group.digest:
-                raise DamagedPartError(f"expected the rows of the lines in {name}, got others")
+        found = [content_digest(logical_table(file.read(number), part, name)) for number in range(len(part.groups))]
     except DamagedPartError as error:
         raise StoreUnavailableError(str(error)) from None
+    if found != [group.digest for group in part.groups]:
+        raise StoreUnavailableError(f"expected the rows of the lines in {name}, got others: report it as a bug")
 
 
 def _writer(sink: Any, schema: pa.Schema) -> Any:
@@ -191,6 +191,6 @@ def _writer(sink: Any, schema: pa.Schema) -> Any:
         use_dictionary=plain,
         column_encoding={name: "DELTA_BYTE_ARRAY" for name in ids if name == "row_id"},
         write_page_checksum=True,
-        write_statistics=[name for name in schema.names if name not in {EVENT}],
+        write_statistics=[name for name in schema.names if name != EVENT],
         store_schema=True,
     )

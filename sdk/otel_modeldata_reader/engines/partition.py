@@ -20,11 +20,12 @@ from ..rows.result import where
 from ..rows.row_tables import RowTables
 from ..rows.typed import TypedRows
 from ..rows.unify import LossyError
+from ..rows.wanted_columns import wanted_columns
 from .checked_rows import CheckedRows, GivenRows
 from .remote_store import FolderObjects, RangeAccess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -181,7 +182,7 @@ class Partition:
         store = rows.store.opened()
         with where(rows.where) as chosen:
             for one in self.ranges:
-                for table in _tables(store, rows, one, _needed(rows, names)):
+                for table in _tables(store, rows, one, wanted_columns(names, rows.where)):
                     yield from chosen(table).select(names).to_batches(max_chunksize=_BATCH_ROWS)
 
 
@@ -201,15 +202,8 @@ def packed(rows: ReadRows, ranges: Sequence[LineRange | GroupRange], size: int =
     return partitions
 
 
-def _needed(rows: ReadRows, names: Sequence[str]) -> Sequence[str] | None:
-    """The columns that must be read for some of the result; None means all."""
-    if rows.where is not None or rows.plan.renamed:
-        return None
-    return names
-
-
 def _tables(
-    store: StoreAccess, rows: ReadRows, lines: LineRange | GroupRange, wanted: Sequence[str] | None
+    store: StoreAccess, rows: ReadRows, lines: LineRange | GroupRange, wanted: Callable[[str], bool] | None
 ) -> Iterator[pa.Table]:
     """The rows of a range, with all columns of the plan."""
     if rows.is_complete and rows.columns is not None:
@@ -239,7 +233,7 @@ def _parts(
     rows: ReadRows,
     lines: LineRange | GroupRange,
     inference: Inference,
-    wanted: Sequence[str] | None,
+    wanted: Callable[[str], bool] | None,
 ) -> Iterator[RowsPart]:
     from otel_modeldata_receiver.storage.store import StoredObject  # noqa: PLC0415 (a store is open already)
 

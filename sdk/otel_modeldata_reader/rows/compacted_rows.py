@@ -23,7 +23,7 @@ from .row_tables import Part
 from .stored_columns import BLOB, DATA, EVENT, LINE, ORIGIN, restored, stored_names, text_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from ..blobs.store_access import StoreAccess
     from ..compacted.manifest import Manifest, RowGroup
@@ -50,7 +50,7 @@ class CompactedRows:
         tables: reads events that are kept as lines.
         typed: notes the types of columns.
         columns: what is known about them.
-        wanted: the columns of the result that are needed; None means all.
+        wanted: says whether a column of the result is needed; None means all.
         without: lines whose rows are left out, without being counted: the blob, and the number of the line.
     """
 
@@ -61,7 +61,7 @@ class CompactedRows:
     tables: RowTables
     typed: TypedRows
     columns: ColumnTypes
-    wanted: Collection[str] | None = None
+    wanted: Callable[[str], bool] | None = None
     without: Collection[tuple[str, int]] = ()
 
     def files(self, manifest: Manifest) -> dict[str, PartFile]:
@@ -179,7 +179,7 @@ class CompactedRows:
         return [name for name in part.columns if self._is_wanted(name) or name in ENVELOPE.names]
 
     def _is_wanted(self, name: str) -> bool:
-        return self.wanted is None or name in self.wanted
+        return self.wanted is None or self.wanted(name)
 
 
 def _places(events: Events) -> Iterator[tuple[str, int]]:

@@ -77,7 +77,7 @@ class OnePass:
         tally: the counts.
         known: the types of the columns, if an earlier pass has learned them.
         progress: called with the number of bytes of each piece that is read.
-        wanted: the columns of the result that are needed; None means all. Lines give all of them at any rate.
+        wanted: says whether a column of the result is needed; None means all. Lines have all of them at any rate.
         read: what was read so far, in its order.
     """
 
@@ -88,7 +88,7 @@ class OnePass:
     tally: Tally
     known: ColumnTypes | None = None
     progress: Callable[[int], object] = field(default=lambda _: None)
-    wanted: Collection[str] | None = None
+    wanted: Callable[[str], bool] | None = None
     read: list[ReadLines | ReadGroup] = field(init=False, default_factory=list)
     _inference: Inference = field(init=False)
     _dropped: list[CoveredBlob] = field(init=False, default_factory=list)
@@ -111,8 +111,8 @@ class OnePass:
         """How many blobs were read, and their bytes, with those that are compacted and dropped."""
         listed = self.blobs
         names = {blob.name for blob in listed}
-        every = [*listed, *(blob for blob in self._dropped if blob.name not in names)]
-        return len(every), sum(blob.size for blob in every)
+        sizes = [blob.size for blob in listed] + [blob.size for blob in self._dropped if blob.name not in names]
+        return len(sizes), sum(sizes)
 
     def parts(self) -> Iterator[Part]:
         """The rows, in the order of their lines.
@@ -177,7 +177,6 @@ class OnePass:
             files = rows.files(manifest)
             for part, number in manifest.groups():
                 yield from rows.group(files[part.name], number, source.date)
-                self.progress(0)
                 done.append((part.name, number))
                 self.read.append(ReadGroup(manifest=manifest, part=part, number=number))
         except DamagedPartError as error:
@@ -185,6 +184,7 @@ class OnePass:
             seen = {place for name, number in done for place in places_of(files[name], number)}
             yield from self._lines(source.covered_lines, rows.tables, rows.ids, seen)
         else:
+            self.progress(sum(one.size for one in source.covered_lines))
             self._count(manifest)
 
     def _count(self, manifest: Manifest) -> None:
