@@ -117,9 +117,11 @@ class PartFile:
         group = self._file.metadata.row_group(number)
         for index in range(group.num_columns):
             column = group.column(index)
-            known = column.statistics if column.path_in_schema in values else None
+            wanted, known = values.get(column.path_in_schema), column.statistics
+            if wanted is None or known is None or not known.has_min_max:
+                continue
             try:
-                if known is not None and known.has_min_max and not known.min <= values[column.path_in_schema] <= known.max:
+                if not known.min <= wanted <= known.max:
                     return False
             except TypeError:  # of another type, which a compaction does not write
                 return True

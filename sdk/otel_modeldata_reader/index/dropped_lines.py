@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..compacted.folder_sources import folder_sources
 from ..compacted.part_file import DamagedPartError, PartFile
+from ..lines.envelope import decode_line
 from ..lines.erased_rows import ranges_of
+from ..lines.line_counts import rows_of
 from ..rows.compacted_rows import line_of, own_columns
 from ..rows.stored_columns import BLOB, DATA, EVENT, LINE, ROW
 from ..types.plain_values import json_rows
@@ -22,11 +26,10 @@ from ..types.plain_values import json_rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    import pyarrow as pa
-
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
     from ..compacted.manifest import Manifest, Part
+    from ..lines.payloads import Payloads
     from ..window import Window
 
 __all__ = ["DroppedBlob", "DroppedFolder", "dropped_folders"]
@@ -97,6 +100,27 @@ class DroppedFolder:
             table = file.read(number, (BLOB, LINE, EVENT))
             table = table.filter(table[EVENT].is_valid())
             yield list(zip(table[BLOB].to_pylist(), table[LINE].to_pylist(), strict=True)), table[EVENT].to_pylist()
+
+    def rows(self, payloads: Payloads) -> int:
+        """How many rows the dropped blobs had, without those of lines that repeat an event.
+
+        Args:
+            payloads: the objects that lines refer to.
+
+        Raises:
+            DamagedPartError: a file is not what the manifest says.
+            StoreUnavailableError: a file cannot be read.
+        """
+        count = 0
+        for file, number in self._groups():
+            if file.part.kind == "rows":
+                is_dropped = pc.is_in(file.read(number, (BLOB,))[BLOB], value_set=pa.array(self.blobs, pa.string()))
+                count += pc.sum(is_dropped).as_py() or 0
+                continue
+            for (blob, _), line in _lines(file, number):
+                envelope = decode_line(line) if blob in self.blobs else None
+                count += 0 if envelope is None else rows_of(envelope, payloads, blob)
+        return count
 
     def lines(self) -> Iterator[tuple[tuple[str, int], bytes]]:
         """All lines, each with its place.
