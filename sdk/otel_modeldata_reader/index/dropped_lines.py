@@ -46,11 +46,13 @@ class DroppedBlob:
         name: it had.
         size: its bytes.
         lines: its lines.
+        sha256: the digest of its bytes, in hexadecimal.
     """
 
     name: str
     size: int
     lines: int
+    sha256: str
 
 
 class DroppedFolder:
@@ -72,6 +74,21 @@ class DroppedFolder:
         self._store = store
         self._manifest = manifest
         self._files: dict[str, PartFile] = {}
+
+    @classmethod
+    def of(cls, store: StoreAccess, root: str, manifest: Manifest, names: Collection[str]) -> DroppedFolder:
+        """Those of some blobs that a manifest stands for."""
+        blobs = [
+            DroppedBlob(name=one.name, size=one.size, lines=one.lines, sha256=one.sha256)
+            for one in manifest.blobs
+            if one.name in names
+        ]
+        return cls(store, root, manifest, blobs)
+
+    @property
+    def foreign(self) -> int:
+        """How many lines of the folder were no events when it was compacted."""
+        return self._manifest.counts.foreign
 
     def lines_at(self, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
         """Some lines by their places: the name of the blob, and the number of the line.
@@ -162,13 +179,9 @@ def dropped_folders(
             yield None, source.problem
         elif source.manifest is not None:
             there = {one.name for one in source.blobs}
-            blobs = [
-                DroppedBlob(name=one.name, size=one.size, lines=one.lines)
-                for one in source.manifest.blobs
-                if one.dropped and one.name not in there
-            ]
-            if blobs:
-                yield DroppedFolder(store, collection.root, source.manifest, blobs), ""
+            names = {one.name for one in source.manifest.blobs if one.dropped and one.name not in there}
+            if names:
+                yield DroppedFolder.of(store, collection.root, source.manifest, names), ""
 
 
 def _lines(file: PartFile, number: int) -> Iterator[tuple[tuple[str, int], bytes]]:

@@ -52,6 +52,7 @@ class CompactedRows:
         columns: what is known about them.
         wanted: says whether a column of the result is needed; None means all.
         without: lines whose rows are left out, without being counted: the blob, and the number of the line.
+        limits: of some blobs, how many lines are read; the rows of later ones are left out likewise.
     """
 
     store: StoreAccess
@@ -63,6 +64,7 @@ class CompactedRows:
     columns: ColumnTypes
     wanted: Callable[[str], bool] | None = None
     without: Collection[tuple[str, int]] = ()
+    limits: Mapping[str, int] | None = None
 
     def files(self, manifest: Manifest) -> dict[str, PartFile]:
         """The files of a folder by name.
@@ -87,11 +89,15 @@ class CompactedRows:
             yield from self._rows(file, number, date)
         else:
             events = events_of(file, number)
-            if self.without:
-                events = events.chosen([index for index, one in enumerate(_places(events)) if one not in self.without])
+            if self.without or self.limits:
+                events = events.chosen([index for index, one in enumerate(_places(events)) if self._is_read(one)])
             events = selected(events, self.window, self.ids, self.tally)
             if events.envelopes:
                 yield from self.tables.parts(events)
+
+    def _is_read(self, place: tuple[str, int]) -> bool:
+        blob, line = place
+        return place not in self.without and (not self.limits or line <= self.limits.get(blob, line))
 
     def _overlaps(self, group: RowGroup) -> bool:
         return self.window.overlaps(group.first, group.last + 1)
@@ -108,9 +114,9 @@ class CompactedRows:
         )
         _check(table, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names)}, file)
         starts = _starts(table, group)
-        if self.without:
+        if self.without or self.limits:
             places = zip(table[BLOB].take(starts).to_pylist(), table[LINE].take(starts).to_pylist(), strict=True)
-            others = np.array([place not in self.without for place in places], np.bool_)
+            others = np.array([self._is_read(place) for place in places], np.bool_)
             table = table.filter(pa.array(np.repeat(others, np.diff([*starts, table.num_rows]))))
             starts = _starts(table, None)
         self.tally.add("misplaced", group.misplaced)

@@ -143,6 +143,7 @@ class OnePass:
             typed=typed,
             columns=self.columns,
             wanted=self.wanted,
+            limits=self.collection.limits,
         )
         lines: list[LinesOfBlob] = []  # of folders that are read together
         for source in folder_sources(self.store, self.collection, self.window):
