@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..report import SealCounts
 from .seal_name import seals_of
 from .seals import late_bytes, seals_in, state_of
-from .stored_folders import stored_folders
+from ..compacted.stored_folders import stored_folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .folder_lines import LineObserver
     from .folder_seal import FolderSeal
     from .seal import SealedBlob
-    from .stored_folders import StoredFolder
+    from ..compacted.stored_folders import StoredFolder
 
 __all__ = ["Observing", "seal_collections"]
 

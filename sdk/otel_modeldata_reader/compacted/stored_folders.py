@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..blobs.dated_folder import DatedFolder, dated_folders
 from ..blobs.listing import hours_of
-from ..compacted.folder_sources import folder_sources
+from .folder_sources import folder_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
-    from ..compacted.manifest import Manifest
+    from .manifest import Manifest
     from ..window import Window
 
 __all__ = ["StoredFolder", "stored_folders"]
