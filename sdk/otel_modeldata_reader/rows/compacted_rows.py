@@ -183,6 +183,8 @@ def logical_table(table: pa.Table, part: PartEntry, file: str) -> pa.Table:
     Raises:
         DamagedPartError: they are not what the manifest says.
     """
+    place = table.schema.get_field_index(BLOB)
+    table = table.set_column(place, pa.field(BLOB, pa.string()), table[BLOB].cast(pa.string()))
     if part.kind == "events":
         return table
     own = own_columns(table, part, part.columns, file)
@@ -258,7 +260,8 @@ def _check(table: pa.Table, names: Collection[str], file: PartFile) -> None:
         raise DamagedPartError(f"expected the column {min(missing)!r} in {file.name}, got none")
     for field in table.schema:
         kind = next((known.field(field.name).type for known in (ENVELOPE, ORIGIN) if field.name in known.names), None)
-        if kind is not None and field.type != kind:
+        found = field.type.value_type if field.name == BLOB and pa.types.is_dictionary(field.type) else field.type
+        if kind is not None and found != kind:
             raise DamagedPartError(f"expected {kind} of {field.name!r} in {file.name}, got {field.type}")
 
 
@@ -272,7 +275,7 @@ def _starts(table: pa.Table, group: RowGroup | None) -> Any:
     lines = table[LINE].to_numpy()
     is_first = np.ones(rows, np.bool_)
     is_first[1:] = lines[1:] != lines[:-1]
-    blobs = table[BLOB].combine_chunks().dictionary_encode()
+    blobs = table[BLOB].unify_dictionaries().combine_chunks()
     indices = (pa.concat_arrays(blobs.chunks) if isinstance(blobs, pa.ChunkedArray) else blobs).indices.to_numpy()
     is_first[1:] |= indices[1:] != indices[:-1]
     return np.flatnonzero(is_first)
