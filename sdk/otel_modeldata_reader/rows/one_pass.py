@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
     from ..compacted.folder_sources import FolderSource
-    from ..compacted.manifest import CoveredBlob, Manifest
+    from ..compacted.manifest import Manifest
     from ..compacted.part_file import PartFile
     from ..lines.tally import Tally
     from ..window import Window
@@ -60,7 +60,7 @@ class OnePass:
     progress: Callable[[int], object] = field(default=lambda _: None)
     wanted: Callable[[str], bool] | None = None
     _inference: Inference = field(init=False)
-    _dropped: list[CoveredBlob] = field(init=False, default_factory=list)
+    _dropped: list[int] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self._inference = Inference(self.tally, self.known)
@@ -78,9 +78,7 @@ class OnePass:
     @property
     def extent(self) -> tuple[int, int]:
         """How many blobs were read, and their bytes, with those that are compacted and dropped."""
-        listed = self.blobs
-        names = {blob.name for blob in listed}
-        sizes = [blob.size for blob in listed] + [blob.size for blob in self._dropped if blob.name not in names]
+        sizes = [blob.size for blob in self.blobs] + self._dropped
         return len(sizes), sum(sizes)
 
     def parts(self) -> Iterator[Part]:
@@ -138,7 +136,8 @@ class OnePass:
 
     def _compacted(self, source: FolderSource, manifest: Manifest, rows: CompactedRows) -> Iterator[Part]:
         """The rows that a manifest vouches for: from Parquet, or of the lines from a damaged file on."""
-        self._dropped += [one for one in manifest.blobs if one.dropped]
+        there = {(one.blob, one.end) for one in source.covered_lines}
+        self._dropped += [one.size for one in manifest.blobs if one.dropped and (one.name, one.size) not in there]
         files: dict[str, PartFile] = {}
         done: list[tuple[str, int]] = []
         try:

@@ -6,7 +6,7 @@ another way. So a compaction compares the two, and keeps the texts of a column w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from ..types.flat_rows import flat_rows
 from .json_kinds import decode_rows, plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["texts_in_rows", "texts_of_values"]
 
