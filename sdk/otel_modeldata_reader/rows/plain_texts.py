@@ -6,7 +6,6 @@ another way. So a compaction compares the two, and keeps the texts of a column w
 
 from __future__ import annotations
 
-
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,6 +19,8 @@ from otel_modeldata_reader.compacting import part_writer
 from otel_modeldata_reader.lines import event_stream
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from azurite import Azurite
 
 WINDOWS: tuple[dict[str, Any], ...] = (
@@ -151,7 +152,7 @@ def test_columns_and_conditions_choose_the_same_from_parquet(tmp_path: Path) -> 
 def test_a_strict_reading_raises_for_what_was_left_out(tmp_path: Path) -> None:
     write(tmp_path, [typed_line(0), b"garbage\n"])
     compact(tmp_path, drop_lines=True)
-    with pytest.raises(DamagedLineError, match="expected a JSON object in UTF-8 in .+, line 2"):
+    with pytest.raises(DamagedLineError, match=r"expected a JSON object in UTF-8 in .+, line 2"):
         snapshot(tmp_path, strict=True)
 
 
