@@ -62,13 +62,22 @@ class CompactedRows:
     columns: ColumnTypes
     wanted: Callable[[str], bool] | None = None
 
-    def files(self, manifest: Manifest) -> dict[str, PartFile]:
-        """The files of a folder by name.
+    def file(self, manifest: Manifest, part: PartEntry, sizes: Mapping[str, int]) -> PartFile:
+        """A file of a folder.
+
+        Args:
+            manifest: of the folder.
+            part: what it says of the file.
+            sizes: of the objects in the folder by name, as they were listed.
 
         Raises:
-            DamagedPartError: a file is not what the manifest says.
+            DamagedPartError: the file is not what the manifest says.
+            StoreUnavailableError: the file cannot be read.
         """
-        return {part.name: PartFile.opened(self.store, manifest, part) for part in manifest.parts}
+        if (size := sizes.get(part.name)) != part.size:
+            found = "none" if size is None else f"{size:,} bytes"
+            raise DamagedPartError(f"expected {part.size:,} bytes in {manifest.part_name(part)}, got {found}")
+        return PartFile.opened(self.store, manifest, part)
 
     def group(self, file: PartFile, number: int, date: str) -> Iterator[Part]:
         """The rows of a row group, in the order of their lines. The first one comes when the whole group was read.
@@ -102,18 +111,18 @@ class CompactedRows:
             number, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names), *texts.values()}
         )
         _check(table, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names)}, file)
+        own = own_columns(table, part, names, file.name)  # before anything is counted: it may be damaged
         starts = _starts(table, group)
         self.tally.add("misplaced", group.misplaced)
         kept = self._kept(table, starts, date)
         if kept is not None:
-            counts = np.diff([*starts, table.num_rows])
-            table = table.filter(pa.array(np.repeat(kept, counts)))
+            is_row = pa.array(np.repeat(kept, np.diff([*starts, table.num_rows])))
+            table, own = table.filter(is_row), own.filter(is_row) if own.num_columns else own
             starts = _starts(table, None)
         if not len(starts):
             return
         self.tally.add("lines", len(starts))
         self.tally.add("rows", table.num_rows)
-        own = own_columns(table, part, names, file.name)
         found = {
             name: table[column] if column in table.column_names else texts_of_values(own[name])
             for name, column in texts.items()

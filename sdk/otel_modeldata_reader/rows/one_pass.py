@@ -135,23 +135,29 @@ class OnePass:
             yield from tables.parts(events)
 
     def _compacted(self, source: FolderSource, manifest: Manifest, rows: CompactedRows) -> Iterator[Part]:
-        """The rows that a manifest vouches for: from Parquet, or of the lines from a damaged file on."""
+        """The rows that a manifest vouches for: from Parquet; those of damaged files from the lines."""
         there = {(one.blob, one.end) for one in source.covered_lines}
         self._dropped += [one.size for one in manifest.blobs if one.dropped and (one.name, one.size) not in there]
         files: dict[str, PartFile] = {}
+        damaged: dict[str, str] = {}
         done: list[tuple[str, int]] = []
-        try:
-            files = rows.files(manifest)
-            for part, number in manifest.groups():
+        for part, number in manifest.groups():
+            if part.name in damaged:
+                continue
+            try:
+                if part.name not in files:
+                    files[part.name] = rows.file(manifest, part, source.files)
                 yield from rows.group(files[part.name], number, source.date)
                 done.append((part.name, number))
-        except DamagedPartError as error:
-            self._distrust(source, str(error))
-            seen = {place for name, number in done for place in places_of(files[name], number)}
-            yield from self._lines(source.covered_lines, rows.tables, rows.ids, seen)
-        else:
+            except DamagedPartError as error:
+                damaged[part.name] = str(error)
+        if not damaged:
             self.progress(sum(one.size for one in source.covered_lines))
             self._count(manifest)
+            return
+        self._distrust(source, next(iter(damaged.values())))
+        seen = {place for name, number in done for place in places_of(files[name], number)}
+        yield from self._lines(source.covered_lines, rows.tables, rows.ids, seen)
 
     def _count(self, manifest: Manifest) -> None:
         """Count the lines that no Parquet file has, as a reading of the lines would."""
