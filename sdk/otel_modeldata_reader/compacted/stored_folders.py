@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
-    from .manifest import Manifest
     from ..window import Window
+    from .manifest import Manifest
 
 __all__ = ["StoredFolder", "stored_folders"]
 

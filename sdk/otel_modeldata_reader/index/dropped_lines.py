@@ -74,6 +74,7 @@ class DroppedFolder:
         self._store = store
         self._manifest = manifest
         self._files: dict[str, PartFile] = {}
+        self._listed: dict[str, int] = {}
 
     @classmethod
     def of(cls, store: StoreAccess, root: str, manifest: Manifest, names: Collection[str]) -> DroppedFolder:
@@ -155,6 +156,11 @@ class DroppedFolder:
 
     def _file(self, part: Part) -> PartFile:
         if part.name not in self._files:
+            name = self._manifest.part_name(part)
+            if not self._listed:
+                self._listed = {one.name: one.size for one in self._store.walk(self._manifest.folder)}
+            if self._listed.get(name) != part.size:
+                raise DamagedPartError(f"expected {part.size:,} bytes in {name}, got {self._listed.get(name, 0):,}")
             self._files[part.name] = PartFile.opened(self._store, self._manifest, part)
         return self._files[part.name]
 

@@ -66,13 +66,22 @@ class CompactedRows:
     without: Collection[tuple[str, int]] = ()
     limits: Mapping[str, int] | None = None
 
-    def files(self, manifest: Manifest) -> dict[str, PartFile]:
-        """The files of a folder by name.
+    def file(self, manifest: Manifest, part: PartEntry, sizes: Mapping[str, int]) -> PartFile:
+        """A file of a folder.
+
+        Args:
+            manifest: of the folder.
+            part: what it says of the file.
+            sizes: of the objects in the folder by name, as they were listed.
 
         Raises:
-            DamagedPartError: a file is not what the manifest says.
+            DamagedPartError: the file is not what the manifest says.
+            StoreUnavailableError: the file cannot be read.
         """
-        return {part.name: PartFile.opened(self.store, manifest, part) for part in manifest.parts}
+        if (size := sizes.get(part.name)) != part.size:
+            found = "none" if size is None else f"{size:,} bytes"
+            raise DamagedPartError(f"expected {part.size:,} bytes in {manifest.part_name(part)}, got {found}")
+        return PartFile.opened(self.store, manifest, part)
 
     def group(self, file: PartFile, number: int, date: str) -> Iterator[Part]:
         """The rows of a row group, in the order of their lines. The first one comes when the whole group was read.
@@ -113,6 +122,7 @@ class CompactedRows:
             number, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names), *texts.values()}
         )
         _check(table, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names)}, file)
+        own = own_columns(table, part, names, file.name)  # before anything is counted: it may be damaged
         starts = _starts(table, group)
         if self.without or self.limits:
             places = zip(table[BLOB].take(starts).to_pylist(), table[LINE].take(starts).to_pylist(), strict=True)
@@ -122,14 +132,13 @@ class CompactedRows:
         self.tally.add("misplaced", group.misplaced)
         kept = self._kept(table, starts, date)
         if kept is not None:
-            counts = np.diff([*starts, table.num_rows])
-            table = table.filter(pa.array(np.repeat(kept, counts)))
+            is_row = pa.array(np.repeat(kept, np.diff([*starts, table.num_rows])))
+            table, own = table.filter(is_row), own.filter(is_row) if own.num_columns else own
             starts = _starts(table, None)
         if not len(starts):
             return
         self.tally.add("lines", len(starts))
         self.tally.add("rows", table.num_rows)
-        own = own_columns(table, part, names, file.name)
         found = {
             name: table[column] if column in table.column_names else texts_of_values(own[name])
             for name, column in texts.items()
@@ -203,6 +212,8 @@ def logical_table(table: pa.Table, part: PartEntry, file: str) -> pa.Table:
     Raises:
         DamagedPartError: they are not what the manifest says.
     """
+    place = table.schema.get_field_index(BLOB)
+    table = table.set_column(place, pa.field(BLOB, pa.string()), table[BLOB].cast(pa.string()))
     if part.kind == "events":
         return table
     own = own_columns(table, part, part.columns, file)
@@ -278,7 +289,8 @@ def _check(table: pa.Table, names: Collection[str], file: PartFile) -> None:
         raise DamagedPartError(f"expected the column {min(missing)!r} in {file.name}, got none")
     for field in table.schema:
         kind = next((known.field(field.name).type for known in (ENVELOPE, ORIGIN) if field.name in known.names), None)
-        if kind is not None and field.type != kind:
+        found = field.type.value_type if field.name == BLOB and pa.types.is_dictionary(field.type) else field.type
+        if kind is not None and found != kind:
             raise DamagedPartError(f"expected {kind} of {field.name!r} in {file.name}, got {field.type}")
 
 
@@ -292,7 +304,7 @@ def _starts(table: pa.Table, group: RowGroup | None) -> Any:
     lines = table[LINE].to_numpy()
     is_first = np.ones(rows, np.bool_)
     is_first[1:] = lines[1:] != lines[:-1]
-    blobs = table[BLOB].combine_chunks().dictionary_encode()
+    blobs = table[BLOB].unify_dictionaries().combine_chunks()
     indices = (pa.concat_arrays(blobs.chunks) if isinstance(blobs, pa.ChunkedArray) else blobs).indices.to_numpy()
     is_first[1:] |= indices[1:] != indices[:-1]
     return np.flatnonzero(is_first)

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 from ..blobs.dated_folder import is_closed
 from ..blobs.listing import hours_of
 from ..blobs.set_aside import parked_folders
+from ..compacted.stored_folders import stored_folders
 from .folder_seal import FolderSeal, FolderState, Waiting, moment_of
 from .seal_name import seals_of
 from .seals import late_bytes, seals_in, state_of
-from ..compacted.stored_folders import stored_folders
 
 if TYPE_CHECKING:
     from ..blobs.dated_folder import DatedFolder
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
-    from ..window import Window
     from ..compacted.stored_folders import StoredFolder
+    from ..window import Window
 
 __all__ = ["folder_states"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..compacted.stored_folders import stored_folders
 from ..report import SealCounts
 from .seal_name import seals_of
 from .seals import late_bytes, seals_in, state_of
-from ..compacted.stored_folders import stored_folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from ..blobs.dated_folder import DatedFolder
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
+    from ..compacted.stored_folders import StoredFolder
     from ..window import Window
     from .folder_lines import LineObserver
     from .folder_seal import FolderSeal
     from .seal import SealedBlob
-    from ..compacted.stored_folders import StoredFolder
 
 __all__ = ["Observing", "seal_collections"]
 
