@@ -7,7 +7,7 @@ values.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -102,9 +102,11 @@ class DroppedFolder:
         for file, number in self._groups():
             if not any(file.may_have(number, {BLOB: blob, LINE: line}) for blob, line in places):
                 continue
-            keys = file.read(number, (BLOB, LINE))
-            if not set(zip(keys[BLOB].to_pylist(), keys[LINE].to_pylist(), strict=True)).isdisjoint(places):
-                found |= {place: line for place, line in _lines(file, number) if place in places}
+            if not pc.any(_may_be_at(file.read(number, (BLOB, LINE)), places)).as_py():
+                continue
+            table = file.read(number)
+            rows = table.filter(_may_be_at(table, places))
+            found |= {place: line for place, line in _lines(rows, file) if place in places}
         return found
 
     def events(self) -> Iterator[tuple[Sequence[tuple[str, int]], Sequence[str]]]:
@@ -135,7 +137,7 @@ class DroppedFolder:
                 is_dropped = pc.is_in(file.read(number, (BLOB,))[BLOB], value_set=pa.array(self.blobs, pa.string()))
                 count += pc.sum(is_dropped).as_py() or 0
                 continue
-            for (blob, _), line in _lines(file, number):
+            for (blob, _), line in _lines(file.read(number), file):
                 envelope = decode_line(line) if blob in self.blobs else None
                 count += 0 if envelope is None else rows_of(envelope, payloads, blob)
         return count
@@ -148,7 +150,7 @@ class DroppedFolder:
             StoreUnavailableError: a file cannot be read.
         """
         for file, number in self._groups():
-            yield from _lines(file, number)
+            yield from _lines(file.read(number), file)
 
     def _groups(self) -> Iterator[tuple[PartFile, int]]:
         for part, number in self._manifest.groups():
@@ -190,8 +192,17 @@ def dropped_folders(
                 yield DroppedFolder.of(store, collection.root, source.manifest, names), ""
 
 
-def _lines(file: PartFile, number: int) -> Iterator[tuple[tuple[str, int], bytes]]:
-    table = file.read(number)
+def _may_be_at(table: pa.Table, places: Collection[tuple[str, int]]) -> Any:
+    """Which rows may be of some lines: those of one of the blobs and one of the numbers."""
+    try:
+        blobs = pc.is_in(table[BLOB], value_set=pa.array({blob for blob, _ in places}, pa.string()))
+        return pc.and_(blobs, pc.is_in(table[LINE], value_set=pa.array({line for _, line in places}, pa.int64())))
+    except KeyError:
+        return pa.array([False] * table.num_rows)
+
+
+def _lines(table: pa.Table, file: PartFile) -> Iterator[tuple[tuple[str, int], bytes]]:
+    """The lines of a row group, or of those of its rows that are whole events."""
     try:
         if file.part.kind == "events":
             columns = (table[name].to_pylist() for name in (BLOB, LINE, EVENT, DATA))
