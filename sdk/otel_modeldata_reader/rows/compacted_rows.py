@@ -127,13 +127,12 @@ class CompactedRows:
         if self.without or self.limits:
             places = zip(table[BLOB].take(starts).to_pylist(), table[LINE].take(starts).to_pylist(), strict=True)
             others = np.array([self._is_read(place) for place in places], np.bool_)
-            table = table.filter(pa.array(np.repeat(others, np.diff([*starts, table.num_rows]))))
+            table, own = _of_events(table, own, starts, others)
             starts = _starts(table, None)
         self.tally.add("misplaced", group.misplaced)
         kept = self._kept(table, starts, date)
         if kept is not None:
-            is_row = pa.array(np.repeat(kept, np.diff([*starts, table.num_rows])))
-            table, own = table.filter(is_row), own.filter(is_row) if own.num_columns else own
+            table, own = _of_events(table, own, starts, kept)
             starts = _starts(table, None)
         if not len(starts):
             return
@@ -195,6 +194,12 @@ class CompactedRows:
 
     def _is_wanted(self, name: str) -> bool:
         return self.wanted is None or self.wanted(name)
+
+
+def _of_events(table: pa.Table, own: pa.Table, starts: Any, kept: Any) -> tuple[pa.Table, pa.Table]:
+    """The rows of some events: those that are true in `kept`."""
+    is_row = pa.array(np.repeat(kept, np.diff([*starts, table.num_rows])))
+    return table.filter(is_row), own.filter(is_row) if own.num_columns else own
 
 
 def _places(events: Events) -> Iterator[tuple[str, int]]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from azurite import Azurite
+
 INPUTS, OUTPUTS, LABELS = "shop/blue/model_inputs", "shop/blue/model_outputs", "shop/blue/ground_truth"
 LATER = "2026/11/22/11"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -236,3 +238,42 @@ def test_a_compacted_store_gives_the_same(
             found.append(RESULTS[result](store, tmp_path / name))
     before, after = found
     assert_equal(after, before)
+
+
+IN_AZURE = (
+    "arrow",
+    "plan",
+    "join",
+    "query",
+    "ls",
+    "correlation id",
+    "payload elsewhere",
+    "followed from the beginning",
+)
+
+
+def test_a_compacted_container_gives_the_same(
+    tmp_path: Path, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    container = azurite.new_container()
+    original(tmp_path)
+    with azurite.open(container) as client:
+        for path in sorted(tmp_path.rglob("*")):
+            if path.is_file():
+                kind = "AppendBlob" if path.suffix == ".jsonl" else "BlockBlob"
+                client.upload_blob(str(path.relative_to(tmp_path)), path.read_bytes(), blob_type=kind)
+        with reader.open(f"az://{container}") as store:
+            before = {name: RESULTS[name](store, tmp_path) for name in IN_AZURE}
+            (two, *others) = store.seal(INPUTS, lateness=0)
+            assert (two.is_new, len(others)) == (True, 1)
+            store.compact(older=0, drop_lines=True)
+            left = [name for name in client.list_blob_names() if name.endswith(".jsonl") and name.startswith("shop")]
+            assert left == []
+            after = {name: RESULTS[name](store, tmp_path) for name in IN_AZURE}
+            assert [one.state for one in store.sealed(INPUTS)] == ["sealed", "sealed"]
+            assert_equal(
+                comparable(store.read(INPUTS, sealed=True).to_arrow()), comparable(store.read(INPUTS).to_arrow())
+            )
+    for name in IN_AZURE:
+        assert_equal(after[name], before[name])
