@@ -208,3 +208,18 @@ def test_a_stream_whose_driver_was_killed_neither_loses_nor_repeats(
     killed.kill()
     spark.run(stream(store, into))
     assert written(spark, into) == sorted((f"event-{number}", number) for number in range(600))
+
+
+def test_spark_reads_the_files_of_compact_hours_directly(spark: EnginePython, tmp_path: Path) -> None:
+    write(tmp_path, [line([{"n": number}], number=number, datatypes="i8") for number in range(20)])
+    with reader.open(tmp_path) as store:
+        store.compact()
+    program = f"""
+spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
+files = spark.read.option("pathGlobFilter", "part-*.parquet").option("mergeSchema", "true")
+frame = files.parquet({str(tmp_path / "_parquet" / COLLECTION)!r})
+answer = [frame.selectExpr("sum(n)").first()[0], sorted(set(map(str, frame.select("date", "hour").collect())))]
+"""
+    total, folders = spark.run(program)
+    assert total == sum(range(20))
+    assert folders == ["Row(date=datetime.date(2026, 11, 22), hour=10)"]
