@@ -13,6 +13,7 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 from __future__ import annotations
 
 from .collection import Collection
+from .compacting.compacted_folder import CompactedFolder
 from .exceptions import (
     DamagedLineError,
     ExportError,
@@ -23,7 +24,7 @@ from .exceptions import (
     WindowError,
 )
 from .following.new_rows import NewRows
-from .lookup import FoundEvent, FoundId
+from .found_id import FoundEvent, FoundId
 from .reading import Reading
 from .report import Place, ReadReport, SealCounts, TypeChange
 from .sealing.folder_seal import FolderSeal
@@ -33,6 +34,7 @@ from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.op
 
 __all__ = [
     "Collection",
+    "CompactedFolder",
     "DamagedLineError",
     "ExportError",
     "FolderSeal",

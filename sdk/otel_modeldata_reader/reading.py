@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from .exceptions import DamagedLineError, ReaderError
+from .exceptions import DamagedLineError, ReaderError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -291,6 +291,7 @@ class Reading:
         from .lines.tally import Tally  # noqa: PLC0415 (imports msgspec)
         from .progress import Progress  # noqa: PLC0415 (with the others)
         from .rows.one_pass import OnePass  # noqa: PLC0415 (imports pyarrow)
+        from .rows.wanted_columns import wanted_columns  # noqa: PLC0415 (with the others)
 
         collection = self._request.collection
         progress = Progress(collection.root, self._size())
@@ -302,12 +303,21 @@ class Reading:
             tally=Tally(strict=self._request.strict),
             known=known,
             progress=progress.add,
+            wanted=wanted_columns(self._request.columns, self._request.where),
         )
 
     def _planned(self, schemas: Sequence[pa.Schema], columns: ColumnTypes) -> Plan:
         from .rows.result import planned  # noqa: PLC0415 (imports pyarrow)
 
-        return planned(schemas, columns, self._request.columns, envelope=self._request.envelope)
+        asked = self._request
+        try:
+            return planned(schemas, columns, asked.columns, envelope=asked.envelope)
+        except UnknownNameError:
+            if not asked.collection.compacted:
+                raise
+            every = replace(asked, columns=None, where=None, strict=False)  # the message names columns that there are
+            names = Reading(self._store, every).to_arrow().slice(0, 0)
+            return planned([names.schema], columns, asked.columns, envelope=False)
 
     def _finish(self, first: OnePass, plan: Plan, kept: int) -> None:
         from .blobs.set_aside import parked_bytes, quarantined_lines  # noqa: PLC0415 (only at the end)

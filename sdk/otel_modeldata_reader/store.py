@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
     from .following.new_rows import NewRows
+    from .found_id import FoundId
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
-    from .lookup import FoundId
     from .sql import Query
     from .window import Moment
 

@@ -16,7 +16,11 @@ from pyarrow import types
 from ..types.nested import is_list, is_run_end_encoded
 
 if TYPE_CHECKING:
-    import hashlib as _hashlib
+    from typing import Protocol
+
+    class _Digest(Protocol):
+        def update(self, data: bytes | memoryview, /) -> None: ...
+
 
 __all__ = ["content_digest"]
 
@@ -39,7 +43,7 @@ def _one_array(column: Any) -> Any:
     return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
 
 
-def _add(digest: _hashlib._Hash, array: Any) -> None:
+def _add(digest: _Digest, array: Any) -> None:
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
         _add(digest, array.storage)
@@ -75,7 +79,7 @@ def _map_lengths(array: Any) -> Any:
     return pa.array(np.where(array.is_valid().to_numpy(zero_copy_only=False), np.diff(ends), 0))
 
 
-def _add_values(digest: _hashlib._Hash, array: Any) -> None:
+def _add_values(digest: _Digest, array: Any) -> None:
     kind = array.type
     if types.is_boolean(kind):
         digest.update(np.packbits(pc.fill_null(array, fill_value=False).to_numpy(zero_copy_only=False)).tobytes())

@@ -15,13 +15,17 @@ from ..exceptions import ReaderError
 from .blob_file import BlobFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping
 
     from ..blobs.store_access import StoreAccess
     from .manifest import Manifest, Part
 
-__all__ = ["DamagedPartError", "PartFile"]
+__all__ = ["BLOB", "DamagedPartError", "PartFile"]
 
+BLOB: Final = "_blob"
+"""The column with the name of the blob of the line; it is read as a dictionary, because it seldom changes."""
+_AT_ONCE: Final = 4 << 20
+"""A file of this size is read with one request."""
 _MOST_GROUP_BYTES: Final = 1 << 30
 """Of the columns of a row group in memory; a compaction writes a few dozen megabytes."""
 _MOST_STRING_BYTES: Final = 64 << 20
@@ -54,6 +58,7 @@ class PartFile:
             self._file = pq.ParquetFile(
                 pa.BufferReader(content) if isinstance(content, bytes) else pa.PythonFile(content, mode="r"),
                 pre_buffer=True,
+                read_dictionary=[BLOB],
                 page_checksum_verification=True,
                 thrift_string_size_limit=_MOST_STRING_BYTES,
                 thrift_container_size_limit=_MOST_CONTAINERS,
@@ -82,14 +87,16 @@ class PartFile:
             StoreUnavailableError: it cannot be read.
         """
         name = manifest.part_name(part)
-        return cls(BlobFile(store, name, part.size), name, part)
+        if part.size > _AT_ONCE:
+            return cls(BlobFile(store, name, part.size), name, part)
+        return cls(store.read(name, part.size), name, part)
 
     @property
     def columns(self) -> list[str]:
         """The columns of the file."""
         return list(self._file.schema_arrow.names)
 
-    def read(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, number: int, columns: Collection[str] | None = None) -> pa.Table:
         """A row group.
 
         Args:
@@ -106,6 +113,26 @@ class PartFile:
             return self._file.read_row_group(number, columns=names, use_threads=False).select(names)
         except _DAMAGE as error:
             raise self._damaged(error) from None
+
+    def may_have(self, number: int, values: Mapping[str, Any]) -> bool:
+        """Whether a row group may have a row with these values, as far as its statistics say it.
+
+        Args:
+            number: of the group in the file.
+            values: by column.
+        """
+        group = self._file.metadata.row_group(number)
+        for index in range(group.num_columns):
+            column = group.column(index)
+            wanted, known = values.get(column.path_in_schema), column.statistics
+            if wanted is None or known is None or not known.has_min_max:
+                continue
+            try:
+                if not known.min <= wanted <= known.max:
+                    return False
+            except TypeError:  # of another type, which a compaction does not write
+                return True
+        return True
 
     def _damaged(self, error: Any) -> Exception:
         if isinstance(error, ReaderError):  # of the store

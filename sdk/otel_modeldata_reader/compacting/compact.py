@@ -10,14 +10,14 @@ from ..blobs.compacted_name import compacted_folder, compacted_name, compacted_r
 from ..blobs.dated_folder import is_closed
 from ..blobs.listing import CollectionBlobs, collections_of, date_of, hours_of
 from ..compacted.folder_sources import FolderSource, folder_source, uncovered_lines
-from ..exceptions import StoreBusyError
 from ..progress import Progress
-from .covered_bytes import ChangedLinesError
+from .compacted_folder import CompactedFolder
+from .covered_bytes import ChangedLinesError, end_of_last_line
 from .dropped_lines import drop_lines
 from .folder_compaction import compact_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -26,48 +26,6 @@ if TYPE_CHECKING:
     from ..window import Window
 
 __all__ = ["CompactRequest", "CompactedFolder", "compact"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactedFolder:
-    """What a compaction did to a folder, or would do.
-
-    Attributes:
-        collection: its collection.
-        date: the span of time in UTC, as the folder has it: `2026/11/22/10`.
-        lines: lines that were read now.
-        read: bytes of these lines; of a dry run, those that would be read.
-        events: events that the folder has in Parquet now.
-        rows: rows of these events in Parquet; events that stay JSON count as one.
-        files: Parquet files of the folder.
-        size: their bytes.
-        written: bytes of the files that were written now.
-        duplicates: lines of the folder that were left out, because another one has the same id.
-        foreign: lines of the folder that were left out, because they are no events.
-        dropped: blobs of lines that were removed now, or would be.
-        dropped_bytes: their bytes.
-        problem: why nothing was done; empty if all is well.
-    """
-
-    collection: str
-    date: str
-    lines: int = 0
-    read: int = 0
-    events: int = 0
-    rows: int = 0
-    files: int = 0
-    size: int = 0
-    written: int = 0
-    duplicates: int = 0
-    foreign: int = 0
-    dropped: int = 0
-    dropped_bytes: int = 0
-    problem: str = ""
-
-    @property
-    def has_changed(self) -> bool:
-        """Whether anything was done, or would be."""
-        return bool(self.read or self.dropped or self.problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +73,14 @@ def compact(
             for date in sorted({*blobs, *listed.compacted}):
                 if not is_closed(date, request.lateness) or not _is_inside(request.window, date):
                     continue
-                folder = _Folder(store, listed, date, tuple(blobs.get(date, ())), check, request)
+                folder = _Folder(
+                    store=store,
+                    collection=listed,
+                    date=date,
+                    blobs=tuple(blobs.get(date, ())),
+                    check=check,
+                    request=request,
+                )
                 found.append(folder.compacted(progress.add))
     return found
 
@@ -132,65 +97,57 @@ def _is_inside(window: Window, date: str) -> bool:
     return first <= start and end <= last
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Folder:
     """One folder while it is compacted."""
 
-    def __init__(
-        self,
-        store: StoreAccess,
-        collection: CollectionBlobs,
-        date: str,
-        blobs: Sequence[StoredObject],
-        check: Callable[[], None],
-        request: CompactRequest,
-    ) -> None:
-        self._store = store
-        self._collection = collection
-        self._date = date
-        self._blobs = tuple(blobs)
-        self._check = check
-        self._request = request
+    store: StoreAccess
+    collection: CollectionBlobs
+    date: str
+    blobs: tuple[StoredObject, ...]
+    check: Callable[[], None]
+    request: CompactRequest
 
     def compacted(self, progress: Callable[[int], object]) -> CompactedFolder:
         try:
-            return self._dry_run() if self._request.dry_run else self._run(progress)
-        except StoreBusyError:
-            raise
+            return self._dry_run() if self.request.dry_run else self._run(progress)
         except ChangedLinesError as error:
-            return CompactedFolder(collection=self._collection.root, date=self._date, problem=str(error))
+            return CompactedFolder(collection=self.collection.root, date=self.date, problem=str(error))
 
     def _source(self) -> FolderSource:
-        compacted = self._collection.compacted.get(self._date, {})
-        return folder_source(self._store, self._collection.root, self._date, self._blobs, compacted)
+        compacted = self.collection.compacted.get(self.date, {})
+        return folder_source(self.store, self.collection.root, self.date, self.blobs, compacted)
 
     def _dry_run(self) -> CompactedFolder:
         source = self._source()
-        dropped = _whole(source) if self._request.drop else []
+        read = {one.blob: end_of_last_line(self.store, one) - one.start for one in source.lines}
+        torn = {one.blob for one in source.lines if read[one.blob] < one.size}
+        dropped = [one for one in source.blobs if one.size and one.name not in torn] if self.request.drop else []
         return _facts(
             source,
             source.manifest,
-            read=sum(one.size for one in source.lines),
+            read=sum(read.values()),
             dropped=len(dropped),
             dropped_bytes=sum(one.size for one in dropped),
         )
 
     def _run(self, progress: Callable[[int], object]) -> CompactedFolder:
         source = self._source()
-        if source.problem and not self._blobs:
+        if source.problem and not self.blobs:
             return _facts(source, None)
-        done = compact_folder(self._store, source, self._collection.names, self._check, progress)
+        done = compact_folder(self.store, source, self.collection.names, self.check, progress)
         manifest, dropped, size = done.manifest, 0, 0
         if manifest is None:
             return _facts(source, None)
-        if self._request.drop:
+        if self.request.drop:
             now = FolderSource(
                 root=source.root,
                 date=source.date,
                 blobs=source.blobs,
                 manifest=manifest,
-                lines=uncovered_lines(self._store, manifest, source.blobs),
+                lines=uncovered_lines(self.store, manifest, source.blobs),
             )
-            gone = drop_lines(self._store, now, manifest, self._check, is_checked=not source.manifest)
+            gone = drop_lines(self.store, now, manifest, self.check, is_checked=not source.manifest)
             manifest, dropped, size = gone.manifest, gone.blobs, gone.size
         self._clean(manifest)
         return _facts(
@@ -207,21 +164,16 @@ class _Folder:
         """Remove what no manifest names any more, and what an interrupted compaction has left."""
         kept = {part.name for part in manifest.parts}
         folder = compacted_folder(manifest.root, manifest.date)
-        for one in self._store.walk(folder):
+        for one in self.store.walk(folder):
             place = compacted_name(one.name)
             if place is None or (place.root, place.date) != (manifest.root, manifest.date) or place.file in kept:
                 continue
             if place.number is None or place.number < manifest.number:
-                self._check()
-                self._store.remove(one.name, one.size)
+                self.check()
+                self.store.remove(one.name, one.size)
 
 
-def _whole(source: FolderSource) -> list[StoredObject]:
-    """The blobs that would be dropped after a compaction."""
-    return [one for one in source.blobs if one.size]
-
-
-def _facts(source: FolderSource, manifest: Manifest | None, **figures: int) -> CompactedFolder:
+def _facts(source: FolderSource, manifest: Manifest | None, **figures: Any) -> CompactedFolder:
     if manifest is None:
         return CompactedFolder(collection=source.root, date=source.date, problem=source.problem, **figures)
     return CompactedFolder(

@@ -14,11 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-import msgspec
-
-from ..blobs.compacted_name import compacted_folder, manifest_name
+from ..blobs.compacted_name import CompactedName, compacted_folder, manifest_name
 from ..compacted.manifest import (
     CoveredBlob,
     LineCounts,
@@ -151,16 +149,16 @@ def publish(store: StoreAccess, manifest: Manifest, check: Callable[[], None]) -
     """Store a manifest, and read it back. Then it counts.
 
     Raises:
-        ManifestError: it is too large.
+        ManifestError: it is too large, or none that a reading would take.
         StoreUnavailableError: it cannot be stored, or is not what was stored.
         StoreBusyError: another command changes the store.
     """
     content = encode_manifest(manifest)
     name = manifest_name(manifest.root, manifest.date, manifest.number)
+    decode_manifest(content, CompactedName(manifest.root, manifest.date, name.rpartition("/")[2]))
     check()
     store.put(name, content)
-    found = store.read(name, len(content) + 1)
-    if found != content:
+    if store.read(name, len(content)) != content:
         raise StoreUnavailableError(f"expected {name} as it was written, got other content: run the command again")
 
 
@@ -172,7 +170,9 @@ def _continues(one: CoveredBlob, source: FolderSource) -> bool:
 def _known_ids(store: StoreAccess, manifest: Manifest | None) -> KnownIds:
     """The ids of the events that the folder's files have."""
     ids = KnownIds()
-    for part in manifest.parts if manifest is not None else ():
+    if manifest is None:
+        return ids
+    for part in manifest.parts:
         file = PartFile.opened(store, manifest, part)
         for number in range(len(part.groups)):
             ids.new_ones([one for one in file.read(number, ["event_id"])["event_id"].unique().to_pylist() if one])

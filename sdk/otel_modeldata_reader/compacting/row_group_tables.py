@@ -57,6 +57,8 @@ EVENTS_SCHEMA: Final = pa.schema(
     ]
 )
 """The columns of a file of events."""
+_MOST_ROWS: Final = 1 << 20
+"""Of a table; an event of more rows stays JSON."""
 _event: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOT_STORED: Final = (*MISMATCH, pa.ArrowException, OSError, OverflowError)
 """What Arrow raises for columns that Parquet does not take."""
@@ -142,27 +144,20 @@ class _Maker:
         return self._group(events, "events", "", (), table)
 
     def rows(self, events: Events, types: str) -> Iterator[GroupTable]:
-        kept: Any = _KeptAsEvents()
-        typed = TypedRows(Tally(strict=False), kept)
+        as_events: Any = _KeptAsEvents()
+        typed = TypedRows(Tally(strict=False), as_events)
         payloads = [one.data for one in events.envelopes]
         flat = typed.flat(events, payloads, types)
         for found in [flat] if flat is not None else typed.rows(events, list(map(bytes, payloads)), types):
             pairs = zip(found.events.envelopes, found.counts, strict=True)
             is_row = np.array([count > 0 and not is_too_wide(one, count) for one, count in pairs], np.bool_)
-            if not found.table.num_columns or not is_row.any():
+            if not found.table.num_columns or not is_row.any() or found.table.num_rows > _MOST_ROWS:
                 yield self.events(found.events)
                 continue
-            rest = None
-            if not is_row.all():
-                rest = found.events.chosen(np.flatnonzero(~is_row).tolist())
-                found = InferredRows(
-                    found.events.chosen(np.flatnonzero(is_row).tolist()),
-                    [count for count, is_kept in zip(found.counts, is_row.tolist(), strict=True) if is_kept],
-                    found.table.filter(pa.array(np.repeat(is_row, found.counts))),
-                )
-            yield self._typed(found, types) or self.events(found.events)
-            if rest is not None:
-                yield self.events(rest)
+            kept = found if is_row.all() else _some(found, is_row)
+            yield self._typed(kept, types) or self.events(kept.events)
+            if kept is not found:
+                yield self.events(found.events.chosen(np.flatnonzero(~is_row).tolist()))
 
     def _typed(self, found: InferredRows, types: str) -> GroupTable | None:
         """The rows of events in their types; None if Parquet does not give them back."""
@@ -188,7 +183,7 @@ class _Maker:
                 fields[extra] = texts[name]
                 schema.append(pa.field(extra, pa.string()))
         table = pa.table([fields[field.name] for field in schema], schema=pa.schema(schema))
-        if not _comes_back(table, own, names, types):
+        if not _comes_back(table, own, names):
             return None
         return self._group(found.events, "rows", types, columns, table)
 
@@ -207,6 +202,12 @@ class _Maker:
             misplaced=int(np.count_nonzero((times < self._start) | (times >= self._end))),
             size=sum(map(len, events.texts)),
         )
+
+
+def _some(rows: InferredRows, is_kept: Any) -> InferredRows:
+    counts = [count for count, kept in zip(rows.counts, is_kept.tolist(), strict=True) if kept]
+    table = rows.table.filter(pa.array(np.repeat(is_kept, rows.counts)))
+    return InferredRows(rows.events.chosen(np.flatnonzero(is_kept).tolist()), counts, table)
 
 
 def _in_own_types(table: pa.Table, types: str, columns: tuple[str, ...]) -> pa.Table:
@@ -259,7 +260,7 @@ def _chunked(column: Any) -> Any:
     return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
 
 
-def _comes_back(table: pa.Table, own: pa.Table, names: Sequence[str], types: str) -> bool:
+def _comes_back(table: pa.Table, own: pa.Table, names: Sequence[str]) -> bool:
     """Whether Parquet gives the own columns back; known for simple types."""
     plain = [field for field in own.schema if _is_plain(field.type)]
     if len(plain) == own.num_columns:

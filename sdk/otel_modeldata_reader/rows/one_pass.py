@@ -18,7 +18,7 @@ from .row_tables import RowTables
 from .typed import TypedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -26,14 +26,43 @@ if TYPE_CHECKING:
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
     from ..compacted.folder_sources import FolderSource
-    from ..compacted.manifest import CoveredBlob, Manifest
+    from ..compacted.manifest import Manifest
+    from ..compacted.manifest import Part as PartEntry
     from ..compacted.part_file import PartFile
     from ..lines.tally import Tally
     from ..window import Window
     from .column_types import ColumnTypes
     from .row_tables import Part
 
-__all__ = ["OnePass"]
+__all__ = ["OnePass", "ReadGroup", "ReadLines"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLines:
+    """Some lines of a blob that a pass has read.
+
+    Attributes:
+        lines: where they are.
+        without: lines that were left out, because Parquet gave their rows: the blob, and the number of the line.
+    """
+
+    lines: StoredObject | LinesOfBlob
+    without: Collection[tuple[str, int]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadGroup:
+    """A row group that a pass has read, or left out because it is outside of the window.
+
+    Attributes:
+        manifest: of its folder.
+        part: its file.
+        number: of the group in the file.
+    """
+
+    manifest: Manifest
+    part: PartEntry
+    number: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,7 +77,8 @@ class OnePass:
         tally: the counts.
         known: the types of the columns, if an earlier pass has learned them.
         progress: called with the number of bytes of each piece that is read.
-        wanted: the columns of the result that are needed; None means all. Lines give all of them at any rate.
+        wanted: says whether a column of the result is needed; None means all. Lines have all of them at any rate.
+        read: what was read so far, in its order.
     """
 
     store: StoreAccess
@@ -58,9 +88,10 @@ class OnePass:
     tally: Tally
     known: ColumnTypes | None = None
     progress: Callable[[int], object] = field(default=lambda _: None)
-    wanted: Collection[str] | None = None
+    wanted: Callable[[str], bool] | None = None
+    read: list[ReadLines | ReadGroup] = field(init=False, default_factory=list)
     _inference: Inference = field(init=False)
-    _dropped: list[CoveredBlob] = field(init=False, default_factory=list)
+    _dropped: list[int] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self._inference = Inference(self.tally, self.known)
@@ -78,10 +109,8 @@ class OnePass:
     @property
     def extent(self) -> tuple[int, int]:
         """How many blobs were read, and their bytes, with those that are compacted and dropped."""
-        listed = self.blobs
-        names = {blob.name for blob in listed}
-        every = [*listed, *(blob for blob in self._dropped if blob.name not in names)]
-        return len(every), sum(blob.size for blob in every)
+        sizes = [blob.size for blob in self.blobs] + self._dropped
+        return len(sizes), sum(sizes)
 
     def parts(self) -> Iterator[Part]:
         """The rows, in the order of their lines.
@@ -112,6 +141,7 @@ class OnePass:
             typed=typed,
             columns=self.columns,
             wanted=self.wanted,
+            limits=self.collection.limits,
         )
         lines: list[LinesOfBlob] = []  # of folders that are read together
         for source in folder_sources(self.store, self.collection, self.window):
@@ -129,30 +159,39 @@ class OnePass:
         lines: Sequence[StoredObject | LinesOfBlob],
         tables: RowTables,
         ids: KnownIds,
-        without: Container[tuple[str, int]] = (),
+        without: Collection[tuple[str, int]] = (),
     ) -> Iterator[Part]:
+        self.read += [ReadLines(lines=one, without=without) for one in lines]
         for events in event_batches(
             self.store, lines, self.window, self.tally, self.progress, ids=ids, without=without
         ):
             yield from tables.parts(events)
 
     def _compacted(self, source: FolderSource, manifest: Manifest, rows: CompactedRows) -> Iterator[Part]:
-        """The rows that a manifest vouches for: from Parquet, or of the lines from a damaged file on."""
-        self._dropped += [one for one in manifest.blobs if one.dropped]
+        """The rows that a manifest vouches for: from Parquet; those of damaged files from the lines."""
+        there = {(one.blob, one.end) for one in source.covered_lines}
+        self._dropped += [one.size for one in manifest.blobs if one.dropped and (one.name, one.size) not in there]
         files: dict[str, PartFile] = {}
+        damaged: dict[str, str] = {}
         done: list[tuple[str, int]] = []
-        try:
-            files = rows.files(manifest)
-            for part, number in manifest.groups():
+        for part, number in manifest.groups():
+            if part.name in damaged:
+                continue
+            try:
+                if part.name not in files:
+                    files[part.name] = rows.file(manifest, part, source.files)
                 yield from rows.group(files[part.name], number, source.date)
-                self.progress(0)
                 done.append((part.name, number))
-        except DamagedPartError as error:
-            self._distrust(source, str(error))
-            seen = {place for name, number in done for place in places_of(files[name], number)}
-            yield from self._lines(source.covered_lines, rows.tables, rows.ids, seen)
-        else:
+                self.read.append(ReadGroup(manifest=manifest, part=part, number=number))
+            except DamagedPartError as error:
+                damaged[part.name] = str(error)
+        if not damaged:
+            self.progress(sum(one.size for one in source.covered_lines))
             self._count(manifest)
+            return
+        self._distrust(source, next(iter(damaged.values())))
+        seen = {place for name, number in done for place in places_of(files[name], number)}
+        yield from self._lines(source.covered_lines, rows.tables, rows.ids, seen)
 
     def _count(self, manifest: Manifest) -> None:
         """Count the lines that no Parquet file has, as a reading of the lines would."""
