@@ -143,7 +143,7 @@ class Journal:
 
         sizes = {one.name: one.size for one in objects}
         for one in self._read("copy-", _Copy):
-            if sizes.get(one.blob):  # it is still there, so the copy takes no place
+            if sizes.get(one.blob) and _is_beside(one):  # it is still there, so the copy takes no place
                 self._check()
                 remove_now(self._store, one.copy)
             self.copied(one.copy)
@@ -198,6 +198,11 @@ class Journal:
             if name.endswith(end) and (value := _decoded(self._store, one, kind)) is not None:
                 found.append((name, value))
         return found
+
+
+def _is_beside(one: _Copy) -> bool:
+    """Whether a copy is in the folder of its blob, as an erasure makes it: anything may be in a store."""
+    return one.copy != one.blob and one.copy.rpartition("/")[0] == one.blob.rpartition("/")[0]
 
 
 def _is_undone(change: BlobChange, sizes: Mapping[str, int]) -> bool:

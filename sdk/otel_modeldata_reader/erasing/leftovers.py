@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
 
 from ..blobs.byte_ranges import ByteRange
 from ..blobs.compacted_name import compacted_name
@@ -22,8 +25,10 @@ __all__ = ["remove_leftovers"]
 
 _SEALED: Final = "_sealed"
 _DAMAGED: Final = "_quarantine/damaged/"
+_DATED: Final = re.compile(r"(?P<root>.+?)/(?P<date>\d{4}(?:/\d\d){0,4})", re.ASCII)
 _MOST_BYTES: Final = 64 << 20
 _BLOB_SUFFIX: Final = ".jsonl"
+_FILES: Final = "/files/"
 
 
 def remove_leftovers(store: StoreAccess, check: Callable[[], None], steps: Sequence[Step], selection: Selection) -> int:
@@ -34,7 +39,7 @@ def remove_leftovers(store: StoreAccess, check: Callable[[], None], steps: Seque
     """
     objects = store.walk()
     names = {one.name for one in objects}
-    wanted = {name for step in steps for name in step.removes} & names
+    wanted = {name for step in steps for name in step.removes if _is_payload_of(step, name)} & names
     gone = [
         *_unreferenced(store, objects, wanted),
         *_stale_indexes(store, objects, names),
@@ -45,6 +50,13 @@ def remove_leftovers(store: StoreAccess, check: Callable[[], None], steps: Seque
         check()
         remove_now(store, name)
     return len(gone)
+
+
+def _is_payload_of(step: Step, name: str) -> bool:
+    """Whether an object is beside a blob of a step: anything may be in a journal."""
+    folders = {_lines_folder(change.old.name).removeprefix("_parked/") for change in step.blobs}
+    folders |= {_original(folder) for folder in folders}
+    return _FILES in name and _folder_of(name) in folders
 
 
 def _unreferenced(store: StoreAccess, objects: Sequence[StoredObject], wanted: Iterable[str]) -> list[str]:
@@ -74,8 +86,14 @@ def _names_in(store: StoreAccess, blob: StoredObject, names: Iterable[bytes]) ->
 
 def _folder_of(name: str) -> str:
     """The dated folder of a blob or of an object beside it, also of one that is parked."""
-    folder = name.removeprefix("_parked/").partition("/files/")[0]
+    folder = name.removeprefix("_parked/").partition(_FILES)[0]
     return folder.rpartition("/")[0] if name.endswith(_BLOB_SUFFIX) else folder
+
+
+def _original(folder: str) -> str:
+    """The folder whose lines Azure ML's reader copied into a folder: payloads are only there."""
+    match = _DATED.fullmatch(folder)
+    return folder if match is None else f"{match['root'].removesuffix(SHADOW_SUFFIX)}/{match['date']}"
 
 
 def _stale_indexes(store: StoreAccess, objects: Sequence[StoredObject], names: set[str]) -> list[str]:

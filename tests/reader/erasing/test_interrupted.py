@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from planted_person import CONDITION, INPUTS, OUTPUTS, PERSON, contents_below, plant, traces_of
 
 import otel_modeldata_reader as reader
+from otel_modeldata_reader import ReaderError
 from otel_modeldata_reader.blobs.store_access import StoreAccess
 from otel_modeldata_reader.erasing.tombstone import Tombstone
 
@@ -97,3 +99,24 @@ def test_every_other_row_is_there_once_at_each_moment(
         assert [one.numbers for one in tombstones(folder)] == [one.numbers for one in expected]
         assert receipt.hours in {whole.hours, ()}
         shutil.rmtree(folder)
+
+
+def test_a_journal_that_was_forged_removes_nothing_else(planted: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(planted, tmp_path / "forged")
+    journal = folder / "_erased/unfinished/0123456789abcdef"
+    journal.mkdir(parents=True)
+    info = {"kind": "erase", "id": "0123456789abcdef", "time": "", "request": "{}", "key": ""}
+    (journal / "info.json").write_text(json.dumps(info))
+    (blob,) = (path for path in (folder / INPUTS).glob("2026/11/22/10/*.jsonl"))
+    other = next((folder / OUTPUTS).glob("2026/11/22/10/*.jsonl"))
+    names = [path.relative_to(folder).as_posix() for path in (blob, other)]
+    (journal / "copy-1.json").write_text(json.dumps({"blob": names[0], "copy": names[1]}))
+    (journal / "copy-2.json").write_text(json.dumps({"blob": names[0], "copy": "../outside.jsonl"}))
+    (tmp_path / "outside.jsonl").write_text("stays")
+    with reader.open(folder) as store:
+        store.erase(OUTPUTS, ids=["nothing has this id"], dry_run=False)
+        with pytest.raises(ReaderError, match="expected a request in the journal"):
+            store.resume_erasures()
+    assert blob.exists()
+    assert other.exists()
+    assert (tmp_path / "outside.jsonl").exists()
