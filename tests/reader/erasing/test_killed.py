@@ -22,20 +22,23 @@ if TYPE_CHECKING:
 
     from receiver_process import StartReceiver
 
-KILLS = 100
+KILLS = 25
 SENT_BEFORE = 100
 EACH = 5
 """Events that are sent meanwhile, each time."""
 
 
 @pytest.mark.long
-def test_killed_erasures_beside_a_receiver_lose_nothing(start_receiver: StartReceiver, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_erasures_beside_a_receiver_lose_nothing(
+    start_receiver: StartReceiver, tmp_path: Path, seed: int
+) -> None:
     receiver = start_receiver(str(tmp_path), "--instance-id", INSTANCE)
     send(receiver.endpoint, range(SENT_BEFORE))
     numbers = itertools.count(SENT_BEFORE)
     command = [sys.executable, "-m", "otel_modeldata_receiver", "erase", INPUTS, str(tmp_path)]
     command += ["--where", CONDITION, "--yes"]
-    moments = random.Random(7)
+    moments = random.Random(seed)
     interrupted = 0
     for _ in range(KILLS):
         more = [next(numbers) for _ in range(EACH)]
