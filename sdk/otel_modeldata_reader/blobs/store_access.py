@@ -180,6 +180,14 @@ class StoreAccess:
                 f"expected {name} with {size:,} bytes, got another size: something else writes to it; run it again"
             ) from None
 
+    def run(self, call: Callable[[LockableStore], Coroutine[Any, Any, _T]]) -> _T:
+        """The result of an asynchronous call with the store, such as an audit.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        return self._run(call)
+
     def put(self, name: str, content: bytes) -> None:
         """Write a whole object; putting it again is safe.
 
