@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KILLS = 25
 SENT_BEFORE = 100
-EACH = 5
+EACH = 10
 """Events that are sent meanwhile, each time."""
 
 
@@ -45,13 +45,13 @@ def test_killed_erasures_beside_a_receiver_lose_nothing(
         writer = threading.Thread(target=send, args=(receiver.endpoint, more))
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             writer.start()
-            lock = tmp_path / "_maintenance" / "lock"
-            while process.poll() is None and f"process {process.pid} " not in _text(lock):
-                time.sleep(0.01)
-            time.sleep(moments.uniform(0.0, 0.5))
+            while process.poll() is None and not _is_working(tmp_path, process.pid):
+                time.sleep(0.005)
+            time.sleep(moments.uniform(0.0, 0.3))
             process.kill()
         writer.join()
         interrupted += (tmp_path / "_erased" / "unfinished").exists()
+    print("interrupted", interrupted)
     assert interrupted > 0
     total = next(numbers)
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
@@ -65,5 +65,8 @@ def test_killed_erasures_beside_a_receiver_lose_nothing(
     assert not (tmp_path / "_erased" / "unfinished").exists()
 
 
-def _text(path: Path) -> str:
-    return path.read_text(errors="replace") if path.exists() else ""
+def _is_working(store: Path, pid: int) -> bool:
+    """Whether the process holds the lock, and has begun to change something."""
+    lock = store / "_maintenance" / "lock"
+    holds = lock.exists() and f"process {pid} " in lock.read_text(errors="replace")
+    return holds and (store / "_erased" / "unfinished").exists()
