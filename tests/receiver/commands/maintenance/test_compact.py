@@ -85,7 +85,9 @@ def test_its_result_is_json_too(store: Path, capsys: pytest.CaptureFixture[str])
     }
 
 
-@pytest.mark.parametrize("arguments", [["--older", "900000d"], ["--lateness", "900000d"], ["--until", "2026-11-22T10:30"]])
+@pytest.mark.parametrize(
+    "arguments", [["--older", "900000d"], ["--lateness", "900000d"], ["--until", "2026-11-22T10:30"]]
+)
 def test_hours_that_are_too_young_or_outside_are_left_alone(
     store: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
