@@ -4,8 +4,8 @@ Commands change what a store has beside living receivers. Before one removes a b
 blobs have the remaining lines. A receiver that misses a blob looks for the note: if there is one, no line is lost. It
 learns the ids in the blobs that took its place, and goes on in its next blob.
 
-A note is `_replaced/{digest of the name}/{size}.json`. It holds for the blob up to that size, and only while the blob is
-gone or empty. So it says nothing about another blob of that name.
+A note is `_replaced/{digest of the name}/{size}.json`. It holds for the blob up to that size, and only while the blob
+is gone or empty. So it says nothing about another blob of that name.
 
 A copy without erased rows is beside its blob: `{stem}{ordinal}-e{number}.jsonl`. No receiver appends to it.
 """
