@@ -37,7 +37,7 @@ def test_a_digest_does_not_depend_on_chunks_slices_and_what_is_beneath_nulls(kin
     assert content_digest(padded) == content_digest(table)
 
 
-@pytest.mark.parametrize("kind", set(VALUES) - {"nulls", "decimals"})
+@pytest.mark.parametrize("kind", sorted(set(VALUES) - {"nulls", "decimals"}))
 def test_other_values_have_another_digest(kind: str) -> None:
     arrow, values = VALUES[kind]
     found = {content_digest(pa.table({"c": pa.array(one, arrow)})) for one in (values, values[::-1], values[:3])}
