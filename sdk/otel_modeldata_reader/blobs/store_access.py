@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ..exceptions import StoreBusyError, StoreUnavailableError
 from .byte_ranges import ByteRange
+from .compacted_name import PARQUET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
@@ -105,7 +106,13 @@ class StoreAccess:
         Raises:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
-        return [one for one in self._run(lambda store: store.walk(folder)) if one.name.isprintable()]
+        found = [one for one in self._run(lambda store: store.walk(folder)) if one.name.isprintable()]
+        inside = f"{PARQUET}/"
+        if folder or not any(one.name.startswith(inside) for one in found):
+            return found
+        # A compaction may remove lines once their files are listed. So files are listed after lines.
+        files = self.walk(PARQUET)
+        return sorted([*(one for one in found if not one.name.startswith(inside)), *files], key=lambda one: one.name)
 
     def read(self, name: str, size: int) -> bytes:
         """The first `size` bytes of a blob or object.

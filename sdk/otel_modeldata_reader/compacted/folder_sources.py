@@ -181,5 +181,10 @@ def _has_end(store: StoreAccess, blob: StoredObject, size: int, end: str) -> boo
     """Whether a blob that was to be removed is still there, and not another one of its name."""
     if blob.size < size:
         return False
-    (content,) = store.read_ranges([ByteRange(blob.name, max(0, size - END_BYTES), size)])
+    try:
+        (content,) = store.read_ranges([ByteRange(blob.name, max(0, size - END_BYTES), size)])
+    except StoreUnavailableError:
+        if any(one.name == blob.name for one in store.walk(blob.name.rpartition("/")[0])):
+            raise
+        return True  # it was removed after it was listed
     return end_digest(content) == end

@@ -157,12 +157,14 @@ class LineCounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         events: in the Parquet files.
         duplicates: left out, because another line has the same id.
         foreign: left out, because they are no events with rows.
+        misplaced: duplicates whose time is that of another folder.
     """
 
     lines: int = 0
     events: int = 0
     duplicates: int = 0
     foreign: int = 0
+    misplaced: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -36,10 +36,11 @@ from .part_writer import PartWriter
 from .row_group_tables import group_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ..blobs.store_access import StoreAccess
     from ..compacted.folder_sources import FolderSource
+    from ..compacted.manifest import Part
     from ..report import Place
 
 __all__ = ["Compaction", "compact_folder", "publish"]
@@ -69,8 +70,11 @@ class _SkipTally(Tally):
 
     def __init__(self) -> None:
         super().__init__(strict=False)
-        self.counts = {"duplicates": 0, "foreign": 0}
+        self.counts = {"duplicates": 0, "foreign": 0, "misplaced": 0}
         self.skipped: list[SkippedLine] = []
+
+    def add(self, name: str, count: int) -> None:
+        self.counts[name] = self.counts.get(name, 0) + count
 
     def skip(self, name: str, place: Place, reason: str) -> None:
         self.counts[name] += 1
@@ -134,6 +138,7 @@ def compact_folder(
             events=counts.events + events,
             duplicates=counts.duplicates + tally.counts["duplicates"],
             foreign=counts.foreign + tally.counts["foreign"],
+            misplaced=counts.misplaced + tally.counts["misplaced"] - _misplaced(parts),
         ),
         skipped=(*(before.skipped if before is not None else ()), *tally.skipped)[:_SHOWN],
         made=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -160,6 +165,10 @@ def publish(store: StoreAccess, manifest: Manifest, check: Callable[[], None]) -
     store.put(name, content)
     if store.read(name, len(content)) != content:
         raise StoreUnavailableError(f"expected {name} as it was written, got other content: run the command again")
+
+
+def _misplaced(parts: Iterable[Part]) -> int:
+    return sum(group.misplaced for part in parts for group in part.groups)
 
 
 def _continues(one: CoveredBlob, source: FolderSource) -> bool:

@@ -195,7 +195,7 @@ class OnePass:
 
     def _count(self, manifest: Manifest) -> None:
         """Count the lines that no Parquet file has, as a reading of the lines would."""
-        counts = {"duplicates": manifest.counts.duplicates, "foreign": manifest.counts.foreign}
+        counts = {name: getattr(manifest.counts, name) for name in ("duplicates", "foreign", "misplaced")}
         for one in manifest.skipped:
             self.tally.skip(one.kind, Place(blob=one.blob, line=one.line), one.reason)
             counts[one.kind] -= 1

@@ -105,3 +105,25 @@ def test_lines_are_not_dropped_before_their_files_are_read_again(tmp_path: Path,
     with pytest.raises(reader.StoreUnavailableError, match=r"part-.+\.parquet"):
         _drop(tmp_path)
     assert blob.exists()
+
+
+@pytest.mark.parametrize("moment", range(3))
+@pytest.mark.parametrize("is_compact", [False, True], ids=["new", "compact"])
+def test_lines_that_are_dropped_while_a_store_is_listed_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int, *, is_compact: bool
+) -> None:
+    write(tmp_path, lines_of_a_receiver(0, 3))
+    if is_compact:
+        _drop(tmp_path)
+    write(tmp_path, lines_of_a_receiver(10, 3), replica=1)
+    before = _ids(tmp_path)
+    walk, calls = reader.store.StoreAccess.walk, iter([False] * moment + [True])
+
+    def dropping(store: reader.store.StoreAccess, folder: str = "") -> object:
+        if next(calls, False):
+            _drop(tmp_path)
+        return walk(store, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reader.store.StoreAccess, "walk", dropping)
+        assert sorted(_ids(tmp_path)) == sorted(before)
