@@ -288,6 +288,6 @@ class RollingBlobWriter:
         return f"{self._stem}{ordinal:06d}{BLOB_SUFFIX}"
 
     def _by_ordinal(self, names: Iterable[str]) -> list[tuple[int, str]]:
-        """The names of its blobs with their ordinals, ascending; a copy has the ordinal of the blob that it replaced."""
+        """The names of its blobs with their ordinals, ascending; a copy has that of the blob which it replaced."""
         digits = ((blob_name_of(name)[len(self._stem) : -len(BLOB_SUFFIX)], name) for name in names)
         return sorted((int(text), name) for text, name in digits if text.isascii() and text.isdigit())
