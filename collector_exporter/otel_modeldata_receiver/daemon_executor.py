@@ -19,6 +19,7 @@ import time
 import types
 import weakref
 from _queue import SimpleQueue  # the one of `queue` may be replaced by gevent's
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -109,6 +110,7 @@ class DaemonExecutor(ThreadPoolExecutor):
         self._name = name
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._workers: list[DaemonThread] = []
+        self._answers: _Answers | None = None
         self._state = _allocate_lock()
         self._is_shut_down = False
         weakref.finalize(self, _end, self._calls, count).atexit = False
@@ -133,7 +135,10 @@ class DaemonExecutor(ThreadPoolExecutor):
                 raise RuntimeError("cannot schedule new futures after shutdown")
             if not self._workers:
                 self._start()
-            self._calls.put(lambda: _answer(loop, future, lambda: fn(*args, **kwargs)))
+            answers = self._answers
+            if answers is None or answers.loop is not loop:
+                answers = self._answers = _Answers(loop)
+            self._calls.put(lambda: answers.run(future, lambda: fn(*args, **kwargs)))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002, RUF100 - as in Executor
@@ -168,18 +173,40 @@ def _run(future: Future[_T], call: Callable[[], _T]) -> None:
         future.set_result(result)
 
 
-def _answer(loop: asyncio.AbstractEventLoop, future: asyncio.Future[_T], call: Callable[[], _T]) -> None:
-    """Run a call of `DaemonExecutor.call`, unless its caller has gone away."""
-    if future.cancelled():
-        return
-    try:
-        result = call()
-    except BaseException as error:  # noqa: BLE001 - as in every executor, the caller gets it
-        answer = partial(_fail, future, error)
-    else:
-        answer = partial(_succeed, future, result)
-    with contextlib.suppress(RuntimeError):  # the loop is closed, nothing waits
-        loop.call_soon_threadsafe(answer)
+class _Answers:
+    """The results of calls for one event loop, which is woken once for all that come before it runs.
+
+    To wake it costs more than a small call: two system calls, and for each of them another thread may take the
+    interpreter's lock.
+
+    Args:
+        loop: the event loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._done: deque[Callable[[], None]] = deque()
+        self._is_woken = False
+
+    def run(self, future: asyncio.Future[_T], call: Callable[[], _T]) -> None:
+        """Run a call of `DaemonExecutor.call` in a worker, unless its caller has gone away."""
+        if future.cancelled():
+            return
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001 - as in every executor, the caller gets it
+            self._done.append(partial(_fail, future, error))
+        else:
+            self._done.append(partial(_succeed, future, result))
+        if not self._is_woken:
+            self._is_woken = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed, nothing waits
+                self.loop.call_soon_threadsafe(self._give)
+
+    def _give(self) -> None:
+        self._is_woken = False  # before the first is taken: what is added later wakes the loop again
+        while self._done:
+            self._done.popleft()()
 
 
 def _succeed(future: asyncio.Future[_T], result: _T) -> None:

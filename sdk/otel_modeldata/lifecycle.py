@@ -31,6 +31,8 @@ last sequence numbers are missing. `_delivery/ending/` has the code for each end
 
 from __future__ import annotations
 
+from numbers import Real
+from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING
 
 from . import _forking
@@ -55,7 +57,12 @@ def flush(timeout: float | None = None) -> DeliveryReport:
 
     Returns:
         The counts since the process started.
+
+    Raises:
+        TypeError: `timeout` is neither a number nor None.
+        ValueError: it is NaN.
     """
+    timeout = None if timeout is None else _seconds("flush", timeout, "a number of seconds or None")
     process = _process_with_events()
     return DeliveryReport() if process is None else process.delivery.flush(timeout)
 
@@ -70,9 +77,26 @@ def shutdown(timeout: float = 10.0) -> DeliveryReport:
 
     Returns:
         The final counts: accepted = delivered + lost; with a spool, accepted = delivered + lost + pending.
+
+    Raises:
+        TypeError: `timeout` is not a number.
+        ValueError: it is NaN.
     """
+    timeout = _seconds("shutdown", timeout, "a number of seconds")
     process = _process_with_events()
     return DeliveryReport() if process is None else process.shutdown(timeout)
+
+
+def _seconds(function: str, timeout: object, expected: str) -> float:
+    """A timeout as given by a program; one that is longer than the system can wait is the longest."""
+    if not isinstance(timeout, Real):
+        raise TypeError(
+            f"expected {expected} as timeout of {function}, got {timeout!r:.80} ({type(timeout).__name__}): "
+            "give it as a number, such as 5.0"
+        )
+    if timeout != timeout:  # noqa: PLR0124 - only NaN is not equal to itself
+        raise ValueError(f"expected {expected} as timeout of {function}, got nan: give it as a number, such as 5.0")
+    return float(timeout) if timeout < TIMEOUT_MAX else TIMEOUT_MAX
 
 
 def _process_with_events() -> Process | None:

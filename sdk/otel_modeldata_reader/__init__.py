@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from .collection import Collection
 from .compacting.compacted_folder import CompactedFolder
+from .diagnosis import Diagnosis, Finding
+from .diagnosis.why import why
 from .exceptions import (
     DamagedLineError,
     ExportError,
@@ -35,7 +37,9 @@ __all__ = [
     "Collection",
     "CompactedFolder",
     "DamagedLineError",
+    "Diagnosis",
     "ExportError",
+    "Finding",
     "FoundEvent",
     "FoundId",
     "NewRows",
@@ -51,4 +55,5 @@ __all__ = [
     "UnknownNameError",
     "WindowError",
     "open",
+    "why",
 ]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .blobs.compacted_name import compacted_root
 from .blobs.datastore import located
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
-from .collection import Collection, collections_in
-from .exceptions import ReaderError, UnknownNameError
+from .collection import Collection, collection_named, collections_in, deployment_named
+from .exceptions import ReaderError
 from .lookup import find_id
-from .nearest import nearest
+from .maintained_store import MaintainedStore
 from .reading import Reading, Request
 from .window import window_of
 
@@ -24,15 +23,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
-    from otel_modeldata_receiver.storage.store import StoredObject
 
     from .blobs.listing import CollectionBlobs
-    from .compacting.compact import CompactedFolder
+    from .diagnosis import Diagnosis
     from .following.new_rows import NewRows
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .lookup import FoundId
+    from .replaying import Recording, Replay
+    from .reporting import Report, Thresholds
     from .sql import Query
     from .window import Moment
 
@@ -63,11 +63,11 @@ def open_store(
     return Store(StoreAccess(*located(str(url), access, config)))
 
 
-class Store:
+class Store(MaintainedStore):
     """A store that is read, and to which labels are added; `open_store` opens it. It can be sent to other processes."""
 
     def __init__(self, store: StoreAccess) -> None:
-        self._store = store
+        super().__init__(store)
         self._label_writers: dict[str, LabelWriter] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -228,6 +228,46 @@ class Store:
             label_id=label_id,
         )
 
+    def report(  # noqa: PLR0913 (most are keywords)
+        self,
+        name: str,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        baseline: str | os.PathLike[str] | tuple[Moment, Moment] | None = None,
+        by: str | None = None,
+        prediction: str | None = None,
+        label: str | None = None,
+        score: str | None = None,
+        labels: bool | str = True,
+        thresholds: Thresholds | None = None,
+    ) -> Report:
+        """What came in, what changed against a baseline, and how good predictions were.
+
+        Args:
+            name: `endpoint/deployment`, or a collection.
+            since: only events from this moment on, as for `read`.
+            until: only events before this moment.
+            baseline: a Parquet or CSV file, such as the training data; or another window, as a pair or as a text such
+                as `2026-11-01..2026-11-08`. Without one nothing is compared.
+            by: a column of inputs or outputs: performance for each of its values, too.
+            prediction: the column of outputs with what the model answered, if they have several.
+            label: the column of labels with what was right, if they have several.
+            score: the column of outputs with a score of the positive class, for the area under the curve.
+            labels: whether to use those in `endpoint/deployment/ground_truth`; or the collection that has them.
+            thresholds: from which value on a figure is a finding.
+
+        Raises:
+            UnknownNameError: no such deployment, collection or column.
+            ReaderError: as for `read`, and for a baseline that cannot be read.
+        """
+        from .reporting.making import Source, report_of  # noqa: PLC0415 (imported with the first report)
+        from .reporting.profiles.scored_rows import Roles  # noqa: PLC0415 (likewise)
+
+        source = Source(store=self._store, collections=collections_of(self._store.walk()), read=self.read)
+        roles = Roles(prediction=prediction, label=label, score=score, by=by)
+        return report_of(source, name, window_of(since, until), baseline, roles, labels, thresholds)
+
     def query(self, sql: str, since: Moment = None, until: Moment = None) -> Query:
         """The rows of a query in DuckDB's SQL; nothing is read before they are asked for.
 
@@ -292,7 +332,7 @@ class Store:
         from .labels import label_frames  # noqa: PLC0415 (imports pandas)
 
         frames = label_frames(labels, at)
-        return self._label_writer(self._deployment(deployment)).write(*frames)
+        return self._label_writer(deployment_named(self._store, deployment)).write(*frames)
 
     def _label_writer(self, deployment: str) -> LabelWriter:
         from .labels import LabelWriter  # noqa: PLC0415 (imported with the first label)
@@ -301,59 +341,18 @@ class Store:
             self._label_writers[deployment] = LabelWriter(self._store.url, deployment, access=self._store.access)
         return self._label_writers[deployment]
 
-    def _deployment(self, name: str | None) -> str:
-        """The deployment of this name, or the only one."""
-        known = sorted({"/".join(one.names[:2]) for one in collections_of(self._store.walk()).values() if one.names})
-        if name is None and len(known) != 1:
-            shown = ", ".join(known) or "none"
-            raise UnknownNameError(
-                f"expected one deployment in {self._store.shown}, got {shown}: name one as deployment, or by "
-                "--deployment"
-            )
-        if name is not None and name not in known:
-            raise UnknownNameError(
-                f"expected a deployment of {self._store.shown}, got {name!r}: {nearest(name, known)}"
-            )
-        return name or known[0]
-
-    def compact(  # noqa: PLR0913 (most are keywords)
-        self,
-        collection: str | None = None,
-        since: Moment = None,
-        until: Moment = None,
-        *,
-        older: float = 3600,
-        drop_lines: bool = False,
-        dry_run: bool = False,
-    ) -> list[CompactedFolder]:
-        """Make Parquet files of the lines of folders whose time has ended; readings use them from then on.
-
-        The files are in the folder `_parquet` of the store, with a manifest that proves that they have all rows. Lines
-        that come later are read as lines, until the next call makes Parquet files of them, too.
+    def replay(self, recording: Recording) -> Replay:
+        """Recorded requests that can be sent to another endpoint; nothing is read before its methods are called.
 
         Args:
-            collection: as for `read`; None means all collections.
-            since: only folders whose time is in this window, as for `read`.
-            until: likewise.
-            older: only folders whose time ended so many seconds ago.
-            drop_lines: remove the lines for which there are Parquet files, after these were read back. Azure ML's
-                model monitoring reads lines only.
-            dry_run: write nothing, and return what would be done.
-
-        Returns:
-            The folders, also those in which nothing was to do.
+            recording: what is replayed, of `otel_modeldata_reader.replaying`.
 
         Raises:
-            UnknownNameError: no such collection.
-            WindowError: a reversed window, or no time.
-            StoreBusyError: another command changes the store.
-            StoreUnavailableError: the store cannot be read or written.
+            ReplayError: a wrong argument.
         """
-        from .compacting.compact import CompactRequest, compact  # noqa: PLC0415 (imports pyarrow)
+        from .replaying import Replay  # noqa: PLC0415 (imports aiohttp)
 
-        request = CompactRequest(window=window_of(since, until), lateness=older, drop=drop_lines, dry_run=dry_run)
-        found = collections_of(self._store.walk()).values() if collection is None else [self._blobs_of(collection)]
-        return compact(self._store, found, request)
+        return Replay(self._store, self._blobs_of, recording)
 
     def show(self, wanted: str, since: Moment = None, until: Moment = None, *, index: bool = True) -> FoundId:
         """Everything about one id: its events in all collections.
@@ -373,28 +372,15 @@ class Store:
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
 
+    def why(self, name: str = "", since: Moment = "-1h", until: Moment = None) -> Diagnosis:
+        """Say why there is no data: `otel_modeldata_reader.why` for this store; a window as for `read`.
+
+        Raises:
+            WindowError: a reversed window, or no time.
+        """
+        from .diagnosis.why import diagnosed_store, scope_of  # noqa: PLC0415 (imports the audit)
+
+        return diagnosed_store(self._store, scope_of(self._store.url, name, since, until))
+
     def _blobs_of(self, collection: str) -> CollectionBlobs:
-        name = collection.strip("/")
-        found = collections_of(self._objects_of(name)).get(name) if _is_folder(name) else None
-        if found is None:
-            known = collections_of(self._store.walk())
-            if name not in known:
-                raise UnknownNameError(
-                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, list(known))}"
-                )
-            found = known[name]
-        return found
-
-    def _objects_of(self, name: str) -> list[StoredObject]:
-        """What a collection has: its folder, and its compacted folders."""
-        return [*self._store.walk(name), *self._store.walk(compacted_root(name))]
-
-
-def _is_folder(name: str) -> bool:
-    """Whether a store can list this name."""
-    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
-
-    try:
-        return checked_name(name) == name
-    except ValueError:
-        return False
+        return collection_named(self._store, collection)

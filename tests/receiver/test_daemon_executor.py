@@ -9,10 +9,14 @@ import sys
 import threading
 import time
 from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
 
 import pytest
 
 from otel_modeldata_receiver.daemon_executor import DaemonExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_calls_run_and_their_results_are_returned() -> None:
@@ -66,6 +70,40 @@ def test_the_running_loop_gets_results_and_errors() -> None:
             threads.call(int)
 
     asyncio.run(main())
+
+
+def test_the_running_loop_is_woken_once_for_all_results_that_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[object] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        wake = loop.call_soon_threadsafe
+
+        def count(callback: Callable[..., object], *args: object) -> asyncio.Handle:
+            woken.append(callback)
+            return wake(callback, *args)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", count)
+        with DaemonExecutor(1, "worker") as threads:
+            done: list[int] = []
+            calls = [threads.call(done.append, number) for number in range(100)]
+            while len(done) < 100:
+                time.sleep(0.001)  # noqa: ASYNC251 - as above
+            await asyncio.gather(*calls)
+            assert done == list(range(100))
+
+    asyncio.run(main())
+    assert len(woken) <= 2  # the last result may come when the loop has begun to take the others
+
+
+def test_each_loop_gets_the_results_of_its_own_calls() -> None:
+    with DaemonExecutor(2, "worker") as threads:
+
+        async def main(number: int) -> list[int]:
+            return await asyncio.gather(*(threads.call(pow, number, power) for power in range(50)))
+
+        for number in (2, 3):
+            assert asyncio.run(main(number)) == [number**power for power in range(50)]
 
 
 def test_a_call_of_the_running_loop_that_is_cancelled_before_its_turn_never_runs() -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import pytest
 
 import otel_modeldata
 from otel_modeldata.report import CollectionReport, DeliveryReport
@@ -14,12 +18,38 @@ from otel_modeldata.report import CollectionReport, DeliveryReport
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
     from recording_backend import RecordingBackend
 
 
 def test_before_the_first_collect_there_is_nothing_to_report() -> None:
     assert otel_modeldata.flush(1) == otel_modeldata.shutdown(1) == DeliveryReport()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "got"), [("5", "'5' (str)"), ([1.0], "[1.0] (list)"), ("x" * 200, "'" + "x" * 79 + " (str)")]
+)
+def test_a_timeout_that_is_no_number_is_an_error_even_before_the_first_collect(timeout: Any, got: str) -> None:
+    advice = ": give it as a number, such as 5.0"
+    with pytest.raises(TypeError) as raised:
+        otel_modeldata.flush(timeout)
+    assert str(raised.value) == f"expected a number of seconds or None as timeout of flush, got {got}{advice}"
+    with pytest.raises(TypeError) as raised:
+        otel_modeldata.shutdown(timeout)
+    assert str(raised.value) == f"expected a number of seconds as timeout of shutdown, got {got}{advice}"
+
+
+def test_a_timeout_of_nan_is_an_error_and_no_endless_wait() -> None:
+    for function in (otel_modeldata.flush, otel_modeldata.shutdown):
+        with pytest.raises(ValueError, match=r", got nan: give it as a number, such as 5\.0$"):
+            function(math.nan)
+
+
+@pytest.mark.parametrize("timeout", [30, np.int64(30), np.float32(30), Fraction(30), math.inf, 10**400])
+def test_any_real_number_of_seconds_is_a_timeout(timeout: Any, backend: RecordingBackend) -> None:
+    otel_modeldata.Collector(name="model_inputs").collect(pd.DataFrame({"n": [1]}))
+    assert otel_modeldata.flush(timeout).delivered == 1
+    assert otel_modeldata.shutdown(timeout).delivered == 1
+    assert len(_stored(backend)) == 1
 
 
 def _run(code: str) -> str:

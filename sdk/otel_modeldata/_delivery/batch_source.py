@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from .disk_backlog import LOOK_SECONDS
+from .native_threads import ShortTurns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ def in_sending_order(batch: Sequence[PendingRecord]) -> Iterator[PendingRecord]:
     """
     are_many = len({pending.record.collection for pending in batch}) >= _MANY_COLLECTIONS
     groups: dict[tuple[str, str], deque[PendingRecord]] = {}
-    for pending in batch:
+    for pending in ShortTurns().each(batch):
         key = pending.producer.producer_id, pending.record.collection if are_many else ""
         groups.setdefault(key, deque()).append(pending)
     del batch, pending

@@ -32,7 +32,7 @@ from ..exceptions import QueueFullError, ShutDownError
 from ..report import DeliveryReport
 from .disk_backlog import DiskBacklog
 from .memory_queue import MemoryQueue
-from .native_threads import Lock, get_ident, sleep, wait_until
+from .native_threads import Lock, ShortTurns, get_ident, sleep, wait_until
 from .pending import RECORD_OVERHEAD_BYTES, check_size
 from .spool_writer import SpoolWriter
 
@@ -89,6 +89,7 @@ class DeliveryQueue:
         self._largest = min(limits.record_bytes, limits.queue_bytes)
         self._version = 0
         """Odd while a delivery thread changes counts."""
+        self._turns = ShortTurns()
         self._taken = self._settled = self._settlements = 0
         self._settled_up_to = 0
         """How many of the first records are settled; those of one batch are settled in any order."""
@@ -186,7 +187,7 @@ class DeliveryQueue:
         return batch
 
     def _count_taken(self, batch: Sequence[PendingRecord]) -> None:
-        for pending in batch:
+        for pending in self._turns.each(batch):
             number = self._producer.counters.accept(pending.record.collection)
             if self.backlog is None:
                 cast("Record", pending.record).sequence = number

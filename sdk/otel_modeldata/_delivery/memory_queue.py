@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..exceptions import QueueFullError
 from .atomic_sum import AtomicSum
+from .native_threads import ShortTurns
 from .pending import JoinedFrame, PendingRecord
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from .._settings.delivery import DeliveryLimits
     from .pending import MergeKey, OnError, Producer
 
-_REQUESTS_IN_BATCH = 8
-"""A backlog is taken in batches of so many full requests, so that a request holds many records of each collection."""
+_REQUESTS_IN_BATCH = 32
+"""A backlog is taken in batches of so many full requests, all that a queue of the usual size holds: the records of a
+collection follow each other in a batch (`batch_source.py`), so a store appends once for many of them."""
 
 
 class MemoryQueue:
@@ -47,6 +49,7 @@ class MemoryQueue:
         self._waiting: deque[PendingRecord] = deque()
         self._joinable: dict[MergeKey, PendingRecord] = {}
         self._next_at = 0.0
+        self._turns = ShortTurns()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -166,6 +169,7 @@ class MemoryQueue:
             records += batch
             if not batch or len(records) == most:
                 break
+            self._turns.pause()
         return records
 
     def _end_joining(self, pending: PendingRecord) -> None:

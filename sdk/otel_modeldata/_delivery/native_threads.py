@@ -14,12 +14,14 @@ import sys
 import threading
 import time
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["Lock", "RLock", "ShortTurns", "get_ident", "name_thread", "pause", "sleep", "start_thread", "wait_until"]
+
+_T = TypeVar("_T")
 
 _FIRST_PAUSE_SECONDS = 0.0005
 _LONGEST_PAUSE_SECONDS = 0.01
@@ -29,6 +31,8 @@ _TURN_SECONDS = 0.0002
 _BETWEEN_TURNS_SECONDS = 0.00002
 """The operating system makes about 0.08 ms of it, in which a waiting thread starts to run. To release the interpreter
 without a sleep is not enough: this thread takes it again before the other one is awake."""
+_FEW = 256
+"""Items of which each takes less than a microsecond."""
 
 
 def _native(module: types.ModuleType, name: str) -> Any:
@@ -89,6 +93,13 @@ class ShortTurns:
         if time.perf_counter() - self._began > _TURN_SECONDS:
             sleep(_BETWEEN_TURNS_SECONDS)
             self._began = time.perf_counter()
+
+    def each(self, items: Iterable[_T]) -> Iterator[_T]:
+        """The items, with a pause after each few of them."""
+        for number, item in enumerate(items, 1):
+            yield item
+            if not number % _FEW:
+                self.pause()
 
 
 def wait_until(condition: Callable[[], bool], timeout: float | None) -> bool:

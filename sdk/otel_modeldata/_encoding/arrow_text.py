@@ -1,9 +1,9 @@
 """Copies of text of Arrow, for `snapshot.py`.
 
 One row is read at once, which touches less code than a copy. The text of more rows is copied, and checked for bytes
-that are not UTF-8. If a frame has much text, the rest of it is shared, and checked when it is encoded: Arrow's arrays
-are immutable, and only an array that a program made of memory of its own can have such bytes; pandas itself cannot read
-it. (The check of 4 MB takes ten times as long as all the rest of `collect`.)
+that are not UTF-8. If a frame has much text, the rest of it is shared, and what is beyond a second limit is checked
+when it is encoded: Arrow's arrays are immutable, and only an array that a program made of memory of its own can have
+such bytes; pandas itself cannot read it. (The check of 4 MB takes ten times as long as all the rest of `collect`.)
 
 Needs no import of pyarrow: pandas has loaded it if it is installed.
 """
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
+from .kept import CHECKED_BYTES, COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .text_size import text_bytes
 
 __all__ = ["NOT_UTF8", "first_damaged", "keep_array", "keep_text", "shared_lists"]
@@ -65,7 +65,10 @@ def keep_text(values: Any, count: int, max_bytes: int, copied: int) -> Kept:
             # An array that is a slice of another one has buffers of more rows.
             if text is not None and offsets.size == 8 * (count + 1):
                 if text.size + copied > COPIED_BYTES:
-                    return count * 8 + text.size, shared_lists, chunk
+                    if text.size + copied > CHECKED_BYTES:
+                        return count * 8 + text.size, shared_lists, chunk
+                    chunk.validate(full=True)
+                    return count * 8 + text.size, _array_lists, chunk
                 raw = text.to_pybytes()
                 if not raw.isascii():
                     chunk.validate(full=True)  # all of it can be UTF-8, and a text end within a character
@@ -91,13 +94,13 @@ def _text_lists(raw: bytes, offsets: bytes, gaps: bytes | None, rows: slice) -> 
 def keep_array(array: Any, count: int, max_bytes: int) -> Kept:
     """Text of any Arrow type, with slices of larger arrays, arrays in pieces, and much text."""
     size = array.nbytes
-    if size <= COPIED_BYTES and count <= FEW_ROWS:
+    if size <= CHECKED_BYTES and count <= FEW_ROWS:
         cells = array.to_pylist()
         texts = [cell for cell in cells if cell is not None] if array.null_count else cells
         return count * 8 + text_bytes(texts), _cell_lists, cells
     if size > max_bytes:
         raise CannotKeepError
-    if size > COPIED_BYTES and array.get_total_buffer_size() <= 2 * size:
+    if size > CHECKED_BYTES and array.get_total_buffer_size() <= 2 * size:
         return size, shared_lists, array
     for chunk in getattr(array, "chunks", (array,)):
         chunk.validate(full=True)

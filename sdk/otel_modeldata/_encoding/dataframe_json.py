@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..exceptions import UnsupportedValueError
+from ..validation.json_rows import MOST_OBJECTS, are_rows_in_pieces
 from .column_names import ArrowLabels, kept_labels, most_bytes
 from .columns import lists_of, row_of
 from .datatypes.frame_types import types_of_copy, types_of_frame
@@ -192,7 +194,21 @@ def _encode(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:
         check_integers(text)
     except REFUSED as error:
         raise refusal(frame, columns.names, _ENCODER, error) from None
+    _check_objects(text)
     return text
+
+
+def _check_objects(text: bytes | bytearray) -> None:
+    """Refuse a frame with so many objects in its cells that a receiver refuses it (`json_rows.py`).
+
+    Raises:
+        UnsupportedValueError: it has more.
+    """
+    if len(text) > MOST_OBJECTS * len(b"{},") and text.count(b"{") > MOST_OBJECTS and not are_rows_in_pieces(text):
+        raise UnsupportedValueError(
+            f"expected at most {MOST_OBJECTS} objects in a frame with objects in its cells, got {text.count(b'{')}: "
+            "collect it in parts, or what is in the cells as rows of another collection"
+        )
 
 
 def _encode_now(frame: pd.DataFrame, columns: ColumnNames) -> bytes | bytearray:

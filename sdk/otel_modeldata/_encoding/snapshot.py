@@ -32,7 +32,7 @@ from .columns import MASKED, block_cells, cells_of, place
 from .datatypes.category_code import without_categories
 from .datatypes.frame_types import types_by_column
 from .held_memory import ARRAY_BYTES, OBJECT_BYTES, PART_BYTES, TYPE_BYTES, labels_bytes, part_bytes
-from .kept import COPIED_BYTES, FEW_ROWS, CannotKeepError, Kept
+from .kept import CHECKED_BYTES, FEW_ROWS, CannotKeepError, Kept
 from .number_range import are_small
 from .refusals import REFUSED
 from .text_size import category_bytes, text_bytes
@@ -65,6 +65,8 @@ _SHAPE: Final = attrgetter("shape")
 _DTYPE: Final = attrgetter("dtype")
 _LISTED_BYTES: Final = 4096
 """Of categories that a line may list."""
+_ESTIMATED_BYTES: Final = 256 * 1024
+"""What categories take is estimated by the longest text up to here, and added up beyond."""
 _MOST_KNOWN: Final = 64
 _MOST_KNOWN_BYTES: Final = 1024
 """How many types of categories are remembered, and how long their texts are at most."""
@@ -108,7 +110,7 @@ class Snapshot(msgspec.Struct, eq=False, gc=False):
 
     def is_unchecked(self) -> bool:
         """Whether the copy shares text that has not been checked yet."""
-        return self.nbytes > COPIED_BYTES and any(part[1] is shared_lists for _, part in self.kept)
+        return self.nbytes > CHECKED_BYTES and any(part[1] is shared_lists for _, part in self.kept)
 
     def check(self, names: Sequence[str], pause: Callable[[], object]) -> None:
         """Check text that is shared.
@@ -264,7 +266,7 @@ def _keep_categories(values: Any, count: int, max_bytes: int) -> Kept:
             return _keep_objects([known[1][code] for code in codes.tolist()], count, max_bytes)
     _, cells, longest = known
     size = count * longest
-    if size > COPIED_BYTES:
+    if size > _ESTIMATED_BYTES:
         sizes = list(map(category_bytes, cells))
         size = int(np.array(sizes)[codes].sum()) + sum(sizes)
     if size > max_bytes:

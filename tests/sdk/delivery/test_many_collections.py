@@ -142,15 +142,17 @@ def test_retries_keep_the_order_within_each_collection_and_send_the_same_bytes(d
     assert endpoint.requests[:8] == [endpoint.requests[0]] * 8
 
 
+@pytest.mark.parametrize("rounds", [2, 8])
 def test_a_backlog_of_many_is_sent_by_collection_so_that_a_request_holds_many_records_of_each(
-    delivery_to: OpenDelivery,
+    delivery_to: OpenDelivery, rounds: int
 ) -> None:
     delivery = delivery_to(endpoint := Endpoint(), batch_bytes=113_500, merge_seconds=60.0)
-    for name in in_turn(40, 2):
+    for name in in_turn(40, rounds):
         delivery.put(FakeRecord(name, 10_000, collection=name.partition("/")[0]), None)
     delivery.flush(30)
-    assert endpoint.stored == [f"c{n}/{number}" for n in range(40) for number in range(2)]
-    assert [len(names) for names in endpoint.requests] == [11, 11, 11, 11, 11, 11, 11, 3]
+    assert endpoint.stored == [f"c{n}/{number}" for n in range(40) for number in range(rounds)]
+    full, rest = divmod(40 * rounds, 11)
+    assert [len(names) for names in endpoint.requests] == [*[11] * full, rest]
 
 
 def test_the_records_of_a_few_collections_are_sent_in_the_order_of_collect(delivery_to: OpenDelivery) -> None:

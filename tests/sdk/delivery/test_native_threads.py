@@ -205,3 +205,12 @@ def test_a_thread_that_takes_short_turns_lets_another_one_run() -> None:
             turns.pause()
     finally:
         sys.setswitchinterval(usual)
+
+
+def test_a_thread_pauses_between_many_items_and_leaves_out_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, pauses = ShortTurns(), []
+    monkeypatch.setattr(turns, "pause", lambda: pauses.append(None))
+    for count in (0, 1, 255, 256, 1000):
+        pauses.clear()
+        assert list(turns.each(range(count))) == list(range(count))
+        assert len(pauses) == count // 256

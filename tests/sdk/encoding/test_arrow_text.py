@@ -15,7 +15,7 @@ from otel_modeldata import Collector
 from otel_modeldata._encoding.arrow_text import first_damaged
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
-from otel_modeldata._encoding.kept import COPIED_BYTES
+from otel_modeldata._encoding.kept import CHECKED_BYTES, COPIED_BYTES
 from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata.exceptions import DeliveryError, UnsupportedValueError
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from recording_backend import RecordingBackend
 
 WIDTH = 30
-MANY = COPIED_BYTES // WIDTH + 1000
-"""So many texts are shared."""
+MANY = CHECKED_BYTES // WIDTH + 1000
+"""So many texts are shared, and checked later."""
 NOT_UTF8 = "expected text, got bytes in it that are not UTF-8: clean the text"
 
 
@@ -72,6 +72,16 @@ def test_much_text_that_is_not_utf8_is_refused_when_it_is_encoded(damaged: int, 
 def test_much_text_has_the_rows_that_it_was_made_of(pieces: int) -> None:
     text = "order é".ljust(WIDTH - 1, ".")
     assert json.loads(_rows(_frame(MANY, pieces=pieces)).text()) == [{"n": row, "t": text} for row in range(MANY)]
+
+
+@pytest.mark.parametrize("size", [COPIED_BYTES - 1000, COPIED_BYTES + 1000, CHECKED_BYTES - 1000])
+def test_text_that_is_checked_at_once_has_its_cells_and_may_join_whether_it_is_copied_or_not(size: int) -> None:
+    count, names = size // WIDTH, ColumnNameCache("test")
+    rows, other = (Rows(_frame(count), names) for _ in range(2))
+    assert rows.nbytes == count * (8 + 8 + WIDTH)
+    assert not rows.is_unchecked()
+    assert rows.may_join(other, 0)
+    assert json.loads(rows.text()) == [{"n": n, "t": "order é".ljust(WIDTH - 1, ".")} for n in range(count)]
 
 
 def test_the_columns_of_a_frame_that_have_much_text_together_are_shared_from_the_limit_on() -> None:

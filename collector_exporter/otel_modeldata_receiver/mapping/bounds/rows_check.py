@@ -5,8 +5,7 @@ Python refuses integers of more than 4,300 digits. Rows are passed on as text, s
 either: digits are looked for in a copy in which all of them are zeros. Only rows that may have such a number are looked
 at more closely.
 
-A decoder holds the interpreter's lock until it has read a text. So large texts are checked piece by piece: if `[a]` and
-`[b]` are arrays of objects, then `[a,b]` is one.
+Large texts are checked piece by piece, as `otel_modeldata.validation.json_rows` says.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
-import msgspec
+from otel_modeldata.validation import json_rows
 
 from ...exceptions import BadRecordError
 
@@ -25,21 +24,14 @@ if TYPE_CHECKING:
 __all__ = [
     "DECIMAL_EXPONENT",
     "LINE_BREAKS",
-    "MOST_ROWS",
     "OWN_AGENT",
     "are_rows_as_they_are",
     "check_numbers",
     "check_rows",
 ]
 
-MOST_ROWS: Final = 1_000_000
-"""Objects in a text that cannot be checked piece by piece."""
 OWN_AGENT: Final = "otel-modeldata/"
 """The agent of this project's SDK begins with it."""
-_PIECE_BYTES: Final = 256 * 1024
-_ONE_PIECE_BYTES: Final = 2 * _PIECE_BYTES
-_SEARCHED_BYTES: Final = 64 * 1024
-_BETWEEN_ROWS: Final = re.compile(rb"\}[ \t\r\n]{0,64},[ \t\r\n]{0,64}(?=\{)")
 _ZEROS: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _SIGNS: Final = b"+-"
 _LONG_EXPONENT: Final = b"0e000"
@@ -56,17 +48,7 @@ _OUT_OF_RANGE: Final = re.compile(rb"(?<![\d.])-?(?:\d[\d.]*[eE]\+?0*[1-9]\d\d+|
 _END_OF_NUMBER: Final = re.compile(rb"[^-0-9.eE+\\]")
 
 
-class _Row(msgspec.Struct, gc=False):
-    """Any JSON object: unknown fields are checked for syntax and skipped, in a third of the time of parsing.
-
-    A text may have an object in every third byte; without the garbage collector, that takes half as long.
-    """
-
-
-_rows_decoder: Final = msgspec.json.Decoder(list[_Row])
-
-
-def check_rows(text: bytes, _decode: Callable[[bytes], object] = _rows_decoder.decode) -> None:
+def check_rows(text: bytes, _decode: Callable[[bytes], object] = json_rows.rows_decoder.decode) -> None:
     """Check that `text` is a JSON array of objects.
 
     Raises:
@@ -74,13 +56,13 @@ def check_rows(text: bytes, _decode: Callable[[bytes], object] = _rows_decoder.d
         RecursionError: it nests too deep.
         BadRecordError: it has too many objects.
     """
-    if len(text) <= _ONE_PIECE_BYTES:
+    if len(text) <= json_rows.ONE_PIECE_BYTES:
         _decode(text)
-    elif not _are_rows(text):  # one of the places that were taken for the end of a row is in a row
-        if text.count(b"{") > MOST_ROWS:
+    elif not json_rows.are_rows_in_pieces(text):  # one of the places that were taken for the end of a row is in a row
+        if text.count(b"{") > json_rows.MOST_OBJECTS:
             raise BadRecordError(
-                f"too many rows: expected at most {MOST_ROWS} objects in the rows of one record, got more; "
-                "send several records"
+                f"too many rows: expected at most {json_rows.MOST_OBJECTS} objects in the rows of one record, "
+                "got more; send several records"
             )
         _decode(text)
 
@@ -97,7 +79,7 @@ def are_rows_as_they_are(text: memoryview, whole: bytes, start: int) -> bool:
     end = start + len(text)
     if any(whole.find(code, start, end) >= 0 for code in (DECIMAL_EXPONENT, *LINE_BREAKS)):
         return False
-    _rows_decoder.decode(text)
+    json_rows.rows_decoder.decode(text)
     return True
 
 
@@ -136,33 +118,14 @@ def _out_of_range(number: bytes) -> BadRecordError:
     )
 
 
-def _are_rows(text: bytes) -> bool:
-    """Whether the pieces of `text` are arrays of objects; False where that is not known."""
-    start, end = text.find(b"[") + 1, len(text)
-    if not start or text[: start - 1].strip():
-        return False
-    try:
-        while end - start > _ONE_PIECE_BYTES:
-            search_from = start + _PIECE_BYTES
-            cut = _BETWEEN_ROWS.search(text, search_from, search_from + _SEARCHED_BYTES)
-            if cut is None:
-                return False
-            _rows_decoder.decode(b"[%b]" % text[start : cut.start() + 1])
-            start = cut.end()
-        _rows_decoder.decode(b"[%b" % text[start:])
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
-
-
 def _outside_of_strings(text: bytes) -> Iterator[bytes]:
     """The parts of valid JSON that are not in strings."""
     start, is_inside = 0, 0
     while start < len(text):
-        found = _END_OF_NUMBER.search(text, min(start + _PIECE_BYTES, len(text)))
+        found = _END_OF_NUMBER.search(text, min(start + json_rows.PIECE_BYTES, len(text)))
         stop = len(text) if found is None else found.start()
-        if stop - start > _PIECE_BYTES + _SEARCHED_BYTES:
-            raise _out_of_range(text[start + _PIECE_BYTES : stop])
+        if stop - start > json_rows.PIECE_BYTES + json_rows.SEARCHED_BYTES:
+            raise _out_of_range(text[start + json_rows.PIECE_BYTES : stop])
         parts = text[start:stop].replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
         yield b'"'.join(parts[is_inside::2])
         is_inside = (is_inside + len(parts) - 1) % 2

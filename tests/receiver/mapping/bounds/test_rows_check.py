@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_modeldata.validation import json_rows
 from otel_modeldata_receiver.exceptions import BadRecordError
 from otel_modeldata_receiver.mapping import body
-from otel_modeldata_receiver.mapping.bounds import rows_check
 from otel_modeldata_receiver.mapping.bounds.rows_check import check_numbers, check_rows
 
 BAD = ["1e400", "-1e400", "1E+400", "1e0400", "9" * 400, "-" + "1" * 5000, "1" * 5000 + ".5", "1.5e999999"]
@@ -58,8 +58,8 @@ ROW = st.dictionaries(st.text(max_size=3) | st.just("},{"), st.integers() | st.j
 def test_rows_are_checked_in_pieces_as_they_are_checked_whole(rows: list[object], indent: int | None) -> None:
     text = json.dumps(rows, indent=indent).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows_check, "_PIECE_BYTES", 40)
-        patch.setattr(rows_check, "_ONE_PIECE_BYTES", 80)
+        patch.setattr(json_rows, "PIECE_BYTES", 40)
+        patch.setattr(json_rows, "ONE_PIECE_BYTES", 80)
         check_rows(text)
         for broken in (text[:-1], text + b"x", text[:-1] + b",1]", b"x" + text):
             if broken in {b"[]", b"[1]"} or not rows:
@@ -69,7 +69,7 @@ def test_rows_are_checked_in_pieces_as_they_are_checked_whole(rows: list[object]
 
 
 def test_rows_that_cannot_be_checked_in_pieces_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_check, "MOST_ROWS", 100)
+    monkeypatch.setattr(json_rows, "MOST_OBJECTS", 100)
     text = b'[{"a":"' + b"},{" * 200_000 + b'"}]'
     with pytest.raises(BadRecordError, match=r"^too many rows: expected at most 100 objects"):
         check_rows(text)
