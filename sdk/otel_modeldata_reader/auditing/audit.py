@@ -1,4 +1,4 @@
-"""Runs an audit: lists the store, reads its blobs into a `Ledger`, and checks again where needed. Never writes.
+"""Runs an audit: lists the store, reads its lines into a `Ledger`, and checks again where needed. Never writes.
 
 The listing defines what is audited, so writers may continue meanwhile. Two findings may be wrong at first and are
 checked again: a missing object may have been stored after the listing, and, if only some hours are audited, a missing
@@ -7,27 +7,31 @@ event may be in another hour.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
-from otel_modeldata_receiver.layout.payload_path import payload_path
 from otel_modeldata_receiver.retry import retry_for
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.parking import parked_names
 from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 
-from . import quarantine_line, quarantined_request
 from .blob_lines import RETRY_SECONDS, read_lines
 from .ledger import Ledger
+from .line_audit import AuditedFolder, LineAudit
+from .parked_lines import final_path, read_parked
 from .producer_report import UNREADABLE, combine
-from .quarantine_line import QuarantinedEvent
+from .quarantine_audit import QuarantineAudit
+from .segments import folder_of, whole
+from .selection import Selection
 from .vanished_lines import is_note, read_note
+from .workers import InProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,50 +41,12 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import Store, StoredObject
 
     from .producer_report import Reported, ReportedCounts
-    from .quarantine_line import QuarantinedLine
     from .reconciliation import Reconciliation
+    from .remembered import Memory
     from .vanished_lines import VanishedLines
+    from .workers import Workers
 
 __all__ = ["Audit", "Selection", "audit"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The part of a store that is audited; None means everything.
-
-    Attributes:
-        endpoint: only this one.
-        deployment: only this one.
-        collection: only this one.
-        first: the first hour, as `2026/11/22/10`.
-        last: the last hour, included.
-    """
-
-    endpoint: str | None = None
-    deployment: str | None = None
-    collection: str | None = None
-    first: str | None = None
-    last: str | None = None
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether all names are audited."""
-        return self.endpoint is None and self.deployment is None and self.collection is None
-
-    @property
-    def whole(self) -> bool:
-        """Whether all hours are audited."""
-        return self.first is None and self.last is None
-
-    def names(self, *names: str) -> bool:
-        """Whether endpoint, deployment and collection are selected; an unknown (empty) name always is."""
-        wanted = (self.endpoint, self.deployment, self.collection)
-        return all(want is None or not name or name == want for want, name in zip(wanted, names, strict=True))
-
-    def hours(self, date: str) -> bool:
-        """Whether a folder of this date, which may be longer or shorter than an hour, overlaps the hours."""
-        after = self.first is None or date[: len(self.first)] >= self.first[: len(date)]
-        return after and (self.last is None or date[: len(self.last)] <= self.last[: len(date)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +88,14 @@ class Audit:
         return not (found or (self.selection.is_everything and shared))
 
 
-async def audit(
-    store: Store, selection: Selection, reports: Sequence[DeliveryReport], progress: Callable[[int, int], object]
+async def audit(  # noqa: PLR0913 (the last two are options)
+    store: Store,
+    selection: Selection,
+    reports: Sequence[DeliveryReport],
+    progress: Callable[[int, int], object],
+    *,
+    workers: Workers | None = None,
+    memory: Memory | None = None,
 ) -> Audit:
     """Read a store, check its lines and reconcile its producers.
 
@@ -132,41 +104,51 @@ async def audit(
         selection: the part to audit.
         reports: final reports of producers.
         progress: called with the bytes read so far and the bytes in total.
+        workers: who reads the lines; this process, if it is None.
+        memory: what earlier audits left; None reads every line.
 
     Raises:
         StoreError: it cannot be read.
     """
     objects = await retry_for(lambda: store.walk(""), RETRY_SECONDS)
-    return await _Auditor(store, selection, progress, Ledger(_payloads(objects), _is_at(store))).run(objects, reports)
+    with (
+        TemporaryDirectory(prefix="otel-modeldata-audit-") as folder,
+        closing(LineAudit(workers or InProcess(store), Path(folder), progress)) as lines,
+    ):
+        return await _Auditor(store, selection, objects, lines, memory).run(reports)
 
 
 class _Auditor:
     def __init__(
-        self, store: Store, selection: Selection, progress: Callable[[int, int], object], ledger: Ledger
+        self,
+        store: Store,
+        selection: Selection,
+        objects: Sequence[StoredObject],
+        lines: LineAudit,
+        memory: Memory | None,
     ) -> None:
         self._store = store
         self._selection = selection
-        self._progress = progress
-        self._ledger = ledger
-        self._read_bytes = 0
-        self._total_bytes = 0
+        self._objects = objects
+        self._lines = lines
+        self._memory = memory
+        self._ledger = Ledger(_payloads(objects), _is_at(store))
         self._parked: Counter[str] = Counter()
-        self._parked_as: dict[str, str] = {}
+        parked_as = {_final_name(one.name): one.name for one in objects if _final_name(one.name) != one.name}
+        self._quarantine = QuarantineAudit(store, selection, self._ledger, parked_as)
 
-    async def run(self, objects: Sequence[StoredObject], reports: Sequence[DeliveryReport]) -> Audit:
-        parked = [one for one in objects if parked_names.parked_blob(one.name)]
-        self._parked_as = {_final_name(one.name): one.name for one in objects if _final_name(one.name) != one.name}
-        blobs, shadows = self._selected([one for one in objects if not parked_names.is_parked(one.name)])
+    async def run(self, reports: Sequence[DeliveryReport]) -> Audit:
+        blobs, shadows = self._selected([one for one in self._objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
-        await self._read(within, other_hours=False)
-        await self._read_parked(parked)
+        await self._read_lines([blob for blob in within if not _is_quarantine(blob)])
+        await self._read_quarantine([blob for blob in within if _is_quarantine(blob)], other_hours=False)
         if self._ledger.payloads.has_open:
             now = await retry_for(lambda: self._store.walk(""), RETRY_SECONDS)
             self._ledger.check_references(_payloads(now))
-        vanished, torn_notes = await self._vanished(objects)
+        vanished, torn_notes = await self._vanished(self._objects)
         whole = self._selection.whole
         if not whole and any(one.missing for one in self._ledger.reconcile({}, whole=False)):
-            await self._read([blob for blob in blobs if blob not in set(within)], other_hours=True)
+            await self._read_other_hours([blob for blob in blobs if blob not in set(within)])
         return Audit(
             ledger=self._ledger,
             reconciliations=self._ledger.reconcile(self._reported(reports), whole=whole),
@@ -178,6 +160,63 @@ class _Auditor:
             vanished=vanished,
             torn_notes=torn_notes,
         )
+
+    # --- lines ---------------------------------------------------------------------------------------------------
+
+    async def _read_lines(self, blobs: Sequence[StoredObject]) -> None:
+        """Add all lines of blobs, and those that are parked and not in their folder, too."""
+        folders = [
+            self._folder(name, list(group)) for name, group in groupby(blobs, key=lambda one: folder_of(one.name))
+        ]
+        parked_blobs = [one for one in self._objects if parked_names.parked_blob(one.name)]
+        parked = await read_parked(self._store, parked_blobs, self._selection, {})
+        places = list(parked)
+        repeated = await self._lines.read(folders, [parked[place].selected.made() for place in places])
+        for summary in self._lines.summaries():
+            self._ledger.add(summary)
+        if repeated:
+            stored = {places[number]: hashes for number, hashes in repeated.items()}
+            parked = await read_parked(self._store, parked_blobs, self._selection, stored)
+        for place, lines in parked.items():
+            self._count_parked(place, self._ledger.add_parked(lines.selected.made().summary))
+            self._ledger.add_other_hours(lines.other_hours.made().summary)
+        await self._read_parked_quarantine(parked_blobs)
+
+    def _folder(self, name: str, blobs: Sequence[StoredObject]) -> AuditedFolder:
+        ranges = [whole(one.name, one.size) for one in blobs]
+        remembered = None if self._memory is None else self._memory.of_folder(name, blobs)
+        if remembered is None:
+            return AuditedFolder(name, ranges)
+        return AuditedFolder(name, ranges, remembered.read, remembered.further)
+
+    async def _read_other_hours(self, blobs: Sequence[StoredObject]) -> None:
+        lines = [whole(one.name, one.size) for one in blobs if not _is_quarantine(one)]
+        async with aclosing(self._lines.each(lines)) as summaries:
+            async for summary in summaries:
+                self._ledger.add_other_hours(summary)
+        await self._read_quarantine([one for one in blobs if _is_quarantine(one)], other_hours=True)
+
+    def _count_parked(self, place: str, count: int) -> None:
+        if count:
+            self._parked[place] += count
+
+    # --- quarantine ----------------------------------------------------------------------------------------------
+
+    async def _read_quarantine(self, blobs: Sequence[StoredObject], *, other_hours: bool) -> None:
+        async with aclosing(read_lines(self._store, blobs)) as parts:
+            async for part in parts:
+                path = parse_blob_path(part.blob)
+                await self._quarantine.add(path, part.before, part.lines, other_hours=other_hours)
+
+    async def _read_parked_quarantine(self, blobs: Sequence[StoredObject]) -> None:
+        kept = [one for one in blobs if final_path(one.name).quarantine]
+        async with aclosing(read_lines(self._store, kept)) as parts:
+            async for part in parts:
+                path = final_path(part.blob)
+                count = await self._quarantine.add(path, part.before, part.lines, other_hours=False)
+                self._count_parked(parked_names.place_of(path.folder), count)
+
+    # --- what is audited -----------------------------------------------------------------------------------------
 
     async def _vanished(self, objects: Sequence[StoredObject]) -> tuple[list[VanishedLines], list[str]]:
         """The notes about lines of the audited part that are gone, and the names of notes that cannot be read."""
@@ -219,82 +258,14 @@ class _Auditor:
             and self._names(*_names_of(one.deployment), "" if one.collection == UNREADABLE else one.collection)
         }
 
-    async def _read(self, blobs: Sequence[StoredObject], *, other_hours: bool) -> None:
-        self._total_bytes += sum(blob.size for blob in blobs)
-        async with aclosing(read_lines(self._store, blobs)) as parts:
-            async for part in parts:
-                path = parse_blob_path(part.blob)
-                if path.quarantine:
-                    await self._add_quarantined(path, part.before, part.lines, other_hours=other_hours)
-                elif other_hours:
-                    await asyncio.to_thread(self._ledger.add_lines_of_other_hours, path, part.lines)
-                else:
-                    await asyncio.to_thread(self._ledger.add_lines, path, part.before, part.lines)
-                self._read_bytes += part.size
-                self._progress(self._read_bytes, self._total_bytes)
-
-    async def _read_parked(self, blobs: Sequence[StoredObject]) -> None:
-        """Count what is parked, after everything else: a line that is delivered too is one event."""
-        async with aclosing(read_lines(self._store, blobs)) as parts:
-            async for part in parts:
-                path = parse_blob_path(part.blob.removeprefix(f"{parked_names.PARKED}/"))
-                if path.quarantine:
-                    count = await self._add_quarantined(path, part.before, part.lines, other_hours=False)
-                else:
-                    count = await asyncio.to_thread(
-                        self._ledger.add_parked, path, part.before, part.lines, self._selection
-                    )
-                if count:
-                    self._parked[parked_names.place_of(path.folder)] += count
-
-    async def _add_quarantined(self, path: BlobPath, before: int, lines: Sequence[bytes], *, other_hours: bool) -> int:
-        """Count the records in lines of the quarantine; return how many there are, also of parts not selected."""
-        count = 0
-        for number, raw in enumerate(lines, before + 1):
-            try:
-                line = quarantine_line.decode(raw)
-            except (ValueError, RecursionError) as error:
-                if not other_hours:
-                    reason = f"expected a quarantine line in JSON, got {len(raw)} bytes: {error}"
-                    self._ledger.unreadable.add(path, number, reason)
-                continue
-            count += line.records
-            if line.request or line.requestref:
-                await self._add_request(path, line, other_hours=other_hours)
-                continue
-            record = await self._content(path, line.record, line.recordref)
-            resource = await self._content(path, line.resource, line.resourceref)
-            self._add_event(line.id, quarantine_line.identify(record or b"", resource), other_hours=other_hours)
-        return count
-
-    async def _add_request(self, path: BlobPath, line: QuarantinedLine, *, other_hours: bool) -> None:
-        request = await self._content(path, line.request, line.requestref)
-        events = await asyncio.to_thread(quarantined_request.events, line, request or b"")
-        for event_id, event in events:
-            self._add_event(event_id, event, other_hours=other_hours)
-        if unread := line.records - len(events):
-            self._ledger.add_quarantined(line.id, QuarantinedEvent(), other_hour=other_hours, records=max(0, unread))
-
-    def _add_event(self, line_id: str, event: QuarantinedEvent, *, other_hours: bool) -> None:
-        if self._names(*(event.tenant or ("", "")), event.collection):
-            self._ledger.add_quarantined(line_id, event, other_hour=other_hours)
-
-    async def _content(self, path: BlobPath, inline: str, url: str) -> bytes | None:
-        """The bytes of a record or resource, inline or in an object of its own; None when they are gone."""
-        if not url:
-            content = quarantine_line.decode_base64(inline)
-            return content if content or not inline else None
-        objects = self._ledger.payloads.objects
-        name = payload_path(path.folder, url).found(objects)
-        if name is None:
-            return None
-        stored, size = self._parked_as.get(name, name), objects[name]
-        return await retry_for(lambda: self._store.read(stored, 0, size), RETRY_SECONDS)
-
 
 def _names_of(deployment: str) -> tuple[str, str]:
     endpoint, _, name = deployment.partition("/")
     return (endpoint, name)
+
+
+def _is_quarantine(blob: StoredObject) -> bool:
+    return parse_blob_path(blob.name).quarantine
 
 
 def _payloads(objects: Sequence[StoredObject]) -> dict[str, int]:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..report import counted
 from .number_ranges import NumberRanges
 from .producer_report import REJECTED
@@ -21,8 +19,10 @@ from .producer_report import REJECTED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
+    from .hour_summary import AccountCounts
     from .producer_report import ReportedCounts
 
 __all__ = ["ProducerCounts", "Reconciliation", "reconcile", "shown_ranges"]
@@ -58,9 +58,9 @@ class ProducerCounts:
     quarantined_numbers: NumberRanges = field(default_factory=NumberRanges)
     other_hours: NumberRanges = field(default_factory=NumberRanges)
 
-    def add_lines(self, numbers: Sequence[int], is_new: NDArray[np.bool_]) -> None:
+    def add_lines(self, numbers: NDArray[np.int64], is_new: NDArray[np.bool_]) -> None:
         """Count lines by their numbers (-1 for none); lines that are not `is_new` are duplicates."""
-        kept = np.array(numbers, np.int64)[is_new]
+        kept = numbers[is_new]
         new = len(kept)
         kept = kept[kept >= 0]
         self.stored += new
@@ -68,6 +68,14 @@ class ProducerCounts:
         self.numbered += len(kept)
         self.unnumbered += new - len(kept)
         self.stored_numbers.add(kept)
+
+    def add_account(self, counts: AccountCounts) -> None:
+        """Add events that are counted already, and are others than those here."""
+        self.stored += counts.stored
+        self.duplicates += counts.duplicates
+        self.numbered += counts.numbered
+        self.unnumbered += counts.unnumbered
+        self.stored_numbers.add_ranges(counts.ranges)
 
     def add_quarantined(self, number: int) -> None:
         """Count an event in quarantine by its number (-1 for none)."""
