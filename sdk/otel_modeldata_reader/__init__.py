@@ -23,9 +23,10 @@ from .exceptions import (
     WindowError,
 )
 from .following.new_rows import NewRows
-from .lookup import FoundEvent, FoundId
+from .found_id import FoundEvent, FoundId
 from .reading import Reading
-from .report import Place, ReadReport, TypeChange
+from .report import Place, ReadReport, SealCounts, TypeChange
+from .sealing.folder_seal import FolderSeal
 from .spans import Span
 from .store import Store
 from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.open`
@@ -34,6 +35,7 @@ __all__ = [
     "Collection",
     "DamagedLineError",
     "ExportError",
+    "FolderSeal",
     "FoundEvent",
     "FoundId",
     "NewRows",
@@ -41,6 +43,7 @@ __all__ = [
     "ReadReport",
     "ReaderError",
     "Reading",
+    "SealCounts",
     "Span",
     "Store",
     "StoreBusyError",

@@ -10,6 +10,7 @@ from .blobs.store_access import StoreAccess
 from .collection import Collection, collections_in
 from .exceptions import ReaderError, UnknownNameError
 from .lookup import find_id
+from .maintained_store import MaintainedStore
 from .nearest import nearest
 from .reading import Reading, Request
 from .window import window_of
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
-    from .blobs.listing import CollectionBlobs
     from .following.new_rows import NewRows
+    from .found_id import FoundId
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
-    from .lookup import FoundId
     from .sql import Query
     from .window import Moment
 
@@ -60,11 +60,11 @@ def open_store(
     return Store(StoreAccess(*located(str(url), access, config)))
 
 
-class Store:
+class Store(MaintainedStore):
     """A store that is read, and to which labels are added; `open_store` opens it. It can be sent to other processes."""
 
     def __init__(self, store: StoreAccess) -> None:
-        self._store = store
+        super().__init__(store)
         self._label_writers: dict[str, LabelWriter] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -109,6 +109,7 @@ class Store:
         where: str | None = None,
         envelope: bool = True,
         strict: bool = False,
+        sealed: bool = False,
     ) -> Reading:
         """A reading of one collection; nothing is read before its rows are asked for.
 
@@ -122,6 +123,8 @@ class Store:
             envelope: whether rows have the envelope's columns before their own: row_id, correlationid, time, endpoint,
                 deployment, collection, traceparent, modelversion and event_id.
             strict: raise where a line would be skipped or a column would change its type.
+            sealed: read exactly what is sealed, so that the same reading has the same rows later (see `seal`). The
+                report says how many folders have no seal, and which bytes came later.
 
         Raises:
             UnknownNameError: no such collection.
@@ -129,15 +132,21 @@ class Store:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
         window = window_of(since, until)
+        blobs, seals = self._blobs_of(collection), None
+        if sealed:
+            from .sealing.sealed_blobs import sealed_blobs  # noqa: PLC0415 (imports msgspec)
+
+            blobs, seals = sealed_blobs(self._store, blobs, window)
         return Reading(
             self._store,
             Request(
-                collection=self._blobs_of(collection),
+                collection=blobs,
                 window=window,
                 columns=None if columns is None else tuple(columns),
                 where=where,
                 envelope=envelope,
                 strict=strict,
+                seals=seals,
             ),
         )
 
@@ -330,25 +339,3 @@ class Store:
         """
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
-
-    def _blobs_of(self, collection: str) -> CollectionBlobs:
-        name = collection.strip("/")
-        found = collections_of(self._store.walk(name)).get(name) if _is_folder(name) else None
-        if found is None:
-            known = collections_of(self._store.walk())
-            if name not in known:
-                raise UnknownNameError(
-                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, list(known))}"
-                )
-            found = known[name]
-        return found
-
-
-def _is_folder(name: str) -> bool:
-    """Whether a store can list this name."""
-    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
-
-    try:
-        return checked_name(name) == name
-    except ValueError:
-        return False

@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "label": (".reading.label", "add the labels of a CSV file to a store"),
     "ls": (".reading.ls", "list the collections of a store"),
     "query": (".reading.query", "run SQL over the collections of a store"),
+    "seal": (".maintenance.seal", "say which hours of a store are complete"),
     "show": (".reading.show", "show everything about one id"),
     "tail": (".reading.tail", "print the rows of a collection as they are written"),
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
