@@ -7,13 +7,14 @@ event may be in another hour.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
@@ -22,16 +23,16 @@ from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.parking import parked_names
 from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 
-from .blob_lines import RETRY_SECONDS, read_lines
 from .ledger import Ledger
 from .line_audit import AuditedFolder, LineAudit
 from .parked_lines import final_path, read_parked
 from .producer_report import UNREADABLE, combine
 from .quarantine_audit import QuarantineAudit
-from .segments import folder_of, whole
 from .selection import Selection
+from .summaries.blob_lines import RETRY_SECONDS, read_lines
+from .summaries.segments import folder_of, whole
+from .summaries.workers import InProcess
 from .vanished_lines import is_note, read_note
-from .workers import InProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,9 +43,11 @@ if TYPE_CHECKING:
 
     from .producer_report import Reported, ReportedCounts
     from .reconciliation import Reconciliation
-    from .remembered import Memory
+    from .records.erased_events import Erasure
+    from .records.sealed_memory import SealProblem
+    from .records.store_records import StoreRecords
+    from .summaries.workers import Workers
     from .vanished_lines import VanishedLines
-    from .workers import Workers
 
 __all__ = ["Audit", "Selection", "audit"]
 
@@ -64,6 +67,11 @@ class Audit:
         vanished: notes of receivers about lines that were acknowledged and are gone.
         torn_notes: names of such notes that cannot be read.
         running: whether producers may still run, so that one without a final report is no finding.
+        seals: bytes that are sealed and not in the store.
+        erasures: what was erased on purpose.
+        dropped: lines that a compaction dropped, whose manifests vouch for them.
+        damaged: names of tombstones that cannot be read, and why manifests cannot be used.
+        remembered: how many hours an earlier audit has read, and how many bytes were not read for that.
     """
 
     ledger: Ledger
@@ -76,6 +84,11 @@ class Audit:
     vanished: Sequence[VanishedLines] = ()
     torn_notes: Sequence[str] = ()
     running: bool = False
+    seals: Sequence[SealProblem] = ()
+    erasures: Sequence[Erasure] = ()
+    dropped: int = 0
+    damaged: Sequence[str] = ()
+    remembered: tuple[int, int] = (0, 0)
 
     @property
     def is_empty(self) -> bool:
@@ -84,7 +97,7 @@ class Audit:
         Blobs of unknown names are read for any selection, so they do not show that the selected names exist.
         """
         found = self.reconciliations or self.ledger.unreadable.count or self.vanished or self.parked
-        shared = self.ledger.unattributed or self.torn_notes
+        shared = self.ledger.unattributed or self.torn_notes or self.seals
         return not (found or (self.selection.is_everything and shared))
 
 
@@ -95,7 +108,7 @@ async def audit(  # noqa: PLR0913 (the last two are options)
     progress: Callable[[int, int], object],
     *,
     workers: Workers | None = None,
-    memory: Memory | None = None,
+    records: StoreRecords | None = None,
 ) -> Audit:
     """Read a store, check its lines and reconcile its producers.
 
@@ -105,17 +118,18 @@ async def audit(  # noqa: PLR0913 (the last two are options)
         reports: final reports of producers.
         progress: called with the bytes read so far and the bytes in total.
         workers: who reads the lines; this process, if it is None.
-        memory: what earlier audits left; None reads every line.
+        records: what the store says about its lines; None leaves it out, and reads every line.
 
     Raises:
         StoreError: it cannot be read.
+        ReaderError: what the store says about its lines cannot be read.
     """
     objects = await retry_for(lambda: store.walk(""), RETRY_SECONDS)
     with (
         TemporaryDirectory(prefix="otel-modeldata-audit-") as folder,
         closing(LineAudit(workers or InProcess(store), Path(folder), progress)) as lines,
     ):
-        return await _Auditor(store, selection, objects, lines, memory).run(reports)
+        return await _Auditor(store, selection, objects, lines, records).run(reports)
 
 
 class _Auditor:
@@ -125,19 +139,22 @@ class _Auditor:
         selection: Selection,
         objects: Sequence[StoredObject],
         lines: LineAudit,
-        memory: Memory | None,
+        records: StoreRecords | None,
     ) -> None:
         self._store = store
         self._selection = selection
         self._objects = objects
         self._lines = lines
-        self._memory = memory
+        self._records = records
         self._ledger = Ledger(_payloads(objects), _is_at(store))
         self._parked: Counter[str] = Counter()
+        self._audited: set[str] = set()
         parked_as = {_final_name(one.name): one.name for one in objects if _final_name(one.name) != one.name}
         self._quarantine = QuarantineAudit(store, selection, self._ledger, parked_as)
 
     async def run(self, reports: Sequence[DeliveryReport]) -> Audit:
+        if self._records is not None:
+            await asyncio.to_thread(self._records.look, self._objects)
         blobs, shadows = self._selected([one for one in self._objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
         await self._read_lines([blob for blob in within if not _is_quarantine(blob)])
@@ -159,21 +176,35 @@ class _Auditor:
             parked=dict(self._parked),
             vanished=vanished,
             torn_notes=torn_notes,
+            **self._recorded(),
         )
+
+    def _recorded(self) -> dict[str, Any]:
+        """What the store says about its lines."""
+        if (records := self._records) is None:
+            return {}
+        dropped = [lines.manifest for name, lines in records.dropped.items() if name in self._audited]
+        return {
+            "seals": list(records.problems),
+            "erasures": list(records.erasures),
+            "dropped": sum(blob.lines for one in dropped for blob in one.blobs if blob.dropped),
+            "damaged": list(records.damaged),
+            "remembered": records.remembered,
+        }
 
     # --- lines ---------------------------------------------------------------------------------------------------
 
     async def _read_lines(self, blobs: Sequence[StoredObject]) -> None:
         """Add all lines of blobs, and those that are parked and not in their folder, too."""
-        folders = [
-            self._folder(name, list(group)) for name, group in groupby(blobs, key=lambda one: folder_of(one.name))
-        ]
+        folders = await asyncio.to_thread(self._folders, blobs)
         parked_blobs = [one for one in self._objects if parked_names.parked_blob(one.name)]
         parked = await read_parked(self._store, parked_blobs, self._selection, {})
         places = list(parked)
         repeated = await self._lines.read(folders, [parked[place].selected.made() for place in places])
         for summary in self._lines.summaries():
             self._ledger.add(summary)
+        if self._records is not None:
+            self._ledger.add_erased(self._records.erasures, self._selection)
         if repeated:
             stored = {places[number]: hashes for number, hashes in repeated.items()}
             parked = await read_parked(self._store, parked_blobs, self._selection, stored)
@@ -182,12 +213,29 @@ class _Auditor:
             self._ledger.add_other_hours(lines.other_hours.made().summary)
         await self._read_parked_quarantine(parked_blobs)
 
-    def _folder(self, name: str, blobs: Sequence[StoredObject]) -> AuditedFolder:
-        ranges = [whole(one.name, one.size) for one in blobs]
-        remembered = None if self._memory is None else self._memory.of_folder(name, blobs)
-        if remembered is None:
-            return AuditedFolder(name, ranges)
-        return AuditedFolder(name, ranges, remembered.read, remembered.further)
+    def _folders(self, blobs: Sequence[StoredObject]) -> list[AuditedFolder]:
+        """The folders of blobs, and those whose lines are all gone, in the order of their names."""
+        records = self._records
+        found = {name: list(group) for name, group in groupby(blobs, key=lambda one: folder_of(one.name))}
+        for name in () if records is None else records.folders:
+            if self._is_selected(parse_blob_path(f"{name}/x{BLOB_SUFFIX}")):
+                found.setdefault(name, [])
+        self._audited = set(found)
+        folders = []
+        for name in sorted(found):
+            ranges = [whole(one.name, one.size) for one in found[name]]
+            remembered = None if records is None else records.of_folder(name, found[name])
+            dropped = None if records is None else records.dropped.get(name)
+            folders.append(
+                AuditedFolder(
+                    name,
+                    ranges,
+                    None if remembered is None else remembered.read,
+                    () if remembered is None else remembered.further,
+                    None if dropped is None else dropped.summarized,
+                )
+            )
+        return folders
 
     async def _read_other_hours(self, blobs: Sequence[StoredObject]) -> None:
         lines = [whole(one.name, one.size) for one in blobs if not _is_quarantine(one)]

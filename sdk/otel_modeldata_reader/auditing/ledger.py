@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from otel_modeldata import semconv
+from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 
 from .fault import Fault, Location
-from .hour_summary import FAULTS
-from .id_hashes import hashes_of
 from .number_ranges import IdSet
 from .payloads import Payloads
 from .producer_report import UNREADABLE
 from .reconciliation import ProducerCounts, Reconciliation, reconcile
-from .segments import folder_of
-from .summary_maker import account_key, account_of
+from .records.erased_events import ranges_of
+from .summaries.hour_summary import FAULTS
+from .summaries.id_hashes import hashes_of
+from .summaries.segments import folder_of
+from .summaries.summary_maker import account_key, account_of, tenant_of_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from .hour_summary import HourSummary
     from .producer_report import Reported, ReportedCounts
     from .quarantine_line import QuarantinedEvent
-    from .summary_maker import AccountKey
+    from .records.erased_events import Erasure
+    from .selection import Selection
+    from .summaries.hour_summary import HourSummary
+    from .summaries.summary_maker import AccountKey
 
 __all__ = ["Ledger"]
 
@@ -94,6 +98,15 @@ class Ledger:
                 counts.add_account(msgspec.structs.replace(one, duplicates=0))
         self._add_payloads(summary, {one.name: 0 for one in summary.blobs})
         return sum(one.stored for one in summary.accounts)
+
+    def add_erased(self, erasures: Iterable[Erasure], selection: Selection) -> None:
+        """Note the numbers of events that were erased on purpose: these events are not missing."""
+        for one in (numbers for erasure in erasures for numbers in erasure.numbers):
+            path = parse_blob_path(f"{one.root}/{one.date}/x.jsonl" if one.root else f"{one.date}/x.jsonl")
+            tenant = tenant_of_line(path, one.source)
+            key = account_key(one.producer, one.type, tenant, one.source)
+            if selection.names(*tenant, key[1]) and (selection.hours(path.date) or key in self._counts):
+                self._counts_of(key, tenant).erased_numbers.add_ranges(ranges_of(one.numbers))
 
     def add_other_hours(self, summary: HourSummary) -> None:
         """Note the numbers of events outside the audited hours: these events are not missing."""

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .duplicate_search import DuplicateSearch
-from .segments import segments
-from .summary_file import SummaryFile
-from .workers import Task
+from .summaries.duplicate_search import DuplicateSearch
+from .summaries.segments import segments
+from .summaries.summary_file import SummaryFile
+from .summaries.workers import Task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .blob_blocks import BlobRange
-    from .hour_summary import HourSummary, Summarized
-    from .segments import Segment
-    from .workers import Workers
+    from .summaries.blob_blocks import BlobRange
+    from .summaries.hour_summary import HourSummary, Summarized
+    from .summaries.segments import Segment
+    from .summaries.workers import Workers
 
 __all__ = ["AuditedFolder", "LineAudit"]
 
@@ -41,12 +41,15 @@ class AuditedFolder(NamedTuple):
         ranges: all of its lines.
         remembered: reads the summary of some of them that an earlier audit left; None if it cannot be used.
         further: the other lines, if `remembered` is given.
+        dropped: summarizes lines that are not in the store any more, if there are any, from what took their place; its
+            argument has the hashes of ids that are stored elsewhere.
     """
 
     name: str
     ranges: Sequence[BlobRange]
     remembered: Callable[[], Summarized | None] | None = None
     further: Sequence[BlobRange] = ()
+    dropped: Callable[[NDArray[np.int64] | None], Summarized] | None = None
 
 
 class LineAudit:
@@ -70,6 +73,7 @@ class LineAudit:
         self._segments: dict[int, Segment] = {}
         self._known: dict[str, list[int]] = {}
         self._plain: dict[str, list[int]] = {}
+        self._dropped: dict[int, Callable[[NDArray[np.int64] | None], Summarized]] = {}
         self._order: list[int] = []
 
     def close(self) -> None:
@@ -91,7 +95,7 @@ class LineAudit:
         Raises:
             StoreError: a blob cannot be read.
         """
-        by_folder = any(one.remembered is not None for one in folders)
+        by_folder = any(one.remembered is not None or one.dropped is not None for one in folders)
         parts = await self._parts(folders, by_folder=by_folder, forgotten=frozenset())
         ends = [self._new_part("", is_remembered=False) for _ in last]
         for part, one in zip(ends, last, strict=True):
@@ -99,7 +103,14 @@ class LineAudit:
         if by_folder and (forgotten := self._to_forget([*parts, *ends])):
             parts = await self._parts(folders, by_folder=True, forgotten=forgotten)
         repeated = self._repeated([*parts, *ends])
-        again = [Task(part, self._segments[part], repeated[part]) for part in parts if part in repeated]
+        for part in parts:
+            if part in repeated and part in self._dropped:
+                self._summaries.put(part, (await asyncio.to_thread(self._dropped[part], repeated[part])).summary)
+        again = [
+            Task(part, self._segments[part], repeated[part])
+            for part in parts
+            if part in repeated and part in self._segments
+        ]
         async for part, found in self._summarized(again):
             self._summaries.put(part, found.summary)
         self._order = parts
@@ -127,10 +138,9 @@ class LineAudit:
             if one.remembered is not None and one.name not in forgotten:
                 order += await self._remembered_parts(one, one.remembered, tasks)
             else:
-                order += self._plain_parts(one, tasks)
+                order += await self._plain_parts(one, tasks)
         async for part, found in self._summarized(tasks):
-            self._summaries.put(part, found.summary)
-            self._search.add(part, found.ids, found.named)
+            self._add(part, found)
         return order
 
     async def _remembered_parts(
@@ -139,18 +149,27 @@ class LineAudit:
         if one.name not in self._known:
             found = await asyncio.to_thread(remembered)
             if found is None:
-                self._known[one.name] = self._plain_parts(one, tasks)
+                self._known[one.name] = await self._plain_parts(one, tasks)
             else:
                 part = self._new_part(one.name, is_remembered=True)
-                self._summaries.put(part, found.summary)
-                self._search.add(part, found.ids, found.named)
+                self._add(part, found)
                 self._known[one.name] = [part, *self._new_parts(one.name, one.further, tasks, by_folder=True)]
         return self._known[one.name]
 
-    def _plain_parts(self, one: AuditedFolder, tasks: list[Task]) -> list[int]:
+    async def _plain_parts(self, one: AuditedFolder, tasks: list[Task]) -> list[int]:
         if one.name not in self._plain:
-            self._plain[one.name] = self._new_parts(one.name, one.ranges, tasks, by_folder=True)
+            parts = []
+            if one.dropped is not None:
+                part = self._new_part(one.name, is_remembered=False)
+                self._dropped[part] = one.dropped
+                self._add(part, await asyncio.to_thread(one.dropped, None))
+                parts.append(part)
+            self._plain[one.name] = [*parts, *self._new_parts(one.name, one.ranges, tasks, by_folder=True)]
         return self._plain[one.name]
+
+    def _add(self, part: int, found: Summarized) -> None:
+        self._summaries.put(part, found.summary)
+        self._search.add(part, found.ids, found.named)
 
     def _new_parts(self, name: str, ranges: Iterable[BlobRange], tasks: list[Task], *, by_folder: bool) -> list[int]:
         parts = []

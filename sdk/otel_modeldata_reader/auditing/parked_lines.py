@@ -12,8 +12,8 @@ from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 from otel_modeldata_receiver.storage.parking import parked_names
 
 from . import stored_line
-from .blob_lines import read_lines
-from .summary_maker import SummaryMaker, tenant_of_line
+from .summaries.blob_lines import read_lines
+from .summaries.summary_maker import SummaryMaker, tenant_of_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.layout.payload_path import PayloadPath
 
-    from .hour_summary import Reference
+    from .summaries.hour_summary import Reference
 
 __all__ = ["Payloads"]
 

@@ -9,8 +9,8 @@ from otel_modeldata_receiver.layout.payload_path import payload_path
 from otel_modeldata_receiver.retry import retry_for
 
 from . import quarantine_line, quarantined_request
-from .blob_lines import RETRY_SECONDS
 from .quarantine_line import QuarantinedEvent
+from .summaries.blob_lines import RETRY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .hour_summary import AccountCounts
     from .producer_report import ReportedCounts
+    from .summaries.hour_summary import AccountCounts
 
 __all__ = ["ProducerCounts", "Reconciliation", "reconcile", "shown_ranges"]
 
@@ -44,6 +44,7 @@ class ProducerCounts:
         stored_numbers: numbers of stored events.
         quarantined_numbers: numbers of events in quarantine.
         other_hours: numbers of events outside the audited hours.
+        erased_numbers: numbers of events that were erased on purpose.
     """
 
     producer: str
@@ -57,6 +58,7 @@ class ProducerCounts:
     stored_numbers: NumberRanges = field(default_factory=NumberRanges)
     quarantined_numbers: NumberRanges = field(default_factory=NumberRanges)
     other_hours: NumberRanges = field(default_factory=NumberRanges)
+    erased_numbers: NumberRanges = field(default_factory=NumberRanges)
 
     def add_lines(self, numbers: NDArray[np.int64], is_new: NDArray[np.bool_]) -> None:
         """Count lines by their numbers (-1 for none); lines that are not `is_new` are duplicates."""
@@ -90,14 +92,15 @@ class ProducerCounts:
 class Reconciliation:
     """The result for one producer and collection; see `ProducerCounts` for the attributes that are not listed here.
 
-    With the producer's own report accepted = stored + quarantined + lost + missing, unless `beyond` or `reused` explain
-    the difference.
+    With the producer's own report accepted = stored + quarantined + erased + lost + missing, unless `beyond` or
+    `reused` explain the difference.
 
     Attributes:
         reused: stored events that share their number with another event.
         first: lowest number in the store, None without numbers.
         last: highest number in the store.
-        gaps: ranges of numbers that are neither stored nor in quarantine.
+        erased: events that were erased on purpose, and are not there.
+        gaps: ranges of numbers that are neither stored nor in quarantine nor erased.
         report: counts in the final reports, if there are any.
         lost: events that were reported lost and are not in the store.
         missing: events that were accepted and are neither in the store nor reported lost.
@@ -121,6 +124,7 @@ class Reconciliation:
     missing: int
     beyond: int
     doubtful: int
+    erased: int = 0
 
     @property
     def accepted(self) -> int | None:
@@ -167,7 +171,8 @@ def reconcile(
     first, last = (here[0][0], here[-1][1]) if here else (None, None)
     accepted = None if report is None else report.accepted
     end = accepted - 1 if accepted is not None else -1 if last is None else last
-    gaps = present.holes(0 if whole else first or 0, end)
+    explained = present.union((counts.erased_numbers,))
+    gaps = explained.holes(0 if whole else first or 0, end)
     absent = max(0, sum(end - start + 1 for start, end in gaps) - (0 if accepted is None else counts.unnumbered))
     losses = excused
     if report is not None:
@@ -190,6 +195,7 @@ def reconcile(
         missing=max(0, absent - losses),
         beyond=0 if accepted is None else present.count_from(accepted),
         doubtful=0 if accepted is None else max(0, losses - excused - absent),
+        erased=len(explained) - len(present),
     )
 
 

@@ -16,8 +16,8 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.mapping.cloudevent import content_range
 from otel_modeldata_receiver.mapping.http_attributes import UNKNOWN_TOTAL
 
-from .hour_summary import Reference
 from .number_ranges import MAX_SEQUENCE
+from .summaries.hour_summary import Reference
 
 __all__ = [
     "StoredLine",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_modeldata_reader.auditing import blob_blocks
-from otel_modeldata_reader.auditing.blob_lines import read_lines
+from otel_modeldata_reader.auditing.summaries import blob_blocks
+from otel_modeldata_reader.auditing.summaries.blob_lines import read_lines
 from otel_modeldata_receiver.exceptions import StoreCheckError
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.store import StoredObject

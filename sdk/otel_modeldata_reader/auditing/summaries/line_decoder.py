@@ -10,7 +10,7 @@ from typing import Final, Literal, cast
 
 import msgspec
 
-from .stored_line import StoredLine
+from ..stored_line import StoredLine
 
 __all__ = ["LineDecoder"]
 

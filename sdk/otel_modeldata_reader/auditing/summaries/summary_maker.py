@@ -21,14 +21,14 @@ from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path, tenant_of
 from otel_modeldata_receiver.mapping.cloudevent import content_range
 
-from ..lines.envelope import is_utf8
-from . import stored_line
-from .fault import Fault
+from ...lines.envelope import is_utf8
+from .. import stored_line
+from ..fault import Fault
+from ..number_ranges import IdSet
+from ..reconciliation import ProducerCounts
 from .hour_summary import FAULTS, AccountCounts, BlobLines, HourSummary, Reference, Summarized
 from .id_hashes import hash_of, hashes_of, in_space
 from .line_decoder import LineDecoder
-from .number_ranges import IdSet
-from .reconciliation import ProducerCounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.layout.blob_path import BlobPath
 
-    from .stored_line import StoredLine
+    from ..stored_line import StoredLine
 
 __all__ = ["AccountKey", "SummaryMaker", "account_key", "account_of", "tenant_of_line"]
 
