@@ -71,6 +71,7 @@ class Audit:
         erasures: what was erased on purpose.
         dropped: lines that a compaction dropped, whose manifests vouch for them.
         damaged: names of tombstones that cannot be read, and why manifests cannot be used.
+        unreadable_parts: why Parquet files that have dropped lines cannot be read.
         remembered: how many hours an earlier audit has read, and how many bytes were not read for that.
     """
 
@@ -88,6 +89,7 @@ class Audit:
     erasures: Sequence[Erasure] = ()
     dropped: int = 0
     damaged: Sequence[str] = ()
+    unreadable_parts: Sequence[str] = ()
     remembered: tuple[int, int] = (0, 0)
 
     @property
@@ -97,7 +99,7 @@ class Audit:
         Blobs of unknown names are read for any selection, so they do not show that the selected names exist.
         """
         found = self.reconciliations or self.ledger.unreadable.count or self.vanished or self.parked
-        shared = self.ledger.unattributed or self.torn_notes or self.seals
+        shared = self.ledger.unattributed or self.torn_notes or self.seals or self.unreadable_parts
         return not (found or (self.selection.is_everything and shared))
 
 
@@ -189,6 +191,7 @@ class _Auditor:
             "erasures": list(records.erasures),
             "dropped": sum(blob.lines for one in dropped for blob in one.blobs if blob.dropped),
             "damaged": list(records.damaged),
+            "unreadable_parts": sorted(records.unreadable),
             "remembered": records.remembered,
         }
 

@@ -47,7 +47,8 @@ class Ledger:
         payloads: the objects that lines refer to.
         lines: number of lines, without blank ones.
         unreadable: lines that are torn or not CloudEvents in JSON.
-        misplaced: lines in a folder of another tenant, collection or time.
+        elsewhere: lines in a folder of another collection or time, or outside of the layout.
+        forged: lines in a folder of another deployment than they name.
         duplicated: lines with the id of another line of the same account, source and type.
         unattributed: records in quarantine whose deployment or collection is unknown; they settle no account.
         ambiguous_reports: producers with lines in several deployments, whose report names none.
@@ -59,7 +60,8 @@ class Ledger:
         self.payloads = Payloads(objects, is_at)
         self.lines = 0
         self.unreadable = Fault()
-        self.misplaced = Fault()
+        self.elsewhere = Fault()
+        self.forged = Fault()
         self._sizes = Fault()
         self._payload_sizes = Fault()
         self.duplicated = Fault()
@@ -124,7 +126,7 @@ class Ledger:
                 self._payload_sizes.add(moved.blob, moved.line, problem)
 
     def _faults(self) -> dict[str, Fault]:
-        found = (self.unreadable, self.misplaced, self._sizes, self.duplicated)
+        found = (self.unreadable, self.elsewhere, self.forged, self._sizes, self.duplicated)
         return dict(zip(FAULTS, found, strict=True))
 
     def _counts_of(self, key: AccountKey, tenant: tuple[str, str]) -> ProducerCounts:
@@ -134,12 +136,14 @@ class Ledger:
         return counts
 
     @property
+    def misplaced(self) -> Fault:
+        """Lines in a folder of another tenant, collection or time."""
+        return _both(self.elsewhere, self.forged)
+
+    @property
     def content_range(self) -> Fault:
         """Lines whose `contentrange` does not match their rows; complete after `check_references`."""
-        both = Fault()
-        for one in (self._sizes, self._payload_sizes):
-            both.add_all(one.count, one.locations)
-        return both
+        return _both(self._sizes, self._payload_sizes)
 
     @property
     def dataref(self) -> Fault:
@@ -239,6 +243,13 @@ class Ledger:
             (account,) = candidates
             found.setdefault((one.producer, one.collection, account), (one, counts))
         return found
+
+
+def _both(*faults: Fault) -> Fault:
+    both = Fault()
+    for one in faults:
+        both.add_all(one.count, one.locations)
+    return both
 
 
 def _moved(location: Location, before: Mapping[str, int]) -> Location:

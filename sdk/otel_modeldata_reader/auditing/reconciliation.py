@@ -139,19 +139,24 @@ class Reconciliation:
     @property
     def problems(self) -> list[str]:
         """The problems with the numbers, each as part of a sentence; duplicates are reported by line."""
-        problems = []
+        return list(self.problems_by_kind.values())
+
+    @property
+    def problems_by_kind(self) -> dict[str, str]:
+        """The same by their kinds, in words for programs."""
+        problems = {}
         if self.missing:
             lost = f", in addition to {self.lost:,} reported lost" if self.lost else ""
             gaps = f", of the numbers {shown_ranges(self.gaps)}" if self.gaps else ""
-            problems.append(f"{counted(self.missing, 'event')} missing{lost}{gaps}")
+            problems["missing"] = f"{counted(self.missing, 'event')} missing{lost}{gaps}"
             if self.report is not None and self.report.pending:
-                problems.append(f"{counted(self.report.pending, 'event')} left in the spool when the process ended")
+                left = counted(self.report.pending, "event")
+                problems["spool"] = f"{left} left in the spool when the process ended"
         if self.beyond:
-            problems.append(f"{counted(self.beyond, 'event')} with numbers above those in its final report")
+            problems["beyond"] = f"{counted(self.beyond, 'event')} with numbers above those in its final report"
         if self.reused:
-            problems.append(
-                f"{counted(self.reused, 'event')} with the number of another event: is a producer id shared?"
-            )
+            reused = counted(self.reused, "event")
+            problems["reused"] = f"{reused} with the number of another event: is a producer id shared?"
         return problems
 
 

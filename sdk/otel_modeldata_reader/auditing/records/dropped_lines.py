@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ...blobs.compacted_name import compacted_name
 from ...compacted.folder_sources import newest_manifest
 from ...compacted.manifest import ManifestError
-from ...compacted.part_file import PartFile
 from ..summaries.summary_maker import SummaryMaker
 
 if TYPE_CHECKING:
@@ -40,22 +39,29 @@ class DroppedLines(NamedTuple):
         store: has the files.
         manifest: vouches for them.
         sizes: how many bytes of which blobs are dropped.
+        unreadable: takes the reasons why files cannot be read.
     """
 
     store: StoreAccess
     manifest: Manifest
     sizes: Mapping[str, int]
+    unreadable: set[str]
 
     def summarized(self, stored: NDArray[np.int64] | None) -> Summarized:
-        """The summary of the events; see `SummaryMaker`.
+        """The summary of the events in files that can be read; see `SummaryMaker`.
 
         Raises:
-            DamagedPartError: a file is missing or damaged.
             StoreUnavailableError: the store cannot be read.
         """
+        from ...compacted.part_file import DamagedPartError, PartFile  # noqa: PLC0415 (imports pyarrow)
+
         maker = SummaryMaker(stored=stored)
         for part, number in self.manifest.groups():
-            table = PartFile.opened(self.store, self.manifest, part).read(number, _COLUMNS)
+            try:
+                table = PartFile.opened(self.store, self.manifest, part).read(number, _COLUMNS)
+            except DamagedPartError as error:
+                self.unreadable.add(str(error))
+                continue
             columns = (table[name].to_pylist() for name in _COLUMNS)
             events = [one for one in zip(*columns, strict=True) if one[2] is not None and one[0] in self.sizes]
             for blob, before, content in _blocks(events):
@@ -86,12 +92,17 @@ class CompactedFolders:
     Args:
         store: has them.
         objects: its listing.
+
+    Attributes:
+        damaged: why manifests cannot be used.
+        unreadable: why Parquet files cannot be read.
     """
 
     def __init__(self, store: StoreAccess, objects: Iterable[StoredObject]) -> None:
         self._store = store
         self._objects: dict[tuple[str, str], dict[str, int]] = {}
         self.damaged: list[str] = []
+        self.unreadable: set[str] = set()
         for one in objects:
             if (name := compacted_name(one.name)) is not None:
                 self._objects.setdefault((name.root, name.date), {})[name.file] = one.size
@@ -116,5 +127,5 @@ class CompactedFolders:
                 continue
             gone = {one.name: one.size for one in manifest.blobs if one.dropped and not sizes.get(one.name)}
             if gone:
-                found[manifest.lines_folder] = DroppedLines(self._store, manifest, gone)
+                found[manifest.lines_folder] = DroppedLines(self._store, manifest, gone, self.unreadable)
         return found

@@ -12,7 +12,7 @@ from .erased_events import erasures_in
 from .sealed_memory import SealedMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -35,6 +35,7 @@ class StoreRecords:
         erasures: what was erased on purpose.
         dropped: lines that a compaction dropped, by folder.
         damaged: names of tombstones that cannot be read, and why manifests cannot be used.
+        unreadable: why Parquet files with dropped lines cannot be read.
     """
 
     store: StoreAccess
@@ -43,6 +44,7 @@ class StoreRecords:
     erasures: Sequence[Erasure] = ()
     dropped: Mapping[str, DroppedLines] = field(default_factory=dict)
     damaged: Sequence[str] = ()
+    unreadable: Collection[str] = ()
     _memory: SealedMemory | None = None
 
     def look(self, objects: Iterable[StoredObject]) -> None:
@@ -56,6 +58,7 @@ class StoreRecords:
         compacted = CompactedFolders(self.store, objects)
         self.dropped = compacted.dropped({one.name: one.size for one in objects if one.name.endswith(BLOB_SUFFIX)})
         self.damaged = [*damaged, *compacted.damaged]
+        self.unreadable = compacted.unreadable
         self._memory = SealedMemory(self.store, self.verify, erasures=self.erasures)
         self._memory.look(objects)
 

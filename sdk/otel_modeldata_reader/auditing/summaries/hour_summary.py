@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULTS", "AccountCounts", "BlobLines", "HourSummary", "Reference", "Summarized", "decoded", "encoded"]
 
-FAULTS: Final = ("unreadable", "misplaced", "content_range", "duplicated")
-"""The faults that lines have in themselves."""
+FAULTS: Final = ("unreadable", "misplaced", "forged", "content_range", "duplicated")
+"""The faults that lines have in themselves; those that are forged name another deployment than that of their folder."""
 _FORM: Final = b"otel-modeldata audit 1\n"
 _LENGTH: Final = 8
 
@@ -148,7 +148,7 @@ def decoded(content: bytes, sizes: Mapping[str, int] | None) -> Summarized | Non
         return None
     try:
         summary = _decoder.decode(parts[0])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     ids, named = (np.frombuffer(part, "<i8").astype(np.int64) for part in parts[1:])
     is_sound = set(summary.faults) <= set(FAULTS) and all(bool((np.diff(one) > 0).all()) for one in (ids, named))

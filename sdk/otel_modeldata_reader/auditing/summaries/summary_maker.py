@@ -60,12 +60,14 @@ class _Part:
         space: of their ids: those of an account, source and type are one space.
         named: the space in the deployment that they name, if that is another one than the folder's.
         misplaced: why they do not belong into the folder.
+        fault: what that is: `misplaced` or `forged`.
     """
 
     counts: ProducerCounts
     space: int
     named: int | None
     misplaced: str | None
+    fault: str
 
 
 class _Ranges(dict[int, str]):
@@ -211,13 +213,11 @@ class SummaryMaker:
             return
         parts, part_of = self._parts_of(lines)
         misplaced = np.array([part.misplaced is not None for part in parts])[part_of]
-        for place in np.flatnonzero(misplaced).tolist():
-            reason = parts[part_of[place]].misplaced or ""
-            self._faults["misplaced"].add(self._path.name, first + int(places[place]), reason)
-        for place in np.flatnonzero(_mistimed(lines, self._path.time_prefix) & ~misplaced).tolist():
-            problem = self._path.mistimed(lines[place].time)
+        for place in np.flatnonzero(misplaced | _mistimed(lines, self._path.time_prefix)).tolist():
+            part = parts[part_of[place]]
+            problem = part.misplaced or self._path.mistimed(lines[place].time)
             if problem is not None:
-                self._faults["misplaced"].add(self._path.name, first + int(places[place]), problem)
+                self._faults[part.fault].add(self._path.name, first + int(places[place]), problem)
         for place in _unusual(lines):
             end = int(ends[places[place]])
             start = int(ends[places[place] - 1]) + 1 if places[place] else 0
@@ -261,11 +261,13 @@ class SummaryMaker:
         account = account_of(tenant)
         named = tenant_of(line.source)
         is_other = named is not None and account_of(named).lower() != account.lower()
+        is_forged = is_other and bool(path.endpoint) and line.type == semconv.event_type(path.collection)
         return _Part(
             counts,
             _space(account, line),
             _space(account_of(named), line) if named is not None and is_other else None,
             path.misplaced(line.source, line.type),
+            "forged" if is_forged else "misplaced",  # a line of another deployment and of another time is the first
         )
 
     def _count_events(

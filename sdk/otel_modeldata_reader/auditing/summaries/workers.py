@@ -12,6 +12,7 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from otel_modeldata_receiver.exceptions import StoreError
@@ -22,7 +23,7 @@ from .line_decoder import LineDecoder
 from .segment_summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from .hour_summary import Summarized
     from .segments import Segment
 
-__all__ = ["InProcess", "Processes", "Task", "Workers", "cores"]
+__all__ = ["BySize", "InProcess", "Processes", "Task", "Workers", "cores"]
 
+_LARGE_BYTES: Final = 256 << 20
+"""One process reads them in about the time in which others start and open the store."""
 _SEGMENTS_AHEAD: Final = 2
 """For each process, so that none waits for the next one."""
 
@@ -57,7 +60,7 @@ class Workers(Protocol):
     """Summarize segments."""
 
     def summarized(
-        self, tasks: Iterable[Task], progress: Callable[[int], object]
+        self, tasks: Sequence[Task], progress: Callable[[int], object]
     ) -> AsyncGenerator[tuple[int, Summarized], None]:
         """The summaries of tasks by the numbers of their parts, as they are done.
 
@@ -82,11 +85,33 @@ class InProcess:
         self._decoder = LineDecoder()
 
     async def summarized(
-        self, tasks: Iterable[Task], progress: Callable[[int], object]
+        self, tasks: Sequence[Task], progress: Callable[[int], object]
     ) -> AsyncGenerator[tuple[int, Summarized], None]:
         """See `Workers.summarized`."""
         for task in tasks:
             yield task.part, await summarize(self._store, task.segment, self._decoder, task.stored, progress)
+
+
+class BySize:
+    """Summarizes small stores in this process, and large ones in several.
+
+    Args:
+        small: for stores that are read before a process would have started.
+        large: for the others.
+    """
+
+    def __init__(self, small: Workers, large: Workers) -> None:
+        self._small = small
+        self._large = large
+
+    async def summarized(
+        self, tasks: Sequence[Task], progress: Callable[[int], object]
+    ) -> AsyncGenerator[tuple[int, Summarized], None]:
+        """See `Workers.summarized`."""
+        workers = self._small if sum(task.segment.size for task in tasks) < _LARGE_BYTES else self._large
+        async with aclosing(workers.summarized(tasks, progress)) as found:
+            async for one in found:
+                yield one
 
 
 class Processes:
@@ -104,7 +129,7 @@ class Processes:
         self._access = access
 
     async def summarized(
-        self, tasks: Iterable[Task], progress: Callable[[int], object]
+        self, tasks: Sequence[Task], progress: Callable[[int], object]
     ) -> AsyncGenerator[tuple[int, Summarized], None]:
         """See `Workers.summarized`."""
         loop = asyncio.get_running_loop()
