@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 import appending
 import attacks
+import auditing
 import collecting
 import encoding
 import figures
@@ -54,6 +55,7 @@ CASES: dict[str, Case] = {
     **reading_back.CASES,
     **looking_up.CASES,
     **querying.CASES,
+    **auditing.CASES,
 }
 
 
