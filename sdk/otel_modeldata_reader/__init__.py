@@ -13,6 +13,7 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 from __future__ import annotations
 
 from .collection import Collection
+from .compacting.compacted_folder import CompactedFolder
 from .exceptions import (
     DamagedLineError,
     ExportError,
@@ -33,6 +34,7 @@ from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.op
 
 __all__ = [
     "Collection",
+    "CompactedFolder",
     "DamagedLineError",
     "ExportError",
     "FolderSeal",

@@ -73,10 +73,11 @@ def _row(chance: random.Random) -> dict[str, Any]:
 
 def _line(chance: random.Random, data: str, hour: int, number: int) -> str:
     request = uuid.UUID(int=chance.getrandbits(128))
+    clock = f"{hour:02d}:{number // 60 % 60:02d}:{number % 60:02d}"
     return (
         f'{{"specversion":"1.0","id":"{uuid.UUID(int=chance.getrandbits(128))}",'
         '"source":"/endpoints/shop/deployments/blue","type":"azureml.inference.model_inputs",'
-        f'"datacontenttype":"application/json","time":"2026-11-22T{hour:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z",'
+        f'"datacontenttype":"application/json","time":"2026-11-22T{clock}Z",'
         f'"data":{data},"contentrange":"bytes 0-{len(data) - 1}/{len(data)}","correlationid":"{request}",'
         f'"xrequestid":"{request}","modelversion":"default","collectdatatype":"pandas.core.frame.DataFrame",'
         f'"agent":"otel-modeldata/0.2.0","timens":"{1_795_350_896_000_000_000 + number}",'

@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "receive": (".receive", "receive OTLP logs and store them as lines"),
     "audit": (".audit.command", "check that every event of a store is accounted for"),
     "check": (".check.command", "explain what is wrong with configuration files"),
+    "compact": (".maintenance.compact", "make Parquet files of hours that have ended"),
     "doctor": (".doctor.command", "send one event and report each step"),
     "demo": (".demo.command", "score real rows with a real model and verify them in the store"),
     "export": (".reading.export", "write rows of a store into a file"),

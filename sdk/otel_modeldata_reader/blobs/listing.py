@@ -41,12 +41,14 @@ class CollectionBlobs:
         objects: the sizes of all other objects below its folder by name: payloads that lines refer to.
         compacted: the objects of its compacted folders: for the date of each folder, as `date_of` has it, the sizes
             by the name in the folder. `compacted/folder_sources.py` says what a reading takes of them.
+        limits: for blobs of which Parquet files have too much, how many lines are read of them there.
     """
 
     root: str
     blobs: tuple[StoredObject, ...]
     objects: Mapping[str, int]
     compacted: Mapping[str, Mapping[str, int]] = field(default_factory=dict, repr=False)
+    limits: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> tuple[str, str, str] | None:

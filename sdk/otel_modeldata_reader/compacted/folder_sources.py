@@ -5,7 +5,7 @@ Everything that reads rows of a collection asks here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +40,7 @@ class FolderSource:
         blobs: the blobs of the folder, in the order of their names.
         manifest: what vouches for Parquet files, which have the first rows of the folder; None without one.
         lines: the lines that no Parquet file has, in the order of the blobs.
+        files: the sizes of the objects in the compacted folder by name.
         problem: why a manifest that is there cannot be used: then `lines` are all that there are.
         highest: the highest number of a manifest that is there, also of one that cannot be used; 0 without one.
     """
@@ -49,6 +50,7 @@ class FolderSource:
     blobs: tuple[StoredObject, ...]
     manifest: Manifest | None
     lines: tuple[LinesOfBlob, ...]
+    files: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
     highest: int = 0
 
@@ -94,7 +96,7 @@ def folder_source(
     blobs, problem, manifest = tuple(blobs), "", None
     if compacted:
         try:
-            manifest = newest_manifest(store, root, date, compacted)
+            manifest, compacted = _newest(store, root, date, compacted)
         except ManifestError as error:
             problem = str(error)
     return FolderSource(
@@ -103,6 +105,7 @@ def folder_source(
         blobs=blobs,
         manifest=manifest,
         lines=uncovered_lines(store, manifest, blobs),
+        files=compacted,
         problem=problem,
         highest=max((CompactedName(root, date, file).number or 0 for file in compacted), default=0),
     )
@@ -132,11 +135,18 @@ def newest_manifest(store: StoreAccess, root: str, date: str, compacted: Mapping
         ManifestError: it is damaged, or is none that a compaction has written.
         StoreUnavailableError: it cannot be read.
     """
+    return _newest(store, root, date, compacted)[0]
+
+
+def _newest(
+    store: StoreAccess, root: str, date: str, compacted: Mapping[str, int]
+) -> tuple[Manifest | None, Mapping[str, int]]:
+    """The newest manifest of a folder, and the objects in it."""
     for number in range(_TRIES):
         places = [CompactedName(root, date, file) for file in compacted]
         newest = max((one for one in places if one.number is not None), key=lambda one: one.number or 0, default=None)
         if newest is None:
-            return None
+            break
         if (size := compacted[newest.file]) > MOST_BYTES:
             raise ManifestError(f"expected a manifest of at most {MOST_BYTES >> 20} MiB, got {size:,} bytes")
         try:
@@ -146,8 +156,8 @@ def newest_manifest(store: StoreAccess, root: str, date: str, compacted: Mapping
                 raise
             compacted = _listed(store, root, date)  # it was removed meanwhile, and there is a newer one
         else:
-            return decode_manifest(content, newest)
-    return None
+            return decode_manifest(content, newest), compacted
+    return None, compacted
 
 
 def _listed(store: StoreAccess, root: str, date: str) -> dict[str, int]:

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from ..blobs.store_access import StoreAccess
     from .manifest import Manifest, Part
 
-__all__ = ["DamagedPartError", "PartFile"]
+__all__ = ["BLOB", "DamagedPartError", "PartFile"]
 
+BLOB: Final = "_blob"
+"""The column with the name of the blob of the line; it is read as a dictionary, because it seldom changes."""
+_AT_ONCE: Final = 4 << 20
+"""A file of this size is read with one request."""
 _MOST_GROUP_BYTES: Final = 1 << 30
 """Of the columns of a row group in memory; a compaction writes a few dozen megabytes."""
 _MOST_STRING_BYTES: Final = 64 << 20
@@ -54,6 +58,7 @@ class PartFile:
             self._file = pq.ParquetFile(
                 pa.BufferReader(content) if isinstance(content, bytes) else pa.PythonFile(content, mode="r"),
                 pre_buffer=True,
+                read_dictionary=[BLOB],
                 page_checksum_verification=True,
                 thrift_string_size_limit=_MOST_STRING_BYTES,
                 thrift_container_size_limit=_MOST_CONTAINERS,
@@ -82,7 +87,9 @@ class PartFile:
             StoreUnavailableError: it cannot be read.
         """
         name = manifest.part_name(part)
-        return cls(BlobFile(store, name, part.size), name, part)
+        if part.size > _AT_ONCE:
+            return cls(BlobFile(store, name, part.size), name, part)
+        return cls(store.read(name, part.size), name, part)
 
     @property
     def columns(self) -> list[str]:

@@ -11,7 +11,8 @@ from ..blobs.dated_folder import is_closed
 from ..blobs.listing import CollectionBlobs, collections_of, date_of, hours_of
 from ..compacted.folder_sources import FolderSource, folder_source, uncovered_lines
 from ..progress import Progress
-from .covered_bytes import ChangedLinesError
+from .compacted_folder import CompactedFolder
+from .covered_bytes import ChangedLinesError, end_of_last_line
 from .dropped_lines import drop_lines
 from .folder_compaction import compact_folder
 
@@ -25,48 +26,6 @@ if TYPE_CHECKING:
     from ..window import Window
 
 __all__ = ["CompactRequest", "CompactedFolder", "compact"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactedFolder:
-    """What a compaction did to a folder, or would do.
-
-    Attributes:
-        collection: its collection.
-        date: the span of time in UTC, as the folder has it: `2026/11/22/10`.
-        lines: lines that were read now.
-        read: bytes of these lines; of a dry run, those that would be read.
-        events: events that the folder has in Parquet now.
-        rows: rows of these events in Parquet; events that stay JSON count as one.
-        files: Parquet files of the folder.
-        size: their bytes.
-        written: bytes of the files that were written now.
-        duplicates: lines of the folder that were left out, because another one has the same id.
-        foreign: lines of the folder that were left out, because they are no events.
-        dropped: blobs of lines that were removed now, or would be.
-        dropped_bytes: their bytes.
-        problem: why nothing was done; empty if all is well.
-    """
-
-    collection: str
-    date: str
-    lines: int = 0
-    read: int = 0
-    events: int = 0
-    rows: int = 0
-    files: int = 0
-    size: int = 0
-    written: int = 0
-    duplicates: int = 0
-    foreign: int = 0
-    dropped: int = 0
-    dropped_bytes: int = 0
-    problem: str = ""
-
-    @property
-    def has_changed(self) -> bool:
-        """Whether anything was done, or would be."""
-        return bool(self.read or self.dropped or self.problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +120,13 @@ class _Folder:
 
     def _dry_run(self) -> CompactedFolder:
         source = self._source()
-        dropped = _whole(source) if self.request.drop else []
+        read = {one.blob: end_of_last_line(self.store, one) - one.start for one in source.lines}
+        torn = {one.blob for one in source.lines if read[one.blob] < one.size}
+        dropped = [one for one in source.blobs if one.size and one.name not in torn] if self.request.drop else []
         return _facts(
             source,
             source.manifest,
-            read=sum(one.size for one in source.lines),
+            read=sum(read.values()),
             dropped=len(dropped),
             dropped_bytes=sum(one.size for one in dropped),
         )
@@ -210,11 +171,6 @@ class _Folder:
             if place.number is None or place.number < manifest.number:
                 self.check()
                 self.store.remove(one.name, one.size)
-
-
-def _whole(source: FolderSource) -> list[StoredObject]:
-    """The blobs that would be dropped after a compaction."""
-    return [one for one in source.blobs if one.size]
 
 
 def _facts(source: FolderSource, manifest: Manifest | None, **figures: Any) -> CompactedFolder:

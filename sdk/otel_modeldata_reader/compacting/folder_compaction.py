@@ -16,12 +16,13 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, cast
 
-from ..blobs.compacted_name import compacted_folder, manifest_name
+from ..blobs.compacted_name import CompactedName, compacted_folder, manifest_name
 from ..compacted.manifest import (
     CoveredBlob,
     LineCounts,
     Manifest,
     SkippedLine,
+    decode_manifest,
     encode_manifest,
 )
 from ..compacted.part_file import PartFile
@@ -148,16 +149,16 @@ def publish(store: StoreAccess, manifest: Manifest, check: Callable[[], None]) -
     """Store a manifest, and read it back. Then it counts.
 
     Raises:
-        ManifestError: it is too large.
+        ManifestError: it is too large, or none that a reading would take.
         StoreUnavailableError: it cannot be stored, or is not what was stored.
         StoreBusyError: another command changes the store.
     """
     content = encode_manifest(manifest)
     name = manifest_name(manifest.root, manifest.date, manifest.number)
+    decode_manifest(content, CompactedName(manifest.root, manifest.date, name.rpartition("/")[2]))
     check()
     store.put(name, content)
-    found = store.read(name, len(content) + 1)
-    if found != content:
+    if store.read(name, len(content)) != content:
         raise StoreUnavailableError(f"expected {name} as it was written, got other content: run the command again")
 
 

@@ -180,16 +180,16 @@ def checked_part(store: StoreAccess, folder: str, part: Part) -> None:
 
 
 def _writer(sink: Any, schema: pa.Schema) -> Any:
-    # A dictionary of unique ids is of no use, and they share their beginnings.
-    ids = [name for name in ("row_id", EVENT) if name in schema.names]
-    plain = [name for name in schema.names if name not in ids and name not in {ROW, LINE}]
+    # A dictionary of values that are all different is of no use. Ids of rows share their beginnings.
+    different = {"row_id", EVENT, ROW, LINE, "time"}
+    repeated = [one.name for one in schema if one.name not in different and not pa.types.is_floating(one.type)]
     return pq.ParquetWriter(
         sink,
         schema,
         compression="zstd",
         compression_level=_LEVEL,
-        use_dictionary=plain,
-        column_encoding={name: "DELTA_BYTE_ARRAY" for name in ids if name == "row_id"},
+        use_dictionary=repeated,
+        column_encoding={name: "DELTA_BYTE_ARRAY" for name in schema.names if name == "row_id"},
         write_page_checksum=True,
         write_statistics=[name for name in schema.names if name != EVENT],
         store_schema=True,

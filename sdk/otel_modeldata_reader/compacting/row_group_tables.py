@@ -57,6 +57,8 @@ EVENTS_SCHEMA: Final = pa.schema(
     ]
 )
 """The columns of a file of events."""
+_MOST_ROWS: Final = 1 << 20
+"""Of a table; an event of more rows stays JSON."""
 _event: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOT_STORED: Final = (*MISMATCH, pa.ArrowException, OSError, OverflowError)
 """What Arrow raises for columns that Parquet does not take."""
@@ -149,7 +151,7 @@ class _Maker:
         for found in [flat] if flat is not None else typed.rows(events, list(map(bytes, payloads)), types):
             pairs = zip(found.events.envelopes, found.counts, strict=True)
             is_row = np.array([count > 0 and not is_too_wide(one, count) for one, count in pairs], np.bool_)
-            if not found.table.num_columns or not is_row.any():
+            if not found.table.num_columns or not is_row.any() or found.table.num_rows > _MOST_ROWS:
                 yield self.events(found.events)
                 continue
             kept = found if is_row.all() else _some(found, is_row)

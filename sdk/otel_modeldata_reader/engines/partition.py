@@ -79,6 +79,7 @@ class GroupRange:
         part: what the manifest says of the file.
         number: of the group in the file.
         repeated: lines that are left out, because an earlier one has the same event: the blob, and the number.
+        limits: of some blobs, how many lines are read.
     """
 
     folder: str
@@ -86,6 +87,7 @@ class GroupRange:
     part: Part
     number: int
     repeated: frozenset[tuple[str, int]] = frozenset()
+    limits: tuple[tuple[str, int], ...] = ()
 
     @property
     def blob(self) -> str:
@@ -259,6 +261,7 @@ def _parts(
             columns=inference.columns,
             wanted=wanted,
             without=lines.repeated,
+            limits=dict(lines.limits),
         )
         yield from compacted.group(lines.opened(store), lines.number, lines.date)
         return

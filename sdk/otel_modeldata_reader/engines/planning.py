@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ..report import ReadReport
     from ..rows.column_types import ColumnTypes
     from ..rows.result import Plan
-    from ..window import Window
     from .partition import LineRange, Partition
 
 __all__ = ["ReadPlan", "plan_read"]
@@ -117,12 +116,12 @@ def plan_read(
         kept=tally.rows,
         seals=request.seals,
     )
-    ranges = [one for read in every.read for one in _ranges(read, marks, tally.repeated, request.window, size)]
+    ranges = [one for read in every.read for one in _ranges(read, marks, tally.repeated, request, size)]
     return ReadPlan(rows=rows, partitions=tuple(packed(rows, ranges, size)), report=report, nullable=nullable)
 
 
 def _ranges(
-    read: ReadLines | ReadGroup, marks: LineMarks, repeated: Mapping[str, Sequence[int]], window: Window, size: int
+    read: ReadLines | ReadGroup, marks: LineMarks, repeated: Mapping[str, Sequence[int]], request: Request, size: int
 ) -> Iterator[LineRange | GroupRange]:
     """What partitions read of what the pass has read."""
     if isinstance(read, ReadLines):
@@ -131,11 +130,17 @@ def _ranges(
         yield from marks.ranges(read.lines, [*repeated.get(name, ()), *done], size)
         return
     group = read.part.groups[read.number]
-    if window.overlaps(group.first, group.last + 1):
+    if request.window.overlaps(group.first, group.last + 1):
         names = {blob.name for blob in read.manifest.blobs}
         again = frozenset((name, line) for name in names & repeated.keys() for line in repeated[name])
+        limits = tuple((name, lines) for name, lines in request.collection.limits.items() if name in names)
         yield GroupRange(
-            folder=read.manifest.folder, date=read.manifest.date, part=read.part, number=read.number, repeated=again
+            folder=read.manifest.folder,
+            date=read.manifest.date,
+            part=read.part,
+            number=read.number,
+            repeated=again,
+            limits=limits,
         )
 
 

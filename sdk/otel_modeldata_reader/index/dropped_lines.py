@@ -7,7 +7,7 @@ values.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -46,11 +46,13 @@ class DroppedBlob:
         name: it had.
         size: its bytes.
         lines: its lines.
+        sha256: the digest of its bytes, in hexadecimal.
     """
 
     name: str
     size: int
     lines: int
+    sha256: str
 
 
 class DroppedFolder:
@@ -72,6 +74,22 @@ class DroppedFolder:
         self._store = store
         self._manifest = manifest
         self._files: dict[str, PartFile] = {}
+        self._listed: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, store: StoreAccess, root: str, manifest: Manifest, names: Collection[str]) -> DroppedFolder:
+        """Those of some blobs that a manifest stands for."""
+        blobs = [
+            DroppedBlob(name=one.name, size=one.size, lines=one.lines, sha256=one.sha256)
+            for one in manifest.blobs
+            if one.name in names
+        ]
+        return cls(store, root, manifest, blobs)
+
+    @property
+    def foreign(self) -> int:
+        """How many lines of the folder were no events when it was compacted."""
+        return self._manifest.counts.foreign
 
     def lines_at(self, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
         """Some lines by their places: the name of the blob, and the number of the line.
@@ -84,9 +102,11 @@ class DroppedFolder:
         for file, number in self._groups():
             if not any(file.may_have(number, {BLOB: blob, LINE: line}) for blob, line in places):
                 continue
-            keys = file.read(number, (BLOB, LINE))
-            if not set(zip(keys[BLOB].to_pylist(), keys[LINE].to_pylist(), strict=True)).isdisjoint(places):
-                found |= {place: line for place, line in _lines(file, number) if place in places}
+            if not pc.any(_may_be_at(file.read(number, (BLOB, LINE)), places)).as_py():
+                continue
+            table = file.read(number)
+            rows = table.filter(_may_be_at(table, places))
+            found |= {place: line for place, line in _lines(rows, file) if place in places}
         return found
 
     def events(self) -> Iterator[tuple[Sequence[tuple[str, int]], Sequence[str]]]:
@@ -117,7 +137,7 @@ class DroppedFolder:
                 is_dropped = pc.is_in(file.read(number, (BLOB,))[BLOB], value_set=pa.array(self.blobs, pa.string()))
                 count += pc.sum(is_dropped).as_py() or 0
                 continue
-            for (blob, _), line in _lines(file, number):
+            for (blob, _), line in _lines(file.read(number), file):
                 envelope = decode_line(line) if blob in self.blobs else None
                 count += 0 if envelope is None else rows_of(envelope, payloads, blob)
         return count
@@ -130,7 +150,7 @@ class DroppedFolder:
             StoreUnavailableError: a file cannot be read.
         """
         for file, number in self._groups():
-            yield from _lines(file, number)
+            yield from _lines(file.read(number), file)
 
     def _groups(self) -> Iterator[tuple[PartFile, int]]:
         for part, number in self._manifest.groups():
@@ -138,6 +158,11 @@ class DroppedFolder:
 
     def _file(self, part: Part) -> PartFile:
         if part.name not in self._files:
+            name = self._manifest.part_name(part)
+            if not self._listed:
+                self._listed = {one.name: one.size for one in self._store.walk(self._manifest.folder)}
+            if self._listed.get(name) != part.size:
+                raise DamagedPartError(f"expected {part.size:,} bytes in {name}, got {self._listed.get(name, 0):,}")
             self._files[part.name] = PartFile.opened(self._store, self._manifest, part)
         return self._files[part.name]
 
@@ -162,17 +187,22 @@ def dropped_folders(
             yield None, source.problem
         elif source.manifest is not None:
             there = {one.name for one in source.blobs}
-            blobs = [
-                DroppedBlob(name=one.name, size=one.size, lines=one.lines)
-                for one in source.manifest.blobs
-                if one.dropped and one.name not in there
-            ]
-            if blobs:
-                yield DroppedFolder(store, collection.root, source.manifest, blobs), ""
+            names = {one.name for one in source.manifest.blobs if one.dropped and one.name not in there}
+            if names:
+                yield DroppedFolder.of(store, collection.root, source.manifest, names), ""
 
 
-def _lines(file: PartFile, number: int) -> Iterator[tuple[tuple[str, int], bytes]]:
-    table = file.read(number)
+def _may_be_at(table: pa.Table, places: Collection[tuple[str, int]]) -> Any:
+    """Which rows may be of some lines: those of one of the blobs and one of the numbers."""
+    try:
+        blobs = pc.is_in(table[BLOB], value_set=pa.array({blob for blob, _ in places}, pa.string()))
+        return pc.and_(blobs, pc.is_in(table[LINE], value_set=pa.array({line for _, line in places}, pa.int64())))
+    except KeyError:
+        return pa.array([False] * table.num_rows)
+
+
+def _lines(table: pa.Table, file: PartFile) -> Iterator[tuple[tuple[str, int], bytes]]:
+    """The lines of a row group, or of those of its rows that are whole events."""
     try:
         if file.part.kind == "events":
             columns = (table[name].to_pylist() for name in (BLOB, LINE, EVENT, DATA))

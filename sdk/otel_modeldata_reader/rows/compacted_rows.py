@@ -52,6 +52,7 @@ class CompactedRows:
         columns: what is known about them.
         wanted: says whether a column of the result is needed; None means all.
         without: lines whose rows are left out, without being counted: the blob, and the number of the line.
+        limits: of some blobs, how many lines are read; the rows of later ones are left out likewise.
     """
 
     store: StoreAccess
@@ -63,14 +64,24 @@ class CompactedRows:
     columns: ColumnTypes
     wanted: Callable[[str], bool] | None = None
     without: Collection[tuple[str, int]] = ()
+    limits: Mapping[str, int] | None = None
 
-    def files(self, manifest: Manifest) -> dict[str, PartFile]:
-        """The files of a folder by name.
+    def file(self, manifest: Manifest, part: PartEntry, sizes: Mapping[str, int]) -> PartFile:
+        """A file of a folder.
+
+        Args:
+            manifest: of the folder.
+            part: what it says of the file.
+            sizes: of the objects in the folder by name, as they were listed.
 
         Raises:
-            DamagedPartError: a file is not what the manifest says.
+            DamagedPartError: the file is not what the manifest says.
+            StoreUnavailableError: the file cannot be read.
         """
-        return {part.name: PartFile.opened(self.store, manifest, part) for part in manifest.parts}
+        if (size := sizes.get(part.name)) != part.size:
+            found = "none" if size is None else f"{size:,} bytes"
+            raise DamagedPartError(f"expected {part.size:,} bytes in {manifest.part_name(part)}, got {found}")
+        return PartFile.opened(self.store, manifest, part)
 
     def group(self, file: PartFile, number: int, date: str) -> Iterator[Part]:
         """The rows of a row group, in the order of their lines. The first one comes when the whole group was read.
@@ -87,11 +98,15 @@ class CompactedRows:
             yield from self._rows(file, number, date)
         else:
             events = events_of(file, number)
-            if self.without:
-                events = events.chosen([index for index, one in enumerate(_places(events)) if one not in self.without])
+            if self.without or self.limits:
+                events = events.chosen([index for index, one in enumerate(_places(events)) if self._is_read(one)])
             events = selected(events, self.window, self.ids, self.tally)
             if events.envelopes:
                 yield from self.tables.parts(events)
+
+    def _is_read(self, place: tuple[str, int]) -> bool:
+        blob, line = place
+        return place not in self.without and (not self.limits or line <= self.limits.get(blob, line))
 
     def _overlaps(self, group: RowGroup) -> bool:
         return self.window.overlaps(group.first, group.last + 1)
@@ -107,23 +122,22 @@ class CompactedRows:
             number, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names), *texts.values()}
         )
         _check(table, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names)}, file)
+        own = own_columns(table, part, names, file.name)  # before anything is counted: it may be damaged
         starts = _starts(table, group)
-        if self.without:
+        if self.without or self.limits:
             places = zip(table[BLOB].take(starts).to_pylist(), table[LINE].take(starts).to_pylist(), strict=True)
-            others = np.array([place not in self.without for place in places], np.bool_)
-            table = table.filter(pa.array(np.repeat(others, np.diff([*starts, table.num_rows]))))
+            others = np.array([self._is_read(place) for place in places], np.bool_)
+            table, own = _of_events(table, own, starts, others)
             starts = _starts(table, None)
         self.tally.add("misplaced", group.misplaced)
         kept = self._kept(table, starts, date)
         if kept is not None:
-            counts = np.diff([*starts, table.num_rows])
-            table = table.filter(pa.array(np.repeat(kept, counts)))
+            table, own = _of_events(table, own, starts, kept)
             starts = _starts(table, None)
         if not len(starts):
             return
         self.tally.add("lines", len(starts))
         self.tally.add("rows", table.num_rows)
-        own = own_columns(table, part, names, file.name)
         found = {
             name: table[column] if column in table.column_names else texts_of_values(own[name])
             for name, column in texts.items()
@@ -182,6 +196,12 @@ class CompactedRows:
         return self.wanted is None or self.wanted(name)
 
 
+def _of_events(table: pa.Table, own: pa.Table, starts: Any, kept: Any) -> tuple[pa.Table, pa.Table]:
+    """The rows of some events: those that are true in `kept`."""
+    is_row = pa.array(np.repeat(kept, np.diff([*starts, table.num_rows])))
+    return table.filter(is_row), own.filter(is_row) if own.num_columns else own
+
+
 def _places(events: Events) -> Iterator[tuple[str, int]]:
     return zip(events.blobs, events.numbers, strict=True)
 
@@ -197,6 +217,8 @@ def logical_table(table: pa.Table, part: PartEntry, file: str) -> pa.Table:
     Raises:
         DamagedPartError: they are not what the manifest says.
     """
+    place = table.schema.get_field_index(BLOB)
+    table = table.set_column(place, pa.field(BLOB, pa.string()), table[BLOB].cast(pa.string()))
     if part.kind == "events":
         return table
     own = own_columns(table, part, part.columns, file)
@@ -272,7 +294,8 @@ def _check(table: pa.Table, names: Collection[str], file: PartFile) -> None:
         raise DamagedPartError(f"expected the column {min(missing)!r} in {file.name}, got none")
     for field in table.schema:
         kind = next((known.field(field.name).type for known in (ENVELOPE, ORIGIN) if field.name in known.names), None)
-        if kind is not None and field.type != kind:
+        found = field.type.value_type if field.name == BLOB and pa.types.is_dictionary(field.type) else field.type
+        if kind is not None and found != kind:
             raise DamagedPartError(f"expected {kind} of {field.name!r} in {file.name}, got {field.type}")
 
 
@@ -286,7 +309,7 @@ def _starts(table: pa.Table, group: RowGroup | None) -> Any:
     lines = table[LINE].to_numpy()
     is_first = np.ones(rows, np.bool_)
     is_first[1:] = lines[1:] != lines[:-1]
-    blobs = table[BLOB].combine_chunks().dictionary_encode()
+    blobs = table[BLOB].unify_dictionaries().combine_chunks()
     indices = (pa.concat_arrays(blobs.chunks) if isinstance(blobs, pa.ChunkedArray) else blobs).indices.to_numpy()
     is_first[1:] |= indices[1:] != indices[:-1]
     return np.flatnonzero(is_first)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
     from ..compacted.folder_sources import FolderSource
-    from ..compacted.manifest import CoveredBlob, Manifest
+    from ..compacted.manifest import Manifest
     from ..compacted.manifest import Part as PartEntry
     from ..compacted.part_file import PartFile
     from ..lines.tally import Tally
@@ -91,7 +91,7 @@ class OnePass:
     wanted: Callable[[str], bool] | None = None
     read: list[ReadLines | ReadGroup] = field(init=False, default_factory=list)
     _inference: Inference = field(init=False)
-    _dropped: list[CoveredBlob] = field(init=False, default_factory=list)
+    _dropped: list[int] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self._inference = Inference(self.tally, self.known)
@@ -109,9 +109,7 @@ class OnePass:
     @property
     def extent(self) -> tuple[int, int]:
         """How many blobs were read, and their bytes, with those that are compacted and dropped."""
-        listed = self.blobs
-        names = {blob.name for blob in listed}
-        sizes = [blob.size for blob in listed] + [blob.size for blob in self._dropped if blob.name not in names]
+        sizes = [blob.size for blob in self.blobs] + self._dropped
         return len(sizes), sum(sizes)
 
     def parts(self) -> Iterator[Part]:
@@ -143,6 +141,7 @@ class OnePass:
             typed=typed,
             columns=self.columns,
             wanted=self.wanted,
+            limits=self.collection.limits,
         )
         lines: list[LinesOfBlob] = []  # of folders that are read together
         for source in folder_sources(self.store, self.collection, self.window):
@@ -169,23 +168,30 @@ class OnePass:
             yield from tables.parts(events)
 
     def _compacted(self, source: FolderSource, manifest: Manifest, rows: CompactedRows) -> Iterator[Part]:
-        """The rows that a manifest vouches for: from Parquet, or of the lines from a damaged file on."""
-        self._dropped += [one for one in manifest.blobs if one.dropped]
+        """The rows that a manifest vouches for: from Parquet; those of damaged files from the lines."""
+        there = {(one.blob, one.end) for one in source.covered_lines}
+        self._dropped += [one.size for one in manifest.blobs if one.dropped and (one.name, one.size) not in there]
         files: dict[str, PartFile] = {}
+        damaged: dict[str, str] = {}
         done: list[tuple[str, int]] = []
-        try:
-            files = rows.files(manifest)
-            for part, number in manifest.groups():
+        for part, number in manifest.groups():
+            if part.name in damaged:
+                continue
+            try:
+                if part.name not in files:
+                    files[part.name] = rows.file(manifest, part, source.files)
                 yield from rows.group(files[part.name], number, source.date)
                 done.append((part.name, number))
                 self.read.append(ReadGroup(manifest=manifest, part=part, number=number))
-        except DamagedPartError as error:
-            self._distrust(source, str(error))
-            seen = {place for name, number in done for place in places_of(files[name], number)}
-            yield from self._lines(source.covered_lines, rows.tables, rows.ids, seen)
-        else:
+            except DamagedPartError as error:
+                damaged[part.name] = str(error)
+        if not damaged:
             self.progress(sum(one.size for one in source.covered_lines))
             self._count(manifest)
+            return
+        self._distrust(source, next(iter(damaged.values())))
+        seen = {place for name, number in done for place in places_of(files[name], number)}
+        yield from self._lines(source.covered_lines, rows.tables, rows.ids, seen)
 
     def _count(self, manifest: Manifest) -> None:
         """Count the lines that no Parquet file has, as a reading of the lines would."""

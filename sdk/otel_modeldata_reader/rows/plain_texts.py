@@ -6,7 +6,7 @@ another way. So a compaction compares the two, and keeps the texts of a column w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -17,7 +17,7 @@ from ..types.flat_rows import flat_rows
 from .json_kinds import decode_rows, plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["texts_in_rows", "texts_of_values"]
 
@@ -49,18 +49,8 @@ def _texts(array: Any) -> Any:
     kind = array.type
     if types.is_dictionary(kind):
         return _texts(array.cast(kind.value_type))
-    if types.is_boolean(kind):
-        return pc.if_else(array, "true", "false")
-    if types.is_float64(kind):
-        return _doubles(array)
-    if types.is_float32(kind):
-        return _singles(array)
-    if types.is_timestamp(kind):
-        return _moments(array)
-    if types.is_list(kind) or types.is_large_list(kind):
-        return _lists(array)
-    is_same = types.is_integer(kind) or types.is_string(kind) or types.is_null(kind) or types.is_date32(kind)
-    return array.cast(pa.string()) if is_same else None
+    made = next((make for is_kind, make in _MAKERS if is_kind(kind)), None)
+    return None if made is None else made(array)
 
 
 def _doubles(array: Any) -> Any:
@@ -99,3 +89,21 @@ def _lists(array: Any) -> Any:
         cells = array.to_pylist()
         return pa.array([None if cell is None else msgspec.json.encode(cell).decode() for cell in cells], pa.string())
     return None
+
+
+def _as_arrow(array: Any) -> Any:
+    return array.cast(pa.string())
+
+
+_MAKERS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...]] = (
+    (types.is_boolean, lambda array: pc.if_else(array, "true", "false")),
+    (types.is_float64, _doubles),
+    (types.is_float32, _singles),
+    (types.is_timestamp, _moments),
+    (types.is_list, _lists),
+    (types.is_large_list, _lists),
+    (types.is_integer, _as_arrow),
+    (types.is_string, _as_arrow),
+    (types.is_null, _as_arrow),
+    (types.is_date32, _as_arrow),
+)

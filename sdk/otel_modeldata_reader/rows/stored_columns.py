@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 from pyarrow import types
 
+from ..compacted.part_file import BLOB
 from ..types import parse
 from ..types.categories import with_categories
 from ..types.nested import as_dictionary, is_run_end_encoded, run_end_encoded
@@ -30,8 +31,6 @@ __all__ = [
     "text_name",
 ]
 
-BLOB: Final = "_blob"
-"""The name of the blob of the line."""
 LINE: Final = "_line"
 """The number of the line in the blob, from 1."""
 ROW: Final = "_row"

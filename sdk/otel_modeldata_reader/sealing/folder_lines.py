@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..blobs.store_access import StoreAccess
+    from ..index.dropped_lines import DroppedFolder
 
 __all__ = ["FolderLines", "LineObserver"]
 
 _LONGEST_LINE: Final = 64 << 20
 """The receiver writes no line above 4 MiB."""
+_BATCH_BYTES: Final = 4 << 20
 _MARK: Final = b"\xef\xbb\xbf"
 _NULL: Final = msgspec.Raw(b"null")
 _OWN_AGENT: Final = "otel-modeldata/"
@@ -130,10 +132,42 @@ class FolderLines:
             before += self._add(blob, before, whole, digest)
             self._progress(len(piece.content))
         if rest.strip() and is_utf8(rest) and decode_line(rest) is not None:
-            self._add(blob, before, rest, digest)
+            before += self._add(blob, before, rest, digest)
             rest = b""
         is_same = known is None or digest.at_mark == known.sha256
-        return SealedBlob(name=blob, size=digest.size, sha256=digest.hexdigest(), torn=len(rest)), is_same
+        one = SealedBlob(name=blob, size=digest.size, sha256=digest.hexdigest(), lines=before, torn=len(rest))
+        return one, is_same
+
+    def add_removed(self, folder: DroppedFolder) -> list[SealedBlob]:
+        """Count the lines of blobs that are in Parquet files only; add the others of the folder before.
+
+        Lines that repeat an event are counted as lines. Their rows are in no file.
+
+        Args:
+            folder: has them.
+
+        Raises:
+            ReaderError: a file is not what its manifest says, or cannot be read.
+        """
+        count, foreign = 0, max(0, folder.foreign - self.unreadable)
+        content, size = [], 0
+        for (blob, _), line in folder.lines():
+            if blob in folder.blobs:
+                content.append(line + b"\n")
+                size += len(line)
+                count += 1
+            if size >= _BATCH_BYTES:
+                self._count(b"".join(content), next(iter(folder.blobs)), is_first=False)
+                self._progress(size)
+                content, size = [], 0
+        self._count(b"".join(content), next(iter(folder.blobs)), is_first=False)
+        lost = sum(one.lines for one in folder.blobs.values()) - count
+        self.lines += lost
+        self.unreadable += min(lost, foreign)
+        return [
+            SealedBlob(name=one.name, size=one.size, sha256=one.sha256, lines=one.lines)
+            for one in folder.blobs.values()
+        ]
 
     def producers(self) -> tuple[tuple[ProducerNumbers, ...], int]:
         """The events by producer, and how many producers are left out."""
@@ -156,7 +190,14 @@ class FolderLines:
         digest.update(content)
         if self._observer is not None:
             self._observer.add(blob, before, content)
-        envelopes = self._with_rows(self._decoded(content, is_first=before == 0))
+        self._count(content, blob, is_first=before == 0)
+        return content.count(b"\n") + (not content.endswith(b"\n"))
+
+    def _count(self, content: bytes, blob: str, *, is_first: bool) -> None:
+        """Count whole lines; where payloads are depends on the folder of their blob."""
+        if not content:
+            return
+        envelopes = self._with_rows(self._decoded(content, is_first=is_first))
         self.rows += sum(rows_of(one, self._payloads, blob) for one in envelopes)
         new = self._new_ones(envelopes)
         self.events += len(new)
@@ -165,7 +206,6 @@ class FolderLines:
             first, last = int(times.min()), int(times.max())
             self.first_ns = first if self.first_ns is None else min(first, self.first_ns)
             self.last_ns = last if self.last_ns is None else max(last, self.last_ns)
-        return content.count(b"\n") + (not content.endswith(b"\n"))
 
     def _decoded(self, content: bytes, *, is_first: bool) -> Sequence[Envelope]:
         try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from ..blobs.dated_folder import dated_folders, is_closed
+from ..blobs.dated_folder import is_closed
 from ..blobs.listing import hours_of
 from ..blobs.set_aside import parked_folders
+from ..compacted.stored_folders import stored_folders
 from .folder_seal import FolderSeal, FolderState, Waiting, moment_of
 from .seal_name import seals_of
 from .seals import late_bytes, seals_in, state_of
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..blobs.dated_folder import DatedFolder
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
+    from ..compacted.stored_folders import StoredFolder
     from ..window import Window
 
 __all__ = ["folder_states"]
@@ -26,7 +28,7 @@ _QUIET_SECONDS: Final = 60.0
 
 def folder_states(
     store: StoreAccess, collection: CollectionBlobs, window: Window, lateness: float, now_ns: int | None = None
-) -> list[tuple[FolderSeal, DatedFolder]]:
+) -> list[tuple[FolderSeal, StoredFolder]]:
     """The folders of a collection that overlap a window, in the order of their times.
 
     Args:
@@ -43,10 +45,9 @@ def folder_states(
     seals = seals_in(store, store.walk(seals_of(collection.root)))
     parked = parked_folders(store, collection.root)
     found = []
-    for folder in dated_folders(collection):
+    for stored in stored_folders(store, collection, window):
+        folder = stored.folder
         start, end = hours_of(folder.date)
-        if start == end or not window.overlaps(start, end):
-            continue
         seal = seals.get(folder.name)
         late = 0 if seal is None else late_bytes(seal, {blob.name: blob.size for blob in folder.blobs})
         state: FolderState = "closed" if is_closed(folder.date, lateness, now) else "open"
@@ -65,7 +66,7 @@ def folder_states(
             late_bytes=late if state == "reopened" else 0,
             waits_for="" if state in {"open", "sealed"} else waits_for,
         )
-        found.append((one, folder))
+        found.append((one, stored))
     return found
 
 

@@ -47,9 +47,11 @@ class SealedBlob(BlobChecksum, frozen=True, kw_only=True, forbid_unknown_fields=
     """The sealed bytes of a blob.
 
     Attributes:
+        lines: how many lines they are.
         torn: bytes of an incomplete last line after them: its writer was interrupted, and cuts it off if it goes on.
     """
 
+    lines: int
     torn: int = 0
 
 
@@ -135,4 +137,8 @@ def _is_sound(seal: Seal) -> bool:
     names = [blob.name for blob in seal.blobs]
     folder = f"{seal.name.folder}/"
     are_inside = all(name.startswith(folder) and "/" not in name[len(folder) :] for name in names)
-    return are_inside and len(set(names)) == len(names) and all(blob.size >= 0 <= blob.torn for blob in seal.blobs)
+    return (
+        are_inside
+        and len(set(names)) == len(names)
+        and all(blob.size >= 0 <= min(blob.torn, blob.lines) for blob in seal.blobs)
+    )

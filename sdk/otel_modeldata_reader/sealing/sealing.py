@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..blobs.checksum import BlobChecksum
 from ..exceptions import ReaderError
+from ..index.dropped_lines import DroppedFolder
 from ..progress import Progress
 from .folder_lines import FolderLines
 from .folder_states import folder_states
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..blobs.dated_folder import DatedFolder
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
+    from ..compacted.stored_folders import StoredFolder
     from ..window import Window
     from .folder_lines import LineObserver
     from .folder_seal import FolderSeal
@@ -63,28 +65,28 @@ def seal_collections(  # noqa: PLR0913 (keywords)
     """
     collections = list(collections)
 
-    def listed() -> list[tuple[CollectionBlobs, FolderSeal, DatedFolder]]:
+    def listed() -> list[tuple[CollectionBlobs, FolderSeal, StoredFolder]]:
         return [(one, *found) for one in collections for found in folder_states(store, one, window, lateness)]
 
     has_memory = observing is not None
     folders = listed()
-    if dry_run or not any(_is_due(state, has_memory=has_memory) for _, state, _ in folders):
+    if dry_run or not any(_is_due(state, stored, has_memory=has_memory) for _, state, stored in folders):
         yield from (state for _, state, _ in folders)
         return
     with store.locked("seal") as check:
         folders = listed()  # another process may have sealed some of them meanwhile
-        due = [folder for _, state, folder in folders if _is_due(state, has_memory=has_memory)]
-        progress = Progress(store.shown, sum(blob.size for folder in due for blob in folder.blobs))
+        due = [stored for _, state, stored in folders if _is_due(state, stored, has_memory=has_memory)]
+        progress = Progress(store.shown, sum(blob.size for one in due for blob in one.folder.blobs))
         sealer = _Sealer(store=store, lateness=lateness, observing=observing, progress=progress.add, check=check)
-        for collection, state, folder in folders:
-            is_due = _is_due(state, has_memory=has_memory)
-            yield sealer.sealed(collection, state, folder) if is_due else state
+        for collection, state, stored in folders:
+            is_due = _is_due(state, stored, has_memory=has_memory)
+            yield sealer.sealed(collection, state, stored) if is_due else state
 
 
-def _is_due(state: FolderSeal, *, has_memory: bool) -> bool:
+def _is_due(state: FolderSeal, stored: StoredFolder, *, has_memory: bool) -> bool:
     """Whether a folder needs a seal, or what an audit remembers of it."""
     if state.state == "sealed":
-        return has_memory and state.seal is not None and state.seal.audit is None
+        return has_memory and state.seal is not None and state.seal.audit is None and not stored.removed
     return state.state in {"closed", "reopened", "changed"} and not state.waits_for
 
 
@@ -96,20 +98,27 @@ class _Sealer:
     progress: Callable[[int], object]
     check: Callable[[], None]
 
-    def sealed(self, collection: CollectionBlobs, state: FolderSeal, folder: DatedFolder) -> FolderSeal:
+    def sealed(self, collection: CollectionBlobs, state: FolderSeal, stored: StoredFolder) -> FolderSeal:
         """Seal a folder."""
-        observer = None if self.observing is None else self.observing(folder, collection.objects)
+        # What an audit remembers is made of lines, also where Parquet has their rows.
+        is_observed = self.observing is not None and not stored.removed
+        observer = self.observing(stored.folder, collection.objects) if self.observing and is_observed else None
         lines = FolderLines(self.store, collection.objects, observer, self.progress)
         known = {} if state.seal is None else {blob.name: blob for blob in state.seal.blobs}
         blobs, is_same = [], state.state != "changed"
-        for blob in folder.blobs:
-            one, has_known = lines.add(blob.name, blob.size, known.get(blob.name))
-            blobs.append(one)
-            is_same = is_same and has_known
+        for blob in stored.folder.blobs:
+            if blob.name not in stored.removed:
+                one, has_known = lines.add(blob.name, blob.size, known.get(blob.name))
+                blobs.append(one)
+                is_same = is_same and has_known
+        if stored.manifest is not None and stored.removed:
+            removed = lines.add_removed(DroppedFolder.of(self.store, state.collection, stored.manifest, stored.removed))
+            blobs += removed
+            is_same = is_same and all(_goes_on(one, known.get(one.name)) for one in removed)
         memory = None if observer is None else observer.encoded()
         if memory is not None and len(memory) > LONGEST_MEMORY:
             memory = None
-        seal = self._seal(state, lines, blobs, memory, is_same=is_same)
+        seal = self._seal(state, lines, sorted(blobs, key=lambda one: one.name), memory, is_same=is_same)
         self.check()
         _write(self.store, seal, memory)
         return replace(state, state="sealed", seal=seal, late_bytes=0, is_new=True)
@@ -148,6 +157,11 @@ class _Sealer:
             late_bytes=0 if grown is None else sum(blob.size for blob in blobs) - grown.size,
             audit=None if memory is None else _checksum(name, memory),
         )
+
+
+def _goes_on(now: SealedBlob, known: SealedBlob | None) -> bool:
+    """Whether a removed blob began with the bytes of the seal before; of a longer one its compaction has proved it."""
+    return known is None or known.size < now.size or known.sha256 == now.sha256
 
 
 def _reason(state: FolderSeal, *, is_same: bool) -> str:

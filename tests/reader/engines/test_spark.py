@@ -243,3 +243,36 @@ def test_an_audit_on_spark_takes_no_url_with_a_secret(spark: EnginePython) -> No
     answer = spark.run(program)
     assert answer.startswith("expected a store whose URL has no secret, got one with a signature")
     assert "hidden" not in answer
+
+
+def test_spark_reads_the_files_of_compact_hours_directly(spark: EnginePython, tmp_path: Path) -> None:
+    write(tmp_path, [line([{"n": number}], number=number, datatypes="i8") for number in range(20)])
+    with reader.open(tmp_path) as store:
+        store.compact()
+    program = f"""
+spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
+files = spark.read.option("pathGlobFilter", "part-*.parquet").option("mergeSchema", "true")
+frame = files.parquet({str(tmp_path / "_parquet" / COLLECTION)!r})
+answer = [frame.selectExpr("sum(n)").first()[0], sorted(set(map(str, frame.select("date", "hour").collect())))]
+"""
+    total, folders = spark.run(program)
+    assert total == sum(range(20))
+    assert folders == ["Row(date=datetime.date(2026, 11, 22), hour=10)"]
+
+
+def test_a_frame_and_a_stream_have_the_rows_of_lines_that_are_compacted_and_dropped(
+    spark: EnginePython, tmp_path: Path
+) -> None:
+    store, into = tmp_path / "store", tmp_path / "into"
+    write(store, [line([{"age": number}], number=number, datatypes="i8") for number in range(4)])
+    expected = [(f"event-{number}", number) for number in range(4)]
+    reader.open(store).compact(older=0, drop_lines=True)
+    program = "answer = sorted([row.event_id, row.age] for row in frame.collect())"
+    assert spark.run(load(store) + program) == [list(row) for row in expected]
+    assert spark.run(stream(store, into)) == 4
+    assert written(spark, into) == expected
+    write(store, [line([{"age": number}], number=number, datatypes="i8") for number in (3, 4)], replica=1)
+    spark.run(stream(store, into))
+    reader.open(store).compact(older=0, drop_lines=True)
+    spark.run(stream(store, into))
+    assert written(spark, into) == [*expected, ("event-4", 4)]
