@@ -107,7 +107,13 @@ def test_a_decoder_that_has_learned_decodes_new_values_too() -> None:
 
 
 def test_a_summary_is_read_as_it_was_written() -> None:
-    content = b"".join(one(number) + b"\n" for number, one in enumerate(ODD))
+    whole_hour = b"".join(one(number) + b"\n" for number, one in enumerate(ODD))
+    few = b"".join(line(number, id=f"event-{number}") + b"\n" for number in (10, 11))  # whose hashes are far apart
+    for content in (whole_hour, few, line() + b"\n"):
+        check_written(content)
+
+
+def check_written(content: bytes) -> None:
     one = made([content])
     found = decoded(encoded(one), {BLOB: len(content)})
     assert found is not None
