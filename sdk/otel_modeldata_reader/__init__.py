@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from .collection import Collection
 from .compacting.compacted_folder import CompactedFolder
+from .diagnosis import Diagnosis, Finding
+from .diagnosis.why import why
 from .exceptions import (
     DamagedLineError,
     ExportError,
@@ -36,7 +38,9 @@ __all__ = [
     "Collection",
     "CompactedFolder",
     "DamagedLineError",
+    "Diagnosis",
     "ExportError",
+    "Finding",
     "FolderSeal",
     "FoundEvent",
     "FoundId",
@@ -54,4 +58,5 @@ __all__ = [
     "UnknownNameError",
     "WindowError",
     "open",
+    "why",
 ]

@@ -8,6 +8,8 @@ ReaderError                     also a ValueError
 ├── WindowError                 `since` and `until` are no times, or are reversed
 ├── ExportError                 a file that cannot be written, or that is there already
 ├── LabelError                  labels are none, or are not in the store
+├── ReplayError                 a replay that cannot begin, or not go on
+│   └── TargetUnavailableError  its target does not answer
 └── DamagedLineError            only with `strict=True`: what is otherwise counted in the report
 ```
 """
@@ -19,8 +21,10 @@ __all__ = [
     "ExportError",
     "LabelError",
     "ReaderError",
+    "ReplayError",
     "StoreBusyError",
     "StoreUnavailableError",
+    "TargetUnavailableError",
     "UnknownNameError",
     "WindowError",
 ]
@@ -56,3 +60,11 @@ class LabelError(ReaderError):
 
 class ExportError(ReaderError):
     """Rows that cannot be written to a file."""
+
+
+class ReplayError(ReaderError):
+    """A replay cannot begin, or not go on."""
+
+
+class TargetUnavailableError(ReplayError):
+    """The target of a replay does not answer."""

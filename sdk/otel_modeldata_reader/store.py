@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
+    from .diagnosis import Diagnosis
     from .following.new_rows import NewRows
     from .found_id import FoundId
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
+    from .replaying import Recording, Replay
     from .sql import Query
     from .window import Moment
 
@@ -322,6 +324,19 @@ class Store(MaintainedStore):
             )
         return name or known[0]
 
+    def replay(self, recording: Recording) -> Replay:
+        """Recorded requests that can be sent to another endpoint; nothing is read before its methods are called.
+
+        Args:
+            recording: what is replayed, of `otel_modeldata_reader.replaying`.
+
+        Raises:
+            ReplayError: a wrong argument.
+        """
+        from .replaying import Replay  # noqa: PLC0415 (imports aiohttp)
+
+        return Replay(self._store, self._blobs_of, recording)
+
     def show(self, wanted: str, since: Moment = None, until: Moment = None, *, index: bool = True) -> FoundId:
         """Everything about one id: its events in all collections.
 
@@ -339,3 +354,13 @@ class Store(MaintainedStore):
         """
         window = window_of(since, until)
         return find_id(self._store, self._store.walk(), wanted, window, index=index)
+
+    def why(self, name: str = "", since: Moment = "-1h", until: Moment = None) -> Diagnosis:
+        """Say why there is no data: `otel_modeldata_reader.why` for this store; a window as for `read`.
+
+        Raises:
+            WindowError: a reversed window, or no time.
+        """
+        from .diagnosis.why import diagnosed_store, scope_of  # noqa: PLC0415 (imports the audit)
+
+        return diagnosed_store(self._store, scope_of(self._store.url, name, since, until))

@@ -34,7 +34,7 @@ from otel_modeldata_receiver.mapping.cloudevent import CloudEvent
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks_of(document)]
 NO_CODE = {"text", "mermaid"}
-PORTS = re.compile(r"(?<=:)(4317|4318|4327|9464|50011)\b")
+PORTS = re.compile(r"(?<=:)(4317|4318|4327|5001|9464|50011)\b")
 RUN_SECONDS = 120
 
 PRELUDE = """

@@ -37,13 +37,15 @@ _COMMANDS: Final = {
     "ls": (".reading.ls", "list the collections of a store"),
     "query": (".reading.query", "run SQL over the collections of a store"),
     "seal": (".maintenance.seal", "say which hours of a store are complete"),
+    "replay": (".replay.command", "send recorded requests to another endpoint and compare"),
     "show": (".reading.show", "show everything about one id"),
     "tail": (".reading.tail", "print the rows of a collection as they are written"),
+    "why": (".why.command", "say why there is no data, and what to do"),
     "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-_TIMES: Final = ("--since", "--until")
+_TIMES: Final = ("--since", "--until", "--from", "--to")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -139,6 +139,14 @@ class StoreAccess:
         for _, content, _ in self._in_order(((one, True) for one in ranges), _SMALL_READS_AHEAD):
             yield content
 
+    def run(self, call: Callable[[LockableStore], Coroutine[Any, Any, _T]]) -> _T:
+        """The result of an asynchronous call with the store, such as an audit.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        return self._run(call)
+
     def put(self, name: str, content: bytes) -> None:
         """Write a whole object; putting it again is safe.
 

@@ -29,6 +29,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         datatypes: the types of the columns, in their order.
         contentrange: how many bytes the payload has.
         erasedrows: the numbers of rows that were erased, see `erased_rows.py`.
+        datacontenttype: the media type of the payload.
+        contentencoding: how the body of a request was compressed.
         correlationid: joins the events of a request.
         modelversion: version of the model.
         traceparent: the span in which the event was collected.
@@ -49,6 +51,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     datatypes: str | None = None
     contentrange: str | None = None
     erasedrows: str | None = None
+    datacontenttype: str | None = None
+    contentencoding: str | None = None
     correlationid: str | None = None
     modelversion: str | None = None
     traceparent: str | None = None

@@ -44,14 +44,14 @@ class Payloads:
         """Whether the payload of a line is an object of its own."""
         return envelope.dataref is not None or is_binary(envelope)
 
-    def read(self, envelope: Envelope, blob: str) -> bytes | None:
-        """The payload of a line that is in `blob`; None if `problem` has a reason.
+    def read(self, envelope: Envelope, blob: str, *, most: int = _MOST_BYTES) -> bytes | None:
+        """The payload of a line that is in `blob`; None if `problem` has a reason, or if it has more than `most` bytes.
 
         Raises:
             StoreUnavailableError: it cannot be read.
         """
         name = self._name(envelope, blob)
-        if name is None or self.problem(envelope, blob) is not None:
+        if name is None or self.problem(envelope, blob) is not None or self._objects[name] > most:
             return None
         return self._store.read(name, self._objects[name])
 

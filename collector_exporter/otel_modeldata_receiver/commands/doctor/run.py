@@ -32,8 +32,6 @@ _STORED: Final = "stored"
 _CLOCK: Final = "clock"
 _LARGE: Final = "large event"
 _LARGE_STORED: Final = "large event stored"
-_MOST_SKEW_SECONDS: Final = 60.0
-"""With a larger difference a noticeable part of the events is stored in the folder of another hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +153,10 @@ class _Journey:
             return not_checked(_CLOCK, "the store has no clock of its own; folders use this machine's")
         ahead = f"{abs(skew.seconds):.1f} s {'ahead of' if skew.seconds > 0 else 'behind'} the storage service's"
         within = f"this machine's clock is {ahead}, give or take {skew.uncertainty:.1f} s"
-        if abs(skew.seconds) - skew.uncertainty <= _MOST_SKEW_SECONDS:
+        if not skew.matters:
             return passed(_CLOCK, within)
         return failed(
             _CLOCK,
-            f"expected clocks that agree within {_MOST_SKEW_SECONDS:g} s, got a difference: {within}; events are "
-            "stored in the folder of another hour; synchronize this machine (NTP)",
+            f"expected clocks that agree within {doctor_store.MOST_SKEW_SECONDS:g} s, got a difference: {within}; "
+            "events are stored in the folder of another hour; synchronize this machine (NTP)",
         )

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from ...storage.store import Store
 
-__all__ = ["CanaryLine", "Skew", "find", "skew"]
+__all__ = ["MOST_SKEW_SECONDS", "CanaryLine", "Skew", "find", "skew"]
 
 _LOOK_SECONDS: Final = 0.25
 _CLOCK_SECONDS: Final = 5.0
+MOST_SKEW_SECONDS: Final = 60.0
+"""What clocks may differ."""
 _RESOLUTION_SECONDS: Final = 1.0
 """Resolution of the HTTP header `Date` (RFC 9110, 6.6.1)."""
 
@@ -51,6 +53,11 @@ class Skew:
 
     seconds: float
     uncertainty: float
+
+    @property
+    def matters(self) -> bool:
+        """Whether a noticeable part of the events is stored in the folder of another hour."""
+        return abs(self.seconds) - self.uncertainty > MOST_SKEW_SECONDS
 
 
 def find(url: str, folder: str, correlation_id: str, moments: Sequence[float], timeout: float) -> CanaryLine | None:

@@ -1,0 +1,1 @@
+"""The command `replay`: recorded requests to another endpoint, and its answers compared."""

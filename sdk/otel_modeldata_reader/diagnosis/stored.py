@@ -1,0 +1,258 @@
+"""What the listing of a store says about missing data: names, times, rates and copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_receiver.layout.partition import QUARANTINE, SHADOW_SUFFIX
+from otel_modeldata_receiver.storage.parking.parked_names import PARKED
+
+from ..blobs.listing import collections_of
+from ..exceptions import StoreUnavailableError
+from ..nearest import nearest
+from .finding import Finding, stops
+from .folder_listing import walk_below
+from .scope import Scope, shown_time
+from .seen import NANOSECONDS, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from otel_modeldata_receiver.storage.store import StoredObject
+
+    from ..blobs.store_access import StoreAccess
+    from .finding import Outcome
+    from .seen import Seen
+
+__all__ = ["Stored", "stored"]
+
+_SHOWN: Final = 5
+_CLOSE: Final = 0.82
+"""How similar two parts are, 0 to 1, to be taken for the same: `blu` and `blue` are at 0.86."""
+_LONGEST_COMPARED: Final = 200
+_TEST_COLLECTION: Final = "doctor"
+"""The collection of the events that `otel-modeldata doctor` sends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a store has of what is asked for.
+
+    Attributes:
+        seen: its collections.
+        findings: what their listing says.
+    """
+
+    seen: Sequence[Seen]
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_data(self) -> bool:
+        """Whether one of them may have lines of the window."""
+        return any(one.has_data for one in self.seen)
+
+    @property
+    def written(self) -> int | None:
+        """When a line of it was last written, in nanoseconds since the epoch; None if it has none, or no such time."""
+        return max((one.written for one in self.seen if one.written is not None), default=None)
+
+
+def stored(store: StoreAccess, scope: Scope) -> Stored:
+    """List what is asked for, and say what is wrong with it.
+
+    Raises:
+        StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+    """
+    try:
+        found = collections_of(walk_below(store, scope.name))
+    except StoreUnavailableError as error:
+        store.walk()  # raises, unless only this folder cannot be read
+        finding = Finding(cause="folder_unreadable", step="store", outcome="stopped", sentence=str(error))
+        return Stored(seen=(), findings=(finding,))
+    collections = [seen(one, scope) for one in found.values() if scope.covers(one.root)]
+    with_lines = [one for one in collections if one.first]
+    if not with_lines:
+        everything = store.walk()
+        return Stored(seen=(), findings=(_absent(everything, scope, is_created=bool(collections)),))
+    return Stored(
+        seen=with_lines,
+        findings=(
+            *_times(with_lines, scope),
+            *_rates(with_lines, scope),
+            *_copies(store, scope),
+        ),
+    )
+
+
+def _absent(everything: Sequence[StoredObject], scope: Scope, *, is_created: bool) -> Finding:
+    """Why nothing of what is asked for is there."""
+    known = [root for root, one in collections_of(everything).items() if any(blob.size for blob in one.blobs)]
+    if is_created:
+        sentence = (
+            f"expected lines of {scope.shown} in {scope.store}, got blobs without any: a receiver began them, and its "
+            "first append failed or is under way; look at its log"
+        )
+        return Finding(cause="no_lines", step="collection", outcome="missing", sentence=sentence)
+    if not known:
+        return _empty(everything, scope)
+    prefixes = [root[: -len(scope.name)].rstrip("/") for root in known if root.endswith(f"/{scope.name}")]
+    if prefixes:
+        return _below(prefixes[0], scope)
+    ls = scope.command("ls")
+    if known == [""]:
+        sentence = (
+            f"expected a store with {scope.shown}, got the folder of one collection: name the folder that has "
+            "endpoint/deployment/collection below it"
+        )
+        return Finding(cause="folder_of_a_collection", step="store", outcome="stopped", sentence=sentence, run=(ls,))
+    of_tenant = [root for root in known if scope.tenant and root.startswith(f"{scope.tenant}/")]
+    names = known if scope.collection else sorted({root.rpartition("/")[0] or root for root in known})
+    close = [name for name in names if _is_close(scope.name, name)]
+    advice = (
+        nearest(scope.name, close) if close else nearest("", of_tenant if scope.collection and of_tenant else names)
+    )
+    only_tests = bool(of_tenant) and all(root.endswith(f"/{_TEST_COLLECTION}") for root in of_tenant)
+    if only_tests and not close:
+        advice = "only test events of `otel-modeldata doctor` have arrived, so the path works: is it collected at all?"
+    return Finding(
+        cause="other_name" if close else "nothing_stored",
+        step="collection",
+        outcome="stopped" if close else "missing",
+        sentence=f"expected lines of {scope.shown} in {scope.store}, got none of this name: {advice}",
+        run=(ls,),
+    )
+
+
+def _is_close(name: str, other: str) -> bool:
+    """Whether each part of a name is like that of another one; `model_inputs` is not like `model_outputs`."""
+    parts, others = name.lower().split("/"), other.lower().split("/")
+    matchers = (
+        SequenceMatcher(None, one[:_LONGEST_COMPARED], two[:_LONGEST_COMPARED])
+        for one, two in zip(parts, others, strict=False)
+    )
+    return len(parts) == len(others) and all(
+        one.real_quick_ratio() > _CLOSE and one.ratio() > _CLOSE for one in matchers
+    )
+
+
+def _empty(everything: Sequence[StoredObject], scope: Scope) -> Finding:
+    others = [one.name for one in everything if not one.name.startswith(("_", "."))]  # "." are a receiver's checks
+    if others:
+        sentence = (
+            f"expected blobs of events in {scope.store}, got {len(others):,} other object(s), such as "
+            f"{others[0][:200]!r}: this may not be the store of a receiver"
+        )
+        return Finding(cause="no_store", step="store", outcome="stopped", sentence=sentence)
+    aside = sorted({one.name.partition("/")[0] for one in everything} & {QUARANTINE, PARKED})
+    got = f"only what receivers have set aside ({', '.join(aside)[:200]})" if aside else "an empty store"
+    sentence = (
+        f"expected lines in {scope.store}, got {got}: nothing has been stored here yet, or the receiver writes to "
+        "another store"
+    )
+    run = ("otel-modeldata check --environment", scope.command("doctor"))
+    return Finding(cause="empty_store", step="store", outcome="missing", sentence=sentence, run=run)
+
+
+def _below(prefix: str, scope: Scope) -> Finding:
+    store = f"{scope.store.rstrip('/')}/{prefix}"
+    sentence = (
+        f"expected {scope.shown} at the top of {scope.store}, got it below {prefix!r}: the store is {store}, correct "
+        "its URL"
+    )
+    inner = Scope(name=scope.name, window=scope.window, now=scope.now, store=store, url=store)
+    return Finding(cause="other_folder", step="store", outcome="stopped", sentence=sentence, run=(inner.command("ls"),))
+
+
+def _times(collections: Sequence[Seen], scope: Scope) -> Iterator[Finding]:
+    is_some = any(one.has_data for one in collections)
+    quiet = [one for one in collections if not one.has_data]
+    for one in collections:
+        if one.future:
+            yield _future(one, scope, is_some=is_some)
+            break
+    late = next((one for one in quiet if one.late), None)
+    if late is not None:
+        written = "" if late.written is None else f" at {shown_time(late.written)}"
+        sentence = (
+            f"lines of {late.root} were written{written}, but into the folder {late.late}: their events are that old, "
+            "or the sender's clock is behind; compare `date -u` of both machines, or read from that hour on"
+        )
+        outcome = stops(has_data=is_some)
+        yield Finding(cause="late_events", step="collection", outcome=outcome, sentence=sentence)
+    if is_some:
+        shown = [one.root for one in collections if one.has_data]
+        more = f" and {len(shown) - _SHOWN:,} more" if len(shown) > _SHOWN else ""
+        yield Finding(
+            cause="data",
+            step="collection",
+            outcome="ok",
+            sentence=f"lines are written: {', '.join(shown[:_SHOWN])}{more}",
+        )
+    if quiet and not (is_some and scope.collection):
+        yield _quiet(quiet, scope, outcome="suspect" if is_some else "missing")
+
+
+def _future(one: Seen, scope: Scope, *, is_some: bool) -> Finding:
+    sentence = (
+        f"lines of {one.root} are in the folder {one.future}, whose time has not begun (now is "
+        f"{shown_time(scope.now)}): "
+        "the sender's clock is ahead, or it sends local time as UTC; compare `date -u` of both machines"
+    )
+    outcome = stops(has_data=is_some)
+    return Finding(cause="future_events", step="collection", outcome=outcome, sentence=sentence)
+
+
+def _quiet(quiet: Sequence[Seen], scope: Scope, *, outcome: Outcome) -> Finding:
+    last = max(quiet, key=lambda one: (one.written or 0, one.last_end))
+    written = "" if last.written is None else f", written at {shown_time(last.written)} ({_ago(scope, last.written)})"
+    others = f" (and {len(quiet) - 1:,} more)" if len(quiet) > 1 else ""
+    between = f"its folders are of {last.first} to {last.last or last.future}"
+    sentence = f"expected lines of {last.root}{others} in the window, got none: {between}{written}"
+    return Finding(
+        cause="no_new_lines",
+        step="collection",
+        outcome=outcome,
+        sentence=sentence,
+        run=(scope.command("tail", last.root, "--lines", "3"),),
+    )
+
+
+def _ago(scope: Scope, moment: int) -> str:
+    minutes = max(0, scope.now - moment) // NANOSECONDS // 60
+    days, hours = minutes // 1440, minutes // 60
+    return f"{days:,} d ago" if days > 1 else f"{hours} h ago" if hours > 1 else f"{minutes} min ago"
+
+
+def _rates(collections: Sequence[Seen], scope: Scope) -> Iterator[Finding]:
+    other = [one for one in collections if one.other_rate]
+    if other:
+        sentence = (
+            f"{other[0].root} has the folder {other[0].other_rate}, which is not that of an hour: Azure ML's monitors "
+            "read hour folders only and find none of these lines; set rolling_rate to Hour if they should"
+        )
+        yield Finding(
+            cause="no_hour_folders",
+            step="collection",
+            outcome="suspect",
+            sentence=sentence,
+            run=(scope.command("ls"),),
+        )
+
+
+def _copies(store: StoreAccess, scope: Scope) -> Iterator[Finding]:
+    """Copies by Azure ML's reader, which it reads instead of the blobs, if they are older."""
+    if not scope.collection:
+        return
+    times = [one.modified for one in walk_below(store, f"{scope.name}{SHADOW_SUFFIX}") if one.modified is not None]
+    if not times:
+        return
+    blobs = store.walk(scope.name)
+    newest = max((one.modified for one in blobs if one.modified is not None), default=0.0)
+    if max(times) < newest:
+        sentence = (
+            f"Azure ML's reader has copied blobs into {scope.name}{SHADOW_SUFFIX} and reads the copies, the last of "
+            f"which is of {shown_time(int(max(times)) * NANOSECONDS)}: later lines are only in {scope.name}"
+        )
+        yield Finding(cause="old_copies", step="collection", outcome="suspect", sentence=sentence)
