@@ -52,7 +52,7 @@ examples:
       for in the other hours
   otel-modeldata audit az://modeldata/prod --running --remember
       every night: read the lines of the last day, and remember their hours;
-      add --verify once a month, to compare all sealed bytes with their checksums
+      --verify, once a month, compares all sealed bytes with their checksums
 
 what an audit cannot find:
   without a final report, events that a producer sent after its last stored one:
