@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 import appending
 import attacks
+import auditing
 import collecting
 import compacting
 import encoding
@@ -56,6 +57,7 @@ CASES: dict[str, Case] = {
     **compacting.CASES,
     **looking_up.CASES,
     **querying.CASES,
+    **auditing.CASES,
 }
 
 

@@ -12,6 +12,7 @@ from collected_store import collecting
 from engine_environment import NO_JAVA, SESSION, EnginePython, spark_variables
 from prerequisites import need
 from read_lines import COLLECTION, HOUR, line, write
+from sealed_store import audited
 
 import otel_modeldata_reader as reader
 from otel_modeldata import Collector
@@ -208,6 +209,40 @@ def test_a_stream_whose_driver_was_killed_neither_loses_nor_repeats(
     killed.kill()
     spark.run(stream(store, into))
     assert written(spark, into) == sorted((f"event-{number}", number) for number in range(600))
+
+
+def test_an_audit_on_spark_finds_what_one_process_finds(spark: EnginePython, tmp_path: Path) -> None:
+    write(tmp_path, [line(), line(number=1), line(number=1), b"torn\n"])
+    write(tmp_path, [line(number=4)], replica=1)
+    found = spark.run(
+        "from otel_modeldata_reader.engines.spark_audit import audit_on_spark\n"
+        f"result = audit_on_spark(spark, {str(tmp_path)!r})\n"
+        "ledger = result.ledger\n"
+        "locations = (*ledger.unreadable.locations, *ledger.duplicated.locations)\n"
+        "places = [[one.blob[-12:], one.line] for one in locations]\n"
+        "answer = [ledger.lines, places, [[one.stored, one.gaps] for one in result.reconciliations]]"
+    )
+    ours = audited(tmp_path, use_seals=False)
+    places = [
+        [one.blob[-12:], one.line] for one in (*ours.ledger.unreadable.locations, *ours.ledger.duplicated.locations)
+    ]
+    assert found == [5, places, [[one.stored, list(map(list, one.gaps))] for one in ours.reconciliations]]
+    assert len(places) == 2
+
+
+def test_an_audit_on_spark_takes_no_url_with_a_secret(spark: EnginePython) -> None:
+    url = "https://account.blob.core.windows.net/modeldata?sv=2024&sig=hidden"
+    program = (
+        "from otel_modeldata_reader.engines.spark_audit import audit_on_spark\n"
+        "from otel_modeldata_reader.exceptions import ReaderError\n"
+        "try:\n"
+        f"    audit_on_spark(spark, {url!r})\n"
+        "except ReaderError as error:\n"
+        "    answer = str(error)\n"
+    )
+    answer = spark.run(program)
+    assert answer.startswith("expected a store whose URL has no secret, got one with a signature")
+    assert "hidden" not in answer
 
 
 def test_spark_reads_the_files_of_compact_hours_directly(spark: EnginePython, tmp_path: Path) -> None:
