@@ -23,8 +23,10 @@ from otel_modeldata._delivery import metrics as sdk_metrics
 from otel_modeldata._delivery.ending import last_delivery
 from otel_modeldata._settings import delivery as delivery_settings
 from otel_modeldata.environment import VARIABLES
+from otel_modeldata_reader.reporting import gauges
 from otel_modeldata_receiver import telemetry
 from otel_modeldata_receiver.commands import main
+from otel_modeldata_receiver.commands.report.watch import SERVICE_NAME as REPORT_SERVICE
 from otel_modeldata_receiver.config import receiver as receiver_config
 from otel_modeldata_receiver.ingest import admission, read_slots
 from otel_modeldata_receiver.mapping.cloudevent import CloudEvent
@@ -299,7 +301,13 @@ def _metrics_page() -> str:
         "`receiver` and `transport`. The attributes `endpoint` and `deployment` have a pair of values for each "
         "deployment in the deployment files and in `tls.clients`, and for the "
         f"{tenants.MOST_TENANTS} most active of the others; the rest is counted as `{tenants.OTHER}`.\n\n"
-        f"{table(('instrument', 'unit', 'in Prometheus', 'meaning'), in_prometheus)}"
+        f"{table(('instrument', 'unit', 'in Prometheus', 'meaning'), in_prometheus)}\n"
+        "## Reports\n\n"
+        "`report --watch` exports the figures of the last [report](../guides/report.md) as gauges, with "
+        f"`OTEL_METRICS_EXPORTER` as above; `service.name` is `{REPORT_SERVICE}`. All have the attributes `endpoint` "
+        "and `deployment`, and `collection`, `column` and `measure` where it is of one; of a collection, the "
+        f"{gauges.MOST_COLUMNS} columns with the largest drift have gauges.\n\n"
+        f"{table(head, [(f'`{name}`', f'`{unit}`', text) for name, (unit, text) in gauges.GAUGES.items()])}"
     )
 
 

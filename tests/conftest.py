@@ -30,6 +30,7 @@ pytest_plugins = [
     "payload_servers",
     "ending_host",
     "engine_environment",
+    "evidently_environment",
     "unread_exceptions",
 ]
 """Servers and programs that tests start, and checks of the whole run; the modules are in `fixtures/`."""

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from .blobs.listing import hours_of
+from .blobs.compacted_name import compacted_root
+from .blobs.listing import collections_of, hours_of
+from .exceptions import UnknownNameError
+from .nearest import nearest
 from .progress import Progress
 from .window import Window
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
 
-__all__ = ["Collection", "collections_in"]
+__all__ = ["Collection", "collection_named", "collections_in", "deployment_named"]
 
 _NANOSECONDS: Final = 1_000_000_000
 _LAST_SECOND: Final = 253_402_300_799
@@ -82,6 +85,55 @@ def collections_in(store: StoreAccess, found: Iterable[CollectionBlobs], *, coun
     found = list(found)
     progress = Progress(store.shown, sum(blob.size for one in found for blob in one.blobs)) if count else None
     return [_collection(store, one, progress) for one in found]
+
+
+def collection_named(store: StoreAccess, collection: str) -> CollectionBlobs:
+    """The blobs of the collection of this name.
+
+    Raises:
+        UnknownNameError: there is none.
+        StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+    """
+    name = collection.strip("/")
+    found = None
+    if _is_folder(name):
+        found = collections_of([*store.walk(name), *store.walk(compacted_root(name))]).get(name)
+    if found is None:
+        known = collections_of(store.walk())
+        if name not in known:
+            raise UnknownNameError(
+                f"expected a collection of {store.shown}, got {collection!r}: {nearest(name, list(known))}"
+            )
+        found = known[name]
+    return found
+
+
+def deployment_named(store: StoreAccess, name: str | None) -> str:
+    """The deployment of this name; the only one for None.
+
+    Raises:
+        UnknownNameError: there is none, or there are several.
+        StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
+    """
+    known = sorted({"/".join(one.names[:2]) for one in collections_of(store.walk()).values() if one.names})
+    if name is None and len(known) != 1:
+        shown = ", ".join(known) or "none"
+        raise UnknownNameError(
+            f"expected one deployment in {store.shown}, got {shown}: name one as deployment, or by --deployment"
+        )
+    if name is not None and name not in known:
+        raise UnknownNameError(f"expected a deployment of {store.shown}, got {name!r}: {nearest(name, known)}")
+    return name or known[0]
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a store can list this name."""
+    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
+
+    try:
+        return checked_name(name) == name
+    except ValueError:
+        return False
 
 
 def _collection(store: StoreAccess, one: CollectionBlobs, progress: Progress | None) -> Collection:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .blobs.compacted_name import compacted_root
 from .blobs.dated_folder import LATENESS_SECONDS
 from .blobs.listing import collections_of
-from .exceptions import UnknownNameError, WindowError
-from .nearest import nearest
+from .collection import collection_named
+from .exceptions import WindowError
 from .window import window_of
 
 if TYPE_CHECKING:
-    from otel_modeldata_receiver.storage.store import StoredObject
-
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
     from .compacting.compact import CompactedFolder
@@ -175,27 +172,4 @@ class MaintainedStore:
         )
 
     def _blobs_of(self, collection: str) -> CollectionBlobs:
-        name = collection.strip("/")
-        found = collections_of(self._objects_of(name)).get(name) if _is_folder(name) else None
-        if found is None:
-            known = collections_of(self._store.walk())
-            if name not in known:
-                raise UnknownNameError(
-                    f"expected a collection of {self._store.shown}, got {collection!r}: {nearest(name, list(known))}"
-                )
-            found = known[name]
-        return found
-
-    def _objects_of(self, name: str) -> list[StoredObject]:
-        """What a collection has: its folder, and its compacted folders."""
-        return [*self._store.walk(name), *self._store.walk(compacted_root(name))]
-
-
-def _is_folder(name: str) -> bool:
-    """Whether a store can list this name."""
-    from otel_modeldata_receiver.storage.store import checked_name  # noqa: PLC0415 (a store is open already)
-
-    try:
-        return checked_name(name) == name
-    except ValueError:
-        return False
+        return collection_named(self._store, collection)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from .blobs.datastore import located
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
-from .collection import Collection, collections_in
-from .exceptions import ReaderError, UnknownNameError
+from .collection import Collection, collections_in, deployment_named
+from .exceptions import ReaderError
 from .lookup import find_id
 from .maintained_store import MaintainedStore
-from .nearest import nearest
 from .reading import Reading, Request
 from .window import window_of
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from .joining.joined_table import How
     from .labels import LabelWriter
     from .replaying import Recording, Replay
+    from .reporting import Report, Thresholds
     from .sql import Query
     from .window import Moment
 
@@ -236,6 +236,46 @@ class Store(MaintainedStore):
             label_id=label_id,
         )
 
+    def report(  # noqa: PLR0913 (most are keywords)
+        self,
+        name: str,
+        since: Moment = None,
+        until: Moment = None,
+        *,
+        baseline: str | os.PathLike[str] | tuple[Moment, Moment] | None = None,
+        by: str | None = None,
+        prediction: str | None = None,
+        label: str | None = None,
+        score: str | None = None,
+        labels: bool | str = True,
+        thresholds: Thresholds | None = None,
+    ) -> Report:
+        """What came in, what changed against a baseline, and how good predictions were.
+
+        Args:
+            name: `endpoint/deployment`, or a collection.
+            since: only events from this moment on, as for `read`.
+            until: only events before this moment.
+            baseline: a Parquet or CSV file, such as the training data; or another window, as a pair or as a text such
+                as `2026-11-01..2026-11-08`. Without one nothing is compared.
+            by: a column of inputs or outputs: performance for each of its values, too.
+            prediction: the column of outputs with what the model answered, if they have several.
+            label: the column of labels with what was right, if they have several.
+            score: the column of outputs with a score of the positive class, for the area under the curve.
+            labels: whether to use those in `endpoint/deployment/ground_truth`; or the collection that has them.
+            thresholds: from which value on a figure is a finding.
+
+        Raises:
+            UnknownNameError: no such deployment, collection or column.
+            ReaderError: as for `read`, and for a baseline that cannot be read.
+        """
+        from .reporting.making import Source, report_of  # noqa: PLC0415 (imported with the first report)
+        from .reporting.profiles.scored_rows import Roles  # noqa: PLC0415 (likewise)
+
+        source = Source(store=self._store, collections=collections_of(self._store.walk()), read=self.read)
+        roles = Roles(prediction=prediction, label=label, score=score, by=by)
+        return report_of(source, name, window_of(since, until), baseline, roles, labels, thresholds)
+
     def query(self, sql: str, since: Moment = None, until: Moment = None) -> Query:
         """The rows of a query in DuckDB's SQL; nothing is read before they are asked for.
 
@@ -300,7 +340,7 @@ class Store(MaintainedStore):
         from .labels import label_frames  # noqa: PLC0415 (imports pandas)
 
         frames = label_frames(labels, at)
-        return self._label_writer(self._deployment(deployment)).write(*frames)
+        return self._label_writer(deployment_named(self._store, deployment)).write(*frames)
 
     def _label_writer(self, deployment: str) -> LabelWriter:
         from .labels import LabelWriter  # noqa: PLC0415 (imported with the first label)
@@ -308,21 +348,6 @@ class Store(MaintainedStore):
         if deployment not in self._label_writers:
             self._label_writers[deployment] = LabelWriter(self._store.url, deployment, access=self._store.access)
         return self._label_writers[deployment]
-
-    def _deployment(self, name: str | None) -> str:
-        """The deployment of this name, or the only one."""
-        known = sorted({"/".join(one.names[:2]) for one in collections_of(self._store.walk()).values() if one.names})
-        if name is None and len(known) != 1:
-            shown = ", ".join(known) or "none"
-            raise UnknownNameError(
-                f"expected one deployment in {self._store.shown}, got {shown}: name one as deployment, or by "
-                "--deployment"
-            )
-        if name is not None and name not in known:
-            raise UnknownNameError(
-                f"expected a deployment of {self._store.shown}, got {name!r}: {nearest(name, known)}"
-            )
-        return name or known[0]
 
     def replay(self, recording: Recording) -> Replay:
         """Recorded requests that can be sent to another endpoint; nothing is read before its methods are called.

@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "ls": (".reading.ls", "list the collections of a store"),
     "query": (".reading.query", "run SQL over the collections of a store"),
     "replay": (".replay.command", "send recorded requests to another endpoint and compare"),
+    "report": (".report.command", "report on a deployment: drift, errors, performance"),
     "seal": (".maintenance.seal", "say which hours of a store are complete"),
     "show": (".reading.show", "show everything about one id"),
     "tail": (".reading.tail", "print the rows of a collection as they are written"),
@@ -45,7 +46,7 @@ _COMMANDS: Final = {
 }
 """The module of each command, and its line in the help."""
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-_TIMES: Final = ("--since", "--until", "--from", "--to")
+_TIMES: Final = ("--since", "--until", "--from", "--to", "--baseline")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

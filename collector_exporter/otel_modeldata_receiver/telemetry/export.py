@@ -51,12 +51,13 @@ class MetricExport:
     stop: Callable[[], None]
 
 
-def start_metrics(instance: str, *, prometheus: bool = False) -> MetricExport:
+def start_metrics(instance: str, *, prometheus: bool = False, service: str = SERVICE_NAME) -> MetricExport:
     """Export metrics as `OTEL_METRICS_EXPORTER` states, and keep them for `/metrics` if `prometheus` is set.
 
     Args:
         instance: the receiver's instance id, for the resource.
         prometheus: whether an admin listener serves `/metrics`.
+        service: the `service.name`, unless a variable names another.
 
     Raises:
         ConfigError: the variable names an exporter that this program does not have.
@@ -74,7 +75,7 @@ def start_metrics(instance: str, *, prometheus: bool = False) -> MetricExport:
     from .prometheus import PrometheusReader  # noqa: PLC0415
 
     own = {
-        "service.name": SERVICE_NAME,
+        "service.name": service,
         "service.version": version("otel-modeldata"),
         "service.instance.id": instance,
     }

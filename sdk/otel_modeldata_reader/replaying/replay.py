@@ -21,7 +21,7 @@ from .comparison import Compared
 from .journal import Journal
 from .matching import Matching
 from .recorded_requests import RequestRows, Source, recorded_bodies, recorded_rows
-from .result_files import difference_file, write_answers
+from .result_files import difference_file, remove_unfinished, write_answers
 from .sending import Pace, send_all
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ class Replay:
         window = window_of(recording.since, recording.until)
         journal = Journal(folder, self._facts(target), resume=resume)
         try:
+            remove_unfinished(folder)
             run = journal.fact("run", secrets.token_hex(6))
             window = Window(**journal.fact("window", {"since": window.since, "until": window.until}))
             source = self._source(inputs, window)

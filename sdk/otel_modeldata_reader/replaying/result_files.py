@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .comparison import Difference
     from .journal import Journal
 
-__all__ = ["ANSWERS", "DIFFERENCES", "difference_file", "write_answers"]
+__all__ = ["ANSWERS", "DIFFERENCES", "difference_file", "remove_unfinished", "write_answers"]
 
 ANSWERS: Final = "answers.parquet"
 DIFFERENCES: Final = "differences.parquet"
@@ -78,6 +78,13 @@ class _Batches:
             ]
             self._writer.write_table(pa.table(columns, schema=self._schema))
         self._rows, self._size = [], 0
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a replay that was killed has written of its files; call it while the journal is locked."""
+    for name in (ANSWERS, DIFFERENCES):
+        for path in folder.glob(f".{name}.*.part"):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Figures as one page of HTML, which needs no network, no script and no file beside it."""
