@@ -96,7 +96,7 @@ def collection_named(store: StoreAccess, collection: str) -> CollectionBlobs:
     """
     name = collection.strip("/")
     found = None
-    if _is_folder(name):
+    if _is_folder(name):  # lines before their files: a compaction removes lines once their files are there
         found = collections_of([*store.walk(name), *store.walk(compacted_root(name))]).get(name)
     if found is None:
         known = collections_of(store.walk())

@@ -13,7 +13,7 @@ from .window import window_of
 if TYPE_CHECKING:
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
-    from .compacting.compact import CompactedFolder
+    from .compacting.compacted_folder import CompactedFolder
     from .sealing.folder_seal import FolderSeal
     from .window import Moment
 

@@ -7,7 +7,8 @@ learns the ids in the blobs that took its place, and goes on in its next blob.
 A note is `_replaced/{digest of the name}/{size}.json`. It holds for the blob up to that size, and only while the blob
 is gone or empty. So it says nothing about another blob of that name.
 
-A copy without erased rows is beside its blob: `{stem}{ordinal}-e{number}.jsonl`. No receiver appends to it.
+A copy without erased rows is beside its blob: `{stem}{ordinal}-e{number}.jsonl`. No receiver appends to it. Where lines
+are parked, the copy has another ordinal, because it is delivered as its blob would have been.
 """
 
 from __future__ import annotations
@@ -18,18 +19,27 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .folder_names import MOUNTED, REPLACED
+from .folder_names import MOUNTED, PARKED, REPLACED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ..store import Store, StoredObject
 
-__all__ = ["Replacement", "blob_name_of", "copy_name", "is_replacement_note", "note_folder", "replacement_of"]
+__all__ = [
+    "Replacement",
+    "blob_name_of",
+    "copy_name",
+    "is_replacement_note",
+    "note_folder",
+    "noted_blob",
+    "replacement_of",
+]
 
 _MOUNT: Final = re.compile(rf"{MOUNTED}/[^/]+/")
 _NOTE: Final = re.compile(rf"{REPLACED}/[0-9a-f]{{32}}/(?P<size>\d{{1,18}})\.json", re.ASCII)
 _COPY: Final = re.compile(r"(?P<stem>.*?\d+)(?:-e(?P<number>\d{1,6}))?\.jsonl", re.ASCII | re.DOTALL)
+_PARKED: Final = re.compile(rf"(?P<stem>{PARKED}/.+/[0-9a-f]{{32}})\d+\.jsonl", re.ASCII | re.DOTALL)
 _MOST_BYTES: Final = 1 << 20
 _MOST_COPIES: Final = 1000
 _MOST_STEPS: Final = 100
@@ -72,6 +82,15 @@ def is_replacement_note(name: str) -> bool:
     return _NOTE.fullmatch(name) is not None
 
 
+def noted_blob(content: bytes) -> str | None:
+    """The name of the blob that a note is about; None if it is no such note."""
+    try:
+        name = json.loads(content)["blob"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return name if isinstance(name, str) else None
+
+
 def copy_name(blob: str, is_taken: Callable[[str], bool]) -> str:
     """The next free name of a copy of a blob, which is sorted beside it.
 
@@ -79,6 +98,12 @@ def copy_name(blob: str, is_taken: Callable[[str], bool]) -> str:
         blob: name of a blob or of a copy.
         is_taken: whether a name is in use.
     """
+    parked = _PARKED.fullmatch(blob)
+    if parked is not None:  # only names of this form are delivered
+        number = 1
+        while is_taken(name := f"{parked['stem']}{number:09d}.jsonl"):
+            number += 1
+        return name
     match = _COPY.fullmatch(blob)
     stem = blob.removesuffix(".jsonl") if match is None else match["stem"]
     number = 1 if match is None or match["number"] is None else int(match["number"]) + 1
