@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
-    from .compacting.compact import CompactedFolder
+    from .compacting.compacted_folder import CompactedFolder
     from .erasing import Receipt
     from .sealing.folder_seal import FolderSeal
     from .window import Moment
