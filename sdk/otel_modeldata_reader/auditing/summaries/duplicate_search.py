@@ -54,7 +54,7 @@ class DuplicateSearch:
         self._folder = folder
         self._most = most_in_run
         self._waiting: list[_Run] = []
-        self._runs: list[_Run] = []
+        self._runs: list[Path] = []
         self._count = 0
         self._waits = 0
 
@@ -84,7 +84,10 @@ class DuplicateSearch:
         rounds = -(-self._count // self._most)
         edges = [int(edge) for edge in np.linspace(-(2.0**63), 2.0**63, rounds + 1)[1:-1]]
         for first, last in zip([None, *edges], [*edges, None], strict=True):
-            pieces = [_between(run, first, last) for run in (*self._runs, *self._waiting)]
+            pieces = [
+                *(_between(_stored(path), first, last) for path in self._runs),
+                *(_between(run, first, last) for run in self._waiting),
+            ]
             hashes = np.concatenate([np.empty(0, np.int64), *(one.hashes for one in pieces)])
             codes = np.concatenate([np.empty(0, np.int32), *(one.codes for one in pieces)])
             yield from _repeated(hashes, codes, order)
@@ -97,14 +100,19 @@ class DuplicateSearch:
         path = self._folder / f"ids-{len(self._runs):06d}"
         hashes[ascending].tofile(path)
         codes[ascending].tofile(path.with_suffix(".parts"))
-        self._runs.append(_Run(np.memmap(path, np.int64, "r"), np.memmap(path.with_suffix(".parts"), np.int32, "r")))
+        self._runs.append(path)
+
+
+def _stored(path: Path) -> _Run:
+    """A run in a file; its pages are in memory until the arrays are gone."""
+    return _Run(np.memmap(path, np.int64, "r"), np.memmap(path.with_suffix(".parts"), np.int32, "r"))
 
 
 def _between(run: _Run, first: int | None, last: int | None) -> _Run:
     """The ids of a run from `first` up to, not including, `last`."""
     start = 0 if first is None else int(np.searchsorted(run.hashes, first))
     end = len(run.hashes) if last is None else int(np.searchsorted(run.hashes, last))
-    return _Run(run.hashes[start:end], run.codes[start:end])
+    return _Run(np.array(run.hashes[start:end]), np.array(run.codes[start:end]))  # copies
 
 
 def _repeated(hashes: NDArray[np.int64], codes: NDArray[np.int32], order: NDArray[np.int64]) -> Iterator[Repeated]:
