@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .answer_rows import AnswerRows, aligned, answer_rows
+from .answer_rows import AnswerRows, aligned, answer_rows, is_json
 from .value_differences import ColumnDifferences, ColumnResult, Tolerance, compared
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ class Comparison:
         without_output: requests without recorded outputs; their answers are not compared.
         uncertain: requests whose correlation id is that of several, so that their outputs are not known.
         surplus: rows of answers beyond those that were recorded.
+        not_json: answers that are no JSON.
+        without_rows: answers in JSON in which no rows are found, see `Recording.answer_at`.
+        without_columns: answers whose rows have no column of the recorded outputs, and another number of columns.
         only_recorded: columns that no answer has.
         only_answered: columns that were not recorded.
     """
@@ -98,6 +101,9 @@ class Comparison:
     without_output: int
     uncertain: int
     surplus: int
+    not_json: int
+    without_rows: int
+    without_columns: int
     only_recorded: tuple[str, ...]
     only_answered: tuple[str, ...]
 
@@ -137,6 +143,7 @@ class Compared:
         self._all = _Sums()
         self._slices: dict[str, _Sums] = {}
         self._without_output = self._uncertain = self._surplus = 0
+        self._not_json = self._without_rows = self._without_columns = 0
         self._only: tuple[dict[str, None], dict[str, None]] = ({}, {})
 
     def take_all(self, requests: Iterable[Matched]) -> None:
@@ -160,6 +167,9 @@ class Compared:
             without_output=self._without_output,
             uncertain=self._uncertain,
             surplus=self._surplus,
+            not_json=self._not_json,
+            without_rows=self._without_rows,
+            without_columns=self._without_columns,
             only_recorded=only[0],
             only_answered=only[1],
         )
@@ -178,11 +188,16 @@ class Compared:
         groups = [self._sums_of(slices[row] if row < len(slices) else None) for row in range(count)]
         answered = answer_rows(one.answer, count, self._at) if one.is_usable else None
         if answered is None:
+            if one.is_usable:
+                is_found = is_json(one.answer)
+                self._without_rows += is_found
+                self._not_json += not is_found
             for group in groups:
                 _count(group, "incomparable" if one.is_usable else "missing")
             return
         self._surplus += max(len(answered.rows) - count, 0)
         both = aligned(recorded, answered)
+        self._without_columns += both is None and bool(answered.rows)
         for row, group in enumerate(groups):
             if row >= len(answered.rows):
                 _count(group, "missing")
