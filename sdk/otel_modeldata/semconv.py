@@ -101,6 +101,9 @@ EVENT_COLLECTION: Final = "app_events"
 RESERVED_LINE_KEYS: Final = frozenset({"data", "dataref", "correlationid"})
 """No other key of a line may equal one of these, ignoring case: Spark is case-insensitive, and the whole window
 fails."""
+ERASED_ROWS_KEY: Final = "erasedrows"
+"""The line key that names the rows that were erased, such as `3,7-9`: these are `{}` in `data`, so that the others keep
+their numbers. Only `erase` writes it."""
 
 FOLDER_PATTERNS: Final = {
     "Minute": "%Y/%m/%d/%H/%M",

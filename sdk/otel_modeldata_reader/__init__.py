@@ -13,6 +13,7 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 from __future__ import annotations
 
 from .collection import Collection
+from .compacting.compacted_folder import CompactedFolder
 from .diagnosis import Diagnosis, Finding
 from .diagnosis.why import why
 from .exceptions import (
@@ -25,19 +26,22 @@ from .exceptions import (
     WindowError,
 )
 from .following.new_rows import NewRows
-from .lookup import FoundEvent, FoundId
+from .found_id import FoundEvent, FoundId
 from .reading import Reading
-from .report import Place, ReadReport, TypeChange
+from .report import Place, ReadReport, SealCounts, TypeChange
+from .sealing.folder_seal import FolderSeal
 from .spans import Span
 from .store import Store
 from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.open`
 
 __all__ = [
     "Collection",
+    "CompactedFolder",
     "DamagedLineError",
     "Diagnosis",
     "ExportError",
     "Finding",
+    "FolderSeal",
     "FoundEvent",
     "FoundId",
     "NewRows",
@@ -45,6 +49,7 @@ __all__ = [
     "ReadReport",
     "ReaderError",
     "Reading",
+    "SealCounts",
     "Span",
     "Store",
     "StoreBusyError",

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from .blobs.listing import collections_of, date_of, hours_of
+from .blobs.compacted_name import compacted_root
+from .blobs.listing import collections_of, hours_of
 from .exceptions import UnknownNameError
 from .nearest import nearest
 from .progress import Progress
+from .window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,13 +36,16 @@ class Collection:
         endpoint: empty, like the two others, where the folder is none of the standard layout.
         deployment: of the endpoint.
         collection: such as `model_inputs`.
-        first: the beginning of the first folder that has events, in UTC.
+        first: the beginning of the first folder that has events, in UTC. A folder whose lines are compacted and dropped
+            has them in Parquet.
         last: the beginning of the last one.
         folders: how many folders have events: an hour without any has none.
-        blobs: how many blobs it has.
+        blobs: how many blobs of lines it has.
         size: bytes in them.
-        events: lines in them, if they were counted.
-        rows: rows of these lines, if they were counted; a payload that is no list of rows is one.
+        compacted: bytes of its Parquet files.
+        events: lines, if they were counted, with those that are compacted and dropped.
+        rows: rows of these lines, if they were counted; a payload that is no list of rows is one. Of dropped lines that
+            repeat an event the rows are not known.
         last_write: when one of the blobs was last written; None where the store does not say it.
         gaps: times of whole hours without a folder between two folders: the first moment, and the first one after.
     """
@@ -54,6 +59,7 @@ class Collection:
     folders: int
     blobs: int
     size: int
+    compacted: int = 0
     events: int | None = None
     rows: int | None = None
     last_write: datetime | None = None
@@ -89,7 +95,9 @@ def collection_named(store: StoreAccess, collection: str) -> CollectionBlobs:
         StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
     """
     name = collection.strip("/")
-    found = collections_of(store.walk(name)).get(name) if _is_folder(name) else None
+    found = None
+    if _is_folder(name):  # lines before their files: a compaction removes lines once their files are there
+        found = collections_of([*store.walk(name), *store.walk(compacted_root(name))]).get(name)
     if found is None:
         known = collections_of(store.walk())
         if name not in known:
@@ -130,13 +138,15 @@ def _is_folder(name: str) -> bool:
 
 def _collection(store: StoreAccess, one: CollectionBlobs, progress: Progress | None) -> Collection:
     endpoint, deployment, collection = one.names or ("", "", "")
-    folders = sorted({hours_of(date_of(blob.name)) for blob in one.blobs})
+    folders = sorted({hours_of(date) for date in one.dates(Window())})
     written = [blob.modified for blob in one.blobs if blob.modified is not None]
     events = rows = None
     if progress is not None:
         from .lines.line_counts import counts_of  # noqa: PLC0415 (only where lines are counted)
 
         events, rows = counts_of(store, one, progress.add)
+        dropped_events, dropped_rows = _dropped_counts(store, one)
+        events, rows = events + dropped_events, rows + dropped_rows
     return Collection(
         name=one.root,
         endpoint=endpoint,
@@ -147,11 +157,29 @@ def _collection(store: StoreAccess, one: CollectionBlobs, progress: Progress | N
         folders=len(folders),
         blobs=len(one.blobs),
         size=sum(blob.size for blob in one.blobs),
+        compacted=sum(size for files in one.compacted.values() for name, size in files.items() if _is_parquet(name)),
         events=events,
         rows=rows,
         last_write=datetime.fromtimestamp(max(written), timezone.utc) if written else None,
         gaps=_gaps(folders),
     )
+
+
+def _dropped_counts(store: StoreAccess, one: CollectionBlobs) -> tuple[int, int]:
+    """The lines that are in Parquet files only, and their rows."""
+    if not one.compacted:
+        return 0, 0
+    from .index.dropped_lines import dropped_folders  # noqa: PLC0415 (imports pyarrow)
+    from .lines.payloads import Payloads  # noqa: PLC0415 (likewise)
+
+    payloads = Payloads(store, one.objects)
+    found = [folder for folder, _ in dropped_folders(store, one, Window()) if folder is not None]
+    lines = sum(blob.lines for folder in found for blob in folder.blobs.values())
+    return lines, sum(folder.rows(payloads) for folder in found)
+
+
+def _is_parquet(name: str) -> bool:
+    return name.endswith(".parquet")
 
 
 def _gaps(folders: Sequence[tuple[int, int]]) -> tuple[tuple[datetime, datetime], ...]:

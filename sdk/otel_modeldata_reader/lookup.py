@@ -8,17 +8,16 @@ is a correlation id, a row id (`{correlation id}_{number}`), an event id or a tr
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .blobs.byte_ranges import ByteRange
 from .blobs.dated_folder import is_closed
 from .blobs.listing import collections_of, date_of
 from .exceptions import StoreUnavailableError, UnknownNameError
+from .found_id import FoundEvent, FoundId
 from .progress import Progress
 from .report import Place
-from .spans import is_of_spans, tree_of
+from .spans import is_of_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,21 +26,20 @@ if TYPE_CHECKING:
 
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
+    from .index.dropped_search import DroppedSearch
     from .index.id_search import IdSearch, Match
     from .index.index_file import Entry
     from .index.index_writer import IndexWriter
     from .index.store_index import StoreIndex
-    from .spans import Span
     from .window import Window
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["FoundEvent", "FoundId", "find_id"]
+__all__ = ["find_id"]
 
 _LONGEST_LINE: Final = 64 << 20
 _MOST_EVENTS: Final = 1000
 _MOST_TRACES: Final = 20
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _WORTH_BYTES: Final = 16 << 20
 """Less is scanned in some hundredths of a second, and gets no file of its own."""
 _MOST_DAMAGED: Final = 5
@@ -50,86 +48,6 @@ _INDEXED_BYTES: Final = 16 << 20
 """Longer lines are not in the index: of a hostile one, each text could be an id."""
 _LINE_BYTES: Final = 64 << 10
 """First read of a line whose position is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundEvent:
-    """One event of an id.
-
-    Attributes:
-        collection: the folder of its collection in the store.
-        place: its blob and line.
-        time_ns: when it happened, in nanoseconds since the epoch; None if the line does not say it.
-        event_id: its own id.
-        correlation_id: the id of its request.
-        trace_id: 32 hex digits; empty outside of a trace.
-        span_id: 16 hex digits; empty outside of a trace.
-        content: its rows or its payload as JSON, each number as the line has it.
-        row: the number of the row that a row id names.
-        is_missing: whether the payload is an object of its own that the store does not have.
-        method: the HTTP method, of a request or response; None otherwise, as are the following.
-        path: of the request.
-        status_code: of the response.
-        latency_ms: from the first byte of the request to the end of the response.
-    """
-
-    collection: str
-    place: Place
-    time_ns: int | None
-    event_id: str | None
-    correlation_id: str | None
-    trace_id: str
-    span_id: str
-    content: bytes
-    row: int | None = None
-    is_missing: bool = False
-    method: str | None = None
-    path: str | None = None
-    status_code: str | None = None
-    latency_ms: str | None = None
-
-    @property
-    def time(self) -> datetime | None:
-        """When it happened, in UTC and whole microseconds."""
-        return None if self.time_ns is None else _EPOCH + timedelta(microseconds=self.time_ns // 1000)
-
-    @property
-    def rows(self) -> Any:
-        """The content as Python objects; only the row that was asked for, if it was a row id."""
-        import msgspec  # noqa: PLC0415 (only for lines that are found)
-
-        try:
-            decoded = msgspec.json.decode(self.content)
-        except (ValueError, RecursionError):
-            return self.content
-        if self.row is not None and isinstance(decoded, list):
-            return decoded[self.row : self.row + 1]
-        return decoded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundId:
-    """What a store has about an id.
-
-    Attributes:
-        id: as it was asked for.
-        events: in the order of their times.
-        scanned: bytes that were searched; those that the index covers were not.
-        size: bytes in the blobs that have been looked up.
-        notes: files of the index that are damaged or foreign, and were not used; damaged lines with the text of the id.
-    """
-
-    id: str
-    events: tuple[FoundEvent, ...]
-    scanned: int
-    size: int = 0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """The spans among the events, each below its parent, siblings by their start."""
-        rows = [(event.rows, event.place) for event in self.events if is_of_spans(event.collection)]
-        return tree_of((row, place) for found, place in rows if isinstance(found, list) for row in found)
 
 
 def find_id(
@@ -160,11 +78,14 @@ def find_id(
     blobs = {
         root: [ByteRange(one.name, 0, one.size) for one in found.within(window)] for root, found in collections.items()
     }
+    dropped = _dropped(store, collections, window)
+    if dropped is not None:
+        blobs = {root: [*found, *dropped.ranges(root)] for root, found in blobs.items()}
     size = sum(blob.size for found in blobs.values() for blob in found)
     known = StoreIndex(
         store, objects if index else (), {blob.blob: blob.size for found in blobs.values() for blob in found}
     )
-    lookup = _Lookup(store, known, collections, blobs)
+    lookup = _Lookup(store, known, collections, blobs, dropped)
     search = IdSearch(wanted)
     found = lookup.find(search, blobs, write=index)
     spans = [root for root in blobs if is_of_spans(root)]
@@ -187,7 +108,11 @@ def find_id(
         events=events,
         scanned=lookup.scanned,
         size=size,
-        notes=(*known.notes, *(f"expected an event, got a damaged line in {one}" for one in lookup.damaged)),
+        notes=(
+            *known.notes,
+            *(dropped.notes if dropped is not None else ()),
+            *(f"expected an event, got a damaged line in {one}" for one in lookup.damaged),
+        ),
     )
 
 
@@ -200,11 +125,13 @@ class _Lookup:
         index: StoreIndex,
         collections: Mapping[str, CollectionBlobs],
         blobs: Mapping[str, Sequence[ByteRange]],
+        dropped: DroppedSearch | None,
     ) -> None:
         self._store = store
         self._index = index
         self._collections = collections
         self._of_root = blobs
+        self._dropped = dropped
         self._blobs = {blob.blob: blob for found in blobs.values() for blob in found}
         self._may_write = True
         self._scanned: set[ByteRange] = set()
@@ -237,6 +164,8 @@ class _Lookup:
         for part in parts:
             if len(found) >= _MOST_EVENTS:
                 break
+            if self._is_dropped(part.blob):
+                continue
             root = root_of[part.blob]
             into = writer if is_closed(date_of(part.blob)) else None
             for place, line in self._lines_with(search, part, into, progress, in_rows=names_ids_in_rows(root)):
@@ -244,9 +173,29 @@ class _Lookup:
                     found.append(self._event(match, root, place))
                 elif len(self.damaged) < _MOST_DAMAGED and search.is_damaged(line) and place not in self.damaged:
                     self.damaged.append(place)
+        found += self._in_dropped(search, parts, root_of, writer)
         if writer is not None:
             self._put(writer.finish())
         return found[:_MOST_EVENTS]
+
+    def _is_dropped(self, blob: str) -> bool:
+        return self._dropped is not None and blob in self._dropped
+
+    def _in_dropped(
+        self, search: IdSearch, parts: Sequence[ByteRange], root_of: Mapping[str, str], writer: IndexWriter | None
+    ) -> list[FoundEvent]:
+        """The events in blobs that are in Parquet files only, and that the index does not cover."""
+        blobs = sorted({part.blob for part in parts if self._is_dropped(part.blob)})
+        found: list[FoundEvent] = []
+        if self._dropped is None or not blobs:
+            return found
+        for place, line, files in self._dropped.found(search, blobs, writer):
+            self._put(files)
+            if place is not None and (match := search.match(line, root_of[place.blob])) is not None:
+                found.append(self._event(match, root_of[place.blob], place))
+                if len(found) >= _MOST_EVENTS:
+                    break
+        return found
 
     def _by_index(self, search: IdSearch, root_of: Mapping[str, str]) -> list[FoundEvent]:
         """The events at the places that the index has; a file with a wrong place is used no more."""
@@ -257,13 +206,21 @@ class _Lookup:
                 by_place.setdefault((entry.blob, entry.start), (name, entry))
         entries = [by_place[place] for place in sorted(by_place)][:_MOST_EVENTS]
         found: list[tuple[str, FoundEvent]] = []
-        for (name, entry), line in zip(entries, self._lines_at([entry for _, entry in entries]), strict=True):
+        for (name, entry), line in zip(entries, self._lines_of([entry for _, entry in entries]), strict=True):
             root = root_of[entry.blob]
             if line is None or not search.is_in(line, root):
                 self._index.leave_out(name, f"it leads to {entry.blob}, line {entry.line}, which has not the id")
             elif (match := search.match(line, root)) is not None:
                 found.append((name, self._event(match, root, Place(blob=entry.blob, line=entry.line))))
         return [event for name, event in found if self._index.has(name)]
+
+    def _lines_of(self, entries: Sequence[Entry]) -> Iterator[bytes | None]:
+        """The line at each entry, also of blobs that are in Parquet files only."""
+        places = [(one.blob, one.line) for one in entries if self._is_dropped(one.blob)]
+        dropped = self._dropped.lines_at(places) if self._dropped is not None and places else {}
+        others = self._lines_at([one for one in entries if not self._is_dropped(one.blob)])
+        for one in entries:
+            yield dropped.get((one.blob, one.line)) if self._is_dropped(one.blob) else next(others)
 
     def _lines_at(self, entries: Sequence[Entry]) -> Iterator[bytes | None]:
         """The line at each entry; None where no line begins."""
@@ -350,6 +307,15 @@ class _Lookup:
             status_code=envelope.statuscode,
             latency_ms=envelope.latencyms,
         )
+
+
+def _dropped(store: StoreAccess, collections: Mapping[str, CollectionBlobs], window: Window) -> DroppedSearch | None:
+    """What is in Parquet files only; None if nothing is compacted."""
+    if not any(one.compacted for one in collections.values()):
+        return None
+    from .index.dropped_search import DroppedSearch  # noqa: PLC0415 (imports pyarrow)
+
+    return DroppedSearch(store, collections, window)
 
 
 def _writer(parts: Sequence[ByteRange]) -> IndexWriter | None:

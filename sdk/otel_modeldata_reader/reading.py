@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from .exceptions import DamagedLineError, ReaderError
+from .exceptions import DamagedLineError, ReaderError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
     from .engines.planning import ReadPlan
-    from .report import ReadReport
+    from .report import ReadReport, SealCounts
     from .rows.column_types import ColumnTypes
     from .rows.one_pass import OnePass
     from .rows.result import Plan
@@ -49,6 +49,7 @@ class Request:
         where: only rows for which this is true: a condition in DuckDB's SQL.
         envelope: whether the envelope's columns come before the own ones.
         strict: whether what would be skipped is an error.
+        seals: what was left out, if the blobs are only those that are sealed.
     """
 
     collection: CollectionBlobs
@@ -57,6 +58,7 @@ class Request:
     where: str | None = None
     envelope: bool = True
     strict: bool = False
+    seals: SealCounts | None = None
 
 
 class Reading:
@@ -263,7 +265,7 @@ class Reading:
         asked, root = self._request, self._request.collection.root
         columns = None if asked.columns is None else list(asked.columns)
         arguments = {"collection": root, "columns": columns, "where": asked.where, "envelope": asked.envelope}
-        arguments |= window_texts(asked.window)
+        arguments |= window_texts(asked.window) | ({} if asked.seals is None else {"sealed": True})
         origin = Origin(store=self._store.shown, method="read", arguments=arguments)
         return mlflow_dataset(
             self.to_pandas(), origin, name=name or root or "rows", targets=targets, predictions=predictions
@@ -289,6 +291,7 @@ class Reading:
         from .lines.tally import Tally  # noqa: PLC0415 (imports msgspec)
         from .progress import Progress  # noqa: PLC0415 (with the others)
         from .rows.one_pass import OnePass  # noqa: PLC0415 (imports pyarrow)
+        from .rows.wanted_columns import wanted_columns  # noqa: PLC0415 (with the others)
 
         collection = self._request.collection
         progress = Progress(collection.root, self._size())
@@ -300,22 +303,33 @@ class Reading:
             tally=Tally(strict=self._request.strict),
             known=known,
             progress=progress.add,
+            wanted=wanted_columns(self._request.columns, self._request.where),
         )
 
     def _planned(self, schemas: Sequence[pa.Schema], columns: ColumnTypes) -> Plan:
         from .rows.result import planned  # noqa: PLC0415 (imports pyarrow)
 
-        return planned(schemas, columns, self._request.columns, envelope=self._request.envelope)
+        asked = self._request
+        try:
+            return planned(schemas, columns, asked.columns, envelope=asked.envelope)
+        except UnknownNameError:
+            if not asked.collection.compacted:
+                raise
+            every = replace(asked, columns=None, where=None, strict=False)  # the message names columns that there are
+            names = Reading(self._store, every).to_arrow().slice(0, 0)
+            return planned([names.schema], columns, asked.columns, envelope=False)
 
     def _finish(self, first: OnePass, plan: Plan, kept: int) -> None:
         from .blobs.set_aside import parked_bytes, quarantined_lines  # noqa: PLC0415 (only at the end)
 
-        blobs, root = first.blobs, self._request.collection.root
+        root = self._request.collection.root
+        blobs, size = first.extent
         self._report = first.tally.report(
             plan.types,
             tuple(plan.renamed.items()),
-            blobs=len(blobs),
-            size=sum(blob.size for blob in blobs),
+            seals=self._request.seals,
+            blobs=blobs,
+            size=size,
             kept=kept,
             quarantined=quarantined_lines(self._store, self._request.window),
             parked=parked_bytes(self._store, root) if root else 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Place", "ReadReport", "TypeChange", "counted"]
+__all__ = ["Place", "ReadReport", "SealCounts", "TypeChange", "counted"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -52,6 +52,29 @@ class TypeChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealCounts:
+    """What a reading of sealed hours leaves out, within its window.
+
+    Attributes:
+        unsealed: folders that have no seal.
+        changed: folders that have not all bytes of their seal any more: they are left out, too.
+        reopened: folders to which lines came after their seal. The sealed lines are read.
+        late_bytes: bytes of these later lines.
+    """
+
+    unsealed: int = 0
+    changed: int = 0
+    reopened: int = 0
+    late_bytes: int = 0
+
+    def __str__(self) -> str:
+        parts = [counted(self.unsealed, "folder") + " without a seal"] if self.unsealed else []
+        parts += [counted(self.changed, "folder") + " changed after the seal"] if self.changed else []
+        late = f"{self.late_bytes:,} bytes in {counted(self.reopened, 'folder')} came after the seal"
+        return "; ".join([*parts, late] if self.reopened else parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadReport:
     """The counts of one reading, complete when it has ended.
 
@@ -68,6 +91,8 @@ class ReadReport:
         misplaced: events in the folder of another time.
         mismatched: events whose rows do not have the types that their line says; they were read without these.
         missing_payloads: events left out, because the object that they refer to is missing or unreadable.
+        distrusted: compacted folders with a manifest or a Parquet file that is damaged or missing: their lines were
+            read instead, where they are still there.
         quarantined: lines in the quarantine of the store in the same hours, of any collection: they could not become
             events.
         parked: bytes of this collection that wait in the store for their own place.
@@ -76,6 +101,7 @@ class ReadReport:
         unconverted: columns of a frame with a cell that is no value of the type that its line says: they have the
             values of the Arrow table.
         first: the first lines that were left out, and why; at most 20.
+        seals: what was left out because it is not sealed; None unless only sealed hours were asked for.
     """
 
     blobs: int = 0
@@ -90,18 +116,20 @@ class ReadReport:
     misplaced: int = 0
     mismatched: int = 0
     missing_payloads: int = 0
+    distrusted: int = 0
     quarantined: int = 0
     parked: int = 0
     renamed: tuple[tuple[str, str], ...] = ()
     type_changes: tuple[TypeChange, ...] = ()
     unconverted: tuple[str, ...] = ()
     first: tuple[tuple[Place, str], ...] = ()
+    seals: SealCounts | None = None
 
     @property
     def is_clean(self) -> bool:
         """Whether every line was read, each with the types of all others."""
         skipped = self.torn + self.foreign + self.mismatched + self.missing_payloads + self.quarantined + self.parked
-        return not skipped and not self.type_changes and not self.unconverted
+        return not skipped and not self.distrusted and not self.type_changes and not self.unconverted
 
     def __str__(self) -> str:
         skipped = (
@@ -111,6 +139,7 @@ class ReadReport:
             "misplaced",
             "mismatched",
             "missing_payloads",
+            "distrusted",
             "quarantined",
             "outside",
         )
@@ -121,4 +150,5 @@ class ReadReport:
         parts += [f"column {name!r} is {new!r} here" for name, new in self.renamed]
         parts += [str(change) for change in self.type_changes]
         parts += [f"column {name!r} has values of another type than its lines say" for name in self.unconverted]
+        parts += [str(self.seals)] if self.seals is not None and self.seals != SealCounts() else []
         return "; ".join(parts)

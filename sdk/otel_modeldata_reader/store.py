@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from .blobs.datastore import located
 from .blobs.listing import collections_of
 from .blobs.store_access import StoreAccess
-from .collection import Collection, collection_named, collections_in, deployment_named
+from .collection import Collection, collections_in, deployment_named
 from .exceptions import ReaderError
 from .lookup import find_id
+from .maintained_store import MaintainedStore
 from .reading import Reading, Request
 from .window import window_of
 
@@ -23,13 +24,12 @@ if TYPE_CHECKING:
 
     from otel_modeldata_receiver.config.store_access import AccessConfig
 
-    from .blobs.listing import CollectionBlobs
     from .diagnosis import Diagnosis
     from .following.new_rows import NewRows
+    from .found_id import FoundId
     from .joined_rows import JoinedRows
     from .joining.joined_table import How
     from .labels import LabelWriter
-    from .lookup import FoundId
     from .replaying import Recording, Replay
     from .reporting import Report, Thresholds
     from .sql import Query
@@ -62,11 +62,11 @@ def open_store(
     return Store(StoreAccess(*located(str(url), access, config)))
 
 
-class Store:
+class Store(MaintainedStore):
     """A store that is read, and to which labels are added; `open_store` opens it. It can be sent to other processes."""
 
     def __init__(self, store: StoreAccess) -> None:
-        self._store = store
+        super().__init__(store)
         self._label_writers: dict[str, LabelWriter] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -111,6 +111,7 @@ class Store:
         where: str | None = None,
         envelope: bool = True,
         strict: bool = False,
+        sealed: bool = False,
     ) -> Reading:
         """A reading of one collection; nothing is read before its rows are asked for.
 
@@ -124,6 +125,8 @@ class Store:
             envelope: whether rows have the envelope's columns before their own: row_id, correlationid, time, endpoint,
                 deployment, collection, traceparent, modelversion and event_id.
             strict: raise where a line would be skipped or a column would change its type.
+            sealed: read exactly what is sealed, so that the same reading has the same rows later (see `seal`). The
+                report says how many folders have no seal, and which bytes came later.
 
         Raises:
             UnknownNameError: no such collection.
@@ -131,15 +134,21 @@ class Store:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
         window = window_of(since, until)
+        blobs, seals = self._blobs_of(collection), None
+        if sealed:
+            from .sealing.sealed_blobs import sealed_blobs  # noqa: PLC0415 (imports msgspec)
+
+            blobs, seals = sealed_blobs(self._store, blobs, window)
         return Reading(
             self._store,
             Request(
-                collection=self._blobs_of(collection),
+                collection=blobs,
                 window=window,
                 columns=None if columns is None else tuple(columns),
                 where=where,
                 envelope=envelope,
                 strict=strict,
+                seals=seals,
             ),
         )
 
@@ -380,6 +389,3 @@ class Store:
         from .diagnosis.why import diagnosed_store, scope_of  # noqa: PLC0415 (imports the audit)
 
         return diagnosed_store(self._store, scope_of(self._store.url, name, since, until))
-
-    def _blobs_of(self, collection: str) -> CollectionBlobs:
-        return collection_named(self._store, collection)

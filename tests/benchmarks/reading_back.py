@@ -30,13 +30,13 @@ _START: Final = 1_795_305_600
 
 def _reads(rows: int, effort: Effort) -> Sides:
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), rows, effort.of(MEGABYTES * 1_000_000, 200_000))
+        write_lines(Path(folder), rows, effort.of(MEGABYTES * 1_000_000, 200_000))
         sides = {side: partial(_in_process, side, folder) for side in ("ours", "pandas")}
         return in_turn(effort.repeat, sides)
 
 
-def _write(store: Path, rows: int, size: int) -> None:
-    """Lines of one request after the other, with 23 mixed columns, in one blob an hour."""
+def write_lines(store: Path, rows: int, size: int, **keys: str) -> None:
+    """Lines of one request after the other, with 23 mixed columns, in one blob an hour; `keys` are further ones."""
     chance = random.Random(1)
     number = 0
     for hour in range(BLOBS):
@@ -44,11 +44,11 @@ def _write(store: Path, rows: int, size: int) -> None:
         folder.mkdir(parents=True)
         with (folder / f"{0:032x}000000.jsonl").open("w") as blob:
             while blob.tell() < size / BLOBS:
-                blob.write(_line(chance, rows, hour, number))
+                blob.write(_line(chance, rows, hour, number, keys))
                 number += 1
 
 
-def _line(chance: random.Random, rows: int, hour: int, number: int) -> str:
+def _line(chance: random.Random, rows: int, hour: int, number: int, keys: dict[str, str]) -> str:
     seconds = number % 3600
     request = str(uuid.UUID(int=chance.getrandbits(128)))
     event = {
@@ -68,7 +68,7 @@ def _line(chance: random.Random, rows: int, hour: int, number: int) -> str:
         "timens": str((_START + hour * 3600 + seconds) * 10**9 + number),
         "traceparent": f"00-{chance.getrandbits(128):032x}-{chance.getrandbits(64):016x}-01",
     }
-    return json.dumps(event, separators=(",", ":")) + "\n"
+    return json.dumps(event | keys, separators=(",", ":")) + "\n"
 
 
 def _row(chance: random.Random) -> dict[str, Any]:
@@ -107,9 +107,9 @@ def main() -> None:
     acts = {"to pandas": _ours, "batches": _batches, "show": _show}
     work = acts[act] if side == "ours" else _pandas
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # from here on VmHWM is the peak (proc(5))
-    before, began = _memory_mb("VmRSS"), time.process_time()
+    before, began = memory_mb("VmRSS"), time.process_time()
     result = work(Path(store))
-    seconds, peak = time.process_time() - began, _memory_mb("VmHWM") - before
+    seconds, peak = time.process_time() - began, memory_mb("VmHWM") - before
     if act == "to pandas":
         _check(result, Path(store), is_exact=side == "ours")
     print(
@@ -159,7 +159,7 @@ def _check(frame: pd.DataFrame, store: Path, *, is_exact: bool) -> None:
     pd.testing.assert_frame_equal(found.reset_index(drop=True), pd.DataFrame(rows), check_exact=False)
 
 
-def _memory_mb(name: str) -> float:
+def memory_mb(name: str) -> float:
     status = Path("/proc/self/status").read_text("ascii")
     (line,) = (one for one in status.splitlines() if one.startswith(name))
     return int(line.split()[1]) / 1000

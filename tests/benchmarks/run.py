@@ -22,7 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 
 import appending
 import attacks
+import auditing
 import collecting
+import compacting
 import encoding
 import figures
 import growing
@@ -52,8 +54,10 @@ CASES: dict[str, Case] = {
     **attacks.CASES,
     **joining.CASES,
     **reading_back.CASES,
+    **compacting.CASES,
     **looking_up.CASES,
     **querying.CASES,
+    **auditing.CASES,
 }
 
 

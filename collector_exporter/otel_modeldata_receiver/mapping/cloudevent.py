@@ -142,6 +142,7 @@ LINE_ATTRIBUTES: Final = _line_attributes()
 _NOT_EXTENSIONS: Final = semconv.RESERVED_LINE_KEYS.union(
     CloudEvent.__struct_fields__,
     ("dataschema", "subject"),  # context attributes of CloudEvents 1.0 with a meaning of their own
+    (semconv.ERASED_ROWS_KEY,),  # a sender cannot hide rows from readers
 )
 _URL_SAFE: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _encoder: Final = msgspec.json.Encoder()

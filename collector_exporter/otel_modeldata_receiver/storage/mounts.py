@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import DatastoreCheckError, DatastoreError, StoreCheckError, StoreError
@@ -80,8 +81,13 @@ class MountedStores:
         return [start + name for name in names]
 
     async def walk(self, folder: str) -> Sequence[StoredObject]:
-        """Everything below `folder` in the default store: an audit reads one store at a time."""
-        return await self._default.walk(folder)
+        """Everything below `folder` in its store; "" is the default store alone: an audit reads one store at a time."""
+        if not folder:
+            return await self._default.walk(folder)
+        with self._at(folder) as (store, rest):
+            found = await store.walk(rest)
+        start = folder[: len(folder) - len(rest)]
+        return [replace(one, name=start + one.name) for one in found] if start else found
 
     async def create(self, name: str) -> BlobState | None:
         """See `Store.create`."""

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..exceptions import StoreCheckError
 from .folders.known_blobs import KnownBlobs
+from .folders.replaced_blobs import blob_name_of
 from .store import BLOB_SUFFIX, BlobState, FencedError
 
 if TYPE_CHECKING:
@@ -184,11 +185,11 @@ class RollingBlobWriter:
 
     async def _open(self) -> None:
         """Learn the ids in the ends of the blobs, find the blob to continue, and report lines that vanished."""
-        ordinals = self._ordinals(await self._store.blobs(self._stem))
-        newest, found = await self._learn_tails(ordinals)
+        names = self._by_ordinal(await self._store.blobs(self._stem))
+        newest, found = await self._learn_tails(names)
         if self._ordinal is None:
             self._blob = newest
-            last = ordinals[-1] if ordinals else -1
+            last = names[-1][0] if names else -1
             self._ordinal = max(last + (newest is None), self._least_ordinal)
         if self._known.has_lost:
             if self._blob is None:
@@ -196,29 +197,34 @@ class RollingBlobWriter:
             await self._known.report(found)
         self._has_learned = True
 
-    async def _learn_tails(self, ordinals: Sequence[int]) -> tuple[_Blob | None, int]:
+    async def _learn_tails(self, names: Sequence[tuple[int, str]]) -> tuple[_Blob | None, int]:
         """Learn the ids in the last `tail_bytes` of all blobs, more after a loss.
 
         Returns:
             The newest blob, if it may be continued, and how many of the ids were known before a loss.
         """
         budget = self._limits.tail_bytes * (_TAILS_AFTER_LOSS if self._known.has_lost else 1)
-        tails: list[tuple[int, BlobState, int]] = []
-        for ordinal in reversed(ordinals):
-            state = await self._store.state(self._name(ordinal))
+        tails: list[tuple[int, str, BlobState, int]] = []
+        for ordinal, name in reversed(names):
+            state = await self._store.state(name)
             if state is None:  # deleted meanwhile
                 continue
             start = max(0, state.size - budget)
-            tails.append((ordinal, state, start))
+            tails.append((ordinal, name, state, start))
             budget -= state.size - start
             if budget <= 0:
                 break
         newest, found = None, 0
-        for ordinal, state, start in reversed(tails):
-            whole, known = await self._known.learn(self._name(ordinal), start, state.size)
+        for ordinal, name, state, start in reversed(tails):
+            whole, known = await self._known.learn(name, start, state.size)
             found += known
-            if whole and ordinal == ordinals[-1] and ordinal >= self._least_ordinal:
-                newest = _Blob(self._name(ordinal), state)
+            if (
+                whole
+                and (ordinal, name) == names[-1]
+                and ordinal >= self._least_ordinal
+                and name == self._name(ordinal)
+            ):
+                newest = _Blob(name, state)
         return newest, found
 
     async def _reread(self, blob: _Blob) -> None:
@@ -232,6 +238,8 @@ class RollingBlobWriter:
             if self._blob is not blob:
                 return
         if state is None or shrunk:  # deleted, or replaced by another
+            if not (state and state.size):
+                await self._known.is_replaced(blob.name, blob.state.size)
             blob.fenced = True
         else:
             whole, _ = await self._known.learn(blob.name, blob.state.size, state.size)
@@ -243,7 +251,7 @@ class RollingBlobWriter:
 
     async def _look_for_losses(self) -> None:
         """If lines have vanished whose ids are known, all ids are forgotten; `_open` learns them again."""
-        ordinals = self._ordinals(mark.name for mark in self._known.marks)
+        ordinals = [ordinal for ordinal, _ in self._by_ordinal(mark.name for mark in self._known.marks)]
         lost = await self._known.look()
         if not lost:
             return
@@ -279,6 +287,7 @@ class RollingBlobWriter:
     def _name(self, ordinal: int) -> str:
         return f"{self._stem}{ordinal:06d}{BLOB_SUFFIX}"
 
-    def _ordinals(self, names: Iterable[str]) -> list[int]:
-        digits = (name[len(self._stem) : -len(BLOB_SUFFIX)] for name in names)
-        return sorted(int(text) for text in digits if text.isascii() and text.isdigit())
+    def _by_ordinal(self, names: Iterable[str]) -> list[tuple[int, str]]:
+        """The names of its blobs with their ordinals, ascending; a copy has that of the blob which it replaced."""
+        digits = ((blob_name_of(name)[len(self._stem) : -len(BLOB_SUFFIX)], name) for name in names)
+        return sorted((int(text), name) for text, name in digits if text.isascii() and text.isdigit())

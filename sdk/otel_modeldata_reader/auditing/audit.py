@@ -1,4 +1,4 @@
-"""Runs an audit: lists the store, reads its blobs into a `Ledger`, and checks again where needed. Never writes.
+"""Runs an audit: lists the store, reads its lines into a `Ledger`, and checks again where needed. Never writes.
 
 The listing defines what is audited, so writers may continue meanwhile. Two findings may be wrong at first and are
 checked again: a missing object may have been stored after the listing, and, if only some hours are audited, a missing
@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
-from otel_modeldata_receiver.layout.payload_path import payload_path
 from otel_modeldata_receiver.retry import retry_for
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.parking import parked_names
 from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 
-from . import quarantine_line, quarantined_request
-from .blob_lines import RETRY_SECONDS, read_lines
 from .ledger import Ledger
+from .line_audit import AuditedFolder, LineAudit
+from .parked_lines import final_path, read_parked
 from .producer_report import UNREADABLE, combine
-from .quarantine_line import QuarantinedEvent
+from .quarantine_audit import QuarantineAudit
+from .selection import Selection
+from .summaries.blob_lines import RETRY_SECONDS, read_lines
+from .summaries.segments import folder_of, whole
+from .summaries.workers import InProcess
 from .vanished_lines import is_note, read_note
 
 if TYPE_CHECKING:
@@ -37,50 +42,14 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import Store, StoredObject
 
     from .producer_report import Reported, ReportedCounts
-    from .quarantine_line import QuarantinedLine
     from .reconciliation import Reconciliation
+    from .records.erased_events import Erasure
+    from .records.sealed_memory import SealProblem
+    from .records.store_records import StoreRecords
+    from .summaries.workers import Workers
     from .vanished_lines import VanishedLines
 
 __all__ = ["Audit", "Selection", "audit"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The part of a store that is audited; None means everything.
-
-    Attributes:
-        endpoint: only this one.
-        deployment: only this one.
-        collection: only this one.
-        first: the first hour, as `2026/11/22/10`.
-        last: the last hour, included.
-    """
-
-    endpoint: str | None = None
-    deployment: str | None = None
-    collection: str | None = None
-    first: str | None = None
-    last: str | None = None
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether all names are audited."""
-        return self.endpoint is None and self.deployment is None and self.collection is None
-
-    @property
-    def whole(self) -> bool:
-        """Whether all hours are audited."""
-        return self.first is None and self.last is None
-
-    def names(self, *names: str) -> bool:
-        """Whether endpoint, deployment and collection are selected; an unknown (empty) name always is."""
-        wanted = (self.endpoint, self.deployment, self.collection)
-        return all(want is None or not name or name == want for want, name in zip(wanted, names, strict=True))
-
-    def hours(self, date: str) -> bool:
-        """Whether a folder of this date, which may be longer or shorter than an hour, overlaps the hours."""
-        after = self.first is None or date[: len(self.first)] >= self.first[: len(date)]
-        return after and (self.last is None or date[: len(self.last)] <= self.last[: len(date)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +67,12 @@ class Audit:
         vanished: notes of receivers about lines that were acknowledged and are gone.
         torn_notes: names of such notes that cannot be read.
         running: whether producers may still run, so that one without a final report is no finding.
+        seals: bytes that are sealed and not in the store.
+        erasures: what was erased on purpose.
+        dropped: lines that a compaction dropped, whose manifests vouch for them.
+        damaged: names of tombstones that cannot be read, and why manifests cannot be used.
+        unreadable_parts: why Parquet files that have dropped lines cannot be read.
+        remembered: how many hours an earlier audit has read, and how many bytes were not read for that.
     """
 
     ledger: Ledger
@@ -110,6 +85,12 @@ class Audit:
     vanished: Sequence[VanishedLines] = ()
     torn_notes: Sequence[str] = ()
     running: bool = False
+    seals: Sequence[SealProblem] = ()
+    erasures: Sequence[Erasure] = ()
+    dropped: int = 0
+    damaged: Sequence[str] = ()
+    unreadable_parts: Sequence[str] = ()
+    remembered: tuple[int, int] = (0, 0)
 
     @property
     def is_empty(self) -> bool:
@@ -118,12 +99,18 @@ class Audit:
         Blobs of unknown names are read for any selection, so they do not show that the selected names exist.
         """
         found = self.reconciliations or self.ledger.unreadable.count or self.vanished or self.parked
-        shared = self.ledger.unattributed or self.torn_notes
+        shared = self.ledger.unattributed or self.torn_notes or self.seals or self.unreadable_parts
         return not (found or (self.selection.is_everything and shared))
 
 
-async def audit(
-    store: Store, selection: Selection, reports: Sequence[DeliveryReport], progress: Callable[[int, int], object]
+async def audit(  # noqa: PLR0913 (the last two are options)
+    store: Store,
+    selection: Selection,
+    reports: Sequence[DeliveryReport],
+    progress: Callable[[int, int], object],
+    *,
+    workers: Workers | None = None,
+    records: StoreRecords | None = None,
 ) -> Audit:
     """Read a store, check its lines and reconcile its producers.
 
@@ -132,41 +119,55 @@ async def audit(
         selection: the part to audit.
         reports: final reports of producers.
         progress: called with the bytes read so far and the bytes in total.
+        workers: who reads the lines; this process, if it is None.
+        records: what the store says about its lines; None leaves it out, and reads every line.
 
     Raises:
         StoreError: it cannot be read.
+        ReaderError: what the store says about its lines cannot be read.
     """
     objects = await retry_for(lambda: store.walk(""), RETRY_SECONDS)
-    return await _Auditor(store, selection, progress, Ledger(_payloads(objects), _is_at(store))).run(objects, reports)
+    with (
+        TemporaryDirectory(prefix="otel-modeldata-audit-") as folder,
+        closing(LineAudit(workers or InProcess(store), Path(folder), progress)) as lines,
+    ):
+        return await _Auditor(store, selection, objects, lines, records).run(reports)
 
 
 class _Auditor:
     def __init__(
-        self, store: Store, selection: Selection, progress: Callable[[int, int], object], ledger: Ledger
+        self,
+        store: Store,
+        selection: Selection,
+        objects: Sequence[StoredObject],
+        lines: LineAudit,
+        records: StoreRecords | None,
     ) -> None:
         self._store = store
         self._selection = selection
-        self._progress = progress
-        self._ledger = ledger
-        self._read_bytes = 0
-        self._total_bytes = 0
+        self._objects = objects
+        self._lines = lines
+        self._records = records
+        self._ledger = Ledger(_payloads(objects), _is_at(store))
         self._parked: Counter[str] = Counter()
-        self._parked_as: dict[str, str] = {}
+        self._audited: set[str] = set()
+        parked_as = {_final_name(one.name): one.name for one in objects if _final_name(one.name) != one.name}
+        self._quarantine = QuarantineAudit(store, selection, self._ledger, parked_as)
 
-    async def run(self, objects: Sequence[StoredObject], reports: Sequence[DeliveryReport]) -> Audit:
-        parked = [one for one in objects if parked_names.parked_blob(one.name)]
-        self._parked_as = {_final_name(one.name): one.name for one in objects if _final_name(one.name) != one.name}
-        blobs, shadows = self._selected([one for one in objects if not parked_names.is_parked(one.name)])
+    async def run(self, reports: Sequence[DeliveryReport]) -> Audit:
+        if self._records is not None:
+            await asyncio.to_thread(self._records.look, self._objects)
+        blobs, shadows = self._selected([one for one in self._objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
-        await self._read(within, other_hours=False)
-        await self._read_parked(parked)
+        await self._read_lines([blob for blob in within if not _is_quarantine(blob)])
+        await self._read_quarantine([blob for blob in within if _is_quarantine(blob)], other_hours=False)
         if self._ledger.payloads.has_open:
             now = await retry_for(lambda: self._store.walk(""), RETRY_SECONDS)
             self._ledger.check_references(_payloads(now))
-        vanished, torn_notes = await self._vanished(objects)
+        vanished, torn_notes = await self._vanished(self._objects)
         whole = self._selection.whole
         if not whole and any(one.missing for one in self._ledger.reconcile({}, whole=False)):
-            await self._read([blob for blob in blobs if blob not in set(within)], other_hours=True)
+            await self._read_other_hours([blob for blob in blobs if blob not in set(within)])
         return Audit(
             ledger=self._ledger,
             reconciliations=self._ledger.reconcile(self._reported(reports), whole=whole),
@@ -177,7 +178,96 @@ class _Auditor:
             parked=dict(self._parked),
             vanished=vanished,
             torn_notes=torn_notes,
+            **self._recorded(),
         )
+
+    def _recorded(self) -> dict[str, Any]:
+        """What the store says about its lines."""
+        if (records := self._records) is None:
+            return {}
+        dropped = [lines.manifest for name, lines in records.dropped.items() if name in self._audited]
+        return {
+            "seals": list(records.problems),
+            "erasures": list(records.erasures),
+            "dropped": sum(blob.lines for one in dropped for blob in one.blobs if blob.dropped),
+            "damaged": list(records.damaged),
+            "unreadable_parts": sorted(records.unreadable),
+            "remembered": records.remembered,
+        }
+
+    # --- lines ---------------------------------------------------------------------------------------------------
+
+    async def _read_lines(self, blobs: Sequence[StoredObject]) -> None:
+        """Add all lines of blobs, and those that are parked and not in their folder, too."""
+        folders = await asyncio.to_thread(self._folders, blobs)
+        parked_blobs = [one for one in self._objects if parked_names.parked_blob(one.name)]
+        parked = await read_parked(self._store, parked_blobs, self._selection, {})
+        places = list(parked)
+        repeated = await self._lines.read(folders, [parked[place].selected.made() for place in places])
+        for summary in self._lines.summaries():
+            self._ledger.add(summary)
+        if self._records is not None:
+            self._ledger.add_erased(self._records.erasures, self._selection)
+        if repeated:
+            stored = {places[number]: hashes for number, hashes in repeated.items()}
+            parked = await read_parked(self._store, parked_blobs, self._selection, stored)
+        for place, lines in parked.items():
+            self._count_parked(place, self._ledger.add_parked(lines.selected.made().summary))
+            self._ledger.add_other_hours(lines.other_hours.made().summary)
+        await self._read_parked_quarantine(parked_blobs)
+
+    def _folders(self, blobs: Sequence[StoredObject]) -> list[AuditedFolder]:
+        """The folders of blobs, and those whose lines are all gone, in the order of their names."""
+        records = self._records
+        found = {name: list(group) for name, group in groupby(blobs, key=lambda one: folder_of(one.name))}
+        for name in () if records is None else records.folders:
+            if self._is_selected(parse_blob_path(f"{name}/x{BLOB_SUFFIX}")):
+                found.setdefault(name, [])
+        self._audited = set(found)
+        folders = []
+        for name in sorted(found):
+            ranges = [whole(one.name, one.size) for one in found[name]]
+            remembered = None if records is None else records.of_folder(name, found[name])
+            dropped = None if records is None else records.dropped.get(name)
+            folders.append(
+                AuditedFolder(
+                    name,
+                    ranges,
+                    None if remembered is None else remembered.read,
+                    () if remembered is None else remembered.further,
+                    None if dropped is None else dropped.summarized,
+                )
+            )
+        return folders
+
+    async def _read_other_hours(self, blobs: Sequence[StoredObject]) -> None:
+        lines = [whole(one.name, one.size) for one in blobs if not _is_quarantine(one)]
+        async with aclosing(self._lines.each(lines)) as summaries:
+            async for summary in summaries:
+                self._ledger.add_other_hours(summary)
+        await self._read_quarantine([one for one in blobs if _is_quarantine(one)], other_hours=True)
+
+    def _count_parked(self, place: str, count: int) -> None:
+        if count:
+            self._parked[place] += count
+
+    # --- quarantine ----------------------------------------------------------------------------------------------
+
+    async def _read_quarantine(self, blobs: Sequence[StoredObject], *, other_hours: bool) -> None:
+        async with aclosing(read_lines(self._store, blobs)) as parts:
+            async for part in parts:
+                path = parse_blob_path(part.blob)
+                await self._quarantine.add(path, part.before, part.lines, other_hours=other_hours)
+
+    async def _read_parked_quarantine(self, blobs: Sequence[StoredObject]) -> None:
+        kept = [one for one in blobs if final_path(one.name).quarantine]
+        async with aclosing(read_lines(self._store, kept)) as parts:
+            async for part in parts:
+                path = final_path(part.blob)
+                count = await self._quarantine.add(path, part.before, part.lines, other_hours=False)
+                self._count_parked(parked_names.place_of(path.folder), count)
+
+    # --- what is audited -----------------------------------------------------------------------------------------
 
     async def _vanished(self, objects: Sequence[StoredObject]) -> tuple[list[VanishedLines], list[str]]:
         """The notes about lines of the audited part that are gone, and the names of notes that cannot be read."""
@@ -219,82 +309,14 @@ class _Auditor:
             and self._names(*_names_of(one.deployment), "" if one.collection == UNREADABLE else one.collection)
         }
 
-    async def _read(self, blobs: Sequence[StoredObject], *, other_hours: bool) -> None:
-        self._total_bytes += sum(blob.size for blob in blobs)
-        async with aclosing(read_lines(self._store, blobs)) as parts:
-            async for part in parts:
-                path = parse_blob_path(part.blob)
-                if path.quarantine:
-                    await self._add_quarantined(path, part.before, part.lines, other_hours=other_hours)
-                elif other_hours:
-                    await asyncio.to_thread(self._ledger.add_lines_of_other_hours, path, part.lines)
-                else:
-                    await asyncio.to_thread(self._ledger.add_lines, path, part.before, part.lines)
-                self._read_bytes += part.size
-                self._progress(self._read_bytes, self._total_bytes)
-
-    async def _read_parked(self, blobs: Sequence[StoredObject]) -> None:
-        """Count what is parked, after everything else: a line that is delivered too is one event."""
-        async with aclosing(read_lines(self._store, blobs)) as parts:
-            async for part in parts:
-                path = parse_blob_path(part.blob.removeprefix(f"{parked_names.PARKED}/"))
-                if path.quarantine:
-                    count = await self._add_quarantined(path, part.before, part.lines, other_hours=False)
-                else:
-                    count = await asyncio.to_thread(
-                        self._ledger.add_parked, path, part.before, part.lines, self._selection
-                    )
-                if count:
-                    self._parked[parked_names.place_of(path.folder)] += count
-
-    async def _add_quarantined(self, path: BlobPath, before: int, lines: Sequence[bytes], *, other_hours: bool) -> int:
-        """Count the records in lines of the quarantine; return how many there are, also of parts not selected."""
-        count = 0
-        for number, raw in enumerate(lines, before + 1):
-            try:
-                line = quarantine_line.decode(raw)
-            except (ValueError, RecursionError) as error:
-                if not other_hours:
-                    reason = f"expected a quarantine line in JSON, got {len(raw)} bytes: {error}"
-                    self._ledger.unreadable.add(path, number, reason)
-                continue
-            count += line.records
-            if line.request or line.requestref:
-                await self._add_request(path, line, other_hours=other_hours)
-                continue
-            record = await self._content(path, line.record, line.recordref)
-            resource = await self._content(path, line.resource, line.resourceref)
-            self._add_event(line.id, quarantine_line.identify(record or b"", resource), other_hours=other_hours)
-        return count
-
-    async def _add_request(self, path: BlobPath, line: QuarantinedLine, *, other_hours: bool) -> None:
-        request = await self._content(path, line.request, line.requestref)
-        events = await asyncio.to_thread(quarantined_request.events, line, request or b"")
-        for event_id, event in events:
-            self._add_event(event_id, event, other_hours=other_hours)
-        if unread := line.records - len(events):
-            self._ledger.add_quarantined(line.id, QuarantinedEvent(), other_hour=other_hours, records=max(0, unread))
-
-    def _add_event(self, line_id: str, event: QuarantinedEvent, *, other_hours: bool) -> None:
-        if self._names(*(event.tenant or ("", "")), event.collection):
-            self._ledger.add_quarantined(line_id, event, other_hour=other_hours)
-
-    async def _content(self, path: BlobPath, inline: str, url: str) -> bytes | None:
-        """The bytes of a record or resource, inline or in an object of its own; None when they are gone."""
-        if not url:
-            content = quarantine_line.decode_base64(inline)
-            return content if content or not inline else None
-        objects = self._ledger.payloads.objects
-        name = payload_path(path.folder, url).found(objects)
-        if name is None:
-            return None
-        stored, size = self._parked_as.get(name, name), objects[name]
-        return await retry_for(lambda: self._store.read(stored, 0, size), RETRY_SECONDS)
-
 
 def _names_of(deployment: str) -> tuple[str, str]:
     endpoint, _, name = deployment.partition("/")
     return (endpoint, name)
+
+
+def _is_quarantine(blob: StoredObject) -> bool:
+    return parse_blob_path(blob.name).quarantine
 
 
 def _payloads(objects: Sequence[StoredObject]) -> dict[str, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from otel_modeldata_receiver.layout.blob_path import BlobPath
+    from collections.abc import Iterable
 
 __all__ = ["MAX_LOCATIONS", "Fault", "Location"]
 
@@ -36,8 +37,13 @@ class Fault:
     count: int = 0
     locations: list[Location] = field(default_factory=list)
 
-    def add(self, path: BlobPath, line: int, reason: str) -> None:
-        """Count one more."""
+    def add(self, blob: str, line: int, reason: str) -> None:
+        """Count one more, in a line of a blob."""
         self.count += 1
         if len(self.locations) < MAX_LOCATIONS:
-            self.locations.append(Location(blob=path.name, line=line, reason=reason))
+            self.locations.append(Location(blob=blob, line=line, reason=reason))
+
+    def add_all(self, count: int, locations: Iterable[Location]) -> None:
+        """Count more, of which the first ones have these locations."""
+        self.count += count
+        self.locations += islice(locations, MAX_LOCATIONS - len(self.locations))

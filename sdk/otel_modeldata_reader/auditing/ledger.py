@@ -1,63 +1,43 @@
-"""The ledger of an audit: it counts every line of a store under its producer and collection, and checks it.
+"""The ledger of an audit: it adds the summaries of lines, and reconciles them with what producers report.
 
-A line is counted under the deployment of its folder, because its sender may write there; what a line names itself
-proves nothing. There it is counted under the producer and collection that it names. So a sender changes no account of
-another deployment, whatever ids it sends. This module does not depend on stores or files: its input is lines and the
-path of their blob.
+This module does not depend on stores or files.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
+import msgspec
 
 from otel_modeldata import semconv
-from otel_modeldata_receiver.layout.blob_path import tenant_of
+from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 
-from . import stored_line
-from .fault import Fault
+from .fault import Fault, Location
 from .number_ranges import IdSet
 from .payloads import Payloads
 from .producer_report import UNREADABLE
 from .reconciliation import ProducerCounts, Reconciliation, reconcile
+from .records.erased_events import ranges_of
+from .summaries.hour_summary import FAULTS
+from .summaries.id_hashes import hashes_of
+from .summaries.segments import folder_of
+from .summaries.summary_maker import account_key, account_of, tenant_of_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from otel_modeldata_receiver.layout.blob_path import BlobPath
-
-    from .audit import Selection
     from .producer_report import Reported, ReportedCounts
     from .quarantine_line import QuarantinedEvent
-    from .stored_line import StoredLine
+    from .records.erased_events import Erasure
+    from .selection import Selection
+    from .summaries.hour_summary import HourSummary
+    from .summaries.summary_maker import AccountKey
 
 __all__ = ["Ledger"]
 
-_Key = tuple[str, str, str]
-"""Producer, collection and account: the key of the counts; an account is `endpoint/deployment`, as the folders are."""
-
-
-@dataclass(slots=True)
-class _Part:
-    """The lines of one producer and collection in a part of a blob: their line numbers, ids and event numbers.
-
-    `owned` has the ids of the deployment that the lines name, if that is another one than the folder's: its lines make
-    these ones duplicates, and are never made duplicates by them.
-    """
-
-    counts: ProducerCounts
-    ids: IdSet
-    owned: IdSet | None
-    misplaced: str | None
-    lines: list[int] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-
 
 class Ledger:
-    """Counts and checks the lines of a store, and reconciles them with the reports of producers.
+    """Adds summaries of the lines of a store, and reconciles them with the reports of producers.
 
     Args:
         objects: sizes of the objects that lines may refer to, by name.
@@ -67,8 +47,8 @@ class Ledger:
         payloads: the objects that lines refer to.
         lines: number of lines, without blank ones.
         unreadable: lines that are torn or not CloudEvents in JSON.
-        misplaced: lines in a folder of another tenant, collection or time.
-        content_range: lines whose `contentrange` does not match their rows.
+        elsewhere: lines in a folder of another collection or time, or outside of the layout.
+        forged: lines in a folder of another deployment than they name.
         duplicated: lines with the id of another line of the same account, source and type.
         unattributed: records in quarantine whose deployment or collection is unknown; they settle no account.
         ambiguous_reports: producers with lines in several deployments, whose report names none.
@@ -80,138 +60,90 @@ class Ledger:
         self.payloads = Payloads(objects, is_at)
         self.lines = 0
         self.unreadable = Fault()
-        self.misplaced = Fault()
-        self.content_range = Fault()
+        self.elsewhere = Fault()
+        self.forged = Fault()
+        self._sizes = Fault()
+        self._payload_sizes = Fault()
         self.duplicated = Fault()
         self.unattributed = 0
         self.ambiguous_reports: set[str] = set()
-        self._counts: dict[_Key, ProducerCounts] = {}
-        self._ids: dict[tuple[str, str, str], IdSet] = {}
+        self._before: dict[str, int] = {}
+        self._counts: dict[AccountKey, ProducerCounts] = {}
         self._quarantined_ids = IdSet()
 
     # --- lines ---------------------------------------------------------------------------------------------------
 
-    def add_lines(self, path: BlobPath, before: int, lines: Sequence[bytes]) -> None:
-        """Count and check the lines of a blob that follow its first `before` ones."""
-        parts: dict[tuple[str, str, str], _Part] = {}
-        time_prefix = path.time_prefix
-        for number, raw in enumerate(lines, before + 1):
-            line = self._decode(path, number, raw)
-            if line is None:
-                continue
-            names = (line.producer, line.type, line.source)
-            part = parts.get(names)
-            if part is None:
-                part = parts[names] = self._part(path, line)
-            part.lines.append(number)
-            part.events.append(line.id)
-            part.numbers.append(stored_line.sequence_of(line))
-            if part.misplaced is not None:
-                self.misplaced.add(path, number, part.misplaced)
-            elif not (line.time.startswith(time_prefix) and line.time.endswith("Z")):
-                self._check_time(path, number, line)
-            self._check_payload(path, number, line, raw)
-        for part in parts.values():
-            self._count(path, part)
+    def add(self, summary: HourSummary) -> None:
+        """Add lines, in the order of folders; those of a blob follow the lines of that blob that were added before."""
+        before = {one.name: self._before.get(one.name, 0) for one in summary.blobs}
+        if summary.blobs:
+            folder = folder_of(summary.blobs[-1].name)
+            now = self._before | {one.name: before[one.name] + one.lines for one in summary.blobs}
+            self._before = {name: lines for name, lines in now.items() if folder_of(name) == folder}
+        for kind, fault in self._faults().items():
+            if (found := summary.faults.get(kind)) is not None:
+                fault.add_all(found.count, (_moved(one, before) for one in found.locations))
+        for one in summary.accounts:
+            self._counts_of((one.producer, one.collection, one.account), one.tenant).add_account(one)
+        self._add_payloads(summary, before)
 
-    def add_parked(self, path: BlobPath, before: int, lines: Sequence[bytes], selection: Selection) -> int:
-        """Count the selected lines that are parked and not in their folder too; return how many there are.
+    def add_parked(self, summary: HourSummary) -> int:
+        """Add lines that are parked; return how many events they are.
 
-        Args:
-            path: where they are delivered.
-            before: lines before them in their blob.
-            lines: parked lines.
-            selection: the audited part.
+        Only torn lines and missing payloads are faults of them, and one that is stored already is no duplicate.
         """
-        count = 0
-        for number, raw in enumerate(lines, before + 1):
-            line = self._decode(path, number, raw)
-            if line is None:
-                continue
-            tenant = _tenant(path, line.source)
-            if not selection.names(*tenant, line.type.removeprefix(semconv.EVENT_TYPE_PREFIX)):
-                continue
-            if not selection.hours(line.time[:13].replace("-", "/").replace("T", "/")):
-                self.add_lines_of_other_hours(path, [raw])
-                continue
-            if self._ids_of(_account(tenant), line).add(np.array([hash(line.id)], np.int64))[0]:
-                counts = self._counts_of(_key(line.producer, line.type, tenant, line.source), tenant)
-                counts.add_lines([stored_line.sequence_of(line)], np.array([True]))
-                self._check_reference(path, number, line)
-                count += 1
-        return count
+        if (torn := summary.faults.get("unreadable")) is not None:
+            self.unreadable.add_all(torn.count, torn.locations)
+        for one in summary.accounts:
+            if one.stored:
+                counts = self._counts_of((one.producer, one.collection, one.account), one.tenant)
+                counts.add_account(msgspec.structs.replace(one, duplicates=0))
+        self._add_payloads(summary, {one.name: 0 for one in summary.blobs})
+        return sum(one.stored for one in summary.accounts)
 
-    def add_lines_of_other_hours(self, path: BlobPath, lines: Sequence[bytes]) -> None:
+    def add_erased(self, erasures: Iterable[Erasure], selection: Selection) -> None:
+        """Note the numbers of events that were erased on purpose: these events are not missing."""
+        for one in (numbers for erasure in erasures for numbers in erasure.numbers):
+            path = parse_blob_path(f"{one.root}/{one.date}/x.jsonl" if one.root else f"{one.date}/x.jsonl")
+            tenant = tenant_of_line(path, one.source)
+            key = account_key(one.producer, one.type, tenant, one.source)
+            if selection.names(*tenant, key[1]) and (selection.hours(path.date) or key in self._counts):
+                self._counts_of(key, tenant).erased_numbers.add_ranges(ranges_of(one.numbers))
+
+    def add_other_hours(self, summary: HourSummary) -> None:
         """Note the numbers of events outside the audited hours: these events are not missing."""
-        numbers: dict[_Key, list[int]] = {}
-        for raw in lines:
-            try:
-                line = stored_line.decode(raw)
-            except (ValueError, RecursionError):
-                continue
-            if (number := stored_line.sequence_of(line)) >= 0:
-                key = _key(line.producer, line.type, _tenant(path, line.source), line.source)
-                numbers.setdefault(key, []).append(number)
-        for key, present in numbers.items():
-            if key in self._counts:
-                self._counts[key].other_hours.add(present)
+        for one in summary.accounts:
+            counts = self._counts.get((one.producer, one.collection, one.account))
+            if counts is not None:
+                counts.other_hours.add_ranges(one.ranges)
 
-    def _decode(self, path: BlobPath, number: int, raw: bytes) -> StoredLine | None:
-        if not raw or raw.isspace():
-            return None  # readers skip blank lines
-        self.lines += 1
-        try:
-            return stored_line.decode(raw)
-        except (ValueError, RecursionError) as error:
-            self.unreadable.add(path, number, f"expected a CloudEvent in JSON, got {len(raw)} bytes: {error}")
-            return None
+    def _add_payloads(self, summary: HourSummary, before: Mapping[str, int]) -> None:
+        self.lines += summary.lines
+        for reference in summary.references:
+            moved = msgspec.structs.replace(reference, line=reference.line + before[reference.blob])
+            problem = self.payloads.check(moved)
+            if problem is not None:
+                self._payload_sizes.add(moved.blob, moved.line, problem)
 
-    def _part(self, path: BlobPath, line: StoredLine) -> _Part:
-        tenant = _tenant(path, line.source)
-        counts = self._counts_of(_key(line.producer, line.type, tenant, line.source), tenant)
-        account = _account(tenant)
-        ids = self._ids_of(account, line)
-        named = tenant_of(line.source)
-        owner = None if named is None or _account(named).lower() == account.lower() else _account(named)
-        owned = None if owner is None else self._ids_of(owner, line)
-        return _Part(counts, ids, owned, path.misplaced(line.source, line.type))
+    def _faults(self) -> dict[str, Fault]:
+        found = (self.unreadable, self.elsewhere, self.forged, self._sizes, self.duplicated)
+        return dict(zip(FAULTS, found, strict=True))
 
-    def _ids_of(self, account: str, line: StoredLine) -> IdSet:
-        """The ids of a source, which several accounts have if it names none of them: a machine, for example."""
-        return self._ids.setdefault((account, line.source, line.type), IdSet())
-
-    def _counts_of(self, key: _Key, tenant: tuple[str, str]) -> ProducerCounts:
+    def _counts_of(self, key: AccountKey, tenant: tuple[str, str]) -> ProducerCounts:
         counts = self._counts.get(key)
         if counts is None:
             counts = self._counts[key] = ProducerCounts(producer=key[0], collection=key[1], tenant=tenant)
         return counts
 
-    def _count(self, path: BlobPath, part: _Part) -> None:
-        hashes = np.array([hash(event) for event in part.events], np.int64)
-        is_new = part.ids.add(hashes)
-        if part.owned is not None:
-            is_new &= ~part.owned.has(hashes)
-        part.counts.add_lines(part.numbers, is_new)
-        for index in np.flatnonzero(~is_new).tolist():
-            self.duplicated.add(path, part.lines[index], f"expected a new id, got {part.events[index]!r} again")
+    @property
+    def misplaced(self) -> Fault:
+        """Lines in a folder of another tenant, collection or time."""
+        return _both(self.elsewhere, self.forged)
 
-    # --- a line against its folder and its content ---------------------------------------------------------------
-
-    def _check_time(self, path: BlobPath, number: int, line: StoredLine) -> None:
-        problem = path.mistimed(line.time)
-        if problem is not None:
-            self.misplaced.add(path, number, problem)
-
-    def _check_payload(self, path: BlobPath, number: int, line: StoredLine, raw: bytes) -> None:
-        problem = stored_line.size_problem(line, raw)
-        if problem is not None:
-            self.content_range.add(path, number, problem)
-        self._check_reference(path, number, line)
-
-    def _check_reference(self, path: BlobPath, number: int, line: StoredLine) -> None:
-        problem = self.payloads.check(path, number, line)
-        if problem is not None:
-            self.content_range.add(path, number, problem)
+    @property
+    def content_range(self) -> Fault:
+        """Lines whose `contentrange` does not match their rows; complete after `check_references`."""
+        return _both(self._sizes, self._payload_sizes)
 
     @property
     def dataref(self) -> Fault:
@@ -220,8 +152,8 @@ class Ledger:
 
     def check_references(self, objects: Mapping[str, int]) -> None:
         """Check the open references again, against the current objects; see `Payloads.check_again`."""
-        for path, number, problem in self.payloads.check_again(objects):
-            self.content_range.add(path, number, problem)
+        for one, problem in self.payloads.check_again(objects):
+            self._payload_sizes.add(one.blob, one.line, problem)
 
     # --- quarantine ----------------------------------------------------------------------------------------------
 
@@ -236,12 +168,12 @@ class Ledger:
             other_hour: whether it is outside the audited hours.
             records: how many events there are, if nothing else is known of them.
         """
-        if not self._quarantined_ids.add(np.array([hash(line_id)], np.int64))[0]:
+        if not self._quarantined_ids.add(hashes_of([line_id]))[0]:
             return
         if not event.collection or event.tenant is None:
             self.unattributed += 0 if other_hour else records
             return
-        key = _key(event.producer, semconv.event_type(event.collection), event.tenant, event.source)
+        key = account_key(event.producer, semconv.event_type(event.collection), event.tenant, event.source)
         if not other_hour:
             self._counts_of(key, event.tenant).add_quarantined(event.number)
         elif key in self._counts and event.number >= 0:
@@ -271,7 +203,7 @@ class Ledger:
         }
         reconciliations = []
         for counts in sorted([*self._counts.values(), *only_reported], key=_order):
-            account = _account(counts.tenant)
+            account = account_of(counts.tenant)
             _, report = reports.get((counts.producer, counts.collection, account), (None, None))
             one = reconcile(counts, report, whole=whole)
             if one.missing and (excused := min(one.missing, excuses.get((counts.producer, account), 0))):
@@ -280,7 +212,9 @@ class Ledger:
             reconciliations.append(one)
         return reconciliations
 
-    def _by_account(self, reported: Mapping[Reported, ReportedCounts]) -> dict[_Key, tuple[Reported, ReportedCounts]]:
+    def _by_account(
+        self, reported: Mapping[Reported, ReportedCounts]
+    ) -> dict[AccountKey, tuple[Reported, ReportedCounts]]:
         """The counts of reports by account; a report that names its account letter by letter wins.
 
         Azure's names are the same in any case, so a report may name the only account that differs in case. A report
@@ -294,7 +228,7 @@ class Ledger:
             in_any_case.setdefault(account.lower(), set()).add(account)
             of_producer.setdefault(producer, set()).add(account)
         self.ambiguous_reports = set()
-        found: dict[_Key, tuple[Reported, ReportedCounts]] = {}
+        found: dict[AccountKey, tuple[Reported, ReportedCounts]] = {}
         for one, counts in sorted(
             reported.items(), key=lambda item: (item[0].deployment not in known, item[0].deployment == "")
         ):
@@ -311,23 +245,16 @@ class Ledger:
         return found
 
 
-def _tenant(path: BlobPath, source: str) -> tuple[str, str]:
-    """The deployment of a folder; outside of the layout, in a folder that the operator chose, that of the source."""
-    return (path.endpoint, path.deployment) if path.endpoint else tenant_of(source) or ("", "")
+def _both(*faults: Fault) -> Fault:
+    both = Fault()
+    for one in faults:
+        both.add_all(one.count, one.locations)
+    return both
 
 
-def _key(producer: str, event_type: str, tenant: tuple[str, str], source: str) -> _Key:
-    """The key of the counts. A producer numbers its events per collection; without one the source is a part of it."""
-    account = _account(tenant)
-    return (
-        producer,
-        event_type.removeprefix(semconv.EVENT_TYPE_PREFIX),
-        account if producer else f"{account} {source}",
-    )
-
-
-def _account(tenant: tuple[str, str]) -> str:
-    return "/".join(tenant) if any(tenant) else ""
+def _moved(location: Location, before: Mapping[str, int]) -> Location:
+    line = location.line + before.get(location.blob, 0)
+    return Location(blob=location.blob, line=line, reason=location.reason)
 
 
 def _names_of(deployment: str) -> tuple[str, str]:

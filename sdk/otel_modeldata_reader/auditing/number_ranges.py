@@ -38,11 +38,21 @@ class NumberRanges:
         """Add `numbers`, in any order; repeated numbers are allowed."""
         if len(numbers) == 0:
             return
-        ascending = np.unique(np.asarray(numbers, np.int64))
+        given = np.asarray(numbers, np.int64)
+        if (given[1:] - given[:-1] == 1).all():
+            self.add_ranges([(int(given[0]), int(given[-1]))])
+            return
+        ascending = np.unique(given)
         breaks = np.flatnonzero(np.diff(ascending) > 1)
         firsts = ascending[np.concatenate(([0], breaks + 1))]
         lasts = ascending[np.concatenate((breaks, [len(ascending) - 1]))]
         self._loose += zip(firsts.tolist(), lasts.tolist(), strict=True)
+        if len(self._loose) > max(_LOOSE_RANGES, len(self._ranges)):
+            self._merge()
+
+    def add_ranges(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Add the numbers of ranges, each with its first and last one, in any order."""
+        self._loose += ranges
         if len(self._loose) > max(_LOOSE_RANGES, len(self._ranges)):
             self._merge()
 
@@ -112,12 +122,12 @@ class IdSet:
         self._push(ascending[new])
         return is_new
 
-    def has(self, hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """For each of `hashes`, in their order, whether it is in the set."""
-        known = np.zeros(len(hashes), np.bool_)
-        for run in self._runs:
-            known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
-        return known
+    def ascending(self) -> NDArray[np.int64]:
+        """All hashes, ascending."""
+        return np.sort(np.concatenate([np.empty(0, np.int64), *self._runs]), kind="stable")
+
+    def __len__(self) -> int:
+        return sum(map(len, self._runs))
 
     def _push(self, run: NDArray[np.int64]) -> None:
         while self._runs and len(self._runs[-1]) < 2 * len(run):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otel_modeldata_receiver.layout.payload_path import payload_path
@@ -13,23 +12,11 @@ from .fault import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from otel_modeldata_receiver.layout.blob_path import BlobPath
     from otel_modeldata_receiver.layout.payload_path import PayloadPath
 
-    from .stored_line import StoredLine
+    from .summaries.hour_summary import Reference
 
 __all__ = ["Payloads"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    """A line that refers to a payload."""
-
-    path: BlobPath
-    number: int
-    line: StoredLine
-    url: str
-    payload: PayloadPath
 
 
 class Payloads:
@@ -52,18 +39,15 @@ class Payloads:
         self.foreign = 0
         self.elsewhere = 0
         self._is_at = is_at
-        self._open: list[_Reference] = []
+        self._open: list[Reference] = []
 
-    def check(self, path: BlobPath, number: int, line: StoredLine) -> str | None:
+    def check(self, reference: Reference) -> str | None:
         """How the payload of a line differs from its `contentrange`; None also without a payload."""
-        url = stored_line.reference(line)
-        if url is None:
-            return None
-        reference = _Reference(path, number, line, url, payload_path(path.folder, url))
-        name = reference.payload.found(self.objects)
+        payload = _payload_path(reference)
+        name = payload.found(self.objects)
         if name is not None:
             return self._check_found(reference, name)
-        if reference.payload.is_certain:
+        if payload.is_certain:
             self._open.append(reference)
         else:
             self.foreign += 1
@@ -74,23 +58,28 @@ class Payloads:
         """Whether payloads are not among `objects`; they may have been stored later."""
         return bool(self._open)
 
-    def check_again(self, objects: Mapping[str, int]) -> Iterator[tuple[BlobPath, int, str]]:
+    def check_again(self, objects: Mapping[str, int]) -> Iterator[tuple[Reference, str]]:
         """Check what is open, against the current objects; a payload that is still not there is missing.
 
         Yields:
-            the blob and the number of a line whose payload differs from its `contentrange`, and how.
+            the lines whose payload differs from its `contentrange`, and how.
         """
         self.objects = objects
         references, self._open = self._open, []
         for one in references:
-            name = one.payload.found(objects)
+            payload = _payload_path(one)
+            name = payload.found(objects)
             if name is None:
-                reason = f"expected the object {one.payload.names[0]!r}, got none of that name"
-                self.missing.add(one.path, one.number, reason)
+                reason = f"expected the object {payload.names[0]!r}, got none of that name"
+                self.missing.add(one.blob, one.line, reason)
             elif (problem := self._check_found(one, name)) is not None:
-                yield one.path, one.number, problem
+                yield one, problem
 
-    def _check_found(self, reference: _Reference, name: str) -> str | None:
+    def _check_found(self, reference: Reference, name: str) -> str | None:
         if not self._is_at(name, reference.url):
             self.elsewhere += 1
-        return stored_line.referenced_size_problem(reference.line, self.objects[name])
+        return stored_line.referenced_size_problem(reference, self.objects[name])
+
+
+def _payload_path(reference: Reference) -> PayloadPath:
+    return payload_path(reference.blob.rpartition("/")[0], reference.url)

@@ -12,8 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..report import counted
 from .number_ranges import NumberRanges
 from .producer_report import REJECTED
@@ -21,9 +19,11 @@ from .producer_report import REJECTED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from .producer_report import ReportedCounts
+    from .summaries.hour_summary import AccountCounts
 
 __all__ = ["ProducerCounts", "Reconciliation", "reconcile", "shown_ranges"]
 
@@ -44,6 +44,7 @@ class ProducerCounts:
         stored_numbers: numbers of stored events.
         quarantined_numbers: numbers of events in quarantine.
         other_hours: numbers of events outside the audited hours.
+        erased_numbers: numbers of events that were erased on purpose.
     """
 
     producer: str
@@ -57,10 +58,11 @@ class ProducerCounts:
     stored_numbers: NumberRanges = field(default_factory=NumberRanges)
     quarantined_numbers: NumberRanges = field(default_factory=NumberRanges)
     other_hours: NumberRanges = field(default_factory=NumberRanges)
+    erased_numbers: NumberRanges = field(default_factory=NumberRanges)
 
-    def add_lines(self, numbers: Sequence[int], is_new: NDArray[np.bool_]) -> None:
+    def add_lines(self, numbers: NDArray[np.int64], is_new: NDArray[np.bool_]) -> None:
         """Count lines by their numbers (-1 for none); lines that are not `is_new` are duplicates."""
-        kept = np.array(numbers, np.int64)[is_new]
+        kept = numbers[is_new]
         new = len(kept)
         kept = kept[kept >= 0]
         self.stored += new
@@ -68,6 +70,14 @@ class ProducerCounts:
         self.numbered += len(kept)
         self.unnumbered += new - len(kept)
         self.stored_numbers.add(kept)
+
+    def add_account(self, counts: AccountCounts) -> None:
+        """Add events that are counted already, and are others than those here."""
+        self.stored += counts.stored
+        self.duplicates += counts.duplicates
+        self.numbered += counts.numbered
+        self.unnumbered += counts.unnumbered
+        self.stored_numbers.add_ranges(counts.ranges)
 
     def add_quarantined(self, number: int) -> None:
         """Count an event in quarantine by its number (-1 for none)."""
@@ -82,14 +92,15 @@ class ProducerCounts:
 class Reconciliation:
     """The result for one producer and collection; see `ProducerCounts` for the attributes that are not listed here.
 
-    With the producer's own report accepted = stored + quarantined + lost + missing, unless `beyond` or `reused` explain
-    the difference.
+    With the producer's own report accepted = stored + quarantined + erased + lost + missing, unless `beyond` or
+    `reused` explain the difference.
 
     Attributes:
         reused: stored events that share their number with another event.
         first: lowest number in the store, None without numbers.
         last: highest number in the store.
-        gaps: ranges of numbers that are neither stored nor in quarantine.
+        erased: events that were erased on purpose, and are not there.
+        gaps: ranges of numbers that are neither stored nor in quarantine nor erased.
         report: counts in the final reports, if there are any.
         lost: events that were reported lost and are not in the store.
         missing: events that were accepted and are neither in the store nor reported lost.
@@ -113,6 +124,7 @@ class Reconciliation:
     missing: int
     beyond: int
     doubtful: int
+    erased: int = 0
 
     @property
     def accepted(self) -> int | None:
@@ -127,19 +139,24 @@ class Reconciliation:
     @property
     def problems(self) -> list[str]:
         """The problems with the numbers, each as part of a sentence; duplicates are reported by line."""
-        problems = []
+        return list(self.problems_by_kind.values())
+
+    @property
+    def problems_by_kind(self) -> dict[str, str]:
+        """The same by their kinds, in words for programs."""
+        problems = {}
         if self.missing:
             lost = f", in addition to {self.lost:,} reported lost" if self.lost else ""
             gaps = f", of the numbers {shown_ranges(self.gaps)}" if self.gaps else ""
-            problems.append(f"{counted(self.missing, 'event')} missing{lost}{gaps}")
+            problems["missing"] = f"{counted(self.missing, 'event')} missing{lost}{gaps}"
             if self.report is not None and self.report.pending:
-                problems.append(f"{counted(self.report.pending, 'event')} left in the spool when the process ended")
+                left = counted(self.report.pending, "event")
+                problems["spool"] = f"{left} left in the spool when the process ended"
         if self.beyond:
-            problems.append(f"{counted(self.beyond, 'event')} with numbers above those in its final report")
+            problems["beyond"] = f"{counted(self.beyond, 'event')} with numbers above those in its final report"
         if self.reused:
-            problems.append(
-                f"{counted(self.reused, 'event')} with the number of another event: is a producer id shared?"
-            )
+            reused = counted(self.reused, "event")
+            problems["reused"] = f"{reused} with the number of another event: is a producer id shared?"
         return problems
 
 
@@ -159,7 +176,8 @@ def reconcile(
     first, last = (here[0][0], here[-1][1]) if here else (None, None)
     accepted = None if report is None else report.accepted
     end = accepted - 1 if accepted is not None else -1 if last is None else last
-    gaps = present.holes(0 if whole else first or 0, end)
+    explained = present.union((counts.erased_numbers,))
+    gaps = explained.holes(0 if whole else first or 0, end)
     absent = max(0, sum(end - start + 1 for start, end in gaps) - (0 if accepted is None else counts.unnumbered))
     losses = excused
     if report is not None:
@@ -182,6 +200,7 @@ def reconcile(
         missing=max(0, absent - losses),
         beyond=0 if accepted is None else present.count_from(accepted),
         doubtful=0 if accepted is None else max(0, losses - excused - absent),
+        erased=len(explained) - len(present),
     )
 
 

@@ -17,13 +17,25 @@ from otel_modeldata_receiver.mapping.cloudevent import content_range
 from otel_modeldata_receiver.mapping.http_attributes import UNKNOWN_TOTAL
 
 from .number_ranges import MAX_SEQUENCE
+from .summaries.hour_summary import Reference
 
-__all__ = ["StoredLine", "decode", "number_of", "reference", "referenced_size_problem", "sequence_of", "size_problem"]
+__all__ = [
+    "StoredLine",
+    "decode",
+    "number_of",
+    "reference",
+    "reference_of",
+    "referenced_size_problem",
+    "sequence_of",
+    "size_problem",
+]
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:0-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
 _WHITESPACE: Final = b" \t\r\n"
 _TRUE: Final = "true"
 _OWN_AGENT: Final = "otel-modeldata/"
+_LONGEST_SHOWN: Final = 80
+"""Characters of a `contentrange` in messages; a right one is shorter."""
 
 
 class StoredLine(msgspec.Struct, kw_only=True, gc=False):
@@ -107,20 +119,34 @@ def size_problem(line: StoredLine, raw: bytes) -> str | None:
     size = range_size(given)
     if size in sizes and (given == content_range(size) or not _is_tabular(line.type)):
         return None
-    return f"expected a contentrange of {sizes[0]} bytes, got {given[:80]!r}"
+    return f"expected a contentrange of {sizes[0]} bytes, got {given[:_LONGEST_SHOWN]!r}"
 
 
-def referenced_size_problem(line: StoredLine, size: int) -> str | None:
+def reference_of(blob: str, number: int, line: StoredLine, url: str) -> Reference:
+    """What a line says about the payload that it refers to.
+
+    Args:
+        blob: name of the blob of the line.
+        number: of the line in its blob.
+        line: the line.
+        url: see `reference`.
+    """
+    is_binary = line.datainblob == _TRUE
+    given = line.contentrange
+    # Text that is not JSON became a JSON string, whose size is another one.
+    is_checked = not isinstance(line.timens, UnsetType) and (is_binary or _is_tabular(line.type))
+    content_range = None if isinstance(given, UnsetType) or not is_checked else given[:_LONGEST_SHOWN]
+    return Reference(blob, number, url, content_range, is_binary)
+
+
+def referenced_size_problem(reference: Reference, size: int) -> str | None:
     """How a payload object of `size` bytes differs from the line's `contentrange`, or None."""
-    if isinstance(line.contentrange, UnsetType) or isinstance(line.timens, UnsetType):
+    if reference.content_range is None:
         return None
-    binary = line.datainblob == _TRUE
-    if not binary and not _is_tabular(line.type):  # text that is not JSON became a JSON string
+    wrapped = size if reference.is_binary else size - 2  # a lone row was wrapped in brackets
+    if range_size(reference.content_range) in {size, wrapped}:
         return None
-    wrapped = size if binary else size - 2  # a lone row was wrapped in brackets
-    if range_size(line.contentrange) in {size, wrapped}:
-        return None
-    return f"expected a contentrange of {size} bytes, as the object has, got {line.contentrange[:80]!r}"
+    return f"expected a contentrange of {size} bytes, as the object has, got {reference.content_range!r}"
 
 
 def range_size(text: str) -> int | None:

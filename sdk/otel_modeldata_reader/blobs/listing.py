@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from .compacted_name import compacted_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,11 +39,16 @@ class CollectionBlobs:
             if the store is the folder of the collection itself.
         blobs: its blobs, in the order of their times.
         objects: the sizes of all other objects below its folder by name: payloads that lines refer to.
+        compacted: the objects of its compacted folders: for the date of each folder, as `date_of` has it, the sizes
+            by the name in the folder. `compacted/folder_sources.py` says what a reading takes of them.
+        limits: for blobs of which Parquet files have too much, how many lines are read of them there.
     """
 
     root: str
     blobs: tuple[StoredObject, ...]
     objects: Mapping[str, int]
+    compacted: Mapping[str, Mapping[str, int]] = field(default_factory=dict, repr=False)
+    limits: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> tuple[str, str, str] | None:
@@ -53,32 +60,55 @@ class CollectionBlobs:
         """The blobs whose folders overlap a window."""
         return [blob for blob in self.blobs if window.overlaps(*hours_of(date_of(blob.name)))]
 
+    def dates(self, window: Window) -> list[str]:
+        """The dates of the folders that overlap a window, with those whose lines are compacted and dropped."""
+        found = {date_of(blob.name) for blob in self.blobs} | self.compacted.keys()
+        return sorted(date for date in found if window.overlaps(*hours_of(date)))
+
 
 def collections_of(objects: Iterable[StoredObject]) -> dict[str, CollectionBlobs]:
     """The collections among the objects of a store, by their roots.
 
     Left out are quarantine, parked lines and notes of receivers, whose folders begin with an underscore, and the
-    copies that Azure ML's reader makes of append blobs.
+    copies that Azure ML's reader makes of append blobs. A collection may have compacted folders only.
     """
+    compacted: dict[str, dict[str, dict[str, int]]] = {}
     blobs: dict[str, list[tuple[str, str, StoredObject]]] = {}
     others: dict[str, int] = {}
     for one in objects:
         if one.name.startswith("_"):
+            if (place := compacted_name(one.name)) is not None:
+                compacted.setdefault(place.root, {}).setdefault(place.date, {})[place.file] = one.size
             continue
         match = _BLOB.fullmatch(one.name)
         if match is None:
             others[one.name] = one.size
         elif not _is_copy(root := match["root"] or ""):
             blobs.setdefault(root, []).append((match["date"], one.name, one))
-    payloads: dict[str, dict[str, int]] = {root: {} for root in blobs}
+    # Files without a manifest are those of a compaction that was interrupted.
+    dated = {
+        root: {date: files for date, files in dates.items() if _has_manifest(files)}
+        for root, dates in compacted.items()
+    }
+    roots = sorted(blobs.keys() | {root for root, dates in dated.items() if dates})
+    payloads: dict[str, dict[str, int]] = {root: {} for root in roots}
     for name, size in others.items():
         root = _root_of(name)
         if root in payloads:
             payloads[root][name] = size
     return {
-        root: CollectionBlobs(root=root, blobs=tuple(blob for *_, blob in sorted(found)), objects=payloads[root])
-        for root, found in sorted(blobs.items())
+        root: CollectionBlobs(
+            root=root,
+            blobs=tuple(blob for *_, blob in sorted(blobs.get(root, []))),
+            objects=payloads[root],
+            compacted=dated.get(root, {}),
+        )
+        for root in roots
     }
+
+
+def _has_manifest(files: Iterable[str]) -> bool:
+    return any(file.startswith("manifest-") for file in files)
 
 
 def date_of(name: str) -> str:

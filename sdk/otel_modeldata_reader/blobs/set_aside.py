@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..window import Window
     from .store_access import StoreAccess
 
-__all__ = ["parked_bytes", "quarantined_lines"]
+__all__ = ["parked_bytes", "parked_folders", "quarantined_lines"]
 
 
 def quarantined_lines(store: StoreAccess, window: Window) -> int:
@@ -34,6 +34,27 @@ def parked_bytes(store: StoreAccess, root: str) -> int:
     Raises:
         StoreUnavailableError: they cannot be listed.
     """
-    from otel_modeldata_receiver.storage.parking.parked_names import parked_folder  # noqa: PLC0415 (see above)
+    return sum(parked_folders(store, root).values())
 
-    return sum(one.size for one in store.walk(parked_folder(root)) if date_of(one.name))
+
+def parked_folders(store: StoreAccess, root: str) -> dict[str, int]:
+    """The bytes of parked lines by the date of the folder in which they will be.
+
+    Blobs that are delivered, and could not be removed, are left out: a mark beside them says it.
+
+    Args:
+        store: has them.
+        root: folder of the collection.
+
+    Raises:
+        StoreUnavailableError: they cannot be listed.
+    """
+    from otel_modeldata_receiver.storage.parking.parked_names import parked_folder, read_mark  # noqa: PLC0415 (see above)
+
+    found = store.walk(parked_folder(root)) if root else []
+    delivered = {(mark.blob, mark.size) for one in found if (mark := read_mark(one.name)) is not None}
+    sizes: dict[str, int] = {}
+    for one in found:
+        if (date := date_of(one.name)) and (one.name, one.size) not in delivered:
+            sizes[date] = sizes.get(date, 0) + one.size
+    return sizes

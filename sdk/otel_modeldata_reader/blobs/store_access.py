@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ..exceptions import StoreBusyError, StoreUnavailableError
 from .byte_ranges import ByteRange
+from .compacted_name import PARQUET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
@@ -105,7 +106,13 @@ class StoreAccess:
         Raises:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
-        return [one for one in self._run(lambda store: store.walk(folder)) if one.name.isprintable()]
+        found = [one for one in self._run(lambda store: store.walk(folder)) if one.name.isprintable()]
+        inside = f"{PARQUET}/"
+        if folder or not any(one.name.startswith(inside) for one in found):
+            return found
+        # A compaction may remove lines once their files are listed. So files are listed after lines.
+        files = self.walk(PARQUET)
+        return sorted([*(one for one in found if not one.name.startswith(inside)), *files], key=lambda one: one.name)
 
     def read(self, name: str, size: int) -> bytes:
         """The first `size` bytes of a blob or object.
@@ -138,6 +145,47 @@ class StoreAccess:
         """
         for _, content, _ in self._in_order(((one, True) for one in ranges), _SMALL_READS_AHEAD):
             yield content
+
+    def url_of(self, name: str) -> str:
+        """The URL or path at which programs other than this reader find an object, as lines have it in `dataref`."""
+        with self._lock:
+            opened = self._opened
+            if opened is None or opened.pid != os.getpid():
+                opened = self._open()
+            return opened.url(name)
+
+    def create(self, name: str) -> bool:
+        """Create an empty blob for `append`; False if the name is taken by one that has content.
+
+        Raises:
+            StoreUnavailableError: it cannot be written.
+        """
+        self._check_no_link(name)
+        return self._run(lambda store: store.create(name)) is not None
+
+    def append(self, name: str, size: int, block: bytes) -> int:
+        """Append to a blob that this process created, at its end.
+
+        Args:
+            name: of the blob.
+            size: bytes that it has.
+            block: at most 4 MiB.
+
+        Returns:
+            Its new size.
+
+        Raises:
+            StoreUnavailableError: it cannot be written, or something else wrote to it.
+        """
+        from otel_modeldata_receiver.storage.store import BlobState, FencedError  # noqa: PLC0415 (see above)
+
+        state = BlobState(size=size, blocks=0)
+        try:
+            return self._run(lambda store: store.append(name, state, block)).size
+        except FencedError:
+            raise StoreUnavailableError(
+                f"expected {name} with {size:,} bytes, got another size: something else writes to it; run it again"
+            ) from None
 
     def run(self, call: Callable[[LockableStore], Coroutine[Any, Any, _T]]) -> _T:
         """The result of an asynchronous call with the store, such as an audit.
@@ -298,6 +346,9 @@ class _Opened:
             self._thread.start()
         attempts = self._retry_for(lambda: call(self._store), self._retry_seconds)
         return self._start_on(attempts, self._loop)
+
+    def url(self, name: str) -> str:
+        return self._store.url(name)
 
     def _run(self) -> None:
         self._loop.run_forever()

@@ -56,17 +56,26 @@ class Seen:
     other_rate: str
 
 
+def _folders(found: CollectionBlobs) -> list[tuple[str, int | None]]:
+    """The date of each blob that has lines, and when it was written; also of folders whose lines are Parquet only."""
+    blobs = [
+        (date_of(blob.name), None if blob.modified is None else int(blob.modified * NANOSECONDS))
+        for blob in found.blobs
+        if blob.size
+    ]
+    dates = {date for date, _ in blobs}
+    return sorted([*blobs, *((date, None) for date in found.compacted if date not in dates)], key=lambda one: one[0])
+
+
 def seen(found: CollectionBlobs, scope: Scope) -> Seen:
     """What the listing says of a collection."""
     since, until = scope.window.bounds
     has_data, last_end, written = False, 0, None
     first = last = future = late = other_rate = ""
-    for blob in found.blobs:
-        date = date_of(blob.name)
+    for date, modified in _folders(found):
         start, end = hours_of(date)
-        if not blob.size or not end:
+        if not end:
             continue
-        modified = None if blob.modified is None else int(blob.modified * NANOSECONDS)
         written = max(written or 0, modified or 0) or None
         first = first or date
         other_rate = other_rate or (date if date.count("/") + 1 != _HOUR_PARTS else "")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from otel_modeldata_receiver.layout.partition import QUARANTINE, SHADOW_SUFFIX
 from otel_modeldata_receiver.storage.parking.parked_names import PARKED
 
+from ..blobs.compacted_name import compacted_root
 from ..blobs.listing import collections_of
 from ..exceptions import StoreUnavailableError
 from ..nearest import nearest
@@ -67,7 +68,7 @@ def stored(store: StoreAccess, scope: Scope) -> Stored:
         StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
     """
     try:
-        found = collections_of(walk_below(store, scope.name))
+        found = collections_of(_objects_of(store, scope.name))
     except StoreUnavailableError as error:
         store.walk()  # raises, unless only this folder cannot be read
         finding = Finding(cause="folder_unreadable", step="store", outcome="stopped", sentence=str(error))
@@ -93,9 +94,15 @@ def stored(store: StoreAccess, scope: Scope) -> Stored:
     )
 
 
+def _objects_of(store: StoreAccess, name: str) -> list[StoredObject]:
+    """What is below a folder, and its compacted folders; the whole store for an empty name."""
+    return [*walk_below(store, name), *(walk_below(store, compacted_root(name)) if name else ())]
+
+
 def _absent(everything: Sequence[StoredObject], scope: Scope, *, is_created: bool) -> Finding:
     """Why nothing of what is asked for is there."""
-    known = [root for root, one in collections_of(everything).items() if any(blob.size for blob in one.blobs)]
+    listed = collections_of(everything).items()
+    known = [root for root, one in listed if one.compacted or any(blob.size for blob in one.blobs)]
     if is_created:
         sentence = (
             f"expected lines of {scope.shown} in {scope.store}, got blobs without any: a receiver began them, and its "

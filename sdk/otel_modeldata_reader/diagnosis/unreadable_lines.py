@@ -62,6 +62,8 @@ def unreadable_lines(
     """
     left = MOST_BYTES
     for one in collections:
+        if any(scope.window.overlaps(*hours_of(date)) for date in one.compacted):
+            continue  # their lines were read when they were compacted
         blobs = list(reversed(_blobs_in(one, scope)))
         chosen = _chosen(blobs, left)
         read, reason = 0, ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..blobs.byte_ranges import ByteRange
+from ..blobs.compacted_name import compacted_root
 from ..blobs.listing import collections_of, date_of, hours_of
 from ..exceptions import ReaderError
 from ..lines.event_stream import event_batches
@@ -21,12 +22,13 @@ from ..window import Window
 from .line_marks import LineMarks, RepeatTally
 from .partition import PARTITION_BYTES, LineRange, packed
 from .remote_store import RangeAccess
+from .removed_blobs import RemovedBlobs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..blobs.store_access import StoreAccess
-    from .partition import Partition, ReadRows
+    from .partition import GroupRange, Partition, ReadRows
 
 __all__ = ["GrowingCollection"]
 
@@ -49,19 +51,24 @@ class GrowingCollection:
         self._rows = replace(rows, is_complete=False)
         self._size = size
         self._folders: OrderedDict[str, _Folder] = OrderedDict()
+        self._removed = RemovedBlobs(rows.root)
 
     def first_offset(self) -> dict[str, Any]:
         """The offset before the first line. It keeps the beginning of the window, which a restart does not move."""
         return {_SINCE: self._rows.window.since, _BLOBS: {}}
 
     def sizes(self) -> dict[str, int]:
-        """The blobs that there are now, with their sizes, in the order of their times.
+        """The blobs that there are now or that are in Parquet only, with their sizes, in the order of their times.
 
         Raises:
             StoreUnavailableError: the store cannot be listed.
         """
-        found = collections_of(self._store.walk(self._rows.root)).get(self._rows.root)
-        return {} if found is None else {blob.name: blob.size for blob in found.blobs}
+        objects = [*self._store.walk(self._rows.root), *self._store.walk(compacted_root(self._rows.root))]
+        found = collections_of(objects).get(self._rows.root)
+        if found is None:
+            return {}
+        sizes = {blob.name: blob.size for blob in found.blobs} | self._removed.sizes(self._store, found)
+        return {name: sizes[name] for name in sorted(sizes, key=lambda name: (date_of(name), name))}
 
     def next_offset(self, start: dict[str, Any], sizes: Mapping[str, int], most: int | None = None) -> dict[str, Any]:
         """The offset after all whole lines; `start` itself if there is no new one.
@@ -87,6 +94,12 @@ class GrowingCollection:
                     "it; begin with a new checkpoint"
                 )
             if size == done or not window.overlaps(*hours_of(date_of(blob))):
+                continue
+            if blob in self._removed:  # it has whole lines, and their positions are not known any more
+                self._removed.check(blob, done, size)
+                ends[blob] = size
+                if left is not None and (left := left - min(left, size)) == 0:
+                    break
                 continue
             end = _last_line_end(self._store, blob, done, size)
             if left is not None and end - done > left:
@@ -114,11 +127,20 @@ class GrowingCollection:
         folders: dict[str, list[str]] = {}
         for blob in sorted(new):
             folders.setdefault(blob.rpartition("/")[0], []).append(blob)
-        ranges: list[LineRange] = []
+        if not self._removed.is_listed:  # a batch is read again after a restart
+            self.sizes()
+        ranges: list[LineRange | GroupRange] = []
         for folder, blobs in folders.items():
             read = self._folder(folder, {one: at for one, at in before.items() if one.rpartition("/")[0] == folder})
+            removed = [blob for blob in blobs if blob in self._removed]
+            for blob in removed:
+                self._removed.check(blob, *new[blob])
+            if removed:
+                ranges += self._removed.ranges(self._store, removed, read.ids)
+                read.positions |= {blob: new[blob][1] for blob in removed}
             for blob in blobs:
-                ranges += read.ranges(self._store, blob, new[blob][1], self._size)
+                if blob not in self._removed:
+                    ranges += read.ranges(self._store, blob, new[blob][1], self._size)
         return packed(replace(self._rows, window=self._window(start)), ranges, self._size)
 
     @property
@@ -133,8 +155,13 @@ class GrowingCollection:
         found = self._folders.pop(name, None)
         if found is None or found.positions != positions:
             found = _Folder()
+            removed = [blob for blob in positions if blob in self._removed]
+            if removed:
+                self._removed.ranges(self._store, removed, found.ids)
+                found.positions |= {blob: positions[blob] for blob in removed}
             for blob, end in positions.items():
-                found.ranges(self._store, blob, end, self._size)
+                if blob not in self._removed:
+                    found.ranges(self._store, blob, end, self._size)
         self._folders[name] = found
         if len(self._folders) > _FOLDERS:
             self._folders.popitem(last=False)

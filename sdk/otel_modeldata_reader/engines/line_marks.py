@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..blobs.byte_ranges import ByteRange, LinesOfBlob
 from ..lines.tally import Tally
 from .partition import LineRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -25,49 +26,66 @@ class LineMarks:
 
     Attributes:
         store: has the blobs.
-        ends: for each blob positions after a line, each with the number of lines before it.
+        ends: for each range of a blob, by its name and the position of its first byte, positions after a line, each
+            with the number of lines of the range before it.
     """
 
     store: StoreAccess
-    ends: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    ends: dict[tuple[str, int], list[tuple[int, int]]] = field(default_factory=dict)
 
     def read(self, name: str, size: int) -> bytes:
         """See `StoreAccess.read`."""
         return self.store.read(name, size)
 
-    def pieces(self, blobs: Iterable[StoredObject]) -> Iterator[Piece]:
+    def read_ranges(self, ranges: Iterable[ByteRange]) -> Iterator[bytes]:
+        """See `StoreAccess.read_ranges`."""
+        return self.store.read_ranges(ranges)
+
+    def walk(self, folder: str = "") -> Sequence[StoredObject]:
+        """See `StoreAccess.walk`."""
+        return self.store.walk(folder)
+
+    def pieces(self, blobs: Iterable[StoredObject | ByteRange]) -> Iterator[Piece]:
         """See `StoreAccess.pieces`."""
-        lines = 0
+        lines, start = 0, 0
+        is_first = True
         for piece in self.store.pieces(blobs):
-            if piece.start == 0:
-                lines = 0
+            if is_first:
+                lines, start = 0, piece.start
+            is_first = piece.is_last
             end = piece.content.rfind(b"\n") + 1
             lines += piece.content.count(b"\n")
             if end:
-                self.ends.setdefault(piece.blob, []).append((piece.start + end, lines))
+                self.ends.setdefault((piece.blob, start), []).append((piece.start + end, lines))
             yield piece
 
     def lines(self, blob: str) -> int:
-        """The number of line feeds in a blob."""
-        ends = self.ends.get(blob)
+        """The number of line feeds in a blob that was read from its beginning."""
+        ends = self.ends.get((blob, 0))
         return ends[-1][1] if ends else 0
 
-    def ranges(self, blob: StoredObject, repeated: Sequence[int], size: int) -> Iterator[LineRange]:
-        """A blob in ranges of about `size` bytes, each of whole lines; the last one may end with a torn line.
+    def ranges(self, blob: StoredObject | LinesOfBlob, repeated: Collection[int], size: int) -> Iterator[LineRange]:
+        """A blob, or some of its lines, in ranges of about `size` bytes, each of whole lines.
+
+        The last one may end with a torn line.
 
         Args:
-            blob: its name and size.
+            blob: its name and size, or the lines.
             repeated: numbers of lines that are left out.
             size: bytes of a range.
         """
-        start, before = 0, 0
-        ends = [*self.ends.get(blob.name, ()), (blob.size, self.lines(blob.name) + 1)]
-        for index, (end, lines) in enumerate(ends):
+        whole = blob if isinstance(blob, LinesOfBlob) else LinesOfBlob(blob=blob.name, start=0, end=blob.size)
+        start, before = whole.start, whole.before
+        noted = self.ends.get((whole.blob, whole.start), [])
+        last = noted[-1][1] if noted else 0
+        ends = [*noted, (whole.end, last + 1)]
+        for index, (end, counted) in enumerate(ends):
+            lines = whole.before + counted
             is_last = index == len(ends) - 1
             if end == start or (not is_last and end - start < size):
                 continue
             own = frozenset(one for one in repeated if before < one <= lines)
-            yield LineRange(blob=blob.name, start=start, end=end, before=before, repeated=own)
+            yield LineRange(blob=whole.blob, start=start, end=end, before=before, repeated=own)
             start, before = end, lines
 
 

@@ -7,32 +7,38 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from ..blobs.listing import CollectionBlobs
+from ..compacted.blob_file import BlobFile
+from ..compacted.part_file import PartFile
 from ..exceptions import ReaderError
 from ..lines.event_stream import event_batches
+from ..lines.known_ids import KnownIds
 from ..lines.payloads import Payloads
 from ..lines.tally import Tally
+from ..rows.compacted_rows import CompactedRows
 from ..rows.inferred import Inference
 from ..rows.result import where
 from ..rows.row_tables import RowTables
 from ..rows.typed import TypedRows
 from ..rows.unify import LossyError
+from ..rows.wanted_columns import wanted_columns
 from .checked_rows import CheckedRows, GivenRows
 from .remote_store import FolderObjects, RangeAccess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
     from ..blobs.store_access import StoreAccess
+    from ..compacted.manifest import Part
     from ..lines.event_stream import Events
     from ..rows.column_types import ColumnTypes
     from ..rows.result import Plan
-    from ..rows.row_tables import Part
+    from ..rows.row_tables import Part as RowsPart
     from ..window import Window
     from .remote_store import RemoteStore
 
-__all__ = ["PARTITION_BYTES", "LineRange", "Partition", "ReadRows", "packed"]
+__all__ = ["PARTITION_BYTES", "GroupRange", "LineRange", "Partition", "ReadRows", "packed"]
 
 _BATCH_ROWS: Final = 65_536
 PARTITION_BYTES: Final = 32 << 20
@@ -61,6 +67,54 @@ class LineRange:
     def size(self) -> int:
         """How many bytes."""
         return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRange:
+    """A row group of a compacted folder.
+
+    Attributes:
+        folder: the compacted folder, relative to the store.
+        date: the span of time, as the folder of the lines has it.
+        part: what the manifest says of the file.
+        number: of the group in the file.
+        repeated: lines that are left out, because an earlier one has the same event: the blob, and the number.
+        limits: of some blobs, how many lines are read.
+    """
+
+    folder: str
+    date: str
+    part: Part
+    number: int
+    repeated: frozenset[tuple[str, int]] = frozenset()
+    limits: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def blob(self) -> str:
+        """The name of the file."""
+        return f"{self.folder}/{self.part.name}"
+
+    @property
+    def start(self) -> int:
+        """About where the group begins in the file."""
+        return self._bytes_of(sum(group.rows for group in self.part.groups[: self.number]))
+
+    @property
+    def size(self) -> int:
+        """About how many bytes."""
+        return self._bytes_of(self.part.groups[self.number].rows)
+
+    def opened(self, store: StoreAccess) -> PartFile:
+        """The file.
+
+        Raises:
+            DamagedPartError: it is another file.
+            StoreUnavailableError: it cannot be read.
+        """
+        return PartFile(BlobFile(store, self.blob, self.part.size), self.blob, self.part)
+
+    def _bytes_of(self, rows: int) -> int:
+        return self.part.size * rows // max(1, self.part.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +158,7 @@ class Partition:
     """
 
     rows: ReadRows
-    ranges: tuple[LineRange, ...]
+    ranges: tuple[LineRange | GroupRange, ...]
 
     @property
     def size(self) -> int:
@@ -130,14 +184,14 @@ class Partition:
         store = rows.store.opened()
         with where(rows.where) as chosen:
             for one in self.ranges:
-                for table in _tables(store, rows, one):
+                for table in _tables(store, rows, one, wanted_columns(names, rows.where)):
                     yield from chosen(table).select(names).to_batches(max_chunksize=_BATCH_ROWS)
 
 
-def packed(rows: ReadRows, ranges: Sequence[LineRange], size: int = PARTITION_BYTES) -> list[Partition]:
+def packed(rows: ReadRows, ranges: Sequence[LineRange | GroupRange], size: int = PARTITION_BYTES) -> list[Partition]:
     """Partitions of about `size` bytes: small ranges together, in their order."""
     partitions: list[Partition] = []
-    together: list[LineRange] = []
+    together: list[LineRange | GroupRange] = []
     bytes_together = 0
     for one in ranges:
         if together and bytes_together + one.size > size:
@@ -150,11 +204,13 @@ def packed(rows: ReadRows, ranges: Sequence[LineRange], size: int = PARTITION_BY
     return partitions
 
 
-def _tables(store: StoreAccess, rows: ReadRows, lines: LineRange) -> Iterator[pa.Table]:
+def _tables(
+    store: StoreAccess, rows: ReadRows, lines: LineRange | GroupRange, wanted: Callable[[str], bool] | None
+) -> Iterator[pa.Table]:
     """The rows of a range, with all columns of the plan."""
     if rows.is_complete and rows.columns is not None:
         inference = Inference(Tally(strict=False), copy.deepcopy(rows.columns))
-        for part in _parts(store, rows, lines, inference):
+        for part in _parts(store, rows, lines, inference, wanted):
             try:
                 yield rows.plan.table(part)
             except LossyError as error:
@@ -170,23 +226,45 @@ def _tables(store: StoreAccess, rows: ReadRows, lines: LineRange) -> Iterator[pa
     else:
         inference.columns = copy.deepcopy(rows.columns)
         checked = CheckedRows(rows.plan, inference.columns, envelope=rows.envelope)
-    for part in _parts(store, rows, lines, inference):
+    for part in _parts(store, rows, lines, inference, wanted):
         yield checked.table(part, lines.blob)
 
 
-def _parts(store: StoreAccess, rows: ReadRows, lines: LineRange, inference: Inference) -> Iterator[Part]:
+def _parts(
+    store: StoreAccess,
+    rows: ReadRows,
+    lines: LineRange | GroupRange,
+    inference: Inference,
+    wanted: Callable[[str], bool] | None,
+) -> Iterator[RowsPart]:
     from otel_modeldata_receiver.storage.store import StoredObject  # noqa: PLC0415 (a store is open already)
 
     tally = Tally(strict=False)
     names = CollectionBlobs(root=rows.root, blobs=(), objects={}).names
+    typed = TypedRows(tally, inference)
     tables = RowTables(
         payloads=Payloads(store, FolderObjects(store)),
-        typed=TypedRows(tally, inference),
+        typed=typed,
         inference=inference,
         tally=tally,
         names=names,
         envelope=rows.envelope,
     )
+    if isinstance(lines, GroupRange):
+        compacted = CompactedRows(
+            store=store,
+            window=rows.window,
+            tally=tally,
+            ids=KnownIds(),
+            tables=tables,
+            typed=typed,
+            columns=inference.columns,
+            wanted=wanted,
+            without=lines.repeated,
+            limits=dict(lines.limits),
+        )
+        yield from compacted.group(lines.opened(store), lines.number, lines.date)
+        return
     access = cast("StoreAccess", RangeAccess(store, lines.start))
     for events in event_batches(access, [StoredObject(name=lines.blob, size=lines.size)], rows.window, tally):
         yield from tables.parts(_once(events, lines))

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, cast
 
 from ..lines.event_stream import event_batches
 from ..lines.tally import Tally
-from ..rows.one_pass import OnePass
+from ..rows.one_pass import OnePass, ReadGroup, ReadLines
 from ..rows.result import planned, where
 from ..rows.unify import LossyError
 from .checked_rows import given_plan
 from .line_marks import LineMarks, RepeatTally
-from .partition import PARTITION_BYTES, ReadRows, packed
+from .partition import PARTITION_BYTES, GroupRange, ReadRows, packed
 from .remote_store import remote_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..report import ReadReport
     from ..rows.column_types import ColumnTypes
     from ..rows.result import Plan
-    from .partition import Partition
+    from .partition import LineRange, Partition
 
 __all__ = ["ReadPlan", "plan_read"]
 
@@ -87,8 +87,14 @@ def plan_read(
         columns = every.columns
     else:
         plan = given_plan(schema, envelope=request.envelope)
-        for events in event_batches(cast("StoreAccess", marks), every.blobs, request.window, tally):
-            tally.add("lines", len(events.envelopes))
+        if request.collection.compacted:  # of Parquet only the ids are read
+            every.wanted = lambda _: False
+            for _ in every.parts():
+                pass
+        else:
+            every.read += [ReadLines(lines=blob) for blob in every.blobs]
+            for events in event_batches(cast("StoreAccess", marks), every.blobs, request.window, tally):
+                tally.add("lines", len(events.envelopes))
     with where(request.where) as chosen:
         chosen(plan.every.empty_table())  # a wrong condition is an error here, not in another process
     rows = ReadRows(
@@ -101,15 +107,41 @@ def plan_read(
         columns=columns,
         is_complete=True,
     )
+    blobs, bytes_of_blobs = every.extent
     report = tally.report(
         plan.types,
         tuple(plan.renamed.items()),
-        blobs=len(every.blobs),
-        size=sum(blob.size for blob in every.blobs),
+        blobs=blobs,
+        size=bytes_of_blobs,
         kept=tally.rows,
+        seals=request.seals,
     )
-    ranges = [one for blob in every.blobs for one in marks.ranges(blob, tally.repeated.get(blob.name, []), size)]
+    ranges = [one for read in every.read for one in _ranges(read, marks, tally.repeated, request, size)]
     return ReadPlan(rows=rows, partitions=tuple(packed(rows, ranges, size)), report=report, nullable=nullable)
+
+
+def _ranges(
+    read: ReadLines | ReadGroup, marks: LineMarks, repeated: Mapping[str, Sequence[int]], request: Request, size: int
+) -> Iterator[LineRange | GroupRange]:
+    """What partitions read of what the pass has read."""
+    if isinstance(read, ReadLines):
+        name = read.lines.name
+        done = [line for blob, line in read.without if blob == name]
+        yield from marks.ranges(read.lines, [*repeated.get(name, ()), *done], size)
+        return
+    group = read.part.groups[read.number]
+    if request.window.overlaps(group.first, group.last + 1):
+        names = {blob.name for blob in read.manifest.blobs}
+        again = frozenset((name, line) for name in names & repeated.keys() for line in repeated[name])
+        limits = tuple((name, lines) for name, lines in request.collection.limits.items() if name in names)
+        yield GroupRange(
+            folder=read.manifest.folder,
+            date=read.manifest.date,
+            part=read.part,
+            number=read.number,
+            repeated=again,
+            limits=limits,
+        )
 
 
 def _found(store: StoreAccess, request: Request, first: OnePass) -> tuple[Plan, frozenset[str]]:

@@ -11,10 +11,10 @@ Rows are written by batches, under another name first: a file under its own name
 
 from __future__ import annotations
 
+from ..types.plain_values import json_rows
 from .csv_rows import CsvRows, to_csv
 from .delta import to_delta
 from .exported import Exported, Rows
 from .parquet import to_parquet
-from .plain_values import json_rows
 
 __all__ = ["CsvRows", "Exported", "Rows", "json_rows", "to_csv", "to_delta", "to_parquet"]

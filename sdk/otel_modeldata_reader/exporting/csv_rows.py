@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ..report import counted
+from ..types.plain_values import plain_batch
 from .exported import Exported, batches_of
 from .new_file import new_file
-from .plain_values import plain_batch
 
 if TYPE_CHECKING:
     import os

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..blobs.listing import date_of
 from ..exceptions import ReaderError
 from ..rows.result import where as condition
+from .compacted import compacted_ends, compacted_tables, dropped_dates, last_of_folder, with_manifest
 from .growth import Growth
 from .last_lines import last_lines
 from .line_slices import reading_of
@@ -19,7 +21,7 @@ from .new_ids import NewIds
 from .new_rows import NewRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
@@ -61,7 +63,10 @@ def follow(  # noqa: PLR0913 (most are keywords)
         ids = NewIds()
         ends = found.blobs
         if last is None and window.since is not None:
-            ends = ()
+            sources = with_manifest(store, found, window)
+            ends = tuple(compacted_ends(sources))
+            for table in compacted_tables(store, found, window):
+                yield from _new(chosen, *ids.take(table))
         elif last or where is not None:  # a wrong condition is an error at once, not with the next row
             for rows in _last_rows(store, found, window, last or 1, chosen):
                 ids.take(rows.table)
@@ -92,6 +97,9 @@ def _last_rows(
 ) -> list[NewRows]:
     """The last rows: those of one folder together, the earliest first."""
     kept: list[NewRows] = []
+    dropped = dropped_dates(store, found, window)
+    if dropped:
+        return _last_of_folders(store, found, window, wanted, chosen, dropped)
     for lines in last_lines(store, found.within(window)):
         rows = _read(store, found, window, lines.slices)
         table = chosen.rows(rows.table)
@@ -102,6 +110,39 @@ def _last_rows(
         if not wanted:
             break
     return kept
+
+
+def _last_of_folders(  # noqa: PLR0913, PLR0917 (those of `_last_rows`)
+    store: StoreAccess,
+    found: CollectionBlobs,
+    window: Window,
+    wanted: int,
+    chosen: _Chosen,
+    dropped: Container[str],
+) -> list[NewRows]:
+    """Likewise, where lines of some folders are in Parquet files only."""
+    kept: list[NewRows] = []
+    for date in reversed(found.dates(window)):
+        blobs = tuple(blob for blob in found.blobs if date_of(blob.name) == date)
+        if date in dropped:
+            folder = replace(found, blobs=blobs, compacted={date: found.compacted[date]})
+            table = last_of_folder(store, folder, window, wanted, chosen.rows)
+            rows = [] if table is None else [NewRows(table=table, skipped={})]
+        else:
+            rows = _last_rows(store, replace(found, blobs=blobs, compacted={}), window, wanted, chosen)
+        kept = [*rows, *kept]
+        wanted -= sum(one.table.num_rows for one in rows)
+        if wanted <= 0:
+            break
+    return kept
+
+
+def _new(chosen: _Chosen, table: pa.Table, repeated: int) -> Iterator[NewRows]:
+    """New rows, without those that the condition leaves out."""
+    table, undecided = chosen.or_none(table)
+    skipped = _added({}, duplicates=repeated, undecided=undecided)
+    if table.num_rows or skipped:
+        yield NewRows(table=table, skipped=skipped)
 
 
 def _read(store: StoreAccess, found: CollectionBlobs, window: Window, slices: LineSlices) -> NewRows:

@@ -48,7 +48,8 @@ def reading_of(store: StoreAccess, found: CollectionBlobs, window: Window, slice
     blobs = tuple(
         replace(blob, size=len(slices.contents[blob.name])) for blob in found.blobs if blob.name in slices.contents
     )
-    return Reading(_SlicedStore(store, slices), Request(collection=replace(found, blobs=blobs), window=window))
+    collection = replace(found, blobs=blobs, compacted={})
+    return Reading(_SlicedStore(store, slices), Request(collection=collection, window=window))
 
 
 class _SlicedStore(StoreAccess):

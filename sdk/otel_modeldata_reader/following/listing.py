@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from ..blobs.listing import collections_of, date_of
+from ..window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +40,7 @@ class Listing:
     def __init__(self, store: StoreAccess, found: CollectionBlobs) -> None:
         self._store = store
         self._found = found
-        self._latest = max((date_of(blob.name) for blob in found.blobs), default="")
+        self._latest = max(found.dates(Window()), default="")
         self._next_whole = 0.0
         self.is_whole = True
 

@@ -9,12 +9,14 @@ from .index_file import MOST_RANGES, entry_type, place_of, written
 from .line_ids import hash_of, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["IndexWriter"]
 
 ENTRIES: Final = 1 << 20
 """In one file: 20 MB, and four times as much memory while it is made."""
+_MOST_OF_BLOB: Final = 1 << 23
+"""Entries of a blob that is removed, all of which are in one file; one with more is not in the index."""
 _LAST_LINE: Final = (1 << 32) - 1
 _LINE_FEED: Final = 10
 
@@ -54,6 +56,32 @@ class IndexWriter:
         entries["hash"] = np.frombuffer(b"".join(hash_of(text) for texts in ids for text in texts), "<u8")
         entries["place"] = np.repeat(place_of(self._range(blob, start, start + len(content)), starts + start), counts)
         entries["line"] = np.repeat(np.arange(first, first + len(ids), dtype=np.uint32), counts)
+        self._parts.append(entries)
+        self._count += len(entries)
+        if self._count >= self._most or len(self._ranges) >= MOST_RANGES:
+            yield from self.finish()
+
+    def add_blob(self, blob: str, size: int, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[str, bytes]]:
+        """Add a whole blob of which only its lines are known, without their positions.
+
+        In the place of a position its entries have the number of the line before. Such a blob is removed, and its lines
+        are found by their numbers.
+
+        Args:
+            blob: its name.
+            size: bytes that it had.
+            lines: the number of each line that has an id, and that id.
+        """
+        import numpy as np  # noqa: PLC0415 (see above)
+
+        found = [(number, hash_of(text)) for number, text in lines if 0 < number <= min(size, _LAST_LINE)]
+        if size <= 0 or len(found) > _MOST_OF_BLOB:
+            return
+        entries = np.empty(len(found), entry_type())
+        numbers = np.fromiter((number for number, _ in found), np.uint64, len(found))
+        entries["hash"] = np.frombuffer(b"".join(text for _, text in found), "<u8")
+        entries["place"] = place_of(self._range(blob, 0, size), numbers - np.uint64(1))
+        entries["line"] = numbers
         self._parts.append(entries)
         self._count += len(entries)
         if self._count >= self._most or len(self._ranges) >= MOST_RANGES:

@@ -28,6 +28,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         datainblob: `"true"` if `data` is the URL of a binary payload.
         datatypes: the types of the columns, in their order.
         contentrange: how many bytes the payload has.
+        erasedrows: the numbers of rows that were erased, see `erased_rows.py`.
         datacontenttype: the media type of the payload.
         contentencoding: how the body of a request was compressed.
         correlationid: joins the events of a request.
@@ -49,6 +50,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     datainblob: str | None = None
     datatypes: str | None = None
     contentrange: str | None = None
+    erasedrows: str | None = None
     datacontenttype: str | None = None
     contentencoding: str | None = None
     correlationid: str | None = None

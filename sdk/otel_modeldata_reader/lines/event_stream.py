@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from ..blobs.byte_ranges import LinesOfBlob
 from ..blobs.listing import date_of, hours_of
 from ..report import Place
 from ..window import held
@@ -21,7 +22,7 @@ from .event_time import NO_TIME, times_of
 from .known_ids import KnownIds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..window import Window
     from .tally import Tally
 
-__all__ = ["Events", "event_batches"]
+__all__ = ["Events", "event_batches", "selected"]
 
 _BATCH_BYTES: Final = 4 << 20
 _LONGEST_LINE: Final = 64 << 20
@@ -49,12 +50,14 @@ class Events:
         times: nanoseconds since the epoch as an array of int64; `NO_TIME` where a line has none.
         blobs: name of the blob of each.
         numbers: number of the line in the blob, from 1.
+        texts: the lines themselves without the line feed; empty if they were not asked for.
     """
 
     envelopes: Sequence[Envelope]
     times: Any
     blobs: Sequence[str]
     numbers: Sequence[int]
+    texts: Sequence[bytes] = ()
 
     def place(self, index: int) -> Place:
         """Where an event is."""
@@ -67,34 +70,43 @@ class Events:
             times=self.times[np.asarray(indices, dtype=np.intp)],
             blobs=[self.blobs[index] for index in indices],
             numbers=[self.numbers[index] for index in indices],
+            texts=[self.texts[index] for index in indices] if self.texts else (),
         )
 
 
-def event_batches(
+def event_batches(  # noqa: PLR0913 (most are keywords)
     store: StoreAccess,
-    blobs: Sequence[StoredObject],
+    blobs: Sequence[StoredObject | LinesOfBlob],
     window: Window,
     tally: Tally,
     progress: Callable[[int], object] = lambda _: None,
+    *,
+    ids: KnownIds | None = None,
+    with_texts: bool = False,
+    without: Container[tuple[str, int]] = (),
 ) -> Iterator[Events]:
     """Read `blobs`.
 
     Args:
         store: has them.
-        blobs: in the order in which they are read, each up to the size that it was listed with.
+        blobs: in the order in which they are read, each up to the size that it was listed with, or some of its lines.
         window: events outside are counted, not returned.
         tally: counts what is skipped.
         progress: called with the number of bytes of each part that is read.
+        ids: those of events that were read before, to which the new ones are added.
+        with_texts: whether the events have their lines, too.
+        without: lines that are left out: the name of the blob, and the number of the line.
 
     Raises:
         StoreUnavailableError: a blob cannot be read.
         DamagedLineError: the tally is strict, and something is skipped.
     """
-    ids = KnownIds()
+    ids = KnownIds() if ids is None else ids
     pending: list[Events] = []
     size = 0
-    for part in _parts(store, blobs, tally, progress):
-        if (events := _selected(part.events, window, ids, tally)).envelopes:
+    for part in _parts(store, blobs, tally, progress, with_texts=with_texts):
+        events = part.events if without == () else _others(part.events, without)
+        if (events := selected(events, window, ids, tally)).envelopes:
             pending.append(events)
             size += part.size
         if size >= _BATCH_BYTES:
@@ -111,13 +123,20 @@ class _Part:
 
 
 def _parts(
-    store: StoreAccess, blobs: Sequence[StoredObject], tally: Tally, progress: Callable[[int], object]
+    store: StoreAccess,
+    blobs: Sequence[StoredObject | LinesOfBlob],
+    tally: Tally,
+    progress: Callable[[int], object],
+    *,
+    with_texts: bool,
 ) -> Iterator[_Part]:
     """The events of each piece of a blob; a line belongs to the piece in which it ends."""
-    rest, before, too_long = b"", 0, False
-    for piece in store.pieces(blobs):
-        if piece.start == 0:
-            rest, before, too_long = b"", 0, False
+    lines_before = {(one.blob, one.start): one.before for one in blobs if isinstance(one, LinesOfBlob)}
+    rest, before, too_long, is_first = b"", 0, False, True
+    for piece in store.pieces([one.range if isinstance(one, LinesOfBlob) else one for one in blobs]):
+        if is_first:
+            rest, before, too_long = b"", lines_before.get((piece.blob, piece.start), 0), False
+        is_first = piece.is_last
         content = rest + piece.content if rest else piece.content
         end = content.rfind(b"\n") + 1
         whole, rest = memoryview(content)[:end], content[end:]
@@ -127,10 +146,12 @@ def _parts(
             rest = b"" if too_long else rest
         count = int(np.count_nonzero(np.frombuffer(whole, np.uint8) == ord("\n")))
         envelopes, numbers = _decoded(whole, count, piece, before, tally)
+        texts = _texts(whole, numbers, before) if with_texts else []
         before += count
         if piece.is_last and rest:
             last = _last(rest, Place(blob=piece.blob, line=before + 1), tally)
             envelopes, numbers = [*envelopes, *last], [*numbers, *([before + 1] * len(last))]
+            texts += [rest] * len(last) if with_texts else []
         elif len(rest) > _LONGEST_LINE:
             tally.skip("foreign", Place(blob=piece.blob, line=before + 1), "expected a line, got more than 64 MiB")
             rest, too_long = b"", True
@@ -138,9 +159,16 @@ def _parts(
         if envelopes:
             times = times_of(envelopes)
             yield _Part(
-                Events(envelopes=envelopes, times=times, blobs=[piece.blob] * len(envelopes), numbers=numbers),
+                Events(
+                    envelopes=envelopes, times=times, blobs=[piece.blob] * len(envelopes), numbers=numbers, texts=texts
+                ),
                 len(content),
             )
+
+
+def _texts(whole: memoryview, numbers: Sequence[int], before: int) -> list[bytes]:
+    lines = bytes(whole).split(b"\n")
+    return [lines[number - before - 1] for number in numbers]
 
 
 def _decoded(
@@ -193,8 +221,15 @@ def _is_empty(envelope: Envelope) -> bool:
     return envelope.dataref is None and (not envelope.data or envelope.data == _NULL)
 
 
-def _selected(events: Events, window: Window, ids: KnownIds, tally: Tally) -> Events:
-    """The events inside of the window, each once."""
+def _others(events: Events, without: Container[tuple[str, int]]) -> Events:
+    places = enumerate(zip(events.blobs, events.numbers, strict=True))
+    return events.chosen([index for index, place in places if place not in without])
+
+
+def selected(events: Events, window: Window, ids: KnownIds, tally: Tally) -> Events:
+    """The events of a folder that are inside of the window, each once; the others are counted."""
+    if not events.envelopes:
+        return events
     start, end = map(held, hours_of(date_of(events.blobs[0])))
     times = np.where(events.times == NO_TIME, start, events.times)
     tally.add("misplaced", int(np.count_nonzero((times < start) | (times >= end))))
@@ -224,4 +259,5 @@ def _joined(parts: Sequence[Events]) -> Events:
         times=np.concatenate([part.times for part in parts]),
         blobs=[one for part in parts for one in part.blobs],
         numbers=[one for part in parts for one in part.numbers],
+        texts=[one for part in parts for one in part.texts],
     )

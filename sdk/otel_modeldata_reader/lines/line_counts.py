@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from .envelope import Envelope, decode_line, decode_lines
+from .erased_rows import erased_of
 from .payloads import Payloads
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
 
-__all__ = ["counts_of"]
+__all__ = ["counts_of", "rows_of"]
 
 _LONGEST_LINE: Final = 64 << 20
 _MARK: Final = b"\xef\xbb\xbf"
@@ -43,7 +44,7 @@ def counts_of(store: StoreAccess, collection: CollectionBlobs, progress: Callabl
         if len(rest) > _LONGEST_LINE:
             rest = b""
         lines += whole.count(b"\n") + (piece.is_last and not whole.endswith(b"\n"))
-        rows += sum(_rows_of(one, payloads, piece.blob) for one in _envelopes(whole))
+        rows += sum(rows_of(one, payloads, piece.blob) for one in _envelopes(whole))
         progress(len(piece.content))
     return lines, rows
 
@@ -54,13 +55,19 @@ def _envelopes(content: bytes) -> list[Envelope]:
     return [one for line in content.split(b"\n") if (one := decode_line(line.removeprefix(_MARK))) is not None]
 
 
-def _rows_of(envelope: Envelope, payloads: Payloads, blob: str) -> int:
+def rows_of(envelope: Envelope, payloads: Payloads, blob: str) -> int:
+    """The rows of a line in `blob`; a payload that is no list of rows is one.
+
+    Raises:
+        StoreUnavailableError: its payload is an object that cannot be read.
+    """
     content: bytes | None = bytes(envelope.data)
     if envelope.dataref is not None:
         content = payloads.read(envelope, blob)
     if not content or content == b"null":
         return 0
     try:
-        return len(_rows.decode(content))
+        rows = len(_rows.decode(content))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 1
+    return rows - erased_of(envelope.erasedrows, rows)

@@ -60,7 +60,7 @@ class Tally:
         if len(self._changes) < _MOST_CHANGES:
             self._changes.append(change)
 
-    def report(self, types: Mapping[str, str], renamed: tuple[tuple[str, str], ...], **counts: int) -> ReadReport:
+    def report(self, types: Mapping[str, str], renamed: tuple[tuple[str, str], ...], **counts: Any) -> ReadReport:
         """The counts so far.
 
         Args:

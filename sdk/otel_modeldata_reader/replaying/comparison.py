@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ..lines.erased_rows import kept_numbers
 from .answer_rows import AnswerRows, aligned, answer_rows, is_json
 from .value_differences import ColumnDifferences, ColumnResult, Tolerance, compared
 
@@ -183,32 +184,27 @@ class Compared:
         if recorded is None or not recorded.rows:
             self._without_output += 1
             return
-        count = len(recorded.rows)
         slices: list[str] = json.loads(one.slices) if one.slices else []
-        groups = [self._sums_of(slices[row] if row < len(slices) else None) for row in range(count)]
-        answered = answer_rows(one.answer, count, self._at) if one.is_usable else None
-        if answered is None:
-            if one.is_usable:
-                is_found = is_json(one.answer)
-                self._without_rows += is_found
-                self._not_json += not is_found
-            for group in groups:
-                _count(group, "incomparable" if one.is_usable else "missing")
-            return
-        self._surplus += max(len(answered.rows) - count, 0)
-        both = aligned(recorded, answered)
-        self._without_columns += both is None and bool(answered.rows)
-        for row, group in enumerate(groups):
-            if row >= len(answered.rows):
+        places = _places(one, len(recorded.rows))
+        answered = answer_rows(one.answer, one.rows or len(recorded.rows), self._at) if one.is_usable else None
+        both = None if answered is None else aligned(recorded, answered)
+        for row, number, place in places:
+            value = slices[place] if place < len(slices) else None
+            group = self._sums_of(value)
+            if not one.is_usable or (answered is not None and place >= len(answered.rows)):
                 _count(group, "missing")
-            elif both is None:
+            elif answered is None or both is None:
                 _count(group, "incomparable")
             else:
-                differences = self._row(recorded.rows[row], answered.rows[row], both, group)
-                value = slices[row] if row < len(slices) else None
+                differences = self._row(recorded.rows[row], answered.rows[place], both, group)
                 for column, *values in differences:
-                    self._report(Difference(f"{one.correlation_id}_{row}", one.key, value, column, *values))
+                    self._report(Difference(f"{one.correlation_id}_{number}", one.key, value, column, *values))
                 _count(group, "different" if differences else "equal")
+        if answered is None:
+            self._note_reason(one)
+            return
+        self._without_columns += both is None and bool(answered.rows)
+        self._surplus += max(len(answered.rows) - (one.rows or len(recorded.rows)), 0)
         if both is None or not _are_in_order(recorded, answered):
             self._note_names(recorded, answered)
 
@@ -240,6 +236,13 @@ class Compared:
             value = OTHER
         return [self._all, self._slices.setdefault(value, _Sums())]
 
+    def _note_reason(self, one: Matched) -> None:
+        """Count why an answer has no rows."""
+        if one.is_usable:
+            is_found = is_json(one.answer)
+            self._without_rows += is_found
+            self._not_json += not is_found
+
     def _note_names(self, *sides: AnswerRows) -> None:
         first, second = (side.names for side in sides)
         if first is None or second is None:
@@ -248,6 +251,16 @@ class Compared:
             for name in names:
                 if name not in others and len(noted) < _MOST_COLUMNS:
                     noted[name] = None
+
+
+def _places(one: Matched, recorded: int) -> list[tuple[int, int, int]]:
+    """Of each recorded row: its place, its number in the event, and its place in the answer. Erased rows have none."""
+    if one.erased is None and one.erased_outputs is None:
+        return [(number, number, number) for number in range(recorded)]
+    sent = kept_numbers(one.rows or 0, one.erased).tolist()
+    places = {number: place for place, number in enumerate(sent)}
+    numbers = kept_numbers(recorded, one.erased_outputs).tolist()
+    return [(row, number, places[number]) for row, number in enumerate(numbers) if number in places]
 
 
 def _are_in_order(*sides: AnswerRows) -> bool:

@@ -27,12 +27,12 @@ _TABLES: Final = """\
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, number INTEGER NOT NULL, correlationid TEXT, traceparent TEXT, time INTEGER, rows INTEGER,
-    slices TEXT, sent_id TEXT NOT NULL, status INTEGER, error TEXT, attempts INTEGER NOT NULL, latency_ms REAL,
-    content BLOB
+    erased TEXT, slices TEXT, sent_id TEXT NOT NULL, status INTEGER, error TEXT, attempts INTEGER NOT NULL,
+    latency_ms REAL, content BLOB
 );
 CREATE INDEX IF NOT EXISTS answers_by_id ON answers (correlationid);
 """
-_ADD: Final = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD: Final = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _OK: Final = "(status BETWEEN 200 AND 299 AND error IS NULL)"
 _FOLDER_MODE: Final = 0o700
 """Answers are as confidential as the store."""
@@ -140,7 +140,7 @@ class Journal:
             _ADD,
             [
                 (
-                    *(one.key, number, one.correlation_id, one.traceparent, one.time, one.rows),
+                    *(one.key, number, one.correlation_id, one.traceparent, one.time, one.rows, one.erased),
                     json.dumps(one.slices) if one.slices else None,
                     *(answer.sent_id, answer.status, answer.error, answer.attempts, answer.latency_ms, answer.content),
                 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..joining import join
 from ..lines.envelope import is_utf8
+from ..lines.erased_rows import without_rows
 from ..lines.event_time import NO_TIME
 from ..lines.payloads import is_binary
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .recorded_requests import Source
 
+    _Output = tuple[str, str | None, int | None, str | None, bytes]
+
 __all__ = ["Matched", "Matching"]
 
 _FILE: Final = ".outputs.sqlite"
@@ -30,7 +33,8 @@ _CHUNK_BYTES: Final = 4 << 20
 _MOST_OF_ID: Final = 100_000
 """Requests of one correlation id that are matched; their times and traces are in memory."""
 _TABLES: Final = """\
-CREATE TABLE outputs.recorded (n INTEGER PRIMARY KEY, correlationid TEXT, traceparent TEXT, time INTEGER, content BLOB);
+CREATE TABLE outputs.recorded (n INTEGER PRIMARY KEY, correlationid TEXT, traceparent TEXT, time INTEGER, erased TEXT,
+    content BLOB);
 CREATE TABLE outputs.pairs (key TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE outputs.repeated (correlationid TEXT PRIMARY KEY) WITHOUT ROWID;
 """
@@ -48,7 +52,7 @@ SELECT correlationid FROM (
 ) USING (correlationid) WHERE number + outputs BETWEEN 3 AND ?
 """
 _ALL: Final = """\
-SELECT a.key, a.correlationid, a.rows, a.slices, a.status, a.error, a.content, r.content,
+SELECT a.key, a.correlationid, a.rows, a.erased, a.slices, a.status, a.error, a.content, r.erased, r.content,
     EXISTS (SELECT 1 FROM outputs.recorded o WHERE o.correlationid = a.correlationid)
 FROM answers a LEFT JOIN outputs.pairs p ON p.key = a.key LEFT JOIN outputs.recorded r ON r.n = p.n
 ORDER BY a.number, a.key
@@ -63,20 +67,24 @@ class Matched:
         key: of the request.
         correlation_id: of the request.
         rows: how many it has; None if that is not known.
+        erased: the numbers of the rows that were erased from the request; None without.
         slices: the values of the slice column as a JSON array; None without.
         is_usable: whether the answer counts.
         answer: its body.
         recorded: the recorded outputs; None if there are none for certain.
+        erased_outputs: the numbers of the rows that were erased from them; None without.
         is_uncertain: whether there are some that may be those of another request.
     """
 
     key: str
     correlation_id: str | None
     rows: int | None
+    erased: str | None
     slices: str | None
     is_usable: bool
     answer: bytes
     recorded: bytes | None
+    erased_outputs: str | None
     is_uncertain: bool
 
 
@@ -113,14 +121,16 @@ class Matching:
         Raises:
             StoreUnavailableError: the store cannot be read.
         """
-        chunk: list[tuple[str, str | None, int | None, bytes]] = []
+        chunk: list[_Output] = []
         size = 0
         for events, index, content in source.contents():
             one = events.envelopes[index]
             if not one.correlationid or is_binary(one) or not is_utf8(content):
                 continue
             time = int(events.times[index])
-            chunk.append((one.correlationid, one.traceparent, None if time == NO_TIME else time, content))
+            kept = without_rows(content, one.erasedrows) if one.erasedrows else content
+            moment = None if time == NO_TIME else time
+            chunk.append((one.correlationid, one.traceparent, moment, one.erasedrows, kept))
             size += len(content)
             if len(chunk) >= _CHUNK or size >= _CHUNK_BYTES:
                 self._add(chunk)
@@ -134,28 +144,29 @@ class Matching:
 
     def matched(self) -> Iterator[Matched]:
         """Every request of the journal, in order."""
-        for key, correlation_id, rows, slices, status, error, answer, recorded, has_outputs in self._connection.execute(
-            _ALL
-        ):
+        for *of_request, status, error, answer, erased_outputs, recorded, has_outputs in self._connection.execute(_ALL):
+            key, correlation_id, rows, erased, slices = of_request
             yield Matched(
                 key=key,
                 correlation_id=correlation_id,
                 rows=rows,
+                erased=erased,
                 slices=slices,
                 is_usable=error is None and status is not None and 200 <= status < 300,
                 answer=answer,
                 recorded=recorded,
+                erased_outputs=erased_outputs,
                 is_uncertain=recorded is None and bool(has_outputs),
             )
 
-    def _add(self, chunk: Sequence[tuple[str, str | None, int | None, bytes]]) -> None:
+    def _add(self, chunk: Sequence[_Output]) -> None:
         ids = list({one[0] for one in chunk})
         marks = ", ".join("?" * len(ids))
         query = f"SELECT DISTINCT correlationid FROM answers WHERE correlationid IN ({marks})"  # noqa: S608 (marks only)
         wanted = {correlation_id for (correlation_id,) in self._connection.execute(query, ids)}
         self._connection.execute("BEGIN")
         self._connection.executemany(
-            "INSERT INTO outputs.recorded (correlationid, traceparent, time, content) VALUES (?, ?, ?, ?)",
+            "INSERT INTO outputs.recorded (correlationid, traceparent, time, erased, content) VALUES (?, ?, ?, ?, ?)",
             [one for one in chunk if one[0] in wanted],
         )
         self._connection.execute("COMMIT")

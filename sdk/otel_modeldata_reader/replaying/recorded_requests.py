@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..exceptions import UnknownNameError
-from ..lines.envelope import is_utf8
-from ..lines.event_stream import event_batches
-from ..lines.event_time import NO_TIME
+from ..compacted.part_file import DamagedPartError
+from ..exceptions import ReplayError, UnknownNameError
+from ..index.dropped_lines import dropped_folders
+from ..lines.envelope import decode_line, is_utf8
+from ..lines.erased_rows import erased_of, kept_numbers
+from ..lines.event_stream import Events, event_batches, selected
+from ..lines.event_time import NO_TIME, times_of
+from ..lines.known_ids import KnownIds
 from ..lines.payloads import Payloads, is_binary
 from ..nearest import nearest
 from .body_formats import BodyError, body_of, column_names
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
-    from ..lines.event_stream import Events
+    from ..index.dropped_lines import DroppedFolder
     from ..lines.tally import Tally
     from ..window import Window
 
@@ -35,6 +40,8 @@ _MOST_SLICE: Final = 200
 _JSON: Final = "application/json"
 _HEADER: Final = re.compile(r"[\x20-\x7e]{1,256}", re.ASCII)
 _RANGE: Final = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18}|\*)", re.ASCII)
+_SOME_LINES: Final = 1000
+_UNREADABLE: Final = "expected lines of {} that a compaction has dropped, got {}: choose a window without them"
 _METHOD: Final = "POST"
 _rows: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _text: Final = msgspec.json.Decoder(str)
@@ -50,6 +57,7 @@ class RecordedRequest:
         traceparent: the span in which it was collected.
         time: nanoseconds since the epoch; None if its line has no time.
         rows: how many rows it has; None for a recorded body.
+        erased: the numbers of rows that its event no longer has, as its line names them.
         slices: the value of the slice column in each row, as a text; empty without one.
         body: what is sent.
         content_type: the media type of the body.
@@ -62,6 +70,7 @@ class RecordedRequest:
     traceparent: str | None
     time: int | None
     rows: int | None
+    erased: str | None = None
     slices: tuple[str, ...] = ()
     body: bytes
     content_type: str = _JSON
@@ -105,10 +114,14 @@ class Source:
     progress: Callable[[int], object] = lambda _: None
 
     def contents(self) -> Iterator[tuple[Events, int, bytes]]:
-        """Each event whose payload is there, as its batch and its number there, with the payload."""
+        """Each event whose payload is there, as its batch and its number there, with the payload.
+
+        Raises:
+            ReplayError: lines that are in Parquet files only cannot be read.
+            StoreUnavailableError: the store cannot be read.
+        """
         payloads = Payloads(self.store, self.collection.objects)
-        blobs = self.collection.within(self.window)
-        for events in event_batches(self.store, blobs, self.window, self.tally, self.progress):
+        for events in self._events():
             for index, one in enumerate(events.envelopes):
                 if not payloads.is_elsewhere(one):
                     yield events, index, bytes(one.data)
@@ -118,6 +131,34 @@ class Source:
                     self.skipped["its payload is missing or too large"] += 1
                 else:
                     yield events, index, content
+
+    def _events(self) -> Iterator[Events]:
+        """The events of lines that are compacted and dropped, then those of all other lines; each once."""
+        ids = KnownIds()
+        for folder, problem in dropped_folders(self.store, self.collection, self.window):
+            if folder is None:
+                raise ReplayError(_UNREADABLE.format(self.collection.root, problem))
+            try:
+                for events in _dropped(folder):
+                    yield selected(events, self.window, ids, self.tally)
+            except DamagedPartError as error:
+                raise ReplayError(_UNREADABLE.format(self.collection.root, error)) from None
+        blobs = self.collection.within(self.window)
+        yield from event_batches(self.store, blobs, self.window, self.tally, self.progress, ids=ids)
+
+
+def _dropped(folder: DroppedFolder) -> Iterator[Events]:
+    """The events of the lines of a folder that are in Parquet files only."""
+    lines = ((place, line) for place, line in folder.lines() if place[0] in folder.blobs)
+    while some := list(islice(lines, _SOME_LINES)):
+        found = [(place, one) for place, line in some if (one := decode_line(line)) is not None]
+        envelopes = [one for _, one in found]
+        yield Events(
+            envelopes=envelopes,
+            times=times_of(envelopes),
+            blobs=[blob for (blob, _), _ in found],
+            numbers=[number for (_, number), _ in found],
+        )
 
 
 def recorded_rows(source: Source, how: RequestRows) -> Iterator[RecordedRequest]:
@@ -142,6 +183,12 @@ def recorded_rows(source: Source, how: RequestRows) -> Iterator[RecordedRequest]
         if not is_checked:
             _check(how, column_names(rows))
             is_checked = True
+        erased = events.envelopes[index].erasedrows
+        if erased:
+            rows = _kept(rows, erased)
+            if not rows:
+                source.skipped["it has no rows"] += 1
+                continue
         slices = () if how.by is None else tuple(_shown(row.get(how.by)) for row in rows)
         if how.columns is not None:
             rows = [{name: row[name] for name in how.columns if name in row} for row in rows]
@@ -153,7 +200,7 @@ def recorded_rows(source: Source, how: RequestRows) -> Iterator[RecordedRequest]
         if len(body) > _MOST_BYTES:
             source.skipped[f"its body is above {_MOST_BYTES >> 20} MiB"] += 1
             continue
-        yield _request(events, index, rows=len(rows), slices=slices, body=body)
+        yield _request(events, index, rows=len(rows), erased=erased, slices=slices, body=body)
 
 
 def recorded_bodies(source: Source) -> Iterator[RecordedRequest]:
@@ -198,6 +245,12 @@ def _request(events: Events, index: int, **fields: Any) -> RecordedRequest:
         time=None if time == NO_TIME else time,
         **fields,
     )
+
+
+def _kept(rows: Sequence[dict[str, msgspec.Raw]], erased: str) -> Sequence[dict[str, msgspec.Raw]]:
+    """The rows that were not erased: the others are empty in the line."""
+    count = len(rows) - erased_of(erased, len(rows))
+    return [rows[number] for number in kept_numbers(count, erased)]
 
 
 def _sent_text(content: bytes, size: int) -> bytes:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..lines.erased_rows import kept_numbers
 from ..lines.event_time import NO_TIME
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def envelope_columns(
         if name not in wanted:
             continue
         if name == "row_id":
-            found[name] = _row_ids(values("correlationid"), counts, index)
+            erased = [one.erasedrows for one in events.envelopes]
+            numbers = None if not any(erased) else _kept_numbers(counts, erased)
+            found[name] = _row_ids(values("correlationid"), counts, index, numbers)
         elif name in {"endpoint", "deployment", "collection"} and names is not None:
             found[name] = pa.repeat(pa.scalar(names[_PLACES[name]], pa.string()), total)
         else:
@@ -76,14 +79,28 @@ _PLACES: Final = {"endpoint": 0, "deployment": 1, "collection": 2}
 _KEYS: Final = {"event_id": "id"}
 
 
-def _row_ids(correlation_ids: Any, counts: Sequence[int], index: Any) -> Any:
-    """As Azure ML's reader makes them: the correlation id and the number of the row in its event."""
-    if index is None:
-        return pc.binary_join_element_wise(correlation_ids, "0", "_", null_handling="skip")
-    ends = np.cumsum(counts)
-    numbers = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-    texts = pa.array(numbers).cast(pa.string())
-    return pc.binary_join_element_wise(correlation_ids.take(index), texts, "_", null_handling="skip")
+def _row_ids(correlation_ids: Any, counts: Sequence[int], index: Any, numbers: Any = None) -> Any:
+    """As Azure ML's reader makes them: the correlation id and the number of the row in its event.
+
+    Args:
+        correlation_ids: of each event.
+        counts: how many rows each event has.
+        index: the event of each row; None if each event has one row.
+        numbers: the number of each row, where some are erased.
+    """
+    if index is not None:
+        correlation_ids = correlation_ids.take(index)
+        if numbers is None:
+            ends = np.cumsum(counts)
+            numbers = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+    texts: Any = "0" if numbers is None else pa.array(numbers).cast(pa.string())
+    return pc.binary_join_element_wise(correlation_ids, texts, "_", null_handling="skip")
+
+
+def _kept_numbers(counts: Sequence[int], erased: Sequence[str | None]) -> Any:
+    """The number of each row in its event, some of whose rows are erased."""
+    kept = [kept_numbers(count, text) for count, text in zip(counts, erased, strict=True)]
+    return np.concatenate(kept) if kept else np.arange(0)
 
 
 def _repeated(counts: Sequence[int]) -> Any:

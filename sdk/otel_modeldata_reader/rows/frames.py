@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..exceptions import ReaderError
-from ..types import to_pandas as typed_to_pandas
 from ..types.data_types import CODE_KEY
 from .json_table import EXACT_LIMIT
 
@@ -37,6 +36,8 @@ def to_pandas(table: pa.Table, unconverted: Callable[[str], object] = lambda _: 
             says; it is converted as a column whose lines say no types.
     """
     import pandas as pd  # noqa: PLC0415 (slow to import)
+
+    from ..types.pandas_columns import to_pandas as typed_to_pandas  # noqa: PLC0415 (likewise)
 
     names = table.column_names
     typed = [field.name for field in table.schema if field.metadata and CODE_KEY in field.metadata]

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..lines.envelope import is_utf8
+from ..lines.erased_rows import without_rows
 from ..lines.payloads import is_binary
 from .envelope_columns import ENVELOPE, envelope_columns
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .inferred import Inference, InferredRows
     from .typed import TypedRows
 
-__all__ = ["Part", "RowTables"]
+__all__ = ["PAYLOAD_TYPES", "Part", "RowTables", "is_tabular", "is_too_wide", "runs_of"]
 
 _MOST_RUNS: Final = 8
 _MOST_BYTES: Final = 32 << 20
@@ -38,8 +39,8 @@ _MOST_BYTES: Final = 32 << 20
 _MOST_WIDTH: Final = 1024
 """The receiver takes ids of 256 characters."""
 _MOST_ENVELOPE_BYTES: Final = 4 << 20
-_PAYLOAD_COLLECTIONS: Final = frozenset({"azureml.inference.request", "azureml.inference.response"})
-_layout: Final = attrgetter("type", "datatypes", "dataref", "datainblob")
+PAYLOAD_TYPES: Final = frozenset({"azureml.inference.request", "azureml.inference.response"})
+_layout: Final = attrgetter("type", "datatypes", "dataref", "datainblob", "erasedrows")
 _data: Final = attrgetter("data")
 _REQUEST_KEYS: Final = ("path", "method", "statuscode", "latencyms")
 
@@ -89,16 +90,16 @@ class RowTables:
             return
         for some, contents in self._contents(events):
             keys = [_key(one, content) for one, content in zip(some.envelopes, contents, strict=True)]
-            for key, indices in _runs(keys):
+            for key, indices in runs_of(keys):
                 chosen = some if len(indices) == len(keys) else some.chosen(indices)
                 own = contents if len(indices) == len(keys) else [contents[index] for index in indices]
                 yield from self._parts(chosen, own, key)
 
     def _flat_lines(
-        self, events: Events, event_type: str | None, types: str | None, reference: str | None, binary: str | None
+        self, events: Events, event_type: str | None, types: str | None, *elsewhere_or_erased: str | None
     ) -> Part | None:
         """The rows of events that differ only in their values; None if they must be looked at one by one."""
-        if reference is not None or binary is not None or event_type in _PAYLOAD_COLLECTIONS:
+        if any(one is not None for one in elsewhere_or_erased) or event_type in PAYLOAD_TYPES:
             return None
         rows = self._flat(events, list(map(_data, events.envelopes)), types or "")
         return None if rows is None else self._complete(rows.events, rows.counts, rows.table)
@@ -129,6 +130,8 @@ class RowTables:
                 if found is None:
                     continue
                 content = found
+            if one.erasedrows is not None:
+                content = without_rows(content, one.erasedrows)
             contents.append(content)
             kept.append(index)
             size += len(content)
@@ -161,8 +164,8 @@ class RowTables:
         """The events whose envelope fits into memory beside each of their rows: a line has it once."""
         kept = []
         for index, (one, count) in enumerate(zip(events.envelopes, counts, strict=True)):
-            width = _width(one)
-            if width > _MOST_WIDTH and width * count > _MOST_ENVELOPE_BYTES:
+            if is_too_wide(one, count):
+                width = _width(one)
                 reason = f"expected at most {_MOST_WIDTH} bytes of ids beside each of {count:,} rows, got {width:,}"
                 self.tally.skip("foreign", events.place(index), reason)
             else:
@@ -176,6 +179,12 @@ class RowTables:
         return events.chosen(kept), [counts[index] for index in kept], own
 
 
+def is_too_wide(one: Envelope, count: int) -> bool:
+    """Whether the envelope of an event does not fit into memory beside each of so many rows."""
+    width = _width(one)
+    return width > _MOST_WIDTH and width * count > _MOST_ENVELOPE_BYTES
+
+
 def _width(one: Envelope) -> int:
     """About how many bytes the texts of an envelope take beside a row; the correlation id is in its row id, too."""
     texts = (one.correlationid, one.correlationid, one.id, one.traceparent, one.modelversion)
@@ -184,12 +193,12 @@ def _width(one: Envelope) -> int:
 
 def _key(envelope: Envelope, content: bytes) -> str | None:
     """The types that a line says, empty if it says none; None for a payload that is no rows."""
-    if envelope.type in _PAYLOAD_COLLECTIONS or is_binary(envelope) or not _is_tabular(content):
+    if envelope.type in PAYLOAD_TYPES or is_binary(envelope) or not is_tabular(content):
         return None
     return envelope.datatypes or ""
 
 
-def _is_tabular(content: bytes) -> bool:
+def is_tabular(content: bytes) -> bool:
     """Whether this may be an array of JSON objects."""
     if content.startswith((b"[{", b"[]")):
         return True
@@ -197,7 +206,7 @@ def _is_tabular(content: bytes) -> bool:
     return content[:1] == b"[" and content[1:].lstrip()[:1] in {b"{", b"]"}
 
 
-def _runs(keys: Sequence[str | None]) -> Iterator[tuple[str | None, Sequence[int]]]:
+def runs_of(keys: Sequence[str | None]) -> Iterator[tuple[str | None, Sequence[int]]]:
     """The indices of equal keys: in runs, or all together if there are many runs."""
     runs: list[tuple[str | None, list[int]]] = []
     for key, run in groupby(range(len(keys)), key=keys.__getitem__):

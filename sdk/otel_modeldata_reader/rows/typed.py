@@ -16,12 +16,13 @@ from .inferred import InferredRows
 from .json_kinds import decode_rows, first_names, plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import msgspec
 
     from ..lines.event_stream import Events
     from ..lines.tally import Tally
+    from ..report import Place
     from ..types import DataTypes
     from .inferred import Inference
 
@@ -48,7 +49,7 @@ class TypedRows:
         read = types.read_flat(payloads, names)
         if read is None:
             return None
-        return InferredRows(events, read[1], self._noted(read[0], types, events))
+        return InferredRows(events, read[1], self._noted(read[0], types.codes, events.place(0)))
 
     def rows(self, events: Events, payloads: Sequence[bytes], text: str) -> Iterator[InferredRows]:
         """The rows of some events.
@@ -99,7 +100,7 @@ class TypedRows:
             raise
         except RowsMismatchError:
             return None
-        table = self._noted(table, types, events)
+        table = self._noted(table, types.codes, events.place(0))
         mixed = self._inference.columns.mixed.intersection(names)
         return InferredRows(events, counts, _with_texts(table, payloads, mixed) if mixed else table)
 
@@ -108,17 +109,34 @@ class TypedRows:
             self._tally.skip("mismatched", events.place(index), reason)
         yield from self._inference.rows(events, payloads)
 
-    def _noted(self, table: pa.Table, types: DataTypes, events: Events) -> pa.Table:
-        """`table`, in which objects that are all missing have no type: a later line says what they are."""
-        for place, (name, code) in enumerate(zip(table.column_names, types.codes, strict=True)):
-            if code == OBJECTS and table[place].null_count == table.num_rows:
-                field = table.schema.field(place)
-                table = table.set_column(place, field.with_type(pa.null()), pa.nulls(table.num_rows))
-            else:
-                self._note(name, code, events)
+    def stored(self, table: pa.Table, codes: Mapping[str, str], texts: Mapping[str, Any], place: Place) -> pa.Table:
+        """Rows that were read from Parquet, as those of lines are.
+
+        Args:
+            table: the columns that are wanted, in the types that their lines say.
+            codes: the code of each column of the lines, also of those that are not wanted.
+            texts: for each column of the table that is mixed, its texts.
+            place: of the first line.
+        """
+        table = self._noted(table, [codes[name] for name in table.column_names], place)
+        for name, code in codes.items():
+            if code != OBJECTS and name not in table.column_names:
+                self._note(name, code, place)
+        for name, column in texts.items():
+            table = table.set_column(table.schema.get_field_index(name), pa.field(name, pa.string()), column)
         return table
 
-    def _note(self, name: str, code: str, events: Events) -> None:
+    def _noted(self, table: pa.Table, codes: Sequence[str], place: Place) -> pa.Table:
+        """`table`, in which objects that are all missing have no type: a later line says what they are."""
+        for number, (name, code) in enumerate(zip(table.column_names, codes, strict=True)):
+            if code == OBJECTS and table[number].null_count == table.num_rows:
+                field = table.schema.field(number)
+                table = table.set_column(number, field.with_type(pa.null()), pa.nulls(table.num_rows))
+            else:
+                self._note(name, code, place)
+        return table
+
+    def _note(self, name: str, code: str, place: Place) -> None:
         # Categories in another order are another type; without an order they are united.
         kind = code if pa.types.is_dictionary(found := arrow_type(code)) and found.ordered else family(code)
         known = self._inference.codes.setdefault(name, {})
@@ -128,7 +146,6 @@ class TypedRows:
         if before is None and (other := self._inference.columns.last_kind(name)) is not None:
             before = None if is_kind_of(code, other) else other
         if before is not None:
-            place = events.place(0)
             self._tally.change(TypeChange(column=name, before=before, after=kind, place=place, became=""))
         known[kind] = None
 

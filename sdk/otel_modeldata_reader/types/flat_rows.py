@@ -89,6 +89,14 @@ class Cells:
         pairs = zip(self.starts[rows].tolist(), self.ends[rows].tolist(), strict=True)
         return np.array([self.text[start:end].lstrip(b"-").isdigit() for start, end in pairs], np.bool_)
 
+    def plain(self) -> Any:
+        """An array of the JSON of each cell, of a text without its quotes; None if a null is not whole."""
+        nulls = self._nulls()
+        if nulls is None:
+            return None
+        quotes = (self.heads == ord('"')).astype(np.int32)
+        return self._slices(self.starts + quotes, self.ends - quotes, nulls)
+
     def _nulls(self) -> Any:
         """Which cells are null; None if one of them is not whole."""
         nulls = self.heads == ord("n")

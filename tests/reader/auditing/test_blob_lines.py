@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_modeldata_reader.auditing import blob_lines
-from otel_modeldata_reader.auditing.blob_lines import read_lines
+from otel_modeldata_reader.auditing.summaries import blob_blocks
+from otel_modeldata_reader.auditing.summaries.blob_lines import read_lines
 from otel_modeldata_receiver.exceptions import StoreCheckError
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.store import StoredObject
@@ -32,7 +32,7 @@ async def _read(folder: Path, *blobs: StoredObject) -> list[tuple[str, int, list
 
 @pytest.mark.parametrize("piece", [1, 3, 16, 1 << 20])
 def test_lines_are_whole_at_every_size_of_reads(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blob_lines, "_READ_BYTES", piece)
+    monkeypatch.setattr(blob_blocks, "_READ_BYTES", piece)
     contents = {"a.jsonl": b"one\ntwo\n\nfour\n", "b.jsonl": b"", "c.jsonl": b"one\ntorn", "d.jsonl": b"\n"}
     blobs = []
     for name, content in contents.items():
@@ -60,8 +60,8 @@ def test_a_last_line_that_was_half_written_is_read_to_its_end(tmp_path: Path) ->
 
 
 def test_a_line_without_end_is_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blob_lines, "_READ_BYTES", 8)
-    monkeypatch.setattr(blob_lines, "_MAX_LINE_BYTES", 16)
+    monkeypatch.setattr(blob_blocks, "_READ_BYTES", 8)
+    monkeypatch.setattr(blob_blocks, "_MAX_LINE_BYTES", 16)
     (tmp_path / "a.jsonl").write_bytes(b"x" * 1000 + b"\nnext\n")
     pieces = asyncio.run(_read(tmp_path, StoredObject(name="a.jsonl", size=1006)))
     assert [len(line) for _, _, lines, _ in pieces for line in lines] == [16, 4]

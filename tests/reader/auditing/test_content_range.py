@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from audited_lines import BLOB, HOUR, faults, line, taken
+from audited_lines import BLOB, HOUR, LineLedger, faults, line, taken
 
-from otel_modeldata_reader.auditing.ledger import Ledger
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
 
 
@@ -67,7 +66,7 @@ def test_rows_in_an_object_of_their_own_are_checked() -> None:
 
 
 def test_an_object_that_was_stored_after_the_listing_is_found() -> None:
-    ledger = Ledger({})
+    ledger = LineLedger({})
     ledger.add_lines(parse_blob_path(BLOB), 0, [referring()])
     assert ledger.payloads.has_open
     ledger.check_references({f"{HOUR}/files/rows-1.json": 5_000_000})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from audited_lines import faults, line, numbered
+from audited_lines import LineLedger, faults, line, numbered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from otlp_requests import DEPLOYMENT, resource
@@ -16,7 +16,6 @@ from otlp_requests import DEPLOYMENT, resource
 from otel_modeldata import semconv
 from otel_modeldata.report import CollectionReport, DeliveryReport
 from otel_modeldata_reader.auditing import quarantine_line
-from otel_modeldata_reader.auditing.ledger import Ledger
 from otel_modeldata_reader.auditing.producer_report import combine
 from otel_modeldata_reader.auditing.quarantine_line import decode_base64, identify
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
@@ -134,7 +133,7 @@ def test_an_audit_finds_exactly_what_was_planted(
     history: dict[Key, list[Event]], reporting: set[str], piece: int
 ) -> None:
     made = planted(history)
-    ledger = Ledger({})
+    ledger = LineLedger({})
     for blob, lines in sorted(made.blobs.items()):
         for start in range(0, len(lines), piece):
             ledger.add_lines(parse_blob_path(blob), start, lines[start : start + piece])

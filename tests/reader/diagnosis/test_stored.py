@@ -149,6 +149,18 @@ def test_copies_that_azure_reads(tmp_path: Path) -> None:
     assert causes(reader.why(tmp_path, NAME)) == []
 
 
+def test_folders_whose_lines_are_parquet_only(tmp_path: Path) -> None:
+    written(write(tmp_path, [line()], hour=folder(30)), 30)
+    with reader.open(tmp_path) as store:
+        (done,) = store.compact(drop_lines=True)
+    assert done.dropped == 1
+    assert reader.why(tmp_path, NAME, "-31h", "-29h").has_data
+    found = reader.why(tmp_path, NAME)
+    assert (found.has_data, causes(found)) == (False, [("no_new_lines", "missing")])
+    assert f"its folders are of {folder(30)} to {folder(30)}" in sentence(found, "no_new_lines")
+    assert causes(reader.why(tmp_path, "shop/blue/model_input")) == [("other_name", "stopped")]
+
+
 def test_one_of_the_collections_of_a_deployment_is_quiet(tmp_path: Path) -> None:
     write(tmp_path, [line()], hour=folder(0))
     written(write(tmp_path, [line()], hour=folder(5), collection="shop/blue/model_outputs"), 5)

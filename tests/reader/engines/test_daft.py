@@ -46,3 +46,13 @@ def test_a_window_without_rows_is_a_frame_without_rows(engine_python: EnginePyth
     write(tmp_path, [line()])
     program = load(tmp_path).replace(f"{COLLECTION!r})", f"{COLLECTION!r}, '2027-01-01')")
     assert engine_python.run(program + "answer = frame.to_pydict()['row_id']") == []
+
+
+def test_daft_has_the_rows_of_a_compacted_store(engine_python: EnginePython, tmp_path: Path) -> None:
+    typed = [line([{"age": number}] * 2, number=number, datatypes="i8") for number in range(3)]
+    write(tmp_path, [*typed, line([{"age": 7, "tags": ["a"]}], number=7)])
+    before = reader.open(tmp_path).read(COLLECTION).to_arrow().drop_columns(["time"]).to_pylist()
+    reader.open(tmp_path).compact(older=0, drop_lines=True)
+    write(tmp_path, [typed[1]], replica=1)
+    found = engine_python.run(load(tmp_path) + "answer = frame.to_arrow().drop_columns(['time']).to_pylist()")
+    assert found == before

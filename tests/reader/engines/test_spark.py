@@ -12,6 +12,7 @@ from collected_store import collecting
 from engine_environment import NO_JAVA, SESSION, EnginePython, spark_variables
 from prerequisites import need
 from read_lines import COLLECTION, HOUR, line, write
+from sealed_store import audited
 
 import otel_modeldata_reader as reader
 from otel_modeldata import Collector
@@ -208,3 +209,70 @@ def test_a_stream_whose_driver_was_killed_neither_loses_nor_repeats(
     killed.kill()
     spark.run(stream(store, into))
     assert written(spark, into) == sorted((f"event-{number}", number) for number in range(600))
+
+
+def test_an_audit_on_spark_finds_what_one_process_finds(spark: EnginePython, tmp_path: Path) -> None:
+    write(tmp_path, [line(), line(number=1), line(number=1), b"torn\n"])
+    write(tmp_path, [line(number=4)], replica=1)
+    found = spark.run(
+        "from otel_modeldata_reader.engines.spark_audit import audit_on_spark\n"
+        f"result = audit_on_spark(spark, {str(tmp_path)!r})\n"
+        "ledger = result.ledger\n"
+        "locations = (*ledger.unreadable.locations, *ledger.duplicated.locations)\n"
+        "places = [[one.blob[-12:], one.line] for one in locations]\n"
+        "answer = [ledger.lines, places, [[one.stored, one.gaps] for one in result.reconciliations]]"
+    )
+    ours = audited(tmp_path, use_seals=False)
+    places = [
+        [one.blob[-12:], one.line] for one in (*ours.ledger.unreadable.locations, *ours.ledger.duplicated.locations)
+    ]
+    assert found == [5, places, [[one.stored, list(map(list, one.gaps))] for one in ours.reconciliations]]
+    assert len(places) == 2
+
+
+def test_an_audit_on_spark_takes_no_url_with_a_secret(spark: EnginePython) -> None:
+    url = "https://account.blob.core.windows.net/modeldata?sv=2024&sig=hidden"
+    program = (
+        "from otel_modeldata_reader.engines.spark_audit import audit_on_spark\n"
+        "from otel_modeldata_reader.exceptions import ReaderError\n"
+        "try:\n"
+        f"    audit_on_spark(spark, {url!r})\n"
+        "except ReaderError as error:\n"
+        "    answer = str(error)\n"
+    )
+    answer = spark.run(program)
+    assert answer.startswith("expected a store whose URL has no secret, got one with a signature")
+    assert "hidden" not in answer
+
+
+def test_spark_reads_the_files_of_compact_hours_directly(spark: EnginePython, tmp_path: Path) -> None:
+    write(tmp_path, [line([{"n": number}], number=number, datatypes="i8") for number in range(20)])
+    with reader.open(tmp_path) as store:
+        store.compact()
+    program = f"""
+spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
+files = spark.read.option("pathGlobFilter", "part-*.parquet").option("mergeSchema", "true")
+frame = files.parquet({str(tmp_path / "_parquet" / COLLECTION)!r})
+answer = [frame.selectExpr("sum(n)").first()[0], sorted(set(map(str, frame.select("date", "hour").collect())))]
+"""
+    total, folders = spark.run(program)
+    assert total == sum(range(20))
+    assert folders == ["Row(date=datetime.date(2026, 11, 22), hour=10)"]
+
+
+def test_a_frame_and_a_stream_have_the_rows_of_lines_that_are_compacted_and_dropped(
+    spark: EnginePython, tmp_path: Path
+) -> None:
+    store, into = tmp_path / "store", tmp_path / "into"
+    write(store, [line([{"age": number}], number=number, datatypes="i8") for number in range(4)])
+    expected = [(f"event-{number}", number) for number in range(4)]
+    reader.open(store).compact(older=0, drop_lines=True)
+    program = "answer = sorted([row.event_id, row.age] for row in frame.collect())"
+    assert spark.run(load(store) + program) == [list(row) for row in expected]
+    assert spark.run(stream(store, into)) == 4
+    assert written(spark, into) == expected
+    write(store, [line([{"age": number}], number=number, datatypes="i8") for number in (3, 4)], replica=1)
+    spark.run(stream(store, into))
+    reader.open(store).compact(older=0, drop_lines=True)
+    spark.run(stream(store, into))
+    assert written(spark, into) == [*expected, ("event-4", 4)]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from typed_columns import COLUMNS, UNCOMPARED
 
-from otel_modeldata_reader.types import parse, to_pandas
+from otel_modeldata_reader.types import parse
+from otel_modeldata_reader.types.pandas_columns import to_pandas
 
 if TYPE_CHECKING:
     from pathlib import Path

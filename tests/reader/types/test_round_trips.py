@@ -16,7 +16,8 @@ from typed_columns import COLUMNS, UNCOMPARED, objects
 
 from otel_modeldata._encoding.column_names import ColumnNameCache
 from otel_modeldata._encoding.dataframe_json import Rows
-from otel_modeldata_reader.types import parse, to_pandas
+from otel_modeldata_reader.types import parse
+from otel_modeldata_reader.types.pandas_columns import to_pandas
 
 NAMES = ColumnNameCache("test")
 NOT_CARRIED = {"object of lists of dates"}

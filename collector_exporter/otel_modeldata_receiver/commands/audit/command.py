@@ -33,7 +33,9 @@ _DESCRIPTION: Final = """\
 Check that every event of a store is accounted for. For each producer and
 collection the audit counts the events that are stored, stored twice, missing
 (by their sequence numbers) and in quarantine, and it reports lines that are
-unreadable or in a wrong folder. It only reads; nothing in the store changes.
+unreadable or in a wrong folder. It reads, and changes no line; with --remember
+it also seals the hours that are complete, so that the next audit reads only
+what came later.
 """
 _EPILOG: Final = """\
 examples:
@@ -48,6 +50,9 @@ examples:
       --from 2026-11-22T10 --to 2026-11-22T11
       check the lines of two hours; an event that is missing there is searched
       for in the other hours
+  otel-modeldata audit az://modeldata/prod --running --remember
+      every night: read the lines of the last day, and remember their hours;
+      --verify, once a month, compares all sealed bytes with their checksums
 
 what an audit cannot find:
   without a final report, events that a producer sent after its last stored one:
@@ -67,6 +72,7 @@ exit codes:
   2  wrong command line, or a file that is not a final report
   3  the store cannot be read, or has no blob to audit
 """
+_MOST_WORKERS: Final = 256
 _HOUR: Final = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T/](\d\d)(?::00(?::00)?Z?)?", re.ASCII)
 
 
@@ -95,6 +101,24 @@ def complete(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="producers still run: one without a final report is a note, not a finding",
     )
+    memory = parser.add_mutually_exclusive_group()
+    memory.add_argument(
+        "--remember",
+        action="store_true",
+        help="first seal the hours that are complete (see seal --help), with what the next audit needs of them",
+    )
+    memory.add_argument("--no-memory", action="store_true", help="read every line, also of hours that are remembered")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read sealed bytes again and compare their checksums; without, names and sizes are compared",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=_worker_count,
+        help="processes that read lines (default: one for each core, if there are 256 MiB or more to read)",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=audit)
 
@@ -108,9 +132,10 @@ def audit(arguments: argparse.Namespace) -> None:
     try:
         from otel_modeldata_reader.auditing import producer_report  # noqa: PLC0415 (the command line starts without them)
         from otel_modeldata_reader.auditing.audit import Selection  # noqa: PLC0415 (numpy, OTLP likewise)
+        from otel_modeldata_reader.exceptions import ReaderError  # noqa: PLC0415
         from otel_modeldata_reader.report import counted  # noqa: PLC0415
 
-        from . import summary  # noqa: PLC0415
+        from . import finding, summary  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
             f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
@@ -121,8 +146,10 @@ def audit(arguments: argparse.Namespace) -> None:
     selection = Selection(**{name: getattr(arguments, name) for name in names})
     reports = producer_report.load(arguments.report)
     try:
-        result = _run(url, selection, reports, show=not arguments.json)
-    except StoreCheckError as error:
+        if arguments.remember:
+            _remember(url, selection)
+        result = _run(url, selection, reports, arguments)
+    except (StoreCheckError, ReaderError) as error:
         raise StoreCheckError(with_origin(url, str(error))) from None
     result = replace(result, running=arguments.running)
     store = configuration.shown_store(url)
@@ -134,7 +161,7 @@ def audit(arguments: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps(summary.facts(result, store)) + "\n")
     else:
         summary.show(result, store)
-    if findings := summary.findings(result):
+    if findings := finding.findings(result):
         sys.stdout.flush()
         sys.exit(f"otel-modeldata: {counted(len(findings), 'finding')}: not everything in {store} is accounted for")
 
@@ -155,18 +182,45 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"expected --from before --to, got {arguments.first} and {arguments.last}; swap them")
 
 
-def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], *, show: bool) -> Audit:
+def _run(url: str, selection: Selection, reports: Sequence[DeliveryReport], arguments: argparse.Namespace) -> Audit:
     from otel_modeldata_reader.auditing import audit as audit_run  # noqa: PLC0415 (see above)
+    from otel_modeldata_reader.auditing.records.store_records import StoreRecords  # noqa: PLC0415
+    from otel_modeldata_reader.auditing.summaries.workers import BySize, InProcess, Processes, cores  # noqa: PLC0415
+    from otel_modeldata_reader.blobs.store_access import StoreAccess  # noqa: PLC0415
 
     async def run() -> Audit:
         store = open_store(url)
+        here: InProcess | Processes = InProcess(store)
+        several = Processes(url, arguments.workers or cores())
+        workers = {None: BySize(here, several), 1: here}.get(arguments.workers, several)
+        records = StoreRecords(StoreAccess(url), use_seals=not arguments.no_memory, verify=arguments.verify)
         try:
-            with _progress(show=show) as progress:
-                return await audit_run.audit(store, selection, reports, progress)
+            with _progress(show=not arguments.json) as progress:
+                return await audit_run.audit(store, selection, reports, progress, workers=workers, records=records)
         finally:
             await store.close()
 
     return asyncio.run(run())
+
+
+def _remember(url: str, selection: Selection) -> None:
+    """Seal the hours that are complete, with what an audit needs of them.
+
+    Raises:
+        ReaderError: the store cannot be read or written, or another command changes it.
+    """
+    from otel_modeldata_reader.auditing.records.sealed_memory import HourSummaryMaker  # noqa: PLC0415 (see above)
+    from otel_modeldata_reader.blobs.dated_folder import LATENESS_SECONDS  # noqa: PLC0415
+    from otel_modeldata_reader.blobs.listing import collections_of  # noqa: PLC0415
+    from otel_modeldata_reader.blobs.store_access import StoreAccess  # noqa: PLC0415
+    from otel_modeldata_reader.sealing.sealing import seal_collections  # noqa: PLC0415
+    from otel_modeldata_reader.window import Window  # noqa: PLC0415
+
+    access = StoreAccess(url)
+    found = collections_of(access.walk()).values()
+    chosen = [one for one in found if one.names is None or selection.names(*one.names)]
+    for _ in seal_collections(access, chosen, Window(), lateness=LATENESS_SECONDS, observing=HourSummaryMaker):
+        pass  # each is written before the next one
 
 
 @contextmanager
@@ -201,6 +255,12 @@ def _report_source(text: str) -> ReportSource:
     if equals and len(names) == 2 and all(map(semconv.is_name, names)) and not Path(text).exists():
         return ReportSource(path=path_argument(path), deployment=deployment.lower())
     return ReportSource(path=path_argument(text))
+
+
+def _worker_count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"expected 1 to {_MOST_WORKERS} processes, got {text!r}")
+    return int(text)
 
 
 def _hour(text: str) -> str:

@@ -85,7 +85,15 @@ def _show(store: str, collections: list[Collection], *, count: bool) -> None:
                 say(fitting(f"  {name}"))
                 name = ""
             numbers = (f"{one.events:,}", f"{one.rows:,}") if count else (f"{one.blobs:,}", _minute(one.last))
-            say(_row(name, size_text(one.size), *numbers, str(one.gap_hours or ""), _minute(one.last_write)))
+            say(
+                _row(
+                    name,
+                    size_text(one.size + one.compacted),
+                    *numbers,
+                    str(one.gap_hours or ""),
+                    _minute(one.last_write),
+                )
+            )
 
 
 def _row(*cells: str) -> str:
@@ -110,6 +118,7 @@ def _facts(one: Collection) -> dict[str, Any]:
         "missing": [{"since": since.isoformat(), "until": until.isoformat()} for since, until in one.gaps],
         "blobs": one.blobs,
         "bytes": one.size,
+        "compacted": one.compacted,
         "events": one.events,
         "rows": one.rows,
         "last_write": None if one.last_write is None else one.last_write.isoformat(),

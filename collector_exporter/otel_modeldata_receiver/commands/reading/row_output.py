@@ -55,7 +55,7 @@ def write_csv(query: Query) -> None:
 def write_table(query: Query) -> None:
     """Write the first rows as a table, as wide as the terminal; 80 columns in a pipe."""
     from otel_modeldata_reader.exporting.exported import batches_of  # noqa: PLC0415 (imports pyarrow)
-    from otel_modeldata_reader.exporting.plain_values import plain_batch  # noqa: PLC0415 (likewise)
+    from otel_modeldata_reader.types.plain_values import plain_batch  # noqa: PLC0415 (likewise)
 
     say = writer()
     rows: list[list[Any]] = []

@@ -134,7 +134,7 @@ def _json_lines(rows: NewRows) -> Iterator[str]:
 def _rows(rows: NewRows) -> list[dict[str, Any]]:
     import pyarrow as pa  # noqa: PLC0415 (the command line starts without it)
 
-    from otel_modeldata_reader.exporting.short_floats import short_floats  # noqa: PLC0415 (likewise)
+    from otel_modeldata_reader.types.short_floats import short_floats  # noqa: PLC0415 (likewise)
 
     table = rows.table
     shown: list[dict[str, Any]] = pa.table(

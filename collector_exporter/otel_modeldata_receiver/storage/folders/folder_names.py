@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["MOUNTED", "PARKED", "VANISHED", "tenant_of_folder"]
+__all__ = ["MOUNTED", "PARKED", "REPLACED", "VANISHED", "tenant_of_folder"]
 
 MOUNTED: Final = "_at"
 """Of folders in a mounted store; the second segment is its name (`../mounts.py`)."""
 PARKED: Final = "_parked"
 """Of folders for lines whose own folder cannot be written; the rest is that folder."""
+REPLACED: Final = "_replaced"
+"""The folder for notes about blobs that were replaced on purpose."""
 VANISHED: Final = "_vanished"
 """The folder for notes about acknowledged lines that are not in the store any more."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .blob_mark import BlobMark, mark, vanished
+from .replaced_blobs import replacement_of
 from .stored_ids import stored_ids
 from .vanished_lines import VanishedLines, report
 
@@ -153,7 +154,9 @@ class KnownBlobs:
         for start in range(0, len(marks), _LOOKS_AT_ONCE):
             some = marks[start : start + _LOOKS_AT_ONCE]
             sizes = await asyncio.gather(*(vanished(self._store, mark) for mark in some))
-            lost += [(mark, size) for mark, size in zip(some, sizes, strict=True) if size is not None]
+            for one, size in zip(some, sizes, strict=True):
+                if size is not None and (size or not await self.is_replaced(one.name, one.size)):
+                    lost.append((one, size))
         if not lost:
             return ()
         self._loss = _Loss(blobs=lost, before=self.ids, time_ns=time.time_ns())
@@ -161,6 +164,23 @@ class KnownBlobs:
         names = tuple(one.name for one, _ in lost)
         self._marked = {name: _Marked(one.mark, 0) for name, one in self._marked.items() if name not in names}
         return names
+
+    async def is_replaced(self, name: str, size: int) -> bool:
+        """Whether a blob that is gone was replaced on purpose; then the ids in the blobs in its place are learned.
+
+        The ids that are known stay known: those of erased lines must not be stored again either.
+
+        Raises:
+            StoreError: the store does not answer; calling again is safe.
+        """
+        found = await replacement_of(self._store, name, size)
+        for copy in (copy for one in found for copy in one.copies):
+            state = await self._store.state(copy)
+            if state is not None and copy not in self._marked:
+                await self.learn(copy, max(0, state.size - self._limits.tail_bytes), state.size)
+        if found:
+            self._marked.pop(name, None)
+        return bool(found)
 
     async def report(self, found: int | None = None) -> None:
         """Report the lines that vanished.

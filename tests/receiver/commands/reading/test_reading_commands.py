@@ -82,6 +82,7 @@ def test_ls_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                     "missing": [{"since": "2026-11-22T11:00:00+00:00", "until": "2026-11-22T13:00:00+00:00"}],
                     "blobs": 2,
                     "bytes": size,
+                    "compacted": 0,
                     "events": None,
                     "rows": None,
                     "last_write": last_write,

@@ -1,0 +1,119 @@
+"""What `erase` and `expire` print: what would go, or went, folder by folder, and the receipt as a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_reader.report import counted
+
+from ...exceptions import ConfigError
+from ..terminal import fitting, size_text, writer
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from otel_modeldata_reader.erasing import Receipt
+
+__all__ = ["add_erasure_flags", "check_receipt_file", "is_confirmed", "show", "write_receipt"]
+
+_MOST_FOLDERS: Final = 40
+"""Folders of a collection that are shown; --json has all."""
+_YES: Final = frozenset({"y", "yes"})
+
+
+def add_erasure_flags(parser: argparse.ArgumentParser, path: type[Path] | object) -> None:
+    """Add what both commands have: to do it or not, who and why, and how the result is printed."""
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--dry-run", action="store_true", help="say what would go, and change nothing (the default)")
+    mode.add_argument("--yes", action="store_true", help="do it without a question")
+    parser.add_argument("--by", metavar="WHO", default="", help="who does it, for the tombstone and the receipt")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why; not the name of a person")
+    parser.add_argument("--receipt", metavar="FILE", type=path, help="write the receipt, a JSON file that is new")  # type: ignore[arg-type]
+    parser.add_argument("--json", action="store_true", help="print the receipt as JSON")
+
+
+def check_receipt_file(path: Path | None) -> None:
+    """Raise ConfigError if the receipt cannot be written: that must be known before anything is erased."""
+    if path is None:
+        return
+    if path.exists():
+        raise ConfigError(f"expected a new file for the receipt, got {str(path)!r}, which exists: name another one")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"expected a folder for the receipt, got {str(path.parent)!r}: create it")
+
+
+def write_receipt(receipt: Receipt, path: Path | None) -> None:
+    """Write the receipt into a file that only its owner can read: it has what was asked for.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    if path is None:
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(receipt.facts(), file, indent=1)
+            file.write("\n")
+    except OSError as error:
+        raise ConfigError(
+            f"expected to write the receipt to {str(path)!r}, got {error.strerror}: the erasure is done; its tombstone "
+            f"is {receipt.tombstone or 'none'}"
+        ) from None
+
+
+def show(receipt: Receipt) -> None:
+    """Print what went, or would go, in tables of 80 columns."""
+    say = writer()
+    say(fitting(receipt.store), "bold")
+    for root, folders in groupby(receipt.hours, lambda one: one.root):
+        say(fitting(root or "."), "bold")
+        shown = list(folders)
+        for one in shown[:_MOST_FOLDERS]:
+            lines = f", {counted(one.lines, 'line')} without some rows" if one.lines else ""
+            sizes = f"{counted(one.rows, 'row')}, {counted(one.events, 'whole event')}{lines}"
+            say(fitting(f"  {one.date:<16}  {sizes}, {size_text(one.size)}"))
+        if len(shown) > _MOST_FOLDERS:
+            say(f"  and {len(shown) - _MOST_FOLDERS:,} more folders")
+    if receipt.sample:
+        say(fitting(f"such as {', '.join(receipt.sample)}"), "dim")
+    say(_total(receipt))
+    for note in _notes(receipt):
+        say(note)
+
+
+def is_confirmed(receipt: Receipt) -> bool:
+    """Whether a person at a terminal wants what was shown; without a terminal nobody does."""
+    if not receipt.hours or not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    sys.stdout.write("Erase this? It cannot be undone. [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in _YES
+
+
+def _total(receipt: Receipt) -> str:
+    if not receipt.hours:
+        return "nothing to erase" if receipt.is_done else "nothing would go"
+    counts = f"{counted(receipt.rows, 'row')} and {counted(receipt.events, 'whole event')}"
+    if not receipt.is_done:
+        return f"{counts} would go, {size_text(receipt.size)}; nothing is changed (do it with --yes)"
+    return f"{counts} are gone, {size_text(receipt.size)}; tombstone {receipt.tombstone}"
+
+
+def _notes(receipt: Receipt) -> Sequence[str]:
+    notes = []
+    if receipt.unread:
+        notes.append(
+            f"{counted(receipt.unread, 'line')} could not be read, so the condition was not looked at: see audit"
+        )
+    if receipt.unidentified:
+        notes.append(
+            f"{counted(receipt.unidentified, 'row')} stay: their lines have neither an id nor a correlation id"
+        )
+    return notes

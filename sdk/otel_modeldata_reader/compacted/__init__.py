@@ -1,0 +1,1 @@
+"""Compacted folders: Parquet files with the rows of lines, and the manifests that vouch for them."""

@@ -1,0 +1,1 @@
+"""`compact`: the lines of closed folders as Parquet, with a manifest that proves that nothing was lost."""

@@ -1,0 +1,196 @@
+"""Writes Parquet files of bounded size, and reads each of them back before it counts as written."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..compacted.content_digest import content_digest
+from ..compacted.manifest import Part, RowGroup
+from ..compacted.part_file import DamagedPartError, PartFile
+from ..exceptions import StoreUnavailableError
+from ..rows.compacted_rows import logical_table
+from ..rows.stored_columns import EVENT, LINE, ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..blobs.store_access import StoreAccess
+    from .row_group_tables import GroupTable
+
+__all__ = ["PartWriter", "checked_part"]
+
+_PART_BYTES: Final = 96 << 20
+"""Of the lines of a file; in Parquet they are about a fifth."""
+_GROUP_ROWS: Final = 131_072
+_GROUP_BYTES: Final = 32 << 20
+"""Of the lines of a row group, which is in memory at once when it is read."""
+_MOST_OPEN: Final = 8
+"""Files that are being written, each in memory: one for each schema that an hour has lately."""
+_LEVEL: Final = 3
+_NAME_BYTES: Final = 16
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Tables of one schema, one after the other, that are going to be a row group."""
+
+    key: tuple[Any, ...]
+    tables: list[GroupTable] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
+class _Open:
+    """A file that is being written."""
+
+    first: GroupTable
+    sink: Any
+    writer: Any
+    groups: list[RowGroup] = field(default_factory=list)
+    size: int = 0
+
+
+class PartWriter:
+    """Writes the tables of a folder into files, in their order.
+
+    Args:
+        store: takes the files.
+        folder: the compacted folder.
+        order: the place of the first row group in the folder.
+        check: called before each file is stored; see `StoreAccess.locked`.
+    """
+
+    def __init__(self, store: StoreAccess, folder: str, order: int, check: Callable[[], None]) -> None:
+        self._store = store
+        self._folder = folder
+        self._order = order
+        self._check = check
+        self._waiting = _Waiting(())
+        self._open: dict[tuple[Any, ...], _Open] = {}
+        self.parts: list[Part] = []
+
+    def add(self, group: GroupTable) -> None:
+        """Add a table.
+
+        Raises:
+            StoreUnavailableError: a file cannot be stored, or what was read back is not what was written.
+        """
+        key = (group.kind, group.types, group.columns, tuple(group.table.column_names))
+        waiting = self._waiting
+        if waiting.tables and (
+            key != waiting.key
+            or waiting.rows + group.table.num_rows > _GROUP_ROWS
+            or waiting.size + group.size > _GROUP_BYTES
+        ):
+            self._flush()
+            waiting = self._waiting
+        waiting.key = key
+        waiting.tables.append(group)
+        waiting.rows += group.table.num_rows
+        waiting.size += group.size
+
+    def finish(self) -> tuple[Part, ...]:
+        """Store what is left, and return all files.
+
+        Raises:
+            StoreUnavailableError: as for `add`.
+        """
+        self._flush()
+        for key in list(self._open):
+            self._close(key)
+        return tuple(self.parts)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, _Waiting(())
+        if not waiting.tables:
+            return
+        one = self._file(waiting.key, waiting.tables[0])
+        table = pa.concat_tables([group.table for group in waiting.tables])
+        one.writer.write_table(table, row_group_size=max(1, table.num_rows))
+        part = Part(name="", size=0, sha256="", kind=one.first.kind, types=one.first.types, columns=one.first.columns)
+        one.groups.append(
+            RowGroup(
+                order=self._order,
+                rows=table.num_rows,
+                events=sum(group.events for group in waiting.tables),
+                first=min(group.first for group in waiting.tables),
+                last=max(group.last for group in waiting.tables),
+                misplaced=sum(group.misplaced for group in waiting.tables),
+                digest=content_digest(logical_table(table, part, self._folder)),
+            )
+        )
+        self._order += 1
+        one.size += waiting.size
+        if one.size >= _PART_BYTES:
+            self._close(waiting.key)
+
+    def _file(self, key: tuple[Any, ...], first: GroupTable) -> _Open:
+        if key not in self._open:
+            while len(self._open) >= _MOST_OPEN:
+                self._close(next(iter(self._open)))
+            sink = pa.BufferOutputStream()
+            self._open[key] = _Open(first, sink, _writer(sink, first.table.schema))
+        return self._open[key]
+
+    def _close(self, key: tuple[Any, ...]) -> None:
+        one = self._open.pop(key)
+        one.writer.close()
+        content = one.sink.getvalue().to_pybytes()
+        kind = "part" if one.first.kind == "rows" else "events"
+        digest = hashlib.sha256(content).hexdigest()
+        part = Part(
+            name=f"{kind}-{digest[: 2 * _NAME_BYTES]}.parquet",
+            size=len(content),
+            sha256=digest,
+            kind=one.first.kind,
+            types=one.first.types,
+            columns=one.first.columns,
+            groups=tuple(one.groups),
+        )
+        del content
+        self._check()
+        self._store.put(f"{self._folder}/{part.name}", one.sink.getvalue().to_pybytes())
+        checked_part(self._store, self._folder, part)
+        self.parts.append(part)
+
+
+def checked_part(store: StoreAccess, folder: str, part: Part) -> None:
+    """Read a file, and compare its content with the digests of its manifest.
+
+    Raises:
+        StoreUnavailableError: it cannot be read, or is another one.
+    """
+    name = f"{folder}/{part.name}"
+    content = store.read(name, part.size)
+    if len(content) != part.size or hashlib.sha256(content).hexdigest() != part.sha256:
+        raise StoreUnavailableError(f"expected {part.size:,} bytes in {name} as they were written, got others")
+    try:
+        file = PartFile(content, name, part)
+        found = [content_digest(logical_table(file.read(number), part, name)) for number in range(len(part.groups))]
+    except DamagedPartError as error:
+        raise StoreUnavailableError(str(error)) from None
+    if found != [group.digest for group in part.groups]:
+        raise StoreUnavailableError(f"expected the rows of the lines in {name}, got others: report it as a bug")
+
+
+def _writer(sink: Any, schema: pa.Schema) -> Any:
+    # A dictionary of values that are all different is of no use. Ids of rows share their beginnings.
+    different = {"row_id", EVENT, ROW, LINE, "time"}
+    repeated = [one.name for one in schema if one.name not in different and not pa.types.is_floating(one.type)]
+    return pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        compression_level=_LEVEL,
+        use_dictionary=repeated,
+        column_encoding={name: "DELTA_BYTE_ARRAY" for name in schema.names if name == "row_id"},
+        write_page_checksum=True,
+        write_statistics=[name for name in schema.names if name != EVENT],
+        store_schema=True,
+    )

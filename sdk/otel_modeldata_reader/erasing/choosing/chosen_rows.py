@@ -1,0 +1,249 @@
+"""From a condition or from ids to the rows that are erased.
+
+A condition is about rows of one collection; the same rows of other collections have the same row ids. That holds while
+a correlation id is that of one request. So it is checked here: if an event that was not chosen has the row id of a
+chosen row, too, nothing is erased before somebody says what is meant.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from ...exceptions import ReaderError
+from ...index.line_ids import id_of_row, plain_id, span_ids_of
+from ...lines.erased_rows import ranges_of, united
+from ...lines.event_stream import event_batches
+from ...lines.payloads import Payloads
+from ...lines.tally import Tally
+from ...reading import Reading, Request
+from ...window import window_of
+from ..rewriting.compacted_rows import manifests_of, row_groups
+from ..rewriting.line_keys import keys_of, members_of
+from .selection import ALL_ROWS, Selection, covers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ...blobs.listing import CollectionBlobs
+    from ...blobs.store_access import StoreAccess
+    from ...lines.erased_rows import RowRanges
+    from .request import EraseRequest
+
+__all__ = ["Chosen", "choose_by_condition", "choose_by_ids"]
+
+_MOST_ROWS: Final = 2_000_000
+"""Their ids are in memory: about 300 MB."""
+_COLUMNS: Final = ("row_id", "correlationid", "event_id", "traceparent")
+_rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What was chosen.
+
+    Attributes:
+        selection: the rows.
+        rows: how many rows a condition chose.
+        of: of how many.
+        unidentified: chosen rows whose line has neither an event id nor a correlation id, so that they stay.
+        unread: lines that could not be read, so that no condition is true for them.
+        shared: how many rows that were not chosen have the row id of a chosen one.
+    """
+
+    selection: Selection
+    rows: int = 0
+    of: int = 0
+    unidentified: int = 0
+    unread: int = 0
+    shared: int = 0
+
+
+class _Event(NamedTuple):
+    """An event of the collection: its ids, and the numbers of its rows that are not erased."""
+
+    id: str | None
+    correlation_id: str | None
+    trace_id: str
+    present: RowRanges
+
+
+def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request: EraseRequest) -> Chosen:
+    """The rows for which a condition is true, of the collection that the request names.
+
+    Raises:
+        ReaderError: it is no condition, or is true for more rows than fit into memory.
+    """
+    reading = Reading(
+        store,
+        Request(collection=collection, window=request.window, columns=_COLUMNS, where=request.where, envelope=True),
+    )
+    by_event: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
+    traces: set[str] = set()
+    rows = 0
+    for batch in reading.batches():
+        rows += batch.num_rows
+        if rows > _MOST_ROWS:
+            raise ReaderError(
+                f"expected at most {_MOST_ROWS:,} rows for which the condition is true, got more: erase them in "
+                "several runs, with since and until"
+            )
+        columns = (batch.column(name).to_pylist() for name in _COLUMNS)
+        for row_id, correlation_id, event_id, parent in zip(*columns, strict=True):
+            number = int(row_id.rpartition("_")[2])
+            by_event[event_id, correlation_id].append((number, number))
+            if parent and len(parts := parent.split("-")) >= 4:
+                traces.add(parts[1])
+    report = reading.report
+    unidentified = sum(len(found) for key, found in by_event.items() if not any(key))
+    by_event.pop((None, None), None)
+    return _completed(
+        store,
+        collection,
+        Chosen(
+            selection=_selection({key: united(found) for key, found in by_event.items()}, traces, collection.root),
+            rows=rows,
+            of=report.rows,
+            unidentified=unidentified,
+            unread=report.torn + report.foreign + report.missing_payloads,
+        ),
+        only=request.only,
+    )
+
+
+def _selection(
+    by_event: Mapping[tuple[str | None, str | None], RowRanges], traces: Iterable[str], root: str
+) -> Selection:
+    rows: dict[str, RowRanges] = {}
+    events: dict[str, RowRanges] = {}
+    for (event_id, correlation_id), ranges in by_event.items():
+        if event_id:
+            events[event_id] = united((*events.get(event_id, ()), *ranges))
+        if correlation_id is not None:
+            rows[correlation_id] = united((*rows.get(correlation_id, ()), *ranges))
+    return Selection(rows=rows, events=events, span_traces=frozenset(traces), exact=frozenset({root}))
+
+
+def _completed(store: StoreAccess, collection: CollectionBlobs, chosen: Chosen, *, only: bool) -> Chosen:
+    """What was chosen, with the requests of which every row is; and how many other rows have the same row ids."""
+    selection = chosen.selection
+    if selection.is_empty:
+        return chosen
+    partial: set[str] = set()
+    shared = 0
+    for event in _events(store, collection):
+        corr = event.correlation_id
+        if corr is None or corr not in selection.rows:
+            continue
+        own = selection.events.get(event.id, ()) if event.id else selection.rows[corr]
+        others = [row for first, last in event.present for row in range(first, last + 1) if not covers(own, row, row)]
+        if others:
+            partial.add(corr)
+            shared += sum(covers(selection.rows[corr], row, row) for row in others)
+    whole = frozenset(selection.rows).difference(partial)
+    selection = msgspec.structs.replace(selection, requests=whole)
+    if only:  # neither rows of other collections, nor those that share an id
+        selection = msgspec.structs.replace(selection, rows={}, requests=frozenset(), span_traces=frozenset())
+        shared = 0
+    return Chosen(
+        selection=selection,
+        rows=chosen.rows,
+        of=chosen.of,
+        unidentified=chosen.unidentified,
+        unread=chosen.unread,
+        shared=shared,
+    )
+
+
+def choose_by_ids(store: StoreAccess, collections: Iterable[CollectionBlobs], request: EraseRequest) -> Chosen:
+    """Everything about some ids.
+
+    A correlation id chooses its request, a trace id the requests of its events, a row id that row of each event, and
+    an event id the rows of the event, in all collections.
+    """
+    wanted = [plain_id(one) for one in request.ids]
+    rows: dict[str, RowRanges] = {}
+    for one in wanted:
+        if (row := id_of_row(one)) is not None:
+            rows[row[0]] = united((*rows.get(row[0], ()), (row[1], row[1])))
+    selection = Selection(
+        rows=rows,
+        requests=frozenset(wanted),
+        events=dict.fromkeys(wanted, ALL_ROWS),
+        traces=frozenset(wanted),
+        span_traces=frozenset(),
+    )
+    if request.only:
+        return Chosen(selection=selection)
+    collections = list(collections)
+    named = frozenset(wanted)
+    found: dict[str, RowRanges] = {}
+    requests: set[str] = set()
+    traces: set[str] = set()
+    for collection in collections:
+        for event in _events(store, collection):
+            is_named = not named.isdisjoint({event.id, event.correlation_id, event.trace_id})
+            if event.trace_id and (is_named or event.correlation_id in rows):
+                traces.add(event.trace_id)
+            if event.correlation_id is None or event.correlation_id in named:
+                continue
+            if event.trace_id in named:
+                requests.add(event.correlation_id)
+            elif event.id in named:
+                found[event.correlation_id] = united((*found.get(event.correlation_id, ()), *event.present))
+    more = Selection(rows=found, requests=frozenset(requests), span_traces=frozenset(traces))
+    shared = 0 if more.is_empty else sum(_shared(store, one, selection, more) for one in collections)
+    return Chosen(selection=selection.merged(more), shared=shared)
+
+
+def _shared(store: StoreAccess, collection: CollectionBlobs, named: Selection, more: Selection) -> int:
+    """How many events of a collection with a named one have a correlation id that follows from that, but are others."""
+    own: set[str] = set()
+    others: dict[str, int] = {}
+    for event in _events(store, collection):
+        corr = event.correlation_id
+        if corr is None or not (corr in more.rows or corr in more.requests):
+            continue
+        if event.id in named.events or event.trace_id in named.traces:
+            own.add(corr)
+        else:
+            others[corr] = others.get(corr, 0) + 1
+    return sum(count for corr, count in others.items() if corr in own)
+
+
+def _events(store: StoreAccess, collection: CollectionBlobs) -> Iterator[_Event]:
+    """The events of a collection: those of its lines, then those of Parquet files whose lines are dropped."""
+    payloads = Payloads(store, collection.objects)
+    everything = window_of(None, None)
+    for events in event_batches(store, collection.blobs, everything, Tally(strict=False)):
+        for one, blob in zip(events.envelopes, events.blobs, strict=True):
+            data = payloads.read(one, blob) if one.dataref is not None else bytes(one.data)
+            trace_id = span_ids_of(one.traceparent)[0]
+            yield _Event(one.id, one.correlationid, trace_id, _present(data, one.erasedrows))
+    for manifest in manifests_of(store, collection):
+        for group in row_groups(store, manifest):
+            if group.part.kind == "rows":
+                for found in group.events():
+                    yield _Event(found.id, found.correlation_id, found.trace_id, found.numbers)
+                continue
+            for line in group.lines():
+                keys = keys_of(members_of(line) or {})
+                yield _Event(keys.id or None, keys.correlation_id, keys.trace_id, _present(keys.data, keys.erased))
+
+
+def _present(data: bytes | None, erased: str | None) -> RowRanges:
+    """The numbers of the rows of an event that are not erased; a payload that is no list is row 0."""
+    try:
+        count = len(_rows.decode(data or b"[]"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        count = 1
+    found: list[tuple[int, int]] = []
+    start = 0
+    for first, last in ranges_of(erased):
+        found.append((start, min(first, count) - 1))
+        start = last + 1
+    found.append((start, count - 1))
+    return united(found)

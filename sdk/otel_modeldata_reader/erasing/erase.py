@@ -1,0 +1,286 @@
+"""Erases rows of a store, beside living receivers: chooses them, rewrites what has them, and leaves a tombstone."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ..blobs.compacted_name import manifest_name
+from ..exceptions import ReaderError
+from ..progress import Progress
+from .choosing.quarantine_condition import quarantine_condition
+from .choosing.request import request_of
+from .choosing.scope_choice import choose
+from .choosing.selection import Selection
+from .journal import Journal, JournalInfo
+from .leftovers import remove_leftovers
+from .places import objects_of, places_in
+from .receipt import Receipt
+from .recovery import finished, recovered, tool
+from .rewriting.blob_rewrite import BlobRewriter
+from .rewriting.compacted_eraser import clean_compacted
+from .rewriting.erased_counts import joined_hours
+from .scan import Erasers, compacted_in, has_chosen, would_go
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from otel_modeldata_receiver.storage.store import StoredObject
+
+    from ..blobs.store_access import StoreAccess
+    from .choosing.chosen_rows import Chosen
+    from .choosing.quarantine_condition import QuarantineCondition
+    from .choosing.request import EraseRequest
+    from .places import Place
+    from .rewriting.blob_rewrite import Eraser
+    from .tombstone import ErasedHour
+
+__all__ = ["erase", "resume"]
+
+_MOST_ROUNDS: Final = 100
+_SAMPLE: Final = 5
+
+
+def erase(store: StoreAccess, request: EraseRequest, *, dry_run: bool, by: str = "", reason: str = "") -> Receipt:
+    """Erase what a request says, or only say what would go.
+
+    Raises:
+        UnknownNameError: no such collection or deployment.
+        ReaderError: no condition, or one that chooses too much; the message says what to add.
+        StoreBusyError: another command changes the store.
+        StoreUnavailableError: the store cannot be read or written. Running it again continues.
+    """
+    with quarantine_condition(request.scope, request.where) as condition:
+        info = _info(request, by, reason)
+        if dry_run:
+            return _would_erase(store, request, condition, info)
+        with store.locked("erase") as check:
+            journals = recovered(store, check)
+            known = journals.get(info.id)
+            journal = known or Journal(store, info, check)
+            return _Run(store, request, journal, check, condition).run(is_begun=known is not None)
+
+
+def resume(store: StoreAccess) -> list[Receipt]:
+    """Complete every erasure that was interrupted.
+
+    Raises:
+        ReaderError: as for `erase`.
+    """
+    receipts = []
+    with store.locked("erase") as check:
+        for journal in recovered(store, check).values():
+            if journal.info.kind == "erase":
+                request = request_of(journal.info.request)
+                with quarantine_condition(request.scope, request.where) as condition:
+                    receipts.append(_Run(store, request, journal, check, condition).run(is_begun=True))
+    return receipts
+
+
+def _would_erase(
+    store: StoreAccess, request: EraseRequest, condition: QuarantineCondition | None, info: JournalInfo
+) -> Receipt:
+    objects = store.walk()
+    chosen = choose(store, objects, request, condition)
+    hours: tuple[ErasedHour, ...] = ()
+    if not chosen.selection.is_empty:
+        erasers = _erasers(store, objects, chosen.selection, request, condition)
+        counts = [eraser.counts(manifest) for eraser, manifest in compacted_in(erasers, objects)]
+        places = places_in(objects, request.scope, only=request.only)
+        hours = joined_hours([*(hour for one in counts for hour in one.hours), *would_go(erasers, places)])
+    return _receipt(store, info, chosen, hours=hours, is_done=False)
+
+
+def _erasers(
+    store: StoreAccess,
+    objects: Sequence[StoredObject],
+    selection: Selection,
+    request: EraseRequest,
+    condition: QuarantineCondition | None,
+) -> Erasers:
+    return Erasers(
+        store=store,
+        selection=selection,
+        payloads=objects_of(objects),
+        scope=request.scope,
+        condition=condition,
+        only=request.only,
+    )
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one round over the store has seen: lines behind it are new in the next one."""
+
+    scanned: dict[str, int] = field(default_factory=dict)
+    chosen_from: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
+    """Folders of blobs that were replaced, by the blob."""
+
+
+class _Run:
+    """One erasure that holds the lock.
+
+    Args:
+        store: has the rows.
+        request: what is erased.
+        journal: of the erasure.
+        check: proves that this command may still change the store.
+        condition: that of the request, for records in quarantine.
+    """
+
+    def __init__(
+        self,
+        store: StoreAccess,
+        request: EraseRequest,
+        journal: Journal,
+        check: Callable[[], None],
+        condition: QuarantineCondition | None,
+    ) -> None:
+        from otel_modeldata_receiver.storage.folders.replaced_blobs import copy_name  # noqa: PLC0415 (a store is open)
+
+        self._store = store
+        self._request = request
+        self._journal = journal
+        self._check = check
+        self._condition = condition
+        self._tool = tool()
+        self._rewriter = BlobRewriter(store, journal, check, copy_name, self._tool)
+        self._seen = _Round()
+
+    def run(self, *, is_begun: bool) -> Receipt:
+        """Erase until a whole round finds nothing more, then leave the tombstone."""
+        selection = self._journal.selection() if is_begun else Selection()
+        first: Chosen | None = None
+        for _ in range(_MOST_ROUNDS):
+            objects = self._store.walk()
+            is_first = first is None and not is_begun
+            seen = self._seen.chosen_from
+            chosen = choose(self._store, objects, self._request, self._condition, seen, is_first=is_first)
+            first = first or chosen
+            merged = selection.merged(chosen.selection)
+            has_more = merged != selection
+            if has_more:
+                if not is_begun:
+                    self._journal.begin()
+                    is_begun = True
+                self._journal.choose(merged)
+                selection = merged
+                self._seen.scanned.clear()
+            if selection.is_empty or not (self._erase_round(objects, selection) or has_more):
+                break
+        else:
+            raise ReaderError(
+                f"expected an end, got new lines with chosen rows in each of {_MOST_ROUNDS} rounds: run it again"
+            )
+        return self._finish(first, selection, is_begun=is_begun)
+
+    def _erase_round(self, objects: Sequence[StoredObject], selection: Selection) -> bool:
+        """Rewrite every blob that has chosen rows; whether there was one."""
+        erasers = _erasers(self._store, objects, selection, self._request, self._condition)
+        has_any = self._erase_compacted(erasers, objects)
+        places = [
+            place
+            for place in places_in(objects, self._request.scope, only=self._request.only)
+            if place.blob.size > self._seen.scanned.get(place.blob.name, 0)
+        ]
+        progress = Progress(self._store.shown, sum(place.blob.size for place in places))
+        for place in places:
+            eraser = erasers.of(place)
+            start = self._seen.scanned.get(place.blob.name, 0)
+            position, is_hit = has_chosen(self._store, place, eraser, start, progress)
+            self._seen.scanned[place.blob.name] = position
+            if is_hit:
+                has_any = True
+                self._rewrite(place, eraser)
+        return has_any
+
+    def _erase_compacted(self, erasers: Erasers, objects: Sequence[StoredObject]) -> bool:
+        """Rewrite every compacted folder that has chosen rows, before the lines: whether there was one."""
+        has_any = False
+        for eraser, manifest in compacted_in(erasers, objects):
+            name = manifest_name(manifest.root, manifest.date, manifest.number)
+            if name in self._seen.scanned:
+                continue
+            self._seen.scanned[name] = 0
+            if eraser.has_chosen(manifest):
+                has_any = True
+                eraser.erase(manifest, self._journal, self._check, self._tool)
+            else:
+                clean_compacted(self._store, manifest.folder, manifest, self._check)
+        return has_any
+
+    def _rewrite(self, place: Place, eraser: Eraser) -> None:
+        step = self._rewriter.rewrite(place.blob.name, eraser, place.counted)
+        if step is None:
+            return
+        self._seen.changed[place.blob.name] = place.folder
+        for change in step.blobs:
+            if change.new is not None:
+                self._seen.scanned[change.new.name] = change.new.size
+                if self._seen.chosen_from.get(change.old.name) == change.old.size:  # else it has new lines
+                    self._seen.chosen_from[change.new.name] = change.new.size
+
+    def _finish(self, chosen: Chosen, selection: Selection, *, is_begun: bool) -> Receipt:
+        info = self._journal.info
+        if not is_begun:
+            return _receipt(self._store, info, chosen, hours=(), is_done=True)
+        remove_leftovers(self._store, self._check, self._journal.steps(), selection)
+        tombstone, name, predicate = finished(self._store, self._journal, self._check)
+        return _receipt(
+            self._store,
+            info,
+            chosen,
+            hours=tombstone.hours,
+            is_done=True,
+            blobs=tombstone.blobs,
+            objects=tombstone.objects,
+            tombstone=name,
+            predicate=predicate,
+        )
+
+
+def _info(request: EraseRequest, by: str, reason: str) -> JournalInfo:
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    info = JournalInfo.of("erase", request.text, time=now, key=secrets.token_hex(32))
+    return msgspec.structs.replace(info, by=by, reason=reason)
+
+
+def _receipt(  # noqa: PLR0913 (most are keywords)
+    store: StoreAccess,
+    info: JournalInfo,
+    chosen: Chosen,
+    *,
+    hours: Sequence[ErasedHour],
+    is_done: bool,
+    tombstone: str = "",
+    predicate: str = "",
+    **more: Any,
+) -> Receipt:
+    return Receipt(
+        store=store.shown,
+        request=info.request,
+        key=info.key if tombstone else "",
+        predicate=predicate if tombstone else "",
+        time=info.time,
+        by=info.by,
+        reason=info.reason,
+        tool=tool(),
+        is_done=is_done,
+        hours=tuple(hours),
+        tombstone=tombstone,
+        of=chosen.of,
+        unread=chosen.unread,
+        unidentified=chosen.unidentified,
+        sample=() if is_done else tuple(_sample(chosen.selection)),
+        **more,
+    )
+
+
+def _sample(selection: Selection) -> list[str]:
+    named = [f"{corr}_{ranges[0][0]}" for corr, ranges in list(selection.rows.items())[:_SAMPLE]]
+    return (named or list(selection.events))[:_SAMPLE]

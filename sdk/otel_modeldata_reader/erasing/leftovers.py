@@ -1,0 +1,132 @@
+"""What is left of erased rows beside the lines: their payloads, files of the index, seals, and damaged parked lines."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
+
+from ..blobs.byte_ranges import ByteRange
+from ..blobs.compacted_name import compacted_name
+from ..index.index_file import FIRST_READ_BYTES, DamagedIndexError, header_size, is_index, read_header
+from .journal import remove_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from otel_modeldata_receiver.storage.store import StoredObject
+
+    from ..blobs.store_access import StoreAccess
+    from .choosing.selection import Selection
+    from .journal import Step
+
+__all__ = ["remove_leftovers"]
+
+_SEALED: Final = "_sealed"
+_DAMAGED: Final = "_quarantine/damaged/"
+_DATED: Final = re.compile(r"(?P<root>.+?)/(?P<date>\d{4}(?:/\d\d){0,4})", re.ASCII)
+_MOST_BYTES: Final = 64 << 20
+_BLOB_SUFFIX: Final = ".jsonl"
+_FILES: Final = "/files/"
+
+
+def remove_leftovers(store: StoreAccess, check: Callable[[], None], steps: Sequence[Step], selection: Selection) -> int:
+    """Remove what is left beside the blobs of some steps; returns how many objects.
+
+    Raises:
+        StoreUnavailableError: the store cannot be read or written.
+    """
+    objects = store.walk()
+    names = {one.name for one in objects}
+    wanted = {name for step in steps for name in step.removes if _is_payload_of(step, name)} & names
+    gone = [
+        *_unreferenced(store, objects, wanted),
+        *_stale_indexes(store, objects, names),
+        *(one.name for one in objects if _is_seal_of(one.name, steps)),
+        *(one.name for one in objects if _is_damaged_line(store, one, selection)),
+    ]
+    for name in gone:
+        check()
+        remove_now(store, name)
+    return len(gone)
+
+
+def _is_payload_of(step: Step, name: str) -> bool:
+    """Whether an object is beside a blob of a step: anything may be in a journal."""
+    folders = {_lines_folder(change.old.name).removeprefix("_parked/") for change in step.blobs}
+    folders |= {_original(folder) for folder in folders}
+    return _FILES in name and _folder_of(name) in folders
+
+
+def _unreferenced(store: StoreAccess, objects: Sequence[StoredObject], wanted: Iterable[str]) -> list[str]:
+    """Those of some objects to which no line refers: a binary payload may be that of several events."""
+    left: dict[str, dict[bytes, str]] = {}
+    for name in wanted:
+        folder = _folder_of(name)
+        left.setdefault(folder, {})[name.rpartition("/")[2].encode()] = name
+    for folder, candidates in left.items():
+        for blob in objects:
+            if blob.name.endswith(_BLOB_SUFFIX) and _folder_of(blob.name) == folder:
+                for found in _names_in(store, blob, candidates):
+                    candidates.pop(found, None)
+    return [name for candidates in left.values() for name in candidates.values()]
+
+
+def _names_in(store: StoreAccess, blob: StoredObject, names: Iterable[bytes]) -> set[bytes]:
+    found: set[bytes] = set()
+    longest = max(map(len, names), default=0)
+    before = b""
+    for piece in store.pieces([ByteRange(blob.name, 0, blob.size)]):
+        content = before + piece.content
+        found.update(name for name in names if name in content)
+        before = content[-longest:]
+    return found
+
+
+def _folder_of(name: str) -> str:
+    """The dated folder of a blob or of an object beside it, also of one that is parked."""
+    folder = name.removeprefix("_parked/").partition(_FILES)[0]
+    return folder.rpartition("/")[0] if name.endswith(_BLOB_SUFFIX) else folder
+
+
+def _original(folder: str) -> str:
+    """The folder whose lines Azure ML's reader copied into a folder: payloads are only there."""
+    match = _DATED.fullmatch(folder)
+    return folder if match is None else f"{match['root'].removesuffix(SHADOW_SUFFIX)}/{match['date']}"
+
+
+def _stale_indexes(store: StoreAccess, objects: Sequence[StoredObject], names: set[str]) -> list[str]:
+    """The files of the index that cover a blob which is gone, or that cannot be read."""
+    gone = []
+    for one in objects:
+        if not is_index(one):
+            continue
+        try:
+            size = header_size(store.read(one.name, min(one.size, FIRST_READ_BYTES)))
+            header = read_header(store.read(one.name, min(one.size, size)), one.size)
+        except DamagedIndexError:
+            gone.append(one.name)
+            continue
+        if any(part.blob not in names for part in header.covered):
+            gone.append(one.name)
+    return gone
+
+
+def _is_seal_of(name: str, steps: Sequence[Step]) -> bool:
+    """Whether a seal, or what an audit remembers, is that of a folder that was changed."""
+    if not name.startswith(f"{_SEALED}/"):
+        return False
+    folder = name.removeprefix(f"{_SEALED}/").rpartition("/")[0]
+    return any(folder == _lines_folder(change.old.name) for step in steps for change in step.blobs)
+
+
+def _lines_folder(name: str) -> str:
+    """The folder of the lines of a blob, or of a manifest."""
+    place = compacted_name(name)
+    return name.rpartition("/")[0] if place is None else place.folder
+
+
+def _is_damaged_line(store: StoreAccess, one: StoredObject, selection: Selection) -> bool:
+    """Whether an object is a parked line that is no JSON any more, with a chosen id."""
+    return one.name.startswith(_DAMAGED) and one.size <= _MOST_BYTES and selection.is_in(store.read(one.name, one.size))

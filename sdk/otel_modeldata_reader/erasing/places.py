@@ -1,0 +1,134 @@
+"""Where the rows of a request may be: the blobs of its collections, parked lines, and the quarantine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
+
+from ..blobs.listing import collections_of, date_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from otel_modeldata_receiver.storage.store import StoredObject
+
+    from ..blobs.listing import CollectionBlobs
+
+__all__ = ["Place", "collections_in_scope", "objects_of", "places_in", "with_parked"]
+
+_BLOB: Final = re.compile(r"(?:(?P<root>.+?)/)?\d{4}(?:/\d\d){0,4}/[^/]+\.jsonl", re.ASCII)
+_LAYOUT_PARTS: Final = 3
+"""Endpoint, deployment and collection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A blob whose lines are looked at.
+
+    Attributes:
+        blob: as it was listed.
+        root: the folder of its collection, where its lines are or will be delivered.
+        folder: where the payloads of its lines are looked for.
+        counted: the folder of the collection as it is: that of a copy which Azure ML's reader made has another name.
+        source: only lines whose source ends with this; empty for all.
+        is_parked: whether its lines wait for their own place.
+        is_quarantine: whether it has records that could not become lines.
+    """
+
+    blob: StoredObject
+    root: str
+    folder: str
+    counted: str
+    source: str = ""
+    is_parked: bool = False
+    is_quarantine: bool = False
+
+
+def collections_in_scope(objects: Iterable[StoredObject], scope: str) -> dict[str, CollectionBlobs]:
+    """The collections of a deployment or the whole store; of a custom folder it is not known to whom it belongs."""
+    deployment = deployment_of(scope)
+    return {
+        root: one
+        for root, one in collections_of(objects).items()
+        if not deployment or root.startswith(f"{deployment}/") or not _has_layout(root) or root == scope
+    }
+
+
+def with_parked(
+    collections: Mapping[str, CollectionBlobs], objects: Iterable[StoredObject]
+) -> dict[str, CollectionBlobs]:
+    """Collections with the blobs of their lines that are parked, as if they were delivered."""
+    from otel_modeldata_receiver.storage.parking.parked_names import PARKED  # noqa: PLC0415 (a store is open)
+
+    parked: dict[str, list[StoredObject]] = {}
+    for one in objects:
+        match = _BLOB.fullmatch(one.name.removeprefix(f"{PARKED}/")) if one.name.startswith(f"{PARKED}/") else None
+        if match is not None:
+            parked.setdefault(match["root"] or "", []).append(one)
+    found = dict(collections)
+    for root, blobs in parked.items():
+        known = found.get(root)
+        if known is not None:
+            every = sorted((*known.blobs, *blobs), key=lambda one: (date_of(one.name), one.name))
+            found[root] = replace(known, blobs=tuple(every))
+    return found
+
+
+def deployment_of(scope: str) -> str:
+    """The deployment of a collection, or of itself; empty if the scope is the whole store or a custom folder."""
+    parts = scope.split("/")
+    return "/".join(parts[:2]) if len(parts) in {2, _LAYOUT_PARTS} and all(parts) else ""
+
+
+def places_in(objects: Iterable[StoredObject], scope: str, *, only: bool, with_empty: bool = False) -> Iterator[Place]:
+    """The blobs of a scope, copies that Azure ML's reader made included.
+
+    Args:
+        objects: the listing of the store.
+        scope: a collection or a deployment; empty for the whole store.
+        only: whether only the collection is looked at, and the copies and parked lines of it.
+        with_empty: whether blobs without a line are places, too.
+    """
+    from otel_modeldata_receiver.layout.partition import QUARANTINE, SHADOW_SUFFIX  # noqa: PLC0415 (a store is open)
+    from otel_modeldata_receiver.storage.parking.parked_names import PARKED  # noqa: PLC0415 (likewise)
+
+    deployment = "" if only else deployment_of(scope)
+    for one in objects:
+        name = one.name.removeprefix(f"{PARKED}/")
+        match = _BLOB.fullmatch(name)
+        if match is None or not (one.size or with_empty):
+            continue
+        counted = match["root"] or ""
+        root = counted.removesuffix(SHADOW_SUFFIX)
+        is_parked = name != one.name
+        # A copy that Azure ML's reader made refers to the payloads of its original.
+        folder = f"{root}{name[len(counted) :]}".rpartition("/")[0]
+        if root == QUARANTINE:
+            yield Place(blob=one, root=root, folder=folder, counted=counted, is_parked=is_parked, is_quarantine=True)
+        elif root.startswith("_") or (only and root != scope):
+            continue
+        elif not deployment or root.startswith(f"{deployment}/"):
+            yield Place(blob=one, root=root, folder=folder, counted=counted, is_parked=is_parked)
+        elif not _has_layout(root):
+            endpoint, _, name = deployment.lower().partition("/")
+            source = f"endpoints/{endpoint}/deployments/{name}"
+            yield Place(blob=one, root=root, folder=folder, counted=counted, source=source, is_parked=is_parked)
+
+
+def objects_of(objects: Iterable[StoredObject]) -> dict[str, tuple[str, int]]:
+    """What lines may refer to: the name and the size of each object, by the name that it has when it is delivered."""
+    from otel_modeldata_receiver.storage.parking.parked_names import unparked_object  # noqa: PLC0415 (a store is open)
+
+    found: dict[str, tuple[str, int]] = {}
+    for one in objects:
+        if not one.name.endswith(BLOB_SUFFIX):
+            unparked = unparked_object(one.name)
+            found.setdefault(one.name if unparked is None else unparked[0], (one.name, one.size))
+    return found
+
+
+def _has_layout(root: str) -> bool:
+    return root.count("/") == _LAYOUT_PARTS - 1

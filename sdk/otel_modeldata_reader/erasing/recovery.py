@@ -1,0 +1,61 @@
+"""The beginning and the end of an erasure: what was interrupted is undone, and what is complete gets its tombstone."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from .choosing.request import predicate_of
+from .journal import Journal, journals_in
+from .tombstone import UNFINISHED, Tombstone, tombstone_name, tombstones_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..blobs.store_access import StoreAccess
+
+__all__ = ["finished", "recovered", "tool"]
+
+
+def tool() -> str:
+    """Name and version of this program."""
+    return f"otel-modeldata {version('otel-modeldata')}"
+
+
+def recovered(store: StoreAccess, check: Callable[[], None]) -> Mapping[str, Journal]:
+    """The erasures that were interrupted; what they had begun in a blob is undone.
+
+    Raises:
+        StoreUnavailableError: the store cannot be read or written.
+    """
+    journals = journals_in(store, check)
+    if journals:
+        objects = store.walk()
+        found = tombstones_in(store, [one for one in objects if not one.name.startswith(f"{UNFINISHED}/")])
+        tombstones = [one for _, one in found if one is not None]
+        for journal in journals.values():
+            journal.recover(objects, tombstones)
+    return journals
+
+
+def finished(store: StoreAccess, journal: Journal, check: Callable[[], None]) -> tuple[Tombstone, str, str]:
+    """Write the tombstone of an erasure, and remove its journal.
+
+    Returns:
+        The tombstone, its name (empty if nothing was erased), and the HMAC of the request in it.
+
+    Raises:
+        StoreUnavailableError: the store cannot be read or written.
+    """
+    predicate = predicate_of(journal.info.request, journal.info.key)
+    tombstone = journal.joined(tool(), predicate)
+    name = ""
+    if tombstone.hours or tombstone.blobs:
+        content = msgspec.json.encode(tombstone)
+        name = tombstone_name(tombstone, content)
+        check()
+        store.put(name, content)
+    journal.end()
+    return tombstone, name, predicate if name else ""

@@ -1,0 +1,1 @@
+"""Takes rows out of what has them: lines, payloads, records in quarantine, Parquet files."""

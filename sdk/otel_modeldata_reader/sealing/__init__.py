@@ -1,0 +1,1 @@
+"""Seals: small manifests that say which hours of a collection are complete, and with which bytes."""

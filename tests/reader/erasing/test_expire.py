@@ -1,0 +1,84 @@
+"""`Store.expire`: whole folders go when their time ended long enough ago, with everything that belongs to them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from planted_person import INPUTS, contents_below, plant
+from read_lines import line, write
+
+import otel_modeldata_reader as reader
+from otel_modeldata_reader import ReaderError, UnknownNameError
+from otel_modeldata_reader.erasing.tombstone import Tombstone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = dt.datetime(2026, 11, 22, 12, 30, tzinfo=dt.UTC)
+HOUR = 3600.0
+
+
+@pytest.fixture
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an hour after noon of the day of the lines."""
+    monkeypatch.setattr("otel_modeldata_reader.erasing.expire.time.time_ns", lambda: int(NOW.timestamp()) * 10**9)
+
+
+def test_folders_of_the_time_go_with_payloads_parquet_seals_and_quarantine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, monkeypatch)
+    monkeypatch.setattr("otel_modeldata_reader.erasing.expire.time.time_ns", lambda: int(NOW.timestamp()) * 10**9)
+    before = contents_below(tmp_path)
+    with reader.open(tmp_path) as store:
+        rows = len(store.read(INPUTS).to_pandas())
+        planned = store.expire(1.25 * HOUR)
+        assert contents_below(tmp_path) == before
+        receipt = store.expire(1.25 * HOUR, dry_run=False)
+        assert planned.hours == receipt.hours
+        left = store.read(INPUTS).to_pandas()
+    assert 0 < len(left) < rows
+    assert set(left["time"].dt.hour) == {11}
+    dated = [name for name in contents_below(tmp_path) if "2026/11/22/09" in name or "2026/11/22/10" in name]
+    assert [name for name in dated if not name.startswith("_parked/")] == []
+    with reader.open(tmp_path) as store:
+        assert store.expire(1.25 * HOUR, dry_run=False).hours == ()
+
+
+def test_a_compacted_folder_without_lines_goes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(tmp_path, monkeypatch)
+    later = int(NOW.timestamp()) + 86_400
+    monkeypatch.setattr("otel_modeldata_reader.erasing.expire.time.time_ns", lambda: later * 10**9)
+    with reader.open(tmp_path) as store:
+        receipt = store.expire(2 * HOUR, dry_run=False)
+        assert store.collections() == []
+    names = contents_below(tmp_path)
+    kept = ("_erased/", "_replaced/", "_maintenance/", "_parked/")
+    assert [name for name in names if not name.startswith(kept)] == []
+    tombstone = msgspec.json.decode(names[receipt.tombstone], type=Tombstone)
+    assert tombstone.kind == "expire"
+    found = {(one.root, one.date): one.numbers for one in tombstone.numbers}
+    assert found[INPUTS, "2026/11/22/10"] == "0-11"
+    assert found["shop/blue/model_outputs", "2026/11/22/11"] == "12-23"
+
+
+def test_one_collection_may_expire_earlier(tmp_path: Path, at_noon: None) -> None:
+    for name in ("model_inputs", "request"):
+        write(tmp_path, [line(type=f"azureml.inference.{name}")], collection=f"shop/blue/{name}")
+    with reader.open(tmp_path) as store:
+        store.expire(HOUR, "shop/blue/request", dry_run=False)
+        assert [one.name for one in store.collections()] == [INPUTS]
+        with pytest.raises(UnknownNameError, match="shop/blue/request"):
+            store.expire(HOUR, "shop/blue/request")
+        with pytest.raises(ReaderError, match="at least one hour"):
+            store.expire(60)
+
+
+def test_a_folder_that_is_just_not_old_enough_stays(tmp_path: Path, at_noon: None) -> None:
+    write(tmp_path, [line()], hour="2026/11/22/10")
+    with reader.open(tmp_path) as store:
+        assert store.expire(1.5 * HOUR).hours == ()
+        assert len(store.expire(1.49 * HOUR).hours) == 1
