@@ -58,6 +58,7 @@ class DroppedLines(NamedTuple):
         maker = SummaryMaker(stored=stored)
         for part, number in self.manifest.groups():
             try:
+                self._look_for(part)
                 table = PartFile.opened(self.store, self.manifest, part).read(number, _COLUMNS)
             except DamagedPartError as error:
                 self.unreadable.add(str(error))
