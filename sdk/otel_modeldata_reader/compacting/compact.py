@@ -14,6 +14,7 @@ from ..compacted.part_file import DamagedPartError
 from ..progress import Progress
 from .compacted_folder import CompactedFolder
 from .covered_bytes import end_of_last_line
+from .dropped_folders import DroppedFolders
 from .dropped_lines import drop_lines
 from .folder_compaction import FOLDER_ERRORS, compact_folder
 from .remove_orphans import remove_orphans
@@ -69,8 +70,9 @@ def compact(
     found: list[CompactedFolder] = []
     lock: Any = nullcontext(lambda: None) if request.dry_run else store.locked("compact")
     with lock as check:
+        dropped = DroppedFolders(store)
         roots = None if request.is_all else {one.root for one in collections}
-        found += remove_orphans(store, roots, None if request.dry_run else check)
+        found += remove_orphans(store, roots, dropped, None if request.dry_run else check)
         kept = {(one.collection, one.date) for one in found}
         for collection in collections:
             listed = collection if request.dry_run else _again(store, collection.root)
@@ -87,6 +89,7 @@ def compact(
                     collection=listed,
                     date=date,
                     blobs=tuple(blobs.get(date, ())),
+                    dropped=dropped,
                     check=check,
                     request=request,
                 )
@@ -114,6 +117,7 @@ class _Folder:
     collection: CollectionBlobs
     date: str
     blobs: tuple[StoredObject, ...]
+    dropped: DroppedFolders
     check: Callable[[], None]
     request: CompactRequest
 
@@ -142,8 +146,8 @@ class _Folder:
 
     def _run(self, progress: Callable[[int], object]) -> CompactedFolder:
         source = self._source()
-        if source.problem and not self.blobs:
-            return _facts(source, None)
+        if source.problem and (not self.blobs or source.is_later or self.dropped.has(source.root, source.date)):
+            return _facts(source, None)  # its files may be all that there is of lines
         self._check_sizes(source)
         done = compact_folder(self.store, source, self.collection.names, self.check, progress)
         manifest, dropped, size = done.manifest, 0, 0

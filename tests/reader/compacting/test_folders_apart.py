@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from compacted_store import assert_same, lines_of_a_receiver, manifests, snapshot, typed_line
@@ -11,9 +13,6 @@ from read_lines import COLLECTION, HOUR, line, write
 import otel_modeldata_reader as reader
 from otel_modeldata_reader.compacted import folder_sources, manifest
 from otel_modeldata_reader.compacting import part_writer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EVIL, LAST = "evil/blue/model_inputs", "zeta/blue/model_inputs"
 PARTS = f"_parquet/{COLLECTION}/date=2026-11-22/hour=10"
@@ -156,3 +155,50 @@ def test_a_collection_that_is_compacted_alone_leaves_the_files_of_others(tmp_pat
     write(tmp_path, lines_of_a_receiver(50, 2), hour=HOUR, replica=3)
     compact(tmp_path, COLLECTION)
     assert files(tmp_path, f"_parquet/{LAST}") == left
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _one_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x80
+    path.write_bytes(content)
+
+
+def _of_a_later_release(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"version": 2, "more": 1}))
+
+
+@pytest.mark.parametrize("damage", [_emptied, _one_bit, _of_a_later_release, Path.unlink])
+def test_a_folder_whose_lines_were_dropped_keeps_everything_when_its_manifest_cannot_be_used(
+    tmp_path: Path, damage: Any
+) -> None:
+    write(tmp_path, lines_of_a_receiver(0, 5))
+    compact(tmp_path, drop_lines=True)
+    (path,) = (tmp_path / PARTS).glob("manifest-*")
+    content = path.read_bytes()
+    before = snapshot(tmp_path)
+    damage(path)
+    left = files(tmp_path)
+    write(tmp_path, lines_of_a_receiver(20, 3), replica=1)
+    for drop in (False, True):
+        problem = compact(tmp_path, drop_lines=drop)[COLLECTION]
+        assert problem.startswith("expected a manifest")
+        assert (files(tmp_path), len(list((tmp_path / "shop").rglob("*.jsonl")))) == (left, 1)
+    path.write_bytes(content)
+    assert compact(tmp_path) == {COLLECTION: ""}
+    found = snapshot(tmp_path).table
+    assert found.slice(0, 10).equals(before.table)
+    assert found.num_rows == 16
+
+
+def test_the_manifest_of_a_later_release_stays_also_where_the_lines_are(tmp_path: Path) -> None:
+    write(tmp_path, lines_of_a_receiver(0, 5))
+    compact(tmp_path)
+    (path,) = (tmp_path / PARTS).glob("manifest-*")
+    _of_a_later_release(path)
+    left = files(tmp_path)
+    assert compact(tmp_path)[COLLECTION] == "expected a manifest of version 1, got 2: use a later release"
+    assert files(tmp_path) == left
