@@ -302,8 +302,8 @@ def _events(store: StoreAccess, collection: CollectionBlobs) -> Iterator[_Event]
             yield _Event(one.id, one.correlationid, trace_id, _present(data, one.erasedrows))
     there = pa.array([blob.name for blob in collection.blobs], pa.string())
     for manifest in manifests_of(store, collection):
-        for one in row_groups(store, manifest):
-            group = replace(one, table=one.table.filter(pc.invert(pc.is_in(one.table[BLOB], value_set=there))))
+        for read in row_groups(store, manifest):
+            group = replace(read, table=read.table.filter(pc.invert(pc.is_in(read.table[BLOB], value_set=there))))
             if group.part.kind == "rows":
                 for found in group.events():
                     yield _Event(found.id, found.correlation_id, found.trace_id, found.numbers)
