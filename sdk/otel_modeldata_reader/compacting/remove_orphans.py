@@ -53,7 +53,9 @@ def remove_orphans(
             )
             kept.append(CompactedFolder(collection=root, date=date, problem=problem))
             continue
-        for one in objects if check is not None else ():
+        if check is None:
+            continue
+        for one in objects:
             check()
             store.remove(one.name, one.size)
     return kept
