@@ -15,6 +15,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
+from ..missing_package import missing_package
 from ..printable import printable
 from ..store_argument import add_datastores, add_store, chosen_store, endpoint_argument
 from ..terminal import WIDTH, writer
@@ -124,9 +125,7 @@ def why(arguments: argparse.Namespace) -> None:
 
         diagnosis = _found(arguments, ReaderError)
     except ImportError as error:
-        raise ConfigError(
-            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
-        ) from None
+        raise missing_package(error, "receiver") from None
     sys.stdout.write(json.dumps(_facts(diagnosis)) + "\n") if arguments.json else _show(diagnosis)
     if diagnosis.is_stopped:
         sys.stdout.flush()
