@@ -156,6 +156,8 @@ def figures_of(source: Source, asked: Asked) -> Figures:
             performance=scored.performance,
             performance_note=scored.note,
             labels=scored.labels,
+            other_labels=scored.other_labels,
+            ambiguous_labels=scored.ambiguous_labels,
         )
     )
 
@@ -270,6 +272,8 @@ class _Scored:
     performance: Performance | None = None
     note: str | None = None
     labels: tuple[int, int] | None = None
+    other_labels: int = 0
+    ambiguous_labels: int = 0
 
 
 def _scored(source: Source, asked: Asked, deployment: str | None, read: Mapping[str, _Compared]) -> _Scored:
@@ -301,6 +305,8 @@ def _scored(source: Source, asked: Asked, deployment: str | None, read: Mapping[
         performance=found if isinstance(found, Performance) else None,
         note=None if is_known else f"not known: {found}",
         labels=(scored.labeled, scored.scored),
+        other_labels=max(scored.named - scored.labeled, 0),
+        ambiguous_labels=scored.ambiguous,
     )
 
 
