@@ -327,7 +327,7 @@ def _commands_page() -> str:
     for name, parser in _commands().items():
         shown = [action for action in parser._actions if action.dest != "help"]
         rows = [
-            (f"`{_usage(action)}`", (action.help or "").replace("%(default)s", str(action.default))) for action in shown
+            (f"`{_usage(action)}`", (action.help or "") % {**vars(action), "prog": parser.prog}) for action in shown
         ]
         examples, _ = _epilog_parts(parser)
         parts.append(

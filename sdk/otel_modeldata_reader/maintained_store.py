@@ -102,10 +102,16 @@ class MaintainedStore:
             StoreBusyError: another command changes the store.
             ReaderError: as for `read`, and the store cannot be written.
         """
+        from .auditing.records.sealed_memory import HourSummaryMaker  # noqa: PLC0415 (imports NumPy)
         from .sealing.sealing import seal_collections  # noqa: PLC0415 (imports msgspec)
 
         found = seal_collections(
-            self._store, self._selected(collection), window_of(since, until), lateness=lateness, dry_run=dry_run
+            self._store,
+            self._selected(collection),
+            window_of(since, until),
+            lateness=lateness,
+            dry_run=dry_run,
+            observing=HourSummaryMaker,
         )
         return list(found)
 

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.layout.blob_path import BlobPath
     from otel_modeldata_receiver.storage.store import Store, StoredObject
 
+    from ..erasing.tombstone import Tombstone
     from .producer_report import Reported, ReportedCounts
     from .reconciliation import Reconciliation
-    from .records.erased_events import Erasure
     from .records.sealed_memory import SealProblem
     from .records.store_records import StoreRecords
     from .summaries.workers import Workers
@@ -86,7 +86,7 @@ class Audit:
     torn_notes: Sequence[str] = ()
     running: bool = False
     seals: Sequence[SealProblem] = ()
-    erasures: Sequence[Erasure] = ()
+    erasures: Sequence[Tombstone] = ()
     dropped: int = 0
     damaged: Sequence[str] = ()
     unreadable_parts: Sequence[str] = ()

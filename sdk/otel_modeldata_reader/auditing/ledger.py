@@ -26,9 +26,9 @@ from .summaries.summary_maker import account_key, account_of, tenant_of_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from ..erasing.tombstone import Tombstone
     from .producer_report import Reported, ReportedCounts
     from .quarantine_line import QuarantinedEvent
-    from .records.erased_events import Erasure
     from .selection import Selection
     from .summaries.hour_summary import HourSummary
     from .summaries.summary_maker import AccountKey
@@ -101,7 +101,7 @@ class Ledger:
         self._add_payloads(summary, {one.name: 0 for one in summary.blobs})
         return sum(one.stored for one in summary.accounts)
 
-    def add_erased(self, erasures: Iterable[Erasure], selection: Selection) -> None:
+    def add_erased(self, erasures: Iterable[Tombstone], selection: Selection) -> None:
         """Note the numbers of events that were erased on purpose: these events are not missing."""
         for one in (numbers for erasure in erasures for numbers in erasure.numbers):
             path = parse_blob_path(f"{one.root}/{one.date}/x.jsonl" if one.root else f"{one.date}/x.jsonl")

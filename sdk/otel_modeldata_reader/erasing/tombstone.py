@@ -122,6 +122,20 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
     objects: int = 0
     version: int = _VERSION
 
+    @property
+    def events(self) -> int:
+        """Events that are gone."""
+        return sum(hour.events for hour in self.hours)
+
+    @property
+    def rows(self) -> int:
+        """Rows that are gone, those of events that are gone included."""
+        return sum(hour.rows for hour in self.hours)
+
+    def explains(self, blob: str, size: int) -> bool:
+        """Whether a blob that had so many bytes is gone on purpose."""
+        return any(one.old.name == blob and one.old.size >= size for one in self.blobs)
+
 
 _decoder: Final = msgspec.json.Decoder(Tombstone)
 

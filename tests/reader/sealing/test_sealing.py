@@ -72,7 +72,9 @@ def test_a_seal_says_what_a_closed_hour_has(tmp_path: Path) -> None:
             ProducerNumbers(producer="", events=1),
             ProducerNumbers(producer="p", events=3, ranges=((0, 1), (7, 7))),
         ),
+        audit=seal.audit,
     )
+    assert audit_memory(StoreAccess(str(tmp_path)), seal) is not None
     assert abs(datetime.now(UTC) - datetime.fromisoformat(seal.sealed_at)).total_seconds() < 600
     assert seal.made_by.startswith("otel-modeldata ")
     stored = json.loads((tmp_path / SEAL).read_bytes())
@@ -86,7 +88,10 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     before = (tmp_path / SEAL).read_bytes()
     (again,) = reader.open(tmp_path).seal(lateness=0)
     assert (again.is_new, again.state) == (False, "sealed")
-    assert [path.name for path in (tmp_path / "_sealed").rglob("*") if path.is_file()] == ["000001.json"]
+    assert again.seal is not None
+    assert again.seal.audit is not None
+    files = sorted(path.name for path in (tmp_path / "_sealed").rglob("*") if path.is_file())
+    assert files == [again.seal.audit.name.rpartition("/")[2], "000001.json"]
     assert (tmp_path / SEAL).read_bytes() == before
 
 
@@ -299,11 +304,12 @@ class Remembered:
 
 def test_what_an_audit_remembers_is_beside_the_seal(tmp_path: Path) -> None:
     blob = write(tmp_path, [line()])
-    first = sealed_once(tmp_path)
     access = StoreAccess(str(tmp_path))
     store = reader.open(tmp_path)
-    assert audit_memory(access, first) is None
     collections = store._selected(None)
+    (first,) = seal_collections(access, collections, Window(), lateness=0)
+    assert first.seal is not None
+    assert audit_memory(access, first.seal) is None
     (one,) = seal_collections(access, collections, Window(), lateness=0, observing=Remembered)
     assert one.seal is not None
     assert (one.seal.number, one.seal.reason) == (2, "audit")
@@ -340,7 +346,9 @@ def test_an_hour_in_azure_is_sealed(azurite: Azurite, monkeypatch: pytest.Monkey
             assert replace(two, seal=None) == replace(one, seal=None)
             assert (two.seal.number, two.seal.late_lines) == (2, 1)
             assert store.read(COLLECTION, sealed=True).to_arrow().num_rows == 2
+        assert two.seal.audit is not None
         assert list(client.list_blob_names(name_starts_with="prod/_sealed")) == [
             f"prod/{SEAL}",
+            f"prod/{two.seal.audit.name}",
             f"prod/{SEAL.replace('000001', '000002')}",
         ]

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from ...blobs.dated_folder import DatedFolder
     from ...blobs.store_access import StoreAccess
+    from ...erasing.tombstone import Tombstone
     from ...sealing.seal import Seal
     from ..summaries.hour_summary import Summarized
     from .dropped_lines import DroppedLines
-    from .erased_events import Erasure
 
 __all__ = ["HourSummaryMaker", "Remembered", "SealProblem", "SealedMemory"]
 
@@ -90,7 +90,7 @@ class SealedMemory:
     store: StoreAccess
     verify: bool = False
     problems: list[SealProblem] = field(default_factory=list)
-    erasures: Sequence[Erasure] = ()
+    erasures: Sequence[Tombstone] = ()
     hours: int = 0
     size: int = 0
     _seals: Mapping[str, Seal] = field(default_factory=dict)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ...blobs.store_access import StoreAccess
+    from ...erasing.tombstone import Tombstone
     from .dropped_lines import DroppedLines
-    from .erased_events import Erasure
     from .sealed_memory import Remembered, SealProblem
 
 __all__ = ["StoreRecords"]
@@ -41,7 +41,7 @@ class StoreRecords:
     store: StoreAccess
     use_seals: bool = True
     verify: bool = False
-    erasures: Sequence[Erasure] = ()
+    erasures: Sequence[Tombstone] = ()
     dropped: Mapping[str, DroppedLines] = field(default_factory=dict)
     damaged: Sequence[str] = ()
     unreadable: Collection[str] = ()
