@@ -111,11 +111,8 @@ def _absent(everything: Sequence[StoredObject], scope: Scope, *, is_created: boo
         return Finding(cause="no_lines", step="collection", outcome="missing", sentence=sentence)
     if not known:
         return _empty(everything, scope)
-    above = [before for root in known if (before := f"{root}/".partition(f"/{scope.name}/"))[1]] if scope.name else []
-    if above:
-        return _below(above[0][0], scope)
-    if (parent := _parent(known, scope)) is not None:
-        return _above(parent, scope)
+    if (elsewhere := _elsewhere(known, scope)) is not None:
+        return elsewhere
     ls = scope.command("ls")
     if known == [""]:
         sentence = (
@@ -178,6 +175,28 @@ def _below(prefix: str, scope: Scope) -> Finding:
         "its URL"
     )
     return _moved(store, sentence, scope)
+
+
+def _elsewhere(known: Sequence[str], scope: Scope) -> Finding | None:
+    """That the store's URL names another folder, or the name is a part of one, if that is so."""
+    last = [root for root in known if scope.name and root.endswith(f"/{scope.name}")]
+    if last and all(root.count("/") == 2 for root in last):
+        return _without_deployment(last, scope)
+    above = [before for root in known if (before := f"{root}/".partition(f"/{scope.name}/"))[1]] if scope.name else []
+    if above:
+        return _below(above[0][0], scope)
+    if (parent := _parent(known, scope)) is not None:
+        return _above(parent, scope)
+    return None
+
+
+def _without_deployment(roots: Sequence[str], scope: Scope) -> Finding:
+    shown = f"{', '.join(roots[:_SHOWN])}{', ...' if len(roots) > _SHOWN else ''}"
+    sentence = (
+        f"expected endpoint/deployment/collection, got {scope.name}: write the whole name, as ls lists it, {shown}"
+    )
+    run = (scope.command("why", roots[0]),)
+    return Finding(cause="other_name", step="collection", outcome="stopped", sentence=sentence, run=run)
 
 
 def _parent(known: Sequence[str], scope: Scope) -> str | None:

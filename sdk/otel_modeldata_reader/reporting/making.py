@@ -10,9 +10,10 @@ import msgspec
 
 from otel_modeldata import semconv
 
+from ..compacted.part_file import DamagedPartError
 from ..datasets.origin import window_texts
 from ..exceptions import ReaderError, UnknownNameError
-from ..lines.event_stream import event_batches
+from ..index.every_event import every_event
 from ..lines.tally import Tally
 from ..nearest import nearest
 from ..rows.envelope_columns import ENVELOPE
@@ -329,8 +330,12 @@ def _traces(deployment: str) -> str:
 
 
 def _of_responses(source: Source, name: str, window: Window) -> Outcomes:
-    blobs = source.collections[name].within(window)
-    return of_responses(event_batches(source.store, blobs, window, Tally(strict=False)))
+    try:
+        return of_responses(every_event(source.store, source.collections[name], window, Tally(strict=False)))
+    except DamagedPartError as error:
+        raise ReaderError(
+            f"expected lines of {name} that a compaction has dropped, got {error}: choose a window without them"
+        ) from None
 
 
 def _of_spans(source: Source, name: str, asked: Asked) -> Outcomes:

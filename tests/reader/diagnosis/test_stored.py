@@ -97,6 +97,17 @@ def test_the_store_is_the_folder_of_a_deployment(tmp_path: Path) -> None:
     assert found.findings[0].run == (f"otel-modeldata ls --store {tmp_path}",)
 
 
+@pytest.mark.parametrize("name", ["model_inputs", "blue/model_inputs"])
+def test_a_collection_without_its_deployment(tmp_path: Path, name: str) -> None:
+    write(tmp_path, [line()], hour=folder(0))
+    found = reader.why(tmp_path, name)
+    assert causes(found) == [("other_name", "stopped")]
+    assert sentence(found, "other_name") == (
+        f"expected endpoint/deployment/collection, got {name}: write the whole name, as ls lists it, {NAME}"
+    )
+    assert found.findings[0].run == (f"otel-modeldata why {NAME} --store {tmp_path}",)
+
+
 def test_a_name_steers_no_terminal(tmp_path: Path) -> None:
     write(tmp_path, [line()], hour=folder(0))
     assert "\x1b" not in str(reader.why(tmp_path, "shop/blue/\x1b[31m"))

@@ -69,3 +69,18 @@ def test_a_baseline_without_rows_is_a_finding(deployment: Deployment, tmp_path: 
     one_side = tmp_path / "inputs.csv"
     one_side.write_text("age\n0\n1\n")
     assert [one.measure for one in store.report("shop/blue", baseline=one_side).findings] == []
+
+
+def test_responses_that_are_compacted_and_dropped_are_measured(deployment: Deployment) -> None:
+    for number in range(30):
+        moment = FIRST + dt.timedelta(minutes=7 * number)
+        status = "500" if number % 10 == 0 else "200"
+        deployment.request(moment, 0.01, model_inputs=[{"age": number}], response=[{"score": 1}], status=status)
+    store = deployment.open()
+    before = store.report("shop/blue").figures
+    store.compact(older=0.0, drop_lines=True)
+    assert not list((deployment.root / "shop").rglob("*.jsonl"))
+    after = store.report("shop/blue").figures
+    assert before.errors is not None
+    assert (before.errors.requests, before.errors.failed) == (30, 3)
+    assert (after.errors, after.latency, after.traffic) == (before.errors, before.latency, before.traffic)
