@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sys
 import textwrap
@@ -192,8 +191,8 @@ def _around(
         yield from configuration.about_configuration(arguments.config, scope)
     url = arguments.receiver or (None if config is None else configuration.admin_url(config))
     if url is not None:
-        start = shlex.join(["otel-modeldata", "receive", "--config", str(arguments.config or "receiver.yaml")])
-        yield from receiver.about_receiver(url, start, scope, found)
+        file = None if arguments.config is None else str(arguments.config)
+        yield from receiver.about_receiver(url, file, scope, found)
     elif config is not None:
         yield from configuration.about_listener(config)
     else:
