@@ -53,7 +53,8 @@ def remove_orphans(
             )
             kept.append(CompactedFolder(collection=root, date=date, problem=problem))
             continue
-        for one in objects if check is not None else ():
-            check()
-            store.remove(one.name, one.size)
+        if check is not None:
+            for one in objects:
+                check()
+                store.remove(one.name, one.size)
     return kept

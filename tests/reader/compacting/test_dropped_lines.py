@@ -55,6 +55,7 @@ async def test_an_event_that_comes_again_after_a_restart_is_read_once(tmp_path: 
     again = Sink(LocalStore(tmp_path), instance=INSTANCE)
     assert await again.append(FOLDER, _lines(2, 4)) == Appended(stored=2, duplicates=0)
     await again.close()
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [f"{INSTANCE}000001.jsonl"], "no name comes again"
     assert not (tmp_path / "_vanished").exists()
     assert snapshot(tmp_path).report.duplicates == 1
     assert _ids(tmp_path) == ["event-1", "event-2", "event-3", "event-4"]
@@ -102,9 +103,13 @@ def test_lines_are_not_dropped_before_their_files_are_read_again(tmp_path: Path,
     part.unlink()
     if damage == "other bytes":
         part.write_bytes(content[:-20] + bytes(20))
-    with pytest.raises(reader.StoreUnavailableError, match=r"part-.+\.parquet"):
-        _drop(tmp_path)
-    assert blob.exists()
+    (done,) = _drop(tmp_path)
+    expected = (
+        "as they were written, got others" if damage == "other bytes" else "got 0: nothing of this hour is changed"
+    )
+    assert f"{part.name}" in done.problem
+    assert done.problem.endswith(expected)
+    assert (done.dropped, blob.exists()) == (0, True)
 
 
 @pytest.mark.parametrize("moment", range(3))
@@ -127,3 +132,18 @@ def test_lines_that_are_dropped_while_a_store_is_listed_are_read(
     with monkeypatch.context() as patch:
         patch.setattr(reader.store.StoreAccess, "walk", dropping)
         assert sorted(_ids(tmp_path)) == sorted(before)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["no late lines", "late lines in another blob"])
+def test_a_blob_that_has_other_bytes_than_its_files_stays(tmp_path: Path, *, is_late: bool) -> None:
+    blob = write(tmp_path, lines_of_a_receiver(0, 3))
+    with reader.open(tmp_path) as store:
+        store.compact()
+    content = b"".join(lines_of_a_receiver(3, 3))
+    assert len(content) == blob.stat().st_size
+    blob.write_bytes(content)
+    if is_late:
+        write(tmp_path, lines_of_a_receiver(20, 2), replica=1)
+    (done,) = _drop(tmp_path)
+    assert "as they were compacted, got others" in done.problem
+    assert blob.read_bytes() == content
