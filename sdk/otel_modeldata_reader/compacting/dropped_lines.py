@@ -81,7 +81,7 @@ def drop_lines(
         if checksum_of(store, blob.name, blob.size).sha256 != blob.sha256:
             raise ChangedLinesError(
                 f"expected the {blob.size:,} bytes of {blob.name} as they were compacted, got others, which are in no "
-                f"Parquet file: nothing is removed; to compact them, remove {manifest.folder}, and run the command again"
+                "Parquet file: nothing is removed; were they edited, or was the store restored from an older copy?"
             )
     names = {one.name for one in blobs}
     if any(one.name in names and not one.dropped for one in manifest.blobs):

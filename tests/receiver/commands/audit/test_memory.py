@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from audited_store import audited, blob, lines_of, run
 
+from otel_modeldata_receiver.commands import main
+
 if TYPE_CHECKING:
     from pathlib import Path
 
