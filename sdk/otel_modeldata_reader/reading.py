@@ -49,6 +49,7 @@ class Request:
         where: only rows for which this is true: a condition in DuckDB's SQL.
         envelope: whether the envelope's columns come before the own ones.
         strict: whether what would be skipped is an error.
+        repeated: whether an event whose id was read before is read again: another line may have other rows.
         seals: what was left out, if the blobs are only those that are sealed.
     """
 
@@ -58,6 +59,7 @@ class Request:
     where: str | None = None
     envelope: bool = True
     strict: bool = False
+    repeated: bool = False
     seals: SealCounts | None = None
 
 
@@ -303,6 +305,7 @@ class Reading:
             tally=Tally(strict=self._request.strict),
             known=known,
             progress=progress.add,
+            repeated=self._request.repeated,
             wanted=wanted_columns(self._request.columns, self._request.where),
         )
 

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..exceptions import StoreCheckError
 from .folders.known_blobs import KnownBlobs
-from .folders.replaced_blobs import blob_name_of, note_folder
+from .folders.replaced_blobs import blob_name_of
 from .store import BLOB_SUFFIX, BlobState, FencedError
 
 if TYPE_CHECKING:
@@ -191,9 +191,6 @@ class RollingBlobWriter:
             self._blob = newest
             last = names[-1][0] if names else -1
             self._ordinal = max(last + (newest is None), self._least_ordinal)
-            # Parquet files, seals and tombstones name a blob that was removed: no other one gets its name.
-            while newest is None and await self._store.walk(note_folder(self._name(self._ordinal))):
-                self._ordinal += 1
         if self._known.has_lost:
             if self._blob is None:
                 await self._create()

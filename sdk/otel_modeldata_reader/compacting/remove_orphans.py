@@ -53,8 +53,9 @@ def remove_orphans(
             )
             kept.append(CompactedFolder(collection=root, date=date, problem=problem))
             continue
-        if check is not None:
-            for one in objects:
-                check()
-                store.remove(one.name, one.size)
+        if check is None:
+            continue
+        for one in objects:
+            check()
+            store.remove(one.name, one.size)
     return kept

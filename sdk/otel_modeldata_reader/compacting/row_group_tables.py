@@ -105,8 +105,8 @@ def group_tables(
         date: the span of time, as the folder has it.
         has_room: whether there may be a file for rows with these types and own columns; else they stay JSON.
     """
-    start, end = map(held, hours_of(date))
-    maker = _Maker(names, start, end, has_room)
+    start, end = hours_of(date)
+    maker = _Maker(names, held(start), held(end), has_room)
     for types, indices in runs_of([_types_of(one) for one in events.envelopes]):
         chosen = events if len(indices) == len(events.envelopes) else events.chosen(indices)
         yield from maker.rows(chosen, types) if types is not None else [maker.events(chosen)]

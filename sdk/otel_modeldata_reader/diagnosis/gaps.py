@@ -1,15 +1,17 @@
-"""Events that producers have numbered and that are nowhere in the store, by an audit of what is asked for."""
+"""Events that producers have numbered and that are nowhere in the store, and damaged lines, by an audit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from ..auditing.audit import Selection, audit
+from ..auditing.fault import MAX_LOCATIONS
 from .finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..auditing.audit import Audit
     from ..blobs.store_access import StoreAccess
     from .scope import Scope
     from .seen import Seen
@@ -50,6 +52,7 @@ def gaps(store: StoreAccess, scope: Scope, collections: Sequence[Seen]) -> Itera
     endpoint, _, deployment = scope.tenant.partition("/")
     selection = Selection(endpoint=endpoint, deployment=deployment, collection=scope.collection or None)
     found = store.run(lambda opened: audit(opened, selection, (), lambda *_: None))
+    yield from _damaged(found, scope)
     missing = [one for one in found.reconciliations if one.missing]
     if missing:
         events = sum(one.missing for one in missing)
@@ -58,8 +61,25 @@ def gaps(store: StoreAccess, scope: Scope, collections: Sequence[Seen]) -> Itera
             "others with later numbers are: they are under way, or were lost before the store"
         )
         yield Finding(cause="gaps", step="sequence", outcome="suspect", sentence=sentence, run=(scope.audit,))
-    else:
+    elif any(one.last is not None for one in found.reconciliations):
         yield Finding(cause="no_gaps", step="sequence", outcome="ok", sentence="the numbers of the events have no gap")
+    else:
+        sentence = "no event has a number, so gaps cannot be seen"
+        yield Finding(cause="no_numbers", step="sequence", outcome="not checked", sentence=sentence)
+
+
+def _damaged(found: Audit, scope: Scope) -> Iterator[Finding]:
+    """Lines of what is asked for that are no events: a reader leaves them out."""
+    damaged = [one for one in found.ledger.unreadable.locations if one.blob.startswith(f"{scope.name}/")]
+    if not damaged:
+        return
+    first = damaged[0]
+    count = f"{len(damaged)} or more" if found.ledger.unreadable.count > MAX_LOCATIONS else f"{len(damaged)}"
+    sentence = (
+        f"{count} line(s) of {scope.shown} cannot be read, and readers leave them out: {first.reason} in {first.blob}, "
+        f"line {first.line}"
+    )
+    yield Finding(cause="damaged_lines", step="sequence", outcome="suspect", sentence=sentence, run=(scope.audit,))
 
 
 def _is_small(blobs: int, size: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,7 @@ from .finding import Finding, stops
 from .folder_listing import walk_below
 from .scope import Scope, shown_time
 from .seen import NANOSECONDS, seen
+from .unreadable_lines import about_lines, unreadable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,10 +78,16 @@ def stored(store: StoreAccess, scope: Scope) -> Stored:
     if not with_lines:
         everything = store.walk()
         return Stored(seen=(), findings=(_absent(everything, scope, is_created=bool(collections)),))
+    unread = [*unreadable_lines(store, scope, [found[one.root] for one in with_lines if one.has_data])]
+    empty = {one.root for one in unread if one.is_all}
+    with_lines = [replace(one, has_data=False) if one.root in empty else one for one in with_lines]
+    unknown = {one.root for one in unread}
+    is_some = any(one.has_data and one.root not in unknown for one in with_lines)
     return Stored(
         seen=with_lines,
         findings=(
-            *_times(with_lines, scope),
+            *about_lines(unread, has_data=is_some),
+            *_times([one for one in with_lines if one.root not in unknown], scope),
             *_rates(with_lines, scope),
             *_copies(store, scope),
         ),

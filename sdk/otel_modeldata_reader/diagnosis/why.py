@@ -51,7 +51,7 @@ def why(  # noqa: PLR0913 (most are keywords)
     """Say why a store has no data of a collection, a deployment, or at all; also if it cannot be opened or read.
 
     Nothing is written. Listings say whether there are lines of the window. What is read is bounded: at most 64 MiB each
-    of quarantine, of parked lines and, in a store with at most 500 blobs, of lines whose numbers are checked.
+    of quarantine, of parked lines, of lines that may be unreadable and, in a store with at most 500 blobs, of numbers.
 
     Args:
         url: of the store, as for `open`.

@@ -16,15 +16,15 @@ from .choosing.quarantine_condition import quarantine_condition
 from .choosing.request import request_of
 from .choosing.scope_choice import choose
 from .choosing.selection import Selection
-from .journal import Journal, JournalInfo
+from .journal import Journal, JournalInfo, remove_now
 from .leftovers import remove_leftovers
-from .places import objects_of, places_in
+from .places import objects_of, orphans_in, places_in
 from .receipt import Receipt
 from .recovery import finished, recovered, tool
 from .rewriting.blob_rewrite import BlobRewriter
 from .rewriting.compacted_eraser import clean_compacted
 from .rewriting.erased_counts import joined_hours
-from .scan import Erasers, compacted_in, has_chosen, would_go
+from .scan import Erasers, compacted_in, has_chosen, mentions_in, would_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,12 +87,14 @@ def _would_erase(
     objects = store.walk()
     chosen = choose(store, objects, request, condition)
     hours: tuple[ErasedHour, ...] = ()
+    mentions = 0
     if not chosen.selection.is_empty:
         erasers = _erasers(store, objects, chosen.selection, request, condition)
         counts = [eraser.counts(manifest) for eraser, manifest in compacted_in(erasers, objects)]
         places = places_in(objects, request.scope, only=request.only)
         hours = joined_hours([*(hour for one in counts for hour in one.hours), *would_go(erasers, places)])
-    return _receipt(store, info, chosen, hours=hours, is_done=False)
+        mentions = mentions_in(erasers, objects)
+    return _receipt(store, info, chosen, hours=hours, is_done=False, mentions=mentions)
 
 
 def _erasers(
@@ -155,6 +157,7 @@ class _Run:
     def run(self, *, is_begun: bool) -> Receipt:
         """Erase until a whole round finds nothing more, then leave the tombstone."""
         selection = self._journal.selection() if is_begun else Selection()
+        self._remove_orphans()
         first: Chosen | None = None
         for _ in range(_MOST_ROUNDS):
             objects = self._store.walk()
@@ -178,6 +181,12 @@ class _Run:
                 f"expected an end, got new lines with chosen rows in each of {_MOST_ROUNDS} rounds: run it again"
             )
         return self._finish(first, selection, is_begun=is_begun)
+
+    def _remove_orphans(self) -> None:
+        """Remove Parquet files without a manifest: nothing reads them, so it is not known whose rows they have."""
+        for name, _ in orphans_in(self._store.walk("_parquet"), self._request.scope, only=self._request.only):
+            self._check()
+            remove_now(self._store, name)
 
     def _erase_round(self, objects: Sequence[StoredObject], selection: Selection) -> bool:
         """Rewrite every blob that has chosen rows; whether there was one."""
@@ -230,6 +239,8 @@ class _Run:
         if not is_begun:
             return _receipt(self._store, info, chosen, hours=(), is_done=True)
         remove_leftovers(self._store, self._check, self._journal.steps(), selection)
+        objects = self._store.walk()
+        mentions = mentions_in(_erasers(self._store, objects, selection, self._request, self._condition), objects)
         tombstone, name, predicate = finished(self._store, self._journal, self._check)
         return _receipt(
             self._store,
@@ -241,6 +252,7 @@ class _Run:
             objects=tombstone.objects,
             tombstone=name,
             predicate=predicate,
+            mentions=mentions,
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 
+from ..blobs.compacted_name import compacted_name
 from ..blobs.listing import collections_of, date_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..blobs.listing import CollectionBlobs
 
-__all__ = ["Place", "collections_in_scope", "objects_of", "places_in", "with_parked"]
+__all__ = ["Place", "collections_in_scope", "objects_of", "orphans_in", "places_in", "with_parked"]
 
 _BLOB: Final = re.compile(r"(?:(?P<root>.+?)/)?\d{4}(?:/\d\d){0,4}/[^/]+\.jsonl", re.ASCII)
 _LAYOUT_PARTS: Final = 3
@@ -53,8 +54,32 @@ def collections_in_scope(objects: Iterable[StoredObject], scope: str) -> dict[st
     return {
         root: one
         for root, one in collections_of(objects).items()
-        if not deployment or root.startswith(f"{deployment}/") or not _has_layout(root) or root == scope
+        if not deployment or root == scope or not _is_elsewhere(root, deployment)
     }
+
+
+def orphans_in(objects: Iterable[StoredObject], scope: str, *, only: bool) -> list[tuple[str, str]]:
+    """The files of compacted folders without a manifest, which a compaction or an erasure that was killed has left.
+
+    Nothing reads them: their rows are in lines, or erased.
+
+    Args:
+        objects: the listing of the store.
+        scope: a collection or a deployment; empty for the whole store.
+        only: whether only the collection is looked at.
+
+    Returns:
+        The name of each, and the date of its folder.
+    """
+    deployment = deployment_of(scope)
+    files = [(one.name, place) for one in objects if (place := compacted_name(one.name)) is not None]
+    vouched = {place.folder for _, place in files if place.number is not None}
+    return [
+        (name, place.date)
+        for name, place in files
+        if place.folder not in vouched
+        and (place.root == scope or not (only or (deployment and _is_elsewhere(place.root, deployment))))
+    ]
 
 
 def with_parked(
@@ -128,6 +153,11 @@ def objects_of(objects: Iterable[StoredObject]) -> dict[str, tuple[str, int]]:
             unparked = unparked_object(one.name)
             found.setdefault(one.name if unparked is None else unparked[0], (one.name, one.size))
     return found
+
+
+def _is_elsewhere(root: str, deployment: str) -> bool:
+    """Whether a collection is one of another deployment."""
+    return _has_layout(root) and not root.startswith(f"{deployment}/")
 
 
 def _has_layout(root: str) -> bool:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from ..blobs.byte_ranges import ByteRange
 from ..blobs.listing import date_of
 from ..progress import Progress
-from .places import collections_in_scope
+from .places import collections_in_scope, places_in
 from .rewriting.blob_rewrite import changed_lines
 from .rewriting.compacted_eraser import CompactedEraser
 from .rewriting.compacted_rows import manifests_of
 from .rewriting.erased_counts import ErasedCounts, joined_hours
-from .rewriting.line_blocks import line_blocks
+from .rewriting.line_blocks import line_blocks, lines_in
 from .rewriting.line_eraser import LineEraser
 from .rewriting.quarantine_eraser import QuarantineEraser
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .rewriting.blob_rewrite import Eraser
     from .tombstone import ErasedHour
 
-__all__ = ["Erasers", "compacted_in", "has_chosen", "would_go"]
+__all__ = ["Erasers", "compacted_in", "has_chosen", "mentions_in", "would_go"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,28 @@ def has_chosen(store: StoreAccess, place: Place, eraser: Eraser, start: int, pro
             return position, True
         position = block.start + len(block.content)
     return position, False
+
+
+def mentions_in(erasers: Erasers, objects: Sequence[StoredObject]) -> int:
+    """How many rows of labels, spans and own collections have a chosen id in a column that names none, and stay.
+
+    The value may be equal by chance, or be what names the row in a column that only its owner knows.
+
+    Raises:
+        ReaderError: a manifest is damaged, or the store cannot be read.
+    """
+    if erasers.only:
+        return 0
+    found = sum(eraser.mentions(manifest) for eraser, manifest in compacted_in(erasers, objects))
+    for place in places_in(objects, erasers.scope, only=False):
+        if place.is_quarantine or place.counted != place.root or not erasers.selection.in_rows(place.root):
+            continue
+        eraser = erasers.of(place)
+        if isinstance(eraser, LineEraser):
+            for block in line_blocks(erasers.store, ByteRange(place.blob.name, 0, place.blob.size)):
+                if not block.is_long:
+                    found += sum(map(eraser.mentions, [*lines_in(block.content), block.tail]))
+    return found
 
 
 def would_go(erasers: Erasers, places: Iterable[Place]) -> tuple[ErasedHour, ...]:

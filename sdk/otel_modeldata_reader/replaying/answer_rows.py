@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AnswerRows", "aligned", "answer_rows"]
+__all__ = ["AnswerRows", "aligned", "answer_rows", "is_json"]
 
 _WRAPPERS: Final = ("predictions", "prediction", "outputs", "output", "results", "result", "data", "rows")
 _DEEPEST: Final = 4
@@ -51,6 +51,17 @@ def answer_rows(content: bytes, count: int | None, at: Sequence[str] = ()) -> An
         return _rows(value, count, _DEEPEST)
     except (ValueError, RecursionError, KeyError, IndexError, TypeError):  # bytes, digits and keys of any writer
         return None
+
+
+def is_json(content: bytes) -> bool:
+    """Whether a body is JSON."""
+    try:
+        json.loads(content)
+    except RecursionError:  # too deep for rows
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def aligned(recorded: AnswerRows, answered: AnswerRows) -> tuple[list[str], list[tuple[int, int]]] | None:

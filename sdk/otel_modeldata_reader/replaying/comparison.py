@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..lines.erased_rows import kept_numbers
-from .answer_rows import AnswerRows, aligned, answer_rows
+from .answer_rows import AnswerRows, aligned, answer_rows, is_json
 from .value_differences import ColumnDifferences, ColumnResult, Tolerance, compared
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ class Comparison:
         without_output: requests without recorded outputs; their answers are not compared.
         uncertain: requests whose correlation id is that of several, so that their outputs are not known.
         surplus: rows of answers beyond those that were recorded.
+        not_json: answers that are no JSON.
+        without_rows: answers in JSON in which no rows are found, see `Recording.answer_at`.
+        without_columns: answers whose rows have no column of the recorded outputs, and another number of columns.
         only_recorded: columns that no answer has.
         only_answered: columns that were not recorded.
     """
@@ -99,6 +102,9 @@ class Comparison:
     without_output: int
     uncertain: int
     surplus: int
+    not_json: int
+    without_rows: int
+    without_columns: int
     only_recorded: tuple[str, ...]
     only_answered: tuple[str, ...]
 
@@ -138,6 +144,7 @@ class Compared:
         self._all = _Sums()
         self._slices: dict[str, _Sums] = {}
         self._without_output = self._uncertain = self._surplus = 0
+        self._not_json = self._without_rows = self._without_columns = 0
         self._only: tuple[dict[str, None], dict[str, None]] = ({}, {})
 
     def take_all(self, requests: Iterable[Matched]) -> None:
@@ -161,6 +168,9 @@ class Compared:
             without_output=self._without_output,
             uncertain=self._uncertain,
             surplus=self._surplus,
+            not_json=self._not_json,
+            without_rows=self._without_rows,
+            without_columns=self._without_columns,
             only_recorded=only[0],
             only_answered=only[1],
         )
@@ -191,7 +201,9 @@ class Compared:
                     self._report(Difference(f"{one.correlation_id}_{number}", one.key, value, column, *values))
                 _count(group, "different" if differences else "equal")
         if answered is None:
+            self._note_reason(one)
             return
+        self._without_columns += both is None and bool(answered.rows)
         self._surplus += max(len(answered.rows) - (one.rows or len(recorded.rows)), 0)
         if both is None or not _are_in_order(recorded, answered):
             self._note_names(recorded, answered)
@@ -223,6 +235,13 @@ class Compared:
         if value not in self._slices and len(self._slices) >= _MOST_SLICES:
             value = OTHER
         return [self._all, self._slices.setdefault(value, _Sums())]
+
+    def _note_reason(self, one: Matched) -> None:
+        """Count why an answer has no rows."""
+        if one.is_usable:
+            is_found = is_json(one.answer)
+            self._without_rows += is_found
+            self._not_json += not is_found
 
     def _note_names(self, *sides: AnswerRows) -> None:
         first, second = (side.names for side in sides)

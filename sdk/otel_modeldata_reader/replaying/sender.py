@@ -1,8 +1,9 @@
 """Sends one request to the target, again where that may help, and returns its answer.
 
 A status that says "later" (429, 502, 503, 504) and a connection that ends are tried again, with growing pauses or after
-the `Retry-After` of the answer, which holds up all other requests, too. Every other answer is final. Redirects are not
-followed: they would take credentials to another host.
+the `Retry-After` of the answer, which holds up all other requests, too. Every other answer is final. So is none in
+time: the target may be at work on it, and would do it again. Redirects are not followed: they would take credentials to
+another host. Credentials that the target repeats are not kept.
 """
 
 from __future__ import annotations
@@ -112,19 +113,21 @@ class Sender:
                 status, encoding = response.status, response.headers.get("Content-Encoding", "identity")
                 later = retry_after(response.headers, datetime.now(timezone.utc)) if status in _LATER else None
         except (aiohttp.ClientError, asyncio.TimeoutError) as error:
-            return Answer(sent_id=sent_id, error=_reason(error), attempts=attempt), 0.0
+            is_late = isinstance(error, asyncio.TimeoutError) and not isinstance(error, aiohttp.ClientConnectionError)
+            return Answer(sent_id=sent_id, error=_reason(error), attempts=attempt), None if is_late else 0.0
         error_text = None
         if content is None:
             error_text = f"an answer of more than {_MOST_BYTES >> 20} MiB"
         elif encoding != "identity":
             error_text = "a compressed answer, which was not asked for"
+            content = None  # what it repeats cannot be seen
         answer = Answer(
             sent_id=sent_id,
             status=status,
             error=error_text,
             attempts=attempt,
             latency_ms=latency,
-            content=content or b"",
+            content=self._target.kept(content or b"", headers),
         )
         return answer, later
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from otel_modeldata_receiver.config.secret_name import is_secret_name
+
 from ..exceptions import ReplayError
+from .answer_secrets import secrets_of_query, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["Target", "target_of"]
 
@@ -68,12 +71,14 @@ class Target:
         is_origin: whether the URL has no path, so that recorded bodies go to their recorded paths.
         headers: of every request. They may be credentials.
         files: headers whose values are in files.
+        secret_headers: names, in lower case, of those of them whose values are in no answer that is kept.
     """
 
     url: str = field(repr=False)
     is_origin: bool
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: HeaderFiles
+    secret_headers: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> str:
@@ -88,6 +93,16 @@ class Target:
         """
         return {**self.headers, **self.files.values()}
 
+    def kept(self, content: bytes, headers: Mapping[str, str]) -> bytes:
+        """An answer as it is kept: without the credentials that were sent.
+
+        Args:
+            content: the body.
+            headers: those of the request.
+        """
+        sent = [value for name, value in headers.items() if name.lower() in self.secret_headers]
+        return without_secrets(content, [*sent, *secrets_of_query(self.url)])
+
     def at(self, path: str | None) -> str | None:
         """The URL of a request with a recorded path; None if the path is none of the target."""
         if path is None or not self.is_origin:
@@ -95,13 +110,20 @@ class Target:
         return self.url.rstrip("/") + path if _PATH.fullmatch(path) else None
 
 
-def target_of(url: str, headers: Mapping[str, str] | None = None, files: Mapping[str, str] | None = None) -> Target:
+def target_of(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+    secret: Collection[str] = (),
+) -> Target:
     """The target that a caller means.
 
     Args:
         url: `http://` or `https://`, with the path of the model; see `Target.is_origin` for one without a path.
         headers: sent with every request.
         files: headers whose value is in a file.
+        secret: names of `headers` that have a credential, beside those whose name says it (`Authorization`, `api-key`)
+            and those in files. An answer is kept without their values.
 
     Raises:
         ReplayError: it is no such URL, or a header is none.
@@ -122,7 +144,14 @@ def target_of(url: str, headers: Mapping[str, str] | None = None, files: Mapping
     for name in files or {}:
         _check_header(name, "")
     is_origin = parts.path in {"", "/"} and not parts.query
-    target = Target(url=url, is_origin=is_origin, headers=dict(headers or {}), files=HeaderFiles(files or {}))
+    names = {*(name for name in headers or {} if is_secret_name(name)), *(files or {}), *secret}
+    target = Target(
+        url=url,
+        is_origin=is_origin,
+        headers=dict(headers or {}),
+        files=HeaderFiles(files or {}),
+        secret_headers=frozenset(name.lower() for name in names),
+    )
     target.current_headers()  # what can be wrong is an error before anything is sent
     return target
 

@@ -9,7 +9,7 @@ from ..blobs.compacted_name import compacted_folder
 from ..compacted.folder_sources import folder_sources
 from ..compacted.part_file import DamagedPartError
 from ..lines.event_stream import event_batches
-from ..lines.known_ids import KnownIds
+from ..lines.known_ids import KnownIds, NoIds
 from ..lines.payloads import Payloads
 from ..report import Place
 from .compacted_rows import CompactedRows, places_of
@@ -78,6 +78,7 @@ class OnePass:
         known: the types of the columns, if an earlier pass has learned them.
         progress: called with the number of bytes of each piece that is read.
         wanted: says whether a column of the result is needed; None means all. Lines have all of them at any rate.
+        repeated: whether an event whose id was read before is read again.
         read: what was read so far, in its order.
     """
 
@@ -89,6 +90,7 @@ class OnePass:
     known: ColumnTypes | None = None
     progress: Callable[[int], object] = field(default=lambda _: None)
     wanted: Callable[[str], bool] | None = None
+    repeated: bool = False
     read: list[ReadLines | ReadGroup] = field(init=False, default_factory=list)
     _inference: Inference = field(init=False)
     _dropped: list[int] = field(init=False, default_factory=list)
@@ -128,7 +130,7 @@ class OnePass:
             names=self.collection.names,
             envelope=self.envelope,
         )
-        ids = KnownIds()
+        ids = NoIds() if self.repeated else KnownIds()
         if not self.collection.compacted:
             yield from self._lines(self.blobs, tables, ids)
             return

@@ -22,7 +22,7 @@ ENVIRON = {"OTEL_RESOURCE_ATTRIBUTES": NAMES}
 def why(store: Path, name: str = NAME, **variables: str) -> reader.Diagnosis:
     """The diagnosis of a store that has data, for a sender with these variables."""
     if not any(store.rglob("*.jsonl")):
-        write(store, [line()], hour=folder(0))
+        write(store, [line(producer="p", producersequence="0")], hour=folder(0))
     return reader.why(store, name, environ=ENVIRON | variables)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_data_that_is_there_is_no_finding(tmp_path: Path) -> None:
-    write(tmp_path, [line()], hour=folder(0))
+    write(tmp_path, [line(producer="p", producersequence="0")], hour=folder(0))
     found = reader.why(tmp_path, NAME)
     assert (found.has_data, found.is_stopped, causes(found)) == (True, False, [])
     assert [one.step for one in found.findings] == [

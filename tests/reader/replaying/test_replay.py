@@ -179,8 +179,24 @@ def test_failed_requests_and_short_answers_are_missing_rows(store: Path, tmp_pat
         assert found.comparison is not None
         assert found.comparison.rows == RowCounts(equal=55, missing=3, incomparable=2)
         assert found.comparison.surplus == 1
+        reasons = (found.comparison.not_json, found.comparison.without_rows, found.comparison.without_columns)
+        assert reasons == (0, 1, 0)
         again = replayed(store, server.url, tmp_path / "out", resume=True)
     assert (again.progress.earlier, again.progress.failed, len(server.received)) == (39, 1, REQUESTS + 1)
+
+
+def test_why_answers_cannot_be_compared_is_counted(store: Path, tmp_path: Path) -> None:
+    def other(request: Received) -> Any:
+        kinds = [Response("<html>"), Response(b""), Response(status_code=204), [{"a": 1, "b": 2, "c": 3, "d": 4}], {}]
+        return kinds[request.number % 5]
+
+    with serving(other) as server:
+        found = replayed(store, server.url, tmp_path / "out", tolerance=Tolerance()).comparison
+    assert found is not None
+    assert found.rows.equal == 0
+    assert found.not_json == 3 * REQUESTS / 5
+    assert found.without_rows + found.without_columns == 2 * REQUESTS / 5
+    assert found.without_columns > 0
 
 
 def test_a_limit_sends_the_first_requests_and_a_resumed_replay_the_rest(store: Path, tmp_path: Path) -> None:

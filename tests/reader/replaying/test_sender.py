@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from otel_modeldata_reader.replaying.recorded_requests import RecordedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from model_server import Received
 
@@ -30,12 +32,10 @@ def request(**fields: Any) -> RecordedRequest:
     return RecordedRequest(**given | fields)
 
 
-def send(
-    url: str, *requests: RecordedRequest, timeout: float = 60.0, headers: dict[str, str] | None = None
-) -> list[Answer]:
+def send(url: str, *requests: RecordedRequest, timeout: float = 60.0, **target: Any) -> list[Answer]:
     async def main() -> list[Answer]:
         async with sender.client_session(timeout, 4) as session:
-            one = sender.Sender(session, target_of(url, headers), Pacing(None), "f00")
+            one = sender.Sender(session, target_of(url, **target), Pacing(None), "f00")
             return [await one.send(each) for each in requests]
 
     return asyncio.run(main())
@@ -107,7 +107,8 @@ def test_what_is_no_answer_has_a_reason() -> None:
 
     with serving(never) as server:
         (*_, answer) = send(server.url, request(), request(), timeout=0.05)
-    assert (answer.status, answer.error, answer.attempts) == (None, "no answer in time", sender.ATTEMPTS)
+        assert len(server.received) == 2
+    assert (answer.status, answer.error, answer.attempts) == (None, "no answer in time", 1)
 
 
 def test_an_answer_that_is_too_large_or_compressed_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +125,22 @@ def test_an_answer_that_is_too_large_or_compressed_is_not_used(monkeypatch: pyte
     with serving(answers(200, **{"Content-Encoding": "gzip"})) as server:
         (answer,) = send(server.url, request())
     assert (answer.is_usable, answer.error) == (False, "a compressed answer, which was not asked for")
+    assert answer.content == b""
+
+
+def test_credentials_that_the_target_repeats_are_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "cookie").write_text("session=cookie-4711; theme=dark")
+    secrets = {"Authorization": "Bearer token-4711", "x-mine": 'mine-"4711"', "x-plain": "plain-4711"}
+    target = {"headers": secrets, "files": {"Cookie": str(tmp_path / "cookie")}, "secret": ["X-Mine"]}
+    with serving(lambda one: {"headers": dict(one.headers), "path": one.path}) as server:
+        (answer,) = send(f"{server.url}?code=azure%2F4711&version=20261122", request(), **target)
+        (received,) = server.received
+    assert (received.headers["authorization"], received.headers["x-mine"]) == ("Bearer token-4711", 'mine-"4711"')
+    found = json.loads(answer.content)
+    assert found["path"] == "/score?code=REDACTED&version=20261122"
+    names = ("authorization", "x-mine", "cookie", "x-plain")
+    assert [found["headers"][name] for name in names] == ["REDACTED", "REDACTED", "REDACTED", "plain-4711"]
+    assert answer.content.count(b"4711") == 1
 
 
 def test_a_recorded_path_that_is_none_is_not_sent() -> None:

@@ -117,15 +117,84 @@ def test_a_dictionary_is_the_same_as_its_values() -> None:
     assert [one.value for one in compared(numbers, numbers).categories] == ["1", "2"]
 
 
-def test_infinities_and_nan_are_counted_and_compared_with_nothing() -> None:
+def test_infinities_and_nan_are_counted_as_nulls_and_compared_with_nothing() -> None:
     values = [1.0, 2.0, math.inf, -math.inf, math.nan, None]
     found = compared(pa.array([1.0, 2.0, 2.0]), pa.array(values, from_pandas=False))
     assert found.window is not None
     assert found.drift is not None
     counted = (found.window.rows, found.window.nulls, found.window.infinite, found.drift.window_values)
-    assert counted == (6, 2, 2, 2)
+    assert counted == (6, 4, 2, 2)
     assert (found.window.least, found.window.largest, found.window.mean) == (1.0, 2.0, 1.5)
     assert found.drift.wasserstein == pytest.approx(stats.wasserstein_distance([1, 2, 2], [1, 2]))
+
+
+def test_an_infinity_of_a_file_is_the_null_that_a_line_has_for_it() -> None:
+    of_file = pa.array([1.0, 2.0, math.inf, -math.inf] * 50)
+    found = compared(of_file, pa.array([1.0, 2.0, None, None] * 50))
+    assert found.window is not None
+    assert found.baseline is not None
+    assert (found.window.null_share, found.baseline.null_share) == (0.5, 0.5)
+    assert found.drift is not None
+    assert found.drift.psi == 0.0
+
+
+BIG = 2**60
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([BIG + at for at in range(50)]),
+        pa.array([BIG + at for at in range(50)], pa.uint64()),
+        pa.array([-BIG - at for at in range(50)]),
+        pa.array([Decimal(f"0.{10**25 + at}") for at in range(50)], pa.decimal128(30, 28)),
+    ],
+)
+def test_numbers_that_floats_do_not_hold_apart_are_not_compared(values: pa.Array) -> None:
+    for sides in ((values, values), (pa.array([1.0, 2.0]), values), (values, pa.array([1.0, 2.0]))):
+        found = compared(*sides)
+        assert found.drift is None
+        assert (
+            found.note == "numbers with more digits than a float has, so that different ones are the same: not compared"
+        )
+
+
+def test_large_whole_numbers_that_floats_hold_apart_are_compared_as_scipy_does() -> None:
+    random = np.random.default_rng(4)
+    start = 1_795_348_800_000_000_000
+    sides = [start + random.integers(0, 86_400 * 10**9, 300) + shift for shift in (0, 10**13)]
+    found = compared(*map(pa.array, sides))
+    assert found.drift is not None
+    assert found.drift.ks_statistic == pytest.approx(stats.ks_2samp(*sides).statistic, abs=1e-12)
+    assert found.note is None
+
+
+def test_nested_values_and_their_json_are_no_change_of_type() -> None:
+    nested = pa.array([{"a": 1}, {"a": 2}])
+    found = compared(nested, pa.array(['{"a": 1}', '{"a": 2}']))
+    assert (found.type_change, found.drift) == (None, None)
+    assert found.note == "nested values, of which the window has the JSON: not compared"
+    assert compared(nested, pa.array(["red", "blue"])).type_change is not None
+    assert compared(pa.array([b"x"]), pa.array(['{"a": 1}'])).type_change is not None
+
+
+def test_a_share_of_zeros_that_changes_is_drift() -> None:
+    random = np.random.default_rng(6)
+
+    def amounts(zeros: float, count: int) -> np.ndarray[Any, Any]:
+        return np.where(random.random(count) < zeros, 0.0, random.exponential(10, count))
+
+    baseline, window = amounts(0.95, 5000), amounts(0.4, 2000)
+    found = compared(pa.array(baseline), pa.array(window)).drift
+    assert found is not None
+    p, q = (
+        [(1 + n) / (len(values) + 3) for n in (0, (values == 0).sum(), (values > 0).sum())]
+        for values in (baseline, window)
+    )
+    assert found.psi == pytest.approx(sum((b - a) * math.log(b / a) for a, b in zip(p, q, strict=True)), rel=1e-12)
+    assert found.psi > 1.5
+    assert found.jensen_shannon is not None
+    assert found.jensen_shannon > 0.4
 
 
 @pytest.mark.parametrize(

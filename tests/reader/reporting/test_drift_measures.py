@@ -160,6 +160,25 @@ def test_the_bins_of_a_baseline_are_its_values_or_its_deciles(baseline: list[flo
     assert bins.fixed_edges(np.array(baseline, dtype=float)).tolist() == pytest.approx(edges, rel=0, abs=1e-12)
 
 
+@given(
+    st.lists(st.floats(-9, 9).map(lambda value: round(value, 2)), min_size=11, max_size=80, unique=True),
+    st.lists(st.tuples(st.sampled_from([0.0, 1.0, -3.0, 2.5]), st.integers(1, 200)), min_size=1, max_size=3),
+)
+def test_a_value_of_a_tenth_of_the_baseline_has_a_bin_of_its_own(
+    spread: list[float], repeated: list[tuple[float, int]]
+) -> None:
+    baseline = np.array([*spread, *(value for value, times in repeated for _ in range(times))])
+    edges = bins.fixed_edges(baseline)
+    counted = Counter(baseline.tolist())
+    counts = bins.bin_counts(edges, baseline)
+    assert len(edges) <= 3 * bins.QUANTILE_BINS
+    for value, times in counted.items():
+        if times * bins.QUANTILE_BINS >= len(baseline):
+            assert counts[np.searchsorted(edges, value, side="right")] == times
+    if max(counted.values()) * bins.QUANTILE_BINS >= len(baseline):
+        assert (counts[1:-1] > 0).all()  # the ends may be empty
+
+
 def test_a_constant_that_becomes_another_one_has_drifted_in_either_direction() -> None:
     edges = bins.fixed_edges(np.full(100, 3.0))
 

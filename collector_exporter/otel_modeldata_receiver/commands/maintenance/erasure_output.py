@@ -116,4 +116,10 @@ def _notes(receipt: Receipt) -> Sequence[str]:
         notes.append(
             f"{counted(receipt.unidentified, 'row')} stay: their lines have neither an id nor a correlation id"
         )
+    if receipt.mentions:
+        notes.append(
+            f"{counted(receipt.mentions, 'row')} of labels, spans or own collections "
+            f"{'has' if receipt.mentions == 1 else 'have'} a chosen id in a column of another name, so they stay: look "
+            "whether they are about the person"
+        )
     return notes

@@ -7,12 +7,13 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final
 
+from ...config.secret_name import is_secret_name
 from ...config.store_url import has_secret, shown_store
 from ...exceptions import ConfigError, ReceiverError
 from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store, chosen_store, path_argument
-from .headers import add_headers, files_of, headers_of
+from .headers import add_headers, files_of, headers_of, secret_names_of
 
 if TYPE_CHECKING:
     from otel_modeldata_reader import Store
@@ -25,8 +26,9 @@ answers are compared with the recorded outputs, row by row. Labels are never
 sent.
 
 Status 429, 502, 503, 504 and connections that end are tried up to five times,
-after the Retry-After of the answer if it has one. A replay that was stopped,
-killed too, goes on with --resume: it sends what has no answer of status 2xx.
+after the Retry-After of the answer if it has one; no answer in time is final.
+A replay that was stopped, killed too, goes on with --resume: it sends what has
+no answer of status 2xx.
 
 FOLDER has journal.sqlite, answers.parquet (a row for each request) and
 differences.parquet (a row for each value that differs).
@@ -135,7 +137,7 @@ def replay(arguments: argparse.Namespace) -> None:
 
         from . import summary  # noqa: PLC0415 (likewise)
 
-        target = target_of(arguments.target, headers_of(arguments), files_of(arguments))
+        target = target_of(arguments.target, headers_of(arguments), files_of(arguments), secret_names_of(arguments))
         recording = _recording(arguments)
         if arguments.dry_run:
             found = store.replay(recording).preview(arguments.limit)
@@ -162,7 +164,7 @@ def _replayed(store: Store, recording: Recording, arguments: argparse.Namespace)
     line = ProgressLine()
     try:
         return store.replay(recording).send(
-            target_of(arguments.target, headers_of(arguments), files_of(arguments)),
+            target_of(arguments.target, headers_of(arguments), files_of(arguments), secret_names_of(arguments)),
             arguments.out,
             pace=pace,
             tolerance=tolerance if arguments.compare else None,
@@ -208,7 +210,9 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _target(text: str) -> str:
-    if has_secret(text) or "@" in text.partition("?")[0]:
+    query = text.partition("?")[2].partition("#")[0]
+    names = [one.partition("=")[0] for one in query.split("&")]
+    if has_secret(text) or "@" in text.partition("?")[0] or any(map(is_secret_name, names)):
         raise argparse.ArgumentTypeError(
             "expected a URL without a signature, key or password, got one with it, which every user of this machine "
             "can read: put it into a header, with --header-env or --header-file"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-from typing import Final
 
+from ...config.secret_name import is_secret_name
 from ...exceptions import ConfigError
 
-__all__ = ["add_headers", "files_of", "headers_of"]
-
-_SECRET: Final = re.compile(r"auth|cookie|key|token|secret|signature|password|credential", re.IGNORECASE)
+__all__ = ["add_headers", "files_of", "headers_of", "secret_names_of"]
 
 
 def add_headers(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +54,11 @@ def headers_of(arguments: argparse.Namespace) -> dict[str, str]:
     return headers
 
 
+def secret_names_of(arguments: argparse.Namespace) -> list[str]:
+    """The names of the headers whose values are in variables."""
+    return [name for name, _ in arguments.header_env]
+
+
 def files_of(arguments: argparse.Namespace) -> dict[str, str]:
     """The files of the headers whose values are in files."""
     return dict(arguments.header_file)
@@ -71,7 +73,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _plain_header(text: str) -> tuple[str, str]:
     name, value = _pair(text)
-    if _SECRET.search(name):
+    if is_secret_name(name):
         raise argparse.ArgumentTypeError(
             f"expected no secret in the command line, which every user of this machine can read, got {name}: write "
             f"--header-env {name}=VARIABLE or --header-file {name}=FILE"

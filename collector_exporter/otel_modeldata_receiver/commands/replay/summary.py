@@ -119,6 +119,13 @@ def _say_comparison(found: Comparison, say: Any) -> None:
     ):
         if count:
             say(f"{counted(count, 'request')} {text}", "dim")
+    for count, text in (
+        (found.not_json, "not JSON"),
+        (found.without_rows, "without rows that are found: --answer-at says where they are"),
+        (found.without_columns, "without a column of the recorded outputs"),
+    ):
+        if count:
+            say(f"incomparable: {counted(count, 'answer')} {text}", "dim")
     if found.surplus:
         say(f"{counted(found.surplus, 'answered row')} beyond those recorded", "dim")
     for names, text in ((found.only_recorded, "not answered"), (found.only_answered, "not recorded")):

@@ -18,6 +18,7 @@ __all__ = ["show"]
 _SHOWN_FINDINGS: Final = 20
 _SHOWN_COLUMNS: Final = 30
 _NAME: Final = 26
+_NUMBER: Final = 7
 _HEAD: Final = ("column", "kind", "PSI", "KS", "W norm.", "JS", "nulls", "new")
 _WIDTHS: Final = (_NAME, 9, 8, 7, 8, 7, 7, 6)
 
@@ -126,7 +127,7 @@ def _line(cells: tuple[str, ...]) -> str:
     name, kind, *others = cells
     text = fitting(name, _NAME - 1)
     line = text + " " * (_NAME - columns(text)) + f"{kind:<{_WIDTHS[1]}}"
-    return (line + "".join(f"{one:>{width}}" for one, width in zip(others, _WIDTHS[2:], strict=True))).rstrip()
+    return (line + "".join(f" {one:>{width - 1}}" for one, width in zip(others, _WIDTHS[2:], strict=True))).rstrip()
 
 
 def _place(one: Finding) -> str:
@@ -143,7 +144,10 @@ def _window(figures: Figures) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.2g}"
+    if 0.001 <= abs(value) < 1000 or value == 0:
+        return f"{value:.3f}"
+    text = f"{value:.2g}"
+    return text if len(text) <= _NUMBER else f"{value:.0e}"  # such as 5e-299
 
 
 def _drift(one: ColumnFigures) -> float:

@@ -8,20 +8,24 @@ chosen row, too, nothing is erased before somebody says what is meant.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...exceptions import ReaderError
 from ...index.line_ids import id_of_row, plain_id, span_ids_of
 from ...lines.erased_rows import ranges_of, united
 from ...lines.event_stream import event_batches
+from ...lines.known_ids import NoIds
 from ...lines.payloads import Payloads
 from ...lines.tally import Tally
 from ...reading import Reading, Request
+from ...rows.stored_columns import BLOB
 from ...window import window_of
-from ..rewriting.compacted_rows import manifests_of, row_groups
+from ..rewriting.compacted_rows import dropped_blobs, manifests_of, row_groups
 from ..rewriting.line_keys import keys_of, members_of
 from .selection import ALL_ROWS, Selection, covers
 
@@ -49,9 +53,11 @@ class Chosen:
         selection: the rows.
         rows: how many rows a condition chose.
         of: of how many.
-        unidentified: chosen rows whose line has neither an event id nor a correlation id, so that they stay.
+        unidentified: chosen rows whose line has no id by which they can be erased, so that they stay.
         unread: lines that could not be read, so that no condition is true for them.
         shared: how many rows that were not chosen have the row id of a chosen one.
+        repeated: how many rows that were not chosen have the event id and the number of a chosen one.
+        ambiguous: given ids that mean several things, such as a request and a row of another one.
     """
 
     selection: Selection
@@ -60,6 +66,8 @@ class Chosen:
     unidentified: int = 0
     unread: int = 0
     shared: int = 0
+    repeated: int = 0
+    ambiguous: tuple[str, ...] = ()
 
 
 class _Event(NamedTuple):
@@ -79,7 +87,14 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
     """
     reading = Reading(
         store,
-        Request(collection=collection, window=request.window, columns=_COLUMNS, where=request.where, envelope=True),
+        Request(
+            collection=_every_line(store, collection),
+            window=request.window,
+            columns=_COLUMNS,
+            where=request.where,
+            envelope=True,
+            repeated=True,
+        ),
     )
     by_event: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
     traces: set[str] = set()
@@ -100,6 +115,11 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
     report = reading.report
     unidentified = sum(len(found) for key, found in by_event.items() if not any(key))
     by_event.pop((None, None), None)
+    if request.only:  # a correlation id may be that of rows which were not chosen
+        nameless = {key: len(found) for key, found in by_event.items() if not key[0]}
+        unidentified += sum(nameless.values())
+        for key in nameless:
+            del by_event[key]
     return _completed(
         store,
         collection,
@@ -111,6 +131,21 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
             unread=report.torn + report.foreign + report.missing_payloads,
         ),
         only=request.only,
+    )
+
+
+def _every_line(store: StoreAccess, collection: CollectionBlobs) -> CollectionBlobs:
+    """A collection of which the lines are read, where Parquet files leave out some because of their ids."""
+    if not collection.compacted:
+        return collection
+    there = {blob.name for blob in collection.blobs}
+    better = {
+        one.date
+        for one in manifests_of(store, collection)
+        if one.counts.duplicates and not dropped_blobs(one) and there.issuperset(blob.name for blob in one.blobs)
+    }
+    return replace(
+        collection, compacted={date: files for date, files in collection.compacted.items() if date not in better}
     )
 
 
@@ -133,18 +168,25 @@ def _completed(store: StoreAccess, collection: CollectionBlobs, chosen: Chosen, 
     if selection.is_empty:
         return chosen
     partial: set[str] = set()
-    shared = 0
+    partial_events: set[str | None] = set()
+    shared = covered = 0
     for event in _events(store, collection):
         corr = event.correlation_id
+        own = selection.events.get(event.id, ()) if event.id else selection.rows.get(corr or "", ())
+        covered += sum(covers(own, row, row) for first, last in event.present for row in range(first, last + 1))
+        if event.id in selection.events and not all(covers(own, *ranges) for ranges in event.present):
+            partial_events.add(event.id)
         if corr is None or corr not in selection.rows:
             continue
-        own = selection.events.get(event.id, ()) if event.id else selection.rows[corr]
         others = [row for first, last in event.present for row in range(first, last + 1) if not covers(own, row, row)]
         if others:
             partial.add(corr)
             shared += sum(covers(selection.rows[corr], row, row) for row in others)
     whole = frozenset(selection.rows).difference(partial)
-    selection = msgspec.structs.replace(selection, requests=whole)
+    events = {
+        event_id: ranges if event_id in partial_events else ALL_ROWS for event_id, ranges in selection.events.items()
+    }
+    selection = msgspec.structs.replace(selection, requests=whole, events=events)
     if only:  # neither rows of other collections, nor those that share an id
         selection = msgspec.structs.replace(selection, rows={}, requests=frozenset(), span_traces=frozenset())
         shared = 0
@@ -155,6 +197,8 @@ def _completed(store: StoreAccess, collection: CollectionBlobs, chosen: Chosen, 
         unidentified=chosen.unidentified,
         unread=chosen.unread,
         shared=shared,
+        # The condition was evaluated for each row of each line, so what is more are rows for which it is not true.
+        repeated=max(0, covered - (chosen.rows - chosen.unidentified)),
     )
 
 
@@ -176,15 +220,15 @@ def choose_by_ids(store: StoreAccess, collections: Iterable[CollectionBlobs], re
         traces=frozenset(wanted),
         span_traces=frozenset(),
     )
-    if request.only:
-        return Chosen(selection=selection)
-    collections = list(collections)
+    collections = [one for one in collections if not request.only or one.root == request.scope]
     named = frozenset(wanted)
     found: dict[str, RowRanges] = {}
     requests: set[str] = set()
     traces: set[str] = set()
+    meanings = _Meanings(wanted)
     for collection in collections:
         for event in _events(store, collection):
+            meanings.see(event)
             is_named = not named.isdisjoint({event.id, event.correlation_id, event.trace_id})
             if event.trace_id and (is_named or event.correlation_id in rows):
                 traces.add(event.trace_id)
@@ -194,9 +238,42 @@ def choose_by_ids(store: StoreAccess, collections: Iterable[CollectionBlobs], re
                 requests.add(event.correlation_id)
             elif event.id in named:
                 found[event.correlation_id] = united((*found.get(event.correlation_id, ()), *event.present))
+    if request.only:
+        return Chosen(selection=selection, ambiguous=meanings.ambiguous)
     more = Selection(rows=found, requests=frozenset(requests), span_traces=frozenset(traces))
     shared = 0 if more.is_empty else sum(_shared(store, one, selection, more) for one in collections)
-    return Chosen(selection=selection.merged(more), shared=shared)
+    return Chosen(selection=selection.merged(more), shared=shared, ambiguous=meanings.ambiguous)
+
+
+class _Meanings:
+    """What given ids are ids of: one may be a request, and a row or an event of another one."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        self._found: dict[str, set[str]] = {one: set() for one in wanted}
+        self._rows: dict[str, list[tuple[int, str]]] = {}
+        for one in self._found:
+            if (row := id_of_row(one)) is not None:
+                self._rows.setdefault(row[0], []).append((row[1], one))
+
+    def see(self, event: _Event) -> None:
+        """Take in what an event says."""
+        corr = event.correlation_id
+        if corr in self._found:
+            self._found[corr].add("request")
+        elif event.id in self._found:
+            self._found[event.id].add("event")
+        if event.trace_id in self._found:
+            self._found[event.trace_id].add("trace")
+        for number, one in self._rows.get(corr or "", ()):
+            if any(first <= number <= last for first, last in event.present):
+                self._found[one].add("row")
+
+    @property
+    def ambiguous(self) -> tuple[str, ...]:
+        """The ids that mean several things; a trace is that of its requests."""
+        return tuple(
+            one for one, found in self._found.items() if len(found - {"trace"}) > 1 or found >= {"row", "trace"}
+        )
 
 
 def _shared(store: StoreAccess, collection: CollectionBlobs, named: Selection, more: Selection) -> int:
@@ -218,13 +295,15 @@ def _events(store: StoreAccess, collection: CollectionBlobs) -> Iterator[_Event]
     """The events of a collection: those of its lines, then those of Parquet files whose lines are dropped."""
     payloads = Payloads(store, collection.objects)
     everything = window_of(None, None)
-    for events in event_batches(store, collection.blobs, everything, Tally(strict=False)):
+    for events in event_batches(store, collection.blobs, everything, Tally(strict=False), ids=NoIds()):
         for one, blob in zip(events.envelopes, events.blobs, strict=True):
             data = payloads.read(one, blob) if one.dataref is not None else bytes(one.data)
             trace_id = span_ids_of(one.traceparent)[0]
             yield _Event(one.id, one.correlationid, trace_id, _present(data, one.erasedrows))
+    there = pa.array([blob.name for blob in collection.blobs], pa.string())
     for manifest in manifests_of(store, collection):
-        for group in row_groups(store, manifest):
+        for read in row_groups(store, manifest):
+            group = replace(read, table=read.table.filter(pc.invert(pc.is_in(read.table[BLOB], value_set=there))))
             if group.part.kind == "rows":
                 for found in group.events():
                     yield _Event(found.id, found.correlation_id, found.trace_id, found.numbers)

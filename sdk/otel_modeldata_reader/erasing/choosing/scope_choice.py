@@ -75,6 +75,17 @@ def choose(  # noqa: PLR0913 (called in two places)
         _look_at_quarantine(store, objects, request, condition, seen)
         selection = chosen.selection.merged(condition.selection)
         chosen = replace(chosen, selection=selection, unread=chosen.unread + condition.undecided)
+    if chosen.ambiguous and not request.shared and is_first:
+        raise ReaderError(
+            f"expected ids of one request, event or row each, got {chosen.ambiguous[0]!r}, which is the id of a "
+            "request and of a row or an event of another one: erase with a condition about correlationid, row_id or "
+            "event_id, or with shared=True (--shared) all of them"
+        )
+    if chosen.repeated and not request.shared and is_first:
+        raise ReaderError(
+            f"expected each event id in lines with the same rows, got {chosen.repeated:,} rows that were not chosen, "
+            "but have the event id and the number of a chosen row: erase them, too, with shared=True (--shared)"
+        )
     if chosen.shared and not request.shared and is_first:
         raise ReaderError(
             f"expected correlation ids of one request each, got {chosen.shared:,} rows with the row id of a chosen "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -11,6 +11,7 @@ from otel_modeldata import semconv
 from ...index.line_ids import id_of_row, ids_in_rows, names_ids_in_rows
 from ...lines.erased_rows import RowRanges, united
 from ...spans import is_of_spans
+from .named_ids import CORRELATION_ID, EVENT_ID, ROW_ID, named_ids, texts_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ __all__ = ["ALL_ROWS", "Selection", "covers"]
 
 ALL_ROWS: Final[RowRanges] = ((0, 10**9),)
 """Every row of an event."""
+_any: Final = msgspec.json.Decoder()
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,9 +69,43 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         # A body cannot be cut into rows, and spans have no numbers: of them everything about the request is chosen.
         return ALL_ROWS if found and _is_of_request(root) else found
 
-    def names_any(self, row: bytes) -> bool:
-        """Whether a value of a row is an id that is chosen: labels and spans name their requests so."""
-        return any(self.is_named(text) for text in ids_in_rows(row))
+    def names_any(self, root: str, row: bytes) -> bool:
+        """Whether a row, as JSON, names what is chosen; see `names`."""
+        try:
+            return self.names(root, _any.decode(row))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+
+    def names(self, root: str, row: Any) -> bool:
+        """Whether a decoded row of the collection `root` names what is chosen: labels and spans do so.
+
+        A row id names a chosen row. A correlation id, an event id and a trace id name what is chosen as a whole: else
+        the row may be about other rows of it. A span belongs to the trace that it names.
+        """
+        return any(self._is_named(root, kind, text) for kind, text in named_ids(row))
+
+    def _is_named(self, root: str, kind: str, text: str) -> bool:
+        if kind == ROW_ID:
+            row = id_of_row(text)
+            if row is None:
+                return False
+            return row[0] in self.requests or covers(self.rows.get(row[0], ()), row[1], row[1])
+        if kind == CORRELATION_ID:
+            return text in self.requests
+        if kind == EVENT_ID:
+            return self.events.get(text) == ALL_ROWS
+        return text in self.traces or (text in self.span_traces and is_of_spans(root))
+
+    def mentions_any(self, row: bytes) -> bool:
+        """Whether any value of a row, as JSON, is an id that is chosen, by chance or not."""
+        try:
+            return self.mentions(_any.decode(row))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+
+    def mentions(self, row: Any) -> bool:
+        """Whether any value of a decoded row is an id that is chosen, by chance or not."""
+        return any(self.is_named(text) for text in texts_in(row))
 
     def is_named(self, text: str) -> bool:
         """Whether a text is a chosen id, or the row id of a chosen row."""

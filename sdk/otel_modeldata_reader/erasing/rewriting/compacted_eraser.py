@@ -35,10 +35,10 @@ from .line_eraser import LineChange
 from .line_keys import keys_of, members_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ...blobs.store_access import StoreAccess
-    from ...compacted.manifest import Manifest
+    from ...compacted.manifest import Manifest, Part
     from ..choosing.selection import Selection
     from ..journal import Journal
     from .compacted_rows import CompactedEvent, RowGroupRows
@@ -82,6 +82,23 @@ class CompactedEraser:
             ReaderError: a file is damaged, or the store cannot be read.
         """
         return any(self._kept(group).changes for group in row_groups(self._store, manifest, every=True))
+
+    def mentions(self, manifest: Manifest) -> int:
+        """How many rows whose lines are dropped have a chosen id as a value of any column, and stay.
+
+        Raises:
+            ReaderError: a file is damaged, or the store cannot be read.
+        """
+        if not self._in_rows:
+            return 0
+        found = 0
+        for group in row_groups(self._store, manifest):
+            if group.part.kind == "events":
+                found += sum(map(self._lines.mentions, group.lines()))
+                continue
+            kept = self._kept(group).table
+            found += sum(map(self._selection.mentions, _own_rows(group.part, kept)))
+        return found
 
     def counts(self, manifest: Manifest) -> ErasedCounts:
         """What would go that has no lines.
@@ -226,12 +243,8 @@ class CompactedEraser:
         """The rows that name a chosen id: those of labels and spans."""
         if not self._in_rows:
             return set()
-        found: set[int] = set()
-        for name in stored_names(group.part.columns):
-            for row, value in enumerate(group.table[name].to_pylist()):
-                if row not in found and any(self._selection.is_named(text) for text in _texts(value)):
-                    found.add(row)
-        return found
+        rows = enumerate(_own_rows(group.part, group.table))
+        return {row for row, values in rows if self._selection.names(self._root, values)}
 
 
 def clean_compacted(store: StoreAccess, folder: str, manifest: Manifest | None, check: Callable[[], None]) -> None:
@@ -283,12 +296,15 @@ def _maybe(manifest: Manifest | None, content: bytes) -> BlobChecksum | None:
     return None if manifest is None else _checksum(manifest, content)
 
 
-def _texts(value: Any) -> list[str]:
-    """The texts in a value of a column."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for one in value.values() for text in _texts(one)]
-    if isinstance(value, list):
-        return [text for one in value for text in _texts(one)]
-    return []
+def _own_rows(part: Part, table: pa.Table) -> Iterator[dict[str, Any]]:
+    """The own columns of each row of a file of rows that may have texts."""
+    stored = zip(part.columns, stored_names(part.columns), strict=True)
+    names = [(own, name) for own, name in stored if _may_have_texts(table.schema.field(name).type)]
+    columns = [table[name].to_pylist() for _, name in names]
+    for row in range(table.num_rows):
+        yield {own: column[row] for (own, _), column in zip(names, columns, strict=True)}
+
+
+def _may_have_texts(kind: pa.DataType) -> bool:
+    types = pa.types
+    return not (types.is_primitive(kind) or types.is_binary(kind) or types.is_null(kind))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..choosing.selection import Selection
     from .line_keys import LineKeys, Members
 
-__all__ = ["LineChange", "LineEraser", "NewObject"]
+__all__ = ["LineChange", "LineEraser", "NewObject", "rows_of"]
 
 _MOST_OBJECT_BYTES: Final = 512 << 20
 _rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -107,8 +107,7 @@ class LineEraser:
         has_any = self._selection.has_any
         if not self._in_rows:
             return [number for number, one in enumerate(ids) if has_any(*one[:3])]
-        names_any = self._selection.names_any
-        return [number for number, one in enumerate(ids) if has_any(*one[:3]) or names_any(bytes(one[3])) or not one[3]]
+        return [number for number, one in enumerate(ids) if has_any(*one[:3]) or self._may_name(bytes(one[3]))]
 
     def change(self, line: bytes) -> LineChange | None:
         """What becomes of a line, with its line feed if it has one; None if it stays as it is.
@@ -127,17 +126,45 @@ class LineEraser:
             return None
         name = self._object_of(keys)
         content = self._content(keys, name) if chosen != ALL_ROWS or not keys.is_binary else b""
-        rows = _rows_of(content)
+        rows = rows_of(content)
         if rows is None:  # one value, as a body is: it is row 0
-            named = self._in_rows and self._selection.names_any(content)
+            named = self._in_rows and self._selection.names_any(self._root, content)
             return self._gone(keys, name, 1) if named or covers(chosen, 0, 0) else None
         return self._without(line, members, keys, rows, chosen, name)
+
+    def _may_name(self, data: bytes) -> bool:
+        """Whether rows may name what is chosen, as far as can be said without looking at each of them."""
+        if not data:  # they are an object of their own
+            return True
+        rows = rows_of(data)
+        return any(self._selection.names_any(self._root, row) for row in (rows if rows is not None else [data]))
+
+    def mentions(self, line: bytes) -> int:
+        """How many rows of a line have a chosen id as a value of any column, and stay.
+
+        Raises:
+            StoreUnavailableError: the object of the line cannot be read.
+        """
+        members = members_of(line)
+        if members is None:
+            return 0
+        keys = keys_of(members)
+        if self._source and not keys.source.lower().endswith(self._source):
+            return 0
+        chosen = self._selection.rows_of(self._root, keys.id, keys.correlation_id, keys.trace_id)
+        content = self._content(keys, self._object_of(keys))
+        rows = rows_of(content)
+        return sum(
+            self._selection.mentions_any(row) and not self._selection.names_any(self._root, row)
+            for number, row in enumerate([content] if rows is None else rows)
+            if not covers(chosen, number, number)
+        )
 
     def _without(  # noqa: PLR0913, PLR0917 (the parts of one line)
         self, line: bytes, members: Members, keys: LineKeys, rows: list[bytes], chosen: RowRanges, name: str
     ) -> LineChange | None:
         if self._in_rows:
-            named = [(number, number) for number, row in enumerate(rows) if self._selection.names_any(row)]
+            named = [(number, number) for number, row in enumerate(rows) if self._selection.names_any(self._root, row)]
             chosen = united((*chosen, *named))
         last = len(rows) - 1
         before = united((first, min(end, last)) for first, end in ranges_of(keys.erased))
@@ -200,7 +227,7 @@ class LineEraser:
         return self._store.read(stored, size) if stored and not keys.is_binary and size <= _MOST_OBJECT_BYTES else b""
 
 
-def _rows_of(content: bytes) -> list[bytes] | None:
+def rows_of(content: bytes) -> list[bytes] | None:
     """The rows of a payload; None if it is no list of objects."""
     if not content.lstrip().startswith(b"["):
         return None

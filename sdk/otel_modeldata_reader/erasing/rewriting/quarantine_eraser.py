@@ -23,7 +23,7 @@ from otel_modeldata_receiver.storage.parking.parked_names import parked_object
 
 from ...auditing import quarantine_line
 from ..places import deployment_of
-from .line_eraser import LineChange, NewObject
+from .line_eraser import LineChange, NewObject, rows_of
 from .line_keys import LineKeys, members_of
 
 if TYPE_CHECKING:
@@ -174,11 +174,15 @@ class QuarantineEraser:
             return False
         if self._selection.rows_of(root, keys.id, keys.correlation_id, keys.trace_id):
             return True
-        if self._selection.in_rows(root) and self._selection.names_any(read.body):
+        if self._selection.in_rows(root) and self._names_any(root, read.body):
             return True
         if self._condition is not None and self._condition.is_chosen(read):
             return True
         return not keys.id and not keys.correlation_id and self._has_token(record)
+
+    def _names_any(self, root: str, body: bytes) -> bool:
+        rows = rows_of(body)
+        return any(self._selection.names_any(root, row) for row in ([body] if rows is None else rows))
 
     def _has_token(self, content: bytes) -> bool:
         """Whether bytes have a chosen id as a text; the byte before a text is its length, and may be a letter."""

@@ -20,8 +20,8 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         type: as Arrow names it.
         rows: rows.
-        nulls: rows without a value; NaN is none.
-        infinite: values that are plus or minus infinity, which no other figure has.
+        nulls: rows without a value; NaN and infinities, which lines have as nulls, are none.
+        infinite: those of them that are plus or minus infinity.
         distinct: different values; None for numbers, and where there are too many.
         least: the least value.
         largest: the largest value.

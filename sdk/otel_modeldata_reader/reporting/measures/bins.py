@@ -28,18 +28,25 @@ def fixed_edges(baseline: Floats, bins: int = QUANTILE_BINS) -> Floats:
     """The inner edges of bins with about equal shares of a baseline, which no later window changes.
 
     A baseline with few different values has a bin for each of them, and one on either side: a constant that becomes
-    another constant is drift, too.
+    another constant is drift, too. So has a value that fills more than a bin alone, such as the 0 of amounts: what is
+    above it is in another bin, however few there are.
 
     Args:
         baseline: finite values, at least one.
         bins: how many.
     """
-    different = np.unique(baseline)
+    different, counts = np.unique(baseline, return_counts=True)
     if len(different) <= bins:
         between = different[:-1] + np.diff(different) / 2
         return np.unique(np.concatenate([different[:1], between, np.nextafter(different[-1:], np.inf)]))
-    inner = np.linspace(0.0, 1.0, bins + 1)[1:-1]
-    return np.unique(np.quantile(baseline, inner))
+    inner = np.unique(np.quantile(baseline, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
+    frequent = different[counts * bins >= len(baseline)]
+    if not len(frequent):
+        return inner
+    edges = np.unique(np.concatenate([inner, frequent, np.nextafter(frequent, np.inf)]))
+    beyond = np.searchsorted(different, edges)
+    is_empty = np.append(np.diff(beyond) == 0, [False])
+    return np.asarray(edges[~is_empty])
 
 
 def even_edges(baseline: Floats, bins: int = SHOWN_BINS) -> Floats:

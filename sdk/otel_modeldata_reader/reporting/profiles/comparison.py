@@ -31,6 +31,9 @@ __all__ = ["column_figures", "edges_of"]
 SHOWN_CATEGORIES: Final = 20
 _EXAMPLES: Final = 5
 _NUMERIC: Final = frozenset({"number", "time"})
+_ROUNDED: Final = "numbers with more digits than a float has, so that different ones are the same: not compared"
+_NESTED: Final = "nested values, of which the window has the JSON: not compared"
+_NESTED_TYPES: Final = ("struct", "list", "large_list", "fixed_size_list", "map")
 _KIND_WORDS: Final = {
     "number": "numbers",
     "time": "times",
@@ -64,11 +67,15 @@ def column_figures(name: str, window: ColumnProfile | None, baseline: ColumnProf
         return ColumnFigures(name=name, kind=kind, **figures)  # type: ignore[arg-type]
     if baseline is not None and (change := _type_change(window, baseline)) is not None:
         return ColumnFigures(name=name, kind=kind, type_change=change, **figures)  # type: ignore[arg-type]
-    if kind == "text":
+    if baseline is not None and _is_json_of(window, baseline):
+        figures["note"] = _NESTED
+    elif kind == "text":
         figures["note"] = "texts with too many different values: not compared"
     elif kind in _NUMERIC:
         figures["histogram"] = _histogram(window, baseline)
-        if baseline is not None and len(window.values) and len(baseline.values):
+        if baseline is not None and (window.are_rounded or baseline.are_rounded):
+            figures["note"] = _ROUNDED
+        elif baseline is not None and len(window.values) and len(baseline.values):
             figures["drift"] = _number_drift(window, baseline, is_time=kind == "time")
     elif kind == "category":
         figures |= _categories(window.categories, None if baseline is None else baseline.categories)
@@ -90,10 +97,20 @@ def _type_change(window: ColumnProfile, baseline: ColumnProfile) -> str | None:
     kinds = {window.kind, baseline.kind}
     if window.is_empty or baseline.is_empty or len(kinds) == 1 or kinds == {"text", "category"}:
         return None
+    if _is_json_of(window, baseline):
+        return None
     return (
         f"{_KIND_WORDS[window.kind]} ({window.summary.type}), but {_KIND_WORDS[baseline.kind]} "
         f"({baseline.summary.type}) in the baseline"
     )
+
+
+def _is_json_of(window: ColumnProfile, baseline: ColumnProfile) -> bool:
+    """Whether the window has as JSON what is nested in the baseline: objects are read as their JSON."""
+    if baseline.kind != "other" or window.kind not in {"text", "category"}:
+        return False
+    is_nested = baseline.summary.type.startswith(_NESTED_TYPES)
+    return is_nested and all(text.startswith(("{", "[")) for text in window.categories)
 
 
 def _histogram(window: ColumnProfile, baseline: ColumnProfile | None) -> Histogram | None:

@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from ..figures.column import Kind
     from ..measures.bins import Floats
 
-__all__ = ["category_counts", "is_without_values", "kind_of", "numbers_of"]
+__all__ = ["are_rounded", "category_counts", "is_without_values", "kind_of", "numbers_of"]
 
 _TEXT_LENGTH: Final = 200
 """Longer categories are cut, with a part of their digest, so that they stay different."""
+_EXACT: Final = 2**53
+"""Up to here a float has every whole number."""
+_EXACT_DIGITS: Final = 15
+_MOST_MERGED: Final = 0.001
+"""The share of different values that may become one: it moves no measure by more."""
 _PER_SECOND: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
@@ -55,6 +60,25 @@ def numbers_of(column: Any) -> Floats:
         column = column.cast(pa.float32())
     values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.asarray(values, dtype=np.float64) / scale if scale != 1.0 else np.asarray(values, dtype=np.float64)
+
+
+def are_rounded(column: Any, values: Floats) -> bool:
+    """Whether different values of a column became the same number.
+
+    Args:
+        column: whole numbers, decimals or others.
+        values: `numbers_of` it.
+    """
+    if pa.types.is_decimal(column.type):
+        may_be = column.type.precision > _EXACT_DIGITS
+    elif pa.types.is_int64(column.type) or pa.types.is_uint64(column.type):
+        may_be = bool((np.abs(values) >= _EXACT).any())
+    else:
+        return False
+    if not may_be:
+        return False
+    different = len(pc.unique(column.drop_null()))
+    return different - len(np.unique(values[~np.isnan(values)])) > _MOST_MERGED * different
 
 
 def category_counts(column: Any) -> dict[str, int]:

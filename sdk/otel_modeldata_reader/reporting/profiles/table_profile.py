@@ -11,7 +11,7 @@ import numpy as np
 
 from ..figures.column import ColumnSummary
 from ..measures.bins import bin_counts
-from .kinds import category_counts, is_without_values, kind_of, numbers_of
+from .kinds import are_rounded, category_counts, is_without_values, kind_of, numbers_of
 from .row_sample import RowSample
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class ColumnProfile:
         is_empty: whether its type has no values at all.
         summary: counts and moments.
         values: finite values in the sample; empty for others than numbers and times.
+        are_rounded: whether it has whole numbers or decimals that floats do not hold apart.
         categories: counts by text; empty for others than categories.
         binned: counts for each set of edges that was given, over all rows.
     """
@@ -51,6 +52,7 @@ class ColumnProfile:
     is_empty: bool
     summary: ColumnSummary
     values: Floats
+    are_rounded: bool = False
     categories: Mapping[str, int] = field(default_factory=dict)
     binned: Sequence[Counts] = ()
 
@@ -99,8 +101,10 @@ def profile_of(
             nulls[name] += column.null_count
             if name in numbers:
                 arrays[name] = numbers_of(column)
-                nulls[name] += int(np.isnan(arrays[name]).sum()) - column.null_count  # NaN is no value either
+                # NaN is no value either; nor is an infinity, which a line has as a null.
+                nulls[name] += int(np.count_nonzero(~np.isfinite(arrays[name]))) - column.null_count
                 numbers[name].add(arrays[name])
+                numbers[name].are_rounded |= are_rounded(column, arrays[name])
             elif name in texts:
                 texts[name].add(column)
         sample.add(list(arrays.values()), batch.num_rows)
@@ -113,6 +117,7 @@ def profile_of(
             is_empty=is_without_values(schema.field(name).type) or nulls[name] == sample.seen,
             summary=_summary(summary, numbers.get(name), texts.get(name), sampled.get(name)),
             values=_finite(sampled[name]) if name in sampled else np.empty(0),
+            are_rounded=name in numbers and numbers[name].are_rounded,
             categories={} if name not in texts else texts[name].counts,
             binned=() if name not in numbers else numbers[name].binned,
         )
@@ -156,6 +161,7 @@ class _Numbers:
 
     def __init__(self, edges: Sequence[Floats]) -> None:
         self.count = self.infinite = 0
+        self.are_rounded = False
         self._shift: float | None = None
         self._mean = self._squares = 0.0
         self.least, self.largest = math.inf, -math.inf
