@@ -23,6 +23,7 @@ from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.parking import parked_names
 from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 
+from ..exceptions import ReaderError
 from .ledger import Ledger
 from .line_audit import AuditedFolder, LineAudit
 from .parked_lines import final_path, read_parked
@@ -128,10 +129,20 @@ async def audit(  # noqa: PLR0913 (the last two are options)
     """
     objects = await retry_for(lambda: store.walk(""), RETRY_SECONDS)
     with (
-        TemporaryDirectory(prefix="otel-modeldata-audit-") as folder,
+        _temporary_folder() as folder,
         closing(LineAudit(workers or InProcess(store), Path(folder), progress)) as lines,
     ):
         return await _Auditor(store, selection, objects, lines, records).run(reports)
+
+
+def _temporary_folder() -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="otel-modeldata-audit-")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ReaderError(
+            f"expected a temporary folder that can be written, got {reason!r}: set TMPDIR to one"
+        ) from None
 
 
 class _Auditor:
@@ -157,6 +168,7 @@ class _Auditor:
     async def run(self, reports: Sequence[DeliveryReport]) -> Audit:
         if self._records is not None:
             await asyncio.to_thread(self._records.look, self._objects)
+            self._objects = [one for one in self._objects if one.name not in self._records.copies]
         blobs, shadows = self._selected([one for one in self._objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
         await self._read_lines([blob for blob in within if not _is_quarantine(blob)])

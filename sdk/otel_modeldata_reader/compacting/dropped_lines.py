@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..blobs.checksum import checksum_of
+from .covered_bytes import ChangedLinesError
 from .folder_compaction import publish
 from .part_writer import checked_part
 
@@ -59,6 +61,7 @@ def drop_lines(
         is_checked: whether all files of the manifest were just read back.
 
     Raises:
+        ChangedLinesError: a blob has other bytes than those that were compacted.
         ManifestError: the manifest has no room for what is dropped.
         OtherRowsError: a file is damaged.
         StoreUnavailableError: something cannot be read or written, or is not what was written.
@@ -74,6 +77,12 @@ def drop_lines(
     if not is_checked:
         for part in manifest.parts:
             checked_part(store, manifest.folder, part)
+    for blob in blobs:
+        if checksum_of(store, blob.name, blob.size).sha256 != blob.sha256:
+            raise ChangedLinesError(
+                f"expected the {blob.size:,} bytes of {blob.name} as they were compacted, got others, which are in no "
+                "Parquet file: nothing is removed; were they edited, or was the store restored from an older copy?"
+            )
     names = {one.name for one in blobs}
     if any(one.name in names and not one.dropped for one in manifest.blobs):
         entries = [msgspec.structs.replace(one, dropped=one.dropped or one.name in names) for one in manifest.blobs]

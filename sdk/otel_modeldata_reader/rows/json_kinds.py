@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 __all__ = [
+    "BLANKS",
     "BOOLEAN",
     "INTEGER",
     "LIST",
@@ -44,6 +45,8 @@ _BY_FIRST_BYTE: Final = {
     ord("["): LIST,
     ord("{"): OBJECT,
 }
+BLANKS: Final = b" \t\r\n"
+"""What JSON may have around a value."""
 _DIGITS: Final = 1000
 """Python refuses to read more than 4,300 digits, and no type holds as many."""
 _rows: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
@@ -51,12 +54,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def decode_rows(payload: bytes) -> list[dict[str, bytes]] | None:
-    """The rows of an event, each value as its JSON text; None if the payload is no array of objects.
+    """The rows of an event, each value as its JSON text without blanks around it; None if it is no array of objects.
 
     Of two equal keys in an object the last one counts.
     """
     try:
-        return [{name: bytes(value) for name, value in row.items()} for row in _rows.decode(payload)]
+        return [{name: bytes(value).strip(BLANKS) for name, value in row.items()} for row in _rows.decode(payload)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

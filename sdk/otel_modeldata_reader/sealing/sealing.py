@@ -13,13 +13,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..blobs.checksum import BlobChecksum
-from ..exceptions import ReaderError
+from ..exceptions import ReaderError, StoreUnavailableError
 from ..index.dropped_lines import DroppedFolder
 from ..progress import Progress
 from .folder_lines import FolderLines
 from .folder_states import folder_states
 from .seal import LONGEST_SEAL, Seal, encoded
-from .seal_name import SealName, memory_name, seals_of
+from .seal_name import SealName, memory_name, read_name, seals_of
 from .seals import LONGEST_MEMORY
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def seal_collections(  # noqa: PLR0913 (keywords)
     Raises:
         StoreUnavailableError: the store cannot be read or written.
         StoreBusyError: another command changes the store.
+        ReaderError: a folder cannot be sealed; it comes after all others are done.
     """
     collections = list(collections)
 
@@ -78,9 +79,21 @@ def seal_collections(  # noqa: PLR0913 (keywords)
         due = [stored for _, state, stored in folders if _is_due(state, stored, has_memory=has_memory)]
         progress = Progress(store.shown, sum(blob.size for one in due for blob in one.folder.blobs))
         sealer = _Sealer(store=store, lateness=lateness, observing=observing, progress=progress.add, check=check)
+        failed: list[ReaderError] = []
         for collection, state, stored in folders:
-            is_due = _is_due(state, stored, has_memory=has_memory)
-            yield sealer.sealed(collection, state, stored) if is_due else state
+            if _is_due(state, stored, has_memory=has_memory):
+                try:
+                    sealed = sealer.sealed(collection, state, stored)
+                except StoreUnavailableError:
+                    raise
+                except ReaderError as error:  # of this folder: the others are sealed all the same
+                    failed.append(error)
+                else:
+                    yield sealed
+                    continue
+            yield state
+    if failed:
+        raise failed[0]
 
 
 def _is_due(state: FolderSeal, stored: StoredFolder, *, has_memory: bool) -> bool:
@@ -133,7 +146,9 @@ class _Sealer:
         is_same: bool,
     ) -> Seal:
         before = state.seal
-        name = SealName(state.collection, state.date, 1 if before is None else before.number + 1)
+        name = _free_name(
+            self.store, SealName(state.collection, state.date, 1 if before is None else before.number + 1)
+        )
         producers, more_producers = lines.producers()
         grown = before if is_same else None
         return Seal(
@@ -157,6 +172,19 @@ class _Sealer:
             late_bytes=0 if grown is None else sum(blob.size for blob in blobs) - grown.size,
             audit=None if memory is None else _checksum(name, memory),
         )
+
+
+def _free_name(store: StoreAccess, name: SealName) -> SealName:
+    """The next name that no object has: a seal that is damaged counts as none, and stays."""
+    start = f"{seals_of(name.folder)}/"
+    taken = {one.name.removeprefix(start).partition("/")[0] for one in store.walk(seals_of(name.folder))}
+    while str(name).removeprefix(start) in taken:
+        name = name._replace(number=name.number + 1)
+    if read_name(str(name)) is None:
+        raise ReaderError(
+            f"expected a free number for a seal of {name.folder}, got none: remove damaged ones in {start}"
+        )
+    return name
 
 
 def _goes_on(now: SealedBlob, known: SealedBlob | None) -> bool:

@@ -31,6 +31,7 @@ _LIMIT: Final = 2**31 - 16
 _SAMPLE: Final = 16
 _raw: Final = msgspec.json.Decoder(msgspec.Raw)
 _NUMBER: Final = tuple(b"-0123456789")
+_BLANKS: Final = np.frombuffer(b" \t\r\n", np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,10 @@ class Cells:
         return np.array([self.text[start:end].lstrip(b"-").isdigit() for start, end in pairs], np.bool_)
 
     def plain(self) -> Any:
-        """An array of the JSON of each cell, of a text without its quotes; None if a null is not whole."""
+        """An array of the JSON of each cell, of a text without its quotes; None if there are blanks around a cell."""
         nulls = self._nulls()
-        if nulls is None:
+        ends = np.frombuffer(self.text, np.uint8)[self.ends - 1]
+        if nulls is None or np.isin(self.heads, _BLANKS).any() or np.isin(ends, _BLANKS).any():
             return None
         quotes = (self.heads == ord('"')).astype(np.int32)
         return self._slices(self.starts + quotes, self.ends - quotes, nulls)

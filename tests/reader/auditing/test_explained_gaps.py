@@ -148,3 +148,33 @@ def test_dropped_lines_whose_files_are_damaged_are_a_finding(store: Path) -> Non
         part.write_bytes(b"PAR1")
     result = audited(store, use_seals=True)
     assert (len(result.unreadable_parts), result.reconciliations) == (1, [])
+
+
+def test_a_copy_that_an_erasure_is_making_is_no_second_event(store: Path) -> None:
+    copy = BLOB.replace(".jsonl", "-e1.jsonl")
+    append(store / copy, lines(0, 1, 4))
+    note = store / "_erased/unfinished/0123456789abcdef/copy-1.json"
+    note.parent.mkdir(parents=True)
+    note.write_text(json.dumps({"blob": BLOB, "copy": copy}))
+    (one,) = audited(store, use_seals=True).reconciliations
+    assert (one.stored, one.duplicates, one.gaps) == (4, 0, [(2, 3)])
+    (store / BLOB).unlink()  # the copy has taken its place
+    (one,) = audited(store, use_seals=True).reconciliations
+    assert (one.stored, one.duplicates, one.gaps) == (3, 0, [(2, 3)])
+
+
+@pytest.mark.parametrize("damage", ["missing part", "no manifest"])
+def test_dropped_lines_whose_files_cannot_be_read_are_a_finding(store: Path, damage: str) -> None:
+    with otel_modeldata_reader.open(store) as opened:
+        opened.compact(drop_lines=True)
+    result = audited(store, use_seals=False)
+    assert (result.blobs, result.dropped, result.is_empty) == (0, 4, False)
+    (path,) = (store / "_parquet").rglob("*.parquet" if damage == "missing part" else "manifest-*.json")
+    if damage == "missing part":
+        path.unlink()
+    else:
+        path.write_bytes(b"{")
+    result = audited(store, use_seals=False)
+    (problem,) = result.unreadable_parts
+    assert problem.startswith("expected ")
+    assert not result.is_empty

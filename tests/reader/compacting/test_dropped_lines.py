@@ -102,9 +102,13 @@ def test_lines_are_not_dropped_before_their_files_are_read_again(tmp_path: Path,
     part.unlink()
     if damage == "other bytes":
         part.write_bytes(content[:-20] + bytes(20))
-    with pytest.raises(reader.StoreUnavailableError, match=r"part-.+\.parquet"):
-        _drop(tmp_path)
-    assert blob.exists()
+    (done,) = _drop(tmp_path)
+    expected = (
+        "as they were written, got others" if damage == "other bytes" else "got 0: nothing of this hour is changed"
+    )
+    assert f"{part.name}" in done.problem
+    assert done.problem.endswith(expected)
+    assert (done.dropped, blob.exists()) == (0, True)
 
 
 @pytest.mark.parametrize("moment", range(3))
@@ -127,3 +131,18 @@ def test_lines_that_are_dropped_while_a_store_is_listed_are_read(
     with monkeypatch.context() as patch:
         patch.setattr(reader.store.StoreAccess, "walk", dropping)
         assert sorted(_ids(tmp_path)) == sorted(before)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["no late lines", "late lines in another blob"])
+def test_a_blob_that_has_other_bytes_than_its_files_stays(tmp_path: Path, *, is_late: bool) -> None:
+    blob = write(tmp_path, lines_of_a_receiver(0, 3))
+    with reader.open(tmp_path) as store:
+        store.compact()
+    content = b"".join(lines_of_a_receiver(3, 3))
+    assert len(content) == blob.stat().st_size
+    blob.write_bytes(content)
+    if is_late:
+        write(tmp_path, lines_of_a_receiver(20, 2), replica=1)
+    (done,) = _drop(tmp_path)
+    assert "as they were compacted, got others" in done.problem
+    assert blob.read_bytes() == content

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ...blobs.compacted_name import compacted_name
+from ...blobs.compacted_name import compacted_folder, compacted_name
 from ...compacted.folder_sources import newest_manifest
 from ...compacted.manifest import ManifestError
 from ..summaries.summary_maker import SummaryMaker
@@ -136,7 +136,11 @@ class CompactedFolders:
             try:
                 manifest = newest_manifest(self._store, root, date, files)
             except ManifestError as error:
-                self.damaged.append(str(error))
+                lines = f"{root}/{date}/" if root else f"{date}/"
+                if any(size and name.startswith(lines) for name, size in sizes.items()):
+                    self.damaged.append(str(error))
+                else:
+                    self.unreadable.add(f"{error}; {compacted_folder(root, date)} has all that is left of its lines")
                 continue
             if manifest is None:
                 continue

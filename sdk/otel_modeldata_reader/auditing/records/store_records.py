@@ -10,6 +10,7 @@ from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
 from .dropped_lines import CompactedFolders
 from .erased_events import erasures_in
 from .sealed_memory import SealedMemory
+from .unfinished_copies import unfinished_copies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -34,6 +35,7 @@ class StoreRecords:
         verify: whether sealed bytes are read again and compared with their checksums.
         erasures: what was erased on purpose.
         dropped: lines that a compaction dropped, by folder.
+        copies: names of copies that an erasure is making of blobs which are still there.
         damaged: names of tombstones that cannot be read, and why manifests cannot be used.
         unreadable: why Parquet files with dropped lines cannot be read.
     """
@@ -43,6 +45,7 @@ class StoreRecords:
     verify: bool = False
     erasures: Sequence[Tombstone] = ()
     dropped: Mapping[str, DroppedLines] = field(default_factory=dict)
+    copies: Collection[str] = ()
     damaged: Sequence[str] = ()
     unreadable: Collection[str] = ()
     _memory: SealedMemory | None = None
@@ -55,6 +58,7 @@ class StoreRecords:
         """
         objects = list(objects)
         self.erasures, damaged = erasures_in(self.store, objects)
+        self.copies = unfinished_copies(self.store, objects)
         compacted = CompactedFolders(self.store, objects)
         self.dropped = compacted.dropped({one.name: one.size for one in objects if one.name.endswith(BLOB_SUFFIX)})
         self.damaged = [*damaged, *compacted.damaged]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from audited_store import audited, blob, lines_of, run
 
+from otel_modeldata_receiver.commands import main
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -81,3 +83,17 @@ def test_several_processes_find_the_same(store: Path, capsys: pytest.CaptureFixt
 def test_a_wrong_number_of_processes_is_refused(store: Path, count: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, error = run(capsys, store, "--workers", count)
     assert (code, "expected 1 to 256 processes" in " ".join(error.split())) == (2, True)
+
+
+def test_without_a_temporary_folder_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("otel_modeldata_reader.auditing.audit.TemporaryDirectory", refused)
+    (tmp_path / "store").mkdir()
+    with pytest.raises(SystemExit) as raised:
+        main.main(["audit", str(tmp_path / "store")])
+    assert raised.value.code == 3
+    assert "expected a temporary folder that can be written, got 'No usable" in capsys.readouterr().err
