@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ..blobs.compacted_name import manifest_name
-from ..exceptions import ReaderError
+from ..exceptions import ReaderError, StoreUnavailableError
 from ..progress import Progress
 from .choosing.quarantine_condition import quarantine_condition
 from .choosing.request import request_of
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["erase", "resume"]
 
 _MOST_ROUNDS: Final = 100
+_MOST_CHOICES: Final = 2
+"""The second one takes what came while the first one was carried out. A person may still be a customer."""
 _SAMPLE: Final = 5
 
 
@@ -69,15 +71,24 @@ def resume(store: StoreAccess) -> list[Receipt]:
     """Complete every erasure that was interrupted.
 
     Raises:
-        ReaderError: as for `erase`.
+        ReaderError: as for `erase`. One whose journal is damaged is named when no other one is left to complete.
     """
-    receipts = []
+    receipts: list[Receipt] = []
+    wrong: list[ReaderError] = []
     with store.locked("erase") as check:
         for journal in recovered(store, check).values():
-            if journal.info.kind == "erase":
+            if journal.info.kind != "erase":
+                continue
+            try:
                 request = request_of(journal.info.request)
                 with quarantine_condition(request.scope, request.where) as condition:
                     receipts.append(_Run(store, request, journal, check, condition).run(is_begun=True))
+            except StoreUnavailableError:
+                raise
+            except ReaderError as error:  # a damaged journal must not keep others from being completed
+                wrong.append(error)
+    if wrong and not receipts:
+        raise wrong[0]
     return receipts
 
 
@@ -159,13 +170,13 @@ class _Run:
         selection = self._journal.selection() if is_begun else Selection()
         self._remove_orphans()
         first: Chosen | None = None
-        for _ in range(_MOST_ROUNDS):
+        for number in range(_MOST_ROUNDS):
             objects = self._store.walk()
-            is_first = first is None and not is_begun
-            seen = self._seen.chosen_from
-            chosen = choose(self._store, objects, self._request, self._condition, seen, is_first=is_first)
-            first = first or chosen
-            merged = selection.merged(chosen.selection)
+            merged = selection
+            if number < _MOST_CHOICES:
+                chosen = self._chosen(objects, is_first=first is None and not is_begun)
+                first = first or chosen
+                merged = selection.merged(chosen.selection)
             has_more = merged != selection
             if has_more:
                 if not is_begun:
@@ -180,7 +191,16 @@ class _Run:
             raise ReaderError(
                 f"expected an end, got new lines with chosen rows in each of {_MOST_ROUNDS} rounds: run it again"
             )
+        assert first is not None  # noqa: S101 - each of the first rounds chooses
+        if number >= _MOST_CHOICES:  # what came since the last choice
+            since = self._chosen(self._store.walk(), is_first=False)
+            if selection.merged(since.selection) != selection:
+                first = replace(first, later=max(1, since.rows))
         return self._finish(first, selection, is_begun=is_begun)
+
+    def _chosen(self, objects: Sequence[StoredObject], *, is_first: bool) -> Chosen:
+        seen = self._seen.chosen_from
+        return choose(self._store, objects, self._request, self._condition, seen, is_first=is_first)
 
     def _remove_orphans(self) -> None:
         """Remove Parquet files without a manifest: nothing reads them, so it is not known whose rows they have."""
@@ -288,7 +308,8 @@ def _receipt(  # noqa: PLR0913 (most are keywords)
         of=chosen.of,
         unread=chosen.unread,
         unidentified=chosen.unidentified,
-        sample=() if is_done else tuple(_sample(chosen.selection)),
+        later=chosen.later,
+        sample=() if is_done or not hours else tuple(_sample(chosen.selection)),
         **more,
     )
 

@@ -6,14 +6,17 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
+from otel_modeldata_receiver.mapping.cloudevent import rows_object_name
 
 from ..blobs.byte_ranges import ByteRange
 from ..blobs.compacted_name import compacted_name
+from ..blobs.listing import collections_of
 from ..index.index_file import FIRST_READ_BYTES, DamagedIndexError, header_size, is_index, read_header
 from .journal import remove_now
+from .rewriting.compacted_rows import manifests_of, row_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -40,6 +43,7 @@ def remove_leftovers(store: StoreAccess, check: Callable[[], None], steps: Seque
     objects = store.walk()
     names = {one.name for one in objects}
     wanted = {name for step in steps for name in step.removes if _is_payload_of(step, name)} & names
+    wanted.update(_of_chosen_events(names, selection))
     gone = [
         *_unreferenced(store, objects, wanted),
         *_stale_indexes(store, objects, names),
@@ -70,7 +74,33 @@ def _unreferenced(store: StoreAccess, objects: Sequence[StoredObject], wanted: I
             if blob.name.endswith(_BLOB_SUFFIX) and _folder_of(blob.name) == folder:
                 for found in _names_in(store, blob, candidates):
                     candidates.pop(found, None)
+        if candidates:
+            for line in _names_in_compacted(store, objects, folder):
+                for found in [one for one in candidates if one.decode() in line]:
+                    del candidates[found]
     return [name for candidates in left.values() for name in candidates.values()]
+
+
+def _of_chosen_events(names: Iterable[str], selection: Selection) -> Iterator[str]:
+    """The objects with rows of chosen events: a command or a receiver that was killed may have left one."""
+    ids = {rows_object_name(one, b"").rpartition("-")[0] for one in selection.events}
+    for name in names:
+        file = name.partition(_FILES)[2]
+        if file.endswith(".json") and file.rpartition("-")[0] in ids:
+            yield name
+
+
+def _names_in_compacted(store: StoreAccess, objects: Sequence[StoredObject], folder: str) -> Iterator[str]:
+    """The keys of the events in the Parquet files of a folder that may refer to objects."""
+    for collection in collections_of(objects).values():
+        if folder != collection.root and not folder.startswith(f"{collection.root}/"):
+            continue
+        for manifest in manifests_of(store, collection):
+            if manifest.lines_folder == folder:
+                for group in row_groups(store, manifest, every=True):
+                    if group.part.kind == "events":
+                        for line in group.lines():
+                            yield line.decode(errors="replace")
 
 
 def _names_in(store: StoreAccess, blob: StoredObject, names: Iterable[bytes]) -> set[bytes]:

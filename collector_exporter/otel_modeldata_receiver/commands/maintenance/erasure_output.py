@@ -114,8 +114,10 @@ def _notes(receipt: Receipt) -> Sequence[str]:
         )
     if receipt.unidentified:
         notes.append(
-            f"{counted(receipt.unidentified, 'row')} stay: their lines have neither an id nor a correlation id"
+            f"{counted(receipt.unidentified, 'row')} stay: their lines have no id by which they alone can be erased"
         )
+    if receipt.later:
+        notes.append(f"{counted(receipt.later, 'row')} came meanwhile: run it again")
     if receipt.mentions:
         notes.append(
             f"{counted(receipt.mentions, 'row')} of labels, spans or own collections "
