@@ -16,7 +16,7 @@ from .choosing.quarantine_condition import quarantine_condition
 from .choosing.request import request_of
 from .choosing.scope_choice import choose
 from .choosing.selection import Selection
-from .journal import Journal, JournalInfo, remove_now
+from .journal import Journal, JournalInfo, Step, remove_now
 from .leftovers import remove_leftovers
 from .places import objects_of, orphans_in, places_in
 from .receipt import Receipt
@@ -25,6 +25,7 @@ from .rewriting.blob_rewrite import BlobRewriter
 from .rewriting.compacted_eraser import clean_compacted
 from .rewriting.erased_counts import joined_hours
 from .scan import Erasers, compacted_in, has_chosen, mentions_in, would_go
+from .stray_payloads import stray_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .choosing.request import EraseRequest
     from .places import Place
     from .rewriting.blob_rewrite import Eraser
+    from .stray_payloads import StrayPayloads
     from .tombstone import ErasedHour
 
 __all__ = ["erase", "resume"]
@@ -105,6 +107,9 @@ def _would_erase(
         places = places_in(objects, request.scope, only=request.only)
         hours = joined_hours([*(hour for one in counts for hour in one.hours), *would_go(erasers, places)])
         mentions = mentions_in(erasers, objects)
+    strays = stray_payloads(store, objects, request, condition)
+    hours = joined_hours([*hours, *strays.hours])
+    chosen = replace(chosen, unread=chosen.unread + strays.undecided)
     return _receipt(store, info, chosen, hours=hours, is_done=False, mentions=mentions)
 
 
@@ -196,7 +201,24 @@ class _Run:
             since = self._chosen(self._store.walk(), is_first=False)
             if selection.merged(since.selection) != selection:
                 first = replace(first, later=max(1, since.rows))
+        strays = stray_payloads(self._store, self._store.walk(), self._request, self._condition)
+        if strays.names:
+            if not is_begun:
+                self._journal.begin()
+                is_begun = True
+            self._remove_strays(strays)
+        first = replace(first, unread=first.unread + strays.undecided)
         return self._finish(first, selection, is_begun=is_begun)
+
+    def _remove_strays(self, strays: StrayPayloads) -> None:
+        info = self._journal.info
+        step = Step(
+            kind=info.kind, id=info.id, time=info.time, tool=self._tool, hours=strays.hours, objects=len(strays.names)
+        )
+        self._journal.step(step)
+        for name in strays.names:
+            self._check()
+            remove_now(self._store, name)
 
     def _chosen(self, objects: Sequence[StoredObject], *, is_first: bool) -> Chosen:
         seen = self._seen.chosen_from
