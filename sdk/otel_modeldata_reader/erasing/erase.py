@@ -201,7 +201,9 @@ class _Run:
             since = self._chosen(self._store.walk(), is_first=False)
             if selection.merged(since.selection) != selection:
                 first = replace(first, later=max(1, since.rows))
-        strays = stray_payloads(self._store, self._store.walk(), self._request, self._condition)
+        known = {name for step in self._journal.steps() for name in step.removes} if is_begun else set()
+        objects = [one for one in self._store.walk() if one.name not in known]
+        strays = stray_payloads(self._store, objects, self._request, self._condition)
         if strays.names:
             if not is_begun:
                 self._journal.begin()

@@ -158,7 +158,7 @@ class Journal:
             undone = [change for change in step.blobs if _is_undone(change, sizes)]
             for change in undone:
                 remove_now(self._store, Replacement(blob=change.old.name, size=change.old.size).note_name)
-            if undone or (olds and all(old in counted for old in olds)):
+            if undone or (counted and all(old in counted for old in olds)):
                 self._remove(name)
 
     def joined(self, tool: str, predicate: str) -> Tombstone:

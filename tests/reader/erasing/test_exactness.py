@@ -22,12 +22,13 @@ FEATURES = "shop/blue/features"
 
 def inputs(correlation_id: str, *whos: str, event_id: str | None = None) -> bytes:
     rows = [{"who": who} for who in whos]
-    return line(rows, id=event_id or f"inputs-{correlation_id}", correlationid=correlation_id)
+    return bytes(line(rows, id=event_id or f"inputs-{correlation_id}", correlationid=correlation_id))
 
 
 def of(collection: str, rows: list[dict[str, Any]], correlation_id: str) -> bytes:
     name = collection.rpartition("/")[2]
-    return line(rows, id=f"{name}-{correlation_id}", correlationid=correlation_id, type=f"azureml.inference.{name}")
+    keys = {"correlationid": correlation_id, "type": f"azureml.inference.{name}"}
+    return bytes(line(rows, id=f"{name}-{correlation_id}", **keys))
 
 
 def values(folder: Path, collection: str, column: str) -> list[Any]:
@@ -63,7 +64,7 @@ def test_a_label_that_names_a_request_is_not_about_a_row_of_another_one(tmp_path
 
 
 @pytest.mark.parametrize("only", [False, True])
-def test_an_id_of_a_request_that_is_a_row_of_another_one_is_refused(tmp_path: Path, only: bool) -> None:  # noqa: FBT001
+def test_an_id_of_a_request_that_is_a_row_of_another_one_is_refused(tmp_path: Path, only: bool) -> None:
     write(tmp_path, [inputs("a", "zoe", "yan"), inputs("a_1", "alice")])
     store = reader.open(tmp_path)
     with pytest.raises(ReaderError, match="expected ids of one request, event or row each, got 'a_1'"):
