@@ -70,7 +70,9 @@ class MaintainedStore:
         """
         from .compacting.compact import CompactRequest, compact  # noqa: PLC0415 (imports pyarrow)
 
-        request = CompactRequest(window=window_of(since, until), lateness=older, drop=drop_lines, dry_run=dry_run)
+        request = CompactRequest(
+            window=window_of(since, until), lateness=older, drop=drop_lines, dry_run=dry_run, is_all=collection is None
+        )
         return compact(self._store, self._selected(collection), request)
 
     def seal(

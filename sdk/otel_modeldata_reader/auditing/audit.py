@@ -98,7 +98,7 @@ class Audit:
 
         Blobs of unknown names are read for any selection, so they do not show that the selected names exist.
         """
-        found = self.reconciliations or self.ledger.unreadable.count or self.vanished or self.parked
+        found = self.dropped or self.reconciliations or self.ledger.unreadable.count or self.vanished or self.parked
         shared = self.ledger.unattributed or self.torn_notes or self.seals or self.unreadable_parts
         return not (found or (self.selection.is_everything and shared))
 

@@ -13,7 +13,7 @@ from ..blobs.byte_ranges import ByteRange, LinesOfBlob
 from ..blobs.compacted_name import CompactedName, compacted_folder, compacted_name
 from ..blobs.listing import date_of
 from ..exceptions import StoreUnavailableError
-from .manifest import END_BYTES, MOST_BYTES, Manifest, ManifestError, decode_manifest, end_digest
+from .manifest import END_BYTES, MOST_BYTES, LaterManifestError, Manifest, ManifestError, decode_manifest, end_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +42,7 @@ class FolderSource:
         lines: the lines that no Parquet file has, in the order of the blobs.
         files: the sizes of the objects in the compacted folder by name.
         problem: why a manifest that is there cannot be used: then `lines` are all that there are.
+        is_later: whether a later release has written that manifest.
         highest: the highest number of a manifest that is there, also of one that cannot be used; 0 without one.
     """
 
@@ -52,6 +53,7 @@ class FolderSource:
     lines: tuple[LinesOfBlob, ...]
     files: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
+    is_later: bool = False
     highest: int = 0
 
     @property
@@ -93,12 +95,12 @@ def folder_source(
     Raises:
         StoreUnavailableError: the manifest cannot be read.
     """
-    blobs, problem, manifest = tuple(blobs), "", None
+    blobs, problem, is_later, manifest = tuple(blobs), "", False, None
     if compacted:
         try:
             manifest, compacted = _newest(store, root, date, compacted)
         except ManifestError as error:
-            problem = str(error)
+            problem, is_later = str(error), isinstance(error, LaterManifestError)
     return FolderSource(
         root=root,
         date=date,
@@ -107,6 +109,7 @@ def folder_source(
         lines=uncovered_lines(store, manifest, blobs),
         files=compacted,
         problem=problem,
+        is_later=is_later,
         highest=max((CompactedName(root, date, file).number or 0 for file in compacted), default=0),
     )
 

@@ -26,6 +26,7 @@ __all__ = [
     "END_BYTES",
     "MOST_BYTES",
     "CoveredBlob",
+    "LaterManifestError",
     "LineCounts",
     "Manifest",
     "ManifestError",
@@ -50,6 +51,10 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 class ManifestError(ReaderError):
     """A manifest that is damaged, or that no compaction has written."""
+
+
+class LaterManifestError(ManifestError):
+    """A manifest that a later release has written."""
 
 
 class CoveredBlob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -214,6 +219,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return sorted(found, key=lambda one: one[0].groups[one[1]].order)
 
 
+class _Version(msgspec.Struct, frozen=True):
+    version: int
+
+
 def encode_manifest(manifest: Manifest) -> bytes:
     """The content of the object of a manifest.
 
@@ -237,19 +246,30 @@ def decode_manifest(content: bytes, place: CompactedName) -> Manifest:
         place: the name of the object.
 
     Raises:
+        LaterManifestError: a later release has written it.
         ManifestError: it is none, or one of another folder, or names what is not in its folder.
     """
     try:
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _check_version(content)
         raise ManifestError(f"expected a manifest, got {error}") from None
-    if manifest.version != VERSION:
-        raise ManifestError(f"expected a manifest of version {VERSION}, got {manifest.version}: use a later release")
+    _check_version(content)
     if (manifest.root, manifest.date, manifest.number) != (place.root, place.date, place.number):
         raise ManifestError("expected the manifest of its own folder, got that of another one")
     for wrong in _wrong(manifest):
         raise ManifestError(f"expected a manifest that a compaction wrote, got one with {wrong}")
     return manifest
+
+
+def _check_version(content: bytes) -> None:
+    """Raise an error for another version; what has none is damaged."""
+    try:
+        version = msgspec.json.decode(content, type=_Version).version
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    if version != VERSION:
+        raise LaterManifestError(f"expected a manifest of version {VERSION}, got {version}: use a later release")
 
 
 def end_digest(end: bytes) -> str:

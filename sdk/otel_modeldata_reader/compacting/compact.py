@@ -10,11 +10,14 @@ from ..blobs.compacted_name import compacted_folder, compacted_name, compacted_r
 from ..blobs.dated_folder import is_closed
 from ..blobs.listing import CollectionBlobs, collections_of, date_of, hours_of
 from ..compacted.folder_sources import FolderSource, folder_source, uncovered_lines
+from ..compacted.part_file import DamagedPartError
 from ..progress import Progress
 from .compacted_folder import CompactedFolder
-from .covered_bytes import ChangedLinesError, end_of_last_line
+from .covered_bytes import end_of_last_line
+from .dropped_folders import DroppedFolders
 from .dropped_lines import drop_lines
-from .folder_compaction import compact_folder
+from .folder_compaction import FOLDER_ERRORS, compact_folder
+from .remove_orphans import remove_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,12 +40,14 @@ class CompactRequest:
         lateness: seconds after the end of its time at which a folder is closed.
         drop: whether lines that are compacted are removed.
         dry_run: whether nothing is written.
+        is_all: whether the whole store is asked for, also what has no collection any more.
     """
 
     window: Window
     lateness: float
     drop: bool
     dry_run: bool
+    is_all: bool
 
 
 def compact(
@@ -65,6 +70,10 @@ def compact(
     found: list[CompactedFolder] = []
     lock: Any = nullcontext(lambda: None) if request.dry_run else store.locked("compact")
     with lock as check:
+        dropped = DroppedFolders(store)
+        roots = None if request.is_all else {one.root for one in collections}
+        found += remove_orphans(store, roots, dropped, None if request.dry_run else check)
+        kept = {(one.collection, one.date) for one in found}
         for collection in collections:
             listed = collection if request.dry_run else _again(store, collection.root)
             blobs: dict[str, list[StoredObject]] = {}
@@ -73,16 +82,19 @@ def compact(
             for date in sorted({*blobs, *listed.compacted}):
                 if not is_closed(date, request.lateness) or not _is_inside(request.window, date):
                     continue
+                if (collection.root, date) in kept:
+                    continue
                 folder = _Folder(
                     store=store,
                     collection=listed,
                     date=date,
                     blobs=tuple(blobs.get(date, ())),
+                    dropped=dropped,
                     check=check,
                     request=request,
                 )
                 found.append(folder.compacted(progress.add))
-    return found
+    return sorted(found, key=lambda one: (one.collection, one.date))
 
 
 def _again(store: StoreAccess, root: str) -> CollectionBlobs:
@@ -105,13 +117,14 @@ class _Folder:
     collection: CollectionBlobs
     date: str
     blobs: tuple[StoredObject, ...]
+    dropped: DroppedFolders
     check: Callable[[], None]
     request: CompactRequest
 
     def compacted(self, progress: Callable[[int], object]) -> CompactedFolder:
         try:
             return self._dry_run() if self.request.dry_run else self._run(progress)
-        except ChangedLinesError as error:
+        except FOLDER_ERRORS as error:
             return CompactedFolder(collection=self.collection.root, date=self.date, problem=str(error))
 
     def _source(self) -> FolderSource:
@@ -133,8 +146,9 @@ class _Folder:
 
     def _run(self, progress: Callable[[int], object]) -> CompactedFolder:
         source = self._source()
-        if source.problem and not self.blobs:
-            return _facts(source, None)
+        if source.problem and (not self.blobs or source.is_later or self.dropped.has(source.root, source.date)):
+            return _facts(source, None)  # its files may be all that there is of lines
+        self._check_sizes(source)
         done = compact_folder(self.store, source, self.collection.names, self.check, progress)
         manifest, dropped, size = done.manifest, 0, 0
         if manifest is None:
@@ -159,6 +173,16 @@ class _Folder:
             dropped=dropped,
             dropped_bytes=size,
         )
+
+    def _check_sizes(self, source: FolderSource) -> None:
+        """Whether the files are there to which new lines are added, and for which lines are removed."""
+        manifest = source.manifest
+        for part in manifest.parts if manifest is not None else ():
+            if (size := source.files.get(part.name, 0)) != part.size:
+                raise DamagedPartError(
+                    f"expected {part.size:,} bytes in {compacted_folder(source.root, source.date)}/{part.name}, "
+                    f"got {size:,}: nothing of this hour is changed"
+                )
 
     def _clean(self, manifest: Manifest) -> None:
         """Remove what no manifest names any more, and what an interrupted compaction has left."""

@@ -60,6 +60,8 @@ def drop_lines(
         is_checked: whether all files of the manifest were just read back.
 
     Raises:
+        ManifestError: the manifest has no room for what is dropped.
+        OtherRowsError: a file is damaged.
         StoreUnavailableError: something cannot be read or written, or is not what was written.
         StoreBusyError: another command changes the store.
     """

@@ -11,6 +11,7 @@ A process that dies leaves what it has stored, and the next run removes it.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -21,31 +22,34 @@ from ..compacted.manifest import (
     CoveredBlob,
     LineCounts,
     Manifest,
+    ManifestError,
     SkippedLine,
     decode_manifest,
     encode_manifest,
 )
-from ..compacted.part_file import PartFile
+from ..compacted.part_file import DamagedPartError, PartFile
 from ..exceptions import StoreUnavailableError
 from ..lines.event_stream import event_batches
 from ..lines.known_ids import KnownIds
 from ..lines.tally import Tally
 from ..window import Window
-from .covered_bytes import CoveredBytes, end_of_last_line
-from .part_writer import PartWriter
+from .covered_bytes import ChangedLinesError, CoveredBytes, end_of_last_line
+from .part_writer import OtherRowsError, PartWriter
 from .row_group_tables import group_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..blobs.store_access import StoreAccess
     from ..compacted.folder_sources import FolderSource
     from ..compacted.manifest import Part
     from ..report import Place
 
-__all__ = ["Compaction", "compact_folder", "publish"]
+__all__ = ["FOLDER_ERRORS", "Compaction", "compact_folder", "publish"]
 
 _SHOWN: Final = 20
+FOLDER_ERRORS: Final = (ChangedLinesError, DamagedPartError, ManifestError, OtherRowsError)
+"""What is wrong with one folder, and says nothing about others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,9 @@ def compact_folder(
 
     Raises:
         ChangedLinesError: what was covered before has changed.
+        DamagedPartError: a file that the folder has already is damaged.
+        ManifestError: the folder has more blobs than a manifest may name.
+        OtherRowsError: a file does not give back the rows of the lines.
         StoreUnavailableError: something cannot be read or written, or is not what was written.
         StoreBusyError: another command changes the store.
     """
@@ -112,16 +119,19 @@ def compact_folder(
     covered = CoveredBytes(store, {one.name: one for one in known})
     tally = _SkipTally()
     orders = [group.order for part in before.parts for group in part.groups] if before is not None else []
-    writer = PartWriter(store, compacted_folder(source.root, source.date), max(orders, default=-1) + 1, check)
+    folder = compacted_folder(source.root, source.date)
+    parts_before = before.parts if before is not None else ()
+    writer = PartWriter(store, folder, max(orders, default=-1) + 1, check, parts_before)
     batches = event_batches(
         cast("StoreAccess", covered), lines, Window(), tally, progress, ids=_known_ids(store, before), with_texts=True
     )
     events = 0
-    for batch in batches:
-        events += len(batch.envelopes)
-        for group in group_tables(batch, names, source.date):
-            writer.add(group)
-    parts = writer.finish()
+    with _nothing_left(store, source, writer, check):
+        for batch in batches:
+            events += len(batch.envelopes)
+            for group in group_tables(batch, names, source.date, writer.has_room):
+                writer.add(group)
+        parts = writer.finish()
     blobs = {one.name: one for one in known} | covered.blobs
     gone = [one for one in before.blobs if one not in known] if before is not None else []
     counts = before.counts if before is not None else LineCounts()
@@ -144,10 +154,26 @@ def compact_folder(
         made=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         by=version("otel-modeldata"),
     )
-    publish(store, manifest, check)
+    with _nothing_left(store, source, writer, check):
+        publish(store, manifest, check)
     return Compaction(
         manifest=manifest, lines=read, size=sum(one.size for one in lines), written=sum(part.size for part in parts)
     )
+
+
+@contextmanager
+def _nothing_left(
+    store: StoreAccess, source: FolderSource, writer: PartWriter, check: Callable[[], None]
+) -> Iterator[None]:
+    """Remove the new files if the folder cannot be compacted: no manifest is going to name them."""
+    try:
+        yield
+    except FOLDER_ERRORS:
+        for name, size in writer.stored.items():
+            if name.rpartition("/")[2] not in source.files:
+                check()
+                store.remove(name, size)
+        raise
 
 
 def publish(store: StoreAccess, manifest: Manifest, check: Callable[[], None]) -> None:

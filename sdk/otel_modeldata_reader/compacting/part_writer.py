@@ -6,23 +6,24 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..compacted.content_digest import content_digest
 from ..compacted.manifest import Part, RowGroup
 from ..compacted.part_file import DamagedPartError, PartFile
-from ..exceptions import StoreUnavailableError
+from ..exceptions import ReaderError
 from ..rows.compacted_rows import logical_table
 from ..rows.stored_columns import EVENT, LINE, ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..blobs.store_access import StoreAccess
     from .row_group_tables import GroupTable
 
-__all__ = ["PartWriter", "checked_part"]
+__all__ = ["OtherRowsError", "PartWriter", "checked_part"]
 
 _PART_BYTES: Final = 96 << 20
 """Of the lines of a file; in Parquet they are about a fifth."""
@@ -33,6 +34,16 @@ _MOST_OPEN: Final = 8
 """Files that are being written, each in memory: one for each schema that an hour has lately."""
 _LEVEL: Final = 3
 _NAME_BYTES: Final = 16
+_MOST_NOTED: Final = 8 << 20
+"""What the manifest of a folder says of its files: half of what it may have, the other half is for blobs."""
+_MOST_NAMES: Final = 1 << 20
+"""Of the types and column names of one file."""
+_GROUP_NOTE: Final = 320
+_PART_NOTE: Final = 512
+
+
+class OtherRowsError(ReaderError):
+    """A file does not give back what was written, or the rows of the lines: they stay lines."""
 
 
 @dataclass(slots=True)
@@ -64,21 +75,36 @@ class PartWriter:
         folder: the compacted folder.
         order: the place of the first row group in the folder.
         check: called before each file is stored; see `StoreAccess.locked`.
+        before: files that the folder has already.
     """
 
-    def __init__(self, store: StoreAccess, folder: str, order: int, check: Callable[[], None]) -> None:
+    def __init__(
+        self, store: StoreAccess, folder: str, order: int, check: Callable[[], None], before: Sequence[Part] = ()
+    ) -> None:
         self._store = store
+        self._noted = len(msgspec.json.format(msgspec.json.encode(before), indent=1))
         self._folder = folder
         self._order = order
         self._check = check
         self._waiting = _Waiting(())
         self._open: dict[tuple[Any, ...], _Open] = {}
         self.parts: list[Part] = []
+        self.stored: dict[str, int] = {}
+
+    def has_room(self, types: str, columns: Sequence[str]) -> bool:
+        """Whether the manifest has room for one more file with rows of this schema. Events, as JSON, need little.
+
+        Each schema has a file, whose columns the manifest names, and each change of schema a row group. Senders choose
+        both, so an hour may have more of them than a manifest may have.
+        """
+        names = _noted_bytes(types, columns)
+        return names <= _MOST_NAMES and self._noted + names <= _MOST_NOTED
 
     def add(self, group: GroupTable) -> None:
         """Add a table.
 
         Raises:
+            OtherRowsError: a file does not give back the rows of the lines.
             StoreUnavailableError: a file cannot be stored, or what was read back is not what was written.
         """
         key = (group.kind, group.types, group.columns, tuple(group.table.column_names))
@@ -126,6 +152,7 @@ class PartWriter:
             )
         )
         self._order += 1
+        self._noted += _GROUP_NOTE
         one.size += waiting.size
         if one.size >= _PART_BYTES:
             self._close(waiting.key)
@@ -134,6 +161,7 @@ class PartWriter:
         if key not in self._open:
             while len(self._open) >= _MOST_OPEN:
                 self._close(next(iter(self._open)))
+            self._noted += _PART_NOTE + _noted_bytes(first.types, first.columns)
             sink = pa.BufferOutputStream()
             self._open[key] = _Open(first, sink, _writer(sink, first.table.schema))
         return self._open[key]
@@ -155,6 +183,7 @@ class PartWriter:
         )
         del content
         self._check()
+        self.stored[f"{self._folder}/{part.name}"] = part.size
         self._store.put(f"{self._folder}/{part.name}", one.sink.getvalue().to_pybytes())
         checked_part(self._store, self._folder, part)
         self.parts.append(part)
@@ -164,19 +193,24 @@ def checked_part(store: StoreAccess, folder: str, part: Part) -> None:
     """Read a file, and compare its content with the digests of its manifest.
 
     Raises:
-        StoreUnavailableError: it cannot be read, or is another one.
+        OtherRowsError: it is another one, or has other rows than the lines.
+        StoreUnavailableError: it cannot be read.
     """
     name = f"{folder}/{part.name}"
     content = store.read(name, part.size)
     if len(content) != part.size or hashlib.sha256(content).hexdigest() != part.sha256:
-        raise StoreUnavailableError(f"expected {part.size:,} bytes in {name} as they were written, got others")
+        raise OtherRowsError(f"expected {part.size:,} bytes in {name} as they were written, got others")
     try:
         file = PartFile(content, name, part)
         found = [content_digest(logical_table(file.read(number), part, name)) for number in range(len(part.groups))]
     except DamagedPartError as error:
-        raise StoreUnavailableError(str(error)) from None
+        raise OtherRowsError(str(error)) from None
     if found != [group.digest for group in part.groups]:
-        raise StoreUnavailableError(f"expected the rows of the lines in {name}, got others: report it as a bug")
+        raise OtherRowsError(f"expected the rows of the lines in {name}, got others: report it as a bug")
+
+
+def _noted_bytes(types: str, columns: Sequence[str]) -> int:
+    return len(msgspec.json.encode((types, columns))) + 8 * len(columns)  # each name has a line of its own
 
 
 def _writer(sink: Any, schema: pa.Schema) -> Any:

@@ -40,7 +40,7 @@ from ..rows.typed import TypedRows
 from ..window import held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..lines.envelope import Envelope
     from ..lines.event_stream import Events
@@ -91,15 +91,22 @@ class GroupTable:
     size: int
 
 
-def group_tables(events: Events, names: tuple[str, str, str] | None, date: str) -> Iterator[GroupTable]:
+def group_tables(
+    events: Events,
+    names: tuple[str, str, str] | None,
+    date: str,
+    has_room: Callable[[str, Sequence[str]], bool] = lambda _types, _columns: True,
+) -> Iterator[GroupTable]:
     """The tables of some events of a folder, in the order in which a reading has their rows.
 
     Args:
         events: with their lines.
         names: endpoint, deployment and collection, where the folder names them.
         date: the span of time, as the folder has it.
+        has_room: whether there may be a file for rows with these types and own columns; else they stay JSON.
     """
-    maker = _Maker(names, *map(held, hours_of(date)))
+    start, end = hours_of(date)
+    maker = _Maker(names, held(start), held(end), has_room)
     for types, indices in runs_of([_types_of(one) for one in events.envelopes]):
         chosen = events if len(indices) == len(events.envelopes) else events.chosen(indices)
         yield from maker.rows(chosen, types) if types is not None else [maker.events(chosen)]
@@ -125,8 +132,15 @@ class _KeptAsEvents:
 
 
 class _Maker:
-    def __init__(self, names: tuple[str, str, str] | None, start: int, end: int) -> None:
+    def __init__(
+        self,
+        names: tuple[str, str, str] | None,
+        start: int,
+        end: int,
+        has_room: Callable[[str, Sequence[str]], bool],
+    ) -> None:
         self._names = names
+        self._has_room = has_room
         self._start = start
         self._end = end
 
@@ -151,7 +165,8 @@ class _Maker:
         for found in [flat] if flat is not None else typed.rows(events, list(map(bytes, payloads)), types):
             pairs = zip(found.events.envelopes, found.counts, strict=True)
             is_row = np.array([count > 0 and not is_too_wide(one, count) for one, count in pairs], np.bool_)
-            if not found.table.num_columns or not is_row.any() or found.table.num_rows > _MOST_ROWS:
+            is_table = found.table.num_columns and is_row.any() and found.table.num_rows <= _MOST_ROWS
+            if not is_table or not self._has_room(types, found.table.column_names):
                 yield self.events(found.events)
                 continue
             kept = found if is_row.all() else _some(found, is_row)

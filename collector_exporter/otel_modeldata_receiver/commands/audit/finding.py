@@ -123,7 +123,7 @@ def _faults(audit: Audit) -> Iterator[Finding]:
 
 
 def _notes(audit: Audit) -> Iterator[Finding]:
-    if not audit.blobs:
+    if not (audit.blobs or audit.dropped):
         yield _found(
             "nothing_read",
             "no blobs found, so no line was checked; correct the store or the names if there should be some",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from ...blobs.store_access import StoreAccess
-    from ...compacted.manifest import Manifest
+    from ...compacted.manifest import Manifest, Part
     from ..summaries.hour_summary import Summarized
 
 __all__ = ["CompactedFolders", "DroppedLines"]
@@ -58,6 +58,7 @@ class DroppedLines(NamedTuple):
         maker = SummaryMaker(stored=stored)
         for part, number in self.manifest.groups():
             try:
+                self._look_for(part)
                 table = PartFile.opened(self.store, self.manifest, part).read(number, _COLUMNS)
             except DamagedPartError as error:
                 self.unreadable.add(str(error))
@@ -67,6 +68,20 @@ class DroppedLines(NamedTuple):
             for blob, before, content in _blocks(events):
                 maker.add(blob, before, content)
         return maker.made()
+
+    def _look_for(self, part: Part) -> None:
+        """Raise an error for a file that is missing: an error of the store does not say what it is about.
+
+        Raises:
+            DamagedPartError: it is missing, or has another size.
+            StoreUnavailableError: the store cannot be read.
+        """
+        from ...compacted.part_file import DamagedPartError  # noqa: PLC0415 (imports pyarrow)
+
+        name = self.manifest.part_name(part)
+        size = next((one.size for one in self.store.walk(self.manifest.folder) if one.name == name), 0)
+        if size != part.size:
+            raise DamagedPartError(f"expected {part.size:,} bytes in {name}, got {size:,}")
 
 
 def _blocks(events: Sequence[tuple[str, int, str]]) -> Iterator[tuple[str, int, bytes]]:
