@@ -165,7 +165,7 @@ def _ids(arguments: argparse.Namespace) -> list[str]:
         name = str(arguments.ids_file)
         try:
             if name == "-":
-                text = sys.stdin.read(_MOST_IDS_BYTES + 1)
+                text = sys.stdin.read(_MOST_IDS_BYTES + 1).removeprefix("\ufeff")
             else:
                 with arguments.ids_file.open(encoding="utf-8-sig") as file:
                     text = file.read(_MOST_IDS_BYTES + 1)
