@@ -110,8 +110,8 @@ def _notes(receipt: Receipt) -> Sequence[str]:
     notes = []
     if receipt.unread:
         notes.append(
-            f"{counted(receipt.unread, 'line')} or payloads without a line could not be judged by the condition, so "
-            "they stay: see audit"
+            f"{counted(receipt.unread, 'line')} could not be read or judged by the condition, payloads without a line "
+            "too, so they stay: see audit"
         )
     if receipt.unidentified:
         notes.append(
