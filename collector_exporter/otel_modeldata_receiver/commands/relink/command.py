@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ...config.store_url import is_azure, meant_store, shown_store
 from ...exceptions import ConfigError, StoreCheckError
 from ...storage.open_store import open_store
+from ..missing_package import missing_package
 from ..store_argument import add_store, chosen_store, store_argument
 
 if TYPE_CHECKING:
@@ -88,9 +89,7 @@ def relink(arguments: argparse.Namespace) -> None:
     try:
         from . import run as relinking  # noqa: PLC0415 (the command line starts without it)
     except ImportError as error:
-        raise ConfigError(
-            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
-        ) from None
+        raise missing_package(error, "receiver") from None
     place = _place(url if arguments.to is None else arguments.to, is_relative=arguments.relative)
     listing = _listing(url)
     if not listing:
