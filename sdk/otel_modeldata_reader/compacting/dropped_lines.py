@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..blobs.checksum import checksum_of
+from ..blobs.replacement_notes import put_note
 from .covered_bytes import ChangedLinesError
 from .folder_compaction import publish
 from .part_writer import checked_part
@@ -92,7 +93,7 @@ def drop_lines(
     for one in blobs:
         note = Replacement(blob=one.name, size=one.size)
         check()
-        store.put(note.note_name, note.note)
+        put_note(store, note)
         check()
         if store.remove(one.name, one.size):
             found = replace(found, blobs=found.blobs + 1, size=found.size + one.size)

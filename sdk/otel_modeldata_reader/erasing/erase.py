@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ..blobs.compacted_name import manifest_name
-from ..exceptions import ReaderError
+from ..exceptions import ReaderError, StoreUnavailableError
 from ..progress import Progress
 from .choosing.quarantine_condition import quarantine_condition
 from .choosing.request import request_of
 from .choosing.scope_choice import choose
 from .choosing.selection import Selection
-from .journal import Journal, JournalInfo, remove_now
+from .journal import Journal, JournalInfo, Step, remove_now
 from .leftovers import remove_leftovers
 from .places import objects_of, orphans_in, places_in
 from .receipt import Receipt
@@ -25,6 +25,7 @@ from .rewriting.blob_rewrite import BlobRewriter
 from .rewriting.compacted_eraser import clean_compacted
 from .rewriting.erased_counts import joined_hours
 from .scan import Erasers, compacted_in, has_chosen, mentions_in, would_go
+from .stray_payloads import stray_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,11 +38,14 @@ if TYPE_CHECKING:
     from .choosing.request import EraseRequest
     from .places import Place
     from .rewriting.blob_rewrite import Eraser
+    from .stray_payloads import StrayPayloads
     from .tombstone import ErasedHour
 
 __all__ = ["erase", "resume"]
 
 _MOST_ROUNDS: Final = 100
+_MOST_CHOICES: Final = 2
+"""The second one takes what came while the first one was carried out. A person may still be a customer."""
 _SAMPLE: Final = 5
 
 
@@ -69,15 +73,24 @@ def resume(store: StoreAccess) -> list[Receipt]:
     """Complete every erasure that was interrupted.
 
     Raises:
-        ReaderError: as for `erase`.
+        ReaderError: as for `erase`. One whose journal is damaged is named when no other one is left to complete.
     """
-    receipts = []
+    receipts: list[Receipt] = []
+    wrong: list[ReaderError] = []
     with store.locked("erase") as check:
         for journal in recovered(store, check).values():
-            if journal.info.kind == "erase":
+            if journal.info.kind != "erase":
+                continue
+            try:
                 request = request_of(journal.info.request)
                 with quarantine_condition(request.scope, request.where) as condition:
                     receipts.append(_Run(store, request, journal, check, condition).run(is_begun=True))
+            except StoreUnavailableError:
+                raise
+            except ReaderError as error:  # a damaged journal must not keep others from being completed
+                wrong.append(error)
+    if wrong and not receipts:
+        raise wrong[0]
     return receipts
 
 
@@ -94,6 +107,9 @@ def _would_erase(
         places = places_in(objects, request.scope, only=request.only)
         hours = joined_hours([*(hour for one in counts for hour in one.hours), *would_go(erasers, places)])
         mentions = mentions_in(erasers, objects)
+    strays = stray_payloads(store, objects, request, condition)
+    hours = joined_hours([*hours, *strays.hours])
+    chosen = replace(chosen, unread=chosen.unread + strays.undecided)
     return _receipt(store, info, chosen, hours=hours, is_done=False, mentions=mentions)
 
 
@@ -159,13 +175,13 @@ class _Run:
         selection = self._journal.selection() if is_begun else Selection()
         self._remove_orphans()
         first: Chosen | None = None
-        for _ in range(_MOST_ROUNDS):
+        for number in range(_MOST_ROUNDS):
             objects = self._store.walk()
-            is_first = first is None and not is_begun
-            seen = self._seen.chosen_from
-            chosen = choose(self._store, objects, self._request, self._condition, seen, is_first=is_first)
-            first = first or chosen
-            merged = selection.merged(chosen.selection)
+            merged = selection
+            if number < _MOST_CHOICES:
+                chosen = self._chosen(objects, is_first=first is None and not is_begun)
+                first = first or chosen
+                merged = selection.merged(chosen.selection)
             has_more = merged != selection
             if has_more:
                 if not is_begun:
@@ -180,7 +196,35 @@ class _Run:
             raise ReaderError(
                 f"expected an end, got new lines with chosen rows in each of {_MOST_ROUNDS} rounds: run it again"
             )
+        assert first is not None  # noqa: S101 - each of the first rounds chooses
+        if number >= _MOST_CHOICES:  # what came since the last choice
+            since = self._chosen(self._store.walk(), is_first=False)
+            if selection.merged(since.selection) != selection:
+                first = replace(first, later=max(1, since.rows))
+        known = {name for step in self._journal.steps() for name in step.removes} if is_begun else set()
+        objects = [one for one in self._store.walk() if one.name not in known]
+        strays = stray_payloads(self._store, objects, self._request, self._condition)
+        if strays.names:
+            if not is_begun:
+                self._journal.begin()
+                is_begun = True
+            self._remove_strays(strays)
+        first = replace(first, unread=first.unread + strays.undecided)
         return self._finish(first, selection, is_begun=is_begun)
+
+    def _remove_strays(self, strays: StrayPayloads) -> None:
+        info = self._journal.info
+        step = Step(
+            kind=info.kind, id=info.id, time=info.time, tool=self._tool, hours=strays.hours, objects=len(strays.names)
+        )
+        self._journal.step(step)
+        for name in strays.names:
+            self._check()
+            remove_now(self._store, name)
+
+    def _chosen(self, objects: Sequence[StoredObject], *, is_first: bool) -> Chosen:
+        seen = self._seen.chosen_from
+        return choose(self._store, objects, self._request, self._condition, seen, is_first=is_first)
 
     def _remove_orphans(self) -> None:
         """Remove Parquet files without a manifest: nothing reads them, so it is not known whose rows they have."""
@@ -288,7 +332,8 @@ def _receipt(  # noqa: PLR0913 (most are keywords)
         of=chosen.of,
         unread=chosen.unread,
         unidentified=chosen.unidentified,
-        sample=() if is_done else tuple(_sample(chosen.selection)),
+        later=chosen.later,
+        sample=() if is_done or not hours else tuple(_sample(chosen.selection)),
         **more,
     )
 

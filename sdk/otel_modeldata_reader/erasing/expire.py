@@ -5,6 +5,7 @@ A tombstone stays, so that an audit knows which events are gone on purpose.
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ import msgspec
 
 from ..blobs.byte_ranges import ByteRange
 from ..blobs.checksum import BlobChecksum, checksum_of
+from ..blobs.compacted_name import compacted_name
 from ..blobs.dated_folder import is_closed
-from ..blobs.listing import date_of
+from ..blobs.listing import date_of, hours_of
+from ..blobs.replacement_notes import put_note
 from ..exceptions import ReaderError, StoreUnavailableError, UnknownNameError
 from ..lines.erased_rows import erased_of
 from ..nearest import nearest
@@ -24,7 +27,7 @@ from ..progress import Progress
 from .choosing.selection import Selection
 from .journal import Journal, JournalInfo, Step, remove_now
 from .leftovers import remove_leftovers
-from .places import collections_in_scope, places_in
+from .places import collections_in_scope, orphans_in, payloads_and_seals_in, places_in
 from .receipt import Receipt
 from .recovery import finished, recovered, tool
 from .rewriting.compacted_eraser import clean_compacted
@@ -32,7 +35,7 @@ from .rewriting.compacted_rows import manifests_of, row_groups
 from .rewriting.erased_counts import ErasedCounts, joined_hours
 from .rewriting.line_blocks import line_blocks, lines_in
 from .rewriting.line_keys import keys_of, members_of
-from .tombstone import BlobChange
+from .tombstone import BlobChange, ErasedHour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
     from ..blobs.store_access import StoreAccess
     from ..compacted.manifest import Manifest
     from .places import Place
-    from .tombstone import ErasedHour
 
 __all__ = ["ExpireRequest", "expire"]
 
@@ -80,9 +82,9 @@ def expire(store: StoreAccess, request: ExpireRequest, *, dry_run: bool, by: str
         StoreBusyError: another command changes the store.
         StoreUnavailableError: the store cannot be read or written. Running it again continues.
     """
-    if request.older < _LEAST_SECONDS:
+    if not _LEAST_SECONDS <= request.older < math.inf:
         raise ReaderError(
-            f"expected an age of at least one hour, got {request.older:g} s: lines are still written then"
+            f"expected an age of at least one hour, got {request.older:g} s: younger lines are still written"
         )
     info = msgspec.structs.replace(request.info, by=by, reason=reason)
     now_ns = time.time_ns()
@@ -120,13 +122,13 @@ class _Expiry:
             hours += self._counts(place.counted, place.blob).hours
         for manifest in self._manifests():
             hours += self._counts_of_manifest(manifest).hours
-        return joined_hours(hours)
+        return joined_hours([*hours, *(hour for hour, _ in self._strays())])
 
     def run(self, *, is_begun: bool) -> Receipt:
         """Remove, folder by folder, and leave the tombstone."""
-        places, manifests = self._places(), self._manifests()
+        places, manifests, strays = self._places(), self._manifests(), self._strays()
         if not is_begun:
-            if not places and not manifests:
+            if not places and not manifests and not strays:
                 return self.receipt((), is_done=True)
             self._journal.begin()
         progress = Progress(self._store.shown, sum(place.blob.size for place in places))
@@ -135,7 +137,9 @@ class _Expiry:
             progress.add(place.blob.size)
         for manifest in manifests:
             self._remove_manifest(manifest)
-        for name in [*self._payloads(), *self._stale_notes()]:
+        if strays:
+            self._journal.step(self._step_of_strays([hour for hour, _ in strays], len(strays)))
+        for name in [*self._payloads(), *(name for _, name in strays), *self._stale_notes()]:
             self._check()
             remove_now(self._store, name)
         remove_leftovers(self._store, self._check, self._journal.steps(), Selection())
@@ -169,7 +173,8 @@ class _Expiry:
         )
 
     def _has_expired(self, date: str) -> bool:
-        return bool(date) and is_closed(date, self._request.older, self._now_ns)
+        # A folder whose name is no time, such as 2026/13, is none of a receiver.
+        return hours_of(date) != (0, 0) and is_closed(date, self._request.older, self._now_ns)
 
     def _places(self) -> list[Place]:
         """The blobs that go; parked lines stay, because they are not delivered yet."""
@@ -198,6 +203,25 @@ class _Expiry:
                 one.name.partition("/files/")[0] in folders and "/files/" in one.name
             ):
                 yield one.name
+
+    def _strays(self) -> list[tuple[ErasedHour, str]]:
+        """What a killed command or receiver has left in folders of the time, without a line or a manifest there.
+
+        Each with its bytes as what goes: payloads, seals, and Parquet files.
+        """
+        scope = self._request.collection
+        folders = {place.blob.name.rpartition("/")[0] for place in self._places()}
+        sizes = {one.name: one.size for one in self._objects}
+        found = [
+            (ErasedHour(root=root, date=date, size=sizes[name]), name)
+            for name, root, date in payloads_and_seals_in(self._objects)
+            if scope in {"", root} and self._has_expired(date) and (f"{root}/{date}" if root else date) not in folders
+        ]
+        for name, date in orphans_in(self._objects, scope, only=bool(scope)):
+            place = compacted_name(name)
+            if place is not None and self._has_expired(date):
+                found.append((ErasedHour(root=place.root, date=date, size=sizes[name]), name))
+        return found
 
     def _stale_notes(self) -> Iterator[str]:
         """The notes of earlier runs about blobs whose time has expired: no receiver writes to them any more."""
@@ -243,7 +267,7 @@ class _Expiry:
             counts = self._counts(place.counted, blob)
             step = self._journal.step(self._step(counts, checksum_of(self._store, name, blob.size)))
             note = Replacement(blob=name, size=blob.size)
-            self._store.put(note.note_name, note.note)
+            put_note(self._store, note)
             self._check()
             if self._store.remove(name, blob.size):
                 return
@@ -261,6 +285,10 @@ class _Expiry:
         self._check()
         remove_now(self._store, name)
         clean_compacted(self._store, manifest.folder, None, self._check)
+
+    def _step_of_strays(self, hours: Sequence[ErasedHour], count: int) -> Step:
+        info = self._journal.info
+        return Step(kind=info.kind, id=info.id, time=info.time, tool=tool(), hours=joined_hours(hours), objects=count)
 
     def _step(self, counts: ErasedCounts, old: BlobChecksum) -> Step:
         info = self._journal.info

@@ -8,12 +8,15 @@ Until then it holds what was asked for and the ids that were chosen.
 from __future__ import annotations
 
 import hashlib
+import re
+import secrets
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from ..exceptions import StoreUnavailableError
 from .choosing.selection import Selection
+from .rewriting.copied_lines import is_copy_of
 from .rewriting.erased_counts import joined_hours, joined_numbers
 from .tombstone import STEP_SUFFIX, UNFINISHED, Tombstone
 
@@ -30,6 +33,7 @@ __all__ = ["Journal", "JournalInfo", "Step", "journals_in", "remove_now"]
 _T = TypeVar("_T")
 _BLOB_SUFFIX: Final = ".jsonl"
 _INFO: Final = "info.json"
+_KEY: Final = re.compile(r"(?:[0-9a-f]{2}){16,64}", re.ASCII)
 _MOST_BYTES: Final = 256 << 20
 
 
@@ -143,7 +147,8 @@ class Journal:
 
         sizes = {one.name: one.size for one in objects}
         for one in self._read("copy-", _Copy):
-            if sizes.get(one.blob) and _is_beside(one):  # it is still there, so the copy takes no place
+            is_copy = _is_beside(one) and one.copy in sizes and sizes.get(one.blob)
+            if is_copy and is_copy_of(self._store, one.blob, one.copy):  # the blob is there, so it takes no place
                 self._check()
                 remove_now(self._store, one.copy)
             self.copied(one.copy)
@@ -153,7 +158,7 @@ class Journal:
             undone = [change for change in step.blobs if _is_undone(change, sizes)]
             for change in undone:
                 remove_now(self._store, Replacement(blob=change.old.name, size=change.old.size).note_name)
-            if undone or (olds and all(old in counted for old in olds)):
+            if undone or (counted and all(old in counted for old in olds)):
                 self._remove(name)
 
     def joined(self, tool: str, predicate: str) -> Tombstone:
@@ -224,6 +229,8 @@ def journals_in(store: StoreAccess, check: Callable[[], None]) -> Mapping[str, J
         folder, _, name = one.name.rpartition("/")
         info = _decoded(store, one, JournalInfo) if name == _INFO else None
         if info is not None and folder == f"{UNFINISHED}/{info.id}":
+            if _KEY.fullmatch(info.key) is None:  # anything may be in a store; a new key proves the request as well
+                info = msgspec.structs.replace(info, key=secrets.token_hex(32))
             found[info.id] = Journal(store, info, check)
     return found
 

@@ -9,11 +9,14 @@ from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
 
 from ..blobs.byte_ranges import ByteRange
 from ..blobs.compacted_name import compacted_name
+from ..blobs.listing import collections_of
 from ..index.index_file import FIRST_READ_BYTES, DamagedIndexError, header_size, is_index, read_header
 from .journal import remove_now
+from .rewriting.compacted_rows import manifests_of, row_groups
+from .rewriting.line_eraser import object_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from .choosing.selection import Selection
     from .journal import Step
 
-__all__ = ["remove_leftovers"]
+__all__ = ["compacted_lines", "folder_of", "remove_leftovers"]
 
 _SEALED: Final = "_sealed"
 _DAMAGED: Final = "_quarantine/damaged/"
@@ -40,6 +43,7 @@ def remove_leftovers(store: StoreAccess, check: Callable[[], None], steps: Seque
     objects = store.walk()
     names = {one.name for one in objects}
     wanted = {name for step in steps for name in step.removes if _is_payload_of(step, name)} & names
+    wanted.update(_of_chosen_events(names, selection))
     gone = [
         *_unreferenced(store, objects, wanted),
         *_stale_indexes(store, objects, names),
@@ -56,21 +60,45 @@ def _is_payload_of(step: Step, name: str) -> bool:
     """Whether an object is beside a blob of a step: anything may be in a journal."""
     folders = {_lines_folder(change.old.name).removeprefix("_parked/") for change in step.blobs}
     folders |= {_original(folder) for folder in folders}
-    return _FILES in name and _folder_of(name) in folders
+    return _FILES in name and folder_of(name) in folders
 
 
 def _unreferenced(store: StoreAccess, objects: Sequence[StoredObject], wanted: Iterable[str]) -> list[str]:
     """Those of some objects to which no line refers: a binary payload may be that of several events."""
     left: dict[str, dict[bytes, str]] = {}
     for name in wanted:
-        folder = _folder_of(name)
+        folder = folder_of(name)
         left.setdefault(folder, {})[name.rpartition("/")[2].encode()] = name
     for folder, candidates in left.items():
         for blob in objects:
-            if blob.name.endswith(_BLOB_SUFFIX) and _folder_of(blob.name) == folder:
+            if blob.name.endswith(_BLOB_SUFFIX) and folder_of(blob.name) == folder:
                 for found in _names_in(store, blob, candidates):
                     candidates.pop(found, None)
+        if candidates:
+            for line in compacted_lines(store, objects, folder):
+                for found in [one for one in candidates if one in line]:
+                    del candidates[found]
     return [name for candidates in left.values() for name in candidates.values()]
+
+
+def _of_chosen_events(names: Iterable[str], selection: Selection) -> Iterator[str]:
+    """The objects with rows of chosen events: a command or a receiver that was killed may have left one."""
+    ids = {object_start(one) for one in selection.events}
+    for name in names:
+        file = name.partition(_FILES)[2]
+        if file.endswith(".json") and file.rpartition("-")[0] in ids:
+            yield name
+
+
+def compacted_lines(store: StoreAccess, objects: Sequence[StoredObject], folder: str) -> Iterator[bytes]:
+    """The keys of the events in the Parquet files of a folder, as JSON; of those that may name objects whole lines."""
+    for collection in collections_of(objects).values():
+        if folder != collection.root and not folder.startswith(f"{collection.root}/"):
+            continue
+        for manifest in manifests_of(store, collection):
+            if manifest.lines_folder == folder:
+                for group in row_groups(store, manifest, every=True):
+                    yield from group.lines() if group.part.kind == "events" else group.event_texts()
 
 
 def _names_in(store: StoreAccess, blob: StoredObject, names: Iterable[bytes]) -> set[bytes]:
@@ -84,7 +112,7 @@ def _names_in(store: StoreAccess, blob: StoredObject, names: Iterable[bytes]) ->
     return found
 
 
-def _folder_of(name: str) -> str:
+def folder_of(name: str) -> str:
     """The dated folder of a blob or of an object beside it, also of one that is parked."""
     folder = name.removeprefix("_parked/").partition(_FILES)[0]
     return folder.rpartition("/")[0] if name.endswith(_BLOB_SUFFIX) else folder

@@ -18,9 +18,22 @@ if TYPE_CHECKING:
 
     from ..blobs.listing import CollectionBlobs
 
-__all__ = ["Place", "collections_in_scope", "objects_of", "orphans_in", "places_in", "with_parked"]
+__all__ = [
+    "Place",
+    "collections_in_scope",
+    "objects_of",
+    "orphans_in",
+    "payloads_and_seals_in",
+    "places_in",
+    "with_parked",
+]
 
 _BLOB: Final = re.compile(r"(?:(?P<root>.+?)/)?\d{4}(?:/\d\d){0,4}/[^/]+\.jsonl", re.ASCII)
+_BESIDE: Final = re.compile(
+    r"_sealed/(?:(?P<sealed>.+?)/)?(?P<hour>\d{4}(?:/\d\d){0,4})/[^/]+"
+    r"|(?:(?P<root>.+?)/)?(?P<date>\d{4}(?:/\d\d){0,4})/files/.+",
+    re.ASCII,
+)
 _LAYOUT_PARTS: Final = 3
 """Endpoint, deployment and collection."""
 
@@ -80,6 +93,18 @@ def orphans_in(objects: Iterable[StoredObject], scope: str, *, only: bool) -> li
         if place.folder not in vouched
         and (place.root == scope or not (only or (deployment and _is_elsewhere(place.root, deployment))))
     ]
+
+
+def payloads_and_seals_in(objects: Iterable[StoredObject]) -> Iterator[tuple[str, str, str]]:
+    """The payloads and seals of dated folders, parked ones left out: name, root of the collection, and date."""
+    for one in objects:
+        match = _BESIDE.fullmatch(one.name)
+        if match is None:
+            continue
+        if match["hour"] is not None:
+            yield one.name, match["sealed"] or "", match["hour"]
+        elif not (root := match["root"] or "").startswith("_") or root == "_quarantine":
+            yield one.name, root, match["date"]
 
 
 def with_parked(

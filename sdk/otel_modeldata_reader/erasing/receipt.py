@@ -35,6 +35,7 @@ class Receipt:
         of: how many rows the condition was evaluated for.
         unread: lines for which no condition could be evaluated, because they cannot be read.
         unidentified: chosen rows that stay, because their lines have no ids.
+        later: rows that came while others were erased, and stay.
         mentions: rows of labels, spans and own collections that have a chosen id in a column that names none, and stay.
         sample: row ids or event ids of some of the rows, only before they are erased.
     """
@@ -55,6 +56,7 @@ class Receipt:
     of: int = 0
     unread: int = 0
     unidentified: int = 0
+    later: int = 0
     mentions: int = 0
     sample: tuple[str, ...] = ()
 

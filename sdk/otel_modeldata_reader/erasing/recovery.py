@@ -9,7 +9,7 @@ import msgspec
 
 from .choosing.request import predicate_of
 from .journal import Journal, journals_in
-from .tombstone import UNFINISHED, Tombstone, tombstone_name, tombstones_in
+from .tombstone import FOLDER, UNFINISHED, Tombstone, tombstone_name, tombstones_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,5 +57,10 @@ def finished(store: StoreAccess, journal: Journal, check: Callable[[], None]) ->
         name = tombstone_name(tombstone, content)
         check()
         store.put(name, content)
+    else:  # a process that was killed may have written it already, with the key that the journal still has
+        objects = [one for one in store.walk(FOLDER) if not one.name.startswith(f"{UNFINISHED}/")]
+        for written, found in tombstones_in(store, objects):
+            if found is not None and found.id == journal.info.id and found.predicate == predicate:
+                tombstone, name = found, written
     journal.end()
     return tombstone, name, predicate if name else ""

@@ -48,8 +48,8 @@ environment:
 exit codes:
   0    done, also if there was nothing to erase; or only said what would go
   1    done, and some rows may be left: lines that cannot be read, or that
-       have no ids, and rows that have a chosen id in a column of another
-       name; they are counted
+       have no ids; rows that have a chosen id in a column of another name;
+       rows that came meanwhile: they are counted
   2    wrong command line, no such collection, or a condition that chooses too
        much
   3    the store cannot be read or written, or another command changes it
@@ -149,7 +149,7 @@ def _finish(receipts: list[Receipt], arguments: argparse.Namespace) -> None:
             show(receipt)
     if not receipts and not arguments.json:
         sys.stdout.write("nothing was interrupted\n")
-    if any(receipt.is_done and (receipt.unread or receipt.unidentified or receipt.mentions) for receipt in receipts):
+    if any(one.is_done and (one.unread or one.unidentified or one.later or one.mentions) for one in receipts):
         sys.stdout.flush()
         raise SystemExit(_EXIT_LEFT)
 
@@ -165,7 +165,7 @@ def _ids(arguments: argparse.Namespace) -> list[str]:
         name = str(arguments.ids_file)
         try:
             if name == "-":
-                text = sys.stdin.read(_MOST_IDS_BYTES + 1)
+                text = sys.stdin.read(_MOST_IDS_BYTES + 1).removeprefix("\ufeff")
             else:
                 with arguments.ids_file.open(encoding="utf-8-sig") as file:
                     text = file.read(_MOST_IDS_BYTES + 1)

@@ -110,12 +110,15 @@ def _notes(receipt: Receipt) -> Sequence[str]:
     notes = []
     if receipt.unread:
         notes.append(
-            f"{counted(receipt.unread, 'line')} could not be read, so the condition was not looked at: see audit"
+            f"{counted(receipt.unread, 'line')} could not be read or judged by the condition, payloads without a line "
+            "too, so they stay: see audit"
         )
     if receipt.unidentified:
         notes.append(
-            f"{counted(receipt.unidentified, 'row')} stay: their lines have neither an id nor a correlation id"
+            f"{counted(receipt.unidentified, 'row')} stay: their lines have no id by which they alone can be erased"
         )
+    if receipt.later:
+        notes.append(f"{counted(receipt.later, 'row')} came meanwhile: run it again")
     if receipt.mentions:
         notes.append(
             f"{counted(receipt.mentions, 'row')} of labels, spans or own collections "

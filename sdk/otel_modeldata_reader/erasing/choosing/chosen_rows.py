@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ...exceptions import ReaderError
 from ...index.line_ids import id_of_row, plain_id, span_ids_of
+from ...lines.envelope import decode_line
 from ...lines.erased_rows import ranges_of, united
 from ...lines.event_stream import event_batches
 from ...lines.known_ids import NoIds
@@ -57,6 +58,7 @@ class Chosen:
         unread: lines that could not be read, so that no condition is true for them.
         shared: how many rows that were not chosen have the row id of a chosen one.
         repeated: how many rows that were not chosen have the event id and the number of a chosen one.
+        later: chosen rows that came while others were erased, so that they stay.
         ambiguous: given ids that mean several things, such as a request and a row of another one.
     """
 
@@ -68,15 +70,17 @@ class Chosen:
     shared: int = 0
     repeated: int = 0
     ambiguous: tuple[str, ...] = ()
+    later: int = 0
 
 
 class _Event(NamedTuple):
-    """An event of the collection: its ids, and the numbers of its rows that are not erased."""
+    """An event of the collection: its ids, and the numbers of its rows that are not erased, if they can be read."""
 
     id: str | None
     correlation_id: str | None
     trace_id: str
     present: RowRanges
+    is_known: bool = True
 
 
 def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request: EraseRequest) -> Chosen:
@@ -174,12 +178,14 @@ def _completed(store: StoreAccess, collection: CollectionBlobs, chosen: Chosen, 
         corr = event.correlation_id
         own = selection.events.get(event.id, ()) if event.id else selection.rows.get(corr or "", ())
         covered += sum(covers(own, row, row) for first, last in event.present for row in range(first, last + 1))
-        if event.id in selection.events and not all(covers(own, *ranges) for ranges in event.present):
+        if event.id in selection.events and not (
+            event.is_known and all(covers(own, *ranges) for ranges in event.present)
+        ):
             partial_events.add(event.id)
         if corr is None or corr not in selection.rows:
             continue
         others = [row for first, last in event.present for row in range(first, last + 1) if not covers(own, row, row)]
-        if others:
+        if others or not event.is_known:
             partial.add(corr)
             shared += sum(covers(selection.rows[corr], row, row) for row in others)
     whole = frozenset(selection.rows).difference(partial)
@@ -299,7 +305,8 @@ def _events(store: StoreAccess, collection: CollectionBlobs) -> Iterator[_Event]
         for one, blob in zip(events.envelopes, events.blobs, strict=True):
             data = payloads.read(one, blob) if one.dataref is not None else bytes(one.data)
             trace_id = span_ids_of(one.traceparent)[0]
-            yield _Event(one.id, one.correlationid, trace_id, _present(data, one.erasedrows))
+            present = _present(data, one.erasedrows)
+            yield _Event(one.id, one.correlationid, trace_id, present, is_known=data is not None)
     there = pa.array([blob.name for blob in collection.blobs], pa.string())
     for manifest in manifests_of(store, collection):
         for read in row_groups(store, manifest):
@@ -308,9 +315,12 @@ def _events(store: StoreAccess, collection: CollectionBlobs) -> Iterator[_Event]
                 for found in group.events():
                     yield _Event(found.id, found.correlation_id, found.trace_id, found.numbers)
                 continue
-            for line in group.lines():
-                keys = keys_of(members_of(line) or {})
-                yield _Event(keys.id or None, keys.correlation_id, keys.trace_id, _present(keys.data, keys.erased))
+            for line, name in zip(group.lines(), group.table[BLOB].to_pylist(), strict=True):
+                keys, envelope = keys_of(members_of(line) or {}), decode_line(line)
+                is_elsewhere = envelope is not None and envelope.dataref is not None
+                content = payloads.read(envelope, name) if envelope is not None and is_elsewhere else keys.data
+                present = _present(content, keys.erased)
+                yield _Event(keys.id or None, keys.correlation_id, keys.trace_id, present, is_known=content is not None)
 
 
 def _present(data: bytes | None, erased: str | None) -> RowRanges:

@@ -50,7 +50,7 @@ class QuarantineCondition:
         if "/".join((*(record.origin.tenant or ()), name)).lower() != self._collection:
             return False
         try:
-            numbers = self._numbers(record)
+            numbers = self._numbers(record.body, record.keys.id, record.keys.correlation_id)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, pa.ArrowException, OverflowError, ReaderError):
             self.undecided += 1  # no rows, or rows that have not the columns of the condition
             return False
@@ -61,15 +61,24 @@ class QuarantineCondition:
         self.selection = self.selection.merged(Selection(rows=rows, events=events))
         return True
 
-    def _numbers(self, record: QuarantinedRecord) -> list[int]:
-        rows = _rows.decode(record.body)
+    def is_all_chosen(self, body: bytes) -> bool | None:
+        """Whether a condition is true for all rows of an object; None if for some, or if it cannot be said."""
+        try:
+            numbers = self._numbers(body, "", None)
+            count = len(_rows.decode(body))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, pa.ArrowException, OverflowError, ReaderError):
+            return None
+        return len(numbers) == count if len(numbers) in {0, count} else None
+
+    def _numbers(self, body: bytes, event_id: str, correlation_id: str | None) -> list[int]:
+        rows = _rows.decode(body)
         if not rows:
             return []
         names = dict.fromkeys(name for row in rows for name in row)
         table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
-        keys, count = record.keys, len(rows)
-        row_ids = [f"{keys.correlation_id or ''}_{number}" for number in range(count)]
-        given = {"row_id": row_ids, "correlationid": [keys.correlation_id] * count, "event_id": [keys.id] * count}
+        count = len(rows)
+        row_ids = [f"{correlation_id or ''}_{number}" for number in range(count)]
+        given = {"row_id": row_ids, "correlationid": [correlation_id] * count, "event_id": [event_id] * count}
         for name, values in given.items():
             if name not in names:
                 table = table.append_column(name, pa.array(values, pa.string()))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ...blobs.byte_ranges import ByteRange
 from ...blobs.checksum import BlobChecksum, checksum_of
 from ...blobs.listing import date_of
+from ...blobs.replacement_notes import put_note
 from ...exceptions import StoreUnavailableError
 from ..journal import Step, remove_now
 from ..tombstone import BlobChange
@@ -113,7 +114,7 @@ class BlobRewriter:
             name = self._journal.step(step)
             copies = (done.copy.name,) if done.copy.name else ()
             note = Replacement(blob=blob, size=done.position, copies=copies)
-            self._store.put(note.note_name, note.note)
+            put_note(self._store, note)
             self._check()
             if self._store.remove(blob, done.position):
                 if done.copy.name:

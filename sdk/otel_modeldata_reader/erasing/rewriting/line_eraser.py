@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..choosing.selection import Selection
     from .line_keys import LineKeys, Members
 
-__all__ = ["LineChange", "LineEraser", "NewObject", "rows_of"]
+__all__ = ["LineChange", "LineEraser", "NewObject", "object_start", "rows_of"]
 
 _MOST_OBJECT_BYTES: Final = 512 << 20
 _rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -225,6 +225,11 @@ class LineEraser:
             return keys.data
         stored, size = self._objects.get(name, ("", 0))
         return self._store.read(stored, size) if stored and not keys.is_binary and size <= _MOST_OBJECT_BYTES else b""
+
+
+def object_start(event_id: str) -> str:
+    """What the names of the objects with rows of an event begin with; a hyphen and a digest follow."""
+    return rows_object_name(event_id, b"").rpartition("-")[0]
 
 
 def rows_of(content: bytes) -> list[bytes] | None:
