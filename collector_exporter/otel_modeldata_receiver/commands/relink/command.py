@@ -155,7 +155,7 @@ def _print(result: Relinked, store: str, *, as_json: bool, is_dry: bool) -> None
         )
         if result.left:
             sys.stdout.write(
-                f"{len(result.left):,} blobs are left as they are: other lines of their hours are in Parquet files only\n"
+                f"{len(result.left):,} blobs are left as they are: other lines of their hours are only in Parquet\n"
             )
     if counts.missing:
         sys.stdout.flush()

@@ -127,8 +127,9 @@ class SealedMemory:
         left = [one for one in seal.blobs if one.size and not (sizes.get(one.name) is None and one.name in gone)]
         if not self._check(seal, sizes, gone):
             return None
-        if seal.audit is None or set(gone) - {one.name for one in seal.blobs}:
-            return None  # a blob that came after the seal is dropped, too
+        known = {one.name: one.size for one in seal.blobs}
+        if seal.audit is None or any(size > known.get(blob, -1) for blob, size in gone.items()):
+            return None  # lines that came after the seal are dropped, too
         sealed = {one.name: one.size for one in left}
         further = [
             BlobRange(one.name, sealed.get(one.name, 0), one.size, one.size)
