@@ -253,7 +253,7 @@ sys.exit(main(["demo", "--store", {str(tmp_path)!r}]))
     returned, line = refusal(done)
     assert returned == 2
     assert re.fullmatch(
-        rf"otel-modeldata: expected the demo's dependencies, got no {module}\S*; "
+        rf"otel-modeldata: expected the dependencies of demo, got no {module}\S*; "
         r"pip install 'otel-modeldata\[demo\]'",
         line,
     )

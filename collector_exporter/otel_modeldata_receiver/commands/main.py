@@ -38,13 +38,13 @@ _COMMANDS: Final = {
     "label": (".reading.label", "add the labels of a CSV file to a store"),
     "ls": (".reading.ls", "list the collections of a store"),
     "query": (".reading.query", "run SQL over the collections of a store"),
+    "relink": (".relink.command", "rewrite the references of a store that was moved"),
     "replay": (".replay.command", "send recorded requests to another endpoint and compare"),
     "report": (".report.command", "report on a deployment: drift, errors, performance"),
     "seal": (".maintenance.seal", "say which hours of a store are complete"),
     "show": (".reading.show", "show everything about one id"),
     "tail": (".reading.tail", "print the rows of a collection as they are written"),
     "why": (".why.command", "say why there is no data, and what to do"),
-    "relink": (".relink.command", "rewrite the references of a store that was moved"),
 }
 """The module of each command, and its line in the help."""
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

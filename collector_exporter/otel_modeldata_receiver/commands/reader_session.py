@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import ConfigError, StoreCheckError
+from .missing_package import missing_package
 from .store_argument import with_origin
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def reader_errors(extra: str = "read", url: str = "") -> Iterator[None]:
             raise ModuleNotFoundError(name=missing[0])
         import otel_modeldata_reader as reader  # noqa: PLC0415 (the command line starts without it)
     except ImportError as error:
-        raise _missing(error, extra) from None
+        raise missing_package(error, extra) from None
     try:
         yield
     except reader.StoreUnavailableError as error:
@@ -67,7 +68,7 @@ def reader_errors(extra: str = "read", url: str = "") -> Iterator[None]:
     except reader.ReaderError as error:
         raise ConfigError(str(error)) from None
     except ImportError as error:  # of a part of the reader that is imported late
-        raise _missing(error, extra) from None
+        raise missing_package(error, extra) from None
 
 
 def _is_missing(name: str) -> bool:
@@ -75,9 +76,3 @@ def _is_missing(name: str) -> bool:
         return find_spec(name) is None
     except ValueError:  # `sys.modules[name] = None`
         return True
-
-
-def _missing(error: ImportError, extra: str) -> ConfigError:
-    return ConfigError(
-        f"expected the reader's dependencies, got no {error.name}; pip install 'otel-modeldata[{extra}]'"
-    )

@@ -17,9 +17,9 @@ from otel_modeldata.memory_hint import keep_freed_memory
 from .. import telemetry
 from ..config import receiver as configuration
 from ..config.unused_secret import unused_secret
-from ..exceptions import ConfigError
 from ..hangup import ignore_hangup
 from .log_output import start_log
+from .missing_package import missing_package
 from .store_argument import path_argument, store_argument
 
 if TYPE_CHECKING:
@@ -165,9 +165,7 @@ def receive(arguments: argparse.Namespace) -> None:
         from ..reloading import ConfigFile  # noqa: PLC0415
         from ..server import run  # noqa: PLC0415 (gRPC, the store's client: only this command needs them)
     except ImportError as error:
-        raise ConfigError(
-            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
-        ) from None
+        raise missing_package(error, "receiver") from None
     keep_freed_memory()  # allocating it again for the next large request costs more than checking its rows
     exported = telemetry.start_metrics(config.instance, prometheus=config.admin_listen is not None)
 

@@ -100,7 +100,12 @@ class Diagnosis:
 
     def __str__(self) -> str:
         shown = [f"{one.outcome}: {one.step}: {one.sentence}" for one in self.findings if one.outcome != "ok"]
-        return "\n".join([self.headline, *shown])
+        return "\n".join(map(_printable, [self.headline, *shown]))
+
+
+def _printable(line: str) -> str:
+    """A line in which names and contents of a store steer no terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in line)
 
 
 def stops(*, has_data: bool) -> Outcome:

@@ -111,9 +111,8 @@ def _absent(everything: Sequence[StoredObject], scope: Scope, *, is_created: boo
         return Finding(cause="no_lines", step="collection", outcome="missing", sentence=sentence)
     if not known:
         return _empty(everything, scope)
-    prefixes = [root[: -len(scope.name)].rstrip("/") for root in known if root.endswith(f"/{scope.name}")]
-    if prefixes:
-        return _below(prefixes[0], scope)
+    if (elsewhere := _elsewhere(known, scope)) is not None:
+        return elsewhere
     ls = scope.command("ls")
     if known == [""]:
         sentence = (
@@ -175,6 +174,52 @@ def _below(prefix: str, scope: Scope) -> Finding:
         f"expected {scope.shown} at the top of {scope.store}, got it below {prefix!r}: the store is {store}, correct "
         "its URL"
     )
+    return _moved(store, sentence, scope)
+
+
+def _elsewhere(known: Sequence[str], scope: Scope) -> Finding | None:
+    """That the store's URL names another folder, or the name is a part of one, if that is so."""
+    last = [root for root in known if scope.name and root.endswith(f"/{scope.name}")]
+    if last and all(root.count("/") == 2 for root in last):
+        return _without_deployment(last, scope)
+    above = [before for root in known if (before := f"{root}/".partition(f"/{scope.name}/"))[1]] if scope.name else []
+    if above:
+        return _below(above[0][0], scope)
+    if (parent := _parent(known, scope)) is not None:
+        return _above(parent, scope)
+    return None
+
+
+def _without_deployment(roots: Sequence[str], scope: Scope) -> Finding:
+    shown = f"{', '.join(roots[:_SHOWN])}{', ...' if len(roots) > _SHOWN else ''}"
+    sentence = (
+        f"expected endpoint/deployment/collection, got {scope.name}: write the whole name, as ls lists it, {shown}"
+    )
+    run = (scope.command("why", roots[0]),)
+    return Finding(cause="other_name", step="collection", outcome="stopped", sentence=sentence, run=run)
+
+
+def _parent(known: Sequence[str], scope: Scope) -> str | None:
+    """The store that has what is asked for, if the URL names a folder in it, by the end of the URL."""
+    parts = scope.name.split("/")
+    store = scope.store.rstrip("/")
+    for count in range(1, len(parts)):
+        before, rest = "/".join(parts[:count]), "/".join(parts[count:])
+        parent = store.removesuffix(f"/{before}")
+        if parent != store and any(root == rest or root.startswith(f"{rest}/") for root in known):
+            return parent
+    whole = store.removesuffix(f"/{scope.name}")
+    return whole if scope.tenant and not scope.collection and whole != store and all(known) else None
+
+
+def _above(store: str, scope: Scope) -> Finding:
+    sentence = (
+        f"expected a store with {scope.shown}, got a folder in it, {scope.store}: the store is {store}, correct its URL"
+    )
+    return _moved(store, sentence, scope)
+
+
+def _moved(store: str, sentence: str, scope: Scope) -> Finding:
     inner = Scope(name=scope.name, window=scope.window, now=scope.now, store=store, url=store)
     return Finding(cause="other_folder", step="store", outcome="stopped", sentence=sentence, run=(inner.command("ls"),))
 

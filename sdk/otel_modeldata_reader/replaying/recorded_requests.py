@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ..compacted.part_file import DamagedPartError
 from ..exceptions import ReplayError, UnknownNameError
-from ..index.dropped_lines import dropped_folders
-from ..lines.envelope import decode_line, is_utf8
+from ..index.every_event import every_event
+from ..lines.envelope import is_utf8
 from ..lines.erased_rows import erased_of, kept_numbers
-from ..lines.event_stream import Events, event_batches, selected
-from ..lines.event_time import NO_TIME, times_of
-from ..lines.known_ids import KnownIds
+from ..lines.event_time import NO_TIME
 from ..lines.payloads import Payloads, is_binary
 from ..nearest import nearest
 from .body_formats import BodyError, body_of, column_names
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
-    from ..index.dropped_lines import DroppedFolder
+    from ..lines.event_stream import Events
     from ..lines.tally import Tally
     from ..window import Window
 
@@ -40,7 +37,6 @@ _MOST_SLICE: Final = 200
 _JSON: Final = "application/json"
 _HEADER: Final = re.compile(r"[\x20-\x7e]{1,256}", re.ASCII)
 _RANGE: Final = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18}|\*)", re.ASCII)
-_SOME_LINES: Final = 1000
 _UNREADABLE: Final = "expected lines of {} that a compaction has dropped, got {}: choose a window without them"
 _METHOD: Final = "POST"
 _rows: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
@@ -133,32 +129,11 @@ class Source:
                     yield events, index, content
 
     def _events(self) -> Iterator[Events]:
-        """The events of lines that are compacted and dropped, then those of all other lines; each once."""
-        ids = KnownIds()
-        for folder, problem in dropped_folders(self.store, self.collection, self.window):
-            if folder is None:
-                raise ReplayError(_UNREADABLE.format(self.collection.root, problem))
-            try:
-                for events in _dropped(folder):
-                    yield selected(events, self.window, ids, self.tally)
-            except DamagedPartError as error:
-                raise ReplayError(_UNREADABLE.format(self.collection.root, error)) from None
-        blobs = self.collection.within(self.window)
-        yield from event_batches(self.store, blobs, self.window, self.tally, self.progress, ids=ids)
-
-
-def _dropped(folder: DroppedFolder) -> Iterator[Events]:
-    """The events of the lines of a folder that are in Parquet files only."""
-    lines = ((place, line) for place, line in folder.lines() if place[0] in folder.blobs)
-    while some := list(islice(lines, _SOME_LINES)):
-        found = [(place, one) for place, line in some if (one := decode_line(line)) is not None]
-        envelopes = [one for _, one in found]
-        yield Events(
-            envelopes=envelopes,
-            times=times_of(envelopes),
-            blobs=[blob for (blob, _), _ in found],
-            numbers=[number for (_, number), _ in found],
-        )
+        """The events of all lines, each once."""
+        try:
+            yield from every_event(self.store, self.collection, self.window, self.tally, self.progress)
+        except DamagedPartError as error:
+            raise ReplayError(_UNREADABLE.format(self.collection.root, error)) from None
 
 
 def recorded_rows(source: Source, how: RequestRows) -> Iterator[RecordedRequest]:

@@ -10,9 +10,10 @@ import msgspec
 
 from otel_modeldata import semconv
 
+from ..compacted.part_file import DamagedPartError
 from ..datasets.origin import window_texts
 from ..exceptions import ReaderError, UnknownNameError
-from ..lines.event_stream import event_batches
+from ..index.every_event import every_event
 from ..lines.tally import Tally
 from ..nearest import nearest
 from ..rows.envelope_columns import ENVELOPE
@@ -156,6 +157,8 @@ def figures_of(source: Source, asked: Asked) -> Figures:
             performance=scored.performance,
             performance_note=scored.note,
             labels=scored.labels,
+            other_labels=scored.other_labels,
+            ambiguous_labels=scored.ambiguous_labels,
         )
     )
 
@@ -270,6 +273,8 @@ class _Scored:
     performance: Performance | None = None
     note: str | None = None
     labels: tuple[int, int] | None = None
+    other_labels: int = 0
+    ambiguous_labels: int = 0
 
 
 def _scored(source: Source, asked: Asked, deployment: str | None, read: Mapping[str, _Compared]) -> _Scored:
@@ -301,6 +306,8 @@ def _scored(source: Source, asked: Asked, deployment: str | None, read: Mapping[
         performance=found if isinstance(found, Performance) else None,
         note=None if is_known else f"not known: {found}",
         labels=(scored.labeled, scored.scored),
+        other_labels=max(scored.named - scored.labeled, 0),
+        ambiguous_labels=scored.ambiguous,
     )
 
 
@@ -323,8 +330,12 @@ def _traces(deployment: str) -> str:
 
 
 def _of_responses(source: Source, name: str, window: Window) -> Outcomes:
-    blobs = source.collections[name].within(window)
-    return of_responses(event_batches(source.store, blobs, window, Tally(strict=False)))
+    try:
+        return of_responses(every_event(source.store, source.collections[name], window, Tally(strict=False)))
+    except DamagedPartError as error:
+        raise ReaderError(
+            f"expected lines of {name} that a compaction has dropped, got {error}: choose a window without them"
+        ) from None
 
 
 def _of_spans(source: Source, name: str, asked: Asked) -> Outcomes:

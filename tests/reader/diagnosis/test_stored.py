@@ -72,6 +72,47 @@ def test_the_store_begins_further_down(tmp_path: Path) -> None:
     assert reader.why(tmp_path / "prod", NAME).has_data
 
 
+def test_the_store_begins_further_down_for_a_deployment(tmp_path: Path) -> None:
+    write(tmp_path, [line()], hour=folder(0), collection=f"prod/eu/{NAME}")
+    found = reader.why(tmp_path, "shop/blue")
+    assert causes(found) == [("other_folder", "stopped")]
+    assert found.findings[0].run == (f"otel-modeldata ls --store {tmp_path}/prod/eu",)
+
+
+@pytest.mark.parametrize(("below", "name"), [("shop", NAME), ("shop/blue", NAME), ("shop", "shop/blue")])
+def test_the_store_begins_further_up(tmp_path: Path, below: str, name: str) -> None:
+    write(tmp_path, [line()], hour=folder(0))
+    found = reader.why(tmp_path / below, name)
+    assert causes(found) == [("other_folder", "stopped")]
+    assert sentence(found, "other_folder") == (
+        f"expected a store with {name}, got a folder in it, {tmp_path / below}: the store is {tmp_path}, correct its "
+        "URL"
+    )
+    assert found.findings[0].run == (f"otel-modeldata ls --store {tmp_path}",)
+
+
+def test_the_store_is_the_folder_of_a_deployment(tmp_path: Path) -> None:
+    write(tmp_path, [line()], hour=folder(0))
+    found = reader.why(tmp_path / "shop/blue", "shop/blue")
+    assert found.findings[0].run == (f"otel-modeldata ls --store {tmp_path}",)
+
+
+@pytest.mark.parametrize("name", ["model_inputs", "blue/model_inputs"])
+def test_a_collection_without_its_deployment(tmp_path: Path, name: str) -> None:
+    write(tmp_path, [line()], hour=folder(0))
+    found = reader.why(tmp_path, name)
+    assert causes(found) == [("other_name", "stopped")]
+    assert sentence(found, "other_name") == (
+        f"expected endpoint/deployment/collection, got {name}: write the whole name, as ls lists it, {NAME}"
+    )
+    assert found.findings[0].run == (f"otel-modeldata why {NAME} --store {tmp_path}",)
+
+
+def test_a_name_steers_no_terminal(tmp_path: Path) -> None:
+    write(tmp_path, [line()], hour=folder(0))
+    assert "\x1b" not in str(reader.why(tmp_path, "shop/blue/\x1b[31m"))
+
+
 def test_the_store_is_the_folder_of_a_collection(tmp_path: Path) -> None:
     write(tmp_path, [line()], hour=folder(0))
     assert causes(reader.why(tmp_path / NAME, NAME)) == [("folder_of_a_collection", "stopped")]

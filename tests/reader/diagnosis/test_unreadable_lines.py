@@ -93,3 +93,12 @@ def test_a_part_is_read_of_large_blobs(tmp_path: Path, monkeypatch: pytest.Monke
     found = reader.why(tmp_path, NAME)
     assert (found.has_data, found.is_stopped) == (True, True)
     assert "got 4,000 bytes without a line that can be read" in sentence(found, "unreadable_lines")
+
+
+def test_events_that_were_erased_on_purpose_are_no_gap(tmp_path: Path) -> None:
+    write(tmp_path, NUMBERED, hour=folder(0))
+    with reader.open(tmp_path) as store:
+        store.erase(ids=["request-1"], dry_run=False)
+        found = store.why(NAME)
+    assert (found.has_data, causes(found)) == (True, [])
+    assert "no_gaps" in [one.cause for one in found.findings]

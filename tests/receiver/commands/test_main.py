@@ -186,7 +186,7 @@ def test_a_missing_extra_is_reported_with_the_command_to_install_it(tmp_path: Pa
     assert (done.returncode, done.stderr) == (
         2,
         (
-            f"otel-modeldata: expected the receiver's dependencies, got no {missing}; "
+            f"otel-modeldata: expected the dependencies of receiver, got no {missing}; "
             "pip install 'otel-modeldata[receiver]'\n"
         ),
     )

@@ -20,6 +20,7 @@ from otel_modeldata import semconv
 from ...config import receiver as configuration
 from ...exceptions import ConfigError, StoreCheckError
 from ...storage.open_store import open_store
+from ..missing_package import missing_package
 from ..store_argument import add_store, chosen_store, path_argument, with_origin
 
 if TYPE_CHECKING:
@@ -137,9 +138,7 @@ def audit(arguments: argparse.Namespace) -> None:
 
         from . import finding, summary  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigError(
-            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
-        ) from None
+        raise missing_package(error, "receiver") from None
     _check(arguments)
     url = chosen_store(arguments)
     names = ("endpoint", "deployment", "collection", "first", "last")

@@ -13,6 +13,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
+from ..missing_package import missing_package
 from ..store_argument import path_argument
 
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ def check(arguments: argparse.Namespace) -> None:
 
         from .run import check_files  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigError(
-            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
-        ) from None
+        raise missing_package(error, "receiver") from None
     files = check_files(arguments.files, arguments.kind)
     environment = read_environment() if arguments.environment else None
     sys.stdout.write(_as_json(files, environment) if arguments.json else _as_text(files, environment))

@@ -17,6 +17,7 @@ from otel_modeldata.exceptions import ModelDataError
 
 from ...config import receiver as configuration
 from ...exceptions import ConfigError
+from ..missing_package import missing_package
 from ..store_argument import store_argument
 
 if TYPE_CHECKING:
@@ -101,9 +102,7 @@ def _verify(arguments: argparse.Namespace) -> Verification:
     try:
         from . import run, summary  # noqa: PLC0415 (the command line starts without them)
     except ImportError as error:
-        raise ConfigError(
-            f"expected the demo's dependencies, got no {error.name}; pip install 'otel-modeldata[demo]'"
-        ) from None
+        raise missing_package(error, "demo") from None
     result = run.run(config, arguments.requests, show_progress=not arguments.json)
     if arguments.json:
         sys.stdout.write(json.dumps(result.facts()) + "\n")

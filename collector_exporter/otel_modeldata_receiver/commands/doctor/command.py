@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata import semconv
 
-from ...exceptions import ConfigError
 from ..canary_collection import CANARY_COLLECTION
+from ..missing_package import missing_package
 from ..store_argument import endpoint_argument, store_argument
 from ..terminal import writer
 
@@ -107,9 +107,7 @@ def doctor(arguments: argparse.Namespace) -> None:
 
         from .run import Examination, examine  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigError(
-            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
-        ) from None
+        raise missing_package(error, "receiver") from None
     with _sending_to(arguments.endpoint, _ENDPOINT_VARIABLE, STORE_VARIABLE):
         environment = read_environment()
         examination = Examination(

@@ -10,6 +10,7 @@ from otel_modeldata_reader.report import counted
 
 from ...config.store_url import shown_store
 from ...exceptions import ConfigError, StoreCheckError
+from ..missing_package import missing_package
 from ..store_argument import add_datastores, add_store_flag, chosen_store, path_argument, with_origin
 
 if TYPE_CHECKING:
@@ -74,9 +75,7 @@ def label(arguments: argparse.Namespace) -> None:
         import otel_modeldata_reader as reader  # noqa: PLC0415 (the command line starts without it)
         from otel_modeldata_reader.labels import frames_of_csv  # noqa: PLC0415 (likewise)
     except ImportError as error:
-        raise ConfigError(
-            f"expected the reader's dependencies, got no {error.name}; pip install 'otel-modeldata[read,receiver]'"
-        ) from None
+        raise missing_package(error, "read,receiver") from None
     try:
         (frame,) = frames_of_csv(arguments.file, arguments.id, arguments.time)
     except reader.ReaderError as error:

@@ -24,7 +24,9 @@ _DRAFT: Final = ".{}.relink"
 _COPY_BYTES: Final = 1 << 20
 
 
-def replace_lines(path: Path, change: Callable[[bytes], bytes], *, write: bool) -> bool:
+def replace_lines(
+    path: Path, change: Callable[[bytes], bytes], *, write: bool, before: Callable[[], object] = lambda: None
+) -> bool:
     """Replace each line of a file; return whether any differs. A file without a different line is not touched.
 
     A receiver that appends to the file nevertheless finds another one under its name, and continues in a new blob.
@@ -33,6 +35,7 @@ def replace_lines(path: Path, change: Callable[[bytes], bytes], *, write: bool) 
         path: the file.
         change: from a line, with its line break, to the new one; called once for each.
         write: whether the file is replaced.
+        before: called before it is replaced.
 
     Raises:
         StoreCheckError: it cannot be replaced; it is as it was.
@@ -61,6 +64,7 @@ def replace_lines(path: Path, change: Callable[[bytes], bytes], *, write: bool) 
                     target.write(change(line))
                 target.flush()
                 os.fsync(target.fileno())
+            before()
             draft.replace(path)
             _flush(path.parent)
     except OSError as error:

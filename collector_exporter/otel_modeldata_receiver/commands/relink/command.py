@@ -8,18 +8,23 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 import sys
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...config.store_url import is_azure, meant_store, shown_store
 from ...exceptions import ConfigError, StoreCheckError
+from ...storage.locking.local_lock import LocalLock
+from ...storage.locking.store_lock import LOCK_NAME
 from ...storage.open_store import open_store
+from ..missing_package import missing_package
 from ..store_argument import add_store, chosen_store, store_argument
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ...storage.store import StoredObject
     from .run import Relinked
@@ -33,6 +38,8 @@ Azure ML's reader opens nothing else. Audit finds the files without this.
 Only the references change. Each blob is replaced as a whole, so an
 interrupted run leaves whole blobs, and a second one continues. Stop the
 receiver of the store before: it would take replaced blobs for lost ones.
+Seals and Parquet files of an hour whose lines change are removed: run seal and
+compact again. Hours of which compact has removed lines stay as they are.
 """
 _EPILOG: Final = """\
 examples:
@@ -88,15 +95,25 @@ def relink(arguments: argparse.Namespace) -> None:
     try:
         from . import run as relinking  # noqa: PLC0415 (the command line starts without it)
     except ImportError as error:
-        raise ConfigError(
-            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
-        ) from None
+        raise missing_package(error, "receiver") from None
     place = _place(url if arguments.to is None else arguments.to, is_relative=arguments.relative)
     listing = _listing(url)
     if not listing:
         raise StoreCheckError(f"expected blobs of a receiver in {shown_store(url)}, got none: correct the store")
-    result = relinking.relink(Path(meant_store(url)).absolute(), listing, place, write=not arguments.dry_run)
+    root = Path(meant_store(url)).absolute()
+    with nullcontext() if arguments.dry_run else _locked(root):
+        result = relinking.relink(root, listing, place, write=not arguments.dry_run)
     _print(result, shown_store(url), as_json=arguments.json, is_dry=arguments.dry_run)
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Keep other commands from changing the store."""
+    lock = LocalLock(root / LOCK_NAME, f"'relink' of process {os.getpid()}")
+    try:
+        yield
+    finally:
+        asyncio.run(lock.release())
 
 
 def _place(url: str, *, is_relative: bool) -> Callable[[str], str]:
@@ -122,7 +139,13 @@ def _listing(url: str) -> Sequence[StoredObject]:
 def _print(result: Relinked, store: str, *, as_json: bool, is_dry: bool) -> None:
     counts = result.counts
     if as_json:
-        facts = {"store": store, "dry_run": is_dry, "blobs": list(result.blobs), **dataclasses.asdict(counts)}
+        facts = {
+            "store": store,
+            "dry_run": is_dry,
+            "blobs": list(result.blobs),
+            "left": list(result.left),
+            **dataclasses.asdict(counts),
+        }
         sys.stdout.write(json.dumps(facts) + "\n")
     else:
         done = "would be rewritten" if is_dry else "rewritten"
@@ -130,6 +153,10 @@ def _print(result: Relinked, store: str, *, as_json: bool, is_dry: bool) -> None
             f"{store}: {counts.rewritten:,} references in {len(result.blobs):,} blobs {done}, {counts.right:,} were "
             f"right, {counts.foreign:,} lead outside of their folder\n"
         )
+        if result.left:
+            sys.stdout.write(
+                f"{len(result.left):,} blobs are left as they are: other lines of their hours are in Parquet files only\n"
+            )
     if counts.missing:
         sys.stdout.flush()
         sys.exit(

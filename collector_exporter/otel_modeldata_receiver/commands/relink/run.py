@@ -10,6 +10,7 @@ from ...storage.parking import parked_names
 from ...storage.store import BLOB_SUFFIX
 from .blob_file import replace_lines
 from .line_references import Counts, rewritten
+from .vouched_folders import VouchedFolders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +28,12 @@ class Relinked:
     Attributes:
         blobs: names of the blobs that were replaced, or would be.
         counts: the references.
+        left: names of blobs that are left as they are, because other lines of their folder are in Parquet files only.
     """
 
     blobs: Sequence[str]
     counts: Counts
+    left: Sequence[str] = ()
 
 
 def relink(root: Path, listing: Sequence[StoredObject], place: Callable[[str], str], *, write: bool) -> Relinked:
@@ -46,15 +49,22 @@ def relink(root: Path, listing: Sequence[StoredObject], place: Callable[[str], s
         StoreCheckError: a blob cannot be replaced; those before it are, and a second run continues.
     """
     objects = {_final_name(one.name) for one in listing if not one.name.endswith(BLOB_SUFFIX)}
-    counts, replaced = Counts(), []
+    counts, replaced, left = Counts(), [], []
+    vouched = VouchedFolders(root, listing)
     for name, folder in _blobs(listing):
+        if vouched.has_dropped_lines(name.rpartition("/")[0]):
+            left.append(name)
+            continue
 
         def change(line: bytes, folder: str = folder) -> bytes:
             return rewritten(line, folder, objects, place, counts)
 
-        if replace_lines(root / name, change, write=write):
+        def release(name: str = name) -> None:
+            vouched.release(name.rpartition("/")[0])
+
+        if replace_lines(root / name, change, write=write, before=release):
             replaced.append(name)
-    return Relinked(blobs=replaced, counts=counts)
+    return Relinked(blobs=replaced, counts=counts, left=left)
 
 
 def _final_name(name: str) -> str:

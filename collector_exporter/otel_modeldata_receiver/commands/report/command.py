@@ -53,14 +53,22 @@ environment:
 
 exit codes:
   0    reported; with --watch ended by Ctrl-C or SIGTERM
-  1    a figure of --fail-on reaches its threshold
+  1    a figure of --fail-on reaches its threshold, or cannot be compared,
+       because the window or the baseline has no rows
   2    wrong command line, no such deployment, or a baseline that is none
   3    the store cannot be read
   130  Ctrl-C
 """
 _LONGEST_WATCH: Final = 7 * 86_400
-_WITHOUT_THRESHOLD: Final = frozenset({"any", "rows", "columns"})
-"""What --fail-on may name, too: every finding, collections without rows, and columns that one side lacks."""
+_WITHOUT_THRESHOLD: Final = frozenset({"any", "rows", "baseline", "columns"})
+"""What --fail-on may name, too: every finding, collections or a baseline without rows, and columns that one side
+lacks."""
+_OF_BASELINE: Final = frozenset(
+    {"psi", "normalized_wasserstein", "jensen_shannon", "ks_statistic", "new_categories", "baseline"}
+)
+"""Measures that there are only beside a baseline."""
+_NOT_COMPARED: Final = frozenset({"rows", "baseline"})
+"""Findings that say that there is no such measure."""
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
@@ -156,6 +164,8 @@ def _put(found: Report, arguments: argparse.Namespace) -> None:
 
 def _failed(found: Report, measures: list[tuple[str, float | None]]) -> int:
     names = {name for name, _ in measures}
+    if names & _OF_BASELINE:  # what was not compared is not well
+        names |= _NOT_COMPARED
     return sum("any" in names or one.measure in names for one in found.findings)
 
 
@@ -176,6 +186,8 @@ def _thresholds(arguments: argparse.Namespace) -> Thresholds:
     for name, _ in arguments.fail_on:
         if name in known and getattr(thresholds, name) is None:
             raise ConfigError(f"expected a threshold of {name} for --fail-on, got none: write {name}=0.1, for example")
+        if name in _OF_BASELINE and arguments.baseline is None:
+            raise ConfigError(f"expected a baseline for --fail-on {name}, got none: name a file or a window")
     return thresholds
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Final
 
-from ..terminal import columns, fitting, writer
+from otel_modeldata_reader.report import counted
+from otel_modeldata_reader.reporting.figures.findings import label_notes
+
+from ..printable import printable
+from ..terminal import WIDTH, columns, fitting, writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +39,7 @@ def show(figures: Figures, page: Path | None) -> None:
     against = "" if figures.baseline is None else f" against {figures.baseline.name}"
     say(fitting(f"{figures.name}  {_window(figures)}{against}"), "bold")
     for line in _facts(figures):
-        say(fitting(line))
+        _wrapped(line, say, "")
     say("")
     _show_findings(figures, say)
     for collection in figures.collections:
@@ -68,7 +73,7 @@ def _show_findings(figures: Figures, say: Callable[..., None]) -> None:
         return
     say("what needs eyes", "bold")
     for one in found[:_SHOWN_FINDINGS]:
-        say(fitting(f"  {_place(one)}{one.text}"), "red")
+        _wrapped(f"{_place(one)}{one.text}", say, "red", "  ")
     if len(found) > _SHOWN_FINDINGS:
         say(f"  and {len(found) - _SHOWN_FINDINGS:,} more: --json and --html have all", "dim")
 
@@ -76,7 +81,7 @@ def _show_findings(figures: Figures, say: Callable[..., None]) -> None:
 def _show_columns(collection: CollectionFigures, say: Callable[..., None]) -> None:
     say("")
     before = "" if collection.baseline_rows is None else f", {collection.baseline_rows:,} in the baseline"
-    say(fitting(f"{collection.name}: {collection.rows:,} rows{before}"), "bold")
+    say(fitting(f"{collection.name}: {counted(collection.rows, 'row')}{before}"), "bold")
     if not collection.columns:
         return
     say(_line(_HEAD), "dim")
@@ -85,6 +90,9 @@ def _show_columns(collection: CollectionFigures, say: Callable[..., None]) -> No
         say(_line(_cells(one)))
     if len(ordered) > _SHOWN_COLUMNS:
         say(f"and {len(ordered) - _SHOWN_COLUMNS:,} more columns: --json and --html have all", "dim")
+    for one in ordered[:_SHOWN_COLUMNS]:
+        if one.note is not None and one.kind != "text":
+            _wrapped(f"{one.name}: {one.note}", say)
     if collection.sampled_rows < collection.rows:
         say(fitting(f"KS and Wasserstein are of a fixed sample of {collection.sampled_rows:,} rows"), "dim")
 
@@ -94,10 +102,16 @@ def _show_performance(figures: Figures, say: Callable[..., None]) -> None:
     if figures.labels is not None and figures.labels[1]:
         labeled, scored = figures.labels
         say(f"labels: {labeled:,} of {scored:,} scored rows, {labeled / scored:.1%}", "bold")
+    for note in label_notes(figures):
+        _wrapped(note, say)
     found = figures.performance
     if found is None:
-        say(fitting(f"performance {figures.performance_note}"), "dim")
+        _wrapped(f"performance {figures.performance_note}", say)
         return
+    if found.without_prediction:
+        _wrapped(f"{counted(found.without_prediction, 'labeled row')} without a prediction, left out", say)
+    if found.note is not None:
+        _wrapped(found.note, say)
     for name, measure in found.every.measures.items():
         ends = "" if measure.low is None else f"  {_number(measure.low)} to {_number(measure.high)}"
         say(f"  {name:<10}{_number(measure.value):>8}{ends}")
@@ -107,6 +121,20 @@ def _show_performance(figures: Figures, say: Callable[..., None]) -> None:
         for one in found.slices:
             values = [_number(one.measures[name].value) if name in one.measures else "" for name in names]
             say(_slice_line(one.name, (f"{one.labeled:,}", *values)))
+
+
+def _wrapped(sentence: str, say: Callable[..., None], style: str = "dim", indent: str = "") -> None:
+    """Say a sentence in as many lines as it takes, at most ten."""
+    lines = textwrap.wrap(
+        printable(sentence),
+        WIDTH,
+        subsequent_indent=f"{indent}  ",
+        initial_indent=indent,
+        max_lines=10,
+        placeholder="...",
+    )
+    for line in lines:
+        say(fitting(line), style)
 
 
 def _slice_line(name: str, cells: tuple[str, ...]) -> str:

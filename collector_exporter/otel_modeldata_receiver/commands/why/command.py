@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
+from ..missing_package import missing_package
 from ..printable import printable
 from ..store_argument import add_datastores, add_store, chosen_store, endpoint_argument
 from ..terminal import WIDTH, writer
@@ -124,9 +124,7 @@ def why(arguments: argparse.Namespace) -> None:
 
         diagnosis = _found(arguments, ReaderError)
     except ImportError as error:
-        raise ConfigError(
-            f"expected the receiver's dependencies, got no {error.name}; pip install 'otel-modeldata[receiver]'"
-        ) from None
+        raise missing_package(error, "receiver") from None
     sys.stdout.write(json.dumps(_facts(diagnosis)) + "\n") if arguments.json else _show(diagnosis)
     if diagnosis.is_stopped:
         sys.stdout.flush()
@@ -193,8 +191,8 @@ def _around(
         yield from configuration.about_configuration(arguments.config, scope)
     url = arguments.receiver or (None if config is None else configuration.admin_url(config))
     if url is not None:
-        start = shlex.join(["otel-modeldata", "receive", "--config", str(arguments.config or "receiver.yaml")])
-        yield from receiver.about_receiver(url, start, scope, found)
+        file = None if arguments.config is None else str(arguments.config)
+        yield from receiver.about_receiver(url, file, scope, found)
     elif config is not None:
         yield from configuration.about_listener(config)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.diagnosis import Finding
@@ -30,12 +31,12 @@ _CURES: Final = {
 }
 
 
-def about_receiver(url: str, start: str, scope: Scope, diagnosis: Diagnosis) -> Iterator[Finding]:
+def about_receiver(url: str, config: str | None, scope: Scope, diagnosis: Diagnosis) -> Iterator[Finding]:
     """Ask the admin port of a receiver.
 
     Args:
         url: of the admin port, such as `http://127.0.0.1:9464`.
-        start: the command that starts the receiver.
+        config: its configuration file; None if that is not known, so that no command has it.
         scope: what is asked for.
         diagnosis: what the store has.
     """
@@ -44,7 +45,8 @@ def about_receiver(url: str, start: str, scope: Scope, diagnosis: Diagnosis) -> 
         ready = read_page(f"{base}/readyz")
     except NoPageError as error:
         sentence = f"expected a receiver with an admin port at {base}, got {error}: start it, or look at its log"
-        yield _finding("receiver_down", "stopped", sentence, start, f"curl {base}/readyz")
+        start = () if config is None else (shlex.join(["otel-modeldata", "receive", "--config", config]),)
+        yield _finding("receiver_down", "stopped", sentence, *start, f"curl {base}/readyz")
         return
     if ready.status == 503:
         sentence = f"the receiver takes nothing: {ready.text.strip()[:500]}; a restart does not help, repair the store"
@@ -66,10 +68,11 @@ def about_receiver(url: str, start: str, scope: Scope, diagnosis: Diagnosis) -> 
         yield _finding("no_metrics", "not checked", sentence)
         return
     if metrics is not None:
-        yield from _counts(metrics, scope, diagnosis, f"curl {base}/metrics")
+        check = f"curl {base}/metrics" if config is None else shlex.join(["otel-modeldata", "check", config])
+        yield from _counts(metrics, scope, diagnosis, f"curl {base}/metrics", check)
 
 
-def _counts(metrics: Metrics, scope: Scope, diagnosis: Diagnosis, run: str) -> Iterator[Finding]:
+def _counts(metrics: Metrics, scope: Scope, diagnosis: Diagnosis, run: str, check: str) -> Iterator[Finding]:
     accepted = sum(metrics.total(f"otelcol_receiver_accepted_{signal}") for signal in ("log_records", "spans"))
     aside = sum(metrics.total(f"otel_modeldata_{name}") for name in ("quarantined", "dropped"))
     refused = metrics.by("otel_modeldata_refused_requests", "error_type")
@@ -99,7 +102,7 @@ def _counts(metrics: Metrics, scope: Scope, diagnosis: Diagnosis, run: str) -> I
             f"the receiver has accepted {of_tenant:,.0f} records of {scope.tenant}, and {scope.store} has none of "
             f"{scope.shown}: it writes to another store, or its deployment files give the collection another place"
         )
-        yield _finding("written_elsewhere", outcome, sentence, "otel-modeldata check receiver.yaml")
+        yield _finding("written_elsewhere", outcome, sentence, check)
     else:
         names = f"{of_tenant:,.0f} of {scope.tenant}" if scope.tenant else f"{accepted:,.0f} records"
         yield _finding("accepted", "ok", f"the receiver has accepted {names} since it started")

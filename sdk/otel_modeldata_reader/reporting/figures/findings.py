@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from .column import ColumnFigures, Drift
     from .report import CollectionFigures, Figures, Thresholds
 
-__all__ = ["CHANCE", "findings_of", "with_findings"]
+__all__ = ["CHANCE", "findings_of", "label_notes", "with_findings"]
 
 CHANCE: Final = 0.01
 """A distance is no finding if one as large or larger is more likely than this, although nothing has changed."""
 _ORDER: Final = (
-    *("rows", "skipped", "errors", "type_changes", "columns"),
+    *("rows", "baseline", "skipped", "errors", "type_changes", "columns"),
     *("psi", "normalized_wasserstein", "jensen_shannon", "ks_statistic", "nulls", "new_categories"),
 )
 _DISTANCES: Final = {
@@ -41,12 +41,27 @@ _SKIPPED: Final = {
 
 def findings_of(figures: Figures) -> tuple[Finding, ...]:
     """The findings, by importance: what is missing or broken first, then drift, the largest first."""
-    found = [*_of_errors(figures)]
+    found = [*_of_errors(figures), *_of_baseline(figures)]
     for collection in figures.collections:
         found += _of_collection(collection, figures.thresholds)
         for column in collection.columns:
             found += _of_column(collection.name, column, figures.thresholds)
     return tuple(sorted(found, key=lambda one: (_ORDER.index(one.measure), -one.value)))
+
+
+def _of_baseline(figures: Figures) -> Iterator[Finding]:
+    """That a baseline has nothing to compare with: no figure says then that all is well."""
+    if figures.baseline is None:
+        return
+    with_rows = [one for one in figures.collections if one.rows]
+    without = [one for one in with_rows if not one.baseline_rows]
+    if figures.baseline.kind == "window":
+        for one in without:
+            text = f"no row in the baseline {figures.baseline.name}: nothing is compared"
+            yield Finding(measure="baseline", text=text, collection=one.name)
+    elif with_rows and len(without) == len(with_rows):
+        text = f"no row and column of the baseline {figures.baseline.name} to compare with: nothing is compared"
+        yield Finding(measure="baseline", text=text)
 
 
 def _of_errors(figures: Figures) -> Iterator[Finding]:
@@ -136,6 +151,18 @@ def _nulls(column: ColumnFigures, threshold: float | None) -> Iterator[tuple[str
     growth = share - baseline.null_share
     if growth >= threshold and window.nulls:
         yield f"is null in {share:.1%} of the rows, {baseline.null_share:.1%} in the baseline", growth
+
+
+def label_notes(figures: Figures) -> tuple[str, ...]:
+    """What became of labels that are of no scored row, in sentences."""
+    found = []
+    if figures.other_labels:
+        rows = "row that is none" if figures.other_labels == 1 else "rows that are none"
+        found.append(f"Labels since the beginning of the window name {figures.other_labels:,} other {rows} of it")
+    if figures.ambiguous_labels:
+        rows = counted(figures.ambiguous_labels, "row")
+        found.append(f"{rows} with a label repeat their row id: it is not known which of them is meant")
+    return tuple(found)
 
 
 def with_findings(figures: Figures) -> Figures:

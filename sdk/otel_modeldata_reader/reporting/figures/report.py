@@ -52,7 +52,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that needs eyes.
 
     Attributes:
-        measure: which figure, such as `psi`; a field of `Thresholds`, or `rows` or `columns` for what is missing.
+        measure: which figure, such as `psi`; a field of `Thresholds`, or `rows`, `baseline` or `columns` for what is
+            missing.
         text: the sentence.
         collection: of the store; None for the whole deployment.
         column: of the collection; None for all of it.
@@ -190,6 +191,7 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
         by: the column of the slices.
         slices: the most frequent values of that column.
         compared: labeled rows whose values were compared: fewer than there are where there are very many.
+        without_prediction: labeled rows, of those that were looked at, that have no prediction: they are left out.
     """
 
     kind: str
@@ -202,6 +204,7 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None
     slices: tuple[Slice, ...] = ()
     compared: int = 0
+    without_prediction: int = 0
 
 
 class CollectionFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,6 +270,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         performance: None if it is not known.
         performance_note: why it is not known.
         labels: labeled and all scored rows; None if no labels were looked for.
+        other_labels: rows that labels since the beginning of the window name, and that are no scored rows of it.
+        ambiguous_labels: those of them whose row id repeats, so that it is not known which row is meant.
     """
 
     name: str
@@ -286,3 +291,5 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     performance: Performance | None = None
     performance_note: str | None = None
     labels: tuple[int, int] | None = None
+    other_labels: int = 0
+    ambiguous_labels: int = 0

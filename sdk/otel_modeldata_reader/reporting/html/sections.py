@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..figures.findings import CHANCE
+from ..figures.findings import CHANCE, label_notes
 from .charts import interval_line, latency_bars, volume_bars
 from .column_card import all_figures, column_card
 from .text import count, duration, number, percent, shown
@@ -87,7 +87,8 @@ def performance_section(figures: Figures) -> str:
     if figures.labels is not None:
         labeled, scored = figures.labels
         share = labeled / scored if scored else 0.0
-        parts.append(f"<p>{count(labeled)} of {count(scored)} scored rows have a label, {percent(share)}.</p>")
+        others = "".join(f" {shown(one)}." for one in label_notes(figures))
+        parts.append(f"<p>{count(labeled)} of {count(scored)} scored rows have a label, {percent(share)}.{others}</p>")
     if found is None:
         parts.append(f'<p class="soft">{shown(figures.performance_note or "not known")}</p>')
     else:
@@ -123,7 +124,10 @@ def _performance(found: Performance) -> str:
     elif found.kind == "classes":
         notes.append("Precision, recall and F1 are means over all classes.")
     if found.note is not None:
-        notes.append(f"{shown(found.note[:1].upper() + found.note[1:])}.")
+        end = "" if found.note.endswith("?") else "."
+        notes.append(f"{shown(found.note[:1].upper() + found.note[1:])}{end}")
+    if found.without_prediction:
+        notes.append(f"{count(found.without_prediction)} labeled rows have no prediction and are left out.")
     notes.append("Intervals are of 95 %: Wilson's for shares, DeLong's for AUC, by bootstrap for the others.")
     if found.compared < sum(one.labeled for one in rows[:1]):
         notes.append(f"Values of {count(found.compared)} rows were compared.")

@@ -28,6 +28,7 @@ _FEW: Final = 20
 _SHOWN_SLICES: Final = 20
 _QUARTERS: Final = 4
 _THRESHOLD: Final = 0.5
+_FOREIGN: Final = "no prediction is one of the classes of the labels: do both write classes the same way?"
 
 
 def performance_of(scored: ScoredRows) -> Performance | str:
@@ -57,6 +58,7 @@ def performance_of(scored: ScoredRows) -> Performance | str:
         by=roles.by,
         slices=slices,
         compared=int(known.sum()),
+        without_prediction=int(_mask(rows["label"].is_valid()).sum()) - int(known.sum()),
     )
 
 
@@ -104,6 +106,7 @@ class _Compared:
         of_label, of_prediction = np.zeros(len(label), np.int64), np.zeros(len(label), np.int64)
         of_label[known], of_prediction[known] = np.split(codes, [len(texts)])
         positive = len(names) - 1 if len(names) <= 2 else None
+        is_foreign = not set(texts.tolist()) & set(others.tolist())
         return cls(
             "classes",
             known,
@@ -112,6 +115,7 @@ class _Compared:
             names=names.tolist(),
             positive=positive,
             score=score if positive is not None else None,
+            note=_FOREIGN if is_foreign else None,
         )
 
     @property

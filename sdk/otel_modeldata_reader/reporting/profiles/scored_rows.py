@@ -71,6 +71,8 @@ class ScoredRows:
         roles: which columns they are.
         scored: rows that have inputs and outputs.
         labeled: scored rows with a label, in the whole window.
+        named: different rows that labels name, of all labels since the beginning of the window.
+        ambiguous: rows that labels name and whose row id repeats.
         latencies: milliseconds from the inputs to the outputs, where both have a time with nanoseconds.
     """
 
@@ -78,6 +80,8 @@ class ScoredRows:
     roles: Roles
     scored: int = 0
     labeled: int = 0
+    named: int = 0
+    ambiguous: int = 0
     latencies: RowSample
 
 
@@ -110,7 +114,7 @@ def read_scored(  # noqa: PLR0913 (where, when, and which columns)
     sliced = [] if roles.by is None else [roles.by]
     sample = _TableSample(MOST_ROWS)
     latencies = RowSample(1)
-    scored = labeled = 0
+    scored = labeled = named_rows = ambiguous = 0
     for window in intervals:
         # Labels come late, so their window has no end.
         of_labels = None if labels is None else read(labels, moments_of(window, EDGE_NS)[0]).to_arrow()
@@ -126,9 +130,19 @@ def read_scored(  # noqa: PLR0913 (where, when, and which columns)
         sample.add(_picked(joined.table, roles, names, of_by))
         scored += joined.report.joined
         labeled += _labeled(joined.table, roles, names)
+        named_rows = max(named_rows, joined.report.labels.rows)  # the first part reads all of them
+        ambiguous += joined.report.labels.ambiguous
         found = _latencies(joined.table)
         latencies.add([found], len(found))
-    return ScoredRows(rows=sample.table(), roles=roles, scored=scored, labeled=labeled, latencies=latencies)
+    return ScoredRows(
+        rows=sample.table(),
+        roles=roles,
+        scored=scored,
+        labeled=labeled,
+        named=named_rows,
+        ambiguous=ambiguous,
+        latencies=latencies,
+    )
 
 
 def _read(read: Callable[..., Reading], name: str, ends: tuple[Any, Any], own: Sequence[str]) -> pa.Table:

@@ -16,6 +16,7 @@ from azure_reader import JobFailedError, blob_name, rows_below
 from otlp_requests import NOON, record
 from receiver_process import ReceiverProcess, wait_until
 
+import otel_modeldata_reader as reader
 from otel_modeldata import semconv
 from otel_modeldata_receiver.commands import main
 
@@ -77,7 +78,9 @@ def moved(tmp_path: Path, written: Path) -> Path:
 
 
 def files(store: Path) -> dict[str, bytes]:
-    return {path.relative_to(store).as_posix(): path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    """The files of a store without its lock."""
+    found = {path.relative_to(store).as_posix(): path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    return {name: content for name, content in found.items() if not name.startswith("_maintenance/")}
 
 
 def test_azures_reader_finds_the_rows_of_a_moved_store_after_relink(
@@ -256,3 +259,39 @@ def test_wrong_usage_changes_nothing(
     found, out, err = relink(capsys, *(text.format(moved) for text in arguments))
     assert (found, out, part in err) == (code, "", True), err
     assert files(moved) == before
+
+
+def rows_and_report(store: Path) -> tuple[int, object]:
+    reading = reader.open(store).read(INPUTS)
+    rows = reading.to_arrow().num_rows
+    return rows, (reading.report.distrusted, reading.report.foreign)
+
+
+def test_what_vouches_for_the_old_bytes_of_an_hour_goes_with_them(
+    moved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = reader.open(moved)
+    store.seal(lateness=0)
+    store.compact(older=0)
+    before = rows_and_report(moved)
+    assert len(relinked(capsys, moved)["blobs"]) == 3
+    assert not [name for name in files(moved) if name.startswith(("_parquet/", f"_sealed/{INPUTS}"))]
+    assert rows_and_report(moved) == before
+    assert [one.state for one in store.sealed()] == ["closed", "closed"]
+    store.compact(older=0)
+    assert rows_and_report(moved) == before
+
+
+def test_an_hour_of_which_lines_were_removed_stays_as_it_is(moved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = reader.open(moved)
+    (blob,) = (moved / INPUTS).rglob("*.jsonl")
+    lines = blob.read_bytes()
+    store.compact(INPUTS, older=0, drop_lines=True)
+    other = blob.with_name(f"{1:032x}000000.jsonl")
+    other.parent.mkdir(exist_ok=True)
+    other.write_bytes(lines)  # late lines, of another receiver
+    before = files(moved)
+    assert relinked(capsys, moved)["left"] == [other.relative_to(moved).as_posix()]
+    after = files(moved)
+    kept = [name for name in before if name.startswith(("_parquet/", f"{INPUTS}/"))]
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}

@@ -50,10 +50,11 @@ def test_a_report_is_a_page_of_80_columns(store: Path, capsys: pytest.CaptureFix
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
     lines = out.splitlines()
-    assert lines[:6] == [
+    assert lines[:7] == [
         "shop/blue  2026-11-16 00:00 to 2026-11-23 00:00 against 2026-11-09 to 2026-11-16",
         "requests 10, rows 10",
-        "latency 5.0 ms median, 5.0 ms 99 % (from the event of the inputs to that of t...",
+        "latency 5.0 ms median, 5.0 ms 99 % (from the event of the inputs to that of the",
+        "  outputs)",
         "errors not known: there is neither a collection response nor a span of a server",
         "",
         "what needs eyes",
@@ -98,6 +99,27 @@ def test_a_pipeline_stops_at_a_threshold(
         assert str(found).startswith("otel-modeldata: ")
 
 
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [(["--fail-on", "psi"], 1), (["--fail-on", "baseline"], 1), (["--fail-on", "any"], 1), (["--fail-on", "nulls"], 0)],
+)
+def test_a_pipeline_stops_at_a_baseline_without_rows(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int
+) -> None:
+    header = tmp_path / "header.csv"
+    header.write_text("age,country,score\n")
+    for baseline in (header, "2020-01-01..2020-01-08"):
+        found, out, _ = report(capsys, "shop/blue", store, *ENDS, "--baseline", baseline, *options)
+        assert (0 if found == 0 else 1) == code
+        assert "nothing is compared" in " ".join(out.split())
+
+
+def test_a_pipeline_stops_at_a_window_without_rows(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    window = ("--since", "2020-01-01", "--until", "2020-01-02")
+    found, _, _ = report(capsys, "shop/blue", store, *window, "--baseline", BASELINE, "--fail-on", "psi")
+    assert found != 0
+
+
 @pytest.fixture
 def in_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables of a shell that names the store."""
@@ -115,6 +137,8 @@ def in_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["shop/blue", "--fail-on", "speed=1"], 2, "expected a measure like psi, "),
         (["shop/blue", "--fail-on", "speed"], 2, "expected a measure like psi, "),
         (["shop/blue", "--fail-on", "ks_statistic"], 2, "expected a threshold of ks_statistic for --fail-on, got none"),
+        (["shop/blue", "--fail-on", "psi"], 2, "expected a baseline for --fail-on psi, got none"),
+        (["shop/blue", "--fail-on", "new_categories=3"], 2, "expected a baseline for --fail-on new_categories, got no"),
         (["shop/blue", "--watch", "0"], 2, "expected 1 to 604800 seconds, got '0'"),
         (["shop/blue", "--watch", "60"], 2, "expected something that takes the figures of --watch"),
         (["shop/blue", "--since", "soon"], 2, "expected a since like "),
