@@ -28,12 +28,12 @@ This module does not depend on callers and queues (`group_commit.py`), nor on an
 from __future__ import annotations
 
 import logging
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import StoreCheckError
-from ..layout.blob_path import parse_blob_path
 from .folders.known_blobs import KnownBlobs
 from .folders.replaced_blobs import blob_name_of, note_folder
 from .store import BLOB_SUFFIX, BlobState, FencedError
@@ -70,6 +70,10 @@ class _Blob:
     certain: bool = False
     stale: bool = False
     fenced: bool = False
+
+
+_DATED: Final = re.compile(r"(?:^|/)(\d{4}(?:/\d\d){0,4})/[^/]*$", re.ASCII)
+"""The time in the name of a folder, in UTC."""
 
 
 class RollingBlobWriter:
@@ -309,5 +313,5 @@ class RollingBlobWriter:
 
 def _has_ended(stem: str) -> bool:
     """Whether the time of a folder is over."""
-    date = parse_blob_path(f"{stem}0{BLOB_SUFFIX}").date
-    return date < time.strftime("%Y/%m/%d/%H/%M", time.gmtime())[: len(date)]
+    match = _DATED.search(stem)
+    return match is not None and match[1] < time.strftime("%Y/%m/%d/%H/%M", time.gmtime())[: len(match[1])]
