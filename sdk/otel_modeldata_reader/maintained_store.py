@@ -230,7 +230,7 @@ class MaintainedStore:
         """Wait until an hour of a collection is complete, and seal it then.
 
         Args:
-            collection: as for `read`; it may have no event yet.
+            collection: as for `read`; it may come into being while this waits.
             hour: a moment in the hour, in UTC: `2026-11-22T10`, as for `since` of `read`.
             lateness: as for `seal`.
             timeout: seconds to wait at most.
@@ -241,6 +241,7 @@ class MaintainedStore:
             `is_complete`, the time ended before. The state `empty` is that of an hour without events.
 
         Raises:
+            UnknownNameError: the hour has no events, and the store has no such collection.
             ReaderError: as for `seal`.
         """
         from .sealing.waiting import sealed_when_complete  # noqa: PLC0415 (imports msgspec)

@@ -28,13 +28,14 @@ This module does not depend on callers and queues (`group_commit.py`), nor on an
 from __future__ import annotations
 
 import logging
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import StoreCheckError
 from .folders.known_blobs import KnownBlobs
-from .folders.replaced_blobs import blob_name_of
+from .folders.replaced_blobs import blob_name_of, note_folder
 from .store import BLOB_SUFFIX, BlobState, FencedError
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ class _Blob:
     certain: bool = False
     stale: bool = False
     fenced: bool = False
+
+
+_DATED: Final = re.compile(r"(?:^|/)(\d{4}(?:/\d\d){0,4})/[^/]*$", re.ASCII)
+"""The time in the name of a folder, in UTC."""
 
 
 class RollingBlobWriter:
@@ -190,12 +195,25 @@ class RollingBlobWriter:
         if self._ordinal is None:
             self._blob = newest
             last = names[-1][0] if names else -1
-            self._ordinal = max(last + (newest is None), self._least_ordinal)
+            ordinal = max(last + (newest is None), self._least_ordinal)
+            self._ordinal = ordinal if names or not _has_ended(self._stem) else await self._never_used(ordinal)
         if self._known.has_lost:
             if self._blob is None:
                 await self._create()
             await self._known.report(found)
         self._has_learned = True
+
+    async def _never_used(self, ordinal: int) -> int:
+        """The first ordinal that no removed blob had: Parquet files, seals and tombstones name such blobs.
+
+        Blobs are removed when their time is over, so new folders cost no request.
+        """
+        try:
+            while await self._store.walk(note_folder(self._name(ordinal))):
+                ordinal += 1
+        except StoreCheckError:  # there is no store yet, so nothing was removed from it
+            pass
+        return ordinal
 
     async def _learn_tails(self, names: Sequence[tuple[int, str]]) -> tuple[_Blob | None, int]:
         """Learn the ids in the last `tail_bytes` of all blobs, more after a loss.
@@ -291,3 +309,9 @@ class RollingBlobWriter:
         """The names of its blobs with their ordinals, ascending; a copy has that of the blob which it replaced."""
         digits = ((blob_name_of(name)[len(self._stem) : -len(BLOB_SUFFIX)], name) for name in names)
         return sorted((int(text), name) for text, name in digits if text.isascii() and text.isdigit())
+
+
+def _has_ended(stem: str) -> bool:
+    """Whether the time of a folder is over."""
+    match = _DATED.search(stem)
+    return match is not None and match[1] < time.strftime("%Y/%m/%d/%H/%M", time.gmtime())[: len(match[1])]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ..blobs.dated_folder import is_closed
 from ..blobs.listing import CollectionBlobs, collections_of, hours_of
 from ..blobs.set_aside import parked_folders
+from ..collection import collection_named
 from ..exceptions import StoreBusyError
 from ..window import Window
 from .folder_seal import FolderSeal, moment_of
@@ -37,7 +38,7 @@ def sealed_when_complete(  # noqa: PLR0913 (keywords)
 
     Args:
         store: has them.
-        root: the collection; it may have no blob yet.
+        root: the collection; it may come into being while this waits.
         start_ns: the first nanosecond of the hour since the epoch.
         lateness: seconds that events may be late.
         timeout: seconds to wait at most.
@@ -49,6 +50,7 @@ def sealed_when_complete(  # noqa: PLR0913 (keywords)
         an hour without events.
 
     Raises:
+        UnknownNameError: the hour has no events, and the store has no such collection.
         StoreUnavailableError: the store cannot be read or written.
     """
     end = time.monotonic() + timeout
@@ -57,6 +59,8 @@ def sealed_when_complete(  # noqa: PLR0913 (keywords)
         found = _sealed(store, root, window, lateness)
         left = end - time.monotonic()
         if all(one.is_complete for one in found) or left <= 0:
+            if all(one.state in {"empty", "open"} and not one.waits_for for one in found):
+                collection_named(store, root)  # a misspelled one has no events in any hour
             return found
         sleep(min(poll, left))
 

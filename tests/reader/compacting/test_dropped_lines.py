@@ -55,6 +55,7 @@ async def test_an_event_that_comes_again_after_a_restart_is_read_once(tmp_path: 
     again = Sink(LocalStore(tmp_path), instance=INSTANCE)
     assert await again.append(FOLDER, _lines(2, 4)) == Appended(stored=2, duplicates=0)
     await again.close()
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [f"{INSTANCE}000001.jsonl"], "no name comes again"
     assert not (tmp_path / "_vanished").exists()
     assert snapshot(tmp_path).report.duplicates == 1
     assert _ids(tmp_path) == ["event-1", "event-2", "event-3", "event-4"]

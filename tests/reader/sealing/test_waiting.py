@@ -28,8 +28,8 @@ def test_an_hour_without_events_is_complete_when_it_has_ended(tmp_path: Path) ->
     store = reader.open(tmp_path)
     (one,) = store.wait_sealed(COLLECTION, "2026-11-22T13", timeout=0)
     assert (one.date, one.state, one.is_complete) == ("2026/11/22/13", "empty", True)
-    (one,) = store.wait_sealed("shop/blue/model_outputs", "2026-11-22T10", timeout=0)
-    assert (one.state, one.is_complete) == ("empty", True)
+    with pytest.raises(reader.UnknownNameError, match="did you mean 'shop/blue/model_inputs'"):
+        store.wait_sealed("shop/blue/model_inputz", "2026-11-22T10", timeout=0)
     (one,) = store.wait_sealed(COLLECTION, datetime.now(UTC) + timedelta(hours=1), timeout=0)
     assert (one.state, one.is_complete) == ("open", False)
     parked = tmp_path / "_parked" / COLLECTION / "2026/11/22/13" / f"{1:032x}000000.jsonl"

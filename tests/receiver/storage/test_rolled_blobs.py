@@ -20,6 +20,7 @@ from memory_store import (
 )
 from virtual_time import run
 
+from otel_modeldata_receiver.storage.folders.replaced_blobs import Replacement
 from otel_modeldata_receiver.storage.sink import Appended, SinkLimits
 from otel_modeldata_receiver.storage.store import BlobState, FencedError
 
@@ -247,3 +248,24 @@ def test_a_deleted_blob_is_replaced_by_the_next() -> None:
 
     run(main())
     assert store.contents == {SECOND: line(2).data}
+
+
+@pytest.mark.parametrize("fates", [(), ("refused",)], ids=["at once", "after an error"])
+def test_a_blob_never_gets_the_name_of_one_that_was_removed(fates: tuple[str, ...]) -> None:
+    store = MemoryStore()
+    store.note_fates = iter(fates)
+    for name in (FIRST, SECOND):
+        note = Replacement(blob=name, size=100)
+        store.objects[note.note_name] = note.note
+    sink = sink_on(store)
+    assert run(sink.append(FOLDER, lines(1, 2))) == Appended(stored=2, duplicates=0)
+    assert sorted(store.contents) == [THIRD]
+
+
+def test_the_folder_of_the_present_hour_costs_no_look_for_removed_blobs() -> None:
+    store = MemoryStore()
+    later = FOLDER.replace("2026", "9026")
+    run(sink_on(store).append(later, lines(1)))
+    assert store.count("walk") == 0
+    run(sink_on(store).append(FOLDER, lines(1)))
+    assert store.count("walk") == 1
