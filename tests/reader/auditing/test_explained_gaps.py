@@ -178,3 +178,15 @@ def test_dropped_lines_whose_files_cannot_be_read_are_a_finding(store: Path, dam
     (problem,) = result.unreadable_parts
     assert problem.startswith("expected ")
     assert not result.is_empty
+
+
+def test_lines_that_came_after_a_seal_are_counted_when_they_are_dropped_with_the_others(store: Path) -> None:
+    seal(store)
+    append(store / BLOB, lines(6, 7))
+    with otel_modeldata_reader.open(store) as opened:
+        opened.compact(drop_lines=True)
+    expected = [(6, 0, [(2, 3)])]
+    for use_seals in (True, False):
+        result = audited(store, use_seals=use_seals)
+        assert [(one.stored, one.duplicates, one.gaps) for one in result.reconciliations] == expected
+        assert result.dropped == 6
