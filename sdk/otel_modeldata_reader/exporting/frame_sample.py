@@ -118,7 +118,7 @@ def _is_read_again(frame: Any, name: str, kind: Any) -> bool:
             return False
         described = _plain(name, kind).with_metadata(own.schema.metadata)
         again = pa.table([own[0].cast(kind)], schema=described).to_pandas()
-    except (TypeError, ValueError, NotImplementedError, pa.ArrowException):
+    except (TypeError, ValueError, NotImplementedError, pa.ArrowException):  # what pandas and Arrow say of such a dtype
         return False
     return _shown(again) == _shown(frame)
 

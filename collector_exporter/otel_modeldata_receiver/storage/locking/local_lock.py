@@ -47,7 +47,7 @@ class LocalLock:
             ) from error
         try:
             self._take(holder)
-        except BaseException:
+        except BaseException:  # only to close the file; it is raised again
             os.close(self._file)
             raise
 

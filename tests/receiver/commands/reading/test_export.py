@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from command_run import run_command
 from read_lines import line, write
 
 import otel_modeldata_reader as reader
-from otel_modeldata_receiver.commands import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +22,7 @@ COLLECTION = "shop/blue/model_inputs"
 
 
 def export(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
-    try:
-        code: object = main.main(["export", *map(str, arguments)])
-    except SystemExit as error:
-        code = error.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+    return run_command(capsys, "export", *arguments)
 
 
 @pytest.fixture

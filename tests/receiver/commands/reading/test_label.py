@@ -6,21 +6,15 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from command_run import run_command
 from read_lines import line, write
-
-from otel_modeldata_receiver.commands import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def label(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
-    try:
-        code: object = main.main(["label", *map(str, arguments)])
-    except SystemExit as error:
-        code = error.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+    return run_command(capsys, "label", *arguments)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from command_run import run_command
 from deployment_requests import BASELINE, FIRST, WINDOW, Deployment
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader.reporting import Thresholds
-from otel_modeldata_receiver.commands import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,12 +23,7 @@ ENDS = ("--since", WINDOW[0], "--until", WINDOW[1])
 
 
 def report(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
-    try:
-        code: object = main.main(["report", *map(str, arguments)])
-    except SystemExit as error:
-        code = error.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+    return run_command(capsys, "report", *arguments)
 
 
 @pytest.fixture
