@@ -224,11 +224,15 @@ class _Expiry:
         return found
 
     def _stale_notes(self) -> Iterator[str]:
-        """The notes of earlier runs about blobs whose time has expired: no receiver writes to them any more."""
+        """The old notes of earlier runs about blobs whose time has expired.
+
+        A receiver that takes late events looks for the note of a blob that it knows, so a note stays for a month.
+        """
         from otel_modeldata_receiver.storage.folders.replaced_blobs import noted_blob  # noqa: PLC0415 (a store is open)
 
         for one in self._objects:
-            if one.name.startswith("_replaced/") and one.size < _MOST_NOTE_BYTES:
+            is_old = (one.modified or 0.0) < self._now_ns / 1e9 - _NOTE_SECONDS
+            if one.name.startswith("_replaced/") and is_old and one.size < _MOST_NOTE_BYTES:
                 blob = noted_blob(self._store.read(one.name, one.size))
                 if blob is not None and self._has_expired(date_of(blob)):
                     yield one.name
@@ -304,6 +308,8 @@ class _Expiry:
 
 
 _MOST_NOTE_BYTES: Final = 1 << 20
+_NOTE_SECONDS: Final = 30 * 86_400.0
+"""How long the note about a removed blob stays: receivers do not know a blob for longer."""
 
 
 def _count(counts: ErasedCounts, line: bytes) -> None:
