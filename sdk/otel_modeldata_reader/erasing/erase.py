@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .places import Place
     from .rewriting.blob_rewrite import Eraser
     from .stray_payloads import StrayPayloads
-    from .tombstone import ErasedHour
+    from .tombstone import ErasedHour, Tombstone
 
 __all__ = ["erase", "resume"]
 
@@ -49,8 +49,24 @@ _MOST_CHOICES: Final = 2
 _SAMPLE: Final = 5
 
 
-def erase(store: StoreAccess, request: EraseRequest, *, dry_run: bool, by: str = "", reason: str = "") -> Receipt:
+def erase(  # noqa: PLR0913 (most are keywords)
+    store: StoreAccess,
+    request: EraseRequest,
+    *,
+    dry_run: bool,
+    by: str = "",
+    reason: str = "",
+    keep: Callable[[Receipt], object] = lambda _: None,
+) -> Receipt:
     """Erase what a request says, or only say what would go.
+
+    Args:
+        store: has the rows.
+        request: what is erased.
+        dry_run: whether nothing is changed.
+        by: who erases.
+        reason: why.
+        keep: see `finished`.
 
     Raises:
         UnknownNameError: no such collection or deployment.
@@ -66,11 +82,16 @@ def erase(store: StoreAccess, request: EraseRequest, *, dry_run: bool, by: str =
             journals = recovered(store, check)
             known = journals.get(info.id)
             journal = known or Journal(store, info, check)
-            return _Run(store, request, journal, check, condition).run(is_begun=known is not None)
+            journal.completed_by(by, reason)
+            return _Run(store, request, journal, check, condition, keep=keep).run(is_begun=known is not None)
 
 
-def resume(store: StoreAccess) -> list[Receipt]:
+def resume(store: StoreAccess, keep: Callable[[Receipt], object] = lambda _: None) -> list[Receipt]:
     """Complete every erasure that was interrupted.
+
+    Args:
+        store: has the rows.
+        keep: see `finished`.
 
     Raises:
         ReaderError: as for `erase`. One whose journal is damaged is named when no other one is left to complete.
@@ -84,7 +105,7 @@ def resume(store: StoreAccess) -> list[Receipt]:
             try:
                 request = request_of(journal.info.request)
                 with quarantine_condition(request.scope, request.where) as condition:
-                    receipts.append(_Run(store, request, journal, check, condition).run(is_begun=True))
+                    receipts.append(_Run(store, request, journal, check, condition, keep=keep).run(is_begun=True))
             except StoreUnavailableError:
                 raise
             except ReaderError as error:  # a damaged journal must not keep others from being completed
@@ -149,15 +170,18 @@ class _Run:
         journal: of the erasure.
         check: proves that this command may still change the store.
         condition: that of the request, for records in quarantine.
+        keep: see `finished`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (called in two places)
         self,
         store: StoreAccess,
         request: EraseRequest,
         journal: Journal,
         check: Callable[[], None],
         condition: QuarantineCondition | None,
+        *,
+        keep: Callable[[Receipt], object],
     ) -> None:
         from otel_modeldata_receiver.storage.folders.replaced_blobs import copy_name  # noqa: PLC0415 (a store is open)
 
@@ -166,6 +190,7 @@ class _Run:
         self._journal = journal
         self._check = check
         self._condition = condition
+        self._keep = keep
         self._tool = tool()
         self._rewriter = BlobRewriter(store, journal, check, copy_name, self._tool)
         self._seen = _Round()
@@ -281,23 +306,28 @@ class _Run:
     def _finish(self, chosen: Chosen, selection: Selection, *, is_begun: bool) -> Receipt:
         info = self._journal.info
         if not is_begun:
-            return _receipt(self._store, info, chosen, hours=(), is_done=True)
+            receipt = _receipt(self._store, info, chosen, hours=(), is_done=True)
+            self._keep(receipt)
+            return receipt
         remove_leftovers(self._store, self._check, self._journal.steps(), selection)
         objects = self._store.walk()
         mentions = mentions_in(_erasers(self._store, objects, selection, self._request, self._condition), objects)
-        tombstone, name, predicate = finished(self._store, self._journal, self._check)
-        return _receipt(
-            self._store,
-            info,
-            chosen,
-            hours=tombstone.hours,
-            is_done=True,
-            blobs=tombstone.blobs,
-            objects=tombstone.objects,
-            tombstone=name,
-            predicate=predicate,
-            mentions=mentions,
-        )
+
+        def receipt_of(tombstone: Tombstone, name: str, predicate: str) -> Receipt:
+            return _receipt(
+                self._store,
+                msgspec.structs.replace(info, by=tombstone.by, reason=tombstone.reason),
+                chosen,
+                hours=tombstone.hours,
+                is_done=True,
+                blobs=tombstone.blobs,
+                objects=tombstone.objects,
+                tombstone=name,
+                predicate=predicate,
+                mentions=mentions,
+            )
+
+        return finished(self._store, self._journal, self._check, receipt_of, self._keep)
 
 
 def _info(request: EraseRequest, by: str, reason: str) -> JournalInfo:

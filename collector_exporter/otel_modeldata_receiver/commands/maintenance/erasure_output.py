@@ -1,16 +1,13 @@
-"""What `erase` and `expire` print: what would go, or went, folder by folder, and the receipt as a file."""
+"""What `erase` and `expire` print: what would go, or went, folder by folder."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.report import counted
 
-from ...exceptions import ConfigError
 from ..terminal import fitting, size_text, writer
 
 if TYPE_CHECKING:
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata_reader.erasing import Receipt
 
-__all__ = ["add_erasure_flags", "check_receipt_file", "is_confirmed", "show", "write_receipt"]
+__all__ = ["add_erasure_flags", "is_confirmed", "show"]
 
 _MOST_FOLDERS: Final = 40
 """Folders of a collection that are shown; --json has all."""
@@ -36,36 +33,6 @@ def add_erasure_flags(parser: argparse.ArgumentParser, path: type[Path] | object
     parser.add_argument("--reason", metavar="TEXT", default="", help="why; not the name of a person")
     parser.add_argument("--receipt", metavar="FILE", type=path, help="write the receipt, a JSON file that is new")  # type: ignore[arg-type]
     parser.add_argument("--json", action="store_true", help="print the receipt as JSON")
-
-
-def check_receipt_file(path: Path | None) -> None:
-    """Raise ConfigError if the receipt cannot be written: that must be known before anything is erased."""
-    if path is None:
-        return
-    if path.exists():
-        raise ConfigError(f"expected a new file for the receipt, got {str(path)!r}, which exists: name another one")
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"expected a folder for the receipt, got {str(path.parent)!r}: create it")
-
-
-def write_receipt(receipt: Receipt, path: Path | None) -> None:
-    """Write the receipt into a file that only its owner can read: it has what was asked for.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    if path is None:
-        return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(receipt.facts(), file, indent=1)
-            file.write("\n")
-    except OSError as error:
-        raise ConfigError(
-            f"expected to write the receipt to {str(path)!r}, got {error.strerror}: the erasure is done; its tombstone "
-            f"is {receipt.tombstone or 'none'}"
-        ) from None
 
 
 def show(receipt: Receipt) -> None:
