@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ..blobs.compacted_name import manifest_name
 from ..exceptions import ReaderError, StoreUnavailableError
+from ..index.line_ids import plain_id
 from ..progress import Progress
 from .choosing.quarantine_condition import quarantine_condition
 from .choosing.request import request_of
@@ -130,7 +132,7 @@ def _would_erase(
         mentions = mentions_in(erasers, objects)
     strays = stray_payloads(store, objects, request, condition)
     hours = joined_hours([*hours, *strays.hours])
-    chosen = replace(chosen, unread=chosen.unread + strays.undecided)
+    chosen = replace(chosen, undecided=chosen.undecided + strays.undecided)
     return _receipt(store, info, chosen, hours=hours, is_done=False, mentions=mentions)
 
 
@@ -197,6 +199,7 @@ class _Run:
 
     def run(self, *, is_begun: bool) -> Receipt:
         """Erase until a whole round finds nothing more, then leave the tombstone."""
+        is_resumed = is_begun
         selection = self._journal.selection() if is_begun else Selection()
         self._remove_orphans()
         first: Chosen | None = None
@@ -234,7 +237,9 @@ class _Run:
                 self._journal.begin()
                 is_begun = True
             self._remove_strays(strays)
-        first = replace(first, unread=first.unread + strays.undecided)
+        first = replace(first, undecided=first.undecided + strays.undecided)
+        if is_resumed:  # what an earlier process found may be gone already
+            first = replace(first, unfound=())
         return self._finish(first, selection, is_begun=is_begun)
 
     def _remove_strays(self, strays: StrayPayloads) -> None:
@@ -361,13 +366,18 @@ def _receipt(  # noqa: PLR0913 (most are keywords)
         tombstone=tombstone,
         of=chosen.of,
         unread=chosen.unread,
+        undecided=chosen.undecided,
+        unfound=chosen.unfound,
         unidentified=chosen.unidentified,
         later=chosen.later,
-        sample=() if is_done or not hours else tuple(_sample(chosen.selection)),
+        sample=() if is_done or not hours else tuple(_sample(chosen)),
         **more,
     )
 
 
-def _sample(selection: Selection) -> list[str]:
-    named = [f"{corr}_{ranges[0][0]}" for corr, ranges in list(selection.rows.items())[:_SAMPLE]]
-    return (named or list(selection.events))[:_SAMPLE]
+def _sample(chosen: Chosen) -> list[str]:
+    unfound = {plain_id(one) for one in chosen.unfound}
+    rows, events = chosen.selection.rows, chosen.selection.events
+    named = (f"{corr}_{ranges[0][0]}" for corr, ranges in rows.items())
+    found = (one for one in (named if rows else events) if one not in unfound)
+    return list(islice(found, _SAMPLE))

@@ -146,9 +146,14 @@ def _finish(receipts: list[Receipt], arguments: argparse.Namespace) -> None:
             show(receipt)
     if not receipts and not arguments.json:
         sys.stdout.write("nothing was interrupted\n")
-    if any(one.is_done and (one.unread or one.unidentified or one.later or one.mentions) for one in receipts):
+    if any(one.is_done and _has_left(one) for one in receipts):
         sys.stdout.flush()
         raise SystemExit(_EXIT_LEFT)
+
+
+def _has_left(receipt: Receipt) -> bool:
+    """Whether rows may be left that were asked for."""
+    return any((receipt.unread, receipt.undecided, receipt.unidentified, receipt.later, receipt.mentions))
 
 
 def _ids(arguments: argparse.Namespace) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.report import counted
 
-from ..terminal import fitting, size_text, writer
+from ..printable import printable
+from ..terminal import WIDTH, fitting, size_text, writer
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +23,7 @@ __all__ = ["add_erasure_flags", "is_confirmed", "show"]
 
 _MOST_FOLDERS: Final = 40
 """Folders of a collection that are shown; --json has all."""
+_MOST_IDS: Final = 5
 _YES: Final = frozenset({"y", "yes"})
 
 
@@ -44,15 +47,24 @@ def show(receipt: Receipt) -> None:
         shown = list(folders)
         for one in shown[:_MOST_FOLDERS]:
             lines = f", {counted(one.lines, 'line')} without some rows" if one.lines else ""
-            sizes = f"{counted(one.rows, 'row')}, {counted(one.events, 'whole event')}{lines}"
-            say(fitting(f"  {one.date:<16}  {sizes}, {size_text(one.size)}"))
+            counts = f"{counted(one.rows, 'row')}, {counted(one.events, 'whole event')}{lines}"
+            say(fitting(f"  {one.date:<16}  {counts}{_size(one.size)}"))
         if len(shown) > _MOST_FOLDERS:
             say(f"  and {len(shown) - _MOST_FOLDERS:,} more folders")
     if receipt.sample:
         say(fitting(f"such as {', '.join(receipt.sample)}"), "dim")
-    say(_total(receipt))
-    for note in _notes(receipt):
-        say(note)
+    for sentence in (_total(receipt), *_notes(receipt)):
+        say(
+            textwrap.fill(
+                printable(sentence), WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+            )
+        )
+
+
+def _wrapped(sentence: str) -> str:
+    return textwrap.fill(
+        printable(sentence), WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+    )
 
 
 def is_confirmed(receipt: Receipt) -> bool:
@@ -69,17 +81,31 @@ def _total(receipt: Receipt) -> str:
         return "nothing to erase" if receipt.is_done else "nothing would go"
     counts = f"{counted(receipt.rows, 'row')} and {counted(receipt.events, 'whole event')}"
     if not receipt.is_done:
-        return f"{counts} would go, {size_text(receipt.size)}; nothing is changed (do it with --yes)"
-    return f"{counts} are gone, {size_text(receipt.size)}; tombstone {receipt.tombstone}"
+        return f"{counts} would go{_size(receipt.size)}; nothing is changed (do it with --yes)"
+    return f"{counts} are gone{_size(receipt.size)}; tombstone {receipt.tombstone}"
+
+
+def _size(size: int) -> str:
+    """Bytes of lines; rows that are in Parquet files only have none of their own."""
+    return f", {size_text(size)}" if size else ""
 
 
 def _notes(receipt: Receipt) -> Sequence[str]:
     notes = []
     if receipt.unread:
         notes.append(
-            f"{counted(receipt.unread, 'line')} could not be read or judged by the condition, payloads without a line "
-            "too, so they stay: see audit"
+            f"{counted(receipt.unread, 'line')} could not be read, so the condition was not evaluated and they stay: "
+            "see audit"
         )
+    if receipt.undecided:
+        notes.append(
+            f"{counted(receipt.undecided, 'record')} in quarantine, or payloads that no line names, may be about the "
+            "person, but the condition cannot be evaluated for them, so they stay: look into _quarantine/ and files/"
+        )
+    if receipt.unfound:
+        shown = ", ".join(receipt.unfound[:_MOST_IDS])
+        more = f" and {len(receipt.unfound) - _MOST_IDS:,} more" if len(receipt.unfound) > _MOST_IDS else ""
+        notes.append(f"no event has {'the id' if len(receipt.unfound) == 1 else 'these ids'}: {shown}{more}")
     if receipt.unidentified:
         notes.append(
             f"{counted(receipt.unidentified, 'row')} stay: their lines have no id by which they alone can be erased"

@@ -158,6 +158,24 @@ def test_failed_requests_are_code_1(store: Path, tmp_path: Path, capsys: pytest.
     assert text.splitlines()[-1] == "3 requests without an answer: --resume sends them again"
 
 
+def test_answers_that_are_all_errors_are_shown_with_what_may_be_wrong(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("shop/blue", store, "--limit", 3, "--out", tmp_path / "out")
+    with serving(lambda _: Response("no rows\x1b in the body", status_code=500)) as server:
+        code, text, _ = replay(capsys, *arguments, "--target", server.url)
+    assert (code, text.splitlines()[-5:]) == (
+        1,
+        [
+            f"{tmp_path / 'out'}: answers.parquet",
+            "3 requests without an answer: --resume sends them again",
+            "the first answer: no rows\\x1b in the body",
+            "No request was answered with a status 2xx. If the target expects other bodies, name",
+            "them with --format, and another --out; --dry-run shows the first body.",
+        ],
+    )
+
+
 def test_a_dry_run_sends_and_writes_nothing(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(model) as server:
         arguments = ("shop/blue", store, "--target", server.url, "--out", tmp_path / "out", "--dry-run", "--limit", "2")

@@ -102,7 +102,7 @@ def test_a_configuration_that_is_wrong_is_a_cause(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--since", "yesterday"), "expected a since like"),
+        (("--since", "yesterday"), "expected a time like"),
         (("--since", "-1h", "--until", "-2h"), "expected since before until"),
         (("--receiver", "localhost:9464"), "expected a URL like http://127.0.0.1:9464, got 'localhost:9464'"),
         (("--gateway", "http://u:p@host"), "put credentials into"),
