@@ -239,6 +239,14 @@ def test_secrets_come_from_files_and_variables_and_are_nowhere(
         (["shop/blue", "--header-env", "x-key=NO_SUCH_VARIABLE"], 2, "in the environment variable NO_SUCH_VARIABLE"),
         (["shop/blue", "--header-file", "x-key=/no/such/file"], 2, "got No such file or directory: /no/such/file"),
         (["shop/blue", "--target", "https://me:hunter2@host/"], 2, "--header-env or --header-file"),
+        *(
+            (
+                ["shop/blue", "--target", f"https://host/score?x=1&{name}=hunter2"],
+                2,
+                "expected a URL without a signature",
+            )
+            for name in ("sig", "api_key", "code", "token")
+        ),
         (["shop/blue", "--target", "host/score"], 2, "expected a URL like http://localhost:5001/score"),
         (["shop/blue", "--target", "http://127.0.0.1:1/score"], 3, "got no connection: start it, or correct the URL"),
         (["shop/blue", "--store", "{tmp}/missing"], 3, "got none at"),

@@ -176,3 +176,11 @@ def test_help_teaches_within_80_columns() -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "examples:" in done.stdout
     assert "exit codes:" in done.stdout
+
+
+def test_a_command_names_no_configuration_that_was_not_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, facts = facts_of(capsys, NAME, str(tmp_path), "--receiver", "http://127.0.0.1:1")
+    assert ("receiver_down", "stopped") in found(facts)
+    assert "receiver.yaml" not in json.dumps(facts["findings"])
