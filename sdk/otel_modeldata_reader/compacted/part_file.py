@@ -172,7 +172,9 @@ def _with_dictionary(file: pq.ParquetFile) -> list[str]:
         return []
     group = found.row_group(0)
     coded = {group.column(index).path_in_schema for index in range(group.num_columns) if _is_coded(group.column(index))}
-    return [one.name for one in file.schema_arrow if one.type == pa.string() and one.name in coded and "." not in one.name]
+    return [
+        one.name for one in file.schema_arrow if one.type == pa.string() and one.name in coded and "." not in one.name
+    ]
 
 
 def _is_coded(column: Any) -> bool:

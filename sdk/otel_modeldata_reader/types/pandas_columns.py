@@ -46,16 +46,14 @@ def to_pandas(table: Any, unconverted: Callable[[str], object] = lambda _: None)
             it. This column is converted by Arrow's rules, too: its periods or objects are texts.
     """
     rows, names = len(table), table.schema.names
-    series = [
-        series_of(column, field, unconverted) for column, field in zip(table.columns, table.schema, strict=True)
-    ]
+    series = [series_of(column, field, unconverted) for column, field in zip(table.columns, table.schema, strict=True)]
     frame = pd.DataFrame(dict(enumerate(series)), index=pd.RangeIndex(rows))
     frame.columns = pd.Index(names)
     return frame
 
 
-def series_of(column: Any, field: Any, unconverted: Callable[[str], object] = lambda _: None) -> pd.Series[Any]:
-    """A column with the dtype that was collected; its memory is its own.
+def series_of(column: Any, field: Any, unconverted: Callable[[str], object] = lambda _: None) -> Any:
+    """A column as a Series with the dtype that was collected; its memory is its own.
 
     Args:
         column: of a table.
