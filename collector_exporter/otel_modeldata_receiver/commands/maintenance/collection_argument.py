@@ -55,7 +55,7 @@ def chosen_collection(arguments: argparse.Namespace) -> tuple[str | None, str]:
     url = chosen_store(arguments)
     if collection is not None and is_alone and Path(collection).is_dir() and not Path(url, collection).exists():
         raise ConfigError(
-            f"expected a collection as ls lists it, got the folder {printable(collection)!r}: if it is the store, write "
+            f"expected a collection as ls lists it, got the folder {collection!r}: if it is the store, write "
             f"--store {printable(collection)}"
         )
     return collection, url

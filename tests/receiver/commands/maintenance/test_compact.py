@@ -128,9 +128,7 @@ def test_a_folder_that_is_no_collection_may_be_the_store(
     assert compact(capsys, "--store", "store", "--dry-run")[0] == 0
 
 
-def test_events_that_stay_json_are_counted_beside_rows(
-    store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_events_that_stay_json_are_counted_beside_rows(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(store, [line(json.dumps([{"a": 1}, {"a": 2}]), id="untyped")], replica=1)
     code, out, _ = compact(capsys, COLLECTION, "--json")
     (folder,) = json.loads(out)["folders"]
