@@ -42,7 +42,7 @@ def hashes_of(texts: Sequence[str]) -> NDArray[np.int64]:
     lengths = np.array([len(one) for one in encoded], np.uint64)
     words = np.array([max(1, (len(one) - 1).bit_length()) for one in encoded])
     hashes = np.empty(len(texts), np.int64)
-    for size in np.unique(words).tolist():  # one round for texts of up to 8, 16, 32, ... bytes
+    for size in sorted(set(words.tolist())):  # one round for texts of up to 8, 16, 32, ... bytes
         places = np.flatnonzero(words == size)
         width = max(_WORD, 1 << size)
         padded = np.frombuffer(b"".join([encoded[place].ljust(width, b"\0") for place in places.tolist()]), np.uint8)

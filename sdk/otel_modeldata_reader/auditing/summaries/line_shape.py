@@ -8,7 +8,7 @@ places of its values, without a decoder. A shape is learned from a line that was
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -35,7 +35,7 @@ _FIXED: Final = frozenset({b"source", b"type", b"producer"})
 _NEEDED: Final = frozenset({b"id", b"source", b"type", b"time", b"contentrange", b"producer", b"producersequence"})
 _ELSEWHERE: Final = frozenset({b"data", b"dataref", b"datainblob"})
 """Keys of lines whose payload is in an object."""
-_WORD: Final = 8
+_SAME: Final = 0xFF
 _MOST_BYTES: Final = 4096
 """Of a head or a tail: each line is compared with all of it."""
 _MOST_DIGITS: Final = 18
@@ -47,7 +47,7 @@ class Value:
 
     Attributes:
         in_head: whether it is in the head; else it is in the tail.
-        start: its first byte in `Affix.words`, seen as bytes.
+        start: its first byte there.
         length: its bytes.
     """
 
@@ -58,21 +58,29 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Affix:
-    """The head or the tail of lines, in words of 8 bytes; bytes of the rows fill them up.
+    """The head or the tail of lines.
 
     Attributes:
-        size: bytes of it.
-        words: of the line that the shape was learned from.
-        mask: one bits where all lines have the same.
-        own: where its own bytes are in the words.
+        content: of the line that the shape was learned from.
+        mask: all bits where each line has the same byte, none where lines differ.
         quotes: how many quotation marks it has.
     """
 
-    size: int
-    words: NDArray[np.uint64]
-    mask: NDArray[np.uint64]
-    own: slice
+    content: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
     quotes: int
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.content)
+
+    def fixed(self, start: int, text: bytes) -> Affix:
+        """The same with a text that each line must have."""
+        content, mask = self.content.copy(), self.mask.copy()
+        content[start : start + len(text)] = np.frombuffer(text, np.uint8)
+        mask[start : start + len(text)] = _SAME
+        return Affix(content, mask, self.quotes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +111,16 @@ class LineShape:
     def key(self) -> tuple[bytes, ...]:
         """The same for shapes that have the same lines."""
         affixes = (self.head, self.tail)
-        return tuple(part.tobytes() for one in affixes for part in (one.mask, one.words & one.mask))
+        return tuple(part.tobytes() for one in affixes for part in (one.mask, one.content & one.mask))
+
+    def within(self, time_prefix: bytes) -> LineShape | None:
+        """The shape of such lines with a time that begins so, in UTC; None if no such line has one."""
+        time = self.time
+        if time.length <= len(time_prefix):
+            return None
+        affix = self.head if time.in_head else self.tail
+        affix = affix.fixed(time.start, time_prefix).fixed(time.start + time.length - 1, b"Z")
+        return replace(self, head=affix) if time.in_head else replace(self, tail=affix)
 
 
 def learned_shape(raw: bytes, line: StoredLine) -> LineShape | None:
@@ -126,9 +143,11 @@ def learned_shape(raw: bytes, line: StoredLine) -> LineShape | None:
         or not (_HEAD.fullmatch(head[: -len(_DATA)]) and _TAIL.fullmatch(tail))
     ):
         return None
-    fill = -len(tail) % _WORD
-    pairs = [(key, Value(True, *place)) for key, place in _values(head, 0)]
-    pairs += [(key, Value(False, *place)) for key, place in _values(tail, fill)]
+    pairs = [
+        (key, Value(in_head, *place))
+        for affix, in_head in ((head, True), (tail, False))
+        for key, place in _values(affix)
+    ]
     values = dict(pairs)
     if len(values) < len(pairs) or not _is_usual(line, len(data), values):
         return None
@@ -136,8 +155,8 @@ def learned_shape(raw: bytes, line: StoredLine) -> LineShape | None:
     free = [*(one for key, one in values.items() if key not in _FIXED), last, total]
     return LineShape(
         line=line,
-        head=_affix(raw[: start + -len(head) % _WORD], slice(0, len(head)), [one for one in free if one.in_head]),
-        tail=_affix(raw[end - fill :], slice(fill, fill + len(tail)), [one for one in free if not one.in_head]),
+        head=_affix(head, [one for one in free if one.in_head]),
+        tail=_affix(tail, [one for one in free if not one.in_head]),
         id=values[b"id"],
         time=values[b"time"],
         last=last,
@@ -146,17 +165,17 @@ def learned_shape(raw: bytes, line: StoredLine) -> LineShape | None:
     )
 
 
-def _values(affix: bytes, offset: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
+def _values(affix: bytes) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """The keys of a head or tail, each with the place of its value."""
     for match in _VALUE.finditer(affix):
-        yield match[1], (match.start(2) + offset, len(match[2]))
+        yield match[1], (match.start(2), len(match[2]))
 
 
 def _is_usual(line: StoredLine, size: int, values: Mapping[bytes, Value]) -> bool:
     """Whether a line has its rows in itself, a right `contentrange`, and a number of its producer."""
     sequence = line.producersequence
     return (
-        _NEEDED <= values.keys()
+        values.keys() >= _NEEDED
         and _ELSEWHERE.isdisjoint(values)
         and not values[b"contentrange"].in_head
         and line.contentrange == content_range(size)
@@ -174,10 +193,8 @@ def _digits(given: Value, size: int) -> tuple[Value, Value]:
     return Value(False, end - total - 1 - last, last), Value(False, end - total, total)
 
 
-def _affix(content: bytes, own: slice, free: Iterable[Value]) -> Affix:
-    mask = np.zeros(len(content), np.uint8)
-    mask[own] = 0xFF
+def _affix(content: bytes, free: Iterable[Value]) -> Affix:
+    mask = np.full(len(content), _SAME, np.uint8)
     for one in free:
         mask[one.start : one.start + one.length] = 0
-    words = np.frombuffer(content, np.uint64)
-    return Affix(own.stop - own.start, words, mask.view(np.uint64), own, content[own].count(b'"'))
+    return Affix(np.frombuffer(content, np.uint8), mask, content.count(b'"'))

@@ -38,7 +38,12 @@ _IDLE_BLOCKS: Final = 15
 """Blocks in which no shape is looked for, after one without any."""
 _TRIES: Final = 6
 """Shapes that are learned from a block."""
-_QUOTE, _BACKSLASH, _SPACE, _FEED, _OPEN, _CLOSE, _ZERO, _Z = b'"\\ \n[]0Z'
+_MOST_SPACES: Final = 512
+"""Before the rows of a line: they are read by the decoder too."""
+_WORD: Final = 8
+_BRACKETS: Final = 2
+_NINE: Final = 9
+_QUOTE, _BACKSLASH, _SPACE, _FEED, _OPEN, _CLOSE, _ZERO = b'"\\ \n[]0'
 
 _decode_rows: Final = msgspec.json.Decoder(msgspec.Raw).decode_lines
 
@@ -80,10 +85,10 @@ class Shapes:
         if self._idle or len(ends) < _LEAST_LINES or len(content) > _MOST_LINE_BYTES * len(ends):
             self._idle = max(0, self._idle - 1)
             return []
-        block = _Block(content, ends, time_prefix.encode())
+        block, prefix = _Block(content, ends), time_prefix.encode()
         found = []
         for key, shape in reversed(list(self._known.items())):
-            if is_counted(shape.line) and (lines := block.take(shape)) is not None:
+            if is_counted(shape.line) and (lines := _taken(block, shape, prefix)) is not None:
                 self._known.move_to_end(key)
                 found.append(lines)
             if not len(block.rest):
@@ -91,7 +96,7 @@ class Shapes:
         for _ in range(_TRIES):
             if not len(block.rest) or (learned := self._learned(block)) is None or not is_counted(learned.line):
                 break
-            if (lines := block.take(learned)) is not None:
+            if (lines := _taken(block, learned, prefix)) is not None:
                 found.append(lines)
         if not found:
             self._idle = _IDLE_BLOCKS
@@ -112,13 +117,17 @@ class Shapes:
         return None
 
 
+def _taken(block: _Block, shape: LineShape, time_prefix: bytes) -> ShapedLines | None:
+    here = shape.within(time_prefix)
+    return None if here is None else block.take(here)
+
+
 class _Block:
-    def __init__(self, content: memoryview, ends: NDArray[np.int64], time_prefix: bytes) -> None:
+    def __init__(self, content: memoryview, ends: NDArray[np.int64]) -> None:
         self._content = content
         self._bytes = np.frombuffer(content, np.uint8)
         self._ends = ends
         self._starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
-        self._time = np.frombuffer(time_prefix, np.uint8)
         self._is_left = np.ones(len(ends), np.bool_)
         self.rest: NDArray[np.int64] = np.arange(len(ends))
 
@@ -130,52 +139,46 @@ class _Block:
     def take(self, shape: LineShape) -> ShapedLines | None:
         """Take the lines of a shape from the rest; None if there are none."""
         head, tail = shape.head, shape.tail
-        places = self.rest
-        starts, ends = self._starts[places], self._ends[places]
-        kept = ends - starts >= head.size + tail.size + 2
-        if not kept.all():
-            places, starts, ends = places[kept], starts[kept], ends[kept]
-        kept = self._words(ends - tail.size, 1)[:, 0] == tail.words.view(np.uint8)[tail.own][:8].view(np.uint64)[0]
-        if not kept.all():
-            places, starts, ends = places[kept], starts[kept], ends[kept]
+        places = self._of_length(shape)
         if not len(places):
             return None
-        heads = self._words(starts, len(head.words))
-        tails = self._words(ends - 8 * len(tail.words), len(tail.words))
-        values = _Values(heads.view(np.uint8), tails.view(np.uint8))
-        firsts, lasts = starts + head.size, ends - tail.size
-        kept = _has(heads, head) & _has(tails, tail)
+        firsts, lasts = self._starts[places] + head.size, self._ends[places] - tail.size
+        values = _Values(self._parts(firsts - head.size, head.size), self._parts(lasts, tail.size))
+        kept = _has(values.heads, head) & _has(values.tails, tail)
         kept &= (self._bytes[firsts] == _OPEN) & (self._bytes[lasts - 1] == _CLOSE)
-        kept &= self._is_in_time(values.of(shape.time))
         numbers, is_number = values.number(shape.number)
         kept &= is_number & values.states(shape, lasts - firsts)
         if not kept.all():
-            if not kept.any():
-                return None
             places, firsts, lasts, numbers = places[kept], firsts[kept], lasts[kept], numbers[kept]
             values = _Values(values.heads[kept], values.tails[kept])
-        if not self._are_lists(firsts, lasts):
+        if not (len(places) and self._are_lists(firsts, lasts)):
             return None
         self._is_left[places] = False
         self.rest = np.flatnonzero(self._is_left)
         return ShapedLines(shape.line, places, hashes_of_rows(values.of(shape.id)), numbers)
 
-    def _words(self, starts: NDArray[np.int64], count: int) -> NDArray[np.uint64]:
-        """So many words from each start."""
-        size = 8 * count
-        windows = np.ndarray((len(self._bytes) - size + 1,), f"V{size}", self._content, strides=(1,))
-        return windows[starts].view(np.uint64).reshape(len(starts), count)
+    def _of_length(self, shape: LineShape) -> NDArray[np.int64]:
+        """Those of the rest that are long enough, and have the first bytes of the tail at its place."""
+        places = self.rest
+        long = self._ends[places] - self._starts[places] >= shape.head.size + shape.tail.size + _BRACKETS
+        if not long.all():
+            places = places[long]
+        begins = self._parts(self._ends[places] - shape.tail.size, _WORD).view(np.uint64)[:, 0]
+        alike = begins == shape.tail.content[:_WORD].view(np.uint64)[0]
+        return places if alike.all() else places[alike]
 
-    def _is_in_time(self, times: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        if times.shape[1] <= len(self._time):
-            return np.zeros(len(times), np.bool_)
-        found: NDArray[np.bool_] = (times[:, : len(self._time)] == self._time).all(axis=1) & (times[:, -1] == _Z)
-        return found
+    def _parts(self, starts: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+        """So many bytes from each start."""
+        windows = np.ndarray((len(self._bytes) - size + 1,), f"V{size}", self._content, strides=(1,))
+        return windows[starts].view(np.uint8).reshape(len(starts), size)
 
     def _are_lists(self, firsts: NDArray[np.int64], lasts: NDArray[np.int64]) -> bool:
-        """Whether each of these parts is one JSON value; it begins and ends with brackets."""
+        """Whether each of these parts is one JSON value; it begins and ends with brackets.
+
+        No value spans two of them: in JSON no bracket opens right after another one closed.
+        """
         try:
-            return len(_decode_rows(self._joined(firsts, lasts))) == len(firsts)  # none spans two lines, then
+            return len(_decode_rows(self._joined(firsts, lasts))) == len(firsts)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
 
@@ -183,12 +186,11 @@ class _Block:
         """Parts of the block as lines, with spaces before them."""
         sizes = lasts - firsts
         longest, shortest = int(sizes.max()), int(sizes.min())
-        begin = lasts - longest
-        if longest - shortest > min(longest // 4, 512) or begin[0] < 0:
+        begins = lasts - longest
+        if longest - shortest > min(longest // 4, _MOST_SPACES) or begins[0] < 0:
             parts = zip(firsts.tolist(), lasts.tolist(), strict=True)
             return b"\n".join([self._content[first:last] for first, last in parts])
-        windows = np.ndarray((len(self._bytes) - longest,), f"V{longest + 1}", self._content, strides=(1,))
-        table = windows[begin].view(np.uint8).reshape(len(begin), longest + 1)
+        table = self._parts(begins, longest + 1)
         table[:, -1] = _FEED
         if longest > shortest:
             spread = longest - shortest
@@ -197,12 +199,11 @@ class _Block:
         return table.reshape(-1).data
 
 
-class _Values:
-    """The heads and tails of lines of one shape, as bytes."""
+class _Values(NamedTuple):
+    """The heads and tails of lines of one shape."""
 
-    def __init__(self, heads: NDArray[np.uint8], tails: NDArray[np.uint8]) -> None:
-        self.heads = heads
-        self.tails = tails
+    heads: NDArray[np.uint8]
+    tails: NDArray[np.uint8]
 
     def of(self, value: Value) -> NDArray[np.uint8]:
         """One value of each line."""
@@ -211,9 +212,9 @@ class _Values:
     def number(self, value: Value) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The number in a value of each line, and whether it is one."""
         digits = self.of(value) - np.uint8(_ZERO)
-        is_number = (digits <= 9).all(axis=1)
-        found = digits @ (10 ** np.arange(value.length - 1, -1, -1, dtype=np.int64))
-        return found, is_number
+        is_digit = digits <= _NINE
+        numbers: NDArray[np.int64] = digits @ (10 ** np.arange(value.length - 1, -1, -1, dtype=np.int64))
+        return numbers, _all_of_each(is_digit)
 
     def states(self, shape: LineShape, sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the `contentrange` of each line is the text for its size."""
@@ -224,13 +225,22 @@ class _Values:
         return found
 
 
-def _has(words: NDArray[np.uint64], affix: Affix) -> NDArray[np.bool_]:
-    """Whether each row is such a head or tail, and its values are JSON strings as they are."""
-    different = words ^ affix.words
+def _has(parts: NDArray[np.uint8], affix: Affix) -> NDArray[np.bool_]:
+    """Whether each part is such a head or tail, and its values are JSON strings as they are."""
+    different = parts ^ affix.content
     different &= affix.mask
-    found = ~different.any(axis=1) if different.any() else np.ones(len(words), np.bool_)
-    own = words.view(np.uint8)[:, affix.own]
-    quotes, backslashes = own == _QUOTE, own == _BACKSLASH
-    if own.min() < _SPACE or np.count_nonzero(quotes) != affix.quotes * len(own) or backslashes.any():
-        found &= (own >= _SPACE).all(axis=1) & (quotes.sum(axis=1) == affix.quotes) & ~backslashes.any(axis=1)
+    found = np.ones(len(parts), np.bool_)
+    if different.any():
+        found &= _all_of_each(different == 0)
+    quotes, backslashes = parts == _QUOTE, parts == _BACKSLASH
+    if parts.min() < _SPACE or np.count_nonzero(quotes) != affix.quotes * len(parts) or backslashes.any():
+        found &= _all_of_each((parts >= _SPACE) & ~backslashes) & (quotes.sum(axis=1) == affix.quotes)
     return found
+
+
+def _all_of_each(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether all values of each row are true."""
+    if found.all():
+        return np.ones(len(found), np.bool_)
+    each: NDArray[np.bool_] = found.all(axis=1)
+    return each

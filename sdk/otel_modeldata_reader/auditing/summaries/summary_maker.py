@@ -22,7 +22,7 @@ from otel_modeldata_receiver.layout.blob_path import parse_blob_path, tenant_of
 from ...lines.envelope import is_utf8
 from .. import stored_line
 from ..fault import Fault, Location
-from ..number_ranges import IdSet
+from ..number_ranges import IdSet, distinct
 from ..reconciliation import ProducerCounts
 from .hour_summary import FAULTS, AccountCounts, BlobLines, HourSummary, Reference, Summarized
 from .id_hashes import hash_of, hashes_of, in_space
@@ -45,6 +45,7 @@ AccountKey = tuple[str, str, str]
 """Producer, collection and account: the key of the counts; an account is `endpoint/deployment`, as the folders are."""
 _FEW_LINES: Final = 32
 """So many lines are decoded one by one if they cannot be decoded together; more are halved."""
+_SCANNED_BYTES: Final = 512 << 10
 _OPEN, _CLOSE, _FEED = b"{}\n"
 
 
@@ -163,7 +164,7 @@ class SummaryMaker:
             return 0
         if blob != self._path.name:
             self._path, self._parts = parse_blob_path(blob), {}
-        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == _FEED)
+        ends = _line_feeds(np.frombuffer(content, np.uint8))
         is_whole = content[-1] == _FEED
         if not is_whole:
             ends = np.append(ends, len(content))
@@ -200,7 +201,7 @@ class SummaryMaker:
             faults={name: fault for name, fault in self._faults.items() if fault.count},
             references=self._references,
         )
-        named = np.unique(np.concatenate([np.empty(0, np.int64), *self._named]))
+        named = distinct(np.concatenate([np.empty(0, np.int64), *self._named]))
         return Summarized(summary, self._ids.ascending(), named)
 
     # --- blocks of lines ------------------------------------------------------------------------------------------
@@ -343,7 +344,7 @@ class SummaryMaker:
             if part.named is not None:
                 of_part = part_of == place
                 named = in_space(hashes[of_part], np.array([part.named], np.int64))
-                self._named.append(np.unique(named))
+                self._named.append(distinct(named))
                 if self._stored is not None:
                     is_stored[of_part] |= _are_in(self._stored, named)
         is_new &= ~is_stored
@@ -397,6 +398,16 @@ def account_of(tenant: tuple[str, str]) -> str:
 def _space(account: str, line: StoredLine) -> int:
     """Of the ids of a source, which several accounts have if it names none of them: a machine, for example."""
     return hash_of(f"{len(account)} {account} {len(line.source)} {line.source} {line.type}")
+
+
+def _line_feeds(content: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Where line feeds are."""
+    found = []
+    is_feed = np.empty(min(_SCANNED_BYTES, len(content)), np.bool_)  # in the cache of a core, and used again
+    for start in range(0, len(content), _SCANNED_BYTES):
+        part = content[start : start + _SCANNED_BYTES]
+        found.append(np.flatnonzero(np.equal(part, _FEED, out=is_feed[: len(part)])) + start)
+    return np.concatenate(found)
 
 
 def _are_in(ascending: NDArray[np.int64], hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
