@@ -26,8 +26,8 @@ _LOOSE_RANGES: Final = 1024
 
 _MOST_RECENT: Final = 32
 """Arrays of ids of an `IdSet` that are not merged; each further one makes a search longer."""
-_FIRST_MARKS: Final = 1 << 14
-_MARKS_PER_ID: Final = 8
+_FIRST_MARKS: Final = 1 << 16
+_MARKS_PER_ID: Final = 12
 _MOST_MARKS: Final = 1 << 24
 """Bytes of the table of an `IdSet`; of more ids than that, more are searched."""
 

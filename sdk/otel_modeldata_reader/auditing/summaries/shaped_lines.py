@@ -229,12 +229,11 @@ def _has(parts: NDArray[np.uint8], affix: Affix) -> NDArray[np.bool_]:
     """Whether each part is such a head or tail, and its values are JSON strings as they are."""
     different = parts ^ affix.content
     different &= affix.mask
-    found = np.ones(len(parts), np.bool_)
-    if different.any():
-        found &= _all_of_each(different == 0)
+    found = _all_of_each(different == 0) if different.any() else np.ones(len(parts), np.bool_)
     quotes, backslashes = parts == _QUOTE, parts == _BACKSLASH
     if parts.min() < _SPACE or np.count_nonzero(quotes) != affix.quotes * len(parts) or backslashes.any():
-        found &= _all_of_each((parts >= _SPACE) & ~backslashes) & (quotes.sum(axis=1) == affix.quotes)
+        has_quotes: NDArray[np.bool_] = np.equal(np.count_nonzero(quotes, axis=1), affix.quotes)
+        return found & has_quotes & _all_of_each((parts >= _SPACE) & ~backslashes)
     return found
 
 

@@ -193,6 +193,7 @@ class SummaryMaker:
                 ranges=one.stored_numbers.ranges(),
             )
             for (producer, collection, account), one in sorted(self._counts.items())
+            if one.stored or one.duplicates  # none of an account whose lines were only looked for
         ]
         summary = HourSummary(
             blobs=list(self._blobs.values()),
