@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from .temporary_folder import room_needed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -98,8 +100,9 @@ class DuplicateSearch:
         self._waiting, self._waits = [], 0
         ascending = np.argsort(hashes)
         path = self._folder / f"ids-{len(self._runs):06d}"
-        hashes[ascending].tofile(path)
-        codes[ascending].tofile(path.with_suffix(".parts"))
+        with room_needed():
+            hashes[ascending].tofile(path)
+            codes[ascending].tofile(path.with_suffix(".parts"))
         self._runs.append(path)
 
 

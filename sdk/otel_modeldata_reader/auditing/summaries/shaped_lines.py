@@ -229,11 +229,13 @@ def _has(parts: NDArray[np.uint8], affix: Affix) -> NDArray[np.bool_]:
     """Whether each part is such a head or tail, and its values are JSON strings as they are."""
     different = parts ^ affix.content
     different &= affix.mask
-    found = _all_of_each(different == 0) if different.any() else np.ones(len(parts), np.bool_)
-    quotes, backslashes = parts == _QUOTE, parts == _BACKSLASH
-    if parts.min() < _SPACE or np.count_nonzero(quotes) != affix.quotes * len(parts) or backslashes.any():
-        has_quotes: NDArray[np.bool_] = np.equal(np.count_nonzero(quotes, axis=1), affix.quotes)
-        return found & has_quotes & _all_of_each((parts >= _SPACE) & ~backslashes)
+    quotes, backslashes = np.equal(parts, _QUOTE), np.equal(parts, _BACKSLASH)
+    is_plain = parts.min() >= _SPACE and not backslashes.any()
+    if is_plain and np.count_nonzero(quotes) == affix.quotes * len(parts) and not different.any():
+        return np.ones(len(parts), np.bool_)  # as in most blocks
+    is_right = np.equal(different, 0) & np.greater_equal(parts, _SPACE) & ~backslashes
+    has_quotes = np.equal(np.count_nonzero(quotes, axis=1), affix.quotes)
+    found: NDArray[np.bool_] = np.logical_and(_all_of_each(is_right), has_quotes)
     return found
 
 
@@ -241,5 +243,5 @@ def _all_of_each(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether all values of each row are true."""
     if found.all():
         return np.ones(len(found), np.bool_)
-    each: NDArray[np.bool_] = found.all(axis=1)
+    each: NDArray[np.bool_] = np.logical_and.reduce(found, axis=1)
     return each
