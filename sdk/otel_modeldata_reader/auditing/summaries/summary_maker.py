@@ -12,7 +12,7 @@ input is lines and the name of their blob.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from ..number_ranges import IdSet, distinct
 from ..reconciliation import ProducerCounts
 from .hour_summary import FAULTS, AccountCounts, BlobLines, HourSummary, Reference, Summarized
 from .id_hashes import hash_of, hashes_of, in_space
+from .line_block import LineBlock
 from .line_columns import are_mistimed, numbers_of, unusual
 from .line_decoder import LineDecoder
 from .shaped_lines import ShapedLines
@@ -66,40 +67,6 @@ class _Part:
     named: int | None
     misplaced: str | None
     fault: str
-
-
-class _Block(NamedTuple):
-    """Some lines of a blob.
-
-    Attributes:
-        content: the lines.
-        ends: where each of them ends.
-        numbers: of the lines in the blob.
-    """
-
-    content: memoryview
-    ends: NDArray[np.int64]
-    numbers: NDArray[np.int64]
-
-    def line(self, place: int) -> bytes:
-        """One of the lines."""
-        start = int(self.ends[place - 1]) + 1 if place else 0
-        return bytes(self.content[start : int(self.ends[place])])
-
-    def only(self, places: NDArray[np.int64]) -> _Block:
-        """Some of the lines."""
-        starts = np.where(places > 0, self.ends[places - 1] + 1, 0)
-        spans = zip(starts.tolist(), self.ends[places].tolist(), strict=True)
-        content = b"".join([self.content[start : end + 1] for start, end in spans])
-        ends = np.cumsum(self.ends[places] - starts + 1) - 1
-        return _Block(memoryview(content), ends, self.numbers[places])
-
-    def halves(self) -> Iterator[tuple[_Block, int]]:
-        """The first half of the lines and the second one, each with the place at which it begins."""
-        middle = len(self.ends) // 2
-        cut = int(self.ends[middle - 1]) + 1
-        yield _Block(self.content[:cut], self.ends[:middle], self.numbers[:middle]), 0
-        yield _Block(self.content[cut:], self.ends[middle:] - cut, self.numbers[middle:]), middle
 
 
 class _Events:
@@ -175,7 +142,7 @@ class SummaryMaker:
             lines=len(ends) + (0 if known is None else known.lines),
             is_whole=is_whole,
         )
-        self._add(_Block(memoryview(content), ends, np.arange(before + 1, before + 1 + len(ends))))
+        self._add(LineBlock(memoryview(content), ends, np.arange(before + 1, before + 1 + len(ends))))
         return len(ends)
 
     def made(self) -> Summarized:
@@ -207,7 +174,7 @@ class SummaryMaker:
 
     # --- blocks of lines ------------------------------------------------------------------------------------------
 
-    def _add(self, block: _Block) -> None:
+    def _add(self, block: LineBlock) -> None:
         shaped: list[ShapedLines] = []
         if is_utf8(block.content):  # no decoder checks the values that it skips
             shaped = self._decoder.shapes.found(block.content, block.ends, self._path.time_prefix, self._belongs)
@@ -229,7 +196,7 @@ class SummaryMaker:
         part = self._part(line)
         return part.misplaced is None and part.named is None
 
-    def _add_decoded(self, block: _Block, places: NDArray[np.int64], found: _Events) -> None:
+    def _add_decoded(self, block: LineBlock, places: NDArray[np.int64], found: _Events) -> None:
         """Decode lines and check them; `places` are those that they have in the whole block."""
         lines, own = [], []
         for some, of_them in self._decoded(block, 0):
@@ -250,7 +217,7 @@ class SummaryMaker:
         hashes = hashes_of([line.id for line in lines])
         found.add(parts, part_of, ShapedLines(lines[0], places[kept], hashes, numbers_of(lines)))
 
-    def _decoded(self, block: _Block, start: int) -> Iterator[tuple[list[StoredLine], NDArray[np.int64]]]:
+    def _decoded(self, block: LineBlock, start: int) -> Iterator[tuple[list[StoredLine], NDArray[np.int64]]]:
         """The lines that are events, with their places, which begin with `start`."""
         lines = self._decoded_at_once(block)
         count = len(block.ends)
@@ -263,7 +230,7 @@ class SummaryMaker:
         else:
             yield self._decoded_one_by_one(block, start)
 
-    def _decoded_at_once(self, block: _Block) -> list[StoredLine] | None:
+    def _decoded_at_once(self, block: LineBlock) -> list[StoredLine] | None:
         """The lines, if each of them is one event from its first byte to its last one."""
         array, ends = np.frombuffer(block.content, np.uint8), block.ends
         if array[0] != _OPEN or (array[ends[:-1] + 1] != _OPEN).any() or (array[ends - 1] != _CLOSE).any():
@@ -273,7 +240,7 @@ class SummaryMaker:
         lines = self._decoder.decode_lines(block.content)
         return lines if lines is not None and len(lines) == len(ends) else None
 
-    def _decoded_one_by_one(self, block: _Block, start: int) -> tuple[list[StoredLine], NDArray[np.int64]]:
+    def _decoded_one_by_one(self, block: LineBlock, start: int) -> tuple[list[StoredLine], NDArray[np.int64]]:
         lines, places = [], []
         for place in range(len(block.ends)):
             raw = block.line(place)
@@ -335,7 +302,7 @@ class SummaryMaker:
             "forged" if is_forged else "misplaced",  # a line of another deployment and of another time is the first
         )
 
-    def _count(self, block: _Block, events: _Events) -> None:
+    def _count(self, block: LineBlock, events: _Events) -> None:
         parts, part_of, places, hashes, numbers = events.in_order()
         spaces = np.array([part.space for part in parts], np.int64)
         ids = in_space(hashes, spaces[part_of])
@@ -360,7 +327,7 @@ class SummaryMaker:
         for part, of_part in zip(parts, np.split(order, cuts), strict=True):
             part.counts.add_lines(numbers[of_part], is_new[of_part])
 
-    def _repetitions(self, block: _Block, places: NDArray[np.int64]) -> Iterator[Location]:
+    def _repetitions(self, block: LineBlock, places: NDArray[np.int64]) -> Iterator[Location]:
         for place in places.tolist():
             reason = f"expected a new id, got {stored_line.decode(block.line(place)).id[:200]!r} again"
             yield Location(blob=self._path.name, line=int(block.numbers[place]), reason=reason)
