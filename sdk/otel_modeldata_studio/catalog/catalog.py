@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
+from otel_modeldata_reader.blobs.compacted_name import compacted_root
+from otel_modeldata_reader.blobs.listing import collections_of
+from otel_modeldata_reader.diagnosis.folder_listing import walk_below
 from otel_modeldata_reader.exceptions import ReaderError
 
 from .collection_hours import collection_hours, folders_of, newest_summaries
@@ -97,6 +100,9 @@ class Catalog:
         self._clock = clock
         self._changed = threading.Condition()
         self._looking = threading.Lock()
+        self._walking = threading.Lock()
+        self._walked: dict[str, dict[str, CollectionBlobs]] = {}
+        self._sizes: dict[str, tuple[CollectionBlobs, int]] = {}
         self._listing = Listing()
         self._samples = LineSamples(store)
         self._quarantine = Quarantine(store)
@@ -161,6 +167,42 @@ class Catalog:
             finally:
                 self._looking.release()
         return self._listing
+
+    def newest_bytes(self) -> dict[str, int]:
+        """The bytes of each collection, to compare with a later answer.
+
+        Raises:
+            ReaderError: the store could not be listed yet.
+        """
+        collections = self.listing().collections
+        for root, one in collections.items():
+            if root not in self._sizes or self._sizes[root][0] is not one:
+                self._sizes[root] = (one, sum(blob.size for blob in one.blobs))
+        return {root: self._sizes[root][1] for root in collections}
+
+    def deployment(self, name: str) -> dict[str, CollectionBlobs]:
+        """The collections of a deployment with all of their folders, also while not everything was listed.
+
+        Args:
+            name: `endpoint/deployment`.
+
+        Returns:
+            By their folders; empty if there are none.
+
+        Raises:
+            ReaderError: the store cannot be listed.
+        """
+        listing = self.listing()
+        if not listing.is_whole:
+            with self._walking:
+                if name not in self._walked:
+                    objects = [*walk_below(self._store, name), *walk_below(self._store, compacted_root(name))]
+                    self._walked[name] = collections_of(objects)
+            older = self._walked[name]
+            newer = {root: one for root, one in listing.collections.items() if root in older}
+            return {**older, **with_newer(Listing(collections=older), newer, listing.time).collections}
+        self._walked.clear()
+        return {root: one for root, one in listing.collections.items() if root.rpartition("/")[0] == name}
 
     def hours(self, listing: Listing) -> dict[str, CollectionHours]:
         """The numbers of all collections of a listing, by their folders."""

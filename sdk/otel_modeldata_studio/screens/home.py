@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from otel_modeldata_reader.blobs.listing import date_of, hours_of
+
 from ..catalog.collection_state import CollectionState, StateLevel, state_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from otel_modeldata_reader.blobs.listing import CollectionBlobs
 
     from ..catalog.collection_hours import CollectionHours
     from ..studio import Studio
 
-__all__ = ["Home", "HomeDrift", "HomeRow", "home"]
+__all__ = ["About", "Deployment", "Home", "HomeDrift", "HomeRow", "about", "home"]
 
 _LEVELS: Final = {"bad": 0, "warn": 1, "ok": 2}
+_LAST_SECOND: Final = 253_402_300_799
+"""Of a datetime."""
 
 
 class HomeDrift(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +103,81 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     updated: str
     is_whole: bool
     unnamed: int
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment.
+
+    Attributes:
+        name: `endpoint/deployment`, or another folder that has collections.
+        collections: the names of its collections, without that of the deployment.
+        first: the beginning of its first folder, ISO 8601 in UTC; of a large store a little later.
+        last: the end of its last one.
+    """
+
+    name: str
+    collections: tuple[str, ...]
+    first: str | None
+    last: str | None
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What every screen needs.
+
+    Attributes:
+        store: its URL, without secrets.
+        version: of the package.
+        now: ISO 8601 in UTC.
+        trace_url: the URL of a trace in a tracing backend, with `{trace_id}`.
+        baseline: what windows are compared with, if it was given.
+        deployments: by their names.
+    """
+
+    store: str
+    version: str
+    now: str
+    trace_url: str | None
+    baseline: str | None
+    deployments: tuple[Deployment, ...]
+
+
+def about(studio: Studio) -> About:
+    """What every screen needs.
+
+    Raises:
+        ReaderError: the store cannot be listed.
+    """
+    found: dict[str, list[CollectionBlobs]] = {}
+    for root, one in studio.catalog.listing().collections.items():
+        found.setdefault(root.rpartition("/")[0], []).append(one)
+    return About(
+        store=studio.store.objects.shown,
+        version=version("otel-modeldata"),
+        now=_time(studio.catalog.now_ns / 1e9),
+        trace_url=studio.trace_url,
+        baseline=studio.baseline,
+        deployments=tuple(_deployment(name, found[name]) for name in sorted(found)),
+    )
+
+
+def _deployment(name: str, collections: Sequence[CollectionBlobs]) -> Deployment:
+    spans = [
+        hours_of(date)
+        for one in collections
+        for date in ({date_of(blob.name) for blob in (*one.blobs[:1], *one.blobs[-1:])} | set(_ends(one.compacted)))
+    ]
+    known = [span for span in spans if span[1]]
+    return Deployment(
+        name=name,
+        collections=tuple(sorted(one.root.rpartition("/")[2] for one in collections)),
+        first=_time(min(first for first, _ in known) / 1e9) if known else None,
+        last=_time(min(max(last for _, last in known) / 1e9, _LAST_SECOND)) if known else None,
+    )
+
+
+def _ends(dates: Iterable[str]) -> tuple[str, ...]:
+    found = sorted(dates)
+    return (found[0], found[-1]) if found else ()
 
 
 def home(studio: Studio) -> Home:
