@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_modeldata_reader import Store
+
+    from .tables.tables import Tables
 
 __all__ = ["Studio"]
 
@@ -35,5 +38,14 @@ class Studio:
         self.trace_url = trace_url
         self.cache = cache
 
+    @cached_property
+    def tables(self) -> Tables:
+        """The rows of the store for queries."""
+        from .tables.tables import Tables  # noqa: PLC0415 (imports pyarrow)
+
+        return Tables(self.store.objects, self.cache)
+
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""
+        if "tables" in self.__dict__:
+            self.__dict__.pop("tables").close()
