@@ -121,7 +121,7 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     first = scan(pieces, rows.base.columns, own, window, envelope=fields)
     on_base = [part for role, part in conditions if role in {"", rows.base.role}]
     if ids is not None:
-        on_base.append(Sql(f"_row_id IN ({', '.join('?' for _ in ids)})", tuple(ids)))
+        on_base.append(Sql(f"coalesce(_row_id, '') IN ({', '.join('?' for _ in ids)})", tuple(ids)))
     text = "WITH base AS (SELECT * FROM (" + first + ")" + _where(on_base) + ")"
     items, joins = ["base.*"], ""
     for number, role in enumerate(sorted(needed)):
