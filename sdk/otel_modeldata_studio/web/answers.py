@@ -12,6 +12,7 @@ __all__ = ["answer", "encoded", "failure"]
 
 _EXACT: Final = 2**53
 """JavaScript's numbers hold every integer up to here."""
+_NOT_FINITE: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
 _FRESH: Final = {"cache-control": "no-store"}
 
 
@@ -41,7 +42,7 @@ def encoded(value: Any) -> bytes:
 def _readable(value: Any) -> Any:
     kind = type(value)
     if kind is float:
-        return value if math.isfinite(value) else "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+        return value if math.isfinite(value) else _NOT_FINITE.get(value, "NaN")
     if kind is int:
         return value if -_EXACT <= value <= _EXACT else str(value)
     if kind is str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from http import HTTPStatus
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
@@ -12,7 +14,6 @@ from starlette.routing import Route
 
 from otel_modeldata_reader import ReaderError, StoreUnavailableError, UnknownNameError
 
-from ..screens import copying, explore, feature, health, home, performance, request
 from .answers import answer, encoded, failure
 from .parameters import Parameters
 from .running import GoneError
@@ -30,19 +31,31 @@ __all__ = ["api_routes"]
 
 logger = logging.getLogger(__name__)
 
-_ANSWERING: Final[dict[str, Callable[..., object]]] = {
-    "about": home.about,
-    "home": home.home,
-    "columns": explore.columns,
-    "volume": explore.volume,
-    "facets": explore.facets,
-    "rows": explore.rows,
-    "copy": copying.copy,
-    "request": request.request,
-    "feature": feature.feature,
-    "performance": performance.performance,
-    "health": health.health,
-}
+_NAMES: Final = (
+    "home.about",
+    "home.home",
+    "explore.columns",
+    "explore.volume",
+    "explore.facets",
+    "explore.rows",
+    "copying.copy",
+    "request.request",
+    "feature.feature",
+    "performance.performance",
+    "health.health",
+)
+
+
+def _present() -> dict[str, Callable[..., object]]:
+    """Those that are there already."""
+    found: dict[str, Callable[..., object]] = {}
+    for name in _NAMES:
+        module, _, function = name.partition(".")
+        with contextlib.suppress(ImportError, AttributeError):
+            found[function] = getattr(import_module(f"otel_modeldata_studio.screens.{module}"), function)
+    return found
+
+
 _CLIENT_CLOSED: Final = 499
 """As nginx calls a request whose client has gone; no one gets it."""
 
@@ -50,8 +63,8 @@ _CLIENT_CLOSED: Final = 499
 def api_routes(studio: Studio, settings: WebSettings, runs: Runs) -> list[Route]:
     """A route for each path."""
     return [
-        Route(f"/api/{name}", _Path(function, studio, settings, runs), methods=["GET"])
-        for name, function in _ANSWERING.items()
+        Route(f"/api/{name}", _Path(function, studio, settings, runs).answer, methods=["GET"])
+        for name, function in _present().items()
     ]
 
 
@@ -65,7 +78,7 @@ class _Path:
         self._settings = settings
         self._runs = runs
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """The value as JSON, or what is wrong in one sentence."""
         try:
             given = self._parameters.read(request.query_params.multi_items())

@@ -80,7 +80,7 @@ class Live:
             while True:
                 try:
                     event = await asyncio.wait_for(listener.get(), _PING_SECONDS)
-                except asyncio.TimeoutError:  # noqa: UP041 (another class in Python 3.10)
+                except asyncio.TimeoutError:
                     event = _event("ping", {})
                 if event is None:
                     return

@@ -37,7 +37,7 @@ def page_routes() -> list[Route]:
     }
     files["theme.css"] = (theme_of_page().encode(), _TYPES[".css"])
     files[""] = files["index.html"]
-    return [Route("/{name:path}", _Files(files), methods=["GET"])]
+    return [Route("/{name:path}", _Files(files).answer, methods=["GET"])]
 
 
 class _Files:
@@ -49,7 +49,7 @@ class _Files:
             for name, (content, kind) in files.items()
         }
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """The file, or that the browser has it."""
         found = self._files.get(request.path_params["name"])
         if found is None:

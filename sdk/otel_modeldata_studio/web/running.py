@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from otel_modeldata_reader import ReaderError, StoreUnavailableError
 
@@ -62,7 +62,8 @@ class Runs:
         made.add_done_callback(lambda _: self._running.discard(interruption))
         gone = asyncio.ensure_future(_disconnected(request))
         try:
-            await asyncio.wait({made, gone}, timeout=self._settings.seconds, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {made, gone}
+            await asyncio.wait(both, timeout=self._settings.seconds, return_when=asyncio.FIRST_COMPLETED)
             if made.done():
                 return made.result()
         finally:
@@ -73,7 +74,8 @@ class Runs:
         if gone.done() and not gone.cancelled():
             raise GoneError("expected a browser that waits for the answer, got none: open the page again")
         raise TooBusyError(
-            f"expected an answer within {self._settings.seconds:g} s, got none: choose a shorter window or fewer columns"
+            f"expected an answer within {self._settings.seconds:g} s, got none: choose a shorter window, or fewer "
+            "columns"
         )
 
     def close(self) -> None:
