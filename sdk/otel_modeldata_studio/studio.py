@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .catalog.catalog import Catalog
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,15 +39,17 @@ class Studio:
         self.baseline = baseline
         self.trace_url = trace_url
         self.cache = cache
+        self.catalog = Catalog(store.objects)
 
     @cached_property
     def tables(self) -> Tables:
         """The rows of the store for queries."""
         from .tables.tables import Tables  # noqa: PLC0415 (imports pyarrow)
 
-        return Tables(self.store.objects, self.cache)
+        return Tables(self.store.objects, lambda: self.catalog.listing().collections, self.cache)
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""
+        self.catalog.close()
         if "tables" in self.__dict__:
             self.__dict__.pop("tables").close()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..tables.piece import Kind
 
-__all__ = ["Filter", "condition", "decoded_filters"]
+__all__ = ["Filter", "condition", "parse_filters"]
 
 _MOST_FILTERS: Final = 64
 _MOST_VALUES: Final = 1_000
@@ -45,7 +45,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     values: tuple[str | float | bool | None, ...] = ()
 
 
-def decoded_filters(text: str) -> tuple[Filter, ...]:
+def parse_filters(text: str) -> tuple[Filter, ...]:
     """The filters of a JSON list; none for an empty text.
 
     Raises:

@@ -12,6 +12,7 @@ from otel_modeldata_reader.exceptions import ReaderError
 from otel_modeldata_reader.window import Window, window_of
 
 from ..queries.cells import cell_of, cell_text
+from ..queries.filters import parse_filters
 from ..queries.joined_rows import joined_rows, own_column
 from ..tables.deployment_rows import LABELS, DeploymentRows, deployment_rows
 
@@ -85,7 +86,7 @@ class RowsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     pending: int = 0
 
 
-def columns(studio: Studio, deployment: str) -> ColumnsAnswer:
+def columns(studio: Studio, *, deployment: str) -> ColumnsAnswer:
     """The columns of a deployment, of its newest hours.
 
     Raises:
@@ -113,10 +114,11 @@ def columns(studio: Studio, deployment: str) -> ColumnsAnswer:
 
 def volume(
     studio: Studio,
+    *,
     deployment: str,
     since: str | None = None,
     until: str | None = None,
-    filters: Sequence[Filter] = (),
+    f: str | None = None,
     buckets: int = 120,
 ) -> VolumeAnswer:
     """How many rows there are over time.
@@ -130,7 +132,7 @@ def volume(
     first = first // step * step
     starts = list(range(first, last, step))
     counts = [0] * len(starts)
-    chosen = joined_rows(found, [], filters, window)
+    chosen = joined_rows(found, [], parse_filters(f or ""), window)
     text = f"SELECT (epoch_ns(_time) - {first}) // {step} AS bucket, count(*) FROM (" + chosen.sql + ") GROUP BY 1"
     for bucket, count in studio.tables.database.rows(text.text, text.parameters):
         if 0 <= bucket < len(counts):
@@ -147,12 +149,12 @@ def volume(
 
 def rows(  # noqa: PLR0913 (most are keywords)
     studio: Studio,
+    *,
     deployment: str,
     since: str | None = None,
     until: str | None = None,
-    filters: Sequence[Filter] = (),
-    names: Sequence[str] = (),
-    *,
+    f: str | None = None,
+    columns: tuple[str, ...] = (),
     after: str | None = None,
     before: str | None = None,
     limit: int = 100,
@@ -165,8 +167,8 @@ def rows(  # noqa: PLR0913 (most are keywords)
         deployment: `endpoint/deployment`.
         since: as for `Store.read`.
         until: likewise.
-        filters: all must hold.
-        names: of the columns; empty for all of inputs and outputs.
+        f: filters as a JSON list, which all must hold.
+        columns: their names; empty for all of inputs and outputs.
         after: the rows that follow this token.
         before: the rows that precede it.
         limit: rows of a page.
@@ -177,12 +179,12 @@ def rows(  # noqa: PLR0913 (most are keywords)
     """
     found, window = _rows_of(studio, deployment, since, until)
     limit = max(1, min(limit, _MOST_ROWS))
-    wanted = [own_column(found, name) for name in names] if names else _default_columns(found)
+    wanted = [own_column(found, name) for name in columns] if columns else _default_columns(found)
     wanted = wanted[:_MOST_COLUMNS]
     token = after or before
     is_descending = newest if before is None else not newest
     start = None if token is None else _decoded(token)
-    keys = _keys(studio, found, filters, window, start, limit + 1, is_descending=is_descending)
+    keys = _keys(studio, found, parse_filters(f or ""), window, start, limit + 1, is_descending=is_descending)
     has_more = len(keys) > limit
     keys = keys[:limit]
     if before is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from contextvars import ContextVar
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_modeldata_reader.exceptions import ReaderError
 from otel_modeldata_reader.sql.database import sentence
+
+from ..interruption import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,83 +19,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Database", "Question", "StoppedQueryError", "asking"]
+__all__ = ["Database"]
 
 _MEMORY: Final = "400MB"
 _THREADS: Final = "2"
-_BATCH_ROWS: Final = 65_536
-
-
-class StoppedQueryError(ReaderError):
-    """A query took too long, or nothing waits for its answer any more."""
-
-
-class Question:
-    """What a person asked: its queries can be stopped from another thread.
-
-    Args:
-        seconds: how long its queries may take together.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._lock = threading.Lock()
-        self._running: set[DuckDBPyConnection] = set()
-        self._reason = ""
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether it was stopped."""
-        return bool(self._reason)
-
-    def stop(self, reason: str = "expected a client that waits, got none") -> None:
-        """Interrupt its queries; later ones are refused."""
-        with self._lock:
-            self._reason = self._reason or reason
-            for cursor in self._running:
-                cursor.interrupt()
-
-    def time_out(self) -> None:
-        """Stop it because its time is over."""
-        self.stop(f"expected an answer within {self._seconds:g} seconds, got none: choose a shorter window")
-
-    @contextmanager
-    def running(self, cursor: DuckDBPyConnection) -> Iterator[None]:
-        """A query of this question.
-
-        Raises:
-            StoppedQueryError: it was stopped.
-        """
-        with self._lock:
-            self.check()
-            self._running.add(cursor)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running.discard(cursor)
-
-    def check(self) -> None:
-        """Raise StoppedQueryError if it was stopped."""
-        if self._reason:
-            raise StoppedQueryError(self._reason)
-
-
-_question: ContextVar[Question | None] = ContextVar("question", default=None)
-
-
-@contextmanager
-def asking(question: Question) -> Iterator[Question]:
-    """Queries of this context, and of threads that take it over, belong to a question; its time begins now."""
-    token = _question.set(question)
-    timer = threading.Timer(question._seconds, question.time_out)  # noqa: SLF001 (of this module)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield question
-    finally:
-        timer.cancel()
-        _question.reset(token)
 
 
 class Database:
@@ -135,7 +63,7 @@ class Database:
         """The rows of a query.
 
         Raises:
-            StoppedQueryError: it was interrupted.
+            InterruptedRequest: the answer is not wanted any more.
             ReaderError: DuckDB cannot run it.
         """
         with self._ran(text, parameters) as cursor:
@@ -160,18 +88,13 @@ class Database:
     def _ran(self, text: str, parameters: Sequence[Any]) -> Iterator[Any]:
         import duckdb  # noqa: PLC0415 (slow to import)
 
-        question = _question.get()
         with self._lock:
             cursor = self._connection.cursor()
         try:
-            if question is None:
+            with current().interrupting(cursor):
                 yield cursor.execute(text, list(parameters))
-            else:
-                with question.running(cursor):
-                    yield cursor.execute(text, list(parameters))
         except duckdb.Error as error:
-            if question is not None:
-                question.check()
+            current().check()
             raise ReaderError(f"expected a query that DuckDB can run, got: {sentence(error)}") from None
         finally:
             cursor.close()

@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from otel_modeldata_reader.blobs.listing import collections_of
 from otel_modeldata_reader.exceptions import UnknownNameError
 from otel_modeldata_reader.nearest import nearest
 
@@ -19,7 +18,7 @@ from .folder_rows import FolderRows
 from .part_pieces import PartPieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from otel_modeldata_reader.blobs.listing import CollectionBlobs
     from otel_modeldata_reader.blobs.store_access import StoreAccess
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Tables"]
 
-_LISTED_SECONDS: Final = 1.0
-"""How old a listing may be."""
 _READ_SECONDS: Final = 1.0
 """How long a question waits for lines that were not read before."""
 
@@ -40,11 +37,15 @@ class Tables:
 
     Args:
         store: is read.
+        listing: returns the collections of the store, as they were listed last.
         cache: takes Parquet files of lines; None is a temporary folder.
     """
 
-    def __init__(self, store: StoreAccess, cache: Path | None = None) -> None:
+    def __init__(
+        self, store: StoreAccess, listing: Callable[[], Mapping[str, CollectionBlobs]], cache: Path | None = None
+    ) -> None:
         self._store = store
+        self.listing = listing
         self._own = None if cache is not None else TemporaryDirectory(prefix="otel-modeldata-studio-")
         folder = Path(cache if self._own is None else self._own.name).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,24 +56,12 @@ class Tables:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._collections: dict[str, CollectionRows] = {}
-        self._listed: tuple[float, Mapping[str, CollectionBlobs]] | None = None
 
     def close(self) -> None:
         """Close the database, and remove the temporary folder."""
         self.database.close()
         if self._own is not None:
             self._own.cleanup()
-
-    def listing(self) -> Mapping[str, CollectionBlobs]:
-        """The collections of the store, at most a second old.
-
-        Raises:
-            StoreUnavailableError: the store cannot be read.
-        """
-        with self._lock:
-            if self._listed is None or time.monotonic() - self._listed[0] > _LISTED_SECONDS:
-                self._listed = (time.monotonic(), collections_of(self._store.walk()))
-            return self._listed[1]
 
     def roots(self, deployment: str) -> list[str]:
         """The collections of a deployment.
