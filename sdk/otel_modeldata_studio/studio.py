@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from otel_modeldata_reader import Store
 
+    from .profiles.baseline_profiles import BaselineProfiles
     from .tables.tables import Tables
 
 __all__ = ["Studio"]
@@ -47,6 +48,13 @@ class Studio:
         from .tables.tables import Tables  # noqa: PLC0415 (imports pyarrow)
 
         return Tables(self.store.objects, lambda: self.catalog.listing().collections, self.cache)
+
+    @cached_property
+    def baselines(self) -> BaselineProfiles:
+        """The profiles of baselines."""
+        from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
+
+        return BaselineProfiles(self.tables)
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""

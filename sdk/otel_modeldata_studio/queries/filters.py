@@ -22,6 +22,7 @@ __all__ = ["Filter", "condition", "parse_filters"]
 _MOST_FILTERS: Final = 64
 _MOST_VALUES: Final = 1_000
 _MOST_BYTES: Final = 256 << 10
+_EXACT: Final = 2**53
 _FORM: Final = '{"column": "inputs.age", "op": "between", "low": 40, "high": 50}'
 
 
@@ -83,9 +84,13 @@ def condition(one: Filter, column: str, kind: Kind) -> Sql:
         return _in(column, kind, one.values)
     bounds = [("low", ">=", one.low), ("high", "<=" if one.closed else "<", one.high)]
     if kind == "time":
-        parts = [Sql(f"{column} {sign} {moment(_time(name, value))}") for name, sign, value in bounds if value is not None]
+        parts = [
+            Sql(f"{column} {sign} {moment(_time(name, value))}") for name, sign, value in bounds if value is not None
+        ]
     elif kind in {"number", "integer"}:
-        parts = [Sql(f"{column} {sign} ?", (_number(name, value),)) for name, sign, value in bounds if value is not None]
+        parts = [
+            Sql(f"{column} {sign} ?", (_number(name, value),)) for name, sign, value in bounds if value is not None
+        ]
         if kind == "number":
             parts.append(Sql(f"NOT isnan(CAST({column} AS DOUBLE))"))
     else:
@@ -120,7 +125,8 @@ def _number(name: str, value: Any) -> float | int:
             return int(value) if value.lstrip("-").isdigit() and len(value) < 39 else float(value)
         except ValueError:
             raise ReaderError(f"expected a number as {name} of a filter, got {value!r:.80}: write one") from None
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+    number: float = value
+    return int(number) if number == number // 1 and abs(number) < _EXACT else number
 
 
 def _time(name: str, value: Any) -> int:

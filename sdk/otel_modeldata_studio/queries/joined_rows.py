@@ -9,22 +9,23 @@ from otel_modeldata_reader.exceptions import UnknownNameError
 from otel_modeldata_reader.nearest import nearest
 from otel_modeldata_reader.window import Window
 
+from ..tables.slices import slices_near, spans_of
 from .filters import condition
-from .scans import Slice, scan
+from .scans import scan
 from .sql import Sql
 from .sql import joined as conjunction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..tables.column import Column
     from ..tables.deployment_rows import DeploymentRows, Side
-    from ..tables.piece import Kind, Piece
+    from ..tables.piece import Kind, Piece, Slice
     from .filters import Filter
 
 __all__ = ["Chosen", "OwnColumn", "joined_rows", "own_column"]
 
-_MARGIN: Final = 600 * 1_000_000_000
+_MARGIN: Final = 120 * 1_000_000_000
+"""An output is within two minutes of its input; what is farther away has no partner here."""
 _OPEN: Final = Window()
 LABELS: Final = "labels"
 LABEL_ROW: Final = "data.row_id"
@@ -76,7 +77,9 @@ def own_column(rows: DeploymentRows, name: str) -> OwnColumn:
     side = rows.side(role)
     if side is None or own not in side.columns:
         known = [f"{one.role}.{column}" for one in rows.sides for column in one.columns]
-        raise UnknownNameError(f"expected a column of the rows, got {name!r:.200}: {nearest(name, [*_ENVELOPE, *known])}")
+        raise UnknownNameError(
+            f"expected a column of the rows, got {name!r:.200}: {nearest(name, [*_ENVELOPE, *known])}"
+        )
     column = side.columns[own]
     return OwnColumn(name=name, role=role, own=own, kind=column.kind, type=column.type)
 
@@ -141,10 +144,9 @@ def _where(parts: Sequence[Sql]) -> Sql:
 
 def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice]) -> Sql:
     """One row for each row id that one row of a side has; of labels the last one of each row."""
-    first, last = _span(base)
     if side.role == LABELS:
-        return _labels(side, aliases, first)
-    near = [one for one in side.pieces if one.first <= last + _MARGIN and one.last >= first - _MARGIN]
+        return _labels(side, aliases, min((one.first for one in base), default=0))
+    near = slices_near(side.pieces, spans_of(base), _MARGIN)
     values = "".join(f", any_value({alias}) AS {alias}" for alias in aliases.values())
     rows = scan(near, side.columns, aliases, _OPEN, envelope=("row_id",))
     return (
@@ -158,7 +160,9 @@ def _labels(side: Side, aliases: Mapping[str, str], first: int) -> Sql:
     """The last label of each row, in each column the last one that is not null."""
     extra = {name: f"l{at}" for at, name in enumerate((LABEL_ROW, LABEL_TIME)) if name in side.columns}
     later = [one for one in side.pieces if one.last >= first - _MARGIN]
-    rows = scan(later, side.columns, {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}, _OPEN)
+    rows = scan(
+        later, side.columns, {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}, _OPEN
+    )
     extra = {name: aliases.get(name, alias) for name, alias in extra.items()}
     key = f"coalesce(CAST({extra[LABEL_ROW]} AS VARCHAR), _row_id)" if LABEL_ROW in extra else "_row_id"
     time = f"coalesce(TRY_CAST({extra[LABEL_TIME]} AS TIMESTAMPTZ_NS), _time)" if LABEL_TIME in extra else "_time"
@@ -170,8 +174,3 @@ def _labels(side: Side, aliases: Mapping[str, str], first: int) -> Sql:
         + rows
         + ")) WHERE _label IN (SELECT _row_id FROM base) GROUP BY _label"
     )
-
-
-def _span(base: Sequence[Piece | Slice]) -> tuple[int, int]:
-    pieces = [one.piece if isinstance(one, Slice) else one for one in base]
-    return min((one.first for one in pieces), default=0), max((one.last for one in pieces), default=0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..tables.piece import Piece, Slice
 from .sql import Sql, identifier, joined, literal, moment
 
 if TYPE_CHECKING:
@@ -13,27 +13,11 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.window import Window
 
     from ..tables.column import Column
-    from ..tables.piece import Piece
 
-__all__ = ["ENVELOPE", "Slice", "scan"]
+__all__ = ["ENVELOPE", "scan"]
 
 ENVELOPE = ("row_id", "time", "event_id", "correlationid", "traceparent", "modelversion")
 """Columns of a row beside its own; in a scan they have these names with an underscore before them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
-    """Some rows of a piece.
-
-    Attributes:
-        piece: the file.
-        start: number of the first row.
-        rows: how many.
-    """
-
-    piece: Piece
-    start: int
-    rows: int
 
 
 def scan(
@@ -57,15 +41,21 @@ def scan(
     for one in pieces:
         piece = one.piece if isinstance(one, Slice) else one
         own = tuple(_expression(piece, columns[name]) for name in aliases)
-        is_inside = _is_inside(piece, window)
+        is_inside = _is_inside(one, window)
         key = (own, is_inside, one.piece.path, one.start) if isinstance(one, Slice) else (own, is_inside)
         groups.setdefault(key, []).append(one)
-    selects = [_select(key[0], some, aliases, window if not key[1] else None, tuple(envelope)) for key, some in groups.items()]
+    selects = [
+        _select(key[0], some, aliases, window if not key[1] else None, tuple(envelope)) for key, some in groups.items()
+    ]
     return joined(" UNION ALL ", selects) if selects else _nothing(aliases, tuple(envelope))
 
 
 def _select(
-    own: object, some: Sequence[Piece | Slice], aliases: Mapping[str, str], window: Window | None, envelope: tuple[str, ...]
+    own: object,
+    some: Sequence[Piece | Slice],
+    aliases: Mapping[str, str],
+    window: Window | None,
+    envelope: tuple[str, ...],
 ) -> Sql:
     assert isinstance(own, tuple)  # noqa: S101 - made above
     items = [f"{name} AS _{name}" for name in envelope]
@@ -94,9 +84,9 @@ def _expression(piece: Piece, column: Column) -> str:
     return f"CAST({identifier(stored.stored)} AS {column.cast})"
 
 
-def _is_inside(piece: Piece, window: Window) -> bool:
+def _is_inside(one: Piece | Slice, window: Window) -> bool:
     first, last = window.bounds
-    return first <= piece.first and piece.last < last
+    return first <= one.first and one.last < last
 
 
 def _nothing(aliases: Mapping[str, str], envelope: tuple[str, ...]) -> Sql:

@@ -35,9 +35,7 @@ class Sql:
 def joined(separator: str, parts: Iterable[Sql]) -> Sql:
     """Parts one after the other, with a separator between them."""
     found = list(parts)
-    return Sql(
-        separator.join(one.text for one in found), tuple(value for one in found for value in one.parameters)
-    )
+    return Sql(separator.join(one.text for one in found), tuple(value for one in found for value in one.parameters))
 
 
 def identifier(name: str) -> str:

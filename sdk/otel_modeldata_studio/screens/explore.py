@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from otel_modeldata_reader.exceptions import ReaderError
-from otel_modeldata_reader.window import Window, window_of
+from otel_modeldata_reader.window import Window
 
+from ..profiles.moments import iso
 from ..queries.cells import cell_of, cell_text
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import joined_rows, own_column
 from ..tables.deployment_rows import LABELS, DeploymentRows, deployment_rows
+from .explored import explored
+from .facets import FacetsAnswer, facets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from ..studio import Studio
     from ..tables.piece import Piece
 
-__all__ = ["ColumnsAnswer", "RowsAnswer", "VolumeAnswer", "columns", "rows", "volume"]
+__all__ = ["ColumnsAnswer", "FacetsAnswer", "RowsAnswer", "VolumeAnswer", "columns", "facets", "rows", "volume"]
 
 _NANOSECONDS: Final = 1_000_000_000
 _MOST_BUCKETS: Final = 1_000
@@ -126,7 +128,7 @@ def volume(
     Raises:
         ReaderError: a wrong argument, or the store cannot be read.
     """
-    found, window = _rows_of(studio, deployment, since, until)
+    found, window = explored(studio, deployment, since, until)
     first, last = _span(found.base.pieces, window)
     step = _step(first, last, max(1, min(buckets, _MOST_BUCKETS)))
     first = first // step * step
@@ -177,7 +179,7 @@ def rows(  # noqa: PLR0913 (most are keywords)
     Raises:
         ReaderError: a wrong argument, or the store cannot be read.
     """
-    found, window = _rows_of(studio, deployment, since, until)
+    found, window = explored(studio, deployment, since, until)
     limit = max(1, min(limit, _MOST_ROWS))
     wanted = [own_column(found, name) for name in columns] if columns else _default_columns(found)
     wanted = wanted[:_MOST_COLUMNS]
@@ -303,17 +305,9 @@ def _entries(
 
 
 def _default_columns(found: DeploymentRows) -> list[OwnColumn]:
-    return [own_column(found, f"{side.role}.{name}") for side in found.sides if side.role != LABELS for name in side.columns]
-
-
-def _rows_of(
-    studio: Studio, deployment: str, since: str | None, until: str | None
-) -> tuple[DeploymentRows, Window]:
-    window = window_of(since or None, until or None)
-    found = deployment_rows(studio.tables, deployment, window)
-    if not found.sides:
-        raise ReaderError(f"expected a deployment with rows, got {deployment!r}, which has none: choose another one")
-    return found, window
+    return [
+        own_column(found, f"{side.role}.{name}") for side in found.sides if side.role != LABELS for name in side.columns
+    ]
 
 
 def _newest(bounds: Sequence[tuple[int, int]]) -> Window:
@@ -338,17 +332,6 @@ def _step(first: int, last: int, buckets: int) -> int:
     return step * _NANOSECONDS
 
 
-def iso(nanoseconds: int) -> str:
-    """A moment as ISO 8601 text in UTC, with as many digits as it needs."""
-    seconds, rest = divmod(nanoseconds, _NANOSECONDS)
-    try:
-        text = datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-    except (ValueError, OverflowError):
-        return "0001-01-01T00:00:00Z" if nanoseconds < 0 else "9999-12-31T23:59:59Z"
-    fraction = f".{rest:09d}".rstrip("0").rstrip(".")
-    return f"{text}{fraction}Z"
-
-
 def _token(key: tuple[int, str, str]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
@@ -359,5 +342,3 @@ def _decoded(token: str) -> tuple[int, str, str]:
         return msgspec.json.decode(content, type=tuple[int, str, str])
     except (ValueError, msgspec.DecodeError):
         raise ReaderError(f"expected the token of a page, got {token!r:.80}: begin at the first page") from None
-
-

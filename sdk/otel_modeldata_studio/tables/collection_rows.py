@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from otel_modeldata_reader.blobs.listing import CollectionBlobs
     from otel_modeldata_reader.window import Window
-    from otel_modeldata_receiver.storage.store import StoredObject
 
     from .piece import Piece
 
@@ -75,16 +74,11 @@ class CollectionRows:
             with folder.lock:
                 waiting = folder.rows.pending(own, compacted)
                 if waiting and may_go_on():
-                    self._read(folder, found, own, compacted)
+                    folder.rows.read(found, own, compacted)
                     waiting = 0
                 pieces += reversed(folder.rows.pieces)
             pending += waiting
         return ReadPieces(pieces=tuple(reversed(pieces)), pending=pending)
-
-    def _read(
-        self, folder: _Folder, found: CollectionBlobs, own: tuple[StoredObject, ...], compacted: dict[str, int]
-    ) -> None:
-        folder.rows.read(found, own, compacted)
 
     def _folder(self, date: str) -> _Folder:
         with self._lock:

@@ -66,18 +66,19 @@ class Database:
             InterruptedRequest: the answer is not wanted any more.
             ReaderError: DuckDB cannot run it.
         """
-        with self._ran(text, parameters) as cursor:
-            found: list[tuple[Any, ...]] = cursor.fetchall()
+        with self._cursor() as cursor:
+            found: list[tuple[Any, ...]] = cursor.execute(text, list(parameters)).fetchall()
             return found
 
     def table(self, text: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """The rows of a query as an Arrow table.
 
         Raises:
-            ReaderError: as for `rows`.
+            InterruptedRequest: the answer is not wanted any more.
+            ReaderError: DuckDB cannot run it.
         """
-        with self._ran(text, parameters) as cursor:
-            return cursor.to_arrow_table()
+        with self._cursor() as cursor:
+            return cursor.sql(text, params=list(parameters)).to_arrow_table()
 
     def close(self) -> None:
         """Close it, and remove its temporary files."""
@@ -85,14 +86,14 @@ class Database:
         self._spill.cleanup()
 
     @contextmanager
-    def _ran(self, text: str, parameters: Sequence[Any]) -> Iterator[Any]:
+    def _cursor(self) -> Iterator[DuckDBPyConnection]:
         import duckdb  # noqa: PLC0415 (slow to import)
 
         with self._lock:
             cursor = self._connection.cursor()
         try:
             with current().interrupting(cursor):
-                yield cursor.execute(text, list(parameters))
+                yield cursor
         except duckdb.Error as error:
             current().check()
             raise ReaderError(f"expected a query that DuckDB can run, got: {sentence(error)}") from None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.window import Window
 
-from .collection_rows import ReadPieces
 from .column import columns_of
 
 if TYPE_CHECKING:

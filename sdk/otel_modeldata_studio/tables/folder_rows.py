@@ -115,9 +115,7 @@ class FolderRows:
         there = {blob.name: blob.size for blob in blobs}
         return any(there.get(name, -1) < size for name, size in self._sizes.items())
 
-    def _restart(
-        self, found: CollectionBlobs, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]
-    ) -> None:
+    def _restart(self, found: CollectionBlobs, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> None:
         """Begin again, because there are other Parquet files, or other lines under the name of a blob."""
         self._pieces, self._small, self._ids = [], [], KnownIds()
         source = folder_source(self._store, self._root, self._date, blobs, compacted)

@@ -10,7 +10,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Group", "Kind", "Piece", "StoredColumn", "kind_of"]
+__all__ = ["Group", "Kind", "Piece", "Slice", "StoredColumn", "kind_of"]
 
 Kind: TypeAlias = Literal["number", "integer", "category", "text", "boolean", "time", "nested", "binary"]
 """What can be done with a column. `category` and `text` are both texts; a category has few values."""
@@ -80,6 +80,25 @@ class Piece:
     def last(self) -> int:
         """The latest time, likewise."""
         return max(one.last for one in self.groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Some rows of a piece.
+
+    Attributes:
+        piece: the file.
+        start: number of the first row.
+        rows: how many.
+        first: no row has an earlier time.
+        last: no row has a later one.
+    """
+
+    piece: Piece
+    start: int
+    rows: int
+    first: int
+    last: int
 
 
 def kind_of(kind: Any) -> Kind:  # noqa: PLR0911 (a table of kinds)

@@ -44,9 +44,7 @@ def write_piece(path: Path, date: str, rows: pa.Table, start: int) -> Piece:
             continue
         kind, alias = stored_type(field.type), f"c{len(columns)}"
         arrays[alias] = stored(rows[field.name], kind)
-        columns[field.name] = StoredColumn(
-                stored=alias, type=kind, logical=field.type, kind=kind_of(field.type)
-            )
+        columns[field.name] = StoredColumn(stored=alias, type=kind, logical=field.type, kind=kind_of(field.type))
     partial = path.with_suffix(".partial")
     pq.write_table(pa.table(arrays), partial, compression="zstd", compression_level=1, row_group_size=_GROUP_ROWS)
     partial.rename(path)

@@ -46,8 +46,8 @@ class Tables:
     ) -> None:
         self._store = store
         self.listing = listing
-        self._own = None if cache is not None else TemporaryDirectory(prefix="otel-modeldata-studio-")
-        folder = Path(cache if self._own is None else self._own.name).resolve()
+        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-") if cache is None else None
+        folder = Path(self._own.name if self._own is not None else cache or ".").resolve()
         folder.mkdir(parents=True, exist_ok=True)
         local = _local_folder(store)
         self.database = Database([folder] if local is None else [folder, local])
