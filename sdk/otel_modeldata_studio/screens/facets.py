@@ -13,6 +13,7 @@ from ..profiles.sample import sample_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
 from .explored import explored
+from .noted_columns import note_column
 
 if TYPE_CHECKING:
     from ..queries.joined_rows import OwnColumn
@@ -62,6 +63,9 @@ def facets(  # noqa: PLR0913 (most are keywords)
         (one,) = wanted
         own, others = profiles[one.name], comparable(profiles[one.name], known.get(one.name))
         answers = [exact_facet(studio.tables.database, found, one, filters, window, answers[0], (own, others))]
+    if not filters:
+        for facet in answers:
+            note_column(studio, deployment, window, facet, known.get(facet.column))
     if not columns:
         answers.sort(key=lambda one: -1.0 if one.psi is None else one.psi, reverse=True)
     return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending)
