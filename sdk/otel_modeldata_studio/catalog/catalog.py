@@ -331,6 +331,8 @@ class Catalog:
         self._seals = seals_by_folder(listing.aside.values())
         aside = listing.aside.values()
         self._aside = _SetAside(quarantined=self._quarantine.look(aside), parked=self._parked_lines.look(aside))
+        for one in listing.collections.values():
+            self._hours(one, is_whole=True)  # so that the next question finds them
         self._publish(listing)
 
     def _publish(self, listing: Listing, problem: ReaderError | None = None) -> None:
