@@ -31,6 +31,8 @@ pytest_plugins = [
     "ending_host",
     "engine_environment",
     "evidently_environment",
+    "chromium",
+    "studio_process",
     "unread_exceptions",
 ]
 """Servers and programs that tests start, and checks of the whole run; the modules are in `fixtures/`."""

@@ -1,0 +1,105 @@
+"""The facets of Explore: how the values of each column are spread, beside the baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ..profiles.baseline_profiles import profile
+from ..profiles.exact_facet import exact_facet
+from ..profiles.facet import Facet, comparable, facet_of
+from ..profiles.sample import sample_of
+from ..queries.filters import parse_filters
+from ..queries.joined_rows import own_column
+from ..tables.deployment_rows import LABELS
+from .explored import explored
+from .noted_columns import note_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..queries.filters import Filter
+    from ..queries.joined_rows import OwnColumn
+    from ..studio import Studio
+    from ..tables.deployment_rows import DeploymentRows
+
+__all__ = ["FacetsAnswer", "facets"]
+
+_MOST_COLUMNS: Final = 60
+"""Of one answer, where none are named: a collection may have a thousand."""
+_SPREAD: Final = frozenset({"number", "integer", "category", "text", "boolean", "time"})
+
+
+class FacetsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Facets; `columns` is how many columns there are."""
+
+    facets: list[Facet]
+    columns: int
+    pending: int = 0
+
+
+def facets(  # noqa: PLR0913 (most are keywords)
+    studio: Studio,
+    *,
+    deployment: str,
+    since: str | None = None,
+    until: str | None = None,
+    f: str | None = None,
+    baseline: str | None = None,
+    columns: tuple[str, ...] = (),
+) -> FacetsAnswer:
+    """The facets of columns; without names those of all columns, the one that changed most first.
+
+    Raises:
+        ReaderError: a wrong argument, or the store cannot be read.
+    """
+    filters = parse_filters(f or "")
+    found, window = explored(studio, deployment, since, until, (*columns, *(one.column for one in filters)))
+    every = _every(found)
+    wanted = [own_column(found, name) for name in columns] if columns else every
+    wanted = wanted[:_MOST_COLUMNS]
+    answers = []
+    known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, wanted)
+    for rows, own in _by_side(found, wanted, filters):
+        sample = sample_of(studio.tables.database, rows, own, filters, window)
+        profiles = profile(sample.table, [one.name for one in own])
+        answers += [facet_of(one, profiles[one.name], known.get(one.name), sample.share) for one in own]
+        if len(wanted) == 1 and columns and sample.share < 1.0:
+            (one,) = own
+            both = (profiles[one.name], comparable(profiles[one.name], known.get(one.name)))
+            answers = [exact_facet(studio.tables.database, rows, one, filters, window, answers[0], both)]
+    places = {one.name: at for at, one in enumerate(wanted)}
+    answers.sort(key=lambda one: places[one.column])
+    if not filters:
+        for facet in answers:
+            note_column(studio, deployment, window, facet, known.get(facet.column))
+    if not columns:
+        answers.sort(key=lambda one: -1.0 if one.psi is None else one.psi, reverse=True)
+    return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending)
+
+
+def _every(rows: DeploymentRows) -> list[OwnColumn]:
+    return [
+        own_column(rows, f"{side.role}.{name}")
+        for side in rows.sides
+        for name, column in side.columns.items()
+        if column.kind in _SPREAD
+    ]
+
+
+def _by_side(
+    rows: DeploymentRows, wanted: Sequence[OwnColumn], filters: Sequence[Filter]
+) -> Iterator[tuple[DeploymentRows, list[OwnColumn]]]:
+    """The columns of each side with the rows to look at: those of the side alone, unless a filter is of another one."""
+    filtered = {own_column(rows, one.column).role for one in filters} - {""}
+    together = []
+    for role in dict.fromkeys(one.role for one in wanted):
+        own = [one for one in wanted if one.role == role]
+        side = rows.side(role)
+        if side is None or role == LABELS or not filtered <= {role}:
+            together += own
+        else:
+            yield rows.of_side(side), own
+    if together:
+        yield rows, together

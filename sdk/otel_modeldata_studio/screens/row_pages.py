@@ -1,0 +1,271 @@
+"""The table of Explore: pages of joined rows by keyset."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from otel_modeldata_reader.exceptions import ReaderError
+from otel_modeldata_reader.window import Window
+
+from ..queries.cells import cell_of
+from ..queries.filters import parse_filters
+from ..queries.joined_rows import own_column
+from ..queries.matches import MARGIN, MOST, matches_of
+from ..queries.moments import iso
+from ..queries.outcomes import LATENCY, STATUS
+from ..queries.pages import RowKey, cells_of_rows, keys_of_page
+from ..tables.deployment_rows import LABELS, with_outcomes_of
+from ..tables.slices import slices_near, spans_of_times
+from .explored import explored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..queries.filters import Filter
+    from ..queries.joined_rows import OwnColumn
+    from ..queries.matches import Matches
+    from ..queries.sql import Sql
+    from ..studio import Studio
+    from ..tables.database import Database
+    from ..tables.deployment_rows import DeploymentRows
+    from ..tables.piece import Piece, Slice
+
+__all__ = ["RowEntry", "RowsAnswer", "rows"]
+
+_MOST_ROWS: Final = 500
+_MOST_COLUMNS: Final = 200
+"""Of a page; a collection may have more."""
+
+
+class RowEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A row; `values` are in the order of the answer's columns."""
+
+    id: str
+    time: str
+    values: list[Any]
+    latency_ms: float | None = None
+    status: int | None = None
+    label: Any = None
+
+
+class RowsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of rows, the newest first or last. `columns_total` counts those that the deployment has."""
+
+    columns: list[str]
+    rows: list[RowEntry]
+    next: str | None
+    previous: str | None
+    columns_total: int = 0
+    pending: int = 0
+
+
+def rows(  # noqa: PLR0913 (most are keywords)
+    studio: Studio,
+    *,
+    deployment: str,
+    since: str | None = None,
+    until: str | None = None,
+    f: str | None = None,
+    columns: tuple[str, ...] = (),
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 100,
+    newest: bool = True,
+) -> RowsAnswer:
+    """A page of joined rows. A token is the place of a row, so that new rows move no page.
+
+    Args:
+        studio: has the store.
+        deployment: `endpoint/deployment`.
+        since: as for `Store.read`.
+        until: likewise.
+        f: filters as a JSON list, which all must hold.
+        columns: their names; empty for all of inputs and outputs.
+        after: the rows that follow this token.
+        before: the rows that precede it.
+        limit: rows of a page.
+        newest: whether the newest rows are first.
+
+    Raises:
+        ReaderError: a wrong argument, or the store cannot be read.
+    """
+    filters = parse_filters(f or "")
+    found, window = explored(studio, deployment, since, until, (*columns, *(one.column for one in filters)))
+    limit = min(limit, _MOST_ROWS)
+    every = _scored_columns(found)
+    wanted = ([own_column(found, name) for name in columns] if columns else every)[:_MOST_COLUMNS]
+    token = before if after is None else after
+    is_backward = after is None and before is not None
+    page = _Page(
+        found=found,
+        filters=filters,
+        window=window,
+        start=None if token is None else _decoded(token),
+        count=limit + 1,
+        is_descending=newest != is_backward,
+    )
+    keys = page.keys(studio.tables.database)
+    has_more = len(keys) > limit
+    keys = keys[:limit]
+    if is_backward:
+        keys.reverse()
+    has_next = bool(keys) if is_backward else has_more
+    has_previous = has_more if is_backward else after is not None
+    return RowsAnswer(
+        columns=[one.name for one in wanted],
+        rows=_entries(studio, deployment, found, keys, wanted),
+        next=_token(keys[-1]) if keys and has_next else None,
+        previous=_token(keys[0]) if keys and has_previous else None,
+        columns_total=len(every),
+        pending=found.pending,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """The rows of a page: what is looked for, and in which order."""
+
+    found: DeploymentRows
+    filters: Sequence[Filter]
+    window: Window
+    start: RowKey | None
+    count: int
+    is_descending: bool
+
+    def keys(self, database: Database) -> list[RowKey]:
+        """The keys of the rows in their order.
+
+        Raises:
+            ReaderError: a filter does not fit.
+        """
+        matches = matches_of(self.found, self.filters)
+        return self._walked(database) if matches is None else self._matched(database, matches)
+
+    def _walked(self, database: Database) -> list[RowKey]:
+        """Pieces are read until no other can have an earlier row."""
+        order = sorted(
+            self.found.base.pieces,
+            key=lambda one: one.last if self.is_descending else one.first,
+            reverse=self.is_descending,
+        )
+        if (start := self.start) is not None:
+            order = [
+                one for one in order if (one.first <= start.time if self.is_descending else one.last >= start.time)
+            ]
+        keys: list[RowKey] = []
+        at, many = 0, 1
+        while at < len(order):
+            keys = self._with(keys, database, order[at : at + many], self.filters)
+            at, many = at + many, many * 2
+            if at < len(order) and self._is_whole(keys, order[at].last if self.is_descending else order[at].first):
+                break
+        return keys
+
+    def _matched(self, database: Database, matches: Matches) -> list[RowKey]:
+        """Rows are read where another side has matches, until no later match can have an earlier row."""
+        sign = 1 if self.is_descending else -1
+        edge = None if self.start is None else self.start.time + sign * MARGIN
+        keys: list[RowKey] = []
+        while True:
+            text = matches.query(edge, is_descending=self.is_descending)
+            found = database.rows(text.text, text.parameters)
+            near = slices_near(self.found.base.pieces, spans_of_times([time for time, _ in found]), MARGIN)
+            only = matches.only([key for _, key in found])
+            keys = self._with(keys, database, near, matches.filters, only) if near else keys
+            if len(found) < MOST or self._is_whole(keys, found[-1][0] + sign * MARGIN):
+                return keys
+            edge = found[-1][0] - sign if found[0][0] == found[-1][0] else found[-1][0]
+
+    def _with(
+        self,
+        keys: list[RowKey],
+        database: Database,
+        base: Sequence[Piece | Slice],
+        filters: Sequence[Filter],
+        only: Sql | None = None,
+    ) -> list[RowKey]:
+        text = keys_of_page(
+            self.found,
+            filters,
+            self.window,
+            base,
+            start=self.start,
+            count=self.count,
+            is_descending=self.is_descending,
+            only=only,
+        )
+        more = [RowKey(*row) for row in database.rows(text.text, text.parameters)]
+        return sorted({*keys, *more}, reverse=self.is_descending)[: self.count]
+
+    def _is_whole(self, keys: Sequence[RowKey], edge: int) -> bool:
+        """Whether no row beyond a moment can be among the keys."""
+        if len(keys) < self.count:
+            return False
+        return keys[-1].time > edge if self.is_descending else keys[-1].time < edge
+
+
+def _entries(
+    studio: Studio, deployment: str, found: DeploymentRows, keys: Sequence[RowKey], wanted: Sequence[OwnColumn]
+) -> list[RowEntry]:
+    """The rows of keys with their columns."""
+    if not keys:
+        return []
+    first, last = min(key.time for key in keys), max(key.time for key in keys)
+    window = Window(since=first, until=last + 1)
+    found = with_outcomes_of(studio.tables, deployment, found, window)
+    label, outcomes = _label_column(found), [] if found.outcomes is None else [LATENCY, STATUS]
+    others = [*([] if label is None else [label]), *(own_column(found, name) for name in outcomes)]
+    every = list({one.name: one for one in (*wanted, *others)}.values())
+    ids = tuple(dict.fromkeys(key.row_id for key in keys))
+    text = cells_of_rows(
+        found, every, ids, window, slices_near(found.base.pieces, spans_of_times([key.time for key in keys]), 0)
+    )
+    by_key: dict[RowKey, list[Any]] = {}
+    for time, row_id, event_id, *values in studio.tables.database.rows(text.text, text.parameters):
+        pairs = zip(values[::2], values[1::2], every, strict=True)
+        by_key[RowKey(time, row_id, event_id)] = [cell_of(value, size, one.kind) for value, size, one in pairs]
+    places = {one.name: at for at, one in enumerate(every)}
+    entries = []
+    for key in keys:
+        if key not in by_key:  # an erasure took it meanwhile
+            continue
+        cells = by_key[key]
+        entries.append(
+            RowEntry(
+                id=key.row_id,
+                time=iso(key.time),
+                values=[cells[places[one.name]] for one in wanted],
+                latency_ms=cells[places[LATENCY]] if outcomes else None,
+                status=cells[places[STATUS]] if outcomes else None,
+                label=None if label is None else cells[places[label.name]],
+            )
+        )
+    return entries
+
+
+def _label_column(found: DeploymentRows) -> OwnColumn | None:
+    labels = found.side(LABELS)
+    own = [] if labels is None else [name for name in labels.columns if name not in {"data.row_id", "label_time"}]
+    return own_column(found, f"{LABELS}.{own[0]}") if own else None
+
+
+def _scored_columns(found: DeploymentRows) -> list[OwnColumn]:
+    return [
+        own_column(found, f"{side.role}.{name}") for side in found.sides if side.role != LABELS for name in side.columns
+    ]
+
+
+def _token(key: RowKey) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def _decoded(token: str) -> RowKey:
+    try:
+        content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        return RowKey(*msgspec.json.decode(content, type=tuple[int, str, str]))
+    except (ValueError, msgspec.DecodeError):
+        raise ReaderError(f"expected the token of a page, got {token!r:.80}: begin at the first page") from None
