@@ -35,6 +35,11 @@ class MaintainedStore:
     def __init__(self, store: StoreAccess) -> None:
         self._store = store
 
+    @property
+    def objects(self) -> StoreAccess:
+        """The blobs and other objects of the store, for programs that know its layout."""
+        return self._store
+
     def compact(  # noqa: PLR0913 (most are keywords)
         self,
         collection: str | None = None,

@@ -116,7 +116,13 @@ def test_pages_of_the_site_link_to_the_repository_by_its_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["sdk/otel_modeldata", "sdk/otel_modeldata_reader", "collector_exporter/otel_modeldata_receiver"]
+    "package",
+    [
+        "sdk/otel_modeldata",
+        "sdk/otel_modeldata_reader",
+        "sdk/otel_modeldata_studio",
+        "collector_exporter/otel_modeldata_receiver",
+    ],
 )
 def test_the_architecture_names_every_folder(package: str) -> None:
     folders = {path.parent.relative_to(ROOT / package).parts[:1] for path in (ROOT / package).rglob("__init__.py")}

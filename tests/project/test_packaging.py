@@ -57,9 +57,10 @@ def test_the_wheel_holds_the_packages_their_types_and_nothing_else(wheel: Path) 
         "otel_modeldata",
         "otel_modeldata_reader",
         "otel_modeldata_receiver",
+        "otel_modeldata_studio",
     }
-    typed = {"otel_modeldata/py.typed", "otel_modeldata_reader/py.typed", "otel_modeldata_receiver/py.typed"}
-    assert typed <= set(names)
+    packages = ("otel_modeldata", "otel_modeldata_reader", "otel_modeldata_receiver", "otel_modeldata_studio")
+    assert {f"{package}/py.typed" for package in packages} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

@@ -43,6 +43,7 @@ _COMMANDS: Final = {
     "report": (".report.command", "report on a deployment: drift, errors, performance"),
     "seal": (".maintenance.seal", "say which hours of a store are complete"),
     "show": (".reading.show", "show everything about one id"),
+    "studio": (".studio.command", "show the data of a store in the browser"),
     "tail": (".reading.tail", "print the rows of a collection as they are written"),
     "why": (".why.command", "say why there is no data, and what to do"),
 }

@@ -1,0 +1,1 @@
+"""The command `studio`: a web page for the data of a store."""

@@ -1,0 +1,1 @@
+"""What listings, manifests and seals say: nothing here reads a row."""

@@ -1,0 +1,89 @@
+"""Ends the work for a request whose browser has gone, or that takes too long."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["InterruptedRequest", "Interruptible", "Interruption", "current", "of_request"]
+
+
+class InterruptedRequest(Exception):  # noqa: N818 (it is no error: what it ends is not wanted any more)
+    """Raised by `Interruption.check` when the request has been ended."""
+
+
+class Interruptible(Protocol):
+    """A connection to DuckDB."""
+
+    def interrupt(self) -> None:
+        """Let the statement that runs end with an error."""
+
+
+class Interruption:
+    """Whether the work for one request is still wanted. Every method may be called by any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connections: list[Interruptible] = []
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the work is not wanted any more."""
+        return self._ended
+
+    def end(self) -> None:
+        """Interrupt the statements that run, and let `check` raise from now on."""
+        with self._lock:
+            self._ended = True
+            for connection in self._connections:
+                connection.interrupt()
+
+    def check(self) -> None:
+        """Raise if the work is not wanted any more; loops in Python call this.
+
+        Raises:
+            InterruptedRequest: the request has been ended.
+        """
+        if self._ended:
+            raise InterruptedRequest
+
+    @contextmanager
+    def interrupting(self, connection: Interruptible) -> Iterator[None]:
+        """Let `end` interrupt what runs on a connection meanwhile.
+
+        Raises:
+            InterruptedRequest: the request has been ended already.
+        """
+        with self._lock:
+            self.check()
+            self._connections.append(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connections.remove(connection)
+
+
+_NEVER: Final = Interruption()
+_current: ContextVar[Interruption] = ContextVar("interruption", default=_NEVER)
+
+
+def current() -> Interruption:
+    """That of the request for which this code runs; outside of a request one that never ends."""
+    return _current.get()
+
+
+@contextmanager
+def of_request(interruption: Interruption) -> Iterator[None]:
+    """Make an interruption the current one, in this context."""
+    token = _current.set(interruption)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,80 @@
+// Numbers, times and sizes as text. Times are UTC, as in the store.
+const COUNT = new Intl.NumberFormat("en-US");
+const COMPACT = new Intl.NumberFormat("en-US", {notation: "compact", maximumSignificantDigits: 3});
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const SPANS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
+/** 1234567 as "1,234,567"; a dash where there is none. An integer that JavaScript cannot hold comes as text. */
+export const count = (value) => value === null || value === undefined ? "–" : typeof value === "number" ? COUNT.format(value) : String(value);
+
+/** 1234567 as "1.23M". */
+export const compact = (value) => value === null || value === undefined ? "–" : COMPACT.format(value);
+
+/** Bytes as "1.2 MiB". */
+export function bytes(value) {
+  if (value === null || value === undefined) return "–";
+  let unit = 0;
+  let left = value;
+  while (left >= 1024 && unit < UNITS.length - 1) {
+    left /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || left >= 100 ? Math.round(left) : left.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** A number with about four digits, as in an axis; texts such as "NaN" stay. */
+export function number(value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value !== "number") return String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return COUNT.format(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2);
+  return String(Number(value.toPrecision(4)));
+}
+
+/** A share as "12.3 %". */
+export const percent = (share) => share === null || share === undefined ? "–" : `${share > 0 && share < 0.001 ? "<0.1" : (share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+/** "2026-11-29T10:43:52.123Z" as "2026-11-29 10:43:52"; `parts` "time" or "minute" leaves out more. */
+export function time(iso, parts = "second") {
+  if (!iso) return "–";
+  const text = String(iso).replace("T", " ").replace(/(\.\d+)?(Z|\+00:00)$/, "");
+  return parts === "time" ? text.slice(11, 19) : parts === "minute" ? text.slice(0, 16) : text.slice(0, 19);
+}
+
+/** A date as the ISO text that the server takes. */
+export const iso = (date) => new Date(date).toISOString().replace(/\.\d+Z$/, "Z");
+
+/** Seconds as "3 h"; two units where the first is small. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
+  const size = Math.max(0, seconds);
+  for (const [length, unit] of SPANS) {
+    if (size >= length) return `${Math.floor(size / length)} ${unit}`;
+  }
+  return size === 0 ? "0 s" : `${Math.round(size * 1000)} ms`;
+}
+
+/** How long ago, as "3 h ago". */
+export function age(text, now = Date.now()) {
+  if (!text) return "never";
+  const seconds = (now - Date.parse(text)) / 1000;
+  return seconds < -1 ? `in ${duration(-seconds)}` : seconds < 1 ? "now" : `${duration(seconds)} ago`;
+}
+
+/** Milliseconds as "12.3 ms". */
+export const milliseconds = (value) => value === null || value === undefined ? "–" : value >= 10000 ? `${(value / 1000).toFixed(1)} s` : `${number(Number(value))} ms`;
+
+/** The name of a column without its role: `inputs.age` is `age`. */
+export const ownName = (column) => column.replace(/^(inputs|outputs|labels)\./, "");
+
+/** A cell of a row as text: what is missing, cut or binary says so. */
+export function cell(value) {
+  if (value === null || value === undefined) return "null";
+  if (typeof value === "object") {
+    if ("cut" in value) return `${value.cut}…`;
+    if ("bytes" in value) return `${bytes(value.bytes)} of bytes`;
+    return JSON.stringify(value);
+  }
+  return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(7))) : String(value);
+}

@@ -1,0 +1,39 @@
+"""What the parts of Studio share: the store, and the settings that hold for all of its screens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from otel_modeldata_reader import Store
+
+__all__ = ["Studio"]
+
+
+class Studio:
+    """A store that Studio shows.
+
+    Args:
+        store: an open one; the caller closes it.
+        baseline: what windows are compared with, as for `report --baseline`: a file, or `SINCE..UNTIL`.
+        trace_url: the URL of a trace in a tracing backend, with `{trace_id}`.
+        cache: a folder for Parquet files of lines; by default a temporary one that `close` removes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        baseline: str | None = None,
+        trace_url: str | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self.store = store
+        self.baseline = baseline
+        self.trace_url = trace_url
+        self.cache = cache
+
+    def close(self) -> None:
+        """Release what Studio has opened; a second call does nothing."""

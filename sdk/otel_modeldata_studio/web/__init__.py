@@ -1,0 +1,1 @@
+"""HTTP: routes, security headers, the token, server-sent events."""

@@ -1,0 +1,119 @@
+"""Who may ask: the middleware in front of every answer, and the headers that all answers have.
+
+Studio only reads, and answers only GET. What must not happen is that a web site which the user visits reads the store
+through the user's browser:
+
+- By a request from its own page: the browser does not give it the answer, as no answer allows another origin. It is
+  refused too, so that it starts no query.
+- By a name of its own that it lets mean 127.0.0.1 (DNS rebinding): without a token only names of this machine are
+  answered.
+- By a frame, by a form, by script that is in the data: the content security policy forbids each.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from .answers import failure
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from .settings import WebSettings
+
+__all__ = ["Access"]
+
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+_THIS_MACHINE: Final = re.compile(r"(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?", re.ASCII | re.IGNORECASE)
+_OWN: Final = frozenset({"same-origin", "none"})
+"""Values of Sec-Fetch-Site: from the page itself, or typed by the user."""
+
+
+class Access:
+    """Answers who may not ask, and gives every answer its headers."""
+
+    def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":  # a WebSocket
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        refusal = self._refusal(scope)
+        await (refusal or self._app)(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        is_api = scope["path"].startswith("/api/")
+        if scope["method"] not in {"GET", "HEAD"}:
+            return failure(405, f"expected GET, got {scope['method']}: Studio only reads")
+        if self._settings.token is None:
+            if not _THIS_MACHINE.fullmatch(headers.get("host", "")):
+                return failure(
+                    403, "expected the address of this machine, such as 127.0.0.1, got another name: open that address"
+                )
+        elif not self._is_known(headers):
+            return self._introduced(scope)
+        if is_api and headers.get("sec-fetch-site", "none") not in _OWN:
+            return failure(403, "expected a request of Studio's own page, got one of another site: open Studio itself")
+        return None
+
+    def _is_known(self, headers: Headers) -> bool:
+        assert self._settings.token is not None  # noqa: S101 (looked at by the caller)
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and _equal(given.strip(), self._settings.token):
+            return True
+        name, value = self._settings.cookie
+        return _equal(cookie_parser(headers.get("cookie", "")).get(name, ""), value)
+
+    def _introduced(self, scope: Scope) -> Response:
+        """The answer to a request without a cookie: with the token a redirect that sets it."""
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = next((value for name, value in query if name == "token"), None)
+        if given is None or not _equal(given, self._settings.token or ""):
+            return _unknown(is_api=scope["path"].startswith("/api/"), has_token=given is not None)
+        # A relative path, because a proxy in front may serve Studio below one of its own.
+        rest = urlencode([pair for pair in query if pair[0] != "token"])
+        answer = RedirectResponse(f"?{rest}" if rest else "./", status_code=303)
+        name, value = self._settings.cookie
+        answer.set_cookie(name, value, httponly=True, samesite="strict", secure=scope["scheme"] == "https")
+        answer.headers["cache-control"] = "no-store"
+        return answer
+
+
+def _unknown(*, is_api: bool, has_token: bool) -> Response:
+    sentence = (
+        f"expected the token of this Studio, got {'another one' if has_token else 'none'}: open the address that "
+        "the command printed, with ?token= and the token"
+    )
+    return failure(401, sentence) if is_api else PlainTextResponse(f"{sentence}\n", status_code=401)
+
+
+def _equal(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
