@@ -2,7 +2,7 @@
 
 import {html, useState} from "../html.js";
 import {time} from "../format.js";
-import {finite, rounded} from "./scale.js";
+import {finite, levels} from "./scale.js";
 
 const WIDE = 1000;
 
@@ -26,7 +26,8 @@ export function Bands({times, bands = [], lines, limits = [], text, label, fromZ
     return html`<p class="soft">No values in this window.</p>`;
   }
   const shownLimits = limits.filter((limit) => limit.value <= 2 * Math.max(...values) || fromZero);
-  const [low, high] = domain([...values, ...shownLimits.map((limit) => limit.value)], fromZero, most);
+  const ticks = ticksOf([...values, ...shownLimits.map((limit) => limit.value)], fromZero, most);
+  const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const x = (index) => (times.length === 1 ? WIDE / 2 : (index / (times.length - 1)) * WIDE);
   const y = (value) => height - ((value - low) / (high - low)) * height;
   const point = (event) => {
@@ -37,11 +38,11 @@ export function Bands({times, bands = [], lines, limits = [], text, label, fromZ
     <figure class="bands">
       <div class="plot">
         <div class="ticks" aria-hidden="true">
-          <span>${text(high)}</span><span>${text((low + high) / 2)}</span><span>${text(low)}</span>
+          ${[...ticks].reverse().map((tick) => html`<span>${text(tick)}</span>`)}
         </div>
         <svg viewBox="0 0 ${WIDE} ${height}" height=${height} preserveAspectRatio="none" role="img"
           aria-label="${label}: ${summary(times, lines, text)}" onPointerMove=${point} onPointerLeave=${() => setAt(null)}>
-          ${[0, height / 2, height].map((level) => html`<line class="rule" x1="0" x2=${WIDE} y1=${level} y2=${level} />`)}
+          ${ticks.map((tick) => html`<line class="rule" x1="0" x2=${WIDE} y1=${y(tick)} y2=${y(tick)} />`)}
           ${bands.map((band) => html`<path class=${band.style} d=${area(band, x, y)} />`)}
           ${shownLimits.map((limit) => html`<line class="limit-line" x1="0" x2=${WIDE} y1=${y(limit.value)} y2=${y(limit.value)} />`)}
           ${lines.map((line) => html`<path class="line ${line.style}" d=${path(line.values, x, y)} />`)}
@@ -61,15 +62,15 @@ export function Key({entries}) {
   return html`<p class="key">${entries.map((entry) => html`<span><i class=${entry.style}></i>${entry.name}</span>`)}</p>`;
 }
 
-function domain(values, fromZero, most) {
+function ticksOf(values, fromZero, most) {
   let low = fromZero ? Math.min(0, ...values) : Math.min(...values);
   let high = Math.max(...values);
   if (low === high) {
     const room = Math.abs(low) / 2 || 1;
     [low, high] = [fromZero ? low : low - room, high + room];
   }
-  [low, high] = rounded(low, high);
-  return [low, most === undefined ? high : Math.min(high, most)];
+  const ticks = levels(low, high);
+  return most === undefined ? ticks : ticks.filter((tick) => tick <= most);
 }
 
 function path(values, x, y) {

@@ -6,6 +6,7 @@ import {Text} from "../components/value.js";
 
 const WIDE = 1000;
 const MOST_VALUES = 30;
+const MIDDLE_BINS = 6;
 
 /**
  * @param {object} props
@@ -58,7 +59,11 @@ function Bins({facet, text, hrefOf, height}) {
           return html`<a class="bin" href=${hrefOf(filter)} aria-label="rows of ${named}">${bar}</a>`;
         })}
       </svg>
-      <figcaption><span>${text(bins[0].low)}</span><span>${text(bins[bins.length - 1].high)}</span></figcaption>
+      <figcaption>
+        <span>${text(bins[0].low)}</span>
+        ${bins.length >= MIDDLE_BINS && bins.length % 2 === 0 && html`<span>${text(bins[bins.length / 2].low)}</span>`}
+        <span>${text(bins[bins.length - 1].high)}</span>
+      </figcaption>
     </figure>`;
 }
 

@@ -30,7 +30,7 @@ export function Difference({pin, deployment, answer}) {
             <th scope="row"><${Text} value=${row.column} /></th>
             <td>${row.before ? html`<${Value} value=${row.before.value} kind=${row.before.kind} />` : "–"}</td>
             <td>${row.after ? html`<${Value} value=${row.after.value} kind=${row.after.kind} />` : "–"}</td>
-            <td class="figure">${row.change}</td>
+            <td>${row.change}</td>
           </tr>`)}</tbody>
         </table></div>`}
       ${different.length === 0 && html`<p class="soft">Both have the same values.</p>`}

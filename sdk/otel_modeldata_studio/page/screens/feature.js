@@ -66,7 +66,7 @@ function Tiles({answer}) {
     <dl class="tiles">
       <div class="tile"><dt>rows</dt><dd>${count(facet.rows)}</dd></div>
       <div class="tile"><dt>null</dt><dd>${percent(facet.nulls / whole)}</dd></div>
-      <div class="tile"><dt>different values</dt><dd>${count(facet.distinct)}</dd></div>
+      ${facet.distinct !== null && facet.distinct !== undefined && html`<div class="tile"><dt>different values</dt><dd>${count(facet.distinct)}</dd></div>`}
       <div class=${psi !== null && psi >= DRIFT ? "tile alarm" : "tile"}><dt>drift (PSI)</dt><dd>${psi === null ? "no baseline" : number(psi)}</dd></div>
       ${facet.sample < 1 && html`<div class="tile"><dt>of the rows</dt><dd>${percent(facet.sample)}</dd></div>`}
     </dl>`;

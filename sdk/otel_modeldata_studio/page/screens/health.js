@@ -70,14 +70,17 @@ function Ledger({rows}) {
     head=${["Collection", "Producer", "#stored", "#quarantined", "#duplicates", "#missing", "Numbers that are missing", "Last event"]}
     rows=${rows.map((row) => html`<tr class=${row.missing > 0 ? "alarm-row" : null}>
       <th scope="row"><${Text} value=${row.collection} /></th>
-      <td><${Text} value=${row.producer || "unknown"} mono=${true} /></td>
+      <td title=${row.producer}><${Text} value=${short(row.producer || "unknown")} mono=${true} /></td>
       <td class="figure">${count(row.stored)}</td><td class="figure">${count(row.quarantined)}</td>
       <td class="figure">${count(row.duplicates)}</td>
       <td class="figure">${row.missing > 0 ? html`<span class="alarm-text">${count(row.missing)}</span>` : count(row.missing)}</td>
       <td>${ranges(row.gaps ?? [])}${row.note && html` <span class="soft"><${Text} value=${row.note} /></span>`}</td>
-      <td>${time(row.last, "minute")}</td>
+      <td class="moment">${time(row.last, "minute")}</td>
     </tr>`)} />`;
 }
+
+/** The beginning of an id that a process has made up; the whole one is its title. */
+const short = (id) => (/^[0-9a-f]{32}$/.test(id) ? `${id.slice(0, 12)}…` : id);
 
 function ranges(gaps) {
   const texts = gaps.slice(0, MOST_GAPS).map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`));
@@ -90,7 +93,7 @@ function Changes({changes}) {
     rows=${changes.map((row) => html`<tr>
       <th scope="row"><${Text} value=${row.collection} /></th><td><${Text} value=${row.column} /></td>
       <td><${Text} value=${row.before ?? "no such column"} mono=${true} /></td><td><${Text} value=${row.after ?? "no such column"} mono=${true} /></td>
-      <td>${time(row.since, "minute")}</td>
+      <td class="moment">${time(row.since, "minute")}</td>
     </tr>`)} />`;
 }
 

@@ -65,9 +65,11 @@ function Unknown({note, deployment}) {
     </section>`;
 }
 
-const shown = (measure) => (finite(measure?.value) === null ? "–" : number(finite(measure.value)));
+/** A measure with the same digits as the others beside it. */
+const digits = (value) => (Math.abs(value) < 10 ? value.toFixed(3) : number(value));
+const shown = (measure) => (finite(measure?.value) === null ? "–" : digits(finite(measure.value)));
 const interval = (measure) =>
-  finite(measure?.low) === null || finite(measure?.high) === null ? "" : `${number(finite(measure.low))} to ${number(finite(measure.high))}`;
+  finite(measure?.low) === null || finite(measure?.high) === null ? "" : `${digits(finite(measure.low))} to ${digits(finite(measure.high))}`;
 
 function Measures({performance}) {
   const {every} = performance;
@@ -150,7 +152,7 @@ function Worst({rows, deployment, kind}) {
         </tr></thead>
         <tbody>${rows.map((row) => html`<tr>
           <th scope="row"><a href=${link("request", [row.row_id], {deployment})}><${Text} value=${row.row_id} mono=${true} /></a></th>
-          <td>${time(row.time)}</td><td><${Value} value=${row.prediction} /></td><td><${Value} value=${row.label} /></td>
+          <td class="moment">${time(row.time)}</td><td><${Value} value=${row.prediction} /></td><td><${Value} value=${row.label} /></td>
           <td class="figure">${finite(row.error) === null ? "–" : number(finite(row.error))}</td>
         </tr>`)}</tbody>
       </table></div>

@@ -145,9 +145,9 @@ function Place({place}) {
   const text = `${number(place.percentile)} % of the baseline are lower`;
   return html`
     <span class="percentile" title=${text}>
-      <svg width="120" height="12" role="img" aria-label=${text}>
-        <line class="rule" x1="0" x2="120" y1="6" y2="6" /><line class="rule" x1="60" x2="60" y1="2" y2="10" />
-        <rect class=${isRare ? "alarm-fill" : "window"} x=${Math.min(116, (place.percentile / 100) * 116)} y="0" width="4" height="12" rx="1" />
+      <svg height="12" role="img" aria-label=${text}>
+        <line class="rule" x1="0" x2="100%" y1="6" y2="6" /><line class="rule" x1="50%" x2="50%" y1="2" y2="10" />
+        <rect class=${isRare ? "alarm-fill" : "window"} x="${place.percentile * 0.96}%" y="0" width="4%" height="12" rx="1" />
       </svg>
       <span class=${isRare ? "alarm-text" : "soft"}>${number(Math.round(place.percentile * 10) / 10)} %</span>
     </span>`;
