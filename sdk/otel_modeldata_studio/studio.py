@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .catalog.catalog import Catalog
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -34,6 +36,8 @@ class Studio:
         self.baseline = baseline
         self.trace_url = trace_url
         self.cache = cache
+        self.catalog = Catalog(store.objects)
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""
+        self.catalog.close()

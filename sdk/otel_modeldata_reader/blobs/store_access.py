@@ -114,6 +114,26 @@ class StoreAccess:
         files = self.walk(PARQUET)
         return sorted([*(one for one in found if not one.name.startswith(inside)), *files], key=lambda one: one.name)
 
+    def walk_each(self, folders: Iterable[str]) -> Iterator[Sequence[StoredObject]]:
+        """Everything below each of some small folders, in their order; later ones are being listed meanwhile.
+
+        Names that no store reads are left out, as by `walk`.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        for found in self._side_by_side(_walker(one) for one in folders):
+            yield [one for one in found if one.name.isprintable()]
+
+    def folders_of(self, folders: Iterable[str]) -> Iterator[Sequence[str]]:
+        """The names of the folders directly below each of some folders, in their order; see `walk_each`.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        for found in self._side_by_side(_lister(one) for one in folders):
+            yield [one for one in found if one.isprintable()]
+
     def read(self, name: str, size: int) -> bytes:
         """The first `size` bytes of a blob or object.
 
@@ -265,6 +285,20 @@ class StoreAccess:
             for *_, future in reads:
                 future.cancel()
 
+    def _side_by_side(self, calls: Iterator[Callable[[LockableStore], Coroutine[Any, Any, _T]]]) -> Iterator[_T]:
+        """The results of small requests in their order; later ones are under way meanwhile."""
+        waiting: deque[Future[_T]] = deque()
+        try:
+            for call in calls:
+                waiting.append(self._start(call))
+                if len(waiting) >= _SMALL_READS_AHEAD:
+                    yield self._result(waiting.popleft())
+            while waiting:
+                yield self._result(waiting.popleft())
+        finally:
+            for future in waiting:
+                future.cancel()
+
     def _check_no_link(self, name: str) -> None:
         """Raise StoreUnavailableError if a link leads a name out of the store: its writers choose where it leads."""
         from otel_modeldata_receiver.config.store_url import meant_store  # noqa: PLC0415 (see above)
@@ -381,3 +415,11 @@ def _steps(blobs: Iterable[StoredObject | ByteRange]) -> Iterator[tuple[ByteRang
 
 def _reader(name: str, start: int, end: int) -> Callable[[LockableStore], Coroutine[Any, Any, bytes]]:
     return lambda store: store.read(name, start, end)
+
+
+def _walker(folder: str) -> Callable[[LockableStore], Coroutine[Any, Any, Sequence[StoredObject]]]:
+    return lambda store: store.walk(folder)
+
+
+def _lister(folder: str) -> Callable[[LockableStore], Coroutine[Any, Any, Sequence[str]]]:
+    return lambda store: store.folders(folder)
