@@ -4,6 +4,7 @@ import {Histogram} from "../charts/histogram.js";
 import {binsOf, valuesOf, withNull, withRange, withValue} from "../filters.js";
 import {count, number, ownName, percent, time} from "../format.js";
 import {link} from "../state.js";
+import {visible} from "./value.js";
 
 export const FACET_HEIGHT = 106;
 const SHOWN_VALUES = 4;
@@ -29,12 +30,12 @@ function Values({facet, filters, change}) {
         return html`
           <li key=${text}>
             <button type="button" class=${chosen && !chosen.includes(value) ? "is-out" : ""} aria-pressed=${chosen?.includes(value) ?? false}
-              onClick=${() => change(withValue(filters, column, value))} title=${`${text.slice(0, 200)}: ${count(rows)} rows`}>
+              onClick=${() => change(withValue(filters, column, value))} title=${`${visible(text.slice(0, 200))}: ${count(rows)} rows`}>
               <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="window" width=${share} height="1" />
                 ${hasBaseline && html`<rect class="baseline" x=${Math.max(0, shareOf(baseline, before) - 0.005)} width="0.01" height="1" />`}
               </svg>
-              <bdi>${text.slice(0, 60)}</bdi><span>${percent(share)}</span>
+              <bdi>${visible(text.slice(0, 60))}</bdi><span>${percent(share)}</span>
             </button>
           </li>`;
       })}
@@ -60,7 +61,7 @@ export function Facet({column, facet, filters, change, edit, endpoint}) {
   return html`
     <section class=${`facet${isFiltered ? " is-filtered" : ""}`} aria-label=${ownName(column.name)}>
       <header>
-        <a href=${link("feature", [...endpoint, column.name])} title=${`${column.name} · ${column.type ?? column.kind}`}><bdi>${ownName(column.name)}</bdi></a>
+        <a href=${link("feature", [...endpoint, column.name])} title=${`${column.name} · ${column.type ?? column.kind}`}><bdi>${visible(ownName(column.name))}</bdi></a>
         <span class="role">${column.role}</span>
         ${facet?.nulls > 0 && html`
           <button type="button" class="tiny" aria-pressed=${filters.some((one) => one.column === column.name && one.op === "null")}

@@ -1,26 +1,27 @@
 // One row beside the table: its values and where each is in the baseline, its outputs and label.
 import {html} from "../html.js";
 import {useAnswer} from "../api.js";
-import {cell, ownName, percent, time} from "../format.js";
+import {number, ownName, time} from "../format.js";
 import {link} from "../state.js";
 import {CopyButton} from "./copy_button.js";
 import {Failure, Loading} from "./message.js";
+import {Text, Value} from "./value.js";
 
 const place = (found) => {
   if (!found) return null;
   if (found.is_new) return html`<span class="alarm-text">new</span>`;
   if (found.is_null) return html`<span class="soft">null</span>`;
   if (found.percentile === null || found.percentile === undefined) return null;
-  const label = `at ${percent(found.percentile)} of the baseline`;
-  return html`<svg class="place" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label=${label}><title>${label}</title><rect class="track" y="3" width="100" height="4" /><rect class="window" x=${Math.min(97, found.percentile * 100)} width="3" height="10" /></svg>`;
+  const label = `above ${number(found.percentile)} % of the baseline`;
+  return html`<svg class="place" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label=${label}><title>${label}</title><rect class="track" y="3" width="100" height="4" /><rect class="window" x=${Math.min(97, found.percentile)} width="3" height="10" /></svg>`;
 };
 
 const Values = ({title, values, parts}) => values.length === 0 ? null : html`
   <section><h3>${title}</h3>
-    <table class="pairs"><tbody>${values.map((one) => html`
+    <table class="row-values"><tbody>${values.map((one) => html`
       <tr key=${one.column}>
-        <th scope="row"><a href=${link("feature", [...parts, one.column])}><bdi>${ownName(one.column)}</bdi></a></th>
-        <td class=${one.value === null ? "soft" : ""}><bdi>${cell(one.value)}</bdi></td>
+        <th scope="row"><a href=${link("feature", [...parts, one.column])}><${Text} value=${ownName(one.column)} /></a></th>
+        <td><${Value} value=${one.value} kind=${one.kind} /></td>
         <td class="placed">${place(one.place)}</td>
       </tr>`)}</tbody></table>
   </section>`;

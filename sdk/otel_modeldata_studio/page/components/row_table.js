@@ -3,11 +3,12 @@ import {html, useEffect, useLayoutEffect, useRef} from "../html.js";
 import {cell, milliseconds, ownName, time} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {Failure, Loading} from "./message.js";
+import {visible} from "./value.js";
 import {useVisible} from "./visible.js";
 
 export const ROW_HEIGHT = 28;
 const NEAR_ROWS = 30;
-const FIXED = [["Time (UTC)", 152], ["Latency", 80], ["Status", 66], ["Label", 88]];
+const FIXED = [["Time (UTC)", 168], ["Latency", 80], ["Status", 66], ["Label", 88]];
 const COLUMN_WIDTH = 112;
 
 const isMissing = (value) => value === null || value === undefined;
@@ -51,7 +52,7 @@ export function RowTable({pages, opened, open, scroller, cursor, setCursor, targ
       <colgroup>${FIXED.map(([, one]) => html`<col style=${{width: `${one}px`}} />`)}${columns.map((name) => html`<col key=${name} />`)}</colgroup>
       <thead><tr>
         ${FIXED.map(([title]) => html`<th scope="col" key=${title}>${title}</th>`)}
-        ${columns.map((name) => html`<th scope="col" key=${name} title=${name} class=${sideOf(name)}><bdi>${ownName(name)}</bdi></th>`)}
+        ${columns.map((name) => html`<th scope="col" key=${name} title=${name} class=${sideOf(name)}><bdi>${visible(ownName(name))}</bdi></th>`)}
       </tr></thead>
       <tbody>
         ${before > 0 && html`<tr class="space" aria-hidden="true"><td colspan=${columns.length + FIXED.length} style=${{height: `${before}px`}}></td></tr>`}
@@ -62,8 +63,8 @@ export function RowTable({pages, opened, open, scroller, cursor, setCursor, targ
             <td><a href=${target(row.id)} onClick=${() => setCursor(row.id)}>${time(row.time)}</a></td>
             <td>${milliseconds(row.latency_ms)}</td>
             <td class=${row.status >= 400 ? "alarm-text" : ""}>${row.status ?? "–"}</td>
-            <td><bdi>${isMissing(row.label) ? html`<span class="soft">–</span>` : cell(row.label)}</bdi></td>
-            ${row.values.map((value, column) => html`<td key=${column} class=${`${sideOf(columns[column])}${isMissing(value) ? " soft" : ""}`}><bdi>${cell(value)}</bdi></td>`)}
+            <td><bdi>${isMissing(row.label) ? html`<span class="soft">–</span>` : visible(cell(row.label))}</bdi></td>
+            ${row.values.map((value, column) => html`<td key=${column} class=${`${sideOf(columns[column])}${isMissing(value) ? " soft" : ""}`}><bdi>${visible(cell(value))}</bdi></td>`)}
           </tr>`)}
         ${after > 0 && html`<tr class="space" aria-hidden="true"><td colspan=${columns.length + FIXED.length} style=${{height: `${after}px`}}></td></tr>`}
       </tbody>

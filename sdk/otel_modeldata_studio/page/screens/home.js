@@ -4,6 +4,7 @@ import {useAnswer, useTicks} from "../api.js";
 import {Sparkline} from "../charts/sparkline.js";
 import {CopyButton} from "../components/copy_button.js";
 import {Empty, Failure, Loading} from "../components/message.js";
+import {Text} from "../components/value.js";
 import {age, bytes, compact, count, duration, number, ownName, time} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {go, link, visit} from "../state.js";
@@ -27,16 +28,16 @@ const Faults = ({value, name}) => html`<td class=${value > 0 ? "alarm-text" : "s
 function Row({row, isCursor}) {
   const {name, endpoint, deployment} = row;
   const total = row.hours.reduce((sum, hour) => sum + hour, 0);
-  const said = row.hours_unit === "bytes" ? bytes(total) : `${count(total)} events`;
+  const said = row.hours_unit === "bytes" ? bytes(total) : `${row.is_estimated ? "about " : ""}${count(Math.round(total))} events`;
   const parts = [endpoint, deployment];
   return html`
     <tbody class=${`${row.state}${isCursor ? " cursor" : ""}`}>
       <tr aria-current=${isCursor ? "true" : null}>
-        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span><a href=${link("explore", parts)}><bdi>${name}</bdi></a></div></th>
+        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span><a href=${link("explore", parts)}><${Text} value=${name} /></a></div></th>
         <td class="graph"><${Sparkline} values=${row.hours} label=${`${said} in 24 hours`} /></td>
         <td title=${row.last_write ? `${time(row.last_write)} UTC` : null}>${age(row.last_write)}</td>
-        <td title=${row.rows === null ? "Not counted yet: seal or compact its hours" : null}>${compact(row.rows)}</td>
-        <td class="wide">${bytes(row.bytes)}</td>
+        <td title=${row.rows === null ? "Not counted yet" : row.is_estimated ? "Estimated by bytes, until its hours are sealed or compact" : count(row.rows)}>${row.is_estimated && row.rows !== null ? "≈ " : ""}${compact(row.rows)}</td>
+        <td class="wide" title=${row.parquet_bytes ? `and ${bytes(row.parquet_bytes)} of Parquet` : null}>${bytes(row.bytes)}</td>
         <${Faults} value=${row.gaps} name="gaps" />
         <${Faults} value=${row.duplicates} name="duplicates" />
         <${Faults} value=${row.parked} name="parked" />
@@ -46,7 +47,7 @@ function Row({row, isCursor}) {
       </tr>
       ${row.reason && html`
         <tr class="reason"><td colspan="11"><div>
-          <bdi>${row.reason}</bdi>
+          <${Text} value=${row.reason} />
           ${row.command && html`<span class="command"><code>${row.command}</code><${CopyButton} text=${row.command} /></span>`}
         </div></td></tr>`}
     </tbody>`;
@@ -90,5 +91,7 @@ export default function Home({location, about}) {
         ${rows.map((row, n) => html`<${Row} key=${row.name} row=${row} isCursor=${n === at} />`)}
       </table>
     </div>
+    ${answer.is_whole === false && html`<p class="soft" role="status">Older folders are still being listed: rows and sizes come in a moment.</p>`}
+    ${answer.unnamed > 0 && html`<p class="soft">${count(answer.unnamed)} quarantined records name no collection: <a href=${link("health")}>Health</a> shows them.</p>`}
     ${rows.length === 0 && html`<p class="soft">No collection has “<bdi>${location.query.find}</bdi>” in its name.</p>`}`;
 }
