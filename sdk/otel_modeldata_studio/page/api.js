@@ -5,6 +5,7 @@ const KEPT_ANSWERS = 40;
 const RETRY_MILLISECONDS = 2000;
 const answers = new Map();
 const gone = {is: false, listeners: new Set()};
+const busy = {asked: 0, listeners: new Set()};
 
 /** An error whose message is a sentence for the user. */
 export class StudioError extends Error {
@@ -25,7 +26,16 @@ export function urlOf(path, parameters = {}) {
 }
 
 /** The answer to one question; `signal` ends it. */
-export async function ask(path, parameters, {signal} = {}) {
+export async function ask(path, parameters, options) {
+  setAsked(1);
+  try {
+    return await answerTo(path, parameters, options);
+  } finally {
+    setTimeout(setAsked, 0, -1); // when what came is drawn
+  }
+}
+
+async function answerTo(path, parameters, {signal} = {}) {
   const url = urlOf(path, parameters);
   let response;
   try {
@@ -125,6 +135,22 @@ export function useTicks(seconds) {
     return () => clearInterval(timer);
   }, [seconds]);
   return ticks;
+}
+
+/** Whether the page waits for an answer. */
+export function useBusy() {
+  const [is, setIs] = useState(busy.asked > 0);
+  useEffect(() => {
+    busy.listeners.add(setIs);
+    setIs(busy.asked > 0);
+    return () => busy.listeners.delete(setIs);
+  }, []);
+  return is;
+}
+
+function setAsked(by) {
+  busy.asked += by;
+  for (const listener of busy.listeners) listener(busy.asked > 0);
 }
 
 function setGone(is) {

@@ -47,13 +47,14 @@ function App() {
     const place = location.parts.slice(0, 2).join("/");
     document.title = `${location.screen[0].toUpperCase()}${location.screen.slice(1)}${place ? ` ${place}` : ""} · Studio`;
   }, [location.screen, location.parts.join("/")]);
+  const isReady = !(location.screen in SCREENS) || Boolean(error || about.error || (component && about.answer));
   let screen;
   if (!(location.screen in SCREENS)) screen = html`<${Missing} />`;
   else if (error) screen = html`<${Failure} error=${new Error("A file of the page could not be loaded. Load the page again.")} />`;
   else if (about.error && !about.answer) screen = html`<${Failure} error=${about.error} again=${about.again} />`;
   else if (!component || !about.answer) screen = html`<${Loading} />`;
   else screen = html`<${Guarded} component=${component} location=${location} about=${about.answer} />`;
-  return html`<${Frame} location=${location} about=${about.answer}>${screen}<//>`;
+  return html`<${Frame} location=${location} about=${about.answer} isReady=${isReady}>${screen}<//>`;
 }
 
 applyTheme(new URLSearchParams(window.location.hash.split("?")[1] ?? "").get("theme"));
