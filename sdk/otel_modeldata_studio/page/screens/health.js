@@ -13,7 +13,7 @@ const STALE_SECONDS = 3600;
 
 export default function Health({location, about}) {
   const {deployment} = location.query;
-  const {answer, error, isLoading, again} = useAnswer("health", {deployment}, {version: useTicks(SECONDS)});
+  const {answer, error, isOld, again} = useAnswer("health", {deployment}, {version: useTicks(SECONDS)});
   const head = html`
     <header class="title">
       <h1>Health</h1>
@@ -22,10 +22,10 @@ export default function Health({location, about}) {
         ${about.deployments.map((one) => html`<option value=${one.name}>${one.name}</option>`)}
       </select></label></div>
     </header>`;
-  if (error && !answer) return html`${head}<${Failure} error=${error} again=${again} />`;
-  if (!answer) return html`${head}<${Loading} />`;
+  if (error && !answer) return html`<article>${head}<${Failure} error=${error} again=${again} /></article>`;
+  if (!answer) return html`<article>${head}<${Loading} /></article>`;
   return html`
-    <article class="health" aria-busy=${isLoading}>
+    <article class=${isOld ? "health is-old" : "health"}>
       ${head}
       ${error && html`<${Failure} error=${error} again=${again} />`}
       <${Findings} findings=${answer.findings ?? []} />

@@ -15,19 +15,19 @@ const RARE_PERCENT = 1;
 export default function Request({location, about}) {
   const id = location.parts.join("/");
   const {deployment, pin} = location.query;
-  const {answer, error, isLoading, again} = useAnswer(id ? "request" : null, {id, deployment});
+  const {answer, error, isOld, again} = useAnswer(id ? "request" : null, {id, deployment});
   const at = (row) => link("request", [row], {deployment: answer?.deployment ?? deployment, pin});
   useKeys({
     j: () => (answer?.next ? visitRow(at(answer.next)) : false),
     k: () => (answer?.previous ? visitRow(at(answer.previous)) : false),
     p: () => (answer ? go({pin: pin ? null : answer.id, deployment: answer.deployment}) : false),
   });
-  if (!id) return html`<${Search} />`;
-  if (error) return html`<${Failure} error=${error} again=${again} /><${Search} id=${id} />`;
+  if (!id) return html`<article><${Search} /></article>`;
+  if (error) return html`<article><${Failure} error=${error} again=${again} /><${Search} id=${id} /></article>`;
   if (!answer) return html`<${Loading} />`;
   const traceUrl = safeUrl(answer.trace_url);
   return html`
-    <article class="request" aria-busy=${isLoading}>
+    <article class=${isOld ? "request is-old" : "request"}>
       <header class="title">
         <p class="crumb"><a href=${link("explore", answer.deployment.split("/"))}><${Text} value=${answer.deployment} /></a></p>
         <h1>Request <${Text} value=${answer.id} mono=${true} /></h1>
@@ -121,7 +121,7 @@ function Values({title, role, values, answer, empty}) {
           <tbody>${shown.map((one) => html`<tr>
             <th scope="row"><a href=${link("feature", [...answer.deployment.split("/"), one.column])}><${Text} value=${ownName(one.column)} /></a></th>
             <td><${Value} value=${one.value} kind=${one.kind} /></td>
-            ${hasPlaces && html`<td class="place"><${Place} place=${one.place} /></td>`}
+            ${hasPlaces && html`<td class="placed"><${Place} place=${one.place} /></td>`}
           </tr>`)}</tbody>
         </table></div>`}
       ${found.length > shown.length &&
