@@ -21,11 +21,13 @@ from otel_modeldata_reader.exceptions import ReaderError
 
 from .collection_hours import collection_hours, folders_of, newest_summaries
 from .hour_counts import HourCounts, seals_by_folder
+from .ledgers import Ledger, Ledgers, sealed_ledger
 from .line_samples import LineSamples
 from .listing import Listing, whole_listing, with_newer
 from .newest_folders import newest_folders, of_hours
 from .parked import Parked
 from .quarantine import Quarantine, Quarantined
+from .type_changes import TypeSamples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,8 +46,8 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS: Final = 0.4
 """How long the first question waits for the whole listing of a small store."""
-_SMALL_SECONDS: Final = 0.2
-"""A store whose newest folders are listed in less is small."""
+_SMALL_BLOBS: Final = 2_000
+"""A store whose newest folders have fewer is listed at once."""
 _WHOLE_SECONDS: Final = 60.0
 _SHARE: Final = 20
 """A whole listing takes at most one part of the time in this number of parts."""
@@ -92,10 +94,14 @@ class Catalog:
 
     Attributes:
         counts: what manifests and seals count, as far as they were read.
+        ledgers: of what was audited.
+        types: of the columns of folders.
     """
 
     def __init__(self, store: StoreAccess, clock: Callable[[], float] = time.time) -> None:
         self.counts = HourCounts(store)
+        self.ledgers = Ledgers(store)
+        self.types = TypeSamples(store, self.counts)
         self._store = store
         self._clock = clock
         self._changed = threading.Condition()
@@ -213,6 +219,18 @@ class Catalog:
         """The folders of a collection, the newest first."""
         return self._folders_of(listing.collections[root])
 
+    def ledger(self, listing: Listing, name: str = "") -> Ledger:
+        """What became of the events of a deployment, or of all.
+
+        Raises:
+            ReaderError: the store cannot be read.
+        """
+        found = self.ledgers.audited(listing, name)
+        if found is not None:
+            return found
+        chosen = {root: one for root, one in listing.collections.items() if not name or root.startswith(f"{name}/")}
+        return sealed_ledger({root: self._folders_of(one) for root, one in chosen.items()}, self.counts)
+
     def _has_answer(self) -> bool:
         return bool(self._listing.time) or self._problem is not None or self._is_closed.is_set()
 
@@ -272,6 +290,7 @@ class Catalog:
                     self._list_newest()
                 self._list_whole()
                 self._read_counts()
+                self.ledgers.audited(self._listing)
                 self._problem = None
             except ReaderError as error:
                 logger.warning("Studio could not list the store: %s", error)
@@ -280,9 +299,9 @@ class Catalog:
             self._is_closed.wait(max(_WHOLE_SECONDS, took * _SHARE) if self._problem is None else _LOOK_SECONDS * 5)
 
     def _list_newest(self) -> None:
-        now, started = self._clock(), time.monotonic()
+        now = self._clock()
         found = newest_folders(self._store, datetime.fromtimestamp(now, timezone.utc))
-        self._is_small = time.monotonic() - started < _SMALL_SECONDS
+        self._is_small = sum(len(one.blobs) for one in found.values()) < _SMALL_BLOBS
         self._publish(Listing(collections=found, time=now))
         if not self._is_small:
             self._is_closed.wait(_LOOK_SECONDS)  # the first answers come before the listing of everything

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from otel_modeldata_reader.blobs.listing import CollectionBlobs
 
-    from .collection_hours import CollectionHours
     from .parked import ParkedCollection
 
 __all__ = ["CollectionState", "StateLevel", "state_of"]
@@ -54,10 +53,10 @@ class CollectionState:
 
 def state_of(  # noqa: PLR0913 (most are keywords)
     found: CollectionBlobs,
-    hours: CollectionHours,
     *,
     store: str,
     now_ns: int,
+    missing: int | None,
     parked: ParkedCollection | None,
     quarantined: int,
 ) -> CollectionState:
@@ -65,9 +64,9 @@ def state_of(  # noqa: PLR0913 (most are keywords)
 
     Args:
         found: as it was listed.
-        hours: its numbers.
         store: URL of the store, without secrets.
         now_ns: the present, in nanoseconds since the epoch.
+        missing: events that are not in the store, though later ones are; None if it is not known.
         parked: its parked lines.
         quarantined: its records in quarantine.
     """
@@ -75,7 +74,7 @@ def state_of(  # noqa: PLR0913 (most are keywords)
     states = [
         *_of_parked(parked, scope),
         *_of_listing(found, scope),
-        *_of_numbers(hours, scope),
+        *_of_ledger(missing, scope),
         *_of_quarantine(quarantined, scope),
     ]
     return min(states, key=lambda one: _LEVELS[one.level], default=CollectionState(level="ok"))
@@ -102,17 +101,17 @@ def _of_listing(found: CollectionBlobs, scope: Scope) -> Iterator[CollectionStat
         return
     first = min(_dates(found), default=one.first)
     one = replace(one, first=first, blobs=len(found.blobs), size=sum(blob.size for blob in found.blobs))
+    is_late = found.root.endswith(f"/{_LABELS}")
     for finding in listed_findings([one], scope):
         command = next(iter(finding.run), scope.command("why", found.root))
         if finding.cause == "no_new_lines":
             is_retired = bool(starts) and scope.now // _HOUR_NS - starts[-1] > _RETIRED_HOURS
-            is_late = found.root.endswith(f"/{_LABELS}")
             why = scope.command("why", found.root, "--since", f"-{usual + 1}h")
             yield CollectionState(
                 level="warn" if is_retired or is_late else "bad", reason=finding.sentence, command=why
             )
         elif finding.outcome != "ok":
-            level: StateLevel = "bad" if finding.outcome in {"stopped", "missing"} else "warn"
+            level: StateLevel = "bad" if finding.outcome in {"stopped", "missing"} and not is_late else "warn"
             yield CollectionState(level=level, reason=finding.sentence, command=command)
 
 
@@ -126,11 +125,11 @@ def _usual_gap(starts: Sequence[int]) -> int:
     return max((later - earlier for earlier, later in pairwise(week)), default=1)
 
 
-def _of_numbers(hours: CollectionHours, scope: Scope) -> Iterator[CollectionState]:
-    if hours.gaps:
+def _of_ledger(missing: int | None, scope: Scope) -> Iterator[CollectionState]:
+    if missing:
         reason = (
-            f"{hours.gaps:,} event(s) of {scope.name} in the last 24 hours are not in the store, and others of their "
-            "producers with later numbers are: they are under way, in quarantine, or were lost before the store"
+            f"{missing:,} event(s) of {scope.name} are not in the store, and others of their producers with later "
+            "numbers are: they are under way, or were lost before the store"
         )
         yield CollectionState(level="warn", reason=reason, command=scope.audit)
 

@@ -61,6 +61,7 @@ class CountedFolder:
         sizes: how many bytes of which blobs it is about.
         dropped: which of them were removed since.
         producers: event numbers by producer; None where they are not known.
+        late_lines: lines that came after an earlier seal.
         types: the types of the columns of its rows, with the names of the columns; empty where they are not known.
     """
 
@@ -70,6 +71,7 @@ class CountedFolder:
     sizes: Mapping[str, int]
     dropped: frozenset[str] = frozenset()
     producers: Mapping[str, Sequence[tuple[int, int]]] | None = None
+    late_lines: int = 0
     types: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def uncounted(self, blobs: Iterable[StoredObject]) -> int:
@@ -135,6 +137,11 @@ class HourCounts:
             found = [one for summary in summaries if (one := self._known.get(summary.name)) is not None]
         return max(found, key=lambda one: (sum(one.sizes.values()), one.producers is not None), default=None)
 
+    def sealed(self, summaries: Iterable[Summary]) -> CountedFolder | None:
+        """What the seal of a folder counts, as far as it was read."""
+        with self._lock:
+            return next((self._known.get(one.name) for one in summaries if one.is_seal), None)
+
     def types(self, summaries: Iterable[Summary]) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The types of the rows of a folder and the names of their columns, as far as its manifest was read."""
         with self._lock:
@@ -191,6 +198,7 @@ def _of_seal(seal: Seal) -> CountedFolder:
         rows=seal.rows,
         duplicates=max(0, seal.lines - seal.unreadable - seal.events),
         sizes={one.name: one.size for one in seal.blobs},
+        late_lines=seal.late_lines,
         producers=_producers(seal.producers, is_all=not seal.more_producers),
     )
 

@@ -30,7 +30,8 @@ MOST_BYTES: Final = 64 << 20
 """Of the quarantine that are read, the newest first."""
 _MOST_NAMES: Final = 10_000
 _MOST_KINDS: Final = 50
-_MOST_RECORDS: Final = 100
+_MOST_RECORDS: Final = 50
+_LONGEST_RECORD: Final = 16 << 10
 _MOST_CHARS: Final = 2_000
 _LONGEST_LINE: Final = 8 << 20
 
@@ -58,7 +59,7 @@ class QuarantinedRecord:
         records: how many records it is.
         size: bytes that are kept.
         blob: name of the blob.
-        line: the line itself, at most 2,000 characters of it.
+        record: the encoded OTLP record in base64; empty for a long one, and for a request that is kept whole.
     """
 
     time: str
@@ -69,7 +70,7 @@ class QuarantinedRecord:
     records: int
     size: int
     blob: str
-    line: str
+    record: str
 
 
 @dataclass(slots=True)
@@ -124,11 +125,11 @@ class Quarantined:
                 records=records,
                 size=line.size,
                 blob=blob,
-                line=raw[: 4 * _MOST_CHARS].decode(errors="replace")[:_MOST_CHARS],
+                record=line.record if len(line.record) <= _LONGEST_RECORD else "",
             )
         )
         if len(self.newest) > 2 * _MOST_RECORDS:
-            del self.newest[:-_MOST_RECORDS]
+            del self.newest[:-_MOST_RECORDS]  # lines are in the order in which they arrived
 
     def _count(self, name: str, reason: str, records: int) -> None:
         self.records += records

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -11,6 +11,7 @@ import msgspec
 from otel_modeldata_reader.blobs.listing import date_of, hours_of
 
 from ..catalog.collection_state import CollectionState, StateLevel, state_of
+from .times import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["About", "Deployment", "Home", "HomeDrift", "HomeRow", "about", "home"]
 
 _LEVELS: Final = {"bad": 0, "warn": 1, "ok": 2}
-_LAST_SECOND: Final = 253_402_300_799
-"""Of a datetime."""
 
 
 class HomeDrift(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +54,9 @@ class HomeRow(msgspec.Struct, frozen=True, kw_only=True):
         rows: likewise.
         bytes: of lines.
         parquet_bytes: of Parquet files.
-        gaps: event numbers that are missing in the last 24 hours; None if not all closed hours are sealed.
-        duplicates: further lines with the id of an event in the last 24 hours; None if no hour is counted.
+        gaps: event numbers that are missing in the last 24 hours, where its closed hours are sealed; at any time in a
+            small store without seals; None if it is not known.
+        duplicates: further lines with the id of an event, likewise.
         parked: lines that wait for their place.
         quarantined: records that could not become lines.
         null_alarm: columns with more nulls than in the baseline, as far as they are known.
@@ -153,7 +153,7 @@ def about(studio: Studio) -> About:
     return About(
         store=studio.store.objects.shown,
         version=version("otel-modeldata"),
-        now=_time(studio.catalog.now_ns / 1e9),
+        now=time_text(studio.catalog.now_ns / 1e9),
         trace_url=studio.trace_url,
         baseline=studio.baseline,
         deployments=tuple(_deployment(name, found[name]) for name in sorted(found)),
@@ -170,8 +170,8 @@ def _deployment(name: str, collections: Sequence[CollectionBlobs]) -> Deployment
     return Deployment(
         name=name,
         collections=tuple(sorted(one.root.rpartition("/")[2] for one in collections)),
-        first=_time(min(first for first, _ in known) / 1e9) if known else None,
-        last=_time(min(max(last for _, last in known) / 1e9, _LAST_SECOND)) if known else None,
+        first=time_text(min(first for first, _ in known) / 1e9) if known else None,
+        last=time_text(max(last for _, last in known) / 1e9) if known else None,
     )
 
 
@@ -190,15 +190,19 @@ def home(studio: Studio) -> Home:
     listing = catalog.listing()
     numbers = catalog.hours(listing)
     quarantined, parked = catalog.quarantined, catalog.parked
+    ledger = catalog.ledgers.known()
     rows = []
     for root, found in listing.collections.items():
         hours, of_root = numbers[root], parked.get(root)
         count = quarantined.of(root) if root else 0
+        audited = None if ledger is None else ledger.of(root)
+        if hours.gaps is None and audited is not None:
+            hours = replace(hours, gaps=audited[0], duplicates=audited[1])
         state = state_of(
             found,
-            hours,
             store=studio.store.objects.shown,
             now_ns=catalog.now_ns,
+            missing=hours.gaps,
             parked=of_root,
             quarantined=count,
         )
@@ -206,7 +210,7 @@ def home(studio: Studio) -> Home:
     rows.sort(key=lambda one: (_LEVELS[one.state], one.name))
     return Home(
         collections=tuple(rows),
-        updated=_time(listing.time),
+        updated=time_text(listing.time),
         is_whole=listing.is_whole,
         unnamed=sum(count for name, count in quarantined.names.items() if "" in name.split("/")),
     )
@@ -224,7 +228,7 @@ def _row(
         hours=hours.hours,
         hours_unit=hours.unit,
         is_estimated=hours.is_estimated,
-        last_write=None if hours.last_write is None else _time(hours.last_write),
+        last_write=None if hours.last_write is None else time_text(hours.last_write),
         events=hours.events,
         rows=hours.rows,
         bytes=hours.size,
@@ -237,7 +241,3 @@ def _row(
         reason=state.reason,
         command=state.command,
     )
-
-
-def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
