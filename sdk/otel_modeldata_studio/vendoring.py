@@ -2,7 +2,8 @@
 
 `page/vendored.json` pins each package by version and integrity (sha512, as `package-lock.json` has it), and names the
 files that are taken. The build of a wheel runs this (`hatch_build.py`), and so does an editable installation;
-`python -m otel_modeldata_studio.vendoring` does by hand. Users need neither Node.js nor a network: a wheel has the files.
+`python -m otel_modeldata_studio.vendoring` does it by hand. Users need neither Node.js nor a network: wheels have the
+files.
 
 The registry is that of npm: `npm_config_registry`, else `registry` in `~/.npmrc`, else npm's public one.
 
