@@ -2,7 +2,7 @@
 import {html} from "../html.js";
 import {useAnswer} from "../api.js";
 import {count, number, percent, time} from "../format.js";
-import {go, link, listIn} from "../state.js";
+import {go, link, listIn, visit} from "../state.js";
 import {Bands, Key} from "../charts/bands.js";
 import {windowOf} from "../time_window.js";
 import {HistogramPair} from "../charts/histogram_pair.js";
@@ -48,7 +48,7 @@ function Tools({about, endpoint, deployment, column, columns, others, query, win
       <p class="crumb"><a href=${link("explore", deployment.split("/"))}><${Text} value=${deployment} /></a></p>
       <h1>${column ? html`<${Text} value=${column} />` : "A column"}</h1>
       <div class="tools">
-        <label>Column <select value=${column} onChange=${(event) => (window.location.hash = link("feature", [...deployment.split("/"), event.target.value], {others: others.length > 0 ? JSON.stringify(others) : null}))}>
+        <label>Column <select value=${column} onChange=${(event) => visit(link("feature", [...deployment.split("/"), event.target.value], {others: others.length > 0 ? JSON.stringify(others) : null}))}>
           ${!columns.some((one) => one.name === column) && html`<option value=${column}>${column}</option>`}
           ${columns.map((one) => html`<option value=${one.name}>${one.name}</option>`)}
         </select></label>

@@ -2,7 +2,7 @@
 import {html, useState} from "../html.js";
 import {useAnswer} from "../api.js";
 import {bytes, count, number, time} from "../format.js";
-import {go, link} from "../state.js";
+import {go, link, visit} from "../state.js";
 import {useKeys} from "../keyboard.js";
 import {Failure, Loading} from "../components/message.js";
 import {Block, Text, Value, indented} from "../components/value.js";
@@ -18,8 +18,8 @@ export default function Request({location, about}) {
   const {answer, error, isOld, again} = useAnswer(id ? "request" : null, {id, deployment});
   const at = (row) => link("request", [row], {deployment: answer?.deployment ?? deployment, pin});
   useKeys({
-    j: () => (answer?.next ? visitRow(at(answer.next)) : false),
-    k: () => (answer?.previous ? visitRow(at(answer.previous)) : false),
+    j: () => (answer?.next ? visit(at(answer.next)) : false),
+    k: () => (answer?.previous ? visit(at(answer.previous)) : false),
     p: () => (answer ? go({pin: pin ? null : answer.id, deployment: answer.deployment}) : false),
   });
   if (!id) return html`<article><${Search} /></article>`;
@@ -56,10 +56,6 @@ export default function Request({location, about}) {
     </article>`;
 }
 
-const visitRow = (target) => {
-  window.location.hash = target;
-};
-
 function step(name, key, row, at) {
   return row
     ? html`<a class="button" href=${at(row)} title="Key ${key}">${name}</a>`
@@ -79,7 +75,7 @@ function Search({id = ""}) {
   const [text, setText] = useState(id);
   const find = (event) => {
     event.preventDefault();
-    if (text.trim()) visitRow(link("request", [text.trim()]));
+    if (text.trim()) visit(link("request", [text.trim()]));
   };
   return html`
     <form class="search" onSubmit=${find}>
