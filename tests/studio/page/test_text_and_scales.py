@@ -62,9 +62,9 @@ def test_an_axis_has_levels_that_are_easy_to_read(
         assert found == levels
 
 
-def test_what_cannot_be_seen_in_a_text_is_shown_as_a_symbol(call: Callable[..., Any]) -> None:
+def test_what_cannot_be_seen_in_a_text_is_shown_as_its_code(call: Callable[..., Any]) -> None:
     text = "a\x1b[31mb\x00c\x7f\u202ed\u2066e\u200bf\ng\th שלום é"
-    shown = "a␛[31mb␀c␡[U+202E]d[U+2066]e[U+200B]f\ng\th שלום é"
+    shown = "a\\x1b[31mb\\x00c\\x7f[U+202E]d[U+2066]e[U+200B]f\ng\th שלום é"
     assert call("components/value.js", "visible", text) == shown
 
 

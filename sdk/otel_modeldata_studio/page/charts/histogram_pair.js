@@ -33,7 +33,7 @@ function Bins({facet, text, hrefOf, height}) {
   const most = Math.max(...window, ...baseline, 1e-9);
   const width = WIDE / bins.length;
   return html`
-    <figure class="histogram">
+    <figure class="distribution">
       <svg viewBox="0 0 ${WIDE} ${height}" height=${height} preserveAspectRatio="none" role="group"
         aria-label="distribution of ${column}">
         <line class="rule" x1="0" x2=${WIDE} y1=${height} y2=${height} />

@@ -3,18 +3,15 @@ import {html, useState} from "../html.js";
 import {bytes, count, number} from "../format.js";
 
 const SHORT = 300;
-const SYMBOLS = 0x2400;
 const DEEPEST = 30;
-const DELETE = 0x7f;
 const BAD = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
-/** Text in which what cannot be seen is seen: an escape is ␛, and what turns the direction of a text is its code. */
+/** Text in which what cannot be seen is seen: an escape is \x1b, and what turns the direction of a text is its code. */
 export function visible(text) {
   return String(text).replace(BAD, (one) => {
     const code = one.charCodeAt(0);
     if (one === "\n" || one === "\t") return one;
-    if (code < 0x20) return String.fromCharCode(SYMBOLS + code);
-    return code === DELETE ? "␡" : `[U+${code.toString(16).toUpperCase().padStart(4, "0")}]`;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `[U+${code.toString(16).toUpperCase()}]`;
   });
 }
 

@@ -2,12 +2,14 @@
 import {html} from "../html.js";
 import {useAnswer} from "../api.js";
 import {count, number, percent, time} from "../format.js";
-import {go, link, listIn} from "../state.js";
+import {go, link, listIn, visit} from "../state.js";
 import {Bands, Key} from "../charts/bands.js";
+import {windowOf} from "../time_window.js";
 import {HistogramPair} from "../charts/histogram_pair.js";
 import {finite} from "../charts/scale.js";
 import {Failure, Loading} from "../components/message.js";
 import {Text} from "../components/value.js";
+import {WindowPicker} from "../components/window_picker.js";
 
 const DRIFT = 0.2;
 /** The custom of credit scoring; the report has the same threshold. */
@@ -17,17 +19,18 @@ const MOST_SHARES = 6;
 export default function Feature({location, about}) {
   const [endpoint, name, ...rest] = location.parts;
   const [deployment, column] = [`${endpoint}/${name}`, rest.join("/")];
-  const {since, until, baseline} = location.query;
+  const window = windowOf(location.query, deployment, about);
+  const {baseline} = location.query;
   const others = listIn(location.query.others).slice(0, STYLES.length);
   const columns = useAnswer("columns", {deployment});
-  const {answer, error, isLoading, again} = useAnswer(column ? "feature" : null, {deployment, column, since, until, baseline, others});
+  const {answer, error, isOld, again} = useAnswer(column ? "feature" : null, {deployment, column, ...window, baseline, others});
   const tools = html`<${Tools} about=${about} endpoint=${endpoint} deployment=${deployment} column=${column}
-    columns=${columns.answer?.columns ?? []} others=${others} />`;
+    columns=${columns.answer?.columns ?? []} others=${others} query=${location.query} window=${window} />`;
   if (!column) return html`<article class="feature">${tools}<p class="note">Choose a column.</p></article>`;
   if (error) return html`<article class="feature">${tools}<${Failure} error=${error} again=${again} /></article>`;
   if (!answer) return html`<${Loading} />`;
   return html`
-    <article class="feature" aria-busy=${isLoading}>
+    <article class=${isOld ? "feature is-old" : "feature"}>
       ${tools}
       <${Tiles} answer=${answer} />
       <${Distribution} answer=${answer} deployment=${deployment} />
@@ -36,7 +39,7 @@ export default function Feature({location, about}) {
 }
 
 /** Which column of which deployments is shown. */
-function Tools({about, endpoint, deployment, column, columns, others}) {
+function Tools({about, endpoint, deployment, column, columns, others, query, window}) {
   const beside = about.deployments.map((one) => one.name).filter((one) => one !== deployment && one.startsWith(`${endpoint}/`));
   const change = (other, isOn) =>
     go({others: isOn ? JSON.stringify([...others, other]) : others.length > 1 ? JSON.stringify(others.filter((one) => one !== other)) : null});
@@ -45,10 +48,11 @@ function Tools({about, endpoint, deployment, column, columns, others}) {
       <p class="crumb"><a href=${link("explore", deployment.split("/"))}><${Text} value=${deployment} /></a></p>
       <h1>${column ? html`<${Text} value=${column} />` : "A column"}</h1>
       <div class="tools">
-        <label>Column <select value=${column} onChange=${(event) => (window.location.hash = link("feature", [...deployment.split("/"), event.target.value], {others: others.length > 0 ? JSON.stringify(others) : null}))}>
+        <label>Column <select value=${column} onChange=${(event) => visit(link("feature", [...deployment.split("/"), event.target.value], {others: others.length > 0 ? JSON.stringify(others) : null}))}>
           ${!columns.some((one) => one.name === column) && html`<option value=${column}>${column}</option>`}
           ${columns.map((one) => html`<option value=${one.name}>${one.name}</option>`)}
         </select></label>
+        <${WindowPicker} query=${query} window=${window} />
         ${beside.length > 0 && html`<fieldset><legend>Beside it</legend>
           ${beside.slice(0, 12).map((other) => html`<label><input type="checkbox" checked=${others.includes(other)}
             disabled=${!others.includes(other) && others.length >= STYLES.length}

@@ -3,6 +3,7 @@ import {html} from "../html.js";
 import {useAnswer, useTicks} from "../api.js";
 import {age, bytes, count, duration, time} from "../format.js";
 import {go, link} from "../state.js";
+import {CopyButton} from "../components/copy_button.js";
 import {Failure, Loading} from "../components/message.js";
 import {Block, Text} from "../components/value.js";
 
@@ -13,7 +14,7 @@ const STALE_SECONDS = 3600;
 
 export default function Health({location, about}) {
   const {deployment} = location.query;
-  const {answer, error, isLoading, again} = useAnswer("health", {deployment}, {version: useTicks(SECONDS)});
+  const {answer, error, isOld, again} = useAnswer("health", {deployment}, {version: useTicks(SECONDS)});
   const head = html`
     <header class="title">
       <h1>Health</h1>
@@ -22,10 +23,10 @@ export default function Health({location, about}) {
         ${about.deployments.map((one) => html`<option value=${one.name}>${one.name}</option>`)}
       </select></label></div>
     </header>`;
-  if (error && !answer) return html`${head}<${Failure} error=${error} again=${again} />`;
-  if (!answer) return html`${head}<${Loading} />`;
+  if (error && !answer) return html`<article>${head}<${Failure} error=${error} again=${again} /></article>`;
+  if (!answer) return html`<article>${head}<${Loading} /></article>`;
   return html`
-    <article class="health" aria-busy=${isLoading}>
+    <article class=${isOld ? "health is-old" : "health"}>
       ${head}
       ${error && html`<${Failure} error=${error} again=${again} />`}
       <${Findings} findings=${answer.findings ?? []} />
@@ -44,7 +45,7 @@ function Findings({findings}) {
   if (findings.length === 0) return html`<p class="none">Nothing is missing, as far as the store says.</p>`;
   return html`
     <ul class="findings">${findings.map((one) => html`<li>
-      <${Text} value=${one.text} />${one.command && html`<pre class="command"><bdi>${one.command}</bdi></pre>`}
+      <${Text} value=${one.text} />${one.command && html`<div class="command"><code><bdi>${one.command}</bdi></code><${CopyButton} text=${one.command} /></div>`}
     </li>`)}</ul>`;
 }
 
@@ -65,9 +66,10 @@ function Table({id, title, head, rows, none, note}) {
 }
 
 function Ledger({rows}) {
+  const hasTimes = rows.some((row) => row.last);
   return html`<${Table} id="ledger" title="Producers" none="No line says which process collected it, so nothing can be missed."
     note="Each process numbers what it collects: a number that is not there is an event that is not stored."
-    head=${["Collection", "Producer", "#stored", "#quarantined", "#duplicates", "#missing", "Numbers that are missing", "Last event"]}
+    head=${["Collection", "Producer", "#stored", "#quarantined", "#duplicates", "#missing", "Numbers that are missing", ...(hasTimes ? ["Last event"] : [])]}
     rows=${rows.map((row) => html`<tr class=${row.missing > 0 ? "alarm-row" : null}>
       <th scope="row"><${Text} value=${row.collection} /></th>
       <td title=${row.producer}><${Text} value=${short(row.producer || "unknown")} mono=${true} /></td>
@@ -75,7 +77,7 @@ function Ledger({rows}) {
       <td class="figure">${count(row.duplicates)}</td>
       <td class="figure">${row.missing > 0 ? html`<span class="alarm-text">${count(row.missing)}</span>` : count(row.missing)}</td>
       <td>${ranges(row.gaps ?? [])}${row.note && html` <span class="soft"><${Text} value=${row.note} /></span>`}</td>
-      <td class="moment">${time(row.last, "minute")}</td>
+      ${hasTimes && html`<td class="moment">${time(row.last, "minute")}</td>`}
     </tr>`)} />`;
 }
 

@@ -7,6 +7,7 @@ import {Bands} from "../charts/bands.js";
 import {finite} from "../charts/scale.js";
 import {Failure, Loading} from "../components/message.js";
 import {Text, Value} from "../components/value.js";
+import {WindowPicker} from "../components/window_picker.js";
 
 const NAMES = {
   accuracy: "accuracy", precision: "precision", recall: "recall", f1: "F1", auc: "AUC", roc_auc: "AUC", log_loss: "log loss",
@@ -17,17 +18,18 @@ const FEW = 30;
 export default function Performance({location}) {
   const deployment = location.parts.slice(0, 2).join("/");
   const {since, until, by} = location.query;
-  const {answer, error, isLoading, again} = useAnswer("performance", {deployment, since, until, by});
+  const {answer, error, isOld, again} = useAnswer("performance", {deployment, since, until, by});
   const head = html`
     <header class="title">
       <p class="crumb"><a href=${link("explore", location.parts.slice(0, 2))}><${Text} value=${deployment} /></a></p>
       <h1>Performance</h1>
+      <div class="tools"><${WindowPicker} query=${location.query} window=${{since: answer?.figures.since, until: answer?.figures.until}} /></div>
     </header>`;
-  if (error) return html`${head}<${Failure} error=${error} again=${again} />`;
-  if (!answer) return html`${head}<${Loading} />`;
+  if (error) return html`<article>${head}<${Failure} error=${error} again=${again} /></article>`;
+  if (!answer) return html`<article>${head}<${Loading} /></article>`;
   const {figures} = answer;
   return html`
-    <article class="performance" aria-busy=${isLoading}>
+    <article class=${isOld ? "performance is-old" : "performance"}>
       ${head}
       <${Coverage} figures=${figures} />
       ${figures.performance

@@ -2,7 +2,7 @@
 import {html, useState} from "../html.js";
 import {useAnswer} from "../api.js";
 import {bytes, count, number, time} from "../format.js";
-import {go, link} from "../state.js";
+import {go, link, visit} from "../state.js";
 import {useKeys} from "../keyboard.js";
 import {Failure, Loading} from "../components/message.js";
 import {Block, Text, Value, indented} from "../components/value.js";
@@ -15,19 +15,19 @@ const RARE_PERCENT = 1;
 export default function Request({location, about}) {
   const id = location.parts.join("/");
   const {deployment, pin} = location.query;
-  const {answer, error, isLoading, again} = useAnswer(id ? "request" : null, {id, deployment});
+  const {answer, error, isOld, again} = useAnswer(id ? "request" : null, {id, deployment});
   const at = (row) => link("request", [row], {deployment: answer?.deployment ?? deployment, pin});
   useKeys({
-    j: () => (answer?.next ? visitRow(at(answer.next)) : false),
-    k: () => (answer?.previous ? visitRow(at(answer.previous)) : false),
+    j: () => (answer?.next ? visit(at(answer.next)) : false),
+    k: () => (answer?.previous ? visit(at(answer.previous)) : false),
     p: () => (answer ? go({pin: pin ? null : answer.id, deployment: answer.deployment}) : false),
   });
-  if (!id) return html`<${Search} />`;
-  if (error) return html`<${Failure} error=${error} again=${again} /><${Search} id=${id} />`;
+  if (!id) return html`<article><${Search} /></article>`;
+  if (error) return html`<article><${Failure} error=${error} again=${again} /><${Search} id=${id} /></article>`;
   if (!answer) return html`<${Loading} />`;
   const traceUrl = safeUrl(answer.trace_url);
   return html`
-    <article class="request" aria-busy=${isLoading}>
+    <article class=${isOld ? "request is-old" : "request"}>
       <header class="title">
         <p class="crumb"><a href=${link("explore", answer.deployment.split("/"))}><${Text} value=${answer.deployment} /></a></p>
         <h1>Request <${Text} value=${answer.id} mono=${true} /></h1>
@@ -56,10 +56,6 @@ export default function Request({location, about}) {
     </article>`;
 }
 
-const visitRow = (target) => {
-  window.location.hash = target;
-};
-
 function step(name, key, row, at) {
   return row
     ? html`<a class="button" href=${at(row)} title="Key ${key}">${name}</a>`
@@ -79,7 +75,7 @@ function Search({id = ""}) {
   const [text, setText] = useState(id);
   const find = (event) => {
     event.preventDefault();
-    if (text.trim()) visitRow(link("request", [text.trim()]));
+    if (text.trim()) visit(link("request", [text.trim()]));
   };
   return html`
     <form class="search" onSubmit=${find}>
@@ -121,7 +117,7 @@ function Values({title, role, values, answer, empty}) {
           <tbody>${shown.map((one) => html`<tr>
             <th scope="row"><a href=${link("feature", [...answer.deployment.split("/"), one.column])}><${Text} value=${ownName(one.column)} /></a></th>
             <td><${Value} value=${one.value} kind=${one.kind} /></td>
-            ${hasPlaces && html`<td class="place"><${Place} place=${one.place} /></td>`}
+            ${hasPlaces && html`<td class="placed"><${Place} place=${one.place} /></td>`}
           </tr>`)}</tbody>
         </table></div>`}
       ${found.length > shown.length &&
