@@ -61,7 +61,11 @@ function Explored({deployment, location, about, columns}) {
   const target = (row) => href("explore", location.parts, {...query, row});
   const close = () => setDialog(null);
   useKeys({
-    Escape: () => { if (query.row) open(null); else if (isRailOpen) setRailOpen(false); else search.current?.blur(); },
+    Escape: () => {
+      search.current?.blur();
+      if (query.row) open(null);
+      else setRailOpen(false);
+    },
     "/": () => { setRailOpen(true); requestAnimationFrame(() => search.current?.focus()); },
     l: () => go({live: isLive ? null : "1"}),
     c: () => setDialog("copy"),
