@@ -1,11 +1,12 @@
 // Everything about one request: each value with its place in the baseline, its outputs, label, bodies, spans and lines.
 import {html, useState} from "../html.js";
 import {useAnswer} from "../api.js";
-import {bytes, count, number, time} from "../format.js";
+import {bytes, count, number, percent, time} from "../format.js";
 import {go, link, visit} from "../state.js";
 import {useKeys} from "../keyboard.js";
 import {Failure, Loading} from "../components/message.js";
 import {Block, Text, Value, indented} from "../components/value.js";
+import {finite} from "../charts/scale.js";
 import {Waterfall} from "../charts/waterfall.js";
 import {Difference} from "./difference.js";
 
@@ -117,7 +118,7 @@ function Values({title, role, values, answer, empty}) {
           <tbody>${shown.map((one) => html`<tr>
             <th scope="row"><a href=${link("feature", [...answer.deployment.split("/"), one.column])}><${Text} value=${ownName(one.column)} /></a></th>
             <td><${Value} value=${one.value} kind=${one.kind} /></td>
-            ${hasPlaces && html`<td class="placed"><${Place} place=${one.place} /></td>`}
+            ${hasPlaces && html`<td class="placed"><${Place} place=${one.place} kind=${one.kind} /></td>`}
           </tr>`)}</tbody>
         </table></div>`}
       ${found.length > shown.length &&
@@ -128,17 +129,18 @@ function Values({title, role, values, answer, empty}) {
 const ownName = (column) => column.replace(/^(inputs|outputs|labels)\./, "");
 
 /** Where a value is among those of the baseline. */
-function Place({place}) {
+function Place({place, kind}) {
   if (!place) return html`<span class="soft">–</span>`;
   if (place.is_new) return html`<span class="alarm-text">new: the baseline never has it</span>`;
   if (place.is_null) return html`<span class="soft">null</span>`;
   if (place.percentile === null || place.percentile === undefined) {
     return place.share === null || place.share === undefined
       ? html`<span class="soft">known</span>`
-      : html`<span>${number(place.share * 100)} % have it</span>`;
+      : html`<span class="soft">${percent(place.share)} have it</span>`;
   }
   const isRare = place.percentile < RARE_PERCENT || place.percentile > 100 - RARE_PERCENT;
-  const text = `${number(place.percentile)} % of the baseline are lower`;
+  const text = `${number(Math.round(place.percentile * 10) / 10)} % of the baseline are lower`;
+  const hasUsual = kind !== "time" && finite(place.low) !== null && finite(place.high) !== null;
   return html`
     <span class="percentile" title=${text}>
       <svg height="12" role="img" aria-label=${text}>
@@ -146,6 +148,7 @@ function Place({place}) {
         <rect class=${isRare ? "alarm-fill" : "window"} x="${place.percentile * 0.96}%" y="0" width="4%" height="12" rx="1" />
       </svg>
       <span class=${isRare ? "alarm-text" : "soft"}>${number(Math.round(place.percentile * 10) / 10)} %</span>
+      ${hasUsual && html`<span class="soft usual" title="5 % and 95 % of the baseline">${number(place.low)} to ${number(place.high)}</span>`}
     </span>`;
 }
 
