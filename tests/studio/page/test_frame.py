@@ -98,6 +98,7 @@ def test_a_server_that_has_gone_is_said_and_found_again(
     watched.allowed = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
     watched.settle(COLLECTIONS)
     page = watched.page
+    page.wait_for_load_state("networkidle")  # the modules of the other screens
     studio.kill()
     page.keyboard.press("g")
     page.keyboard.press("s")

@@ -25,7 +25,7 @@ NAMES = [f"shop/{deployment}/{name}" for deployment in ("blue", "green") for nam
 
 def home(studio: StudioProcess, open_page: OpenPage, query: str = "") -> WatchedPage:
     watched = open_page(studio.at(f"home{query}"))
-    watched.settle("table.collections tbody")
+    watched.settle("table.collections")
     return watched
 
 
