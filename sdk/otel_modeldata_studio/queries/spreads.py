@@ -1,0 +1,98 @@
+"""How the values of a column are spread over time: counts in bins, quantiles and categories, in one query each."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .sql import Sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..tables.piece import Kind
+    from .joined_rows import Chosen
+
+__all__ = ["binned", "categories_over_time", "category_counts", "number_of", "quantiles"]
+
+_LEVELS = "[0.05, 0.25, 0.5, 0.75, 0.95]"
+_LONGEST = 200
+
+
+def number_of(alias: str, kind: Kind) -> str:
+    """A column of numbers or times as a float: times are seconds since the epoch; null for NaN and infinities."""
+    value = f"epoch_ns(CAST({alias} AS TIMESTAMP_NS)) / 1e9" if kind == "time" else f"CAST({alias} AS DOUBLE)"
+    return f"CASE WHEN isfinite({value}) THEN {value} END"
+
+
+def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Sequence[float], Sequence[float]]) -> Sql:
+    """Rows of `(step of time, bin, other bin, count)`; a bin is null for rows without a value.
+
+    Args:
+        chosen: the rows.
+        number: the expression of the values.
+        first: beginning of the first step, in nanoseconds since the epoch.
+        step: nanoseconds.
+        edges: the inner edges of bins, twice: a value is in the bin after all edges that it reaches.
+    """
+    one, other = (_bin(found) for found in edges)
+    return (
+        f"SELECT bucket, {one}, {other}, count(*) FROM (SELECT {_bucket(first, step)} AS bucket, {number} AS v FROM ("
+        + chosen.sql
+        + ")) GROUP BY 1, 2, 3"
+    )
+
+
+def quantiles(chosen: Chosen, number: str, first: int, step: int, *, is_exact: bool) -> Sql:
+    """Rows of `(step of time, list of five quantiles)`.
+
+    Args:
+        chosen: the rows.
+        number: the expression of the values.
+        first: beginning of the first step, in nanoseconds since the epoch.
+        step: nanoseconds.
+        is_exact: whether values are sorted; else they are estimated, which is quicker.
+    """
+    function = "quantile_cont" if is_exact else "approx_quantile"
+    return (
+        f"SELECT bucket, {function}(v, {_LEVELS}) FROM (SELECT {_bucket(first, step)} AS bucket, {number} AS v FROM ("
+        + chosen.sql
+        + ")) WHERE v IS NOT NULL GROUP BY 1"
+    )
+
+
+def category_counts(chosen: Chosen, alias: str, most: int) -> Sql:
+    """Rows of `(text, count)`, the most frequent first; those of null have a null."""
+    text = f"left(CAST({alias} AS VARCHAR), {_LONGEST})"
+    return f"SELECT {text} AS v, count(*) AS n FROM (" + chosen.sql + f") GROUP BY 1 ORDER BY n DESC, v LIMIT {most}"
+
+
+def categories_over_time(chosen: Chosen, alias: str, first: int, step: int, values: Sequence[str]) -> Sql:
+    """Rows of `(step of time, is null, text, count)`; the text is null for other values.
+
+    Args:
+        chosen: the rows.
+        alias: of the column.
+        first: beginning of the first step, in nanoseconds since the epoch.
+        step: nanoseconds.
+        values: those that are counted one by one.
+    """
+    text = f"left(CAST({alias} AS VARCHAR), {_LONGEST})"
+    known = f"CASE WHEN v IN ({', '.join('?' for _ in values)}) THEN v END" if values else "NULL"
+    query = (
+        f"SELECT bucket, v IS NULL, {known}, count(*) FROM (SELECT {_bucket(first, step)} AS bucket, {text} AS v FROM ("
+        + chosen.sql
+        + ")) GROUP BY 1, 2, 3"
+    )
+    return Sql(query.text, (*values, *query.parameters))
+
+
+def _bucket(first: int, step: int) -> str:
+    return f"(epoch_ns(_time) - {first}) // {step}"
+
+
+def _bin(edges: Sequence[float]) -> str:
+    """The number of the bin of `v`: how many edges it reaches."""
+    finite = [one for one in edges if math.isfinite(one)]
+    cases = " ".join(f"WHEN v < {one!r}::DOUBLE THEN {at}" for at, one in enumerate(finite))
+    return f"CASE WHEN v IS NULL THEN NULL {cases} ELSE {len(finite)} END"
