@@ -100,6 +100,7 @@ def _archive(package: dict[str, Any]) -> bytes:
                 content: bytes = answer.read(_LARGEST_PACKAGE + 1)
             break
         except urllib.error.HTTPError as error:
+            error.close()
             if left and error.code >= 500:
                 continue
             raise _unfetched(name, version, f"status {error.code}") from None

@@ -68,11 +68,11 @@ def sample_of(  # noqa: PLR0913, PLR0917 (what a query takes)
     while True:
         slices, share = even_slices(rows.base.pieces, window, most)
         chosen = joined_rows(rows, columns, filters, window, base=slices)
-        names = [chosen.aliases[one.name] for one in columns]
-        text = f"SELECT {', '.join(names) or '_time'} FROM (" + chosen.sql + ")"
+        names = [one.name for one in columns]
+        text = chosen.of_columns(names)
         table = database.table(text.text, text.parameters)
         if share >= 1.0 or table.num_rows >= _LEAST or time.monotonic() > end:
             if names:
-                table = table.rename_columns([one.name for one in columns])
+                table = table.rename_columns(names)
             return Sample(table=table, share=share)
         most *= _FACTOR

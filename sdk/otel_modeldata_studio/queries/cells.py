@@ -26,14 +26,11 @@ def cell_text(column: str, kind: Kind, most: int = _MOST_TEXT) -> str:
         return f"{column}, NULL"
     if kind == "binary":
         return f"NULL, octet_length({column})"
-    if kind == "nested":
-        text = f"CAST(to_json({column}) AS VARCHAR)"
-    else:
-        text = f"CAST({column} AS VARCHAR)"
+    text = f"CAST(to_json({column}) AS VARCHAR)" if kind == "nested" else f"CAST({column} AS VARCHAR)"
     return f"left({text}, {most}), length({text})"
 
 
-def cell_of(value: Any, size: int | None, kind: Kind, most: int = _MOST_TEXT) -> Any:
+def cell_of(value: Any, size: int | None, kind: Kind, most: int = _MOST_TEXT) -> Any:  # noqa: PLR0911 (a table)
     """The cell of the values of these expressions."""
     if kind == "binary":
         return None if size is None else {"bytes": size}

@@ -117,7 +117,7 @@ def _in(column: str, kind: Kind, values: Sequence[Any]) -> Sql:
     return "(" + Sql(" OR ".join(part.text for part in parts), sum((part.parameters for part in parts), ())) + ")"
 
 
-def _number(name: str, value: Any) -> float | int:
+def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or value is None:
         raise ReaderError(f"expected a number as {name} of a filter, got {value!r}: write one")
     if isinstance(value, str):

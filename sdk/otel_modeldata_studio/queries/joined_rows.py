@@ -11,6 +11,7 @@ from otel_modeldata_reader.window import Window
 
 from ..tables.slices import slices_near, spans_of
 from .filters import condition
+from .outcomes import LATENCY, STATUS, key_of_base, outcomes
 from .scans import scan
 from .sql import Sql
 from .sql import joined as conjunction
@@ -30,6 +31,8 @@ _OPEN: Final = Window()
 LABELS: Final = "labels"
 LABEL_ROW: Final = "data.row_id"
 LABEL_TIME: Final = "label_time"
+_OUTCOME: Final = "outcome"
+_OUTCOMES: Final[dict[str, Kind]] = {LATENCY: "number", STATUS: "integer"}
 _ENVELOPE: Final[dict[str, tuple[str, Kind]]] = {"time": ("_time", "time"), "correlationid": ("_correlationid", "text")}
 
 
@@ -64,6 +67,19 @@ class Chosen:
     sql: Sql
     aliases: Mapping[str, str]
 
+    def of_columns(self, names: Sequence[str]) -> Sql:
+        """Only some columns, in this order; the time if there are none."""
+        return f"SELECT {', '.join(self.aliases[name] for name in names) or '_time'} FROM (" + self.sql + ")"
+
+    def counts(self, start: int, step: int) -> Sql:
+        """How many rows each step of time has: its number, and the rows.
+
+        Args:
+            start: of the first step, in nanoseconds since the epoch.
+            step: how long it is.
+        """
+        return f"SELECT (epoch_ns(_time) - {start}) // {step}, count(*) FROM (" + self.sql + ") GROUP BY 1"
+
 
 def own_column(rows: DeploymentRows, name: str) -> OwnColumn:
     """A column by its name.
@@ -73,6 +89,8 @@ def own_column(rows: DeploymentRows, name: str) -> OwnColumn:
     """
     if name in _ENVELOPE:
         return OwnColumn(name=name, role="", own=name, kind=_ENVELOPE[name][1], type="")
+    if name in _OUTCOMES and rows.outcomes is not None:
+        return OwnColumn(name=name, role=_OUTCOME, own=name, kind=_OUTCOMES[name], type="")
     role, _, own = name.partition(".")
     side = rows.side(role)
     if side is None or own not in side.columns:
@@ -113,9 +131,12 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     """
     filtered = [own_column(rows, one.column) for one in filters]
     every = list({one.name: one for one in (*wanted, *filtered)}.values())
-    aliases = {one.name: _ENVELOPE[one.name][0] if not one.role else f"k{at}" for at, one in enumerate(every)}
+    aliases = {one.name: _alias(one, at) for at, one in enumerate(every)}
     needed = {one.role for one in every if one.role} - {rows.base.role}
-    fields = tuple(dict.fromkeys((*envelope, *(one.name for one in every if not one.role))))
+    outcome = rows.outcomes if _OUTCOME in needed else None
+    needed -= {_OUTCOME}
+    keys = () if outcome is None else ("correlationid", "traceparent")
+    fields = tuple(dict.fromkeys((*envelope, *keys, *(one.name for one in every if not one.role))))
     pieces = rows.base.pieces if base is None else base
     own = {one.own: aliases[one.name] for one in every if one.role == rows.base.role}
     conditions = [
@@ -134,8 +155,18 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
         text = text + f", side{number} AS (" + _side(side, of_side, pieces) + ")"
         items += [f"side{number}.{alias}" for alias in of_side.values()]
         joins += f" LEFT JOIN side{number} ON side{number}._row_id = base._row_id"
-    others = [part for role, part in conditions if role in needed]
+    if outcome is not None:
+        text = text + ", outcome AS (" + outcomes(outcome, pieces) + ")"
+        items += [f"outcome.{name}" for name in _OUTCOMES]
+        joins += f" LEFT JOIN outcome ON outcome._key = {key_of_base(outcome)}"
+    others = [part for role, part in conditions if role in {*needed, _OUTCOME}]
     return Chosen(sql=text + f" SELECT {', '.join(items)} FROM base{joins}" + _where(others), aliases=aliases)
+
+
+def _alias(column: OwnColumn, number: int) -> str:
+    if not column.role:
+        return _ENVELOPE[column.name][0]
+    return column.name if column.role == _OUTCOME else f"k{number}"
 
 
 def _where(parts: Sequence[Sql]) -> Sql:

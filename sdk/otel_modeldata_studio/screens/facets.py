@@ -33,7 +33,7 @@ class FacetsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     pending: int = 0
 
 
-def facets(
+def facets(  # noqa: PLR0913 (most are keywords)
     studio: Studio,
     *,
     deployment: str,
@@ -48,11 +48,12 @@ def facets(
     Raises:
         ReaderError: a wrong argument, or the store cannot be read.
     """
-    found, window = explored(studio, deployment, since, until)
+    filters = parse_filters(f or "")
+    found, window = explored(studio, deployment, since, until, (*columns, *(one.column for one in filters)))
     every = _every(found)
     wanted = [own_column(found, name) for name in columns] if columns else every
     wanted = wanted[:_MOST_COLUMNS]
-    sample = sample_of(studio.tables.database, found, wanted, parse_filters(f or ""), window)
+    sample = sample_of(studio.tables.database, found, wanted, filters, window)
     profiles = profile(sample.table, [one.name for one in wanted])
     known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, wanted)
     answers = [facet_of(one, profiles[one.name], known.get(one.name), sample.share) for one in wanted]

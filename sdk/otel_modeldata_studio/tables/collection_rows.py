@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from otel_modeldata_reader.blobs.listing import date_of, hours_of
 
-from .folder_rows import FolderRows
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from otel_modeldata_reader.blobs.listing import CollectionBlobs
     from otel_modeldata_reader.window import Window
 
+    from .folder_rows import FolderRows
     from .piece import Piece
 
 __all__ = ["CollectionRows", "ReadPieces"]

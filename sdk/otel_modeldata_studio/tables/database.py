@@ -1,4 +1,4 @@
-"""One DuckDB in memory, which reads Parquet files of two folders and nothing else; each request has a cursor of its own."""
+"""One DuckDB in memory, which reads Parquet files of two folders and nothing else; each query has its own cursor."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.window import Window
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .piece import Piece
     from .tables import Tables
 
-__all__ = ["LABELS", "DeploymentRows", "Side", "deployment_rows"]
+__all__ = ["LABELS", "DeploymentRows", "Side", "deployment_rows", "with_outcomes_of"]
 
 INPUTS: Final = "inputs"
 OUTPUTS: Final = "outputs"
@@ -24,6 +24,7 @@ LABELS: Final = "labels"
 _ROLES: Final = {"model_inputs": INPUTS, "model_outputs": OUTPUTS, "ground_truth": LABELS}
 _OTHERS: Final = frozenset({"request", "response", "app_traces", "app_spans"})
 """Collections whose rows are no rows of a model."""
+_OUTCOMES: Final = ("response", "app_traces", "app_spans")
 _MOST_SIDES: Final = 8
 _MARGIN: Final = 600 * 1_000_000_000
 """An output is within ten minutes of its input."""
@@ -52,10 +53,12 @@ class DeploymentRows:
 
     Attributes:
         sides: the first one has the rows, the others are joined by row id.
+        outcomes: the responses or the spans of the requests, if they were asked for and are there.
         pending: about how many bytes of lines are not in the pieces yet.
     """
 
     sides: tuple[Side, ...]
+    outcomes: Side | None = None
     pending: int = 0
 
     @property
@@ -68,8 +71,14 @@ class DeploymentRows:
         return next((one for one in self.sides if one.role == role), None)
 
 
-def deployment_rows(tables: Tables, deployment: str, window: Window) -> DeploymentRows:
+def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_outcomes: bool = False) -> DeploymentRows:
     """The sides of a window; labels are also those that came later.
+
+    Args:
+        tables: have the rows.
+        deployment: `endpoint/deployment`.
+        window: of event time.
+        with_outcomes: whether to read the responses or spans, too.
 
     Raises:
         UnknownNameError: the store has no such deployment.
@@ -87,7 +96,23 @@ def deployment_rows(tables: Tables, deployment: str, window: Window) -> Deployme
         found = tables.pieces(roots[name], _window_of(window, is_base=number == 0, is_labels=role == LABELS))
         sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns_of(found.pieces)))
         pending += found.pending
-    return DeploymentRows(sides=tuple(sides), pending=pending)
+    rows = DeploymentRows(sides=tuple(sides), pending=pending)
+    return with_outcomes_of(tables, deployment, rows, window) if with_outcomes else rows
+
+
+def with_outcomes_of(tables: Tables, deployment: str, rows: DeploymentRows, window: Window) -> DeploymentRows:
+    """The same rows with the outcomes of a window: of the lines of payload logging, else of spans.
+
+    Raises:
+        ReaderError: the store cannot be read.
+    """
+    roots = {root.rpartition("/")[2]: root for root in tables.roots(deployment)}
+    name = next((one for one in _OUTCOMES if one in roots), None)
+    if name is None:
+        return rows
+    found = tables.pieces(roots[name], _window_of(window, is_base=False, is_labels=False))
+    side = Side(role=name, root=roots[name], pieces=found.pieces, columns=columns_of(found.pieces))
+    return replace(rows, outcomes=side, pending=rows.pending + found.pending)
 
 
 def _window_of(window: Window, *, is_base: bool, is_labels: bool) -> Window:

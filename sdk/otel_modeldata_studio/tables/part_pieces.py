@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -18,6 +17,8 @@ from otel_modeldata_reader.sql.column_types import stored_type
 from .piece import Group, Piece, StoredColumn, kind_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from otel_modeldata_reader.blobs.store_access import StoreAccess
     from otel_modeldata_reader.compacted.folder_sources import FolderSource
     from otel_modeldata_reader.compacted.manifest import Manifest, Part

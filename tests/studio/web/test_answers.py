@@ -24,7 +24,7 @@ class Row(msgspec.Struct):
 
 def test_what_a_browser_would_lose_is_text() -> None:
     row = Row(
-        time=dt.datetime(2026, 11, 29, 10, 0, tzinfo=dt.timezone.utc),
+        time=dt.datetime(2026, 11, 29, 10, 0, tzinfo=dt.UTC),
         values=[1.5, math.nan, math.inf, -math.inf, LARGEST, LARGEST + 1, -LARGEST - 1, None, True, "é", "\ud800"],
         sizes=(math.nan,),
     )

@@ -5,6 +5,7 @@ import {ask, urlOf} from "../api.js";
 const PAGE = 100;
 const MOST_PAGES = 12;
 const RETRY_MILLISECONDS = 2000;
+const PENDING_MILLISECONDS = 700;
 
 /**
  * {rows, columns, hasNext, hasPrevious, next(), previous(), shift, error, isLoading, isOld}.
@@ -28,10 +29,13 @@ export function useRowPages(parameters, version) {
     ask("rows", {...parameters, limit: PAGE}, abort).then(
       (page) => {
         running.current = null;
+        if (page.pending > 0) timer = setTimeout(() => setTries((count) => count + 1), PENDING_MILLISECONDS);
         setState((before) => {
           const known = new Set(before.pages[0]?.rows.map(({id}) => id));
           const fresh = new Set(before.key === key && known.size > 0 ? page.rows.map(({id}) => id).filter((id) => !known.has(id)) : []);
-          return {key, pages: [page], columns: page.columns, fresh, shift: before.shift, error: null};
+          // Lines that are still being read come with older rows: those that one has scrolled to stay.
+          if (before.key === key && before.isPending && before.pages.length > 1) return {...before, isPending: page.pending > 0};
+          return {key, pages: [page], columns: page.columns, fresh: before.isPending ? new Set() : fresh, shift: before.shift, error: null, isPending: page.pending > 0};
         });
       },
       (error) => {
@@ -76,7 +80,7 @@ export function useRowPages(parameters, version) {
     rows: pages.flatMap((page) => page.rows),
     columns: state.columns, fresh: state.fresh, shift: state.shift, error: state.error,
     hasNext: Boolean(pages[pages.length - 1]?.next), hasPrevious: Boolean(pages[0]?.previous),
-    isLoading: state.key === null && !state.error, isOld: state.key !== null && state.key !== key,
+    isLoading: state.key === null && !state.error, isPending: Boolean(state.isPending), isOld: state.key !== null && state.key !== key,
     next: useCallback(() => more("next"), [more]), previous: useCallback(() => more("previous"), [more]),
     again: () => { setState((before) => ({...before, error: null})); setTries((count) => count + 1); },
   };

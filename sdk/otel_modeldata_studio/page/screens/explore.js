@@ -13,7 +13,7 @@ import {useRowPages} from "../components/row_pages.js";
 import {RowTable} from "../components/row_table.js";
 import {WindowPicker} from "../components/window_picker.js";
 import {filtersOf, textOf} from "../filters.js";
-import {count, iso} from "../format.js";
+import {bytes, count, iso} from "../format.js";
 import {useKeys} from "../keyboard.js";
 import {go, here, href, link, listIn} from "../state.js";
 import {shownTheme} from "../theme.js";
@@ -61,13 +61,17 @@ function Explored({deployment, location, about, columns}) {
   const target = (row) => href("explore", location.parts, {...query, row});
   const close = () => setDialog(null);
   useKeys({
-    Escape: () => { if (query.row) open(null); else if (isRailOpen) setRailOpen(false); else search.current?.blur(); },
+    Escape: () => {
+      search.current?.blur();
+      if (query.row) open(null);
+      else setRailOpen(false);
+    },
     "/": () => { setRailOpen(true); requestAnimationFrame(() => search.current?.focus()); },
     l: () => go({live: isLive ? null : "1"}),
     c: () => setDialog("copy"),
   }, dialog === null);
   const toTop = () => { scroller.current.scrollTop = 0; live.resume(); };
-  const isEmpty = pages.rows.length === 0 && !pages.isLoading && !pages.isOld && !pages.error;
+  const isEmpty = pages.rows.length === 0 && !pages.isPending && !pages.isLoading && !pages.isOld && !pages.error;
   return html`
     <div class="toolbar">
       <${WindowPicker} query=${query} window=${window_} />
@@ -80,7 +84,7 @@ function Explored({deployment, location, about, columns}) {
     <div class="over-time">
       ${volume.error ? html`<${Failure} error=${volume.error} again=${volume.again} />`
         : html`<${Volume} volume=${volume.answer} theme=${query.theme ?? shownTheme()} isOld=${volume.isOld} choose=${(from, to) => go({since: iso(from), until: iso(Math.ceil(to / 1000) * 1000)})} />`}
-      <p class="total" role="status">${volume.answer ? `${count(volume.answer.total)} rows` : "…"}${volume.answer?.errors?.some((one) => one > 0) ? html`<span class="soft"> · errors in red</span>` : ""}</p>
+      <p class="total" role="status">${volume.answer ? `${count(volume.answer.total)} rows` : "…"}${volume.answer?.pending > 0 ? html`<span class="soft"> · ${bytes(volume.answer.pending)} of lines still to read</span>` : ""}${volume.answer?.errors?.some((one) => one > 0) ? html`<span class="soft"> · errors in red</span>` : ""}</p>
     </div>
     <${FilterChips} filters=${filters} change=${change} />
     <div class=${`explore${query.row ? " has-row" : ""}`}>

@@ -36,7 +36,8 @@ function Row({row, isCursor}) {
         <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span><a href=${link("explore", parts)}><${Text} value=${name} /></a></div></th>
         <td class="graph"><${Sparkline} values=${row.hours} label=${`${said} in 24 hours`} /></td>
         <td title=${row.last_write ? `${time(row.last_write)} UTC` : null}>${age(row.last_write)}</td>
-        <td title=${row.rows === null ? "Not counted yet" : row.is_estimated ? "Estimated by bytes, until its hours are sealed or compact" : count(row.rows)}>${row.is_estimated && row.rows !== null ? "≈ " : ""}${compact(row.rows)}</td>
+        <td title=${row.events === null ? "Not counted yet" : count(row.events)}>${row.is_estimated && row.events !== null ? "≈ " : ""}${compact(row.events)}</td>
+        <td class="wide" title=${row.rows === null ? "Not counted yet" : row.is_estimated ? "Estimated by bytes, until its hours are sealed or compact" : count(row.rows)}>${row.is_estimated && row.rows !== null ? "≈ " : ""}${compact(row.rows)}</td>
         <td class="wide" title=${row.parquet_bytes ? `and ${bytes(row.parquet_bytes)} of Parquet` : null}>${bytes(row.bytes)}</td>
         <${Faults} value=${row.gaps} name="gaps" />
         <${Faults} value=${row.duplicates} name="duplicates" />
@@ -46,7 +47,7 @@ function Row({row, isCursor}) {
         <td class="wide">${row.drift ? html`<a class=${row.drift.psi >= 0.2 ? "alarm-text" : ""} href=${link("feature", [...parts, row.drift.column])}><bdi>${ownName(row.drift.column)}</bdi> ${number(row.drift.psi)}</a>` : html`<span class="soft">–</span>`}</td>
       </tr>
       ${row.reason && html`
-        <tr class="reason"><td colspan="11"><div>
+        <tr class="reason"><td colspan="12"><div>
           <${Text} value=${row.reason} />
           ${row.command && html`<span class="command"><code>${row.command}</code><${CopyButton} text=${row.command} /></span>`}
         </div></td></tr>`}
@@ -76,18 +77,19 @@ export default function Home({location, about}) {
       <p>${about.store} has no collection. Write to it from Python, or send to a receiver; this page shows rows as soon as they are stored.</p><//>`;
   }
   const bad = answer.collections.filter(({state}) => state === "bad").length;
+  const warned = answer.collections.filter(({state}) => state === "warn").length;
   const lag = (Date.now() - Date.parse(answer.updated)) / 1000;
   return html`
     <div class="heading">
       <h1>${count(answer.collections.length)} ${answer.collections.length === 1 ? "collection" : "collections"}</h1>
-      <span class=${bad ? "alarm-text" : "soft"}>${bad ? `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes` : "none needs eyes"}</span>
+      <span class=${bad ? "alarm-text" : "soft"}>${bad ? `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes` : warned ? `${count(warned)} to look at` : "all well"}</span>
       <input ref=${search} type="search" placeholder="Find (/)" aria-label="Find a collection" value=${location.query.find ?? ""} onInput=${(event) => go({find: event.target.value}, {replace: true})} />
       <span class="soft end">${lag > 2 * SECONDS ? `as of ${duration(lag)} ago` : "now"}</span>
     </div>
     ${error && html`<${Failure} error=${error} />`}
     <div class="scroll" tabindex="0" role="region" aria-label="Collections">
       <table class="collections">
-        <thead><tr><th scope="col">Collection</th><th scope="col">24 hours</th><th scope="col">Last write</th><th scope="col">Rows</th><th scope="col" class="wide">Size</th><th scope="col">Gaps</th><th scope="col">Duplicates</th><th scope="col">Parked</th><th scope="col">Quarantined</th><th scope="col" class="wide">Nulls</th><th scope="col" class="wide">Drift (PSI)</th></tr></thead>
+        <thead><tr><th scope="col">Collection</th><th scope="col">24 hours</th><th scope="col">Last write</th><th scope="col">Events</th><th scope="col" class="wide">Rows</th><th scope="col" class="wide">Size</th><th scope="col">Gaps</th><th scope="col">Duplicates</th><th scope="col">Parked</th><th scope="col">Quarantined</th><th scope="col" class="wide">Nulls</th><th scope="col" class="wide">Drift (PSI)</th></tr></thead>
         ${rows.map((row, n) => html`<${Row} key=${row.name} row=${row} isCursor=${n === at} />`)}
       </table>
     </div>
