@@ -168,8 +168,7 @@ class LocalStore:
         return sorted(parent + name for name in names if name.startswith(start) and name.endswith(BLOB_SUFFIX))
 
     def _walk(self, folder: str) -> list[StoredObject]:
-        if not self._root.is_dir():
-            raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
+        self._check_root()
         start = self._path(folder) if folder else self._root
         root = len(str(self._root).rstrip(os.sep)) + 1
         objects = []
@@ -194,7 +193,12 @@ class LocalStore:
             logger.warning("left out %d links to no file of this store, such as %r", len(left_out), left_out[0])
         return sorted(objects, key=lambda one: one.name)
 
+    def _check_root(self) -> None:
+        if not self._root.is_dir():
+            raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
+
     def _folders(self, folder: str) -> list[str]:
+        self._check_root()
         start = self._path(folder) if folder else self._root
         try:
             with os.scandir(start) as entries:

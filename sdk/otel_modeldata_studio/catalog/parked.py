@@ -63,9 +63,9 @@ class Parked:
         Raises:
             StoreUnavailableError: the store cannot be read.
         """
-        listed = [one for one in aside if one.name.startswith(f"{PARKED}/") and one.size]
+        listed = [one for one in aside if one.name.startswith(f"{PARKED}/")]
         delivered = {(mark.blob, mark.size) for one in listed if (mark := read_mark(one.name)) is not None}
-        blobs = [one for one in listed if parked_blob(one.name) and (one.name, one.size) not in delivered]
+        blobs = [one for one in listed if one.size and parked_blob(one.name) and (one.name, one.size) not in delivered]
         names = {one.name for one in blobs}
         self._lines = {name: known for name, known in self._lines.items() if name in names}
         room = MOST_BYTES

@@ -32,6 +32,9 @@ _MOST_KEPT: Final = 20_000
 ColumnTypes = dict[str, str | None]
 """The Arrow type of each column, as text; None for one that is null in all rows that were looked at."""
 
+_OBJECTS: Final = "text"
+"""The type of objects that are texts, or all missing."""
+
 _rows: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
@@ -76,7 +79,11 @@ class TypeSamples:
         """
         newest = list(reversed(folders[:_MOST_FOLDERS]))
         found = {one.date: self._of_manifest(one) for one in newest}
-        first = {one.date: blob for one in newest if not found[one.date] and (blob := _first(one)) is not None}
+        first = {
+            one.date: blob
+            for one in newest
+            if (not found[one.date] or None in found[one.date].values()) and (blob := _first(one)) is not None
+        }
         with self._lock:
             unread = [blob for blob in first.values() if blob.blob not in self._known]
         contents = self._store.read_ranges(unread)
@@ -85,13 +92,15 @@ class TypeSamples:
             self._known |= known
             for name in list(self._known)[: max(0, len(self._known) - _MOST_KEPT)]:
                 del self._known[name]
-            found |= {date: self._known.get(blob.blob, {}) for date, blob in first.items()}
+            found |= {date: _merged([found[date], self._known.get(blob.blob, {})]) for date, blob in first.items()}
         return [(one.date, found[one.date]) for one in newest if found[one.date]]
 
     def _of_manifest(self, folder: Folder) -> ColumnTypes:
-        return _merged(
+        """The types in a manifest, which does not say whether a column of objects has texts or nulls only."""
+        shown = [
             _shown(text, names) for text, names in self._counts.types(folder.summaries) if len(names) <= _MOST_COLUMNS
-        )
+        ]
+        return _merged({name: None if kind == _OBJECTS else kind for name, kind in one.items()} for one in shown)
 
 
 def type_changes(root: str, types: Sequence[tuple[str, Mapping[str, str | None]]]) -> list[TypeChange]:
@@ -154,7 +163,7 @@ def _shown(text: str, names: Sequence[str]) -> ColumnTypes:
         return {}
     if len(types.codes) != len(names):
         return {}
-    kinds = ("text" if code == OBJECTS else str(kind) for code, kind in zip(types.codes, types.kinds, strict=True))
+    kinds = (_OBJECTS if code == OBJECTS else str(kind) for code, kind in zip(types.codes, types.kinds, strict=True))
     return dict(zip(names, kinds, strict=True))
 
 

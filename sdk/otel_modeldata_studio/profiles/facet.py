@@ -10,7 +10,7 @@ import numpy as np
 from otel_modeldata_reader.reporting.measures.bins import bin_counts, even_edges, fixed_edges
 from otel_modeldata_reader.reporting.measures.distances import population_stability
 
-from .moments import iso_of_seconds
+from ..queries.moments import iso_of_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..queries.joined_rows import OwnColumn
 
-__all__ = ["Bin", "Facet", "Value", "facet_of"]
+__all__ = ["Bin", "Facet", "Value", "bins_of", "comparable", "counted_facet", "edges_for", "facet_of", "psi_of"]
 
 _SHOWN_VALUES: Final = 20
 
@@ -67,8 +67,7 @@ def facet_of(column: OwnColumn, window: ColumnProfile, baseline: ColumnProfile |
         baseline: None without one, or where it has no values of this kind.
         share: of the rows of the window that the profile is of.
     """
-    if baseline is not None and (baseline.is_empty or not _is_comparable(window, baseline)):
-        baseline = None
+    baseline = comparable(window, baseline)
     facet = Facet(
         column=column.name,
         kind=_kind(column, window),
@@ -80,7 +79,7 @@ def facet_of(column: OwnColumn, window: ColumnProfile, baseline: ColumnProfile |
     if window.kind in {"number", "time"} or (window.is_empty and baseline is not None and len(baseline.values)):
         return _binned(facet, window, baseline, is_time=column.kind == "time")
     if window.kind == "category" or window.categories:
-        return _counted(facet, window.categories, None if baseline is None else baseline.categories)
+        return counted_facet(facet, window.categories, None if baseline is None else baseline.categories)
     return facet
 
 
@@ -117,6 +116,8 @@ def bins_of(
             continue
         first, last = (iso_of_seconds(one) if is_time else one for one in ends[at : at + 2])
         found.append(Bin(low=first, high=last, count=int(count), baseline=of_baseline))
+    if found:  # the last bin has its upper edge, too
+        found[-1] = msgspec.structs.replace(found[-1], high=iso_of_seconds(limits[1]) if is_time else limits[1])
     return found
 
 
@@ -147,7 +148,8 @@ def _binned(facet: Facet, window: ColumnProfile, baseline: ColumnProfile | None,
     return msgspec.structs.replace(facet, bins=bins, psi=psi_of(window, baseline))
 
 
-def _counted(facet: Facet, window: Mapping[str, int], baseline: Mapping[str, int] | None) -> Facet:
+def counted_facet(facet: Facet, window: Mapping[str, int], baseline: Mapping[str, int] | None) -> Facet:
+    """A facet of categories: the most frequent values of both, and the others together."""
     known = baseline or {}
     totals = max(1, sum(window.values())), max(1, sum(known.values()))
 
@@ -179,5 +181,8 @@ def _kind(column: OwnColumn, window: ColumnProfile) -> str:
     return column.kind
 
 
-def _is_comparable(window: ColumnProfile, baseline: ColumnProfile) -> bool:
-    return window.is_empty or window.kind == baseline.kind
+def comparable(window: ColumnProfile, baseline: ColumnProfile | None) -> ColumnProfile | None:
+    """A baseline, if it has values of the same kind."""
+    if baseline is None or baseline.is_empty or not (window.is_empty or window.kind == baseline.kind):
+        return None
+    return baseline

@@ -108,8 +108,8 @@ def _in(column: str, kind: Kind, values: Sequence[Any]) -> Sql:
             parts.append(Sql(f"{column} IN ({', '.join('?' for _ in numbers)})", tuple(numbers)))
     elif known:
         texts = tuple(one if isinstance(one, str) else msgspec.json.encode(one).decode() for one in known)
-        cast = column if kind in {"text", "category"} else f"CAST({column} AS VARCHAR)"
-        parts.append(Sql(f"CAST({cast} AS VARCHAR) IN ({', '.join('?' for _ in texts)})", texts))
+        text = column if kind == "text" else f"CAST({column} AS VARCHAR)"
+        parts.append(Sql(f"{text} IN ({', '.join('?' for _ in texts)})", texts))
     if len(known) < len(values):
         parts.append(Sql(f"{column} IS NULL"))
     if not parts:
@@ -125,8 +125,8 @@ def _number(name: str, value: Any) -> float:
             return int(value) if value.lstrip("-").isdigit() and len(value) < 39 else float(value)
         except ValueError:
             raise ReaderError(f"expected a number as {name} of a filter, got {value!r:.80}: write one") from None
-    number: float = value
-    return int(number) if number == number // 1 and abs(number) < _EXACT else number
+    number = float(value)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def _time(name: str, value: Any) -> int:
@@ -136,4 +136,4 @@ def _time(name: str, value: Any) -> int:
         return found
     if isinstance(value, bool) or not math.isfinite(value) or abs(value) > 9_000_000_000:
         raise ReaderError(f"expected a time as {name} of a filter, got {value!r}: write an ISO 8601 text")
-    return round(value * 1_000_000_000)
+    return round(float(value) * 1_000_000_000)

@@ -63,8 +63,8 @@ def _select(
     paths = ", ".join(literal(one.piece.path if isinstance(one, Slice) else one.path) for one in some)
     conditions = []
     if window is not None:
-        first, last = window.bounds
-        conditions.append(f"time >= {moment(first)} AND time < {moment(last)}")
+        conditions += [] if window.since is None else [f"time >= {moment(window.since)}"]
+        conditions += [] if window.until is None else [f"time < {moment(window.until)}"]
     options = "hive_partitioning = false"
     if isinstance(some[0], Slice):
         options += ", file_row_number = true"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from .moments import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Sql", "identifier", "joined", "literal", "moment"]
+
+_LATEST: Final = 9_200_000_000_000_000_000
+"""DuckDB's times in nanoseconds end a little before an int64 does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +60,5 @@ def literal(text: str) -> str:
 
 
 def moment(nanoseconds: int) -> str:
-    """A moment as a literal that DuckDB compares with the statistics of a file."""
-    return f"make_timestamp_ns({nanoseconds})::TIMESTAMPTZ_NS"
+    """A moment as a literal, the nearest one that DuckDB has."""
+    return f"TIMESTAMPTZ_NS '{iso(min(max(nanoseconds, -_LATEST), _LATEST))}'"

@@ -8,9 +8,9 @@ import msgspec
 
 from otel_modeldata_reader.window import Window
 
-from ..profiles.moments import iso
+from ..profiles.volume import row_counts
 from ..queries.filters import parse_filters
-from ..queries.joined_rows import joined_rows
+from ..queries.moments import iso
 from ..tables.deployment_rows import LABELS, deployment_rows
 from .explored import explored
 from .facets import FacetsAnswer, facets
@@ -106,12 +106,7 @@ def volume(  # noqa: PLR0913 (most are keywords)
     step = _step(first, last, max(1, min(buckets, _MOST_BUCKETS)))
     first = first // step * step
     starts = list(range(first, last, step))
-    counts = [0] * len(starts)
-    chosen = joined_rows(found, [], filters, window)
-    text = chosen.counts(first, step)
-    for bucket, count in studio.tables.database.rows(text.text, text.parameters):
-        if 0 <= bucket < len(counts):
-            counts[bucket] += count
+    counts = row_counts(studio.tables.database, found, filters, window, first, step, len(starts))
     return VolumeAnswer(
         step_seconds=step / _NANOSECONDS,
         starts=[iso(one) for one in starts],

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ..profiles.baseline_profiles import profile
-from ..profiles.facet import Facet, facet_of
+from ..profiles.exact_facet import exact_facet
+from ..profiles.facet import Facet, comparable, facet_of
 from ..profiles.sample import sample_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
@@ -57,6 +58,10 @@ def facets(  # noqa: PLR0913 (most are keywords)
     profiles = profile(sample.table, [one.name for one in wanted])
     known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, wanted)
     answers = [facet_of(one, profiles[one.name], known.get(one.name), sample.share) for one in wanted]
+    if len(wanted) == 1 and columns and sample.share < 1.0:
+        (one,) = wanted
+        own, others = profiles[one.name], comparable(profiles[one.name], known.get(one.name))
+        answers = [exact_facet(studio.tables.database, found, one, filters, window, answers[0], (own, others))]
     if not columns:
         answers.sort(key=lambda one: -1.0 if one.psi is None else one.psi, reverse=True)
     return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending)

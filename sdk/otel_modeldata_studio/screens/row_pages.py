@@ -10,10 +10,10 @@ import msgspec
 from otel_modeldata_reader.exceptions import ReaderError
 from otel_modeldata_reader.window import Window
 
-from ..profiles.moments import iso
 from ..queries.cells import cell_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
+from ..queries.moments import iso
 from ..queries.outcomes import LATENCY, STATUS
 from ..queries.pages import RowKey, cells_of_rows, keys_of_page
 from ..tables.deployment_rows import LABELS, with_outcomes_of

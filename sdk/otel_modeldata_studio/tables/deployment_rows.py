@@ -66,6 +66,10 @@ class DeploymentRows:
         """The side that has the rows."""
         return self.sides[0]
 
+    def of_side(self, side: Side) -> DeploymentRows:
+        """The rows of one side alone."""
+        return replace(self, sides=(side,), outcomes=None)
+
     def side(self, role: str) -> Side | None:
         """The side of a role."""
         return next((one for one in self.sides if one.role == role), None)
@@ -90,10 +94,11 @@ def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_out
     names = [name for name in names if name != "ground_truth"][: _MOST_SIDES - 1] + [
         name for name in names if name == "ground_truth"
     ]
-    sides, pending = [], 0
+    sides, pending, end = [], 0, tables.deadline()
     for number, name in enumerate(names):
         role = _ROLES.get(name, name)
-        found = tables.pieces(roots[name], _window_of(window, is_base=number == 0, is_labels=role == LABELS))
+        own = _window_of(window, is_base=number == 0, is_labels=role == LABELS)
+        found = tables.pieces(roots[name], own, end=end)
         sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns_of(found.pieces)))
         pending += found.pending
     rows = DeploymentRows(sides=tuple(sides), pending=pending)

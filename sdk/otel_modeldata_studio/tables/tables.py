@@ -16,6 +16,7 @@ from .collection_rows import CollectionRows, ReadPieces, bounds_of
 from .database import Database
 from .folder_rows import FolderRows
 from .part_pieces import PartPieces
+from .reading_ahead import ReadingAhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,9 +57,11 @@ class Tables:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._collections: dict[str, CollectionRows] = {}
+        self._ahead = ReadingAhead(self.read)
 
     def close(self) -> None:
-        """Close the database, and remove the temporary folder."""
+        """End the thread, close the database, and remove the temporary folder."""
+        self._ahead.close()
         self.database.close()
         if self._own is not None:
             self._own.cleanup()
@@ -83,22 +86,39 @@ class Tables:
         """The time of the folders of a collection: the first nanosecond, and the one after the last."""
         return bounds_of(self.listing()[root])
 
-    def pieces(self, root: str, window: Window, *, seconds: float = _READ_SECONDS) -> ReadPieces:
-        """The pieces of a window of a collection.
+    def pieces(self, root: str, window: Window, *, end: float | None = None) -> ReadPieces:
+        """The pieces of a window of a collection; a thread goes on with what is pending.
 
         Args:
             root: the collection.
             window: of event time.
-            seconds: for how long lines are read that were not read before. At least one folder is read.
+            end: until when lines are read that were not read before, by the monotonic clock; None is a second from now
+                on. At least one folder is read.
 
         Raises:
             ReaderError: the store cannot be read.
         """
-        end = time.monotonic() + seconds
+        last = self.deadline() if end is None else end
         firsts = iter([True])
-        return self._rows(root).pieces(
-            self.listing()[root], window, lambda: next(firsts, False) or time.monotonic() < end
+        found = self._rows(root).pieces(
+            self.listing()[root], window, lambda: next(firsts, False) or time.monotonic() < last
         )
+        if found.pending:
+            self._ahead.want(root, window)
+        return found
+
+    def deadline(self) -> float:
+        """Until when a question that begins now waits for lines that were not read before."""
+        return time.monotonic() + _READ_SECONDS
+
+    def read(self, root: str, window: Window, may_go_on: Callable[[], bool]) -> int:
+        """Read what is pending of a window; returns about how many bytes are still pending.
+
+        Raises:
+            ReaderError: the store cannot be read.
+        """
+        listed = self.listing().get(root)
+        return 0 if listed is None else self._rows(root).pieces(listed, window, may_go_on).pending
 
     def _rows(self, root: str) -> CollectionRows:
         with self._lock:
