@@ -22,7 +22,11 @@ function useScreen(name) {
   useEffect(() => {
     let isWanted = true;
     SCREENS[name]?.().then(
-      (module) => isWanted && setFound({name, component: module.default}),
+      (module) => {
+        if (isWanted) setFound({name, component: module.default});
+        // The others, too: a click shows them at once, also after the server has gone.
+        for (const load of Object.values(SCREENS)) load().catch(() => {});
+      },
       (error) => isWanted && setFound({name, error}),
     );
     return () => { isWanted = false; };

@@ -15,7 +15,7 @@ from otel_modeldata_reader.reporting.figures.report import Performance as Measur
 from otel_modeldata_reader.reporting.profiles.performances import performance_of
 from otel_modeldata_reader.reporting.profiles.scored_rows import Roles
 
-from ..profiles.moments import iso
+from ..queries.moments import iso
 from ..tables.deployment_rows import LABELS, OUTPUTS
 from .explored import explored
 from .scored_table import scored_table, sliceable

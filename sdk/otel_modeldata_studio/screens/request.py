@@ -11,7 +11,7 @@ from otel_modeldata_reader.exceptions import ReaderError, UnknownNameError
 from otel_modeldata_reader.spans import is_of_spans
 from otel_modeldata_reader.window import Window
 
-from ..profiles.moments import iso
+from ..queries.moments import iso
 from ..queries.joined_rows import joined_rows, own_column
 from ..tables.deployment_rows import LABELS, deployment_rows
 from .found_request import found_request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..profiles.moments import iso
+from ..queries.moments import iso
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

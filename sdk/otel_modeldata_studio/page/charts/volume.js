@@ -43,9 +43,10 @@ export function Volume({volume, choose, theme, isOld}) {
   const latest = useRef(choose);
   latest.current = choose;
   useEffect(() => {
-    plot.current = new uPlot(options(place.current.clientWidth, (...times) => latest.current(...times)), [[], [], []], place.current);
-    const observer = new ResizeObserver(() => plot.current?.setSize({width: place.current.clientWidth, height: HEIGHT}));
-    observer.observe(place.current);
+    const box = place.current;
+    plot.current = new uPlot(options(box.clientWidth, (...times) => latest.current(...times)), [[], [], []], box);
+    const observer = new ResizeObserver(() => plot.current?.setSize({width: box.clientWidth, height: HEIGHT}));
+    observer.observe(box);
     return () => {
       observer.disconnect();
       plot.current.destroy();

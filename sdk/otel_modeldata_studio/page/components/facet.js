@@ -21,7 +21,7 @@ function Values({facet, filters, change}) {
   const chosen = valuesOf(filters, column);
   const all = [...values.map((one) => one.count), other];
   const hasBaseline = values.some((one) => one.baseline !== null && one.baseline !== undefined);
-  const before = values.map((one) => one.baseline);
+  const before = [...values.map((one) => one.baseline), facet.other_baseline];
   return html`
     <ul class="values">
       ${values.slice(0, SHOWN_VALUES).map(({value, count: rows, baseline}) => {

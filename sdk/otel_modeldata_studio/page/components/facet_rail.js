@@ -6,7 +6,7 @@ import {Failure} from "./message.js";
 import {useVisible} from "./visible.js";
 
 const BATCH = 20;
-/** Of every column where no row passes. */
+/** Of a column that the window does not have. */
 const NOTHING = {kind: "text", rows: 0, nulls: 0, bins: [], values: [], other: 0, psi: null, sample: 1};
 
 /** Facets of columns that the first answer leaves out, asked for when they are seen. */
@@ -45,7 +45,9 @@ export function FacetRail({columns, parameters, filters, change, edit, endpoint,
   const scroller = useRef(null);
   const {first, last, before, after} = useVisible(scroller, shown.length, FACET_HEIGHT);
   const seen = shown.slice(first, last);
-  const rest = useRest(parameters, facets.size > 0 ? seen.filter((name) => !facets.has(name)) : [], version);
+  // Of very many columns the first answer has those that have drifted most.
+  const isMore = answer !== undefined && facets.size < (answer.columns ?? 0);
+  const rest = useRest(parameters, isMore ? seen.filter((name) => !facets.has(name)) : [], version);
   const sampled = (answer?.facets ?? []).find(({sample}) => sample < 1);
   const hasBaseline = (answer?.facets ?? []).some(({psi}) => psi !== null && psi !== undefined);
   return html`
@@ -57,7 +59,7 @@ export function FacetRail({columns, parameters, filters, change, edit, endpoint,
     </div>
     <div class=${`facets${isOld ? " is-old" : ""}`} ref=${scroller} tabindex="0" role="region" aria-label="Columns">
       <div style=${{height: `${before}px`}}></div>
-      ${seen.map((name) => html`<${Facet} key=${name} column=${byName.get(name)} facet=${facets.get(name) ?? rest.get(name) ?? (answer && facets.size === 0 ? NOTHING : null)} filters=${filters} change=${change} edit=${edit} endpoint=${endpoint} />`)}
+      ${seen.map((name) => html`<${Facet} key=${name} column=${byName.get(name)} facet=${facets.get(name) ?? rest.get(name) ?? (answer && !isMore ? NOTHING : null)} filters=${filters} change=${change} edit=${edit} endpoint=${endpoint} />`)}
       <div style=${{height: `${after}px`}}></div>
       ${answer && shown.length === 0 && html`<p class="soft">No column has “<bdi>${find}</bdi>” in its name.</p>`}
     </div>`;

@@ -33,7 +33,7 @@ function Row({row, isCursor}) {
   return html`
     <tbody class=${`${row.state}${isCursor ? " cursor" : ""}`}>
       <tr aria-current=${isCursor ? "true" : null}>
-        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span><a href=${link("explore", parts)}><${Text} value=${name} /></a></div></th>
+        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span>${endpoint ? html`<a href=${link("explore", parts)}><${Text} value=${name} /></a>` : html`<${Text} value=${name} />`}</div></th>
         <td class="graph"><${Sparkline} values=${row.hours} label=${`${said} in 24 hours`} /></td>
         <td title=${row.last_write ? `${time(row.last_write)} UTC` : null}>${age(row.last_write)}</td>
         <td title=${row.events === null ? "Not counted yet" : count(row.events)}>${row.is_estimated && row.events !== null ? "≈ " : ""}${compact(row.events)}</td>
@@ -68,7 +68,7 @@ export default function Home({location, about}) {
   };
   useKeys({
     j: step(1), k: step(-1), "/": () => search.current?.focus(),
-    Enter: () => at >= 0 && visit(link("explore", [rows[at].endpoint, rows[at].deployment])),
+    Enter: () => at >= 0 && rows[at].endpoint && visit(link("explore", [rows[at].endpoint, rows[at].deployment])),
     Escape: () => { search.current?.blur(); if (wanted) go({find: null}, {replace: true}); },
   });
   if (!answer) return error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} lines=${8} />`;
