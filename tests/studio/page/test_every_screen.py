@@ -28,7 +28,7 @@ SHOP_PLACES: Final = {
     "explore": ("explore/shop/blue", "main table"),
     "request": ("request/{traced}_0?deployment=shop%2Fblue", "article.request"),
     "difference": ("request/{traced}_0?deployment=shop%2Fblue&pin={new_category}_0", ".difference table"),
-    "feature": (f"feature/shop/blue/inputs.age?others={OTHERS}", "article.feature .histogram"),
+    "feature": (f"feature/shop/blue/inputs.age?others={OTHERS}", "article.feature .distribution"),
     "category": ("feature/shop/blue/inputs.country", "article.feature .values"),
     "performance": ("performance/shop/blue", "article.performance .tiles"),
     "health": ("health", "article.health"),

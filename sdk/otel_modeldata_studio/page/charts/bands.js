@@ -5,6 +5,7 @@ import {time} from "../format.js";
 import {finite, levels} from "./scale.js";
 
 const WIDE = 1000;
+const PIXELS_OF_STEP = 28;
 
 /**
  * @param {object} props
@@ -26,7 +27,7 @@ export function Bands({times, bands = [], lines, limits = [], text, label, fromZ
     return html`<p class="soft">No values in this window.</p>`;
   }
   const shownLimits = limits.filter((limit) => limit.value <= 2 * Math.max(...values) || fromZero);
-  const ticks = ticksOf([...values, ...shownLimits.map((limit) => limit.value)], fromZero, most);
+  const ticks = ticksOf([...values, ...shownLimits.map((limit) => limit.value)], fromZero, most, Math.max(2, Math.floor(height / PIXELS_OF_STEP)));
   const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const x = (index) => (times.length === 1 ? WIDE / 2 : (index / (times.length - 1)) * WIDE);
   const y = (value) => height - ((value - low) / (high - low)) * height;
@@ -62,14 +63,14 @@ export function Key({entries}) {
   return html`<p class="key">${entries.map((entry) => html`<span><i class=${entry.style}></i>${entry.name}</span>`)}</p>`;
 }
 
-function ticksOf(values, fromZero, most) {
+function ticksOf(values, fromZero, most, steps) {
   let low = fromZero ? Math.min(0, ...values) : Math.min(...values);
   let high = Math.max(...values);
   if (low === high) {
     const room = Math.abs(low) / 2 || 1;
     [low, high] = [fromZero ? low : low - room, high + room];
   }
-  const ticks = levels(low, high);
+  const ticks = levels(low, high, Math.min(steps, 5));
   return most === undefined ? ticks : ticks.filter((tick) => tick <= most);
 }
 

@@ -48,7 +48,7 @@ function Tools({about, endpoint, deployment, column, columns, others, query, win
       <p class="crumb"><a href=${link("explore", deployment.split("/"))}><${Text} value=${deployment} /></a></p>
       <h1>${column ? html`<${Text} value=${column} />` : "A column"}</h1>
       <div class="tools">
-        <label>Column <select value=${column} onChange=${(event) => visit(link("feature", [...deployment.split("/"), event.target.value], {others: others.length > 0 ? JSON.stringify(others) : null}))}>
+        <label>Column <select aria-label="Column" value=${column} onChange=${(event) => visit(link("feature", [...deployment.split("/"), event.target.value], {others: others.length > 0 ? JSON.stringify(others) : null}))}>
           ${!columns.some((one) => one.name === column) && html`<option value=${column}>${column}</option>`}
           ${columns.map((one) => html`<option value=${one.name}>${one.name}</option>`)}
         </select></label>

@@ -18,7 +18,7 @@ export default function Health({location, about}) {
   const head = html`
     <header class="title">
       <h1>Health</h1>
-      <div class="tools"><label>Deployment <select value=${deployment ?? ""} onChange=${(event) => go({deployment: event.target.value || null})}>
+      <div class="tools"><label>Deployment <select aria-label="Deployment" value=${deployment ?? ""} onChange=${(event) => go({deployment: event.target.value || null})}>
         <option value="">all</option>
         ${about.deployments.map((one) => html`<option value=${one.name}>${one.name}</option>`)}
       </select></label></div>
@@ -85,7 +85,7 @@ function Ledger({rows}) {
 const short = (id) => (/^[0-9a-f]{32}$/.test(id) ? `${id.slice(0, 12)}…` : id);
 
 function ranges(gaps) {
-  const texts = gaps.slice(0, MOST_GAPS).map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`));
+  const texts = gaps.slice(0, MOST_GAPS).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
   return `${texts.join(", ")}${gaps.length > MOST_GAPS ? ` and ${count(gaps.length - MOST_GAPS)} more` : ""}`;
 }
 

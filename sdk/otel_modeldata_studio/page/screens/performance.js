@@ -37,7 +37,7 @@ export default function Performance({location}) {
           <${Measures} performance=${figures.performance} />
           <${OverTime} overTime=${answer.over_time} />
           <${Slices} performance=${figures.performance} choices=${answer.by ?? []} by=${by ?? figures.performance.by ?? ""} />
-          <${Worst} rows=${answer.worst ?? []} deployment=${deployment} kind=${figures.performance.kind} />`
+          <${Worst} rows=${answer.worst ?? []} deployment=${deployment} />`
         : html`<${Unknown} note=${figures.performance_note} deployment=${deployment} />`}
     </article>`;
 }
@@ -119,7 +119,7 @@ function Slices({performance, choices, by}) {
   return html`
     <section aria-labelledby="slices">
       <h2 id="slices">Slices</h2>
-      <label class="filter">By <select value=${by} onChange=${(event) => go({by: event.target.value || null})}>
+      <label class="filter">By <select aria-label="By" value=${by} onChange=${(event) => go({by: event.target.value || null})}>
         <option value="">no column</option>
         ${by && !choices.includes(by) && html`<option value=${by}>${by}</option>`}
         ${choices.map((one) => html`<option value=${one}>${one}</option>`)}
@@ -142,7 +142,7 @@ function Slices({performance, choices, by}) {
     </section>`;
 }
 
-function Worst({rows, deployment, kind}) {
+function Worst({rows, deployment}) {
   if (rows.length === 0) return null;
   return html`
     <section aria-labelledby="worst">
@@ -150,7 +150,7 @@ function Worst({rows, deployment, kind}) {
       <div class="scroll" tabindex="0" role="region" aria-label="worst predictions"><table>
         <thead><tr>
           <th scope="col">Request</th><th scope="col">Time</th><th scope="col">Prediction</th><th scope="col">Label</th>
-          <th scope="col" class="figure">${kind === "numbers" ? "Error" : "Distance"}</th>
+          <th scope="col" class="figure">Error</th>
         </tr></thead>
         <tbody>${rows.map((row) => html`<tr>
           <th scope="row"><a href=${link("request", [row.row_id], {deployment})}><${Text} value=${row.row_id} mono=${true} /></a></th>
