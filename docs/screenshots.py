@@ -8,11 +8,12 @@ needs Chromium on the PATH, and the packages of the group `dev`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import json
+import subprocess
 import sys
 import tempfile
-from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-IMAGES: Final = Path(__file__).parent / "images"
+IMAGES: Final = Path(__file__).resolve().parent / "images"
 COLORS: Final = 128
 """A picture of a page has few colors: with this many it is a third of the size, and looks the same."""
 TALL: Final = (DESKTOP[0], 900)
@@ -70,13 +71,15 @@ def _picture(browser: Browser, studio: StudioProcess, place: tuple[str, str, tup
 
 def main(names: Iterable[str]) -> None:
     """Make the pictures of these names, or all of them."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         until = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
-        shop = make_shop(Path(folder, "modeldata"), until, per_hour=60)
+        shop = make_shop(Path("modeldata"), until, per_hour=60, traced_every=1)
+        seal = [sys.executable, "-m", "otel_modeldata_receiver", "seal", "./modeldata"]
+        subprocess.run(seal, check=True, stdout=subprocess.DEVNULL)
         flags = ("--baseline", shop.baseline, "--trace-url", "https://jaeger.example/trace/{trace_id}")
-        studio = StudioProcess(store=str(shop.root), flags=flags, log=Path(folder, "studio.log"))
+        studio = StudioProcess(store="./modeldata", flags=flags, log=Path("studio.log"))
         studio.start()
-        with closing(studio), launched() as browser:
+        with contextlib.closing(studio), launched() as browser:
             chosen = places(shop)
             for name in names or chosen:
                 pixels = Image.open(BytesIO(_picture(browser, studio, chosen[name]))).convert("RGB")

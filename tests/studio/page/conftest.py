@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from nasty_store import nasty_store  # noqa: F401 (a fixture)
-from shop_store import shop_store  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
     from nasty_store import Nasty
@@ -15,14 +13,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def shop_studio(start_studio: StartStudio, shop_store: Shop) -> StudioProcess:  # noqa: F811
+def shop_studio(start_studio: StartStudio, shop_store: Shop) -> StudioProcess:
     """A Studio of two days of two deployments, compared with the first day."""
     template = "https://traces.example.com/trace/{trace_id}"
     return start_studio(shop_store.root, "--baseline", shop_store.baseline, "--trace-url", template)
 
 
 @pytest.fixture(scope="module")
-def nasty_studio(start_studio: StartStudio, nasty_store: Nasty) -> StudioProcess:  # noqa: F811
+def nasty_studio(start_studio: StartStudio, nasty_store: Nasty) -> StudioProcess:
     """A Studio of the nastiest data."""
     return start_studio(nasty_store.root)
 

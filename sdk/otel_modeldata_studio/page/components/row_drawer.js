@@ -2,7 +2,8 @@
 import {html} from "../html.js";
 import {useAnswer} from "../api.js";
 import {number, ownName, time} from "../format.js";
-import {link} from "../state.js";
+import {useKeys} from "../keyboard.js";
+import {link, visit} from "../state.js";
 import {CopyButton} from "./copy_button.js";
 import {Failure, Loading} from "./message.js";
 import {Text, Value} from "./value.js";
@@ -29,6 +30,7 @@ const Values = ({title, values, parts}) => values.length === 0 ? null : html`
 export function RowDrawer({id, deployment, close}) {
   const {answer, error, isOld, again} = useAnswer("request", {id, deployment});
   const parts = deployment.split("/");
+  useKeys({o: () => visit(link("request", [id], {deployment}))});
   return html`
     <aside class="drawer" aria-label="Row">
       <header><h2><bdi>${id}</bdi></h2><button type="button" class="plain" aria-label="Close the row" title="Close (Esc)" onClick=${close}>✕</button></header>
