@@ -46,6 +46,8 @@ class LineSamples:
             newest = next((blob for blob in reversed(one.blobs) if blob.size), None)
             if newest is not None and self.line_bytes(one.root) is None:
                 wanted.append((one.root, ByteRange(newest.name, 0, min(newest.size, _SAMPLE_BYTES))))
+        if not wanted:
+            return []
         contents = self._store.read_ranges(part for _, part in wanted)
         sizes = {
             root: (content.rfind(b"\n") + 1) / lines if (lines := content.count(b"\n")) else float(part.size)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
+from .histograms import bin_of
+from .histograms import number as plain_number
 from .sql import Sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from otel_modeldata_reader.reporting.measures.bins import Floats
 
     from ..tables.piece import Kind
     from .joined_rows import Chosen
@@ -21,11 +24,11 @@ _LONGEST = 200
 
 def number_of(alias: str, kind: Kind) -> str:
     """A column of numbers or times as a float: times are seconds since the epoch; null for NaN and infinities."""
-    value = f"epoch_ns(CAST({alias} AS TIMESTAMP_NS)) / 1e9" if kind == "time" else f"CAST({alias} AS DOUBLE)"
+    value = plain_number(alias, kind)
     return f"CASE WHEN isfinite({value}) THEN {value} END"
 
 
-def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Sequence[float], Sequence[float]]) -> Sql:
+def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Floats, Floats]) -> Sql:
     """Rows of `(step of time, bin, other bin, count)`; a bin is null for rows without a value.
 
     Args:
@@ -35,9 +38,11 @@ def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Sequ
         step: nanoseconds.
         edges: the inner edges of bins, twice: a value is in the bin after all edges that it reaches.
     """
-    one, other = (_bin(found) for found in edges)
+    one, other = (bin_of(found) for found in edges)
+    items = ", ".join(f"CASE WHEN v IS NOT NULL THEN {found.text} END" for found in (one, other))
     return (
-        f"SELECT bucket, {one}, {other}, count(*) FROM (SELECT {_bucket(first, step)} AS bucket, {number} AS v FROM ("
+        Sql(f"SELECT bucket, {items}, count(*) FROM (", one.parameters + other.parameters)
+        + f"SELECT {_bucket(first, step)} AS bucket, {number} AS v FROM ("
         + chosen.sql
         + ")) GROUP BY 1, 2, 3"
     )
@@ -89,10 +94,3 @@ def categories_over_time(chosen: Chosen, alias: str, first: int, step: int, valu
 
 def _bucket(first: int, step: int) -> str:
     return f"(epoch_ns(_time) - {first}) // {step}"
-
-
-def _bin(edges: Sequence[float]) -> str:
-    """The number of the bin of `v`: how many edges it reaches."""
-    finite = [one for one in edges if math.isfinite(one)]
-    cases = " ".join(f"WHEN v < {one!r}::DOUBLE THEN {at}" for at, one in enumerate(finite))
-    return f"CASE WHEN v IS NULL THEN NULL {cases} ELSE {len(finite)} END"

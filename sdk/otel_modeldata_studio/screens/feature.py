@@ -131,9 +131,9 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
     """
     if len(others) > _MOST_OTHERS:
         raise ReaderError(f"expected at most {_MOST_OTHERS} deployments beside one, got {len(others)}: choose fewer")
-    found, window = explored(studio, deployment, since, until)
-    own = own_column(found, column)
     filters = parse_filters(f or "")
+    found, window = explored(studio, deployment, since, until, (column, *(one.column for one in filters)))
+    own = own_column(found, column)
     steps = steps_of(found.base.pieces, window, _BUCKETS)
     known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own]).get(own.name)
     sample = sample_of(studio.tables.database, found, [own], filters, window, _SAMPLE_ROWS)
@@ -237,15 +237,15 @@ def _of_numbers(
     shown = np.zeros(len(bins.shown) + 1, np.int64)
     fixed = np.zeros((steps.count, len(bins.fixed) + 1), np.int64)
     totals, nulls = np.zeros(steps.count, np.int64), np.zeros(steps.count, np.int64)
-    query = binned(chosen, number, steps.first, steps.step, (bins.shown.tolist(), bins.fixed.tolist()))
+    query = binned(chosen, number, steps.first, steps.step, (bins.shown, bins.fixed))
     for at, one, other, count in rows.answer(query):
         place = min(max(int(at), 0), steps.count - 1)
         totals[place] += count
         if one is None:
             nulls[place] += count
         else:
-            shown[one] += count
-            fixed[place, other] += count
+            shown[int(one)] += count
+            fixed[place, int(other)] += count
     compared = baseline if bins.baseline is not None else None
     facet = _with_counts(facet_of(rows.own, sampled, compared, 1.0), sampled, compared, bins.shown, shown)
     facet = msgspec.structs.replace(
@@ -346,7 +346,8 @@ def _other(  # noqa: PLR0913, PLR0917 (what the first deployment is compared wit
     steps: Steps,
     bins: _Bins | None,
 ) -> OtherDeployment:
-    found, bounds = explored(studio, name, *window)
+    names = (own.name, *(one.column for one in filters))
+    found, bounds = explored(studio, name, *window, names)
     try:
         of_other = own_column(found, own.name)
         sample = sample_of(studio.tables.database, found, [of_other], filters, bounds, _SAMPLE_ROWS)

@@ -13,8 +13,7 @@ from otel_modeldata_reader.lookup import find_id
 from otel_modeldata_reader.window import Window, window_of
 from otel_modeldata_receiver.storage.store import StoredObject
 
-from ..queries.scans import scan
-from ..queries.sql import Sql
+from ..queries.lookups import moment_of_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,21 +75,18 @@ def _collections(studio: Studio, deployment: str | None) -> Mapping[str, Collect
 
 
 def _moment_of(studio: Studio, wanted: str, collections: Mapping[str, CollectionBlobs]) -> int | None:
-    """When the request happened, by the rows that are in Parquet files already; lines are not read for it."""
+    """When the request happened, by the rows that a compaction has in Parquet files: lines are searched otherwise."""
     row = id_of_row(wanted)
     ids = [wanted] if row is None else [wanted, row[0]]
-    for root in sorted(collections):
-        if root.rpartition("/")[2] not in {"model_inputs", "model_outputs"}:
+    for root, one in sorted(collections.items()):
+        if root.rpartition("/")[2] not in {"model_inputs", "model_outputs"} or not one.compacted:
             continue
-        pieces = studio.tables.pieces(root, Window(), seconds=0.0).pieces
+        hours = [hours_of(date) for date in one.compacted]
+        window = Window(since=min(first for first, _ in hours), until=max(last for _, last in hours))
+        pieces = studio.tables.pieces(root, window, end=0.0).pieces
         if not pieces:
             continue
-        rows = scan(pieces, {}, {}, Window(), envelope=("correlationid", "time"))
-        text = (
-            "SELECT epoch_ns(_time) FROM ("
-            + rows
-            + Sql(f") WHERE _correlationid IN ({', '.join('?' for _ in ids)}) LIMIT 1", tuple(ids))
-        )
+        text = moment_of_request(pieces, ids)
         for (moment,) in studio.tables.database.rows(text.text, text.parameters):
             return int(moment)
     return None

@@ -8,11 +8,13 @@ from urllib.parse import quote
 import msgspec
 
 from otel_modeldata_reader.exceptions import ReaderError, UnknownNameError
+from otel_modeldata_reader.index.line_ids import id_of_row
 from otel_modeldata_reader.spans import is_of_spans
 from otel_modeldata_reader.window import Window
 
-from ..queries.moments import iso
 from ..queries.joined_rows import joined_rows, own_column
+from ..queries.lookups import neighbor
+from ..queries.moments import iso
 from ..tables.deployment_rows import LABELS, deployment_rows
 from .found_request import found_request
 from .request_values import RowValue, row_cells, row_values
@@ -142,6 +144,9 @@ def request(
     """
     found = found_request(studio, id, deployment, at)
     first = _first(found)
+    if first.correlation_id and first.time_ns is not None and not _names_request(id, first.correlation_id):
+        # An event id or a trace id: everything about the request has its correlation id.
+        found = found_request(studio, first.correlation_id, first.collection.rpartition("/")[0], iso(first.time_ns))
     name = first.collection.rpartition("/")[0]
     events = [one for one in found.events if one.collection.rpartition("/")[0] == name]
     by_role = {role: [one for one in events if _role(one) == role] for role in _ROLES.values()}
@@ -184,6 +189,12 @@ def request(
         baseline=chosen if profiles else None,
         notes=found.notes[:10],
     )
+
+
+def _names_request(wanted: str, correlation_id: str) -> bool:
+    """Whether an id is that of a request, or of one of its rows."""
+    row = id_of_row(wanted)
+    return wanted == correlation_id or (row is not None and row[0] == correlation_id)
 
 
 def _role(event: FoundEvent) -> str:
@@ -257,13 +268,12 @@ def _profiles(
 
 def _neighbors(studio: Studio, rows: DeploymentRows, row_id: str, moment: int) -> tuple[str | None, str | None]:
     """The rows before and after in time, within an hour."""
+    window = Window(since=moment - _HOUR_NS, until=moment + _HOUR_NS)
+    chosen = joined_rows(rows, [], [], window)
     found: list[str | None] = []
-    for sign, word in (("<", "DESC"), (">", "ASC")):
-        window = Window(since=moment - _HOUR_NS, until=moment + _HOUR_NS)
-        chosen = joined_rows(rows, [], [], window)
-        key = "(epoch_ns(_time), coalesce(_row_id, ''))"
-        text = "SELECT _row_id FROM (" + chosen.sql + f") WHERE {key} {sign} (?, ?) ORDER BY {key} {word} LIMIT 1"
-        answer = studio.tables.database.rows(text.text, (*text.parameters, moment, row_id))
+    for is_before in (True, False):
+        text = neighbor(chosen, moment, row_id, is_before=is_before)
+        answer = studio.tables.database.rows(text.text, text.parameters)
         found.append(answer[0][0] if answer else None)
     return found[0], found[1]
 

@@ -12,6 +12,7 @@ from otel_modeldata_reader.reporting.profiles.row_sample import RowSample
 from otel_modeldata_reader.reporting.profiles.scored_rows import Roles, ScoredRows, label_of, roles_of
 
 from ..queries.joined_rows import joined_rows, own_column
+from ..queries.scored import scored
 from ..tables.deployment_rows import INPUTS, LABELS, OUTPUTS
 from ..tables.slices import even_slices
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from otel_modeldata_reader.window import Window
 
-    from ..queries.joined_rows import OwnColumn
     from ..studio import Studio
     from ..tables.column import Column
     from ..tables.deployment_rows import DeploymentRows
@@ -88,9 +88,7 @@ def scored_table(studio: Studio, found: DeploymentRows, window: Window, named: R
     every = [one for one in wanted.values() if one is not None]
     slices, share = even_slices(found.base.pieces, window, _MOST_ROWS)
     chosen = joined_rows(found, every, [], window, base=slices)
-    items = ["_row_id AS row_id", "epoch_ns(_time) AS time"]
-    items += [f"{_item(one, chosen.aliases)} AS {role}" for role, one in wanted.items()]
-    text = f"SELECT {', '.join(items)} FROM (" + chosen.sql + ")"
+    text = scored(chosen, wanted)
     table = studio.tables.database.table(text.text, text.parameters)
     is_scored = pc.or_(table["prediction"].is_valid(), table["score"].is_valid())
     return ScoredTable(rows=table.filter(is_scored), roles=roles, share=share)
@@ -125,10 +123,3 @@ def _roles(found: DeploymentRows, named: Roles) -> Roles:
             score = next((name for name in numbers if name.lower().endswith(_SCORES)), None)
     notes = [one for one in (note, None if prediction else roles.note) if one]
     return Roles(label=label, prediction=prediction, score=score, by=named.by, note="; ".join(notes) or None)
-
-
-def _item(column: OwnColumn | None, aliases: Mapping[str, str]) -> str:
-    if column is None:
-        return "NULL"
-    alias = aliases[column.name]
-    return f"CAST({alias} AS DOUBLE)" if column.kind == "integer" else alias

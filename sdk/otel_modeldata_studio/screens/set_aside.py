@@ -89,13 +89,14 @@ def _shown_record(one: QuarantinedRecord) -> str:
     """A record as text, in which every character that is none to print is escaped."""
     if not one.record:
         return f"{one.records:,} record(s) of {one.size:,} bytes, which are kept in {one.blob}"
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 (only for records in quarantine)
+    from google.protobuf import text_format  # noqa: PLC0415 (only for records in quarantine)
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 (likewise)
 
     from otel_modeldata_receiver.otlp_messages import LogRecord  # noqa: PLC0415 (likewise)
 
     try:
         content = b64decode(one.record, validate=True)
-        return str(LogRecord.FromString(content))[:_LONGEST_TEXT]
+        return text_format.MessageToString(LogRecord.FromString(content), as_utf8=False)[:_LONGEST_TEXT]
     except (ValueError, DecodeError):
         return one.record[:_LONGEST_TEXT]
 
