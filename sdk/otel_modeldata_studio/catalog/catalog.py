@@ -1,8 +1,8 @@
 """`Catalog`: what the store has, kept up to date while somebody looks; no line of a collection is read for it.
 
 At first the newest folders of all collections are listed, level by level, which is quick for a store of any size.
-A thread then lists everything, reads manifests, seals and what is set aside, and does so again every minute, or less
-often where that takes long. Each question lists the folders of this hour again, if the last look was a second ago.
+A thread then lists everything, reads manifests, seals and what is set aside, and does so again, every few seconds for a
+small store, while somebody looks. Each question lists the folders of this hour again, if the last look was a second ago.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ _PATIENCE_SECONDS: Final = 0.4
 """How long the first question waits for the whole listing of a small store."""
 _SMALL_BLOBS: Final = 2_000
 """A store whose newest folders have fewer is listed at once."""
+_LEAST_SECONDS: Final = 2.0
 _WHOLE_SECONDS: Final = 60.0
+"""Everything is listed again after such a time, if somebody has asked within the last minute."""
 _SHARE: Final = 20
-"""A whole listing takes at most one part of the time in this number of parts."""
+"""A whole listing that is quick takes at most one part of the time in this number of parts."""
 _LOOK_SECONDS: Final = 1.0
 _LOOK_SHARE: Final = 5
 _AT_ONCE: Final = 400
@@ -120,6 +122,8 @@ class Catalog:
         self._numbers: dict[str, _Numbers] = {}
         self._read: dict[str, int] = {}
         self._next_look = 0.0
+        self._asked = time.monotonic()
+        self._pause = _LEAST_SECONDS
         self._is_small = True
         self._thread: threading.Thread | None = None
         self._is_closed = threading.Event()
@@ -162,6 +166,8 @@ class Catalog:
         """
         self.start()
         with self._changed:
+            self._asked = time.monotonic()
+            self._changed.notify_all()
             self._changed.wait_for(self._has_answer)
             if not self._listing.is_whole and self._is_small:
                 self._changed.wait_for(lambda: self._listing.is_whole, timeout=_PATIENCE_SECONDS)
@@ -284,19 +290,27 @@ class Catalog:
 
     def _run(self) -> None:
         while not self._is_closed.is_set():
-            started = time.monotonic()
             try:
-                if not self._listing.time:
-                    self._list_newest()
-                self._list_whole()
-                self._read_counts()
-                self.ledgers.audited(self._listing)
-                self._problem = None
+                self._list_all()
             except ReaderError as error:
                 logger.warning("Studio could not list the store: %s", error)
                 self._publish(self._listing, error)
-            took = time.monotonic() - started
-            self._is_closed.wait(max(_WHOLE_SECONDS, took * _SHARE) if self._problem is None else _LOOK_SECONDS * 5)
+            self._is_closed.wait(self._pause)
+            with self._changed:  # nothing is listed while nobody looks
+                self._changed.wait_for(self._is_wanted)
+
+    def _list_all(self) -> None:
+        started = time.monotonic()
+        if not self._listing.time:
+            self._list_newest()
+        self._list_whole()
+        took = time.monotonic() - started
+        self._pause = max(min(max(_LEAST_SECONDS, took * _SHARE), _WHOLE_SECONDS), took * _LOOK_SHARE)
+        self._read_counts()
+        self.ledgers.audited(self._listing)
+
+    def _is_wanted(self) -> bool:
+        return self._is_closed.is_set() or time.monotonic() - self._asked < _WHOLE_SECONDS
 
     def _list_newest(self) -> None:
         now = self._clock()

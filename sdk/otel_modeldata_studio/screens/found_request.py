@@ -27,6 +27,9 @@ __all__ = ["found_request"]
 
 _MOST_BYTES: Final = 1 << 30
 """Of lines that are searched for an id whose time is not known, the newest first: some seconds."""
+_MOST_LABEL_BYTES: Final = 256 << 20
+"""Of labels that came later than the request."""
+_LABELS: Final = "ground_truth"
 _HOUR_NS: Final = 3_600 * 1_000_000_000
 _INDEX: Final = "_index"
 
@@ -38,7 +41,7 @@ def found_request(studio: Studio, wanted: str, deployment: str | None, at: str |
         studio: has the store.
         wanted: a correlation id, row id, event id or trace id.
         deployment: only of this one; None searches all.
-        at: when it happened, as far as it is known; the hour before and after it are searched.
+        at: when it happened, as far as it is known; the hour before and after it are searched, and labels after it.
 
     Raises:
         UnknownNameError: no line has it, in what was searched.
@@ -49,8 +52,10 @@ def found_request(studio: Studio, wanted: str, deployment: str | None, at: str |
     store = studio.store.objects
     if moment is not None:
         near = Window(since=moment - _HOUR_NS, until=moment + _HOUR_NS)
+        later = Window(since=near.since)
+        objects = [*_objects(studio, collections, near), *_later_labels(collections, moment + _HOUR_NS)]
         try:
-            return find_id(store, _objects(studio, collections, near), wanted, near, write=False)
+            return find_id(store, objects, wanted, later, write=False)
         except UnknownNameError:
             if not at:
                 raise
@@ -118,6 +123,21 @@ def _objects(studio: Studio, collections: Mapping[str, CollectionBlobs], window:
         found += [StoredObject(name=name, size=size) for name, size in one.objects.items()]
         found += _compacted(root, one, window)
     return [*found, *studio.catalog.listing().below(_INDEX)]
+
+
+def _later_labels(collections: Mapping[str, CollectionBlobs], moment: int) -> list[StoredObject]:
+    """The objects of labels after a moment, as many as are searched quickly: labels come days later."""
+    found: list[StoredObject] = []
+    room, window = _MOST_LABEL_BYTES, Window(since=moment)
+    for root, one in collections.items():
+        if root.rpartition("/")[2] != _LABELS:
+            continue
+        for blob in one.within(window):
+            room -= blob.size
+            if room >= 0:
+                found.append(blob)
+        found += _compacted(root, one, window)
+    return found
 
 
 def _compacted(root: str, one: CollectionBlobs, window: Window) -> Iterable[StoredObject]:

@@ -67,7 +67,7 @@ def test_a_large_store_answers_before_everything_is_listed(tmp_path: Path, monke
 def test_a_store_that_cannot_be_listed_is_an_error_until_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_LEAST_SECONDS", 0.01)
     with catalog_of(tmp_path / "store") as catalog:
         with pytest.raises(StoreUnavailableError, match="expected a folder of blobs, got none"):
             catalog.listing()
@@ -77,6 +77,17 @@ def test_a_store_that_cannot_be_listed_is_an_error_until_it_can(
             assert time.monotonic() < end
             time.sleep(0.01)
         assert list(catalog.listing().collections) == [INPUTS]
+
+
+def test_a_new_collection_is_found_while_somebody_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LEAST_SECONDS", 0.01)
+    with catalog_of(tmp_path) as catalog:
+        wait_until_listed(catalog)
+        write(tmp_path, [line()], hour=hour(100))
+        end = time.monotonic() + 30
+        while list(catalog.newest_bytes()) != [INPUTS]:
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:

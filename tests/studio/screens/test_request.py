@@ -163,6 +163,21 @@ def test_a_label_is_that_of_the_row(studio: Studio, shop_store: Shop) -> None:
     assert found.deployment == "shop/green"
 
 
+def test_labels_that_came_later_are_those_of_a_compacted_row_too(
+    studio: Studio, shop_store: Shop, tmp_path: Path
+) -> None:
+    one = lines(shop_store, "shop/blue/ground_truth")[20]
+    root = tmp_path / "store"
+    shutil.copytree(shop_store.root / "shop/blue", root / "shop/blue")
+    with reader.open(root) as store:
+        store.compact("shop/blue/model_inputs", until=shop_store.since + timedelta(hours=3))
+        opened = Studio(store)
+        found = request(opened, id=one["correlationid"])
+        opened.close()
+    assert [(label.column, label.value) for label in found.labels] == [("labels.label", one["data"][0]["label"])]
+    assert request(studio, id=one["correlationid"]).labels == found.labels
+
+
 def test_without_a_baseline_values_are_compared_with_the_day_before(shop_store: Shop) -> None:
     with reader.open(shop_store.root) as store:
         studio = Studio(store)

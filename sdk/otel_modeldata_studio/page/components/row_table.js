@@ -11,7 +11,7 @@ const NEAR_ROWS = 30;
 const FIXED = [["Time (UTC)", 168], ["Latency", 80], ["Status", 66], ["Label", 88]];
 const COLUMN_WIDTH = 112;
 
-const isMissing = (value) => value === null || value === undefined;
+const isMissing = (value) => value === null || value === undefined || value === "";
 const MEASURED = new Set(["number", "integer"]);
 
 /** `pages` is what `useRowPages` returns; `opened` the id of the row in the drawer; `open` takes an id or null. */
@@ -63,8 +63,8 @@ export function RowTable({pages, opened, open, scroller, cursor, setCursor, targ
             <td><a href=${target(row.id)} onClick=${() => setCursor(row.id)}>${time(row.time)}</a></td>
             <td>${milliseconds(row.latency_ms)}</td>
             <td class=${row.status >= 400 ? "alarm-text" : ""}>${row.status ?? "–"}</td>
-            <td><bdi>${isMissing(row.label) ? html`<span class="soft">–</span>` : visible(cell(row.label))}</bdi></td>
-            ${row.values.map((value, column) => html`<td key=${column} class=${`${sideOf(columns[column])}${isMissing(value) ? " soft" : ""}`}><bdi>${visible(cell(value))}</bdi></td>`)}
+            <td><bdi>${row.label === null || row.label === undefined ? html`<span class="soft">–</span>` : visible(cell(row.label))}</bdi></td>
+            ${row.values.map((value, column) => html`<td key=${column} class=${`${sideOf(columns[column])}${isMissing(value) ? " soft missing" : ""}`}><bdi>${visible(cell(value))}</bdi></td>`)}
           </tr>`)}
         ${after > 0 && html`<tr class="space" aria-hidden="true"><td colspan=${columns.length + FIXED.length} style=${{height: `${after}px`}}></td></tr>`}
       </tbody>
