@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Sample", "sample_of"]
 
-_ROWS: Final = 100_000
+_ROWS: Final = 50_000
 _LEAST: Final = 2_000
 """With fewer rows after the filters more are read, while there is time."""
-_SECONDS: Final = 0.5
+_SECONDS: Final = 0.8
 _FACTOR: Final = 4
 
 
@@ -66,12 +66,14 @@ def sample_of(  # noqa: PLR0913, PLR0917 (what a query takes)
     """
     end = time.monotonic() + _SECONDS
     while True:
+        start = time.monotonic()
         slices, share = even_slices(rows.base.pieces, window, most)
         chosen = joined_rows(rows, columns, filters, window, base=slices)
         names = [one.name for one in columns]
         text = chosen.of_columns(names)
         table = database.table(text.text, text.parameters)
-        if share >= 1.0 or table.num_rows >= _LEAST or time.monotonic() > end:
+        now = time.monotonic()
+        if share >= 1.0 or table.num_rows >= _LEAST or now + (now - start) * _FACTOR > end:
             if names:
                 table = table.rename_columns(names)
             return Sample(table=table, share=share)

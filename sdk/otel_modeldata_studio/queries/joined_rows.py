@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..tables.piece import Kind, Piece, Slice
     from .filters import Filter
 
-__all__ = ["Chosen", "OwnColumn", "joined_rows", "own_column"]
+__all__ = ["OUTCOME", "Chosen", "OwnColumn", "joined_rows", "own_column"]
 
 _MARGIN: Final = 120 * 1_000_000_000
 """An output is within two minutes of its input; what is farther away has no partner here."""
@@ -31,7 +31,8 @@ _OPEN: Final = Window()
 LABELS: Final = "labels"
 LABEL_ROW: Final = "data.row_id"
 LABEL_TIME: Final = "label_time"
-_OUTCOME: Final = "outcome"
+_NEVER_NULL: Final = frozenset({"between", "not_null"})
+OUTCOME: Final = "outcome"
 _OUTCOMES: Final[dict[str, Kind]] = {LATENCY: "number", STATUS: "integer"}
 _ENVELOPE: Final[dict[str, tuple[str, Kind]]] = {"time": ("_time", "time"), "correlationid": ("_correlationid", "text")}
 
@@ -90,7 +91,7 @@ def own_column(rows: DeploymentRows, name: str) -> OwnColumn:
     if name in _ENVELOPE:
         return OwnColumn(name=name, role="", own=name, kind=_ENVELOPE[name][1], type="")
     if name in _OUTCOMES and rows.outcomes is not None:
-        return OwnColumn(name=name, role=_OUTCOME, own=name, kind=_OUTCOMES[name], type="")
+        return OwnColumn(name=name, role=OUTCOME, own=name, kind=_OUTCOMES[name], type="")
     role, _, own = name.partition(".")
     side = rows.side(role)
     if side is None or own not in side.columns:
@@ -110,7 +111,7 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     *,
     base: Sequence[Piece | Slice] | None = None,
     envelope: Sequence[str] = ("row_id", "time"),
-    ids: Sequence[str] | None = None,
+    only: Sql | None = None,
 ) -> Chosen:
     """The rows that all filters choose.
 
@@ -124,7 +125,7 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
         window: only rows of this window.
         base: only these rows of the first side; None means all of its pieces.
         envelope: the columns of the envelope that the result has; `row_id` and `time` among them.
-        ids: only the rows with these row ids.
+        only: a condition for the columns of the envelope that the result has.
 
     Raises:
         ReaderError: a filter does not fit.
@@ -133,8 +134,8 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     every = list({one.name: one for one in (*wanted, *filtered)}.values())
     aliases = {one.name: _alias(one, at) for at, one in enumerate(every)}
     needed = {one.role for one in every if one.role} - {rows.base.role}
-    outcome = rows.outcomes if _OUTCOME in needed else None
-    needed -= {_OUTCOME}
+    outcome = rows.outcomes if OUTCOME in needed else None
+    needed -= {OUTCOME}
     keys = () if outcome is None else ("correlationid", "traceparent")
     fields = tuple(dict.fromkeys((*envelope, *keys, *(one.name for one in every if not one.role))))
     pieces = rows.base.pieces if base is None else base
@@ -144,37 +145,46 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     ]
     first = scan(pieces, rows.base.columns, own, window, envelope=fields)
     on_base = [part for role, part in conditions if role in {"", rows.base.role}]
-    if ids is not None:
-        on_base.append(Sql(f"coalesce(_row_id, '') IN ({', '.join('?' for _ in ids)})", tuple(ids)))
+    on_base += [] if only is None else [only]
+    if not needed and outcome is None:  # DuckDB would make a table of all columns of `base`
+        return Chosen(sql="SELECT * FROM (" + first + ")" + _where(on_base), aliases=aliases)
     text = "WITH base AS (SELECT * FROM (" + first + ")" + _where(on_base) + ")"
     items, joins = ["base.*"], ""
     for number, role in enumerate(sorted(needed)):
         side = rows.side(role)
         assert side is not None  # noqa: S101 - it has a column
         of_side = {one.own: aliases[one.name] for one in every if one.role == role}
-        text = text + f", side{number} AS (" + _side(side, of_side, pieces) + ")"
+        must = [part for by, (of, part) in zip(filters, conditions, strict=True) if of == role and by.op in _NEVER_NULL]
+        text = text + f", side{number} AS (" + _side(side, of_side, pieces, must) + ")"
         items += [f"side{number}.{alias}" for alias in of_side.values()]
         joins += f" LEFT JOIN side{number} ON side{number}._row_id = base._row_id"
     if outcome is not None:
         text = text + ", outcome AS (" + outcomes(outcome, pieces) + ")"
         items += [f"outcome.{name}" for name in _OUTCOMES]
         joins += f" LEFT JOIN outcome ON outcome._key = {key_of_base(outcome)}"
-    others = [part for role, part in conditions if role in {*needed, _OUTCOME}]
+    others = [part for role, part in conditions if role in {*needed, OUTCOME}]
     return Chosen(sql=text + f" SELECT {', '.join(items)} FROM base{joins}" + _where(others), aliases=aliases)
 
 
 def _alias(column: OwnColumn, number: int) -> str:
     if not column.role:
         return _ENVELOPE[column.name][0]
-    return column.name if column.role == _OUTCOME else f"k{number}"
+    return column.name if column.role == OUTCOME else f"k{number}"
 
 
 def _where(parts: Sequence[Sql]) -> Sql:
     return " WHERE " + conjunction(" AND ", parts) if parts else Sql("")
 
 
-def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice]) -> Sql:
-    """One row for each row id that one row of a side has; of labels the last one of each row."""
+def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice], must: Sequence[Sql]) -> Sql:
+    """One row for each row id that one row of a side has; of labels the last one of each row.
+
+    Args:
+        side: which one.
+        aliases: of the wanted columns.
+        base: the rows that are joined.
+        must: conditions that no row without a partner fulfills, so that others need not be joined.
+    """
     if side.role == LABELS:
         return _labels(side, aliases, min((one.first for one in base), default=0))
     near = slices_near(side.pieces, spans_of(base), _MARGIN)
@@ -183,7 +193,9 @@ def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice])
     return (
         f"SELECT _row_id{values} FROM ("
         + rows
-        + ") WHERE _row_id IN (SELECT _row_id FROM base) GROUP BY _row_id HAVING count(*) = 1"
+        + ") WHERE "
+        + conjunction(" AND ", [Sql("_row_id IN (SELECT _row_id FROM base)"), *must])
+        + " GROUP BY _row_id HAVING count(*) = 1"
     )
 
 

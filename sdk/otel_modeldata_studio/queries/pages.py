@@ -50,6 +50,7 @@ def keys_of_page(  # noqa: PLR0913 (most are keywords)
     start: RowKey | None,
     count: int,
     is_descending: bool,
+    only: Sql | None = None,
 ) -> Sql:
     """The keys of the rows that follow a row, in their order.
 
@@ -61,12 +62,15 @@ def keys_of_page(  # noqa: PLR0913 (most are keywords)
         start: only rows behind this one.
         count: at most so many.
         is_descending: whether the latest row is first.
+        only: a condition for the row id, the correlation id and the traceparent.
 
     Raises:
         ReaderError: a filter does not fit.
     """
     sign, word = ("<", "DESC") if is_descending else (">", "ASC")
-    text = f"SELECT {_KEY} FROM (" + joined_rows(rows, [], filters, window, base=base, envelope=KEY_FIELDS).sql + ")"
+    fields = KEY_FIELDS if only is None else (*KEY_FIELDS, "correlationid", "traceparent")
+    chosen = joined_rows(rows, [], filters, window, base=base, envelope=fields, only=only)
+    text = f"SELECT {_KEY} FROM (" + chosen.sql + ")"
     if start is not None:
         text = text + Sql(f" WHERE _time {sign}= {moment(start.time)} AND ({_KEY}) {sign} (?, ?, ?)", tuple(start))
     return text + f" ORDER BY _time {word}, 2 {word}, 3 {word} LIMIT {count}"
@@ -91,6 +95,7 @@ def cells_of_rows(
     Raises:
         ReaderError: a column has a name that DuckDB does not take.
     """
-    chosen = joined_rows(rows, columns, [], window, base=base, envelope=KEY_FIELDS, ids=ids)
+    only = Sql("coalesce(_row_id, '') IN (SELECT unnest(?))", (list(ids),))
+    chosen = joined_rows(rows, columns, [], window, base=base, envelope=KEY_FIELDS, only=only)
     cells = [cell_text(chosen.aliases[one.name], one.kind) for one in columns]
     return f"SELECT {', '.join([_KEY, *cells])} FROM (" + chosen.sql + ")"

@@ -12,9 +12,13 @@ from ..profiles.facet import Facet, comparable, facet_of
 from ..profiles.sample import sample_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
+from ..tables.deployment_rows import LABELS
 from .explored import explored
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..queries.filters import Filter
     from ..queries.joined_rows import OwnColumn
     from ..studio import Studio
     from ..tables.deployment_rows import DeploymentRows
@@ -54,14 +58,18 @@ def facets(  # noqa: PLR0913 (most are keywords)
     every = _every(found)
     wanted = [own_column(found, name) for name in columns] if columns else every
     wanted = wanted[:_MOST_COLUMNS]
-    sample = sample_of(studio.tables.database, found, wanted, filters, window)
-    profiles = profile(sample.table, [one.name for one in wanted])
+    answers = []
     known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, wanted)
-    answers = [facet_of(one, profiles[one.name], known.get(one.name), sample.share) for one in wanted]
-    if len(wanted) == 1 and columns and sample.share < 1.0:
-        (one,) = wanted
-        own, others = profiles[one.name], comparable(profiles[one.name], known.get(one.name))
-        answers = [exact_facet(studio.tables.database, found, one, filters, window, answers[0], (own, others))]
+    for rows, own in _by_side(found, wanted, filters):
+        sample = sample_of(studio.tables.database, rows, own, filters, window)
+        profiles = profile(sample.table, [one.name for one in own])
+        answers += [facet_of(one, profiles[one.name], known.get(one.name), sample.share) for one in own]
+        if len(wanted) == 1 and columns and sample.share < 1.0:
+            (one,) = own
+            both = (profiles[one.name], comparable(profiles[one.name], known.get(one.name)))
+            answers = [exact_facet(studio.tables.database, rows, one, filters, window, answers[0], both)]
+    places = {one.name: at for at, one in enumerate(wanted)}
+    answers.sort(key=lambda one: places[one.column])
     if not columns:
         answers.sort(key=lambda one: -1.0 if one.psi is None else one.psi, reverse=True)
     return FacetsAnswer(facets=answers, columns=len(every), pending=found.pending)
@@ -74,3 +82,20 @@ def _every(rows: DeploymentRows) -> list[OwnColumn]:
         for name, column in side.columns.items()
         if column.kind in _SPREAD
     ]
+
+
+def _by_side(
+    rows: DeploymentRows, wanted: Sequence[OwnColumn], filters: Sequence[Filter]
+) -> Iterator[tuple[DeploymentRows, list[OwnColumn]]]:
+    """The columns of each side with the rows to look at: those of the side alone, unless a filter is of another one."""
+    filtered = {own_column(rows, one.column).role for one in filters} - {""}
+    together = []
+    for role in dict.fromkeys(one.role for one in wanted):
+        own = [one for one in wanted if one.role == role]
+        side = rows.side(role)
+        if side is None or role == LABELS or not filtered <= {role}:
+            together += own
+        else:
+            yield rows.of_side(side), own
+    if together:
+        yield rows, together

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,11 +14,12 @@ from otel_modeldata_reader.window import Window
 from ..queries.cells import cell_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
+from ..queries.matches import MARGIN, MOST, matches_of
 from ..queries.moments import iso
 from ..queries.outcomes import LATENCY, STATUS
 from ..queries.pages import RowKey, cells_of_rows, keys_of_page
 from ..tables.deployment_rows import LABELS, with_outcomes_of
-from ..tables.slices import slices_near
+from ..tables.slices import slices_near, spans_of_times
 from .explored import explored
 
 if TYPE_CHECKING:
@@ -25,8 +27,12 @@ if TYPE_CHECKING:
 
     from ..queries.filters import Filter
     from ..queries.joined_rows import OwnColumn
+    from ..queries.matches import Matches
+    from ..queries.sql import Sql
     from ..studio import Studio
+    from ..tables.database import Database
     from ..tables.deployment_rows import DeploymentRows
+    from ..tables.piece import Piece, Slice
 
 __all__ = ["RowEntry", "RowsAnswer", "rows"]
 
@@ -94,15 +100,15 @@ def rows(  # noqa: PLR0913 (most are keywords)
     wanted = ([own_column(found, name) for name in columns] if columns else every)[:_MOST_COLUMNS]
     token = before if after is None else after
     is_backward = after is None and before is not None
-    keys = _keys(
-        studio,
-        found,
-        filters,
-        window,
-        None if token is None else _decoded(token),
-        limit + 1,
+    page = _Page(
+        found=found,
+        filters=filters,
+        window=window,
+        start=None if token is None else _decoded(token),
+        count=limit + 1,
         is_descending=newest != is_backward,
     )
+    keys = page.keys(studio.tables.database)
     has_more = len(keys) > limit
     keys = keys[:limit]
     if is_backward:
@@ -119,33 +125,87 @@ def rows(  # noqa: PLR0913 (most are keywords)
     )
 
 
-def _keys(  # noqa: PLR0913, PLR0917 (what a page is of)
-    studio: Studio,
-    found: DeploymentRows,
-    filters: Sequence[Filter],
-    window: Window,
-    start: RowKey | None,
-    count: int,
-    *,
-    is_descending: bool,
-) -> list[RowKey]:
-    """The keys of rows in their order: pieces are read until no other can have an earlier one."""
-    order = sorted(found.base.pieces, key=lambda one: one.last if is_descending else one.first, reverse=is_descending)
-    if start is not None:
-        order = [one for one in order if (one.first <= start.time if is_descending else one.last >= start.time)]
-    keys: list[RowKey] = []
-    at, many = 0, 1
-    while at < len(order):
-        some, rest = order[at : at + many], order[at + many :]
-        text = keys_of_page(found, filters, window, some, start=start, count=count, is_descending=is_descending)
-        keys += [RowKey(*row) for row in studio.tables.database.rows(text.text, text.parameters)]
-        keys = sorted(set(keys), reverse=is_descending)[:count]
-        if rest and len(keys) == count:
-            edge = rest[0].last if is_descending else rest[0].first
-            if keys[-1].time > edge if is_descending else keys[-1].time < edge:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """The rows of a page: what is looked for, and in which order."""
+
+    found: DeploymentRows
+    filters: Sequence[Filter]
+    window: Window
+    start: RowKey | None
+    count: int
+    is_descending: bool
+
+    def keys(self, database: Database) -> list[RowKey]:
+        """The keys of the rows in their order.
+
+        Raises:
+            ReaderError: a filter does not fit.
+        """
+        matches = matches_of(self.found, self.filters)
+        return self._walked(database) if matches is None else self._matched(database, matches)
+
+    def _walked(self, database: Database) -> list[RowKey]:
+        """Pieces are read until no other can have an earlier row."""
+        order = sorted(
+            self.found.base.pieces,
+            key=lambda one: one.last if self.is_descending else one.first,
+            reverse=self.is_descending,
+        )
+        if (start := self.start) is not None:
+            order = [
+                one for one in order if (one.first <= start.time if self.is_descending else one.last >= start.time)
+            ]
+        keys: list[RowKey] = []
+        at, many = 0, 1
+        while at < len(order):
+            keys = self._with(keys, database, order[at : at + many], self.filters)
+            at, many = at + many, many * 2
+            if at < len(order) and self._is_whole(keys, order[at].last if self.is_descending else order[at].first):
                 break
-        at, many = at + many, many * 2
-    return keys
+        return keys
+
+    def _matched(self, database: Database, matches: Matches) -> list[RowKey]:
+        """Rows are read where another side has matches, until no later match can have an earlier row."""
+        sign = 1 if self.is_descending else -1
+        edge = None if self.start is None else self.start.time + sign * MARGIN
+        keys: list[RowKey] = []
+        while True:
+            text = matches.query(edge, is_descending=self.is_descending)
+            found = database.rows(text.text, text.parameters)
+            near = slices_near(self.found.base.pieces, spans_of_times([time for time, _ in found]), MARGIN)
+            only = matches.only([key for _, key in found])
+            keys = self._with(keys, database, near, matches.filters, only) if near else keys
+            if len(found) < MOST or self._is_whole(keys, found[-1][0] + sign * MARGIN):
+                return keys
+            edge = found[-1][0] - sign if found[0][0] == found[-1][0] else found[-1][0]
+
+    def _with(
+        self,
+        keys: list[RowKey],
+        database: Database,
+        base: Sequence[Piece | Slice],
+        filters: Sequence[Filter],
+        only: Sql | None = None,
+    ) -> list[RowKey]:
+        text = keys_of_page(
+            self.found,
+            filters,
+            self.window,
+            base,
+            start=self.start,
+            count=self.count,
+            is_descending=self.is_descending,
+            only=only,
+        )
+        more = [RowKey(*row) for row in database.rows(text.text, text.parameters)]
+        return sorted({*keys, *more}, reverse=self.is_descending)[: self.count]
+
+    def _is_whole(self, keys: Sequence[RowKey], edge: int) -> bool:
+        """Whether no row beyond a moment can be among the keys."""
+        if len(keys) < self.count:
+            return False
+        return keys[-1].time > edge if self.is_descending else keys[-1].time < edge
 
 
 def _entries(
@@ -161,7 +221,9 @@ def _entries(
     others = [*([] if label is None else [label]), *(own_column(found, name) for name in outcomes)]
     every = list({one.name: one for one in (*wanted, *others)}.values())
     ids = tuple(dict.fromkeys(key.row_id for key in keys))
-    text = cells_of_rows(found, every, ids, window, slices_near(found.base.pieces, [(first, last)], 0))
+    text = cells_of_rows(
+        found, every, ids, window, slices_near(found.base.pieces, spans_of_times([key.time for key in keys]), 0)
+    )
     by_key: dict[RowKey, list[Any]] = {}
     for time, row_id, event_id, *values in studio.tables.database.rows(text.text, text.parameters):
         pairs = zip(values[::2], values[1::2], every, strict=True)

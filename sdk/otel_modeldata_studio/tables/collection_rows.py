@@ -73,8 +73,8 @@ class CollectionRows:
             with folder.lock:
                 waiting = folder.rows.pending(own, compacted)
                 if waiting and may_go_on():
-                    folder.rows.read(found, own, compacted)
-                    waiting = 0
+                    folder.rows.read(found, own, compacted, may_go_on)
+                    waiting = folder.rows.pending(own, compacted)
                 pieces += reversed(folder.rows.pieces)
             pending += waiting
         return ReadPieces(pieces=tuple(reversed(pieces)), pending=pending)

@@ -38,7 +38,7 @@ class Side:
         role: prefix of its columns.
         root: the collection.
         pieces: its files.
-        columns: its columns.
+        columns: its columns, also those that only another window has.
     """
 
     role: str
@@ -99,7 +99,8 @@ def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_out
         role = _ROLES.get(name, name)
         own = _window_of(window, is_base=number == 0, is_labels=role == LABELS)
         found = tables.pieces(roots[name], own, end=end)
-        sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns_of(found.pieces)))
+        columns = tables.with_known(roots[name], columns_of(found.pieces))
+        sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns))
         pending += found.pending
     rows = DeploymentRows(sides=tuple(sides), pending=pending)
     return with_outcomes_of(tables, deployment, rows, window) if with_outcomes else rows

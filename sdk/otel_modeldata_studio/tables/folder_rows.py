@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_modeldata_reader.blobs.store_access import StoreAccess
+    from otel_modeldata_reader.following.line_slices import LineSlices
     from otel_modeldata_receiver.storage.store import StoredObject
 
     from .part_pieces import PartPieces
@@ -72,6 +73,8 @@ class FolderRows:
         self._seen: frozenset[tuple[str, int]] | None = None
         self._sizes: dict[str, int] = {}
         self._growth: Growth | None = None
+        self._slices: Iterator[LineSlices] | None = None
+        self._listed: dict[str, int] = {}
         self._ids = KnownIds()
         self._pieces: list[Piece] = []
         self._small: list[tuple[Piece, pa.Table]] = []
@@ -87,13 +90,20 @@ class FolderRows:
             return sum(blob.size for blob in blobs) + sum(compacted.values()) // 1_000
         return sum(max(0, blob.size - self._sizes.get(blob.name, 0)) for blob in blobs)
 
-    def read(self, found: CollectionBlobs, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> None:
-        """Read what is new in a listing.
+    def read(
+        self,
+        found: CollectionBlobs,
+        blobs: tuple[StoredObject, ...],
+        compacted: Mapping[str, int],
+        may_go_on: Callable[[], bool],
+    ) -> None:
+        """Read what is new in a listing, a few megabytes of lines at a time.
 
         Args:
             found: the collection as it was listed.
             blobs: of the folder.
             compacted: the objects of its compacted folder: sizes by name.
+            may_go_on: asked before the next megabytes; what it refuses stays pending.
 
         Raises:
             ReaderError: the store cannot be read.
@@ -103,12 +113,20 @@ class FolderRows:
         if self._growth is None:
             return
         collection = replace(found, blobs=blobs, compacted={})
+        if self._slices is None:  # those of an earlier call go on: what they have read ahead is in no other
+            self._slices, self._listed = self._growth.slices(blobs), {blob.name: blob.size for blob in blobs}
         tables: list[pa.Table] = []
-        for slices in self._growth.slices(blobs):
+        while (slices := next(self._slices, None)) is not None:
             table = reading_of(self._store, collection, _OPEN, slices).to_arrow()
             tables = self._taken([*tables, self._new(table)])
+            for name, content in slices.contents.items():
+                self._sizes[name] = self._sizes.get(name, 0) + len(content)
+            if not may_go_on():
+                break
+        else:
+            self._slices = None
+            self._sizes |= self._listed  # with a torn end
         self._taken(tables, is_last=True)
-        self._sizes |= {blob.name: blob.size for blob in blobs}
 
     def _is_other(self, blobs: tuple[StoredObject, ...]) -> bool:
         """Whether a blob has lost lines, as an erasure takes them, or is gone."""
@@ -117,7 +135,7 @@ class FolderRows:
 
     def _restart(self, found: CollectionBlobs, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> None:
         """Begin again, because there are other Parquet files, or other lines under the name of a blob."""
-        self._pieces, self._small, self._ids = [], [], KnownIds()
+        self._pieces, self._small, self._ids, self._slices = [], [], KnownIds(), None
         source = folder_source(self._store, self._root, self._date, blobs, compacted)
         starts = {one.blob: one.start for one in source.lines}
         if source.manifest is not None:

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from .piece import Group, Piece
 
-__all__ = ["even_slices", "slices_near", "spans_of"]
+__all__ = ["even_slices", "slices_near", "spans_of", "spans_of_times"]
 
-_SLICES: Final = 32
+_MINUTE: Final = 60 * 1_000_000_000
+
+_SLICES: Final = 24
 """Places of a window at which a sample looks."""
 
 
@@ -44,8 +46,17 @@ def even_slices(pieces: Sequence[Piece], window: Window, most: int) -> tuple[lis
 
 def spans_of(rows: Iterable[Piece | Slice]) -> list[tuple[int, int]]:
     """The spans of time in which rows are, in their order, none of which overlap."""
+    return _merged((one.first, one.last) for one in rows)
+
+
+def spans_of_times(times: Iterable[int]) -> list[tuple[int, int]]:
+    """The spans of moments, each with the others of the same minute."""
+    return _merged((time // _MINUTE * _MINUTE, (time // _MINUTE + 1) * _MINUTE) for time in times)
+
+
+def _merged(every: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
-    for first, last in sorted((one.first, one.last) for one in rows):
+    for first, last in sorted(every):
         if spans and first <= spans[-1][1]:
             spans[-1] = (spans[-1][0], max(last, spans[-1][1]))
         else:

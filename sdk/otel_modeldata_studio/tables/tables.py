@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.blobs.store_access import StoreAccess
     from otel_modeldata_reader.window import Window
 
+    from .column import Column
     from .piece import Piece
 
 __all__ = ["Tables"]
 
+_MOST_COLUMNS: Final = 5_000
+"""Of a collection that are remembered."""
 _READ_SECONDS: Final = 1.0
 """How long a question waits for lines that were not read before."""
 
@@ -57,6 +60,7 @@ class Tables:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._collections: dict[str, CollectionRows] = {}
+        self._columns: dict[str, dict[str, Column]] = {}
         self._ahead = ReadingAhead(self.read)
 
     def close(self) -> None:
@@ -106,6 +110,15 @@ class Tables:
         if found.pending:
             self._ahead.want(root, window)
         return found
+
+    def with_known(self, root: str, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        """The columns of a window, and those that earlier windows of the collection had, which are null here."""
+        with self._lock:
+            known = self._columns.setdefault(root, {})
+            found = {**columns, **{name: one for name, one in known.items() if name not in columns}}
+            if len(found) <= _MOST_COLUMNS:
+                self._columns[root] = found
+            return found
 
     def deadline(self) -> float:
         """Until when a question that begins now waits for lines that were not read before."""
