@@ -75,7 +75,7 @@ def main(names: Iterable[str]) -> None:
         until = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
         shop = make_shop(Path("modeldata"), until, per_hour=60, traced_every=1)
         seal = [sys.executable, "-m", "otel_modeldata_receiver", "seal", "./modeldata"]
-        subprocess.run(seal, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(seal, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 (its own command)
         flags = ("--baseline", shop.baseline, "--trace-url", "https://jaeger.example/trace/{trace_id}")
         studio = StudioProcess(store="./modeldata", flags=flags, log=Path("studio.log"))
         studio.start()

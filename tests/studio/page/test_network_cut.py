@@ -35,7 +35,7 @@ def test_the_page_says_that_the_server_is_gone_and_goes_on_when_it_is_back(
     expect(page.locator(".gone")).to_contain_text(GONE)
     expect(page.locator("main [role=alert]")).to_contain_text(GONE)
     studio.start()
-    expect(page.locator(".gone")).to_have_count(0, timeout=20_000)
+    expect(page.locator(".gone")).to_have_count(0)
     watched.settle("article.request")
     number = int(shop_store.traced.rpartition("-")[2]) - 1
     expect(page.locator("article.request h1")).to_have_text(f"Request blue-{number:05d}_0")
@@ -51,5 +51,5 @@ def test_a_live_page_goes_on_when_the_server_is_back(studio: StudioProcess, open
     watched.page.get_by_role("link", name="Health").click()
     expect(watched.page.locator(".gone")).to_contain_text(GONE)
     studio.start()
-    expect(watched.page.locator(".gone")).to_have_count(0, timeout=20_000)
+    expect(watched.page.locator(".gone")).to_have_count(0)
     watched.settle("article.health")
