@@ -69,6 +69,7 @@ def bin_of(edges: Floats) -> Sql:
             exact = (
                 f"{at} + CAST(v >= {low!r} + {step!r} * ({at} + 1) AS INT) - CAST(v < {low!r} + {step!r} * {at} AS INT)"
             )
-            return Sql(f"CAST(greatest(least({exact}, {len(edges) - 1}), -1) AS INT) + 1")
+            clamped = f"greatest(least({exact}, {len(edges) - 1}), -1)"  # of which none is null where `v` is
+            return Sql(f"CASE WHEN v IS NOT NULL THEN CAST({clamped} AS INT) + 1 END")
     parts = " + ".join("CAST(v >= ? AS INT)" for _ in edges)
     return Sql(f"({parts or 'v - v'})", tuple(float(one) for one in edges))
