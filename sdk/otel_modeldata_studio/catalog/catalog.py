@@ -1,8 +1,9 @@
 """`Catalog`: what the store has, kept up to date while somebody looks; no line of a collection is read for it.
 
 At first the newest folders of all collections are listed, level by level, which is quick for a store of any size.
-A thread then lists everything, reads manifests, seals and what is set aside, and does so again, every few seconds for a
-small store, while somebody looks. Each question lists the folders of this hour again, if the last look was a second ago.
+A thread then lists everything, reads manifests, seals and what is set aside, and does so again, every few seconds for
+a small store, while somebody looks. Each question lists the folders of this hour again, if the last look was a second
+ago.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from otel_modeldata_reader.diagnosis.folder_listing import walk_below
 from otel_modeldata_reader.exceptions import ReaderError
 
 from .collection_hours import collection_hours, folders_of, newest_summaries
+from .column_alarms import ColumnAlarms
 from .hour_counts import HourCounts, seals_by_folder
 from .ledgers import Ledger, Ledgers, sealed_ledger
 from .line_samples import LineSamples
@@ -97,12 +99,14 @@ class Catalog:
     Attributes:
         counts: what manifests and seals count, as far as they were read.
         ledgers: of what was audited.
+        alarms: columns that have drifted or lost values, as screens have found them.
         types: of the columns of folders.
     """
 
     def __init__(self, store: StoreAccess, clock: Callable[[], float] = time.time) -> None:
         self.counts = HourCounts(store)
         self.ledgers = Ledgers(store)
+        self.alarms = ColumnAlarms()
         self.types = TypeSamples(store, self.counts)
         self._store = store
         self._clock = clock
@@ -327,6 +331,8 @@ class Catalog:
         self._seals = seals_by_folder(listing.aside.values())
         aside = listing.aside.values()
         self._aside = _SetAside(quarantined=self._quarantine.look(aside), parked=self._parked_lines.look(aside))
+        for one in listing.collections.values():
+            self._hours(one, is_whole=True)  # so that the next question finds them
         self._publish(listing)
 
     def _publish(self, listing: Listing, problem: ReaderError | None = None) -> None:

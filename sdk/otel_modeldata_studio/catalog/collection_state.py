@@ -6,6 +6,7 @@ that gets a batch once a day is not silent after an hour.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
@@ -14,6 +15,7 @@ from otel_modeldata_reader.blobs.listing import date_of, hours_of
 from otel_modeldata_reader.diagnosis.scope import Scope
 from otel_modeldata_reader.diagnosis.seen import seen
 from otel_modeldata_reader.diagnosis.stored import listed_findings
+from otel_modeldata_reader.sealing.folder_seal import moment_of
 from otel_modeldata_reader.window import Window
 
 if TYPE_CHECKING:
@@ -91,16 +93,15 @@ def _of_parked(parked: ParkedCollection | None, scope: Scope) -> Iterator[Collec
 
 
 def _of_listing(found: CollectionBlobs, scope: Scope) -> Iterator[CollectionState]:
-    newest = replace(found, blobs=found.blobs[-_MOST_BLOBS:])
+    newest = _newest(found)
     starts = sorted({hours_of(date)[0] // _HOUR_NS for date in _dates(newest) if hours_of(date)[0] <= scope.now})
     usual = _usual_gap(starts)
-    window = Window(since=scope.now - (usual + 1) * _HOUR_NS)
-    scope = replace(scope, window=window)
+    scope = replace(scope, window=Window(since=scope.now - (usual + 1) * _HOUR_NS))
     one = seen(newest, scope)
     if not one.first:
         return
-    first = min(_dates(found), default=one.first)
-    one = replace(one, first=first, blobs=len(found.blobs), size=sum(blob.size for blob in found.blobs))
+    first = next((date_of(blob.name) for blob in found.blobs if blob.size), one.first)
+    one = replace(one, first=min([first, *found.compacted]))
     is_late = found.root.endswith(f"/{_LABELS}")
     for finding in listed_findings([one], scope):
         command = next(iter(finding.run), scope.command("why", found.root))
@@ -113,6 +114,22 @@ def _of_listing(found: CollectionBlobs, scope: Scope) -> Iterator[CollectionStat
         elif finding.outcome != "ok":
             level: StateLevel = "bad" if finding.outcome in {"stopped", "missing"} and not is_late else "warn"
             yield CollectionState(level=level, reason=finding.sentence, command=command)
+
+
+def _newest(found: CollectionBlobs) -> CollectionBlobs:
+    """The last week that has blobs, and what is compacted of it: a listing of years is not looked through each time."""
+    ends = [date_of(found.blobs[-1].name)] if found.blobs else []
+    last = max([*ends, *found.compacted], default="")
+    if not last:
+        return found
+    first = moment_of(hours_of(last)[0] - _WEEK_HOURS * _HOUR_NS)
+    date = f"{first:%Y/%m/%d/%H}"
+    place = bisect_left(found.blobs, date, key=lambda blob: date_of(blob.name))
+    return replace(
+        found,
+        blobs=found.blobs[place:][-_MOST_BLOBS:],
+        compacted={one: files for one, files in found.compacted.items() if one >= date},
+    )
 
 
 def _dates(found: CollectionBlobs) -> set[str]:

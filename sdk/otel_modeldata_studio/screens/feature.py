@@ -20,6 +20,7 @@ from ..queries.filters import parse_filters
 from ..queries.joined_rows import joined_rows, own_column
 from ..queries.spreads import binned, categories_over_time, category_counts, number_of, quantiles
 from .explored import explored
+from .noted_columns import note_column
 from .steps import Steps, steps_of
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
     bins = _Bins.of(sampled, known)
     rows = _Rows(studio, found, own, filters, window)
     spread = _spread(rows, sampled, known, sample.share, steps, bins)
+    if not filters:
+        note_column(studio, deployment, window, spread.facet, known)
     return FeatureAnswer(
         column=own.name,
         kind=spread.facet.kind,

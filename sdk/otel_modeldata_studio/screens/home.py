@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.blobs.listing import CollectionBlobs
 
     from ..catalog.collection_hours import CollectionHours
+    from ..catalog.column_alarms import ColumnAlarms
     from ..studio import Studio
 
 __all__ = ["About", "Deployment", "Home", "HomeDrift", "HomeRow", "about", "home"]
 
+DRIFT: Final = 0.2
+"""The population stability index from which on a column has drifted, as in a report."""
+_SHOWN: Final = 3
+_MOST_COLUMNS: Final = 20
 _LEVELS: Final = {"bad": 0, "warn": 1, "ok": 2}
 
 
@@ -206,13 +211,31 @@ def home(studio: Studio) -> Home:
             parked=of_root,
             quarantined=count,
         )
-        rows.append(_row(found, hours, state, parked=0 if of_root is None else of_root.lines, quarantined=count))
+        row = _row(found, hours, state, parked=0 if of_root is None else of_root.lines, quarantined=count)
+        rows.append(_with_alarms(row, catalog.alarms))
     rows.sort(key=lambda one: (_LEVELS[one.state], one.name))
     return Home(
         collections=tuple(rows),
         updated=time_text(listing.time),
         is_whole=listing.is_whole,
         unnamed=sum(count for name, count in quarantined.names.items() if "" in name.split("/")),
+    )
+
+
+def _with_alarms(row: HomeRow, alarms: ColumnAlarms) -> HomeRow:
+    """The row with what is known of its columns; a warning, if nothing else is to be said."""
+    nulls, drift = alarms.nulls(row.name), alarms.drift(row.name)
+    reason, level = row.reason, row.state
+    if level == "ok" and nulls:
+        level, reason = "warn", f"{', '.join(nulls[:_SHOWN])} of {row.name} have more nulls than in the baseline"
+    elif level == "ok" and drift is not None and drift[1] >= DRIFT:
+        level, reason = "warn", f"{drift[0]} of {row.name} has drifted from the baseline: its PSI is {drift[1]:.2f}"
+    return msgspec.structs.replace(
+        row,
+        null_alarm=nulls[:_MOST_COLUMNS],
+        drift=None if drift is None else HomeDrift(column=drift[0], psi=drift[1]),
+        state=level,
+        reason=reason,
     )
 
 

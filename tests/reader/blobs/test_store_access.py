@@ -11,6 +11,7 @@ from read_lines import COLLECTION, line, write
 
 import otel_modeldata_reader as reader
 from otel_modeldata_reader import StoreUnavailableError, UnknownNameError
+from otel_modeldata_reader.auditing.audit import Selection, audit
 from otel_modeldata_reader.blobs import store_access
 from otel_modeldata_reader.blobs.store_access import StoreAccess
 
@@ -110,3 +111,66 @@ def test_names_that_no_store_reads_are_left_out_or_one_sentence(tmp_path: Path) 
                 store.read(name)
     with pytest.raises(StoreUnavailableError):
         reader.open(tmp_path / "\ud800").collections()
+
+
+FOLDERS = ["", "shop", "shop/blue", "shop/blue/model_inputs/2026/11/22", "missing", "shop/red.jsonl"]
+NAMES = ["_quarantine/2026/a.jsonl", "shop/blue/model_inputs/2026/11/22/10/a.jsonl", "shop/green/x/b", "shop/red.jsonl"]
+EXPECTED = [["_quarantine", "shop"], ["blue", "green"], ["model_inputs"], ["10"], [], []]
+
+
+@pytest.mark.parametrize("place", ["folder", "container"])
+def test_folders_are_listed_level_by_level(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    url = str(tmp_path)
+    if place == "container":
+        azurite: Azurite = request.getfixturevalue("azurite")
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+        container = azurite.new_container()
+        url = f"az://{container}/prod"
+        with azurite.open(container) as client:
+            for name in ("other/folder/x", *(f"prod/{name}" for name in NAMES)):
+                client.upload_blob(name, b"x")
+    else:
+        for name in NAMES:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(b"x")
+        (tmp_path / "shop/link").symlink_to(tmp_path / "shop/blue")
+    store = StoreAccess(url)
+    assert list(store.folders_of(FOLDERS)) == EXPECTED
+    found = [[one.name for one in listed] for listed in store.walk_each(["shop/blue", "missing", "shop/green/x"])]
+    assert found == [["shop/blue/model_inputs/2026/11/22/10/a.jsonl"], [], ["shop/green/x/b"]]
+    store.close()
+
+
+def test_more_folders_than_are_listed_at_once_keep_their_order(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / f"a/{number:03d}/below").mkdir(parents=True)
+        (tmp_path / f"a/{number:03d}/blob").write_bytes(b"x" * number)
+    store = StoreAccess(str(tmp_path))
+    (names,) = store.folders_of(["a"])
+    folders = [f"a/{name}" for name in names]
+    assert [one[0].size for one in store.walk_each(folders)] == list(range(100))
+    assert list(store.folders_of(folders)) == [["below"]] * 100
+    store.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_names_that_no_store_reads_are_left_out_and_audited(tmp_path: Path) -> None:
+    for name in ("shop/a\\b/model_inputs/2026/11/22/10", "shop/a\nb/model_inputs/2026/11/22/10"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "a.jsonl").write_bytes(line())
+    write(tmp_path, [line()])
+    store = StoreAccess(str(tmp_path))
+    assert [one.name for one in store.walk()] == [f"{COLLECTION}/2026/11/22/10/{0:032x}000000.jsonl"]
+    assert list(store.folders_of(["shop"])) == [["blue"]]
+    found = store.run(lambda opened: audit(opened, Selection(), [], lambda *_: None))
+    assert found.ledger.lines == 1
+    assert [(one.blob, one.reason) for one in found.ledger.unreadable.locations] == [
+        (name, "expected a name without a backslash or control characters, got one that no store reads")
+        for name in (
+            r"shop/a\nb/model_inputs/2026/11/22/10/a.jsonl",
+            r"shop/a\\b/model_inputs/2026/11/22/10/a.jsonl",
+        )
+    ]
+    store.close()
