@@ -245,8 +245,8 @@ def test_what_is_shown_is_copied_as_lines_that_get_it(explore: Any, shop_store: 
     page = explore(f=text).page
     page.keyboard.press("c")
     dialog = page.get_by_role("dialog", name="Copy what is shown")
+    expect(dialog.locator("pre")).to_have_count(3)
     lines = dialog.locator("pre").all_inner_texts()
-    assert len(lines) == 3
     assert str(shop_store.root) in lines[0]
     assert lines[2].startswith("otel-modeldata query ")
     dialog.get_by_role("button", name="Copy").nth(2).click()
