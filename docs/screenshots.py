@@ -85,7 +85,8 @@ def main(names: Iterable[str]) -> None:
                 pixels = Image.open(BytesIO(_picture(browser, studio, chosen[name]))).convert("RGB")
                 path = IMAGES / f"studio-{name}.png"
                 path.parent.mkdir(exist_ok=True)
-                pixels.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+                few = pixels.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+                few.save(path, optimize=True)
                 sys.stdout.write(f"{path}: {path.stat().st_size:,} bytes\n")
 
 
