@@ -1,108 +1,201 @@
-"""Runs the demo: receive, train, serve, score, flush, shut down, stop, and read the store.
+"""Runs the demo: receive, serve, score, kill, restart, deliver, and read the store.
 
-The receiver is the real one, on its own thread, event loop and a free loopback port; the collectors send to it over
-gRPC. The environment of the process is changed only while the application runs.
+Receiver and service are processes of their own, as in production: `otel-modeldata receive`, and uvicorn with
+`scripts/app.py`. Nothing of the service is imported here.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
+import statistics
 import tempfile
-import threading
 import time
+import uuid
+from collections import defaultdict
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ...server import Server
-from . import app, verification
+from otel_modeldata_reader.auditing.producer_report import ReportSource, load
+
+from .child_processes import ChildProcesses
+from .flights import DRIFTING, flights_of_the_day
+from .interrupts import Interrupts
+from .progress import Progress
+from .receiver import listening_port, start_receiver
+from .service import start_service
+from .stored_lines import watched_store
+from .traffic import Client
+from .verification import COLLECTIONS, Verification, expected_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Sequence
 
     from ...config.receiver import ReceiverConfig
+    from .child_processes import ChildProcess
+    from .flights import Flight
+    from .stored_lines import StoreWatch
+    from .traffic import Request
 
-_ENDPOINT: Final = "breast-cancer"
-_DEPLOYMENT: Final = "blue"
-_DEPLOYMENT_YAML: Final = f"""\
-name: {_DEPLOYMENT}
-endpoint_name: {_ENDPOINT}
-data_collector:
-  collections:
-    model_inputs:
-      enabled: 'True'
-    model_outputs:
-      enabled: 'True'
-"""
+__all__ = ["DEPLOYMENT", "run"]
+
+DEPLOYMENT: Final = "flights/blue"
+_KILLED_AT: Final = 0.5
+"""Share of the requests after which the receiver is killed."""
+_AWAY_SECONDS: Final = 1.0
+"""How long it is away at least, while requests go on."""
 
 
-def run(config: ReceiverConfig, requests: int, *, show_progress: bool) -> verification.Verification:
-    """Score `requests` rows and read the store.
+def run(config: ReceiverConfig, requests: int | None, view: Callable[[Progress], object]) -> Verification:
+    """Run the demo and compare the store with the requests.
 
     Args:
-        config: settings of the receiver: a free loopback port, the store, an instance id that no other run has.
-        requests: how many rows to score.
-        show_progress: whether to show a progress bar on stderr.
+        config: the store, and an instance id that no other run has.
+        requests: how many flights to score; None for those of a day.
+        view: shows the progress.
 
     Raises:
-        ModelDataError: a setting of the environment is wrong for the collectors.
-        ReceiverError: the store cannot be used.
+        DemoError: a process ended too early, or a request was not answered.
+        ReceiverError: the store cannot be read.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP came; every process has ended.
     """
-    started = time.time_ns()
-    with tempfile.TemporaryDirectory(prefix="otel-modeldata-demo-") as folder, _receiving(config) as port:
-        scoring = _score(Path(folder), port, requests, show_progress=show_progress)
-    period_ns = (started, time.time_ns())
-    stored = asyncio.run(verification.read_blobs(config, _ENDPOINT, _DEPLOYMENT, period_ns))
-    return verification.Verification(scoring=scoring, stored=stored, seconds=(time.time_ns() - started) / 1e9)
+    with (
+        Interrupts() as interrupts,
+        tempfile.TemporaryDirectory(prefix="otel-modeldata-demo-") as folder,
+        ChildProcesses(Path(folder), interrupts) as processes,
+        watched_store(config, DEPLOYMENT, COLLECTIONS) as watch,
+    ):
+        return _Demo(config, Path(folder), processes, watch, view).run(requests)
 
 
-def _score(folder: Path, port: int, requests: int, *, show_progress: bool) -> app.Scoring:
-    """Score, with collectors that send to the receiver at `port`."""
-    deployment = folder / "deployment.yml"
-    deployment.write_text(_DEPLOYMENT_YAML)
-    variables = {
-        "AZUREML_MODEL_DIR": str(folder),
-        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"http://127.0.0.1:{port}",
-        "OTEL_MODELDATA_CONFIG": str(deployment),
-        "OTEL_SDK_DISABLED": "false",  # the demo shows the request spans
-        "OTEL_SERVICE_NAME": _ENDPOINT,
-    }
-    with _environment(variables):
-        return app.score(folder, requests, show_progress=show_progress)
+class _Demo:
+    """The steps, in their order; `_progress` is what the view shows."""
+
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        folder: Path,
+        processes: ChildProcesses,
+        watch: StoreWatch,
+        view: Callable[[Progress], object],
+    ) -> None:
+        self._config = config
+        self._folder = folder
+        self._processes = processes
+        self._watch = watch
+        self._view = view
+        self._progress = Progress()
+        self._started = time.monotonic()
+        self._begun: dict[str, float] = {}
+
+    def run(self, count: int | None) -> Verification:
+        """All steps."""
+        flights = flights_of_the_day(count, datetime.now(timezone.utc))
+        self._begin("receiver", "starts")
+        receiver = start_receiver(self._processes, self._config, 0)
+        receiver_port = listening_port(receiver)
+        self._end("receiver", f"listens on 127.0.0.1:{receiver_port}")
+
+        self._begin("service", "trains on 3,000 flights of the weeks before, and starts")
+        service, port = start_service(self._processes, receiver_port, self._folder / "reports")
+        self._end("service", f"FastAPI on http://127.0.0.1:{port}, with Collectors")
+
+        with closing(Client(port, uuid.uuid4().hex[:6])) as client:
+            traffic = _Traffic(client, flights)
+            self._send(traffic, receiver, receiver_port)
+
+        self._begin("delivery", "the service ends, and delivers what waits")
+        service.interrupt()
+        (delivery,) = load([ReportSource(path=self._folder / "reports")])
+        blobs = self._watch.finish()
+        self._progress = replace(self._progress, stored=sum(len(blob.lines) for blob in blobs))
+        self._end("delivery", f"{delivery.delivered:,} events delivered, {sum(delivery.lost.values())} lost")
+        return Verification(
+            requests=traffic.requests,
+            landings=traffic.landings,
+            labels=traffic.labels,
+            delivery=delivery,
+            blobs=blobs,
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _send(self, traffic: _Traffic, receiver: ChildProcess, receiver_port: int) -> None:
+        """Send the requests; kill the receiver in the middle, and start it again while requests go on."""
+        total = len(traffic.flights)
+        self._begin("traffic", "the flights of a day, and a label when one has landed")
+        self._progress = replace(self._progress, total=total)
+        killed, restarted = 0.0, False
+        for number in range(1, total + 1):
+            traffic.send_next()
+            self._show(traffic)
+            if not killed and number >= total * _KILLED_AT:
+                receiver.kill()
+                killed = time.monotonic()
+                self._begin("kill -9", "the receiver is gone; requests go on")
+            is_time = killed and time.monotonic() - killed > _AWAY_SECONDS
+            if not restarted and (is_time or number == total):
+                restarted = True
+                start_receiver(self._processes, self._config, receiver_port)
+                self._end("kill -9", "the receiver was killed, and is started again")
+        self._end("traffic", f"{total:,} flights scored, {traffic.labels:,} labels")
+
+    def _begin(self, name: str, text: str) -> None:
+        self._begun[name] = time.monotonic()
+        self._progress = self._progress.begin(name, text)
+        self._view(self._progress)
+
+    def _end(self, name: str, text: str) -> None:
+        self._progress = self._progress.end(name, text, time.monotonic() - self._begun[name])
+        self._view(self._progress)
+
+    def _show(self, traffic: _Traffic) -> None:
+        sent = len(traffic.requests)
+        self._progress = replace(
+            self._progress,
+            requests=sent,
+            accepted=expected_events(sent, traffic.landings),
+            stored=self._watch.stored,
+            clock=traffic.requests[-1].flight.departed,
+            delays=traffic.delays(),
+            labels=traffic.labels,
+        )
+        self._view(self._progress)
 
 
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set these variables; restore the environment of the process afterwards."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+class _Traffic:
+    """The requests of the day, and what the client knows of them."""
 
+    def __init__(self, client: Client, flights: Sequence[Flight]) -> None:
+        self._client = client
+        self.flights = flights
+        self.requests: list[Request] = []
+        self.landings = 0
+        """Messages with landings."""
+        self.labels = 0
+        self._flying: list[Request] = []
+        self._delays: defaultdict[datetime, list[int]] = defaultdict(list)
 
-@contextlib.contextmanager
-def _receiving(config: ReceiverConfig) -> Iterator[int]:
-    """Run a receiver on its own thread and event loop; return its port. Stopping it waits for pending lines."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="otel-modeldata-demo-receiver", daemon=True)
-    thread.start()
-    try:
-        server = asyncio.run_coroutine_threadsafe(_started(config), loop).result()
-        try:
-            yield server.port
-        finally:
-            asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    def send_next(self) -> None:
+        """Score the next flight; at the end of an hour, and of the day, report which ones have landed."""
+        flight = self.flights[len(self.requests)]
+        self.requests.append(self._client.score(flight))
+        self._flying.append(self.requests[-1])
+        hour = flight.departed.replace(minute=0)
+        is_new = hour not in self._delays
+        self._delays[hour].append(flight.row[DRIFTING])
+        if is_new or len(self.requests) == len(self.flights):
+            self._report_landings(flight.departed)
 
+    def delays(self) -> tuple[float, ...]:
+        """The median of the drifting feature by hour."""
+        return tuple(statistics.median(delays) for _, delays in sorted(self._delays.items()))
 
-async def _started(config: ReceiverConfig) -> Server:
-    server = Server(config)
-    await server.start()
-    return server
+    def _report_landings(self, now: datetime) -> None:
+        landed = [one for one in self._flying if one.flight.landed is not None and one.flight.landed <= now]
+        if landed:
+            self._client.report_landings(landed)
+            ids = {one.id for one in landed}
+            self._flying = [one for one in self._flying if one.id not in ids]
+            self.landings += 1
+            self.labels += len(landed)
