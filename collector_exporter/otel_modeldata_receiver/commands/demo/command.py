@@ -1,6 +1,6 @@
 """The command `otel-modeldata demo`: a day of a model in production, in half a minute, on this machine.
 
-`run.py` runs it, `scripts/` has the service, `verification.py` compares the store with what was sent. The command
+`demo.py` runs it, `scripts/` has the service, `verification.py` compares the store with what was sent. The command
 succeeds when accepted = stored and every id, trace and value is what the client sent.
 """
 
@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import uuid
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...config import receiver as configuration
-from ..missing_package import missing_package
+from ..missing_package import is_missing, missing_package
 from ..store_argument import store_argument
-
-if TYPE_CHECKING:
-    from .verification import Verification
 
 _DESCRIPTION: Final = """\
 Run a day of a model in production on this machine, in half a minute. The demo
@@ -97,26 +92,28 @@ def demo(arguments: argparse.Namespace) -> None:
         "create_container": arguments.create_container,
     }
     config = configuration.load(None, settings)
+    missing = [name for name in _NEEDED if is_missing(name)]
+    if missing:
+        raise missing_package(ModuleNotFoundError(name=missing[0]), "demo")
+    from . import summary  # noqa: PLC0415 (the command line starts without them)
+    from .demo import DEPLOYMENT, running_demo  # noqa: PLC0415
+    from .exceptions import DemoError  # noqa: PLC0415
+    from .view import progress_view  # noqa: PLC0415
+
+    wants_studio = sys.stdout.isatty() and not arguments.no_studio and not arguments.json
     try:
-        for name in _NEEDED:
-            if find_spec(name) is None:
-                raise ModuleNotFoundError(name=name)  # noqa: TRY301 (reported as the error of an import)
-        from . import run, summary  # noqa: PLC0415 (the command line starts without them)
-        from .exceptions import DemoError  # noqa: PLC0415
-        from .view import progress_view  # noqa: PLC0415
-    except (ImportError, ValueError) as error:
-        raise missing_package(error, "demo") from None
-    try:
-        with progress_view(is_quiet=arguments.json) as view:
-            result = run.run(config, arguments.requests, view)
+        with running_demo(config) as demo:
+            with progress_view(is_quiet=arguments.json) as view:
+                result = demo.run(arguments.requests, view, studio=wants_studio)
+            if arguments.json:
+                sys.stdout.write(json.dumps(result.facts()) + "\n")
+            else:
+                summary.show(result, config.shown_store, DEPLOYMENT)
+            if result.problems:
+                sys.exit("otel-modeldata: " + "; ".join(result.problems))
+            demo.stay(summary.tell_studio)
     except DemoError as error:
         sys.exit(f"otel-modeldata: {error}")
-    if arguments.json:
-        sys.stdout.write(json.dumps(result.facts()) + "\n")
-    else:
-        summary.show(result, config.shown_store, run.DEPLOYMENT)
-    if result.problems:
-        sys.exit("otel-modeldata: " + "; ".join(result.problems))
 
 
 def _count(text: str) -> int:

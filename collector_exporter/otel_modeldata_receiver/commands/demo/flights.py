@@ -71,7 +71,7 @@ def _chosen(rows: list[dict[str, str]], count: int) -> Iterator[dict[str, str]]:
 
 def _flight(cells: dict[str, str], shift: timedelta) -> Flight:
     departed = _time(cells["departed"])
-    row = {name: _value(name, text) for name, text in cells.items() if name not in _AFTER_LANDING}
+    row: dict[str, Any] = {name: _value(name, text) for name, text in cells.items() if name not in _AFTER_LANDING}
     row["departed"] = (departed + shift).isoformat()
     if drifts := departed >= _SECONDS_FROM:
         row[DRIFTING] *= 60

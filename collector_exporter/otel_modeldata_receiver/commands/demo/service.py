@@ -1,4 +1,4 @@
-"""The service of the demo: uvicorn with `scripts/app.py`, started by `opentelemetry-instrument`, as the docs show it."""
+"""The service of the demo: uvicorn with `scripts/app.py`, started with `opentelemetry-instrument`, as in the docs."""
 
 from __future__ import annotations
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final
 
+from ..printable import printable
 from ..terminal import writer
 
 if TYPE_CHECKING:
     from .verification import Verification
 
-__all__ = ["show"]
+__all__ = ["show", "tell_studio"]
 
 _DIFF: Final = """\
 +from otel_modeldata import Collector
@@ -31,38 +33,48 @@ def show(result: Verification, store: str, deployment: str) -> None:
 
     Args:
         result: of the run.
-        store: as it is written on a command line.
+        store: without secrets.
         deployment: `endpoint/deployment`.
     """
     write = writer()
-    delivery = result.delivery
-    equal = "=" if result.stored == delivery.accepted else "is not"
-    write("")
-    write(
-        f"accepted {delivery.accepted:,} {equal} stored {result.stored:,} events, although the receiver was killed",
-        style="bold green" if not result.problems else "bold red",
-    )
-    write(
-        f"{result.joined:,} of {len(result.requests):,} flights have body, inputs, outputs and answer in the store, with\n"
-        f"their ids, traces and values; {result.labels:,} have a label: the others are in the air\n"
-        f"from 18:00 in New York on, departure_delay came in seconds, not minutes\n"
-    )
-    write("in your FastAPI service:", style="bold")
-    write("")
+    _show_counts(result)
+    write("\nin your FastAPI service:\n", style="bold")
     for line in _DIFF.splitlines():
         write(f"  {line}", style="green" if line.startswith("+") else "dim")
-    write("")
-    write("now try:", style="bold")
-    last = result.requests[-1].id if result.requests else "ID"
+    write("\nto copy:\n", style="bold")
+    shown = shlex.quote(printable(store))
     for command in (
-        f"otel-modeldata ls {store}",
-        f"otel-modeldata show {last} --store {store}",
-        f"otel-modeldata report {deployment} --store {store} --since -6h --baseline=-24h..-6h",
-        f"otel-modeldata audit {store} --running",
-        f"otel-modeldata studio {store}",
+        f"ls {shown}",
+        f"show {result.requests[-1].id} --store {shown}",
+        f"report {deployment} --store {shown} --since -7h --baseline -24h..-8h",
+        f"audit {shown} --running",
+        f"studio {shown}",
     ):
-        write(f"  {command}")
-    write("")
-    write("in Python:", style="bold")
-    write(f"  import otel_modeldata_reader as reader\n  rows = reader.open({store!r}).join({deployment!r}, labels=True)")
+        write(f"  otel-modeldata {command}")
+    write("\nin Python:\n", style="bold")
+    write("  import otel_modeldata_reader as reader")
+    write(f"  rows = reader.open({printable(store)!r}).join({deployment!r}, labels=True)")
     write("  print(rows.to_pandas())")
+
+
+def tell_studio(url: str) -> None:
+    """Print where Studio is, and how it ends."""
+    write = writer()
+    write(f"\nStudio is at {url}, Ctrl-C ends it", style="bold")
+
+
+def _show_counts(result: Verification) -> None:
+    write = writer()
+    accepted, flights = result.delivery.accepted, len(result.requests)
+    is_whole = not result.problems
+    write(
+        f"accepted {accepted:,} {'=' if accepted == result.stored else 'is not'} stored {result.stored:,} events: "
+        f"{'nothing is lost, nothing is there twice' if is_whole else 'see the last line'}",
+        style="bold green" if is_whole else "bold red",
+    )
+    write(
+        f"{result.joined:,} of {flights:,} flights: request, inputs, outputs and response in the store,\n"
+        "  with the ids, the traces and the values that were sent\n"
+        f"{result.labels:,} of {flights:,} flights have landed, and have a label\n"
+        "from 18:00 in New York on departure_delay came in seconds: see the report"
+    )

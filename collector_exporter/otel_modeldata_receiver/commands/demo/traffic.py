@@ -88,9 +88,7 @@ class Client:
 
     def _post(self, path: str, content: object, headers: dict[str, str]) -> bytes:
         try:
-            self._connection.request(
-                "POST", path, json.dumps(content), {"Content-Type": "application/json", **headers}
-            )
+            self._connection.request("POST", path, json.dumps(content), {"Content-Type": "application/json", **headers})
             response = self._connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:

@@ -122,9 +122,7 @@ class Verification:
         return {"correlation_id": last.id, "trace_id": last.trace_id, **stored}
 
     def _stored_labels(self) -> int:
-        return sum(
-            len(line.data) for blob in self.blobs if blob.collection == "ground_truth" for line in blob.lines
-        )
+        return sum(len(line.data) for blob in self.blobs if blob.collection == "ground_truth" for line in blob.lines)
 
     def _by_id(self, collection: str) -> Mapping[str, list[LineKeys]]:
         return self._by_collection_and_id[collection]

@@ -11,7 +11,7 @@ import tempfile
 import time
 import uuid
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,11 +26,12 @@ from .progress import Progress
 from .receiver import listening_port, start_receiver
 from .service import start_service
 from .stored_lines import watched_store
+from .studio import StudioProcess, open_browser
 from .traffic import Client
 from .verification import COLLECTIONS, Verification, expected_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ...config.receiver import ReceiverConfig
     from .child_processes import ChildProcess
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from .stored_lines import StoreWatch
     from .traffic import Request
 
-__all__ = ["DEPLOYMENT", "run"]
+__all__ = ["DEPLOYMENT", "Demo", "running_demo"]
 
 DEPLOYMENT: Final = "flights/blue"
 _KILLED_AT: Final = 0.5
@@ -47,18 +48,15 @@ _AWAY_SECONDS: Final = 1.0
 """How long it is away at least, while requests go on."""
 
 
-def run(config: ReceiverConfig, requests: int | None, view: Callable[[Progress], object]) -> Verification:
-    """Run the demo and compare the store with the requests.
+@contextmanager
+def running_demo(config: ReceiverConfig) -> Iterator[Demo]:
+    """A demo whose processes have all ended when it is left.
 
     Args:
         config: the store, and an instance id that no other run has.
-        requests: how many flights to score; None for those of a day.
-        view: shows the progress.
 
     Raises:
-        DemoError: a process ended too early, or a request was not answered.
-        ReceiverError: the store cannot be read.
-        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP came; every process has ended.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP came.
     """
     with (
         Interrupts() as interrupts,
@@ -66,48 +64,57 @@ def run(config: ReceiverConfig, requests: int | None, view: Callable[[Progress],
         ChildProcesses(Path(folder), interrupts) as processes,
         watched_store(config, DEPLOYMENT, COLLECTIONS) as watch,
     ):
-        return _Demo(config, Path(folder), processes, watch, view).run(requests)
+        yield Demo(config, Path(folder), processes, watch)
 
 
-class _Demo:
+class Demo:
     """The steps, in their order; `_progress` is what the view shows."""
 
-    def __init__(
-        self,
-        config: ReceiverConfig,
-        folder: Path,
-        processes: ChildProcesses,
-        watch: StoreWatch,
-        view: Callable[[Progress], object],
-    ) -> None:
+    def __init__(self, config: ReceiverConfig, folder: Path, processes: ChildProcesses, watch: StoreWatch) -> None:
         self._config = config
         self._folder = folder
         self._processes = processes
         self._watch = watch
-        self._view = view
+        self._view: Callable[[Progress], object] = lambda _: None
         self._progress = Progress()
         self._started = time.monotonic()
         self._begun: dict[str, float] = {}
+        self._studio: StudioProcess | None = None
 
-    def run(self, count: int | None) -> Verification:
-        """All steps."""
+    def run(self, count: int | None, view: Callable[[Progress], object], *, studio: bool) -> Verification:
+        """Run all steps, and compare the store with the requests.
+
+        Args:
+            count: how many flights to score; None for those of a day.
+            view: shows the progress.
+            studio: whether to start Studio, and to open it.
+
+        Raises:
+            DemoError: a process ended too early, or a request was not answered.
+            ReceiverError: the store cannot be read.
+        """
+        self._view = view
         flights = flights_of_the_day(count, datetime.now(timezone.utc))
         self._begin("receiver", "starts")
         receiver = start_receiver(self._processes, self._config, 0)
         receiver_port = listening_port(receiver)
         self._end("receiver", f"listens on 127.0.0.1:{receiver_port}")
 
+        if studio:
+            self._studio = StudioProcess(self._processes, self._config.store, self._folder)
         self._begin("service", "trains on 3,000 flights of the weeks before, and starts")
         service, port = start_service(self._processes, receiver_port, self._folder / "reports")
         self._end("service", f"FastAPI on http://127.0.0.1:{port}, with Collectors")
+        self._open_studio()
 
         with closing(Client(port, uuid.uuid4().hex[:6])) as client:
             traffic = _Traffic(client, flights)
-            self._send(traffic, receiver, receiver_port)
+            receiver = self._send(traffic, receiver, receiver_port)
 
         self._begin("delivery", "the service ends, and delivers what waits")
         service.interrupt()
         (delivery,) = load([ReportSource(path=self._folder / "reports")])
+        receiver.interrupt()
         blobs = self._watch.finish()
         self._progress = replace(self._progress, stored=sum(len(blob.lines) for blob in blobs))
         self._end("delivery", f"{delivery.delivered:,} events delivered, {sum(delivery.lost.values())} lost")
@@ -120,8 +127,28 @@ class _Demo:
             seconds=time.monotonic() - self._started,
         )
 
-    def _send(self, traffic: _Traffic, receiver: ChildProcess, receiver_port: int) -> None:
-        """Send the requests; kill the receiver in the middle, and start it again while requests go on."""
+    def stay(self, tell: Callable[[str], object]) -> None:
+        """Wait for Ctrl-C if Studio runs.
+
+        Args:
+            tell: called with its address before.
+        """
+        if self._studio is not None and (url := self._studio.url()) is not None:
+            tell(url)
+            with suppress(KeyboardInterrupt):
+                self._studio.wait()
+
+    def _open_studio(self) -> None:
+        if self._studio is not None:
+            self._begin("studio", "starts")
+            url = self._studio.url()
+            if url is None:
+                self._end("studio", self._studio.why_not())
+            else:
+                self._end("studio", f"{url} {'in your browser' if open_browser(url) else '(no browser here)'}")
+
+    def _send(self, traffic: _Traffic, receiver: ChildProcess, receiver_port: int) -> ChildProcess:
+        """Send the requests; kill the receiver in the middle, and return the one that is started meanwhile."""
         total = len(traffic.flights)
         self._begin("traffic", "the flights of a day, and a label when one has landed")
         self._progress = replace(self._progress, total=total)
@@ -136,9 +163,10 @@ class _Demo:
             is_time = killed and time.monotonic() - killed > _AWAY_SECONDS
             if not restarted and (is_time or number == total):
                 restarted = True
-                start_receiver(self._processes, self._config, receiver_port)
+                receiver = start_receiver(self._processes, self._config, receiver_port)
                 self._end("kill -9", "the receiver was killed, and is started again")
         self._end("traffic", f"{total:,} flights scored, {traffic.labels:,} labels")
+        return receiver
 
     def _begin(self, name: str, text: str) -> None:
         self._begun[name] = time.monotonic()

@@ -1,0 +1,74 @@
+"""Studio for the store of the demo: the command `studio` as a process, and the browser."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+import webbrowser
+from typing import TYPE_CHECKING, Final
+
+from .child_processes import environment
+from .exceptions import ProcessEndedError
+from .flights import HISTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .child_processes import ChildProcesses
+
+__all__ = ["StudioProcess", "open_browser"]
+
+_DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY")
+
+
+class StudioProcess:
+    """Studio, which compares with what the model was trained on.
+
+    Args:
+        processes: that it belongs to.
+        store: that it shows.
+        folder: for the baseline, which must stay as long as Studio runs.
+    """
+
+    def __init__(self, processes: ChildProcesses, store: str, folder: Path) -> None:
+        baseline = folder / "history.csv"
+        baseline.write_bytes(gzip.decompress(HISTORY.read_bytes()))
+        arguments = ["studio", "--store", store, "--listen", "127.0.0.1:0", "--no-browser", "--json"]
+        arguments += ["--baseline", str(baseline)]
+        self._process = processes.start("Studio", ["-m", "otel_modeldata_receiver", *arguments], environment())
+
+    def url(self) -> str | None:
+        """Where it listens, when it does; None if it ended: the demo works without it."""
+        try:
+            return self._process.wait_for(lambda: _url_in(self._process.output()))
+        except ProcessEndedError:
+            return None
+
+    def why_not(self) -> str:
+        """The last line that it printed."""
+        return (self._process.output() or ["it ended"])[-1]
+
+    def wait(self) -> None:
+        """Wait until it ends."""
+        self._process.popen.wait()
+
+
+def open_browser(url: str) -> bool:
+    """Open the browser if there is a display; return whether one was opened."""
+    is_seen = sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in _DISPLAYS)
+    try:
+        return is_seen and webbrowser.open(url)
+    except webbrowser.Error:
+        return False
+
+
+def _url_in(output: Sequence[str]) -> str | None:
+    """The address in the line that `studio --json` prints when it listens."""
+    for line in output:
+        if line.startswith("{"):
+            url: str = json.loads(line)["url"]
+            return url
+    return None
