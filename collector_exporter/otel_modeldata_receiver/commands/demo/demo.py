@@ -6,6 +6,7 @@ Receiver and service are processes of their own, as in production: `otel-modelda
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import tempfile
 import time
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.auditing.producer_report import ReportSource, load
 
+from ...storage.open_store import open_store
 from .child_processes import ChildProcesses
 from .flights import DRIFTING, flights_of_the_day
 from .interrupts import Interrupts
@@ -46,6 +48,8 @@ _KILLED_AT: Final = 0.5
 """Share of the requests after which the receiver is killed."""
 _AWAY_SECONDS: Final = 1.0
 """How long it is away at least, while requests go on."""
+_DELIVERY_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.1
 
 
 @contextmanager
@@ -56,8 +60,10 @@ def running_demo(config: ReceiverConfig) -> Iterator[Demo]:
         config: the store, and an instance id that no other run has.
 
     Raises:
+        ReceiverError: the store cannot be used.
         KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP came.
     """
+    asyncio.run(_check(config))
     with (
         Interrupts() as interrupts,
         tempfile.TemporaryDirectory(prefix="otel-modeldata-demo-") as folder,
@@ -65,6 +71,15 @@ def running_demo(config: ReceiverConfig) -> Iterator[Demo]:
         watched_store(config, DEPLOYMENT, COLLECTIONS) as watch,
     ):
         yield Demo(config, Path(folder), processes, watch)
+
+
+async def _check(config: ReceiverConfig) -> None:
+    """Prove that the store can be written, before any process starts."""
+    store = open_store(config.store, create_container=config.create_container)
+    try:
+        await store.check()
+    finally:
+        await store.close()
 
 
 class Demo:
@@ -80,6 +95,7 @@ class Demo:
         self._started = time.monotonic()
         self._begun: dict[str, float] = {}
         self._studio: StudioProcess | None = None
+        self._killed_after = 0
 
     def run(self, count: int | None, view: Callable[[Progress], object], *, studio: bool) -> Verification:
         """Run all steps, and compare the store with the requests.
@@ -111,7 +127,9 @@ class Demo:
             traffic = _Traffic(client, flights)
             receiver = self._send(traffic, receiver, receiver_port)
 
-        self._begin("delivery", "the service ends, and delivers what waits")
+        self._begin("delivery", "the service delivers what waits, and ends")
+        listening_port(receiver)
+        self._await_stored(traffic)
         service.interrupt()
         (delivery,) = load([ReportSource(path=self._folder / "reports")])
         receiver.interrupt()
@@ -122,6 +140,7 @@ class Demo:
             requests=traffic.requests,
             landings=traffic.landings,
             labels=traffic.labels,
+            killed_after=self._killed_after,
             delivery=delivery,
             blobs=blobs,
             seconds=time.monotonic() - self._started,
@@ -158,7 +177,7 @@ class Demo:
             self._show(traffic)
             if not killed and number >= total * _KILLED_AT:
                 receiver.kill()
-                killed = time.monotonic()
+                killed, self._killed_after = time.monotonic(), number
                 self._begin("kill -9", "the receiver is gone; requests go on")
             is_time = killed and time.monotonic() - killed > _AWAY_SECONDS
             if not restarted and (is_time or number == total):
@@ -167,6 +186,13 @@ class Demo:
                 self._end("kill -9", "the receiver was killed, and is started again")
         self._end("traffic", f"{total:,} flights scored, {traffic.labels:,} labels")
         return receiver
+
+    def _await_stored(self, traffic: _Traffic) -> None:
+        """Wait until everything is stored; after a minute the comparison says what is missing."""
+        until = time.monotonic() + _DELIVERY_SECONDS
+        while self._progress.stored < self._progress.accepted and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+            self._show(traffic)
 
     def _begin(self, name: str, text: str) -> None:
         self._begun[name] = time.monotonic()

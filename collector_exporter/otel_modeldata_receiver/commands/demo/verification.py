@@ -44,6 +44,7 @@ class Verification:
         requests: flights, as the client sent them.
         landings: messages with landings.
         labels: flights in these messages.
+        killed_after: how many flights were answered when the receiver was killed.
         delivery: the final report of the service.
         blobs: every blob of this run, but not those of spans.
         seconds: of the whole run.
@@ -52,6 +53,7 @@ class Verification:
     requests: Sequence[Request]
     landings: int
     labels: int
+    killed_after: int
     delivery: DeliveryReport
     blobs: Sequence[Blob]
     seconds: float
@@ -97,6 +99,7 @@ class Verification:
         """The result, for JSON."""
         return {
             "requests": len(self.requests),
+            "killed_after": self.killed_after,
             "accepted": self.delivery.accepted,
             "delivered": self.delivery.delivered,
             "lost": dict(self.delivery.lost),

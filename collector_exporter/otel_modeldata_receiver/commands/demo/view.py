@@ -152,7 +152,7 @@ def _drift(progress: Progress, *, is_utf8: bool) -> Iterator[Text]:
     """The median of the drifting feature, hour by hour."""
     if progress.delays and progress.clock is not None:
         text = Text.assemble(
-            ("    departure_delay, median by hour  ", "dim"), _sparkline(progress.delays, is_utf8=is_utf8)
+            ("   departure_delay, median by hour  ", "dim"), _sparkline(progress.delays, is_utf8=is_utf8)
         )
         yield text.append(f"  {progress.delays[-1]:,.0f} at {progress.clock:%H:%M} UTC")
 
