@@ -77,8 +77,7 @@ def test_an_interrupt_inside_a_deferred_part_comes_at_its_end(interrupts: None) 
 def test_each_signal_interrupts_and_its_handler_is_restored(interrupts: None, number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Interrupts(), pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), number)
-        signal.pause()
+        signal.raise_signal(number)
     assert signal.getsignal(number) == before
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from io import StringIO
+from typing import TYPE_CHECKING
 
-import pytest
 from rich.console import Console
 from rich.text import Text
 
 from otel_modeldata_receiver.commands.demo.progress import Progress
 from otel_modeldata_receiver.commands.demo.view import progress_view, rendered
+
+if TYPE_CHECKING:
+    import pytest
 
 NOW = datetime(2026, 11, 29, 11, 3, tzinfo=UTC)
 
