@@ -59,16 +59,16 @@ def facts_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return facts
 
 
-def processes_about(text: str) -> list[str]:
-    """The command lines of processes that have `text` in them."""
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of processes that have `folder` in it or in their environment (as TMPDIR, for example)."""
     found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            line = file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            line, variables = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
         except OSError:  # it has ended
             continue
-        if text in line:
-            found.append(line)
+        if str(folder).encode() in line + variables:
+            found.append(line.replace(b"\0", b" ").decode("utf-8", "replace"))
     return found
 
 
@@ -301,14 +301,15 @@ class Terminal:
 
 
 def test_in_a_terminal_studio_runs_until_ctrl_c(tmp_path: Path) -> None:
-    terminal = Terminal("--store", str(tmp_path), "--requests", "5")
+    terminal = Terminal("--store", str(tmp_path / "store"), "--requests", "5", TMPDIR=str(tmp_path))
     terminal.read_until("Ctrl-C ends it")
     (address,) = re.findall(r"Studio is at (http://127\.0\.0\.1:\d+/), Ctrl-C ends it", terminal.screen)
     with urllib.request.urlopen(address, timeout=DEADLINE_SECONDS) as answer:
         assert answer.headers["Content-Type"].startswith("text/html")
     assert terminal.interrupt() == 0
     assert "Traceback" not in terminal.screen
-    assert processes_about(str(tmp_path)) == []
+    assert processes_of(tmp_path) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
 @pytest.mark.parametrize("moment", ["trains on", "the flights of a day", "the receiver is gone"])
@@ -316,8 +317,8 @@ def test_ctrl_c_ends_the_demo_and_every_process_of_it_at_any_moment(
     tmp_path: Path, interrupts: None, moment: str
 ) -> None:
     with subprocess.Popen(
-        command("--store", str(tmp_path), "--requests", "400"),
-        env=environment(),
+        command("--store", str(tmp_path / "store"), "--requests", "400"),
+        env=environment(TMPDIR=str(tmp_path)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -329,7 +330,8 @@ def test_ctrl_c_ends_the_demo_and_every_process_of_it_at_any_moment(
         output, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, output) == (130, "")
     assert "Traceback" not in errors
-    assert processes_about(str(tmp_path)) == []
+    assert processes_of(tmp_path) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
 # --- Wrong usage --------------------------------------------------------------------------------------------------

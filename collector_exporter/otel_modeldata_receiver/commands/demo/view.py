@@ -48,23 +48,29 @@ def progress_view(*, is_quiet: bool) -> Iterator[Callable[[Progress], None]]:
     if is_quiet:
         yield lambda _: None
     elif console.is_terminal:
-        with Live(console=console, refresh_per_second=_PER_SECOND, transient=False) as live:
-            frame = _Frame(live)
+        frame = _Frame(console)
+        with Live(console=console, get_renderable=frame.rendered, refresh_per_second=_PER_SECOND) as live:
             yield frame.show
+            live.refresh()
     else:
         yield _Lines().show
 
 
 class _Frame:
-    """The view in a terminal."""
+    """The view in a terminal: it is drawn some times a second, whatever happens meanwhile."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self._spinner = Spinner("dots" if _is_utf8(live.console) else "line")
+    def __init__(self, console: Console) -> None:
+        self._is_utf8 = _is_utf8(console)
+        self._spinner = Spinner("dots" if self._is_utf8 else "line")
+        self._progress = Progress()
 
     def show(self, progress: Progress) -> None:
-        """Show it at the next refresh."""
-        self._live.update(rendered(progress, self._spinner, is_utf8=_is_utf8(self._live.console)))
+        """Draw it the next time."""
+        self._progress = progress
+
+    def rendered(self) -> RenderableType:
+        """What is drawn."""
+        return rendered(self._progress, self._spinner, is_utf8=self._is_utf8)
 
 
 class _Lines:
