@@ -47,7 +47,8 @@ def score(flight: Flight, x_request_id: str = Header()):
     context = BasicCorrelationContext(x_request_id, int(flight.departed.timestamp()))
     inputs.collect(frame, context)
 
-    probability = model.predict_proba(frame[FEATURES].astype(float))[:, 1]
+    features = frame[FEATURES].to_numpy(dtype=float, na_value=float("nan"))
+    probability = model.predict_proba(features)[:, 1]
     result = pd.DataFrame({"late": probability >= 0.5, "probability": probability})
     outputs.collect(result, context)
     return result.to_dict("records")[0]

@@ -13,7 +13,7 @@ def train(path):
     """A model trained on the flights of a CSV file, and its AUC on the last fifth of them."""
     flights = pd.read_csv(path)
     flights = flights[flights["arrival_delay"].notna()]  # a flight that was diverted has no label
-    features, late = flights[FEATURES], flights["arrival_delay"] >= 15
+    features, late = flights[FEATURES].to_numpy(), flights["arrival_delay"] >= 15
     seen = len(flights) * 4 // 5
     model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
     model.fit(features[:seen], late[:seen])
