@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +37,8 @@ class FoundEvent:
         path: of the request.
         status_code: of the response.
         latency_ms: from the first byte of the request to the end of the response.
+        content_type: the media type of the payload, if the line says it.
+        line: the first 64 KiB of the line. Of a line that was compacted and dropped, the same keys and values as JSON.
     """
 
     collection: str
@@ -53,6 +55,8 @@ class FoundEvent:
     path: str | None = None
     status_code: str | None = None
     latency_ms: str | None = None
+    content_type: str | None = None
+    line: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def time(self) -> datetime | None:

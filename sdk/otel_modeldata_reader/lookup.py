@@ -46,17 +46,20 @@ _MOST_DAMAGED: Final = 5
 """Places of damaged lines in a message."""
 _INDEXED_BYTES: Final = 16 << 20
 """Longer lines are not in the index: of a hostile one, each text could be an id."""
+_SHOWN_BYTES: Final = 64 << 10
+"""Of a line, for those who look at it."""
 _LINE_BYTES: Final = 64 << 10
 """First read of a line whose position is known."""
 
 
-def find_id(
+def find_id(  # noqa: PLR0913 (most are keywords)
     store: StoreAccess,
     objects: Sequence[StoredObject],
     wanted: str,
     window: Window,
     *,
     index: bool = True,
+    write: bool = True,
 ) -> FoundId:
     """Search for an id.
 
@@ -66,6 +69,7 @@ def find_id(
         wanted: the id.
         window: only folders of this window are searched.
         index: whether to use the index, and to write it.
+        write: whether the index may be written.
 
     Raises:
         UnknownNameError: no line has it.
@@ -87,7 +91,7 @@ def find_id(
     )
     lookup = _Lookup(store, known, collections, blobs, dropped)
     search = IdSearch(wanted)
-    found = lookup.find(search, blobs, write=index)
+    found = lookup.find(search, blobs, write=index and write)
     spans = [root for root in blobs if is_of_spans(root)]
     for trace_id in sorted({one.trace_id for one in found} - {"", wanted})[:_MOST_TRACES]:
         places = {one.place for one in found}
@@ -170,7 +174,7 @@ class _Lookup:
             into = writer if is_closed(date_of(part.blob)) else None
             for place, line in self._lines_with(search, part, into, progress, in_rows=names_ids_in_rows(root)):
                 if (match := search.match(line, root)) is not None:
-                    found.append(self._event(match, root, place))
+                    found.append(self._event(match, root, place, line))
                 elif len(self.damaged) < _MOST_DAMAGED and search.is_damaged(line) and place not in self.damaged:
                     self.damaged.append(place)
         found += self._in_dropped(search, parts, root_of, writer)
@@ -192,7 +196,7 @@ class _Lookup:
         for place, line, files in self._dropped.found(search, blobs, writer):
             self._put(files)
             if place is not None and (match := search.match(line, root_of[place.blob])) is not None:
-                found.append(self._event(match, root_of[place.blob], place))
+                found.append(self._event(match, root_of[place.blob], place, line))
                 if len(found) >= _MOST_EVENTS:
                     break
         return found
@@ -211,7 +215,7 @@ class _Lookup:
             if line is None or not search.is_in(line, root):
                 self._index.leave_out(name, f"it leads to {entry.blob}, line {entry.line}, which has not the id")
             elif (match := search.match(line, root)) is not None:
-                found.append((name, self._event(match, root, Place(blob=entry.blob, line=entry.line))))
+                found.append((name, self._event(match, root, Place(blob=entry.blob, line=entry.line), line)))
         return [event for name, event in found if self._index.has(name)]
 
     def _lines_of(self, entries: Sequence[Entry]) -> Iterator[bytes | None]:
@@ -282,7 +286,7 @@ class _Lookup:
                 self._may_write = False
                 logger.debug("the index is not written: %s", error)
 
-    def _event(self, match: Match, root: str, place: Place) -> FoundEvent:
+    def _event(self, match: Match, root: str, place: Place, line: bytes) -> FoundEvent:
         from .lines.event_time import NO_TIME, times_of  # noqa: PLC0415 (imports NumPy, only for lines that are found)
         from .lines.payloads import Payloads  # noqa: PLC0415 (likewise)
 
@@ -306,6 +310,8 @@ class _Lookup:
             path=envelope.path,
             status_code=envelope.statuscode,
             latency_ms=envelope.latencyms,
+            content_type=envelope.datacontenttype,
+            line=line[:_SHOWN_BYTES],
         )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from .catalog.catalog import Catalog
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_modeldata_reader import Store
+
+    from .profiles.baseline_profiles import BaselineProfiles
+    from .tables.tables import Tables
 
 __all__ = ["Studio"]
 
@@ -34,6 +40,24 @@ class Studio:
         self.baseline = baseline
         self.trace_url = trace_url
         self.cache = cache
+        self.catalog = Catalog(store.objects)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The rows of the store for queries."""
+        from .tables.tables import Tables  # noqa: PLC0415 (imports pyarrow)
+
+        return Tables(self.store.objects, lambda: self.catalog.listing().collections, self.cache)
+
+    @cached_property
+    def baselines(self) -> BaselineProfiles:
+        """The profiles of baselines."""
+        from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
+
+        return BaselineProfiles(self.tables)
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""
+        self.catalog.close()
+        if "tables" in self.__dict__:
+            self.__dict__.pop("tables").close()

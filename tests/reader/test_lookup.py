@@ -83,9 +83,11 @@ def test_an_event_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             trace_id=TRACE,
             span_id="b7ad6b7169203331",
             content=b'[{"age": 1}, {"age": 2}]',
+            content_type="application/json",
         ),
         *found.events[1:],
     )
+    assert found.events[0].line == (tmp_path / place.blob).read_bytes().splitlines()[place.line - 1]
     assert found.events[0].time == datetime(2026, 11, 22, 10, tzinfo=UTC)
     assert found.scanned > 0
 

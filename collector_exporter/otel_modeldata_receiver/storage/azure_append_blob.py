@@ -159,6 +159,13 @@ class AzureBlobStore:
             ]
         return sorted(found, key=lambda one: one.name)
 
+    async def folders(self, folder: str) -> list[str]:
+        """See `LockableStore.folders`."""
+        start = self._prefix + (f"{checked_name(folder)}/" if folder else "")
+        async with self._request("list folders", seconds=_WALK_SECONDS):
+            found = self._container.walk_blobs(name_starts_with=start, delimiter="/")
+            return sorted([one.name.removeprefix(start)[:-1] async for one in found if one.name.endswith("/")])
+
     async def create(self, name: str) -> BlobState | None:
         """See `Store.create`. Without the condition the service would empty a blob that exists."""
         async with self._request("create a blob"):

@@ -83,6 +83,10 @@ class LocalStore:
         """See `Store.walk`."""
         return await self._in_thread(self._walk, folder)
 
+    async def folders(self, folder: str) -> list[str]:
+        """See `LockableStore.folders`."""
+        return await self._in_thread(self._folders, folder)
+
     async def create(self, name: str) -> BlobState | None:
         """See `Store.create`."""
         return await self._in_thread(self._create, self._path(name))
@@ -164,30 +168,45 @@ class LocalStore:
         return sorted(parent + name for name in names if name.startswith(start) and name.endswith(BLOB_SUFFIX))
 
     def _walk(self, folder: str) -> list[StoredObject]:
-        if not self._root.is_dir():
-            raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
+        self._check_root()
         start = self._path(folder) if folder else self._root
+        root = len(str(self._root).rstrip(os.sep)) + 1
         objects = []
         left_out: list[str] = []
         try:
             for here, _, names in os.walk(start, onerror=_raise):
-                for path in (Path(here, name) for name in names):
+                for path in (f"{here}{os.sep}{name}" for name in names):  # a Path for each takes half of the time
                     with contextlib.suppress(FileNotFoundError):  # a draft that was renamed meanwhile
-                        found = path.lstat()
+                        found = os.lstat(path)
                         if stat.S_ISLNK(found.st_mode):
-                            if not self._is_inside(path):
-                                left_out.append(str(path))
+                            if not self._is_inside(Path(path)):
+                                left_out.append(path)
                                 continue
-                            found = path.stat()
+                            found = os.stat(path)  # noqa: PTH116 (see above)
                         if not stat.S_ISREG(found.st_mode):  # a pipe has no end
                             continue
-                        name = path.relative_to(self._root).as_posix()
+                        name = path[root:].replace(os.sep, "/")
                         objects.append(StoredObject(name=name, size=found.st_size, modified=found.st_mtime))
         except OSError as error:
             raise _failure("list", start, error) from error
         if left_out:
             logger.warning("left out %d links to no file of this store, such as %r", len(left_out), left_out[0])
         return sorted(objects, key=lambda one: one.name)
+
+    def _check_root(self) -> None:
+        if not self._root.is_dir():
+            raise StoreCheckError(f"expected a folder of blobs, got none at {str(self._root)!r}: correct its path")
+
+    def _folders(self, folder: str) -> list[str]:
+        self._check_root()
+        start = self._path(folder) if folder else self._root
+        try:
+            with os.scandir(start) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _failure("list", start, error) from error
 
     def _is_inside(self, link: Path) -> bool:
         """Whether a link leads to a file of this store: whoever writes into it could have any other file read."""

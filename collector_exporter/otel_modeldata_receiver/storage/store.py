@@ -129,9 +129,14 @@ def checked_name(name: str) -> str:
     Raises:
         ValueError: empty, absolute or `.`/`..`/empty segments, a backslash, or a control character.
     """
-    if "\\" in name or not name.isprintable() or any(part in {"", ".", ".."} for part in name.split("/")):
+    if not is_checked_name(name):
         raise ValueError(
             f"expected a relative name without '..', '//', a backslash or control characters, got {name!r}: "
             "check endpoint, deployment and collection before building a path from them"
         )
     return name
+
+
+def is_checked_name(name: str) -> bool:
+    """Whether `checked_name` lets a name pass; a listing may have others, which other programs made."""
+    return "\\" not in name and name.isprintable() and not any(part in {"", ".", ".."} for part in name.split("/"))

@@ -21,7 +21,7 @@ from otel_modeldata_receiver.layout.partition import SHADOW_SUFFIX
 from otel_modeldata_receiver.retry import retry_for
 from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.parking import parked_names
-from otel_modeldata_receiver.storage.store import BLOB_SUFFIX
+from otel_modeldata_receiver.storage.store import BLOB_SUFFIX, is_checked_name
 
 from ..exceptions import ReaderError
 from .ledger import Ledger
@@ -156,19 +156,21 @@ class _Auditor:
     ) -> None:
         self._store = store
         self._selection = selection
-        self._objects = objects
+        self._objects = [one for one in objects if is_checked_name(one.name)]
+        self._foreign_names = [one.name for one in objects if not is_checked_name(one.name)]
         self._lines = lines
         self._records = records
-        self._ledger = Ledger(_payloads(objects), _is_at(store))
+        self._ledger = Ledger(_payloads(self._objects), _is_at(store))
         self._parked: Counter[str] = Counter()
         self._audited: set[str] = set()
-        parked_as = {_final_name(one.name): one.name for one in objects if _final_name(one.name) != one.name}
+        parked_as = {_final_name(one.name): one.name for one in self._objects if _final_name(one.name) != one.name}
         self._quarantine = QuarantineAudit(store, selection, self._ledger, parked_as)
 
     async def run(self, reports: Sequence[DeliveryReport]) -> Audit:
         if self._records is not None:
             await asyncio.to_thread(self._records.look, self._objects)
             self._objects = [one for one in self._objects if one.name not in self._records.copies]
+        self._note_foreign_names()
         blobs, shadows = self._selected([one for one in self._objects if not parked_names.is_parked(one.name)])
         within = [blob for blob in blobs if self._selection.hours(parse_blob_path(blob.name).date)]
         await self._read_lines([blob for blob in within if not _is_quarantine(blob)])
@@ -192,6 +194,13 @@ class _Auditor:
             torn_notes=torn_notes,
             **self._recorded(),
         )
+
+    def _note_foreign_names(self) -> None:
+        """Count blobs whose lines cannot be read because no store reads their names."""
+        for name in self._foreign_names:
+            if name.endswith(BLOB_SUFFIX) and self._is_selected(parse_blob_path(name)):
+                reason = "expected a name without a backslash or control characters, got one that no store reads"
+                self._ledger.unreadable.add(repr(name)[1:-1], 1, reason)
 
     def _recorded(self) -> dict[str, Any]:
         """What the store says about its lines."""

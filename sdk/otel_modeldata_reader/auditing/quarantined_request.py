@@ -14,14 +14,14 @@ from otel_modeldata_receiver.exceptions import UndecodableError
 from otel_modeldata_receiver.mapping import protowire
 from otel_modeldata_receiver.mapping.quarantine import Rejected
 
-from .quarantine_line import event_of, origin_of, texts_of
+from .quarantine_line import decode_base64, event_of, identify, origin_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .quarantine_line import QuarantinedEvent, QuarantinedLine
 
-__all__ = ["events"]
+__all__ = ["events", "events_in_line"]
 
 _FIRST: Final = 0x0A
 """The tag of the resources of a request, and of the resource of their records."""
@@ -54,6 +54,17 @@ def events(line: QuarantinedLine, request: bytes) -> list[tuple[str, Quarantined
     except UndecodableError:
         pass  # the bytes were changed in the store: the other records are counted as those of nobody
     return found
+
+
+def events_in_line(line: QuarantinedLine) -> list[QuarantinedEvent]:
+    """The events that a quarantine line itself has; of those in objects of their own nothing is known."""
+    if line.request:
+        return [event for _, event in events(line, decode_base64(line.request))]
+    if not line.record and not line.resource:
+        return []
+    resource = decode_base64(line.resource)
+    is_lost = bool(line.resourceref or (line.resource and not resource))
+    return [identify(decode_base64(line.record), None if is_lost else resource)]
 
 
 def _resources(request: bytes) -> Iterator[tuple[bytes, Iterator[bytes]]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from ..exceptions import StoreBusyError, StoreUnavailableError
 from .byte_ranges import ByteRange
 from .compacted_name import PARQUET
+from .opened_store import OpenedStore, in_one_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Piece", "StoreAccess"]
 
 _T = TypeVar("_T")
-_RETRY_SECONDS: Final = 10.0
-"""How long a request to a distant store is retried; what a folder of this machine refuses, it refuses again."""
-_CLOSE_SECONDS: Final = 5.0
-"""How long closing waits for requests that are under way."""
 _READ_BYTES: Final = 4 << 20
 _LOCAL_READS_AHEAD: Final = 2
 _READS_AHEAD: Final = 4
@@ -76,7 +73,7 @@ class StoreAccess:
         self._access = access
         self.shown = shown_store(url)
         self._lock = threading.Lock()
-        self._opened: _Opened | None = None
+        self._opened: OpenedStore | None = None
         self._open()  # a wrong URL is an error here, not at the first read
 
     def __repr__(self) -> str:
@@ -101,18 +98,45 @@ class StoreAccess:
     def walk(self, folder: str = "") -> Sequence[StoredObject]:
         """Everything below a folder, in ascending order of names; nothing for a folder that does not exist.
 
-        Names that no store reads, such as those with control characters, are left out: other programs made them.
+        Names that no store reads, such as those with a backslash or control characters, are left out: other programs
+        made them.
 
         Raises:
             StoreUnavailableError: the store is missing, cannot be reached, or may not be read.
         """
-        found = [one for one in self._run(lambda store: store.walk(folder)) if one.name.isprintable()]
+        from otel_modeldata_receiver.storage.store import is_checked_name  # noqa: PLC0415 (see above)
+
+        found = [one for one in self._run(lambda store: store.walk(folder)) if is_checked_name(one.name)]
         inside = f"{PARQUET}/"
         if folder or not any(one.name.startswith(inside) for one in found):
             return found
         # A compaction may remove lines once their files are listed. So files are listed after lines.
         files = self.walk(PARQUET)
         return sorted([*(one for one in found if not one.name.startswith(inside)), *files], key=lambda one: one.name)
+
+    def walk_each(self, folders: Iterable[str]) -> Iterator[Sequence[StoredObject]]:
+        """Everything below each of some small folders, in their order; later ones are being listed meanwhile.
+
+        Names that no store reads are left out, as by `walk`.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        from otel_modeldata_receiver.storage.store import is_checked_name  # noqa: PLC0415 (see above)
+
+        for found in self._side_by_side(_walker(one) for one in folders):
+            yield [one for one in found if is_checked_name(one.name)]
+
+    def folders_of(self, folders: Iterable[str]) -> Iterator[Sequence[str]]:
+        """The names of the folders directly below each of some folders, in their order; see `walk_each`.
+
+        Raises:
+            StoreUnavailableError: as for `walk`.
+        """
+        from otel_modeldata_receiver.storage.store import is_checked_name  # noqa: PLC0415 (see above)
+
+        for found in self._side_by_side(_lister(one) for one in folders):
+            yield [one for one in found if is_checked_name(one)]
 
     def read(self, name: str, size: int) -> bytes:
         """The first `size` bytes of a blob or object.
@@ -265,6 +289,20 @@ class StoreAccess:
             for *_, future in reads:
                 future.cancel()
 
+    def _side_by_side(self, calls: Iterator[Callable[[LockableStore], Coroutine[Any, Any, _T]]]) -> Iterator[_T]:
+        """The results of small requests in their order; later ones are under way meanwhile."""
+        waiting: deque[Future[_T]] = deque()
+        try:
+            for call in calls:
+                waiting.append(self._start(call))
+                if len(waiting) >= _SMALL_READS_AHEAD:
+                    yield self._result(waiting.popleft())
+            while waiting:
+                yield self._result(waiting.popleft())
+        finally:
+            for future in waiting:
+                future.cancel()
+
     def _check_no_link(self, name: str) -> None:
         """Raise StoreUnavailableError if a link leads a name out of the store: its writers choose where it leads."""
         from otel_modeldata_receiver.config.store_url import meant_store  # noqa: PLC0415 (see above)
@@ -297,8 +335,8 @@ class StoreAccess:
                 opened = self._open()
             return opened.start(call)
 
-    def _open(self) -> _Opened:
-        self._opened = opened = _Opened(self._url, self._access)
+    def _open(self) -> OpenedStore:
+        self._opened = opened = OpenedStore(self._url, self._access)
         # Also when a caller forgets it, and at the end of the process.
         self._closing = weakref.finalize(self, opened.close)
         return opened
@@ -315,59 +353,7 @@ class StoreAccess:
         except (LockHeldError, LockLostError) as error:
             raise StoreBusyError(str(error)) from None
         except (ReceiverError, UnicodeError) as error:  # a folder whose name is no text of Unicode
-            raise StoreUnavailableError(_in_one_sentence(error)) from None
-
-
-class _Opened:
-    """An open store and the event loop of its calls, whose thread starts with the first one."""
-
-    def __init__(self, url: str, access: AccessConfig | None) -> None:
-        import asyncio  # noqa: PLC0415 (slow to import)
-
-        from otel_modeldata_receiver.config.store_url import is_azure, meant_store  # noqa: PLC0415 (see above)
-        from otel_modeldata_receiver.exceptions import ReceiverError  # noqa: PLC0415 (see above)
-        from otel_modeldata_receiver.retry import retry_for  # noqa: PLC0415 (see above)
-        from otel_modeldata_receiver.storage.open_store import open_store  # noqa: PLC0415 (see above)
-
-        self.pid = os.getpid()
-        self._retry_for = retry_for
-        self._start_on = asyncio.run_coroutine_threadsafe
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="modeldata-reader", daemon=True)
-        try:
-            self._retry_seconds = _RETRY_SECONDS if is_azure(meant_store(url)) else 0.0
-            self._store = open_store(url, access=access)
-        except (ReceiverError, UnicodeError) as error:  # as below
-            self._loop.close()
-            raise StoreUnavailableError(_in_one_sentence(error)) from None
-
-    def start(self, call: Callable[[LockableStore], Coroutine[Any, Any, _T]]) -> Future[_T]:
-        if not self._thread.is_alive():
-            self._thread.start()
-        attempts = self._retry_for(lambda: call(self._store), self._retry_seconds)
-        return self._start_on(attempts, self._loop)
-
-    def url(self, name: str) -> str:
-        return self._store.url(name)
-
-    def _run(self) -> None:
-        self._loop.run_forever()
-        self._loop.close()
-
-    def close(self) -> None:
-        if self.pid != os.getpid():
-            return
-        if not self._thread.is_alive():
-            self._loop.close()
-            return
-        closed = self._start_on(self._store.close(), self._loop)
-        closed.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
-        if threading.current_thread() is not self._thread:  # where the garbage collector may run, too
-            self._thread.join(_CLOSE_SECONDS)
-
-
-def _in_one_sentence(error: Exception) -> str:
-    return "; ".join(str(error).splitlines())
+            raise StoreUnavailableError(in_one_sentence(error)) from None
 
 
 def _steps(blobs: Iterable[StoredObject | ByteRange]) -> Iterator[tuple[ByteRange, bool]]:
@@ -381,3 +367,11 @@ def _steps(blobs: Iterable[StoredObject | ByteRange]) -> Iterator[tuple[ByteRang
 
 def _reader(name: str, start: int, end: int) -> Callable[[LockableStore], Coroutine[Any, Any, bytes]]:
     return lambda store: store.read(name, start, end)
+
+
+def _walker(folder: str) -> Callable[[LockableStore], Coroutine[Any, Any, Sequence[StoredObject]]]:
+    return lambda store: store.walk(folder)
+
+
+def _lister(folder: str) -> Callable[[LockableStore], Coroutine[Any, Any, Sequence[str]]]:
+    return lambda store: store.folders(folder)

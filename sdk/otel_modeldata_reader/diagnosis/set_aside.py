@@ -18,8 +18,8 @@ from otel_modeldata_receiver.layout.partition import QUARANTINE
 from otel_modeldata_receiver.storage.mounts import mount_of
 from otel_modeldata_receiver.storage.parking.parked_names import PARKED, parked_blob, place_of
 
-from ..auditing import quarantined_request
-from ..auditing.quarantine_line import QuarantinedLine, decode_base64, identify
+from ..auditing.quarantine_line import QuarantinedLine
+from ..auditing.quarantined_request import events_in_line
 from ..auditing.vanished_lines import FOLDER as VANISHED
 from ..auditing.vanished_lines import is_note, read_note
 from ..blobs.byte_ranges import ByteRange
@@ -159,14 +159,7 @@ def _count(raw: bytes, scope: Scope, ours: _Tally, unknown: _Tally) -> None:
         line = _decode(raw)
     except (ValueError, RecursionError):
         return
-    if line.request:
-        events = [event for _, event in quarantined_request.events(line, decode_base64(line.request))]
-    elif line.record or line.resource:
-        resource = decode_base64(line.resource)
-        is_lost = bool(line.resourceref or (line.resource and not resource))  # large ones are not read here
-        events = [identify(decode_base64(line.record), None if is_lost else resource)]
-    else:
-        events = []
+    events = events_in_line(line)
     rest = max(0, line.records - len(events))
     for event in events:
         _count_one(line, "/".join(event.tenant or ()), event.collection or line.collection, 1, scope, ours, unknown)

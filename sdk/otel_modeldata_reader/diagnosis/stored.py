@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .finding import Outcome
     from .seen import Seen
 
-__all__ = ["Stored", "stored"]
+__all__ = ["Stored", "listed_findings", "stored"]
 
 _SHOWN: Final = 5
 _CLOSE: Final = 0.82
@@ -92,6 +92,12 @@ def stored(store: StoreAccess, scope: Scope) -> Stored:
             *_copies(store, scope),
         ),
     )
+
+
+def listed_findings(collections: Sequence[Seen], scope: Scope) -> Iterator[Finding]:
+    """What the names, sizes and times of blobs say is wrong; nothing is read."""
+    yield from _times(collections, scope)
+    yield from _rates(collections, scope)
 
 
 def _objects_of(store: StoreAccess, name: str) -> list[StoredObject]:

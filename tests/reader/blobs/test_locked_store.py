@@ -56,7 +56,7 @@ def test_a_lock_whose_file_is_gone_is_lost(tmp_path: Path) -> None:
 
 def test_a_container_has_one_holder_and_is_free_again(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
-    monkeypatch.setattr("otel_modeldata_reader.blobs.store_access._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("otel_modeldata_reader.blobs.opened_store._RETRY_SECONDS", 0.0)
     url = f"az://{azurite.new_container()}/prefix"
     with StoreAccess(url).locked("erase") as check:
         check()
@@ -68,7 +68,7 @@ def test_a_container_has_one_holder_and_is_free_again(azurite: Azurite, monkeypa
 
 def test_a_lease_that_was_broken_is_lost(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
-    monkeypatch.setattr("otel_modeldata_reader.blobs.store_access._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("otel_modeldata_reader.blobs.opened_store._RETRY_SECONDS", 0.0)
     monkeypatch.setattr("otel_modeldata_receiver.storage.locking.azure_lease._SAFE_SECONDS", -1.0)
     container = azurite.new_container()
     with StoreAccess(f"az://{container}").locked("erase") as check:

@@ -50,8 +50,8 @@ def address_argument(text: str) -> Address:
     host, colon, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     # An IPv6 address has brackets, as in a URL: "::1" could be the host "::" or a port too few.
-    is_right = colon and bare and ":" not in host.strip("[]") or (host.startswith("[") and host.endswith("]"))
-    if not (is_right and port.isascii() and port.isdecimal() and int(port) < 65_536):
+    is_host = bool(bare) and (":" not in host or host == f"[{bare}]")
+    if not (colon and is_host and port.isascii() and port.isdecimal() and int(port) < 65_536):
         raise argparse.ArgumentTypeError(
             f"expected HOST:PORT, got {text!r}: write 127.0.0.1:{DEFAULT_PORT}, [::1]:{DEFAULT_PORT}, or "
             f"0.0.0.0:{DEFAULT_PORT} for every address; port 0 is a free one"

@@ -6,10 +6,13 @@ of each other. It ends by itself when its holder dies.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ...exceptions import StoreError
 from ..store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["LOCK_NAME", "LockHeldError", "LockLostError", "LockableStore", "StoreLock", "held_by"]
 
@@ -40,7 +43,13 @@ class StoreLock(Protocol):
 
 
 class LockableStore(Store, Protocol):
-    """A store with a lock."""
+    """A store as commands work with it: it has a lock, and can be listed level by level."""
+
+    async def folders(self, folder: str) -> Sequence[str]:
+        """The names of the folders directly below `folder`, in ascending order; "" is the whole store.
+
+        Links are left out. A folder that does not exist has none.
+        """
 
     async def lock(self, holder: str) -> StoreLock:
         """Take the lock of the store.

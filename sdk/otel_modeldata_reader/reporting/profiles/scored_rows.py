@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...reading import Reading
     from ...window import Window
 
-__all__ = ["Roles", "ScoredRows", "read_scored"]
+__all__ = ["Roles", "ScoredRows", "label_of", "read_scored", "roles_of"]
 
 MOST_ROWS: Final = 1_000_000
 _SEED: Final = 29
@@ -108,7 +108,7 @@ def read_scored(  # noqa: PLR0913 (where, when, and which columns)
         ReaderError: as for `Store.read`; UnknownNameError for a column that is named and missing.
     """
     inputs, outputs = f"{deployment}/model_inputs", f"{deployment}/model_outputs"
-    roles = _roles(own, named)
+    roles = roles_of(own, named)
     of_by = "inputs" if roles.by in own[0] else "outputs"
     wanted = [one for one in (roles.prediction, roles.score) if one is not None]
     sliced = [] if roles.by is None else [roles.by]
@@ -159,7 +159,7 @@ def _read(read: Callable[..., Reading], name: str, ends: tuple[Any, Any], own: S
     return there
 
 
-def _roles(own: tuple[Sequence[str], Sequence[str]], named: Roles) -> Roles:
+def roles_of(own: tuple[Sequence[str], Sequence[str]], named: Roles) -> Roles:
     """Which column is what, where it is not named; the label is known when labels are read.
 
     Raises:
@@ -183,13 +183,22 @@ def _roles(own: tuple[Sequence[str], Sequence[str]], named: Roles) -> Roles:
 
 def _with_label(roles: Roles, labels: pa.Table, named: str | None) -> Roles:
     """The roles with the column of labels."""
-    label, note = _label_of(labels, named)
+    label, note = label_of(own_columns(labels, ENVELOPE.names), named)
     notes = [one for one in (note, roles.note) if one is not None]
     return replace(roles, label=label, note="; ".join(notes) or None)
 
 
-def _label_of(labels: pa.Table, label: str | None) -> tuple[str | None, str | None]:
-    own = [one for one in own_columns(labels, ENVELOPE.names) if one not in {LABEL_ROW_ID, RENAMED_ROW_ID, LABEL_TIME}]
+def label_of(columns: Sequence[str], label: str | None) -> tuple[str | None, str | None]:
+    """The column of labels, or why it is not known.
+
+    Args:
+        columns: the own columns of labels.
+        label: the one that is named.
+
+    Raises:
+        UnknownNameError: the one that is named is missing.
+    """
+    own = [one for one in columns if one not in {LABEL_ROW_ID, RENAMED_ROW_ID, LABEL_TIME}]
     if label is not None and label not in own:
         raise UnknownNameError(f"expected a column of the labels, got {label!r}: they have {', '.join(own)}")
     if label is not None:

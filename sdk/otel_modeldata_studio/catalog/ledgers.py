@@ -1,0 +1,215 @@
+"""What became of the events of each producer: by an audit of a small store, else by the numbers that seals have.
+
+An audit reads the envelopes of all lines that no seal remembers, so its result is kept until the store has changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_reader.auditing.audit import Selection, audit
+from otel_modeldata_reader.auditing.number_ranges import NumberRanges
+from otel_modeldata_reader.auditing.records.store_records import StoreRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from otel_modeldata_reader.auditing.audit import Audit
+    from otel_modeldata_reader.auditing.reconciliation import Reconciliation
+    from otel_modeldata_reader.blobs.listing import CollectionBlobs
+    from otel_modeldata_reader.blobs.store_access import StoreAccess
+
+    from .collection_hours import Folder
+    from .hour_counts import HourCounts
+    from .listing import Listing
+
+__all__ = ["Ledger", "LedgerLine", "Ledgers", "sealed_ledger"]
+
+_MOST_BYTES: Final = 96 << 20
+_MOST_OBJECTS: Final = 20_000
+_MOST_RANGES: Final = 100
+_MOST_LINES: Final = 2_000
+_MOST_PROBLEMS: Final = 20
+_SHARE: Final = 10
+"""Audits take at most one part of the time in this number of parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerLine:
+    """The events of one producer and collection.
+
+    Attributes:
+        root: folder of the collection, as the names of its events say it.
+        producer: the process; empty for lines that name none.
+        stored: events in the store.
+        quarantined: events in quarantine.
+        duplicates: further lines with the id of a stored event.
+        missing: events that are nowhere, though others with later numbers are there.
+        gaps: the first and the last number of each range that is missing, at most 100.
+        note: what else is wrong with the numbers, in words.
+    """
+
+    root: str
+    producer: str
+    stored: int
+    quarantined: int = 0
+    duplicates: int = 0
+    missing: int = 0
+    gaps: tuple[tuple[int, int], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """A ledger.
+
+    Attributes:
+        lines: those with missing events first.
+        is_audited: whether every line was looked at.
+        problems: what is wrong with lines, in sentences.
+    """
+
+    lines: tuple[LedgerLine, ...] = ()
+    is_audited: bool = True
+    problems: tuple[str, ...] = ()
+
+    def of(self, root: str) -> tuple[int, int] | None:
+        """The missing events and the duplicates of a collection; None if no event of it has a number."""
+        found = [one for one in self.lines if one.root == root and one.producer]
+        return (sum(one.missing for one in found), sum(one.duplicates for one in found)) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A ledger, what it was made of, and when it may be made again."""
+
+    ledger: Ledger
+    sizes: object
+    next: float
+
+
+class Ledgers:
+    """Audits a store, as a whole or by deployment.
+
+    Args:
+        store: has the lines.
+    """
+
+    def __init__(self, store: StoreAccess) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._made: dict[str, _Made] = {}
+
+    def known(self, name: str = "") -> Ledger | None:
+        """The latest ledger of a deployment or of the store; None if none was made."""
+        made = self._made.get(name) or self._made.get("")
+        return None if made is None else made.ledger
+
+    def audited(self, listing: Listing, name: str = "") -> Ledger | None:
+        """The ledger by an audit; None if that takes long.
+
+        Args:
+            listing: of the store.
+            name: `endpoint/deployment`; empty for the whole store.
+
+        Raises:
+            ReaderError: the store cannot be read.
+        """
+        chosen = {root: one for root, one in listing.collections.items() if not name or root.startswith(f"{name}/")}
+        sizes = {root: _size(one) for root, one in chosen.items()}
+        objects = sum(len(one.blobs) + len(one.compacted) for one in listing.collections.values()) + len(listing.aside)
+        if not listing.is_whole or objects > _MOST_OBJECTS or sum(sizes.values()) > _MOST_BYTES:
+            return None
+        signature = (sizes, {one.name: one.size for one in listing.aside.values()})
+        with self._lock:
+            made = self._made.get(name)
+            if made is None or (made.sizes != signature and time.monotonic() >= made.next):
+                started = time.monotonic()
+                ledger = _ledger(self._audit(name), name)
+                ended = time.monotonic()
+                made = self._made[name] = _Made(ledger, signature, ended + (ended - started) * _SHARE)
+            return made.ledger
+
+    def _audit(self, name: str) -> Audit:
+        endpoint, _, deployment = name.partition("/")
+        selection = Selection(endpoint=endpoint or None, deployment=deployment or None)
+        records = StoreRecords(self._store)
+        return self._store.run(lambda opened: audit(opened, selection, (), lambda *_: None, records=records))
+
+
+def sealed_ledger(collections: Mapping[str, Sequence[Folder]], counts: HourCounts) -> Ledger:
+    """The ledger of what is sealed, as far as the seals were read; events in hours without a seal are not in it.
+
+    Args:
+        collections: the folders of each.
+        counts: what seals count.
+    """
+    lines = []
+    for root, folders in collections.items():
+        numbers: dict[str, NumberRanges] = {}
+        for folder in folders:
+            sealed = counts.sealed(folder.summaries)
+            for producer, ranges in ((sealed and sealed.producers) or {}).items():
+                numbers.setdefault(producer, NumberRanges()).add_ranges(ranges)
+        lines += [_of_numbers(root, producer, found) for producer, found in numbers.items()]
+    return Ledger(lines=_ordered(lines), is_audited=False)
+
+
+def _of_numbers(root: str, producer: str, numbers: NumberRanges) -> LedgerLine:
+    ranges = numbers.ranges()
+    gaps = numbers.holes(ranges[0][0], ranges[-1][1])
+    return LedgerLine(
+        root=root,
+        producer=producer,
+        stored=len(numbers),
+        missing=sum(last - first + 1 for first, last in gaps),
+        gaps=tuple(gaps[:_MOST_RANGES]),
+    )
+
+
+def _size(found: CollectionBlobs) -> int:
+    return sum(one.size for one in found.blobs)
+
+
+def _ledger(found: Audit, name: str) -> Ledger:
+    lines = [_line(one) for one in found.reconciliations]
+    return Ledger(lines=_ordered(lines), problems=tuple(_problems(found, name)))
+
+
+def _line(one: Reconciliation) -> LedgerLine:
+    problems = {kind: text for kind, text in one.problems_by_kind.items() if kind != "missing"}
+    return LedgerLine(
+        root=f"{one.endpoint}/{one.deployment}/{one.collection}",
+        producer=one.producer,
+        stored=one.stored,
+        quarantined=one.quarantined,
+        duplicates=one.duplicates,
+        missing=one.missing,
+        gaps=tuple(one.gaps[:_MOST_RANGES]) if one.missing else (),
+        note="; ".join(problems.values()),
+    )
+
+
+def _ordered(lines: Iterable[LedgerLine]) -> tuple[LedgerLine, ...]:
+    return tuple(sorted(lines, key=lambda one: (-one.missing, -one.duplicates, one.root, one.producer))[:_MOST_LINES])
+
+
+def _problems(found: Audit, name: str) -> Iterable[str]:
+    inside = f"{name}/" if name else ""
+    damaged = [one for one in found.ledger.unreadable.locations if one.blob.startswith(inside)]
+    if damaged:
+        first = damaged[0]
+        count = found.ledger.unreadable.count if not name else len(damaged)
+        yield (
+            f"{count:,} line(s) cannot be read, and readers leave them out: {first.reason[:200]} in "
+            f"{first.blob[:300]}, line {first.line}"
+        )
+    if found.ledger.dataref.count:
+        yield f"{found.ledger.dataref.count:,} line(s) refer to a payload that the store does not have"
+    if found.ledger.forged.count:
+        yield f"{found.ledger.forged.count:,} line(s) are in the folder of another deployment than they name"
+    sentences = [*(one.sentence for one in found.vanished), *(one.sentence for one in found.seals)]
+    yield from (f"acknowledged lines are gone or changed: {one}" for one in sentences[:_MOST_PROBLEMS])

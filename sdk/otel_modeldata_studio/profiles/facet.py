@@ -1,0 +1,188 @@
+"""A facet: how the values of a column are spread in a window, beside a baseline that fixes the bins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from otel_modeldata_reader.reporting.measures.bins import bin_counts, even_edges, fixed_edges
+from otel_modeldata_reader.reporting.measures.distances import population_stability
+
+from ..queries.moments import iso_of_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from otel_modeldata_reader.reporting.measures.bins import Floats
+    from otel_modeldata_reader.reporting.profiles.table_profile import ColumnProfile
+
+    from ..queries.joined_rows import OwnColumn
+
+__all__ = ["Bin", "Facet", "Value", "bins_of", "comparable", "counted_facet", "edges_for", "facet_of", "psi_of"]
+
+_SHOWN_VALUES: Final = 20
+
+
+class Bin(msgspec.Struct, frozen=True, kw_only=True):
+    """Values from `low` up to, not including, `high`; of times as ISO 8601 texts."""
+
+    low: float | str
+    high: float | str
+    count: int
+    baseline: int | None = None
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a value is there."""
+
+    value: str
+    count: int
+    baseline: int | None = None
+
+
+class Facet(msgspec.Struct, frozen=True, kw_only=True):
+    """A column; `rows`, `nulls` and all counts are of the sample, which is `sample` of the rows of the window."""
+
+    column: str
+    kind: str
+    rows: int
+    nulls: int
+    distinct: int | None = None
+    bins: Sequence[Bin] = ()
+    values: Sequence[Value] = ()
+    other: int = 0
+    other_baseline: int | None = None
+    psi: float | None = None
+    sample: float = 1.0
+
+
+def facet_of(column: OwnColumn, window: ColumnProfile, baseline: ColumnProfile | None, share: float) -> Facet:
+    """The facet of a column.
+
+    Args:
+        column: which one.
+        window: its values.
+        baseline: None without one, or where it has no values of this kind.
+        share: of the rows of the window that the profile is of.
+    """
+    baseline = comparable(window, baseline)
+    facet = Facet(
+        column=column.name,
+        kind=_kind(column, window),
+        rows=window.summary.rows,
+        nulls=window.summary.nulls,
+        distinct=window.summary.distinct,
+        sample=share,
+    )
+    if window.kind in {"number", "time"} or (window.is_empty and baseline is not None and len(baseline.values)):
+        return _binned(facet, window, baseline, is_time=column.kind == "time")
+    if window.kind == "category" or window.categories:
+        return counted_facet(facet, window.categories, None if baseline is None else baseline.categories)
+    return facet
+
+
+def edges_for(window: ColumnProfile, baseline: ColumnProfile | None) -> Floats | None:
+    """The inner edges of the bins that are shown; None without any value."""
+    values = baseline.values if baseline is not None and len(baseline.values) else window.values
+    return even_edges(values) if len(values) else None
+
+
+def bins_of(
+    edges: Floats,
+    counts: Sequence[int],
+    baseline: Sequence[int] | None,
+    limits: tuple[float, float],
+    *,
+    is_time: bool,
+) -> list[Bin]:
+    """The bins of some edges; empty ones at the ends are left out.
+
+    Args:
+        edges: the inner ones.
+        counts: one more than there are edges.
+        baseline: likewise.
+        limits: the least and the largest value, which are the outer edges.
+        is_time: whether they are seconds since the epoch.
+    """
+    low, high = min(limits[0], float(edges[0])), max(limits[1], float(edges[-1]))
+    ends = [low, *map(float, edges), high]
+    found = []
+    for at, count in enumerate(counts):
+        of_baseline = None if baseline is None else int(baseline[at])
+        is_outer = at in {0, len(counts) - 1}
+        if is_outer and not count and not of_baseline:
+            continue
+        first, last = (iso_of_seconds(one) if is_time else one for one in ends[at : at + 2])
+        found.append(Bin(low=first, high=last, count=int(count), baseline=of_baseline))
+    if found:  # the last bin has its upper edge, too
+        found[-1] = msgspec.structs.replace(found[-1], high=iso_of_seconds(limits[1]) if is_time else limits[1])
+    return found
+
+
+def psi_of(window: ColumnProfile, baseline: ColumnProfile | None) -> float | None:
+    """The population stability index, as a report has it; None if there is nothing to compare."""
+    if baseline is None:
+        return None
+    if len(window.values) and len(baseline.values):
+        if window.are_rounded or baseline.are_rounded:
+            return None
+        edges = fixed_edges(baseline.values)
+        return population_stability(bin_counts(edges, baseline.values), bin_counts(edges, window.values))
+    if window.categories and baseline.categories:
+        names = sorted(window.categories.keys() | baseline.categories.keys())
+        of = [np.array([counts.get(name, 0) for name in names]) for counts in (baseline.categories, window.categories)]
+        return population_stability(*of)
+    return None
+
+
+def _binned(facet: Facet, window: ColumnProfile, baseline: ColumnProfile | None, *, is_time: bool) -> Facet:
+    edges = edges_for(window, baseline)
+    if edges is None:
+        return facet
+    both = [window.values] if baseline is None else [window.values, baseline.values]
+    limits = (min(float(one.min()) for one in both if len(one)), max(float(one.max()) for one in both if len(one)))
+    of_baseline: Any = None if baseline is None else bin_counts(edges, baseline.values)
+    bins = bins_of(edges, bin_counts(edges, window.values).tolist(), of_baseline, limits, is_time=is_time)
+    return msgspec.structs.replace(facet, bins=bins, psi=psi_of(window, baseline))
+
+
+def counted_facet(facet: Facet, window: Mapping[str, int], baseline: Mapping[str, int] | None) -> Facet:
+    """A facet of categories: the most frequent values of both, and the others together."""
+    known = baseline or {}
+    totals = max(1, sum(window.values())), max(1, sum(known.values()))
+
+    def weight(name: str) -> float:
+        return max(window.get(name, 0) / totals[0], known.get(name, 0) / totals[1])
+
+    names = sorted(window.keys() | known.keys(), key=lambda name: (-weight(name), name))
+    values = [
+        Value(value=name, count=window.get(name, 0), baseline=None if baseline is None else known.get(name, 0))
+        for name in names[:_SHOWN_VALUES]
+    ]
+    return msgspec.structs.replace(
+        facet,
+        values=values,
+        other=sum(window.get(name, 0) for name in names[_SHOWN_VALUES:]),
+        other_baseline=None if baseline is None else sum(known.get(name, 0) for name in names[_SHOWN_VALUES:]),
+        psi=population_stability(
+            np.array([known.get(name, 0) for name in names]), np.array([window.get(name, 0) for name in names])
+        )
+        if known and window
+        else None,
+    )
+
+
+def _kind(column: OwnColumn, window: ColumnProfile) -> str:
+    """Texts with few different values are categories."""
+    if column.kind in {"text", "category"} and not window.is_empty:
+        return "category" if window.kind == "category" else "text"
+    return column.kind
+
+
+def comparable(window: ColumnProfile, baseline: ColumnProfile | None) -> ColumnProfile | None:
+    """A baseline, if it has values of the same kind."""
+    if baseline is None or baseline.is_empty or not (window.is_empty or window.kind == baseline.kind):
+        return None
+    return baseline

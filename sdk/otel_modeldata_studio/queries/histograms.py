@@ -1,0 +1,74 @@
+"""Histograms and counts of values over all rows, in SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from .sql import Sql
+
+if TYPE_CHECKING:
+    from otel_modeldata_reader.reporting.measures.bins import Floats
+
+    from ..tables.piece import Kind
+    from .joined_rows import Chosen
+
+__all__ = ["MOST_VALUES", "bin_of", "binned", "counted"]
+
+MOST_VALUES: Final = 10_000
+"""A column with more different texts is no category, as in a report."""
+
+
+def binned(chosen: Chosen, name: str, kind: Kind, *edges: Floats) -> Sql:
+    """For each set of bins the number of a bin, then the rows in all of them, the least and the largest value.
+
+    The number is null for rows without a finite value.
+
+    Args:
+        chosen: the rows.
+        name: of the column.
+        kind: of it: numbers, or times, which become seconds since the epoch.
+        edges: the inner edges of each set of bins.
+    """
+    bins = [bin_of(one) for one in edges]
+    items = "".join(f"{text.text} AS b{at}, " for at, text in enumerate(bins))
+    numbers = ", ".join(f"b{at}" for at in range(len(bins)))
+    value = number(chosen.aliases[name], kind)
+    parameters = tuple(value for text in bins for value in text.parameters)
+    return (
+        Sql(f"SELECT {numbers}, count(*), min(v), max(v) FROM (SELECT {items}v FROM (", parameters)
+        + f"SELECT CASE WHEN isfinite({value}) THEN {value} END AS v FROM ("
+        + chosen.of_columns([name])
+        + f"))) GROUP BY {numbers}"
+    )
+
+
+def counted(chosen: Chosen, name: str) -> Sql:
+    """How often each text of a column is there, the most frequent first; null is one of them."""
+    text = f"CAST({chosen.aliases[name]} AS VARCHAR)"
+    return (
+        f"SELECT {text}, count(*) FROM ("
+        + chosen.of_columns([name])
+        + f") GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES + 1}"
+    )
+
+
+def number(column: str, kind: Kind) -> str:
+    """The value of a column as a float: times as seconds since the epoch."""
+    return f"epoch_ns(CAST({column} AS TIMESTAMP_NS)) / 1e9" if kind == "time" else f"CAST({column} AS DOUBLE)"
+
+
+def bin_of(edges: Floats) -> Sql:
+    """The number of the bin of `v`: how many edges are not above it, as `bin_counts` of a report has it."""
+    if len(edges) > 2:
+        low, step = float(edges[0]), float(edges[1] - edges[0])
+        if np.array_equal(low + step * np.arange(len(edges)), edges):
+            # The same products and sums as those of the edges, so that a value at an edge is in the same bin.
+            at = f"floor((v - {low!r}) / {step!r})"
+            exact = (
+                f"{at} + CAST(v >= {low!r} + {step!r} * ({at} + 1) AS INT) - CAST(v < {low!r} + {step!r} * {at} AS INT)"
+            )
+            return Sql(f"CAST(greatest(least({exact}, {len(edges) - 1}), -1) AS INT) + 1")
+    parts = " + ".join("CAST(v >= ? AS INT)" for _ in edges)
+    return Sql(f"({parts or 'v - v'})", tuple(float(one) for one in edges))

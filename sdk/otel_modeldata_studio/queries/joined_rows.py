@@ -1,0 +1,207 @@
+"""The rows of a deployment in SQL: those of its first side, with the columns of the others by row id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_reader.exceptions import UnknownNameError
+from otel_modeldata_reader.nearest import nearest
+from otel_modeldata_reader.window import Window
+
+from ..tables.slices import slices_near, spans_of
+from .filters import condition
+from .outcomes import LATENCY, STATUS, key_of_base, outcomes
+from .scans import scan
+from .sql import Sql
+from .sql import joined as conjunction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..tables.deployment_rows import DeploymentRows, Side
+    from ..tables.piece import Kind, Piece, Slice
+    from .filters import Filter
+
+__all__ = ["Chosen", "OwnColumn", "joined_rows", "own_column"]
+
+_MARGIN: Final = 120 * 1_000_000_000
+"""An output is within two minutes of its input; what is farther away has no partner here."""
+_OPEN: Final = Window()
+LABELS: Final = "labels"
+LABEL_ROW: Final = "data.row_id"
+LABEL_TIME: Final = "label_time"
+_OUTCOME: Final = "outcome"
+_OUTCOMES: Final[dict[str, Kind]] = {LATENCY: "number", STATUS: "integer"}
+_ENVELOPE: Final[dict[str, tuple[str, Kind]]] = {"time": ("_time", "time"), "correlationid": ("_correlationid", "text")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnColumn:
+    """A column of joined rows.
+
+    Attributes:
+        name: with its role, such as `inputs.age`.
+        role: of its side; empty for the columns of the envelope.
+        own: its name in the side.
+        kind: what can be done with it.
+        type: as text.
+    """
+
+    name: str
+    role: str
+    own: str
+    kind: Kind
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Joined rows that are chosen, as a query.
+
+    Attributes:
+        sql: a SELECT with `_row_id`, `_time`, other columns of the envelope, and the wanted columns by their aliases.
+        aliases: of the wanted columns.
+    """
+
+    sql: Sql
+    aliases: Mapping[str, str]
+
+    def of_columns(self, names: Sequence[str]) -> Sql:
+        """Only some columns, in this order; the time if there are none."""
+        return f"SELECT {', '.join(self.aliases[name] for name in names) or '_time'} FROM (" + self.sql + ")"
+
+    def counts(self, start: int, step: int) -> Sql:
+        """How many rows each step of time has: its number, and the rows.
+
+        Args:
+            start: of the first step, in nanoseconds since the epoch.
+            step: how long it is.
+        """
+        return f"SELECT (epoch_ns(_time) - {start}) // {step}, count(*) FROM (" + self.sql + ") GROUP BY 1"
+
+
+def own_column(rows: DeploymentRows, name: str) -> OwnColumn:
+    """A column by its name.
+
+    Raises:
+        UnknownNameError: no side has it.
+    """
+    if name in _ENVELOPE:
+        return OwnColumn(name=name, role="", own=name, kind=_ENVELOPE[name][1], type="")
+    if name in _OUTCOMES and rows.outcomes is not None:
+        return OwnColumn(name=name, role=_OUTCOME, own=name, kind=_OUTCOMES[name], type="")
+    role, _, own = name.partition(".")
+    side = rows.side(role)
+    if side is None or own not in side.columns:
+        known = [f"{one.role}.{column}" for one in rows.sides for column in one.columns]
+        raise UnknownNameError(
+            f"expected a column of the rows, got {name!r:.200}: {nearest(name, [*_ENVELOPE, *known])}"
+        )
+    column = side.columns[own]
+    return OwnColumn(name=name, role=role, own=own, kind=column.kind, type=column.type)
+
+
+def joined_rows(  # noqa: PLR0913 (most are keywords)
+    rows: DeploymentRows,
+    wanted: Sequence[OwnColumn],
+    filters: Sequence[Filter],
+    window: Window,
+    *,
+    base: Sequence[Piece | Slice] | None = None,
+    envelope: Sequence[str] = ("row_id", "time"),
+    ids: Sequence[str] | None = None,
+) -> Chosen:
+    """The rows that all filters choose.
+
+    A side is read only if a column of it is wanted or filtered. A row id that a side has twice has no partner there, as
+    in a reading.
+
+    Args:
+        rows: the sides.
+        wanted: columns of the result.
+        filters: all must hold.
+        window: only rows of this window.
+        base: only these rows of the first side; None means all of its pieces.
+        envelope: the columns of the envelope that the result has; `row_id` and `time` among them.
+        ids: only the rows with these row ids.
+
+    Raises:
+        ReaderError: a filter does not fit.
+    """
+    filtered = [own_column(rows, one.column) for one in filters]
+    every = list({one.name: one for one in (*wanted, *filtered)}.values())
+    aliases = {one.name: _alias(one, at) for at, one in enumerate(every)}
+    needed = {one.role for one in every if one.role} - {rows.base.role}
+    outcome = rows.outcomes if _OUTCOME in needed else None
+    needed -= {_OUTCOME}
+    keys = () if outcome is None else ("correlationid", "traceparent")
+    fields = tuple(dict.fromkeys((*envelope, *keys, *(one.name for one in every if not one.role))))
+    pieces = rows.base.pieces if base is None else base
+    own = {one.own: aliases[one.name] for one in every if one.role == rows.base.role}
+    conditions = [
+        (one.role, condition(by, aliases[one.name], one.kind)) for by, one in zip(filters, filtered, strict=True)
+    ]
+    first = scan(pieces, rows.base.columns, own, window, envelope=fields)
+    on_base = [part for role, part in conditions if role in {"", rows.base.role}]
+    if ids is not None:
+        on_base.append(Sql(f"coalesce(_row_id, '') IN ({', '.join('?' for _ in ids)})", tuple(ids)))
+    text = "WITH base AS (SELECT * FROM (" + first + ")" + _where(on_base) + ")"
+    items, joins = ["base.*"], ""
+    for number, role in enumerate(sorted(needed)):
+        side = rows.side(role)
+        assert side is not None  # noqa: S101 - it has a column
+        of_side = {one.own: aliases[one.name] for one in every if one.role == role}
+        text = text + f", side{number} AS (" + _side(side, of_side, pieces) + ")"
+        items += [f"side{number}.{alias}" for alias in of_side.values()]
+        joins += f" LEFT JOIN side{number} ON side{number}._row_id = base._row_id"
+    if outcome is not None:
+        text = text + ", outcome AS (" + outcomes(outcome, pieces) + ")"
+        items += [f"outcome.{name}" for name in _OUTCOMES]
+        joins += f" LEFT JOIN outcome ON outcome._key = {key_of_base(outcome)}"
+    others = [part for role, part in conditions if role in {*needed, _OUTCOME}]
+    return Chosen(sql=text + f" SELECT {', '.join(items)} FROM base{joins}" + _where(others), aliases=aliases)
+
+
+def _alias(column: OwnColumn, number: int) -> str:
+    if not column.role:
+        return _ENVELOPE[column.name][0]
+    return column.name if column.role == _OUTCOME else f"k{number}"
+
+
+def _where(parts: Sequence[Sql]) -> Sql:
+    return " WHERE " + conjunction(" AND ", parts) if parts else Sql("")
+
+
+def _side(side: Side, aliases: Mapping[str, str], base: Sequence[Piece | Slice]) -> Sql:
+    """One row for each row id that one row of a side has; of labels the last one of each row."""
+    if side.role == LABELS:
+        return _labels(side, aliases, min((one.first for one in base), default=0))
+    near = slices_near(side.pieces, spans_of(base), _MARGIN)
+    values = "".join(f", any_value({alias}) AS {alias}" for alias in aliases.values())
+    rows = scan(near, side.columns, aliases, _OPEN, envelope=("row_id",))
+    return (
+        f"SELECT _row_id{values} FROM ("
+        + rows
+        + ") WHERE _row_id IN (SELECT _row_id FROM base) GROUP BY _row_id HAVING count(*) = 1"
+    )
+
+
+def _labels(side: Side, aliases: Mapping[str, str], first: int) -> Sql:
+    """The last label of each row, in each column the last one that is not null."""
+    extra = {name: f"l{at}" for at, name in enumerate((LABEL_ROW, LABEL_TIME)) if name in side.columns}
+    later = [one for one in side.pieces if one.last >= first - _MARGIN]
+    rows = scan(
+        later, side.columns, {**aliases, **{name: alias for name, alias in extra.items() if name not in aliases}}, _OPEN
+    )
+    extra = {name: aliases.get(name, alias) for name, alias in extra.items()}
+    key = f"coalesce(CAST({extra[LABEL_ROW]} AS VARCHAR), _row_id)" if LABEL_ROW in extra else "_row_id"
+    time = f"coalesce(TRY_CAST({extra[LABEL_TIME]} AS TIMESTAMPTZ_NS), _time)" if LABEL_TIME in extra else "_time"
+    values = "".join(
+        f", arg_max({alias}, (_at, _time)) FILTER (WHERE {alias} IS NOT NULL) AS {alias}" for alias in aliases.values()
+    )
+    return (
+        f"SELECT _label AS _row_id{values} FROM (SELECT *, {key} AS _label, {time} AS _at FROM ("
+        + rows
+        + ")) WHERE _label IN (SELECT _row_id FROM base) GROUP BY _label"
+    )

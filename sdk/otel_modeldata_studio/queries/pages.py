@@ -1,0 +1,96 @@
+"""Pages of joined rows by keyset: the keys of a page first, then the cells of these rows.
+
+The key of a row is its time, its row id and the id of its event, so that two rows at one moment have an order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from .cells import cell_text
+from .joined_rows import joined_rows
+from .sql import Sql, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_modeldata_reader.window import Window
+
+    from ..tables.deployment_rows import DeploymentRows
+    from ..tables.piece import Piece, Slice
+    from .filters import Filter
+    from .joined_rows import OwnColumn
+
+__all__ = ["KEY_FIELDS", "RowKey", "cells_of_rows", "keys_of_page"]
+
+KEY_FIELDS: Final = ("row_id", "time", "event_id")
+_KEY: Final = "epoch_ns(_time), coalesce(_row_id, ''), coalesce(_event_id, '')"
+
+
+class RowKey(NamedTuple):
+    """The place of a row in the order of pages.
+
+    Attributes:
+        time: in nanoseconds since the epoch.
+        row_id: empty without one.
+        event_id: empty without one.
+    """
+
+    time: int
+    row_id: str
+    event_id: str
+
+
+def keys_of_page(  # noqa: PLR0913 (most are keywords)
+    rows: DeploymentRows,
+    filters: Sequence[Filter],
+    window: Window,
+    base: Sequence[Piece | Slice],
+    *,
+    start: RowKey | None,
+    count: int,
+    is_descending: bool,
+) -> Sql:
+    """The keys of the rows that follow a row, in their order.
+
+    Args:
+        rows: of the deployment.
+        filters: all must hold.
+        window: only rows of this window.
+        base: only rows of these pieces.
+        start: only rows behind this one.
+        count: at most so many.
+        is_descending: whether the latest row is first.
+
+    Raises:
+        ReaderError: a filter does not fit.
+    """
+    sign, word = ("<", "DESC") if is_descending else (">", "ASC")
+    text = f"SELECT {_KEY} FROM (" + joined_rows(rows, [], filters, window, base=base, envelope=KEY_FIELDS).sql + ")"
+    if start is not None:
+        text = text + Sql(f" WHERE _time {sign}= {moment(start.time)} AND ({_KEY}) {sign} (?, ?, ?)", tuple(start))
+    return text + f" ORDER BY _time {word}, 2 {word}, 3 {word} LIMIT {count}"
+
+
+def cells_of_rows(
+    rows: DeploymentRows,
+    columns: Sequence[OwnColumn],
+    ids: Sequence[str],
+    window: Window,
+    base: Sequence[Piece | Slice],
+) -> Sql:
+    """The key and the cells of the rows with some row ids.
+
+    Args:
+        rows: of the deployment.
+        columns: of the cells; each has two values, see `cells.py`.
+        ids: of the rows.
+        window: in which they are.
+        base: the pieces in which they are.
+
+    Raises:
+        ReaderError: a column has a name that DuckDB does not take.
+    """
+    chosen = joined_rows(rows, columns, [], window, base=base, envelope=KEY_FIELDS, ids=ids)
+    cells = [cell_text(chosen.aliases[one.name], one.kind) for one in columns]
+    return f"SELECT {', '.join([_KEY, *cells])} FROM (" + chosen.sql + ")"

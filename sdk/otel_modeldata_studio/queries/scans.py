@@ -1,0 +1,96 @@
+"""Scans of pieces: one SELECT for each group of files that have the wanted columns in the same way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..tables.piece import Piece, Slice
+from .sql import Sql, identifier, joined, literal, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from otel_modeldata_reader.window import Window
+
+    from ..tables.column import Column
+
+__all__ = ["ENVELOPE", "scan"]
+
+ENVELOPE = ("row_id", "time", "event_id", "correlationid", "traceparent", "modelversion")
+"""Columns of a row beside its own; in a scan they have these names with an underscore before them."""
+
+
+def scan(
+    pieces: Sequence[Piece | Slice],
+    columns: Mapping[str, Column],
+    aliases: Mapping[str, str],
+    window: Window,
+    *,
+    envelope: Iterable[str] = ("row_id", "time"),
+) -> Sql:
+    """The rows of pieces.
+
+    Args:
+        pieces: files, or some rows of files.
+        columns: the columns of all pieces.
+        aliases: the wanted own columns, and the names that they get.
+        window: only rows of this window.
+        envelope: the wanted columns of the envelope.
+    """
+    groups: dict[tuple[object, ...], list[Piece | Slice]] = {}
+    for one in pieces:
+        piece = one.piece if isinstance(one, Slice) else one
+        own = tuple(_expression(piece, columns[name]) for name in aliases)
+        is_inside = _is_inside(one, window)
+        key = (own, is_inside, one.piece.path, one.start) if isinstance(one, Slice) else (own, is_inside)
+        groups.setdefault(key, []).append(one)
+    selects = [
+        _select(key[0], some, aliases, window if not key[1] else None, tuple(envelope)) for key, some in groups.items()
+    ]
+    return joined(" UNION ALL ", selects) if selects else _nothing(aliases, tuple(envelope))
+
+
+def _select(
+    own: object,
+    some: Sequence[Piece | Slice],
+    aliases: Mapping[str, str],
+    window: Window | None,
+    envelope: tuple[str, ...],
+) -> Sql:
+    assert isinstance(own, tuple)  # noqa: S101 - made above
+    items = [f"{name} AS _{name}" for name in envelope]
+    items += [f"{text} AS {alias}" for text, alias in zip(own, aliases.values(), strict=True)]
+    paths = ", ".join(literal(one.piece.path if isinstance(one, Slice) else one.path) for one in some)
+    conditions = []
+    if window is not None:
+        conditions += [] if window.since is None else [f"time >= {moment(window.since)}"]
+        conditions += [] if window.until is None else [f"time < {moment(window.until)}"]
+    options = "hive_partitioning = false"
+    if isinstance(some[0], Slice):
+        options += ", file_row_number = true"
+        conditions.append(f"file_row_number BETWEEN {some[0].start} AND {some[0].start + some[0].rows - 1}")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return Sql(f"SELECT {', '.join(items)} FROM read_parquet([{paths}], {options}){where}")
+
+
+def _expression(piece: Piece, column: Column) -> str:
+    stored = piece.columns.get(column.name)
+    if stored is None:
+        return "NULL"
+    if not column.cast:
+        return identifier(stored.stored)
+    if column.cast == "VARCHAR" and stored.kind == "nested":
+        return f"CAST(to_json({identifier(stored.stored)}) AS VARCHAR)"
+    return f"CAST({identifier(stored.stored)} AS {column.cast})"
+
+
+def _is_inside(one: Piece | Slice, window: Window) -> bool:
+    first, last = window.bounds
+    return first <= one.first and one.last < last
+
+
+def _nothing(aliases: Mapping[str, str], envelope: tuple[str, ...]) -> Sql:
+    types = {"time": "TIMESTAMPTZ_NS"}
+    items = [f"CAST(NULL AS {types.get(name, 'VARCHAR')}) AS _{name}" for name in envelope]
+    items += [f"NULL AS {alias}" for alias in aliases.values()]
+    return Sql(f"SELECT {', '.join(items)} WHERE false")

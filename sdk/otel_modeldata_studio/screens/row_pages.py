@@ -1,0 +1,209 @@
+"""The table of Explore: pages of joined rows by keyset."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from otel_modeldata_reader.exceptions import ReaderError
+from otel_modeldata_reader.window import Window
+
+from ..queries.cells import cell_of
+from ..queries.filters import parse_filters
+from ..queries.joined_rows import own_column
+from ..queries.moments import iso
+from ..queries.outcomes import LATENCY, STATUS
+from ..queries.pages import RowKey, cells_of_rows, keys_of_page
+from ..tables.deployment_rows import LABELS, with_outcomes_of
+from ..tables.slices import slices_near
+from .explored import explored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..queries.filters import Filter
+    from ..queries.joined_rows import OwnColumn
+    from ..studio import Studio
+    from ..tables.deployment_rows import DeploymentRows
+
+__all__ = ["RowEntry", "RowsAnswer", "rows"]
+
+_MOST_ROWS: Final = 500
+_MOST_COLUMNS: Final = 200
+"""Of a page; a collection may have more."""
+
+
+class RowEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A row; `values` are in the order of the answer's columns."""
+
+    id: str
+    time: str
+    values: list[Any]
+    latency_ms: float | None = None
+    status: int | None = None
+    label: Any = None
+
+
+class RowsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of rows, the newest first or last. `columns_total` counts those that the deployment has."""
+
+    columns: list[str]
+    rows: list[RowEntry]
+    next: str | None
+    previous: str | None
+    columns_total: int = 0
+    pending: int = 0
+
+
+def rows(  # noqa: PLR0913 (most are keywords)
+    studio: Studio,
+    *,
+    deployment: str,
+    since: str | None = None,
+    until: str | None = None,
+    f: str | None = None,
+    columns: tuple[str, ...] = (),
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 100,
+    newest: bool = True,
+) -> RowsAnswer:
+    """A page of joined rows. A token is the place of a row, so that new rows move no page.
+
+    Args:
+        studio: has the store.
+        deployment: `endpoint/deployment`.
+        since: as for `Store.read`.
+        until: likewise.
+        f: filters as a JSON list, which all must hold.
+        columns: their names; empty for all of inputs and outputs.
+        after: the rows that follow this token.
+        before: the rows that precede it.
+        limit: rows of a page.
+        newest: whether the newest rows are first.
+
+    Raises:
+        ReaderError: a wrong argument, or the store cannot be read.
+    """
+    filters = parse_filters(f or "")
+    found, window = explored(studio, deployment, since, until, (*columns, *(one.column for one in filters)))
+    limit = min(limit, _MOST_ROWS)
+    every = _scored_columns(found)
+    wanted = ([own_column(found, name) for name in columns] if columns else every)[:_MOST_COLUMNS]
+    token = before if after is None else after
+    is_backward = after is None and before is not None
+    keys = _keys(
+        studio,
+        found,
+        filters,
+        window,
+        None if token is None else _decoded(token),
+        limit + 1,
+        is_descending=newest != is_backward,
+    )
+    has_more = len(keys) > limit
+    keys = keys[:limit]
+    if is_backward:
+        keys.reverse()
+    has_next = bool(keys) if is_backward else has_more
+    has_previous = has_more if is_backward else after is not None
+    return RowsAnswer(
+        columns=[one.name for one in wanted],
+        rows=_entries(studio, deployment, found, keys, wanted),
+        next=_token(keys[-1]) if keys and has_next else None,
+        previous=_token(keys[0]) if keys and has_previous else None,
+        columns_total=len(every),
+        pending=found.pending,
+    )
+
+
+def _keys(  # noqa: PLR0913, PLR0917 (what a page is of)
+    studio: Studio,
+    found: DeploymentRows,
+    filters: Sequence[Filter],
+    window: Window,
+    start: RowKey | None,
+    count: int,
+    *,
+    is_descending: bool,
+) -> list[RowKey]:
+    """The keys of rows in their order: pieces are read until no other can have an earlier one."""
+    order = sorted(found.base.pieces, key=lambda one: one.last if is_descending else one.first, reverse=is_descending)
+    if start is not None:
+        order = [one for one in order if (one.first <= start.time if is_descending else one.last >= start.time)]
+    keys: list[RowKey] = []
+    at, many = 0, 1
+    while at < len(order):
+        some, rest = order[at : at + many], order[at + many :]
+        text = keys_of_page(found, filters, window, some, start=start, count=count, is_descending=is_descending)
+        keys += [RowKey(*row) for row in studio.tables.database.rows(text.text, text.parameters)]
+        keys = sorted(set(keys), reverse=is_descending)[:count]
+        if rest and len(keys) == count:
+            edge = rest[0].last if is_descending else rest[0].first
+            if keys[-1].time > edge if is_descending else keys[-1].time < edge:
+                break
+        at, many = at + many, many * 2
+    return keys
+
+
+def _entries(
+    studio: Studio, deployment: str, found: DeploymentRows, keys: Sequence[RowKey], wanted: Sequence[OwnColumn]
+) -> list[RowEntry]:
+    """The rows of keys with their columns."""
+    if not keys:
+        return []
+    first, last = min(key.time for key in keys), max(key.time for key in keys)
+    window = Window(since=first, until=last + 1)
+    found = with_outcomes_of(studio.tables, deployment, found, window)
+    label, outcomes = _label_column(found), [] if found.outcomes is None else [LATENCY, STATUS]
+    others = [*([] if label is None else [label]), *(own_column(found, name) for name in outcomes)]
+    every = list({one.name: one for one in (*wanted, *others)}.values())
+    ids = tuple(dict.fromkeys(key.row_id for key in keys))
+    text = cells_of_rows(found, every, ids, window, slices_near(found.base.pieces, [(first, last)], 0))
+    by_key: dict[RowKey, list[Any]] = {}
+    for time, row_id, event_id, *values in studio.tables.database.rows(text.text, text.parameters):
+        pairs = zip(values[::2], values[1::2], every, strict=True)
+        by_key[RowKey(time, row_id, event_id)] = [cell_of(value, size, one.kind) for value, size, one in pairs]
+    places = {one.name: at for at, one in enumerate(every)}
+    entries = []
+    for key in keys:
+        if key not in by_key:  # an erasure took it meanwhile
+            continue
+        cells = by_key[key]
+        entries.append(
+            RowEntry(
+                id=key.row_id,
+                time=iso(key.time),
+                values=[cells[places[one.name]] for one in wanted],
+                latency_ms=cells[places[LATENCY]] if outcomes else None,
+                status=cells[places[STATUS]] if outcomes else None,
+                label=None if label is None else cells[places[label.name]],
+            )
+        )
+    return entries
+
+
+def _label_column(found: DeploymentRows) -> OwnColumn | None:
+    labels = found.side(LABELS)
+    own = [] if labels is None else [name for name in labels.columns if name not in {"data.row_id", "label_time"}]
+    return own_column(found, f"{LABELS}.{own[0]}") if own else None
+
+
+def _scored_columns(found: DeploymentRows) -> list[OwnColumn]:
+    return [
+        own_column(found, f"{side.role}.{name}") for side in found.sides if side.role != LABELS for name in side.columns
+    ]
+
+
+def _token(key: RowKey) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def _decoded(token: str) -> RowKey:
+    try:
+        content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        return RowKey(*msgspec.json.decode(content, type=tuple[int, str, str]))
+    except (ValueError, msgspec.DecodeError):
+        raise ReaderError(f"expected the token of a page, got {token!r:.80}: begin at the first page") from None

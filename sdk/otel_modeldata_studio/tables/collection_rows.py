@@ -1,0 +1,98 @@
+"""The rows of one collection as pieces, folder by folder; lines are decoded when a window first needs them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from otel_modeldata_reader.blobs.listing import date_of, hours_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from otel_modeldata_reader.blobs.listing import CollectionBlobs
+    from otel_modeldata_reader.window import Window
+
+    from .folder_rows import FolderRows
+    from .piece import Piece
+
+__all__ = ["CollectionRows", "ReadPieces"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPieces:
+    """What a window has.
+
+    Attributes:
+        pieces: the files that were read so far, in the order of their folders.
+        pending: about how many bytes of lines of the window are not in them yet.
+    """
+
+    pieces: tuple[Piece, ...] = ()
+    pending: int = 0
+
+
+@dataclass(slots=True)
+class _Folder:
+    rows: FolderRows
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class CollectionRows:
+    """See above.
+
+    Args:
+        make: makes the rows of a folder: of its date.
+    """
+
+    def __init__(self, make: Callable[[str], FolderRows]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._folders: dict[str, _Folder] = {}
+
+    def pieces(self, found: CollectionBlobs, window: Window, may_go_on: Callable[[], bool]) -> ReadPieces:
+        """The pieces of the folders that overlap a window; the newest folders are read first.
+
+        Args:
+            found: the collection as it was listed.
+            window: of event time. Folders are named by it, but for the few events of another time.
+            may_go_on: asked before each folder that must be read; what it refuses is pending.
+
+        Raises:
+            ReaderError: the store cannot be read.
+        """
+        blobs = {date: tuple(some) for date, some in groupby(found.blobs, key=lambda one: date_of(one.name))}
+        self._forget(blobs.keys() | found.compacted.keys())
+        pieces: list[Piece] = []
+        pending = 0
+        for date in reversed(found.dates(window)):
+            folder = self._folder(date)
+            own, compacted = blobs.get(date, ()), found.compacted.get(date, {})
+            with folder.lock:
+                waiting = folder.rows.pending(own, compacted)
+                if waiting and may_go_on():
+                    folder.rows.read(found, own, compacted)
+                    waiting = 0
+                pieces += reversed(folder.rows.pieces)
+            pending += waiting
+        return ReadPieces(pieces=tuple(reversed(pieces)), pending=pending)
+
+    def _folder(self, date: str) -> _Folder:
+        with self._lock:
+            if date not in self._folders:
+                self._folders[date] = _Folder(self._make(date))
+            return self._folders[date]
+
+    def _forget(self, dates: set[str]) -> None:
+        with self._lock:
+            for date in self._folders.keys() - dates:
+                del self._folders[date]
+
+
+def bounds_of(found: CollectionBlobs) -> tuple[int, int] | None:
+    """The first nanosecond of the first folder, and the one after the last; None without one."""
+    dates = sorted({date_of(blob.name) for blob in found.blobs} | found.compacted.keys())
+    spans = [span for date in dates if (span := hours_of(date)) != (0, 0)]
+    return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None

@@ -1,0 +1,105 @@
+"""One DuckDB in memory, which reads Parquet files of two folders and nothing else; each query has its own cursor."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_modeldata_reader.exceptions import ReaderError
+from otel_modeldata_reader.sql.database import sentence
+
+from ..interruption import current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Database"]
+
+_MEMORY: Final = "400MB"
+_THREADS: Final = "2"
+
+
+class Database:
+    """See above.
+
+    Args:
+        folders: the only ones whose files it reads.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        import duckdb  # noqa: PLC0415 (slow to import)
+
+        self._spill = TemporaryDirectory(prefix="otel-modeldata-studio-sql-")
+        self._connection = duckdb.connect(
+            config={
+                "memory_limit": _MEMORY,
+                "threads": _THREADS,
+                "temp_directory": self._spill.name,
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "allow_community_extensions": "false",
+            }
+        )
+        allowed = ", ".join(f"'{_escaped(str(folder))}/'" for folder in folders)
+        for setting in (
+            f"allowed_directories = [{allowed}]",
+            "enable_external_access = false",
+            "TimeZone = 'UTC'",
+            "python_enable_replacements = false",
+            "preserve_insertion_order = false",
+            "parquet_metadata_cache = true",
+            "lock_configuration = true",
+        ):
+            self._connection.execute(f"SET {setting}")
+        self._lock = threading.Lock()
+
+    def rows(self, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query.
+
+        Raises:
+            InterruptedRequest: the answer is not wanted any more.
+            ReaderError: DuckDB cannot run it.
+        """
+        with self._cursor() as cursor:
+            found: list[tuple[Any, ...]] = cursor.execute(text, list(parameters)).fetchall()
+            return found
+
+    def table(self, text: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The rows of a query as an Arrow table.
+
+        Raises:
+            InterruptedRequest: the answer is not wanted any more.
+            ReaderError: DuckDB cannot run it.
+        """
+        with self._cursor() as cursor:
+            return cursor.sql(text, params=list(parameters)).to_arrow_table()
+
+    def close(self) -> None:
+        """Close it, and remove its temporary files."""
+        self._connection.close()
+        self._spill.cleanup()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[DuckDBPyConnection]:
+        import duckdb  # noqa: PLC0415 (slow to import)
+
+        with self._lock:
+            cursor = self._connection.cursor()
+        try:
+            with current().interrupting(cursor):
+                yield cursor
+        except duckdb.Error as error:
+            current().check()
+            raise ReaderError(f"expected a query that DuckDB can run, got: {sentence(error)}") from None
+        finally:
+            cursor.close()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")

@@ -1,0 +1,130 @@
+"""The collections of a deployment as sides of joined rows: the rows are those of the first side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_reader.window import Window
+
+from .column import columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .column import Column
+    from .piece import Piece
+    from .tables import Tables
+
+__all__ = ["LABELS", "DeploymentRows", "Side", "deployment_rows", "with_outcomes_of"]
+
+INPUTS: Final = "inputs"
+OUTPUTS: Final = "outputs"
+LABELS: Final = "labels"
+_ROLES: Final = {"model_inputs": INPUTS, "model_outputs": OUTPUTS, "ground_truth": LABELS}
+_OTHERS: Final = frozenset({"request", "response", "app_traces", "app_spans"})
+"""Collections whose rows are no rows of a model."""
+_OUTCOMES: Final = ("response", "app_traces", "app_spans")
+_MOST_SIDES: Final = 8
+_MARGIN: Final = 600 * 1_000_000_000
+"""An output is within ten minutes of its input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A collection in joined rows.
+
+    Attributes:
+        role: prefix of its columns.
+        root: the collection.
+        pieces: its files.
+        columns: its columns.
+    """
+
+    role: str
+    root: str
+    pieces: tuple[Piece, ...]
+    columns: Mapping[str, Column]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRows:
+    """What a window of a deployment has.
+
+    Attributes:
+        sides: the first one has the rows, the others are joined by row id.
+        outcomes: the responses or the spans of the requests, if they were asked for and are there.
+        pending: about how many bytes of lines are not in the pieces yet.
+    """
+
+    sides: tuple[Side, ...]
+    outcomes: Side | None = None
+    pending: int = 0
+
+    @property
+    def base(self) -> Side:
+        """The side that has the rows."""
+        return self.sides[0]
+
+    def of_side(self, side: Side) -> DeploymentRows:
+        """The rows of one side alone."""
+        return replace(self, sides=(side,), outcomes=None)
+
+    def side(self, role: str) -> Side | None:
+        """The side of a role."""
+        return next((one for one in self.sides if one.role == role), None)
+
+
+def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_outcomes: bool = False) -> DeploymentRows:
+    """The sides of a window; labels are also those that came later.
+
+    Args:
+        tables: have the rows.
+        deployment: `endpoint/deployment`.
+        window: of event time.
+        with_outcomes: whether to read the responses or spans, too.
+
+    Raises:
+        UnknownNameError: the store has no such deployment.
+        ReaderError: the store cannot be read.
+    """
+    roots = {root.rpartition("/")[2]: root for root in tables.roots(deployment)}
+    names = [name for name in _ROLES if name in roots]
+    names += sorted(name for name in roots if name not in _ROLES and name not in _OTHERS)
+    names = [name for name in names if name != "ground_truth"][: _MOST_SIDES - 1] + [
+        name for name in names if name == "ground_truth"
+    ]
+    sides, pending, end = [], 0, tables.deadline()
+    for number, name in enumerate(names):
+        role = _ROLES.get(name, name)
+        own = _window_of(window, is_base=number == 0, is_labels=role == LABELS)
+        found = tables.pieces(roots[name], own, end=end)
+        sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns_of(found.pieces)))
+        pending += found.pending
+    rows = DeploymentRows(sides=tuple(sides), pending=pending)
+    return with_outcomes_of(tables, deployment, rows, window) if with_outcomes else rows
+
+
+def with_outcomes_of(tables: Tables, deployment: str, rows: DeploymentRows, window: Window) -> DeploymentRows:
+    """The same rows with the outcomes of a window: of the lines of payload logging, else of spans.
+
+    Raises:
+        ReaderError: the store cannot be read.
+    """
+    roots = {root.rpartition("/")[2]: root for root in tables.roots(deployment)}
+    name = next((one for one in _OUTCOMES if one in roots), None)
+    if name is None:
+        return rows
+    found = tables.pieces(roots[name], _window_of(window, is_base=False, is_labels=False))
+    side = Side(role=name, root=roots[name], pieces=found.pieces, columns=columns_of(found.pieces))
+    return replace(rows, outcomes=side, pending=rows.pending + found.pending)
+
+
+def _window_of(window: Window, *, is_base: bool, is_labels: bool) -> Window:
+    if is_base:
+        return window
+    first, last = window.bounds
+    return Window(
+        since=None if window.since is None else first - _MARGIN,
+        until=None if window.until is None or is_labels else last + _MARGIN,
+    )

@@ -1,0 +1,188 @@
+"""The rows of one folder of a collection as pieces: its Parquet files, and its lines as far as they were decoded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from otel_modeldata_reader.blobs.listing import CollectionBlobs, hours_of
+from otel_modeldata_reader.compacted.folder_sources import folder_source
+from otel_modeldata_reader.compacted.part_file import DamagedPartError
+from otel_modeldata_reader.following.growth import Growth
+from otel_modeldata_reader.following.line_slices import reading_of
+from otel_modeldata_reader.lines.known_ids import KnownIds
+from otel_modeldata_reader.reading import Reading, Request
+from otel_modeldata_reader.window import Window, held
+
+from .piece_writer import write_piece
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from otel_modeldata_reader.blobs.store_access import StoreAccess
+    from otel_modeldata_receiver.storage.store import StoredObject
+
+    from .part_pieces import PartPieces
+    from .piece import Piece
+
+__all__ = ["FolderRows"]
+
+_PIECE_ROWS: Final = 200_000
+_PIECE_BYTES: Final = 64 << 20
+"""Of rows in memory, before they are written as a file."""
+_SMALL_ROWS: Final = 20_000
+_MOST_SMALL: Final = 8
+"""So many small files of a folder that grows become one."""
+_OPEN: Final = Window()
+
+
+class FolderRows:
+    """Reads what a folder has, and what it gets later.
+
+    Args:
+        store: has the folder.
+        parts: makes pieces of Parquet files.
+        root: the collection.
+        date: of the folder, as `2026/11/22/10`.
+        path: returns the path of a new file of the cache.
+        ids_of: returns the ids of the events in some files.
+    """
+
+    def __init__(  # noqa: PLR0913 (most are keywords)
+        self,
+        store: StoreAccess,
+        parts: PartPieces,
+        *,
+        root: str,
+        date: str,
+        path: Callable[[], Path],
+        ids_of: Callable[[list[Piece]], Iterator[list[str]]],
+    ) -> None:
+        self._store = store
+        self._parts = parts
+        self._root = root
+        self._date = date
+        self._path = path
+        self._ids_of = ids_of
+        self._start = held(hours_of(date)[0])
+        self._seen: frozenset[tuple[str, int]] | None = None
+        self._sizes: dict[str, int] = {}
+        self._growth: Growth | None = None
+        self._ids = KnownIds()
+        self._pieces: list[Piece] = []
+        self._small: list[tuple[Piece, pa.Table]] = []
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The files that have the rows so far."""
+        return [*self._pieces, *(piece for piece, _ in self._small)]
+
+    def pending(self, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> int:
+        """About how many bytes are to be read until the pieces are what the listing has."""
+        if self._seen != _state(compacted):
+            return sum(blob.size for blob in blobs) + sum(compacted.values()) // 1_000
+        return sum(max(0, blob.size - self._sizes.get(blob.name, 0)) for blob in blobs)
+
+    def read(self, found: CollectionBlobs, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> None:
+        """Read what is new in a listing.
+
+        Args:
+            found: the collection as it was listed.
+            blobs: of the folder.
+            compacted: the objects of its compacted folder: sizes by name.
+
+        Raises:
+            ReaderError: the store cannot be read.
+        """
+        if self._seen != _state(compacted) or self._is_other(blobs):
+            self._restart(found, blobs, compacted)
+        if self._growth is None:
+            return
+        collection = replace(found, blobs=blobs, compacted={})
+        tables: list[pa.Table] = []
+        for slices in self._growth.slices(blobs):
+            table = reading_of(self._store, collection, _OPEN, slices).to_arrow()
+            tables = self._taken([*tables, self._new(table)])
+        self._taken(tables, is_last=True)
+        self._sizes |= {blob.name: blob.size for blob in blobs}
+
+    def _is_other(self, blobs: tuple[StoredObject, ...]) -> bool:
+        """Whether a blob has lost lines, as an erasure takes them, or is gone."""
+        there = {blob.name: blob.size for blob in blobs}
+        return any(there.get(name, -1) < size for name, size in self._sizes.items())
+
+    def _restart(self, found: CollectionBlobs, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> None:
+        """Begin again, because there are other Parquet files, or other lines under the name of a blob."""
+        self._pieces, self._small, self._ids = [], [], KnownIds()
+        source = folder_source(self._store, self._root, self._date, blobs, compacted)
+        starts = {one.blob: one.start for one in source.lines}
+        if source.manifest is not None:
+            try:
+                pieces = self._parts.pieces(source, source.manifest)
+            except DamagedPartError:
+                pieces = None
+            if pieces is None:
+                self._decode_folder(replace(found, blobs=blobs, compacted={self._date: compacted}))
+                starts = {}
+            else:
+                self._pieces = pieces
+                if starts:
+                    for ids in self._ids_of(pieces):
+                        self._ids.new_ones(ids)
+        else:
+            starts = dict.fromkeys((blob.name for blob in blobs), 0)
+        covered = [replace(blob, size=starts.get(blob.name, blob.size)) for blob in blobs]
+        self._growth = Growth(self._store, [blob for blob in covered if blob.size])
+        self._sizes = {blob.name: blob.size for blob in covered}
+        self._seen = _state(compacted)
+
+    def _decode_folder(self, folder: CollectionBlobs) -> None:
+        """Rows that are not in Parquet files as rows: the reader reads all of the folder."""
+        reading = Reading(self._store, Request(collection=folder, window=_OPEN))
+        tables: list[pa.Table] = []
+        for batch in reading.batches():
+            table = pa.Table.from_batches([batch])
+            self._ids.new_ones([one for one in pc.unique(table["event_id"]).to_pylist() if one])
+            tables = self._taken([*tables, table])
+        self._taken(tables, is_last=True)
+
+    def _new(self, table: pa.Table) -> pa.Table:
+        """The rows of events that were not read before; those without an id are all new."""
+        ids = [one for one in pc.unique(table["event_id"]).to_pylist() if one]
+        if self._ids.are_new(ids):
+            return table
+        repeated = [one for one, is_new in zip(ids, self._ids.new_ones(ids), strict=True) if not is_new]
+        if not repeated:
+            return table
+        return table.filter(pc.invert(pc.is_in(table["event_id"], value_set=pa.array(repeated, pa.string()))))
+
+    def _taken(self, tables: list[pa.Table], *, is_last: bool = False) -> list[pa.Table]:
+        """Write tables that are large enough, and return those that wait."""
+        tables = [table for table in tables if table.num_rows]
+        while tables:
+            alike = [table for table in tables if table.schema == tables[0].schema]
+            rows, size = sum(table.num_rows for table in alike), sum(table.nbytes for table in alike)
+            if not is_last and len(alike) == len(tables) and rows < _PIECE_ROWS and size < _PIECE_BYTES:
+                break
+            self._write(pa.concat_tables(alike))
+            tables = [table for table in tables if table.schema != alike[0].schema]
+        return tables
+
+    def _write(self, table: pa.Table) -> None:
+        same = [(piece, rows) for piece, rows in self._small if rows.schema == table.schema]
+        if len(same) >= _MOST_SMALL:
+            table = pa.concat_tables([*(rows for _, rows in same), table])
+            self._small = [one for one in self._small if one not in same]
+        piece = write_piece(self._path(), self._date, table, self._start)
+        if table.num_rows < _SMALL_ROWS and table.nbytes < _PIECE_BYTES // _MOST_SMALL:
+            self._small.append((piece, table))
+        else:
+            self._pieces.append(piece)
+
+
+def _state(compacted: Mapping[str, int]) -> frozenset[tuple[str, int]]:
+    return frozenset(compacted.items())

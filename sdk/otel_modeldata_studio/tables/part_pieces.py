@@ -1,0 +1,99 @@
+"""The Parquet files of a compacted folder as pieces: read where they are, or copied once from a distant store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from otel_modeldata_reader.blobs.byte_ranges import ByteRange
+from otel_modeldata_reader.compacted.part_file import PartFile
+from otel_modeldata_reader.rows.stored_columns import own_schema, storage_type, stored_names
+from otel_modeldata_reader.rows.unify import renamed
+from otel_modeldata_reader.sql.column_types import stored_type
+
+from .piece import Group, Piece, StoredColumn, kind_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from otel_modeldata_reader.blobs.store_access import StoreAccess
+    from otel_modeldata_reader.compacted.folder_sources import FolderSource
+    from otel_modeldata_reader.compacted.manifest import Manifest, Part
+
+__all__ = ["PartPieces"]
+
+_GLOB: Final = frozenset("*?[]{}\0")
+"""DuckDB takes a path with one of these for a pattern."""
+_NULL: Final = pa.null()
+
+
+class PartPieces:
+    """Makes pieces of the files of manifests.
+
+    Args:
+        store: has the files.
+        folder: of the store on this machine; None for a distant one.
+        cache: takes copies.
+    """
+
+    def __init__(self, store: StoreAccess, folder: Path | None, cache: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._cache = cache
+
+    def pieces(self, source: FolderSource, manifest: Manifest) -> list[Piece] | None:
+        """The files as pieces; None if DuckDB cannot read the rows of the folder from its files alone.
+
+        Raises:
+            DamagedPartError: a file is not what the manifest says.
+            StoreUnavailableError: a file cannot be read.
+        """
+        if any(part.kind != "rows" or not _is_plain(part) for part in manifest.parts):
+            return None
+        return [self._piece(source, manifest, part) for part in manifest.parts if part.groups and part.rows]
+
+    def _piece(self, source: FolderSource, manifest: Manifest, part: Part) -> Piece:
+        PartFile.opened(self._store, manifest, part)  # its figures are those of the manifest, and within bounds
+        schema = own_schema(part.types, part.columns)
+        names = renamed(schema, envelope=True)
+        columns = {
+            names.get(name, name): StoredColumn(
+                stored=stored,
+                type=stored_type(storage_type(schema.field(name).type)),
+                logical=schema.field(name).type,
+                kind=kind_of(schema.field(name).type),
+            )
+            for name, stored in zip(part.columns, stored_names(part.columns), strict=True)
+            if not schema.field(name).type.equals(_NULL)
+        }
+        groups, start = [], 0
+        for group in part.groups:
+            groups.append(Group(start=start, rows=group.rows, first=group.first, last=group.last))
+            start += group.rows
+        path = self._path(manifest.part_name(part), part.size)
+        return Piece(path=path, date=source.date, groups=tuple(groups), columns=columns)
+
+    def _path(self, name: str, size: int) -> str:
+        if self._folder is not None:
+            path = os.path.realpath(self._folder / name)
+            if path.startswith(f"{self._folder}{os.sep}") and not _GLOB & set(path):
+                return path
+        copy = self._cache / f"{hashlib.sha256(name.encode()).hexdigest()[:40]}.parquet"
+        if not copy.exists():
+            partial = copy.with_suffix(".partial")
+            with partial.open("wb") as file:
+                for piece in self._store.pieces([ByteRange(name, 0, size)]):
+                    file.write(piece.content)
+            partial.rename(copy)
+        return str(copy)
+
+
+def _is_plain(part: Part) -> bool:
+    """Whether DuckDB knows each column of a file by its name: it ignores case, and has no NUL in a name."""
+    names = stored_names(part.columns)
+    if len({name.casefold() for name in names}) < len(names) or any("\0" in name for name in names):
+        return False
+    return all(storage_type(field.type) is not None for field in own_schema(part.types, part.columns))

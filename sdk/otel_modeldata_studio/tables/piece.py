@@ -1,0 +1,119 @@
+"""A Parquet file with rows of a collection, and what is known about it without opening it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Group", "Kind", "Piece", "Slice", "StoredColumn", "kind_of"]
+
+Kind: TypeAlias = Literal["number", "integer", "category", "text", "boolean", "time", "nested", "binary"]
+"""What can be done with a column. `category` and `text` are both texts; a category has few values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredColumn:
+    """An own column in a file.
+
+    Attributes:
+        stored: its name in the file.
+        type: the Arrow type of its values, as DuckDB has them.
+        logical: the Arrow type as the lines say it.
+        kind: of its values.
+    """
+
+    stored: str
+    type: pa.DataType
+    logical: pa.DataType
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Some consecutive rows of a file, which are read together.
+
+    Attributes:
+        start: number of the first row in the file.
+        rows: how many.
+        first: the earliest time, in nanoseconds since the epoch.
+        last: the latest one.
+    """
+
+    start: int
+    rows: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A file.
+
+    Attributes:
+        path: on this machine.
+        date: the folder of its lines, such as `2026/11/22/10`.
+        groups: its row groups.
+        columns: the own columns by name.
+    """
+
+    path: str
+    date: str
+    groups: tuple[Group, ...]
+    columns: Mapping[str, StoredColumn]
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return sum(one.rows for one in self.groups)
+
+    @property
+    def first(self) -> int:
+        """The earliest time, in nanoseconds since the epoch."""
+        return min(one.first for one in self.groups)
+
+    @property
+    def last(self) -> int:
+        """The latest time, likewise."""
+        return max(one.last for one in self.groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Some rows of a piece.
+
+    Attributes:
+        piece: the file.
+        start: number of the first row.
+        rows: how many.
+        first: no row has an earlier time.
+        last: no row has a later one.
+    """
+
+    piece: Piece
+    start: int
+    rows: int
+    first: int
+    last: int
+
+
+def kind_of(kind: Any) -> Kind:  # noqa: PLR0911 (a table of kinds)
+    """The kind of values of an Arrow type."""
+    types = pa.types
+    if types.is_dictionary(kind):
+        return "category"
+    if types.is_boolean(kind):
+        return "boolean"
+    if types.is_integer(kind):
+        return "integer"
+    if types.is_floating(kind) or types.is_decimal(kind) or types.is_duration(kind):
+        return "number"
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return "time"
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return "binary"
+    return "nested" if types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType) else "text"

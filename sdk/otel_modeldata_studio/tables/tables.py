@@ -1,0 +1,147 @@
+"""The rows of a store for queries: deployments, their collections, and the pieces of a window."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from otel_modeldata_reader.exceptions import UnknownNameError
+from otel_modeldata_reader.nearest import nearest
+
+from .collection_rows import CollectionRows, ReadPieces, bounds_of
+from .database import Database
+from .folder_rows import FolderRows
+from .part_pieces import PartPieces
+from .reading_ahead import ReadingAhead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from otel_modeldata_reader.blobs.listing import CollectionBlobs
+    from otel_modeldata_reader.blobs.store_access import StoreAccess
+    from otel_modeldata_reader.window import Window
+
+    from .piece import Piece
+
+__all__ = ["Tables"]
+
+_READ_SECONDS: Final = 1.0
+"""How long a question waits for lines that were not read before."""
+
+
+class Tables:
+    """See above.
+
+    Args:
+        store: is read.
+        listing: returns the collections of the store, as they were listed last.
+        cache: takes Parquet files of lines; None is a temporary folder.
+    """
+
+    def __init__(
+        self, store: StoreAccess, listing: Callable[[], Mapping[str, CollectionBlobs]], cache: Path | None = None
+    ) -> None:
+        self._store = store
+        self.listing = listing
+        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-") if cache is None else None
+        folder = Path(self._own.name if self._own is not None else cache or ".").resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        local = _local_folder(store)
+        self.database = Database([folder] if local is None else [folder, local])
+        self._parts = PartPieces(store, local, folder)
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._collections: dict[str, CollectionRows] = {}
+        self._ahead = ReadingAhead(self.read)
+
+    def close(self) -> None:
+        """End the thread, close the database, and remove the temporary folder."""
+        self._ahead.close()
+        self.database.close()
+        if self._own is not None:
+            self._own.cleanup()
+
+    def roots(self, deployment: str) -> list[str]:
+        """The collections of a deployment.
+
+        Raises:
+            UnknownNameError: the store has no such deployment.
+            StoreUnavailableError: the store cannot be read.
+        """
+        found = self.listing()
+        roots = [root for root in found if root.rpartition("/")[0] == deployment]
+        if not roots:
+            known = sorted({root.rpartition("/")[0] for root in found})
+            raise UnknownNameError(
+                f"expected a deployment of {self._store.shown}, got {deployment!r}: {nearest(deployment, known)}"
+            )
+        return roots
+
+    def bounds(self, root: str) -> tuple[int, int] | None:
+        """The time of the folders of a collection: the first nanosecond, and the one after the last."""
+        return bounds_of(self.listing()[root])
+
+    def pieces(self, root: str, window: Window, *, end: float | None = None) -> ReadPieces:
+        """The pieces of a window of a collection; a thread goes on with what is pending.
+
+        Args:
+            root: the collection.
+            window: of event time.
+            end: until when lines are read that were not read before, by the monotonic clock; None is a second from now
+                on. At least one folder is read.
+
+        Raises:
+            ReaderError: the store cannot be read.
+        """
+        last = self.deadline() if end is None else end
+        firsts = iter([True])
+        found = self._rows(root).pieces(
+            self.listing()[root], window, lambda: next(firsts, False) or time.monotonic() < last
+        )
+        if found.pending:
+            self._ahead.want(root, window)
+        return found
+
+    def deadline(self) -> float:
+        """Until when a question that begins now waits for lines that were not read before."""
+        return time.monotonic() + _READ_SECONDS
+
+    def read(self, root: str, window: Window, may_go_on: Callable[[], bool]) -> int:
+        """Read what is pending of a window; returns about how many bytes are still pending.
+
+        Raises:
+            ReaderError: the store cannot be read.
+        """
+        listed = self.listing().get(root)
+        return 0 if listed is None else self._rows(root).pieces(listed, window, may_go_on).pending
+
+    def _rows(self, root: str) -> CollectionRows:
+        with self._lock:
+            if root not in self._collections:
+                self._collections[root] = CollectionRows(
+                    lambda date: FolderRows(
+                        self._store, self._parts, root=root, date=date, path=self._path, ids_of=self._ids_of
+                    )
+                )
+            return self._collections[root]
+
+    def _path(self) -> Path:
+        return self._folder / f"lines-{next(self._numbers):08d}.parquet"
+
+    def _ids_of(self, pieces: list[Piece]) -> Iterator[list[str]]:
+        for piece in pieces:
+            text = "SELECT DISTINCT event_id FROM read_parquet(?, hive_partitioning = false) WHERE event_id IS NOT NULL"
+            yield [one for (one,) in self.database.rows(text, [piece.path])]
+
+
+def _local_folder(store: StoreAccess) -> Path | None:
+    """The folder of a store on this machine; None for a distant one."""
+    from otel_modeldata_receiver.config.store_url import is_azure, meant_store  # noqa: PLC0415 (a store is open)
+
+    place = meant_store(store.url)
+    return None if is_azure(place) else Path(place).resolve()

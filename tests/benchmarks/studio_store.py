@@ -1,0 +1,160 @@
+"""A store of ten million joined rows of 23 columns in Parquet, and a tail of lines that is not compacted yet.
+
+One hour is collected as a receiver writes it, and compacted. The other hours are its row groups with other times and
+ids, in files of their own with manifests of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import otel_modeldata_reader as reader
+from otel_modeldata_reader.blobs.compacted_name import compacted_folder
+from otel_modeldata_reader.blobs.listing import collections_of
+from otel_modeldata_reader.compacted.folder_sources import folder_sources
+from otel_modeldata_reader.compacted.part_file import PartFile
+from otel_modeldata_reader.compacting.folder_compaction import publish
+from otel_modeldata_reader.compacting.part_writer import PartWriter
+from otel_modeldata_reader.compacting.row_group_tables import GroupTable
+from otel_modeldata_reader.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from otel_modeldata_reader.compacted.manifest import Manifest
+
+DEPLOYMENT: Final = "shop/blue"
+FIRST: Final = datetime(2026, 11, 20, tzinfo=timezone.utc)
+HOURS: Final = 48
+_HOUR_NS: Final = 3_600 * 1_000_000_000
+_COUNTRIES: Final = ("ES", "FR", "DE", "IT", "PT", "PL", "SE")
+_PLANS: Final = ("basic", "plus", "pro")
+_TYPES: Final = {"model_inputs": "f8*12,i8*4,s*2,b,M8[us]", "model_outputs": "f8,s,i8"}
+"""20 columns of inputs, and three of outputs."""
+_BLOCK: Final = 4096
+
+
+def make(store: Path, rows: int, tail: int) -> None:
+    """Write the store, if it is not there; `tail` rows are lines of the last hour."""
+    done = store / f"made-{rows}-{tail}"
+    if done.exists():
+        return
+    shutil.rmtree(store, ignore_errors=True)
+    per_hour = rows // HOURS
+    for collection in _TYPES:
+        _write_lines(store, collection, FIRST, "h000", per_hour)
+        with reader.open(store) as opened:
+            opened.compact(f"{DEPLOYMENT}/{collection}", older=0, drop_lines=True)
+        _repeat(store, collection)
+        _write_lines(store, collection, FIRST + timedelta(hours=HOURS), f"h{HOURS:03d}", tail)
+    done.touch()
+
+
+def _write_lines(store: Path, collection: str, hour: datetime, tag: str, count: int) -> None:
+    folder = store / DEPLOYMENT / collection / f"{hour:%Y/%m/%d/%H}"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = _lines(collection, hour, tag, count)
+    with (folder / f"{0:032x}000000.jsonl").open("w") as blob:
+        while block := list(islice(lines, _BLOCK)):
+            blob.writelines(block)
+
+
+def _lines(collection: str, hour: datetime, tag: str, count: int) -> Iterator[str]:
+    random = np.random.default_rng(1)
+    is_inputs = collection == "model_inputs"
+    start = int(hour.timestamp()) * 1_000_000_000
+    for number in range(count):
+        row = _inputs(random) if is_inputs else _outputs(random)
+        time = start + _HOUR_NS * number // count + (0 if is_inputs else 3_000_000)
+        name = f"{tag}-{number:08d}-4c1f-9d3e"
+        event = {
+            "specversion": "1.0",
+            "id": f"{name}-{collection[6:9]}",
+            "source": "/endpoints/shop/deployments/blue",
+            "type": f"azureml.inference.{collection}",
+            "datacontenttype": "application/json",
+            "time": f"{hour:%Y-%m-%dT%H}:00:00Z",
+            "data": [row],
+            "contentrange": "bytes 0-399/400",
+            "correlationid": name,
+            "modelversion": "7",
+            "timens": str(time),
+            "traceparent": f"00-{number + 1:032x}-{number + 1:016x}-01",
+            "datatypes": _TYPES[collection],
+        }
+        yield json.dumps(event, separators=(",", ":")) + "\n"
+
+
+def _inputs(random: np.random.Generator) -> dict[str, Any]:
+    values = random.normal(40, 12, 12).round(4).tolist()
+    row: dict[str, Any] = {f"feature_{at:02d}": value for at, value in enumerate(values)}
+    if random.random() < 0.03:
+        row["feature_00"] = None
+    row |= {f"count_{at}": int(one) for at, one in enumerate(random.integers(0, 1_000, 4))}
+    row["country"] = _COUNTRIES[int(random.integers(0, 7))]
+    row["plan"] = _PLANS[int(random.integers(0, 3))]
+    row["member"] = bool(random.random() < 0.5)
+    row["opened"] = f"2026-{random.integers(1, 13):02d}-{random.integers(1, 29):02d}T00:00:00"
+    return row
+
+
+def _outputs(random: np.random.Generator) -> dict[str, Any]:
+    score = round(float(random.random()), 6)
+    return {"score": score, "decision": "yes" if score > 0.5 else "no", "rank": int(random.integers(0, 10))}
+
+
+def _repeat(store: Path, collection: str) -> None:
+    """The compacted hour as all others."""
+    with reader.open(store) as opened:
+        access = opened.objects
+        found = collections_of(access.walk())[f"{DEPLOYMENT}/{collection}"]
+        (source,) = folder_sources(access, found, Window())
+        manifest = source.manifest
+        assert manifest is not None
+        for number in range(1, HOURS):
+            hour = FIRST + timedelta(hours=number)
+            date = f"{hour:%Y/%m/%d/%H}"
+            writer = PartWriter(access, compacted_folder(manifest.root, date), 0, lambda: None)
+            for part, group in manifest.groups():
+                table = PartFile.opened(access, manifest, part).read(group)
+                of_group = part.groups[group]
+                writer.add(
+                    GroupTable(
+                        kind="rows",
+                        types=part.types,
+                        columns=part.columns,
+                        table=_shifted(table, number, manifest.date, date),
+                        events=of_group.events,
+                        first=of_group.first + number * _HOUR_NS,
+                        last=of_group.last + number * _HOUR_NS,
+                        misplaced=0,
+                        size=32 << 20,
+                    )
+                )
+            publish(access, _manifest(manifest, date, writer), lambda: None)
+
+
+def _shifted(table: pa.Table, number: int, before: str, date: str) -> pa.Table:
+    times = pc.add(table["time"].cast(pa.int64()), number * _HOUR_NS).cast(table["time"].type)
+    changed = {"time": times}
+    for name in ("row_id", "correlationid", "event_id", "_event"):
+        changed[name] = pc.replace_substring(table[name], "h000-", f"h{number:03d}-")
+    changed["_blob"] = pc.replace_substring(table["_blob"].cast(pa.string()), before, date)
+    for name, column in changed.items():
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    return table
+
+
+def _manifest(manifest: Manifest, date: str, writer: PartWriter) -> Manifest:
+    blobs = tuple(msgspec.structs.replace(one, name=one.name.replace(manifest.date, date)) for one in manifest.blobs)
+    return msgspec.structs.replace(manifest, date=date, number=1, blobs=blobs, parts=writer.finish())
