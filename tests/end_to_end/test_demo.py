@@ -43,8 +43,12 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run_command("demo", *arguments, **variables)
+
+
+def run_command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments),
+        [sys.executable, "-m", "otel_modeldata_receiver", *arguments],
         env=environment(**variables),
         capture_output=True,
         text=True,
@@ -139,14 +143,7 @@ def test_the_demo_stores_nothing_else(finished: Finished) -> None:
 
 
 def test_an_audit_finds_every_event_of_the_demo(finished: Finished) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "otel_modeldata_receiver", "audit", str(finished.folder), "--running", "--json"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    done = run_command("audit", str(finished.folder), "--running", "--json")
     assert done.returncode == 0, done.stdout
 
 
@@ -204,14 +201,7 @@ def test_the_text_summary_is_about_this_run_only(finished: Finished) -> None:
     assert third.endswith(" of 3 flights have landed, and have a label")
     shown = re.search(r"^  otel-modeldata (show \S+-[0-9a-f]{6}) --store", done.stdout, re.MULTILINE)
     assert shown is not None
-    found = subprocess.run(
-        [sys.executable, "-m", "otel_modeldata_receiver", *shown[1].split(), "--store", str(finished.folder)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    found = run_command(*shown[1].split(), "--store", str(finished.folder))
     assert found.returncode == 0, found.stderr
     progress = done.stderr.splitlines()
     assert all(len(line) <= 80 for line in progress)

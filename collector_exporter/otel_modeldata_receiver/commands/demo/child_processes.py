@@ -7,13 +7,14 @@ process logs is kept in a file, and its last line is in the error if the process
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .exceptions import ProcessEndedError
 
@@ -59,6 +60,14 @@ class ChildProcess:
     def output(self) -> list[str]:
         """The lines that it has printed and logged, without one that is not complete."""
         return self.log.read_bytes().decode("utf-8", "replace").split("\n")[:-1]
+
+    def announced(self, key: str) -> dict[str, Any] | None:
+        """The line with `key` that a command prints with `--json` when it listens; None before that."""
+        for line in self.output():
+            if line.startswith("{") and key in (facts := json.loads(line)):
+                found: dict[str, Any] = facts
+                return found
+        return None
 
     def check(self) -> None:
         """Raise `ProcessEndedError` if it has ended."""

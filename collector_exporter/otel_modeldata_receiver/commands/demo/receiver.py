@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from .child_processes import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ...config.receiver import ReceiverConfig
     from .child_processes import ChildProcess, ChildProcesses
 
@@ -37,13 +34,5 @@ def listening_port(receiver: ChildProcess) -> int:
     Raises:
         ProcessEndedError: it ended.
     """
-    return receiver.wait_for(lambda: _port_in(receiver.output()))
-
-
-def _port_in(output: Sequence[str]) -> int | None:
-    """The port of the line that `receive --json` prints when it listens."""
-    for line in output:
-        if line.startswith('{"listen"'):
-            port: int = json.loads(line)["port"]
-            return port
-    return None
+    port: int = receiver.wait_for(lambda: receiver.announced("port"))["port"]
+    return port

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import sys
 import webbrowser
@@ -14,7 +13,6 @@ from .exceptions import ProcessEndedError
 from .flights import HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from .child_processes import ChildProcesses
@@ -43,9 +41,10 @@ class StudioProcess:
     def url(self) -> str | None:
         """Where it listens, when it does; None if it ended: the demo works without it."""
         try:
-            return self._process.wait_for(lambda: _url_in(self._process.output()))
+            url: str = self._process.wait_for(lambda: self._process.announced("url"))["url"]
         except ProcessEndedError:
             return None
+        return url
 
     def why_not(self) -> str:
         """The last line that it printed."""
@@ -63,12 +62,3 @@ def open_browser(url: str) -> bool:
         return is_seen and webbrowser.open(url)
     except webbrowser.Error:
         return False
-
-
-def _url_in(output: Sequence[str]) -> str | None:
-    """The address in the line that `studio --json` prints when it listens."""
-    for line in output:
-        if line.startswith("{"):
-            url: str = json.loads(line)["url"]
-            return url
-    return None
