@@ -111,7 +111,7 @@ def demo(arguments: argparse.Namespace) -> None:
                 summary.show(result, config.shown_store, DEPLOYMENT)
             if result.problems:
                 sys.exit("otel-modeldata: " + "; ".join(result.problems))
-            demo.stay(summary.tell_studio)
+            demo.stay(lambda url: summary.tell_studio(url, DEPLOYMENT))
     except DemoError as error:
         sys.exit(f"otel-modeldata: {error}")
 

@@ -117,7 +117,7 @@ class Demo:
         self._end("receiver", f"listens on 127.0.0.1:{receiver_port}")
 
         if studio:
-            self._studio = StudioProcess(self._processes, self._config.store, self._folder)
+            self._studio = StudioProcess(self._processes, self._config.store)
         self._begin("service", "trains on 3,000 flights of the weeks before, and starts")
         service, port = start_service(self._processes, receiver_port, self._folder / "reports")
         self._end("service", f"FastAPI on http://127.0.0.1:{port}, with Collectors")

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DRIFTING", "HISTORY", "Flight", "flights_of_the_day"]
+__all__ = ["DAY", "DRIFTING", "EVENING", "HISTORY", "Flight", "flights_of_the_day"]
 
 HISTORY: Final = Path(__file__).with_name("data") / "history.csv.gz"
 """What the model is trained on: 3,000 flights of the weeks before."""
 DRIFTING: Final = "departure_delay"
-_DAY: Final = HISTORY.with_name("day.csv.gz")
+DAY, EVENING = "-24h..-8h", "-7h"
+"""The window before the feature drifts, and since when it does, as on a command line."""
+_FILE: Final = HISTORY.with_name("day.csv.gz")
 _SECONDS_FROM: Final = datetime(2013, 7, 11, 22, 0, tzinfo=timezone.utc)  # 18:00 in New York
 _LATE_MINUTES: Final = 15
 """A flight that arrives 15 minutes late is not on time, for the Bureau of Transportation Statistics."""
@@ -56,7 +58,7 @@ def flights_of_the_day(count: int | None, now: datetime) -> list[Flight]:
         count: how many: fewer than all are spread over the day, more are repeated; all if it is None.
         now: in UTC.
     """
-    with gzip.open(_DAY, "rt", encoding="utf-8", newline="") as file:
+    with gzip.open(_FILE, "rt", encoding="utf-8", newline="") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: row["departed"])
     last = _time(rows[-1]["departed"])
     shift = now.replace(second=0, microsecond=0) - last

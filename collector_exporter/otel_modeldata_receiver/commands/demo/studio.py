@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
 import webbrowser
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from .child_processes import environment
 from .exceptions import ProcessEndedError
-from .flights import HISTORY
+from .flights import DAY
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .child_processes import ChildProcesses
 
 __all__ = ["StudioProcess", "open_browser"]
@@ -23,19 +20,16 @@ _DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
 class StudioProcess:
-    """Studio, which compares with what the model was trained on.
+    """Studio, which compares with the day, before the feature drifts.
 
     Args:
         processes: that it belongs to.
         store: that it shows.
-        folder: for the baseline, which must stay as long as Studio runs.
     """
 
-    def __init__(self, processes: ChildProcesses, store: str, folder: Path) -> None:
-        baseline = folder / "history.csv"
-        baseline.write_bytes(gzip.decompress(HISTORY.read_bytes()))
+    def __init__(self, processes: ChildProcesses, store: str) -> None:
         arguments = ["studio", "--store", store, "--listen", "127.0.0.1:0", "--no-browser", "--json"]
-        arguments += ["--baseline", str(baseline)]
+        arguments += ["--baseline", DAY]
         self._process = processes.start("Studio", ["-m", "otel_modeldata_receiver", *arguments], environment())
 
     def url(self) -> str | None:

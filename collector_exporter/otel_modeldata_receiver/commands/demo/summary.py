@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..printable import printable
 from ..terminal import writer
+from .flights import DAY, EVENING
 
 if TYPE_CHECKING:
     from .verification import Verification
@@ -46,7 +47,7 @@ def show(result: Verification, store: str, deployment: str) -> None:
     for command in (
         f"ls {shown}",
         f"show {result.requests[-1].id} --store {shown}",
-        f"report {deployment} --store {shown} --since -7h --baseline -24h..-8h",
+        f"report {deployment} --store {shown} --since {EVENING} --baseline {DAY}",
         f"audit {shown} --running",
         f"studio {shown}",
     ):
@@ -57,10 +58,11 @@ def show(result: Verification, store: str, deployment: str) -> None:
     write("  print(rows.to_pandas())")
 
 
-def tell_studio(url: str) -> None:
-    """Print where Studio is, and how it ends."""
+def tell_studio(url: str, deployment: str) -> None:
+    """Print where Studio is, where it shows the drift, and how it ends."""
     write = writer()
-    write(f"\nStudio is at {url}, Ctrl-C ends it", style="bold")
+    write(f"\nthe drift: {url}#/explore/{deployment}?since={EVENING}")
+    write(f"Studio is at {url}, Ctrl-C ends it", style="bold")
 
 
 def _show_counts(result: Verification) -> None:
