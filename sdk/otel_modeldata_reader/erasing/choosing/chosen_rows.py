@@ -56,6 +56,9 @@ class Chosen:
         of: of how many.
         unidentified: chosen rows whose line has no id by which they can be erased, so that they stay.
         unread: lines that could not be read, so that no condition is true for them.
+        undecided: records in quarantine, and payloads without a line, of which it is not known whether they have rows
+            that are meant.
+        unfound: given ids that no event has.
         shared: how many rows that were not chosen have the row id of a chosen one.
         repeated: how many rows that were not chosen have the event id and the number of a chosen one.
         later: chosen rows that came while others were erased, so that they stay.
@@ -67,6 +70,8 @@ class Chosen:
     of: int = 0
     unidentified: int = 0
     unread: int = 0
+    undecided: int = 0
+    unfound: tuple[str, ...] = ()
     shared: int = 0
     repeated: int = 0
     ambiguous: tuple[str, ...] = ()
@@ -244,11 +249,12 @@ def choose_by_ids(store: StoreAccess, collections: Iterable[CollectionBlobs], re
                 requests.add(event.correlation_id)
             elif event.id in named:
                 found[event.correlation_id] = united((*found.get(event.correlation_id, ()), *event.present))
+    chosen = Chosen(selection=selection, ambiguous=meanings.ambiguous, unfound=meanings.unfound)
     if request.only:
-        return Chosen(selection=selection, ambiguous=meanings.ambiguous)
+        return chosen
     more = Selection(rows=found, requests=frozenset(requests), span_traces=frozenset(traces))
     shared = 0 if more.is_empty else sum(_shared(store, one, selection, more) for one in collections)
-    return Chosen(selection=selection.merged(more), shared=shared, ambiguous=meanings.ambiguous)
+    return replace(chosen, selection=selection.merged(more), shared=shared)
 
 
 class _Meanings:
@@ -273,6 +279,11 @@ class _Meanings:
         for number, one in self._rows.get(corr or "", ()):
             if any(first <= number <= last for first, last in event.present):
                 self._found[one].add("row")
+
+    @property
+    def unfound(self) -> tuple[str, ...]:
+        """The ids that no event has."""
+        return tuple(one for one, found in self._found.items() if not found)
 
     @property
     def ambiguous(self) -> tuple[str, ...]:
