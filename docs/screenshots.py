@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 IMAGES: Final = Path(__file__).resolve().parent / "images"
-COLORS: Final = 128
-"""A picture of a page has few colors: with this many it is a third of the size, and looks the same."""
+COLORS: Final = 256
+"""A picture of a page has few colors: with this many it is half of the size, and looks the same."""
 TALL: Final = (DESKTOP[0], 900)
 
 
@@ -41,13 +41,13 @@ def places(shop: Shop) -> dict[str, tuple[str, str, tuple[int, int], str]]:
     """Name of each picture: the place, what it must show, the size of the window, and light or dark."""
     window = f"since={quote(_text(shop.until - dt.timedelta(hours=24)))}&until={quote(_text(shop.until))}"
     others = quote(json.dumps(["shop/green"]))
-    request = f"request/{shop.traced}_0?deployment=shop%2Fblue"
+    request = f"request/{shop.new_category}_0?deployment=shop%2Fblue"
     return {
-        "home": ("home", "main table", DESKTOP, "light"),
         "explore": (f"explore/shop/blue?{window}", "main table", DESKTOP, "dark"),
+        "home": ("home", "main table", DESKTOP, "light"),
         "request": (request, "article.request .waterfall", TALL, "light"),
         "feature": (f"feature/shop/blue/inputs.age?others={others}", "article.feature .bands", TALL, "light"),
-        "performance": ("performance/shop/blue", "article.performance .tiles", TALL, "light"),
+        "performance": ("performance/shop/blue?by=inputs.country", "article.performance .tiles", TALL, "light"),
         "health": ("health", "article.health table", DESKTOP, "light"),
         "phone": (f"explore/shop/blue?{window}", "main table", PHONE, "dark"),
     }
@@ -85,7 +85,8 @@ def main(names: Iterable[str]) -> None:
                 pixels = Image.open(BytesIO(_picture(browser, studio, chosen[name]))).convert("RGB")
                 path = IMAGES / f"studio-{name}.png"
                 path.parent.mkdir(exist_ok=True)
-                pixels.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+                few = pixels.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+                few.save(path, optimize=True)
                 sys.stdout.write(f"{path}: {path.stat().st_size:,} bytes\n")
 
 

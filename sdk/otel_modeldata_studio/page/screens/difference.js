@@ -21,7 +21,7 @@ export function Difference({pin, deployment, answer}) {
       <h2 id="of-difference">Against the pinned request <span class="soft">${count(different.length)} of ${count(rows.length)} values differ</span></h2>
       <label class="filter"><input type="checkbox" checked=${isAll} onChange=${() => setAll(!isAll)} /> Equal values, too</label>
       ${shown.length > 0 && html`
-        <div class="scroll" tabindex="0" role="region" aria-label="both requests"><table class="pairs">
+        <div class="scroll" tabindex="0" role="region" aria-label="both requests"><table class="pairs"><colgroup><col class="name" /><col /><col /><col /></colgroup>
           <thead><tr>
             <th scope="col">Column</th><th scope="col"><${Text} value=${pinned.answer.id} mono=${true} /></th>
             <th scope="col"><${Text} value=${answer.id} mono=${true} /></th><th scope="col">Difference</th>

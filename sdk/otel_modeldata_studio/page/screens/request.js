@@ -111,7 +111,7 @@ function Values({title, role, values, answer, empty}) {
       ${values.length > 30 && html`<label class="filter">Columns whose name contains
         <input type="search" value=${wanted} onInput=${(event) => setWanted(event.target.value)} /></label>`}
       ${values.length > 0 && html`
-        <div class="scroll" tabindex="0" role="region" aria-label="${title} of the request"><table class="pairs">
+        <div class="scroll" tabindex="0" role="region" aria-label="${title} of the request"><table class="pairs"><colgroup><col class="name" /><col />${hasPlaces && html`<col />`}</colgroup>
           <thead class=${hasPlaces ? null : "unseen"}><tr>
             <th scope="col">Column</th><th scope="col">Value</th>${hasPlaces && html`<th scope="col">Place in the baseline</th>`}
           </tr></thead>
