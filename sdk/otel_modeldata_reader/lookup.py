@@ -18,6 +18,7 @@ from .found_id import FoundEvent, FoundId
 from .progress import Progress
 from .report import Place
 from .spans import is_of_spans
+from .window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
     from .index.index_file import Entry
     from .index.index_writer import IndexWriter
     from .index.store_index import StoreIndex
-    from .window import Window
 
 logger = logging.getLogger(__name__)
 
 __all__ = ["find_id"]
 
+_ALWAYS: Final = Window()
 _LONGEST_LINE: Final = 64 << 20
 _MOST_EVENTS: Final = 1000
 _MOST_TRACES: Final = 20
@@ -60,6 +61,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     *,
     index: bool = True,
     write: bool = True,
+    near: Window = _ALWAYS,
 ) -> FoundId:
     """Search for an id.
 
@@ -70,6 +72,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
         window: only folders of this window are searched.
         index: whether to use the index, and to write it.
         write: whether the index may be written.
+        near: when it happened, as far as it is known: of Parquet files only these row groups are searched.
 
     Raises:
         UnknownNameError: no line has it.
@@ -82,7 +85,7 @@ def find_id(  # noqa: PLR0913 (most are keywords)
     blobs = {
         root: [ByteRange(one.name, 0, one.size) for one in found.within(window)] for root, found in collections.items()
     }
-    dropped = _dropped(store, collections, window)
+    dropped = _dropped(store, collections, window, near)
     if dropped is not None:
         blobs = {root: [*found, *dropped.ranges(root)] for root, found in blobs.items()}
     size = sum(blob.size for found in blobs.values() for blob in found)
@@ -315,13 +318,15 @@ class _Lookup:
         )
 
 
-def _dropped(store: StoreAccess, collections: Mapping[str, CollectionBlobs], window: Window) -> DroppedSearch | None:
+def _dropped(
+    store: StoreAccess, collections: Mapping[str, CollectionBlobs], window: Window, near: Window
+) -> DroppedSearch | None:
     """What is in Parquet files only; None if nothing is compacted."""
     if not any(one.compacted for one in collections.values()):
         return None
     from .index.dropped_search import DroppedSearch  # noqa: PLC0415 (imports pyarrow)
 
-    return DroppedSearch(store, collections, window)
+    return DroppedSearch(store, collections, window, near)
 
 
 def _writer(parts: Sequence[ByteRange]) -> IndexWriter | None:

@@ -7,6 +7,7 @@ values.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -120,6 +121,26 @@ class DroppedFolder:
             table = file.read(number, (BLOB, LINE, EVENT))
             table = table.filter(table[EVENT].is_valid())
             yield list(zip(table[BLOB].to_pylist(), table[LINE].to_pylist(), strict=True)), table[EVENT].to_pylist()
+
+    def places_with(self, texts: Collection[str], near: Window) -> Iterator[tuple[str, int]]:
+        """The places of the events that have one of some texts in their JSON, which is searched without `data`.
+
+        Args:
+            texts: at least one.
+            near: only row groups with events of this window.
+
+        Raises:
+            DamagedPartError: a file is not what the manifest says.
+            StoreUnavailableError: a file cannot be read.
+        """
+        for file, number in self._groups():
+            group = file.part.groups[number]
+            if not near.overlaps(group.first, group.last + 1):
+                continue
+            table = file.read(number, (BLOB, LINE, EVENT))
+            found = [pc.match_substring(table[EVENT], one) for one in texts]
+            hits = table.filter(reduce(pc.or_, found))
+            yield from zip(hits[BLOB].to_pylist(), hits[LINE].to_pylist(), strict=True)
 
     def rows(self, payloads: Payloads) -> int:
         """How many rows the dropped blobs had, without those of lines that repeat an event.

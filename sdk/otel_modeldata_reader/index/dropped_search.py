@@ -30,6 +30,7 @@ class DroppedSearch:
         store: has the files.
         collections: as they were listed, by their roots.
         window: only folders that overlap it.
+        near: only row groups with events of this window are searched; an index finds others, too.
 
     Attributes:
         notes: why some of them cannot be read.
@@ -38,8 +39,11 @@ class DroppedSearch:
         StoreUnavailableError: a manifest cannot be read.
     """
 
-    def __init__(self, store: StoreAccess, collections: Mapping[str, CollectionBlobs], window: Window) -> None:
+    def __init__(
+        self, store: StoreAccess, collections: Mapping[str, CollectionBlobs], window: Window, near: Window
+    ) -> None:
         self.notes: list[str] = []
+        self._near = near
         self._folders: dict[str, DroppedFolder] = {}
         for collection in collections.values():
             for folder, problem in dropped_folders(store, collection, window):
@@ -119,12 +123,9 @@ class DroppedSearch:
                 if search.may_be_in(line):
                     yield (blob, number), line
             return
-        hits: list[tuple[str, int]] = []
-        for places, events in folder.events():
-            encoded = [event.encode(errors="surrogatepass") for event in events]
-            if ids:
-                _add(ids, places, encoded)
-            hits += [place for place, event in zip(places, encoded, strict=True) if search.may_be_in(event)]
+        hits = list(folder.places_with(search.texts, self._near))
+        for places, events in folder.events() if ids else ():
+            _add(ids, places, [event.encode(errors="surrogatepass") for event in events])
         yield from sorted(folder.lines_at(set(hits)).items()) if hits else ()
 
     def _note(self, text: str) -> None:

@@ -59,6 +59,11 @@ class IdSearch:
         self._needles = sorted({escaped, msgspec.json.encode(shortest)[1:-1]} if self.is_possible else {escaped})
         self.hashes = [hash_of(text) for text in (wanted, self._of_row) if text]
 
+    @property
+    def texts(self) -> list[str]:
+        """The texts of which one is in every line about the id; the id can be in a line."""
+        return [one.decode() for one in self._needles]
+
     def may_be_in(self, content: bytes) -> bool:
         """Whether bytes may have a line about the id."""
         return any(needle in content for needle in self._needles)

@@ -30,7 +30,8 @@ _MOST_BYTES: Final = 1 << 30
 _MOST_LABEL_BYTES: Final = 256 << 20
 """Of labels that came later than the request."""
 _LABELS: Final = "ground_truth"
-_HOUR_NS: Final = 3_600 * 1_000_000_000
+_NEAR_NS: Final = 600 * 1_000_000_000
+"""The events of a request are within ten minutes."""
 _INDEX: Final = "_index"
 
 
@@ -41,7 +42,7 @@ def found_request(studio: Studio, wanted: str, deployment: str | None, at: str |
         studio: has the store.
         wanted: a correlation id, row id, event id or trace id.
         deployment: only of this one; None searches all.
-        at: when it happened, as far as it is known; the hour before and after it are searched, and labels after it.
+        at: when it happened, as far as it is known; ten minutes before and after it are searched, and labels after it.
 
     Raises:
         UnknownNameError: no line has it, in what was searched.
@@ -51,11 +52,11 @@ def found_request(studio: Studio, wanted: str, deployment: str | None, at: str |
     moment = window_of(at, None).since if at else _moment_of(studio, wanted, collections)
     store = studio.store.objects
     if moment is not None:
-        near = Window(since=moment - _HOUR_NS, until=moment + _HOUR_NS)
+        near = Window(since=moment - _NEAR_NS, until=moment + _NEAR_NS)
         later = Window(since=near.since)
-        objects = [*_objects(studio, collections, near), *_later_labels(collections, moment + _HOUR_NS)]
+        objects = [*_objects(studio, collections, near), *_later_labels(collections, moment + _NEAR_NS)]
         try:
-            return find_id(store, objects, wanted, later, write=False)
+            return find_id(store, list(dict.fromkeys(objects)), wanted, later, write=False, near=near)
         except UnknownNameError:
             if not at:
                 raise
@@ -126,7 +127,7 @@ def _objects(studio: Studio, collections: Mapping[str, CollectionBlobs], window:
 
 
 def _later_labels(collections: Mapping[str, CollectionBlobs], moment: int) -> list[StoredObject]:
-    """The objects of labels after a moment, as many as are searched quickly: labels come days later."""
+    """The lines of labels after a moment, as many as are searched quickly: labels come days later."""
     found: list[StoredObject] = []
     room, window = _MOST_LABEL_BYTES, Window(since=moment)
     for root, one in collections.items():
@@ -136,7 +137,6 @@ def _later_labels(collections: Mapping[str, CollectionBlobs], moment: int) -> li
             room -= blob.size
             if room >= 0:
                 found.append(blob)
-        found += _compacted(root, one, window)
     return found
 
 

@@ -12,9 +12,11 @@ from otel_modeldata_reader.index.line_ids import id_of_row
 from otel_modeldata_reader.spans import is_of_spans
 from otel_modeldata_reader.window import Window
 
-from ..queries.joined_rows import joined_rows, own_column
+from ..queries.cells import cell_of
+from ..queries.joined_rows import LABEL_ROW, LABEL_TIME, joined_rows, own_column
 from ..queries.lookups import neighbor
 from ..queries.moments import iso
+from ..queries.pages import cells_of_rows
 from ..tables.deployment_rows import LABELS, deployment_rows
 from .found_request import found_request
 from .request_values import RowValue, row_cells, row_values
@@ -41,7 +43,8 @@ _MOST_PROFILED: Final = 200
 """Columns of a side whose place in the baseline is looked for."""
 _MOST_NAME: Final = 500
 _MOST_ATTRIBUTES: Final = 64
-_HOUR_NS: Final = 3_600 * 1_000_000_000
+_MINUTE_NS: Final = 60 * 1_000_000_000
+_HOUR_NS: Final = 60 * _MINUTE_NS
 _DAY_NS: Final = 24 * _HOUR_NS
 
 
@@ -163,6 +166,9 @@ def request(
         return tuple(row_values(role, cells, None if rows is None else rows.side(role), profiles))
 
     previous, later = (None, None) if rows is None or shown is None else _neighbors(studio, rows, row_id, moment)
+    labels = values(LABELS)
+    if not labels and rows is not None and shown is not None:
+        labels = _labels_in_tables(studio, rows, row_id, moment)
     trace_id = next((one.trace_id for one in events if one.trace_id), "")
     return RequestAnswer(
         id=row_id,
@@ -170,7 +176,7 @@ def request(
         rows=tuple(_rows_of(shown)),
         values=values("inputs"),
         outputs=values("outputs"),
-        labels=values(LABELS),
+        labels=labels,
         bodies=tuple(_body(one) for one in events if one.collection.rpartition("/")[2] in _BODIES)[:4],
         spans=tuple(_spans(found)),
         trace_id=trace_id,
@@ -268,14 +274,40 @@ def _profiles(
 
 def _neighbors(studio: Studio, rows: DeploymentRows, row_id: str, moment: int) -> tuple[str | None, str | None]:
     """The rows before and after in time, within an hour."""
-    window = Window(since=moment - _HOUR_NS, until=moment + _HOUR_NS)
-    chosen = joined_rows(rows, [], [], window)
-    found: list[str | None] = []
-    for is_before in (True, False):
+    return _neighbor(studio, rows, row_id, moment, is_before=True), _neighbor(
+        studio, rows, row_id, moment, is_before=False
+    )
+
+
+def _neighbor(studio: Studio, rows: DeploymentRows, row_id: str, moment: int, *, is_before: bool) -> str | None:
+    for width in (_MINUTE_NS, _HOUR_NS):  # most rows have a neighbor within a minute, which is found sooner
+        chosen = joined_rows(rows, [], [], Window(since=moment - width, until=moment + width))
         text = neighbor(chosen, moment, row_id, is_before=is_before)
-        answer = studio.tables.database.rows(text.text, text.parameters)
-        found.append(answer[0][0] if answer else None)
-    return found[0], found[1]
+        for (found,) in studio.tables.database.rows(text.text, text.parameters):
+            return str(found)
+    return None
+
+
+def _labels_in_tables(studio: Studio, rows: DeploymentRows, row_id: str, moment: int) -> tuple[RowValue, ...]:
+    """The labels of a row as joined rows have them: also those that are in Parquet files only."""
+    side = rows.side(LABELS)
+    if side is None:
+        return ()
+    names = [name for name in side.columns if name not in {LABEL_ROW, LABEL_TIME}]
+    columns = [own_column(rows, f"{LABELS}.{name}") for name in names[:_MOST_PROFILED]]
+    window = Window(since=moment, until=moment + 1)
+    pieces = [one for one in rows.base.pieces if one.first <= moment <= one.last]
+    text = cells_of_rows(rows, columns, [row_id], window, pieces)
+    for _, _, _, *cells in studio.tables.database.rows(text.text, text.parameters):
+        values = [
+            cell_of(value, size, one.kind) for value, size, one in zip(cells[::2], cells[1::2], columns, strict=True)
+        ]
+        if any(value is not None for value in values):
+            return tuple(
+                RowValue(column=one.name, kind=one.kind, value=value)
+                for one, value in zip(columns, values, strict=True)
+            )
+    return ()
 
 
 def _body(event: FoundEvent) -> Body:

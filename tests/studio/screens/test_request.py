@@ -174,7 +174,13 @@ def test_labels_that_came_later_are_those_of_a_compacted_row_too(
         opened = Studio(store)
         found = request(opened, id=one["correlationid"])
         opened.close()
-    assert [(label.column, label.value) for label in found.labels] == [("labels.label", one["data"][0]["label"])]
+        store.compact("shop/blue/ground_truth", drop_lines=True)
+        opened = Studio(store)
+        of_files = request(opened, id=one["correlationid"])
+        opened.close()
+    expected = [("labels.label", one["data"][0]["label"])]
+    assert [(label.column, label.value) for label in found.labels] == expected
+    assert [(label.column, label.value) for label in of_files.labels] == expected
     assert request(studio, id=one["correlationid"]).labels == found.labels
 
 
