@@ -68,7 +68,7 @@ function ticksOf(values, fromZero, most, steps) {
   let high = Math.max(...values);
   if (low === high) {
     const room = Math.abs(low) / 2 || 1;
-    [low, high] = [fromZero ? low : low - room, high + room];
+    [low, high] = [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
   }
   const ticks = levels(low, high, Math.min(steps, 5));
   return most === undefined ? ticks : ticks.filter((tick) => tick <= most);
