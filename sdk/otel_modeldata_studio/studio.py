@@ -54,7 +54,7 @@ class Studio:
         """The profiles of baselines."""
         from .profiles.baseline_profiles import BaselineProfiles  # noqa: PLC0415 (imports pyarrow)
 
-        return BaselineProfiles(self.tables)
+        return BaselineProfiles(self.tables, self.baseline)
 
     def close(self) -> None:
         """Release what Studio has opened; a second call does nothing."""

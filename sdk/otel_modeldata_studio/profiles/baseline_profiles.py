@@ -37,10 +37,13 @@ class BaselineProfiles:
 
     Args:
         tables: have the rows.
+        own: the baseline that Studio was started with, which may be a file. No other file is read: who asks may see the
+            store, and not the files of the machine.
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, own: str | None) -> None:
         self._tables = tables
+        self._own = own
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str, str], ColumnProfile | None] = {}
 
@@ -52,11 +55,12 @@ class BaselineProfiles:
         Args:
             deployment: which one.
             rows: of the window that is compared: a file's columns are read as theirs.
-            baseline: a window such as `2026-11-01..2026-11-08`, or a file; None has no profiles.
+            baseline: a window such as `2026-11-01..2026-11-08`, or the file that Studio was started with; None has no
+                profiles.
             columns: the wanted ones.
 
         Raises:
-            ReaderError: it is no baseline, or cannot be read.
+            ReaderError: it is no baseline, another file, or cannot be read.
         """
         if not baseline:
             return {}
@@ -77,6 +81,11 @@ class BaselineProfiles:
         self, deployment: str, rows: DeploymentRows, baseline: str, columns: Sequence[OwnColumn]
     ) -> dict[str, ColumnProfile | None]:
         given = baseline_of(baseline)
+        if not isinstance(given, WindowBaseline) and baseline != self._own:
+            raise ReaderError(
+                "expected a window such as 2026-11-01..2026-11-08 or -14d..-7d as baseline, got a file: start Studio "
+                "with --baseline FILE to compare with a file"
+            )
         found: dict[str, ColumnProfile | None] = {one.name: None for one in columns}
         if isinstance(given, WindowBaseline):
             window = window_of(given.since, given.until)

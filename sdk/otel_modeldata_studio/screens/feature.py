@@ -123,7 +123,7 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
         since: as for `Store.read`.
         until: likewise.
         f: filters as a JSON list, which all must hold.
-        baseline: a window or a file; by default that of Studio.
+        baseline: a window; by default that of Studio, which may be a file.
         others: deployments beside it.
 
     Raises:
