@@ -13,7 +13,7 @@ from ..tables.slices import slices_near, spans_of
 from .filters import condition
 from .outcomes import LATENCY, STATUS, key_of_base, outcomes
 from .scans import scan
-from .sql import Sql
+from .sql import Sql, step_number
 from .sql import joined as conjunction
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Chosen:
             start: of the first step, in nanoseconds since the epoch.
             step: how long it is.
         """
-        return f"SELECT (epoch_ns(_time) - {start}) // {step}, count(*) FROM (" + self.sql + ") GROUP BY 1"
+        return f"SELECT {step_number(start, step)}, count(*) FROM (" + self.sql + ") GROUP BY 1"
 
 
 def own_column(rows: DeploymentRows, name: str) -> OwnColumn:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .histograms import bin_of
 from .histograms import number as plain_number
-from .sql import Sql
+from .sql import Sql, step_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Floa
     items = ", ".join(f"CASE WHEN v IS NOT NULL THEN {found.text} END" for found in (one, other))
     return (
         Sql(f"SELECT bucket, {items}, count(*) FROM (", one.parameters + other.parameters)
-        + f"SELECT {_bucket(first, step)} AS bucket, {number} AS v FROM ("
+        + f"SELECT {step_number(first, step)} AS bucket, {number} AS v FROM ("
         + chosen.sql
         + ")) GROUP BY 1, 2, 3"
     )
@@ -60,7 +60,7 @@ def quantiles(chosen: Chosen, number: str, first: int, step: int, *, is_exact: b
     """
     function = "quantile_cont" if is_exact else "approx_quantile"
     return (
-        f"SELECT bucket, {function}(v, {_LEVELS}) FROM (SELECT {_bucket(first, step)} AS bucket, {number} AS v FROM ("
+        f"SELECT bucket, {function}(v, {_LEVELS}) FROM (SELECT {step_number(first, step)} AS bucket, {number} AS v FROM ("
         + chosen.sql
         + ")) WHERE v IS NOT NULL GROUP BY 1"
     )
@@ -85,12 +85,8 @@ def categories_over_time(chosen: Chosen, alias: str, first: int, step: int, valu
     text = f"left(CAST({alias} AS VARCHAR), {_LONGEST})"
     known = f"CASE WHEN v IN ({', '.join('?' for _ in values)}) THEN v END" if values else "NULL"
     query = (
-        f"SELECT bucket, v IS NULL, {known}, count(*) FROM (SELECT {_bucket(first, step)} AS bucket, {text} AS v FROM ("
+        f"SELECT bucket, v IS NULL, {known}, count(*) FROM (SELECT {step_number(first, step)} AS bucket, {text} AS v FROM ("
         + chosen.sql
         + ")) GROUP BY 1, 2, 3"
     )
     return Sql(query.text, (*values, *query.parameters))
-
-
-def _bucket(first: int, step: int) -> str:
-    return f"(epoch_ns(_time) - {first}) // {step}"
