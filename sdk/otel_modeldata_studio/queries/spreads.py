@@ -60,7 +60,8 @@ def quantiles(chosen: Chosen, number: str, first: int, step: int, *, is_exact: b
     """
     function = "quantile_cont" if is_exact else "approx_quantile"
     return (
-        f"SELECT bucket, {function}(v, {_LEVELS}) FROM (SELECT {step_number(first, step)} AS bucket, {number} AS v FROM ("
+        f"SELECT bucket, {function}(v, {_LEVELS}) FROM ("
+        f"SELECT {step_number(first, step)} AS bucket, {number} AS v FROM ("
         + chosen.sql
         + ")) WHERE v IS NOT NULL GROUP BY 1"
     )
@@ -85,8 +86,7 @@ def categories_over_time(chosen: Chosen, alias: str, first: int, step: int, valu
     text = f"left(CAST({alias} AS VARCHAR), {_LONGEST})"
     known = f"CASE WHEN v IN ({', '.join('?' for _ in values)}) THEN v END" if values else "NULL"
     query = (
-        f"SELECT bucket, v IS NULL, {known}, count(*) FROM (SELECT {step_number(first, step)} AS bucket, {text} AS v FROM ("
-        + chosen.sql
-        + ")) GROUP BY 1, 2, 3"
+        f"SELECT bucket, v IS NULL, {known}, count(*) FROM ("
+        f"SELECT {step_number(first, step)} AS bucket, {text} AS v FROM (" + chosen.sql + ")) GROUP BY 1, 2, 3"
     )
     return Sql(query.text, (*values, *query.parameters))

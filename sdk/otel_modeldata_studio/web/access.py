@@ -9,8 +9,8 @@ through the user's browser:
   answered.
 - By a frame, by a form, by script that is in the data: the content security policy forbids each.
 
-The cookie of the token is sent when a link in a message is opened (`SameSite=Lax`), because such a link is how others get
-to the page. It leads to the page only: a request of `/api/` that another site begins is refused.
+The cookie of the token is sent when a link in a message is opened (`SameSite=Lax`), because such a link is how others
+get to the page. It leads to the page only: a request of `/api/` that another site begins is refused.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class Access:
 
 
 _IN_HEADER: Final = (
-    "expected the token of this Studio in the header Authorization: Bearer TOKEN, got it in the address: send it in the "
-    "header"
+    "expected the token of this Studio in the header Authorization: Bearer TOKEN, got it in the address: send it "
+    "in the header"
 )
 
 

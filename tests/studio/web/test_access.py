@@ -130,10 +130,10 @@ class TestWithToken:
         assert (old.status_code, old.headers["location"]) == (303, place)
         assert "set-cookie" not in old.headers
 
-    async def test_a_program_that_gives_it_in_the_address_is_told_where_it_belongs(self, ask: httpx.AsyncClient) -> None:
+    async def test_a_program_that_gives_it_in_the_address_learns_of_the_header(self, ask: httpx.AsyncClient) -> None:
         sentence = (
-            "expected the token of this Studio in the header Authorization: Bearer TOKEN, got it in the address: send it "
-            "in the header"
+            "expected the token of this Studio in the header Authorization: Bearer TOKEN, got it in the address: send "
+            "it in the header"
         )
         assert error_of(await ask.get("/api/about", params={"token": TOKEN})) == (401, sentence)
         await ask.get("/", params={"token": TOKEN})
