@@ -14,7 +14,7 @@ from otel_modeldata_reader.rows.stored_columns import own_schema, storage_type, 
 from otel_modeldata_reader.rows.unify import renamed
 from otel_modeldata_reader.sql.column_types import stored_type
 
-from .piece import Group, Piece, StoredColumn, kind_of
+from .piece import LAST_TIME, Group, Piece, StoredColumn, kind_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ class PartPieces:
             DamagedPartError: a file is not what the manifest says.
             StoreUnavailableError: a file cannot be read.
         """
-        if any(part.kind != "rows" or not _is_plain(part) for part in manifest.parts):
+        if any(part.kind != "rows" or not _is_plain(part) or _has_ends(part) for part in manifest.parts):
             return None
         return [self._piece(source, manifest, part) for part in manifest.parts if part.groups and part.rows]
 
@@ -89,6 +89,11 @@ class PartPieces:
                     file.write(piece.content)
             partial.rename(copy)
         return str(copy)
+
+
+def _has_ends(part: Part) -> bool:
+    """Whether a time may be one that DuckDB takes for an infinite one."""
+    return any(group.first < -LAST_TIME or group.last > LAST_TIME for group in part.groups)
 
 
 def _is_plain(part: Part) -> bool:

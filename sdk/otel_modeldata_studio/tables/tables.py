@@ -42,7 +42,7 @@ class Tables:
     Args:
         store: is read.
         listing: returns the collections of the store, as they were listed last.
-        cache: takes Parquet files of lines; None is a temporary folder.
+        cache: where the temporary folder is made that takes Parquet files of lines; None is that of the system.
     """
 
     def __init__(
@@ -50,9 +50,12 @@ class Tables:
     ) -> None:
         self._store = store
         self.listing = listing
-        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-") if cache is None else None
-        folder = Path(self._own.name if self._own is not None else cache or ".").resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        if cache is not None:
+            cache.mkdir(parents=True, exist_ok=True)
+        # A folder of its own, which only this user can read: another Studio has other rows under the same names, and
+        # rows that are erased in the store must not stay here.
+        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-", dir=cache)
+        folder = Path(self._own.name).resolve()
         local = _local_folder(store)
         self.database = Database([folder] if local is None else [folder, local])
         self._parts = PartPieces(store, local, folder)
@@ -67,8 +70,7 @@ class Tables:
         """End the thread, close the database, and remove the temporary folder."""
         self._ahead.close()
         self.database.close()
-        if self._own is not None:
-            self._own.cleanup()
+        self._own.cleanup()
 
     def roots(self, deployment: str) -> list[str]:
         """The collections of a deployment.

@@ -84,10 +84,10 @@ class Runs:
     def close(self) -> None:
         """End what runs; a second call does nothing."""
         self._is_closed = True
-        for question in self._running:
+        for question in [*self._running, *self._waiting]:
             question.interruption.end()
-        for question in self._waiting:
-            question.answer.set_exception(_closed())
+            if not question.answer.done():  # its request ends now: the server waits for it
+                question.answer.set_exception(_closed())
         self._waiting.clear()
         for thread in [*self._idle, *self._running.values()]:
             thread.shutdown(wait=False)

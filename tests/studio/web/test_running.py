@@ -89,8 +89,10 @@ async def test_a_few_run_at_a_time_a_few_wait_and_the_others_are_refused() -> No
     first.interrupt()
     assert await running == "late"
     await asyncio.to_thread(second.began.wait, 60)
-    runs.close()  # it interrupts the second
-    assert await waiting == "late"
+    runs.close()
+    with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
+        await waiting
+    assert await asyncio.to_thread(second.interrupted.wait, 60)
 
 
 async def test_what_waits_for_its_turn_does_not_begin_after_the_browser_has_gone() -> None:
@@ -205,5 +207,16 @@ async def test_what_waits_or_comes_after_the_end_of_the_server_is_not_begun() ->
     with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
         await waiting
     with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
+        await running
+    with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
         await runs.make(asking(asyncio.Event()), Statement().run)
-    assert await running == "late"
+
+
+async def test_what_runs_has_no_answer_after_the_end_of_the_server() -> None:
+    runs, hanging = Runs(WebSettings()), Hanging()
+    running = asyncio.create_task(runs.make(asking(asyncio.Event()), hanging.run))
+    await asyncio.to_thread(hanging.began.wait, 60)
+    runs.close()
+    with pytest.raises(GoneError, match="expected a Studio that runs, got one that ends"):
+        await running
+    hanging.let.set()
