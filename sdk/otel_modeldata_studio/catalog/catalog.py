@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
@@ -299,6 +300,10 @@ class Catalog:
             except ReaderError as error:
                 logger.warning("Studio could not list the store: %s", error)
                 self._publish(self._listing, error)
+            except (RuntimeError, CancelledError):
+                if not self._is_closed.is_set():
+                    raise
+                return  # the store was closed meanwhile
             self._is_closed.wait(self._pause)
             with self._changed:  # nothing is listed while nobody looks
                 self._changed.wait_for(self._is_wanted)

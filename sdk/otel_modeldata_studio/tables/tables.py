@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -35,6 +36,9 @@ _MOST_COLUMNS: Final = 5_000
 _READ_SECONDS: Final = 1.0
 """How long a question waits for lines that were not read before."""
 
+_REMOVE_SECONDS: Final = 1.0
+"""How long the folder is removed again at the end."""
+
 
 class Tables:
     """See above.
@@ -54,7 +58,7 @@ class Tables:
             cache.mkdir(parents=True, exist_ok=True)
         # A folder of its own, which only this user can read: another Studio has other rows under the same names, and
         # rows that are erased in the store must not stay here.
-        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-", dir=cache)
+        self._own = TemporaryDirectory(prefix="otel-modeldata-studio-", dir=cache, ignore_cleanup_errors=True)
         folder = Path(self._own.name).resolve()
         local = _local_folder(store)
         self.database = Database([folder] if local is None else [folder, local])
@@ -71,6 +75,10 @@ class Tables:
         self._ahead.close()
         self.database.close()
         self._own.cleanup()
+        end = time.monotonic() + _REMOVE_SECONDS
+        while self._folder.exists() and time.monotonic() < end:  # a question that ends has written a file meanwhile
+            shutil.rmtree(self._folder, ignore_errors=True)
+            time.sleep(_REMOVE_SECONDS / 20)
 
     def roots(self, deployment: str) -> list[str]:
         """The collections of a deployment.
