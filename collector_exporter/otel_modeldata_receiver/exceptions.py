@@ -106,6 +106,17 @@ class AssetError(ReceiverError):
 class StoreError(ReceiverError):
     """The store cannot make lines durable now."""
 
+    def copy(self) -> StoreError:
+        """Another exception object of the same type, text and attributes.
+
+        Every caller gets its own object, because an exception collects a traceback wherever it is raised. The
+        constructor is not called: a subclass may take other arguments than `args`.
+        """
+        copy = type(self).__new__(type(self))
+        copy.args = self.args
+        vars(copy).update(vars(self))
+        return copy
+
 
 class StoreCheckError(StoreError):
     """The store cannot be used at all; no write can succeed."""

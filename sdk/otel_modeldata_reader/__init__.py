@@ -12,27 +12,30 @@ Needs the extra `read`: `pip install 'otel-modeldata[read]'`. A store in Azure n
 
 from __future__ import annotations
 
-from .collection import Collection
-from .compacting.compacted_folder import CompactedFolder
-from .diagnosis import Diagnosis, Finding
-from .diagnosis.why import why
-from .exceptions import (
-    DamagedLineError,
-    ExportError,
-    ReaderError,
-    StoreBusyError,
-    StoreUnavailableError,
-    UnknownNameError,
-    WindowError,
-)
-from .following.new_rows import NewRows
-from .found_id import FoundEvent, FoundId
-from .reading import Reading
-from .report import Place, ReadReport, SealCounts, TypeChange
-from .sealing.folder_seal import FolderSeal
-from .spans import Span
-from .store import Store
-from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.open`
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .collection import Collection
+    from .compacting.compacted_folder import CompactedFolder
+    from .diagnosis import Diagnosis, Finding
+    from .diagnosis.why import why
+    from .exceptions import (
+        DamagedLineError,
+        ExportError,
+        ReaderError,
+        StoreBusyError,
+        StoreUnavailableError,
+        UnknownNameError,
+        WindowError,
+    )
+    from .following.new_rows import NewRows
+    from .found_id import FoundEvent, FoundId
+    from .reading import Reading
+    from .report import Place, ReadReport, SealCounts, TypeChange
+    from .sealing.folder_seal import FolderSeal
+    from .spans import Span
+    from .store import Store
+    from .store import open_store as open  # noqa: A004 - `reader.open`, as `gzip.open`
 
 __all__ = [
     "Collection",
@@ -60,3 +63,44 @@ __all__ = [
     "open",
     "why",
 ]
+
+if not TYPE_CHECKING:  # else every name would be one of this module
+    _MODULES = {
+        "Collection": "collection",
+        "CompactedFolder": "compacting.compacted_folder",
+        "DamagedLineError": "exceptions",
+        "Diagnosis": "diagnosis",
+        "ExportError": "exceptions",
+        "Finding": "diagnosis",
+        "FolderSeal": "sealing.folder_seal",
+        "FoundEvent": "found_id",
+        "FoundId": "found_id",
+        "NewRows": "following.new_rows",
+        "Place": "report",
+        "ReadReport": "report",
+        "ReaderError": "exceptions",
+        "Reading": "reading",
+        "SealCounts": "report",
+        "Span": "spans",
+        "Store": "store",
+        "StoreBusyError": "exceptions",
+        "StoreUnavailableError": "exceptions",
+        "TypeChange": "report",
+        "UnknownNameError": "exceptions",
+        "WindowError": "exceptions",
+        "open": "store",
+        "why": "diagnosis.why",
+    }
+    """The module of each name."""
+
+    def __getattr__(name):
+        """Import what is used: the help of a command needs single modules."""
+        from importlib import import_module  # noqa: PLC0415 (only here)
+
+        if name in _MODULES:
+            module = import_module(f".{_MODULES[name]}", __name__)
+            return getattr(module, "open_store" if name == "open" else name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -11,7 +11,7 @@ from .exceptions import WindowError
 from .window import window_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .blobs.listing import CollectionBlobs
     from .blobs.store_access import StoreAccess
@@ -157,6 +157,7 @@ class MaintainedStore:
         shared: bool = False,
         by: str = "",
         reason: str = "",
+        keep: Callable[[Receipt], object] = lambda _: None,
     ) -> Receipt:
         """Erase rows in all collections of a deployment, beside living receivers; by default only say what would go.
 
@@ -172,6 +173,8 @@ class MaintainedStore:
             shared: whether rows are erased, too, that were not chosen and have the row id of one that was.
             by: who erases, for the tombstone.
             reason: why, for the tombstone.
+            keep: called with the receipt before the store forgets what was asked for. If it raises an error, or the
+                process is killed, the same call gives the receipt again.
 
         Raises:
             UnknownNameError: no such collection or deployment.
@@ -183,20 +186,30 @@ class MaintainedStore:
         from .erasing.erase import erase  # noqa: PLC0415 (imports pyarrow)
 
         request = asked(scope, where, ids, since, until, only=only, every=every, shared=shared)
-        return erase(self._store, request, dry_run=dry_run, by=by, reason=reason)
+        return erase(self._store, request, dry_run=dry_run, by=by, reason=reason, keep=keep)
 
-    def resume_erasures(self) -> list[Receipt]:
+    def resume_erasures(self, keep: Callable[[Receipt], object] = lambda _: None) -> list[Receipt]:
         """Complete every erasure that was interrupted.
+
+        Args:
+            keep: called with each receipt, as for `erase`.
 
         Raises:
             ReaderError: as for `erase`.
         """
         from .erasing.erase import resume  # noqa: PLC0415 (imports pyarrow)
 
-        return resume(self._store)
+        return resume(self._store, keep)
 
-    def expire(
-        self, older: float, collection: str = "", *, dry_run: bool = True, by: str = "", reason: str = ""
+    def expire(  # noqa: PLR0913 (most are keywords)
+        self,
+        older: float,
+        collection: str = "",
+        *,
+        dry_run: bool = True,
+        by: str = "",
+        reason: str = "",
+        keep: Callable[[Receipt], object] = lambda _: None,
     ) -> Receipt:
         """Remove whole folders whose time ended long ago; by default only say what would go.
 
@@ -206,6 +219,7 @@ class MaintainedStore:
             dry_run: whether nothing is changed.
             by: who does it, for the tombstone.
             reason: why, for the tombstone.
+            keep: called with the receipt, as for `erase`.
 
         Raises:
             UnknownNameError: no such collection.
@@ -216,7 +230,7 @@ class MaintainedStore:
         from .erasing.expire import ExpireRequest, expire  # noqa: PLC0415 (imports pyarrow)
 
         request = ExpireRequest(older=older, collection=collection.strip("/"))
-        return expire(self._store, request, dry_run=dry_run, by=by, reason=reason)
+        return expire(self._store, request, dry_run=dry_run, by=by, reason=reason, keep=keep)
 
     def _selected(self, collection: str | None) -> list[CollectionBlobs]:
         if collection is not None:

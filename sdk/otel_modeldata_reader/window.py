@@ -90,7 +90,7 @@ def _moment(name: str, value: Moment, now: datetime) -> int | None:
         return None
     nanoseconds = getattr(value, "nanosecond", 0)  # a pandas Timestamp
     if isinstance(value, str):
-        value, nanoseconds = _read(name, value.strip())
+        value, nanoseconds = _read(value.strip())
     if isinstance(value, timedelta):
         return _since_epoch(now) - abs(value) // _MICROSECOND * 1_000
     if isinstance(value, datetime):
@@ -102,10 +102,10 @@ def _moment(name: str, value: Moment, now: datetime) -> int | None:
         return _since_epoch(value) + int(nanoseconds)
     if isinstance(value, date):
         return _since_epoch(datetime.combine(value, time(), timezone.utc))
-    raise WindowError(f"expected a {name} like {_FORMS}, got {value!r:.80}: pass one of these")
+    raise WindowError(f"expected a time like {_FORMS}, got {value!r:.80}: pass one of these")
 
 
-def _read(name: str, text: str) -> tuple[datetime | timedelta, int]:
+def _read(text: str) -> tuple[datetime | timedelta, int]:
     if (relative := _RELATIVE.fullmatch(text)) is not None:
         try:
             return timedelta(seconds=float(relative["number"]) * _UNITS[relative["unit"]]), 0
@@ -122,7 +122,7 @@ def _read(name: str, text: str) -> tuple[datetime | timedelta, int]:
     try:
         moment = datetime.fromisoformat(iso)
     except ValueError:
-        raise WindowError(f"expected a {name} like {_FORMS}, got {text!r:.80}: write one of these") from None
+        raise WindowError(f"expected a time like {_FORMS}, got {text!r:.80}: write one of these") from None
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)), nanoseconds
 
 

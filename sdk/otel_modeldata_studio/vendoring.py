@@ -2,7 +2,8 @@
 
 `page/vendored.json` pins each package by version and integrity (sha512, as `package-lock.json` has it), and names the
 files that are taken. The build of a wheel runs this (`hatch_build.py`), and so does an editable installation;
-`python -m otel_modeldata_studio.vendoring` does by hand. Users need neither Node.js nor a network: a wheel has the files.
+`python -m otel_modeldata_studio.vendoring` does it by hand. Users need neither Node.js nor a network: wheels have the
+files.
 
 The registry is that of npm: `npm_config_registry`, else `registry` in `~/.npmrc`, else npm's public one.
 
@@ -99,6 +100,7 @@ def _archive(package: dict[str, Any]) -> bytes:
                 content: bytes = answer.read(_LARGEST_PACKAGE + 1)
             break
         except urllib.error.HTTPError as error:
+            error.close()
             if left and error.code >= 500:
                 continue
             raise _unfetched(name, version, f"status {error.code}") from None

@@ -40,6 +40,8 @@ import receiving
 import starting
 from case import Case, Effort, Row, Sides, rows
 
+import studio
+
 CASES: dict[str, Case] = {
     **collecting.CASES,
     **starting.CASES,
@@ -57,6 +59,7 @@ CASES: dict[str, Case] = {
     **compacting.CASES,
     **looking_up.CASES,
     **querying.CASES,
+    **studio.CASES,
     **auditing.CASES,
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from otel_modeldata_reader.compacted.manifest import Manifest
 
 DEPLOYMENT: Final = "shop/blue"
-FIRST: Final = datetime(2026, 11, 20, tzinfo=timezone.utc)
+FIRST: Final = datetime(2026, 11, 20, tzinfo=UTC)
 HOURS: Final = 48
 _HOUR_NS: Final = 3_600 * 1_000_000_000
 _COUNTRIES: Final = ("ES", "FR", "DE", "IT", "PT", "PL", "SE")

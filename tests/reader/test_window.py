@@ -54,13 +54,13 @@ def test_a_moment_is_read(since: Moment, expected: int | None) -> None:
 @pytest.mark.parametrize(
     ("since", "until", "reason"),
     [
-        ("yesterday", None, "expected a since like '-7d', .* got 'yesterday'"),
-        (None, "7d", "expected a until like"),
+        ("yesterday", None, "expected a time like '-7d', .* got 'yesterday'"),
+        (None, "7d", "expected a time like"),
         (datetime(2026, 11, 22), None, "expected a since with a zone, got '2026-11-22T00:00:00'"),  # noqa: DTZ001
         ("2026-11-23", "2026-11-22", "expected since before until, got since '2026-11-23' and until '2026-11-22'"),
         ("2026-11-22", "2026-11-22", "expected since before until"),
-        (5, None, "expected a since like .* got 5"),
-        ("x" * 10_000, None, "expected a since like .* got 'x{79}: write one of these"),
+        (5, None, "expected a time like .* got 5"),
+        ("x" * 10_000, None, "expected a time like .* got 'x{79}: write one of these"),
     ],
 )
 def test_what_is_no_window_is_refused(since: Any, until: Any, reason: str) -> None:

@@ -103,13 +103,17 @@ async def quarantine(sink: LineSink, rejected: Sequence[Rejected], arrival_ns: i
     lines: dict[str, list[Line]] = {}
     for one in rejected:
         folder = partition.quarantine_folder(one.time_ns or arrival_ns)
-        urls = {}
+        urls: dict[str, str] = {}
         for key, part in one.large_parts.items():
             if id(part) not in urls_by_part:
-                name = await _off_the_loop(partial(quarantine_line.object_name, part), len(part))
-                url = await sink.put(f"{folder}/files/{name}", part, quarantine_line.OTLP_CONTENT_TYPE)
-                urls_by_part[id(part)] = url
+                file = await _off_the_loop(partial(quarantine_line.object_name, part), len(part))
+                name = f"{folder}/files/{file}"
+                if await sink.is_superseded(folder, one.id, name):
+                    break
+                urls_by_part[id(part)] = await sink.put(name, part, quarantine_line.OTLP_CONTENT_TYPE)
             urls[key] = urls_by_part[id(part)]
+        if len(urls) < len(one.large_parts):
+            continue
         line = await _off_the_loop(partial(_quarantine_line, one, arrival_ns, urls), one.size)
         lines.setdefault(folder, []).append(line)
     return replace(await _append(sink, lines), duplicates=0, rejected=tuple(rejected))
@@ -128,6 +132,8 @@ async def _store_large(sink: LineSink, large: LargePayload, arrival_ns: int) -> 
     """Store a payload, then the line that points to it."""
     is_long = len(large.content) > _LONG_DIGEST
     name = await asyncio.to_thread(large.object_name) if is_long else large.object_name()
+    if await sink.is_superseded(large.event.folder, large.event.line.id, name):
+        return Committed(duplicates=1)
     try:
         url = await sink.put(name, large.content, large.content_type)
     except ValueError as error:  # the name has other content: like an internal error, this affects only this record

@@ -23,6 +23,10 @@ class BlobWriter(Protocol):
     def is_suspected(self) -> bool:
         """Whether the blobs must be looked at before the next block."""
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether the stored ids are known, as far as they are remembered."""
+
     def suspect(self) -> None:
         """Look at the blobs before an id is called stored."""
 

@@ -17,6 +17,7 @@ Theory of operation.
    the partition had arrived after its own. It is answered when that many lines are resolved.
 5. Giving up. When the store fails for longer than the limit, every caller gets the error and every line is forgotten.
    A forgotten line may still become durable. `rolled_blobs.py` finds it when the caller sends it again.
+6. Questions. Whether a line is stored is asked before its object is put (`has`); the task of the blocks answers.
 
 This module does not depend on where blocks are written or which ids are stored (`rolled_blobs.py`), nor on OTLP,
 CloudEvents or Azure. Its only clock is that of the running event loop, so a simulator that replaces the loop and the
@@ -30,7 +31,7 @@ import logging
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..exceptions import StoreError
 from ..retry import retry_for
@@ -139,6 +140,7 @@ class PartitionWriter:
         self._pending_bytes = 0
         self._in_blob: set[str] = set()  # ids in `_pending` that turned out to be stored
         self._calls: deque[_Call] = deque()
+        self._questions: dict[asyncio.Future[bool], str] = {}
         self._arrived = 0
         self._resolved = 0
         self._block: _Block | None = None
@@ -171,12 +173,29 @@ class PartitionWriter:
                 or (self._linger <= 0 and not self._waits_for_calls)
             ):
                 self._enough.set()
-            if self.task is None:
-                self.task = loop.create_task(self._run(), name=f"folder {self._name}")
-                self.task.add_done_callback(_log_bug)
+            self._start()
         else:
             call.answer.set_result(Appended(call.stored, call.duplicates))
         return call.answer
+
+    def has(self, line_id: str) -> asyncio.Future[bool]:
+        """Ask whether a line is stored: whether it would be a duplicate. The future's error is a `StoreError`."""
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._questions[answer] = line_id
+        if self.blobs.has_any([line_id]):
+            self.blobs.suspect()
+        self._enough.set()
+        self._start()
+        return answer
+
+    def lacks(self, line_id: str) -> bool:
+        """Whether a line is surely not stored, as far as ids are remembered."""
+        return self.blobs.has_learned and not self.blobs.has_any([line_id])
+
+    def _start(self) -> None:
+        if self.task is None:
+            self.task = asyncio.get_running_loop().create_task(self._run(), name=f"folder {self._name}")
+            self.task.add_done_callback(_log_bug)
 
     def close(self) -> tuple[BlobMark, ...]:
         """Forget the ids of an idle folder, and return what its blobs must contain."""
@@ -223,7 +242,7 @@ class PartitionWriter:
     async def _run(self) -> None:
         """Store what waits, one block after the other."""
         try:
-            while self._pending:
+            while self._pending or self._questions:
                 await self._gather()
                 self.began = self.trouble = None
                 try:
@@ -233,7 +252,7 @@ class PartitionWriter:
         finally:
             self.task = None
             self.began = None
-            if self._calls:
+            if self._calls or self._questions:
                 stopped = StoreError("expected the lines to be stored, got a sink that stopped: send them again")
                 self._give_up(self.trouble or stopped)
             self._on_idle(self._name)
@@ -241,8 +260,10 @@ class PartitionWriter:
     async def _gather(self) -> None:
         """Wait until the oldest line has lingered, a block is full, or `flush_now` is called.
 
-        Lines that are stored already do not linger.
+        Lines that are stored already do not linger, nor do lines beside a question.
         """
+        if self._questions:
+            return
         linger = self._linger
         if linger <= 0 and self._waits_for_calls:
             linger = _SHARED_SECONDS
@@ -274,10 +295,21 @@ class PartitionWriter:
             if await self.blobs.locate():
                 self.began = asyncio.get_running_loop().time()
                 self._in_blob = self.blobs.known(list(self._pending))
+            if not self.blobs.is_suspected:  # else a question came meanwhile
+                self._answer_questions()
+            if not self._pending:
+                return None
             block = self._block = self._block or self._cut()
             if not block.data or await self.blobs.append(block.data):
                 return self._resolve(block)
             self._block = None
+
+    def _answer_questions(self) -> None:
+        questions, self._questions = self._questions, {}
+        known = self.blobs.known(list(questions.values())) if questions else set()
+        for answer, line_id in questions.items():
+            if not answer.done():
+                answer.set_result(line_id in known)
 
     def _cut(self) -> _Block:
         """The next block: as many whole lines from the front of the queue as fit."""
@@ -348,27 +380,17 @@ class PartitionWriter:
         The lines may still become durable; the blob is read again before its next use.
         """
         calls, self._calls = self._calls, deque()
+        questions, self._questions = self._questions, {}
         self._pending.clear()
         self._in_blob.clear()
         self._pending_bytes = 0
         self._resolved = self._arrived
         self._block = None
         self.blobs.give_up()
-        for call in calls:
-            if not call.answer.done():
-                call.answer.set_exception(_copy(error))
-
-
-def _copy(error: StoreError) -> StoreError:
-    """Another exception object of the same type, text and attributes.
-
-    Every caller gets its own object, because an exception collects a traceback wherever it is raised. The constructor
-    is not called: a subclass may take other arguments than `args`.
-    """
-    copy = type(error).__new__(type(error))
-    copy.args = error.args
-    vars(copy).update(vars(error))
-    return copy
+        answers: list[asyncio.Future[Any]] = [*(call.answer for call in calls), *questions]
+        for answer in answers:
+            if not answer.done():
+                answer.set_exception(error.copy())
 
 
 def _log_bug(task: asyncio.Task[None]) -> None:

@@ -23,6 +23,9 @@ class LineSink(Protocol):
     async def append(self, folder: str, lines: Sequence[Line]) -> Appended:
         """Store `lines` in `folder` in this order, and return when every one of them is durable."""
 
+    async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:
+        """Whether a line is stored, or was, and refers to the object `name` no more."""
+
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object and return its URL."""
 

@@ -116,6 +116,11 @@ class RollingBlobWriter:
         """Whether the blobs must be looked at before the next block."""
         return self._suspected
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether the ids in the blobs are known."""
+        return self._has_learned
+
     def has_any(self, ids: Sequence[str]) -> bool:
         """Whether any line with these ids may be stored; faster than `known`."""
         return self._known.ids.has_any(ids)

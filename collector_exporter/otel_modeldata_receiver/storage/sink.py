@@ -19,6 +19,7 @@ from ..retry import retry_for
 from .folders.fair_turns import FairTurns
 from .folders.folder_names import tenant_of_folder
 from .folders.known_ids import IdMemory
+from .folders.object_references import refers_to
 from .folders.open_folders import OpenFolders
 from .group_commit import Appended, PartitionWriter
 from .parking.parked_blobs import ParkedBlobWriter
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Appended", "Sink", "SinkLimits"]
 
+_MOST_REFERENCES = 8
+"""Times `tail_bytes` that are searched for the reference to an object."""
 _INSTANCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -126,6 +129,29 @@ class Sink:
         writer = self._open(folder)
         writer.retry_seconds = self._limits.retry_seconds if retry_seconds is None else retry_seconds
         return await writer.add(lines)
+
+    async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:
+        """Whether a line is stored already, or was, and no line of this receiver refers to its object any more.
+
+        That is so after rows were erased, or after an hour was made compact without its lines. Neither the object nor
+        the line must be stored again then.
+
+        Args:
+            folder: the folder of the line.
+            line_id: the id of the line.
+            name: the object, as for `put`.
+
+        Raises:
+            StoreError: the store does not answer; calling again is safe.
+        """
+        self._refuse_when_closed()
+        writer = self._folders.get(folder)
+        if writer is not None and writer.lacks(line_id):  # the usual case
+            return False
+        if not await self._open(folder).has(line_id) or await self._is_there(name):
+            return False
+        stem = f"{folder}/{self._instance}"
+        return not await refers_to(self._store, stem, name, most_bytes=_MOST_REFERENCES * self._limits.tail_bytes)
 
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object and return its URL, for `dataref`; only a few of a tenant are sent at the same time.

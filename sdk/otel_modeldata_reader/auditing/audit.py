@@ -13,7 +13,6 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path
@@ -23,7 +22,6 @@ from otel_modeldata_receiver.storage.local import LocalStore
 from otel_modeldata_receiver.storage.parking import parked_names
 from otel_modeldata_receiver.storage.store import BLOB_SUFFIX, is_checked_name
 
-from ..exceptions import ReaderError
 from .ledger import Ledger
 from .line_audit import AuditedFolder, LineAudit
 from .parked_lines import final_path, read_parked
@@ -32,6 +30,7 @@ from .quarantine_audit import QuarantineAudit
 from .selection import Selection
 from .summaries.blob_lines import RETRY_SECONDS, read_lines
 from .summaries.segments import folder_of, whole
+from .summaries.temporary_folder import temporary_folder
 from .summaries.workers import InProcess
 from .vanished_lines import is_note, read_note
 
@@ -129,20 +128,10 @@ async def audit(  # noqa: PLR0913 (the last two are options)
     """
     objects = await retry_for(lambda: store.walk(""), RETRY_SECONDS)
     with (
-        _temporary_folder() as folder,
+        temporary_folder() as folder,
         closing(LineAudit(workers or InProcess(store), Path(folder), progress)) as lines,
     ):
         return await _Auditor(store, selection, objects, lines, records).run(reports)
-
-
-def _temporary_folder() -> TemporaryDirectory[str]:
-    try:
-        return TemporaryDirectory(prefix="otel-modeldata-audit-")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ReaderError(
-            f"expected a temporary folder that can be written, got {reason!r}: set TMPDIR to one"
-        ) from None
 
 
 class _Auditor:

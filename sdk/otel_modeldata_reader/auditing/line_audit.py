@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .number_ranges import distinct
 from .summaries.duplicate_search import DuplicateSearch
 from .summaries.segments import segments
 from .summaries.summary_file import SummaryFile
@@ -212,7 +213,7 @@ class LineAudit:
         for one in self._search.repeated(self._places(order)):
             is_inside = folder[one.parts] == folder[one.owners]
             wrong = is_remembered[one.parts] | (is_inside & is_remembered[one.owners])
-            found.update(np.unique(folder[one.parts[wrong]]).tolist())
+            found.update(distinct(folder[one.parts[wrong]]).tolist())
         return frozenset(names[number] for number in found)
 
     def _repeated(self, order: Sequence[int]) -> Mapping[int, NDArray[np.int64]]:
@@ -224,4 +225,4 @@ class LineAudit:
             cuts = np.flatnonzero(np.diff(parts)) + 1
             for some, values in zip(np.split(parts, cuts), np.split(hashes, cuts), strict=True):
                 found.setdefault(int(some[0]), []).append(values)
-        return {part: np.unique(np.concatenate(values)) for part, values in found.items()}
+        return {part: distinct(np.concatenate(values)) for part, values in found.items()}

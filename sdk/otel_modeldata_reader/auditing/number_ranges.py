@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MAX_SEQUENCE", "IdSet", "NumberRanges"]
+__all__ = ["MAX_SEQUENCE", "IdSet", "NumberRanges", "distinct"]
 
 MAX_SEQUENCE: Final = 2**62
 """No producer reaches this number; sums and neighbors of smaller numbers fit into 64 bits."""
 _LOOSE_RANGES: Final = 1024
 """Ranges that may wait for a merge; a larger set may have as many waiting ranges as merged ones."""
+
+
+_MOST_RECENT: Final = 32
+"""Arrays of ids of an `IdSet` that are not merged; each further one makes a search longer."""
+_FIRST_MARKS: Final = 1 << 16
+_MARKS_PER_ID: Final = 12
+_MOST_MARKS: Final = 1 << 24
+"""Bytes of the table of an `IdSet`; of more ids than that, more are searched."""
 
 
 class NumberRanges:
@@ -42,7 +50,7 @@ class NumberRanges:
         if (given[1:] - given[:-1] == 1).all():
             self.add_ranges([(int(given[0]), int(given[-1]))])
             return
-        ascending = np.unique(given)
+        ascending = distinct(given)
         breaks = np.flatnonzero(np.diff(ascending) > 1)
         firsts = ascending[np.concatenate(([0], breaks + 1))]
         lasts = ascending[np.concatenate((breaks, [len(ascending) - 1]))]
@@ -102,35 +110,69 @@ class NumberRanges:
         self._ranges = np.column_stack((ranges[starts, 0], reach[ends]))
 
 
-class IdSet:
-    """A set of 64-bit hashes that only grows, as sorted arrays, each at least twice as long as the next."""
+def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers, each once and ascending; `numpy.unique` imports masked arrays for that."""
+    ascending = np.sort(numbers)
+    return ascending[np.concatenate(([True], ascending[1:] != ascending[:-1]))] if len(ascending) else ascending
 
-    __slots__ = ("_runs",)
+
+class IdSet:
+    """A set of 64-bit hashes that only grows, as sorted arrays.
+
+    Most hashes are new. A table that has a mark at the lowest bits of each hash says so without a search.
+    """
+
+    __slots__ = ("_marks", "_recent", "_runs")
 
     def __init__(self) -> None:
         self._runs: list[NDArray[np.int64]] = []
+        """Each at least twice as long as the next."""
+        self._recent: list[NDArray[np.int64]] = []
+        self._marks = np.zeros(_FIRST_MARKS, np.bool_)
 
     def add(self, hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Add `hashes`; return for each, in their order, whether it is new."""
-        ascending, firsts = np.unique(hashes, return_index=True)
-        new = np.ones(len(ascending), np.bool_)
-        for run in self._runs:
-            places = np.minimum(np.searchsorted(run, ascending), len(run) - 1)
-            new &= run[places] != ascending
-        is_new = np.zeros(len(hashes), np.bool_)
-        is_new[firsts[new]] = True
-        self._push(ascending[new])
+        places = hashes & (len(self._marks) - 1)
+        is_new = np.ones(len(hashes), np.bool_)
+        marked = np.flatnonzero(self._marks[places])
+        is_new[marked] = ~self._has(hashes[marked])
+        self._marks[places] = True
+        ascending = np.sort(hashes[is_new] if len(marked) else hashes)
+        if (ascending[1:] == ascending[:-1]).any():
+            new = np.flatnonzero(is_new)
+            order = np.argsort(hashes[new], kind="stable")
+            repeats = hashes[new[order]][1:] == hashes[new[order]][:-1]
+            is_new[new[order[1:][repeats]]] = False
+            ascending = distinct(ascending)
+        self._push(ascending)
         return is_new
 
     def ascending(self) -> NDArray[np.int64]:
         """All hashes, ascending."""
-        return np.sort(np.concatenate([np.empty(0, np.int64), *self._runs]), kind="stable")
+        return np.sort(np.concatenate([np.empty(0, np.int64), *self._runs, *self._recent]))
 
     def __len__(self) -> int:
-        return sum(map(len, self._runs))
+        return sum(map(len, (*self._runs, *self._recent)))
+
+    def _has(self, hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found = np.zeros(len(hashes), np.bool_)
+        for run in (*self._runs, *self._recent):
+            found |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
+        return found
 
     def _push(self, run: NDArray[np.int64]) -> None:
-        while self._runs and len(self._runs[-1]) < 2 * len(run):
-            run = np.sort(np.concatenate((self._runs.pop(), run)), kind="stable")  # merges sorted arrays
-        if len(run):
-            self._runs.append(run)
+        if not len(run):
+            return
+        self._recent.append(run)
+        if len(self._recent) > _MOST_RECENT:
+            merged, self._recent = np.sort(np.concatenate(self._recent)), []
+            while self._runs and len(self._runs[-1]) < 2 * len(merged):
+                merged = np.sort(np.concatenate((self._runs.pop(), merged)))
+            self._runs.append(merged)
+        size = len(self._marks)
+        while size < min(_MARKS_PER_ID * len(self), _MOST_MARKS):
+            size *= 4
+        if size > len(self._marks):
+            self._marks = np.zeros(size, np.bool_)
+            for one in (*self._runs, *self._recent):
+                self._marks[one & (size - 1)] = True

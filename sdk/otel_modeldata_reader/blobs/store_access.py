@@ -157,7 +157,7 @@ class StoreAccess:
         Raises:
             StoreUnavailableError: as for `walk`.
         """
-        ahead = _READS_AHEAD if self._is_distant() else _LOCAL_READS_AHEAD
+        ahead = _READS_AHEAD if self.is_distant() else _LOCAL_READS_AHEAD
         for one, content, is_last in self._in_order(_steps(blobs), ahead):
             yield Piece(one.blob, one.start, content, is_last)
 
@@ -307,14 +307,15 @@ class StoreAccess:
         """Raise StoreUnavailableError if a link leads a name out of the store: its writers choose where it leads."""
         from otel_modeldata_receiver.config.store_url import meant_store  # noqa: PLC0415 (see above)
 
-        if self._is_distant():
+        if self.is_distant():
             return
         root = os.path.realpath(meant_store(self._url))
         path = os.path.realpath(os.path.join(root, name))  # noqa: PTH118 (as the store has it)
         if os.path.commonpath([root, path]) != root:
             raise StoreUnavailableError(f"expected {name} in {self.shown}, got a link to {path}: remove the link")
 
-    def _is_distant(self) -> bool:
+    def is_distant(self) -> bool:
+        """Whether each call takes its time, and the store itself says when a blob was written last."""
         from otel_modeldata_receiver.config.store_url import is_azure, meant_store  # noqa: PLC0415 (see above)
 
         return is_azure(meant_store(self._url))

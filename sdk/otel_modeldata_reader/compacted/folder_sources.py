@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from ..blobs.byte_ranges import ByteRange, LinesOfBlob
+from ..blobs.byte_ranges import LinesOfBlob
 from ..blobs.compacted_name import CompactedName, compacted_folder, compacted_name
 from ..blobs.listing import date_of
 from ..exceptions import StoreUnavailableError
-from .manifest import END_BYTES, MOST_BYTES, LaterManifestError, Manifest, ManifestError, decode_manifest, end_digest
+from .changed_blobs import other_blobs
+from .manifest import MOST_BYTES, LaterManifestError, Manifest, ManifestError, decode_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..blobs.listing import CollectionBlobs
     from ..blobs.store_access import StoreAccess
     from ..window import Window
+    from .manifest import CoveredBlob
 
 __all__ = ["FolderSource", "folder_source", "folder_sources", "newest_manifest", "uncovered_lines"]
 
@@ -44,6 +46,8 @@ class FolderSource:
         problem: why a manifest that is there cannot be used: then `lines` are all that there are.
         is_later: whether a later release has written that manifest.
         highest: the highest number of a manifest that is there, also of one that cannot be used; 0 without one.
+        changed: the blobs that have other bytes than those that the manifest stands for. All of their lines are among
+            `lines`.
     """
 
     root: str
@@ -55,6 +59,17 @@ class FolderSource:
     problem: str = ""
     is_later: bool = False
     highest: int = 0
+    changed: tuple[str, ...] = ()
+
+    @property
+    def changed_problem(self) -> str:
+        """What is wrong with the blobs that have changed; empty if none has."""
+        if not self.changed:
+            return ""
+        return (
+            f"expected the bytes of {self.changed[0]} as they were compacted, got others: was it edited, or the store "
+            "restored from an older copy?"
+        )
 
     @property
     def covered_lines(self) -> tuple[LinesOfBlob, ...]:
@@ -101,12 +116,14 @@ def folder_source(
             manifest, compacted = _newest(store, root, date, compacted)
         except ManifestError as error:
             problem, is_later = str(error), isinstance(error, LaterManifestError)
+    lines, changed = uncovered_lines(store, manifest, blobs)
     return FolderSource(
         root=root,
         date=date,
         blobs=blobs,
         manifest=manifest,
-        lines=uncovered_lines(store, manifest, blobs),
+        lines=lines,
+        changed=changed,
         files=compacted,
         problem=problem,
         is_later=is_later,
@@ -116,13 +133,30 @@ def folder_source(
 
 def uncovered_lines(
     store: StoreAccess, manifest: Manifest | None, blobs: Sequence[StoredObject]
-) -> tuple[LinesOfBlob, ...]:
+) -> tuple[tuple[LinesOfBlob, ...], tuple[str, ...]]:
     """The lines of blobs that a manifest does not stand for.
+
+    Returns:
+        The lines, and the names of the blobs that have other bytes than the manifest stands for.
 
     Raises:
         StoreUnavailableError: a blob cannot be read.
     """
-    return tuple(one for blob in blobs if (one := _uncovered(store, manifest, blob)).size)
+    covered: dict[str, CoveredBlob] = {}
+    for entry in manifest.blobs if manifest is not None else ():
+        if entry.name not in covered or covered[entry.name].dropped:
+            covered[entry.name] = entry
+    other = other_blobs(store, manifest, [(one, covered[one.name]) for one in blobs if one.name in covered])
+    lines = []
+    for blob in blobs:
+        known = covered.get(blob.name)
+        if known is None or blob.name in other:
+            lines.append(LinesOfBlob(blob=blob.name, start=0, end=blob.size))
+        else:
+            start = min(known.size, blob.size)
+            lines.append(LinesOfBlob(blob=blob.name, start=start, end=blob.size, before=min(known.lines, blob.size)))
+    changed = tuple(one.name for one in blobs if one.name in other and not covered[one.name].dropped)
+    return tuple(one for one in lines if one.size), changed
 
 
 def newest_manifest(store: StoreAccess, root: str, date: str, compacted: Mapping[str, int]) -> Manifest | None:
@@ -166,28 +200,3 @@ def _newest(
 def _listed(store: StoreAccess, root: str, date: str) -> dict[str, int]:
     names = ((compacted_name(one.name), one.size) for one in store.walk(compacted_folder(root, date)))
     return {name.file: size for name, size in names if name is not None and (name.root, name.date) == (root, date)}
-
-
-def _uncovered(store: StoreAccess, manifest: Manifest | None, blob: StoredObject) -> LinesOfBlob:
-    """The lines of a blob that a manifest does not stand for."""
-    for one in manifest.blobs if manifest is not None else ():
-        if one.name != blob.name:
-            continue
-        if not one.dropped or _has_end(store, blob, one.size, one.end):
-            return LinesOfBlob(
-                blob=blob.name, start=min(one.size, blob.size), end=blob.size, before=min(one.lines, blob.size)
-            )
-    return LinesOfBlob(blob=blob.name, start=0, end=blob.size)
-
-
-def _has_end(store: StoreAccess, blob: StoredObject, size: int, end: str) -> bool:
-    """Whether a blob that was to be removed is still there, and not another one of its name."""
-    if blob.size < size:
-        return False
-    try:
-        (content,) = store.read_ranges([ByteRange(blob.name, max(0, size - END_BYTES), size)])
-    except StoreUnavailableError:
-        if any(one.name == blob.name for one in store.walk(blob.name.rpartition("/")[0])):
-            raise
-        return True  # it was removed after it was listed
-    return end_digest(content) == end

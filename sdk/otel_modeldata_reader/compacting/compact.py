@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..blobs.compacted_name import compacted_folder, compacted_name, compacted_root
@@ -13,7 +13,7 @@ from ..compacted.folder_sources import FolderSource, folder_source, uncovered_li
 from ..compacted.part_file import DamagedPartError
 from ..progress import Progress
 from .compacted_folder import CompactedFolder
-from .covered_bytes import end_of_last_line
+from .covered_bytes import ChangedLinesError, end_of_last_line
 from .dropped_folders import DroppedFolders
 from .dropped_lines import drop_lines
 from .folder_compaction import FOLDER_ERRORS, compact_folder
@@ -131,8 +131,19 @@ class _Folder:
         compacted = self.collection.compacted.get(self.date, {})
         return folder_source(self.store, self.collection.root, self.date, self.blobs, compacted)
 
-    def _dry_run(self) -> CompactedFolder:
+    def _unchanged_source(self) -> FolderSource:
+        """The source of a folder whose lines are those that its files stand for.
+
+        Raises:
+            ChangedLinesError: they are not.
+        """
         source = self._source()
+        if source.changed:
+            raise ChangedLinesError(f"{source.changed_problem} Nothing of this hour is changed")
+        return source
+
+    def _dry_run(self) -> CompactedFolder:
+        source = self._unchanged_source()
         read = {one.blob: end_of_last_line(self.store, one) - one.start for one in source.lines}
         torn = {one.blob for one in source.lines if read[one.blob] < one.size}
         dropped = [one for one in source.blobs if one.size and one.name not in torn] if self.request.drop else []
@@ -145,7 +156,7 @@ class _Folder:
         )
 
     def _run(self, progress: Callable[[int], object]) -> CompactedFolder:
-        source = self._source()
+        source = self._unchanged_source()
         if source.problem and (not self.blobs or source.is_later or self.dropped.has(source.root, source.date)):
             return _facts(source, None)  # its files may be all that there is of lines
         self._check_sizes(source)
@@ -154,13 +165,8 @@ class _Folder:
         if manifest is None:
             return _facts(source, None)
         if self.request.drop:
-            now = FolderSource(
-                root=source.root,
-                date=source.date,
-                blobs=source.blobs,
-                manifest=manifest,
-                lines=uncovered_lines(self.store, manifest, source.blobs),
-            )
+            lines, changed = uncovered_lines(self.store, manifest, source.blobs)
+            now = replace(source, manifest=manifest, lines=lines, changed=changed)
             gone = drop_lines(self.store, now, manifest, self.check, is_checked=not source.manifest)
             manifest, dropped, size = gone.manifest, gone.blobs, gone.size
         self._clean(manifest)
@@ -204,7 +210,8 @@ def _facts(source: FolderSource, manifest: Manifest | None, **figures: Any) -> C
         collection=source.root,
         date=source.date,
         events=manifest.counts.events,
-        rows=sum(part.rows for part in manifest.parts),
+        rows=sum(part.rows for part in manifest.parts if part.kind == "rows"),
+        json_events=sum(part.events for part in manifest.parts if part.kind == "events"),
         files=len(manifest.parts),
         size=sum(part.size for part in manifest.parts),
         duplicates=manifest.counts.duplicates,

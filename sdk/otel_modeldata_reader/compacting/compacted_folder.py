@@ -17,7 +17,8 @@ class CompactedFolder:
         lines: lines that were read now.
         read: bytes of these lines; of a dry run, those that would be read.
         events: events that the folder has in Parquet now.
-        rows: rows of these events in Parquet; events that stay JSON count as one.
+        rows: rows in typed columns.
+        json_events: events that stay JSON in Parquet; their rows are not counted.
         files: Parquet files of the folder.
         size: their bytes.
         written: bytes of the files that were written now.
@@ -34,6 +35,7 @@ class CompactedFolder:
     read: int = 0
     events: int = 0
     rows: int = 0
+    json_events: int = 0
     files: int = 0
     size: int = 0
     written: int = 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..compacted.content_digest import content_digest
@@ -16,6 +17,7 @@ from ..compacted.part_file import DamagedPartError, PartFile
 from ..exceptions import ReaderError
 from ..rows.compacted_rows import logical_table
 from ..rows.stored_columns import EVENT, LINE, ROW
+from .leaf_columns import leaf_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +35,9 @@ _GROUP_BYTES: Final = 32 << 20
 _MOST_OPEN: Final = 8
 """Files that are being written, each in memory: one for each schema that an hour has lately."""
 _LEVEL: Final = 3
+_SAMPLE: Final = 16_384
+"""Values that say whether compression is of use."""
+_WORTH_IT: Final = 0.85
 _NAME_BYTES: Final = 16
 _MOST_NOTED: Final = 8 << 20
 """What the manifest of a folder says of its files: half of what it may have, the other half is for blobs."""
@@ -163,7 +168,7 @@ class PartWriter:
                 self._close(next(iter(self._open)))
             self._noted += _PART_NOTE + _noted_bytes(first.types, first.columns)
             sink = pa.BufferOutputStream()
-            self._open[key] = _Open(first, sink, _writer(sink, first.table.schema))
+            self._open[key] = _Open(first, sink, _writer(sink, first.table))
         return self._open[key]
 
     def _close(self, key: tuple[Any, ...]) -> None:
@@ -213,18 +218,38 @@ def _noted_bytes(types: str, columns: Sequence[str]) -> int:
     return len(msgspec.json.encode((types, columns))) + 8 * len(columns)  # each name has a line of its own
 
 
-def _writer(sink: Any, schema: pa.Schema) -> Any:
-    # A dictionary of values that are all different is of no use. Ids of rows share their beginnings.
+def _writer(sink: Any, table: pa.Table) -> Any:
+    """A writer of tables as this one, the first of the file, which says how each column is encoded."""
+    leaves = leaf_columns(table)
+    # Ids of rows share their beginnings.
     different = {"row_id", EVENT, ROW, LINE, "time"}
-    repeated = [one.name for one in schema if one.name not in different and not pa.types.is_floating(one.type)]
+    shrinking = [path for path, values in leaves.items() if _shrinks(values)]
     return pq.ParquetWriter(
         sink,
-        schema,
-        compression="zstd",
-        compression_level=_LEVEL,
-        use_dictionary=repeated,
-        column_encoding={name: "DELTA_BYTE_ARRAY" for name in schema.names if name == "row_id"},
+        table.schema,
+        compression=dict.fromkeys(leaves, "none") | dict.fromkeys(shrinking, "zstd"),
+        compression_level=dict.fromkeys(shrinking, _LEVEL),
+        use_dictionary=[path for path, values in leaves.items() if path not in different and _repeats(values)],
+        column_encoding={name: "DELTA_BYTE_ARRAY" for name in table.column_names if name == "row_id"},
         write_page_checksum=True,
-        write_statistics=[name for name in schema.names if name != EVENT],
+        write_statistics=[name for name in table.column_names if name != EVENT],
         store_schema=True,
     )
+
+
+def _repeats(column: Any) -> bool:
+    """Whether a dictionary is of use. One of texts that are all different takes time to read, and no less bytes."""
+    if pa.types.is_floating(column.type):
+        return False
+    if pa.types.is_string(column.type):
+        return bool(2 * pc.count_distinct(column).as_py() <= len(column))
+    return True
+
+
+def _shrinks(column: Any) -> bool:
+    """Whether compression is of use. Measured values seldom shrink by more than their exponents do."""
+    if not pa.types.is_floating(column.type):
+        return True
+    sample = column.slice(0, _SAMPLE)
+    content = b"".join(chunk.drop_null().to_numpy(zero_copy_only=False).tobytes() for chunk in sample.chunks)
+    return not content or len(pa.compress(content, "zstd", asbytes=True)) < _WORTH_IT * len(content)

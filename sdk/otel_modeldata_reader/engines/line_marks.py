@@ -41,6 +41,10 @@ class LineMarks:
         """See `StoreAccess.read_ranges`."""
         return self.store.read_ranges(ranges)
 
+    def is_distant(self) -> bool:
+        """See `StoreAccess.is_distant`."""
+        return self.store.is_distant()
+
     def walk(self, folder: str = "") -> Sequence[StoredObject]:
         """See `StoreAccess.walk`."""
         return self.store.walk(folder)

@@ -133,7 +133,7 @@ def _ranges(
     if request.window.overlaps(group.first, group.last + 1):
         names = {blob.name for blob in read.manifest.blobs}
         again = frozenset((name, line) for name in names & repeated.keys() for line in repeated[name])
-        limits = tuple((name, lines) for name, lines in request.collection.limits.items() if name in names)
+        limits = tuple((name, lines) for name, lines in read.limits.items() if name in names)
         yield GroupRange(
             folder=read.manifest.folder,
             date=read.manifest.date,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ..blobs.compacted_name import manifest_name
 from ..exceptions import ReaderError, StoreUnavailableError
+from ..index.line_ids import plain_id
 from ..progress import Progress
 from .choosing.quarantine_condition import quarantine_condition
 from .choosing.request import request_of
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from .places import Place
     from .rewriting.blob_rewrite import Eraser
     from .stray_payloads import StrayPayloads
-    from .tombstone import ErasedHour
+    from .tombstone import ErasedHour, Tombstone
 
 __all__ = ["erase", "resume"]
 
@@ -49,8 +51,24 @@ _MOST_CHOICES: Final = 2
 _SAMPLE: Final = 5
 
 
-def erase(store: StoreAccess, request: EraseRequest, *, dry_run: bool, by: str = "", reason: str = "") -> Receipt:
+def erase(  # noqa: PLR0913 (most are keywords)
+    store: StoreAccess,
+    request: EraseRequest,
+    *,
+    dry_run: bool,
+    by: str = "",
+    reason: str = "",
+    keep: Callable[[Receipt], object] = lambda _: None,
+) -> Receipt:
     """Erase what a request says, or only say what would go.
+
+    Args:
+        store: has the rows.
+        request: what is erased.
+        dry_run: whether nothing is changed.
+        by: who erases.
+        reason: why.
+        keep: see `finished`.
 
     Raises:
         UnknownNameError: no such collection or deployment.
@@ -66,11 +84,16 @@ def erase(store: StoreAccess, request: EraseRequest, *, dry_run: bool, by: str =
             journals = recovered(store, check)
             known = journals.get(info.id)
             journal = known or Journal(store, info, check)
-            return _Run(store, request, journal, check, condition).run(is_begun=known is not None)
+            journal.completed_by(by, reason)
+            return _Run(store, request, journal, check, condition, keep=keep).run(is_begun=known is not None)
 
 
-def resume(store: StoreAccess) -> list[Receipt]:
+def resume(store: StoreAccess, keep: Callable[[Receipt], object] = lambda _: None) -> list[Receipt]:
     """Complete every erasure that was interrupted.
+
+    Args:
+        store: has the rows.
+        keep: see `finished`.
 
     Raises:
         ReaderError: as for `erase`. One whose journal is damaged is named when no other one is left to complete.
@@ -84,7 +107,7 @@ def resume(store: StoreAccess) -> list[Receipt]:
             try:
                 request = request_of(journal.info.request)
                 with quarantine_condition(request.scope, request.where) as condition:
-                    receipts.append(_Run(store, request, journal, check, condition).run(is_begun=True))
+                    receipts.append(_Run(store, request, journal, check, condition, keep=keep).run(is_begun=True))
             except StoreUnavailableError:
                 raise
             except ReaderError as error:  # a damaged journal must not keep others from being completed
@@ -109,7 +132,7 @@ def _would_erase(
         mentions = mentions_in(erasers, objects)
     strays = stray_payloads(store, objects, request, condition)
     hours = joined_hours([*hours, *strays.hours])
-    chosen = replace(chosen, unread=chosen.unread + strays.undecided)
+    chosen = replace(chosen, undecided=chosen.undecided + strays.undecided)
     return _receipt(store, info, chosen, hours=hours, is_done=False, mentions=mentions)
 
 
@@ -149,15 +172,18 @@ class _Run:
         journal: of the erasure.
         check: proves that this command may still change the store.
         condition: that of the request, for records in quarantine.
+        keep: see `finished`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (called in two places)
         self,
         store: StoreAccess,
         request: EraseRequest,
         journal: Journal,
         check: Callable[[], None],
         condition: QuarantineCondition | None,
+        *,
+        keep: Callable[[Receipt], object],
     ) -> None:
         from otel_modeldata_receiver.storage.folders.replaced_blobs import copy_name  # noqa: PLC0415 (a store is open)
 
@@ -166,12 +192,14 @@ class _Run:
         self._journal = journal
         self._check = check
         self._condition = condition
+        self._keep = keep
         self._tool = tool()
         self._rewriter = BlobRewriter(store, journal, check, copy_name, self._tool)
         self._seen = _Round()
 
     def run(self, *, is_begun: bool) -> Receipt:
         """Erase until a whole round finds nothing more, then leave the tombstone."""
+        is_resumed = is_begun
         selection = self._journal.selection() if is_begun else Selection()
         self._remove_orphans()
         first: Chosen | None = None
@@ -209,7 +237,9 @@ class _Run:
                 self._journal.begin()
                 is_begun = True
             self._remove_strays(strays)
-        first = replace(first, unread=first.unread + strays.undecided)
+        first = replace(first, undecided=first.undecided + strays.undecided)
+        if is_resumed:  # what an earlier process found may be gone already
+            first = replace(first, unfound=())
         return self._finish(first, selection, is_begun=is_begun)
 
     def _remove_strays(self, strays: StrayPayloads) -> None:
@@ -281,23 +311,28 @@ class _Run:
     def _finish(self, chosen: Chosen, selection: Selection, *, is_begun: bool) -> Receipt:
         info = self._journal.info
         if not is_begun:
-            return _receipt(self._store, info, chosen, hours=(), is_done=True)
+            receipt = _receipt(self._store, info, chosen, hours=(), is_done=True)
+            self._keep(receipt)
+            return receipt
         remove_leftovers(self._store, self._check, self._journal.steps(), selection)
         objects = self._store.walk()
         mentions = mentions_in(_erasers(self._store, objects, selection, self._request, self._condition), objects)
-        tombstone, name, predicate = finished(self._store, self._journal, self._check)
-        return _receipt(
-            self._store,
-            info,
-            chosen,
-            hours=tombstone.hours,
-            is_done=True,
-            blobs=tombstone.blobs,
-            objects=tombstone.objects,
-            tombstone=name,
-            predicate=predicate,
-            mentions=mentions,
-        )
+
+        def receipt_of(tombstone: Tombstone, name: str, predicate: str) -> Receipt:
+            return _receipt(
+                self._store,
+                msgspec.structs.replace(info, by=tombstone.by, reason=tombstone.reason),
+                chosen,
+                hours=tombstone.hours,
+                is_done=True,
+                blobs=tombstone.blobs,
+                objects=tombstone.objects,
+                tombstone=name,
+                predicate=predicate,
+                mentions=mentions,
+            )
+
+        return finished(self._store, self._journal, self._check, receipt_of, self._keep)
 
 
 def _info(request: EraseRequest, by: str, reason: str) -> JournalInfo:
@@ -331,13 +366,18 @@ def _receipt(  # noqa: PLR0913 (most are keywords)
         tombstone=tombstone,
         of=chosen.of,
         unread=chosen.unread,
+        undecided=chosen.undecided,
+        unfound=chosen.unfound,
         unidentified=chosen.unidentified,
         later=chosen.later,
-        sample=() if is_done or not hours else tuple(_sample(chosen.selection)),
+        sample=() if is_done or not hours else tuple(_sample(chosen)),
         **more,
     )
 
 
-def _sample(selection: Selection) -> list[str]:
-    named = [f"{corr}_{ranges[0][0]}" for corr, ranges in list(selection.rows.items())[:_SAMPLE]]
-    return (named or list(selection.events))[:_SAMPLE]
+def _sample(chosen: Chosen) -> list[str]:
+    unfound = {plain_id(one) for one in chosen.unfound}
+    rows, events = chosen.selection.rows, chosen.selection.events
+    named = (f"{corr}_{ranges[0][0]}" for corr, ranges in rows.items())
+    found = (one for one in (named if rows else events) if one not in unfound)
+    return list(islice(found, _SAMPLE))

@@ -35,7 +35,7 @@ from .rewriting.compacted_rows import manifests_of, row_groups
 from .rewriting.erased_counts import ErasedCounts, joined_hours
 from .rewriting.line_blocks import line_blocks, lines_in
 from .rewriting.line_keys import keys_of, members_of
-from .tombstone import BlobChange, ErasedHour
+from .tombstone import BlobChange, ErasedHour, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,8 +73,24 @@ class ExpireRequest:
         return JournalInfo.of("expire", text, time=now, key=secrets.token_hex(32))
 
 
-def expire(store: StoreAccess, request: ExpireRequest, *, dry_run: bool, by: str = "", reason: str = "") -> Receipt:
+def expire(  # noqa: PLR0913 (most are keywords)
+    store: StoreAccess,
+    request: ExpireRequest,
+    *,
+    dry_run: bool,
+    by: str = "",
+    reason: str = "",
+    keep: Callable[[Receipt], object] = lambda _: None,
+) -> Receipt:
     """Remove what is older than a request says, or only say what would go.
+
+    Args:
+        store: has the folders.
+        request: what expires.
+        dry_run: whether nothing is changed.
+        by: who does it.
+        reason: why.
+        keep: see `finished`.
 
     Raises:
         UnknownNameError: no such collection.
@@ -93,8 +109,9 @@ def expire(store: StoreAccess, request: ExpireRequest, *, dry_run: bool, by: str
         return run.receipt(run.would_go(), is_done=False)
     with store.locked("expire") as check:
         known = recovered(store, check).get(info.id)
-        run = _Expiry(store, request, known or Journal(store, info, check), check, now_ns)
-        return run.run(is_begun=known is not None)
+        journal = known or Journal(store, info, check)
+        journal.completed_by(by, reason)
+        return _Expiry(store, request, journal, check, now_ns).run(keep, is_begun=known is not None)
 
 
 class _Expiry:
@@ -124,12 +141,14 @@ class _Expiry:
             hours += self._counts_of_manifest(manifest).hours
         return joined_hours([*hours, *(hour for hour, _ in self._strays())])
 
-    def run(self, *, is_begun: bool) -> Receipt:
+    def run(self, keep: Callable[[Receipt], object], *, is_begun: bool) -> Receipt:
         """Remove, folder by folder, and leave the tombstone."""
         places, manifests, strays = self._places(), self._manifests(), self._strays()
         if not is_begun:
             if not places and not manifests and not strays:
-                return self.receipt((), is_done=True)
+                receipt = self.receipt((), is_done=True)
+                keep(receipt)
+                return receipt
             self._journal.begin()
         progress = Progress(self._store.shown, sum(place.blob.size for place in places))
         for place in places:
@@ -143,17 +162,19 @@ class _Expiry:
             self._check()
             remove_now(self._store, name)
         remove_leftovers(self._store, self._check, self._journal.steps(), Selection())
-        tombstone, name, predicate = finished(self._store, self._journal, self._check)
-        return self.receipt(tombstone.hours, is_done=True, blobs=tombstone.blobs, tombstone=name, predicate=predicate)
+        return finished(self._store, self._journal, self._check, self._receipt_of, keep)
+
+    def _receipt_of(self, tombstone: Tombstone, name: str, predicate: str) -> Receipt:
+        return self.receipt(tombstone.hours, is_done=True, tombstone=name, predicate=predicate, found=tombstone)
 
     def receipt(
         self,
         hours: Sequence[ErasedHour],
         *,
         is_done: bool,
-        blobs: tuple[BlobChange, ...] = (),
         tombstone: str = "",
         predicate: str = "",
+        found: Tombstone | None = None,
     ) -> Receipt:
         """What was done."""
         info = self._journal.info
@@ -163,12 +184,12 @@ class _Expiry:
             key=info.key if tombstone else "",
             predicate=predicate,
             time=info.time,
-            by=info.by,
-            reason=info.reason,
+            by=info.by if found is None else found.by,
+            reason=info.reason if found is None else found.reason,
             tool=tool(),
             is_done=is_done,
             hours=tuple(hours),
-            blobs=blobs,
+            blobs=() if found is None else found.blobs,
             tombstone=tombstone,
         )
 
@@ -224,11 +245,15 @@ class _Expiry:
         return found
 
     def _stale_notes(self) -> Iterator[str]:
-        """The notes of earlier runs about blobs whose time has expired: no receiver writes to them any more."""
+        """The old notes of earlier runs about blobs whose time has expired.
+
+        A receiver that takes late events looks for the note of a blob that it knows, so a note stays for a month.
+        """
         from otel_modeldata_receiver.storage.folders.replaced_blobs import noted_blob  # noqa: PLC0415 (a store is open)
 
         for one in self._objects:
-            if one.name.startswith("_replaced/") and one.size < _MOST_NOTE_BYTES:
+            is_old = (one.modified or 0.0) < self._now_ns / 1e9 - _NOTE_SECONDS
+            if one.name.startswith("_replaced/") and is_old and one.size < _MOST_NOTE_BYTES:
                 blob = noted_blob(self._store.read(one.name, one.size))
                 if blob is not None and self._has_expired(date_of(blob)):
                     yield one.name
@@ -304,6 +329,8 @@ class _Expiry:
 
 
 _MOST_NOTE_BYTES: Final = 1 << 20
+_NOTE_SECONDS: Final = 30 * 86_400.0
+"""How long the note about a removed blob stays: receivers do not know a blob for longer."""
 
 
 def _count(counts: ErasedCounts, line: bytes) -> None:

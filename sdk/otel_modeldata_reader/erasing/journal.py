@@ -121,6 +121,10 @@ class Journal:
         self._put(name, step)
         return name
 
+    def completed_by(self, by: str, reason: str) -> None:
+        """Take who completes an erasure, and why, if that is said: another process began it."""
+        self.info = msgspec.structs.replace(self.info, by=by or self.info.by, reason=reason or self.info.reason)
+
     def undo(self, name: str) -> None:
         """Take a step back: its blob has grown."""
         self._remove(name)

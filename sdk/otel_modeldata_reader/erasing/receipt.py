@@ -33,7 +33,10 @@ class Receipt:
         objects: payloads that were removed or rewritten, and files of the index and of seals.
         tombstone: its name in the store; empty if nothing was erased.
         of: how many rows the condition was evaluated for.
-        unread: lines for which no condition could be evaluated, because they cannot be read.
+        unread: lines for which no condition could be evaluated, because they cannot be read; `audit` names them.
+        undecided: records in quarantine whose rows the condition cannot be evaluated for, and payloads without a line
+            that may have chosen rows: they stay.
+        unfound: ids that were asked for and that no event has; empty when an erasure was resumed.
         unidentified: chosen rows that stay, because their lines have no ids.
         later: rows that came while others were erased, and stay.
         mentions: rows of labels, spans and own collections that have a chosen id in a column that names none, and stay.
@@ -55,6 +58,8 @@ class Receipt:
     tombstone: str = ""
     of: int = 0
     unread: int = 0
+    undecided: int = 0
+    unfound: tuple[str, ...] = ()
     unidentified: int = 0
     later: int = 0
     mentions: int = 0

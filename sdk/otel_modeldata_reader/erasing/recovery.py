@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..blobs.store_access import StoreAccess
+    from .receipt import Receipt
 
 __all__ = ["finished", "recovered", "tool"]
 
@@ -40,11 +41,23 @@ def recovered(store: StoreAccess, check: Callable[[], None]) -> Mapping[str, Jou
     return journals
 
 
-def finished(store: StoreAccess, journal: Journal, check: Callable[[], None]) -> tuple[Tombstone, str, str]:
-    """Write the tombstone of an erasure, and remove its journal.
+def finished(
+    store: StoreAccess,
+    journal: Journal,
+    check: Callable[[], None],
+    receipt_of: Callable[[Tombstone, str, str], Receipt],
+    keep: Callable[[Receipt], object],
+) -> Receipt:
+    """Write the tombstone of an erasure, have its receipt kept, and remove the journal.
 
-    Returns:
-        The tombstone, its name (empty if nothing was erased), and the HMAC of the request in it.
+    Args:
+        store: has both.
+        journal: of the erasure.
+        check: proves that this command may still change the store.
+        receipt_of: makes the receipt of the tombstone, its name (empty if nothing was erased), and the HMAC of the
+            request in it.
+        keep: keeps the receipt. Only the journal and the receipt have the key of the HMAC, so the journal stays until
+            this has returned: after an error the same request gives the receipt again.
 
     Raises:
         StoreUnavailableError: the store cannot be read or written.
@@ -62,5 +75,7 @@ def finished(store: StoreAccess, journal: Journal, check: Callable[[], None]) ->
         for written, found in tombstones_in(store, objects):
             if found is not None and found.id == journal.info.id and found.predicate == predicate:
                 tombstone, name = found, written
+    receipt = receipt_of(tombstone, name, predicate if name else "")
+    keep(receipt)
     journal.end()
-    return tombstone, name, predicate if name else ""
+    return receipt

@@ -83,7 +83,7 @@ class Journal:
         if path.exists() and not resume:
             raise ReplayError(
                 f"expected a new folder, got one with a replay, {folder}: choose another one, or continue this replay "
-                "(resume=True, --resume)"
+                "(--resume, resume=True)"
             )
         try:
             folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
@@ -168,6 +168,14 @@ class Journal:
         rank = min(max(int(-(-share * answered // 1)) - 1, 0), answered - 1)
         query = f"SELECT latency_ms FROM answers WHERE {_OK} ORDER BY latency_ms LIMIT 1 OFFSET ?"  # noqa: S608 (a constant)
         return float(self.connection.execute(query, (rank,)).fetchone()[0])
+
+    def refusal(self, most: int) -> str:
+        """The first so many bytes of the first answer that is not of status 2xx; empty if there is none."""
+        query = (
+            f"SELECT substr(content, 1, ?) FROM answers WHERE NOT {_OK} AND length(content) > 0 ORDER BY number LIMIT 1"  # noqa: S608 (a constant)
+        )
+        found = self.connection.execute(query, (most,)).fetchone()
+        return "" if found is None else bytes(found[0]).decode(errors="replace")
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """All answers in the order of their requests, by the names of the columns."""

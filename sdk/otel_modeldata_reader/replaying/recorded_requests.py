@@ -245,6 +245,7 @@ def _check(how: RequestRows, names: list[str]) -> None:
 
 
 def _shown(value: msgspec.Raw | None) -> str:
-    """A text as it is, another value as JSON; a long one is cut."""
+    """A text as it is, another value as JSON; a long one is cut. A text like `null` keeps its quotes."""
     text = "null" if value is None else bytes(value).decode(errors="replace")
-    return (_text.decode(text) if text.startswith('"') else text)[:_MOST_SLICE]
+    is_plain = text.startswith('"') and text[1:-1] not in {"null", "true", "false"}
+    return (_text.decode(text) if is_plain else text)[:_MOST_SLICE]

@@ -46,6 +46,9 @@ REQUESTS: Final = "request"
 RESPONSES: Final = "response"
 
 
+_SHOWN_BYTES: Final = 1000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """What is replayed.
@@ -102,6 +105,7 @@ class Replayed:
         latency_p99_ms: likewise.
         progress: of the last start.
         comparison: with the recorded outputs; None if it was not asked for.
+        refusal: the beginning of the first answer with another status; empty if there is none.
     """
 
     target: str
@@ -116,6 +120,7 @@ class Replayed:
     latency_p99_ms: float | None
     progress: Progress
     comparison: Comparison | None = None
+    refusal: str = ""
 
     @property
     def failed(self) -> int:
@@ -271,6 +276,7 @@ def _replayed(  # noqa: PLR0913, PLR0917 (each is another part)
         latency_p99_ms=journal.latency(0.99),
         progress=progress,
         comparison=comparison,
+        refusal=journal.refusal(_SHOWN_BYTES),
     )
 
 

@@ -117,7 +117,8 @@ class CompactedRows:
         mixed = self.columns.mixed.intersection(names)
         stored = dict(zip(part.columns, stored_names(part.columns), strict=True))
         texts = {name: text_name(stored[name], part.columns) for name in mixed}
-        envelope = [name for name in ENVELOPE.names if self._is_wanted(name)] if self.tables.envelope else []
+        wanted = [name for name in ENVELOPE.names if self._is_wanted(name)] if self.tables.envelope else []
+        envelope = [name for name in wanted if name not in self._of_folder]
         table = file.read(
             number, {BLOB, LINE, "time", "event_id", *envelope, *(stored[name] for name in names), *texts.values()}
         )
@@ -145,7 +146,7 @@ class CompactedRows:
         place = Place(blob=table[BLOB][0].as_py(), line=table[LINE][0].as_py())
         codes = dict(zip(part.columns, parse(part.types).codes, strict=True))
         own = self.typed.stored(own, codes, found, place)
-        yield Part(self._envelope(table, envelope) if self.tables.envelope else {}, own)
+        yield Part(self._envelope(table, wanted) if self.tables.envelope else {}, own)
 
     def _kept(self, table: pa.Table, starts: Any, date: str) -> Any:
         """Which events are inside of the window and new, as an array of truths; None if all are."""
@@ -175,8 +176,7 @@ class CompactedRows:
         return every
 
     def _envelope(self, table: pa.Table, wanted: Sequence[str]) -> Mapping[str, Any]:
-        names = self.tables.names
-        repeated = {} if names is None else dict(zip(("endpoint", "deployment", "collection"), names, strict=True))
+        repeated = self._of_folder
         found: dict[str, Any] = {}
         for field in ENVELOPE:
             if field.name not in wanted:
@@ -186,6 +186,12 @@ class CompactedRows:
             else:
                 found[field.name] = table[field.name]
         return found
+
+    @property
+    def _of_folder(self) -> Mapping[str, str]:
+        """The columns of the envelope that the folder says, and their values."""
+        names = self.tables.names
+        return {} if names is None else dict(zip(("endpoint", "deployment", "collection"), names, strict=True))
 
     def _wanted_columns(self, part: PartEntry) -> list[str]:
         if self.wanted is None:

@@ -6,7 +6,7 @@ pandas has no missing value in its columns of integers. Where a column has one, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["to_pandas", "to_polars"]
 
+_MOST_BLOCKS: Final = 100
+
 
 def to_pandas(table: pa.Table, unconverted: Callable[[str], object] = lambda _: None) -> pd.DataFrame:
     """The table as a frame; nested values are Python lists and dictionaries.
@@ -37,20 +39,31 @@ def to_pandas(table: pa.Table, unconverted: Callable[[str], object] = lambda _: 
     """
     import pandas as pd  # noqa: PLC0415 (slow to import)
 
-    from ..types.pandas_columns import to_pandas as typed_to_pandas  # noqa: PLC0415 (likewise)
+    from ..types.pandas_columns import series_of  # noqa: PLC0415 (likewise)
 
-    names = table.column_names
-    typed = [field.name for field in table.schema if field.metadata and CODE_KEY in field.metadata]
-    special = {name: column for name in names if name not in typed and (column := _special(table[name])) is not None}
-    of_types = typed_to_pandas(table.select(typed), unconverted) if typed else None
-    table = table.drop_columns([*special, *typed])
-    frame = table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
-    if not special and of_types is None:
-        return frame  # type: ignore[no-any-return]
-    columns = {name: special[name] if name in special else frame[name] for name in names if name not in typed}
-    if of_types is not None:
-        columns |= {name: of_types[name] for name in typed}
-    return pd.DataFrame({name: columns[name] for name in names}, copy=False)
+    rows, schema, names = table.num_rows, table.schema, table.column_names
+    columns = table.columns
+    del table
+    series: list[Any] = []
+    for field in schema:
+        column = columns.pop(0)
+        if field.metadata and CODE_KEY in field.metadata:
+            series.append(series_of(column, field, unconverted))
+        elif (special := _special(column)) is not None:
+            series.append(special)
+        else:
+            series.append(_plain(column))
+    # pandas warns of frames of more blocks when a column is added; else a column is a block, which needs no copy.
+    frame = pd.DataFrame(dict(enumerate(series)), index=pd.RangeIndex(rows), copy=len(series) > _MOST_BLOCKS)
+    frame.columns = pd.Index(names)
+    return frame
+
+
+def _plain(column: Any) -> Any:
+    """A column whose lines say no type, by Arrow's rules."""
+    table = pa.table([column], names=["column"])
+    del column
+    return table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)["column"]
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:

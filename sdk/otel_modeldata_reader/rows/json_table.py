@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXACT_LIMIT",
+    "MOST_DEPTH",
     "JsonError",
     "JsonRows",
     "TooWideError",
     "has_large_floats",
     "has_large_integers",
+    "is_deep",
     "parsed",
     "without_times",
 ]
 
 EXACT_LIMIT: Final = 2**53
 """Every integer up to this one is a float64."""
+MOST_DEPTH: Final = 64
+"""Levels of lists and objects in a column with a type; deeper values are texts."""
 _BLOCK_BYTES: Final = 1 << 18
 """Small blocks stay in the cache of a core."""
 
@@ -91,8 +95,20 @@ def parsed(payloads: Sequence[bytes], types: Mapping[str, pa.DataType]) -> JsonR
         rows = rows.cast(pa.struct([]))
     if not pa.types.is_struct(rows.type) or rows.null_count:
         raise JsonError("expected an array of objects")
+    if is_deep(rows.type):
+        raise JsonError(f"expected at most {MOST_DEPTH} levels of lists and objects")
     names = [field.name for field in rows.type]
     return JsonRows(lists.value_lengths().to_pylist(), pa.table(rows.flatten(), names=names), text)
+
+
+def is_deep(kind: pa.DataType) -> bool:
+    """Whether a type has more than `MOST_DEPTH` levels: what works level by level must not do so without end."""
+    level = [kind]
+    for _ in range(MOST_DEPTH):
+        level = [one.field(number).type for one in level for number in range(one.num_fields)]
+        if not level:
+            return False
+    return True
 
 
 def is_too_wide(text: bytes) -> bool:

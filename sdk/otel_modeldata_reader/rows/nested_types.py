@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
-from .json_table import EXACT_LIMIT
+from .json_table import EXACT_LIMIT, MOST_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["nested_type", "without_nulls"]
 
 _decode: Final = msgspec.json.decode
+_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OPEN: Final = list(b"{[")
+_CLOSE: Final = list(b"}]")
 _INT64: Final = (-(2**63), 2**63 - 1)
 
 
@@ -66,11 +71,23 @@ _SCALARS: Final = {frozenset({str}): pa.string(), frozenset({bool}): pa.bool_(),
 
 
 def nested_type(values: Iterable[bytes]) -> Any:
-    """The type of lists or objects, each as JSON text; None if no type holds all of them as they are."""
+    """The type of lists or objects, each as JSON text; None if no type holds all of them as they are, or it is deep."""
     shape = _Shape()
     for value in values:
+        if _is_deep(value):
+            return None
         shape.add(_decode(value))
     return shape.type()
+
+
+def _is_deep(value: bytes) -> bool:
+    """Whether JSON has more than `MOST_DEPTH` levels."""
+    value = bytes(value)
+    if value.count(b"{") + value.count(b"[") <= MOST_DEPTH:
+        return False
+    brackets = np.frombuffer(_TEXT.sub(b"", value), np.uint8)
+    steps = np.isin(brackets, _OPEN).astype(np.int64) - np.isin(brackets, _CLOSE)
+    return bool(steps.cumsum().max(initial=0) > MOST_DEPTH)
 
 
 def without_nulls(kind: pa.DataType) -> pa.DataType:

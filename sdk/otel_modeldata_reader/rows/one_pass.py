@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..blobs.compacted_name import compacted_folder
@@ -18,7 +18,7 @@ from .row_tables import RowTables
 from .typed import TypedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -58,11 +58,13 @@ class ReadGroup:
         manifest: of its folder.
         part: its file.
         number: of the group in the file.
+        limits: of some blobs, how many lines were read.
     """
 
     manifest: Manifest
     part: PartEntry
     number: int
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -175,6 +177,10 @@ class OnePass:
         self._dropped += [one.size for one in manifest.blobs if one.dropped and (one.name, one.size) not in there]
         files: dict[str, PartFile] = {}
         damaged: dict[str, str] = {}
+        if source.changed:  # all of their lines are read as lines
+            self._distrust(source, source.changed_problem)
+            rows = replace(rows, limits={**(rows.limits or {}), **dict.fromkeys(source.changed, 0)})
+        limits = rows.limits or {}
         done: list[tuple[str, int]] = []
         for part, number in manifest.groups():
             if part.name in damaged:
@@ -184,7 +190,7 @@ class OnePass:
                     files[part.name] = rows.file(manifest, part, source.files)
                 yield from rows.group(files[part.name], number, source.date)
                 done.append((part.name, number))
-                self.read.append(ReadGroup(manifest=manifest, part=part, number=number))
+                self.read.append(ReadGroup(manifest=manifest, part=part, number=number, limits=limits))
             except DamagedPartError as error:
                 damaged[part.name] = str(error)
         if not damaged:

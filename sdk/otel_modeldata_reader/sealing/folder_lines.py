@@ -14,6 +14,7 @@ import numpy as np
 from ..auditing.number_ranges import NumberRanges
 from ..auditing.stored_line import number_of
 from ..blobs.byte_ranges import ByteRange
+from ..compacted.manifest import END_BYTES, end_digest
 from ..exceptions import StoreUnavailableError
 from ..lines.envelope import Envelope, decode_line, is_utf8
 from ..lines.event_time import NO_TIME, times_of
@@ -135,7 +136,14 @@ class FolderLines:
             before += self._add(blob, before, rest, digest)
             rest = b""
         is_same = known is None or digest.at_mark == known.sha256
-        one = SealedBlob(name=blob, size=digest.size, sha256=digest.hexdigest(), lines=before, torn=len(rest))
+        one = SealedBlob(
+            name=blob,
+            size=digest.size,
+            sha256=digest.hexdigest(),
+            lines=before,
+            torn=len(rest),
+            end=end_digest(digest.end),
+        )
         return one, is_same
 
     def add_removed(self, folder: DroppedFolder) -> list[SealedBlob]:
@@ -259,17 +267,19 @@ class FolderLines:
 
 
 class _Digest:
-    """The digest of bytes, and that of their beginning up to a mark."""
+    """The digest of bytes, that of their beginning up to a mark, and the last of them."""
 
     def __init__(self, mark: int | None) -> None:
         self.size = 0
         self.at_mark: str | None = None
+        self.end = b""
         self._digest = hashlib.sha256()
         self._mark = mark
         self._note()
 
     def update(self, content: bytes) -> None:
         cut = len(content) if self._mark is None else min(len(content), max(0, self._mark - self.size))
+        self.end = (self.end + content[-END_BYTES:])[-END_BYTES:]
         view = memoryview(content)
         for part in (view[:cut], view[cut:]):
             self._digest.update(part)

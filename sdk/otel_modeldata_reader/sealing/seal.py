@@ -49,10 +49,13 @@ class SealedBlob(BlobChecksum, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         lines: how many lines they are.
         torn: bytes of an incomplete last line after them: its writer was interrupted, and cuts it off if it goes on.
+        end: the digest of the last 4 KiB of them, which says whether a blob of the same name is another one; empty in
+            seals that were made without it.
     """
 
     lines: int
     torn: int = 0
+    end: str = ""
 
 
 class Seal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["SEALED", "SealName", "memory_name", "read_name", "seals_of"]
+__all__ = ["SEALED", "SealName", "is_draft", "memory_name", "read_name", "seals_of"]
 
 SEALED: Final = "_sealed"
 """First segment of the names of seals."""
 _NAME: Final = re.compile(
     rf"{SEALED}/(?:(?P<root>.+?)/)?(?P<date>\d{{4}}(?:/\d\d){{0,4}})/(?P<number>\d{{6}})\.json", re.ASCII
 )
+
+_DRAFT: Final = re.compile(r"\.\d{6}(?:\.json|-[0-9a-f]{16}\.audit)\.[0-9a-f]{32}", re.ASCII)
+"""A file that a local store renames when it is whole."""
 
 
 class SealName(NamedTuple):
@@ -53,3 +56,8 @@ def seals_of(folder: str) -> str:
 def memory_name(name: SealName, sha256: str) -> str:
     """Where an audit's memory of the lines of a seal is; it has its digest in its name, so it never changes."""
     return f"{SEALED}/{name.folder}/{name.number:06d}-{sha256[:16]}.audit"
+
+
+def is_draft(name: str) -> bool:
+    """Whether an object is what a process that was killed left of a seal, or of an audit's memory."""
+    return _DRAFT.fullmatch(name.rpartition("/")[2]) is not None

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+
 from ..blobs.checksum import BlobChecksum
 from ..exceptions import ReaderError, StoreUnavailableError
 from ..index.dropped_lines import DroppedFolder
@@ -19,7 +21,7 @@ from ..progress import Progress
 from .folder_lines import FolderLines
 from .folder_states import folder_states
 from .seal import LONGEST_SEAL, Seal, encoded
-from .seal_name import SealName, memory_name, read_name, seals_of
+from .seal_name import SealName, is_draft, memory_name, read_name, seals_of
 from .seals import LONGEST_MEMORY
 
 if TYPE_CHECKING:
@@ -126,7 +128,8 @@ class _Sealer:
                 is_same = is_same and has_known
         if stored.manifest is not None and stored.removed:
             removed = lines.add_removed(DroppedFolder.of(self.store, state.collection, stored.manifest, stored.removed))
-            blobs += removed
+            ends = {one.name: one.end for one in stored.manifest.blobs}
+            blobs += [msgspec.structs.replace(one, end=ends[one.name]) for one in removed]
             is_same = is_same and all(_goes_on(one, known.get(one.name)) for one in removed)
         memory = None if observer is None else observer.encoded()
         if memory is not None and len(memory) > LONGEST_MEMORY:
@@ -204,7 +207,7 @@ def _checksum(name: SealName, memory: bytes) -> BlobChecksum:
 
 
 def _write(store: StoreAccess, seal: Seal, memory: bytes | None) -> None:
-    """Write a seal; what audits remember of earlier ones is removed, and the seals stay."""
+    """Write a seal; the seals before stay. What audits remember of them is removed, and drafts of runs that ended."""
     content = encoded(seal)
     if len(content) > LONGEST_SEAL:
         raise ReaderError(
@@ -216,5 +219,6 @@ def _write(store: StoreAccess, seal: Seal, memory: bytes | None) -> None:
     store.put(str(seal.name), content)
     kept = "" if seal.audit is None else seal.audit.name
     for one in store.walk(seals_of(seal.name.folder)):
-        if one.name.endswith(".audit") and one.name != kept:
+        is_earlier = one.name.endswith(".audit") and one.name != kept
+        if is_earlier or is_draft(one.name):  # no other run writes one: this one has the lock
             store.remove(one.name, one.size)

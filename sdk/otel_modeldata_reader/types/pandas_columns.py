@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .grammar import Code
 
-__all__ = ["to_pandas"]
+__all__ = ["series_of", "to_pandas"]
 
 _pd: Final[Any] = pd
 """Its stubs know fewer dtypes than it has."""
@@ -45,25 +45,40 @@ def to_pandas(table: Any, unconverted: Callable[[str], object] = lambda _: None)
         unconverted: called with the name of each column that has a cell which is no value of its code, as no SDK writes
             it. This column is converted by Arrow's rules, too: its periods or objects are texts.
     """
-    columns = []
-    for column, field in zip(table.columns, table.schema, strict=True):
-        try:
-            columns.append(_column(column, field))
-        except _NO_VALUES:
-            unconverted(field.name)
-            columns.append(column.to_pandas())
-    # A Series of objects stays one; pandas looks for another type in an array of them.
-    series = [pd.Series(column, dtype=column.dtype) for column in columns]
-    frame = pd.DataFrame(dict(enumerate(series)), index=pd.RangeIndex(len(table)))
-    frame.columns = pd.Index(table.schema.names)
+    rows, names = len(table), table.schema.names
+    series = [series_of(column, field, unconverted) for column, field in zip(table.columns, table.schema, strict=True)]
+    frame = pd.DataFrame(dict(enumerate(series)), index=pd.RangeIndex(rows))
+    frame.columns = pd.Index(names)
     return frame
 
 
-def _column(column: Any, field: Any) -> Any:
-    code = (field.metadata or {}).get(CODE_KEY)
-    if code is None:
-        return column.to_pandas()
-    return column_of(column, code.decode())
+def series_of(column: Any, field: Any, unconverted: Callable[[str], object] = lambda _: None) -> Any:
+    """A column as a Series with the dtype that was collected; its memory is its own.
+
+    Args:
+        column: of a table.
+        field: it has the code in its metadata.
+        unconverted: called with the name of the column, as for `to_pandas`.
+    """
+    code = ((field.metadata or {}).get(CODE_KEY) or b"").decode()
+    if _NUMPY.fullmatch(code) and not column.null_count:
+        return pd.Series(_copied(column, _numpy(code)), copy=False)
+    try:
+        values = column_of(column, code) if code else column.to_pandas()
+    except _NO_VALUES:
+        unconverted(field.name)
+        values = column.to_pandas()
+    # A Series of objects stays one; pandas looks for another type in an array of them.
+    return pd.Series(values, dtype=values.dtype, copy=True)
+
+
+def _copied(column: Any, dtype: np.dtype[Any]) -> Any:
+    """The chunks of a column of numbers, each copied once, to where it stays."""
+    values, start = np.empty(len(column), dtype), 0
+    for chunk in column.chunks:
+        values[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    return values
 
 
 def column_of(column: Any, code: str) -> Any:

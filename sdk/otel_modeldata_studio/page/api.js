@@ -3,8 +3,10 @@ import {useEffect, useReducer, useRef, useState} from "./html.js";
 
 const KEPT_ANSWERS = 40;
 const RETRY_MILLISECONDS = 2000;
+const PENDING_MILLISECONDS = 700;
 const answers = new Map();
 const gone = {is: false, listeners: new Set()};
+const busy = {asked: 0, listeners: new Set()};
 
 /** An error whose message is a sentence for the user. */
 export class StudioError extends Error {
@@ -25,7 +27,16 @@ export function urlOf(path, parameters = {}) {
 }
 
 /** The answer to one question; `signal` ends it. */
-export async function ask(path, parameters, {signal} = {}) {
+export async function ask(path, parameters, options) {
+  setAsked(1);
+  try {
+    return await answerTo(path, parameters, options);
+  } finally {
+    setTimeout(setAsked, 0, -1); // when what came is drawn
+  }
+}
+
+async function answerTo(path, parameters, {signal} = {}) {
   const url = urlOf(path, parameters);
   let response;
   try {
@@ -54,7 +65,8 @@ export async function ask(path, parameters, {signal} = {}) {
  * The answer to a question while a component is shown: {answer, error, isLoading, isOld, again}.
  *
  * The answer before stays until the next one comes (`isOld`), so that nothing jumps. With `path` null nothing is asked.
- * After the server has gone it is asked again until it is there.
+ * After the server has gone it is asked again until it is there, and so it is while lines are still being read for it
+ * (`pending` bytes of the answer).
  */
 export function useAnswer(path, parameters = {}, {version = 0} = {}) {
   const url = path === null ? null : urlOf(path, parameters);
@@ -66,11 +78,18 @@ export function useAnswer(path, parameters = {}, {version = 0} = {}) {
     if (url === null) return undefined;
     const abort = new AbortController();
     let timer;
+    let isWaiting = false;
     setState((before) => answers.has(url)
       ? {url, answer: answers.get(url), isLoading: true}
       : {...before, error: null, isLoading: true});
     ask(path, asked.current, abort).then(
-      (answer) => setState({url, answer, isLoading: false}),
+      (answer) => {
+        setState({url, answer, isLoading: false});
+        if (!(answer.pending > 0)) return;
+        isWaiting = true;
+        setAsked(1);
+        timer = setTimeout(again, PENDING_MILLISECONDS);
+      },
       (error) => {
         if (error.name === "AbortError") return;
         setState((before) => ({...before, error, isLoading: false}));
@@ -80,6 +99,7 @@ export function useAnswer(path, parameters = {}, {version = 0} = {}) {
     return () => {
       abort.abort();
       clearTimeout(timer);
+      if (isWaiting) setAsked(-1);
     };
   }, [url, version, tries]);
   return {
@@ -125,6 +145,22 @@ export function useTicks(seconds) {
     return () => clearInterval(timer);
   }, [seconds]);
   return ticks;
+}
+
+/** Whether the page waits for an answer. */
+export function useBusy() {
+  const [is, setIs] = useState(busy.asked > 0);
+  useEffect(() => {
+    busy.listeners.add(setIs);
+    setIs(busy.asked > 0);
+    return () => busy.listeners.delete(setIs);
+  }, []);
+  return is;
+}
+
+function setAsked(by) {
+  busy.asked += by;
+  for (const listener of busy.listeners) listener(busy.asked > 0);
 }
 
 function setGone(is) {

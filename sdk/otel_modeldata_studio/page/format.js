@@ -63,7 +63,7 @@ export function age(text, now = Date.now()) {
 }
 
 /** Milliseconds as "12.3 ms". */
-export const milliseconds = (value) => value === null || value === undefined ? "–" : value >= 10000 ? `${(value / 1000).toFixed(1)} s` : `${number(Number(value))} ms`;
+export const milliseconds = (value) => value === null || value === undefined ? "–" : !Number.isFinite(value) ? String(value) : value >= 10000 ? `${(value / 1000).toFixed(1)} s` : `${value < 100 ? Number(Number(value).toPrecision(3)) : Math.round(value)} ms`;
 
 /** The name of a column without its role: `inputs.age` is `age`. */
 export const ownName = (column) => column.replace(/^(inputs|outputs|labels)\./, "");
@@ -71,6 +71,7 @@ export const ownName = (column) => column.replace(/^(inputs|outputs|labels)\./, 
 /** A cell of a row as text: what is missing, cut or binary says so. */
 export function cell(value) {
   if (value === null || value === undefined) return "null";
+  if (value === "") return "(empty)";
   if (typeof value === "object") {
     if ("cut" in value) return `${value.cut}…`;
     if ("bytes" in value) return `${bytes(value.bytes)} of bytes`;

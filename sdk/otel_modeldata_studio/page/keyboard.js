@@ -21,6 +21,7 @@ export function useKeys(keys, isOn = true) {
 
 window.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (document.querySelector("dialog[open]")) return; // it has its own: Esc closes it
   if (isTyping(event.target) && event.key !== "Escape") return;
   // Enter and space belong to a link or a button that has the focus.
   if ((event.key === "Enter" || event.key === " ") && event.target.closest?.("a, button, summary")) return;

@@ -22,7 +22,11 @@ function useScreen(name) {
   useEffect(() => {
     let isWanted = true;
     SCREENS[name]?.().then(
-      (module) => isWanted && setFound({name, component: module.default}),
+      (module) => {
+        if (isWanted) setFound({name, component: module.default});
+        // The others, too: a click shows them at once, also after the server has gone.
+        for (const load of Object.values(SCREENS)) load().catch(() => {});
+      },
       (error) => isWanted && setFound({name, error}),
     );
     return () => { isWanted = false; };
@@ -47,13 +51,14 @@ function App() {
     const place = location.parts.slice(0, 2).join("/");
     document.title = `${location.screen[0].toUpperCase()}${location.screen.slice(1)}${place ? ` ${place}` : ""} · Studio`;
   }, [location.screen, location.parts.join("/")]);
+  const isReady = !(location.screen in SCREENS) || Boolean(error || about.error || (component && about.answer));
   let screen;
   if (!(location.screen in SCREENS)) screen = html`<${Missing} />`;
   else if (error) screen = html`<${Failure} error=${new Error("A file of the page could not be loaded. Load the page again.")} />`;
   else if (about.error && !about.answer) screen = html`<${Failure} error=${about.error} again=${about.again} />`;
   else if (!component || !about.answer) screen = html`<${Loading} />`;
   else screen = html`<${Guarded} component=${component} location=${location} about=${about.answer} />`;
-  return html`<${Frame} location=${location} about=${about.answer}>${screen}<//>`;
+  return html`<${Frame} location=${location} about=${about.answer} isReady=${isReady}>${screen}<//>`;
 }
 
 applyTheme(new URLSearchParams(window.location.hash.split("?")[1] ?? "").get("theme"));

@@ -86,7 +86,8 @@ def facet_of(column: OwnColumn, window: ColumnProfile, baseline: ColumnProfile |
 def edges_for(window: ColumnProfile, baseline: ColumnProfile | None) -> Floats | None:
     """The inner edges of the bins that are shown; None without any value."""
     values = baseline.values if baseline is not None and len(baseline.values) else window.values
-    return even_edges(values) if len(values) else None
+    with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest float
+        return even_edges(values) if len(values) else None
 
 
 def bins_of(
@@ -128,7 +129,8 @@ def psi_of(window: ColumnProfile, baseline: ColumnProfile | None) -> float | Non
     if len(window.values) and len(baseline.values):
         if window.are_rounded or baseline.are_rounded:
             return None
-        edges = fixed_edges(baseline.values)
+        with np.errstate(over="ignore", invalid="ignore"):
+            edges = fixed_edges(baseline.values)
         return population_stability(bin_counts(edges, baseline.values), bin_counts(edges, window.values))
     if window.categories and baseline.categories:
         names = sorted(window.categories.keys() | baseline.categories.keys())

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ..tables.database import Database
     from ..tables.deployment_rows import DeploymentRows
 
-__all__ = ["Sample", "sample_of"]
+__all__ = ["SAMPLE_ROWS", "Sample", "sample_of"]
 
-_ROWS: Final = 50_000
+SAMPLE_ROWS: Final = 50_000
 _LEAST: Final = 2_000
 """With fewer rows after the filters more are read, while there is time."""
 _SECONDS: Final = 0.8
@@ -49,7 +49,7 @@ def sample_of(  # noqa: PLR0913, PLR0917 (what a query takes)
     columns: Sequence[OwnColumn],
     filters: Sequence[Filter],
     window: Window,
-    most: int = _ROWS,
+    most: int = SAMPLE_ROWS,
 ) -> Sample:
     """A sample of the rows that all filters choose.
 

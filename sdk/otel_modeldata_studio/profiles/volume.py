@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..queries.joined_rows import joined_rows, own_column
 from ..tables.deployment_rows import LABELS
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ..tables.deployment_rows import DeploymentRows
     from ..tables.piece import Piece
 
-__all__ = ["row_counts"]
+__all__ = ["driven", "row_counts"]
+
+_MOST_JOINED: Final = 1_000_000
 
 
 def row_counts(  # noqa: PLR0913, PLR0917 (what a query takes)
@@ -32,7 +34,8 @@ def row_counts(  # noqa: PLR0913, PLR0917 (what a query takes)
 ) -> list[int]:
     """How many rows each of `count` steps has.
 
-    Where all filters are of one side, such as the outputs, its rows are counted alone, by their own times.
+    Where very many rows are filtered by one other side, such as the outputs, the rows of that side are counted, by
+    their own times: a join would take long (`is_estimated`).
 
     Args:
         database: has the rows.
@@ -49,7 +52,7 @@ def row_counts(  # noqa: PLR0913, PLR0917 (what a query takes)
     counts = [0] * count
     base: Sequence[Piece | Slice]
     if filters:
-        rows = _driven(rows, filters)
+        rows = driven(rows, filters) or rows
         base = rows.base.pieces
     else:
         inside, base = _split(rows.base.pieces, window, start, step)
@@ -64,12 +67,18 @@ def row_counts(  # noqa: PLR0913, PLR0917 (what a query takes)
     return counts
 
 
-def _driven(rows: DeploymentRows, filters: Sequence[Filter]) -> DeploymentRows:
-    """With the only side that filters name first; else as it is."""
+def driven(rows: DeploymentRows, filters: Sequence[Filter]) -> DeploymentRows | None:
+    """The rows of the only other side that filters name, where they are counted instead; else None.
+
+    Raises:
+        ReaderError: a filter does not fit.
+    """
+    if rows.rows <= _MOST_JOINED:
+        return None
     roles = {own_column(rows, one.column).role for one in filters}
     side = rows.side(next(iter(roles))) if len(roles) == 1 else None
-    if side is None or side.role == LABELS or any(one.op == "null" for one in filters):
-        return rows
+    if side is None or side.role in {rows.base.role, LABELS} or any(one.op == "null" for one in filters):
+        return None
     return rows.of_side(side)
 
 

@@ -61,14 +61,24 @@ def number(column: str, kind: Kind) -> str:
 
 def bin_of(edges: Floats) -> Sql:
     """The number of the bin of `v`: how many edges are not above it, as `bin_counts` of a report has it."""
-    if len(edges) > 2:
-        low, step = float(edges[0]), float(edges[1] - edges[0])
-        if np.array_equal(low + step * np.arange(len(edges)), edges):
-            # The same products and sums as those of the edges, so that a value at an edge is in the same bin.
-            at = f"floor((v - {low!r}) / {step!r})"
-            exact = (
-                f"{at} + CAST(v >= {low!r} + {step!r} * ({at} + 1) AS INT) - CAST(v < {low!r} + {step!r} * {at} AS INT)"
-            )
-            return Sql(f"CAST(greatest(least({exact}, {len(edges) - 1}), -1) AS INT) + 1")
+    if len(edges) > 2 and _is_even(edges):
+        # The same products and sums as those of the edges, so that a value at an edge is in the same bin.
+        low, step = _float(edges[0]), _float(edges[1] - edges[0])
+        at = f"floor((v - {low}) / {step})"
+        exact = f"{at} + CAST(v >= {low} + {step} * ({at} + 1) AS INT) - CAST(v < {low} + {step} * {at} AS INT)"
+        clamped = f"greatest(least({exact}, {len(edges) - 1}), -1)"  # of which none is null where `v` is
+        return Sql(f"CASE WHEN v IS NOT NULL THEN CAST({clamped} AS INT) + 1 END")
     parts = " + ".join("CAST(v >= ? AS INT)" for _ in edges)
     return Sql(f"({parts or 'v - v'})", tuple(float(one) for one in edges))
+
+
+def _is_even(edges: Floats) -> bool:
+    """Whether edges are the sums of the first one and whole steps, to the last digit."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        even = edges[0] + (edges[1] - edges[0]) * np.arange(len(edges))
+        return bool(np.isfinite(even).all() and np.array_equal(even, edges))
+
+
+def _float(value: float) -> str:
+    """A literal: DuckDB takes one without quotes for a decimal."""
+    return f"'{float(value)!r}'::DOUBLE"

@@ -8,7 +8,7 @@ import msgspec
 
 from otel_modeldata_reader.window import Window
 
-from ..profiles.volume import row_counts
+from ..profiles.volume import driven, row_counts
 from ..queries.filters import parse_filters
 from ..queries.moments import iso
 from ..tables.deployment_rows import LABELS, deployment_rows
@@ -50,13 +50,14 @@ class ColumnsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows in steps of time."""
+    """Rows in steps of time; estimated where rows of another collection were counted instead of joined ones."""
 
     step_seconds: float
     starts: list[str]
     rows: list[int]
     errors: list[int | None]
     total: int
+    is_estimated: bool = False
     pending: int = 0
 
 
@@ -113,6 +114,7 @@ def volume(  # noqa: PLR0913 (most are keywords)
         rows=counts,
         errors=[None] * len(counts),
         total=sum(counts),
+        is_estimated=bool(filters) and driven(found, filters) is not None,
         pending=found.pending,
     )
 

@@ -9,7 +9,7 @@ import msgspec
 from ..profiles.baseline_profiles import profile
 from ..profiles.exact_facet import exact_facet
 from ..profiles.facet import Facet, comparable, facet_of
-from ..profiles.sample import sample_of
+from ..profiles.sample import SAMPLE_ROWS, sample_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
 from ..tables.deployment_rows import LABELS
@@ -92,6 +92,9 @@ def _by_side(
     rows: DeploymentRows, wanted: Sequence[OwnColumn], filters: Sequence[Filter]
 ) -> Iterator[tuple[DeploymentRows, list[OwnColumn]]]:
     """The columns of each side with the rows to look at: those of the side alone, unless a filter is of another one."""
+    if rows.rows <= SAMPLE_ROWS:  # so few are joined at once
+        yield rows, list(wanted)
+        return
     filtered = {own_column(rows, one.column).role for one in filters} - {""}
     together = []
     for role in dict.fromkeys(one.role for one in wanted):

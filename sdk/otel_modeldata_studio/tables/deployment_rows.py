@@ -66,6 +66,11 @@ class DeploymentRows:
         """The side that has the rows."""
         return self.sides[0]
 
+    @property
+    def rows(self) -> int:
+        """How many rows the pieces of the first side have."""
+        return sum(piece.rows for piece in self.base.pieces)
+
     def of_side(self, side: Side) -> DeploymentRows:
         """The rows of one side alone."""
         return replace(self, sides=(side,), outcomes=None)

@@ -86,8 +86,8 @@ class FolderRows:
 
     def pending(self, blobs: tuple[StoredObject, ...], compacted: Mapping[str, int]) -> int:
         """About how many bytes are to be read until the pieces are what the listing has."""
-        if self._seen != _state(compacted):
-            return sum(blob.size for blob in blobs) + sum(compacted.values()) // 1_000
+        if self._seen != _state(compacted) or self._is_other(blobs):
+            return 1 + sum(blob.size for blob in blobs)
         return sum(max(0, blob.size - self._sizes.get(blob.name, 0)) for blob in blobs)
 
     def read(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 from http import HTTPStatus
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
@@ -14,6 +12,7 @@ from starlette.routing import Route
 
 from otel_modeldata_reader import ReaderError, StoreUnavailableError, UnknownNameError
 
+from ..screens import copying, explore, feature, health, home, performance, request
 from .answers import answer, encoded, failure
 from .parameters import Parameters
 from .running import GoneError
@@ -31,31 +30,20 @@ __all__ = ["api_routes"]
 
 logger = logging.getLogger(__name__)
 
-_NAMES: Final = (
-    "home.about",
-    "home.home",
-    "explore.columns",
-    "explore.volume",
-    "explore.facets",
-    "explore.rows",
-    "copying.copy",
-    "request.request",
-    "feature.feature",
-    "performance.performance",
-    "health.health",
-)
-
-
-def _present() -> dict[str, Callable[..., object]]:
-    """Those that are there already."""
-    found: dict[str, Callable[..., object]] = {}
-    for name in _NAMES:
-        module, _, function = name.partition(".")
-        with contextlib.suppress(ImportError, AttributeError):
-            found[function] = getattr(import_module(f"otel_modeldata_studio.screens.{module}"), function)
-    return found
-
-
+_ANSWERING: Final[dict[str, Callable[..., object]]] = {
+    "about": home.about,
+    "home": home.home,
+    "columns": explore.columns,
+    "volume": explore.volume,
+    "facets": explore.facets,
+    "rows": explore.rows,
+    "copy": copying.copy,
+    "request": request.request,
+    "feature": feature.feature,
+    "performance": performance.performance,
+    "health": health.health,
+}
+"""Each takes the Studio, and keywords that are the parameters of the URL."""
 _CLIENT_CLOSED: Final = 499
 """As nginx calls a request whose client has gone; no one gets it."""
 
@@ -64,7 +52,7 @@ def api_routes(studio: Studio, settings: WebSettings, runs: Runs) -> list[Route]
     """A route for each path."""
     return [
         Route(f"/api/{name}", _Path(function, studio, settings, runs).answer, methods=["GET"])
-        for name, function in _present().items()
+        for name, function in _ANSWERING.items()
     ]
 
 

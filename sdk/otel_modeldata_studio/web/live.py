@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from otel_modeldata_reader import ReaderError
+from otel_modeldata_receiver.daemon_executor import DaemonExecutor
 
 from .answers import failure
 
@@ -47,6 +48,7 @@ class Live:
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
         self._looking: asyncio.Task[None] | None = None
         self._closed = False
+        self._thread = DaemonExecutor(1, "studio_live")
 
     def route(self) -> Route:
         """The route of the events."""
@@ -59,6 +61,7 @@ class Live:
             listener.put_nowait(None)
         if self._looking is not None:
             self._looking.cancel()
+        self._thread.shutdown(wait=False)
 
     async def _listen(self, _: Request) -> Response:
         if self._closed or len(self._listeners) >= self._settings.listeners:
@@ -112,7 +115,7 @@ class Live:
     async def _sizes(self) -> dict[str, int] | None:
         """What the newest folders have, or None if the store does not say it now."""
         try:
-            return await asyncio.to_thread(self._studio.catalog.newest_bytes)
+            return await self._thread.call(self._studio.catalog.newest_bytes)
         except ReaderError as error:
             logger.debug("live: %s", error)
             return None

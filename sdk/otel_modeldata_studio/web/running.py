@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from otel_modeldata_reader import ReaderError, StoreUnavailableError
+from otel_modeldata_receiver.daemon_executor import DaemonExecutor
 
 from ..interruption import Interruption, of_request
 
@@ -36,7 +36,8 @@ class Runs:
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
-        self._pool = ThreadPoolExecutor(settings.queries, thread_name_prefix="studio")
+        # A statement ends when it is interrupted, but a store that does not answer must not keep the process alive.
+        self._pool = DaemonExecutor(settings.queries, "studio")
         self._running: set[Interruption] = set()
 
     async def make(self, request: Request, function: Callable[[], T]) -> T:
@@ -82,7 +83,7 @@ class Runs:
         """End what runs; a second call does nothing."""
         for interruption in list(self._running):
             interruption.end()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False)
 
 
 async def _disconnected(request: Request) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -28,9 +29,10 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called by the handler of the signal."""
-        super().handle_exit(sig, frame)
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:
+        """Called by the handler of the signal, which is not raised again: what is open must be closed after this."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
         self._app.end_streams()
 
 
@@ -57,8 +59,6 @@ def serve(app: StudioApp, listening: socket.socket) -> None:
     )
     try:
         _Server(config, app).run(sockets=[listening])
-    except KeyboardInterrupt:  # uvicorn raises the signal again when it has stopped
-        pass
     finally:
         app.end_streams()
         listening.close()

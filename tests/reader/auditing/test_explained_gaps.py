@@ -88,6 +88,16 @@ def test_a_tombstone_that_cannot_be_read_explains_nothing(store: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("figures", [{"events": -1}, {"rows": -5}, {"lines": -1}, {"size": -1}, {"events": 1}], ids=str)
+def test_a_tombstone_whose_figures_cannot_be_true_explains_nothing(store: Path, figures: dict[str, int]) -> None:
+    path = tombstone(store, "2-3")
+    content = json.loads(path.read_text())
+    content["hours"][0] |= figures
+    path.write_text(json.dumps(content))
+    result = audited(store, use_seals=True)
+    assert (result.reconciliations[0].gaps, result.damaged) == ([(2, 3)], [f"_erased/{path.name}"])
+
+
 def test_a_sealed_blob_that_was_replaced_on_purpose_has_not_vanished(store: Path) -> None:
     seal(store)
     blob = store / BLOB

@@ -130,13 +130,30 @@ def test_sealed_bytes_that_are_gone_are_a_finding(tmp_path: Path) -> None:
 
 def test_sealed_bytes_that_are_others_are_found_when_they_are_read_again(tmp_path: Path) -> None:
     store_of_three_hours(tmp_path)
-    seal(tmp_path)
     blob = blob_of(tmp_path, "credit/blue", "model_inputs", 1, 0)
+    blob.write_bytes(blob.read_bytes() + b"\n" * 5000)
+    seal(tmp_path)
     blob.write_bytes(blob.read_bytes().replace(b'"producersequence":"12"', b'"producersequence":"99"'))
-    assert audited(tmp_path, use_seals=True).reconciliations[0].gaps == [], "names and sizes are the same"
+    assert audited(tmp_path, use_seals=True).reconciliations[0].gaps == [], "name, size and end are the same"
     result = audited(tmp_path, use_seals=True, verify=True)
     assert [one.kind for one in result.seals] == ["changed"]
     assert (12, 12) in result.reconciliations[0].gaps
+
+
+def test_another_blob_of_a_sealed_name_is_found_by_its_last_bytes(tmp_path: Path) -> None:
+    """It was restored from another copy, for example, and lines were appended since."""
+    store_of_three_hours(tmp_path)
+    seal(tmp_path)
+    blob = blob_of(tmp_path, "credit/blue", "model_inputs", 1, 0)
+    other = [line(number, time="2026-11-22T11:00:00Z") + b"\n" for number in (10, *range(30, 50))]
+    blob.write_bytes(b"".join(other))
+    result = audited(tmp_path, use_seals=True)
+    assert [(one.kind, one.blob.rpartition("/")[2]) for one in result.seals] == [("changed", blob.name)]
+    assert (result.remembered[0], result.reconciliations[0].stored, result.reconciliations[0].gaps) == (
+        2,
+        41,
+        [(11, 19)],
+    )
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"otel-modeldata audit 1\n" + b"\xff" * 24])

@@ -162,7 +162,7 @@ def test_ids_that_look_like_sql_or_patterns_are_only_ids(tmp_path: Path) -> None
 def test_a_condition_for_every_row_needs_to_be_confirmed(tmp_path: Path) -> None:
     two_events(tmp_path)
     with reader.open(tmp_path) as store:
-        with pytest.raises(ReaderError, match=r"true for all 2: correct it, or say every=True \(--all\)"):
+        with pytest.raises(ReaderError, match=r"true for all 2: correct it, or say --all \(every=True\)"):
             store.erase(COLLECTION, where="x >= 0", dry_run=False)
         assert len(store.read(COLLECTION).to_pandas()) == 2
         assert store.erase(COLLECTION, where="x >= 0", dry_run=False, every=True).events == 4

@@ -90,6 +90,11 @@ def test_a_slice_is_a_short_text(tmp_path: Path) -> None:
     assert first(tmp_path, by="a").slices == ("é" * 200, "1.5", "[1]", "null", "true")
 
 
+def test_texts_like_null_are_slices_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path, [line([{"a": one} for one in (None, "null", "true", True, "nulls")])])
+    assert first(tmp_path, by="a").slices == ("null", '"null"', '"true"', "true", "nulls")
+
+
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [

@@ -349,7 +349,7 @@ def test_why_there_is_no_performance_is_said(deployment: Deployment) -> None:
         ("shop/blue", {"label": "x"}, "expected a column of the labels, got 'x': they have label"),
         ("shop/blue", {"baseline": "x.xlsx"}, "expected a baseline like FILE.parquet, FILE.csv, or a window such as "),
         ("shop/blue", {"baseline": "none.csv"}, "expected the file of the baseline, got none at none.csv: "),
-        ("shop/blue", {"baseline": "soon..later"}, "expected a since like "),
+        ("shop/blue", {"baseline": "soon..later"}, "expected a time like "),
     ],
 )
 def test_mistakes_are_named(shop: Deployment, name: str, options: dict[str, Any], message: str) -> None:

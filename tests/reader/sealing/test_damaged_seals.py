@@ -37,6 +37,19 @@ def test_a_seal_takes_the_next_free_number(tmp_path: Path, damaged: str) -> None
     assert path.read_bytes() == b"no seal"
 
 
+def test_what_a_killed_run_left_of_a_seal_is_removed(tmp_path: Path) -> None:
+    write(tmp_path, [typed_line(0)])
+    folder = tmp_path / "_sealed" / COLLECTION / HOUR
+    folder.mkdir(parents=True)
+    drafts = [f".000001.json.{'0a' * 16}", f".000001-{'b1' * 8}.audit.{'0c' * 16}"]
+    others = [".000001.json", ".000001.json.x", "notes.txt"]
+    for name in (*drafts, *others):
+        (folder / name).write_bytes(b"half")
+    seal(tmp_path)
+    left = {path.name for path in folder.iterdir() if path.suffix != ".audit"}
+    assert left == {*others, "000001.json"}
+
+
 def test_a_folder_that_cannot_be_sealed_is_told_after_the_others_are_sealed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,16 @@ def test_a_seal_says_what_a_closed_hour_has(tmp_path: Path) -> None:
         sealed_at=seal.sealed_at,
         made_by=seal.made_by,
         lateness=0,
-        blobs=(SealedBlob(name=BLOB, size=len(content), sha256=hashlib.sha256(content).hexdigest(), lines=6, torn=6),),
+        blobs=(
+            SealedBlob(
+                name=BLOB,
+                size=len(content),
+                sha256=hashlib.sha256(content).hexdigest(),
+                lines=6,
+                torn=6,
+                end=hashlib.sha256(content[-4096:]).hexdigest(),
+            ),
+        ),
         lines=6,
         events=4,
         rows=6,

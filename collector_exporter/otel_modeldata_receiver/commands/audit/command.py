@@ -112,7 +112,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="read sealed bytes again and compare their checksums; without, names and sizes are compared",
+        help="read sealed bytes again and compare their checksums; without, names, sizes and last 4 KiB",
     )
     parser.add_argument(
         "--workers",

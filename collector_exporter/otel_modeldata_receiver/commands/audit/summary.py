@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from otel_modeldata_reader.auditing.reconciliation import shown_ranges
 from otel_modeldata_reader.report import counted
 
-from ..terminal import writer
+from ..terminal import WIDTH, writer
 from .finding import FAULTS, SHOWN, faults_of, findings, name_of, notes
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from .finding import Finding
 
 __all__ = ["facts", "show"]
+
+_INDENT: Final = 4
 
 
 def facts(audit: Audit, store: str) -> dict[str, Any]:
@@ -52,7 +56,11 @@ def facts(audit: Audit, store: str) -> dict[str, Any]:
 
 def show(audit: Audit, store: str) -> None:
     """Print the result on stdout."""
-    say = writer()
+    write = writer()
+
+    def say(text: str, style: str | None = None) -> None:
+        write(_at_words(text) if sys.stdout.isatty() else text, style)
+
     read = (counted(audit.blobs, "blob"), counted(audit.ledger.lines, "line"), counted(audit.size, "byte"))
     say(f"{store}: {', '.join(read)}", "bold")
     for result in audit.reconciliations:
@@ -71,6 +79,21 @@ def show(audit: Audit, store: str) -> None:
     if not findings(audit) and (audit.blobs or audit.reconciliations):
         known = "everything up to the last stored event of each producer" if _has_open_ends(audit) else "everything"
         say(f"{known} is accounted for", "bold green")
+
+
+def _at_words(text: str) -> str:
+    """Lines of a text that fit a terminal; a path is never cut, so that it can be copied."""
+    return "\n".join(
+        part
+        for line in text.split("\n")
+        for part in textwrap.wrap(
+            line,
+            WIDTH,
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + _INDENT),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def _has_open_ends(audit: Audit) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...exceptions import ConfigError
+from ..printable import printable
 from ..store_argument import add_datastores, chosen_store, store_argument
 
 if TYPE_CHECKING:
@@ -43,12 +46,19 @@ def chosen_collection(arguments: argparse.Namespace) -> tuple[str | None, str]:
     A lone argument that can be no collection is the store: a path that begins with `.`, `/` or `~`, or a URL.
 
     Raises:
-        ConfigError: as for `chosen_store`.
+        ConfigError: the lone argument is a folder that is no collection of the store, and as for `chosen_store`.
     """
     collection = arguments.collection
     if collection is not None and arguments.store is None and _is_store(collection):
         arguments.store, collection = collection, None
-    return collection, chosen_store(arguments)
+    is_alone = arguments.store is None and getattr(arguments, "store_flag", None) is None
+    url = chosen_store(arguments)
+    if collection is not None and is_alone and Path(collection).is_dir() and not Path(url, collection).exists():
+        raise ConfigError(
+            f"expected a collection as ls lists it, got the folder {collection!r}: if it is the store, write "
+            f"--store {printable(collection)}"
+        )
+    return collection, url
 
 
 def _is_store(text: str) -> bool:

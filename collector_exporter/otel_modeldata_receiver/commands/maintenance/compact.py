@@ -144,7 +144,10 @@ def _total(found: Sequence[CompactedFolder], *, will_do: bool) -> str:
     if will_do:
         return f"{changed:,} of {counted(len(found), 'closed folder')} would change; nothing is written"
     read, written = sum(one.read for one in found), sum(one.written for one in found)
-    return f"{counted(changed, 'folder')} changed: {read:,} bytes of lines to {written:,} bytes of Parquet"
+    freed = sum(one.dropped_bytes for one in found)
+    parts = [f"{read:,} bytes of lines to {written:,} bytes of Parquet"] if read else []
+    parts += [f"{freed:,} bytes of lines dropped"] if freed else []
+    return f"{counted(changed, 'folder')} changed: {', '.join(parts)}" if parts else counted(changed, "folder")
 
 
 def _facts(one: CompactedFolder) -> dict[str, Any]:
@@ -156,6 +159,7 @@ def _facts(one: CompactedFolder) -> dict[str, Any]:
         "bytes_written": one.written,
         "events": one.events,
         "rows": one.rows,
+        "json_events": one.json_events,
         "files": one.files,
         "bytes": one.size,
         "duplicates": one.duplicates,

@@ -11,12 +11,12 @@ from ..reader_session import opened_reader
 from ..reading.row_output import add_window
 from ..store_argument import STORE_VARIABLES, path_argument
 from .collection_argument import add_collection_and_store, chosen_collection
-from .erasure_output import add_erasure_flags, check_receipt_file, is_confirmed, show, write_receipt
+from .erasure_output import add_erasure_flags, is_confirmed, show
+from .receipt_file import ReceiptFile, check_receipt_file
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from pathlib import Path
 
     from otel_modeldata_reader.erasing import Receipt
 
@@ -94,9 +94,10 @@ def erase(arguments: argparse.Namespace) -> None:
     check_receipt_file(arguments.receipt)
     _check(arguments)
     ids = [] if arguments.where is not None or arguments.resume else _ids(arguments)
+    kept = ReceiptFile(arguments.receipt)
     with opened_reader(url, arguments.config) as store:
         if arguments.resume:
-            receipts = store.resume_erasures()
+            receipts = store.resume_erasures(kept.write)
         else:
 
             def run(*, dry_run: bool) -> Receipt:
@@ -112,6 +113,7 @@ def erase(arguments: argparse.Namespace) -> None:
                     shared=arguments.shared,
                     by=arguments.by,
                     reason=arguments.reason,
+                    keep=kept.write,
                 )
 
             receipts = [_run(run, arguments)]
@@ -137,21 +139,21 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _finish(receipts: list[Receipt], arguments: argparse.Namespace) -> None:
-    for number, receipt in enumerate(receipts):
-        path: Path | None = arguments.receipt
-        if path is not None and number:
-            path = path.with_name(f"{path.stem}-{number + 1}{path.suffix}")
-        if receipt.is_done:
-            write_receipt(receipt, path)
+    for receipt in receipts:
         if arguments.json:
             sys.stdout.write(json.dumps(receipt.facts()) + "\n")
         elif receipt.is_done or not getattr(arguments, "shown", False):
             show(receipt)
     if not receipts and not arguments.json:
         sys.stdout.write("nothing was interrupted\n")
-    if any(one.is_done and (one.unread or one.unidentified or one.later or one.mentions) for one in receipts):
+    if any(one.is_done and _has_left(one) for one in receipts):
         sys.stdout.flush()
         raise SystemExit(_EXIT_LEFT)
+
+
+def _has_left(receipt: Receipt) -> bool:
+    """Whether rows may be left that were asked for."""
+    return any((receipt.unread, receipt.undecided, receipt.unidentified, receipt.later, receipt.mentions))
 
 
 def _ids(arguments: argparse.Namespace) -> list[str]:

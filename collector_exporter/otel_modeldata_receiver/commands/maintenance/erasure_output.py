@@ -1,17 +1,16 @@
-"""What `erase` and `expire` print: what would go, or went, folder by folder, and the receipt as a file."""
+"""What `erase` and `expire` print: what would go, or went, folder by folder."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
+import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from otel_modeldata_reader.report import counted
 
-from ...exceptions import ConfigError
-from ..terminal import fitting, size_text, writer
+from ..printable import printable
+from ..terminal import WIDTH, fitting, size_text, writer
 
 if TYPE_CHECKING:
     import argparse
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
 
     from otel_modeldata_reader.erasing import Receipt
 
-__all__ = ["add_erasure_flags", "check_receipt_file", "is_confirmed", "show", "write_receipt"]
+__all__ = ["add_erasure_flags", "is_confirmed", "show"]
 
 _MOST_FOLDERS: Final = 40
 """Folders of a collection that are shown; --json has all."""
+_MOST_IDS: Final = 5
 _YES: Final = frozenset({"y", "yes"})
 
 
@@ -38,36 +38,6 @@ def add_erasure_flags(parser: argparse.ArgumentParser, path: type[Path] | object
     parser.add_argument("--json", action="store_true", help="print the receipt as JSON")
 
 
-def check_receipt_file(path: Path | None) -> None:
-    """Raise ConfigError if the receipt cannot be written: that must be known before anything is erased."""
-    if path is None:
-        return
-    if path.exists():
-        raise ConfigError(f"expected a new file for the receipt, got {str(path)!r}, which exists: name another one")
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"expected a folder for the receipt, got {str(path.parent)!r}: create it")
-
-
-def write_receipt(receipt: Receipt, path: Path | None) -> None:
-    """Write the receipt into a file that only its owner can read: it has what was asked for.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    if path is None:
-        return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(receipt.facts(), file, indent=1)
-            file.write("\n")
-    except OSError as error:
-        raise ConfigError(
-            f"expected to write the receipt to {str(path)!r}, got {error.strerror}: the erasure is done; its tombstone "
-            f"is {receipt.tombstone or 'none'}"
-        ) from None
-
-
 def show(receipt: Receipt) -> None:
     """Print what went, or would go, in tables of 80 columns."""
     say = writer()
@@ -77,15 +47,24 @@ def show(receipt: Receipt) -> None:
         shown = list(folders)
         for one in shown[:_MOST_FOLDERS]:
             lines = f", {counted(one.lines, 'line')} without some rows" if one.lines else ""
-            sizes = f"{counted(one.rows, 'row')}, {counted(one.events, 'whole event')}{lines}"
-            say(fitting(f"  {one.date:<16}  {sizes}, {size_text(one.size)}"))
+            counts = f"{counted(one.rows, 'row')}, {counted(one.events, 'whole event')}{lines}"
+            say(fitting(f"  {one.date:<16}  {counts}{_size(one.size)}"))
         if len(shown) > _MOST_FOLDERS:
             say(f"  and {len(shown) - _MOST_FOLDERS:,} more folders")
     if receipt.sample:
         say(fitting(f"such as {', '.join(receipt.sample)}"), "dim")
-    say(_total(receipt))
-    for note in _notes(receipt):
-        say(note)
+    for sentence in (_total(receipt), *_notes(receipt)):
+        say(
+            textwrap.fill(
+                printable(sentence), WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+            )
+        )
+
+
+def _wrapped(sentence: str) -> str:
+    return textwrap.fill(
+        printable(sentence), WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+    )
 
 
 def is_confirmed(receipt: Receipt) -> bool:
@@ -102,17 +81,31 @@ def _total(receipt: Receipt) -> str:
         return "nothing to erase" if receipt.is_done else "nothing would go"
     counts = f"{counted(receipt.rows, 'row')} and {counted(receipt.events, 'whole event')}"
     if not receipt.is_done:
-        return f"{counts} would go, {size_text(receipt.size)}; nothing is changed (do it with --yes)"
-    return f"{counts} are gone, {size_text(receipt.size)}; tombstone {receipt.tombstone}"
+        return f"{counts} would go{_size(receipt.size)}; nothing is changed (do it with --yes)"
+    return f"{counts} are gone{_size(receipt.size)}; tombstone {receipt.tombstone}"
+
+
+def _size(size: int) -> str:
+    """Bytes of lines; rows that are in Parquet files only have none of their own."""
+    return f", {size_text(size)}" if size else ""
 
 
 def _notes(receipt: Receipt) -> Sequence[str]:
     notes = []
     if receipt.unread:
         notes.append(
-            f"{counted(receipt.unread, 'line')} could not be read or judged by the condition, payloads without a line "
-            "too, so they stay: see audit"
+            f"{counted(receipt.unread, 'line')} could not be read, so the condition was not evaluated and they stay: "
+            "see audit"
         )
+    if receipt.undecided:
+        notes.append(
+            f"{counted(receipt.undecided, 'record')} in quarantine, or payloads that no line names, may be about the "
+            "person, but the condition cannot be evaluated for them, so they stay: look into _quarantine/ and files/"
+        )
+    if receipt.unfound:
+        shown = ", ".join(receipt.unfound[:_MOST_IDS])
+        more = f" and {len(receipt.unfound) - _MOST_IDS:,} more" if len(receipt.unfound) > _MOST_IDS else ""
+        notes.append(f"no event has {'the id' if len(receipt.unfound) == 1 else 'these ids'}: {shown}{more}")
     if receipt.unidentified:
         notes.append(
             f"{counted(receipt.unidentified, 'row')} stay: their lines have no id by which they alone can be erased"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...exceptions import ConfigError
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, path_argument
 from .collection_argument import add_collection_and_store, chosen_collection
 from .duration import duration_argument
-from .erasure_output import add_erasure_flags, check_receipt_file, is_confirmed, show, write_receipt
+from .erasure_output import add_erasure_flags, is_confirmed, show
+from .receipt_file import ReceiptFile, check_receipt_file
 
 if TYPE_CHECKING:
     import argparse
@@ -66,7 +67,8 @@ def expire(arguments: argparse.Namespace) -> None:
     check_receipt_file(arguments.receipt)
     if arguments.receipt is not None and not arguments.yes:
         raise ConfigError("expected --yes with --receipt, got none: a receipt is of what was done")
-    given = {"by": arguments.by, "reason": arguments.reason}
+    kept = ReceiptFile(arguments.receipt)
+    given: dict[str, Any] = {"by": arguments.by, "reason": arguments.reason, "keep": kept.write}
     with opened_reader(url, arguments.config) as store:
         receipt = store.expire(arguments.older, collection or "", dry_run=not arguments.yes, **given)
         if not arguments.json:
@@ -74,7 +76,5 @@ def expire(arguments: argparse.Namespace) -> None:
         if not arguments.yes and not arguments.json and not arguments.dry_run and is_confirmed(receipt):
             receipt = store.expire(arguments.older, collection or "", dry_run=False, **given)
             show(receipt)
-    if receipt.is_done:
-        write_receipt(receipt, arguments.receipt)
     if arguments.json:
         sys.stdout.write(json.dumps(receipt.facts()) + "\n")

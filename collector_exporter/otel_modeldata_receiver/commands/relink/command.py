@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import os
@@ -16,10 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from ...config.store_url import is_azure, meant_store, shown_store
 from ...exceptions import ConfigError, StoreCheckError
-from ...storage.locking.local_lock import LocalLock
-from ...storage.locking.store_lock import LOCK_NAME
-from ...storage.open_store import open_store
 from ..missing_package import missing_package
+from ..printable import printable
 from ..store_argument import add_store, chosen_store, store_argument
 
 if TYPE_CHECKING:
@@ -109,6 +106,11 @@ def relink(arguments: argparse.Namespace) -> None:
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
     """Keep other commands from changing the store."""
+    import asyncio  # noqa: PLC0415 (the command line starts without them)
+
+    from ...storage.locking.local_lock import LocalLock  # noqa: PLC0415
+    from ...storage.locking.store_lock import LOCK_NAME  # noqa: PLC0415
+
     lock = LocalLock(root / LOCK_NAME, f"'relink' of process {os.getpid()}")
     try:
         yield
@@ -122,10 +124,16 @@ def _place(url: str, *, is_relative: bool) -> Callable[[str], str]:
         return lambda name: name
     if "?" in url and is_azure(meant_store(url)):
         raise ConfigError(f"expected --to without a query, got {shown_store(url)!r} with one: leave it out")
+    from ...storage.open_store import open_store  # noqa: PLC0415 (the command line starts without it)
+
     return open_store(url).url
 
 
 def _listing(url: str) -> Sequence[StoredObject]:
+    import asyncio  # noqa: PLC0415 (the command line starts without them)
+
+    from ...storage.open_store import open_store  # noqa: PLC0415
+
     async def walk() -> Sequence[StoredObject]:
         store = open_store(url)
         try:
@@ -157,6 +165,7 @@ def _print(result: Relinked, store: str, *, as_json: bool, is_dry: bool) -> None
             sys.stdout.write(
                 f"{len(result.left):,} blobs are left as they are: other lines of their hours are only in Parquet\n"
             )
+            sys.stdout.writelines(f"  {printable(name)}\n" for name in result.left)
     if counts.missing:
         sys.stdout.flush()
         sys.exit(

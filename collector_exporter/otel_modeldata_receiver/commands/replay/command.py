@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ...config.secret_name import is_secret_name
 from ...config.store_url import has_secret, shown_store
 from ...exceptions import ConfigError, ReceiverError
+from ..number_argument import number_argument
 from ..printable import printable
 from ..reader_session import opened_reader
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store, chosen_store, path_argument
@@ -112,10 +113,16 @@ def complete(parser: argparse.ArgumentParser) -> None:
         "--answer-at", metavar="KEYS", help="where the rows are in an answer, such as result.rows (default: found)"
     )
     comparison.add_argument(
-        "--tolerance", metavar="T", type=_tolerance, help="numbers that differ by at most T are equal (default: 1e-9)"
+        "--tolerance",
+        metavar="T",
+        type=number_argument,
+        help="numbers that differ by at most T are equal (default: 1e-9)",
     )
     comparison.add_argument(
-        "--relative-tolerance", metavar="T", type=_tolerance, help="likewise, by T times the number (default: 1e-9)"
+        "--relative-tolerance",
+        metavar="T",
+        type=number_argument,
+        help="likewise, by T times the number (default: 1e-9)",
     )
     comparison.add_argument(
         "--max-different", metavar="N", type=_share, help="rows that may be not equal, such as 10 or 1%% (default: 0)"
@@ -227,18 +234,8 @@ def _number(text: str) -> int:
 
 
 def _positive(text: str) -> float:
-    if (value := _tolerance(text)) == 0:
+    if (value := number_argument(text)) == 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r:.40}")
-    return value
-
-
-def _tolerance(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r:.40}")
     return value
 
 

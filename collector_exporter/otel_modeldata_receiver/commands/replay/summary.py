@@ -97,8 +97,18 @@ def print_result(result: Replayed, verdict: Verdict, store: str, *, as_json: boo
     say(printable(f"{result.folder}: answers.parquet{', differences.parquet' if result.comparison else ''}"), "dim")
     if verdict.failed:
         say(f"{counted(verdict.failed, 'request')} without an answer: --resume sends them again", "red")
+    if result.requests and not result.answered:
+        _say_what_was_answered(result, say)
     if verdict.unequal is not None and verdict.unequal > verdict.allowed:
         say(f"{counted(verdict.unequal, 'row')} not equal, at most {verdict.allowed:,.0f} may be", "red")
+
+
+def _say_what_was_answered(result: Replayed, say: Any) -> None:
+    """No request has an answer of status 2xx: show one answer, and what is wrong most often."""
+    if result.refusal:
+        say(printable(f"the first answer: {result.refusal[:_SHOWN_BODY]}"))
+    say("No request was answered with a status 2xx. If the target expects other bodies, name")
+    say("them with --format, and another --out; --dry-run shows the first body.")
 
 
 def _say_skipped(skipped: Mapping[str, int]) -> None:

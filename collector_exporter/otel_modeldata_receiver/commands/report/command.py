@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from ...exceptions import ConfigError
+from ..number_argument import number_argument, number_between
 from ..reader_session import opened_reader
 from ..reading.row_output import add_window
 from ..store_argument import STORE_VARIABLES, add_datastores, add_store, chosen_store, path_argument
@@ -195,29 +196,16 @@ def _threshold(text: str) -> tuple[str, float | None]:
     name, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"expected a measure and a value, such as psi=0.1, got {text!r}")
-    return name.strip(), None if value.strip() == "off" else _value(value)
+    return name.strip(), None if value.strip() == "off" else number_argument(value)
 
 
 def _failing(text: str) -> tuple[str, float | None]:
     name, equals, value = text.partition("=")
-    return name.strip(), _value(value) if equals else None
-
-
-def _value(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number of 0 or above as a threshold, got {text!r}")
-    return value
+    return name.strip(), number_argument(value) if equals else None
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 1 <= seconds <= _LONGEST_WATCH:
+    seconds = number_between(text, 1, _LONGEST_WATCH)
+    if seconds is None:
         raise argparse.ArgumentTypeError(f"expected 1 to {_LONGEST_WATCH} seconds, got {text!r}: 600 is usual")
     return seconds

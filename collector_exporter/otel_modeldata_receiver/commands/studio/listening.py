@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import secrets
-import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +11,7 @@ from otel_modeldata.validation.loopback import is_loopback
 from ...exceptions import ConfigError, StoreCheckError
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
 
 __all__ = ["Address", "address_argument", "bound", "token_of"]
@@ -50,8 +49,8 @@ def address_argument(text: str) -> Address:
     host, colon, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     # An IPv6 address has brackets, as in a URL: "::1" could be the host "::" or a port too few.
-    is_right = colon and bare and ":" not in host.strip("[]") or (host.startswith("[") and host.endswith("]"))
-    if not (is_right and port.isascii() and port.isdecimal() and int(port) < 65_536):
+    is_host = bool(bare) and (":" not in host or host == f"[{bare}]")
+    if not (colon and is_host and port.isascii() and port.isdecimal() and int(port) < 65_536):
         raise argparse.ArgumentTypeError(
             f"expected HOST:PORT, got {text!r}: write 127.0.0.1:{DEFAULT_PORT}, [::1]:{DEFAULT_PORT}, or "
             f"0.0.0.0:{DEFAULT_PORT} for every address; port 0 is a free one"
@@ -77,6 +76,8 @@ def bound(address: Address) -> socket.socket:
 
 
 def _bound(host: str, port: int) -> socket.socket:
+    import socket  # noqa: PLC0415 (not for the help)
+
     family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
         0
     ]
@@ -98,7 +99,11 @@ def token_of(address: Address, file: Path | None) -> str | None:
         ConfigError: the file cannot be read, or has none that is long enough.
     """
     if file is None:
-        return None if address.is_local else secrets.token_urlsafe(24)
+        if address.is_local:
+            return None
+        import secrets  # noqa: PLC0415 (not for the help)
+
+        return secrets.token_urlsafe(24)
     try:
         with file.open(encoding="utf-8") as opened:
             token = opened.read(_LONGEST_TOKEN + 1).strip()

@@ -45,7 +45,8 @@ DECIMAL_EXPONENT: Final = ord("E")
 LINE_BREAKS: Final = tuple(b"\n\r")
 """As numbers: a search for a number takes a seventh of the time of a search for bytes."""
 _OUT_OF_RANGE: Final = re.compile(rb"(?<![\d.])-?(?:\d[\d.]*[eE]\+?0*[1-9]\d\d+|\d{300,}[\d.]*(?:[eE][+-]?\d+)?)")
-_END_OF_NUMBER: Final = re.compile(rb"[^-0-9.eE+\\]")
+_END_OF_PIECE: Final = re.compile(rb"(?<!\\)[^-0-9.eE+\\]")
+"""Neither in a number, nor between a backslash and what it escapes."""
 
 
 def check_rows(text: bytes, _decode: Callable[[bytes], object] = json_rows.rows_decoder.decode) -> None:
@@ -122,10 +123,8 @@ def _outside_of_strings(text: bytes) -> Iterator[bytes]:
     """The parts of valid JSON that are not in strings."""
     start, is_inside = 0, 0
     while start < len(text):
-        found = _END_OF_NUMBER.search(text, min(start + json_rows.PIECE_BYTES, len(text)))
+        found = _END_OF_PIECE.search(text, min(start + json_rows.PIECE_BYTES, len(text)))
         stop = len(text) if found is None else found.start()
-        if stop - start > json_rows.PIECE_BYTES + json_rows.SEARCHED_BYTES:
-            raise _out_of_range(text[start + json_rows.PIECE_BYTES : stop])
         parts = text[start:stop].replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
         yield b'"'.join(parts[is_inside::2])
         is_inside = (is_inside + len(parts) - 1) % 2

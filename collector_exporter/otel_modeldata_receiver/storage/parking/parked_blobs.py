@@ -69,6 +69,11 @@ class ParkedBlobWriter:
         """See `BlobWriter.is_suspected`."""
         return self._suspected
 
+    @property
+    def has_learned(self) -> bool:
+        """See `BlobWriter.has_learned`."""
+        return self._ordinal is not None
+
     def suspect(self) -> None:
         """See `BlobWriter.suspect`."""
         self._suspected = True

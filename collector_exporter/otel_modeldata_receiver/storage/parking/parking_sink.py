@@ -26,6 +26,7 @@ from ...time_limit import timeout
 from ..group_commit import Appended
 from ..mounts import mount_of
 from . import parked_names
+from .append_patience import BYTES_PER_SECOND, PATIENCE_SECONDS, append_patience
 from .delivered_marks import DeliveredMarks
 from .delivery import Delivery
 from .main_store import MainStore
@@ -45,16 +46,12 @@ __all__ = ["ParkingSink"]
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS: Final = 1.0
-"""How long an append may take, without its size, before its lines are parked."""
-BYTES_PER_SECOND: Final = float(1 << 20)
-"""A store that takes bytes more slowly takes none."""
 _FIND_RETRY_SECONDS: Final = 2.0
 _FIND_AGAIN_SECONDS: Final = 60.0
 """Pause between two looks for parked lines that this process does not know; each is one request."""
 _LONGEST_RESUME_SECONDS: Final = 5.0
 _NEWEST_RETRY_SECONDS: Final = 0.5
-"""How long an append to the newest parked blob is retried before a new blob is begun."""
+"""How long the newest parked blob is tried before a new one is begun."""
 _LOOK_SECONDS: Final = 0.25
 """Pause between two looks at the appends that are under way."""
 
@@ -88,7 +85,7 @@ class ParkingSink:
             store=store,
             instance=instance,
             folders=self._folders,
-            patience=_patience,
+            patience=append_patience,
             on_delivered=on_delivered,
         )
         self._found: asyncio.Task[None] | None = None
@@ -211,6 +208,22 @@ class ParkingSink:
         self._main.serve(began)
         return appended
 
+    async def is_superseded(self, folder: str, line_id: str, name: str) -> bool:
+        """See `Sink.is_superseded`; False if the folder takes no lines, so that the object is parked."""
+        if self._folders.get(folder) or self._suspected(folder):
+            return False
+        began = asyncio.get_running_loop().time()
+        self._watch(1)
+        try:
+            return await self._sink.is_superseded(folder, line_id, name)
+        except StoreError as error:
+            if self._is_stopping or (mount_of(folder) is None and not self._main.has_served_since(began)):
+                raise
+            self._begin(folder, error)
+            return False
+        finally:
+            self._watch(-1)
+
     async def put(self, name: str, content: bytes, content_type: str) -> str:
         """Store an object, or park it; the URL is that of `name` in both cases, where it will be.
 
@@ -249,7 +262,7 @@ class ParkingSink:
         put = asyncio.ensure_future(self._sink.put(name, content, content_type))
         try:
             while not put.done():
-                await asyncio.wait({put}, timeout=_patience(len(content)))
+                await asyncio.wait({put}, timeout=append_patience(len(content)))
                 if not put.done() and (mount_of(name) is not None or self._main.has_left_behind(began)):
                     raise TimeoutError
                 self._main.ask()
@@ -268,7 +281,7 @@ class ParkingSink:
         if self._folders.is_suspect(mount):
             raise StoreError(f"expected to write {name!r}, got no answer of datastore {mount!r} before: repair it")
         try:
-            async with timeout(_patience(len(content))):
+            async with timeout(append_patience(len(content))):
                 return await self._sink.put(name, content, content_type)
         except TimeoutError:
             raise StoreError(f"expected to write {name!r} in time, got no answer: check that store") from None
@@ -384,8 +397,3 @@ class ParkingSink:
         if is_new:
             self._delivery.add(parked)
         return parked
-
-
-def _patience(size: int) -> float:
-    """Seconds that an append of this size may take."""
-    return PATIENCE_SECONDS + size / BYTES_PER_SECOND

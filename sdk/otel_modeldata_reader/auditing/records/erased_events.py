@@ -5,6 +5,7 @@ A tombstone explains gaps of the folders that it names, and nothing else: who ma
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ...erasing.tombstone import tombstones_in
@@ -29,8 +30,25 @@ def erasures_in(store: StoreAccess, objects: Iterable[StoredObject]) -> tuple[li
     Raises:
         StoreUnavailableError: the store cannot be read.
     """
-    found = list(tombstones_in(store, objects))
+    found = [(name, one if one is not None and _is_sound(one) else None) for name, one in tombstones_in(store, objects)]
     return [one for _, one in found if one is not None], [name for name, one in found if one is None]
+
+
+def _is_sound(one: Tombstone) -> bool:
+    """Whether its figures can be true: none is negative, and no more numbers are gone than events.
+
+    Its HMAC is about what was asked for only, and its key is in the receipt. So whoever may write into the store can
+    still say that events were erased which were not, but not without saying how many.
+    """
+    events: Counter[tuple[str, str]] = Counter()
+    for hour in one.hours:
+        if min(hour.events, hour.rows, hour.lines, hour.size) < 0:
+            return False
+        events[hour.root, hour.date] += hour.events
+    numbers: Counter[tuple[str, str]] = Counter()
+    for some in one.numbers:
+        numbers[some.root, some.date] += sum(last - first + 1 for first, last in ranges_of(some.numbers))
+    return one.objects >= 0 and all(count <= events[folder] for folder, count in numbers.items())
 
 
 def ranges_of(text: str) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """What is remembered of closed hours: their summaries, which their seals vouch for.
 
-A summary is about exactly the bytes of its seal. It is used if all of them are still there, as far as names and sizes
-say it, or were dropped by a compaction whose manifest stands for them. Only what came later is read.
+A summary is about exactly the bytes of its seal. It is used if all of them are still there, as far as names, sizes
+and the last bytes say it, or were dropped by a compaction whose manifest stands for them. Only what came later is read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...blobs.byte_ranges import ByteRange
 from ...blobs.checksum import checksum_of
+from ...compacted.manifest import END_BYTES, end_digest
+from ...exceptions import StoreUnavailableError
 from ...sealing.seal_name import SEALED
 from ...sealing.seals import audit_memory, seals_in
 from ..summaries import hour_summary
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from ...blobs.dated_folder import DatedFolder
     from ...blobs.store_access import StoreAccess
     from ...erasing.tombstone import Tombstone
-    from ...sealing.seal import Seal
+    from ...sealing.seal import Seal, SealedBlob
     from ..summaries.hour_summary import Summarized
     from .dropped_lines import DroppedLines
 
@@ -160,10 +163,24 @@ class SealedMemory:
                 is_right = is_right and is_dropped
                 if not is_dropped and not any(erasure.explains(one.name, one.size) for erasure in self.erasures):
                     self._note("vanished", one.name, one.size, found)
-            elif self.verify and checksum_of(self.store, one.name, one.size).sha256 != one.sha256:
+            elif not self._has(one):
                 is_right = False
                 self._note("changed", one.name, one.size, found)
         return is_right
+
+    def _has(self, one: SealedBlob) -> bool:
+        """Whether a blob has the sealed bytes; without `verify`, whether they end as these did."""
+        if self.verify:
+            return checksum_of(self.store, one.name, one.size).sha256 == one.sha256
+        if not one.end:
+            return True
+        try:
+            (content,) = self.store.read_ranges([ByteRange(one.name, max(0, one.size - END_BYTES), one.size)])
+        except StoreUnavailableError:
+            if any(blob.name == one.name for blob in self.store.walk(one.name.rpartition("/")[0])):
+                raise
+            return True  # an erasure or a compaction removed it after it was listed
+        return end_digest(content) == one.end
 
     def _note(self, kind: str, blob: str, expected: int, found: int) -> None:
         self.problems.append(SealProblem(kind=kind, blob=blob, expected=expected, found=found))

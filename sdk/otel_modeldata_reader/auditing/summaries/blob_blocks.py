@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from otel_modeldata_receiver.retry import retry_for
+from otel_modeldata_receiver.storage.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -26,6 +27,8 @@ RETRY_SECONDS: Final = 10.0
 _READ_BYTES: Final = 4 << 20
 _READS_AHEAD: Final = 4
 """Concurrent reads: a distant store takes about as long to answer as the audit takes to process the content."""
+_LOCAL_READS_AHEAD: Final = 2
+"""The same for files, whose content is in memory sooner than it is processed."""
 _MAX_LINE_BYTES: Final = 64 << 20
 """Limit for the part of a line that is kept in memory; the receiver writes no line above 4 MiB."""
 
@@ -75,12 +78,13 @@ async def read_blocks(store: Store, ranges: Iterable[BlobRange]) -> AsyncGenerat
     Raises:
         StoreError: one of them cannot be read.
     """
+    most = _LOCAL_READS_AHEAD if isinstance(store, LocalStore) else _READS_AHEAD
     tasks: deque[tuple[_Read, asyncio.Task[bytes]]] = deque()
     reads = _reads(ranges)
     rest, is_skipping = b"", False
     try:
         while True:
-            while len(tasks) < _READS_AHEAD and (one := next(reads, None)) is not None:
+            while len(tasks) < most and (one := next(reads, None)) is not None:
                 tasks.append((one, asyncio.create_task(_read(store, one.one.blob, one.start, one.end))))
             if not tasks:
                 return

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from .temporary_folder import room_needed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -96,10 +98,11 @@ class DuplicateSearch:
         hashes = np.concatenate([one.hashes for one in self._waiting])
         codes = np.concatenate([one.codes for one in self._waiting])
         self._waiting, self._waits = [], 0
-        ascending = np.argsort(hashes, kind="stable")
+        ascending = np.argsort(hashes)
         path = self._folder / f"ids-{len(self._runs):06d}"
-        hashes[ascending].tofile(path)
-        codes[ascending].tofile(path.with_suffix(".parts"))
+        with room_needed():
+            hashes[ascending].tofile(path)
+            codes[ascending].tofile(path.with_suffix(".parts"))
         self._runs.append(path)
 
 
@@ -116,11 +119,11 @@ def _between(run: _Run, first: int | None, last: int | None) -> _Run:
 
 
 def _repeated(hashes: NDArray[np.int64], codes: NDArray[np.int32], order: NDArray[np.int64]) -> Iterator[Repeated]:
-    ascending = np.argsort(hashes, kind="stable")
+    if not _are_equal(np.sort(hashes)).any():
+        return  # as in most ranges; to sort with places takes longer
+    ascending = np.argsort(hashes)
     hashes = hashes[ascending]
-    follows = hashes[1:] == hashes[:-1]
-    if not follows.any():
-        return
+    follows = _are_equal(hashes)
     is_several = np.concatenate((follows, [False])) | np.concatenate(([False], follows))
     hashes, codes = hashes[is_several], codes[ascending[is_several]]
     parts, is_named = (codes >> 1).astype(np.int64), (codes & 1).astype(np.bool_)
@@ -140,3 +143,9 @@ def _repeated(hashes: NDArray[np.int64], codes: NDArray[np.int32], order: NDArra
     first_owner[group[owner_places][::-1]] = parts[owner_places][::-1]
     if is_repeated.any():
         yield Repeated(hashes[is_repeated], parts[is_repeated], first_owner[group[is_repeated]])
+
+
+def _are_equal(ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each hash but the first equals the one before."""
+    equal: NDArray[np.bool_] = ascending[1:] == ascending[:-1]
+    return equal

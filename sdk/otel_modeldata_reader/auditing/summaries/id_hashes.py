@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["hash_of", "hashes_of", "in_space"]
+__all__ = ["hash_of", "hashes_of", "hashes_of_rows", "in_space"]
 
 _WORD: Final = 8
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -37,19 +37,25 @@ def hashes_of(texts: Sequence[str]) -> NDArray[np.int64]:
         and len(joined) == length * len(texts)
         and list(map(len, texts)).count(length) == len(texts)
     ):
-        padded = np.zeros((len(texts), -(-length // _WORD) * _WORD), np.uint8)
-        padded[:, :length] = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), length)
-        return _mixed(padded, np.full(len(texts), length, np.uint64))
+        return hashes_of_rows(np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), length))
     encoded = [text.encode(errors="surrogatepass") for text in texts]
     lengths = np.array([len(one) for one in encoded], np.uint64)
     words = np.array([max(1, (len(one) - 1).bit_length()) for one in encoded])
     hashes = np.empty(len(texts), np.int64)
-    for size in np.unique(words).tolist():  # one round for texts of up to 8, 16, 32, ... bytes
+    for size in sorted(set(words.tolist())):  # one round for texts of up to 8, 16, 32, ... bytes
         places = np.flatnonzero(words == size)
         width = max(_WORD, 1 << size)
         padded = np.frombuffer(b"".join([encoded[place].ljust(width, b"\0") for place in places.tolist()]), np.uint8)
         hashes[places] = _mixed(padded.reshape(len(places), width), lengths[places])
     return hashes
+
+
+def hashes_of_rows(texts: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The hash of each text in UTF-8; all have the same length, and each is a row."""
+    count, length = texts.shape
+    padded = np.zeros((count, -(-length // _WORD) * _WORD), np.uint8)
+    padded[:, :length] = texts
+    return _mixed(padded, np.full(count, length, np.uint64))
 
 
 def hash_of(text: str) -> int:

@@ -11,6 +11,7 @@ from typing import Final, Literal, cast
 import msgspec
 
 from ..stored_line import StoredLine
+from .shaped_lines import Shapes
 
 __all__ = ["LineDecoder"]
 
@@ -21,9 +22,14 @@ _ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class LineDecoder:
-    """A decoder that learns from the lines it decodes."""
+    """A decoder that learns from the lines it decodes.
+
+    Attributes:
+        shapes: of lines that need not be decoded.
+    """
 
     def __init__(self) -> None:
+        self.shapes = Shapes()
         self._values: dict[str, set[str]] = {name: set() for name in _LEARNED}
         self._any = msgspec.json.Decoder(StoredLine)
         self._learned: msgspec.json.Decoder[StoredLine] | None = None

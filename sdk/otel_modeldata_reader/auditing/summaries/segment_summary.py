@@ -6,6 +6,8 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from otel_modeldata_receiver.storage.local import LocalStore
+
 from .blob_blocks import read_blocks
 from .summary_maker import SummaryMaker
 
@@ -44,12 +46,17 @@ async def summarize(
         StoreError: a blob cannot be read.
     """
     maker = SummaryMaker(decoder, stored)
+    is_local = isinstance(store, LocalStore)  # files are read in threads, which need no answers meanwhile
     current, before = "", 0
     async with aclosing(read_blocks(store, segment.ranges)) as blocks:
         async for block in blocks:
             if block.blob != current:
                 current, before = block.blob, 0
-            if block.content:
+            if not block.content:
+                pass
+            elif is_local:
+                before += maker.add(block.blob, before, block.content)
+            else:
                 before += await asyncio.to_thread(maker.add, block.blob, before, block.content)
             progress(block.size)
     return maker.made()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from .hour_summary import HourSummary
+from .temporary_folder import room_needed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +32,16 @@ class SummaryFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):  # what a full disk did not take
+            self._file.close()
 
     def put(self, part: int, summary: HourSummary) -> None:
         """Keep the summary of a part."""
         content = _encode(summary)
-        start = self._file.seek(0, 2)
-        self._file.write(content)
+        with room_needed():
+            start = self._file.seek(0, 2)
+            self._file.write(content)
+            self._file.flush()
         self._places[part] = (start, len(content))
 
     def get(self, part: int) -> HourSummary:

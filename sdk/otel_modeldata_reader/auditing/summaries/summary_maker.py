@@ -15,23 +15,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from msgspec import UNSET
 
 from otel_modeldata import semconv
 from otel_modeldata_receiver.layout.blob_path import parse_blob_path, tenant_of
-from otel_modeldata_receiver.mapping.cloudevent import content_range
 
 from ...lines.envelope import is_utf8
 from .. import stored_line
-from ..fault import Fault
-from ..number_ranges import IdSet
+from ..fault import Fault, Location
+from ..number_ranges import IdSet, distinct
 from ..reconciliation import ProducerCounts
 from .hour_summary import FAULTS, AccountCounts, BlobLines, HourSummary, Reference, Summarized
 from .id_hashes import hash_of, hashes_of, in_space
+from .line_block import LineBlock
+from .line_columns import are_mistimed, numbers_of, unusual
 from .line_decoder import LineDecoder
+from .shaped_lines import ShapedLines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,10 +46,8 @@ AccountKey = tuple[str, str, str]
 """Producer, collection and account: the key of the counts; an account is `endpoint/deployment`, as the folders are."""
 _FEW_LINES: Final = 32
 """So many lines are decoded one by one if they cannot be decoded together; more are halved."""
-_MOST_SIZES: Final = 100_000
-"""Content ranges that are kept as texts."""
-_MOST_DIGITS: Final = 18
-_OPEN, _CLOSE, _FEED, _Z = (ord(character) for character in "{}\nZ")
+_SCANNED_BYTES: Final = 512 << 10
+_OPEN, _CLOSE, _FEED = b"{}\n"
 
 
 @dataclass(slots=True, frozen=True)
@@ -70,15 +69,33 @@ class _Part:
     fault: str
 
 
-class _Ranges(dict[int, str]):
-    def __missing__(self, size: int) -> str:
-        text = content_range(size)
-        if len(self) < _MOST_SIZES:
-            self[size] = text
-        return text
+class _Events:
+    """The events of a block, in any order."""
 
+    def __init__(self) -> None:
+        self.parts: list[_Part] = []
+        self._of: dict[int, int] = {}
+        self._found: list[tuple[NDArray[np.int64], ShapedLines]] = []
 
-_RANGES: Final = _Ranges()
+    def add(self, parts: Sequence[_Part], part_of: NDArray[np.int64], lines: ShapedLines) -> None:
+        """Add events, of which each belongs to the part that `part_of` has."""
+        for part in parts:
+            if id(part) not in self._of:
+                self._of[id(part)] = len(self.parts)
+                self.parts.append(part)
+        self._found.append((np.array([self._of[id(part)] for part in parts], np.int64)[part_of], lines))
+
+    def in_order(
+        self,
+    ) -> tuple[list[_Part], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The parts, and for each event in the order of lines its part, place, hash of the id, and number."""
+        if len(self._found) == 1:
+            ((part_of, one),) = self._found
+            return self.parts, part_of, one.places, one.hashes, one.numbers
+        columns = [(part_of, one.places, one.hashes, one.numbers) for part_of, one in self._found]
+        part_of, places, hashes, numbers = (np.concatenate(column) for column in zip(*columns, strict=True))
+        order = np.argsort(places)
+        return self.parts, part_of[order], places[order], hashes[order], numbers[order]
 
 
 class SummaryMaker:
@@ -114,7 +131,7 @@ class SummaryMaker:
             return 0
         if blob != self._path.name:
             self._path, self._parts = parse_blob_path(blob), {}
-        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == _FEED)
+        ends = _line_feeds(np.frombuffer(content, np.uint8))
         is_whole = content[-1] == _FEED
         if not is_whole:
             ends = np.append(ends, len(content))
@@ -125,7 +142,7 @@ class SummaryMaker:
             lines=len(ends) + (0 if known is None else known.lines),
             is_whole=is_whole,
         )
-        self._add(content, ends, before + 1)
+        self._add(LineBlock(memoryview(content), ends, np.arange(before + 1, before + 1 + len(ends))))
         return len(ends)
 
     def made(self) -> Summarized:
@@ -142,7 +159,8 @@ class SummaryMaker:
                 duplicates=one.duplicates,
                 ranges=one.stored_numbers.ranges(),
             )
-            for (producer, collection, account), one in self._counts.items()
+            for (producer, collection, account), one in sorted(self._counts.items())
+            if one.stored or one.duplicates  # none of an account whose lines were only looked for
         ]
         summary = HourSummary(
             blobs=list(self._blobs.values()),
@@ -151,43 +169,81 @@ class SummaryMaker:
             faults={name: fault for name, fault in self._faults.items() if fault.count},
             references=self._references,
         )
-        named = np.unique(np.concatenate([np.empty(0, np.int64), *self._named]))
+        named = distinct(np.concatenate([np.empty(0, np.int64), *self._named]))
         return Summarized(summary, self._ids.ascending(), named)
 
     # --- blocks of lines ------------------------------------------------------------------------------------------
 
-    def _add(self, content: bytes | memoryview, ends: NDArray[np.int64], first: int) -> None:
-        """Add lines that end at `ends`, the first of which has the number `first`."""
-        if not len(ends):
-            return
-        lines = self._decoded(content, ends)
-        if lines is not None:
-            self._lines += len(lines)
-            self._count(content, ends, first, lines, np.arange(len(lines)))
-        elif len(ends) > _FEW_LINES:
-            middle = len(ends) // 2
-            cut = int(ends[middle - 1]) + 1
-            self._add(content[:cut], ends[:middle], first)
-            self._add(content[cut:], ends[middle:] - cut, first + middle)
-        else:
-            self._add_one_by_one(content, ends, first)
+    def _add(self, block: LineBlock) -> None:
+        shaped: list[ShapedLines] = []
+        if is_utf8(block.content):  # no decoder checks the values that it skips
+            shaped = self._decoder.shapes.found(block.content, block.ends, self._path.time_prefix, self._belongs)
+        found = _Events()
+        is_left = np.ones(len(block.ends), np.bool_)
+        for one in shaped:
+            is_left[one.places] = False
+            self._lines += len(one.places)
+            found.add([self._part(one.line)], np.zeros(len(one.places), np.int64), one)
+        if not shaped:
+            self._add_decoded(block, np.arange(len(block.ends)), found)
+        elif is_left.any():
+            rest = np.flatnonzero(is_left)
+            self._add_decoded(block.only(rest), rest, found)
+        if found.parts:
+            self._count(block, found)
 
-    def _decoded(self, content: bytes | memoryview, ends: NDArray[np.int64]) -> list[StoredLine] | None:
+    def _belongs(self, line: StoredLine) -> bool:
+        part = self._part(line)
+        return part.misplaced is None and part.named is None
+
+    def _add_decoded(self, block: LineBlock, places: NDArray[np.int64], found: _Events) -> None:
+        """Decode lines and check them; `places` are those that they have in the whole block."""
+        lines, own = [], []
+        for some, of_them in self._decoded(block, 0):
+            lines += some
+            own.append(of_them)
+        if not lines:
+            return
+        kept = np.concatenate(own)
+        parts, part_of = self._parts_of(lines)
+        misplaced = np.array([part.misplaced is not None for part in parts])[part_of]
+        for place in np.flatnonzero(misplaced | are_mistimed(lines, self._path.time_prefix)).tolist():
+            part = parts[part_of[place]]
+            problem = part.misplaced or self._path.mistimed(lines[place].time)
+            if problem is not None:
+                self._faults[part.fault].add(self._path.name, int(block.numbers[kept[place]]), problem)
+        for place in unusual(lines):
+            self._check_payload(int(block.numbers[kept[place]]), lines[place], block.line(int(kept[place])))
+        hashes = hashes_of([line.id for line in lines])
+        found.add(parts, part_of, ShapedLines(lines[0], places[kept], hashes, numbers_of(lines)))
+
+    def _decoded(self, block: LineBlock, start: int) -> Iterator[tuple[list[StoredLine], NDArray[np.int64]]]:
+        """The lines that are events, with their places, which begin with `start`."""
+        lines = self._decoded_at_once(block)
+        count = len(block.ends)
+        if lines is not None:
+            self._lines += count
+            yield lines, np.arange(start, start + count)
+        elif count > _FEW_LINES:
+            for part, offset in block.halves():
+                yield from self._decoded(part, start + offset)
+        else:
+            yield self._decoded_one_by_one(block, start)
+
+    def _decoded_at_once(self, block: LineBlock) -> list[StoredLine] | None:
         """The lines, if each of them is one event from its first byte to its last one."""
-        array = np.frombuffer(content, np.uint8)
+        array, ends = np.frombuffer(block.content, np.uint8), block.ends
         if array[0] != _OPEN or (array[ends[:-1] + 1] != _OPEN).any() or (array[ends - 1] != _CLOSE).any():
             return None  # else an event could span lines, because a line feed is white space in JSON
-        if not is_utf8(content):
-            return None  # the values that are skipped are not checked
-        lines = self._decoder.decode_lines(content)
+        if not is_utf8(block.content):
+            return None
+        lines = self._decoder.decode_lines(block.content)
         return lines if lines is not None and len(lines) == len(ends) else None
 
-    def _add_one_by_one(self, content: bytes | memoryview, ends: NDArray[np.int64], first: int) -> None:
+    def _decoded_one_by_one(self, block: LineBlock, start: int) -> tuple[list[StoredLine], NDArray[np.int64]]:
         lines, places = [], []
-        start = 0
-        for place, end in enumerate(ends.tolist()):
-            raw = bytes(content[start:end])
-            start = end + 1
+        for place in range(len(block.ends)):
+            raw = block.line(place)
             if not raw or raw.isspace():
                 continue  # readers skip blank lines
             self._lines += 1
@@ -195,34 +251,10 @@ class SummaryMaker:
                 lines.append(stored_line.decode(raw))
             except (ValueError, RecursionError) as error:
                 reason = f"expected a CloudEvent in JSON, got {len(raw)} bytes: {error}"
-                self._faults["unreadable"].add(self._path.name, first + place, reason)
+                self._faults["unreadable"].add(self._path.name, int(block.numbers[place]), reason)
             else:
-                places.append(place)
-        self._count(content, ends, first, lines, np.array(places, np.int64))
-
-    def _count(
-        self,
-        content: bytes | memoryview,
-        ends: NDArray[np.int64],
-        first: int,
-        lines: Sequence[StoredLine],
-        places: NDArray[np.int64],
-    ) -> None:
-        """Count and check decoded lines; `places` are their positions among `ends`."""
-        if not lines:
-            return
-        parts, part_of = self._parts_of(lines)
-        misplaced = np.array([part.misplaced is not None for part in parts])[part_of]
-        for place in np.flatnonzero(misplaced | _mistimed(lines, self._path.time_prefix)).tolist():
-            part = parts[part_of[place]]
-            problem = part.misplaced or self._path.mistimed(lines[place].time)
-            if problem is not None:
-                self._faults[part.fault].add(self._path.name, first + int(places[place]), problem)
-        for place in _unusual(lines):
-            end = int(ends[places[place]])
-            start = int(ends[places[place] - 1]) + 1 if places[place] else 0
-            self._check_payload(first + int(places[place]), lines[place], bytes(content[start:end]))
-        self._count_events(lines, parts, part_of, first + places)
+                places.append(start + place)
+        return lines, np.array(places, np.int64)
 
     def _parts_of(self, lines: Sequence[StoredLine]) -> tuple[list[_Part], NDArray[np.int64]]:
         """The parts that lines belong to, and for each line the place of its part."""
@@ -270,30 +302,23 @@ class SummaryMaker:
             "forged" if is_forged else "misplaced",  # a line of another deployment and of another time is the first
         )
 
-    def _count_events(
-        self,
-        lines: Sequence[StoredLine],
-        parts: Sequence[_Part],
-        part_of: NDArray[np.int64],
-        line_numbers: NDArray[np.int64],
-    ) -> None:
-        hashes = hashes_of([line.id for line in lines])
+    def _count(self, block: LineBlock, events: _Events) -> None:
+        parts, part_of, places, hashes, numbers = events.in_order()
         spaces = np.array([part.space for part in parts], np.int64)
         ids = in_space(hashes, spaces[part_of])
         is_new = self._ids.add(ids)
-        is_stored = np.zeros(len(lines), np.bool_) if self._stored is None else _are_in(self._stored, ids)
+        is_stored = np.zeros(len(ids), np.bool_) if self._stored is None else _are_in(self._stored, ids)
         for place, part in enumerate(parts):
             if part.named is not None:
                 of_part = part_of == place
                 named = in_space(hashes[of_part], np.array([part.named], np.int64))
-                self._named.append(np.unique(named))
+                self._named.append(distinct(named))
                 if self._stored is not None:
                     is_stored[of_part] |= _are_in(self._stored, named)
         is_new &= ~is_stored
-        for place in np.flatnonzero(~is_new).tolist():
-            reason = f"expected a new id, got {lines[place].id[:200]!r} again"
-            self._faults["duplicated"].add(self._path.name, int(line_numbers[place]), reason)
-        numbers = _numbers(lines)
+        if not is_new.all():
+            again = places[~is_new]
+            self._faults["duplicated"].add_all(len(again), self._repetitions(block, again))
         if len(parts) == 1:
             parts[0].counts.add_lines(numbers, is_new)
             return
@@ -301,6 +326,11 @@ class SummaryMaker:
         cuts = np.searchsorted(part_of[order], np.arange(1, len(parts)))
         for part, of_part in zip(parts, np.split(order, cuts), strict=True):
             part.counts.add_lines(numbers[of_part], is_new[of_part])
+
+    def _repetitions(self, block: LineBlock, places: NDArray[np.int64]) -> Iterator[Location]:
+        for place in places.tolist():
+            reason = f"expected a new id, got {stored_line.decode(block.line(place)).id[:200]!r} again"
+            yield Location(blob=self._path.name, line=int(block.numbers[place]), reason=reason)
 
     # --- a line against its content -------------------------------------------------------------------------------
 
@@ -338,52 +368,18 @@ def _space(account: str, line: StoredLine) -> int:
     return hash_of(f"{len(account)} {account} {len(line.source)} {line.source} {line.type}")
 
 
+def _line_feeds(content: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Where line feeds are."""
+    found = []
+    is_feed = np.empty(min(_SCANNED_BYTES, len(content)), np.bool_)  # in the cache of a core, and used again
+    for start in range(0, len(content), _SCANNED_BYTES):
+        part = content[start : start + _SCANNED_BYTES]
+        found.append(np.flatnonzero(np.equal(part, _FEED, out=is_feed[: len(part)])) + start)
+    return np.concatenate(found)
+
+
 def _are_in(ascending: NDArray[np.int64], hashes: NDArray[np.int64]) -> NDArray[np.bool_]:
     if not len(ascending):
         return np.zeros(len(hashes), np.bool_)
     found: NDArray[np.bool_] = ascending[np.minimum(np.searchsorted(ascending, hashes), len(ascending) - 1)] == hashes
     return found
-
-
-def _mistimed(lines: Sequence[StoredLine], prefix: str) -> NDArray[np.bool_]:
-    """Whether the time of each line is another one than those that this receiver writes into the folder."""
-    times = [line.time for line in lines]
-    joined = "".join(times)
-    length = len(times[0])
-    if not joined.isascii() or length <= len(prefix) or list(map(len, times)).count(length) != len(times):
-        return np.array([not (time.startswith(prefix) and time.endswith("Z")) for time in times], np.bool_)
-    table = np.frombuffer(joined.encode(), np.uint8).reshape(len(times), length)
-    begins = np.frombuffer(prefix.encode(), np.uint8)
-    found: NDArray[np.bool_] = (table[:, : len(begins)] != begins).any(axis=1) | (table[:, -1] != _Z)
-    return found
-
-
-def _unusual(lines: Sequence[StoredLine]) -> list[int]:
-    """The places of lines whose payload is elsewhere, or has not the size that a line usually states."""
-    payloads = [line.data for line in lines]
-    given = [line.contentrange for line in lines]
-    if not (
-        payloads.count(UNSET)
-        or [line.dataref for line in lines].count(UNSET) < len(lines)
-        or [line.datainblob for line in lines].count(UNSET) < len(lines)
-    ):
-        usual: list[str] = list(map(_RANGES.__getitem__, map(len, payloads)))  # type: ignore[arg-type] # none is unset
-        return [] if given == usual else [place for place, one in enumerate(usual) if one != given[place]]
-    return list(range(len(lines)))
-
-
-def _numbers(lines: Sequence[StoredLine]) -> NDArray[np.int64]:
-    """The number of each event; -1 without one."""
-    texts = [line.producersequence for line in lines]
-    joined = "".join(texts)
-    lengths = list(map(len, texts))
-    if (
-        [line.producer for line in lines].count("")
-        or not (joined.isascii() and joined.isdecimal())
-        or not 0 < min(lengths) <= max(lengths) <= _MOST_DIGITS
-    ):
-        return np.array([stored_line.sequence_of(line) for line in lines], np.int64)
-    if lengths.count(length := lengths[0]) < len(lengths):
-        return np.array(list(map(int, texts)), np.int64)
-    digits = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), length) - np.int64(ord("0"))
-    return digits @ (10 ** np.arange(length - 1, -1, -1, dtype=np.int64))

@@ -28,6 +28,7 @@ from ...rows.stored_columns import BLOB
 from ...window import window_of
 from ..rewriting.compacted_rows import dropped_blobs, manifests_of, row_groups
 from ..rewriting.line_keys import keys_of, members_of
+from .edited_folders import edited_folders
 from .selection import ALL_ROWS, Selection, covers
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class Chosen:
         of: of how many.
         unidentified: chosen rows whose line has no id by which they can be erased, so that they stay.
         unread: lines that could not be read, so that no condition is true for them.
+        undecided: records in quarantine, and payloads without a line, of which it is not known whether they have rows
+            that are meant.
+        unfound: given ids that no event has.
         shared: how many rows that were not chosen have the row id of a chosen one.
         repeated: how many rows that were not chosen have the event id and the number of a chosen one.
         later: chosen rows that came while others were erased, so that they stay.
@@ -67,6 +71,8 @@ class Chosen:
     of: int = 0
     unidentified: int = 0
     unread: int = 0
+    undecided: int = 0
+    unfound: tuple[str, ...] = ()
     shared: int = 0
     repeated: int = 0
     ambiguous: tuple[str, ...] = ()
@@ -89,10 +95,52 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
     Raises:
         ReaderError: it is no condition, or is true for more rows than fit into memory.
     """
+    by_event: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
+    traces: set[str] = set()
+    reading = _read(store, _every_line(store, collection), request, by_event, traces)
+    rows = sum(len(found) for found in by_event.values())
+    edited: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
+    for one in edited_folders(store, collection, request.window):
+        _read(store, one, request, edited, traces)
+    more = 0
+    for key, numbers in edited.items():
+        new = set(numbers).difference(by_event[key])
+        by_event[key].extend(new)
+        more += len(new)
+    report = reading.report
+    unidentified = sum(len(found) for key, found in by_event.items() if not any(key))
+    by_event.pop((None, None), None)
+    if request.only:  # a correlation id may be that of rows which were not chosen
+        nameless = {key: len(found) for key, found in by_event.items() if not key[0]}
+        unidentified += sum(nameless.values())
+        for key in nameless:
+            del by_event[key]
+    return _completed(
+        store,
+        collection,
+        Chosen(
+            selection=_selection({key: united(found) for key, found in by_event.items()}, traces, collection.root),
+            rows=rows + more,
+            of=report.rows + more,
+            unidentified=unidentified,
+            unread=report.torn + report.foreign + report.missing_payloads,
+        ),
+        only=request.only,
+    )
+
+
+def _read(
+    store: StoreAccess,
+    collection: CollectionBlobs,
+    request: EraseRequest,
+    by_event: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]],
+    traces: set[str],
+) -> Reading:
+    """Add the rows for which the condition is true, by the ids of their events."""
     reading = Reading(
         store,
         Request(
-            collection=_every_line(store, collection),
+            collection=collection,
             window=request.window,
             columns=_COLUMNS,
             where=request.where,
@@ -100,8 +148,6 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
             repeated=True,
         ),
     )
-    by_event: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
-    traces: set[str] = set()
     rows = 0
     for batch in reading.batches():
         rows += batch.num_rows
@@ -116,26 +162,7 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
             by_event[event_id, correlation_id].append((number, number))
             if parent and len(parts := parent.split("-")) >= 4:
                 traces.add(parts[1])
-    report = reading.report
-    unidentified = sum(len(found) for key, found in by_event.items() if not any(key))
-    by_event.pop((None, None), None)
-    if request.only:  # a correlation id may be that of rows which were not chosen
-        nameless = {key: len(found) for key, found in by_event.items() if not key[0]}
-        unidentified += sum(nameless.values())
-        for key in nameless:
-            del by_event[key]
-    return _completed(
-        store,
-        collection,
-        Chosen(
-            selection=_selection({key: united(found) for key, found in by_event.items()}, traces, collection.root),
-            rows=rows,
-            of=report.rows,
-            unidentified=unidentified,
-            unread=report.torn + report.foreign + report.missing_payloads,
-        ),
-        only=request.only,
-    )
+    return reading
 
 
 def _every_line(store: StoreAccess, collection: CollectionBlobs) -> CollectionBlobs:
@@ -244,11 +271,12 @@ def choose_by_ids(store: StoreAccess, collections: Iterable[CollectionBlobs], re
                 requests.add(event.correlation_id)
             elif event.id in named:
                 found[event.correlation_id] = united((*found.get(event.correlation_id, ()), *event.present))
+    chosen = Chosen(selection=selection, ambiguous=meanings.ambiguous, unfound=meanings.unfound)
     if request.only:
-        return Chosen(selection=selection, ambiguous=meanings.ambiguous)
+        return chosen
     more = Selection(rows=found, requests=frozenset(requests), span_traces=frozenset(traces))
     shared = 0 if more.is_empty else sum(_shared(store, one, selection, more) for one in collections)
-    return Chosen(selection=selection.merged(more), shared=shared, ambiguous=meanings.ambiguous)
+    return replace(chosen, selection=selection.merged(more), shared=shared)
 
 
 class _Meanings:
@@ -273,6 +301,11 @@ class _Meanings:
         for number, one in self._rows.get(corr or "", ()):
             if any(first <= number <= last for first, last in event.present):
                 self._found[one].add("row")
+
+    @property
+    def unfound(self) -> tuple[str, ...]:
+        """The ids that no event has."""
+        return tuple(one for one, found in self._found.items() if not found)
 
     @property
     def ambiguous(self) -> tuple[str, ...]:

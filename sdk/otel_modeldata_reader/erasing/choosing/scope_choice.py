@@ -74,30 +74,30 @@ def choose(  # noqa: PLR0913 (called in two places)
     if condition is not None:
         _look_at_quarantine(store, objects, request, condition, seen)
         selection = chosen.selection.merged(condition.selection)
-        chosen = replace(chosen, selection=selection, unread=chosen.unread + condition.undecided)
+        chosen = replace(chosen, selection=selection, undecided=condition.undecided)
     if chosen.ambiguous and not request.shared and is_first:
         raise ReaderError(
             f"expected ids of one request, event or row each, got {chosen.ambiguous[0]!r}, which is the id of a "
             "request and of a row or an event of another one: erase with a condition about correlationid, row_id or "
-            "event_id, or with shared=True (--shared) all of them"
+            "event_id, or all of them with --shared (shared=True)"
         )
     if chosen.repeated and not request.shared and is_first:
         raise ReaderError(
             f"expected each event id in lines with the same rows, got {chosen.repeated:,} rows that were not chosen, "
-            "but have the event id and the number of a chosen row: erase them, too, with shared=True (--shared)"
+            "but have the event id and the number of a chosen row: erase them, too, with --shared (shared=True)"
         )
     if chosen.shared and not request.shared and is_first:
         raise ReaderError(
             f"expected correlation ids of one request each, got {chosen.shared:,} rows with the row id of a chosen "
-            "row that were not chosen: erase with only=True (--only) in the collection alone, or with shared=True "
-            "(--shared) every row that has such a row id"
+            "row that were not chosen: erase with --only (only=True) in the collection alone, or with --shared "
+            "(shared=True) every row that has such a row id"
         )
     if chosen.shared and request.shared:
         chosen = replace(chosen, selection=msgspec.structs.replace(chosen.selection, exact=frozenset()))
     if is_first and chosen.rows and chosen.rows == chosen.of and not request.every:
         raise ReaderError(
             f"expected a condition for some rows, got one that is true for all {chosen.of:,}: correct it, or say "
-            "every=True (--all)"
+            "--all (every=True)"
         )
     return chosen
 

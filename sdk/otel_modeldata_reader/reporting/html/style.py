@@ -51,7 +51,9 @@ ul.findings li {{
 .none {{ background: var(--panel); border-left: 4px solid var(--good); border-radius: .3rem; padding: .45rem .8rem; }}
 .limit {{ color: var(--soft); font-size: .87rem; white-space: nowrap; }}
 .cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21.5rem), 1fr)); gap: .9rem; }}
-.card {{ border: 1px solid var(--line); border-radius: .5rem; padding: .8rem .9rem; break-inside: avoid; min-width: 0; }}
+.card {{
+  border: 1px solid var(--line); border-radius: .5rem; padding: .8rem .9rem; break-inside: avoid; min-width: 0;
+}}
 .card.alarm {{ border-color: var(--alarm); }}
 .card header {{ display: flex; justify-content: space-between; align-items: baseline; gap: .8rem; }}
 .card header span {{ color: var(--soft); font-size: .85rem; text-align: right; }}

@@ -8,7 +8,7 @@ __all__ = ["CHART", "DARK", "FONT", "LIGHT", "MONO", "PAPER", "theme_of_page"]
 
 LIGHT: Final = (
     "--page: #ffffff; --panel: #f6f7f9; --line: #dde1e7; --text: #1b2330; --soft: #5d6878;\n"
-    "  --window: #1f6feb; --baseline: #8a94a3; --alarm: #b42318; --alarm-page: #fdf1ef; --good: #1a7f4b;"
+    "  --window: #1b66dc; --baseline: #8a94a3; --alarm: #b42318; --alarm-page: #fdf1ef; --good: #1a7f4b;"
 )
 DARK: Final = (
     "--page: #0f141b; --panel: #18202a; --line: #2c3644; --text: #e4e9f0; --soft: #9aa6b6;\n"
@@ -16,7 +16,7 @@ DARK: Final = (
 )
 PAPER: Final = (
     "--page: #fff; --panel: #f3f4f6; --line: #ccc; --text: #000; --soft: #444;\n"
-    "  --window: #1f6feb; --baseline: #777; --alarm: #a11; --alarm-page: #fff; --good: #161;"
+    "  --window: #1b66dc; --baseline: #777; --alarm: #a11; --alarm-page: #fff; --good: #161;"
 )
 FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 MONO: Final = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"

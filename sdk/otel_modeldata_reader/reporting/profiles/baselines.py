@@ -97,6 +97,11 @@ class FileBaseline:
             chosen = _columns_for(names, collection, schema)
             if not chosen:
                 return None
+            if repeated := sorted({one for one in chosen.values() if names.count(one) > 1}):
+                raise ReaderError(
+                    f"expected each column of the baseline once, got several {repeated[0]!r:.80}: {self.path}; rename "
+                    "or remove the others"
+                )
             opened = _csv_batches if is_csv else _parquet_batches
             batches = opened(self.path, chosen, schema)
             first = next(batches, None)
@@ -218,4 +223,7 @@ def _file_errors(path: Path) -> Iterator[None]:
         raise ReaderError(f"expected the file of the baseline, got none at {path}: correct the path") from None
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ReaderError(f"expected a baseline that can be read, got {reason[:200]}: {path}") from None
+        raise ReaderError(
+            f"expected a baseline that can be read, got {reason[:200]}: {path}; write the file again, as Parquet or as "
+            "CSV with a line of names"
+        ) from None

@@ -26,6 +26,8 @@ MOST_CLASSES: Final = 50
 _FEW: Final = 20
 """Whole numbers with at most so many different values are classes."""
 _SHOWN_SLICES: Final = 20
+_NO_VALUE: Final = "no value"
+"""The slice of the rows that have none."""
 _QUARTERS: Final = 4
 _THRESHOLD: Final = 0.5
 _FOREIGN: Final = "no prediction is one of the classes of the labels: do both write classes the same way?"
@@ -156,7 +158,7 @@ def _slices(compared: _Compared, column: Any, known: Any) -> Iterator[Slice]:
             for place, (low, high) in enumerate(pairwise(ends)):
                 yield compared.of_rows(_range(low, high), (places == place) & np.isfinite(values))
             if not np.isfinite(values).all():
-                yield compared.of_rows("no value", ~np.isfinite(values))
+                yield compared.of_rows(_NO_VALUE, ~np.isfinite(values))
             return
     texts = _slice_texts(column)
     names, counts = np.unique(texts, return_counts=True)
@@ -170,11 +172,12 @@ def _slices(compared: _Compared, column: Any, known: Any) -> Iterator[Slice]:
 
 def _slice_texts(column: Any) -> Any:
     if pa.types.is_null(column.type) or kind_of(column.type) == "other":
-        return np.full(len(column), "no value", dtype=object).astype(str)
+        return np.full(len(column), _NO_VALUE, dtype=object).astype(str)
     values = _values(column)
     known = _mask(column.is_valid())
-    found = np.full(len(column), "no value", dtype=object)
-    found[known] = [one[:80] for one in _texts(values[known])]
+    found = np.full(len(column), _NO_VALUE, dtype=object)
+    # A text that is equal to the name of the missing ones is another slice.
+    found[known] = [f"'{one}'" if one == _NO_VALUE else one[:80] for one in _texts(values[known])]
     return found.astype(str)
 
 

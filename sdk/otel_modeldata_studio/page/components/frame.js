@@ -1,6 +1,6 @@
 // What is around every screen: where one is, the way to the others, dark or light, and that the server is there.
 import {html, useState} from "../html.js";
-import {useGone} from "../api.js";
+import {useBusy, useGone} from "../api.js";
 import {useKeys} from "../keyboard.js";
 import {go, link, visit} from "../state.js";
 import {keepTheme, shownTheme} from "../theme.js";
@@ -14,9 +14,10 @@ export function deploymentOf({screen, parts, query}) {
   return query.deployment ?? null;
 }
 
-export function Frame({location, about, children}) {
+export function Frame({location, about, isReady, children}) {
   const [isHelping, setHelping] = useState(false);
   const isGone = useGone();
+  const isBusy = useBusy();
   const deployments = about?.deployments ?? [];
   const deployment = deploymentOf(location) ?? deployments[0]?.name ?? null;
   const parts = deployment?.split("/") ?? [];
@@ -51,6 +52,6 @@ export function Frame({location, about, children}) {
       <button type="button" class="plain" onClick=${() => setHelping(true)} aria-label="Keys" title="Keys (?)">?</button>
     </header>
     ${isGone && html`<div class="gone" role="alert">Studio does not answer. Is <code>otel-modeldata studio</code> still running? This page asks again.</div>`}
-    <main id="main" tabindex="-1">${children}</main>
+    <main id="main" tabindex="-1" aria-busy=${isBusy || !isReady}>${children}</main>
     ${isHelping && html`<${KeysHelp} close=${() => setHelping(false)} />`}`;
 }

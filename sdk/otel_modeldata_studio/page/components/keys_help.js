@@ -5,6 +5,8 @@ import {Dialog} from "./dialog.js";
 const KEYS = [
   ["j, k", "next row, row before"],
   ["Enter", "open the row"],
+  ["o", "everything about the open row"],
+  ["p", "pin a request, to compare it with others"],
   ["Esc", "close what is open"],
   ["/", "find a column or a collection"],
   ["l", "live: show new rows as they come"],

@@ -1,3 +1,99 @@
-import {html} from "../html.js";
+// Which collections there are, and which of them need eyes.
+import {html, useRef, useState} from "../html.js";
+import {useAnswer, useTicks} from "../api.js";
+import {Sparkline} from "../charts/sparkline.js";
+import {CopyButton} from "../components/copy_button.js";
+import {Empty, Failure, Loading} from "../components/message.js";
+import {Text} from "../components/value.js";
+import {age, bytes, compact, count, duration, number, ownName, time} from "../format.js";
+import {useKeys} from "../keyboard.js";
+import {go, link, visit} from "../state.js";
 
-export default ({about}) => html`<div class="empty"><h1>Home</h1><p>${about.store}</p></div>`;
+const SECONDS = 10;
+const STATES = {bad: "needs eyes", warn: "look at it", ok: "well"};
+
+const first = (store) => [
+  "pip install otel-modeldata",
+  `export OTEL_MODELDATA_STORE='${store}'`,
+  `from otel_modeldata import Collector
+
+inputs = Collector(name="model_inputs")
+inputs.collect(frame)  # the DataFrame that you score`,
+  `otel-modeldata why --store '${store}'`,
+];
+
+/** A count that is fine when it is 0, and otherwise stands out. */
+const Faults = ({value, name}) => html`<td class=${value > 0 ? "alarm-text" : "soft"} data-name=${name}>${value === null ? "–" : count(value)}</td>`;
+
+function Row({row, isCursor}) {
+  const {name, endpoint, deployment} = row;
+  const total = row.hours.reduce((sum, hour) => sum + hour, 0);
+  const said = row.hours_unit === "bytes" ? bytes(total) : `${row.is_estimated ? "about " : ""}${count(Math.round(total))} events`;
+  const parts = [endpoint, deployment];
+  return html`
+    <tbody class=${`${row.state}${isCursor ? " cursor" : ""}`}>
+      <tr aria-current=${isCursor ? "true" : null}>
+        <th scope="row"><div class="who"><span class="state" role="img" aria-label=${STATES[row.state]} title=${STATES[row.state]}></span>${endpoint ? html`<a href=${link("explore", parts)}><${Text} value=${name} /></a>` : html`<${Text} value=${name} />`}</div></th>
+        <td class="graph"><${Sparkline} values=${row.hours} label=${`${said} in 24 hours`} /></td>
+        <td title=${row.last_write ? `${time(row.last_write)} UTC` : null}>${age(row.last_write)}</td>
+        <td title=${row.events === null ? "Not counted yet" : count(row.events)}>${row.is_estimated && row.events !== null ? "≈ " : ""}${compact(row.events)}</td>
+        <td class="wide" title=${row.rows === null ? "Not counted yet" : row.is_estimated ? "Estimated by bytes, until its hours are sealed or compact" : count(row.rows)}>${row.is_estimated && row.rows !== null ? "≈ " : ""}${compact(row.rows)}</td>
+        <td class="wide" title=${row.parquet_bytes ? `and ${bytes(row.parquet_bytes)} of Parquet` : null}>${bytes(row.bytes)}</td>
+        <${Faults} value=${row.gaps} name="gaps" />
+        <${Faults} value=${row.duplicates} name="duplicates" />
+        <${Faults} value=${row.parked} name="parked" />
+        <${Faults} value=${row.quarantined} name="quarantined" />
+        <td class="wide">${row.null_alarm.length > 0 ? html`<span class="alarm-text" title=${row.null_alarm.join(", ")}><bdi>${ownName(row.null_alarm[0])}</bdi>${row.null_alarm.length > 1 && ` +${row.null_alarm.length - 1}`}</span>` : html`<span class="soft">–</span>`}</td>
+        <td class="wide">${row.drift ? html`<a class=${row.drift.psi >= 0.2 ? "alarm-text" : ""} href=${link("feature", [...parts, row.drift.column])}><bdi>${ownName(row.drift.column)}</bdi> ${number(row.drift.psi)}</a>` : html`<span class="soft">–</span>`}</td>
+      </tr>
+      ${row.reason && html`
+        <tr class="reason"><td colspan="12"><div>
+          <${Text} value=${row.reason} />
+          ${row.command && html`<span class="command"><code>${row.command}</code><${CopyButton} text=${row.command} /></span>`}
+        </div></td></tr>`}
+    </tbody>`;
+}
+
+export default function Home({location, about}) {
+  const {answer, error, again} = useAnswer("home", {}, {version: useTicks(SECONDS)});
+  const search = useRef(null);
+  const [cursor, setCursor] = useState(-1);
+  const wanted = (location.query.find ?? "").toLowerCase();
+  const rows = (answer?.collections ?? []).filter(({name}) => name.toLowerCase().includes(wanted));
+  const at = Math.min(cursor, rows.length - 1);
+  const step = (by) => () => {
+    const next = Math.max(0, Math.min(rows.length - 1, at + by));
+    setCursor(next);
+    document.querySelectorAll("table.collections tbody")[next]?.scrollIntoView({block: "nearest"});
+  };
+  useKeys({
+    j: step(1), k: step(-1), "/": () => search.current?.focus(),
+    Enter: () => at >= 0 && rows[at].endpoint && visit(link("explore", [rows[at].endpoint, rows[at].deployment])),
+    Escape: () => { search.current?.blur(); if (wanted) go({find: null}, {replace: true}); },
+  });
+  if (!answer) return error ? html`<${Failure} error=${error} again=${again} />` : html`<${Loading} lines=${8} />`;
+  if (answer.collections.length === 0) {
+    return html`<${Empty} title="No data yet" lines=${first(about.store)}>
+      <p>${about.store} has no collection. Write to it from Python, or send to a receiver; this page shows rows as soon as they are stored.</p><//>`;
+  }
+  const bad = answer.collections.filter(({state}) => state === "bad").length;
+  const warned = answer.collections.filter(({state}) => state === "warn").length;
+  const lag = (Date.now() - Date.parse(answer.updated)) / 1000;
+  return html`
+    <div class="heading">
+      <h1>${count(answer.collections.length)} ${answer.collections.length === 1 ? "collection" : "collections"}</h1>
+      <span class=${bad ? "alarm-text" : "soft"}>${bad ? `${count(bad)} ${bad === 1 ? "needs" : "need"} eyes` : warned ? `${count(warned)} to look at` : "all well"}</span>
+      <input ref=${search} type="search" placeholder="Find (/)" aria-label="Find a collection" value=${location.query.find ?? ""} onInput=${(event) => go({find: event.target.value}, {replace: true})} />
+      <span class="soft end">${lag > 2 * SECONDS ? `as of ${duration(lag)} ago` : "now"}</span>
+    </div>
+    ${error && html`<${Failure} error=${error} />`}
+    <div class="scroll" tabindex="0" role="region" aria-label="Collections">
+      <table class="collections">
+        <thead><tr><th scope="col">Collection</th><th scope="col">24 hours</th><th scope="col">Last write</th><th scope="col">Events</th><th scope="col" class="wide">Rows</th><th scope="col" class="wide">Size</th><th scope="col">Gaps</th><th scope="col">Duplicates</th><th scope="col">Parked</th><th scope="col">Quarantined</th><th scope="col" class="wide">Nulls</th><th scope="col" class="wide">Drift (PSI)</th></tr></thead>
+        ${rows.map((row, n) => html`<${Row} key=${row.name} row=${row} isCursor=${n === at} />`)}
+      </table>
+    </div>
+    ${answer.is_whole === false && html`<p class="soft" role="status">Older folders are still being listed: rows and sizes come in a moment.</p>`}
+    ${answer.unnamed > 0 && html`<p class="soft">${count(answer.unnamed)} quarantined records name no collection: <a href=${link("health")}>Health</a> shows them.</p>`}
+    ${rows.length === 0 && html`<p class="soft">No collection has “<bdi>${location.query.find}</bdi>” in its name.</p>`}`;
+}

@@ -11,7 +11,7 @@ from audited_lines import BLOB, HOUR, SOURCE, Blobs, line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_modeldata_reader.auditing.summaries import blob_blocks, segments, summary_maker
+from otel_modeldata_reader.auditing.summaries import blob_blocks, line_columns, segments
 from otel_modeldata_reader.auditing.summaries.blob_blocks import read_blocks
 from otel_modeldata_reader.auditing.summaries.hour_summary import Summarized, decoded, encoded
 from otel_modeldata_reader.auditing.summaries.line_decoder import LineDecoder
@@ -187,7 +187,7 @@ def test_ids_that_are_stored_elsewhere_are_duplicates() -> None:
 
 
 def test_the_texts_of_content_ranges_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary_maker, "_MOST_SIZES", 2)
-    texts = summary_maker._Ranges()
+    monkeypatch.setattr(line_columns, "_MOST_SIZES", 2)
+    texts = line_columns._Ranges()
     assert [texts[size] for size in (0, 1, 2, 3)] == ["bytes */0", "bytes 0-0/1", "bytes 0-1/2", "bytes 0-2/3"]
     assert len(texts) == 2

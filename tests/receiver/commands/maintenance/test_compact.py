@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from compacted_store import lines_of_a_receiver, snapshot, typed_line
-from read_lines import COLLECTION, write
+from read_lines import COLLECTION, line, write
 
 from otel_modeldata_reader.blobs.store_access import StoreAccess
 from otel_modeldata_receiver.commands import main
@@ -75,6 +75,7 @@ def test_its_result_is_json_too(store: Path, capsys: pytest.CaptureFixture[str])
         "bytes_written": folder["bytes"],
         "events": 3,
         "rows": 6,
+        "json_events": 0,
         "files": 1,
         "bytes": sum(path.stat().st_size for path in files),
         "duplicates": 1,
@@ -111,3 +112,30 @@ def test_mistakes_and_a_busy_store_have_exit_codes(store: Path, capsys: pytest.C
         code, _, err = compact(capsys)
     assert code == 3
     assert "'erase' of process" in err
+
+
+def test_a_folder_that_is_no_collection_may_be_the_store(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(store.parent)
+    monkeypatch.delenv("OTEL_MODELDATA_STORE")
+    code, out, err = compact(capsys, "store", "--dry-run")
+    assert (code, out) == (2, "")
+    assert err == (
+        "otel-modeldata: expected a collection as ls lists it, got the folder 'store': if it is the store, write "
+        "--store store\n"
+    )
+    assert compact(capsys, "--store", "store", "--dry-run")[0] == 0
+
+
+def test_events_that_stay_json_are_counted_beside_rows(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(store, [line(json.dumps([{"a": 1}, {"a": 2}]), id="untyped")], replica=1)
+    code, out, _ = compact(capsys, COLLECTION, "--json")
+    (folder,) = json.loads(out)["folders"]
+    assert (code, folder["events"], folder["rows"], folder["json_events"]) == (0, 4, 6, 1)
+
+
+def test_what_is_dropped_later_is_said_in_bytes(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    size = sum(path.stat().st_size for path in store.rglob("*.jsonl"))
+    assert compact(capsys)[0] == 0
+    assert compact(capsys, "--drop-lines")[1].splitlines()[-1] == f"2 folders changed: {size:,} bytes of lines dropped"

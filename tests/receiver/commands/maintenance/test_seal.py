@@ -140,7 +140,7 @@ def test_wait_ends_with_0_if_the_hour_is_complete_else_with_1(
         (["--wait", "2026-11-22T10"], 2, "expected a collection with --wait, got none"),
         (["shop/blue/model_input", "{store}"], 2, "expected a collection of"),
         (["shop/blue/model_inputs", "{store}/nothing"], 3, "nothing"),
-        (["{store}", "--since", "yesterday"], 2, "expected a since like"),
+        (["{store}", "--since", "yesterday"], 2, "expected a time like"),
     ],
 )
 def test_a_wrong_command_line_is_one_sentence(

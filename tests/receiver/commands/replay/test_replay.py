@@ -158,6 +158,24 @@ def test_failed_requests_are_code_1(store: Path, tmp_path: Path, capsys: pytest.
     assert text.splitlines()[-1] == "3 requests without an answer: --resume sends them again"
 
 
+def test_answers_that_are_all_errors_are_shown_with_what_may_be_wrong(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("shop/blue", store, "--limit", 3, "--out", tmp_path / "out")
+    with serving(lambda _: Response("no rows\x1b in the body", status_code=500)) as server:
+        code, text, _ = replay(capsys, *arguments, "--target", server.url)
+    assert (code, text.splitlines()[-5:]) == (
+        1,
+        [
+            f"{tmp_path / 'out'}: answers.parquet",
+            "3 requests without an answer: --resume sends them again",
+            "the first answer: no rows\\x1b in the body",
+            "No request was answered with a status 2xx. If the target expects other bodies, name",
+            "them with --format, and another --out; --dry-run shows the first body.",
+        ],
+    )
+
+
 def test_a_dry_run_sends_and_writes_nothing(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(model) as server:
         arguments = ("shop/blue", store, "--target", server.url, "--out", tmp_path / "out", "--dry-run", "--limit", "2")
@@ -221,6 +239,14 @@ def test_secrets_come_from_files_and_variables_and_are_nowhere(
         (["shop/blue", "--header-env", "x-key=NO_SUCH_VARIABLE"], 2, "in the environment variable NO_SUCH_VARIABLE"),
         (["shop/blue", "--header-file", "x-key=/no/such/file"], 2, "got No such file or directory: /no/such/file"),
         (["shop/blue", "--target", "https://me:hunter2@host/"], 2, "--header-env or --header-file"),
+        *(
+            (
+                ["shop/blue", "--target", f"https://host/score?x=1&{name}=hunter2"],
+                2,
+                "expected a URL without a signature",
+            )
+            for name in ("sig", "api_key", "code", "token")
+        ),
         (["shop/blue", "--target", "host/score"], 2, "expected a URL like http://localhost:5001/score"),
         (["shop/blue", "--target", "http://127.0.0.1:1/score"], 3, "got no connection: start it, or correct the URL"),
         (["shop/blue", "--store", "{tmp}/missing"], 3, "got none at"),

@@ -128,7 +128,7 @@ def in_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["shop/red"], 2, "expected a deployment or a collection of "),
         (["shop/blue", "--baseline", "x.doc"], 2, "expected a baseline like FILE.parquet"),
         (["shop/blue", "--threshold", "psi"], 2, "expected a measure and a value, such as psi=0.1, got 'psi'"),
-        (["shop/blue", "--threshold", "psi=much"], 2, "expected a number of 0 or above as a threshold, got 'much'"),
+        (["shop/blue", "--threshold", "psi=much"], 2, "expected a number of at least 0, got 'much'"),
         (["shop/blue", "--fail-on", "speed=1"], 2, "expected a measure like psi, "),
         (["shop/blue", "--fail-on", "speed"], 2, "expected a measure like psi, "),
         (["shop/blue", "--fail-on", "ks_statistic"], 2, "expected a threshold of ks_statistic for --fail-on, got none"),
@@ -136,7 +136,7 @@ def in_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["shop/blue", "--fail-on", "new_categories=3"], 2, "expected a baseline for --fail-on new_categories, got no"),
         (["shop/blue", "--watch", "0"], 2, "expected 1 to 604800 seconds, got '0'"),
         (["shop/blue", "--watch", "60"], 2, "expected something that takes the figures of --watch"),
-        (["shop/blue", "--since", "soon"], 2, "expected a since like "),
+        (["shop/blue", "--since", "soon"], 2, "expected a time like "),
         (["shop/blue", "--store", "/no/such/store"], 3, "/no/such/store"),
     ],
 )

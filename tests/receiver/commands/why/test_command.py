@@ -102,7 +102,7 @@ def test_a_configuration_that_is_wrong_is_a_cause(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--since", "yesterday"), "expected a since like"),
+        (("--since", "yesterday"), "expected a time like"),
         (("--since", "-1h", "--until", "-2h"), "expected since before until"),
         (("--receiver", "localhost:9464"), "expected a URL like http://127.0.0.1:9464, got 'localhost:9464'"),
         (("--gateway", "http://u:p@host"), "put credentials into"),
@@ -176,3 +176,11 @@ def test_help_teaches_within_80_columns() -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "examples:" in done.stdout
     assert "exit codes:" in done.stdout
+
+
+def test_a_command_names_no_configuration_that_was_not_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, facts = facts_of(capsys, NAME, str(tmp_path), "--receiver", "http://127.0.0.1:1")
+    assert ("receiver_down", "stopped") in found(facts)
+    assert "receiver.yaml" not in json.dumps(facts["findings"])

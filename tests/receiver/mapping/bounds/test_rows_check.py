@@ -82,3 +82,22 @@ def test_a_number_out_of_range_is_found_wherever_a_long_text_is_divided(number: 
         text = '[{"a":[' + "1" + " " * before + "," + number + ",1" + " " * 700_000 + "]}]"
         with pytest.raises(BadRecordError, match=r"^number out of range"):
             check_numbers(text.encode())
+
+
+@pytest.mark.parametrize("cell", ["9" * 2_400_000, "-1." + "0" * 400_000, "1e400\\" * 100_000, '9"' * 400_000])
+def test_a_long_text_that_looks_like_a_number_is_passed_on(cell: str) -> None:
+    check_numbers(json.dumps([{"a": "1e400", "b": cell, "c": 1}]).encode())
+    with pytest.raises(BadRecordError, match=r"^number out of range"):
+        check_numbers(json.dumps([{"b": cell}])[:-2].encode() + b',"c":1e400}]')
+
+
+@given(st.lists(st.text("019eE+-.\\\"'a"), min_size=1), st.booleans())
+def test_numbers_are_told_from_text_wherever_a_text_is_divided(cells: list[str], is_bad: bool) -> None:
+    text = json.dumps(["1e400", *cells]).encode()[:-1] + (b",1e400]" if is_bad else b"]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_rows, "PIECE_BYTES", 8)
+        if not is_bad:
+            check_numbers(text)
+            return
+        with pytest.raises(BadRecordError, match=r"^number out of range"):
+            check_numbers(text)

@@ -1,0 +1,69 @@
+// Rows over time as bars; to drag over them chooses a window of time.
+import {html, useEffect, useRef} from "../html.js";
+import {compact, count, iso, time} from "../format.js";
+import {colors} from "../theme.js";
+import uPlot from "../vendor/uplot.js";
+
+const HEIGHT = 112;
+const FEWEST_PIXELS = 4;
+
+/** A tick in UTC: the day where the steps are days, and at midnight. */
+const tickText = (seconds, step) => {
+  const text = iso(seconds * 1000);
+  const isDay = step >= 86_400 || text.endsWith("T00:00:00Z");
+  return isDay ? text.slice(5, 10) : text.slice(11, step < 60 ? 19 : 16);
+};
+
+const options = (width, choose) => {
+  const color = colors();
+  const axis = {stroke: color.soft, font: "11px system-ui", grid: {stroke: color.line, width: 1}, ticks: {show: false}};
+  const bars = uPlot.paths.bars({size: [0.92, 60], align: 1});
+  return {
+    width, height: HEIGHT, padding: [6, 8, 0, 0], legend: {show: false},
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    cursor: {y: false, points: {show: false}, drag: {x: true, y: false, setScale: false}},
+    scales: {x: {time: true}, y: {range: (_, low, high) => [0, Math.max(1, high ?? 1)]}},
+    axes: [{...axis, size: 22, grid: {show: false}, space: 70, values: (_, ticks, __, ___, step) => ticks.map((tick) => tickText(tick, step))}, {...axis, size: 46, splits: (plot) => { const high = plot.scales.y.max; return [0, high / 2, high]; }, values: (_, ticks) => ticks.map((tick) => tick === 0 ? "0" : compact(tick))}],
+    series: [{}, {fill: color.window, width: 0, paths: bars, points: {show: false}}, {fill: color.alarm, width: 0, paths: bars, points: {show: false}}],
+    hooks: {
+      setSelect: [(plot) => {
+        if (plot.select.width < FEWEST_PIXELS) return;
+        const [from, to] = [plot.select.left, plot.select.left + plot.select.width].map((left) => plot.posToVal(left, "x"));
+        plot.setSelect({left: 0, width: 0, top: 0, height: 0}, false);
+        choose(from * 1000, to * 1000);
+      }],
+    },
+  };
+};
+
+/** `volume` as the server gives it; `choose(from, to)` with milliseconds; `theme` draws it again in its colors. */
+export function Volume({volume, choose, theme, isOld}) {
+  const place = useRef(null);
+  const plot = useRef(null);
+  const latest = useRef(choose);
+  latest.current = choose;
+  useEffect(() => {
+    const box = place.current;
+    plot.current = new uPlot(options(box.clientWidth, (...times) => latest.current(...times)), [[], [], []], box);
+    const observer = new ResizeObserver(() => plot.current?.setSize({width: box.clientWidth, height: HEIGHT}));
+    observer.observe(box);
+    return () => {
+      observer.disconnect();
+      plot.current.destroy();
+      plot.current = null;
+    };
+  }, [theme]);
+  useEffect(() => {
+    if (!volume) return;
+    const starts = volume.starts.map((start) => Date.parse(start) / 1000);
+    plot.current.batch(() => {
+      plot.current.setData([starts, volume.rows, volume.errors ?? volume.rows.map(() => null)], false);
+      if (starts.length > 0) plot.current.setScale("x", {min: starts[0], max: starts[starts.length - 1] + volume.step_seconds});
+      plot.current.setScale("y", {min: 0, max: Math.max(1, ...volume.rows)});
+    });
+  }, [volume, theme]);
+  const label = volume && volume.starts.length > 0
+    ? `${count(volume.total)} rows from ${time(volume.starts[0], "minute")} UTC, at most ${count(Math.max(...volume.rows))} in ${volume.step_seconds} s`
+    : "No rows";
+  return html`<div class=${`volume${isOld ? " is-old" : ""}`} role="img" aria-label=${label} ref=${place}></div>`;
+}

@@ -1,0 +1,27 @@
+// The window of time that a screen shows, when the URL does not say it: the last day that has data.
+import {iso} from "./format.js";
+
+const DAY_MILLISECONDS = 86_400_000;
+const HOUR_MILLISECONDS = 3_600_000;
+
+/** {since, until} as the server takes them; null is no end. */
+export function windowOf(query, deployment, about) {
+  if (query.since || query.until) return {since: query.since === "all" ? null : query.since ?? null, until: query.until ?? null};
+  const last = Date.parse(about.deployments.find(({name}) => name === deployment)?.last ?? "");
+  if (Number.isNaN(last)) return {since: "-24h", until: null};
+  return {since: iso(Math.floor((Math.min(last, Date.now()) - DAY_MILLISECONDS) / HOUR_MILLISECONDS) * HOUR_MILLISECONDS), until: null};
+}
+
+/** A time of the URL, ISO or relative like -24h, as milliseconds; NaN if it is none. */
+export function moment(text, now = Date.now()) {
+  const match = /^-(\d+)([smhdw])$/.exec(text ?? "");
+  if (!match) return Date.parse(text ?? "");
+  return now - Number(match[1]) * {s: 1000, m: 60_000, h: 3_600_000, d: DAY_MILLISECONDS, w: 7 * DAY_MILLISECONDS}[match[2]];
+}
+
+/** The window of the same length before, as the server takes a baseline; null where the window has no beginning. */
+export function windowBefore({since, until}) {
+  const from = moment(since);
+  const to = until ? moment(until) : Date.now();
+  return Number.isNaN(from) || Number.isNaN(to) ? null : `${iso(from - (to - from))}..${iso(from)}`;
+}

@@ -1,0 +1,135 @@
+"""Case `studio`: what a person waits for in Explore, over ten million joined rows of 23 columns and a tail of lines.
+
+The store is made once, in the folder of the tests' cache, which takes a quarter of an hour. Every count is compared
+with that of DuckDB over the Parquet files themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from case import Case, Effort, Run, Sides, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROWS: Final = 10_000_000
+TAIL: Final = 50_000
+_ABOVE: Final = 60.0
+_BASELINE: Final = "2026-11-20T00:00:00Z..2026-11-20T12:00:00Z"
+
+
+def _explores(effort: Effort) -> Sides:
+    from build_cache import cache_root
+    from studio_store import make
+
+    rows, tail = effort.of(ROWS, 9_600), effort.of(TAIL, 100)
+    store = cache_root() / f"studio-{rows}"
+    make(store, rows, tail)
+    return {"ours": [_in_process(store) for _ in range(effort.repeat)]}
+
+
+def _in_process(store: Path) -> Run:
+    command = [sys.executable, str(Path(__file__)), str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr[-4000:]
+    run: Run = json.loads(done.stdout)
+    return run
+
+
+def main() -> None:
+    """Print the seconds of each answer, and the peak of memory."""
+    began = time.perf_counter()
+    import otel_modeldata_reader as reader
+    from otel_modeldata_studio.screens import explore
+    from otel_modeldata_studio.studio import Studio
+
+    store = Path(sys.argv[1])
+    figures: Run = {}
+    studio = Studio(reader.open(store))
+    of = {"deployment": "shop/blue"}
+
+    def timed(name: str, answer: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        found = answer()
+        figures[f"{name}_s"] = time.perf_counter() - start
+        return found
+
+    explore.rows(studio, **of)
+    figures["first_answer_s"] = time.perf_counter() - began
+    while explore.volume(studio, **of).pending:
+        time.sleep(0.1)
+    high = json.dumps([{"column": "inputs.feature_03", "op": "between", "low": _ABOVE, "high": None}])
+    rare = json.dumps([{"column": "outputs.score", "op": "between", "low": 0.99999, "high": None}])
+    total = timed("volume", lambda: explore.volume(studio, **of)).total
+    brushed = timed("brush", lambda: explore.volume(studio, f=high, **of)).total
+    timed("facets", lambda: explore.facets(studio, **of))
+    explore.facets(studio, baseline=_BASELINE, **of)
+    timed("facets_with_baseline", lambda: explore.facets(studio, baseline=_BASELINE, **of))
+    facet = timed("histogram", lambda: explore.facets(studio, columns=("inputs.feature_03",), **of)).facets[0]
+    page = timed("page", lambda: explore.rows(studio, **of))
+    timed("next_page", lambda: explore.rows(studio, after=page.next, **of))
+    timed("deep_page", lambda: explore.rows(studio, until="2026-11-20T09:00:00Z", **of))
+    filtered = timed("filtered_page", lambda: explore.rows(studio, f=high, **of))
+    found = timed("rare_page", lambda: explore.rows(studio, f=rare, limit=500, **of))
+    one = json.dumps([{"column": "correlationid", "op": "in", "values": [page.rows[-1].id.rpartition("_")[0]]}])
+    request = timed("one_row", lambda: explore.rows(studio, f=one, **of))
+    status = Path("/proc/self/status").read_text("ascii")
+    figures["peak_mb"] = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1000
+
+    expected = _counts(store)
+    counts = {"rows": total, "brushed": brushed, "histogram": sum(one.count for one in facet.bins) + facet.nulls}
+    assert counts == {"rows": expected["rows"], "brushed": expected["brushed"], "histogram": expected["rows"]}, counts
+    assert len(found.rows) == min(expected["rare"], 500), (len(found.rows), expected)
+    assert [one.id for one in request.rows] == [page.rows[-1].id]
+    assert all(entry.values[3] >= _ABOVE for entry in filtered.rows)
+    studio.close()
+    print(json.dumps(figures))
+
+
+def _counts(store: Path) -> dict[str, int]:
+    """By DuckDB over the Parquet files and the lines."""
+    import duckdb
+
+    files = {one: f"{store}/_parquet/shop/blue/{one}/**/part-*.parquet" for one in ("model_inputs", "model_outputs")}
+    lines = {one: f"{store}/shop/blue/{one}/**/*.jsonl" for one in files}
+
+    def count(collection: str, name: str, condition: str) -> int:
+        of_files = f"SELECT count(*) FROM read_parquet('{files[collection]}') WHERE {condition}"
+        row = f"SELECT unnest(data) AS r FROM read_json('{lines[collection]}', format = 'newline_delimited')"
+        of_lines = f"SELECT count(*) FROM (SELECT r.{name} AS {name} FROM ({row})) WHERE {condition}"
+        return sum(duckdb.execute(text).fetchall()[0][0] for text in (of_files, of_lines))
+
+    return {
+        "rows": count("model_inputs", "feature_03", "true"),
+        "brushed": count("model_inputs", "feature_03", f"feature_03 >= {_ABOVE}"),
+        "rare": count("model_outputs", "score", "score >= 0.99999"),
+    }
+
+
+CASES: Final[dict[str, Case]] = {
+    "studio": Case(
+        about="Explore over ten million rows of 23 columns",
+        run=_explores,
+        targets={
+            "first_answer_s": [Target(most=2, absolute=True)],
+            **{
+                f"{name}_s": [Target(most=1, absolute=True)]
+                for name in (
+                    *("volume", "brush", "facets", "facets_with_baseline", "histogram"),
+                    *("page", "next_page", "deep_page", "filtered_page", "rare_page"),
+                )
+            },
+            "one_row_s": [Target(most=0.5, absolute=True)],
+            "peak_mb": [Target(most=1000, absolute=True)],
+        },
+    ),
+}
+
+if __name__ == "__main__":
+    main()
