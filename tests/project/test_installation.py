@@ -228,3 +228,24 @@ def test_beside_azure_monitor_each_gets_what_is_its_own(tmp_path: Path, wheel: P
     )
     assert done.returncode == 0, done.stdout[-20_000:]
     assert "both work" in done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2 * INSTALL_SECONDS)
+def test_the_demo_runs_from_a_wheel_in_an_empty_environment(tmp_path: Path, wheel: Path) -> None:
+    """As `uvx --from 'otel-modeldata[demo]' otel-modeldata demo` does."""
+    python = new_environment(tmp_path / "empty", sys.executable)
+    run(need_uv(), "pip", "install", "--quiet", "--python", python, f"{wheel}[demo]")
+    done = subprocess.run(
+        [python.with_name("otel-modeldata"), "demo", "--json", "--requests", "10"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["requests"], facts["joined"], facts["problems"]) == (10, 10, [])
+    assert (tmp_path / "modeldata" / "flights" / "blue" / "model_inputs").is_dir()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from ..exceptions import ConfigError
 
-__all__ = ["missing_package"]
+__all__ = ["is_missing", "missing_package"]
 
 
 def missing_package(error: ImportError, extra: str) -> ConfigError:
@@ -22,3 +24,11 @@ def missing_package(error: ImportError, extra: str) -> ConfigError:
         f"{expected}, got one that cannot be imported ({reason}): its release fits to no other that is installed, such "
         f"as NumPy; pip install --upgrade 'otel-modeldata[{extra}]', or choose an older release of it"
     )
+
+
+def is_missing(name: str) -> bool:
+    """Whether there is no package of this name; it is not imported."""
+    try:
+        return find_spec(name) is None
+    except (ModuleNotFoundError, ValueError):  # no parent, or `sys.modules[name] = None`
+        return True

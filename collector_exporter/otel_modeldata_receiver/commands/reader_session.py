@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from ..exceptions import ConfigError, StoreCheckError
-from .missing_package import missing_package
+from .missing_package import is_missing, missing_package
 from .store_argument import with_origin
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def reader_errors(extra: str = "read", url: str = "") -> Iterator[None]:
         StoreCheckError: the store cannot be read or written.
     """
     try:
-        missing = [name for name in _NEEDED if _is_missing(name)]
+        missing = [name for name in _NEEDED if is_missing(name)]
         if missing:
             raise ModuleNotFoundError(name=missing[0])
         import otel_modeldata_reader as reader  # noqa: PLC0415 (the command line starts without it)
@@ -69,10 +68,3 @@ def reader_errors(extra: str = "read", url: str = "") -> Iterator[None]:
         raise ConfigError(str(error)) from None
     except ImportError as error:  # of a part of the reader that is imported late
         raise missing_package(error, extra) from None
-
-
-def _is_missing(name: str) -> bool:
-    try:
-        return find_spec(name) is None
-    except ValueError:  # `sys.modules[name] = None`
-        return True

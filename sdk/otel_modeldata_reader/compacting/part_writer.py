@@ -17,6 +17,7 @@ from ..compacted.part_file import DamagedPartError, PartFile
 from ..exceptions import ReaderError
 from ..rows.compacted_rows import logical_table
 from ..rows.stored_columns import EVENT, LINE, ROW
+from .leaf_columns import leaf_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -219,19 +220,19 @@ def _noted_bytes(types: str, columns: Sequence[str]) -> int:
 
 def _writer(sink: Any, table: pa.Table) -> Any:
     """A writer of tables as this one, the first of the file, which says how each column is encoded."""
-    schema = table.schema
+    leaves = leaf_columns(table)
     # Ids of rows share their beginnings.
     different = {"row_id", EVENT, ROW, LINE, "time"}
-    repeated = [one.name for one in schema if one.name not in different and _repeats(table[one.name])]
+    shrinking = [path for path, values in leaves.items() if _shrinks(values)]
     return pq.ParquetWriter(
         sink,
-        schema,
-        compression={name: "zstd" if _shrinks(table[name]) else "none" for name in schema.names},
-        compression_level={name: _LEVEL for name in schema.names if _shrinks(table[name])},
-        use_dictionary=repeated,
-        column_encoding={name: "DELTA_BYTE_ARRAY" for name in schema.names if name == "row_id"},
+        table.schema,
+        compression=dict.fromkeys(leaves, "none") | dict.fromkeys(shrinking, "zstd"),
+        compression_level=dict.fromkeys(shrinking, _LEVEL),
+        use_dictionary=[path for path, values in leaves.items() if path not in different and _repeats(values)],
+        column_encoding={name: "DELTA_BYTE_ARRAY" for name in table.column_names if name == "row_id"},
         write_page_checksum=True,
-        write_statistics=[name for name in schema.names if name != EVENT],
+        write_statistics=[name for name in table.column_names if name != EVENT],
         store_schema=True,
     )
 

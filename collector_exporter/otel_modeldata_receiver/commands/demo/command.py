@@ -1,41 +1,40 @@
-"""The command `otel-modeldata demo`: the whole path of inference data on one machine, verified in the store.
+"""The command `otel-modeldata demo`: a day of a model in production, in half a minute, on this machine.
 
-`run.py` runs the demo, `app.py` is the application, `verification.py` reads the store. The command succeeds when every
-collected event is in the store, joined with its pair and in the trace of its request.
+`demo.py` runs it, `scripts/` has the service, `verification.py` compares the store with what was sent. The command
+succeeds when accepted = stored and every id, trace and value is what the client sent.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import uuid
-from typing import TYPE_CHECKING, Final
-
-from otel_modeldata.exceptions import ModelDataError
+from typing import Final
 
 from ...config import receiver as configuration
-from ...exceptions import ConfigError
-from ..missing_package import missing_package
+from ..missing_package import is_missing, missing_package
 from ..store_argument import store_argument
 
-if TYPE_CHECKING:
-    from .verification import Verification
-
 _DESCRIPTION: Final = """\
-Run the whole path of inference data on this machine. The demo starts a
-receiver, trains a small model on a real dataset, serves it with score.py as
-Azure documents it, and scores rows over HTTP. Then it reads the store and
-verifies that the inputs and outputs of every request are there, joined by
-correlation id and trace.
+Run a day of a model in production on this machine, in half a minute. The demo
+starts a receiver and a FastAPI service that predicts late flights, and sends it
+the flights that left New York on a day of 2013, with the times of the last 24
+hours. A feature changes its unit in the evening, and labels arrive when flights
+have landed. In the middle the receiver is killed with -9 and started again.
+Then the demo reads the store: every event that the service accepted must be
+there, once, with the ids, traces and values that were sent.
 """
 _EPILOG: Final = """\
 examples:
   otel-modeldata demo
-      store below ./modeldata; no other process is needed
+      store below ./modeldata; open Studio in the browser
+  otel-modeldata demo --no-studio
+      watch in the terminal only
   otel-modeldata demo --store az://modeldata/demo
       store in Azure, or in Azurite if AZURE_STORAGE_CONNECTION_STRING names it
+
+Studio runs until Ctrl-C if stdout is a terminal; else it is not started.
 
 environment:
   AZURE_STORAGE_CONNECTION_STRING
@@ -45,14 +44,17 @@ environment:
       the machine
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
       where to send the request spans (http://HOST:4317); by default they are
-      not sent
+      sent to the receiver, which stores them beside the events
 
 exit codes:
-  0  every collected event is stored and joined
-  1  an event is missing; the summary and one sentence report which
+  0  accepted = stored, and the ids, traces and values are those that were sent
+  1  something is missing, or a process of the demo failed: one sentence says
+     what
   2  wrong command line or configuration
   3  the store cannot be used
 """
+_NEEDED: Final = ("fastapi", "grpc_health", "opentelemetry.instrumentation.fastapi", "rich", "sklearn", "uvicorn")
+"""Packages of the extra, most of which only other processes import."""
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
@@ -66,31 +68,23 @@ def complete(parser: argparse.ArgumentParser) -> None:
         help="where to store the blobs (default ./modeldata)",
     )
     parser.add_argument(
-        "--requests", metavar="N", type=_count, default=300, help="number of requests to score (default 300)"
+        "--requests",
+        metavar="N",
+        type=_count,
+        help="how many flights to score (default: the 937 of that day)",
     )
+    parser.add_argument("--no-studio", action="store_true", help="do not start Studio")
     parser.add_argument("--create-container", action="store_true", help="create a missing Azure container")
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON, and start no Studio")
     parser.set_defaults(run=demo)
 
 
 def demo(arguments: argparse.Namespace) -> None:
-    """Run the demo and print its summary; exit with code 1 when an event is missing.
+    """Run the demo and print its summary; exit with code 1 when something is missing.
 
     Raises:
         ReceiverError: wrong settings, missing dependencies, or an unusable store.
     """
-    try:
-        result = _verify(arguments)
-    except ModelDataError as error:
-        raise ConfigError(str(error)) from None
-    except KeyboardInterrupt:
-        sys.exit(130)  # as shells report SIGINT
-    if result.problems:
-        sys.exit("otel-modeldata: " + "; ".join(result.problems))
-
-
-def _verify(arguments: argparse.Namespace) -> Verification:
-    """Run the demo and print its summary."""
     settings = {
         "listen": "127.0.0.1:0",
         "store": arguments.store,
@@ -98,17 +92,28 @@ def _verify(arguments: argparse.Namespace) -> Verification:
         "create_container": arguments.create_container,
     }
     config = configuration.load(None, settings)
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC writes to stderr what the command reports in one sentence
+    missing = [name for name in _NEEDED if is_missing(name)]
+    if missing:
+        raise missing_package(ModuleNotFoundError(name=missing[0]), "demo")
+    from . import summary  # noqa: PLC0415 (the command line starts without them)
+    from .demo import DEPLOYMENT, running_demo  # noqa: PLC0415
+    from .exceptions import DemoError  # noqa: PLC0415
+    from .view import progress_view  # noqa: PLC0415
+
+    wants_studio = sys.stdout.isatty() and not arguments.no_studio and not arguments.json
     try:
-        from . import run, summary  # noqa: PLC0415 (the command line starts without them)
-    except ImportError as error:
-        raise missing_package(error, "demo") from None
-    result = run.run(config, arguments.requests, show_progress=not arguments.json)
-    if arguments.json:
-        sys.stdout.write(json.dumps(result.facts()) + "\n")
-    else:
-        summary.show(result)
-    return result
+        with running_demo(config) as demo:
+            with progress_view(is_quiet=arguments.json) as view:
+                result = demo.run(arguments.requests, view, studio=wants_studio)
+            if arguments.json:
+                sys.stdout.write(json.dumps(result.facts()) + "\n")
+            else:
+                summary.show(result, config.shown_store, DEPLOYMENT)
+            if result.problems:
+                sys.exit("otel-modeldata: " + "; ".join(result.problems))
+            demo.stay(lambda url: summary.tell_studio(url, DEPLOYMENT))
+    except DemoError as error:
+        sys.exit(f"otel-modeldata: {error}")
 
 
 def _count(text: str) -> int:

@@ -1,57 +1,82 @@
-"""Prints the result of the demo: the counts, the paths of the blobs, and the last pair of lines with its trace."""
+"""Prints the result of the demo: the counts, what they mean, and lines to copy."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import shlex
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.table import Table
+from ..printable import printable
+from ..terminal import writer
+from .flights import DAY, EVENING
 
 if TYPE_CHECKING:
-    from .verification import Pair, Verification
+    from .verification import Verification
 
-_SHOWN_COLUMNS: Final = 3
-"""Columns of the inputs that are shown; more of the 30 do not fit into 80 columns."""
+__all__ = ["show", "tell_studio"]
+
+_DIFF: Final = """\
++from otel_modeldata import Collector
++
++inputs = Collector(name="model_inputs")
++outputs = Collector(name="model_outputs")
+
+ @app.post("/score")
+ def score(flight: Flight):
+     frame = pd.DataFrame([flight.model_dump()])
++    context = inputs.collect(frame)
+     result = predict(frame)
++    outputs.collect(result, context)
+     return result.to_dict("records")[0]"""
 
 
-def show(result: Verification) -> None:
-    """Print the summary on stdout."""
-    console = Console(highlight=False)
-    delivery = result.scoring.delivery
-    lost = sum(delivery.lost.values())
-    console.print(
-        f"[bold]{len(result.scoring.requests)} requests scored over HTTP[/bold], each in a span of its own\n"
-        f"[bold]{delivery.accepted} events collected[/bold]: "
-        f"{delivery.delivered} delivered, {lost} lost, {delivery.pending} pending"
+def show(result: Verification, store: str, deployment: str) -> None:
+    """Print the summary on stdout.
+
+    Args:
+        result: of the run.
+        store: without secrets.
+        deployment: `endpoint/deployment`.
+    """
+    write = writer()
+    _show_counts(result)
+    write("\nin your FastAPI service:\n", style="bold")
+    for line in _DIFF.splitlines():
+        write(f"  {line}", style="green" if line.startswith("+") else "dim")
+    write("\nto copy:\n", style="bold")
+    shown = shlex.quote(printable(store))
+    for command in (
+        f"ls {shown}",
+        f"show {result.requests[-1].id} --store {shown}",
+        f"report {deployment} --store {shown} --since {EVENING} --baseline {DAY}",
+        f"audit {shown} --running",
+        f"studio {shown}",
+    ):
+        write(f"  otel-modeldata {command}")
+    write("\nin Python:\n", style="bold")
+    write("  import otel_modeldata_reader as reader")
+    write(f"  rows = reader.open({printable(store)!r}).join({deployment!r}, labels=True)")
+    write("  print(rows.to_pandas())")
+
+
+def tell_studio(url: str, deployment: str) -> None:
+    """Print where Studio is, where it shows the drift, and how it ends."""
+    write = writer()
+    write(f"\nthe drift: {url}#/explore/{deployment}?since={EVENING}")
+    write(f"Studio is at {url}, Ctrl-C ends it", style="bold")
+
+
+def _show_counts(result: Verification) -> None:
+    write = writer()
+    accepted, flights = result.delivery.accepted, len(result.requests)
+    is_whole = not result.problems
+    write(
+        f"accepted {accepted:,} {'=' if accepted == result.stored else 'is not'} stored {result.stored:,} events: "
+        f"{'nothing is lost, nothing is there twice' if is_whole else 'see the last line'}",
+        style="bold green" if is_whole else "bold red",
     )
-    console.print(f"[bold]{result.joined} pairs found in the store[/bold], joined by correlation id and trace:")
-    for blobs in result.stored.values():
-        for blob in blobs:
-            console.print(f"  {len(blob.lines):,} lines, {blob.size:,} bytes:")
-            console.print(f"  {blob.path}", markup=False, soft_wrap=True)  # not wrapped, so that it can be copied
-    if (pair := result.last) is not None:
-        _show_pair(console, pair)
-
-
-def _show_pair(console: Console, pair: Pair) -> None:
-    console.print("[bold]the last pair[/bold]:")
-    console.print(_table(pair))
-    same = "that of its request's span" if pair.trace_id == pair.request_trace_id else "NOT that of its request's span"
-    console.print(f"  correlation id {pair.correlation_id}\n  trace id       {pair.trace_id}, {same}", soft_wrap=True)
-
-
-def _table(pair: Pair) -> Table:
-    table = Table()
-    inputs, outputs = pair.inputs[0], pair.outputs[0]
-    shown = list(inputs.items())[:_SHOWN_COLUMNS]
-    for name, _ in shown:
-        table.add_column(name, style="cyan", header_style="cyan")
-    table.add_column(f"{len(inputs) - len(shown)} more", header_style="dim", style="dim")
-    for name in outputs:
-        table.add_column(name, style="green", header_style="green")
-    table.add_row(*(_cell(value) for _, value in shown), "...", *(_cell(value) for value in outputs.values()))
-    return table
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    write(
+        f"{result.joined:,} of {flights:,} flights: request, inputs, outputs and response in the store,\n"
+        "  with the ids, the traces and the values that were sent\n"
+        f"{result.labels:,} of {flights:,} flights have landed, and have a label\n"
+        "from 18:00 in New York on departure_delay came in seconds: see the report"
+    )

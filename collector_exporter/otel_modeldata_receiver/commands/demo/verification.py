@@ -1,184 +1,160 @@
-"""Verifies the demo by reading the store, without asking the SDK or the receiver.
+"""Compares the answered requests with the lines in the store, without asking the SDK or the receiver.
 
-Blobs are read by a new client of the same kind of `Store` that wrote them. Each request must be stored as one line of
-inputs and one line of outputs, at the same position of both files, with the same correlation id, the values that were
-sent and answered, and the span of the request as its `traceparent`.
+Each flight must be stored as four lines, each once: the body of the request, the frames of both Collectors and the body
+of the answer, with the id and the trace that the client chose, and with the values that were sent and answered. Each
+message with landings must be stored as three: two bodies, and a frame with the labels.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ...layout.partition import NS_PER_SECOND, RollingRate, folder
-from ...storage.open_store import open_store
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from ...config.receiver import ReceiverConfig
-    from ...storage.store import Store
-    from .app import Request, Scoring
+    from otel_modeldata.report import DeliveryReport
 
-INPUTS: Final = "model_inputs"
-OUTPUTS: Final = "model_outputs"
-_NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
+    from .stored_lines import Blob, LineKeys
+    from .traffic import Request
 
+__all__ = ["COLLECTIONS", "Verification", "expected_events"]
 
-class LineKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of a line that join it with its pair, its request and its trace."""
-
-    correlationid: str
-    data: list[dict[str, Any]]
-    traceparent: str = ""
+_OF_A_FLIGHT: Final = ("request", "model_inputs", "model_outputs", "response")
+_OF_A_LANDING: Final = ("request", "ground_truth", "response")
+COLLECTIONS: Final = (*_OF_A_FLIGHT, "ground_truth")
+_TIME: Final = "departed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
-    """A blob that was read from the store."""
-
-    path: str
-    size: int
-    lines: list[LineKeys]
+def expected_events(flights: int, landings: int) -> int:
+    """How many events the service collects of these messages."""
+    return len(_OF_A_FLIGHT) * flights + len(_OF_A_LANDING) * landings
 
 
-class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """The inputs and outputs with the correlation id of one request."""
-
-    correlation_id: str
-    trace_id: str
-    request_trace_id: str
-    inputs: list[dict[str, Any]]
-    outputs: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Verification:
     """The requests of the demo compared with the store.
 
     Attributes:
-        scoring: the requests as the client sent them, and the SDK's final report.
-        stored: blobs by collection, in the order of their names.
-        seconds: time from the start of the receiver to the end of reading.
+        requests: flights, as the client sent them.
+        landings: messages with landings.
+        labels: flights in these messages.
+        killed_after: how many flights were answered when the receiver was killed.
+        delivery: the final report of the service.
+        blobs: every blob of this run, but not those of spans.
+        seconds: of the whole run.
     """
 
-    scoring: Scoring
-    stored: Mapping[str, list[Blob]]
+    requests: Sequence[Request]
+    landings: int
+    labels: int
+    killed_after: int
+    delivery: DeliveryReport
+    blobs: Sequence[Blob]
     seconds: float
 
-    def lines(self, collection: str) -> list[LineKeys]:
-        """Every line of a collection, in order."""
-        return [line for blob in self.stored[collection] for line in blob.lines]
+    @cached_property
+    def stored(self) -> int:
+        """All lines of this run."""
+        return sum(len(blob.lines) for blob in self.blobs)
 
-    @property
+    @cached_property
     def joined(self) -> int:
-        """Requests whose two lines are stored at the same position, with the values, id and span of the request."""
-        pairs = zip(self.scoring.requests, self.lines(INPUTS), self.lines(OUTPUTS), strict=False)
-        return sum(_agree(request, inputs, outputs) for request, inputs, outputs in pairs)
+        """Flights whose four lines are stored, each once, with the id, the trace and the values of the request."""
+        lines = [self._by_id(collection) for collection in _OF_A_FLIGHT]
+        return sum(_agree(one, [found.get(one.id, []) for found in lines]) for one in self.requests)
 
-    @property
-    def last(self) -> Pair | None:
-        """The newest line of outputs and the line of inputs with the same correlation id."""
-        outputs = self.lines(OUTPUTS)
-        inputs = {line.correlationid: line for line in self.lines(INPUTS)}
-        if not outputs or outputs[-1].correlationid not in inputs:
-            return None
-        return Pair(
-            correlation_id=outputs[-1].correlationid,
-            trace_id=_trace_id(outputs[-1].traceparent),
-            request_trace_id=_trace_id(self.scoring.requests[-1].traceparent),
-            inputs=inputs[outputs[-1].correlationid].data,
-            outputs=outputs[-1].data,
-        )
-
-    @property
+    @cached_property
     def problems(self) -> list[str]:
-        """The problems, each as part of a sentence; empty when everything is stored and joined."""
+        """The problems, each as part of a sentence; empty when accepted = stored and the ids are equal."""
         return list(self._problems())
 
     def _problems(self) -> Iterator[str]:
-        requests, delivery = len(self.scoring.requests), self.scoring.delivery
-        if (delivery.accepted, delivery.delivered) != (2 * requests, 2 * requests):
+        flights, delivery = len(self.requests), self.delivery
+        expected = expected_events(flights, self.landings)
+        if (delivery.accepted, delivery.delivered) != (expected, expected):
             yield (
-                f"expected {2 * requests} events accepted and delivered, got {delivery.accepted} and "
+                f"expected {expected} events accepted and delivered, got {delivery.accepted} and "
                 f"{delivery.delivered}, lost {dict(delivery.lost)}, pending {delivery.pending}"
             )
-        for collection in self.stored:
-            if (lines := len(self.lines(collection))) != requests:
-                yield f"expected {requests} lines of {collection} in the store, got {lines}"
-        if self.joined != requests:
+        if self.stored != delivery.accepted:
+            yield f"expected {delivery.accepted} lines in the store, as many as were accepted, got {self.stored}"
+        events = Counter(line.id for blob in self.blobs for line in blob.lines)
+        if copies := events.total() - len(events):
+            yield f"expected each event once in the store, got {copies} copies"
+        if self.joined != flights:
             yield (
-                f"expected {requests} requests joined by correlation id and trace, got {self.joined}; "
-                "see the errors above, and the blobs"
+                f"expected {flights} flights with the ids, traces and values of their requests in the store, "
+                f"got {self.joined}"
             )
+        if (labels := self._stored_labels()) != self.labels:
+            yield f"expected {self.labels} labels in the store, got {labels}"
 
     def facts(self) -> dict[str, Any]:
         """The result, for JSON."""
-        delivery, last = self.scoring.delivery, self.last
         return {
-            "requests": len(self.scoring.requests),
-            "accepted": delivery.accepted,
-            "delivered": delivery.delivered,
-            "lost": dict(delivery.lost),
-            "pending": delivery.pending,
-            "stored": sum(len(self.lines(collection)) for collection in self.stored),
+            "requests": len(self.requests),
+            "killed_after": self.killed_after,
+            "accepted": self.delivery.accepted,
+            "delivered": self.delivery.delivered,
+            "lost": dict(self.delivery.lost),
+            "pending": self.delivery.pending,
+            "stored": self.stored,
             "joined": self.joined,
+            "labels": self.labels,
             "blobs": [
-                {"collection": collection, "path": blob.path, "lines": len(blob.lines), "bytes": blob.size}
-                for collection, blobs in self.stored.items()
-                for blob in blobs
+                {"collection": blob.collection, "path": blob.path, "lines": len(blob.lines), "bytes": blob.size}
+                for blob in self.blobs
             ],
-            "last": last and msgspec.structs.asdict(last),
+            "last": self._last(),
             "problems": self.problems,
             "seconds": round(self.seconds, 3),
         }
 
+    def _last(self) -> dict[str, Any] | None:
+        """The last request, and what the store has of it."""
+        if not self.requests:
+            return None
+        last = self.requests[-1]
+        stored = {name: [line.data for line in self._by_id(name).get(last.id, [])] for name in _OF_A_FLIGHT}
+        return {"correlation_id": last.id, "trace_id": last.trace_id, **stored}
 
-def _agree(request: Request, inputs: LineKeys, outputs: LineKeys) -> bool:
+    def _stored_labels(self) -> int:
+        return sum(len(line.data) for blob in self.blobs if blob.collection == "ground_truth" for line in blob.lines)
+
+    def _by_id(self, collection: str) -> Mapping[str, list[LineKeys]]:
+        return self._by_collection_and_id[collection]
+
+    @cached_property
+    def _by_collection_and_id(self) -> Mapping[str, Mapping[str, list[LineKeys]]]:
+        found: dict[str, defaultdict[str, list[LineKeys]]] = {name: defaultdict(list) for name in COLLECTIONS}
+        for blob in self.blobs:
+            for line in blob.lines:
+                found[blob.collection][line.correlationid].append(line)
+        return found
+
+
+def _agree(request: Request, stored: Sequence[Sequence[LineKeys]]) -> bool:
+    """Whether these are the lines of a request, in the order of `_OF_A_FLIGHT`."""
+    if [len(lines) for lines in stored] != [1] * len(_OF_A_FLIGHT):
+        return False
+    if {line.traceparent[3:35] for (line,) in stored} != {request.trace_id}:
+        return False
+    body, inputs, outputs, answer = (line.data for (line,) in stored)
+    row = _read(request.flight.row)
     return (
-        inputs.correlationid == outputs.correlationid
-        and inputs.traceparent == outputs.traceparent == request.traceparent
-        and (inputs.data, outputs.data) == ([request.row], [request.answer])
+        body == request.flight.row
+        and [_read(one) for one in inputs] == [row]
+        and outputs == [request.answer]
+        and answer == request.answer
     )
 
 
-def _trace_id(traceparent: str) -> str:
-    """The second field of `00-{trace id}-{span id}-{flags}`; empty without one."""
-    return traceparent[3:35]
-
-
-async def read_blobs(
-    config: ReceiverConfig, endpoint: str, deployment: str, period_ns: tuple[int, int]
-) -> dict[str, list[Blob]]:
-    """The blobs of one receiver and deployment in the hours of a period, by collection.
-
-    Args:
-        config: has the store, and the instance id of the receiver.
-        endpoint: name of the first folder.
-        deployment: name of the second folder.
-        period_ns: a time before the first event and one after the last, in ns since the epoch.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    store = open_store(config.store)
-    hours = [hour * _NS_PER_HOUR for hour in range(period_ns[0] // _NS_PER_HOUR, period_ns[1] // _NS_PER_HOUR + 1)]
-    stored: dict[str, list[Blob]] = {INPUTS: [], OUTPUTS: []}
-    try:
-        for collection, blobs in stored.items():
-            for hour in hours:
-                path = folder(f"{endpoint}/{deployment}/{collection}", hour, RollingRate.HOUR)
-                for name in await store.blobs(f"{path}/{config.instance}"):
-                    blobs.append(await _read(store, config.shown_store, name))
-    finally:
-        await store.close()
-    return stored
-
-
-async def _read(store: Store, root: str, name: str) -> Blob:
-    state = await store.state(name)
-    content = b"" if state is None else await store.read(name, 0, state.size)
-    lines = [msgspec.json.decode(line, type=LineKeys) for line in content.splitlines()]
-    return Blob(path=f"{root.rstrip('/')}/{name}", size=len(content), lines=lines)
+def _read(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose time is a value: a frame writes the same time as another text than the client."""
+    return {**row, _TIME: msgspec.convert(row.get(_TIME), datetime | None, strict=False)}

@@ -28,6 +28,7 @@ from ...rows.stored_columns import BLOB
 from ...window import window_of
 from ..rewriting.compacted_rows import dropped_blobs, manifests_of, row_groups
 from ..rewriting.line_keys import keys_of, members_of
+from .edited_folders import edited_folders
 from .selection import ALL_ROWS, Selection, covers
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Chosen:
         of: of how many.
         unidentified: chosen rows whose line has no id by which they can be erased, so that they stay.
         unread: lines that could not be read, so that no condition is true for them.
+        distrusted: folders whose Parquet files cannot be read, so that no condition is true for what only they have.
         undecided: records in quarantine, and payloads without a line, of which it is not known whether they have rows
             that are meant.
         unfound: given ids that no event has.
@@ -70,6 +72,7 @@ class Chosen:
     of: int = 0
     unidentified: int = 0
     unread: int = 0
+    distrusted: int = 0
     undecided: int = 0
     unfound: tuple[str, ...] = ()
     shared: int = 0
@@ -94,10 +97,54 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
     Raises:
         ReaderError: it is no condition, or is true for more rows than fit into memory.
     """
+    by_event: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
+    traces: set[str] = set()
+    reading = _read(store, _every_line(store, collection), request, by_event, traces)
+    rows = sum(len(found) for found in by_event.values())
+    in_edited: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
+    edited = edited_folders(store, collection, request.window)
+    for side in edited.sides:
+        _read(store, side, request, in_edited, traces)
+    more = 0
+    for key, numbers in in_edited.items():
+        new = set(numbers).difference(by_event[key])
+        by_event[key].extend(new)
+        more += len(new)
+    report = reading.report
+    unidentified = sum(len(found) for key, found in by_event.items() if not any(key))
+    by_event.pop((None, None), None)
+    if request.only:  # a correlation id may be that of rows which were not chosen
+        nameless = {key: len(found) for key, found in by_event.items() if not key[0]}
+        unidentified += sum(nameless.values())
+        for key in nameless:
+            del by_event[key]
+    return _completed(
+        store,
+        collection,
+        Chosen(
+            selection=_selection({key: united(found) for key, found in by_event.items()}, traces, collection.root),
+            rows=rows + more,
+            of=report.rows + more,
+            unidentified=unidentified,
+            unread=report.torn + report.foreign + report.missing_payloads,
+            distrusted=max(0, report.distrusted - edited.noticed),
+        ),
+        only=request.only,
+    )
+
+
+def _read(
+    store: StoreAccess,
+    collection: CollectionBlobs,
+    request: EraseRequest,
+    by_event: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]],
+    traces: set[str],
+) -> Reading:
+    """Add the rows for which the condition is true, by the ids of their events."""
     reading = Reading(
         store,
         Request(
-            collection=_every_line(store, collection),
+            collection=collection,
             window=request.window,
             columns=_COLUMNS,
             where=request.where,
@@ -105,8 +152,6 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
             repeated=True,
         ),
     )
-    by_event: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
-    traces: set[str] = set()
     rows = 0
     for batch in reading.batches():
         rows += batch.num_rows
@@ -121,26 +166,7 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
             by_event[event_id, correlation_id].append((number, number))
             if parent and len(parts := parent.split("-")) >= 4:
                 traces.add(parts[1])
-    report = reading.report
-    unidentified = sum(len(found) for key, found in by_event.items() if not any(key))
-    by_event.pop((None, None), None)
-    if request.only:  # a correlation id may be that of rows which were not chosen
-        nameless = {key: len(found) for key, found in by_event.items() if not key[0]}
-        unidentified += sum(nameless.values())
-        for key in nameless:
-            del by_event[key]
-    return _completed(
-        store,
-        collection,
-        Chosen(
-            selection=_selection({key: united(found) for key, found in by_event.items()}, traces, collection.root),
-            rows=rows,
-            of=report.rows,
-            unidentified=unidentified,
-            unread=report.torn + report.foreign + report.missing_payloads,
-        ),
-        only=request.only,
-    )
+    return reading
 
 
 def _every_line(store: StoreAccess, collection: CollectionBlobs) -> CollectionBlobs:
@@ -207,6 +233,7 @@ def _completed(store: StoreAccess, collection: CollectionBlobs, chosen: Chosen, 
         of=chosen.of,
         unidentified=chosen.unidentified,
         unread=chosen.unread,
+        distrusted=chosen.distrusted,
         shared=shared,
         # The condition was evaluated for each row of each line, so what is more are rows for which it is not true.
         repeated=max(0, covered - (chosen.rows - chosen.unidentified)),

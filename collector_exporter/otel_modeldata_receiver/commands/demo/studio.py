@@ -1,0 +1,58 @@
+"""Studio for the store of the demo: the command `studio` as a process, and the browser."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from typing import TYPE_CHECKING, Final
+
+from .child_processes import environment
+from .exceptions import ProcessEndedError
+from .flights import DAY
+
+if TYPE_CHECKING:
+    from .child_processes import ChildProcesses
+
+__all__ = ["StudioProcess", "open_browser"]
+
+_DISPLAYS: Final = ("DISPLAY", "WAYLAND_DISPLAY")
+
+
+class StudioProcess:
+    """Studio, which compares with the day, before the feature drifts.
+
+    Args:
+        processes: that it belongs to.
+        store: that it shows.
+    """
+
+    def __init__(self, processes: ChildProcesses, store: str) -> None:
+        arguments = ["studio", "--store", store, "--listen", "127.0.0.1:0", "--no-browser", "--json"]
+        arguments += ["--baseline", DAY]
+        self._process = processes.start("Studio", ["-m", "otel_modeldata_receiver", *arguments], environment())
+
+    def url(self) -> str | None:
+        """Where it listens, when it does; None if it ended: the demo works without it."""
+        try:
+            url: str = self._process.wait_for(lambda: self._process.announced("url"))["url"]
+        except ProcessEndedError:
+            return None
+        return url
+
+    def why_not(self) -> str:
+        """The last line that it printed."""
+        return (self._process.output() or ["it ended"])[-1]
+
+    def wait(self) -> None:
+        """Wait until it ends."""
+        self._process.popen.wait()
+
+
+def open_browser(url: str) -> bool:
+    """Open the browser if there is a display; return whether one was opened."""
+    is_seen = sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in _DISPLAYS)
+    try:
+        return is_seen and webbrowser.open(url)
+    except webbrowser.Error:
+        return False
