@@ -14,6 +14,7 @@ from ..blobs.compacted_name import manifest_name
 from ..exceptions import ReaderError, StoreUnavailableError
 from ..index.line_ids import plain_id
 from ..progress import Progress
+from ..report import counted
 from .choosing.quarantine_condition import quarantine_condition
 from .choosing.request import request_of
 from .choosing.scope_choice import choose
@@ -369,10 +370,21 @@ def _receipt(  # noqa: PLR0913 (most are keywords)
         undecided=chosen.undecided,
         unfound=chosen.unfound,
         unidentified=chosen.unidentified,
+        problems=_problems(chosen),
         later=chosen.later,
         sample=() if is_done or not hours else tuple(_sample(chosen)),
         **more,
     )
+
+
+def _problems(chosen: Chosen) -> tuple[str, ...]:
+    if not chosen.distrusted:
+        return ()
+    problem = (
+        f"{counted(chosen.distrusted, 'folder')} with Parquet files that cannot be read: the condition was not "
+        "evaluated for what only they have; see audit"
+    )
+    return (problem,)
 
 
 def _sample(chosen: Chosen) -> list[str]:

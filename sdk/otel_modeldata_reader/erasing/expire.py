@@ -20,6 +20,9 @@ from ..blobs.compacted_name import compacted_name
 from ..blobs.dated_folder import is_closed
 from ..blobs.listing import date_of, hours_of
 from ..blobs.replacement_notes import put_note
+from ..compacted.folder_sources import newest_manifest
+from ..compacted.manifest import ManifestError
+from ..compacted.part_file import DamagedPartError
 from ..exceptions import ReaderError, StoreUnavailableError, UnknownNameError
 from ..lines.erased_rows import erased_of
 from ..nearest import nearest
@@ -31,14 +34,14 @@ from .places import collections_in_scope, orphans_in, payloads_and_seals_in, pla
 from .receipt import Receipt
 from .recovery import finished, recovered, tool
 from .rewriting.compacted_eraser import clean_compacted
-from .rewriting.compacted_rows import manifests_of, row_groups
+from .rewriting.compacted_rows import row_groups
 from .rewriting.erased_counts import ErasedCounts, joined_hours
 from .rewriting.line_blocks import line_blocks, lines_in
 from .rewriting.line_keys import keys_of, members_of
 from .tombstone import BlobChange, ErasedHour, Tombstone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from otel_modeldata_receiver.storage.store import StoredObject
 
@@ -94,7 +97,7 @@ def expire(  # noqa: PLR0913 (most are keywords)
 
     Raises:
         UnknownNameError: no such collection.
-        ReaderError: the age is too small, or a manifest is damaged.
+        ReaderError: the age is too small.
         StoreBusyError: another command changes the store.
         StoreUnavailableError: the store cannot be read or written. Running it again continues.
     """
@@ -131,19 +134,21 @@ class _Expiry:
                 f"expected a collection of {store.shown}, got {request.collection!r}: "
                 f"{nearest(request.collection, list(known))}"
             )
+        self._problems: dict[tuple[str, str], str] = {}
+        self._manifests = self._read_manifests()
 
     def would_go(self) -> tuple[ErasedHour, ...]:
         """What would go."""
         hours: list[ErasedHour] = []
         for place in self._places():
             hours += self._counts(place.counted, place.blob).hours
-        for manifest in self._manifests():
-            hours += self._counts_of_manifest(manifest).hours
+        for _, counts in self._manifests:
+            hours += counts.hours
         return joined_hours([*hours, *(hour for hour, _ in self._strays())])
 
     def run(self, keep: Callable[[Receipt], object], *, is_begun: bool) -> Receipt:
         """Remove, folder by folder, and leave the tombstone."""
-        places, manifests, strays = self._places(), self._manifests(), self._strays()
+        places, manifests, strays = self._places(), self._manifests, self._strays()
         if not is_begun:
             if not places and not manifests and not strays:
                 receipt = self.receipt((), is_done=True)
@@ -154,8 +159,8 @@ class _Expiry:
         for place in places:
             self._remove_blob(place)
             progress.add(place.blob.size)
-        for manifest in manifests:
-            self._remove_manifest(manifest)
+        for manifest, counts in manifests:
+            self._remove_manifest(manifest, counts)
         if strays:
             self._journal.step(self._step_of_strays([hour for hour, _ in strays], len(strays)))
         for name in [*self._payloads(), *(name for _, name in strays), *self._stale_notes()]:
@@ -191,6 +196,9 @@ class _Expiry:
             hours=tuple(hours),
             blobs=() if found is None else found.blobs,
             tombstone=tombstone,
+            problems=tuple(
+                f"{root}/{date} stays as it is: {problem}" for (root, date), problem in sorted(self._problems.items())
+            ),
         )
 
     def _has_expired(self, date: str) -> bool:
@@ -205,14 +213,28 @@ class _Expiry:
             for place in places_in(self._objects, scope, only=bool(scope), with_empty=True)
             if not place.is_parked
             and not (scope and place.is_quarantine)
-            and self._has_expired(date_of(place.blob.name))
+            and self._has_expired(date := date_of(place.blob.name))
+            and (place.root, date) not in self._problems
         ]
 
-    def _manifests(self) -> list[Manifest]:
+    def _read_manifests(self) -> list[tuple[Manifest, ErasedCounts]]:
+        """The manifests of the folders that go, and what their Parquet files have.
+
+        A folder of which these cannot be read stays as it is: nobody could say later what is gone.
+        """
         found = []
         for root, collection in collections_in_scope(self._objects, "").items():
-            if self._request.collection in {"", root}:
-                found += [one for one in manifests_of(self._store, collection) if self._has_expired(one.date)]
+            if self._request.collection not in {"", root}:
+                continue
+            for date, files in sorted(collection.compacted.items()):
+                if not self._has_expired(date):
+                    continue
+                try:
+                    manifest = newest_manifest(self._store, root, date, files)
+                    if manifest is not None:
+                        found.append((manifest, self._counts_of_manifest(manifest, files)))
+                except (ManifestError, DamagedPartError) as error:
+                    self._problems[root, date] = str(error)
         return found
 
     def _payloads(self) -> Iterator[str]:
@@ -236,11 +258,14 @@ class _Expiry:
         found = [
             (ErasedHour(root=root, date=date, size=sizes[name]), name)
             for name, root, date in payloads_and_seals_in(self._objects)
-            if scope in {"", root} and self._has_expired(date) and (f"{root}/{date}" if root else date) not in folders
+            if scope in {"", root}
+            and self._has_expired(date)
+            and (f"{root}/{date}" if root else date) not in folders
+            and (root, date) not in self._problems
         ]
         for name, date in orphans_in(self._objects, scope, only=bool(scope)):
             place = compacted_name(name)
-            if place is not None and self._has_expired(date):
+            if place is not None and self._has_expired(date) and (place.root, date) not in self._problems:
                 found.append((ErasedHour(root=place.root, date=date, size=sizes[name]), name))
         return found
 
@@ -268,7 +293,10 @@ class _Expiry:
                 _count(counts, line)
         return counts
 
-    def _counts_of_manifest(self, manifest: Manifest) -> ErasedCounts:
+    def _counts_of_manifest(self, manifest: Manifest, files: Mapping[str, int]) -> ErasedCounts:
+        missing = next((part.name for part in manifest.parts if part.name not in files), None)
+        if missing is not None:
+            raise DamagedPartError(f"expected the file {missing} of its manifest, got none: restore it from a backup")
         counts = ErasedCounts(manifest.root, manifest.date)
         for group in row_groups(self._store, manifest):
             if group.part.kind == "events":
@@ -300,13 +328,13 @@ class _Expiry:
             self._journal.undo(step)
         raise StoreUnavailableError(f"expected {name} to have no new lines, got some at each try: run it again")
 
-    def _remove_manifest(self, manifest: Manifest) -> None:
+    def _remove_manifest(self, manifest: Manifest, counts: ErasedCounts) -> None:
         from ..blobs.compacted_name import manifest_name  # noqa: PLC0415
         from ..compacted.manifest import encode_manifest  # noqa: PLC0415
 
         name = manifest_name(manifest.root, manifest.date, manifest.number)
         old = checksum_of(self._store, name, len(encode_manifest(manifest)))
-        self._journal.step(self._step(self._counts_of_manifest(manifest), old))
+        self._journal.step(self._step(counts, old))
         self._check()
         remove_now(self._store, name)
         clean_compacted(self._store, manifest.folder, None, self._check)

@@ -38,6 +38,8 @@ class Receipt:
             that may have chosen rows: they stay.
         unfound: ids that were asked for and that no event has; empty when an erasure was resumed.
         unidentified: chosen rows that stay, because their lines have no ids.
+        problems: folders that stay as they are, or may have more of what was asked for, because their Parquet files
+            cannot be read.
         later: rows that came while others were erased, and stay.
         mentions: rows of labels, spans and own collections that have a chosen id in a column that names none, and stay.
         sample: row ids or event ids of some of the rows, only before they are erased.
@@ -61,6 +63,7 @@ class Receipt:
     undecided: int = 0
     unfound: tuple[str, ...] = ()
     unidentified: int = 0
+    problems: tuple[str, ...] = ()
     later: int = 0
     mentions: int = 0
     sample: tuple[str, ...] = ()

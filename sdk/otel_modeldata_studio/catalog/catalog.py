@@ -185,6 +185,17 @@ class Catalog:
                 self._looking.release()
         return self._listing
 
+    def whole(self, seconds: float) -> Listing:
+        """The newest listing, after everything was listed once, or after some seconds.
+
+        Raises:
+            ReaderError: the store could not be listed yet.
+        """
+        self.listing()
+        with self._changed:
+            self._changed.wait_for(lambda: self._listing.is_whole or self._is_closed.is_set(), timeout=seconds)
+        return self._listing
+
     def newest_bytes(self) -> dict[str, int]:
         """The bytes of each collection, to compare with a later answer.
 

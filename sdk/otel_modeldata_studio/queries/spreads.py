@@ -29,7 +29,7 @@ def number_of(alias: str, kind: Kind) -> str:
 
 
 def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Floats, Floats]) -> Sql:
-    """Rows of `(step of time, bin, other bin, count)`; a bin is null for rows without a value.
+    """Rows of `(step of time, bin, other bin, count, least, largest)`; a bin is null for rows without a value.
 
     Args:
         chosen: the rows.
@@ -41,7 +41,7 @@ def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Floa
     one, other = (bin_of(found) for found in edges)
     items = ", ".join(f"CASE WHEN v IS NOT NULL THEN {found.text} END" for found in (one, other))
     return (
-        Sql(f"SELECT bucket, {items}, count(*) FROM (", one.parameters + other.parameters)
+        Sql(f"SELECT bucket, {items}, count(*), min(v), max(v) FROM (", one.parameters + other.parameters)
         + f"SELECT {step_number(first, step)} AS bucket, {number} AS v FROM ("
         + chosen.sql
         + ")) GROUP BY 1, 2, 3"

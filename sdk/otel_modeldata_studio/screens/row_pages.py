@@ -175,7 +175,7 @@ class _Page:
             found = database.rows(text.text, text.parameters)
             near = slices_near(self.found.base.pieces, spans_of_times([time for time, _ in found]), MARGIN)
             only = matches.only([key for _, key in found])
-            keys = self._with(keys, database, near, matches.filters, only) if near else keys
+            keys = self._with(keys, database, near, self.filters, only) if near else keys
             if len(found) < MOST or self._is_whole(keys, found[-1][0] + sign * MARGIN):
                 return keys
             edge = found[-1][0] - sign if found[0][0] == found[-1][0] else found[-1][0]

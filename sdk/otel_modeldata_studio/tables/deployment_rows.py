@@ -80,7 +80,14 @@ class DeploymentRows:
         return next((one for one in self.sides if one.role == role), None)
 
 
-def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_outcomes: bool = False) -> DeploymentRows:
+def deployment_rows(
+    tables: Tables,
+    deployment: str,
+    window: Window,
+    *,
+    with_outcomes: bool = False,
+    windows: Mapping[str, Window] | None = None,
+) -> DeploymentRows:
     """The sides of a window; labels are also those that came later.
 
     Args:
@@ -88,6 +95,7 @@ def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_out
         deployment: `endpoint/deployment`.
         window: of event time.
         with_outcomes: whether to read the responses or spans, too.
+        windows: others for some collections, by their folders: their rows do not belong together then.
 
     Raises:
         UnknownNameError: the store has no such deployment.
@@ -103,6 +111,7 @@ def deployment_rows(tables: Tables, deployment: str, window: Window, *, with_out
     for number, name in enumerate(names):
         role = _ROLES.get(name, name)
         own = _window_of(window, is_base=number == 0, is_labels=role == LABELS)
+        own = own if windows is None else windows.get(roots[name], own)
         found = tables.pieces(roots[name], own, end=end)
         columns = tables.with_known(roots[name], columns_of(found.pieces))
         sides.append(Side(role=role, root=roots[name], pieces=found.pieces, columns=columns))

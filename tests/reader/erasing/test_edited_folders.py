@@ -65,3 +65,15 @@ def test_rows_that_were_not_edited_are_counted_once(tmp_path: Path) -> None:
     blob.write_bytes(blob.read_bytes().replace(b'"0059"', b'"9500"'))
     planned = reader.open(tmp_path).erase(COLLECTION, where=f"who IN ('{PERSON}', '0001')")
     assert (planned.rows, planned.events) == (2, 2)
+
+
+def test_a_folder_whose_parquet_files_cannot_be_read_is_said(tmp_path: Path) -> None:
+    compacted(tmp_path, PERSON)
+    (file,) = tmp_path.glob("_parquet/**/part-*.parquet")
+    file.write_bytes(file.read_bytes()[:-9])
+    receipt = reader.open(tmp_path).erase(COLLECTION, where="who = 'nobody'", dry_run=False)
+    problem = (
+        "1 folder with Parquet files that cannot be read: the condition was not evaluated for what only they have; "
+        "see audit"
+    )
+    assert (receipt.rows, receipt.problems) == (0, (problem,))

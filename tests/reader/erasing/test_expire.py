@@ -82,3 +82,28 @@ def test_a_folder_that_is_just_not_old_enough_stays(tmp_path: Path, at_noon: Non
     with reader.open(tmp_path) as store:
         assert store.expire(1.5 * HOUR).hours == ()
         assert len(store.expire(1.49 * HOUR).hours) == 1
+
+
+@pytest.mark.parametrize("damage", ["manifest", "part", "no part"])
+def test_a_damaged_hour_stays_and_all_others_go(tmp_path: Path, at_noon: None, damage: str) -> None:
+    other = "shop/blue/zeta"
+    for name in (INPUTS, other):
+        write(tmp_path, [line([{"a": 1}], datatypes="i8")], collection=name, hour="2026/11/22/09")
+    with reader.open(tmp_path) as store:
+        store.compact(older=HOUR, drop_lines=True)
+        glob = "manifest-*.json" if damage == "manifest" else "part-*.parquet"
+        (file,) = (tmp_path / "_parquet" / INPUTS).rglob(glob)
+        if damage == "no part":
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes()[:-9])
+        before = {name: content for name, content in contents_below(tmp_path).items() if INPUTS in name}
+        planned = store.expire(HOUR)
+        receipt = store.expire(HOUR, dry_run=False)
+        assert planned.problems == receipt.problems
+        (problem,) = receipt.problems
+        assert problem.startswith(f"{INPUTS}/2026/11/22/09 stays as it is: ")
+        assert [one.root for one in receipt.hours] == [other]
+        after = contents_below(tmp_path)
+        assert {name: content for name, content in after.items() if INPUTS in name} == before
+        assert not [name for name in after if name.startswith(f"_parquet/{other}")]

@@ -32,7 +32,7 @@ TOTAL = ".over-time .total"
 def rows(shop_store: Shop) -> pd.DataFrame:
     """The rows of shop/blue, newest first, as the reader joins them."""
     joined = reader.open(shop_store.root).join("shop/blue", labels=True).to_pandas()
-    return joined.sort_values("time", ascending=False, ignore_index=True)
+    return joined.sort_values(["time", "row_id"], ascending=False, ignore_index=True)
 
 
 @pytest.fixture

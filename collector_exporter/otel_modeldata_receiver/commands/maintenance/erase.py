@@ -49,7 +49,7 @@ exit codes:
   0    done, also if there was nothing to erase; or only said what would go
   1    done, and some rows may be left: lines that cannot be read, or that
        have no ids; rows that have a chosen id in a column of another name;
-       rows that came meanwhile: they are counted
+       rows that came meanwhile; damaged Parquet files: they are counted
   2    wrong command line, no such collection, or a condition that chooses too
        much
   3    the store cannot be read or written, or another command changes it
@@ -153,7 +153,8 @@ def _finish(receipts: list[Receipt], arguments: argparse.Namespace) -> None:
 
 def _has_left(receipt: Receipt) -> bool:
     """Whether rows may be left that were asked for."""
-    return any((receipt.unread, receipt.undecided, receipt.unidentified, receipt.later, receipt.mentions))
+    left = (receipt.unread, receipt.undecided, receipt.unidentified, receipt.later, receipt.mentions, receipt.problems)
+    return any(left)
 
 
 def _ids(arguments: argparse.Namespace) -> list[str]:

@@ -54,11 +54,7 @@ def show(receipt: Receipt) -> None:
     if receipt.sample:
         say(fitting(f"such as {', '.join(receipt.sample)}"), "dim")
     for sentence in (_total(receipt), *_notes(receipt)):
-        say(
-            textwrap.fill(
-                printable(sentence), WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
-            )
-        )
+        say(_wrapped(sentence))
 
 
 def _wrapped(sentence: str) -> str:
@@ -91,7 +87,9 @@ def _size(size: int) -> str:
 
 
 def _notes(receipt: Receipt) -> Sequence[str]:
-    notes = []
+    notes = list(receipt.problems[:_MOST_FOLDERS])
+    if len(receipt.problems) > _MOST_FOLDERS:
+        notes.append(f"and {len(receipt.problems) - _MOST_FOLDERS:,} more folders stay: see --json")
     if receipt.unread:
         notes.append(
             f"{counted(receipt.unread, 'line')} could not be read, so the condition was not evaluated and they stay: "

@@ -40,6 +40,7 @@ environment:
 
 exit codes:
   0    done, also if nothing is that old; or only said what would go
+  1    done, but some folders stay, because their Parquet files are damaged
   2    wrong command line, or no such collection
   3    the store cannot be read or written, or another command changes it
   130  Ctrl-C; run it again to continue
@@ -78,3 +79,6 @@ def expire(arguments: argparse.Namespace) -> None:
             show(receipt)
     if arguments.json:
         sys.stdout.write(json.dumps(receipt.facts()) + "\n")
+    if receipt.problems:
+        sys.stdout.flush()
+        sys.exit(1)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ...config.store_url import is_azure, meant_store, shown_store
 from ...exceptions import ConfigError, StoreCheckError
 from ..missing_package import missing_package
+from ..printable import printable
 from ..store_argument import add_store, chosen_store, store_argument
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ def _print(result: Relinked, store: str, *, as_json: bool, is_dry: bool) -> None
             sys.stdout.write(
                 f"{len(result.left):,} blobs are left as they are: other lines of their hours are only in Parquet\n"
             )
+            sys.stdout.writelines(f"  {printable(name)}\n" for name in result.left)
     if counts.missing:
         sys.stdout.flush()
         sys.exit(

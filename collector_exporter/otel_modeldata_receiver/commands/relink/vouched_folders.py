@@ -63,6 +63,7 @@ class VouchedFolders:
         Raises:
             OSError: it cannot be removed.
         """
+        self._newest.pop(folder, None)
         objects = self._objects.pop(folder, [])
         for name in sorted(objects, key=lambda one: not one.endswith(".json")):
             (self._root / name).unlink(missing_ok=True)

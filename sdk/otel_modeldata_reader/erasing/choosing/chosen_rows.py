@@ -57,6 +57,7 @@ class Chosen:
         of: of how many.
         unidentified: chosen rows whose line has no id by which they can be erased, so that they stay.
         unread: lines that could not be read, so that no condition is true for them.
+        distrusted: folders whose Parquet files cannot be read, so that no condition is true for what only they have.
         undecided: records in quarantine, and payloads without a line, of which it is not known whether they have rows
             that are meant.
         unfound: given ids that no event has.
@@ -71,6 +72,7 @@ class Chosen:
     of: int = 0
     unidentified: int = 0
     unread: int = 0
+    distrusted: int = 0
     undecided: int = 0
     unfound: tuple[str, ...] = ()
     shared: int = 0
@@ -99,11 +101,12 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
     traces: set[str] = set()
     reading = _read(store, _every_line(store, collection), request, by_event, traces)
     rows = sum(len(found) for found in by_event.values())
-    edited: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
-    for one in edited_folders(store, collection, request.window):
-        _read(store, one, request, edited, traces)
+    in_edited: defaultdict[tuple[str | None, str | None], list[tuple[int, int]]] = defaultdict(list)
+    edited = edited_folders(store, collection, request.window)
+    for side in edited.sides:
+        _read(store, side, request, in_edited, traces)
     more = 0
-    for key, numbers in edited.items():
+    for key, numbers in in_edited.items():
         new = set(numbers).difference(by_event[key])
         by_event[key].extend(new)
         more += len(new)
@@ -124,6 +127,7 @@ def choose_by_condition(store: StoreAccess, collection: CollectionBlobs, request
             of=report.rows + more,
             unidentified=unidentified,
             unread=report.torn + report.foreign + report.missing_payloads,
+            distrusted=max(0, report.distrusted - edited.noticed),
         ),
         only=request.only,
     )
@@ -229,6 +233,7 @@ def _completed(store: StoreAccess, collection: CollectionBlobs, chosen: Chosen, 
         of=chosen.of,
         unidentified=chosen.unidentified,
         unread=chosen.unread,
+        distrusted=chosen.distrusted,
         shared=shared,
         # The condition was evaluated for each row of each line, so what is more are rows for which it is not true.
         repeated=max(0, covered - (chosen.rows - chosen.unidentified)),

@@ -270,11 +270,14 @@ def rows_and_report(store: Path) -> tuple[int, object]:
 def test_what_vouches_for_the_old_bytes_of_an_hour_goes_with_them(
     moved: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (blob,) = (moved / INPUTS).rglob("*.jsonl")
+    blob.with_name(f"{1:032x}000000.jsonl").write_bytes(blob.read_bytes())  # a second receiver's
     store = reader.open(moved)
     store.seal(lateness=0)
     store.compact(older=0)
     before = rows_and_report(moved)
-    assert len(relinked(capsys, moved)["blobs"]) == 3
+    found = relinked(capsys, moved)
+    assert (len(found["blobs"]), found["left"]) == (4, [])
     assert not [name for name in files(moved) if name.startswith(("_parquet/", f"_sealed/{INPUTS}"))]
     assert rows_and_report(moved) == before
     assert [one.state for one in store.sealed()] == ["closed", "closed"]
