@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from .sql import Sql
+from .texts import short_text
 
 if TYPE_CHECKING:
     from otel_modeldata_reader.reporting.measures.bins import Floats
@@ -45,8 +46,8 @@ def binned(chosen: Chosen, name: str, kind: Kind, *edges: Floats) -> Sql:
 
 
 def counted(chosen: Chosen, name: str) -> Sql:
-    """How often each text of a column is there, the most frequent first; null is one of them."""
-    text = f"CAST({chosen.aliases[name]} AS VARCHAR)"
+    """How often each text is there, long ones by their short forms, the most frequent first; null is one of them."""
+    text = short_text(f"CAST({chosen.aliases[name]} AS VARCHAR)")
     return (
         f"SELECT {text}, count(*) FROM ("
         + chosen.of_columns([name])
