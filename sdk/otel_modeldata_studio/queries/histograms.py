@@ -56,8 +56,12 @@ def counted(chosen: Chosen, name: str) -> Sql:
 
 
 def number(column: str, kind: Kind) -> str:
-    """The value of a column as a float: times as seconds since the epoch."""
-    return f"epoch_ns(CAST({column} AS TIMESTAMP_NS)) / 1e9" if kind == "time" else f"CAST({column} AS DOUBLE)"
+    """The value of a column as a float: times as seconds since the epoch, divided as a profile does it."""
+    if kind != "time":
+        return f"CAST({column} AS DOUBLE)"
+    nanoseconds = f"epoch_ns(TRY_CAST({column} AS TIMESTAMP_NS)) / 1e9"
+    is_fine = f"typeof({column}) IN ('TIMESTAMP_NS', 'TIMESTAMPTZ_NS')"
+    return f"CASE WHEN {is_fine} THEN {nanoseconds} ELSE epoch_us(CAST({column} AS TIMESTAMP)) / 1e6 END"
 
 
 def bin_of(edges: Floats) -> Sql:

@@ -281,7 +281,8 @@ def _with_counts(
     if sampled.summary.least is not None and sampled.summary.largest is not None:
         limits = (min(limits[0], sampled.summary.least), max(limits[1], sampled.summary.largest))
     of_baseline = None if baseline is None else bin_counts(edges, baseline.values).tolist()
-    bins = bins_of(edges, counts.tolist(), of_baseline, limits, is_time=facet.kind == "time")
+    time = sampled.summary.type if facet.kind == "time" else None
+    bins = bins_of(edges, counts.tolist(), of_baseline, limits, time=time)
     return msgspec.structs.replace(facet, bins=bins, sample=1.0)
 
 

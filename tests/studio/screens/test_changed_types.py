@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+from collected_store import collecting
 from opened_studio import opened_studio, whole
 from read_lines import COLLECTION, line, write
+from shop_store import served_as
 
+from otel_modeldata import Collector
+from otel_modeldata.context import BasicCorrelationContext
 from otel_modeldata_studio.screens import explore
 
 if TYPE_CHECKING:
@@ -89,3 +94,34 @@ def test_texts_after_numbers_are_texts_and_no_error(studio: Studio) -> None:
     assert cells[80:] == MIXED[80:]
     assert [float(one) for one in cells[:80]] == MIXED[:80]
     assert found(studio, between("inputs.half", 0.4, 0.6), {"column": "inputs.x", "op": "not_null"})[0] == 120
+
+
+def test_each_value_of_a_facet_chooses_its_rows(tmp_path: Path) -> None:
+    long = "x" * 300
+    frame = pd.DataFrame(
+        {
+            "code": pd.Categorical([number % 3 for number in range(30)]),
+            "text": [f"{long}{number % 2}" for number in range(30)],
+            "when": pd.to_datetime([1_700_000_000_000_000_123 + number * 987_654_321 for number in range(30)]),
+        }
+    )
+    with served_as(BLUE), collecting(tmp_path) as flush:
+        Collector(name="model_inputs").collect(frame, BasicCorrelationContext(id="a"))
+        flush()
+    with opened_studio(tmp_path) as studio:
+        answer = whole(lambda: explore.facets(studio, deployment=BLUE))
+        facets = {one.column: one for one in answer.facets}
+        assert {one.value: one.count for one in facets["inputs.code"].values} == {"0": 10, "1": 10, "2": 10}
+        assert [one.count for one in facets["inputs.text"].values] == [15, 15]
+        for name in ("inputs.code", "inputs.text"):
+            for one in facets[name].values:
+                assert found(studio, {"column": name, "op": "in", "values": [one.value]})[0] == one.count
+        assert found(studio, {"column": "inputs.code", "op": "in", "values": [1]})[0] == 10
+        bins = facets["inputs.when"].bins
+        for at, one in enumerate(bins):
+            by = {"column": "inputs.when", "op": "between", "low": one.low, "high": one.high}
+            assert found(studio, by | {"closed": at == len(bins) - 1})[0] == one.count
+        page = explore.rows(studio, deployment=BLUE, columns=("inputs.when",))
+        for entry in page.rows[:3]:  # the text of a cell
+            by = {"column": "inputs.when", "op": "in", "values": entry.values}
+            assert found(studio, by) == (1, [entry.id])
