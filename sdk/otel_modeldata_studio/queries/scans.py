@@ -1,4 +1,4 @@
-"""Scans of pieces: one SELECT for each group of files that have the wanted columns in the same way."""
+"""Scans of pieces: one SELECT for each group of files that have the wanted columns with the same names and types."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ def scan(
     for one in pieces:
         piece = one.piece if isinstance(one, Slice) else one
         own = tuple(_expression(piece, columns[name]) for name in aliases)
+        # Of several files DuckDB takes the types of the first one, and casts the values of the others to them.
+        types = tuple(stored.type if (stored := piece.columns.get(name)) else None for name in aliases)
         is_inside = _is_inside(one, window)
-        key = (own, is_inside, one.piece.path, one.start) if isinstance(one, Slice) else (own, is_inside)
+        key = (own, is_inside, types, one.piece.path, one.start) if isinstance(one, Slice) else (own, is_inside, types)
         groups.setdefault(key, []).append(one)
     selects = [
         _select(key[0], some, aliases, window if not key[1] else None, tuple(envelope)) for key, some in groups.items()

@@ -110,6 +110,7 @@ class Spread:
         shares: of the most frequent categories by step.
         counts: in the bins that are shown, of numbers.
         limits: the least and the largest value, of numbers.
+        type: of the values, of times.
     """
 
     facet: Facet
@@ -119,6 +120,7 @@ class Spread:
     shares: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     counts: Any = ()
     limits: Sequence[float] = ()
+    type: str | None = None
 
 
 def spread_of(  # noqa: PLR0913, PLR0917 (what a column is compared with)
@@ -195,6 +197,7 @@ def _of_numbers(
         psi=psi,
         counts=shown,
         limits=(min(limits), max(limits)) if limits else (),
+        type=sampled.summary.type if facet.kind == "time" else None,
     )
 
 
@@ -208,9 +211,8 @@ def with_same_bins(spreads: Sequence[Spread], bins: ColumnBins | None, baseline:
     together = sum((one.counts for one in spreads), of_baseline)
     found = []
     for one in spreads:
-        is_time = one.facet.kind == "time"
         ends = (min(limits, default=0.0), max(limits, default=0.0))
-        every = bins_of(bins.shown, together.tolist(), None, ends, is_time=is_time)
+        every = bins_of(bins.shown, together.tolist(), None, ends, time=one.type)
         first = int(together[0] == 0)
         counts, others = one.counts[first : first + len(every)], of_baseline[first : first + len(every)]
         shown = [

@@ -113,6 +113,17 @@ def test_the_database_reads_no_other_files(tmp_path: Path) -> None:
                 studio.tables.database.rows(text)
 
 
+def test_an_error_of_the_database_does_not_say_where_its_files_are(tmp_path: Path) -> None:
+    write(tmp_path, [typed_line(1)])
+    with opened_studio(tmp_path) as studio:
+        rows_of(studio)
+        (piece,) = studio.tables.pieces(COLLECTION, OPEN, end=float("inf")).pieces
+        folder, _, name = piece.path.rpartition("/")
+        with pytest.raises(reader.ReaderError, match=name) as caught:
+            studio.tables.database.rows(f"SELECT * FROM '{piece.path}.parquet'")
+    assert folder not in str(caught.value)
+
+
 def test_the_folder_of_the_cache_is_removed_at_the_end(tmp_path: Path) -> None:
     write(tmp_path, [typed_line(1)])
     with opened_studio(tmp_path) as studio:
