@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from otel_modeldata_reader.blobs.byte_ranges import ByteRange
-from otel_modeldata_reader.compacted.part_file import PartFile
+from otel_modeldata_reader.compacted.part_file import DamagedPartError, PartFile
 from otel_modeldata_reader.rows.stored_columns import own_schema, storage_type, stored_names
 from otel_modeldata_reader.rows.unify import renamed
 from otel_modeldata_reader.sql.column_types import stored_type
@@ -48,9 +48,13 @@ class PartPieces:
         """The files as pieces; None if DuckDB cannot read the rows of the folder from its files alone.
 
         Raises:
-            DamagedPartError: a file is not what the manifest says.
+            DamagedPartError: a file is missing, or is not what the manifest says.
             StoreUnavailableError: a file cannot be read.
         """
+        for part in manifest.parts:
+            if (size := source.files.get(part.name)) != part.size:
+                got = "none" if size is None else f"{size:,} bytes"
+                raise DamagedPartError(f"expected {part.size:,} bytes in {manifest.part_name(part)}, got {got}")
         if any(part.kind != "rows" or not _is_plain(part) for part in manifest.parts):
             return None
         return [self._piece(source, manifest, part) for part in manifest.parts if part.groups and part.rows]
