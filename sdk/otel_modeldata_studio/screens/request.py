@@ -298,7 +298,7 @@ def _labels_in_tables(studio: Studio, rows: DeploymentRows, row_id: str, moment:
     window = Window(since=moment, until=moment + 1)
     pieces = [one for one in rows.base.pieces if one.first <= moment <= one.last]
     text = cells_of_rows(rows, columns, [row_id], window, pieces)
-    for _, _, _, *cells in studio.tables.database.rows(text.text, text.parameters):
+    for _, _, _, _, *cells in studio.tables.database.rows(text.text, text.parameters):
         values = [
             cell_of(value, size, one.kind) for value, size, one in zip(cells[::2], cells[1::2], columns, strict=True)
         ]

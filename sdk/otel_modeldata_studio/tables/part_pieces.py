@@ -27,6 +27,8 @@ __all__ = ["PartPieces"]
 
 _GLOB: Final = frozenset("*?[]{}\0")
 """DuckDB takes a path with one of these for a pattern."""
+_OF_DUCKDB: Final = frozenset({"filename", "file_row_number"})
+"""Columns that DuckDB adds to those of a file."""
 _NULL: Final = pa.null()
 
 
@@ -98,6 +100,7 @@ class PartPieces:
 def _is_plain(part: Part) -> bool:
     """Whether DuckDB knows each column of a file by its name: it ignores case, and has no NUL in a name."""
     names = stored_names(part.columns)
-    if len({name.casefold() for name in names}) < len(names) or any("\0" in name for name in names):
+    folded = {name.casefold() for name in names}
+    if len(folded) < len(names) or folded & _OF_DUCKDB or any("\0" in name for name in names):
         return False
     return all(storage_type(field.type) is not None for field in own_schema(part.types, part.columns))
