@@ -201,7 +201,7 @@ def test_an_id_that_there_is_not_is_an_error(studio: Studio) -> None:
         request(studio, id="nothing")
     with pytest.raises(UnknownNameError, match="expected a deployment of"):
         request(studio, id="nothing", deployment="shop/red")
-    with pytest.raises(ReaderError, match="expected a since like"):
+    with pytest.raises(ReaderError, match="expected a time like"):
         request(studio, id="nothing", at="yesterday")
 
 
