@@ -12,6 +12,7 @@ from otel_modeldata_reader.index.line_ids import id_of_row
 from otel_modeldata_reader.spans import is_of_spans
 from otel_modeldata_reader.window import Window
 
+from ..profiles.ranks import ranks_in
 from ..queries.cells import cell_of
 from ..queries.joined_rows import LABEL_ROW, LABEL_TIME, joined_rows, own_column
 from ..queries.lookups import neighbor
@@ -19,7 +20,7 @@ from ..queries.moments import iso
 from ..queries.pages import cells_of_rows
 from ..tables.deployment_rows import LABELS, deployment_rows
 from .found_request import found_request
-from .request_values import RowValue, row_cells, row_values
+from .request_values import RowValue, exact_values, row_cells, row_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -160,10 +161,12 @@ def request(
     chosen = baseline or studio.baseline or _day_before(moment)
     profiles = _profiles(studio, name, rows, chosen)
     number = None if shown is None else shown.row
+    cells = {role: _cells(by_role[role], number, is_label=role == LABELS, row_id=row_id) for role in by_role}
+    exact = {name: value for role, own in cells.items() for name, value in exact_values(role, own, profiles).items()}
+    ranks = ranks_in(studio.tables, name, chosen, exact)
 
     def values(role: str) -> tuple[RowValue, ...]:
-        cells = _cells(by_role[role], number, is_label=role == LABELS, row_id=row_id)
-        return tuple(row_values(role, cells, None if rows is None else rows.side(role), profiles))
+        return tuple(row_values(role, cells[role], None if rows is None else rows.side(role), profiles, ranks))
 
     previous, later = (None, None) if rows is None or shown is None else _neighbors(studio, rows, row_id, moment)
     labels = values(LABELS)
@@ -298,7 +301,7 @@ def _labels_in_tables(studio: Studio, rows: DeploymentRows, row_id: str, moment:
     window = Window(since=moment, until=moment + 1)
     pieces = [one for one in rows.base.pieces if one.first <= moment <= one.last]
     text = cells_of_rows(rows, columns, [row_id], window, pieces)
-    for _, _, _, *cells in studio.tables.database.rows(text.text, text.parameters):
+    for _, _, _, _, *cells in studio.tables.database.rows(text.text, text.parameters):
         values = [
             cell_of(value, size, one.kind) for value, size, one in zip(cells[::2], cells[1::2], columns, strict=True)
         ]

@@ -225,9 +225,9 @@ def _entries(
         found, every, ids, window, slices_near(found.base.pieces, spans_of_times([key.time for key in keys]), 0)
     )
     by_key: dict[RowKey, list[Any]] = {}
-    for time, row_id, event_id, *values in studio.tables.database.rows(text.text, text.parameters):
+    for time, row_id, event_id, place, *values in studio.tables.database.rows(text.text, text.parameters):
         pairs = zip(values[::2], values[1::2], every, strict=True)
-        by_key[RowKey(time, row_id, event_id)] = [cell_of(value, size, one.kind) for value, size, one in pairs]
+        by_key[RowKey(time, row_id, event_id, place)] = [cell_of(value, size, one.kind) for value, size, one in pairs]
     places = {one.name: at for at, one in enumerate(every)}
     entries = []
     for key in keys:
@@ -266,6 +266,6 @@ def _token(key: RowKey) -> str:
 def _decoded(token: str) -> RowKey:
     try:
         content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        return RowKey(*msgspec.json.decode(content, type=tuple[int, str, str]))
+        return RowKey(*msgspec.json.decode(content, type=tuple[int, str, str, str]))
     except (ValueError, msgspec.DecodeError):
         raise ReaderError(f"expected the token of a page, got {token!r:.80}: begin at the first page") from None

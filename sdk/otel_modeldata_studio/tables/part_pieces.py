@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from otel_modeldata_reader.blobs.byte_ranges import ByteRange
-from otel_modeldata_reader.compacted.part_file import PartFile
+from otel_modeldata_reader.compacted.part_file import DamagedPartError, PartFile
 from otel_modeldata_reader.rows.stored_columns import own_schema, storage_type, stored_names
 from otel_modeldata_reader.rows.unify import renamed
 from otel_modeldata_reader.sql.column_types import stored_type
@@ -27,6 +27,8 @@ __all__ = ["PartPieces"]
 
 _GLOB: Final = frozenset("*?[]{}\0")
 """DuckDB takes a path with one of these for a pattern."""
+_OF_DUCKDB: Final = frozenset({"filename", "file_row_number"})
+"""Columns that DuckDB adds to those of a file."""
 _NULL: Final = pa.null()
 
 
@@ -48,9 +50,13 @@ class PartPieces:
         """The files as pieces; None if DuckDB cannot read the rows of the folder from its files alone.
 
         Raises:
-            DamagedPartError: a file is not what the manifest says.
+            DamagedPartError: a file is missing, or is not what the manifest says.
             StoreUnavailableError: a file cannot be read.
         """
+        for part in manifest.parts:
+            if (size := source.files.get(part.name)) != part.size:
+                got = "none" if size is None else f"{size:,} bytes"
+                raise DamagedPartError(f"expected {part.size:,} bytes in {manifest.part_name(part)}, got {got}")
         if any(part.kind != "rows" or not _is_plain(part) or _has_ends(part) for part in manifest.parts):
             return None
         return [self._piece(source, manifest, part) for part in manifest.parts if part.groups and part.rows]
@@ -99,6 +105,7 @@ def _has_ends(part: Part) -> bool:
 def _is_plain(part: Part) -> bool:
     """Whether DuckDB knows each column of a file by its name: it ignores case, and has no NUL in a name."""
     names = stored_names(part.columns)
-    if len({name.casefold() for name in names}) < len(names) or any("\0" in name for name in names):
+    folded = {name.casefold() for name in names}
+    if len(folded) < len(names) or folded & _OF_DUCKDB or any("\0" in name for name in names):
         return False
     return all(storage_type(field.type) is not None for field in own_schema(part.types, part.columns))

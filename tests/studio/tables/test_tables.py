@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from otel_modeldata_studio.queries.scans import scan
 from otel_modeldata_studio.tables.column import columns_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from otel_modeldata_studio.studio import Studio
 
@@ -93,14 +94,28 @@ def test_erased_rows_are_gone(tmp_path: Path) -> None:
         assert rows_of(studio) == read_rows(tmp_path)
 
 
-def test_a_damaged_parquet_file_is_replaced_by_the_lines(tmp_path: Path) -> None:
+def _zeros(part: Path) -> None:
+    part.write_bytes(b"PAR1" + bytes(part.stat().st_size - 8) + b"PAR1")
+
+
+def _cut(part: Path) -> None:
+    part.write_bytes(part.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [_zeros, _cut, Path.unlink])
+def test_a_damaged_parquet_file_is_replaced_by_the_lines(damage: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path, [typed_line(number) for number in range(4)])
     with reader.open(tmp_path) as store:
         store.compact(COLLECTION, older=0)
     (part,) = (tmp_path / "_parquet").rglob("part-*.parquet")
-    part.write_bytes(b"PAR1" + bytes(part.stat().st_size - 8) + b"PAR1")
+    whole = part.read_bytes()
+    damage(part)
     with opened_studio(tmp_path) as studio:
         assert rows_of(studio) == read_rows(tmp_path)
+        assert len(rows_of(studio)) == 4
+        part.write_bytes(whole)
+        assert len(rows_of(studio)) == 4
+        damage(part)  # while Studio runs
         assert len(rows_of(studio)) == 4
 
 
