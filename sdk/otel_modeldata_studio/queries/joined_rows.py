@@ -151,7 +151,9 @@ def joined_rows(  # noqa: PLR0913 (most are keywords)
     on_base += [] if only is None else [only]
     if not needed and outcome is None:  # DuckDB would make a table of all columns of `base`
         return Chosen(sql="SELECT * FROM (" + first + ")" + _where(on_base), aliases=aliases)
-    chosen = "SELECT * FROM (" + first + ")" + _where(on_base)
+    if only is None:  # a row without a row of another side that its filters choose need not be joined
+        on_base += [_in_candidates(rows, role, filters, filtered) for role in sorted(needed) if role != LABELS]
+    chosen = "SELECT * FROM (" + first + ")" + _where([one for one in on_base if one.text])
     text = "WITH base AS (" + (_with_repeats(chosen) if needed else chosen) + ")"
     items, joins = ["base.* EXCLUDE (_trace, _repeats)" if needed else "base.*"], ""
     for number, role in enumerate(sorted(needed)):
@@ -205,6 +207,30 @@ def _alias(column: OwnColumn, number: int) -> str:
 
 def _where(parts: Sequence[Sql]) -> Sql:
     return " WHERE " + conjunction(" AND ", parts) if parts else Sql("")
+
+
+def _in_candidates(rows: DeploymentRows, role: str, filters: Sequence[Filter], columns: Sequence[OwnColumn]) -> Sql:
+    """The condition that another side has a row with this row id which its filters choose; empty without such filters.
+
+    Args:
+        rows: the sides.
+        role: of the other side.
+        filters: all of them.
+        columns: of these filters.
+    """
+    side = rows.side(role)
+    own = [(by, one) for by, one in zip(filters, columns, strict=True) if one.role == role and by.op in _NEVER_NULL]
+    if side is None or not own:
+        return Sql("")
+    aliases = {name: f"c{at}" for at, name in enumerate(dict.fromkeys(one.own for _, one in own))}
+    must = [condition(by, aliases[one.own], one.kind) for by, one in own]
+    return (
+        "_row_id IN (SELECT _row_id FROM ("
+        + scan(side.pieces, side.columns, aliases, _OPEN, envelope=("row_id",))
+        + ")"
+        + _where(must)
+        + ")"
+    )
 
 
 def _with_repeats(rows: Sql) -> Sql:

@@ -48,7 +48,7 @@ def binned(chosen: Chosen, number: str, first: int, step: int, edges: tuple[Floa
     )
 
 
-def quantiles(chosen: Chosen, number: str, first: int, step: int, *, is_exact: bool) -> Sql:
+def quantiles(chosen: Chosen, number: str, first: int, step: int) -> Sql:
     """Rows of `(step of time, list of five quantiles)`.
 
     Args:
@@ -56,11 +56,9 @@ def quantiles(chosen: Chosen, number: str, first: int, step: int, *, is_exact: b
         number: the expression of the values.
         first: beginning of the first step, in nanoseconds since the epoch.
         step: nanoseconds.
-        is_exact: whether values are sorted; else they are estimated, which is quicker.
     """
-    function = "quantile_cont" if is_exact else "approx_quantile"
     return (
-        f"SELECT bucket, {function}(v, {_LEVELS}) FROM ("
+        f"SELECT bucket, quantile_cont(v, {_LEVELS}) FROM ("
         f"SELECT {step_number(first, step)} AS bucket, {number} AS v FROM ("
         + chosen.sql
         + ")) WHERE v IS NOT NULL GROUP BY 1"

@@ -85,7 +85,7 @@ def exact_values(
         cells: of the row.
         profiles: of the baseline, by the names of columns with their role.
     """
-    found = {}
+    found: dict[str, int] = {}
     for own, raw in cells.items():
         profile = profiles.get(name := f"{role}.{own}")
         if profile is None or not len(profile.values) or len(found) >= _MOST_EXACT:

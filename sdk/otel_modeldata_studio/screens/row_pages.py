@@ -18,6 +18,7 @@ from ..queries.matches import MARGIN, MOST, matches_of
 from ..queries.moments import iso
 from ..queries.outcomes import LATENCY, STATUS
 from ..queries.pages import RowKey, cells_of_rows, keys_of_page
+from ..queries.sql import Sql
 from ..tables.deployment_rows import LABELS, with_outcomes_of
 from ..tables.slices import slices_near, spans_of_times
 from .explored import explored
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ..queries.filters import Filter
     from ..queries.joined_rows import OwnColumn
     from ..queries.matches import Matches
-    from ..queries.sql import Sql
     from ..studio import Studio
     from ..tables.database import Database
     from ..tables.deployment_rows import DeploymentRows
@@ -175,19 +175,38 @@ class _Page:
             found = database.rows(text.text, text.parameters)
             near = slices_near(self.found.base.pieces, spans_of_times([time for time, _ in found]), MARGIN)
             only = matches.only([key for _, key in found])
-            keys = self._with(keys, database, near, self.filters, only) if near else keys
+            keys = self._joined(keys, self._of_matches(database, near, matches, only) if near else [])
             if len(found) < MOST or self._is_whole(keys, found[-1][0] + sign * MARGIN):
                 return keys
             edge = found[-1][0] - sign if found[0][0] == found[-1][0] else found[-1][0]
 
+    def _of_matches(
+        self, database: Database, near: Sequence[Piece | Slice], matches: Matches, only: Sql
+    ) -> list[RowKey]:
+        """The rows of some matches: by the row ids alone, if these are certain, else joined."""
+        found = self._read(database, near, matches.filters, only)
+        times = spans_of_times([one.time for one in found])
+        ids = Sql("coalesce(_row_id, '') IN (SELECT unnest(?))", (list({one.row_id for one in found}),))
+        certain = self._read(database, slices_near(self.found.base.pieces, times, 0), self.filters, ids)
+        return found if found == certain else self._read(database, near, self.filters, only)
+
     def _with(
+        self, keys: list[RowKey], database: Database, base: Sequence[Piece | Slice], filters: Sequence[Filter]
+    ) -> list[RowKey]:
+        return self._joined(keys, self._read(database, base, filters))
+
+    def _joined(self, keys: Sequence[RowKey], more: Sequence[RowKey]) -> list[RowKey]:
+        return sorted({*keys, *more}, reverse=self.is_descending)[: self.count]
+
+    def _read(
         self,
-        keys: list[RowKey],
         database: Database,
         base: Sequence[Piece | Slice],
         filters: Sequence[Filter],
         only: Sql | None = None,
     ) -> list[RowKey]:
+        if not base:
+            return []
         text = keys_of_page(
             self.found,
             filters,
@@ -198,8 +217,7 @@ class _Page:
             is_descending=self.is_descending,
             only=only,
         )
-        more = [RowKey(*row) for row in database.rows(text.text, text.parameters)]
-        return sorted({*keys, *more}, reverse=self.is_descending)[: self.count]
+        return [RowKey(*row) for row in database.rows(text.text, text.parameters)]
 
     def _is_whole(self, keys: Sequence[RowKey], edge: int) -> bool:
         """Whether no row beyond a moment can be among the keys."""

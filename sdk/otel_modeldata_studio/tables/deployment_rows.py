@@ -10,7 +10,7 @@ from otel_modeldata_reader.window import Window
 from .column import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from .column import Column
     from .piece import Piece
@@ -74,6 +74,16 @@ class DeploymentRows:
     def of_side(self, side: Side) -> DeploymentRows:
         """The rows of one side alone."""
         return replace(self, sides=(side,), outcomes=None)
+
+    def alone(self, roles: Collection[str]) -> DeploymentRows:
+        """The rows of one side alone, if no other one is needed: that is read without a join.
+
+        Args:
+            roles: of the columns that are wanted or filtered. Labels belong to rows, so they are never alone.
+        """
+        (role, *others) = {one for one in roles if one} or {self.base.role}
+        side = self.side(role)
+        return self if others or side is None or role == LABELS else self.of_side(side)
 
     def side(self, role: str) -> Side | None:
         """The side of a role."""
