@@ -14,7 +14,7 @@ from otel_modeldata_reader.window import Window
 from ..queries.cells import cell_of
 from ..queries.filters import parse_filters
 from ..queries.joined_rows import own_column
-from ..queries.matches import MARGIN, MOST, matches_of
+from ..queries.matches import LARGEST, MARGIN, MOST, matches_of
 from ..queries.moments import iso
 from ..queries.outcomes import LATENCY, STATUS
 from ..queries.pages import RowKey, cells_of_rows, keys_of_page
@@ -169,16 +169,17 @@ class _Page:
         """Rows are read where another side has matches, until no later match can have an earlier row."""
         sign = 1 if self.is_descending else -1
         edge = None if self.start is None else self.start.time + sign * MARGIN
+        behind, most = None, MOST
         keys: list[RowKey] = []
         while True:
-            text = matches.query(edge, is_descending=self.is_descending)
+            text = matches.query(edge, behind, most, is_descending=self.is_descending)
             found = database.rows(text.text, text.parameters)
             near = slices_near(self.found.base.pieces, spans_of_times([time for time, _ in found]), MARGIN)
             only = matches.only([key for _, key in found])
             keys = self._with(keys, database, near, matches.filters, only) if near else keys
-            if len(found) < MOST or self._is_whole(keys, found[-1][0] + sign * MARGIN):
+            if len(found) < most or self._is_whole(keys, found[-1][0] + sign * MARGIN):
                 return keys
-            edge = found[-1][0] - sign if found[0][0] == found[-1][0] else found[-1][0]
+            (edge, behind), most = found[-1], min(2 * most, LARGEST)
 
     def _with(
         self,
