@@ -136,7 +136,8 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
     found, window = explored(studio, deployment, since, until, (column, *(one.column for one in filters)))
     own = own_column(found, column)
     steps = steps_of(found.base.pieces, window, _BUCKETS)
-    known = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own]).get(own.name)
+    profiles = studio.baselines.profiles(deployment, found, baseline or studio.baseline, [own])
+    known = profiles.columns.get(own.name)
     sample = sample_of(studio.tables.database, found, [own], filters, window, _SAMPLE_ROWS)
     sampled = profile(sample.table, [own.name])[own.name]
     bins = _Bins.of(sampled, known)
@@ -156,7 +157,7 @@ def feature(  # noqa: PLR0913 (keywords: the query of the URL)
         shares=spread.shares,
         deployments=[_other(studio, name, own, filters, (since, until), known, steps, bins) for name in others],
         baseline=(baseline or studio.baseline) if known is not None else None,
-        pending=found.pending,
+        pending=found.pending + profiles.pending,
     )
 
 
